@@ -1,0 +1,274 @@
+//! Exact sums of floats, and quotients of exact integers rounded once.
+//!
+//! # Contract
+//! [`FloatSum`] holds the exact sum of what was added, so its rounded value does not depend on the
+//! order of additions and merges. Sums of 2^50 values of any finite size are covered.
+
+use super::Reader;
+use arrow_buffer::i256;
+
+/// Knuth's TwoSum: `a + b` rounded, and what the rounding lost, exactly.
+#[inline]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let bb = sum - a;
+    (sum, (a - (sum - bb)) + (b - bb))
+}
+
+/// Values of at least this size are kept scaled, so that no partial sum overflows.
+const HUGE: f64 = f64::from_bits((1023 + 960) << 52);
+/// The scale of huge values, 2^-200.
+const SCALE: f64 = f64::from_bits((1023 - 200) << 52);
+
+/// The exact sum of floats: `high + low + rest + huge / SCALE`, and which infinities were met.
+#[derive(Clone, Default)]
+pub struct FloatSum {
+    high: f64,
+    low: f64,
+    extra: Option<Box<Extra>>,
+}
+
+/// What few sums need.
+#[derive(Clone, Default)]
+struct Extra {
+    /// What did not fit `high` and `low`.
+    rest: Vec<f64>,
+    /// Values of [`HUGE`] and more, scaled by [`SCALE`].
+    huge: Vec<f64>,
+    nan: bool,
+    plus_infinity: bool,
+    minus_infinity: bool,
+}
+
+impl FloatSum {
+    /// Adds one value.
+    pub fn add(&mut self, x: f64) {
+        if x.abs() >= HUGE || x.is_nan() {
+            return self.add_special(x);
+        }
+        let (high, lost) = two_sum(self.high, x);
+        let (low, lost) = two_sum(self.low, lost);
+        (self.high, self.low) = (high, low);
+        if lost != 0.0 {
+            grow(&mut self.extra.get_or_insert_default().rest, lost);
+        }
+    }
+
+    fn add_special(&mut self, x: f64) {
+        let extra = self.extra.get_or_insert_default();
+        match x {
+            x if x.is_nan() => extra.nan = true,
+            f64::INFINITY => extra.plus_infinity = true,
+            f64::NEG_INFINITY => extra.minus_infinity = true,
+            x => grow(&mut extra.huge, x * SCALE),
+        }
+    }
+
+    /// Adds the square of a value, exactly as long as it is between 1e-145 and 1e145 in size.
+    pub fn add_square(&mut self, x: f64) {
+        let square = x * x;
+        self.add(square);
+        if square.is_finite() {
+            self.add(x.mul_add(x, -square));
+        }
+    }
+
+    /// Adds another sum.
+    pub fn merge(&mut self, other: &FloatSum) {
+        self.add(other.high);
+        self.add(other.low);
+        if let Some(extra) = &other.extra {
+            extra.rest.iter().for_each(|&x| self.add(x));
+            let mine = self.extra.get_or_insert_default();
+            extra.huge.iter().for_each(|&x| grow(&mut mine.huge, x));
+            mine.nan |= extra.nan;
+            mine.plus_infinity |= extra.plus_infinity;
+            mine.minus_infinity |= extra.minus_infinity;
+        }
+    }
+
+    /// The sum, rounded to nearest once.
+    pub fn value(&self) -> f64 {
+        let mut parts = vec![];
+        grow(&mut parts, self.high);
+        grow(&mut parts, self.low);
+        let Some(extra) = &self.extra else { return round(&parts) };
+        if extra.nan || extra.plus_infinity && extra.minus_infinity {
+            return f64::NAN;
+        }
+        if extra.plus_infinity || extra.minus_infinity {
+            return if extra.plus_infinity { f64::INFINITY } else { f64::NEG_INFINITY };
+        }
+        extra.rest.iter().for_each(|&x| grow(&mut parts, x));
+        if round(&extra.huge) == 0.0 {
+            return round(&parts);
+        }
+        let mut scaled = extra.huge.clone();
+        parts.iter().for_each(|&x| grow(&mut scaled, x * SCALE));
+        round(&scaled) / SCALE
+    }
+
+    /// The sum as an unevaluated sum of two floats, good to 106 bits.
+    pub fn double_double(&self) -> (f64, f64) {
+        let high = self.value();
+        let mut rest = self.clone();
+        rest.add(-high);
+        (high, if high.is_finite() { rest.value() } else { 0.0 })
+    }
+
+    pub fn heap(&self) -> usize {
+        self.extra.as_ref().map_or(0, |e| 8 * (e.rest.capacity() + e.huge.capacity()) + 64)
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.high.to_le_bytes());
+        out.extend_from_slice(&self.low.to_le_bytes());
+        let extra = self.extra.as_deref().cloned().unwrap_or_default();
+        out.push(u8::from(extra.nan) | u8::from(extra.plus_infinity) << 1 | u8::from(extra.minus_infinity) << 2);
+        for list in [&extra.rest, &extra.huge] {
+            out.extend_from_slice(&(list.len() as u64).to_le_bytes());
+            list.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
+        }
+    }
+
+    pub fn decode(state: &mut Reader) -> FloatSum {
+        let mut sum = FloatSum { high: state.f64(), low: state.f64(), extra: None };
+        let flags = state.u8();
+        let lists: Vec<Vec<f64>> =
+            (0..2).map(|_| (0..state.u64()).map(|_| state.f64()).collect()).collect();
+        if flags != 0 || lists.iter().any(|l| !l.is_empty()) {
+            let [rest, huge] = lists.try_into().expect("two lists");
+            let (nan, plus_infinity, minus_infinity) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+            sum.extra = Some(Box::new(Extra { rest, huge, nan, plus_infinity, minus_infinity }));
+        }
+        sum
+    }
+}
+
+/// Adds `x` to an expansion: floats of growing size that do not overlap, of the same exact sum
+/// (Shewchuk 1997, GROW-EXPANSION; Python's `math.fsum`).
+fn grow(parts: &mut Vec<f64>, mut x: f64) {
+    let mut kept = 0;
+    for i in 0..parts.len() {
+        let (sum, lost) = two_sum(x, parts[i]);
+        if lost != 0.0 {
+            parts[kept] = lost;
+            kept += 1;
+        }
+        x = sum;
+    }
+    parts.truncate(kept);
+    if x != 0.0 {
+        parts.push(x);
+    }
+}
+
+/// The sum of an expansion, rounded half to even (as the end of Python's `math.fsum`).
+fn round(parts: &[f64]) -> f64 {
+    let mut rest = parts.iter().rev().copied();
+    let Some(mut high) = rest.next() else { return 0.0 };
+    let mut low = 0.0;
+    for part in rest.by_ref() {
+        (high, low) = two_sum(high, part);
+        if low != 0.0 {
+            break;
+        }
+    }
+    // A tie that the next part breaks.
+    if let Some(next) = rest.next()
+        && (low < 0.0 && next < 0.0 || low > 0.0 && next > 0.0)
+    {
+        let twice = low * 2.0;
+        let up = high + twice;
+        if twice == up - high {
+            high = up;
+        }
+    }
+    high
+}
+
+/// Bits needed for a non-negative integer.
+fn bits(x: i256) -> u32 {
+    let (low, high) = x.to_parts();
+    if high != 0 { 256 - high.leading_zeros() } else { 128 - low.leading_zeros() }
+}
+
+/// `numerator / denominator` rounded to nearest once; `denominator` is positive and below 2^190.
+pub fn ratio(numerator: i256, denominator: i256) -> f64 {
+    let negative = numerator < i256::ZERO;
+    let numerator = if negative { numerator.wrapping_neg() } else { numerator };
+    if numerator == i256::ZERO {
+        return 0.0;
+    }
+    // A quotient of 62 bits and more leaves the rounding to 53 bits to the conversion below.
+    let shift = (bits(denominator) + 62).saturating_sub(bits(numerator));
+    let scaled = numerator << shift as u8;
+    let quotient = scaled.wrapping_div(denominator);
+    let exact = quotient.wrapping_mul(denominator) == scaled;
+    let value = round_i256(quotient, exact) * 2f64.powi(-(shift as i32));
+    if negative { -value } else { value }
+}
+
+/// A non-negative integer, of which `exact` says whether a fraction was cut, rounded to nearest.
+fn round_i256(x: i256, exact: bool) -> f64 {
+    let drop = bits(x).saturating_sub(120);
+    let (kept, _) = (x >> drop as u8).to_parts();
+    let cut = (x >> drop as u8) << drop as u8 != x || !exact;
+    // What was cut can only break a tie, so one sticky bit stands for it.
+    (kept | u128::from(cut)) as f64 * 2f64.powi(drop as i32)
+}
+
+/// 10^n, n at most 76.
+pub fn pow10(n: u8) -> i256 {
+    (0..n).fold(i256::ONE, |p, _| p.wrapping_mul(i256::from_i128(10)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_exact_in_any_order() {
+        let mut values = vec![1e100, 1.0, -1e100, 1e-300, 3.5, -2.25, 1e16, -1e16, f64::MAX, -f64::MAX, 0.1, 0.2];
+        let sum = |values: &[f64]| {
+            let mut sum = FloatSum::default();
+            values.iter().for_each(|&x| sum.add(x));
+            sum.value()
+        };
+        let want = sum(&values);
+        assert_eq!(want, 2.55);
+        for turn in 0..values.len() {
+            values.rotate_left(5);
+            values.swap(0, turn);
+            assert_eq!(sum(&values).to_bits(), want.to_bits());
+        }
+        assert_eq!(sum(&[f64::MAX, f64::MAX, -f64::MAX]), f64::MAX);
+        assert_eq!(sum(&[f64::MAX, f64::MAX]), f64::INFINITY);
+        assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
+        assert_eq!(sum(&[-0.0]).to_bits(), 0);
+    }
+
+    #[test]
+    fn a_state_survives_encoding() {
+        let mut sum = FloatSum::default();
+        [1e100, 1.0, -1e100, 1e-300, f64::MAX, 7.0].iter().for_each(|&x| sum.add(x));
+        let mut bytes = vec![];
+        sum.encode(&mut bytes);
+        let back = FloatSum::decode(&mut Reader(&bytes));
+        assert_eq!(back.value(), sum.value());
+    }
+
+    #[test]
+    fn ratios_are_rounded_once() {
+        let int = i256::from_i128;
+        assert_eq!(ratio(int(1), int(3)), 1.0 / 3.0);
+        assert_eq!(ratio(int(-2), int(3)), -2.0 / 3.0);
+        assert_eq!(ratio(int(10), int(5)), 2.0);
+        assert_eq!(ratio(int(i128::MAX), int(1)), i128::MAX as f64);
+        // 2^53 + 1 is a tie, which a fraction breaks upwards.
+        let tie = (1i128 << 53) + 1;
+        assert_eq!(ratio(int(tie), int(1)), (1u64 << 53) as f64);
+        assert_eq!(ratio(int(tie * 1000 + 1), int(1000)), ((1u64 << 53) + 2) as f64);
+        assert_eq!(ratio(int(123_456_789), pow10(30)), 123_456_789e-30);
+    }
+}

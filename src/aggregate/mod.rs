@@ -1,0 +1,226 @@
+//! Aggregates: what a window keeps of its events.
+//!
+//! # Contract
+//! * Partial states merge exactly: merging is commutative and associative to the last bit, so the
+//!   order in which chunks are folded and workers merged never shows.
+//! * Integers and decimals are added in 128 bits and an overflow is an error; floats are added
+//!   without rounding and rounded once at the end.
+//! * NULL arguments are ignored, as in SQL; without any value the result is NULL, and 0 for counts.
+//! * Where order decides (`first`, `last`, ties of `arg_min`/`arg_max`), it is replay order:
+//!   (event time, position).
+
+mod boolean;
+mod codec;
+mod count;
+mod distinct;
+mod domain;
+mod exact;
+mod extreme;
+mod quantile;
+mod spread;
+mod sum;
+
+pub use codec::Reader;
+
+use crate::batch::{DataType, Position};
+use crate::error::{Error, Result};
+use arrow_array::ArrayRef;
+use std::any::Any;
+
+/// Which aggregate, with what it needs to know beside its arguments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// `count(*)`: rows.
+    CountRows,
+    /// `count(x)`: rows where x is not NULL.
+    Count,
+    /// `count(distinct x)`.
+    CountDistinct,
+    /// `sum(x)`.
+    Sum,
+    /// `avg(x)`, as a float64 rounded once.
+    Avg,
+    /// `min(x)`; NaN counts as the largest float.
+    Min,
+    /// `max(x)`; NaN counts as the largest float.
+    Max,
+    /// `first(x)`: the first value that is not NULL, in replay order.
+    First,
+    /// `last(x)`: the last value that is not NULL, in replay order.
+    Last,
+    /// `arg_min(x, y)`: x of the row with the least y; the earliest in replay order if several.
+    ArgMin,
+    /// `arg_max(x, y)`: x of the row with the greatest y; the earliest in replay order if several.
+    ArgMax,
+    /// Variance or standard deviation.
+    Spread {
+        /// Divide by n − 1 in place of n.
+        sample: bool,
+        /// Take the square root.
+        root: bool,
+    },
+    /// `quantile(x, q)` with linear interpolation (SQL's PERCENTILE_CONT); `median` is q = 0.5.
+    Quantile(f64),
+    /// `bool_and(x)`.
+    BoolAnd,
+    /// `bool_or(x)`.
+    BoolOr,
+}
+
+/// An aggregate with the types of its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Which.
+    pub function: Function,
+    /// The types of its arguments; none for `count(*)`.
+    pub args: Vec<DataType>,
+}
+
+impl Aggregate {
+    /// Resolves a call by name; `quantile` is the second argument of a quantile.
+    ///
+    /// # Errors
+    /// A job error: an argument type that the aggregate cannot take.
+    pub fn resolve(name: &str, distinct: bool, args: Vec<DataType>, quantile: Option<f64>) -> Result<Aggregate> {
+        let function = match name {
+            "count" if distinct => Function::CountDistinct,
+            "count" if args.is_empty() => Function::CountRows,
+            "count" => Function::Count,
+            "sum" => Function::Sum,
+            "avg" => Function::Avg,
+            "min" => Function::Min,
+            "max" => Function::Max,
+            "first" => Function::First,
+            "last" => Function::Last,
+            "arg_min" => Function::ArgMin,
+            "arg_max" => Function::ArgMax,
+            "var_pop" => Function::Spread { sample: false, root: false },
+            "var_samp" => Function::Spread { sample: true, root: false },
+            "stddev_pop" => Function::Spread { sample: false, root: true },
+            "stddev_samp" => Function::Spread { sample: true, root: true },
+            "median" => Function::Quantile(0.5),
+            "quantile" => Function::Quantile(quantile.unwrap_or(0.5)),
+            "bool_and" => Function::BoolAnd,
+            "bool_or" => Function::BoolOr,
+            other => return Err(Error::job(format!("unknown aggregate `{other}`"))),
+        };
+        let numeric = |ty: &DataType| {
+            matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
+        };
+        let wanted = match function {
+            Function::Sum | Function::Avg | Function::Spread { .. } | Function::Quantile(_) => {
+                (!numeric(&args[0])).then_some("a number")
+            }
+            Function::BoolAnd | Function::BoolOr => (args[0] != DataType::Bool).then_some("a bool"),
+            _ => None,
+        };
+        if let Some(wanted) = wanted {
+            return Err(Error::job(format!("`{name}` takes {wanted}, and its argument is a {}", args[0])));
+        }
+        Ok(Aggregate { function, args })
+    }
+
+    /// The type of the result.
+    pub fn ty(&self) -> DataType {
+        match self.function {
+            Function::CountRows | Function::Count | Function::CountDistinct => DataType::Int64,
+            Function::Sum => match self.args[0] {
+                DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale },
+                other => other,
+            },
+            Function::Avg | Function::Spread { .. } | Function::Quantile(_) => DataType::Float64,
+            Function::Min | Function::Max | Function::First | Function::Last => self.args[0],
+            Function::ArgMin | Function::ArgMax => self.args[0],
+            Function::BoolAnd | Function::BoolOr => DataType::Bool,
+        }
+    }
+
+    /// Whether the result depends on positions.
+    pub fn needs_positions(&self) -> bool {
+        matches!(self.function, Function::First | Function::Last | Function::ArgMin | Function::ArgMax)
+    }
+
+    /// An empty accumulator.
+    pub fn accumulator(&self) -> Box<dyn Accumulator> {
+        match self.function {
+            Function::CountRows | Function::Count => Box::new(count::Count::default()),
+            Function::CountDistinct => distinct::new(self.args[0]),
+            Function::Sum => sum::new(self.args[0]),
+            Function::Avg => sum::new_avg(self.args[0]),
+            Function::Min => extreme::new(self.args[0], extreme::Which::Min),
+            Function::Max => extreme::new(self.args[0], extreme::Which::Max),
+            Function::First => extreme::new(self.args[0], extreme::Which::First),
+            Function::Last => extreme::new(self.args[0], extreme::Which::Last),
+            Function::ArgMin => extreme::new_arg(self.args[0], self.args[1], extreme::Which::Min),
+            Function::ArgMax => extreme::new_arg(self.args[0], self.args[1], extreme::Which::Max),
+            Function::Spread { sample, root } => spread::new(self.args[0], sample, root),
+            Function::Quantile(q) => Box::new(quantile::Quantile::new(self.args[0], q)),
+            Function::BoolAnd => Box::new(boolean::Bool::new(true)),
+            Function::BoolOr => Box::new(boolean::Bool::new(false)),
+        }
+    }
+}
+
+/// The rows that an accumulator folds in one call.
+pub struct Rows<'a> {
+    /// The arguments, each an array with an entry per row.
+    pub args: &'a [ArrayRef],
+    /// Event times.
+    pub time: &'a [i64],
+    /// Positions; empty where no aggregate needs them.
+    pub positions: &'a [Position],
+}
+
+/// The partial states of one aggregate, one per slot (group). All methods may be called in any order
+/// and any number of times; see the module's contract for what merging promises.
+pub trait Accumulator: Send + Sync {
+    /// Makes room for slots below `slots`; new ones are empty.
+    fn resize(&mut self, slots: usize);
+
+    /// Folds row `i` into slot `slots[i]`.
+    ///
+    /// # Errors
+    /// A data error on overflow.
+    fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()>;
+
+    /// Merges slot `theirs` of `other`, an accumulator of the same aggregate, into slot `mine`, for
+    /// each pair `(mine, theirs)`.
+    ///
+    /// # Errors
+    /// A data error on overflow.
+    fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()>;
+
+    /// Appends the state of `slot` to `out`.
+    fn encode(&self, slot: u32, out: &mut Vec<u8>);
+
+    /// Merges one encoded state into `slot`.
+    ///
+    /// # Errors
+    /// A data error on overflow.
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()>;
+
+    /// The results of slots `0..slots`, as an array of the aggregate's type.
+    ///
+    /// # Errors
+    /// A data error where a result does not fit its type.
+    fn finish(&self, slots: usize) -> Result<ArrayRef>;
+
+    /// Bytes of memory held.
+    fn bytes(&self) -> usize;
+
+    /// For [`Accumulator::merge`]: the concrete accumulator.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// `other` as the concrete type `A`.
+fn same<A: 'static>(other: &dyn Accumulator) -> &A {
+    other.as_any().downcast_ref().expect("accumulators of one aggregate have one type")
+}
+
+fn overflow(what: &str) -> Error {
+    Error::data(format!("the {what} of a group does not fit 128 bits"))
+        .hint("the values are too large to be added exactly; declare the column as float64 if an approximation will do")
+}
+
+#[cfg(test)]
+mod tests;

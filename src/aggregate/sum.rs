@@ -1,0 +1,256 @@
+//! `sum` and `avg`. Merge law: addition, in 128-bit integers or exact float sums.
+
+use super::exact::{FloatSum, pow10, ratio};
+use super::{Accumulator, Reader, Rows, overflow, same};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, PrimitiveArray};
+use arrow_buffer::i256;
+use std::any::Any;
+use std::sync::Arc;
+
+/// The accumulator of `sum` over `ty`.
+pub fn new(ty: DataType) -> Box<dyn Accumulator> {
+    match ty {
+        DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: vec![] }),
+        ty => Box::new(Sum { ty, sums: vec![] }),
+    }
+}
+
+/// The accumulator of `avg` over `ty`.
+pub fn new_avg(ty: DataType) -> Box<dyn Accumulator> {
+    match ty {
+        DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: vec![] }),
+        ty => Box::new(Avg { scale: scale(ty), sums: Sum { ty, sums: vec![] }, counts: vec![] }),
+    }
+}
+
+fn scale(ty: DataType) -> u8 {
+    match ty {
+        DataType::Decimal { scale, .. } => scale,
+        _ => 0,
+    }
+}
+
+/// Calls `f` with the row and value of every value that is not NULL.
+pub fn each<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    mut f: impl FnMut(usize, T::Native) -> Result<()>,
+) -> Result<()> {
+    match array.nulls().filter(|n| n.null_count() > 0) {
+        None => array.values().iter().enumerate().try_for_each(|(i, &v)| f(i, v)),
+        Some(nulls) => nulls.valid_indices().try_for_each(|i| f(i, array.value(i))),
+    }
+}
+
+/// Sums of integers and decimals.
+struct Sum {
+    ty: DataType,
+    /// [`NONE`] where no value was seen.
+    sums: Vec<i128>,
+}
+
+/// Stands for "no value"; as a sum it counts as an overflow.
+const NONE: i128 = i128::MIN;
+
+impl Sum {
+    #[inline]
+    fn fold(&mut self, slot: u32, value: i128) -> Result<()> {
+        let held = &mut self.sums[slot as usize];
+        *held = match *held {
+            NONE => value,
+            sum => match sum.checked_add(value) {
+                Some(NONE) | None => return Err(overflow("sum")),
+                Some(sum) => sum,
+            },
+        };
+        Ok(())
+    }
+}
+
+impl Accumulator for Sum {
+    fn resize(&mut self, slots: usize) {
+        self.sums.resize(slots, NONE);
+    }
+
+    fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
+        match self.ty {
+            DataType::Int64 => {
+                each(rows.args[0].as_primitive::<Int64Type>(), |i, v| self.fold(slots[i], v.into()))
+            }
+            _ => each(rows.args[0].as_primitive::<Decimal128Type>(), |i, v| self.fold(slots[i], v)),
+        }
+    }
+
+    fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
+        let other: &Sum = same(other);
+        for &(mine, theirs) in pairs {
+            let value = other.sums[theirs as usize];
+            if value != NONE {
+                self.fold(mine, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.sums[slot as usize].to_le_bytes());
+    }
+
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+        match state.i128() {
+            NONE => Ok(()),
+            value => self.fold(slot, value),
+        }
+    }
+
+    fn finish(&self, slots: usize) -> Result<ArrayRef> {
+        let sums = self.sums[..slots].iter().map(|&s| (s != NONE).then_some(s));
+        if self.ty == DataType::Int64 {
+            let fit = |sum: i128| {
+                i64::try_from(sum).map_err(|_| {
+                    Error::data(format!("a sum of {sum} does not fit int64"))
+                        .hint("declare the column as decimal(38,0): its sums have 38 digits")
+                })
+            };
+            let sums = sums.map(|s| s.map(fit).transpose()).collect::<Result<Int64Array>>()?;
+            return Ok(Arc::new(sums));
+        }
+        let limit = 10i128.pow(38);
+        if let Some(sum) = self.sums[..slots].iter().find(|&&s| s != NONE && (s >= limit || s <= -limit)) {
+            return Err(Error::data(format!("a sum of {sum} units has more than 38 digits")));
+        }
+        Ok(Arc::new(
+            sums.collect::<Decimal128Array>()
+                .with_data_type(DataType::Decimal { precision: 38, scale: scale(self.ty) }.arrow()),
+        ))
+    }
+
+    fn bytes(&self) -> usize {
+        self.sums.capacity() * 16
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Averages of integers and decimals: exact sum and count, divided once.
+struct Avg {
+    scale: u8,
+    sums: Sum,
+    counts: Vec<u64>,
+}
+
+impl Accumulator for Avg {
+    fn resize(&mut self, slots: usize) {
+        self.sums.resize(slots);
+        self.counts.resize(slots, 0);
+    }
+
+    fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
+        self.sums.update(slots, rows)?;
+        match rows.args[0].nulls() {
+            None => slots.iter().for_each(|&s| self.counts[s as usize] += 1),
+            Some(nulls) => nulls.valid_indices().for_each(|i| self.counts[slots[i] as usize] += 1),
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
+        let other: &Avg = same(other);
+        self.sums.merge(pairs, &other.sums)?;
+        pairs.iter().for_each(|&(mine, theirs)| self.counts[mine as usize] += other.counts[theirs as usize]);
+        Ok(())
+    }
+
+    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
+        self.sums.encode(slot, out);
+        out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
+    }
+
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+        self.sums.merge_encoded(slot, state)?;
+        self.counts[slot as usize] += state.u64();
+        Ok(())
+    }
+
+    fn finish(&self, slots: usize) -> Result<ArrayRef> {
+        let unit = pow10(self.scale);
+        let averages = self.sums.sums[..slots].iter().zip(&self.counts).map(|(&sum, &count)| {
+            let parts = i256::from_i128(count.into()).wrapping_mul(unit);
+            (sum != NONE).then(|| ratio(i256::from_i128(sum), parts))
+        });
+        Ok(Arc::new(averages.collect::<Float64Array>()))
+    }
+
+    fn bytes(&self) -> usize {
+        self.sums.bytes() + self.counts.capacity() * 8
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Sums and averages of floats.
+struct FloatSums {
+    avg: bool,
+    sums: Vec<FloatSum>,
+    counts: Vec<u64>,
+}
+
+impl Accumulator for FloatSums {
+    fn resize(&mut self, slots: usize) {
+        self.sums.resize(slots, FloatSum::default());
+        self.counts.resize(slots, 0);
+    }
+
+    fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
+        each(rows.args[0].as_primitive::<Float64Type>(), |i, v| {
+            let slot = slots[i] as usize;
+            self.sums[slot].add(v);
+            self.counts[slot] += 1;
+            Ok(())
+        })
+    }
+
+    fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
+        let other: &FloatSums = same(other);
+        for &(mine, theirs) in pairs {
+            self.sums[mine as usize].merge(&other.sums[theirs as usize]);
+            self.counts[mine as usize] += other.counts[theirs as usize];
+        }
+        Ok(())
+    }
+
+    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
+        self.sums[slot as usize].encode(out);
+        out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
+    }
+
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+        self.sums[slot as usize].merge(&FloatSum::decode(state));
+        self.counts[slot as usize] += state.u64();
+        Ok(())
+    }
+
+    fn finish(&self, slots: usize) -> Result<ArrayRef> {
+        let results = self.sums[..slots].iter().zip(&self.counts).map(|(sum, &count)| {
+            let divisor = if self.avg { count as f64 } else { 1.0 };
+            (count > 0).then(|| sum.value() / divisor)
+        });
+        Ok(Arc::new(results.collect::<Float64Array>()))
+    }
+
+    fn bytes(&self) -> usize {
+        let heap: usize = if self.sums.len() < 4096 { self.sums.iter().map(FloatSum::heap).sum() } else { 0 };
+        self.sums.capacity() * std::mem::size_of::<FloatSum>() + self.counts.capacity() * 8 + heap
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

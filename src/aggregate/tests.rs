@@ -1,0 +1,138 @@
+//! The merge law of every aggregate against a slow oracle: fold in one go, fold in parts and merge
+//! in any order, through encoded states; the results are the same bits.
+
+use super::*;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{BooleanArray, Decimal128Array, Float64Array, Int64Array, StringViewArray};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+const DEC: DataType = DataType::Decimal { precision: 18, scale: 2 };
+
+/// One random row: slot and a value of every type.
+#[derive(Debug, Clone)]
+struct Row(u32, Option<i64>, Option<f64>, Option<bool>, Option<String>, i64);
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let float = prop_oneof![
+        -1e6..1e6f64, Just(1e300), Just(-1e300), Just(f64::MAX), Just(-0.0), Just(1e-310), Just(0.1)
+    ];
+    let row = (
+        0u32..3,
+        proptest::option::of(-50i64..50),
+        proptest::option::of(float),
+        proptest::option::of(any::<bool>()),
+        proptest::option::of("[abÿ]{0,14}"),
+        0i64..5,
+    );
+    proptest::collection::vec(row.prop_map(|(s, i, f, b, t, at)| Row(s, i, f, b, t, at)), 0..40)
+}
+
+fn all() -> Vec<Aggregate> {
+    let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
+    let names = ["count", "sum", "avg", "min", "max", "first", "last", "stddev_pop", "stddev_samp", "var_pop",
+        "var_samp", "median", "bool_and", "bool_or"];
+    let mut all = vec![Aggregate::resolve("count", false, vec![], None).unwrap()];
+    for ty in types {
+        all.extend(names.iter().filter_map(|n| Aggregate::resolve(n, false, vec![ty], None).ok()));
+        all.push(Aggregate::resolve("count", true, vec![ty], None).unwrap());
+        all.push(Aggregate::resolve("arg_min", false, vec![ty, DataType::Int64], None).unwrap());
+        all.push(Aggregate::resolve("arg_max", false, vec![ty, DataType::String], None).unwrap());
+    }
+    all.push(Aggregate::resolve("quantile", false, vec![DataType::Int64, ], Some(0.9)).unwrap());
+    all
+}
+
+fn column(rows: &[Row], ty: DataType) -> ArrayRef {
+    let ints = rows.iter().map(|r| r.1);
+    match ty {
+        DataType::Int64 => Arc::new(ints.collect::<Int64Array>()),
+        DataType::Float64 => Arc::new(rows.iter().map(|r| r.2).collect::<Float64Array>()),
+        DataType::Bool => Arc::new(rows.iter().map(|r| r.3).collect::<BooleanArray>()),
+        DataType::String => Arc::new(rows.iter().map(|r| r.4.clone()).collect::<StringViewArray>()),
+        _ => Arc::new(
+            ints.map(|v| v.map(|v| i128::from(v) * 37)).collect::<Decimal128Array>().with_data_type(DEC.arrow()),
+        ),
+    }
+}
+
+fn fold(aggregate: &Aggregate, rows: &[Row], first: u64) -> Box<dyn Accumulator> {
+    let mut acc = aggregate.accumulator();
+    acc.resize(3);
+    let slots: Vec<u32> = rows.iter().map(|r| r.0).collect();
+    let args: Vec<ArrayRef> = aggregate.args.iter().map(|&ty| column(rows, ty)).collect();
+    let time: Vec<i64> = rows.iter().map(|r| r.5).collect();
+    let positions: Vec<Position> = (first..).take(rows.len()).map(|p| Position::new(0, p)).collect();
+    acc.update(&slots, &Rows { args: &args, time: &time, positions: &positions }).unwrap();
+    acc
+}
+
+proptest! {
+    #[test]
+    fn merging_is_exact_and_free_of_order(rows in rows(), cut in 0usize..40) {
+        let cut = cut.min(rows.len());
+        for aggregate in all() {
+            let whole = fold(&aggregate, &rows, 0).finish(3).unwrap();
+            prop_assert_eq!(whole.data_type(), &aggregate.ty().arrow());
+            let a = fold(&aggregate, &rows[..cut], 0);
+            let b = fold(&aggregate, &rows[cut..], cut as u64);
+            let pairs = [(0, 0), (1, 1), (2, 2)];
+            for (x, y) in [(&a, &b), (&b, &a)] {
+                let mut merged = aggregate.accumulator();
+                merged.resize(3);
+                merged.merge(&pairs, x.as_ref()).unwrap();
+                merged.merge(&pairs, y.as_ref()).unwrap();
+                prop_assert_eq!(&merged.finish(3).unwrap(), &whole, "{:?}", aggregate);
+                let mut decoded = aggregate.accumulator();
+                decoded.resize(3);
+                for part in [x, y] {
+                    let mut bytes = vec![];
+                    (0..3).for_each(|slot| part.encode(slot, &mut bytes));
+                    let mut reader = Reader(&bytes);
+                    (0..3).for_each(|slot| decoded.merge_encoded(slot, &mut reader).unwrap());
+                    prop_assert!(reader.0.is_empty());
+                }
+                prop_assert_eq!(&decoded.finish(3).unwrap(), &whole, "{:?}", aggregate);
+            }
+        }
+    }
+
+    #[test]
+    fn results_are_those_of_the_textbook(values in proptest::collection::vec(-1000i64..1000, 1..30)) {
+        let rows: Vec<Row> = values.iter().map(|&v| Row(0, Some(v), None, None, None, 0)).collect();
+        let get = |name: &str, q| {
+            let aggregate = Aggregate::resolve(name, false, vec![DataType::Int64], q).unwrap();
+            fold(&aggregate, &rows, 0).finish(1).unwrap()
+        };
+        let float = |name, q| get(name, q).as_primitive::<Float64Type>().value(0);
+        let n = values.len() as f64;
+        let sum: i64 = values.iter().sum();
+        let mean = sum as f64 / n;
+        prop_assert_eq!(get("sum", None).as_primitive::<Int64Type>().value(0), sum);
+        prop_assert_eq!(float("avg", None), mean);
+        let squares: f64 = values.iter().map(|&v| (v as f64 - mean).powi(2)).sum();
+        prop_assert!((float("var_pop", None) - squares / n).abs() <= 1e-9 * (1.0 + squares));
+        let mut sorted = values.clone();
+        sorted.sort();
+        let middle = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) as f64 / 2.0;
+        prop_assert_eq!(float("median", None), middle);
+        prop_assert_eq!(float("quantile", Some(1.0)), *sorted.last().unwrap() as f64);
+    }
+}
+
+#[test]
+fn overflow_is_an_error_and_not_a_wrap() {
+    let aggregate = Aggregate::resolve("sum", false, vec![DataType::Int64], None).unwrap();
+    let rows = [Row(0, Some(i64::MAX), None, None, None, 0), Row(0, Some(1), None, None, None, 0)];
+    let error = fold(&aggregate, &rows, 0).finish(1).unwrap_err();
+    assert!(error.to_string().contains("does not fit int64"), "{error}");
+    let decimal = DataType::Decimal { precision: 38, scale: 0 };
+    let aggregate = Aggregate::resolve("sum", false, vec![decimal], None).unwrap();
+    let mut acc = aggregate.accumulator();
+    acc.resize(1);
+    let huge = Decimal128Array::from(vec![10i128.pow(38) - 1; 3]).with_data_type(decimal.arrow());
+    let args = [Arc::new(huge) as ArrayRef];
+    let result = acc.update(&[0; 3], &Rows { args: &args, time: &[0; 3], positions: &[] });
+    assert!(result.is_err());
+}

@@ -1,0 +1,135 @@
+//! The seven types that a column can have, and the schema of a batch.
+
+use arrow_schema::TimeUnit;
+use std::fmt;
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// UTF-8 text.
+    String,
+    /// true or false.
+    Bool,
+    /// A signed 64-bit integer.
+    Int64,
+    /// A 64-bit IEEE 754 number.
+    Float64,
+    /// An exact number of `precision` digits (1 to 38), `scale` of them after the point.
+    Decimal {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point, at most `precision`.
+        scale: u8,
+    },
+    /// A day, without a time zone.
+    Date,
+    /// An instant, microseconds UTC.
+    Timestamp,
+}
+
+impl DataType {
+    /// Reads a type as a job file writes it: `string`, `bool`, `int64`, `float64`, `decimal(p,s)`,
+    /// `date`, `timestamp`.
+    pub fn parse(text: &str) -> Option<DataType> {
+        let text = text.trim().to_ascii_lowercase();
+        Some(match text.as_str() {
+            "string" => DataType::String,
+            "bool" => DataType::Bool,
+            "int64" => DataType::Int64,
+            "float64" => DataType::Float64,
+            "date" => DataType::Date,
+            "timestamp" => DataType::Timestamp,
+            _ => {
+                let inner = text.strip_prefix("decimal(")?.strip_suffix(')')?;
+                let (p, s) = inner.split_once(',').unwrap_or((inner, "0"));
+                let (precision, scale) = (p.trim().parse().ok()?, s.trim().parse().ok()?);
+                if !(1..=38).contains(&precision) || scale > precision {
+                    return None;
+                }
+                DataType::Decimal { precision, scale }
+            }
+        })
+    }
+
+    /// The Arrow type of a column of this type.
+    pub fn arrow(self) -> arrow_schema::DataType {
+        match self {
+            DataType::String => arrow_schema::DataType::Utf8View,
+            DataType::Bool => arrow_schema::DataType::Boolean,
+            DataType::Int64 => arrow_schema::DataType::Int64,
+            DataType::Float64 => arrow_schema::DataType::Float64,
+            DataType::Decimal { precision, scale } => {
+                arrow_schema::DataType::Decimal128(precision, scale as i8)
+            }
+            DataType::Date => arrow_schema::DataType::Date32,
+            DataType::Timestamp => {
+                arrow_schema::DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataType::String => f.write_str("string"),
+            DataType::Bool => f.write_str("bool"),
+            DataType::Int64 => f.write_str("int64"),
+            DataType::Float64 => f.write_str("float64"),
+            DataType::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            DataType::Date => f.write_str("date"),
+            DataType::Timestamp => f.write_str("timestamp"),
+        }
+    }
+}
+
+/// A column's name and type. Every column may hold NULLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The name, unique in its schema.
+    pub name: String,
+    /// The type.
+    pub ty: DataType,
+}
+
+impl Field {
+    /// A field.
+    pub fn new(name: impl Into<String>, ty: DataType) -> Field {
+        Field { name: name.into(), ty }
+    }
+}
+
+/// The columns of a batch, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schema {
+    /// The columns.
+    pub fields: Vec<Field>,
+}
+
+impl Schema {
+    /// A schema of these columns.
+    pub fn new(fields: Vec<Field>) -> Schema {
+        Schema { fields }
+    }
+
+    /// The index of the column `name`.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.name == name)
+    }
+
+    /// The type of the column `name`.
+    pub fn type_of(&self, name: &str) -> Option<DataType> {
+        self.index_of(name).map(|i| self.fields[i].ty)
+    }
+
+    /// The names of the columns, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|f| f.name.as_str())
+    }
+
+    /// The same schema as Arrow has it.
+    pub fn arrow(&self) -> arrow_schema::SchemaRef {
+        let fields = self.fields.iter().map(|f| arrow_schema::Field::new(&f.name, f.ty.arrow(), true));
+        std::sync::Arc::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()))
+    }
+}

@@ -1,0 +1,119 @@
+//! `highwater generate`: recorded logs to try the tool on.
+
+use crate::error::{Error, Result};
+use crate::generate::{Kind, Lateness, Options, Summary, run};
+use crate::input::{Compression, Format};
+use crate::time::Duration;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Generate recorded logs to try the tool on: the same options give the same bytes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  highwater generate pageviews --rows 100000 --out out/generated/pageviews
+  highwater generate transactions --rows 6000 --files 3 --compress gzip")]
+pub struct GenerateArgs {
+    /// What to generate
+    #[arg(value_name = "KIND")]
+    kind: KindArg,
+    /// Rows in all; with `money`, wallet events (sessions and users come in proportion)
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    rows: u64,
+    /// Decides all draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The folder to write to [default: out/generated/KIND]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// The format [default: csv for transactions and pageviews, jsonl for sales and money]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
+    /// How many files to split each log into
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    files: u32,
+    /// How to compress csv and jsonl
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    compress: CompressArg,
+    /// From the first arrival to the last, as in `12h` [default: sales 1d, pageviews 3d, money 7d, transactions 1095d]
+    #[arg(long, value_name = "LENGTH")]
+    span: Option<String>,
+    /// How late events come: percentage:length, uniform up to the length
+    /// [default: pageviews `80%:20s,10%:1d,10%:2d`, transactions `100%:1h`, others `100%:20s`]
+    #[arg(long, value_name = "PROFILE")]
+    lateness: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KindArg {
+    /// seller_id, amount_usd, sale_ts
+    Sales,
+    /// account_no, date, details, value_date, amount, balance
+    Transactions,
+    /// user_id, postcode, webpage, timestamp
+    Pageviews,
+    /// Wallet events, user session events, user events
+    Money,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    Csv,
+    Jsonl,
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CompressArg {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl GenerateArgs {
+    /// Generates; returns the files written.
+    ///
+    /// # Errors
+    /// See [`run`].
+    pub fn run(&self) -> Result<Summary> {
+        run(&self.options()?)
+    }
+
+    fn options(&self) -> Result<Options> {
+        let kind = match self.kind {
+            KindArg::Sales => Kind::Sales,
+            KindArg::Transactions => Kind::Transactions,
+            KindArg::Pageviews => Kind::PageViews,
+            KindArg::Money => Kind::Money,
+        };
+        let format = self.format.map(|format| match format {
+            FormatArg::Csv => Format::Csv,
+            FormatArg::Jsonl => Format::JsonLines,
+            FormatArg::Parquet => Format::Parquet,
+        });
+        let compression = match self.compress {
+            CompressArg::None => Compression::None,
+            CompressArg::Gzip => Compression::Gzip,
+            CompressArg::Zstd => Compression::Zstd,
+        };
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("out/generated").join(kind.name()));
+        Ok(Options {
+            kind,
+            rows: self.rows,
+            seed: self.seed,
+            out,
+            format,
+            files: self.files,
+            compression,
+            span: self.span.as_deref().map(length).transpose()?,
+            lateness: self.lateness.as_deref().map(Lateness::parse).transpose()?,
+        })
+    }
+}
+
+fn length(text: &str) -> Result<i64> {
+    Duration::parse(text).and_then(Duration::as_length).ok_or_else(|| {
+        Error::job(format!("`--span {text}` is no length of time"))
+            .hint("lengths are `90s`, `30m`, `12h`, `3d`")
+    })
+}

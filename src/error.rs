@@ -1,0 +1,229 @@
+//! What goes wrong: a kind (which decides the exit code), a message, the place, causes and hints.
+//!
+//! Every error of the program is one of these and is printed in one place, `cli::ui`.
+
+use std::fmt;
+use std::path::Path;
+
+/// The outcome of everything that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Who has to act, which is what the exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line or the job file is wrong.
+    Job,
+    /// The input data is wrong.
+    Data,
+    /// The machine failed: disk, memory, permissions, network.
+    Machine,
+}
+
+impl Kind {
+    /// The process's exit code for an error of this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Job => exit::JOB,
+            Kind::Data => exit::DATA,
+            Kind::Machine => exit::MACHINE,
+        }
+    }
+}
+
+/// The exit codes of the program.
+pub mod exit {
+    /// Done.
+    pub const DONE: u8 = 0;
+    /// Compared, and different.
+    pub const DIFFERENT: u8 = 1;
+    /// Wrong use of the command line, or a wrong job file.
+    pub const JOB: u8 = 2;
+    /// Bad input data.
+    pub const DATA: u8 = 3;
+    /// The machine: disk, memory, permissions, network.
+    pub const MACHINE: u8 = 4;
+}
+
+/// A place in a text that the user wrote, shown with a caret line under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    /// The file's name as the user gave it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The text of that line.
+    pub text: String,
+    /// How many characters to underline, at least one.
+    pub width: usize,
+}
+
+impl Snippet {
+    /// The place of the bytes `span` in `source`.
+    pub fn of(file: &str, source: &str, span: std::ops::Range<usize>) -> Snippet {
+        let start = span.start.min(source.len());
+        let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
+        let text = source[line_start..].lines().next().unwrap_or("");
+        let end = span.end.clamp(start, line_start + text.len().max(start - line_start));
+        Snippet {
+            file: file.to_string(),
+            line: source[..start].matches('\n').count() + 1,
+            column: source[line_start..start].chars().count() + 1,
+            text: text.to_string(),
+            width: source.get(start..end).map_or(1, |s| s.chars().count()).max(1),
+        }
+    }
+}
+
+/// An error: what, where, and what to do about it.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    snippet: Option<Snippet>,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    others: Vec<Error>,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Error {
+        let message = message.into();
+        Error(Box::new(Inner { kind, message, snippet: None, causes: vec![], hints: vec![], others: vec![] }))
+    }
+
+    /// A wrong command line or job file.
+    pub fn job(message: impl Into<String>) -> Error {
+        Error::new(Kind::Job, message)
+    }
+
+    /// Bad input data.
+    pub fn data(message: impl Into<String>) -> Error {
+        Error::new(Kind::Data, message)
+    }
+
+    /// The machine failed.
+    pub fn machine(message: impl Into<String>) -> Error {
+        Error::new(Kind::Machine, message)
+    }
+
+    /// A failed operation on a file: `what` is the verb phrase ("read", "create the folder").
+    pub fn io(what: &str, path: &Path, cause: std::io::Error) -> Error {
+        let error = Error::machine(format!("cannot {what} {}", path.display())).caused_by(&cause);
+        match cause.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error.hint(
+                "the disk is full; what was there before is unchanged. Free some space and run again.",
+            ),
+            _ => error,
+        }
+    }
+
+    /// The same error with one more thing that the user may do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// The same error with a hint that names the nearest of `known` to `wrong`, if one is near.
+    pub fn nearest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+        match nearest(wrong, known) {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+
+    /// The same error with its cause.
+    pub fn caused_by(mut self, cause: impl fmt::Display) -> Error {
+        self.0.causes.push(cause.to_string());
+        self
+    }
+
+    /// The same error at a place in a text of the user's.
+    pub fn at(mut self, snippet: Snippet) -> Error {
+        self.0.snippet = Some(snippet);
+        self
+    }
+
+    /// One error that reports all of `errors`; `None` if there are none.
+    pub fn all(errors: Vec<Error>) -> Option<Error> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.0.others.extend(errors);
+        Some(first)
+    }
+
+    /// Who has to act.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What went wrong, in one line.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+/// Prints the error as the user sees it: message, snippet, causes, hints; then the others.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.0.message)?;
+        if let Some(s) = &self.0.snippet {
+            let number = s.line.to_string();
+            let gutter = " ".repeat(number.len());
+            write!(f, "\n{gutter}--> {}:{}:{}\n{gutter} |\n{number} | {}", s.file, s.line, s.column, s.text)?;
+            let indent: String =
+                s.text.chars().take(s.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            write!(f, "\n{gutter} | {indent}{}", "^".repeat(s.width))?;
+        }
+        for cause in &self.0.causes {
+            write!(f, "\n  cause: {cause}")?;
+        }
+        for hint in &self.0.hints {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        for other in &self.0.others {
+            write!(f, "\n\n{other}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The name among `known` that is nearest to `wrong`, if it is near enough to be meant.
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = wrong.to_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + wrong.chars().count().max(name.chars().count()) / 4)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_points_at_its_span() {
+        let source = "name = \"x\"\n[source]\n  pth = \"a\"\n";
+        let at = source.find("pth").unwrap();
+        let error = Error::job("unknown key `pth`").at(Snippet::of("job.toml", source, at..at + 3));
+        let error = error.nearest("pth", ["path", "time"]);
+        assert_eq!(
+            error.to_string(),
+            "error: unknown key `pth`\n --> job.toml:3:3\n  |\n3 |   pth = \"a\"\n  |   ^^^\n  hint: did you mean `path`?"
+        );
+    }
+
+    #[test]
+    fn far_names_are_not_suggested() {
+        assert_eq!(nearest("amuont", ["amount", "date"]), Some("amount"));
+        assert_eq!(nearest("xyz", ["amount", "date"]), None);
+    }
+}

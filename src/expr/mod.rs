@@ -1,0 +1,166 @@
+//! SQL expressions over the columns of a batch. Polars parses and evaluates them.
+//!
+//! # Contract
+//! * A timestamp column is an instant shown in the job's time zone, so `EXTRACT(month FROM t)` is
+//!   the month there.
+//! * Decimal arithmetic stays decimal: a literal such as `0.19` beside a decimal is a decimal, and a
+//!   product of decimals has all of its digits (scale s1 + s2, as in the SQL standard), where Polars
+//!   alone would make the one a float and round the other to the larger scale.
+//! * Evaluation is row by row: aggregates and window functions are refused here, since a batch is a
+//!   cut that must not show in a result.
+
+mod aggregate_call;
+mod bridge;
+mod decimal;
+
+pub use aggregate_call::{AggregateCall, Selection, parse_selection};
+
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{self, Error, Result};
+use crate::time::Zone;
+use arrow_array::ArrayRef;
+use polars::prelude as pl;
+use polars::prelude::IntoLazy;
+
+/// A compiled expression: its SQL, what it reads and what it gives.
+#[derive(Clone)]
+pub struct Expr {
+    sql: String,
+    /// The columns it reads, with their types.
+    inputs: Vec<Field>,
+    ty: DataType,
+    compiled: pl::Expr,
+    zone: &'static str,
+}
+
+impl std::fmt::Debug for Expr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Expr({} -> {})", self.sql, self.ty)
+    }
+}
+
+impl Expr {
+    /// Compiles `sql` against `schema`.
+    ///
+    /// # Errors
+    /// A job error without a place: syntax, an unknown column or function (with the nearest name), a
+    /// type that no column can have, an aggregate.
+    pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
+        let ast = parse(sql)?;
+        if let Some(name) = aggregate_call::first_aggregate(&ast) {
+            return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
+                .hint("aggregates belong to `select` and `having` of an output"));
+        }
+        let exact = decimal::exact(&ast, schema, zone.name());
+        let compiled = to_polars(&exact.to_string(), sql)?;
+        let inputs = inputs(&compiled, sql, schema)?;
+        let ty = output_type(&compiled, &inputs, zone.name()).map_err(|cause| wrong(sql, cause))?;
+        Ok(Expr { sql: sql.to_string(), inputs, ty, compiled, zone: zone.name() })
+    }
+
+    /// The SQL as written.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The columns that it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().map(|f| f.name.as_str())
+    }
+
+    /// The type of its value.
+    pub fn ty(&self) -> DataType {
+        self.ty
+    }
+
+    /// The value for each of `rows` rows; `column` finds an input by name.
+    ///
+    /// # Errors
+    /// A data error, such as an overflow of decimal arithmetic.
+    pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(&str) -> &'a ArrayRef) -> Result<ArrayRef> {
+        let failed = |cause: pl::PolarsError| {
+            Error::data(format!("cannot compute `{}`", self.sql)).caused_by(first_line(&cause.to_string()))
+        };
+        let columns = self
+            .inputs
+            .iter()
+            .map(|f| bridge::to_polars(&f.name, f.ty, column(&f.name), self.zone))
+            .collect::<pl::PolarsResult<Vec<_>>>()
+            .map_err(failed)?;
+        let frame = pl::DataFrame::new(rows, columns).map_err(failed)?;
+        let result = frame.lazy().select([self.compiled.clone().alias("value")]).collect().map_err(failed)?;
+        let value = result.column("value").map_err(failed)?;
+        // A constant gives one row whatever the number of rows.
+        let value = if value.len() == 1 && rows != 1 { value.new_from_index(0, rows) } else { value.clone() };
+        bridge::to_arrow(value, self.ty).map_err(failed)
+    }
+}
+
+/// The syntax tree of `sql`.
+pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Expr> {
+    let mut parser = sqlparser::parser::Parser::new(&sqlparser::dialect::GenericDialect {})
+        .try_with_sql(sql)
+        .map_err(|cause| wrong(sql, cause))?;
+    let ast = parser.parse_expr().map_err(|cause| wrong(sql, cause))?;
+    let rest = parser.peek_token();
+    if rest.token != sqlparser::tokenizer::Token::EOF {
+        return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
+    }
+    Ok(ast)
+}
+
+fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {
+    let cause = cause.to_string();
+    let cause = cause.trim_start_matches("sql parser error: ");
+    Error::job(format!("wrong expression `{sql}`")).caused_by(first_line(cause))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or("").to_string()
+}
+
+fn to_polars(text: &str, sql: &str) -> Result<pl::Expr> {
+    polars::sql::sql_expr(text).map_err(|cause| {
+        let error = wrong(sql, &cause);
+        let functions = polars::sql::keywords::all_functions();
+        let message = cause.to_string();
+        // "unsupported function 'uper'": the name stands between quotes.
+        match message.split_once("function '").and_then(|(_, rest)| rest.split_once('\'')) {
+            Some((name, _)) => Error::job(format!("unknown function `{name}` in `{sql}`"))
+                .nearest(name, functions.iter().copied()),
+            None => error,
+        }
+    })
+}
+
+/// The columns that `compiled` reads, or an error that names the first unknown one.
+fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>> {
+    let mut inputs: Vec<Field> = vec![];
+    for name in compiled.clone().meta().root_names() {
+        let Some(index) = schema.index_of(&name) else {
+            let known: Vec<&str> = schema.names().collect();
+            let error = Error::job(format!("unknown column `{name}` in `{sql}`"));
+            return Err(match error::nearest(&name, known.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("the columns are {}", known.join(", "))),
+            });
+        };
+        if !inputs.iter().any(|f| f.name == name.as_str()) {
+            inputs.push(schema.fields[index].clone());
+        }
+    }
+    Ok(inputs)
+}
+
+/// The type that `compiled` gives over columns of these types.
+fn output_type(compiled: &pl::Expr, inputs: &[Field], zone: &str) -> std::result::Result<DataType, String> {
+    let columns = inputs.iter().map(|f| bridge::empty(&f.name, f.ty, zone)).collect();
+    let frame = pl::DataFrame::new(0, columns).map_err(|e| e.to_string())?;
+    let mut lazy = frame.lazy().select([compiled.clone().alias("value")]);
+    let schema = lazy.collect_schema().map_err(|e| e.to_string())?;
+    let (_, dtype) = schema.iter().next().ok_or("no value")?;
+    bridge::data_type(dtype).ok_or_else(|| format!("it gives a {dtype}, which no column can hold"))
+}
+
+#[cfg(test)]
+mod tests;

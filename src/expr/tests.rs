@@ -1,0 +1,103 @@
+use super::*;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use std::sync::Arc;
+
+fn schema() -> Schema {
+    Schema::new(vec![
+        Field::new("qty", DataType::Int64),
+        Field::new("price", DataType::Decimal { precision: 18, scale: 3 }),
+        Field::new("rate", DataType::Decimal { precision: 10, scale: 2 }),
+        Field::new("name", DataType::String),
+        Field::new("at", DataType::Timestamp),
+    ])
+}
+
+fn columns() -> Vec<ArrayRef> {
+    let decimal = |v: Vec<Option<i128>>, p, s| {
+        Arc::new(Decimal128Array::from(v).with_precision_and_scale(p, s).unwrap()) as ArrayRef
+    };
+    vec![
+        Arc::new(Int64Array::from(vec![Some(6), Some(-2), None])),
+        decimal(vec![Some(2_550), Some(420), Some(1)], 18, 3),
+        decimal(vec![Some(19), Some(700), None], 10, 2),
+        Arc::new(StringViewArray::from(vec![Some("RECORD FRAME 7\" SINGLE SIZE"), Some("b"), None])),
+        // 2024-02-29T17:30:00Z is 2024-03-01T00:30 in Jakarta.
+        Arc::new(TimestampMicrosecondArray::from(vec![1_709_227_800_000_000; 3]).with_timezone("UTC")),
+    ]
+}
+
+fn eval(sql: &str) -> (DataType, ArrayRef) {
+    let (schema, columns) = (schema(), columns());
+    let expr = Expr::compile(sql, &schema, &Zone::named("Asia/Jakarta").unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let value = expr.evaluate(3, |name| &columns[schema.index_of(name).unwrap()]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(value.data_type(), &expr.ty().arrow(), "{sql}");
+    (expr.ty(), value)
+}
+
+fn decimals(sql: &str) -> (u8, Vec<Option<i128>>) {
+    let (ty, value) = eval(sql);
+    let DataType::Decimal { scale, .. } = ty else { panic!("{sql} is a {ty}") };
+    (scale, value.as_primitive::<Decimal128Type>().iter().collect())
+}
+
+#[test]
+fn decimal_arithmetic_stays_decimal() {
+    assert_eq!(decimals("qty * price"), (3, vec![Some(15_300), Some(-840), None]));
+    assert_eq!(decimals("price * rate"), (5, vec![Some(48_450), Some(294_000), None]));
+    assert_eq!(decimals("price * 0.19"), (5, vec![Some(48_450), Some(7_980), Some(19)]));
+    assert_eq!(decimals("-0.5 * price"), (4, vec![Some(-12_750), Some(-2_100), Some(-5)]));
+    assert_eq!(decimals("price + rate"), (3, vec![Some(2_740), Some(7_420), None]));
+    assert_eq!(decimals("price - 1"), (3, vec![Some(1_550), Some(-580), Some(-999)]));
+    assert_eq!(decimals("CASE WHEN price > 0.42 THEN price * 1.10 ELSE price END").0, 5);
+}
+
+#[test]
+fn comparisons_with_decimal_literals_are_exact() {
+    let (_, value) = eval("price > 0.42");
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>(), [Some(true), Some(false), Some(false)]);
+    let (_, value) = eval("price BETWEEN 0.42 AND 2.549");
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>(), [Some(false), Some(true), Some(false)]);
+    let (_, value) = eval("name IS NOT NULL AND qty > 0");
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>()[..2], [Some(true), Some(false)]);
+}
+
+#[test]
+fn other_types_come_through() {
+    let (_, value) = eval("EXTRACT(month FROM at)");
+    assert_eq!(value.as_primitive::<Int64Type>().value(0), 3, "local to the job's zone");
+    let (_, value) = eval("UPPER(name)");
+    assert_eq!(value.as_string_view().value(1), "B");
+    assert!(value.is_null(2));
+    let (_, value) = eval("at");
+    assert_eq!(value.as_primitive::<TimestampMicrosecondType>().value(0), 1_709_227_800_000_000);
+    let (_, value) = eval("1.5");
+    assert_eq!(value.as_primitive::<Float64Type>().values(), &[1.5; 3]);
+    let (_, value) = eval("name IN ('b', 'c')");
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>()[..2], [Some(false), Some(true)]);
+    let (_, value) = eval("COALESCE(name, 'none')");
+    assert_eq!(value.as_string_view().value(2), "none");
+}
+
+#[test]
+fn a_typo_gives_the_nearest_name() {
+    let compile = |sql| Expr::compile(sql, &schema(), &Zone::utc()).unwrap_err().to_string();
+    assert!(compile("pirce > 1").contains("did you mean `price`?"), "{}", compile("pirce > 1"));
+    assert!(compile("UPER(name)").contains("did you mean `upper`?"), "{}", compile("UPER(name)"));
+    assert!(compile("sum(qty)").contains("is an aggregate"), "{}", compile("sum(qty)"));
+    assert!(compile("qty >").starts_with("error: wrong expression `qty >`"), "{}", compile("qty >"));
+    assert!(compile("qty qty").contains("was not expected"), "{}", compile("qty qty"));
+}
+
+#[test]
+fn selections_are_split_into_aggregates_and_the_rest() {
+    let one = parse_selection("count(distinct name)", 0).unwrap();
+    assert_eq!(one.calls[0], AggregateCall { name: "count".into(), distinct: true, args: vec!["name".into()] });
+    assert!(one.around.is_none());
+    let two = parse_selection("sum(qty * price) / count(*)", 3).unwrap();
+    assert_eq!(two.calls.len(), 2);
+    assert_eq!(two.around.as_deref(), Some("__agg_3 / __agg_4"));
+    assert!(parse_selection("sum(max(qty))", 0).unwrap_err().to_string().contains("do not nest"));
+    assert!(parse_selection("quantile(qty)", 0).unwrap_err().to_string().contains("two arguments"));
+}

@@ -1,0 +1,275 @@
+//! Recorded logs to try the tool on: page views, transactions, sales, wallet events with their
+//! sessions and users. Seeded, of any number of rows, in flat memory.
+//!
+//! # Contract
+//! * The same options give the same bytes, on every machine.
+//! * The seed, the number of rows, the span and the lateness profile decide the rows; format,
+//!   compression and the number of files only how they are written.
+//! * The order of rows is the order of arrival. An event's time is its arrival less a lateness that
+//!   the profile gives.
+
+mod lateness;
+mod money;
+mod pageviews;
+mod random;
+mod row;
+mod sales;
+mod transactions;
+mod write;
+
+pub use lateness::Lateness;
+
+use crate::error::{Error, Result};
+use crate::input::{Compression, Format};
+use crate::time::{DAY, HOUR, SECOND};
+use row::{Column, Row};
+use std::path::{Path, PathBuf};
+use write::FileWriter;
+
+/// What to generate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Sales of sellers, in dollars.
+    Sales,
+    /// Bank transactions of accounts.
+    Transactions,
+    /// Page views by postcode, many of them late.
+    PageViews,
+    /// Three logs: wallet events, the sessions they were made in, and the users' changes.
+    Money,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 4] = [Kind::Sales, Kind::Transactions, Kind::PageViews, Kind::Money];
+
+    /// The name on the command line, which is also the name of the files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Sales => "sales",
+            Kind::Transactions => "transactions",
+            Kind::PageViews => "pageviews",
+            Kind::Money => "money",
+        }
+    }
+
+    /// The format where none is asked for.
+    pub fn format(self) -> Format {
+        match self {
+            Kind::Transactions | Kind::PageViews => Format::Csv,
+            Kind::Sales | Kind::Money => Format::JsonLines,
+        }
+    }
+
+    /// The time from the first to the last arrival where none is asked for, in microseconds.
+    pub fn span(self) -> i64 {
+        match self {
+            Kind::Sales => DAY,
+            Kind::Transactions => 3 * 365 * DAY,
+            Kind::PageViews => 3 * DAY,
+            Kind::Money => 7 * DAY,
+        }
+    }
+
+    /// The lateness profile where none is asked for.
+    pub fn lateness(self) -> Lateness {
+        match self {
+            Kind::PageViews => Lateness::default(),
+            Kind::Transactions => Lateness::up_to(HOUR),
+            Kind::Sales | Kind::Money => Lateness::up_to(20 * SECOND),
+        }
+    }
+}
+
+/// What to generate, how much of it, and where to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What.
+    pub kind: Kind,
+    /// Rows in all; of [`Kind::Money`] wallet events, and sessions and users in proportion.
+    pub rows: u64,
+    /// Decides all draws.
+    pub seed: u64,
+    /// The folder to write to; made if it is not there.
+    pub out: PathBuf,
+    /// The format; `None` for the kind's own.
+    pub format: Option<Format>,
+    /// How many files to split each log into, at least one.
+    pub files: u32,
+    /// How to compress text formats.
+    pub compression: Compression,
+    /// Microseconds from the first arrival to the last; `None` for the kind's own.
+    pub span: Option<i64>,
+    /// How late events come; `None` for the kind's own profile.
+    pub lateness: Option<Lateness>,
+}
+
+impl Options {
+    /// The options of `kind` where only the rows and the folder are given.
+    pub fn new(kind: Kind, rows: u64, out: impl Into<PathBuf>) -> Options {
+        Options {
+            kind,
+            rows,
+            seed: 1,
+            out: out.into(),
+            format: None,
+            files: 1,
+            compression: Compression::None,
+            span: None,
+            lateness: None,
+        }
+    }
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size on disk.
+    pub bytes: u64,
+}
+
+/// What was generated: the files, log by log, in the order of their rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// The files.
+    pub files: Vec<Written>,
+}
+
+impl Summary {
+    /// Rows in all files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|f| f.rows).sum()
+    }
+
+    /// Bytes of all files on disk.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.bytes).sum()
+    }
+}
+
+/// What the rows of every log are drawn from.
+#[derive(Debug, Clone)]
+struct Shape {
+    seed: u64,
+    rows: u64,
+    span: i64,
+    lateness: Lateness,
+}
+
+impl Shape {
+    /// When row `index` of `of` arrives, in microseconds after the start of the log.
+    fn arrival(&self, index: u64, of: u64) -> i64 {
+        (i128::from(index) * i128::from(self.span) / i128::from(of.max(1))) as i64
+    }
+}
+
+/// A log that is generated row by row, in arrival order.
+trait Log {
+    /// The folder of the log under the output folder; empty for the folder itself.
+    fn folder(&self) -> &'static str {
+        ""
+    }
+    /// The name of its files.
+    fn name(&self) -> &'static str;
+    /// Its columns.
+    fn columns(&self) -> &'static [Column];
+    /// How many rows it has.
+    fn rows(&self) -> u64;
+    /// Makes the next row in `row`, which is empty. Called [`Log::rows`] times.
+    fn next(&mut self, row: &mut Row);
+}
+
+/// Generates what `options` ask for.
+///
+/// # Errors
+/// Of kind job, if the options make no sense or the folder holds other files that a job would read
+/// along; of kind machine, if a file cannot be written.
+pub fn run(options: &Options) -> Result<Summary> {
+    let format = options.format.unwrap_or(options.kind.format());
+    check(options, format)?;
+    let shape = Shape {
+        seed: options.seed,
+        rows: options.rows,
+        span: options.span.unwrap_or(options.kind.span()),
+        lateness: options.lateness.clone().unwrap_or(options.kind.lateness()),
+    };
+    let logs: Vec<Box<dyn Log>> = match options.kind {
+        Kind::Sales => vec![Box::new(sales::Sales::new(shape))],
+        Kind::Transactions => vec![Box::new(transactions::Transactions::new(shape))],
+        Kind::PageViews => vec![Box::new(pageviews::PageViews::new(shape))],
+        Kind::Money => money::logs(shape),
+    };
+    let mut summary = Summary::default();
+    for mut log in logs {
+        write_log(log.as_mut(), options, format, &mut summary)?;
+    }
+    Ok(summary)
+}
+
+fn check(options: &Options, format: Format) -> Result<()> {
+    if options.files == 0 {
+        return Err(Error::job("a log cannot be split into 0 files"));
+    }
+    if format == Format::Parquet && options.compression != Compression::None {
+        return Err(Error::job("a Parquet file cannot be compressed as a whole")
+            .hint("its columns are compressed (zstd) as they are; leave `--compress` out"));
+    }
+    // Beyond this the years have five digits, which no reader takes.
+    if options.span.is_some_and(|span| span <= 0 || span > 200 * 365 * DAY) {
+        return Err(Error::job("the span must be longer than nothing and at most 200 years"));
+    }
+    Ok(())
+}
+
+fn write_log(log: &mut dyn Log, options: &Options, format: Format, summary: &mut Summary) -> Result<()> {
+    let folder = options.out.join(log.folder());
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
+    let files = u64::from(options.files);
+    let extension = write::extension(format, options.compression);
+    let paths: Vec<PathBuf> = (1..=files)
+        .map(|n| match files {
+            1 => format!("{}.{extension}", log.name()),
+            _ => format!("{}-{n}.{extension}", log.name()),
+        })
+        .map(|name| folder.join(name))
+        .collect();
+    refuse_strangers(&folder, &paths)?;
+
+    let (mut row, rows) = (Row::default(), log.rows());
+    let ends = (1..=files).map(|n| (u128::from(rows) * u128::from(n) / u128::from(files)) as u64);
+    let mut done = 0;
+    for (path, end) in paths.into_iter().zip(ends) {
+        let mut writer = FileWriter::create(path, log.columns(), format, options.compression)?;
+        for _ in done..end {
+            row.clear();
+            log.next(&mut row);
+            writer.write(&row)?;
+        }
+        let (path, bytes) = writer.finish()?;
+        summary.files.push(Written { path, rows: end - done, bytes });
+        done = end;
+    }
+    Ok(())
+}
+
+/// A log of an earlier run under another name would be read along by a job that names the folder,
+/// and count double.
+fn refuse_strangers(folder: &Path, ours: &[PathBuf]) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("read the folder", folder, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("read the folder", folder, e))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && write::is_log(&path) && !ours.contains(&path) {
+            return Err(Error::job(format!("{} is there, and would be read along", path.display()))
+                .hint("remove it, or choose another folder with `--out`"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

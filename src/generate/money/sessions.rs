@@ -1,0 +1,75 @@
+//! User session events: a session is created, and closed some minutes or hours later.
+
+use super::super::Log;
+use super::super::row::{Column, ColumnType, Row};
+use super::{START, World};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+const COLUMNS: [Column; 5] = [
+    Column::new("type", ColumnType::Text),
+    Column::new("id", ColumnType::Text),
+    Column::new("userId", ColumnType::Text),
+    Column::new("clientCountryCode", ColumnType::Text),
+    Column::new("processedAt", ColumnType::Text),
+];
+
+/// The log of session events, in the order of their times: two of each session.
+pub struct SessionEvents {
+    world: World,
+    /// The next session to be created, and its start.
+    next: u64,
+    start: i64,
+    /// Sessions that are open: (end, index).
+    open: BinaryHeap<Reverse<(i64, u64)>>,
+}
+
+impl SessionEvents {
+    /// The log of all sessions of `world`.
+    pub fn new(world: World) -> SessionEvents {
+        let start = world.session(0).start;
+        SessionEvents { world, next: 0, start, open: BinaryHeap::new() }
+    }
+
+    fn write(&self, row: &mut Row, kind: &str, index: u64, time: i64) {
+        let session = self.world.session(index);
+        row.text(kind);
+        row.uuid(session.id);
+        row.uuid(self.world.user_id(session.user));
+        row.text(session.country);
+        row.instant(START + time);
+    }
+}
+
+impl Log for SessionEvents {
+    fn folder(&self) -> &'static str {
+        "user-session-events"
+    }
+
+    fn name(&self) -> &'static str {
+        "user-session-events"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self) -> u64 {
+        self.world.sessions * 2
+    }
+
+    fn next(&mut self, row: &mut Row) {
+        let created_all = self.next == self.world.sessions;
+        if let Some(&Reverse((end, index))) = self.open.peek()
+            && (created_all || end < self.start)
+        {
+            self.open.pop();
+            return self.write(row, "UserSessionClosedEvent", index, end);
+        }
+        let (index, start) = (self.next, self.start);
+        self.write(row, "UserSessionCreatedEvent", index, start);
+        self.open.push(Reverse((start + self.world.session(index).length, index)));
+        self.next += 1;
+        self.start = self.world.session(self.next).start;
+    }
+}

@@ -1,0 +1,85 @@
+//! User events: changes of address, of birth date, of other things. A change names only what changed.
+
+use super::super::Log;
+use super::super::random::{Draw, Stream};
+use super::super::row::{Column, ColumnType, Row};
+use super::{COUNTRIES, START, World};
+use crate::time::DAY;
+
+const COLUMNS: [Column; 6] = [
+    Column::new("type", ColumnType::Text),
+    Column::new("userId", ColumnType::Text),
+    Column::new("processedAt", ColumnType::Text),
+    Column::new("residentCountryCode", ColumnType::Text),
+    Column::new("birthYear", ColumnType::Int),
+    Column::new("language", ColumnType::Text),
+];
+
+const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "pl", "pt"];
+
+/// The log of user events, in the order of their times: half of them on the first day.
+pub struct UserEvents {
+    world: World,
+    draw: Draw,
+    rows: u64,
+    index: u64,
+}
+
+impl UserEvents {
+    /// The log of the users of `world`.
+    pub fn new(world: World) -> UserEvents {
+        let draw = Draw::new(world.shape.seed, Stream::UserEvents);
+        let rows = world.shape.rows / 12;
+        UserEvents { world, draw, rows, index: 0 }
+    }
+
+    /// Microseconds after the start of the log.
+    fn time(&self) -> i64 {
+        let (half, span) = (self.rows / 2, self.world.shape.span);
+        let first = DAY.min(span / 2);
+        let share = |length: i64, n: u64, of: u64| {
+            (i128::from(length) * i128::from(n) / i128::from(of.max(1))) as i64
+        };
+        match self.index.checked_sub(half) {
+            None => share(first, self.index, half),
+            Some(n) => first + share(span - first, n, self.rows - half),
+        }
+    }
+}
+
+impl Log for UserEvents {
+    fn folder(&self) -> &'static str {
+        "user-events"
+    }
+
+    fn name(&self) -> &'static str {
+        "user-events"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn next(&mut self, row: &mut Row) {
+        let time = self.time();
+        self.index += 1;
+        let draw = &mut self.draw;
+        let kind = draw.below(100);
+        row.text(match kind {
+            0..45 => "UserAddressChangedEvent",
+            45..80 => "UserBirthDateChangedEvent",
+            _ => "UserLanguageChangedEvent",
+        });
+        row.uuid(self.world.user_id(draw.below(self.world.users)));
+        row.instant(START + time);
+        match kind {
+            0..45 => (row.text(draw.pick(&COUNTRIES)), row.null(), row.null()),
+            45..80 => (row.null(), row.int(draw.between(1940, 2006)), row.null()),
+            _ => (row.null(), row.null(), row.text(draw.pick(&LANGUAGES))),
+        };
+    }
+}

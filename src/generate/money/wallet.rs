@@ -1,0 +1,178 @@
+//! Wallet events: payments, transactions and others, some of them twice, some without a session.
+
+use super::super::Log;
+use super::super::random::{Draw, Stream, Uuid};
+use super::super::row::{Column, ColumnType, Row};
+use super::{START, World};
+use crate::time::{DAY, SECOND};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+const COLUMNS: [Column; 8] = [
+    Column::new("type", ColumnType::Text),
+    Column::new("id", ColumnType::Text),
+    Column::new("userId", ColumnType::Text),
+    Column::new("userSessionId", ColumnType::Text),
+    Column::new("processedAt", ColumnType::Text),
+    Column::new("amount", ColumnType::Amount),
+    Column::new("currency", ColumnType::Text),
+    Column::new("moneyType", ColumnType::Text),
+];
+
+const CURRENCIES: [&str; 6] = ["EUR", "GBP", "USD", "SEK", "PLN", "BRL"];
+const MONEY_TYPES: [&str; 8] = ["DEPOSIT", "WITHDRAWAL", "BET", "WIN", "BONUS", "REFUND", "FEE", "TRANSFER"];
+
+/// One wallet event. Ordered by its arrival alone where it waits to be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    /// Microseconds after the start of the log, as `time` is.
+    arrival: i64,
+    index: u64,
+    time: i64,
+    kind: &'static str,
+    id: Uuid,
+    user: Uuid,
+    session: Option<Uuid>,
+    /// Hundredths, currency, money type.
+    money: Option<(i64, &'static str, &'static str)>,
+}
+
+/// The log of wallet events: 97 % are events of their own, 3 % repeats of one up to a minute before.
+pub struct WalletEvents {
+    world: World,
+    draw: Draw,
+    /// Events of their own, in all and so far.
+    own: u64,
+    index: u64,
+    /// Repeats that are still to be given to an event.
+    repeats: u64,
+    /// The next event of its own, and the repeats that have not arrived.
+    next: Option<Event>,
+    waiting: BinaryHeap<Reverse<Event>>,
+}
+
+impl WalletEvents {
+    /// The log of `world.shape.rows` events.
+    pub fn new(world: World) -> WalletEvents {
+        let rows = world.shape.rows;
+        let repeats = (u128::from(rows) * 3 / 100) as u64;
+        let draw = Draw::new(world.shape.seed, Stream::Wallet);
+        let own = rows - repeats;
+        WalletEvents { world, draw, own, index: 0, repeats, next: None, waiting: BinaryHeap::new() }
+    }
+
+    /// Draws the next event of its own, and perhaps a repeat of it.
+    fn advance(&mut self) -> Option<Event> {
+        if self.index == self.own {
+            return None;
+        }
+        let event = self.event();
+        // Of n events left, r are repeated: each with the chance r / n gives r in the end.
+        if self.draw.chance(self.repeats, self.own - self.index) {
+            self.repeats -= 1;
+            let repeat = self.repeat(&event);
+            self.waiting.push(Reverse(repeat));
+        }
+        self.index += 1;
+        Some(event)
+    }
+
+    fn event(&mut self) -> Event {
+        let arrival = self.world.shape.arrival(self.index, self.own);
+        let draw = &mut self.draw;
+        let time = arrival - self.world.shape.lateness.draw(draw, arrival);
+        let (user, session) = who(&self.world, draw, time);
+        let kind = match draw.below(100) {
+            0..60 => "PaymentEvent",
+            60..90 => "TransactionEvent",
+            90..96 => "BonusGrantedEvent",
+            _ => "LimitChangedEvent",
+        };
+        let money = (draw.lognormal(2000, 1.3), draw.pick(&CURRENCIES), draw.pick(&MONEY_TYPES));
+        let money = (kind != "LimitChangedEvent").then_some(money);
+        Event { arrival, index: self.index, time, kind, id: draw.uuid(), user, session, money }
+    }
+
+    /// Half of the repeats are the same record again, half were processed again a little later.
+    fn repeat(&mut self, event: &Event) -> Event {
+        let arrival = event.arrival + self.draw.between(SECOND / 2, 40 * SECOND);
+        let time = if self.draw.chance(1, 2) { event.time } else { arrival };
+        Event { arrival, time, ..event.clone() }
+    }
+}
+
+/// The user of an event at `time`, and the session. Of 100 events, 5 have no session, 1 has one that
+/// no log knows, 2 come in the second day of theirs, 2 come before their session's start is logged.
+fn who(world: &World, draw: &mut Draw, time: i64) -> (Uuid, Option<Uuid>) {
+    let user = draw.below(world.users);
+    let started = world.started(time);
+    let day_ago = world.started(time - DAY);
+    let session = match draw.below(100) {
+        0..5 => None,
+        5 => return (world.user_id(user), Some(draw.uuid())),
+        6..8 => among(draw, world.started(time - 2 * DAY), day_ago),
+        // The session of this moment's slot may have started; the one after has not.
+        8..10 => Some(started + 1).filter(|&next| next < world.sessions),
+        _ => among(draw, if time < DAY { 0 } else { day_ago + 1 }, started),
+    };
+    match session.map(|index| world.session(index)) {
+        Some(session) => (world.user_id(session.user), Some(session.id)),
+        None => (world.user_id(user), None),
+    }
+}
+
+fn among(draw: &mut Draw, from: u64, to: u64) -> Option<u64> {
+    (from < to).then(|| from + draw.below(to - from))
+}
+
+impl Log for WalletEvents {
+    fn folder(&self) -> &'static str {
+        "wallet-events"
+    }
+
+    fn name(&self) -> &'static str {
+        "wallet-events"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self) -> u64 {
+        self.world.shape.rows
+    }
+
+    fn next(&mut self, row: &mut Row) {
+        if self.next.is_none() {
+            self.next = self.advance();
+        }
+        let repeat_first = match (self.waiting.peek(), &self.next) {
+            (Some(Reverse(repeat)), Some(own)) => repeat.arrival < own.arrival,
+            (waiting, _) => waiting.is_some(),
+        };
+        let event = if repeat_first { self.waiting.pop().map(|Reverse(e)| e) } else { self.next.take() };
+        // There are as many events as rows, so there is one; a row too many would be empty.
+        if let Some(event) = event {
+            write(&event, row);
+        }
+    }
+}
+
+fn write(event: &Event, row: &mut Row) {
+    row.text(event.kind);
+    row.uuid(event.id);
+    row.uuid(event.user);
+    match event.session {
+        Some(session) => row.uuid(session),
+        None => row.null(),
+    }
+    row.instant(START + event.time);
+    match event.money {
+        Some((amount, currency, kind)) => {
+            row.amount(amount);
+            row.text(currency);
+            row.text(kind);
+        }
+        None => (0..3).for_each(|_| row.null()),
+    }
+}

@@ -1,0 +1,184 @@
+//! A row on its way from a log to a file, and the columns that it has.
+
+use super::random::Uuid;
+use crate::time::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use std::fmt::Write;
+use std::ops::Range;
+
+/// The type of a generated column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// A 64-bit integer.
+    Int,
+    /// A number with two decimals: `decimal(18,2)` in Parquet.
+    Amount,
+    /// Text; also times as text.
+    Text,
+}
+
+/// A column of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: ColumnType,
+}
+
+impl Column {
+    /// A column.
+    pub const fn new(name: &'static str, ty: ColumnType) -> Column {
+        Column { name, ty }
+    }
+}
+
+/// The value of one column in one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing: an empty field in CSV, no key in JSON.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// A number in hundredths.
+    Amount(i64),
+    /// Bytes of the row's text.
+    Text(Range<usize>),
+}
+
+/// One row, used again for the next; its cells are pushed in the order of the columns.
+#[derive(Debug, Default)]
+pub struct Row {
+    cells: Vec<Cell>,
+    text: String,
+}
+
+impl Row {
+    /// Forgets the last row.
+    pub fn clear(&mut self) {
+        self.cells.clear();
+        self.text.clear();
+    }
+
+    /// The cells, in the order of the columns.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The text of [`Cell::Text`].
+    pub fn text_of(&self, range: &Range<usize>) -> &str {
+        &self.text[range.clone()]
+    }
+
+    /// The next cell is empty.
+    pub fn null(&mut self) {
+        self.cells.push(Cell::Null);
+    }
+
+    /// The next cell is a whole number.
+    pub fn int(&mut self, value: i64) {
+        self.cells.push(Cell::Int(value));
+    }
+
+    /// The next cell is a number in hundredths.
+    pub fn amount(&mut self, hundredths: i64) {
+        self.cells.push(Cell::Amount(hundredths));
+    }
+
+    /// The next cell is this text.
+    pub fn text(&mut self, text: &str) {
+        self.with_text(|all| all.push_str(text));
+    }
+
+    /// The next cell is a UUID.
+    pub fn uuid(&mut self, uuid: Uuid) {
+        self.with_text(|all| uuid.write(all));
+    }
+
+    /// The next cell is the text that `write` appends.
+    pub fn with_text(&mut self, write: impl FnOnce(&mut String)) {
+        let start = self.text.len();
+        write(&mut self.text);
+        self.cells.push(Cell::Text(start..self.text.len()));
+    }
+
+    /// The next cell is an instant as `2024-06-01T12:30:00.250Z`.
+    pub fn instant(&mut self, us: i64) {
+        self.with_text(|all| {
+            push_date(all, us);
+            all.push('T');
+            push_time(all, us);
+            let ms = us.rem_euclid(SECOND) / 1000;
+            all.push('.');
+            all.push((b'0' + (ms / 100) as u8) as char);
+            push_two(all, (ms % 100) as u32);
+            all.push('Z');
+        });
+    }
+
+    /// The next cell is an instant as `2024-06-01 12:30:00`.
+    pub fn date_time(&mut self, us: i64) {
+        self.with_text(|all| {
+            push_date(all, us);
+            all.push(' ');
+            push_time(all, us);
+        });
+    }
+
+    /// The next cell is the day of an instant as `2024-06-01`.
+    pub fn date(&mut self, us: i64) {
+        self.with_text(|all| push_date(all, us));
+    }
+}
+
+fn push_date(text: &mut String, us: i64) {
+    let (year, month, day) = civil_from_days(us.div_euclid(DAY));
+    match u32::try_from(year) {
+        Ok(year @ 1000..=9999) => {
+            push_two(text, year / 100);
+            push_two(text, year % 100);
+        }
+        // A very long span; writing to a String cannot fail.
+        _ => _ = write!(text, "{year:04}"),
+    }
+    text.push('-');
+    push_two(text, month);
+    text.push('-');
+    push_two(text, day);
+}
+
+fn push_time(text: &mut String, us: i64) {
+    let of_day = us.rem_euclid(DAY);
+    push_two(text, (of_day / HOUR) as u32);
+    text.push(':');
+    push_two(text, (of_day % HOUR / MINUTE) as u32);
+    text.push(':');
+    push_two(text, (of_day % MINUTE / SECOND) as u32);
+}
+
+/// Two digits of a number below 100.
+fn push_two(text: &mut String, number: u32) {
+    text.push((b'0' + (number / 10 % 10) as u8) as char);
+    text.push((b'0' + (number % 10) as u8) as char);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_text() {
+        let mut row = Row::default();
+        let us = 1_717_245_005_007_000;
+        row.instant(us);
+        row.date_time(us);
+        row.date(us - DAY);
+        row.amount(-5);
+        let texts: Vec<&str> = row
+            .cells()
+            .iter()
+            .filter_map(|c| if let Cell::Text(r) = c { Some(row.text_of(r)) } else { None })
+            .collect();
+        assert_eq!(texts, ["2024-06-01T12:30:05.007Z", "2024-06-01 12:30:05", "2024-05-31"]);
+        assert_eq!(row.cells()[3], Cell::Amount(-5));
+    }
+}

@@ -1,0 +1,56 @@
+//! Sales: `seller_id,amount_usd,sale_ts` (ISO 8601, milliseconds, UTC).
+
+use super::pageviews::START;
+use super::random::{Draw, Stream};
+use super::row::{Column, ColumnType, Row};
+use super::{Log, Shape};
+
+const COLUMNS: [Column; 3] = [
+    Column::new("seller_id", ColumnType::Text),
+    Column::new("amount_usd", ColumnType::Amount),
+    Column::new("sale_ts", ColumnType::Text),
+];
+
+/// The log of sales.
+pub struct Sales {
+    shape: Shape,
+    index: u64,
+    draw: Draw,
+    sellers: Vec<String>,
+}
+
+impl Sales {
+    /// The log of `shape.rows` sales, by a hundredth as many sellers (10 to 10,000).
+    pub fn new(shape: Shape) -> Sales {
+        let sellers = (1..=(shape.rows / 100).clamp(10, 10_000)).map(|n| format!("seller-{n:05}")).collect();
+        let draw = Draw::new(shape.seed, Stream::Sales);
+        Sales { shape, index: 0, draw, sellers }
+    }
+}
+
+impl Log for Sales {
+    fn name(&self) -> &'static str {
+        "sales"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self) -> u64 {
+        self.shape.rows
+    }
+
+    fn next(&mut self, row: &mut Row) {
+        let arrival = self.shape.arrival(self.index, self.shape.rows);
+        self.index += 1;
+        let draw = &mut self.draw;
+        let time = START + arrival - self.shape.lateness.draw(draw, arrival);
+        // The lesser of two draws: a seller of a low number sells more.
+        let sellers = self.sellers.len() as u64;
+        let seller = draw.below(sellers).min(draw.below(sellers));
+        row.text(&self.sellers[seller as usize]);
+        row.amount(draw.lognormal(2500, 1.1));
+        row.instant(time);
+    }
+}

@@ -1,0 +1,206 @@
+//! What the logs must be: the same bytes for the same seed, the rows asked for, their shape.
+
+use super::*;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+fn generate(options: &Options) -> Summary {
+    run(options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn bytes(summary: &Summary) -> Vec<Vec<u8>> {
+    summary.files.iter().map(|f| std::fs::read(&f.path).unwrap()).collect()
+}
+
+fn records(summary: &Summary) -> Vec<csv::StringRecord> {
+    let read = |file: &Written| {
+        csv::Reader::from_path(&file.path).unwrap().records().map(|r| r.unwrap()).collect::<Vec<_>>()
+    };
+    summary.files.iter().flat_map(read).collect()
+}
+
+fn objects(path: &Path) -> Vec<serde_json::Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
+    for kind in Kind::ALL {
+        for format in [Format::Csv, Format::JsonLines, Format::Parquet] {
+            let (a, b, c) = (folder(), folder(), folder());
+            let options = |out: &tempfile::TempDir| Options {
+                format: Some(format),
+                ..Options::new(kind, 500, out.path())
+            };
+            let (first, again) = (generate(&options(&a)), generate(&options(&b)));
+            assert!(bytes(&first) == bytes(&again), "{kind:?} {format:?}");
+            let other = generate(&Options { seed: 2, ..options(&c) });
+            assert!(bytes(&first) != bytes(&other), "{kind:?} {format:?}");
+        }
+    }
+}
+
+/// A change here is a change of everyone's data: `data/` must be made anew, and the notes say so.
+#[test]
+fn the_bytes_are_pinned() {
+    let hash = |kind| {
+        let out = folder();
+        let all = bytes(&generate(&Options::new(kind, 1000, out.path()))).concat();
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&all))
+    };
+    assert_eq!(Kind::ALL.map(hash), PINNED);
+}
+const PINNED: [&str; 4] = [
+    "319894974972f274b6f70d2faff2f818",
+    "5a7d9936fde0d8407ccb5223ccd49224",
+    "c2762bf4dc048db2a75372ef61d3e577",
+    "bbcc307c4f13dbccd13ae852ed9e9f03",
+];
+
+#[test]
+fn splitting_and_compressing_do_not_change_the_rows() {
+    let (one, three, zipped, packed) = (folder(), folder(), folder(), folder());
+    let options = Options::new(Kind::PageViews, 1000, one.path());
+    let whole = generate(&options);
+    let split = generate(&Options { files: 3, out: three.path().into(), ..options.clone() });
+    assert_eq!(split.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [333, 333, 334]);
+    assert_eq!(records(&whole), records(&split));
+
+    let out = zipped.path().into();
+    let gzip = generate(&Options { out, compression: Compression::Gzip, ..options.clone() });
+    let mut text = vec![];
+    flate2::read::GzDecoder::new(&bytes(&gzip)[0][..]).read_to_end(&mut text).unwrap();
+    assert_eq!(text, bytes(&whole)[0]);
+    let out = packed.path().into();
+    let zstd = generate(&Options { out, compression: Compression::Zstd, ..options });
+    assert_eq!(zstd::decode_all(&bytes(&zstd)[0][..]).unwrap(), text);
+    assert!(zstd.files[0].path.ends_with("pageviews.csv.zst"));
+}
+
+#[test]
+fn formats_hold_the_same_rows() {
+    let (text, json, columns) = (folder(), folder(), folder());
+    let options = Options::new(Kind::Transactions, 2000, text.path());
+    let csv = records(&generate(&options));
+    let written =
+        generate(&Options { format: Some(Format::JsonLines), out: json.path().into(), ..options.clone() });
+    let names = ["account_no", "date", "details", "value_date", "amount", "balance"];
+    for (record, object) in csv.iter().zip(objects(&written.files[0].path)) {
+        for (at, name) in names.iter().enumerate() {
+            let value = &object[name];
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+            assert_eq!(&record[at], text, "{name}");
+        }
+    }
+    let written = generate(&Options { format: Some(Format::Parquet), out: columns.path().into(), ..options });
+    let file = std::fs::File::open(&written.files[0].path).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batches: Vec<_> = reader.build().unwrap().map(|b| b.unwrap()).collect();
+    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), csv.len());
+    let shown = arrow_cast::display::array_value_to_string;
+    for (column, text) in batches[0].columns().iter().zip(&csv[17]) {
+        assert_eq!(shown(column, 17).unwrap(), text);
+    }
+}
+
+#[test]
+fn page_views_come_late_as_the_profile_says() {
+    let out = folder();
+    let rows = 20_000;
+    let csv = records(&generate(&Options::new(Kind::PageViews, rows, out.path())));
+    let start = pageviews::START / SECOND;
+    let span = 3 * DAY / SECOND;
+    let late: Vec<i64> = csv
+        .iter()
+        .enumerate()
+        .map(|(row, r)| start + row as i64 * span / rows as i64 - r[3].parse::<i64>().unwrap())
+        .collect();
+    // The last third of the log is old enough for all of the profile.
+    let late = &late[late.len() * 2 / 3..];
+    let share = |to: i64| late.iter().filter(|&&l| l <= to).count() as f64 / late.len() as f64;
+    assert!((share(20) - 0.80).abs() < 0.02, "{}", share(20));
+    assert!((share(DAY / SECOND) - 0.95).abs() < 0.02, "{}", share(DAY / SECOND));
+    assert_eq!(share(2 * DAY / SECOND), 1.0);
+}
+
+#[test]
+fn wallet_events_repeat_and_find_their_sessions() {
+    let out = folder();
+    let written = generate(&Options::new(Kind::Money, 20_000, out.path()));
+    assert_eq!(written.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [20_000, 5_000, 1_666]);
+    let [wallet, sessions, users] = [0, 1, 2].map(|n| objects(&written.files[n].path));
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+
+    let ids: HashSet<String> = wallet.iter().map(|e| text(&e["id"])).collect();
+    assert_eq!(ids.len(), 19_400);
+    let created: HashMap<String, &serde_json::Value> = sessions
+        .iter()
+        .filter(|s| s["type"] == "UserSessionCreatedEvent")
+        .map(|s| (text(&s["id"]), s))
+        .collect();
+    assert_eq!(created.len(), 2500);
+    let (mut without, mut unknown, mut before) = (0, 0, 0);
+    for event in &wallet {
+        match created.get(&text(&event["userSessionId"])) {
+            None if event["userSessionId"].is_null() => without += 1,
+            None => unknown += 1,
+            Some(session) => {
+                assert_eq!(session["userId"], event["userId"]);
+                // ISO texts of one form are in the order of their times.
+                before += usize::from(text(&event["processedAt"]) < text(&session["processedAt"]));
+            }
+        }
+    }
+    assert!((900..1800).contains(&without), "{without}");
+    assert!((130..270).contains(&unknown), "{unknown}");
+    assert!((300..500).contains(&before), "{before}");
+    for log in [&sessions, &users] {
+        assert!(log.is_sorted_by_key(|e| text(&e["processedAt"])));
+    }
+    assert!(
+        users.iter().any(|u| u["birthYear"].is_i64())
+            && users.iter().any(|u| u["residentCountryCode"].is_string())
+    );
+}
+
+#[test]
+fn any_number_of_rows_is_fine() {
+    for kind in Kind::ALL {
+        for rows in [0, 1, 2, 11] {
+            let out = folder();
+            let options =
+                Options { files: 4, format: Some(Format::Csv), ..Options::new(kind, rows, out.path()) };
+            let written = generate(&options);
+            assert_eq!(written.files.iter().take(4).map(|f| f.rows).sum::<u64>(), rows, "{kind:?}");
+            for file in &written.files {
+                let lines = std::fs::read_to_string(&file.path).unwrap().lines().count() as u64;
+                assert_eq!(lines, file.rows + 1, "{}", file.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn senseless_options_and_strange_files_are_refused() {
+    let out = folder();
+    let options = Options::new(Kind::Sales, 10, out.path());
+    let parquet =
+        Options { format: Some(Format::Parquet), compression: Compression::Gzip, ..options.clone() };
+    for wrong in
+        [Options { files: 0, ..options.clone() }, parquet, Options { span: Some(0), ..options.clone() }]
+    {
+        assert_eq!(run(&wrong).unwrap_err().kind(), crate::error::Kind::Job);
+    }
+    generate(&options);
+    // Again is fine; under other names the rows would count twice.
+    generate(&options);
+    let error = run(&Options { files: 2, ..options.clone() }).unwrap_err();
+    assert!(error.to_string().contains("sales.jsonl is there"), "{error}");
+
+    let blocked = Options { out: out.path().join("sales.jsonl"), ..options };
+    assert_eq!(run(&blocked).unwrap_err().kind(), crate::error::Kind::Machine);
+}

@@ -1,0 +1,291 @@
+//! Rows into files: CSV and JSON Lines, plain or compressed; Parquet.
+//!
+//! # Contract
+//! A file appears under its name when it is whole: it is written beside it and renamed. Nothing in
+//! it depends on when, where or by how many it was written.
+
+mod parquet;
+
+use super::row::{Cell, Column, Row};
+use crate::error::{Error, Result};
+use crate::input::{Compression, Format};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The bytes that are gathered before they go to the file or the compressor.
+const BUFFER: usize = 256 * 1024;
+
+/// A file in the making.
+pub struct FileWriter {
+    path: PathBuf,
+    partial: PathBuf,
+    rows: RowWriter,
+}
+
+enum RowWriter {
+    Text(Box<TextWriter>),
+    Parquet(Box<parquet::ParquetWriter>),
+}
+
+impl FileWriter {
+    /// Starts the file `path` with these columns.
+    ///
+    /// # Errors
+    /// Of kind machine, if it cannot be created.
+    pub fn create(
+        path: PathBuf,
+        columns: &'static [Column],
+        format: Format,
+        compression: Compression,
+    ) -> Result<FileWriter> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let partial = path.with_file_name(format!(".{name}.partial"));
+        let file = File::create(&partial).map_err(|e| Error::io("create", &partial, e))?;
+        let rows = match format {
+            Format::Parquet => {
+                parquet::ParquetWriter::new(file, columns).map(Box::new).map(RowWriter::Parquet)
+            }
+            _ => TextWriter::new(file, columns, format, compression).map(Box::new).map(RowWriter::Text),
+        };
+        let rows = rows.map_err(|e| Error::io("write", &path, e))?;
+        Ok(FileWriter { path, partial, rows })
+    }
+
+    /// Adds a row, whose cells are as the columns are.
+    pub fn write(&mut self, row: &Row) -> Result<()> {
+        let done = match &mut self.rows {
+            RowWriter::Text(w) => w.write(row),
+            RowWriter::Parquet(w) => w.write(row),
+        };
+        done.map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// Ends the file and gives it its name; returns its path and its size in bytes.
+    pub fn finish(self) -> Result<(PathBuf, u64)> {
+        let FileWriter { path, partial, rows } = self;
+        let file = match rows {
+            RowWriter::Text(w) => w.finish(),
+            RowWriter::Parquet(w) => w.finish(),
+        };
+        let bytes = file.and_then(|f| f.metadata()).map_err(|e| Error::io("write", &path, e))?.len();
+        std::fs::rename(&partial, &path).map_err(|e| Error::io("create", &path, e))?;
+        Ok((path, bytes))
+    }
+}
+
+/// The ending of a file's name.
+pub fn extension(format: Format, compression: Compression) -> String {
+    let format = match format {
+        Format::Csv => "csv",
+        Format::JsonLines => "jsonl",
+        Format::Parquet => "parquet",
+    };
+    let compression = match compression {
+        Compression::None => "",
+        Compression::Gzip => ".gz",
+        Compression::Zstd => ".zst",
+    };
+    format!("{format}{compression}")
+}
+
+/// True if the name of `path` ends in the extension of any format of ours.
+pub fn is_log(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    [".csv", ".jsonl", ".parquet"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Writes CSV or JSON Lines.
+struct TextWriter {
+    columns: &'static [Column],
+    json: bool,
+    buffer: Vec<u8>,
+    out: Sink,
+}
+
+impl TextWriter {
+    fn new(
+        file: File,
+        columns: &'static [Column],
+        format: Format,
+        compression: Compression,
+    ) -> io::Result<TextWriter> {
+        let mut buffer = Vec::with_capacity(BUFFER + 4096);
+        let json = format == Format::JsonLines;
+        if !json {
+            let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
+            buffer.extend_from_slice(names.join(",").as_bytes());
+            buffer.push(b'\n');
+        }
+        Ok(TextWriter { columns, json, buffer, out: Sink::new(file, compression)? })
+    }
+
+    fn write(&mut self, row: &Row) -> io::Result<()> {
+        if self.json {
+            json_line(&mut self.buffer, self.columns, row);
+        } else {
+            csv_line(&mut self.buffer, row);
+        }
+        if self.buffer.len() >= BUFFER {
+            self.out.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<File> {
+        self.out.write_all(&self.buffer)?;
+        self.out.finish()
+    }
+}
+
+fn csv_line(out: &mut Vec<u8>, row: &Row) {
+    for (at, cell) in row.cells().iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        match cell {
+            Cell::Null => {}
+            Cell::Int(value) => push_int(out, *value),
+            Cell::Amount(hundredths) => push_amount(out, *hundredths),
+            Cell::Text(range) => push_csv_text(out, row.text_of(range).as_bytes()),
+        }
+    }
+    out.push(b'\n');
+}
+
+fn push_csv_text(out: &mut Vec<u8>, text: &[u8]) {
+    if !text.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        return out.extend_from_slice(text);
+    }
+    out.push(b'"');
+    for &byte in text {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+fn json_line(out: &mut Vec<u8>, columns: &[Column], row: &Row) {
+    let mut separator = b'{';
+    for (column, cell) in columns.iter().zip(row.cells()) {
+        if *cell == Cell::Null {
+            continue;
+        }
+        out.extend_from_slice(&[separator, b'"']);
+        separator = b',';
+        out.extend_from_slice(column.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        match cell {
+            Cell::Null => {}
+            Cell::Int(value) => push_int(out, *value),
+            Cell::Amount(hundredths) => push_amount(out, *hundredths),
+            Cell::Text(range) => push_json_text(out, row.text_of(range).as_bytes()),
+        }
+    }
+    out.extend_from_slice(if separator == b'{' { b"{}\n" } else { b"}\n" });
+}
+
+/// Generated text holds no control characters, so quotes and backslashes are all to escape.
+fn push_json_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    for &byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+fn push_int(out: &mut Vec<u8>, value: i64) {
+    let mut digits = [0; 20];
+    let (mut rest, mut at) = (value.unsigned_abs(), digits.len());
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+fn push_amount(out: &mut Vec<u8>, hundredths: i64) {
+    if hundredths < 0 {
+        out.push(b'-');
+    }
+    let size = hundredths.unsigned_abs();
+    push_int(out, (size / 100) as i64);
+    let part = (size % 100) as u8;
+    out.extend_from_slice(&[b'.', b'0' + part / 10, b'0' + part % 10]);
+}
+
+/// A file, or a compressor before it.
+enum Sink {
+    Plain(File),
+    Gzip(Box<flate2::write::GzEncoder<File>>),
+    Zstd(Box<zstd::Encoder<'static, File>>),
+}
+
+impl Sink {
+    fn new(file: File, compression: Compression) -> io::Result<Sink> {
+        Ok(match compression {
+            Compression::None => Sink::Plain(file),
+            // The header of flate2 carries no name and no time.
+            Compression::Gzip => {
+                Sink::Gzip(Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())))
+            }
+            Compression::Zstd => Sink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
+        })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Sink::Plain(w) => w.write_all(bytes),
+            Sink::Gzip(w) => w.write_all(bytes),
+            Sink::Zstd(w) => w.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> io::Result<File> {
+        match self {
+            Sink::Plain(file) => Ok(file),
+            Sink::Gzip(w) => w.finish(),
+            Sink::Zstd(w) => w.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::ColumnType;
+    use super::*;
+
+    #[test]
+    fn lines_are_quoted_and_escaped() {
+        const COLUMNS: [Column; 4] = [
+            Column::new("n", ColumnType::Int),
+            Column::new("nothing", ColumnType::Text),
+            Column::new("words", ColumnType::Text),
+            Column::new("amount", ColumnType::Amount),
+        ];
+        let mut row = Row::default();
+        row.int(i64::MIN);
+        row.null();
+        row.text("Acme, \"the\" shop");
+        row.amount(-105);
+        let (mut csv, mut json) = (vec![], vec![]);
+        csv_line(&mut csv, &row);
+        json_line(&mut json, &COLUMNS, &row);
+        assert_eq!(csv, b"-9223372036854775808,,\"Acme, \"\"the\"\" shop\",-1.05\n");
+        assert_eq!(json, br#"{"n":-9223372036854775808,"words":"Acme, \"the\" shop","amount":-1.05}"#.to_vec().into_iter().chain([b'\n']).collect::<Vec<u8>>());
+    }
+}

@@ -1,0 +1,306 @@
+//! Key columns → one small code per row.
+
+use crate::aggregate::Reader;
+use crate::batch::DataType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use hashbrown::HashTable;
+use std::sync::Arc;
+
+/// The longest string that an Arrow view holds in itself.
+const INLINE: usize = 12;
+
+/// Distinct values of one key column, each with a code from 0 in order of appearance.
+///
+/// A value is a 128-bit word: the number itself, or for a string of at most 12 bytes its Arrow view,
+/// which is the string and its length. Longer strings are kept in an arena.
+pub struct ColumnCodes {
+    ty: DataType,
+    words: HashTable<(u128, u32)>,
+    long: HashTable<u32>,
+    null: Option<u32>,
+    values: Vec<Value>,
+    arena: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Value {
+    Null,
+    Word(u128),
+    /// Start and length in the arena.
+    Long(usize, u32),
+}
+
+#[inline]
+fn hash_word(word: u128) -> u64 {
+    // A folded 64×64 multiplication, as in wyhash and foldhash.
+    let low = (word as u64) ^ 0x9E37_79B9_7F4A_7C15;
+    let high = ((word >> 64) as u64) ^ 0xD6E8_FEB8_6659_FD93;
+    let product = u128::from(low) * u128::from(high);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+fn hash_bytes(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
+}
+
+impl ColumnCodes {
+    pub fn new(ty: DataType) -> ColumnCodes {
+        ColumnCodes {
+            ty,
+            words: HashTable::new(),
+            long: HashTable::new(),
+            null: None,
+            values: vec![],
+            arena: vec![],
+        }
+    }
+
+    /// The number of codes given.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.words.capacity() * 36 + self.long.capacity() * 5 + self.values.capacity() * 32 + self.arena.capacity()
+    }
+
+    #[inline]
+    fn word(&mut self, word: u128) -> u32 {
+        let next = self.values.len() as u32;
+        let entry = self.words.entry(hash_word(word), |e| e.0 == word, |e| hash_word(e.0));
+        match entry {
+            hashbrown::hash_table::Entry::Occupied(held) => held.get().1,
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                free.insert((word, next));
+                self.values.push(Value::Word(word));
+                next
+            }
+        }
+    }
+
+    fn long(&mut self, bytes: &[u8]) -> u32 {
+        let (values, arena) = (&self.values, &self.arena);
+        let text = |code: &u32| match values[*code as usize] {
+            Value::Long(start, len) => &arena[start..start + len as usize],
+            _ => unreachable!("the table holds long strings"),
+        };
+        let hash = hash_bytes(bytes);
+        if let Some(code) = self.long.find(hash, |code| text(code) == bytes) {
+            return *code;
+        }
+        let next = values.len() as u32;
+        self.long.insert_unique(hash, next, |code| hash_bytes(text(code)));
+        self.values.push(Value::Long(arena.len(), bytes.len() as u32));
+        self.arena.extend_from_slice(bytes);
+        next
+    }
+
+    fn null(&mut self) -> u32 {
+        let next = self.values.len() as u32;
+        *self.null.get_or_insert_with(|| {
+            self.values.push(Value::Null);
+            next
+        })
+    }
+
+    /// Appends the code of each row of `array` to `out`.
+    pub fn encode(&mut self, array: &ArrayRef, out: &mut Vec<u32>) {
+        out.reserve(array.len());
+        macro_rules! words {
+            ($array:expr, $map:expr) => {{
+                let array = $array;
+                match array.nulls().filter(|n| n.null_count() > 0) {
+                    None => out.extend(array.values().iter().map(|&v| self.word($map(v)))),
+                    Some(nulls) => out.extend(nulls.iter().zip(array.values().iter()).map(|(valid, &v)| {
+                        if valid { self.word($map(v)) } else { self.null() }
+                    })),
+                }
+            }};
+        }
+        match self.ty {
+            DataType::String => self.encode_strings(array.as_string_view(), out),
+            DataType::Int64 => words!(array.as_primitive::<Int64Type>(), |v| v as u128),
+            DataType::Float64 => words!(array.as_primitive::<Float64Type>(), float_bits),
+            DataType::Decimal { .. } => words!(array.as_primitive::<Decimal128Type>(), |v| v as u128),
+            DataType::Date => words!(array.as_primitive::<Date32Type>(), |v| v as u128),
+            DataType::Timestamp => words!(array.as_primitive::<TimestampMicrosecondType>(), |v| v as u128),
+            DataType::Bool => {
+                let array = array.as_boolean();
+                out.extend(array.iter().map(|v| match v {
+                    Some(v) => self.word(v.into()),
+                    None => self.null(),
+                }));
+            }
+        }
+    }
+
+    fn encode_strings(&mut self, array: &StringViewArray, out: &mut Vec<u32>) {
+        let views = array.views();
+        let nulls = array.nulls().filter(|n| n.null_count() > 0);
+        for (i, &view) in views.iter().enumerate() {
+            let code = if nulls.is_some_and(|n| n.is_null(i)) {
+                self.null()
+            } else if view as u32 as usize <= INLINE {
+                self.word(view)
+            } else {
+                self.long(array.value(i).as_bytes())
+            };
+            out.push(code);
+        }
+    }
+
+    /// The values of `codes`, as an array of the column's type.
+    pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        let values = codes.map(|c| self.values[c as usize]);
+        let words = values.map(|v| match v {
+            Value::Word(word) => Some(word),
+            _ => None,
+        });
+        match self.ty {
+            DataType::String => unreachable!("strings are decoded by `decode_strings`"),
+            DataType::Int64 => Arc::new(words.map(|w| w.map(|w| w as i64)).collect::<Int64Array>()),
+            DataType::Float64 => {
+                Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
+            }
+            DataType::Decimal { .. } => Arc::new(
+                words.map(|w| w.map(|w| w as i128)).collect::<Decimal128Array>().with_data_type(self.ty.arrow()),
+            ),
+            DataType::Date => Arc::new(words.map(|w| w.map(|w| w as i32)).collect::<Date32Array>()),
+            DataType::Timestamp => Arc::new(
+                words
+                    .map(|w| w.map(|w| w as i64))
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("UTC"),
+            ),
+            DataType::Bool => Arc::new(words.map(|w| w.map(|w| w != 0)).collect::<BooleanArray>()),
+        }
+    }
+
+    fn decode_strings(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        let text = |code: u32| match &self.values[code as usize] {
+            Value::Null => None,
+            Value::Word(word) => {
+                let bytes = word.to_le_bytes();
+                let len = *word as u32 as usize;
+                Some(String::from_utf8_lossy(&bytes[4..4 + len]).into_owned())
+            }
+            Value::Long(start, len) => {
+                Some(String::from_utf8_lossy(&self.arena[*start..*start + *len as usize]).into_owned())
+            }
+        };
+        Arc::new(codes.map(text).collect::<StringViewArray>())
+    }
+}
+
+/// A float's bits, with one zero and one NaN.
+fn float_bits(x: f64) -> u128 {
+    let x = if x.is_nan() { f64::NAN } else if x == 0.0 { 0.0 } else { x };
+    x.to_bits().into()
+}
+
+/// Key tuples, each with a code from 0 in order of appearance. Without key columns there is the one
+/// empty tuple, code 0.
+pub struct KeyCodes {
+    columns: Vec<ColumnCodes>,
+    /// `pairs[k]` joins the code of the first k + 1 columns with the code of column k + 1.
+    pairs: Vec<PairCodes>,
+    scratch: Vec<u32>,
+}
+
+#[derive(Default)]
+struct PairCodes {
+    table: HashTable<(u64, u32)>,
+    values: Vec<u64>,
+}
+
+impl PairCodes {
+    #[inline]
+    fn code(&mut self, a: u32, b: u32) -> u32 {
+        let word = u64::from(a) << 32 | u64::from(b);
+        let hash = |w: u64| hash_word(w.into());
+        let next = self.values.len() as u32;
+        match self.table.entry(hash(word), |e| e.0 == word, |e| hash(e.0)) {
+            hashbrown::hash_table::Entry::Occupied(held) => held.get().1,
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                free.insert((word, next));
+                self.values.push(word);
+                next
+            }
+        }
+    }
+}
+
+impl KeyCodes {
+    pub fn new(types: &[DataType]) -> KeyCodes {
+        KeyCodes {
+            columns: types.iter().map(|&ty| ColumnCodes::new(ty)).collect(),
+            pairs: (1..types.len()).map(|_| PairCodes::default()).collect(),
+            scratch: vec![],
+        }
+    }
+
+    /// The number of distinct tuples.
+    pub fn len(&self) -> usize {
+        match (&self.columns[..], self.pairs.last()) {
+            ([], _) => 1,
+            ([only], _) => only.len(),
+            (_, Some(last)) => last.values.len(),
+            (_, None) => unreachable!("two columns have a pair"),
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        let pairs: usize = self.pairs.iter().map(|p| p.table.capacity() * 18 + p.values.capacity() * 8).sum();
+        self.columns.iter().map(ColumnCodes::bytes).sum::<usize>() + pairs
+    }
+
+    /// The code of each row's tuple.
+    pub fn encode(&mut self, columns: &[&ArrayRef], rows: usize, out: &mut Vec<u32>) {
+        out.clear();
+        let Some(first) = columns.first() else {
+            out.resize(rows, 0);
+            return;
+        };
+        self.columns[0].encode(first, out);
+        for k in 1..columns.len() {
+            self.scratch.clear();
+            self.columns[k].encode(columns[k], &mut self.scratch);
+            let pairs = &mut self.pairs[k - 1];
+            out.iter_mut().zip(&self.scratch).for_each(|(code, &b)| *code = pairs.code(*code, b));
+        }
+    }
+
+    /// The key columns of all tuples, in order of their codes.
+    pub fn decode(&self) -> Vec<ArrayRef> {
+        let mut codes: Vec<u32> = (0..self.len() as u32).collect();
+        let mut arrays = vec![];
+        for k in (0..self.columns.len()).rev() {
+            let own: Vec<u32> = match k.checked_sub(1) {
+                None => std::mem::take(&mut codes),
+                Some(pair) => {
+                    let joined: Vec<u64> =
+                        codes.iter().map(|&c| self.pairs[pair].values[c as usize]).collect();
+                    codes = joined.iter().map(|w| (w >> 32) as u32).collect();
+                    joined.iter().map(|&w| w as u32).collect()
+                }
+            };
+            let column = &self.columns[k];
+            arrays.push(match column.ty {
+                DataType::String => column.decode_strings(own.into_iter()),
+                _ => column.decode(own.into_iter()),
+            });
+        }
+        arrays.reverse();
+        arrays
+    }
+}
+
+/// Reads length-prefixed key bytes of a spilled run.
+pub fn read_key<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
+    reader.bytes()
+}

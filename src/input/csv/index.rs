@@ -1,0 +1,230 @@
+//! Fast answers about whole chunks, from masks of 64 bytes at a time: where fields end, and whether
+//! every quote stands where one may.
+//!
+//! Both agree with the exact scanner ([`super::record`]) on text of which [`check_quotes`] says that
+//! it is clean; for other text they are not asked, or their answer is not used.
+
+use super::simd::{Lanes, blocks, dispatch, prefix_xor};
+
+/// What [`check_quotes`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::input) struct Quotes {
+    /// Every quote opens a field, ends one, or is doubled in one.
+    pub(in crate::input) clean: bool,
+    /// Behind the last `\n` that is outside quotes; 0 if there is none. Holds if `clean`.
+    pub(in crate::input) end: usize,
+}
+
+dispatch! {
+    /// Whether the quotes of `text`, which starts at a record, stand where they may; and where its
+    /// last whole record ends.
+    fn check_quotes(text: &[u8], delimiter: u8) -> Quotes = check_quotes_with
+}
+
+#[inline(always)]
+fn check_quotes_with<L: Lanes>(lanes: L, text: &[u8], delimiter: u8) -> Quotes {
+    // What holds at the byte before the block, as bit 0 of the masks of this block.
+    let (mut inside_before, mut quote_before) = (0u64, 0u64);
+    // A field starts at the start of the text.
+    let mut break_before = 1u64;
+    let (mut close_before, mut close_return_before) = (0u64, 0u64);
+    let (mut clean, mut end) = (true, 0);
+    blocks(text, |offset, bytes, valid| {
+        let block = lanes.load(bytes);
+        let quotes = lanes.equal(block, b'"') & valid;
+        let lines = lanes.equal(block, b'\n') & valid;
+        let quiet = quotes | close_before | close_return_before == 0;
+        if quiet && inside_before != 0 {
+            quote_before = 0;
+            return true;
+        }
+        let mut inside = 0;
+        if !quiet {
+            let breaks = lines | lanes.equal(block, delimiter) & valid;
+            let returns = lanes.equal(block, b'\r') & valid;
+            // From each opening quote to before the quote that closes.
+            inside = prefix_xor(quotes) ^ inside_before.wrapping_neg();
+            let (opening, closing) = (quotes & inside, quotes & !inside);
+            // A quote that opens right after one that closes is a doubled quote.
+            let may_open = (breaks | quotes) << 1 | break_before | quote_before;
+            let after_close = closing << 1 | close_before;
+            let after_close_return = (after_close & returns) << 1 | close_return_before;
+            // Behind the end of the text nothing is known, and nothing is wrong.
+            let wrong = opening & !may_open
+                | after_close & valid & !(breaks | quotes | returns)
+                | after_close_return & valid & !lines;
+            if wrong != 0 {
+                clean = false;
+                return false;
+            }
+            close_before = closing >> 63;
+            close_return_before = (after_close & returns) >> 63;
+            inside_before = inside >> 63;
+            quote_before = quotes >> 63;
+            break_before = breaks >> 63;
+        } else {
+            quote_before = 0;
+            break_before = u64::from(bytes[63] == delimiter || bytes[63] == b'\n');
+        }
+        let ends = lines & !inside;
+        if ends != 0 {
+            end = offset + 64 - ends.leading_zeros() as usize;
+        }
+        true
+    });
+    Quotes { clean, end }
+}
+
+/// What [`find_fields`] finds besides the fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// How many field ends.
+    pub(super) fields: usize,
+    /// How many of them are line ends.
+    pub(super) lines: usize,
+    /// There are bytes above 127.
+    pub(super) above_ascii: bool,
+    /// There is a zero byte.
+    pub(super) zero: bool,
+}
+
+dispatch! {
+    /// The delimiters and `\n` of clean `text` that are outside quotes, in order, from `ends[1]` on;
+    /// `ends[0]` is left as it is. `ends` grows as needed and never shrinks.
+    fn find_fields(text: &[u8], delimiter: u8, quotes: bool, ends: &mut Vec<u32>) -> Found = find_fields_with
+}
+
+#[inline(always)]
+fn find_fields_with<L: Lanes>(lanes: L, text: &[u8], delimiter: u8, quotes: bool, ends: &mut Vec<u32>) -> Found {
+    if ends.is_empty() {
+        ends.push(0);
+    }
+    let mut inside_before = 0u64;
+    let (mut count, mut lines, mut above_ascii, mut zero) = (1, 0, 0, 0);
+    blocks(text, |offset, block, valid| {
+        let block = lanes.load(block);
+        above_ascii |= lanes.above_ascii(block);
+        zero |= lanes.equal(block, 0) & valid;
+        let mut line_ends = lanes.equal(block, b'\n') & valid;
+        let mut breaks = line_ends | lanes.equal(block, delimiter) & valid;
+        if quotes {
+            let quotes = lanes.equal(block, b'"') & valid;
+            let inside = match quotes {
+                0 => inside_before.wrapping_neg(),
+                _ => prefix_xor(quotes) ^ inside_before.wrapping_neg(),
+            };
+            inside_before = inside >> 63;
+            line_ends &= !inside;
+            breaks &= !inside;
+        }
+        lines += line_ends.count_ones() as usize;
+        if ends.len() < count + 64 {
+            ends.resize((count + 64) * 2, 0);
+        }
+        flatten(breaks, offset as u32, &mut ends[count..count + 64]);
+        count += breaks.count_ones() as usize;
+        true
+    });
+    Found { fields: count - 1, lines, above_ascii: above_ascii != 0, zero: zero != 0 }
+}
+
+/// Writes `base` + the place of each set bit into `out`, and anything behind them.
+#[inline(always)]
+fn flatten(mut bits: u64, base: u32, out: &mut [u32]) {
+    // Always eight at a time: a branch that is mostly right beats one for every bit.
+    for eight in out.as_chunks_mut::<8>().0 {
+        for slot in eight {
+            *slot = base.wrapping_add(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+        if bits == 0 {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Scanned, scan_record};
+    use super::super::simd::Portable;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The fields of `text` by the exact scanner, and whether a quote is where none may be.
+    fn exact(text: &[u8]) -> (Vec<u32>, usize, bool) {
+        let (mut all, mut ends, mut at, mut clean) = (vec![], vec![], 0, true);
+        loop {
+            match scan_record(text, at, b',', false, &mut ends) {
+                Scanned::Record { end } => {
+                    let mut start = at;
+                    for &e in &ends {
+                        let field = &text[start..e as usize];
+                        clean &= field.first() == Some(&b'"') || !field.contains(&b'"');
+                        start = e as usize + 1;
+                    }
+                    all.extend_from_slice(&ends);
+                    at = end;
+                }
+                Scanned::Blank { end } => {
+                    all.push(end as u32 - 1);
+                    at = end;
+                }
+                Scanned::Malformed { end, .. } => (clean, at) = (false, end),
+                Scanned::Incomplete => return (all, at, clean),
+            }
+        }
+    }
+
+    fn check(text: &[u8]) {
+        let quotes = check_quotes(text, b',');
+        assert_eq!(quotes, check_quotes_with(Portable, text, b','));
+        let (all, end, clean) = exact(text);
+        if !quotes.clean {
+            return;
+        }
+        assert!(clean, "clean text has no stray quote");
+        assert_eq!(quotes.end, end);
+        let whole = &text[..end];
+        let mut ends = vec![7];
+        let found = find_fields(whole, b',', whole.contains(&b'"'), &mut ends);
+        assert_eq!(ends[0], 7);
+        assert_eq!(ends[1..][..found.fields], all);
+        let mut portable = vec![];
+        assert_eq!(find_fields_with(Portable, whole, b',', true, &mut portable), found);
+        assert_eq!(portable[1..][..found.fields], all);
+        assert_eq!(found.zero, whole.contains(&0));
+        assert_eq!(found.above_ascii, !whole.is_ascii());
+    }
+
+    #[test]
+    fn well_quoted_text_is_clean() {
+        let text = "\"a\",b\r\n\"x, y\",\"\"\"\"\r\n,\"\"\n".repeat(50);
+        for n in 0..text.len() {
+            assert!(check_quotes(&text.as_bytes()[..n], b',').clean, "{n}");
+            check(&text.as_bytes()[..n]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn masks_agree_with_the_exact_scanner(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "a", ",", "\"", "\n", "\r", "\r\n", "é", "\"a\"", "\"\"", ",\"a\n\",", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "\0",
+            ]), 0..60)
+        ) {
+            check(parts.concat().as_bytes());
+        }
+
+        #[test]
+        fn masks_agree_on_quoted_tables(
+            fields in prop::collection::vec(prop::sample::select(vec![
+                "a,", "\"\",", "\"x\"\n", "\"\n\",", "\"\"\"\",", "\"a\"\"b\"\r\n", "bbbbbbbbbbbbbbbbbbbbbbbbbb\n", ",", "\n",
+            ]), 0..80)
+        ) {
+            let text = fields.concat();
+            prop_assert!(check_quotes(text.as_bytes(), b',').clean);
+            check(text.as_bytes());
+        }
+    }
+}

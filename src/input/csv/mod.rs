@@ -1,0 +1,4 @@
+//! CSV.
+pub(super) mod index;
+pub(super) mod record;
+mod simd;

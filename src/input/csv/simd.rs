@@ -1,0 +1,252 @@
+//! Which of 64 bytes equal a byte, as the bits of an integer: AVX2, SSE2 or plain integers.
+//!
+//! The loops over blocks are generic over [`Lanes`] and compiled once for each kind; what they
+//! give does not depend on the kind. [`dispatch!`](super::simd::dispatch) picks one at run time.
+
+/// 64 bytes of text.
+pub(super) type Block = [u8; 64];
+
+/// A way to compare 64 bytes at once. Bit `i` of a mask stands for byte `i`.
+pub(super) trait Lanes: Copy {
+    /// 64 bytes in registers.
+    type Loaded: Copy;
+    /// Loads a block.
+    fn load(self, block: &Block) -> Self::Loaded;
+    /// The bytes that equal `byte`.
+    fn equal(self, block: Self::Loaded, byte: u8) -> u64;
+    /// The bytes above 127.
+    fn above_ascii(self, block: Self::Loaded) -> u64;
+}
+
+/// Eight bytes at a time in plain integers, for any machine.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+const HIGH_BITS: u64 = !LOW_BITS;
+
+impl Portable {
+    /// The high bits of eight words as one mask.
+    #[inline(always)]
+    fn gather(words: [u64; 8], of_word: impl Fn(u64) -> u64) -> u64 {
+        let mut mask = 0;
+        for (i, word) in words.into_iter().enumerate() {
+            // Moves bit 7 of byte k to bit 56 + k; the products do not overlap.
+            let bits = ((of_word(word) & HIGH_BITS) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            mask |= bits << (8 * i);
+        }
+        mask
+    }
+}
+
+impl Lanes for Portable {
+    type Loaded = [u64; 8];
+
+    #[inline(always)]
+    fn load(self, block: &Block) -> [u64; 8] {
+        std::array::from_fn(|i| {
+            let b = &block[8 * i..8 * i + 8];
+            u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+        })
+    }
+
+    #[inline(always)]
+    fn equal(self, block: [u64; 8], byte: u8) -> u64 {
+        let all = u64::from(byte) * 0x0101_0101_0101_0101;
+        // A byte of `x` is zero where equal; then, and only then, its high bit ends up clear.
+        Portable::gather(block, |word| {
+            let x = word ^ all;
+            !(((x & LOW_BITS) + LOW_BITS) | x)
+        })
+    }
+
+    #[inline(always)]
+    fn above_ascii(self, block: [u64; 8]) -> u64 {
+        Portable::gather(block, |word| word)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86 {
+    use super::{Block, Lanes};
+    use std::arch::x86_64::*;
+
+    /// 16 bytes at a time; every x86-64 has it.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Sse2;
+
+    impl Lanes for Sse2 {
+        type Loaded = [__m128i; 4];
+
+        #[inline(always)]
+        fn load(self, block: &Block) -> [__m128i; 4] {
+            // SAFETY: the four unaligned loads of 16 bytes lie in the block of 64.
+            std::array::from_fn(|i| unsafe { _mm_loadu_si128(block.as_ptr().add(16 * i).cast()) })
+        }
+
+        #[inline(always)]
+        fn equal(self, block: [__m128i; 4], byte: u8) -> u64 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe {
+                let all = _mm_set1_epi8(byte as i8);
+                let bits = |i: usize| u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(block[i], all)) as u16);
+                bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48
+            }
+        }
+
+        #[inline(always)]
+        fn above_ascii(self, block: [__m128i; 4]) -> u64 {
+            // SAFETY: SSE2 is part of x86-64.
+            let bits = |i: usize| u64::from(unsafe { _mm_movemask_epi8(block[i]) } as u16);
+            bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48
+        }
+    }
+
+    /// 32 bytes at a time.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx2(());
+
+    impl Avx2 {
+        /// AVX2, with the bit counts that [`dispatch!`] compiles for.
+        ///
+        /// # Safety
+        /// The machine has AVX2, BMI1 and POPCNT.
+        pub(in super::super) unsafe fn new() -> Avx2 {
+            Avx2(())
+        }
+
+        /// Whether the machine has what [`Avx2::new`] asks for.
+        pub(in super::super) fn is_there() -> bool {
+            is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("popcnt")
+        }
+    }
+
+    impl Lanes for Avx2 {
+        type Loaded = [__m256i; 2];
+
+        #[inline(always)]
+        fn load(self, block: &Block) -> [__m256i; 2] {
+            // SAFETY: both unaligned loads of 32 bytes lie in the block of 64; who has an `Avx2` has AVX2.
+            unsafe {
+                let at = block.as_ptr().cast::<__m256i>();
+                [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))]
+            }
+        }
+
+        #[inline(always)]
+        fn equal(self, block: [__m256i; 2], byte: u8) -> u64 {
+            // SAFETY: who has an `Avx2` has AVX2.
+            unsafe {
+                let all = _mm256_set1_epi8(byte as i8);
+                let bits = |i: usize| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(block[i], all)) as u32);
+                bits(0) | bits(1) << 32
+            }
+        }
+
+        #[inline(always)]
+        fn above_ascii(self, block: [__m256i; 2]) -> u64 {
+            // SAFETY: who has an `Avx2` has AVX2.
+            let bits = |i: usize| u64::from(unsafe { _mm256_movemask_epi8(block[i]) } as u32);
+            bits(0) | bits(1) << 32
+        }
+    }
+}
+
+/// Defines `fn $name($args) -> $out`, which calls the `#[inline(always)]` generic function
+/// `$generic(lanes, $args)` with the best lanes of the machine.
+macro_rules! dispatch {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty = $generic:ident) => {
+        $(#[$doc])*
+        #[cfg(target_arch = "x86_64")]
+        pub(in crate::input) fn $name($($arg: $ty),*) -> $out {
+            #[target_feature(enable = "avx2,bmi1,popcnt")]
+            fn with_avx2(lanes: $crate::input::csv::simd::x86::Avx2, $($arg: $ty),*) -> $out {
+                $generic(lanes, $($arg),*)
+            }
+            if $crate::input::csv::simd::x86::Avx2::is_there() {
+                // SAFETY: the features were detected in the line above.
+                unsafe { with_avx2($crate::input::csv::simd::x86::Avx2::new(), $($arg),*) }
+            } else {
+                $generic($crate::input::csv::simd::x86::Sse2, $($arg),*)
+            }
+        }
+
+        $(#[$doc])*
+        #[cfg(not(target_arch = "x86_64"))]
+        pub(in crate::input) fn $name($($arg: $ty),*) -> $out {
+            $generic($crate::input::csv::simd::Portable, $($arg),*)
+        }
+    };
+}
+pub(super) use dispatch;
+
+/// Calls `visit(offset, block, valid)` for each 64 bytes of `text`; of the last block, which is
+/// filled up with zeros, only the bits of `valid` count.
+#[inline(always)]
+pub(super) fn blocks(text: &[u8], mut visit: impl FnMut(usize, &Block, u64) -> bool) {
+    let (whole, rest) = text.as_chunks::<64>();
+    for (i, block) in whole.iter().enumerate() {
+        if !visit(64 * i, block, u64::MAX) {
+            return;
+        }
+    }
+    if !rest.is_empty() {
+        let mut last = [0; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        visit(64 * whole.len(), &last, (1 << rest.len()) - 1);
+    }
+}
+
+/// Bit `i` of the result is the parity of bits 0 to `i`: set from each odd bit to before the next.
+#[inline(always)]
+pub(super) fn prefix_xor(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slow(block: &Block, is: impl Fn(u8) -> bool) -> u64 {
+        block.iter().enumerate().fold(0, |mask, (i, &b)| mask | u64::from(is(b)) << i)
+    }
+
+    fn check(lanes: impl Lanes, block: &Block) {
+        let loaded = lanes.load(block);
+        for byte in [b',', b'\n', b'"', 0, 0x80, 0xff, 0x7f, 1] {
+            assert_eq!(lanes.equal(loaded, byte), slow(block, |b| b == byte), "{byte}");
+        }
+        assert_eq!(lanes.above_ascii(loaded), slow(block, |b| b > 127));
+    }
+
+    proptest! {
+        #[test]
+        fn all_lanes_agree_with_a_byte_loop(
+            bytes in prop::collection::vec(prop::sample::select(vec![b',', b'\n', b'"', 0, 1, 0x7f, 0x80, 0x81, 0xff, b'-']), 64)
+        ) {
+            let block: Block = bytes.try_into().unwrap();
+            check(Portable, &block);
+            #[cfg(target_arch = "x86_64")]
+            {
+                check(x86::Sse2, &block);
+                if x86::Avx2::is_there() {
+                    // SAFETY: it is there.
+                    check(unsafe { x86::Avx2::new() }, &block);
+                }
+            }
+        }
+
+        #[test]
+        fn prefix_xor_is_the_running_parity(bits: u64) {
+            let mut parity = 0;
+            let slow = (0..64).fold(0, |out, i| { parity ^= bits >> i & 1; out | parity << i });
+            prop_assert_eq!(prefix_xor(bits), slow);
+        }
+    }
+}

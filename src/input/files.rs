@@ -1,0 +1,314 @@
+//! The files of a source: what a path, folder, glob or list of them stands for, in natural order.
+//!
+//! # Contract
+//! Natural order compares paths component by component, and runs of digits in them as numbers
+//! (`day2.csv` before `day10.csv`). It is the order of files in positions, so it may not depend on
+//! the order in which a folder lists its files or in which patterns are given.
+
+use crate::batch::Position;
+use crate::error::{Error, Result};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// The format of a file's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Comma-separated values (RFC 4180, any one-byte delimiter).
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How a text file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, also of several members.
+    Gzip,
+    /// Zstandard, also of several frames.
+    Zstd,
+}
+
+/// One file of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path, as the user's pattern gave it.
+    pub path: PathBuf,
+    /// Its place among the source's files in natural path order, from 0.
+    pub ordinal: u32,
+    /// The format of its records.
+    pub format: Format,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Its size on disk in bytes.
+    pub bytes: u64,
+}
+
+/// The files that `patterns` (files, folders, globs) stand for, in natural path order, each once.
+///
+/// A folder stands for the data files in it and in its subfolders, less those whose names start
+/// with `_` or `.`. The format of a file is `format`, or else what its name ends in.
+///
+/// # Errors
+/// A pattern that matches nothing, a name that tells no format, an unreadable folder.
+pub fn expand(patterns: &[String], format: Option<Format>) -> Result<Vec<SourceFile>> {
+    let mut paths = Vec::new();
+    for pattern in patterns {
+        let before = paths.len();
+        expand_one(pattern, format, &mut paths)?;
+        if paths.len() == before {
+            return Err(nothing_matches(pattern));
+        }
+    }
+    // The same file may be meant by two patterns, or be written in two ways.
+    let mut seen = HashSet::new();
+    paths.retain(|path| seen.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    paths.sort_by(|a, b| natural_order(a, b));
+    if paths.len() > Position::MAX_FILES {
+        let most = Position::MAX_FILES;
+        return Err(Error::job(format!("{} files in one source; the most is {most}", paths.len())));
+    }
+    paths.into_iter().enumerate().map(|(ordinal, path)| source_file(path, ordinal as u32, format)).collect()
+}
+
+fn expand_one(pattern: &str, format: Option<Format>, paths: &mut Vec<PathBuf>) -> Result<()> {
+    let path = Path::new(pattern);
+    if path.is_dir() {
+        return walk(path, format, paths);
+    }
+    if path.exists() {
+        paths.push(path.to_path_buf());
+        return Ok(());
+    }
+    if !pattern.contains(['*', '?', '[']) {
+        return Ok(());
+    }
+    // As in a shell, a name that starts with a dot is matched by a dot alone.
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+    let matches = glob::glob_with(pattern, options).map_err(|e| {
+        Error::job(format!("`{pattern}` is not a glob"))
+            .caused_by(e.msg)
+            .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
+    })?;
+    for found in matches {
+        let found = found.map_err(|e| Error::io("read", &e.path().to_path_buf(), e.into()))?;
+        if found.is_dir() {
+            if !is_hidden(&found) {
+                walk(&found, format, paths)?;
+            }
+        } else {
+            paths.push(found);
+        }
+    }
+    Ok(())
+}
+
+/// The data files below a folder.
+fn walk(folder: &Path, format: Option<Format>, paths: &mut Vec<PathBuf>) -> Result<()> {
+    let failed = |e| Error::io("read the folder", folder, e);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if is_hidden(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, format, paths)?;
+        } else if format.is_some() || kind_of(&path).0.is_some() {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| {
+        name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b".")
+    })
+}
+
+/// What a file's name says about its format and compression.
+fn kind_of(path: &Path) -> (Option<Format>, Compression) {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
+        (stem, Compression::Gzip)
+    } else if let Some(stem) = name.strip_suffix(".zst") {
+        (stem, Compression::Zstd)
+    } else {
+        (name.as_str(), Compression::None)
+    };
+    let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("csv" | "tsv") => Some(Format::Csv),
+        Some("jsonl" | "ndjson" | "json") => Some(Format::JsonLines),
+        Some("parquet") => Some(Format::Parquet),
+        _ => None,
+    };
+    (format, compression)
+}
+
+fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<SourceFile> {
+    let shown = path.display();
+    let (named, compression) = kind_of(&path);
+    let Some(format) = format.or(named) else {
+        return Err(Error::job(format!("the name of {shown} does not tell its format"))
+            .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet, the text formats also with .gz or .zst")
+            .hint("or say it: format = \"csv\""));
+    };
+    if format == Format::Parquet && compression != Compression::None {
+        return Err(Error::job(format!("{shown}: Parquet inside gzip or Zstandard cannot be read"))
+            .hint("Parquet files are compressed inside; unpack this one first"));
+    }
+    let metadata = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
+    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression })
+}
+
+fn nothing_matches(pattern: &str) -> Error {
+    let path = Path::new(pattern);
+    if path.is_dir() {
+        return Error::job(format!("no data files in the folder {pattern}")).hint(
+            "files and folders whose names start with `_` or `.` are left out, and so are unknown endings",
+        );
+    }
+    if pattern.contains(['*', '?', '[']) {
+        return Error::job(format!("no file matches {pattern}"));
+    }
+    let error = Error::job(format!("there is no file or folder {pattern}"));
+    // Name what is near in the deepest folder of the path that exists.
+    let mut missing = path;
+    loop {
+        let Some(parent) = missing.parent() else { return error };
+        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        if let Ok(entries) = std::fs::read_dir(folder) {
+            let names: Vec<String> =
+                entries.flatten().map(|e| parent.join(e.file_name()).display().to_string()).collect();
+            let wrong = missing.display().to_string();
+            return error.nearest(&wrong, names.iter().map(String::as_str));
+        }
+        missing = parent;
+    }
+}
+
+/// Compares paths component by component, runs of digits by their number.
+pub fn natural_order(a: &Path, b: &Path) -> Ordering {
+    let (mut left, mut right) = (a.components(), b.components());
+    loop {
+        let order = match (left.next(), right.next()) {
+            (None, None) => return a.cmp(b),
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(l), Some(r)) => {
+                natural_text_order(l.as_os_str().as_encoded_bytes(), r.as_os_str().as_encoded_bytes())
+            }
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+fn natural_text_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        let order = match (a.first(), b.first()) {
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let (number_a, rest_a) = leading_number(a);
+                let (number_b, rest_b) = leading_number(b);
+                (a, b) = (rest_a, rest_b);
+                // Without leading zeros the longer number is the larger.
+                number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
+            }
+            (Some(x), Some(y)) => {
+                (a, b) = (&a[1..], &b[1..]);
+                x.cmp(y)
+            }
+            (x, y) => return x.cmp(&y),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// The digits that `text` starts with, less leading zeros, and the rest.
+fn leading_number(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|c| !c.is_ascii_digit()).unwrap_or(text.len());
+    let zeros = text[..end].iter().take_while(|&&c| c == b'0').count();
+    (&text[zeros..end], &text[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &tempfile::TempDir, patterns: &[&str], format: Option<Format>) -> Vec<String> {
+        let patterns: Vec<String> =
+            patterns.iter().map(|p| folder.path().join(p).display().to_string()).collect();
+        let files = expand(&patterns, format).unwrap();
+        assert!(files.iter().enumerate().all(|(i, f)| f.ordinal as usize == i));
+        files.iter().map(|f| f.path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+    }
+
+    fn refused(patterns: &[String]) -> String {
+        expand(patterns, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn folders_globs_and_lists_in_natural_order() {
+        let folder = folder(&[
+            "f10.csv",
+            "f2.csv",
+            "f2.csv.gz",
+            "sub/a.jsonl",
+            "_highwater/manifest.json",
+            ".x.csv",
+            "notes.md",
+            "p.parquet",
+        ]);
+        assert_eq!(
+            names(&folder, &[""], None),
+            ["f2.csv", "f2.csv.gz", "f10.csv", "p.parquet", "sub/a.jsonl"]
+        );
+        assert_eq!(names(&folder, &["*.csv"], None), ["f2.csv", "f10.csv"]);
+        assert_eq!(names(&folder, &["f10.csv", "f*.csv", "sub"], None), ["f2.csv", "f10.csv", "sub/a.jsonl"]);
+        assert_eq!(names(&folder, &["notes.md"], Some(Format::JsonLines)), ["notes.md"]);
+        assert_eq!(names(&folder, &["s*"], None), ["sub/a.jsonl"]);
+    }
+
+    #[test]
+    fn natural_order_is_a_total_order_of_numbers() {
+        let mut paths = ["a/10", "a/9", "a-b/1", "a/010", "b", "a", "a/9x"].map(PathBuf::from);
+        paths.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(paths, ["a", "a/9", "a/9x", "a/010", "a/10", "a-b/1", "b"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn kinds_come_from_names() {
+        let kind = |name: &str| kind_of(Path::new(name));
+        assert_eq!(kind("x.TSV.zst"), (Some(Format::Csv), Compression::Zstd));
+        assert_eq!(kind("x.ndjson"), (Some(Format::JsonLines), Compression::None));
+        assert_eq!(kind("csv"), (None, Compression::None));
+    }
+
+    #[test]
+    fn errors_say_what_may_be_meant() {
+        let folder = folder(&["pageviews.csv", "data.parquet.gz", "x.txt"]);
+        let at = |name: &str| vec![folder.path().join(name).display().to_string()];
+        assert!(refused(&at("pageview.csv")).contains("pageviews.csv`?"), "{}", refused(&at("pageview.csv")));
+        assert!(refused(&at("*.jsonl")).contains("no file matches"));
+        assert!(refused(&at("x.txt")).contains("does not tell its format"));
+        assert!(refused(&at("data.parquet.gz")).contains("cannot be read"));
+        assert!(refused(&at("no/such/dir.csv")).contains("there is no file or folder"));
+    }
+}

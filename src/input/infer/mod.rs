@@ -1,0 +1,2 @@
+mod hint;
+pub use hint::time_hint;

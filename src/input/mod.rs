@@ -1,0 +1,118 @@
+//! Files → chunks → batches.
+//!
+//! A [`Scan`] hands out the chunks of all files of a source in position order; any number of
+//! workers decode them in parallel. What a chunk holds never depends on who decodes it.
+//!
+//! # Contract
+//! * A record is read once, whole, and belongs to exactly one batch, whatever the chunk size.
+//! * The rows of a batch are in position order, and of two batches of one worker the later has the
+//!   later positions.
+//! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
+
+// Of text: `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single values.
+// The decoders that `scan` calls:
+//   jsonl::JsonDecoder::new(&Arc<ReadPlan>) -> Result<JsonDecoder>
+//   JsonDecoder::decode(&mut self, TextChunk) -> DecodedChunk
+//   parquet::ParquetFile::open(&Arc<ReadPlan>, &SourceFile) -> Result<ParquetFile>      (Send + Sync)
+//   ParquetFile::units(&self) -> usize;  rows_skipped(&self) -> u64
+//   ParquetFile::read(&self, unit: usize) -> Result<ParquetUnit>                       (Send)
+//   ParquetUnit::next(&mut self) -> Option<Result<DecodedChunk>>
+mod csv;
+pub mod files;
+mod scan;
+mod text;
+pub mod value;
+
+pub use files::{Compression, Format, SourceFile};
+pub use scan::{Decoded, InputReport, Scan, ScanWorker};
+
+use crate::batch::{Batch, DataType, Position};
+use crate::time::{TimeRule, Zone};
+
+/// A column that the job wants of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadColumn {
+    /// Its name; in JSON Lines a dotted path into nested objects.
+    pub name: String,
+    /// The type to decode to.
+    pub ty: DataType,
+    /// True where the type was inferred from a sample and not declared: then an error hints at
+    /// declaring it, and an integer with leading zeros is a bad value and not a number.
+    pub inferred: bool,
+}
+
+/// How the event time of a record is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadTime {
+    /// The column that holds it.
+    pub column: String,
+    /// How it is written there.
+    pub rule: TimeRule,
+}
+
+/// What to do with a record that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBadRecord {
+    /// Stop with an error that names it.
+    Fail,
+    /// Keep it aside, and go on.
+    Reject,
+}
+
+/// What a job wants of a source: resolved, immutable, shared by all workers.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// The files, in natural path order; `files[i].ordinal == i`.
+    pub files: Vec<SourceFile>,
+    /// The columns to decode, in the order of the batch's columns. A column of the same name as
+    /// `time.column` and of type timestamp is a copy of the event time.
+    pub columns: Vec<ReadColumn>,
+    /// The event time.
+    pub time: ReadTime,
+    /// Where times without an offset are read.
+    pub zone: Zone,
+    /// CSV: the byte between fields.
+    pub delimiter: u8,
+    /// CSV: the names of the columns where the files have no header line.
+    pub names: Option<Vec<String>>,
+    /// What to do with a record that cannot be read.
+    pub on_bad_record: OnBadRecord,
+    /// Whether batches carry positions.
+    pub positions: bool,
+    /// Event times wanted, `[from, to)`, in microseconds; a format that can skip rows outside
+    /// without reading them does, the others leave them in.
+    pub from: i64,
+    /// See `from`.
+    pub to: i64,
+    /// Bytes of text to a chunk, or about as many of decoded Parquet rows.
+    pub chunk_bytes: usize,
+}
+
+/// A record that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Where the record starts: file, and byte of the uncompressed text or row of a Parquet file.
+    pub position: Position,
+    /// The column at fault, where there is one.
+    pub column: Option<String>,
+    /// What is wrong, in words, with the offending value.
+    pub reason: String,
+    /// What the user may do about it, if anything is known.
+    pub hint: Option<String>,
+    /// The record's text, cut to [`BadRecord::MAX_RAW`] bytes.
+    pub raw: Vec<u8>,
+}
+
+impl BadRecord {
+    /// How much of a bad record's text is kept, in bytes.
+    pub const MAX_RAW: usize = 4096;
+}
+
+/// What one decoding step gives: rows, and the records that could not be read, in position order.
+#[derive(Debug)]
+pub struct DecodedChunk {
+    /// The rows.
+    pub batch: Batch,
+    /// The records that are no rows.
+    pub bad: Vec<BadRecord>,
+}

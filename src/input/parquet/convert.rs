@@ -1,0 +1,350 @@
+//! Parquet columns as the plan's types, exactly.
+
+use super::event_time::micros;
+use super::schema::{Leaf, damaged};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::input::ReadColumn;
+use crate::input::value::{self, ValueError, inferred_hint};
+use crate::time::{DAY, EARLIEST, LATEST, TimeParser, TimeRule, Zone, civil_from_days};
+use arrow_array::builder::StringViewBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, new_null_array};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType as ArrowType, TimeUnit};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A value that does not reach its column's type.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub row: usize,
+    pub column: String,
+    pub reason: String,
+    pub hint: Option<String>,
+}
+
+/// Whether values of the leaf can be `to` exactly, all or some of them.
+pub(super) fn possible(leaf: &Leaf, to: DataType) -> bool {
+    use DataType::{Bool, Date, Decimal, Float64, Int64, String, Timestamp};
+    let from = &leaf.ty;
+    match from {
+        ArrowType::Utf8View | ArrowType::BinaryView | ArrowType::Null => true,
+        ArrowType::FixedSizeBinary(16) if leaf.uuid => to == String,
+        ArrowType::Boolean => matches!(to, Bool | String),
+        ArrowType::Date32 | ArrowType::Date64 => matches!(to, Date | Timestamp | String),
+        ArrowType::Timestamp(_, _) => to == Timestamp,
+        ArrowType::Decimal256(precision, _) if *precision > 38 => false,
+        ty if ty.is_integer() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
+        ty if ty.is_decimal() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
+        // A float is a decimal only by rounding; whole ones are integers (pandas' way to have NULLs).
+        ty if ty.is_floating() => matches!(to, Float64 | Int64 | String),
+        _ => false,
+    }
+}
+
+/// The array in one of the few types that the conversions know.
+pub(super) fn normal(array: &ArrayRef, path: &Path) -> Result<ArrayRef> {
+    let to = match array.data_type() {
+        ArrowType::UInt64 => return Ok(array.clone()),
+        ty if ty.is_integer() => ArrowType::Int64,
+        ty if ty.is_floating() => ArrowType::Float64,
+        ArrowType::Decimal32(_, s) | ArrowType::Decimal64(_, s) | ArrowType::Decimal256(_, s) => {
+            ArrowType::Decimal128(38, *s)
+        }
+        ArrowType::Utf8 | ArrowType::LargeUtf8 => ArrowType::Utf8View,
+        ArrowType::Binary | ArrowType::LargeBinary => ArrowType::BinaryView,
+        ArrowType::Date64 => ArrowType::Date32,
+        ArrowType::Dictionary(_, value) => {
+            let plain = cast(array, value, path)?;
+            return normal(&plain, path);
+        }
+        _ => return Ok(array.clone()),
+    };
+    cast(array, &to, path)
+}
+
+fn cast(array: &ArrayRef, to: &ArrowType, path: &Path) -> Result<ArrayRef> {
+    if array.data_type() == to {
+        return Ok(array.clone());
+    }
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, to, &options).map_err(|e| damaged(path, &e))
+}
+
+/// `array` as the type of `column`; what does not fit is NULL and a fault.
+pub(super) fn convert(
+    array: &ArrayRef,
+    leaf: &Leaf,
+    column: &ReadColumn,
+    zone: &Zone,
+    faults: &mut Vec<Fault>,
+    path: &Path,
+) -> Result<ArrayRef> {
+    let array = normal(array, path)?;
+    let mut sink = Faults { column, faults };
+    let ty = column.ty;
+    Ok(match array.data_type() {
+        ArrowType::Null => new_null_array(&ty.arrow(), array.len()),
+        ArrowType::Utf8View => text(array, ty, zone, &mut sink),
+        ArrowType::BinaryView => text(valid_text(&array, &mut sink), ty, zone, &mut sink),
+        ArrowType::FixedSizeBinary(16) if leaf.uuid => uuids(&array),
+        ArrowType::Boolean if ty == DataType::Bool => array,
+        ArrowType::Boolean => texts(array.as_boolean().iter()),
+        ArrowType::Int64 => integers(array, ty, &mut sink, path)?,
+        ArrowType::UInt64 => unsigned(&array, ty, &mut sink, path)?,
+        ArrowType::Float64 => floats(array, ty, &mut sink),
+        ArrowType::Decimal128(_, scale) => decimals(&array, *scale, ty, &mut sink),
+        ArrowType::Date32 => dates(array, ty, zone, &mut sink),
+        ArrowType::Timestamp(unit, zoned) => timestamps(&array, *unit, zoned.is_some(), zone, &mut sink),
+        other => {
+            let what = format!("{other} where {ty} was to be read");
+            return Err(damaged(path, &what));
+        }
+    })
+}
+
+/// Where the faults of one column go.
+struct Faults<'a> {
+    column: &'a ReadColumn,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Faults<'_> {
+    #[cold]
+    fn push(&mut self, row: usize, reason: impl ToString) {
+        let (column, hint) = (self.column.name.clone(), inferred_hint(self.column));
+        self.faults.push(Fault { row, column, reason: reason.to_string(), hint });
+    }
+
+    /// Maps the values that are there; what fails is NULL and a fault.
+    fn map<V, T: ArrowPrimitiveType>(
+        &mut self,
+        values: impl Iterator<Item = Option<V>>,
+        mut read: impl FnMut(V) -> std::result::Result<T::Native, ValueError>,
+    ) -> PrimitiveArray<T> {
+        let read = values.enumerate().map(|(row, value)| match read(value?) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.push(row, error);
+                None
+            }
+        });
+        read.collect::<Vec<_>>().into_iter().collect()
+    }
+}
+
+fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+    let view = array.as_string_view();
+    let texts = view.iter().map(|t| t.map(str::as_bytes));
+    match ty {
+        DataType::String => array,
+        DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(texts, value::parse_int)),
+        DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(texts, value::parse_float)),
+        DataType::Date => Arc::new(sink.map::<_, Date32Type>(texts, value::parse_date)),
+        DataType::Decimal { precision, scale } => {
+            let values = sink.map::<_, Decimal128Type>(texts, |t| value::parse_decimal(t, precision, scale));
+            Arc::new(values.with_data_type(ty.arrow()))
+        }
+        DataType::Timestamp => {
+            let mut parser = TimeParser::new(TimeRule::Iso, zone.clone());
+            let values = sink.map::<_, TimestampMicrosecondType>(texts, |t| {
+                parser.text(t).map_err(|_| ValueError::not_a(t, ty))
+            });
+            Arc::new(values.with_timezone("UTC"))
+        }
+        DataType::Bool => {
+            let values = texts.enumerate().map(|(row, t)| match value::parse_bool(t?) {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    sink.push(row, error);
+                    None
+                }
+            });
+            Arc::new(values.collect::<BooleanArray>())
+        }
+    }
+}
+
+/// Binary values as text; those that are no UTF-8 are faults.
+fn valid_text(array: &ArrayRef, sink: &mut Faults) -> ArrayRef {
+    let binary = array.as_binary_view();
+    if let Ok(view) = binary.clone().to_string_view() {
+        return Arc::new(view);
+    }
+    let mut out = StringViewBuilder::with_capacity(binary.len());
+    for (row, bytes) in binary.iter().enumerate() {
+        match bytes.map(std::str::from_utf8) {
+            Some(Ok(text)) => out.append_value(text),
+            Some(Err(_)) => {
+                sink.push(row, "not valid UTF-8");
+                out.append_null();
+            }
+            None => out.append_null(),
+        }
+    }
+    Arc::new(out.finish())
+}
+
+fn uuids(array: &ArrayRef) -> ArrayRef {
+    let hyphenated = |bytes: &[u8]| {
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    };
+    texts(array.as_fixed_size_binary().iter().map(|b| b.map(hyphenated)))
+}
+
+fn texts<V: ToString>(values: impl Iterator<Item = Option<V>>) -> ArrayRef {
+    let mut out = StringViewBuilder::new();
+    values.for_each(|v| out.append_option(v.map(|v| v.to_string())));
+    Arc::new(out.finish())
+}
+
+fn integers(array: ArrayRef, ty: DataType, sink: &mut Faults, path: &Path) -> Result<ArrayRef> {
+    Ok(match ty {
+        DataType::Int64 => array,
+        DataType::Float64 => cast(&array, &ArrowType::Float64, path)?,
+        DataType::Decimal { .. } => {
+            let values = array.as_primitive::<Int64Type>().iter().map(|v| v.map(i128::from));
+            rescaled(values, 0, ty, sink)
+        }
+        _ => texts(array.as_primitive::<Int64Type>().iter()),
+    })
+}
+
+fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Faults, path: &Path) -> Result<ArrayRef> {
+    let values = array.as_primitive::<UInt64Type>().iter();
+    Ok(match ty {
+        DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
+            i64::try_from(v).map_err(|_| ValueError::does_not_fit(v.to_string().as_bytes(), ty))
+        })),
+        DataType::Float64 => cast(array, &ArrowType::Float64, path)?,
+        DataType::Decimal { .. } => rescaled(values.map(|v| v.map(i128::from)), 0, ty, sink),
+        _ => texts(values),
+    })
+}
+
+fn floats(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
+    let values = array.as_primitive::<Float64Type>().iter();
+    match ty {
+        DataType::Float64 => array,
+        DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
+            // 2^63 is the first float past i64.
+            let fits = v.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&v);
+            if fits { Ok(v as i64) } else { Err(ValueError::does_not_fit(v.to_string().as_bytes(), ty)) }
+        })),
+        _ => texts(values),
+    }
+}
+
+fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Faults) -> ArrayRef {
+    let decimals = array.as_primitive::<Decimal128Type>();
+    match ty {
+        DataType::Decimal { precision, scale: to } => {
+            let same = scale == to as i8 && decimals.precision() <= precision;
+            if same {
+                return Arc::new(decimals.clone().with_data_type(ty.arrow()));
+            }
+            rescaled(decimals.iter(), scale, ty, sink)
+        }
+        DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(decimals.iter(), |v| {
+            let whole = rescale(v, scale, 0).and_then(|v| i64::try_from(v).ok());
+            whole.ok_or_else(|| ValueError::does_not_fit(decimal_text(v, scale).as_bytes(), ty))
+        })),
+        DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(decimals.iter(), |v| {
+            value::parse_float(format!("{v}e{}", -i32::from(scale)).as_bytes())
+        })),
+        _ => texts(decimals.iter().map(|v| v.map(|v| decimal_text(v, scale)))),
+    }
+}
+
+/// Values times 10^-`scale` as the decimal type `ty`, digit by digit the same.
+fn rescaled(
+    values: impl Iterator<Item = Option<i128>>,
+    scale: i8,
+    ty: DataType,
+    sink: &mut Faults,
+) -> ArrayRef {
+    let DataType::Decimal { precision, scale: to } = ty else { unreachable!("called for decimals") };
+    let bound = 10i128.pow(u32::from(precision));
+    let out = sink.map::<_, Decimal128Type>(values, |v| {
+        let fits = rescale(v, scale, to as i8).filter(|v| -bound < *v && *v < bound);
+        fits.ok_or_else(|| ValueError::does_not_fit(decimal_text(v, scale).as_bytes(), ty))
+    });
+    Arc::new(out.with_data_type(ty.arrow()))
+}
+
+/// `value` × 10^(`to` − `from`), if that is an integer that fits.
+fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
+    let shift = i32::from(to) - i32::from(from);
+    let power = 10i128.checked_pow(shift.unsigned_abs())?;
+    match shift {
+        0.. => value.checked_mul(power),
+        _ => (value % power == 0).then(|| value / power),
+    }
+}
+
+fn decimal_text(value: i128, scale: i8) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let sign = if value < 0 { "-" } else { "" };
+    match usize::try_from(scale) {
+        Ok(0) => format!("{sign}{digits}"),
+        Ok(scale) => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, part) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{part}")
+        }
+        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
+    }
+}
+
+fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+    let days = array.as_primitive::<Date32Type>();
+    match ty {
+        DataType::Date => array,
+        DataType::Timestamp => {
+            let mut zone = zone.clone();
+            let midnights = sink.map::<_, TimestampMicrosecondType>(days.iter(), |d| {
+                let local = i64::from(d).checked_mul(DAY);
+                let local = local.ok_or_else(|| ValueError::does_not_fit(d.to_string().as_bytes(), ty))?;
+                Ok(instant(local, &mut zone))
+            });
+            Arc::new(midnights.with_timezone("UTC"))
+        }
+        _ => texts(days.iter().map(|d| {
+            d.map(|d| {
+                let (y, m, d) = civil_from_days(i64::from(d));
+                format!("{y:04}-{m:02}-{d:02}")
+            })
+        })),
+    }
+}
+
+fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+    let mut zone = zone.clone();
+    let mut read = |value: i64| {
+        let fault = || ValueError::does_not_fit(value.to_string().as_bytes(), DataType::Timestamp);
+        let micros = micros(unit, value).ok_or_else(fault)?;
+        Ok(if zoned { micros } else { instant(micros, &mut zone) })
+    };
+    macro_rules! of {
+        ($ty:ty) => {
+            sink.map::<_, TimestampMicrosecondType>(array.as_primitive::<$ty>().iter(), &mut read)
+        };
+    }
+    let micros = match unit {
+        TimeUnit::Microsecond if zoned => array.as_primitive::<TimestampMicrosecondType>().clone(),
+        TimeUnit::Second => of!(TimestampSecondType),
+        TimeUnit::Millisecond => of!(TimestampMillisecondType),
+        TimeUnit::Microsecond => of!(TimestampMicrosecondType),
+        TimeUnit::Nanosecond => of!(TimestampNanosecondType),
+    };
+    Arc::new(micros.with_timezone("UTC"))
+}
+
+/// The instant of a local time. Zones are asked in the years that event times have; elsewhere there
+/// is only UTC.
+fn instant(local: i64, zone: &mut Zone) -> i64 {
+    if (EARLIEST..LATEST).contains(&local) { zone.instant(local) } else { local }
+}

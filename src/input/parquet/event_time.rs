@@ -1,0 +1,191 @@
+//! The event times of Parquet columns.
+
+use super::convert::{Fault, normal};
+use super::schema::Leaf;
+use crate::error::{Error, Result};
+use crate::input::ReadPlan;
+use crate::input::infer::time_hint;
+use crate::time::{DAY, EARLIEST, LATEST, SECOND, TimeError, TimeParser, TimeRule};
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
+use arrow_schema::{DataType as ArrowType, TimeUnit};
+use std::fmt::Display;
+use std::path::Path;
+
+/// The event times of some rows; 0 in those that have a fault.
+pub(super) struct EventTimes {
+    pub time: Vec<i64>,
+    pub faults: Vec<Fault>,
+}
+
+/// Fails where the time column's type cannot be a time under the plan's rule.
+pub(super) fn check(leaf: &Leaf, plan: &ReadPlan, path: &Path) -> Result<()> {
+    let fits = match &leaf.ty {
+        ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
+        ArrowType::Utf8View | ArrowType::Null => true,
+        ty if ty.is_integer() => plan.time.rule != TimeRule::Iso,
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let name = &plan.time.column;
+    let error = Error::data(format!(
+        "the time column `{name}` of {} is {}, which is no time",
+        path.display(),
+        leaf.type_name()
+    ));
+    Err(match leaf.ty.is_integer() {
+        true => error.hint("say the unit of its numbers: time_unit = \"s\", \"ms\", \"us\" or \"ns\""),
+        false => error,
+    })
+}
+
+/// Whether the order of the column's values is the order of their event times.
+pub(super) fn prunable(leaf: &Leaf, plan: &ReadPlan) -> bool {
+    match &leaf.ty {
+        ArrowType::Timestamp(_, _) | ArrowType::Date32 => true,
+        ty if ty.is_signed_integer() => matches!(plan.time.rule, TimeRule::Epoch(_)),
+        _ => false,
+    }
+}
+
+/// The event times of `array`, by what its type says, or else by the rule of `parser`.
+pub(super) fn event_times(
+    array: &ArrayRef,
+    leaf: &Leaf,
+    name: &str,
+    parser: &mut TimeParser,
+    path: &Path,
+) -> Result<EventTimes> {
+    let array = normal(array, path)?;
+    let mut out = EventTimes { time: Vec::with_capacity(array.len()), faults: vec![] };
+    match array.data_type() {
+        ArrowType::Int64 if matches!(parser.rule(), TimeRule::Epoch(_)) => {
+            each::<Int64Type>(&array, name, parser, &mut out, |p, v| p.integer(v));
+        }
+        // An integer such as 20240229 under a format.
+        ArrowType::Int64 => {
+            each::<Int64Type>(&array, name, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+        }
+        ArrowType::UInt64 => {
+            each::<UInt64Type>(&array, name, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+        }
+        ArrowType::Date32 => each::<Date32Type>(&array, name, parser, &mut out, |p, v| {
+            local(p, i64::from(v).saturating_mul(DAY))
+        }),
+        ArrowType::Timestamp(unit, zone) => {
+            timestamps(&array, *unit, zone.is_some(), name, parser, &mut out);
+        }
+        ArrowType::Utf8View => {
+            for (row, text) in array.as_string_view().iter().enumerate() {
+                match text {
+                    None => out.missing(row, name),
+                    Some(text) => {
+                        let outcome = parser.text(text.as_bytes());
+                        out.push(row, outcome, name, parser, text);
+                    }
+                }
+            }
+        }
+        // All of it is NULL: other types do not come this far.
+        _ => (0..array.len()).for_each(|row| out.missing(row, name)),
+    }
+    debug_assert!(leaf.ty != ArrowType::Null || out.faults.len() == array.len());
+    Ok(out)
+}
+
+fn timestamps(
+    array: &ArrayRef,
+    unit: TimeUnit,
+    zoned: bool,
+    name: &str,
+    parser: &mut TimeParser,
+    out: &mut EventTimes,
+) {
+    let read = |parser: &mut TimeParser, value: i64| {
+        let micros = micros(unit, value).ok_or(TimeError::OutOfRange)?;
+        match zoned {
+            true if (EARLIEST..LATEST).contains(&micros) => Ok(micros),
+            true => Err(TimeError::OutOfRange),
+            false => local(parser, micros),
+        }
+    };
+    match unit {
+        TimeUnit::Second => each::<TimestampSecondType>(array, name, parser, out, read),
+        TimeUnit::Millisecond => each::<TimestampMillisecondType>(array, name, parser, out, read),
+        TimeUnit::Microsecond => each::<TimestampMicrosecondType>(array, name, parser, out, read),
+        TimeUnit::Nanosecond => each::<TimestampNanosecondType>(array, name, parser, out, read),
+    }
+}
+
+/// The instant of a local time, which may lie anywhere.
+fn local(parser: &mut TimeParser, local: i64) -> std::result::Result<i64, TimeError> {
+    let near = EARLIEST - DAY..LATEST + DAY;
+    if near.contains(&local) { parser.local(local) } else { Err(TimeError::OutOfRange) }
+}
+
+/// Microseconds of a number of `unit`s; digits below are cut.
+pub(super) fn micros(unit: TimeUnit, value: i64) -> Option<i64> {
+    match unit {
+        TimeUnit::Second => value.checked_mul(SECOND),
+        TimeUnit::Millisecond => value.checked_mul(1000),
+        TimeUnit::Microsecond => Some(value),
+        TimeUnit::Nanosecond => Some(value.div_euclid(1000)),
+    }
+}
+
+fn each<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    name: &str,
+    parser: &mut TimeParser,
+    out: &mut EventTimes,
+    read: impl Fn(&mut TimeParser, T::Native) -> std::result::Result<i64, TimeError>,
+) where
+    T::Native: Display,
+{
+    let array = array.as_primitive::<T>();
+    let nulls = array.nulls().filter(|n| n.null_count() > 0);
+    for (row, &value) in array.values().iter().enumerate() {
+        if nulls.is_some_and(|n| n.is_null(row)) {
+            out.missing(row, name);
+            continue;
+        }
+        match read(parser, value) {
+            Ok(instant) => out.time.push(instant),
+            outcome => out.push(row, outcome, name, parser, value),
+        }
+    }
+}
+
+impl EventTimes {
+    #[cold]
+    fn missing(&mut self, row: usize, name: &str) {
+        self.time.push(0);
+        self.fault(row, name, format!("`{name}`, the event time, is NULL"), None);
+    }
+
+    fn push(
+        &mut self,
+        row: usize,
+        outcome: std::result::Result<i64, TimeError>,
+        name: &str,
+        parser: &TimeParser,
+        value: impl Display,
+    ) {
+        match outcome {
+            Ok(instant) => self.time.push(instant),
+            Err(error) => {
+                self.time.push(0);
+                let text = value.to_string();
+                let shown = crate::input::value::shown(text.as_bytes());
+                self.fault(row, name, format!("`{shown}` is {error}"), time_hint(text.as_bytes(), parser.rule()));
+            }
+        }
+    }
+
+    fn fault(&mut self, row: usize, column: &str, reason: String, hint: Option<String>) {
+        self.faults.push(Fault { row, column: column.to_string(), reason, hint });
+    }
+}

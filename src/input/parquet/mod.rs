@@ -1,0 +1,368 @@
+//! Parquet files: footer, row groups that are needed, batches of the plan's types.
+//!
+//! # Contract
+//! * A unit is a row group; the rows of all units of a file are in row order, and a row's place is
+//!   its number in the file. Batch sizes decide nothing.
+//! * A row group is left out only if its statistics prove that every event time in it can be read
+//!   and lies outside of `[from, to)`. So what is rejected does not depend on what is left out.
+//! * A value reaches the plan's type exactly, or its row is a bad record. A column whose type can
+//!   never do so is an error before any row is read.
+//! * A timestamp without a zone (Parquet: not adjusted to UTC) is local time in the plan's zone;
+//!   INT96 is taken as UTC, which is what its writers store.
+
+mod convert;
+mod event_time;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use schema::column_type;
+
+use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, SourceFile};
+use crate::batch::{Batch, DataType, Position};
+use crate::error::{Error, Result};
+use crate::time::TimeParser;
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
+use convert::{Fault, convert};
+use event_time::{EventTimes, event_times, prunable};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use schema::{Leaf, Lookup};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most rows that one batch has.
+const BATCH_ROWS: usize = 1 << 16;
+
+/// A Parquet file whose footer has been read and whose columns are matched to the plan's.
+#[derive(Debug)]
+pub struct ParquetFile {
+    plan: Arc<ReadPlan>,
+    path: PathBuf,
+    ordinal: u32,
+    metadata: ArrowReaderMetadata,
+    /// Where each of the plan's columns comes from.
+    columns: Vec<Origin>,
+    time: Leaf,
+    units: Vec<Unit>,
+    rows_skipped: u64,
+}
+
+/// Where a column of the plan comes from.
+#[derive(Debug, Clone)]
+enum Origin {
+    /// The file does not have it: all NULL.
+    Missing,
+    /// It is the event time.
+    EventTime,
+    /// A column of the file.
+    Leaf(Leaf),
+}
+
+/// A row group that is to be read.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    row_group: usize,
+    first_row: u64,
+    rows: u64,
+}
+
+impl ParquetFile {
+    /// Reads the footer of `file` and matches its columns to the plan's.
+    ///
+    /// # Errors
+    /// Data: no Parquet file, a damaged one, one without the time column, or a column whose type
+    /// cannot become the plan's. Machine: the file cannot be opened.
+    pub fn open(plan: &Arc<ReadPlan>, file: &SourceFile) -> Result<ParquetFile> {
+        let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
+        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?))
+    }
+
+    fn match_columns(
+        plan: &Arc<ReadPlan>,
+        file: &SourceFile,
+        metadata: ArrowReaderMetadata,
+    ) -> Result<ParquetFile> {
+        let name = &plan.time.column;
+        let time = match schema::find(&metadata, name) {
+            Lookup::Leaf(leaf) => leaf,
+            found => return Err(no_time_column(&file.path, name, found, &metadata)),
+        };
+        event_time::check(&time, plan, &file.path)?;
+        let columns = plan.columns.iter().map(|c| origin(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
+        let (units, rows_skipped) = units(plan, &file.path, &metadata, &time)?;
+        Ok(ParquetFile {
+            plan: plan.clone(),
+            path: file.path.clone(),
+            ordinal: file.ordinal,
+            metadata,
+            columns,
+            time,
+            units,
+            rows_skipped,
+        })
+    }
+
+    /// How many row groups are to be read.
+    pub fn units(&self) -> usize {
+        self.units.len()
+    }
+
+    /// How many rows lie in row groups outside of the plan's range of event times.
+    pub fn rows_skipped(&self) -> u64 {
+        self.rows_skipped
+    }
+
+    /// Whether the file has a column of this name (a dotted path into nested fields).
+    pub fn has_column(&self, name: &str) -> bool {
+        !matches!(schema::find(&self.metadata, name), Lookup::Missing)
+    }
+
+    /// Starts to read the row group number `unit` of those to be read, from 0.
+    ///
+    /// # Errors
+    /// Data: the row group is damaged. Machine: the file cannot be opened again.
+    ///
+    /// # Panics
+    /// Where `unit` is not below [`ParquetFile::units`].
+    pub fn read(&self, unit: usize) -> Result<ParquetUnit> {
+        let unit = self.units[unit];
+        // Each unit has a file of its own: clones of one handle share their offset.
+        let handle = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
+        let reader = guarded(&self.path, || {
+            let leaves = self.columns.iter().filter_map(|c| match c {
+                Origin::Leaf(leaf) => Some(leaf.index),
+                _ => None,
+            });
+            let leaves = leaves.chain([self.time.index]);
+            let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
+            ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
+                .with_row_groups(vec![unit.row_group])
+                .with_projection(mask)
+                .with_batch_size(self.batch_rows())
+                .build()
+                .map_err(|e| schema::damaged(&self.path, &e))
+        })?;
+        Ok(ParquetUnit {
+            reader,
+            decoder: Decoder {
+                plan: self.plan.clone(),
+                path: self.path.clone(),
+                ordinal: self.ordinal,
+                columns: self.columns.clone(),
+                time: self.time.clone(),
+                parser: TimeParser::new(self.plan.time.rule.clone(), self.plan.zone.clone()),
+            },
+            next_row: unit.first_row,
+            end_row: unit.first_row + unit.rows,
+            failed: false,
+        })
+    }
+
+    fn batch_rows(&self) -> usize {
+        let width = self.plan.columns.iter().map(|c| match c.ty {
+            DataType::Bool => 1,
+            DataType::Date => 4,
+            DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
+            DataType::Decimal { .. } | DataType::String => 16,
+        });
+        (self.plan.chunk_bytes / (8 + width.sum::<usize>())).clamp(1, BATCH_ROWS)
+    }
+}
+
+/// The rows of one row group, a batch at a time.
+pub struct ParquetUnit {
+    reader: ParquetRecordBatchReader,
+    decoder: Decoder,
+    next_row: u64,
+    end_row: u64,
+    failed: bool,
+}
+
+impl ParquetUnit {
+    /// The next rows; `None` after the last and after an error.
+    #[allow(clippy::should_implement_trait)] // it is one, but callers need no more than this
+    pub fn next(&mut self) -> Option<Result<DecodedChunk>> {
+        if self.failed || self.next_row == self.end_row {
+            return None;
+        }
+        let path = self.decoder.path.clone();
+        let outcome = guarded(&path, || self.step(&path));
+        self.failed = outcome.is_err();
+        Some(outcome)
+    }
+
+    fn step(&mut self, path: &Path) -> Result<DecodedChunk> {
+        let batch = match self.reader.next() {
+            Some(batch) => batch.map_err(|e| schema::damaged(path, &e))?,
+            None => return Err(schema::damaged(path, &"a row group has fewer rows than the footer says")),
+        };
+        let rows = batch.num_rows() as u64;
+        if rows == 0 || rows > self.end_row - self.next_row {
+            return Err(schema::damaged(path, &"a row group has other rows than the footer says"));
+        }
+        let first_row = self.next_row;
+        self.next_row += rows;
+        self.decoder.decode(&batch, first_row)
+    }
+}
+
+/// What turns a record batch of the file into one of the plan.
+struct Decoder {
+    plan: Arc<ReadPlan>,
+    path: PathBuf,
+    ordinal: u32,
+    columns: Vec<Origin>,
+    time: Leaf,
+    parser: TimeParser,
+}
+
+impl Decoder {
+    fn decode(&mut self, batch: &RecordBatch, first_row: u64) -> Result<DecodedChunk> {
+        let rows = batch.num_rows();
+        let source = self.time.array(batch, &self.path)?;
+        let EventTimes { time, mut faults } =
+            event_times(&source, &self.time, &self.plan.time.column, &mut self.parser, &self.path)?;
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
+        for (origin, column) in self.columns.iter().zip(&self.plan.columns) {
+            columns.push(match origin {
+                Origin::Missing => new_null_array(&column.ty.arrow(), rows),
+                Origin::EventTime => {
+                    Arc::new(TimestampMicrosecondArray::from(time.clone()).with_timezone("UTC"))
+                }
+                Origin::Leaf(leaf) => {
+                    let array = leaf.array(batch, &self.path)?;
+                    convert(&array, leaf, column, &self.plan.zone, &mut faults, &self.path)?
+                }
+            });
+        }
+        let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
+        let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
+        let whole = Batch { columns, time, positions, rows };
+        if faults.is_empty() {
+            return Ok(DecodedChunk { batch: whole, bad: vec![] });
+        }
+        // The first fault of a row is its reason; those of the event time come first.
+        faults.sort_by_key(|f| f.row);
+        faults.dedup_by_key(|f| f.row);
+        let mut keep = vec![true; rows];
+        faults.iter().for_each(|f| keep[f.row] = false);
+        let bad = faults.into_iter().map(|f| bad_record(f, batch, place)).collect();
+        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad })
+    }
+}
+
+fn bad_record(fault: Fault, batch: &RecordBatch, place: impl Fn(usize) -> Position) -> BadRecord {
+    let mut raw = schema::row_as_json(batch, fault.row).into_bytes();
+    raw.truncate(BadRecord::MAX_RAW);
+    BadRecord {
+        position: place(fault.row),
+        column: Some(fault.column),
+        reason: fault.reason,
+        hint: fault.hint,
+        raw,
+    }
+}
+
+/// Where the plan's `column` comes from in this file.
+fn origin(
+    column: &ReadColumn,
+    plan: &ReadPlan,
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+) -> Result<Origin> {
+    if column.name == plan.time.column && column.ty == DataType::Timestamp {
+        return Ok(Origin::EventTime);
+    }
+    match schema::find(metadata, &column.name) {
+        Lookup::Missing => Ok(Origin::Missing),
+        Lookup::Leaf(leaf) if convert::possible(&leaf, column.ty) => Ok(Origin::Leaf(leaf)),
+        Lookup::Leaf(leaf) => Err(Error::data(format!(
+            "column `{}` of {} is {} and cannot be read exactly as {}",
+            column.name,
+            path.display(),
+            leaf.type_name(),
+            column.ty
+        ))),
+        Lookup::Group(ty) => Err(Error::data(format!(
+            "column `{}` of {} is a {ty} and cannot be read as {}",
+            column.name,
+            path.display(),
+            column.ty
+        ))
+        .hint("name one of its fields, as in `a.b`; lists and maps are not read")),
+    }
+}
+
+fn no_time_column(path: &Path, name: &str, found: Lookup, metadata: &ArrowReaderMetadata) -> Error {
+    match found {
+        Lookup::Group(ty) => {
+            Error::data(format!("the time column `{name}` of {} is a {ty}, which is no time", path.display()))
+        }
+        _ => {
+            let names = schema::names(metadata);
+            Error::data(format!("{} has no column `{name}`, the source's time", path.display()))
+                .nearest(name, names.iter().map(String::as_str))
+        }
+    }
+}
+
+/// The row groups to be read, and how many rows lie in the others.
+fn units(
+    plan: &ReadPlan,
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+    time: &Leaf,
+) -> Result<(Vec<Unit>, u64)> {
+    let skip = outside(plan, path, metadata, time).unwrap_or_default();
+    let (mut units, mut skipped, mut first_row) = (vec![], 0, 0u64);
+    for (row_group, group) in metadata.metadata().row_groups().iter().enumerate() {
+        let rows = u64::try_from(group.num_rows()).map_err(|e| schema::damaged(path, &e))?;
+        if skip.get(row_group) == Some(&true) {
+            skipped += rows;
+        } else if rows > 0 {
+            units.push(Unit { row_group, first_row, rows });
+        }
+        first_row = first_row.saturating_add(rows);
+    }
+    Ok((units, skipped))
+}
+
+/// Which row groups are proven to have no event time of the plan's range and no bad one; `None`
+/// where the file says nothing of it.
+fn outside(plan: &ReadPlan, path: &Path, metadata: &ArrowReaderMetadata, time: &Leaf) -> Option<Vec<bool>> {
+    if (plan.from, plan.to) == (i64::MIN, i64::MAX) || !prunable(time, plan) {
+        return None;
+    }
+    let field = arrow_schema::Field::new(&plan.time.column, time.ty.clone(), true);
+    let file_schema = metadata.parquet_schema();
+    let statistics = StatisticsConverter::from_column_index(time.index, &field, file_schema).ok()?;
+    let groups = metadata.metadata().row_groups();
+    let mut parser = TimeParser::new(plan.time.rule.clone(), plan.zone.clone());
+    let mut instants =
+        |bounds: &ArrayRef| event_times(bounds, time, &plan.time.column, &mut parser, path).ok();
+    let least = instants(&statistics.row_group_mins(groups).ok()?)?;
+    let most = instants(&statistics.row_group_maxes(groups).ok()?)?;
+    let optional = file_schema.column(time.index).max_def_level() > 0;
+    let mut outside: Vec<bool> = (0..groups.len())
+        .map(|i| {
+            let nulls = groups[i].column(time.index).statistics().and_then(|s| s.null_count_opt());
+            let no_nulls = !optional || nulls == Some(0);
+            no_nulls && (most.time[i] < plan.from || least.time[i] >= plan.to)
+        })
+        .collect();
+    // Bounds that are unknown or no times prove nothing.
+    least.faults.iter().chain(&most.faults).for_each(|f| outside[f.row] = false);
+    Some(outside)
+}
+
+/// Runs what reads `path`, and turns a panic over damaged bytes into an error.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(schema::damaged(path, &"its bytes make no sense")))
+}

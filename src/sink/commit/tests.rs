@@ -1,0 +1,354 @@
+use super::*;
+use crate::error::Kind;
+use crate::sink::Account;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::SystemTime;
+
+/// Every file below `folder` with its content; empty folders end in `/`.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, at: &Path, out: &mut BTreeMap<String, Vec<u8>>) {
+        let entries: Vec<_> = fs::read_dir(at).unwrap().map(|e| e.unwrap().path()).collect();
+        let name = |p: &Path| p.strip_prefix(root).unwrap().display().to_string();
+        if entries.is_empty() && at != root {
+            out.insert(name(at) + "/", vec![]);
+        }
+        for path in entries {
+            if path.is_dir() { walk(root, &path, out) } else { drop(out.insert(name(&path), fs::read(&path).unwrap())) }
+        }
+    }
+    let mut out = BTreeMap::new();
+    if folder.exists() {
+        walk(folder, folder, &mut out);
+    }
+    out
+}
+
+fn put(tx: &Transaction, output: usize, path: &str, text: &str) -> Result<Part> {
+    let mut file = tx.stage(output, Path::new(path))?;
+    file.write_all(text.as_bytes()).unwrap();
+    file.finish(1)
+}
+
+fn draft(read: u64) -> ManifestDraft {
+    ManifestDraft { account: Account { read, ..Account::default() }, ..ManifestDraft::default() }
+}
+
+/// A run that leaves `parts` (output, path, text) in the outputs.
+fn run(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitReport> {
+    let tx = Transaction::begin(targets)?;
+    for (output, path, text) in parts {
+        put(&tx, *output, path, text)?;
+    }
+    tx.commit(targets.iter().map(|_| draft(parts.len() as u64)).collect())
+}
+
+fn targets(root: &Path) -> Vec<Target> {
+    vec![Target::folder(root.join("a")), Target::file(root.join("b/report.csv")), Target::folder(root.join("c"))]
+}
+
+const FIRST: &[(usize, &str, &str)] = &[
+    (0, "date=1/part.parquet", "one"),
+    (0, "date=2/part.parquet", "two"),
+    (0, "date=3/part.parquet", "three"),
+    (1, "", "report 1"),
+    (2, "x", "x1"),
+];
+const SECOND: &[(usize, &str, &str)] = &[
+    (0, "date=1/part.parquet", "one"),
+    (0, "date=2/part.parquet", "TWO"),
+    (0, "date=4/hour=5/part.parquet", "four"),
+    (1, "", "report 2"),
+    (2, "y", "y2"),
+];
+
+#[test]
+fn a_commit_writes_what_changed_and_nothing_else() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    let report = run(&targets, FIRST).unwrap();
+    assert_eq!(report.outputs[0].written.len(), 3);
+    let time = |p: &str| fs::metadata(tmp.path().join(p)).unwrap().modified().unwrap();
+    let before = time("a/date=1/part.parquet");
+    let report = run(&targets, SECOND).unwrap();
+    let expected = OutputReport {
+        written: vec!["date=2/part.parquet".into(), "date=4/hour=5/part.parquet".into()],
+        unchanged: 1,
+        removed: vec!["date=3/part.parquet".into()],
+    };
+    assert_eq!(report.outputs[0], expected);
+    assert_eq!(time("a/date=1/part.parquet"), before);
+    let names: Vec<String> = tree(tmp.path()).into_keys().collect();
+    assert_eq!(
+        names,
+        [
+            "a/_highwater/manifest.json",
+            "a/date=1/part.parquet",
+            "a/date=2/part.parquet",
+            "a/date=4/hour=5/part.parquet",
+            "b/_highwater/report.csv/manifest.json",
+            "b/report.csv",
+            "c/_highwater/manifest.json",
+            "c/y",
+        ]
+    );
+    let manifest = Manifest::load(&targets[0].state()).unwrap().unwrap();
+    assert_eq!(manifest.parts.iter().map(|p| p.bytes).collect::<Vec<_>>(), [3, 3, 4]);
+}
+
+#[test]
+fn a_run_done_twice_touches_nothing() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    run(&targets, FIRST).unwrap();
+    let times = |at: SystemTime| {
+        let newer = |p: &String| tmp.path().join(p).metadata().unwrap().modified().unwrap() > at;
+        tree(tmp.path()).keys().filter(|p| newer(p)).count()
+    };
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let at = SystemTime::now();
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let report = run(&targets, FIRST).unwrap();
+    assert!(report.outputs.iter().all(|o| o.written.is_empty() && o.removed.is_empty()));
+    assert_eq!(times(at), 0);
+}
+
+#[test]
+fn a_kept_part_needs_no_staging() {
+    let tmp = tempfile::tempdir().unwrap();
+    let target = [Target::folder(tmp.path().join("a"))];
+    run(&target, &[(0, "p", "1"), (0, "q", "2")]).unwrap();
+    let tx = Transaction::begin(&target).unwrap();
+    assert_eq!(tx.manifest(0).unwrap().parts.len(), 2);
+    tx.keep(0, "q").unwrap();
+    assert!(tx.keep(0, "unknown").is_err());
+    put(&tx, 0, "p", "new").unwrap();
+    let report = tx.commit(vec![draft(1)]).unwrap();
+    assert_eq!(report.outputs[0], OutputReport { written: vec!["p".into()], unchanged: 1, removed: vec![] });
+    assert_eq!(fs::read_to_string(tmp.path().join("a/q")).unwrap(), "2");
+}
+
+#[test]
+fn a_part_that_was_lost_is_written_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let target = [Target::folder(tmp.path().join("a"))];
+    run(&target, &[(0, "p", "1")]).unwrap();
+    fs::remove_file(tmp.path().join("a/p")).unwrap();
+    assert_eq!(run(&target, &[(0, "p", "1")]).unwrap().outputs[0].written, ["p"]);
+    assert_eq!(fs::read_to_string(tmp.path().join("a/p")).unwrap(), "1");
+}
+
+/// Stops the second run at its nth step, as a kill would, for every n; then runs again.
+#[test]
+fn an_interruption_at_any_step_is_rolled_forward_or_back() {
+    let mut committed = vec![];
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        run(&targets, FIRST).unwrap();
+        let old = tree(tmp.path());
+        failpoint::testing::fail_at(Some(n));
+        let outcome = run(&targets, SECOND);
+        let steps = failpoint::testing::steps();
+        failpoint::testing::fail_at(None);
+        if outcome.is_ok() {
+            assert_eq!(steps.len(), n);
+            break;
+        }
+        // Whatever output is opened next, all of them come to the same side of the commit.
+        let open = n % targets.len();
+        drop(Transaction::begin(&targets[open..=open]).unwrap());
+        drop(Transaction::begin(&targets).unwrap());
+        let now = tree(tmp.path());
+        let new = {
+            let other = tempfile::tempdir().unwrap();
+            let targets = self::targets(other.path());
+            run(&targets, FIRST).unwrap();
+            run(&targets, SECOND).unwrap();
+            tree(other.path())
+        };
+        assert!(now == old || now == new, "step {n} {:?}: {:?}", steps.last(), now.keys());
+        committed.push(now == new);
+        run(&targets, SECOND).unwrap();
+        assert_eq!(tree(tmp.path()), new, "step {n}");
+    }
+    // Old until the commit point, new from there on.
+    assert!(committed.is_sorted(), "{committed:?}");
+    assert!(committed.iter().filter(|c| **c).count() > 5 && committed.iter().filter(|c| !**c).count() > 5);
+}
+
+/// Recovery itself is killed at its nth step.
+#[test]
+fn recovery_may_be_interrupted_too() {
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        run(&targets, FIRST).unwrap();
+        let steps = {
+            failpoint::testing::fail_at(Some(usize::MAX));
+            let other = tempfile::tempdir().unwrap();
+            run(&self::targets(other.path()), FIRST).unwrap();
+            failpoint::testing::fail_at(Some(usize::MAX));
+            run(&self::targets(other.path()), SECOND).unwrap();
+            failpoint::testing::steps()
+        };
+        let first_rename = steps.iter().position(|s| s == "rename part").unwrap();
+        failpoint::testing::fail_at(Some(first_rename + 1));
+        run(&targets, SECOND).unwrap_err();
+        failpoint::testing::fail_at(Some(n));
+        let recovered = Transaction::begin(&targets);
+        let died = recovered.is_err();
+        failpoint::testing::fail_at(None);
+        drop(recovered);
+        drop(Transaction::begin(&targets).unwrap());
+        assert_eq!(fs::read_to_string(tmp.path().join("b/report.csv")).unwrap(), "report 2");
+        assert_eq!(fs::read_to_string(tmp.path().join("c/y")).unwrap(), "y2");
+        assert!(!tmp.path().join("c/x").exists() && !tmp.path().join("a/_highwater/staging").exists());
+        if !died {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_moved_tree_of_outputs_is_still_recovered() {
+    let tmp = tempfile::tempdir().unwrap();
+    let here = tmp.path().join("here");
+    run(&targets(&here), FIRST).unwrap();
+    failpoint::testing::fail_at(Some(14));
+    run(&targets(&here), SECOND).unwrap_err();
+    assert_eq!(failpoint::testing::steps().last().unwrap(), "rename part");
+    failpoint::testing::fail_at(None);
+    fs::rename(&here, tmp.path().join("there")).unwrap();
+    let there = targets(&tmp.path().join("there"));
+    drop(Transaction::begin(&there[2..]).unwrap());
+    assert_eq!(fs::read_to_string(tmp.path().join("there/b/report.csv")).unwrap(), "report 2");
+}
+
+#[test]
+fn a_failed_run_leaves_no_trace() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = [Target::folder(tmp.path().join("deep/er/a")), Target::file(tmp.path().join("b/r.csv"))];
+    let tx = Transaction::begin(&targets).unwrap();
+    put(&tx, 0, "p", "1").unwrap();
+    let unfinished = tx.stage(1, Path::new("")).unwrap();
+    drop(unfinished);
+    let error = tx.commit(vec![draft(1), draft(1)]).unwrap_err();
+    assert!(error.message().contains("r.csv was not finished"), "{error}");
+    assert!(tree(tmp.path()).is_empty(), "{:?}", tree(tmp.path()));
+}
+
+#[test]
+fn what_is_someone_elses_is_refused() {
+    let tmp = tempfile::tempdir().unwrap();
+    fs::create_dir(tmp.path().join("a")).unwrap();
+    fs::write(tmp.path().join("a/thesis.doc"), "mine").unwrap();
+    fs::write(tmp.path().join("r.csv"), "mine").unwrap();
+    let before = tree(tmp.path());
+    let path = tmp.path().display();
+    let refused = |target: Target| {
+        let error = Transaction::begin(&[target]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Job);
+        error.to_string().replace(&path.to_string(), "DIR")
+    };
+    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("a"))));
+    insta::assert_snapshot!(refused(Target::file(tmp.path().join("r.csv"))));
+    insta::assert_snapshot!(refused(Target::file(tmp.path().join("a"))));
+    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("r.csv"))));
+    assert_eq!(tree(tmp.path()), before);
+    // A file that came later into a folder of ours is not replaced either, and not removed.
+    let ours = [Target::folder(tmp.path().join("b"))];
+    run(&ours, &[(0, "p", "1")]).unwrap();
+    fs::write(tmp.path().join("b/q"), "mine").unwrap();
+    let error = run(&ours, &[(0, "p", "2"), (0, "q", "2")]).unwrap_err();
+    assert!(error.message().contains("refusing to replace"), "{error}");
+    run(&ours, &[]).unwrap();
+    assert_eq!(tree(tmp.path()).keys().filter(|p| p.starts_with("b/")).count(), 2);
+}
+
+#[test]
+fn one_writer_at_a_time() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    run(&targets, FIRST).unwrap();
+    let before = tree(tmp.path());
+    let first = Transaction::begin(&targets[1..]).unwrap();
+    put(&first, 0, "", "staged").unwrap();
+    let error = Transaction::begin(&targets).unwrap_err();
+    assert_eq!(error.kind(), Kind::Machine);
+    assert!(error.message().contains("is being written by process"), "{error}");
+    assert!(tmp.path().join("b/_highwater/report.csv/staging/0.staged").exists());
+    drop(first);
+    assert_eq!(tree(tmp.path()), before);
+    let twice = Transaction::begin(&[targets[0].clone(), targets[0].clone()]).unwrap_err();
+    assert!(twice.message().contains("two outputs"), "{twice}");
+    assert_eq!(tree(tmp.path()), before);
+}
+
+#[test]
+fn a_lock_of_another_process_is_named_and_dies_with_it() {
+    let tmp = tempfile::tempdir().unwrap();
+    let target = [Target::folder(tmp.path().join("a"))];
+    let lock = target[0].state().join("lock");
+    fs::create_dir_all(target[0].state()).unwrap();
+    fs::write(&lock, r#"{"version":1,"pid":4711,"host":"elsewhere"}"#).unwrap();
+    let Ok(mut other) = std::process::Command::new("flock").arg(&lock).args(["sleep", "60"]).spawn() else {
+        return; // util-linux is not here.
+    };
+    let mut error = None;
+    for _ in 0..200 {
+        match Transaction::begin(&target) {
+            Err(e) => {
+                error = Some(e);
+                break;
+            }
+            Ok(tx) => drop(tx), // The other has not got it yet; it gets the file that it opened.
+        }
+        fs::create_dir_all(target[0].state()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let killed = std::process::Command::new("pkill").args(["-P", &other.id().to_string()]).status();
+    let _ = other.kill();
+    let _ = other.wait();
+    if let Some(error) = error {
+        assert!(error.message().contains("process 4711 on elsewhere"), "{error}");
+    }
+    if killed.is_ok_and(|s| s.success()) {
+        run(&target, &[(0, "p", "1")]).unwrap();
+    }
+}
+
+/// Runs on a file system of 256 KiB, where the test may mount one.
+#[test]
+fn a_full_disk_leaves_the_old_state() {
+    let tmp = tempfile::tempdir().unwrap();
+    let disk = tmp.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).arg(&disk).output();
+    let mounted = mount(&["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs"]);
+    if !mounted.is_ok_and(|m| m.status.success()) {
+        return;
+    }
+    let outcome = std::panic::catch_unwind(|| {
+        let targets = targets(&disk);
+        run(&targets, FIRST).unwrap();
+        let before = tree(&disk);
+        // The disk is full while a part is written; then, smaller and smaller, at later steps.
+        let mut kept_old = 0;
+        for kib in (4..300).step_by(4).rev() {
+            let text = "x".repeat(kib << 10);
+            match run(&targets, &[(0, "date=9/part.parquet", &text), (1, "", &text), (2, "z", "z")]) {
+                Err(error) => {
+                    assert!(error.to_string().contains("the disk is full"), "{error}");
+                    assert_eq!(tree(&disk), before, "{kib} KiB");
+                    kept_old += 1;
+                }
+                Ok(_) => break,
+            }
+        }
+        assert!(kept_old > 10);
+        assert_eq!(tree(&disk)["c/z"], b"z");
+    });
+    mount(&["umount"]).unwrap();
+    outcome.unwrap();
+}

@@ -1,0 +1,149 @@
+//! Pieces of a result become bytes in parallel, and bytes become a part in order.
+
+use super::manifest::Part;
+use super::stage::StagedFile;
+use super::{csv, jsonl, parquet};
+use crate::batch::Schema;
+use crate::error::Result;
+use crate::time::Zone;
+use arrow_array::RecordBatch;
+use std::io::Write;
+use std::path::Path;
+
+/// The format of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Parquet.
+    Parquet,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+impl Format {
+    /// The format that a file name says, by its extension.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "parquet" => Some(Format::Parquet),
+            "csv" => Some(Format::Csv),
+            "jsonl" | "ndjson" => Some(Format::JsonLines),
+            _ => None,
+        }
+    }
+
+    /// The extension of a part of this format, without the point.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Parquet => "parquet",
+            Format::Csv => "csv",
+            Format::JsonLines => "jsonl",
+        }
+    }
+
+    /// The name that job files and manifests use.
+    pub fn name(self) -> &'static str {
+        self.extension()
+    }
+}
+
+/// Rows in a piece, which is a row group in Parquet. A piece's rows decide its bytes, so the engine cuts
+/// results here and nowhere else.
+pub const ROWS_PER_GROUP: usize = 1 << 18;
+
+/// One piece of a part, ready to be appended.
+#[derive(Debug)]
+pub struct Encoded {
+    pub(super) rows: u64,
+    pub(super) content: Content,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Text(Vec<u8>),
+    RowGroup(Vec<parquet::Chunk>),
+}
+
+impl Encoded {
+    /// The rows in the piece.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The memory that the piece takes, about.
+    pub fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.len(),
+            Content::RowGroup(chunks) => chunks.iter().map(parquet::Chunk::bytes).sum(),
+        }
+    }
+}
+
+/// Turns pieces into bytes. Pure: the result depends on the rows alone.
+pub trait Encoder: Send + Sync {
+    /// Encodes one piece. Its columns are those of the schema, in order; a text column may be a
+    /// dictionary (of `UInt32` or `Int32` codes).
+    fn encode(&self, batch: &RecordBatch) -> Result<Encoded>;
+}
+
+/// The encoder of a format. Times in text formats are written in `zone`.
+pub fn encoder(format: Format, schema: &Schema, zone: &Zone) -> Result<Box<dyn Encoder>> {
+    Ok(match format {
+        Format::Parquet => Box::new(parquet::ParquetEncoder::new(schema)?),
+        Format::Csv => Box::new(csv::CsvEncoder::new(zone)),
+        Format::JsonLines => Box::new(jsonl::JsonLinesEncoder::new(schema, zone)),
+    })
+}
+
+/// One part being put together from its pieces, in their order.
+pub struct PartWriter {
+    rows: u64,
+    file: Open,
+}
+
+enum Open {
+    Text(StagedFile),
+    Parquet(parquet::ParquetFile),
+}
+
+impl std::fmt::Debug for PartWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartWriter").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl PartWriter {
+    /// Begins a part in a staged file.
+    pub fn new(mut staged: StagedFile, format: Format, schema: &Schema) -> Result<PartWriter> {
+        let file = match format {
+            Format::Parquet => Open::Parquet(parquet::ParquetFile::new(staged, schema)?),
+            Format::JsonLines => Open::Text(staged),
+            Format::Csv => {
+                staged.write_all(&csv::header(schema)).map_err(|e| staged.failed(e))?;
+                Open::Text(staged)
+            }
+        };
+        Ok(PartWriter { rows: 0, file })
+    }
+
+    /// Appends a piece, which must come from the encoder of the same format and schema.
+    ///
+    /// # Panics
+    /// If it comes from another format's encoder.
+    pub fn append(&mut self, piece: Encoded) -> Result<()> {
+        self.rows += piece.rows;
+        match (&mut self.file, piece.content) {
+            (Open::Text(file), Content::Text(text)) => file.write_all(&text).map_err(|e| file.failed(e)),
+            (Open::Parquet(file), Content::RowGroup(chunks)) => file.append(chunks, piece.rows),
+            _ => panic!("a piece of another format"),
+        }
+    }
+
+    /// Ends the part.
+    pub fn finish(self) -> Result<Part> {
+        match self.file {
+            Open::Text(file) => file.finish(self.rows),
+            Open::Parquet(file) => file.finish()?.finish(self.rows),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The journal of a commit: what will be done, written down before it is done.
+//!
+//! # Contract
+//! * A commit over several outputs has one primary journal (in the state folder of its first output)
+//!   and a pointer to it in each other output. Pointers are durable before the primary is; the rename
+//!   that puts the primary in place is the **commit point**.
+//! * A primary journal in place means: committed. Everything in it is done, by the run that wrote it
+//!   or by the next that meets it. Doing it again where it was done changes nothing.
+//! * A pointer whose primary is not in place, or is another commit's, means: not committed.
+//! * Pointers are removed before the primary, so a pointer never outlives what it points to unread.
+//! * Paths are relative to the primary output's folder, so a tree of outputs can be moved as a whole.
+
+use super::lock::Lock;
+use super::{failpoint, fsutil, manifest};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const VERSION: u32 = 1;
+/// The journal's file name in a state folder.
+pub(super) const FILE: &str = "journal.json";
+/// The staging folder's name in a state folder.
+pub(super) const STAGING: &str = "staging";
+
+/// What stands in `journal.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    version: u32,
+    /// Names the commit: equal in the primary and its pointers.
+    id: String,
+    role: Role,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Role {
+    /// All that the commit does, output by output; the first is the primary.
+    Primary(Vec<OutputOperations>),
+    /// Where the primary's state folder lies, from this output's folder.
+    Pointer(PathBuf),
+}
+
+/// What a commit does to one output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OutputOperations {
+    /// The output's folder, from the primary output's folder.
+    pub root: PathBuf,
+    /// Its state folder, from the same.
+    pub state: PathBuf,
+    /// Staged files that become parts: the new ones and those that replace a file.
+    pub renames: Vec<Rename>,
+    /// Parts that go, by their paths below `root`.
+    pub deletions: Vec<String>,
+    /// The staged manifest's name in the staging folder; `None` where the one in place stays.
+    pub manifest: Option<String>,
+}
+
+/// A staged file and its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rename {
+    /// The name in the staging folder.
+    pub staged: String,
+    /// The path below the output's folder.
+    pub part: String,
+    /// The size of the file, by which a replay knows that it was renamed already.
+    pub bytes: u64,
+}
+
+/// One output as recovery sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The folder that the parts lie in, absolute.
+    pub root: PathBuf,
+    /// The state folder, absolute.
+    pub state: PathBuf,
+}
+
+/// Commits: pointers, the primary journal, all operations, clean-up. The first place is the primary.
+///
+/// Sets `committed` at the commit point: an error before it leaves the outputs as they were, and one
+/// after it leaves a journal that the next start completes.
+pub(super) fn commit(places: &[Place], operations: Vec<OutputOperations>, committed: &mut bool) -> Result<()> {
+    let id = commit_id();
+    let primary = &places[0];
+    for place in &places[1..] {
+        failpoint::step("write pointer")?;
+        let role = Role::Pointer(fsutil::relative_path(&place.root, &primary.state));
+        write(&place.state, &Journal { version: VERSION, id: id.clone(), role })?;
+    }
+    failpoint::step("write journal")?;
+    let journal = Journal { version: VERSION, id, role: Role::Primary(operations) };
+    let written = write(&primary.state, &journal);
+    // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
+    *committed = written.is_ok() || primary.state.join(FILE).exists();
+    written?;
+    let Role::Primary(operations) = journal.role else { unreachable!("built above") };
+    complete(primary, &operations)
+}
+
+/// A name that no other commit has had: it only has to differ from those of dead runs.
+fn commit_id() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", now.as_nanos(), std::process::id())
+}
+
+fn write(state: &Path, journal: &Journal) -> Result<()> {
+    let text = serde_json::to_string(journal).expect("paths of outputs are UTF-8");
+    fsutil::write_atomically(&state.join(FILE), text.as_bytes())
+}
+
+fn read(state: &Path) -> Result<Option<Journal>> {
+    let path = state.join(FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => manifest::parse_versioned(&text, VERSION, "journal", &path).map(Some),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", &path, e)),
+    }
+}
+
+/// Brings an output, whose lock is held, to the state before or after the commit that a dead run
+/// left, and removes what that run staged. `held` are the state folders whose locks are held.
+pub(super) fn recover(place: &Place, held: &[PathBuf]) -> Result<()> {
+    match read(&place.state)? {
+        None => roll_back(place),
+        Some(Journal { role: Role::Primary(operations), .. }) => {
+            let _locks = lock_others(place, &operations, held)?;
+            complete(place, &operations)
+        }
+        Some(Journal { role: Role::Pointer(to), id, .. }) => recover_by_pointer(place, &to, &id, held),
+    }
+}
+
+fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> Result<()> {
+    let pointer = place.state.join(FILE);
+    let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
+        Error::io("open", &place.root.join(to), e)
+            .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
+            .hint(format!("bring it back, or give that run up by removing {}.", pointer.display()))
+    })?;
+    let _lock = if held.contains(&state) { None } else { Some(Lock::take(&state)?) };
+    match read(&state)? {
+        Some(Journal { id: found, role: Role::Primary(operations), .. }) if found == id => {
+            let primary = Place { root: primary_root(place, &state, &operations)?, state: state.clone() };
+            let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
+            let _locks = lock_others(&primary, &operations, &held)?;
+            complete(&primary, &operations)
+        }
+        _ => {
+            fsutil::remove_file(&pointer)?;
+            roll_back(place)
+        }
+    }
+}
+
+/// The primary's folder: its state folder lies in it at the path that the journal gives.
+fn primary_root(place: &Place, state: &Path, operations: &[OutputOperations]) -> Result<PathBuf> {
+    let depth = operations.first().map_or(1, |o| o.state.components().count());
+    let root = state.ancestors().nth(depth).map(Path::to_path_buf);
+    root.ok_or_else(|| Error::machine(format!("the journal of {} leads nowhere", place.root.display())))
+}
+
+fn lock_others(primary: &Place, operations: &[OutputOperations], held: &[PathBuf]) -> Result<Vec<Lock>> {
+    let mut locks = vec![];
+    for place in operations.iter().map(|o| place_of(primary, o)) {
+        let place = place?;
+        if place != *primary && !held.contains(&place.state) {
+            locks.push(Lock::take(&place.state)?);
+        }
+    }
+    Ok(locks)
+}
+
+fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
+    let absolute = |relative: &Path| {
+        let path = primary.root.join(relative);
+        fs::canonicalize(&path).map_err(|e| {
+            Error::io("open", &path, e)
+                .hint(format!("the commit recorded in {} needs it.", primary.state.join(FILE).display()))
+        })
+    };
+    Ok(Place { root: absolute(&operations.root)?, state: absolute(&operations.state)? })
+}
+
+/// Nothing was committed: what was staged goes, and so do folders that were made for it.
+fn roll_back(place: &Place) -> Result<()> {
+    let staging = place.state.join(STAGING);
+    let _ = fs::remove_file(place.state.join("journal.tmp"));
+    if staging.exists() {
+        fsutil::remove_folder(&staging)?;
+        fsutil::remove_empty_below(&place.root);
+    }
+    Ok(())
+}
+
+/// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.
+fn complete(primary: &Place, operations: &[OutputOperations]) -> Result<()> {
+    let places = operations.iter().map(|o| place_of(primary, o)).collect::<Result<Vec<_>>>()?;
+    for (place, operations) in places.iter().zip(operations) {
+        apply(place, operations)?;
+    }
+    for place in &places[1.min(places.len())..] {
+        failpoint::step("remove pointer")?;
+        fsutil::remove_file(&place.state.join(FILE))?;
+        fsutil::sync_folder(&place.state)?;
+    }
+    failpoint::step("remove journal")?;
+    fsutil::remove_file(&primary.state.join(FILE))?;
+    fsutil::sync_folder(&primary.state)?;
+    for place in &places {
+        failpoint::step("remove staging")?;
+        fsutil::remove_folder(&place.state.join(STAGING))?;
+    }
+    Ok(())
+}
+
+fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
+    let staging = place.state.join(STAGING);
+    let mut touched = BTreeSet::new();
+    for rename in &operations.renames {
+        failpoint::step("rename part")?;
+        let to = place.root.join(&rename.part);
+        put_in_place(&staging.join(&rename.staged), &to, rename.bytes)?;
+        touched.extend(folders_up_to(&place.root, &to));
+    }
+    for part in &operations.deletions {
+        failpoint::step("delete part")?;
+        let gone = place.root.join(part);
+        fsutil::remove_file(&gone)?;
+        if let Some(folder) = gone.parent() {
+            fsutil::remove_empty_up_to(&place.root, folder);
+        }
+        touched.extend(folders_up_to(&place.root, &gone));
+    }
+    for folder in touched.iter().filter(|folder| folder.exists()) {
+        fsutil::sync_folder(folder)?;
+    }
+    if let Some(staged) = &operations.manifest {
+        failpoint::step("put manifest")?;
+        let (from, to) = (staging.join(staged), place.state.join(manifest::FILE));
+        if from.exists() {
+            fs::rename(&from, &to).map_err(|e| Error::io("replace", &to, e))?;
+        }
+        fsutil::sync_folder(&place.state)?;
+    }
+    Ok(())
+}
+
+/// The folder of a part and those above it up to `root`: their entries may have changed.
+fn folders_up_to<'a>(root: &'a Path, part: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+    part.ancestors().skip(1).take_while(move |folder| folder.starts_with(root)).map(Path::to_path_buf)
+}
+
+fn put_in_place(staged: &Path, to: &Path, bytes: u64) -> Result<()> {
+    if !staged.exists() {
+        return match to.metadata() {
+            Ok(there) if there.len() == bytes => Ok(()), // An earlier attempt came this far.
+            _ => Err(Error::machine(format!("{} is missing, which was to become {}", staged.display(), to.display()))
+                .hint("the staging folder was changed from outside; remove the output and run again.")),
+        };
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
+    }
+    fs::rename(staged, to).map_err(|e| Error::io("replace", to, e))
+}

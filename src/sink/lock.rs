@@ -1,0 +1,114 @@
+//! One writer to an output at a time.
+//!
+//! The lock is advisory (`flock`) and dies with its process, so a killed run never blocks the next.
+//! The file names the owner for the error message, and is removed when the lock is released; whoever
+//! takes it checks that the file it locked is still the one at the path.
+
+use super::{failpoint, fsutil};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Owner {
+    version: u32,
+    pid: u32,
+    host: String,
+}
+
+/// The lock of one output, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the output whose state lies in `state`, or says who has it.
+    pub fn take(state: &Path) -> Result<Lock> {
+        let path = state.join("lock");
+        loop {
+            let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+            let mut file = open.map_err(|e| Error::io("open the lock", &path, e))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(taken(state, &mut file)),
+                Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
+            }
+            if !is_at(&file, &path) {
+                continue; // Its last owner removed it between our open and our lock.
+            }
+            // The owner's name is for people: a full disk must not stop what may free space.
+            let _ = sign(&mut file);
+            return Ok(Lock { path, _file: file });
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if !failpoint::crashed() {
+            let _ = fsutil::remove_file(&self.path);
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.metadata()) {
+        (Ok(ours), Ok(there)) => ours.ino() == there.ino() && ours.dev() == there.dev(),
+        _ => false,
+    }
+}
+
+fn sign(file: &mut File) -> std::io::Result<()> {
+    let owner = Owner { version: VERSION, pid: std::process::id(), host: host() };
+    file.set_len(0)?;
+    file.rewind()?;
+    serde_json::to_writer(&mut *file, &owner)?;
+    file.write_all(b"\n")
+}
+
+fn taken(state: &Path, file: &mut File) -> Error {
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    let owner = match serde_json::from_str::<Owner>(&text) {
+        Ok(owner) => format!("process {} on {}", owner.pid, owner.host),
+        Err(_) => "another process".to_string(),
+    };
+    Error::machine(format!("{} is being written by {owner}", state.display()))
+        .hint("wait until it is done, or end that process; its lock goes with it.")
+}
+
+fn host() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    read.map_or_else(|_| "this machine".to_string(), |name| name.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_told_who_the_first_is() {
+        let tmp = tempfile::tempdir().unwrap();
+        let first = Lock::take(tmp.path()).unwrap();
+        let error = Lock::take(tmp.path()).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Machine);
+        assert!(error.message().contains(&format!("process {} on {}", std::process::id(), host())), "{error}");
+        drop(first);
+        assert!(!tmp.path().join("lock").exists());
+        Lock::take(tmp.path()).unwrap();
+    }
+
+    #[test]
+    fn a_dead_owners_file_does_not_block() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("lock"), "{\"version\":1,\"pid\":1,\"host\":\"x\"}").unwrap();
+        Lock::take(tmp.path()).unwrap();
+    }
+}

@@ -1,0 +1,239 @@
+//! The manifest of an output: what it holds, of what it was made, and the account of the run.
+//!
+//! # Contract
+//! Equal runs write equal manifests: no time of day, no host, no temporary path. Parts are sorted by
+//! path. A manifest of a version that this program does not know is an error, never a guess.
+
+use super::TOOL;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The version of the manifest's format that this program writes.
+pub const VERSION: u32 = 1;
+/// Its file name in the state folder.
+pub const FILE: &str = "manifest.json";
+
+/// What stands in `_highwater/manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this format.
+    pub version: u32,
+    /// The program that wrote it, with its version.
+    pub tool: String,
+    /// The job.
+    pub job: JobInfo,
+    /// The output within the job.
+    pub output: OutputInfo,
+    /// The files that were read, in position order.
+    pub inputs: Vec<InputEntry>,
+    /// Where every record went.
+    pub account: Account,
+    /// The first and the last event time, if there was an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermarks: Option<Watermarks>,
+    /// The file that the rejected records were written to, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<String>,
+    /// The files of the output, sorted by path.
+    pub parts: Vec<Part>,
+}
+
+/// All of a manifest that the engine knows; the transaction adds the parts. Fields as in [`Manifest`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ManifestDraft {
+    /// The job.
+    pub job: JobInfo,
+    /// The output within the job.
+    pub output: OutputInfo,
+    /// The files that were read, in position order.
+    pub inputs: Vec<InputEntry>,
+    /// Where every record went.
+    pub account: Account,
+    /// The first and the last event time, if there was an event.
+    pub watermarks: Option<Watermarks>,
+    /// The file that the rejected records were written to, if there is one.
+    pub rejects: Option<String>,
+}
+
+/// Which job made an output.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobInfo {
+    /// Its name.
+    pub name: String,
+    /// Hash of the resolved plan: equal jobs have equal hashes.
+    pub hash: String,
+}
+
+/// What an output is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputInfo {
+    /// The format of its parts.
+    pub format: String,
+    /// The window as the job writes it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// The columns that rows are grouped by.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+/// One input file. It is known by its content, not by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputEntry {
+    /// The path as the job's source gives it.
+    pub path: String,
+    /// Its size, as it lies on the disk.
+    pub bytes: u64,
+    /// XXH3-128 of its bytes, in hex.
+    pub hash: String,
+    /// Records read from it.
+    pub records: u64,
+}
+
+/// Where every record went: `read = rejected + filtered + duplicate + late + counted`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Records read.
+    pub read: u64,
+    /// Records that could not be read as rows.
+    pub rejected: u64,
+    /// Rows that a filter left out.
+    pub filtered: u64,
+    /// Rows that dedup left out.
+    pub duplicate: u64,
+    /// Late events.
+    pub late: u64,
+    /// Events counted.
+    pub counted: u64,
+}
+
+/// How far event time reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermarks {
+    /// The least event time, microseconds UTC.
+    #[serde(with = "instant")]
+    pub min_event_time: i64,
+    /// The greatest event time, microseconds UTC.
+    #[serde(with = "instant")]
+    pub max_event_time: i64,
+}
+
+/// One file of an output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its path below the output's folder, with `/` between names.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// XXH3-128 of its bytes, in hex.
+    pub hash: String,
+}
+
+impl Manifest {
+    /// The manifest of a draft and its parts.
+    pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>) -> Manifest {
+        parts.sort_by(|a, b| a.path.cmp(&b.path));
+        let ManifestDraft { job, output, inputs, account, watermarks, rejects } = draft;
+        let tool = TOOL.to_string();
+        Manifest { version: VERSION, tool, job, output, inputs, account, watermarks, rejects, parts }
+    }
+
+    /// The manifest in the state folder `state`; `None` if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no manifest, or is one of a version that is not known.
+    pub fn load(state: &Path) -> Result<Option<Manifest>> {
+        let path = state.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(Error::io("read", &path, e)),
+        };
+        parse_versioned(&text, VERSION, "manifest", &path).map(Some)
+    }
+
+    /// The manifest as it is written: pretty JSON with a line end.
+    pub(super) fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("plain data has a JSON form");
+        text.push('\n');
+        text
+    }
+}
+
+/// Reads a state file that carries a `version`, and refuses a version other than `known`.
+pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(text: &str, known: u32, what: &str, path: &Path) -> Result<T> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let broken = |e: serde_json::Error| {
+        Error::machine(format!("{} is not a {what} that can be read", path.display())).caused_by(e)
+    };
+    let version = serde_json::from_str::<Version>(text).map_err(broken)?.version;
+    if version != known {
+        return Err(Error::machine(format!("{} is a {what} of version {version}", path.display()))
+            .hint(format!("{TOOL} knows version {known}: use the release that wrote it, or another output path.")));
+    }
+    serde_json::from_str(text).map_err(broken)
+}
+
+/// Instants as RFC 3339 text in UTC.
+mod instant {
+    use crate::sink::value::TimeText;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(us: &i64, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&TimeText::utc().text(*us))
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(d: D) -> Result<i64, D::Error> {
+        let text = String::deserialize(d)?;
+        let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
+        Ok(time.timestamp_micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn sample() -> Manifest {
+        let draft = ManifestDraft {
+            job: JobInfo { name: "views".into(), hash: "00ff".into() },
+            output: OutputInfo { format: "parquet".into(), window: Some("tumbling 1m".into()), keys: vec!["postcode".into()] },
+            inputs: vec![InputEntry { path: "a.csv".into(), bytes: 10, hash: "aa".into(), records: 2 }],
+            account: Account { read: 2, counted: 2, ..Account::default() },
+            watermarks: Some(Watermarks { min_event_time: 1_500_000, max_event_time: 2_000_000 }),
+            rejects: None,
+        };
+        let part = |path: &str| Part { path: path.into(), rows: 1, bytes: 5, hash: "bb".into() };
+        Manifest::new(draft, vec![part("b"), part("a")])
+    }
+
+    #[test]
+    fn a_manifest_is_read_as_it_was_written() {
+        let tmp = tempfile::tempdir().unwrap();
+        assert_eq!(Manifest::load(tmp.path()).unwrap(), None);
+        std::fs::write(tmp.path().join(FILE), sample().to_json()).unwrap();
+        assert_eq!(Manifest::load(tmp.path()).unwrap(), Some(sample()));
+    }
+
+    #[test]
+    fn its_text_is_fixed() {
+        insta::assert_snapshot!(sample().to_json());
+    }
+
+    #[test]
+    fn a_later_version_is_refused() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join(FILE), r#"{"version": 2, "new": true}"#).unwrap();
+        let error = Manifest::load(tmp.path()).unwrap_err();
+        assert!(error.message().contains("of version 2"), "{error}");
+        std::fs::write(tmp.path().join(FILE), "{").unwrap();
+        assert!(Manifest::load(tmp.path()).unwrap_err().message().contains("not a manifest"));
+    }
+}

@@ -1,0 +1,42 @@
+//! Outputs: pieces of a result become files, and files become visible all at once.
+//!
+//! ```text
+//! RecordBatch ── Encoder (parallel, pure) ──▶ Encoded ── PartWriter (in order) ──▶ staged file ── commit ──▶ part
+//! ```
+//!
+//! # Contract
+//! * **Bytes.** What an [`Encoder`] gives depends on the rows of its piece and on nothing else: not on
+//!   threads, nor on whether a text column comes plain or as a dictionary. A part is its pieces in the
+//!   order in which they were appended. So equal rows in equal pieces are equal bytes.
+//! * **Commit.** Nothing under an output's path changes before the commit point, which is the rename of
+//!   the primary journal (see [`commit`]). After it, everything the journal lists happens, if need be at
+//!   the next start, whichever command that is.
+//! * **Readers** see each part whole, old or new. Parts of several partitions change one after the
+//!   other: a reader that lists the folder during a commit may see some old and some new.
+//! * **Repeat.** A part with the content it had is not written again, and a manifest neither.
+
+pub mod commit;
+pub mod csv;
+pub mod encode;
+mod failpoint;
+mod fsutil;
+mod journal;
+pub mod jsonl;
+mod lock;
+pub mod manifest;
+pub mod parquet;
+pub mod rejects;
+pub mod stage;
+pub mod table;
+pub mod value;
+
+pub use commit::{CommitReport, OutputReport, Target, TargetKind, Transaction};
+pub use encode::{Encoded, Encoder, Format, PartWriter, encoder};
+pub use manifest::{Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, Watermarks};
+pub use rejects::{Reject, RejectsWriter};
+pub use stage::StagedFile;
+
+/// What writes the files: goes into manifests and Parquet footers.
+pub const TOOL: &str = concat!("highwater ", env!("CARGO_PKG_VERSION"));
+/// The folder inside an output that holds its state. Readers skip names that begin with `_`.
+pub const STATE_FOLDER: &str = "_highwater";

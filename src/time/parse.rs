@@ -1,0 +1,322 @@
+//! Event times as they stand in files: integers with a unit, ISO-8601 / RFC 3339, strftime formats.
+
+use super::{DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, Zone, days_from_civil};
+use chrono::format::{Parsed, StrftimeItems, parse};
+use std::fmt;
+
+/// The unit of an integer time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds.
+    Second,
+    /// Milliseconds.
+    Milli,
+    /// Microseconds.
+    Micro,
+    /// Nanoseconds, cut to the microsecond.
+    Nano,
+}
+
+impl TimeUnit {
+    /// Reads `s`, `ms`, `us` or `ns`.
+    pub fn parse(text: &str) -> Option<TimeUnit> {
+        Some(match text {
+            "s" => TimeUnit::Second,
+            "ms" => TimeUnit::Milli,
+            "us" => TimeUnit::Micro,
+            "ns" => TimeUnit::Nano,
+            _ => return None,
+        })
+    }
+
+    /// The name that [`TimeUnit::parse`] reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Second => "s",
+            TimeUnit::Milli => "ms",
+            TimeUnit::Micro => "us",
+            TimeUnit::Nano => "ns",
+        }
+    }
+
+    /// The instant of `value` of these units since 1970; `None` where microseconds overflow.
+    #[inline]
+    pub fn instant(self, value: i64) -> Option<i64> {
+        match self {
+            TimeUnit::Second => value.checked_mul(SECOND),
+            TimeUnit::Milli => value.checked_mul(1000),
+            TimeUnit::Micro => Some(value),
+            TimeUnit::Nano => Some(value.div_euclid(1000)),
+        }
+    }
+
+    /// The unit in which `value` is nearest to the present age (1980 to 2100), if there is one.
+    pub fn likely(value: i64) -> Option<TimeUnit> {
+        let believable = 315_532_800 * SECOND..4_102_444_800 * SECOND;
+        [TimeUnit::Second, TimeUnit::Milli, TimeUnit::Micro, TimeUnit::Nano]
+            .into_iter()
+            .find(|unit| unit.instant(value).is_some_and(|t| believable.contains(&t)))
+    }
+}
+
+/// How the text or number of a time column is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeRule {
+    /// An integer of this unit since 1970-01-01T00:00:00Z.
+    Epoch(TimeUnit),
+    /// ISO-8601 or RFC 3339, with or without an offset, or a date alone.
+    Iso,
+    /// A strftime format as chrono has them.
+    Format(String),
+}
+
+/// Why a time cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeError {
+    /// The text does not follow the rule.
+    Unreadable,
+    /// Outside the years 1900 to 2200: most often the unit is wrong.
+    OutOfRange,
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimeError::Unreadable => f.write_str("not a time that can be read"),
+            TimeError::OutOfRange => f.write_str("a time outside the years 1900 to 2200: is the unit right?"),
+        }
+    }
+}
+
+/// Reads times by one rule in one zone.
+#[derive(Debug, Clone)]
+pub struct TimeParser {
+    rule: TimeRule,
+    zone: Zone,
+}
+
+impl TimeParser {
+    /// A parser; `zone` is where times without an offset are read.
+    pub fn new(rule: TimeRule, zone: Zone) -> TimeParser {
+        TimeParser { rule, zone }
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &TimeRule {
+        &self.rule
+    }
+
+    /// The instant of an integer under an `Epoch` rule.
+    #[inline]
+    pub fn integer(&self, value: i64) -> Result<i64, TimeError> {
+        match self.rule {
+            TimeRule::Epoch(unit) => in_range(unit.instant(value).ok_or(TimeError::OutOfRange)?),
+            _ => Err(TimeError::Unreadable),
+        }
+    }
+
+    /// The instant of a text under any rule (an integer in text under `Epoch`).
+    #[inline]
+    pub fn text(&mut self, text: &[u8]) -> Result<i64, TimeError> {
+        match &self.rule {
+            TimeRule::Epoch(_) => {
+                let value = integer(text).ok_or(TimeError::Unreadable)?;
+                self.integer(value)
+            }
+            TimeRule::Iso => in_range(parse_iso(text, &mut self.zone).ok_or(TimeError::Unreadable)?),
+            TimeRule::Format(format) => {
+                in_range(parse_format(text, format, &mut self.zone).ok_or(TimeError::Unreadable)?)
+            }
+        }
+    }
+
+    /// The instant of a local time (microseconds since a local 1970) in the parser's zone.
+    pub fn local(&mut self, local: i64) -> Result<i64, TimeError> {
+        in_range(self.zone.instant(local))
+    }
+}
+
+/// `instant` if it lies in the years 1900 to 2200.
+#[inline]
+fn in_range(instant: i64) -> Result<i64, TimeError> {
+    if (EARLIEST..LATEST).contains(&instant) { Ok(instant) } else { Err(TimeError::OutOfRange) }
+}
+
+#[inline]
+fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let mut value = 0u64;
+    for &c in digits {
+        let d = c.wrapping_sub(b'0');
+        if d > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(d);
+    }
+    let value = i64::try_from(value).ok()?;
+    Some(if negative { -value } else { value })
+}
+
+#[inline]
+fn digits2(text: &[u8], at: usize) -> Option<u32> {
+    let (a, b) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+    if a > 9 || b > 9 { None } else { Some(u32::from(a) * 10 + u32::from(b)) }
+}
+
+/// Days since 1970-01-01 of `YYYY-MM-DD`.
+#[inline]
+pub fn parse_date(text: &[u8]) -> Option<i32> {
+    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    let year = digits2(text, 0)? * 100 + digits2(text, 2)?;
+    let (month, day) = (digits2(text, 5)?, digits2(text, 8)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return None;
+    }
+    Some(days_from_civil(i64::from(year), month, day) as i32)
+}
+
+fn days_in_month(year: u32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM[:SS[.fraction]]` and `Z` or `±HH[:]MM`.
+fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
+    let days = i64::from(parse_date(text.get(..10)?)?);
+    if text.len() == 10 {
+        return Some(zone.instant(days * DAY));
+    }
+    if !matches!(text[10], b'T' | b't' | b' ') || text.len() < 16 || text[13] != b':' {
+        return None;
+    }
+    let (hour, minute) = (digits2(text, 11)?, digits2(text, 14)?);
+    let mut time = i64::from(hour) * HOUR + i64::from(minute) * MINUTE;
+    let mut rest = &text[16..];
+    let mut second = 0;
+    if let [b':', seconds @ ..] = rest {
+        if seconds.len() < 2 {
+            return None;
+        }
+        second = digits2(seconds, 0)?;
+        rest = &seconds[2..];
+        time += i64::from(second) * SECOND;
+        if let [b'.' | b',', fraction @ ..] = rest {
+            let count = fraction.iter().take_while(|c| c.is_ascii_digit()).count();
+            if count == 0 {
+                return None;
+            }
+            // Digits past the microsecond are cut.
+            let mut micros = 0;
+            for i in 0..6 {
+                micros = micros * 10 + if i < count { i64::from(fraction[i] - b'0') } else { 0 };
+            }
+            time += micros;
+            rest = &fraction[count..];
+        }
+    }
+    // 60 is a leap second, which UTC in microseconds shares with the next second.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let local = days * DAY + time;
+    match rest {
+        [] => Some(zone.instant(local)),
+        [b'Z' | b'z'] => Some(local),
+        [sign @ (b'+' | b'-'), offset @ ..] => {
+            let minutes = match offset.len() {
+                2 => 0,
+                4 => digits2(offset, 2)?,
+                5 if offset[2] == b':' => digits2(offset, 3)?,
+                _ => return None,
+            };
+            let offset = i64::from(digits2(offset, 0)?) * HOUR + i64::from(minutes) * MINUTE;
+            Some(if *sign == b'+' { local - offset } else { local + offset })
+        }
+        _ => None,
+    }
+}
+
+fn parse_format(text: &[u8], format: &str, zone: &mut Zone) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
+    if let Some(seconds) = parsed.timestamp() {
+        return seconds.checked_mul(SECOND)?.checked_add(i64::from(parsed.nanosecond().unwrap_or(0) / 1000));
+    }
+    let date = parsed.to_naive_date().ok()?;
+    let time = parsed.to_naive_time().unwrap_or(chrono::NaiveTime::MIN);
+    let local = date.and_time(time).and_utc().timestamp_micros();
+    match parsed.offset() {
+        Some(seconds) => Some(local - i64::from(seconds) * SECOND),
+        None => Some(zone.instant(local)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn iso(text: &str) -> Result<i64, TimeError> {
+        TimeParser::new(TimeRule::Iso, Zone::utc()).text(text.as_bytes())
+    }
+
+    #[test]
+    fn iso_times_agree_with_chrono() {
+        for text in [
+            "2024-02-29T12:34:56Z",
+            "2024-02-29T12:34:56.789+05:30",
+            "1969-12-31T23:59:59.999999Z",
+            "2010-12-01T08:26:00-08:00",
+        ] {
+            let want = chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
+            assert_eq!(iso(text), Ok(want), "{text}");
+        }
+        assert_eq!(iso("2010-12-01 08:26:00"), iso("2010-12-01T08:26:00Z"));
+        assert_eq!(iso("2010-12-01T08:26"), iso("2010-12-01T08:26:00Z"));
+        assert_eq!(iso("2010-12-01"), iso("2010-12-01T00:00:00Z"));
+        assert_eq!(iso("2010-12-01T08:26:00+0100"), iso("2010-12-01T07:26:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "x", "2024-13-01", "2023-02-29", "2024-01-01T25:00:00", "2024-01-01T10:00:00+1",
+            "2024-01-01T10:00:00.", "2024-01-01T10:00:00Zx", "20240101"] {
+            assert_eq!(iso(text), Err(TimeError::Unreadable), "{text}");
+        }
+        assert_eq!(iso("1899-12-31T23:59:59Z"), Err(TimeError::OutOfRange));
+        assert_eq!(iso("2201-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
+        assert!(iso("2200-12-31T23:59:59Z").is_ok());
+    }
+
+    #[test]
+    fn integers_have_a_unit() {
+        let parser = |unit| TimeParser::new(TimeRule::Epoch(unit), Zone::utc());
+        let want = Ok(1_717_200_000 * SECOND);
+        assert_eq!(parser(TimeUnit::Second).text(b"1717200000"), want);
+        assert_eq!(parser(TimeUnit::Milli).text(b"1717200000000"), want);
+        assert_eq!(parser(TimeUnit::Nano).text(b"1717200000000000999"), want);
+        assert_eq!(parser(TimeUnit::Second).text(b"1717200000000"), Err(TimeError::OutOfRange));
+        assert_eq!(TimeUnit::likely(1_717_200_000_000), Some(TimeUnit::Milli));
+    }
+
+    #[test]
+    fn formats_are_read_in_the_zone() {
+        let jakarta = Zone::named("Asia/Jakarta").unwrap();
+        let mut parser = TimeParser::new(TimeRule::Format("%d-%m-%Y %H:%M".into()), jakarta.clone());
+        assert_eq!(parser.text(b"01-12-2010 08:26").ok(), iso("2010-12-01T01:26:00Z").ok());
+        let mut parser = TimeParser::new(TimeRule::Format("%d/%b/%Y:%H:%M:%S %z".into()), jakarta);
+        assert_eq!(parser.text(b"10/Oct/2000:13:55:36 -0700").ok(), iso("2000-10-10T20:55:36Z").ok());
+    }
+}

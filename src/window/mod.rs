@@ -1,0 +1,52 @@
+//! Windows: which stretch of event time a row belongs to.
+//!
+//! # Contract
+//! Windows are half-open, `[start, end)`. A window of a fixed length starts at a multiple of its
+//! length since 1970-01-01T00:00:00Z, plus the offset. A calendar window starts at local midnight in
+//! the job's time zone, plus the offset on the wall clock there: days and weeks (from Monday
+//! 1970-01-05), months, quarters and years are counted from 1970, so `2 months` starts in January,
+//! March and so on. Where the local start does not exist, the window starts with the first instant
+//! after the gap; where it exists twice, with the earlier. So a day can have 23 or 25 hours, and no
+//! instant lies in two tumbling windows or in none.
+
+mod tumbling;
+
+pub use tumbling::{Assigner, WindowSpan};
+
+use crate::time::{CalendarUnit, Duration};
+
+/// The window of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// One window for all of time, without a start and an end.
+    Global,
+    /// Windows that follow one another without overlap.
+    Tumbling {
+        /// Their length, or calendar units.
+        size: Duration,
+        /// How far their starts lie after the natural ones, in microseconds.
+        offset: i64,
+    },
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Window::Global => f.write_str("global"),
+            Window::Tumbling { size, offset: 0 } => write!(f, "tumbling {size}"),
+            Window::Tumbling { size, offset } => {
+                write!(f, "tumbling {size}, offset {}", Duration::Length(*offset))
+            }
+        }
+    }
+}
+
+/// Whether windows of this size can be counted in whole days, weeks or months.
+pub(crate) fn months(unit: CalendarUnit) -> Option<i64> {
+    match unit {
+        CalendarUnit::Day | CalendarUnit::Week => None,
+        CalendarUnit::Month => Some(1),
+        CalendarUnit::Quarter => Some(3),
+        CalendarUnit::Year => Some(12),
+    }
+}
