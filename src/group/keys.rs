@@ -1,6 +1,5 @@
 //! Key columns → one small code per row.
 
-use crate::aggregate::Reader;
 use crate::batch::DataType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -156,13 +155,16 @@ impl ColumnCodes {
 
     /// The values of `codes`, as an array of the column's type.
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        if self.ty == DataType::String {
+            return self.decode_strings(codes);
+        }
         let values = codes.map(|c| self.values[c as usize]);
         let words = values.map(|v| match v {
             Value::Word(word) => Some(word),
             _ => None,
         });
         match self.ty {
-            DataType::String => unreachable!("strings are decoded by `decode_strings`"),
+            DataType::String => unreachable!("strings are decoded above"),
             DataType::Int64 => Arc::new(words.map(|w| w.map(|w| w as i64)).collect::<Int64Array>()),
             DataType::Float64 => {
                 Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
@@ -179,6 +181,11 @@ impl ColumnCodes {
             ),
             DataType::Bool => Arc::new(words.map(|w| w.map(|w| w != 0)).collect::<BooleanArray>()),
         }
+    }
+
+    /// The values of all codes, in order.
+    pub fn decode_all(&self) -> ArrayRef {
+        self.decode(0..self.len() as u32)
     }
 
     fn decode_strings(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
@@ -289,18 +296,9 @@ impl KeyCodes {
                     joined.iter().map(|&w| w as u32).collect()
                 }
             };
-            let column = &self.columns[k];
-            arrays.push(match column.ty {
-                DataType::String => column.decode_strings(own.into_iter()),
-                _ => column.decode(own.into_iter()),
-            });
+            arrays.push(self.columns[k].decode(own.into_iter()));
         }
         arrays.reverse();
         arrays
     }
-}
-
-/// Reads length-prefixed key bytes of a spilled run.
-pub fn read_key<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
-    reader.bytes()
 }

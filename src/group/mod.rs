@@ -11,6 +11,7 @@ mod pane;
 mod spill;
 mod table;
 
+pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{GroupBlock, Merged};
 pub use spill::SpillSpace;
 pub use table::{GroupPlan, GroupTable};

@@ -95,7 +95,9 @@ fn expand_one(pattern: &str, format: Option<Format>, paths: &mut Vec<PathBuf>) -
             .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
     })?;
     for found in matches {
-        let found = found.map_err(|e| Error::io("read", &e.path().to_path_buf(), e.into()))?;
+        let found = found.map_err(|e| {
+            Error::io("read", e.path(), std::io::Error::new(e.error().kind(), e.error().to_string()))
+        })?;
         if found.is_dir() {
             if !is_hidden(&found) {
                 walk(&found, format, paths)?;

@@ -9,22 +9,27 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Of text: `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single values.
-// The decoders that `scan` calls:
-//   jsonl::JsonDecoder::new(&Arc<ReadPlan>) -> Result<JsonDecoder>
-//   JsonDecoder::decode(&mut self, TextChunk) -> DecodedChunk
-//   parquet::ParquetFile::open(&Arc<ReadPlan>, &SourceFile) -> Result<ParquetFile>      (Send + Sync)
-//   ParquetFile::units(&self) -> usize;  rows_skipped(&self) -> u64
-//   ParquetFile::read(&self, unit: usize) -> Result<ParquetUnit>                       (Send)
-//   ParquetUnit::next(&mut self) -> Option<Result<DecodedChunk>>
+// Of text: `raw` reads bytes, `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single
+// values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
+// could not be read.
 mod csv;
+mod fault;
+mod feed;
 pub mod files;
+pub mod infer;
+mod jsonl;
+mod parquet;
+mod raw;
+mod rejects;
 mod scan;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod value;
 
 pub use files::{Compression, Format, SourceFile};
-pub use scan::{Decoded, InputReport, Scan, ScanWorker};
+pub use rejects::{Reject, Rejects};
+pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};

@@ -1,5 +1,300 @@
-//! Stub while the scan is being written.
-pub struct Decoded;
-pub struct InputReport;
-pub struct Scan;
-pub struct ScanWorker;
+//! The scan of a source: hands out chunks, collects what cannot be read, and reports.
+//!
+//! # Contract
+//! * Work is handed out in position order, and what was handed out is done to its end. So when a
+//!   scan fails, everything before the first fault was looked at, and [`Scan::finish`] reports the
+//!   fault with the smallest position, whoever met it and whatever was met first.
+//! * Between two chunks of a worker the later has the later positions.
+
+use super::csv::CsvDecoder;
+use super::fault::bad_record_error;
+use super::feed::{Feed, Work, check_columns};
+use super::jsonl::JsonDecoder;
+use super::parquet::{ParquetFile, ParquetUnit};
+use super::rejects::{RejectStore, Rejects};
+use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
+use crate::batch::{Batch, Position};
+use crate::error::{Error, Result};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bad records to keep in memory, in bytes.
+const REJECTS_IN_MEMORY: usize = 32 << 20;
+
+/// Some rows, and how many records they were taken from.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The rows.
+    pub batch: Batch,
+    /// Records that were read: `batch.rows + rejected`.
+    pub read: u64,
+    /// Records that could not be read and are kept aside.
+    pub rejected: u64,
+}
+
+/// What was read of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputReport {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its place among the files of the source.
+    pub ordinal: u32,
+    /// Its size on disk in bytes.
+    pub bytes: u64,
+    /// The hash of its bytes on disk: `xxh3:` and 32 hexadecimal digits.
+    pub hash: String,
+    /// Records read, rejected ones included.
+    pub records: u64,
+    /// Rows of a Parquet file that were left out unread, as the plan's time range allows.
+    pub skipped: u64,
+}
+
+/// What came of a scan.
+#[derive(Debug)]
+pub struct ScanReport {
+    /// The files that were read to their end, in order.
+    pub inputs: Vec<InputReport>,
+    /// The rejected records, in position order.
+    pub rejects: Rejects,
+}
+
+/// A source on its way into batches. Shared by the workers that [`Scan::worker`] gives.
+pub struct Scan {
+    plan: Arc<ReadPlan>,
+    feed: Mutex<Feed>,
+    pool: Mutex<Vec<Vec<u8>>>,
+    progress: Arc<AtomicU64>,
+    /// Records read, by file.
+    records: Vec<AtomicU64>,
+    /// Reports of Parquet files.
+    hashed: Mutex<Vec<InputReport>>,
+    rejects: Mutex<RejectStore>,
+    failure: Mutex<Option<(Position, Error)>>,
+    /// The position of `failure`; the largest number where there is none.
+    failed_at: AtomicU64,
+}
+
+impl Scan {
+    /// Gets ready to read what `plan` says.
+    ///
+    /// # Errors
+    /// A column that no file has, as far as headers tell; a header that cannot be read.
+    pub fn new(plan: Arc<ReadPlan>) -> Result<Scan> {
+        check_columns(&plan)?;
+        let progress = Arc::new(AtomicU64::new(0));
+        Ok(Scan {
+            feed: Mutex::new(Feed::new(&plan, &progress)),
+            pool: Mutex::default(),
+            progress,
+            records: plan.files.iter().map(|_| AtomicU64::new(0)).collect(),
+            hashed: Mutex::default(),
+            rejects: Mutex::new(RejectStore::new(REJECTS_IN_MEMORY)),
+            failure: Mutex::default(),
+            failed_at: AtomicU64::new(u64::MAX),
+            plan,
+        })
+    }
+
+    /// A worker, for one thread. Any number of them share the work.
+    ///
+    /// # Errors
+    /// A plan that a decoder cannot follow.
+    pub fn worker(&self) -> Result<ScanWorker<'_>> {
+        let has = |format| self.plan.files.iter().any(|file| file.format == format);
+        Ok(ScanWorker {
+            scan: self,
+            csv: CsvDecoder::new(&self.plan),
+            json: if has(Format::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
+            unit: None,
+        })
+    }
+
+    /// Bytes of the files, as they lie on disk, that have been read so far.
+    pub fn bytes_done(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all files, as they lie on disk.
+    pub fn bytes_total(&self) -> u64 {
+        self.plan.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// What came of the scan, after every worker has given `None` or an error.
+    ///
+    /// # Errors
+    /// Why the scan failed: of all reasons the one with the smallest position.
+    pub fn finish(self) -> Result<ScanReport> {
+        if let Some((_, error)) = lock(&self.failure).take() {
+            return Err(error);
+        }
+        let mut inputs = std::mem::take(&mut lock(&self.feed).done);
+        inputs.append(&mut lock(&self.hashed));
+        inputs.sort_by_key(|input| input.ordinal);
+        for input in &mut inputs {
+            input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
+        }
+        let rejects = self.rejects.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)? })
+    }
+
+    /// Keeps the failure with the smallest position.
+    fn fail(&self, position: Position, error: Error) -> Error {
+        let mut failure = lock(&self.failure);
+        if failure.as_ref().is_none_or(|(first, _)| position < *first) {
+            *failure = Some((position, error.clone()));
+            self.failed_at.store(position.as_u64(), Ordering::Release);
+        }
+        error
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed_at.load(Ordering::Acquire) != u64::MAX
+    }
+
+    /// Takes a chunk's bad records, and counts.
+    fn account(&self, file: u32, chunk: DecodedChunk) -> Result<Decoded> {
+        let DecodedChunk { batch, bad } = chunk;
+        let rejected = bad.len() as u64;
+        if let (OnBadRecord::Fail, Some(first)) = (self.plan.on_bad_record, bad.first()) {
+            return Err(self.fail_at_record(first));
+        }
+        if rejected > 0 {
+            lock(&self.rejects).add(bad).map_err(|e| self.fail(Position::new(file, 0), e))?;
+        }
+        let read = batch.rows as u64 + rejected;
+        self.records[file as usize].fetch_add(read, Ordering::Relaxed);
+        Ok(Decoded { batch, read, rejected })
+    }
+
+    fn fail_at_record(&self, bad: &BadRecord) -> Error {
+        // Counting lines reads the file again, so not for a fault that will not be reported.
+        if bad.position.as_u64() > self.failed_at.load(Ordering::Acquire) {
+            return Error::data("the scan has failed at an earlier record");
+        }
+        let error = bad_record_error(&self.plan, bad).unwrap_or_else(|error| error);
+        self.fail(bad.position, error)
+    }
+
+    fn hash(&self, file: &ParquetFile, ordinal: u32) -> Result<()> {
+        let path = self.plan.files[ordinal as usize].path.clone();
+        let (bytes, hash) = raw::hash_file(&path).map_err(|e| self.fail(Position::new(ordinal, 0), e))?;
+        if file.units() == 0 {
+            self.progress.fetch_add(bytes, Ordering::Relaxed);
+        }
+        let skipped = file.rows_skipped();
+        lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
+        Ok(())
+    }
+}
+
+/// Locks, also where another thread has panicked: what is behind the locks is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Decodes for one thread.
+pub struct ScanWorker<'a> {
+    scan: &'a Scan,
+    csv: CsvDecoder,
+    json: Option<JsonDecoder>,
+    unit: Option<OpenUnit>,
+}
+
+/// A row group that is being decoded.
+struct OpenUnit {
+    ordinal: u32,
+    unit: ParquetUnit,
+    /// The row of the file that the next batch starts with.
+    next_row: u64,
+    /// What it counts for in bytes of progress.
+    bytes: u64,
+}
+
+impl ScanWorker<'_> {
+    /// The next rows; `None` at the end, and also when another worker has failed.
+    ///
+    /// # Errors
+    /// What this worker failed at. It need not be the first fault: that is what [`Scan::finish`]
+    /// gives, after all workers have come to their end.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Decoded>> {
+        loop {
+            if let Some(decoded) = self.next_of_unit()? {
+                return Ok(Some(decoded));
+            }
+            if self.scan.has_failed() {
+                return Ok(None);
+            }
+            let buffer = lock(&self.scan.pool).pop().unwrap_or_default();
+            let work = lock(&self.scan.feed).next(buffer);
+            match work.map_err(|failure| self.scan.fail(failure.0, failure.1))? {
+                None => return Ok(None),
+                Some(work) => {
+                    if let Some(decoded) = self.start(work)? {
+                        return Ok(Some(decoded));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, work: Work) -> Result<Option<Decoded>> {
+        match work {
+            Work::Csv { chunk, quoted, layout } => {
+                let file = chunk.file;
+                let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout);
+                if let Some(buffer) = buffer {
+                    self.recycle(buffer);
+                }
+                self.scan.account(file, decoded).map(Some)
+            }
+            Work::Json { chunk } => {
+                let file = chunk.file;
+                match &mut self.json {
+                    Some(json) => self.scan.account(file, json.decode(chunk)).map(Some),
+                    None => Ok(None),
+                }
+            }
+            Work::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
+            Work::Unit { file, ordinal, unit } => {
+                let next_row = file.first_row(unit);
+                let position = Position::new(ordinal, next_row);
+                let opened = file.read(unit).map_err(|e| self.scan.fail(position, e))?;
+                // The units share the file's bytes; the first takes what is left of the division.
+                let (all, units) = (self.scan.plan.files[ordinal as usize].bytes, file.units() as u64);
+                let bytes = all / units + if unit == 0 { all % units } else { 0 };
+                self.unit = Some(OpenUnit { ordinal, unit: opened, next_row, bytes });
+                Ok(None)
+            }
+        }
+    }
+
+    fn next_of_unit(&mut self) -> Result<Option<Decoded>> {
+        let Some(mut open) = self.unit.take() else { return Ok(None) };
+        let position = Position::new(open.ordinal, open.next_row);
+        if position.as_u64() > self.scan.failed_at.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let Some(chunk) = open.unit.next() else {
+            self.scan.progress.fetch_add(open.bytes, Ordering::Relaxed);
+            return Ok(None);
+        };
+        let chunk = chunk.map_err(|error| self.scan.fail(position, error))?;
+        let decoded = self.scan.account(open.ordinal, chunk)?;
+        open.next_row += decoded.read;
+        self.unit = Some(open);
+        Ok(Some(decoded))
+    }
+
+    fn recycle(&self, mut buffer: Vec<u8>) {
+        // One that had to grow for a long record goes back to the system.
+        if buffer.capacity() <= 2 * self.scan.plan.chunk_bytes.max(1 << 20) {
+            buffer.clear();
+            lock(&self.scan.pool).push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

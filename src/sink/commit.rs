@@ -149,7 +149,9 @@ impl Transaction {
         let output = &self.outputs[output];
         match output.target.kind {
             TargetKind::Folder => output.staging.stage(relative),
-            TargetKind::File => output.staging.stage(Path::new(output.target.path.file_name().unwrap_or_default())),
+            TargetKind::File => {
+                output.staging.stage(Path::new(output.target.path.file_name().unwrap_or_default()))
+            }
         }
     }
 
@@ -205,9 +207,8 @@ impl Transaction {
 const UNFINISHED: &str = "the commit is recorded, and the next run completes it.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
-    let paths = |place: &Place| {
-        (fsutil::relative_path(base, &place.root), fsutil::relative_path(base, &place.state))
-    };
+    let paths =
+        |place: &Place| (fsutil::relative_path(base, &place.root), fsutil::relative_path(base, &place.state));
     let with = |(place, o): (&Place, OutputOperations)| {
         let (root, state) = paths(place);
         OutputOperations { root, state, ..o }
@@ -273,7 +274,8 @@ impl Output {
             unchanged: parts.len() - renames.len(),
             removed: self.staging.removed(),
         };
-        let manifest = self.stage_manifest(Manifest::new(draft, parts.into_iter().map(|p| p.part).collect()))?;
+        let manifest =
+            self.stage_manifest(Manifest::new(draft, parts.into_iter().map(|p| p.part).collect()))?;
         if manifest.is_some() || !renames.is_empty() {
             fsutil::sync_folder(&self.place.state.join(journal::STAGING))?;
             fsutil::sync_folder(&self.place.state)?;
@@ -291,8 +293,11 @@ impl Output {
         let to = self.place.root.join(part);
         let known = self.staging.was_part(part);
         if !known && to.symlink_metadata().is_ok() {
-            return Err(Error::job(format!("refusing to replace {}, which Highwater did not write", to.display()))
-                .hint("choose another path for the output, or move that file away."));
+            return Err(Error::job(format!(
+                "refusing to replace {}, which Highwater did not write",
+                to.display()
+            ))
+            .hint("choose another path for the output, or move that file away."));
         }
         let folder = to.parent().unwrap_or(&self.place.root);
         fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))
@@ -347,6 +352,9 @@ fn refuse_foreign(target: &Target) -> Result<()> {
         TargetKind::File if there.is_dir() => {
             Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
         }
+        TargetKind::Folder if is_ours(target) => Ok(()),
+        // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
+        // it puts the first part in place.
         TargetKind::Folder => match foreign_entry(path)? {
             Some(entry) if !is_ours(target) => Err(Error::job(format!(
                 "refusing to write into {}, which holds files that Highwater did not write ({})",
@@ -364,19 +372,35 @@ fn refuse_foreign(target: &Target) -> Result<()> {
     }
 }
 
-/// The first entry by name that is neither state nor hidden.
+/// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a
+/// first run that was killed before its commit point may have left some.
 fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
-    let failed = |e| Error::io("list", folder, e);
-    let mut first: Option<PathBuf> = None;
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let name = PathBuf::from(entry.map_err(failed)?.file_name());
+    let mut foreign = vec![];
+    for name in names_in(folder)? {
         let hidden = name.to_string_lossy().starts_with('.');
-        let ignored = hidden || name.as_os_str() == STATE_FOLDER;
-        if !ignored && first.as_ref().is_none_or(|f| name < *f) {
-            first = Some(name);
+        if !hidden && name.as_os_str() != STATE_FOLDER && holds_a_file(&folder.join(&name))? {
+            foreign.push(name);
         }
     }
-    Ok(first)
+    Ok(foreign.into_iter().min())
+}
+
+fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let entries = entries.map_err(|e| Error::io("list", folder, e))?;
+    Ok(entries.into_iter().map(|entry| PathBuf::from(entry.file_name())).collect())
+}
+
+fn holds_a_file(path: &Path) -> Result<bool> {
+    if !path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
+        return Ok(true);
+    }
+    for name in names_in(path)? {
+        if holds_a_file(&path.join(name))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether Highwater wrote what lies at `target`: it left a manifest, or a journal of a commit that is

@@ -103,7 +103,7 @@ pub struct PartWriter {
 
 enum Open {
     Text(StagedFile),
-    Parquet(parquet::ParquetFile),
+    Parquet(Box<parquet::ParquetFile>),
 }
 
 impl std::fmt::Debug for PartWriter {
@@ -116,7 +116,7 @@ impl PartWriter {
     /// Begins a part in a staged file.
     pub fn new(mut staged: StagedFile, format: Format, schema: &Schema) -> Result<PartWriter> {
         let file = match format {
-            Format::Parquet => Open::Parquet(parquet::ParquetFile::new(staged, schema)?),
+            Format::Parquet => Open::Parquet(Box::new(parquet::ParquetFile::new(staged, schema)?)),
             Format::JsonLines => Open::Text(staged),
             Format::Csv => {
                 staged.write_all(&csv::header(schema)).map_err(|e| staged.failed(e))?;
@@ -134,7 +134,8 @@ impl PartWriter {
         self.rows += piece.rows;
         match (&mut self.file, piece.content) {
             (Open::Text(file), Content::Text(text)) => file.write_all(&text).map_err(|e| file.failed(e)),
-            (Open::Parquet(file), Content::RowGroup(chunks)) => file.append(chunks, piece.rows),
+            (Open::Parquet(_), Content::RowGroup(_)) if piece.rows == 0 => Ok(()),
+            (Open::Parquet(file), Content::RowGroup(chunks)) => file.append(chunks),
             _ => panic!("a piece of another format"),
         }
     }
@@ -147,3 +148,6 @@ impl PartWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

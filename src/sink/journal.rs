@@ -81,7 +81,11 @@ pub(super) struct Place {
 ///
 /// Sets `committed` at the commit point: an error before it leaves the outputs as they were, and one
 /// after it leaves a journal that the next start completes.
-pub(super) fn commit(places: &[Place], operations: Vec<OutputOperations>, committed: &mut bool) -> Result<()> {
+pub(super) fn commit(
+    places: &[Place],
+    operations: Vec<OutputOperations>,
+    committed: &mut bool,
+) -> Result<()> {
     let id = commit_id();
     let primary = &places[0];
     for place in &places[1..] {
@@ -256,8 +260,12 @@ fn put_in_place(staged: &Path, to: &Path, bytes: u64) -> Result<()> {
     if !staged.exists() {
         return match to.metadata() {
             Ok(there) if there.len() == bytes => Ok(()), // An earlier attempt came this far.
-            _ => Err(Error::machine(format!("{} is missing, which was to become {}", staged.display(), to.display()))
-                .hint("the staging folder was changed from outside; remove the output and run again.")),
+            _ => Err(Error::machine(format!(
+                "{} is missing, which was to become {}",
+                staged.display(),
+                to.display()
+            ))
+            .hint("the staging folder was changed from outside; remove the output and run again.")),
         };
     }
     if let Some(folder) = to.parent() {

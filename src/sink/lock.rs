@@ -85,7 +85,8 @@ fn taken(state: &Path, file: &mut File) -> Error {
 }
 
 fn host() -> String {
-    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"));
     read.map_or_else(|_| "this machine".to_string(), |name| name.trim().to_string())
 }
 
@@ -99,7 +100,10 @@ mod tests {
         let first = Lock::take(tmp.path()).unwrap();
         let error = Lock::take(tmp.path()).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Machine);
-        assert!(error.message().contains(&format!("process {} on {}", std::process::id(), host())), "{error}");
+        assert!(
+            error.message().contains(&format!("process {} on {}", std::process::id(), host())),
+            "{error}"
+        );
         drop(first);
         assert!(!tmp.path().join("lock").exists());
         Lock::take(tmp.path()).unwrap();

@@ -165,7 +165,12 @@ impl Manifest {
 }
 
 /// Reads a state file that carries a `version`, and refuses a version other than `known`.
-pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(text: &str, known: u32, what: &str, path: &Path) -> Result<T> {
+pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(
+    text: &str,
+    known: u32,
+    what: &str,
+    path: &Path,
+) -> Result<T> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
@@ -175,8 +180,9 @@ pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(text: &str, known: u32
     };
     let version = serde_json::from_str::<Version>(text).map_err(broken)?.version;
     if version != known {
-        return Err(Error::machine(format!("{} is a {what} of version {version}", path.display()))
-            .hint(format!("{TOOL} knows version {known}: use the release that wrote it, or another output path.")));
+        return Err(Error::machine(format!("{} is a {what} of version {version}", path.display())).hint(
+            format!("{TOOL} knows version {known}: use the release that wrote it, or another output path."),
+        ));
     }
     serde_json::from_str(text).map_err(broken)
 }
@@ -204,7 +210,11 @@ mod tests {
     pub fn sample() -> Manifest {
         let draft = ManifestDraft {
             job: JobInfo { name: "views".into(), hash: "00ff".into() },
-            output: OutputInfo { format: "parquet".into(), window: Some("tumbling 1m".into()), keys: vec!["postcode".into()] },
+            output: OutputInfo {
+                format: "parquet".into(),
+                window: Some("tumbling 1m".into()),
+                keys: vec!["postcode".into()],
+            },
             inputs: vec![InputEntry { path: "a.csv".into(), bytes: 10, hash: "aa".into(), records: 2 }],
             account: Account { read: 2, counted: 2, ..Account::default() },
             watermarks: Some(Watermarks { min_event_time: 1_500_000, max_event_time: 2_000_000 }),
@@ -224,7 +234,57 @@ mod tests {
 
     #[test]
     fn its_text_is_fixed() {
-        insta::assert_snapshot!(sample().to_json());
+        insta::assert_snapshot!(sample().to_json(), @r#"
+        {
+          "version": 1,
+          "tool": "highwater 0.1.0",
+          "job": {
+            "name": "views",
+            "hash": "00ff"
+          },
+          "output": {
+            "format": "parquet",
+            "window": "tumbling 1m",
+            "keys": [
+              "postcode"
+            ]
+          },
+          "inputs": [
+            {
+              "path": "a.csv",
+              "bytes": 10,
+              "hash": "aa",
+              "records": 2
+            }
+          ],
+          "account": {
+            "read": 2,
+            "rejected": 0,
+            "filtered": 0,
+            "duplicate": 0,
+            "late": 0,
+            "counted": 2
+          },
+          "watermarks": {
+            "min_event_time": "1970-01-01T00:00:01.5Z",
+            "max_event_time": "1970-01-01T00:00:02Z"
+          },
+          "parts": [
+            {
+              "path": "a",
+              "rows": 1,
+              "bytes": 5,
+              "hash": "bb"
+            },
+            {
+              "path": "b",
+              "rows": 1,
+              "bytes": 5,
+              "hash": "bb"
+            }
+          ]
+        }
+        "#);
     }
 
     #[test]

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct Reject<'a> {
     /// The file, as the source names it.
     pub file: &'a str,
-    /// The line that it begins on, from 1; `None` in a file without lines.
-    pub line: Option<u64>,
-    /// The byte (of the uncompressed text) that it begins at, from 0.
-    pub byte: u64,
+    /// The line that it begins on, from 1; of a Parquet file the row.
+    pub line: u64,
+    /// The byte (of the uncompressed text) that it begins at, from 0; `None` in a Parquet file.
+    pub byte: Option<u64>,
     /// The column at fault, where there is one.
     pub column: Option<&'a str>,
     /// What is wrong.
@@ -39,9 +39,9 @@ pub struct RejectsWriter {
 impl RejectsWriter {
     /// Begins the file that will be at `path`. Creates its folder.
     pub fn create(path: &Path) -> Result<RejectsWriter> {
-        let name = path.file_name().ok_or_else(|| {
-            Error::job(format!("the rejects path {} does not name a file", path.display()))
-        })?;
+        let name = path
+            .file_name()
+            .ok_or_else(|| Error::job(format!("the rejects path {} does not name a file", path.display())))?;
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
         }
@@ -60,13 +60,13 @@ impl RejectsWriter {
     /// Appends a record.
     pub fn write(&mut self, reject: &Reject<'_>) -> Result<()> {
         let raw = String::from_utf8_lossy(reject.raw);
-        let line = reject.line.map(|n| n.to_string());
-        let byte = reject.byte.to_string();
+        let line = reject.line.to_string();
+        let byte = reject.byte.map(|n| n.to_string());
         let text = |s| (Some(s), true);
         let fields = [
             ("file", text(reject.file)),
-            ("line", (line.as_deref(), false)),
-            ("byte", (Some(byte.as_str()), false)),
+            ("line", (Some(line.as_str()), false)),
+            ("byte", (byte.as_deref(), false)),
             ("column", (reject.column, true)),
             ("reason", text(reject.reason)),
             ("raw", text(raw.as_ref())),
@@ -129,8 +129,15 @@ mod tests {
     use super::*;
 
     fn rejects() -> [Reject<'static>; 2] {
-        let bad = Reject { file: "a.csv", line: Some(3), byte: 51, column: Some("n"), reason: "`x` is no int64", raw: b"x,\"y\xff" };
-        [bad.clone(), Reject { line: None, column: None, ..bad }]
+        let bad = Reject {
+            file: "a.csv",
+            line: 3,
+            byte: Some(51),
+            column: Some("n"),
+            reason: "`x` is no int64",
+            raw: b"x,\"y\xff",
+        };
+        [bad.clone(), Reject { byte: None, column: None, ..bad }]
     }
 
     fn written(name: &str) -> String {
@@ -148,8 +155,15 @@ mod tests {
 
     #[test]
     fn rejects_in_both_formats() {
-        insta::assert_snapshot!(written("bad.csv"));
-        insta::assert_snapshot!(written("bad.jsonl"));
+        insta::assert_snapshot!(written("bad.csv"), @r#"
+        file,line,byte,column,reason,raw
+        a.csv,3,51,n,`x` is no int64,"x,""y�"
+        a.csv,,51,,`x` is no int64,"x,""y�"
+        "#);
+        insta::assert_snapshot!(written("bad.jsonl"), @r#"
+        {"file":"a.csv","line":3,"byte":51,"column":"n","reason":"`x` is no int64","raw":"x,\"y�"}
+        {"file":"a.csv","line":null,"byte":51,"column":null,"reason":"`x` is no int64","raw":"x,\"y�"}
+        "#);
     }
 
     #[test]

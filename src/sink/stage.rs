@@ -55,7 +55,16 @@ impl Staging {
         let on_disk = self.folder.join(&name);
         let file = File::create(&on_disk).map_err(|e| Error::io("create", &on_disk, e))?;
         let staging = Arc::clone(self);
-        Ok(StagedFile { staging, path, name, on_disk, file, buffer: vec![], hasher: Box::new(Xxh3::new()), bytes: 0 })
+        Ok(StagedFile {
+            staging,
+            path,
+            name,
+            on_disk,
+            file,
+            buffer: vec![],
+            hasher: Box::new(Xxh3::new()),
+            bytes: 0,
+        })
     }
 
     /// Keeps the part at `path` of the manifest in place as it is.
@@ -94,7 +103,8 @@ impl Staging {
     /// The paths of the manifest in place that are parts no longer, sorted.
     pub fn removed(&self) -> Vec<String> {
         let parts = self.parts();
-        let mut gone: Vec<String> = self.old.keys().filter(|path| !parts.contains_key(*path)).cloned().collect();
+        let mut gone: Vec<String> =
+            self.old.keys().filter(|path| !parts.contains_key(*path)).cloned().collect();
         gone.sort();
         gone
     }
@@ -136,7 +146,10 @@ pub struct StagedFile {
 
 impl std::fmt::Debug for StagedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StagedFile").field("path", &self.path).field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("StagedFile")
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,6 +157,11 @@ impl StagedFile {
     /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Where it lies while it is staged.
+    pub(super) fn on_disk(&self) -> &Path {
+        &self.on_disk
     }
 
     /// The error of a failed write to this file.
@@ -160,7 +178,11 @@ impl StagedFile {
         self.flush_buffer().map_err(|e| self.failed(e))?;
         let hash = format!("{:032x}", self.hasher.digest128());
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash };
-        let same = self.staging.old.get(&part.path).is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
+        let same = self
+            .staging
+            .old
+            .get(&part.path)
+            .is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
         let staged = if same && self.staging.in_place(&part) {
             fsutil::remove_file(&self.on_disk)?;
             None
@@ -216,7 +238,10 @@ mod tests {
 
     #[test]
     fn part_paths_stay_within_the_output() {
-        assert_eq!(part_path(Path::new("date=2024-01-01/part-0.parquet")).unwrap(), "date=2024-01-01/part-0.parquet");
+        assert_eq!(
+            part_path(Path::new("date=2024-01-01/part-0.parquet")).unwrap(),
+            "date=2024-01-01/part-0.parquet"
+        );
         for wrong in ["", "/a", "../a", "a/../../b", "_highwater/manifest.json"] {
             assert!(part_path(Path::new(wrong)).is_err(), "{wrong}");
         }

@@ -91,7 +91,18 @@ mod tests {
             Arc::new(Int64Array::from(vec![Some(7), Some(-1234), None])),
         ];
         let batch = RecordBatch::try_new(schema.arrow(), columns).unwrap();
-        insta::assert_snapshot!(render(&batch, &Zone::named("Asia/Jakarta").unwrap(), 3, 3).unwrap());
-        insta::assert_snapshot!(render(&batch, &Zone::utc(), 1, 13).unwrap());
+        insta::assert_snapshot!(render(&batch, &Zone::named("Asia/Jakarta").unwrap(), 3, 3).unwrap(), @r"
+        window_start               postcode                                  views
+        ─────────────────────────  ────────────────────────────────────────  ─────
+        1970-01-01T07:00:00+07:00  AB1⏎                                          7
+        1970-01-01T07:01:00+07:00                                            -1234
+        1970-01-01T07:00:00+07:00  a text that is far longer than what a t…
+        ");
+        insta::assert_snapshot!(render(&batch, &Zone::utc(), 1, 13).unwrap(), @r"
+        window_start          postcode  views
+        ────────────────────  ────────  ─────
+        1970-01-01T00:00:00Z  AB1⏎          7
+        … 12 more rows
+        ");
     }
 }

@@ -3,7 +3,7 @@
 //! | type | text |
 //! | --- | --- |
 //! | int64 | `-12` |
-//! | float64 | the shortest that reads back to the same number: `0.1`, `1.0`, `1e21`; `NaN`, `inf`, `-inf` |
+//! | float64 | the shortest that reads back to the same number: `0.1`, `1.0`, `1e+21`; `NaN`, `inf`, `-inf` |
 //! | decimal(p,s) | all `s` digits after the point: `12.50` |
 //! | bool | `true`, `false` |
 //! | date | `2024-02-29` |
@@ -83,10 +83,18 @@ impl<'a> TextColumn<'a> {
             TextColumn::View(a) => a.is_valid(row).then(|| a.value(row)),
             TextColumn::Utf8(a) => a.is_valid(row).then(|| a.value(row)),
             TextColumn::Codes32(codes, values) => {
-                if codes.is_null(row) { None } else { values.get(codes.value(row) as usize) }
+                if codes.is_null(row) {
+                    None
+                } else {
+                    values.get(codes.value(row) as usize)
+                }
             }
             TextColumn::CodesI32(codes, values) => {
-                if codes.is_null(row) { None } else { values.get(codes.value(row) as usize) }
+                if codes.is_null(row) {
+                    None
+                } else {
+                    values.get(codes.value(row) as usize)
+                }
             }
         }
     }
@@ -348,7 +356,9 @@ mod tests {
 
     #[test]
     fn floats_are_short_and_read_back() {
-        for (f, s) in [(0.1, "0.1"), (1.0, "1.0"), (-0.0, "-0.0"), (1e21, "1e21"), (5e-324, "5e-324"), (1e300, "1e300")] {
+        for (f, s) in
+            [(0.1, "0.1"), (1.0, "1.0"), (-0.0, "-0.0"), (1e21, "1e21"), (5e-324, "5e-324"), (1e300, "1e300")]
+        {
             let shown = text(|o| push_float(o, f));
             assert_eq!(shown.replace("e+", "e"), s);
             assert_eq!(shown.parse::<f64>().unwrap().to_bits(), f.to_bits());

@@ -4,7 +4,7 @@
 //! Both agree with the exact scanner ([`super::record`]) on text of which [`check_quotes`] says that
 //! it is clean; for other text they are not asked, or their answer is not used.
 
-use super::simd::{Lanes, blocks, dispatch, prefix_xor};
+use super::simd::{Block, Lanes, Walk, dispatch, prefix_xor, walk_blocks};
 
 /// What [`check_quotes`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,61 +23,71 @@ dispatch! {
 
 #[inline(always)]
 fn check_quotes_with<L: Lanes>(lanes: L, text: &[u8], delimiter: u8) -> Quotes {
-    // What holds at the byte before the block, as bit 0 of the masks of this block.
-    let (mut inside_before, mut quote_before) = (0u64, 0u64);
     // A field starts at the start of the text.
-    let mut break_before = 1u64;
-    let (mut close_before, mut close_return_before) = (0u64, 0u64);
-    let (mut clean, mut end) = (true, 0);
-    blocks(text, |offset, bytes, valid| {
+    let mut check = QuoteCheck { delimiter, clean: true, break_before: 1, ..Default::default() };
+    walk_blocks(lanes, text, &mut check);
+    Quotes { clean: check.clean, end: check.end }
+}
+
+/// The state of [`check_quotes`]. What holds at the byte before a block is bit 0 of a mask.
+#[derive(Default)]
+struct QuoteCheck {
+    delimiter: u8,
+    inside_before: u64,
+    quote_before: u64,
+    break_before: u64,
+    close_before: u64,
+    close_return_before: u64,
+    clean: bool,
+    end: usize,
+}
+
+impl<L: Lanes> Walk<L> for QuoteCheck {
+    #[inline(always)]
+    fn visit(&mut self, lanes: L, offset: usize, bytes: &Block, valid: u64) -> bool {
         let block = lanes.load(bytes);
         let quotes = lanes.equal(block, b'"') & valid;
         let lines = lanes.equal(block, b'\n') & valid;
-        let quiet = quotes | close_before | close_return_before == 0;
-        if quiet && inside_before != 0 {
-            quote_before = 0;
-            return true;
-        }
-        let mut inside = 0;
-        if !quiet {
-            let breaks = lines | lanes.equal(block, delimiter) & valid;
+        let mut inside = self.inside_before.wrapping_neg();
+        if quotes | self.close_before | self.close_return_before == 0 {
+            self.quote_before = 0;
+            self.break_before = u64::from(bytes[63] == self.delimiter || bytes[63] == b'\n');
+        } else {
+            let breaks = lines | lanes.equal(block, self.delimiter) & valid;
             let returns = lanes.equal(block, b'\r') & valid;
             // From each opening quote to before the quote that closes.
-            inside = prefix_xor(quotes) ^ inside_before.wrapping_neg();
+            inside ^= prefix_xor(quotes);
             let (opening, closing) = (quotes & inside, quotes & !inside);
             // A quote that opens right after one that closes is a doubled quote.
-            let may_open = (breaks | quotes) << 1 | break_before | quote_before;
-            let after_close = closing << 1 | close_before;
-            let after_close_return = (after_close & returns) << 1 | close_return_before;
+            let may_open = (breaks | quotes) << 1 | self.break_before | self.quote_before;
+            let after_close = closing << 1 | self.close_before;
+            let close_return = after_close & returns;
+            let after_close_return = close_return << 1 | self.close_return_before;
             // Behind the end of the text nothing is known, and nothing is wrong.
             let wrong = opening & !may_open
                 | after_close & valid & !(breaks | quotes | returns)
                 | after_close_return & valid & !lines;
             if wrong != 0 {
-                clean = false;
+                self.clean = false;
                 return false;
             }
-            close_before = closing >> 63;
-            close_return_before = (after_close & returns) >> 63;
-            inside_before = inside >> 63;
-            quote_before = quotes >> 63;
-            break_before = breaks >> 63;
-        } else {
-            quote_before = 0;
-            break_before = u64::from(bytes[63] == delimiter || bytes[63] == b'\n');
+            self.close_before = closing >> 63;
+            self.close_return_before = close_return >> 63;
+            self.inside_before = inside >> 63;
+            self.quote_before = quotes >> 63;
+            self.break_before = breaks >> 63;
         }
         let ends = lines & !inside;
         if ends != 0 {
-            end = offset + 64 - ends.leading_zeros() as usize;
+            self.end = offset + 64 - ends.leading_zeros() as usize;
         }
         true
-    });
-    Quotes { clean, end }
+    }
 }
 
 /// What [`find_fields`] finds besides the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::input) struct Found {
     /// How many field ends.
     pub(super) fields: usize,
     /// How many of them are line ends.
@@ -95,37 +105,70 @@ dispatch! {
 }
 
 #[inline(always)]
-fn find_fields_with<L: Lanes>(lanes: L, text: &[u8], delimiter: u8, quotes: bool, ends: &mut Vec<u32>) -> Found {
+fn find_fields_with<L: Lanes>(
+    lanes: L,
+    text: &[u8],
+    delimiter: u8,
+    quotes: bool,
+    ends: &mut Vec<u32>,
+) -> Found {
     if ends.is_empty() {
         ends.push(0);
     }
-    let mut inside_before = 0u64;
-    let (mut count, mut lines, mut above_ascii, mut zero) = (1, 0, 0, 0);
-    blocks(text, |offset, block, valid| {
+    let mut search = FieldSearch {
+        delimiter,
+        quotes,
+        ends,
+        inside_before: 0,
+        count: 1,
+        lines: 0,
+        above_ascii: 0,
+        zero: 0,
+    };
+    walk_blocks(lanes, text, &mut search);
+    let FieldSearch { count, lines, above_ascii, zero, .. } = search;
+    Found { fields: count - 1, lines, above_ascii: above_ascii != 0, zero: zero != 0 }
+}
+
+/// The state of [`find_fields`].
+struct FieldSearch<'a> {
+    delimiter: u8,
+    quotes: bool,
+    ends: &'a mut Vec<u32>,
+    /// How many of `ends` are used.
+    count: usize,
+    inside_before: u64,
+    lines: usize,
+    above_ascii: u64,
+    zero: u64,
+}
+
+impl<L: Lanes> Walk<L> for FieldSearch<'_> {
+    #[inline(always)]
+    fn visit(&mut self, lanes: L, offset: usize, block: &Block, valid: u64) -> bool {
         let block = lanes.load(block);
-        above_ascii |= lanes.above_ascii(block);
-        zero |= lanes.equal(block, 0) & valid;
+        self.above_ascii |= lanes.above_ascii(block);
+        self.zero |= lanes.equal(block, 0) & valid;
         let mut line_ends = lanes.equal(block, b'\n') & valid;
-        let mut breaks = line_ends | lanes.equal(block, delimiter) & valid;
-        if quotes {
+        let mut breaks = line_ends | lanes.equal(block, self.delimiter) & valid;
+        if self.quotes {
+            let mut inside = self.inside_before.wrapping_neg();
             let quotes = lanes.equal(block, b'"') & valid;
-            let inside = match quotes {
-                0 => inside_before.wrapping_neg(),
-                _ => prefix_xor(quotes) ^ inside_before.wrapping_neg(),
-            };
-            inside_before = inside >> 63;
+            if quotes != 0 {
+                inside ^= prefix_xor(quotes);
+                self.inside_before = inside >> 63;
+            }
             line_ends &= !inside;
             breaks &= !inside;
         }
-        lines += line_ends.count_ones() as usize;
-        if ends.len() < count + 64 {
-            ends.resize((count + 64) * 2, 0);
+        self.lines += line_ends.count_ones() as usize;
+        if self.ends.len() < self.count + 64 {
+            self.ends.resize((self.count + 64) * 2, 0);
         }
-        flatten(breaks, offset as u32, &mut ends[count..count + 64]);
-        count += breaks.count_ones() as usize;
+        flatten(breaks, offset as u32, &mut self.ends[self.count..self.count + 64]);
+        self.count += breaks.count_ones() as usize;
         true
-    });
-    Found { fields: count - 1, lines, above_ascii: above_ascii != 0, zero: zero != 0 }
+    }
 }
 
 /// Writes `base` + the place of each set bit into `out`, and anything behind them.

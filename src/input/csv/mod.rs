@@ -1,4 +1,14 @@
-//! CSV.
+//! CSV: what a record is, where its fields are, and what their values are.
+
+mod columns;
+mod decode;
 pub(super) mod index;
+mod layout;
 pub(super) mod record;
 mod simd;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(super) use decode::CsvDecoder;
+pub(super) use layout::{CsvLayout, missing};

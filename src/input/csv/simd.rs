@@ -19,12 +19,16 @@ pub(super) trait Lanes: Copy {
 }
 
 /// Eight bytes at a time in plain integers, for any machine.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+#[cfg(any(test, not(target_arch = "x86_64")))]
 const HIGH_BITS: u64 = !LOW_BITS;
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl Portable {
     /// The high bits of eight words as one mask.
     #[inline(always)]
@@ -39,6 +43,7 @@ impl Portable {
     }
 }
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 impl Lanes for Portable {
     type Loaded = [u64; 8];
 
@@ -140,16 +145,17 @@ pub(super) mod x86 {
             // SAFETY: who has an `Avx2` has AVX2.
             unsafe {
                 let all = _mm256_set1_epi8(byte as i8);
-                let bits = |i: usize| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(block[i], all)) as u32);
-                bits(0) | bits(1) << 32
+                let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(block[0], all)) as u32;
+                let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(block[1], all)) as u32;
+                u64::from(low) | u64::from(high) << 32
             }
         }
 
         #[inline(always)]
         fn above_ascii(self, block: [__m256i; 2]) -> u64 {
             // SAFETY: who has an `Avx2` has AVX2.
-            let bits = |i: usize| u64::from(unsafe { _mm256_movemask_epi8(block[i]) } as u32);
-            bits(0) | bits(1) << 32
+            let (low, high) = unsafe { (_mm256_movemask_epi8(block[0]), _mm256_movemask_epi8(block[1])) };
+            u64::from(low as u32) | u64::from(high as u32) << 32
         }
     }
 }
@@ -182,20 +188,26 @@ macro_rules! dispatch {
 }
 pub(super) use dispatch;
 
-/// Calls `visit(offset, block, valid)` for each 64 bytes of `text`; of the last block, which is
-/// filled up with zeros, only the bits of `valid` count.
+/// A walk over the blocks of a text. All of it must be `#[inline(always)]` and without closures:
+/// only what is inlined into the function that [`dispatch!`] makes is compiled for its lanes.
+pub(super) trait Walk<L: Lanes> {
+    /// Looks at the block at `offset`, of which the bits of `valid` count; false stops the walk.
+    fn visit(&mut self, lanes: L, offset: usize, block: &Block, valid: u64) -> bool;
+}
+
+/// Calls `walk` for each 64 bytes of `text`; the last block is filled up with zeros.
 #[inline(always)]
-pub(super) fn blocks(text: &[u8], mut visit: impl FnMut(usize, &Block, u64) -> bool) {
+pub(super) fn walk_blocks<L: Lanes>(lanes: L, text: &[u8], walk: &mut impl Walk<L>) {
     let (whole, rest) = text.as_chunks::<64>();
     for (i, block) in whole.iter().enumerate() {
-        if !visit(64 * i, block, u64::MAX) {
+        if !walk.visit(lanes, 64 * i, block, u64::MAX) {
             return;
         }
     }
     if !rest.is_empty() {
         let mut last = [0; 64];
         last[..rest.len()].copy_from_slice(rest);
-        visit(64 * whole.len(), &last, (1 << rest.len()) - 1);
+        walk.visit(lanes, 64 * whole.len(), &last, (1 << rest.len()) - 1);
     }
 }
 

@@ -1,2 +1,157 @@
+//! The columns of a source and their types, from a sample over all of its files.
+//!
+//! # Contract
+//! * The same files give the same answer: nothing is drawn by lot. Of up to [`MOST_FILES`] files each
+//!   is looked at, of more as many, evenly spread; of each only the head is read.
+//! * Columns are the union by name, in the order in which they are first seen.
+//! * A declared type wins. An inferred one never changes a value's meaning: what does not read back
+//!   as it was written (leading zeros, more digits than int64 has) is a string.
+
+mod evidence;
 mod hint;
+mod sample;
+#[cfg(test)]
+mod tests;
+
 pub use hint::time_hint;
+
+use super::{Format, SourceFile};
+use crate::batch::DataType;
+use crate::error::Result;
+use evidence::Evidence;
+use std::collections::{BTreeMap, HashMap};
+
+/// The most files that are looked at.
+pub const MOST_FILES: usize = 1000;
+
+/// How the CSV files of a source are laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct CsvLayout<'a> {
+    /// The byte between fields.
+    pub delimiter: u8,
+    /// The names of the columns where there is no header line.
+    pub names: Option<&'a [String]>,
+}
+
+/// What a sample says of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inferred {
+    /// The columns that can be read, in the order in which they are first seen.
+    pub columns: Vec<InferredColumn>,
+    /// The names of the columns that cannot be read (lists, maps, types without a counterpart), and why.
+    pub unsupported: Vec<(String, String)>,
+    /// How many files were looked at.
+    pub files: usize,
+    /// How many records of text files were looked at.
+    pub records: u64,
+}
+
+impl Inferred {
+    /// The names of all columns that can be read.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.name.as_str())
+    }
+
+    /// The column `name`.
+    pub fn column(&self, name: &str) -> Option<&InferredColumn> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+}
+
+/// A column of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InferredColumn {
+    /// Its name; of nested fields a dotted path.
+    pub name: String,
+    /// Its type.
+    pub ty: DataType,
+    /// Whether the job declares the type.
+    pub declared: bool,
+    /// Why the type was taken, as a sentence for people.
+    pub why: String,
+    /// In how many of the files that were looked at it is missing.
+    pub missing_in: usize,
+    /// Whether it is NULL somewhere in the sample, or missing in a record.
+    pub nulls: bool,
+    /// A value of it, as it stands in the file.
+    pub example: Option<String>,
+}
+
+/// Looks at samples of `files` and says what columns they have.
+///
+/// `declared` are the types of the job file by column name; names that no file has are left out of
+/// the answer, for the caller to report.
+///
+/// # Errors
+/// Data: a file that cannot be read as what it is, or Parquet files whose types of a column that is
+/// not declared have nothing in common. Machine: a file cannot be opened.
+pub fn infer(
+    files: &[SourceFile],
+    csv: CsvLayout,
+    declared: &BTreeMap<String, DataType>,
+) -> Result<Inferred> {
+    let chosen: Vec<&SourceFile> = match files.len() {
+        0..=MOST_FILES => files.iter().collect(),
+        n => (0..MOST_FILES).map(|i| &files[i * n / MOST_FILES]).collect(),
+    };
+    let budget = sample::Budget::of(chosen.len());
+    let mut sample = Sample::default();
+    for file in chosen {
+        sample.files += 1;
+        match file.format {
+            Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
+            Format::JsonLines => sample::json_lines(file, budget, &mut sample)?,
+            Format::Parquet => sample::parquet(file, &mut sample)?,
+        }
+    }
+    sample.conclude(declared)
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Sample {
+    files: usize,
+    records: u64,
+    columns: Vec<(String, Evidence)>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Sample {
+    /// What is known of the column `name`.
+    fn column(&mut self, name: &str) -> &mut Evidence {
+        let index = match self.by_name.get(name) {
+            Some(&index) => index,
+            None => {
+                self.by_name.insert(name.to_string(), self.columns.len());
+                self.columns.push((name.to_string(), Evidence::default()));
+                self.columns.len() - 1
+            }
+        };
+        &mut self.columns[index].1
+    }
+
+    fn conclude(self, declared: &BTreeMap<String, DataType>) -> Result<Inferred> {
+        let mut out =
+            Inferred { columns: vec![], unsupported: vec![], files: self.files, records: self.records };
+        for (name, evidence) in self.columns {
+            let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
+                (_, Some(why)) => {
+                    out.unsupported.push((name, why));
+                    continue;
+                }
+                (Some(ty), None) => (*ty, "declared".to_string()),
+                (None, None) => evidence.conclude(&name)?,
+            };
+            out.columns.push(InferredColumn {
+                ty,
+                declared: declared.contains_key(&name),
+                why,
+                missing_in: self.files - evidence.files,
+                nulls: evidence.nulls,
+                example: evidence.example(),
+                name,
+            });
+        }
+        Ok(out)
+    }
+}

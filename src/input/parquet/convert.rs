@@ -231,7 +231,8 @@ fn floats(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
         DataType::Float64 => array,
         DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
             // 2^63 is the first float past i64.
-            let fits = v.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&v);
+            let fits =
+                v.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&v);
             if fits { Ok(v as i64) } else { Err(ValueError::does_not_fit(v.to_string().as_bytes(), ty)) }
         })),
         _ => texts(values),

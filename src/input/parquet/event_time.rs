@@ -180,7 +180,12 @@ impl EventTimes {
                 self.time.push(0);
                 let text = value.to_string();
                 let shown = crate::input::value::shown(text.as_bytes());
-                self.fault(row, name, format!("`{shown}` is {error}"), time_hint(text.as_bytes(), parser.rule()));
+                self.fault(
+                    row,
+                    name,
+                    format!("`{shown}` is {error}"),
+                    time_hint(text.as_bytes(), parser.rule()),
+                );
             }
         }
     }

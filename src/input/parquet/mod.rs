@@ -11,12 +11,13 @@
 //!   INT96 is taken as UTC, which is what its writers store.
 
 mod convert;
+mod describe;
 mod event_time;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use schema::column_type;
+pub use describe::describe;
 
 use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, SourceFile};
 use crate::batch::{Batch, DataType, Position};
@@ -31,10 +32,11 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use schema::{Leaf, Lookup};
+use std::cell::Cell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// The most rows that one batch has.
 const BATCH_ROWS: usize = 1 << 16;
@@ -94,7 +96,8 @@ impl ParquetFile {
             found => return Err(no_time_column(&file.path, name, found, &metadata)),
         };
         event_time::check(&time, plan, &file.path)?;
-        let columns = plan.columns.iter().map(|c| origin(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
+        let columns =
+            plan.columns.iter().map(|c| origin(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
         let (units, rows_skipped) = units(plan, &file.path, &metadata, &time)?;
         Ok(ParquetFile {
             plan: plan.clone(),
@@ -121,6 +124,11 @@ impl ParquetFile {
     /// Whether the file has a column of this name (a dotted path into nested fields).
     pub fn has_column(&self, name: &str) -> bool {
         !matches!(schema::find(&self.metadata, name), Lookup::Missing)
+    }
+
+    /// The number, in the file, of the first row of a unit; see [`ParquetFile::read`].
+    pub fn first_row(&self, unit: usize) -> u64 {
+        self.units[unit].first_row
     }
 
     /// Starts to read the row group number `unit` of those to be read, from 0.
@@ -363,6 +371,21 @@ fn outside(plan: &ReadPlan, path: &Path, metadata: &ArrowReaderMetadata, time: &
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(schema::damaged(path, &"its bytes make no sense")))
+    thread_local! {
+        static READING: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    // The error says it all: the panic's own message is for other panics.
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !READING.get() {
+                others(panic);
+            }
+        }));
+    });
+    READING.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    READING.set(false);
+    outcome.unwrap_or_else(|_| Err(schema::damaged(path, &"its bytes make no sense")))
 }

@@ -69,20 +69,26 @@ pub(super) fn load(path: &Path, file: &File) -> Result<ArrowReaderMetadata> {
     let metadata = ArrowReaderMetadata::load(file, options())
         .or_else(|e| ArrowReaderMetadata::load(file, options().with_skip_arrow_metadata(true)).map_err(|_| e))
         .map_err(|e| match &e {
-            ParquetError::EOF(_) | ParquetError::General(_) => damaged(path, &e)
-                .hint("is it a Parquet file, and was it written to its end?"),
+            ParquetError::EOF(_) | ParquetError::General(_) => {
+                damaged(path, &e).hint("is it a Parquet file, and was it written to its end?")
+            }
             _ => damaged(path, &e),
         })?;
     let file_schema = metadata.parquet_schema();
     let as_views = Schema::new_with_metadata(
-        metadata.schema().fields().iter().map(|f| with_views(f)).collect::<Fields>(),
+        metadata.schema().fields().iter().map(with_views).collect::<Fields>(),
         metadata.schema().metadata().clone(),
     );
     // INT96 of UTC microseconds reaches further than nanoseconds do.
     let int96 = |i: usize| file_schema.column(i).physical_type() == PhysicalType::INT96;
     let as_views = if (0..file_schema.num_columns()).any(int96) {
         Schema::new(
-            as_views.fields().iter().enumerate().map(|(root, f)| int96_as_utc(f, root, &metadata)).collect::<Fields>(),
+            as_views
+                .fields()
+                .iter()
+                .enumerate()
+                .map(|(root, f)| int96_as_utc(f, root, &metadata))
+                .collect::<Fields>(),
         )
     } else {
         as_views

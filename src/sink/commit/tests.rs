@@ -14,7 +14,11 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             out.insert(name(at) + "/", vec![]);
         }
         for path in entries {
-            if path.is_dir() { walk(root, &path, out) } else { drop(out.insert(name(&path), fs::read(&path).unwrap())) }
+            if path.is_dir() {
+                walk(root, &path, out)
+            } else {
+                drop(out.insert(name(&path), fs::read(&path).unwrap()))
+            }
         }
     }
     let mut out = BTreeMap::new();
@@ -26,7 +30,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn put(tx: &Transaction, output: usize, path: &str, text: &str) -> Result<Part> {
     let mut file = tx.stage(output, Path::new(path))?;
-    file.write_all(text.as_bytes()).unwrap();
+    file.write_all(text.as_bytes()).map_err(|e| file.failed(e))?;
     file.finish(1)
 }
 
@@ -44,7 +48,11 @@ fn run(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitReport
 }
 
 fn targets(root: &Path) -> Vec<Target> {
-    vec![Target::folder(root.join("a")), Target::file(root.join("b/report.csv")), Target::folder(root.join("c"))]
+    vec![
+        Target::folder(root.join("a")),
+        Target::file(root.join("b/report.csv")),
+        Target::folder(root.join("c")),
+    ]
 }
 
 const FIRST: &[(usize, &str, &str)] = &[
@@ -177,6 +185,25 @@ fn an_interruption_at_any_step_is_rolled_forward_or_back() {
     assert!(committed.iter().filter(|c| **c).count() > 5 && committed.iter().filter(|c| !**c).count() > 5);
 }
 
+/// The same for the first run of all, which leaves no manifest behind.
+#[test]
+fn a_first_run_may_be_interrupted_at_any_step() {
+    let done = tempfile::tempdir().unwrap();
+    run(&targets(done.path()), FIRST).unwrap();
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        failpoint::testing::fail_at(Some(n));
+        let outcome = run(&targets, FIRST);
+        failpoint::testing::fail_at(None);
+        run(&targets, FIRST).unwrap();
+        assert_eq!(tree(tmp.path()), tree(done.path()), "step {n}");
+        if outcome.is_ok() {
+            break;
+        }
+    }
+}
+
 /// Recovery itself is killed at its nth step.
 #[test]
 fn recovery_may_be_interrupted_too() {
@@ -251,10 +278,16 @@ fn what_is_someone_elses_is_refused() {
         assert_eq!(error.kind(), Kind::Job);
         error.to_string().replace(&path.to_string(), "DIR")
     };
-    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("a"))));
-    insta::assert_snapshot!(refused(Target::file(tmp.path().join("r.csv"))));
-    insta::assert_snapshot!(refused(Target::file(tmp.path().join("a"))));
-    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("r.csv"))));
+    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("a"))), @"
+    error: refusing to write into DIR/a, which holds files that Highwater did not write (thesis.doc)
+      hint: choose another path for the output, or empty that folder.
+    ");
+    insta::assert_snapshot!(refused(Target::file(tmp.path().join("r.csv"))), @"
+    error: refusing to replace DIR/r.csv, which Highwater did not write
+      hint: choose another path for the output, or remove that file.
+    ");
+    insta::assert_snapshot!(refused(Target::file(tmp.path().join("a"))), @"error: the output DIR/a is a folder, not a file");
+    insta::assert_snapshot!(refused(Target::folder(tmp.path().join("r.csv"))), @"error: the output DIR/r.csv is a file, not a folder");
     assert_eq!(tree(tmp.path()), before);
     // A file that came later into a folder of ours is not replaced either, and not removed.
     let ours = [Target::folder(tmp.path().join("b"))];
@@ -292,30 +325,19 @@ fn a_lock_of_another_process_is_named_and_dies_with_it() {
     let lock = target[0].state().join("lock");
     fs::create_dir_all(target[0].state()).unwrap();
     fs::write(&lock, r#"{"version":1,"pid":4711,"host":"elsewhere"}"#).unwrap();
-    let Ok(mut other) = std::process::Command::new("flock").arg(&lock).args(["sleep", "60"]).spawn() else {
+    // Without a fork the process that holds the lock is the one that is ended here.
+    let flock = std::process::Command::new("flock").arg("--no-fork").arg(&lock).args(["sleep", "60"]).spawn();
+    let Ok(mut other) = flock else {
         return; // util-linux is not here.
     };
-    let mut error = None;
-    for _ in 0..200 {
-        match Transaction::begin(&target) {
-            Err(e) => {
-                error = Some(e);
-                break;
-            }
-            Ok(tx) => drop(tx), // The other has not got it yet; it gets the file that it opened.
-        }
-        fs::create_dir_all(target[0].state()).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    while fs::File::open(&lock).unwrap().try_lock().is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let killed = std::process::Command::new("pkill").args(["-P", &other.id().to_string()]).status();
-    let _ = other.kill();
-    let _ = other.wait();
-    if let Some(error) = error {
-        assert!(error.message().contains("process 4711 on elsewhere"), "{error}");
-    }
-    if killed.is_ok_and(|s| s.success()) {
-        run(&target, &[(0, "p", "1")]).unwrap();
-    }
+    let error = Transaction::begin(&target).unwrap_err();
+    assert!(error.message().contains("process 4711 on elsewhere"), "{error}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    run(&target, &[(0, "p", "1")]).unwrap();
 }
 
 /// Runs on a file system of 256 KiB, where the test may mount one.

@@ -1,0 +1,155 @@
+//! `highwater explain`: the plan, from samples alone.
+
+use super::{JobArgs, ui};
+use crate::engine::estimate;
+use crate::error::{Result, exit};
+use crate::job::{self, OutputKind, OutputTo, PartitionPart, Plan, Step};
+use crate::time::TimeRule;
+use clap::Args;
+use std::fmt::Write;
+
+/// Show what a job would do, from samples of its files.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  highwater explain data/jobs/big-spenders.toml\n  \
+    highwater explain data/jobs/pageviews-per-postcode.toml --threads 8")]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+impl ExplainArgs {
+    pub fn run(&self) -> Result<u8> {
+        let spec = job::read(&self.job.job)?;
+        let plan = job::plan_job(&spec, &self.job.overrides())?;
+        ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
+        Ok(exit::DONE)
+    }
+}
+
+/// The explanation of a plan.
+fn explain(plan: &Plan, threads: usize, memory: u64) -> String {
+    let mut out = String::new();
+    let sections = [
+        format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
+        files(plan),
+        columns(plan),
+        steps(plan),
+        outputs(plan),
+        needs(plan, threads, memory),
+    ];
+    sections.iter().for_each(|section| out.push_str(section));
+    out
+}
+
+fn files(plan: &Plan) -> String {
+    let files = &plan.read.files;
+    let bytes: u64 = files.iter().map(|f| f.bytes).sum();
+    let mut out = format!("\nfiles: {}, {}\n", files.len(), ui::human_bytes(bytes));
+    for (i, file) in files.iter().enumerate() {
+        if files.len() > 6 && i == 3 {
+            let _ = writeln!(out, "  … {} more", files.len() - 4);
+        }
+        if files.len() <= 6 || i < 3 || i + 1 == files.len() {
+            let _ = writeln!(out, "  {}  {}", file.path.display(), ui::human_bytes(file.bytes));
+        }
+    }
+    out
+}
+
+fn columns(plan: &Plan) -> String {
+    let inferred = &plan.inferred;
+    let mut out = format!(
+        "\ncolumns, from a sample of {} records in {} files:\n",
+        ui::grouped(inferred.records),
+        ui::grouped(inferred.files as u64)
+    );
+    let width = inferred.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+    for column in &inferred.columns {
+        let read = plan.read.columns.iter().any(|c| c.name == column.name);
+        let mark = match (plan.read.time.column == column.name, read) {
+            (true, _) => "time",
+            (_, true) => "read",
+            _ => "    ",
+        };
+        let ty = column.ty.to_string();
+        let missing = match column.missing_in {
+            0 => String::new(),
+            n => format!("; missing in {n} files, NULL there"),
+        };
+        let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}", column.name, column.why);
+    }
+    for (name, why) in &inferred.unsupported {
+        let _ = writeln!(out, "        {name}: cannot be read: {why}");
+    }
+    let rule = match &plan.read.time.rule {
+        TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit.name()),
+        TimeRule::Iso => "ISO-8601".to_string(),
+        TimeRule::Format(format) => format!("format {format}"),
+    };
+    let _ = writeln!(out, "event time: {}, {rule}", plan.read.time.column);
+    out
+}
+
+fn steps(plan: &Plan) -> String {
+    let mut out = String::new();
+    for (i, step) in plan.steps.iter().enumerate() {
+        if i == 0 {
+            out.push_str("\nsteps:\n");
+        }
+        let _ = match step {
+            Step::Filter(expr) => writeln!(out, "  filter {}", expr.sql()),
+            Step::Derive(name, expr) => writeln!(out, "  derive {name} {} = {}", expr.ty(), expr.sql()),
+        };
+    }
+    out
+}
+
+fn outputs(plan: &Plan) -> String {
+    let mut out = "\noutputs:\n".to_string();
+    for output in &plan.outputs {
+        let to = match &output.to {
+            OutputTo::Folder(path) | OutputTo::File(path) => format!("{} ({})", path.display(), output.format.name()),
+            OutputTo::Terminal => "the terminal".to_string(),
+        };
+        let what = match &output.kind {
+            OutputKind::Rows(_) => "events in replay order".to_string(),
+            OutputKind::Groups { grouping, .. } => {
+                let g = &plan.groupings[*grouping];
+                let keys = if g.keys.is_empty() { "all events".to_string() } else { g.keys.join(", ") };
+                format!("grouping {}: window {}, by {keys}", grouping + 1, g.plan.window)
+            }
+        };
+        let _ = writeln!(out, "  {to}: {what}");
+        let columns: Vec<String> = output.columns.fields.iter().map(|f| format!("{} {}", f.name, f.ty)).collect();
+        let _ = writeln!(out, "    columns {}", columns.join(", "));
+        if !output.partition_by.is_empty() {
+            let parts: Vec<String> = output
+                .partition_by
+                .iter()
+                .map(|part| match part {
+                    PartitionPart::Column(c) => output.columns.fields[*c].name.clone(),
+                    part => format!("{part:?}").to_lowercase(),
+                })
+                .collect();
+            let _ = writeln!(out, "    partitioned by {}", parts.join(", "));
+        }
+    }
+    out
+}
+
+fn needs(plan: &Plan, threads: usize, memory: u64) -> String {
+    let estimate = estimate(plan, threads);
+    let mut out = format!(
+        "\nmemory: budget {}, {threads} threads; chunks take about {}",
+        ui::human_bytes(memory),
+        ui::human_bytes(estimate.fixed)
+    );
+    for (i, bytes) in estimate.per_group.iter().enumerate() {
+        let _ = write!(out, "; grouping {} about {bytes} bytes per group and thread", i + 1);
+    }
+    for bytes in &estimate.per_row {
+        let _ = write!(out, "; events about {bytes} bytes per row");
+    }
+    out.push_str(". Past the budget, partial results go to disk.\n");
+    out
+}

@@ -1,0 +1,92 @@
+//! The command line: one file per command; `ui` is the only printer.
+
+mod explain;
+mod generate;
+mod run;
+pub mod ui;
+
+use crate::error::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Replays recorded events through event-time windows, over plain files.
+#[derive(Debug, Parser)]
+#[command(name = "highwater", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; \
+    3 bad input data; 4 the machine (disk, network, memory).")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a job: read its source, and commit its outputs
+    Run(run::RunArgs),
+    /// Show what a job would do, from samples of its files: schema, plan, memory
+    Explain(explain::ExplainArgs),
+    /// Make sample data: sales, transactions, pageviews or money, seeded
+    Generate(generate::GenerateArgs),
+}
+
+/// What `run` and `explain` share.
+#[derive(Debug, Args)]
+struct JobArgs {
+    /// The job file
+    job: PathBuf,
+    /// Leave out events before this time (in the job's time zone, or with an offset)
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Leave out events from this time on
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Worker threads [default: the job's, or one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Memory for partial results, such as 512MB; past it they go to disk [default: the job's, or
+    /// half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+    /// Bytes of input text to a chunk; never shows in a result
+    #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
+    chunk_size: Option<u64>,
+}
+
+fn bytes(text: &str) -> std::result::Result<u64, String> {
+    crate::job::parse_bytes(text).ok_or_else(|| "a size such as 512MB or 4GB".to_string())
+}
+
+impl JobArgs {
+    fn overrides(&self) -> crate::job::Overrides {
+        let default = crate::job::Overrides::default();
+        crate::job::Overrides {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            chunk_bytes: self.chunk_size.map_or(default.chunk_bytes, |n| n.clamp(1, 1 << 30) as usize),
+        }
+    }
+
+    fn threads(&self, plan: &crate::job::Plan) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map(usize::from).or(plan.threads).unwrap_or_else(cores)
+    }
+
+    fn memory(&self, plan: &crate::job::Plan) -> u64 {
+        self.memory.or(plan.memory).unwrap_or_else(crate::engine::default_memory)
+    }
+}
+
+/// Runs the command; gives the exit code.
+///
+/// # Errors
+/// Whatever the command fails at; the caller prints it.
+pub fn run(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::Run(args) => args.run(),
+        Command::Explain(args) => args.run(),
+        Command::Generate(args) => {
+            let summary = args.run()?;
+            ui::generated(&summary)
+        }
+    }
+}

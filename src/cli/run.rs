@@ -1,0 +1,50 @@
+//! `highwater run`.
+
+use super::{JobArgs, ui};
+use crate::engine::{self, RunOptions};
+use crate::error::{Result, exit};
+use crate::job;
+use clap::Args;
+use std::time::Instant;
+
+/// Run a job.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  highwater run data/jobs/big-spenders.toml\n  \
+    highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2")]
+pub struct RunArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// Print the account and the outputs as JSON on stdout, and no tables
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but tables and errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Rows that a table on the terminal shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    rows: usize,
+}
+
+impl RunArgs {
+    pub fn run(&self) -> Result<u8> {
+        let started = Instant::now();
+        let spec = job::read(&self.job.job)?;
+        let plan = job::plan_job(&spec, &self.job.overrides())?;
+        let options = RunOptions {
+            threads: self.job.threads(&plan),
+            memory: self.job.memory(&plan),
+            spill_folder: std::env::temp_dir(),
+            table_rows: self.rows,
+        };
+        let progress = ui::Progress::new(self.quiet || self.json);
+        let outcome = engine::run(&plan, &options, &progress);
+        progress.finish();
+        let outcome = outcome?;
+        if self.json {
+            ui::print_json(&plan, &outcome)?;
+        } else {
+            ui::print_outcome(&outcome, self.quiet, started.elapsed())?;
+        }
+        Ok(exit::DONE)
+    }
+}

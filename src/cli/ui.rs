@@ -1,0 +1,190 @@
+//! The only printer: results on stdout, everything else on stderr.
+
+use crate::engine::{self, Outcome};
+use crate::error::{Error, Result, exit};
+use crate::generate::Summary;
+use crate::job::{OutputTo, Plan};
+use crate::sink::Account;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Prints an error, and nothing more.
+pub fn print_error(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "{error}");
+}
+
+/// Writes to stdout. A reader that has gone has seen enough, and is no failure.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::machine("cannot write to stdout").caused_by(cause))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The progress line: on a terminal bytes, rate and time left; in a pipe nothing.
+pub struct Progress {
+    shown: bool,
+    bar: OnceLock<ProgressBar>,
+}
+
+impl Progress {
+    /// A progress line, unless it is not wanted or nobody would see it.
+    pub fn new(quiet: bool) -> Progress {
+        Progress { shown: !quiet && std::io::stderr().is_terminal(), bar: OnceLock::new() }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl engine::Progress for Progress {
+    fn reading(&self, done: u64, total: u64) {
+        if !self.shown {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| {
+            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        bar.set_position(done);
+    }
+
+    fn writing(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.set_style(ProgressStyle::with_template("writing {spinner}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.tick();
+        }
+    }
+}
+
+/// A number with commas between thousands.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// The account line.
+pub fn account_line(account: &Account) -> String {
+    let Account { read, rejected, filtered, duplicate, late, counted } = *account;
+    let names = [(rejected, "rejected"), (filtered, "filtered"), (duplicate, "duplicate"), (late, "late"), (counted, "counted")];
+    let parts: Vec<String> = names.iter().map(|(n, name)| format!("{} {name}", grouped(*n))).collect();
+    format!("read {} = {}", grouped(read), parts.join(" + "))
+}
+
+/// Ends a run for people: tables on stdout; the account and where the outputs lie on stderr.
+pub fn print_outcome(outcome: &Outcome, quiet: bool, took: Duration) -> Result<()> {
+    for table in outcome.outputs.iter().filter_map(|o| o.table.as_ref()) {
+        print(&format!("{}\n", table.trim_end()))?;
+    }
+    if quiet {
+        return Ok(());
+    }
+    let mut text = account_line(&outcome.account);
+    if let Some((path, count)) = outcome.rejects.as_ref().filter(|(_, n)| *n > 0) {
+        text.push_str(&format!("\n{} rejected records in {}", grouped(*count), path.display()));
+    } else if outcome.account.rejected > 0 {
+        text.push_str("\nname a file in `rejects` of [source] to keep the rejected records");
+    }
+    for output in &outcome.outputs {
+        let rows = format!("{} {}", grouped(output.rows), if output.rows == 1 { "row" } else { "rows" });
+        match &output.to {
+            OutputTo::Terminal => {}
+            OutputTo::File(path) if output.written > 0 => text.push_str(&format!("\n{}: {rows}", path.display())),
+            OutputTo::File(path) => text.push_str(&format!("\n{}: {rows}, unchanged", path.display())),
+            OutputTo::Folder(path) => {
+                let parts = output.written + output.unchanged;
+                let word = if parts == 1 { "file" } else { "files" };
+                text.push_str(&format!("\n{}: {rows} in {parts} {word}", path.display()));
+                if output.unchanged > 0 {
+                    text.push_str(&format!(", {} unchanged", output.unchanged));
+                }
+                if output.removed > 0 {
+                    text.push_str(&format!(", {} removed", output.removed));
+                }
+            }
+        }
+    }
+    if outcome.spilled {
+        text.push_str("\nmemory was short, and partial results went to disk; --memory allows more");
+    }
+    let bytes: u64 = outcome.inputs.iter().map(|i| i.bytes).sum();
+    let seconds = took.as_secs_f64();
+    text.push_str(&format!(
+        "\n{} in {} {}, {seconds:.2} s, {} MB/s",
+        human_bytes(bytes),
+        outcome.inputs.len(),
+        if outcome.inputs.len() == 1 { "file" } else { "files" },
+        (bytes as f64 / 1e6 / seconds.max(1e-9)) as u64
+    ));
+    let _ = writeln!(std::io::stderr(), "{text}");
+    Ok(())
+}
+
+/// Bytes as people read them.
+pub fn human_bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// Ends a run for programs.
+pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
+    let outputs: Vec<_> = outcome
+        .outputs
+        .iter()
+        .map(|o| {
+            let path = match &o.to {
+                OutputTo::Terminal => "-".to_string(),
+                OutputTo::File(path) | OutputTo::Folder(path) => path.display().to_string(),
+            };
+            json!({ "path": path, "rows": o.rows, "written": o.written, "unchanged": o.unchanged, "removed": o.removed })
+        })
+        .collect();
+    let inputs: Vec<_> = outcome
+        .inputs
+        .iter()
+        .map(|i| json!({ "path": i.path.display().to_string(), "bytes": i.bytes, "hash": i.hash, "records": i.records }))
+        .collect();
+    let value = json!({
+        "job": { "name": plan.name, "hash": plan.hash },
+        "account": outcome.account,
+        "watermarks": outcome.watermarks,
+        "inputs": inputs,
+        "outputs": outputs,
+    });
+    let text = serde_json::to_string_pretty(&value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
+    print(&format!("{text}\n"))
+}
+
+/// Ends `generate`.
+pub fn generated(summary: &Summary) -> Result<u8> {
+    let lines: Vec<String> = summary
+        .files
+        .iter()
+        .map(|f| format!("{}: {} rows, {}\n", f.path.display(), grouped(f.rows), human_bytes(f.bytes)))
+        .collect();
+    print(&lines.concat())?;
+    Ok(exit::DONE)
+}

@@ -1,0 +1,226 @@
+//! A grouping's outputs: from merged groups through `having` and `top` to files and tables.
+
+use super::partitioned::PartitionedWriter;
+use super::{OutputOutcome, Run, target};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::group::{GroupBlock, Merged};
+use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name};
+use crate::rows::Partitioner;
+use crate::sink::{Transaction, table};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_row::SortField;
+use arrow_schema::SortOptions;
+use arrow_select::concat::concat_batches;
+use std::sync::Arc;
+
+/// Rows of one output that came of a block: consecutive stretches, each of one partition.
+struct Shaped {
+    columns: Vec<ArrayRef>,
+    /// Partition path, first row, rows.
+    stretches: Vec<(String, usize, usize)>,
+}
+
+enum Sink<'a> {
+    Files(Box<PartitionedWriter<'a>>),
+    Terminal { head: Vec<RecordBatch>, rows: usize },
+}
+
+/// Writes all outputs of grouping `g`; gives what became of them by their index in the plan.
+pub fn write(
+    run: &Run,
+    g: usize,
+    merged: Merged,
+    transaction: &Transaction,
+    number: &dyn Fn(usize) -> usize,
+) -> Result<Vec<(usize, OutputOutcome)>> {
+    let grouping = &run.plan.groupings[g];
+    let outputs: Vec<(usize, &OutputPlan, &Post)> = run
+        .plan
+        .outputs
+        .iter()
+        .enumerate()
+        .filter_map(|(i, output)| match &output.kind {
+            OutputKind::Groups { grouping, post } if *grouping == g => Some((i, output, post)),
+            _ => None,
+        })
+        .collect();
+    let mut sinks = outputs
+        .iter()
+        .map(|(i, output, _)| match target(&output.to) {
+            None => Ok(Sink::Terminal { head: vec![], rows: 0 }),
+            Some(_) => {
+                let writer = PartitionedWriter::new(run.plan, output, number(*i), transaction)?;
+                Ok(Sink::Files(Box::new(writer)))
+            }
+        })
+        .collect::<Result<Vec<_>>>()?;
+    merged.drive(
+        |block| outputs.iter().map(|(_, output, post)| shape(run, grouping, output, post, &block)).collect::<Result<Vec<_>>>(),
+        |shaped: Vec<Shaped>| {
+            for ((sink, (_, output, _)), rows) in sinks.iter_mut().zip(&outputs).zip(shaped) {
+                sink.take(run, output, rows)?;
+            }
+            Ok(())
+        },
+    )?;
+    outputs
+        .iter()
+        .zip(sinks)
+        .map(|((i, output, _), sink)| Ok((*i, sink.finish(run, output)?)))
+        .collect()
+}
+
+impl Sink<'_> {
+    fn take(&mut self, run: &Run, output: &OutputPlan, rows: Shaped) -> Result<()> {
+        match self {
+            Sink::Files(writer) => {
+                let batch = writer.file_batch(&rows.columns)?;
+                rows.stretches.iter().try_for_each(|(path, from, len)| writer.push(path, batch.slice(*from, *len)))
+            }
+            Sink::Terminal { head, rows: total } => {
+                let batch = super::events::batch(&output.columns.arrow(), rows.columns)?;
+                if *total < run.options.table_rows {
+                    head.push(batch.slice(0, batch.num_rows().min(run.options.table_rows - *total)));
+                }
+                *total += batch.num_rows();
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self, run: &Run, output: &OutputPlan) -> Result<OutputOutcome> {
+        match self {
+            Sink::Files(writer) => Ok(OutputOutcome::new(&output.to, writer.finish()?, None)),
+            Sink::Terminal { head, rows } => {
+                let schema = head.first().map_or_else(|| output.columns.arrow(), RecordBatch::schema);
+                let head = concat_batches(&schema, &head).unwrap_or_else(|_| RecordBatch::new_empty(schema));
+                let text = table::render(&head, &run.plan.zone, run.options.table_rows, rows)?;
+                Ok(OutputOutcome::new(&output.to, rows as u64, Some(text)))
+            }
+        }
+    }
+}
+
+impl OutputOutcome {
+    /// An output of so many rows; the commit says what became of its parts.
+    pub fn new(to: &OutputTo, rows: u64, table: Option<String>) -> OutputOutcome {
+        OutputOutcome { to: to.clone(), rows, written: 0, unchanged: 0, removed: 0, table }
+    }
+}
+
+/// The rows of `output` that come of `block`.
+fn shape(run: &Run, grouping: &Grouping, output: &OutputPlan, post: &Post, block: &GroupBlock) -> Result<Shaped> {
+    let rows = block.len();
+    let bound = |pick: fn(&crate::window::WindowSpan) -> i64| -> ArrayRef {
+        let values = block.spans.iter().map(pick);
+        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+    };
+    let (start, end) = (bound(|s| s.start), bound(|s| s.end));
+    let plain: Vec<ArrayRef> = block.keys.iter().map(plain_strings).collect();
+    let evaluate = |expr: &Expr, own: &[ArrayRef]| {
+        expr.evaluate(rows, |name| {
+            output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
+                "window_start" => &start,
+                "window_end" => &end,
+                _ => match grouping.keys.iter().position(|k| k == name) {
+                    Some(key) => &plain[key],
+                    None => {
+                        let is = |i: &usize| aggregate_name(*i) == name;
+                        &block.values[(0..block.values.len()).find(is).expect("the plan checked the names")]
+                    }
+                },
+            })
+        })
+    };
+    let mut columns = vec![];
+    for column in &post.columns {
+        columns.push(match column {
+            PlannedColumn::WindowStart => start.clone(),
+            PlannedColumn::WindowEnd => end.clone(),
+            PlannedColumn::Key(k) => block.keys[*k].clone(),
+            PlannedColumn::Value(v) => block.values[*v].clone(),
+            PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
+        });
+    }
+    let mut kept: Option<Vec<u32>> = None;
+    if let Some(having) = &post.having {
+        let own: Vec<ArrayRef> = columns.iter().map(plain_strings).collect();
+        let keep = evaluate(having, &own)?;
+        let keep = keep.as_boolean();
+        kept = Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
+    }
+    if let Some(top) = &post.top {
+        let all = kept.take().unwrap_or_else(|| (0..rows as u32).collect());
+        kept = Some(top_rows(top, &columns, &block.spans, all));
+    }
+    let mut starts: Vec<i64> = block.spans.iter().map(|s| s.start).collect();
+    if let Some(kept) = kept {
+        starts = kept.iter().map(|&i| starts[i as usize]).collect();
+        let kept = UInt32Array::from(kept);
+        columns = columns
+            .iter()
+            .map(|c| arrow_select::take::take(c, &kept, None).expect("rows of the block"))
+            .collect();
+    }
+    let stretches = stretches(run, output, &columns, &starts)?;
+    Ok(Shaped { columns, stretches })
+}
+
+/// A dictionary of strings as plain strings, which is what expressions read.
+fn plain_strings(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        arrow_schema::DataType::Dictionary(..) => {
+            arrow_cast::cast(array, &DataType::String.arrow()).expect("a dictionary of strings")
+        }
+        _ => array.clone(),
+    }
+}
+
+/// Of `rows`, the first `n` of each window by the order of `top`; they stay in the order of the block.
+fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[crate::window::WindowSpan], rows: Vec<u32>) -> Vec<u32> {
+    let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
+    let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
+        let options = SortOptions { descending: *descending, nulls_first: false };
+        SortField::new_with_options(array.data_type().clone(), options)
+    });
+    let converter = arrow_row::RowConverter::new(fields.collect()).expect("output types have an order");
+    let keys = converter.convert_columns(&wanted).expect("columns of the converter's types");
+    let mut kept = vec![];
+    for window in rows.chunk_by(|&a, &b| spans[a as usize] == spans[b as usize]) {
+        let mut order = window.to_vec();
+        // Rows of a block are sorted by key, so the row number breaks ties by key.
+        order.sort_by(|&a, &b| keys.row(a as usize).cmp(&keys.row(b as usize)).then(a.cmp(&b)));
+        order.truncate(top.n);
+        kept.extend(order);
+    }
+    kept
+}
+
+/// Where each row goes: stretches of rows with one partition.
+fn stretches(run: &Run, output: &OutputPlan, columns: &[ArrayRef], starts: &[i64]) -> Result<Vec<(String, usize, usize)>> {
+    if output.partition_by.is_empty() {
+        return Ok(vec![(String::new(), 0, starts.len())]);
+    }
+    let mut names = vec![];
+    let mut values: Vec<ArrayRef> = vec![];
+    for part in &output.partition_by {
+        if let PartitionPart::Column(c) = part {
+            let field = &output.columns.fields[*c];
+            names.push((field.name.clone(), field.ty));
+            values.push(plain_strings(&columns[*c]));
+        }
+    }
+    let mut partitioner = Partitioner::new(&output.partition_by, &names, &run.plan.zone);
+    let mut of = vec![];
+    partitioner.assign(starts, &values.iter().collect::<Vec<_>>(), &mut of)?;
+    let mut stretches = vec![];
+    let mut from = 0;
+    for stretch in of.chunk_by(|a, b| a == b) {
+        stretches.push((partitioner.path_of(stretch[0]).to_string(), from, stretch.len()));
+        from += stretch.len();
+    }
+    Ok(stretches)
+}

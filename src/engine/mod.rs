@@ -1,0 +1,272 @@
+//! Plan → outcome: the one place where all stages meet.
+//!
+//! ```text
+//! files → chunks → batches → steps → windows → outputs
+//!          input             worker   group     sink
+//!                                     rows
+//! ```
+//!
+//! # Contract
+//! * Every worker takes chunks as they come, runs the steps on them, and folds them into partial
+//!   groups and row stores of its own. Merging is exact, so neither the number of workers nor the
+//!   size of chunks shows in a result.
+//! * `read = rejected + filtered + duplicate + late + counted`, or the run is an error.
+//! * Outputs are staged, and committed together at the end.
+
+mod budget;
+mod events;
+mod groups;
+mod partitioned;
+mod worker;
+
+pub use budget::{default_memory, estimate};
+
+use crate::error::{Error, Result};
+use crate::group::{GroupTable, Merged, SpillSpace};
+use crate::input::{InputReport, Reject, Scan, ScanReport};
+use crate::job::{OutputKind, OutputTo, Plan};
+use crate::rows::RowStore;
+use crate::sink::{
+    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target, Transaction,
+    Watermarks,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use worker::{Shared, Tally};
+
+/// How a run uses the machine. None of it shows in a result.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Worker threads.
+    pub threads: usize,
+    /// The memory budget for partial results, in bytes; past it they go to `spill_folder`.
+    pub memory: u64,
+    /// Where partial results are spilled.
+    pub spill_folder: PathBuf,
+    /// How many rows a table on the terminal shows.
+    pub table_rows: usize,
+}
+
+/// Hears how far a run is.
+pub trait Progress: Sync {
+    /// The input is being read: `done` of `total` bytes on disk.
+    fn reading(&self, done: u64, total: u64);
+    /// The input is read and the outputs are being written.
+    fn writing(&self);
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Where every record went.
+    pub account: Account,
+    /// The first and last event time counted.
+    pub watermarks: Option<Watermarks>,
+    /// The files that were read.
+    pub inputs: Vec<InputReport>,
+    /// The outputs, in the job's order.
+    pub outputs: Vec<OutputOutcome>,
+    /// Where rejected records were written, and how many.
+    pub rejects: Option<(PathBuf, u64)>,
+    /// Whether partial results went to disk.
+    pub spilled: bool,
+}
+
+/// What became of one output.
+#[derive(Debug)]
+pub struct OutputOutcome {
+    /// Where it went.
+    pub to: OutputTo,
+    /// Its rows.
+    pub rows: u64,
+    /// Parts written, left as they were, and removed; zeros for the terminal.
+    pub written: usize,
+    /// Parts that had the same content already.
+    pub unchanged: usize,
+    /// Parts of an earlier run that are no longer.
+    pub removed: usize,
+    /// The table, for the terminal.
+    pub table: Option<String>,
+}
+
+/// Runs `plan`.
+///
+/// # Errors
+/// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
+pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("worker-{i}"))
+        .build()
+        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))?;
+    let targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
+    // The outputs are locked before hours of work, not after.
+    let transaction = Transaction::begin(&targets)?;
+    let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+    pool.install(|| Run { plan, options, progress }.go(transaction, rejects))
+}
+
+fn target(to: &OutputTo) -> Option<Target> {
+    match to {
+        OutputTo::Folder(path) => Some(Target::folder(path)),
+        OutputTo::File(path) => Some(Target::file(path)),
+        OutputTo::Terminal => None,
+    }
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    progress: &'a dyn Progress,
+}
+
+/// What reading gives: partial groups per grouping, rows per output of events.
+struct Read {
+    report: ScanReport,
+    tally: Tally,
+    groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    rows: Vec<Vec<RowStore>>,
+    spilled: bool,
+}
+
+impl Run<'_> {
+    fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
+        let read = self.read()?;
+        self.progress.writing();
+        let account = read.tally.account();
+        if account.read != account.rejected + account.filtered + account.counted {
+            return Err(Error::machine(format!("the account does not balance: {account:?}"))
+                .hint("this is a bug in highwater; please report it"));
+        }
+        let rejected = write_rejects(self.plan, read.report.rejects, rejects)?;
+        let mut outputs = self.write(&transaction, read.groups, read.rows)?;
+        let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks());
+        let report = transaction.commit(drafts)?;
+        fill_in(&mut outputs, &report);
+        Ok(Outcome {
+            account,
+            watermarks: read.tally.watermarks(),
+            inputs: read.report.inputs,
+            outputs,
+            rejects: rejected,
+            spilled: read.spilled,
+        })
+    }
+
+    /// Reads everything, on all threads.
+    fn read(&self) -> Result<Read> {
+        let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
+        let shared = Shared::new(self.plan, self.options);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let workers = std::thread::scope(|scope| {
+            // The progress line has a thread of its own, so that it moves while all workers work.
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Acquire) {
+                    self.progress.reading(scan.bytes_done(), scan.bytes_total());
+                    std::thread::park_timeout(Duration::from_millis(100));
+                }
+            });
+            let workers = rayon::broadcast(|_| shared.work(&scan));
+            done.store(true, std::sync::atomic::Ordering::Release);
+            workers
+        });
+        let total = scan.bytes_total();
+        // The scan's first fault, by position, goes before what the workers met.
+        let report = scan.finish()?;
+        let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
+        self.progress.reading(total, total);
+        shared.collect(report, workers)
+    }
+
+    fn write(
+        &self,
+        transaction: &Transaction,
+        groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+        rows: Vec<Vec<RowStore>>,
+    ) -> Result<Vec<OutputOutcome>> {
+        let mut outcomes: Vec<Option<OutputOutcome>> = self.plan.outputs.iter().map(|_| None).collect();
+        let number = |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
+        let mut rows = rows.into_iter();
+        for (index, output) in self.plan.outputs.iter().enumerate() {
+            if let OutputKind::Rows(_) = output.kind {
+                let stores = rows.next().expect("a store per output of events");
+                outcomes[index] = Some(events::write(self, index, number(index), transaction, stores)?);
+            }
+        }
+        for (g, (tables, space)) in groups.into_iter().enumerate() {
+            let grouping = &self.plan.groupings[g];
+            let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
+            for (index, outcome) in groups::write(self, g, merged, transaction, &number)? {
+                outcomes[index] = Some(outcome);
+            }
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    fn drafts(&self, inputs: &[InputReport], account: Account, watermarks: Option<Watermarks>) -> Vec<ManifestDraft> {
+        let inputs: Vec<InputEntry> = inputs
+            .iter()
+            .map(|i| InputEntry {
+                path: i.path.display().to_string(),
+                bytes: i.bytes,
+                hash: i.hash.clone(),
+                records: i.records,
+            })
+            .collect();
+        let outputs = self.plan.outputs.iter().filter(|o| target(&o.to).is_some());
+        outputs
+            .map(|output| {
+                let (window, keys) = match &output.kind {
+                    OutputKind::Rows(_) => (None, vec![]),
+                    OutputKind::Groups { grouping, .. } => {
+                        let grouping = &self.plan.groupings[*grouping];
+                        (Some(grouping.plan.window.to_string()), grouping.keys.clone())
+                    }
+                };
+                ManifestDraft {
+                    job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
+                    output: OutputInfo { format: output.format.name().into(), window, keys },
+                    inputs: inputs.clone(),
+                    account,
+                    watermarks,
+                    rejects: self.plan.rejects.as_ref().map(|p| p.display().to_string()),
+                }
+            })
+            .collect()
+    }
+}
+
+fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
+    let committed = outputs.iter_mut().filter(|o| o.to != OutputTo::Terminal);
+    for (output, report) in committed.zip(&report.outputs) {
+        output.written = report.written.len();
+        output.unchanged = report.unchanged;
+        output.removed = report.removed.len();
+    }
+}
+
+fn write_rejects(
+    plan: &Plan,
+    rejects: crate::input::Rejects,
+    writer: Option<RejectsWriter>,
+) -> Result<Option<(PathBuf, u64)>> {
+    let (Some(path), Some(mut writer)) = (plan.rejects.as_deref().map(Path::to_path_buf), writer) else {
+        return Ok(None);
+    };
+    let count = rejects.len();
+    for reject in rejects {
+        let Reject { path, line, byte, column, reason, raw } = reject?;
+        let file = path.display().to_string();
+        writer.write(&crate::sink::Reject {
+            file: &file,
+            line,
+            byte,
+            column: column.as_deref(),
+            reason: &reason,
+            raw: &raw,
+        })?;
+    }
+    writer.finish()?;
+    Ok(Some((path, count)))
+}

@@ -1,0 +1,157 @@
+//! Rows of a grouped output on their way to files: cut into partitions and row groups.
+//!
+//! # Contract
+//! Blocks come in order, of any size. The rows of a partition are cut after every
+//! [`ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
+
+use super::events::batch;
+use crate::error::{Error, Result};
+use crate::job::{OutputPlan, PartitionPart, Plan};
+use crate::sink::encode::ROWS_PER_GROUP;
+use crate::sink::{Encoder, PartWriter, Transaction, encoder};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes one grouped output.
+pub struct PartitionedWriter<'a> {
+    output: &'a OutputPlan,
+    target: usize,
+    transaction: &'a Transaction,
+    encoder: Box<dyn Encoder>,
+    schema: SchemaRef,
+    open: BTreeMap<String, OpenPart>,
+    /// Full pieces, waiting to be encoded together.
+    queue: Vec<(String, RecordBatch)>,
+    /// Whether partitions follow one another, so that one is done when the next begins.
+    in_order: bool,
+    rows: u64,
+}
+
+#[derive(Default)]
+struct OpenPart {
+    pending: Vec<RecordBatch>,
+    pending_rows: usize,
+    writer: Option<PartWriter>,
+}
+
+impl<'a> PartitionedWriter<'a> {
+    pub fn new(plan: &Plan, output: &'a OutputPlan, target: usize, transaction: &'a Transaction) -> Result<Self> {
+        let schema = output.file_schema();
+        Ok(PartitionedWriter {
+            output,
+            target,
+            transaction,
+            encoder: encoder(output.format, &schema, &plan.zone)?,
+            schema: schema.arrow(),
+            open: BTreeMap::new(),
+            queue: vec![],
+            in_order: !output.partition_by.iter().any(|p| matches!(p, PartitionPart::Column(_))),
+            rows: 0,
+        })
+    }
+
+    /// Takes the next rows of a partition.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn push(&mut self, partition: &str, rows: RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += rows.num_rows() as u64;
+        if self.in_order && !self.open.contains_key(partition) {
+            self.finish_all()?;
+        }
+        let open = self.open.entry(partition.to_string()).or_default();
+        let mut rest = rows;
+        while open.pending_rows + rest.num_rows() >= ROWS_PER_GROUP {
+            let take = ROWS_PER_GROUP - open.pending_rows;
+            open.pending.push(rest.slice(0, take));
+            rest = rest.slice(take, rest.num_rows() - take);
+            open.pending_rows = 0;
+            let piece = join(&std::mem::take(&mut open.pending))?;
+            self.queue.push((partition.to_string(), piece));
+        }
+        open.pending_rows += rest.num_rows();
+        if rest.num_rows() > 0 {
+            open.pending.push(rest);
+        }
+        if self.queue.len() >= 2 * rayon::current_num_threads() { self.flush() } else { Ok(()) }
+    }
+
+    /// Encodes the queue in parallel and appends it in order.
+    fn flush(&mut self) -> Result<()> {
+        let queue = std::mem::take(&mut self.queue);
+        let encoder = &self.encoder;
+        let pieces: Vec<_> =
+            queue.par_iter().map(|(_, piece)| encoder.encode(piece)).collect();
+        for ((partition, _), piece) in queue.iter().zip(pieces) {
+            let (transaction, target, output) = (self.transaction, self.target, self.output);
+            let open = self.open.get_mut(partition).expect("a queued piece has an open part");
+            let writer = match open.writer.take() {
+                Some(writer) => open.writer.insert(writer),
+                None => open.writer.insert(create(transaction, target, output, partition)?),
+            };
+            writer.append(piece?)?;
+        }
+        Ok(())
+    }
+
+    /// Finishes every open part, several at a time.
+    fn finish_all(&mut self) -> Result<()> {
+        self.flush()?;
+        let (transaction, target, output, encoder) = (self.transaction, self.target, self.output, &self.encoder);
+        let open: Vec<(String, OpenPart)> = std::mem::take(&mut self.open).into_iter().collect();
+        open.into_par_iter().try_for_each(|(partition, mut part)| {
+            let mut writer = match part.writer.take() {
+                Some(writer) => writer,
+                None => create(transaction, target, output, &partition)?,
+            };
+            if part.pending_rows > 0 {
+                writer.append(encoder.encode(&join(&part.pending)?)?)?;
+            }
+            writer.finish().map(drop)
+        })
+    }
+
+    /// Finishes the output, and gives its number of rows.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn finish(mut self) -> Result<u64> {
+        self.finish_all()?;
+        if self.rows == 0 && self.output.partition_by.is_empty() {
+            create(self.transaction, self.target, self.output, "")?.finish()?;
+        }
+        Ok(self.rows)
+    }
+
+    /// The batch of these columns, without those that the path holds.
+    pub fn file_batch(&self, columns: &[ArrayRef]) -> Result<RecordBatch> {
+        batch(&self.schema, self.output.written().into_iter().map(|c| columns[c].clone()).collect())
+    }
+}
+
+fn create(transaction: &Transaction, target: usize, output: &OutputPlan, partition: &str) -> Result<PartWriter> {
+    let name = format!("data.{}", output.format.extension());
+    let staged = transaction.stage(target, &Path::new(partition).join(name))?;
+    PartWriter::new(staged, output.format, &output.file_schema())
+}
+
+/// One batch of several with the same columns; dictionaries that differ become plain strings.
+fn join(pieces: &[RecordBatch]) -> Result<RecordBatch> {
+    if let [one] = pieces {
+        return Ok(one.clone());
+    }
+    let columns = (0..pieces[0].num_columns()).map(|c| {
+        let parts: Vec<&dyn Array> = pieces.iter().map(|p| p.column(c).as_ref()).collect();
+        arrow_select::concat::concat(&parts)
+    });
+    columns
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .and_then(|columns| RecordBatch::try_new(pieces[0].schema(), columns))
+        .map_err(|e| Error::machine("pieces of a result do not fit together").caused_by(e))
+}

@@ -1,0 +1,112 @@
+//! The groups of one output that one worker folds.
+
+use super::keys::KeyCodes;
+use super::pane::Pane;
+use crate::aggregate::{Accumulator, Aggregate, Rows};
+use crate::batch::{Batch, DataType};
+use crate::error::{Error, Result};
+use crate::time::Zone;
+use crate::window::{Assigner, Window, WindowSpan};
+use arrow_array::ArrayRef;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// What is grouped: window, keys and aggregates, by the indices of their columns in the batch.
+#[derive(Debug, Clone)]
+pub struct GroupPlan {
+    /// The window.
+    pub window: Window,
+    /// The zone of calendar windows.
+    pub zone: Zone,
+    /// Key columns and their types.
+    pub keys: Vec<(usize, DataType)>,
+    /// Aggregates, each with the columns of its arguments.
+    pub aggregates: Vec<(Aggregate, Vec<usize>)>,
+    /// Whether a window must come out in one block (for `top`).
+    pub whole_windows: bool,
+}
+
+/// Partial aggregates of one worker.
+pub struct GroupTable {
+    pub(super) plan: Arc<GroupPlan>,
+    assigner: Assigner,
+    pub(super) keys: KeyCodes,
+    /// Window start → index in `panes`.
+    index: HashMap<i64, u32, foldhash::fast::FixedState>,
+    pub(super) panes: Vec<(WindowSpan, Pane)>,
+    pub(super) slots: u32,
+    pub(super) states: Vec<Box<dyn Accumulator>>,
+    codes: Vec<u32>,
+    row_slots: Vec<u32>,
+}
+
+impl GroupTable {
+    /// An empty table.
+    pub fn new(plan: Arc<GroupPlan>) -> GroupTable {
+        let types: Vec<DataType> = plan.keys.iter().map(|k| k.1).collect();
+        GroupTable {
+            assigner: Assigner::new(plan.window, plan.zone.clone()),
+            keys: KeyCodes::new(&types),
+            index: HashMap::default(),
+            panes: vec![],
+            slots: 0,
+            states: plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect(),
+            codes: vec![],
+            row_slots: vec![],
+            plan,
+        }
+    }
+
+    /// Folds every row of `batch` into its group.
+    ///
+    /// # Errors
+    /// A data error on overflow; a machine error past 2^32 − 1 groups in one worker.
+    pub fn update(&mut self, batch: &Batch) -> Result<()> {
+        let plan = self.plan.clone();
+        let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
+        self.keys.encode(&keys, batch.rows, &mut self.codes);
+        if u64::from(self.slots) + batch.rows as u64 >= u64::from(u32::MAX) {
+            return Err(Error::machine("more than 4 billion groups").hint("use --memory to spill earlier"));
+        }
+        self.find_slots(&batch.time);
+        for (state, (_, columns)) in self.states.iter_mut().zip(&plan.aggregates) {
+            state.resize(self.slots as usize);
+            let args: Vec<ArrayRef> = columns.iter().map(|&c| batch.columns[c].clone()).collect();
+            let rows = Rows { args: &args, time: &batch.time, positions: &batch.positions };
+            state.update(&self.row_slots, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn find_slots(&mut self, time: &[i64]) {
+        self.row_slots.clear();
+        self.row_slots.reserve(time.len());
+        let keys = self.keys.len();
+        let mut current = (i64::MAX, 0usize);
+        for (&instant, &key) in time.iter().zip(&self.codes) {
+            let span = self.assigner.assign(instant);
+            if span.start != current.0 || self.panes.is_empty() {
+                let next = self.panes.len() as u32;
+                let pane = *self.index.entry(span.start).or_insert(next);
+                if pane == next {
+                    self.panes.push((span, Pane::new()));
+                }
+                current = (span.start, pane as usize);
+            }
+            let slot = self.panes[current.1].1.slot(key, keys, &mut self.slots);
+            self.row_slots.push(slot);
+        }
+    }
+
+    /// Whether nothing was folded yet.
+    pub fn is_empty(&self) -> bool {
+        self.slots == 0
+    }
+
+    /// Bytes of memory held, to within a few per cent.
+    pub fn bytes(&self) -> usize {
+        let panes: usize = self.panes.iter().map(|(_, p)| p.bytes()).sum();
+        let states: usize = self.states.iter().map(|s| s.bytes()).sum();
+        panes + states + self.keys.bytes() + self.index.capacity() * 17
+    }
+}

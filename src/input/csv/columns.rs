@@ -1,0 +1,280 @@
+//! One column of a table of fields as an Arrow array: a tight loop for each type.
+//!
+//! # Contract
+//! An empty field without quotes is NULL. `""` is the empty string in a column of strings, and NULL
+//! in any other. A row whose value cannot be read is a fault of that row; the array then holds
+//! anything there, and the row is to be dropped.
+
+use super::super::ReadColumn;
+use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
+use super::record::{unescape, unquoted};
+use super::table::{Faults, Table};
+use crate::batch::DataType;
+use crate::time::{TimeError, TimeParser, TimeRule};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use std::fmt::Display;
+use std::sync::Arc;
+
+/// A column that is decoded.
+pub(super) enum Decoded {
+    /// Done.
+    Array(ArrayRef),
+    /// Strings that lie in the text of the chunk.
+    Strings(Strings),
+}
+
+/// Views of strings, for a [`StringViewArray`].
+pub(super) struct Strings {
+    views: Vec<u128>,
+    nulls: Option<NullBuffer>,
+    /// Strings that had doubled quotes; buffer 1 of the array.
+    unescaped: Vec<u8>,
+    /// Whether views refer to the text of the chunk, which is buffer 0.
+    refers: bool,
+}
+
+impl Strings {
+    /// Whether the array keeps the text of the chunk.
+    pub(super) fn needs_text(&self) -> bool {
+        self.refers || !self.unescaped.is_empty()
+    }
+
+    /// The array; `text` is the text of the chunk, and may be missing if it is not needed.
+    pub(super) fn into_array(self, text: Option<&Buffer>) -> ArrayRef {
+        let mut buffers = Vec::new();
+        if self.needs_text() {
+            buffers.extend(text.cloned());
+        }
+        if !self.unescaped.is_empty() {
+            buffers.push(Buffer::from_vec(self.unescaped));
+        }
+        // SAFETY: each view was made by `view` or `long_view` from a field of the text, which is
+        // valid UTF-8 and is cut at ASCII bytes only, or from bytes of `unescaped` of that kind; the
+        // buffers are the ones that the views name.
+        Arc::new(unsafe {
+            StringViewArray::new_unchecked(ScalarBuffer::from(self.views), buffers.into(), self.nulls)
+        })
+    }
+}
+
+/// The column `field` of `table`. `times` reads timestamps that are not the event time.
+pub(super) fn decode(
+    table: Table,
+    field: usize,
+    column: &ReadColumn,
+    times: &mut TimeParser,
+    faults: &mut Faults,
+) -> Decoded {
+    let array: ArrayRef = match column.ty {
+        DataType::String => return Decoded::Strings(strings(table, field)),
+        DataType::Bool => {
+            let (values, nulls) = values(table, field, column, faults, false, parse_bool);
+            Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
+        }
+        DataType::Int64 if column.inferred => {
+            let (values, nulls) = values(table, field, column, faults, 0, parse_plain_int);
+            Arc::new(Int64Array::new(values.into(), nulls))
+        }
+        DataType::Int64 => {
+            let (values, nulls) = values(table, field, column, faults, 0, parse_int);
+            Arc::new(Int64Array::new(values.into(), nulls))
+        }
+        DataType::Float64 => {
+            let (values, nulls) = values(table, field, column, faults, 0.0, parse_float);
+            Arc::new(Float64Array::new(values.into(), nulls))
+        }
+        DataType::Decimal { precision, scale } => {
+            let parse = |text: &[u8]| parse_decimal(text, precision, scale);
+            let (values, nulls) = values(table, field, column, faults, 0, parse);
+            Arc::new(Decimal128Array::new(values.into(), nulls).with_data_type(column.ty.arrow()))
+        }
+        DataType::Date => {
+            let (values, nulls) = values(table, field, column, faults, 0, parse_date);
+            Arc::new(Date32Array::new(values.into(), nulls))
+        }
+        DataType::Timestamp => {
+            let parse = |text: &[u8]| times.text(text).map_err(|e| unread_time(text, &e));
+            let (values, nulls) = values(table, field, column, faults, 0, parse);
+            Arc::new(timestamps(values, nulls))
+        }
+    };
+    Decoded::Array(array)
+}
+
+/// A column of timestamps.
+pub(super) fn timestamps(values: Vec<i64>, nulls: Option<NullBuffer>) -> TimestampMicrosecondArray {
+    TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC")
+}
+
+/// The event times of `table`.
+pub(super) fn event_times(
+    table: Table,
+    field: usize,
+    column: &str,
+    parser: &mut TimeParser,
+    faults: &mut Faults,
+) -> Vec<i64> {
+    let mut fault = |row: usize, text: &[u8], error: TimeError| {
+        let reason =
+            if text.is_empty() { "the time is missing".to_string() } else { unread_time(text, &error) };
+        faults.add(row, column, reason, None);
+        0
+    };
+    let texts = (0..table.rows).map(|row| (row, table.value(row, field)));
+    if let TimeRule::Epoch(_) = parser.rule() {
+        let parse = |text| parse_int(text).map_err(|_| TimeError::Unreadable).and_then(|v| parser.integer(v));
+        texts.map(|(row, text)| parse(text).unwrap_or_else(|e| fault(row, text, e))).collect()
+    } else {
+        texts.map(|(row, text)| parser.text(text).unwrap_or_else(|e| fault(row, text, e))).collect()
+    }
+}
+
+#[cold]
+fn unread_time(text: &[u8], error: &TimeError) -> String {
+    format!("`{}` is {error}", super::super::value::shown(text))
+}
+
+/// An integer without leading zeros, which say that it is no number but a code.
+#[inline(always)]
+fn parse_plain_int(text: &[u8]) -> Result<i64, String> {
+    let digits = match text {
+        [b'-' | b'+', digits @ ..] => digits,
+        _ => text,
+    };
+    if matches!(digits, [b'0', b'0'..=b'9', ..]) {
+        return Err(leading_zeros(text));
+    }
+    parse_int(text).map_err(|e| e.to_string())
+}
+
+#[cold]
+fn leading_zeros(text: &[u8]) -> String {
+    format!("`{}` has leading zeros, which an int64 would lose", super::super::value::shown(text))
+}
+
+/// The values of a column that is not of strings, and where they are NULL; `null` stands there.
+#[inline(always)]
+fn values<T: Copy, E: Display>(
+    table: Table,
+    field: usize,
+    column: &ReadColumn,
+    faults: &mut Faults,
+    null: T,
+    mut parse: impl FnMut(&[u8]) -> Result<T, E>,
+) -> (Vec<T>, Option<NullBuffer>) {
+    let mut missing = 0usize;
+    let read = |row| {
+        let text = table.value(row, field);
+        if text.is_empty() {
+            missing += 1;
+            return null;
+        }
+        parse(text).unwrap_or_else(|e| {
+            faults.add_value(row, column, &e);
+            null
+        })
+    };
+    let values = (0..table.rows).map(read).collect();
+    (values, nulls_where(missing, table, |row| table.value(row, field).is_empty()))
+}
+
+/// The NULLs of a column, if there are any.
+fn nulls_where(missing: usize, table: Table, is_null: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+    (missing > 0).then(|| NullBuffer::new(BooleanBuffer::collect_bool(table.rows, |row| !is_null(row))))
+}
+
+const MAX_INLINE: usize = 12;
+
+fn strings(table: Table, field: usize) -> Strings {
+    let (mut missing, mut refers) = (0usize, false);
+    let mut unescaped = Vec::new();
+    let read = |row| {
+        let (start, end) = table.place(row, field);
+        if start == end {
+            missing += 1;
+            return 0;
+        }
+        if table.text[start] == b'"' {
+            let (inner, _) = unquoted(&table.text[start..end]);
+            refers |= inner.len() > MAX_INLINE;
+            return quoted_view(table.text, start + 1, inner, &mut unescaped);
+        }
+        refers |= end - start > MAX_INLINE;
+        view(table.text, start, end)
+    };
+    let views = (0..table.rows).map(read).collect();
+    let nulls = nulls_where(missing, table, |row| {
+        let (start, end) = table.place(row, field);
+        start == end
+    });
+    Strings { views, nulls, unescaped, refers }
+}
+
+/// The view of a quoted string; where quotes are doubled in it, of its copy in `unescaped`.
+#[inline(never)]
+fn quoted_view(text: &[u8], start: usize, inner: &[u8], unescaped: &mut Vec<u8>) -> u128 {
+    if memchr::memchr(b'"', inner).is_none() {
+        return view(text, start, start + inner.len());
+    }
+    let from = unescaped.len();
+    unescape(inner, unescaped);
+    let content = &unescaped[from..];
+    if content.len() <= MAX_INLINE {
+        let view = short_view(content);
+        unescaped.truncate(from);
+        return view;
+    }
+    long_view(content, 1, from)
+}
+
+/// The view of `text[start..end]`, in buffer 0.
+#[inline(always)]
+fn view(text: &[u8], start: usize, end: usize) -> u128 {
+    let length = end - start;
+    if length > MAX_INLINE {
+        return long_view(&text[start..end], 0, start);
+    }
+    // Most often 16 bytes can be loaded, and cut to those that count.
+    match text[start..].first_chunk::<16>() {
+        Some(bytes) => (u128::from_le_bytes(*bytes) & INLINE[length]) << 32 | length as u128,
+        None => short_view(&text[start..end]),
+    }
+}
+
+/// The low `i` bytes.
+const INLINE: [u128; MAX_INLINE + 1] = {
+    let mut masks = [0; MAX_INLINE + 1];
+    let mut i = 1;
+    while i <= MAX_INLINE {
+        masks[i] = u128::MAX >> (128 - 8 * i);
+        i += 1;
+    }
+    masks
+};
+
+#[inline(never)]
+fn short_view(content: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&(content.len() as u32).to_le_bytes());
+    bytes[4..4 + content.len()].copy_from_slice(content);
+    u128::from_le_bytes(bytes)
+}
+
+/// Length, the first four bytes, buffer and offset, from the lowest byte up.
+#[inline(always)]
+fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
+    let prefix = u32::from_le_bytes([content[0], content[1], content[2], content[3]]);
+    content.len() as u128 | u128::from(prefix) << 32 | u128::from(buffer) << 64 | (offset as u128) << 96
+}
+
+/// A column of NULLs, for a file that lacks it.
+pub(super) fn all_null(ty: DataType, rows: usize) -> ArrayRef {
+    match ty {
+        DataType::String => Arc::new(StringViewArray::new_null(rows)),
+        _ => arrow_array::new_null_array(&ty.arrow(), rows),
+    }
+}

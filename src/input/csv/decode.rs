@@ -1,0 +1,236 @@
+//! A chunk of CSV text → rows and bad records.
+//!
+//! First the chunk becomes a table of fields: from masks where that is known to be right, with the
+//! exact scanner record by record where not. Then the wanted columns are decoded one at a time, in
+//! the same way for both, so which way a chunk went cannot be seen in the result.
+
+use super::super::text::TextChunk;
+use super::super::{BadRecord, DecodedChunk, ReadPlan};
+use super::columns::{self, Decoded};
+use super::index::{Found, find_fields};
+use super::layout::CsvLayout;
+use super::record::{Scanned, scan_record};
+use super::table::{Faults, Table, bad_record};
+use crate::batch::{Batch, DataType, Position};
+use crate::time::{TimeParser, TimeRule};
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_buffer::{BooleanBuffer, Buffer};
+use memchr::memchr;
+use std::sync::Arc;
+
+/// Decodes chunks; keeps its buffers from one to the next.
+pub(in crate::input) struct CsvDecoder {
+    plan: Arc<ReadPlan>,
+    ends: Vec<u32>,
+    record_ends: Vec<u32>,
+    event_time: TimeParser,
+    /// For columns of timestamps other than the event time.
+    times: TimeParser,
+}
+
+/// The fields of a chunk: see [`Table`].
+struct Shape {
+    stride: usize,
+    rows: usize,
+}
+
+impl CsvDecoder {
+    pub(in crate::input) fn new(plan: &Arc<ReadPlan>) -> CsvDecoder {
+        CsvDecoder {
+            plan: plan.clone(),
+            ends: Vec::new(),
+            record_ends: Vec::new(),
+            event_time: TimeParser::new(plan.time.rule.clone(), plan.zone.clone()),
+            times: TimeParser::new(TimeRule::Iso, plan.zone.clone()),
+        }
+    }
+
+    /// The rows and bad records of `chunk`, which has a quote in it if `quoted`; and its buffer, if
+    /// the rows do not need it any more.
+    pub(in crate::input) fn decode(
+        &mut self,
+        chunk: TextChunk,
+        quoted: bool,
+        layout: &CsvLayout,
+    ) -> (DecodedChunk, Option<Vec<u8>>) {
+        let mut bad = Vec::new();
+        let shape = match self.regular(&chunk, quoted, layout) {
+            Some(shape) => shape,
+            None => self.irregular(&chunk, layout, &mut bad),
+        };
+        let mut faults = Faults::default();
+        let fields = layout.names.len();
+        let table =
+            Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
+        let (event_time, times) = (&mut self.event_time, &mut self.times);
+        let time = columns::event_times(table, layout.time, &self.plan.time.column, event_time, &mut faults);
+        let mut decoded = Vec::with_capacity(self.plan.columns.len());
+        for (column, field) in self.plan.columns.iter().zip(&layout.columns) {
+            decoded.push(match *field {
+                None => Decoded::Array(columns::all_null(column.ty, table.rows)),
+                // The faults of the event time are known.
+                Some(field) if field == layout.time && column.ty == DataType::Timestamp => {
+                    Decoded::Array(Arc::new(columns::timestamps(time.clone(), None)))
+                }
+                Some(field) => columns::decode(table, field, column, times, &mut faults),
+            });
+        }
+        let position = |row| Position::new(chunk.file, chunk.offset + table.start(row) as u64);
+        let positions = if self.plan.positions { (0..table.rows).map(position).collect() } else { vec![] };
+        let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
+        let rows = table.rows;
+        let (columns, buffer) = finish(decoded, chunk.bytes);
+        let batch = Batch { columns, time, positions, rows };
+        let batch = match keep {
+            Some(keep) => batch.filter(&keep),
+            None => batch,
+        };
+        (DecodedChunk { batch, bad }, buffer)
+    }
+
+    /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.
+    fn regular(&mut self, chunk: &TextChunk, quoted: bool, layout: &CsvLayout) -> Option<Shape> {
+        let text = &chunk.bytes;
+        if !chunk.clean {
+            return None;
+        }
+        let Found { fields, lines, above_ascii, zero } =
+            find_fields(text, self.plan.delimiter, quoted, &mut self.ends);
+        let width = layout.names.len();
+        // As if a record ended right before the text.
+        self.ends[0] = u32::MAX;
+        let ends = &self.ends[..=fields];
+        let right = !zero
+            && fields == lines * width
+            && ends[1..].chunks_exact(width).all(|record| text[record[width - 1] as usize] == b'\n')
+            && (width > 1 || !has_blank_line(text, ends))
+            && (!above_ascii || simdutf8::basic::from_utf8(text).is_ok());
+        right.then_some(Shape { stride: width, rows: lines })
+    }
+
+    /// The fields by the exact scanner; bad records go to `bad`.
+    fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut Vec<BadRecord>) -> Shape {
+        let text = &chunk.bytes[..];
+        let width = layout.names.len();
+        let suspect = memchr(0, text).is_some() || simdutf8::basic::from_utf8(text).is_err();
+        self.ends.clear();
+        let (mut at, mut rows) = (0, 0);
+        let position = |at: usize| Position::new(chunk.file, chunk.offset + at as u64);
+        loop {
+            let start = at;
+            match scan_record(text, start, self.plan.delimiter, true, &mut self.record_ends) {
+                Scanned::Incomplete => break,
+                Scanned::Blank { end } => at = end,
+                Scanned::Malformed { end, quote, field } => {
+                    at = end;
+                    let (column, reason, hint) = quote_fault(chunk, layout, start, quote, field);
+                    bad.push(bad_record(position(start), &text[start..end], column, reason, Some(hint)));
+                }
+                Scanned::Record { end } => {
+                    at = end;
+                    let record = &text[start..end];
+                    let fault = suspect
+                        .then(|| byte_fault(record, start, &self.record_ends))
+                        .flatten()
+                        .or_else(|| count_fault(self.record_ends.len(), width));
+                    if let Some((field, reason, hint)) = fault {
+                        let column = field.and_then(|f| layout.names.get(f)).map(String::as_str);
+                        bad.push(bad_record(position(start), record, column, reason, hint));
+                        continue;
+                    }
+                    self.ends.push((start as u32).wrapping_sub(1));
+                    self.ends.extend_from_slice(&self.record_ends);
+                    rows += 1;
+                }
+            }
+        }
+        Shape { stride: width + 1, rows }
+    }
+}
+
+/// Whether there is an empty line in text of one field a line.
+fn has_blank_line(text: &[u8], ends: &[u32]) -> bool {
+    ends.windows(2).any(|pair| {
+        let (start, end) = (pair[0].wrapping_add(1) as usize, pair[1] as usize);
+        matches!(text[start..end], [] | [b'\r'])
+    })
+}
+
+/// Moves the rows at fault to `bad`, which is then in position order; gives the rows to keep.
+fn reject(
+    table: Table,
+    faults: Faults,
+    bad: &mut Vec<BadRecord>,
+    position: impl Fn(usize) -> Position,
+) -> BooleanArray {
+    let mut keep = vec![true; table.rows];
+    for (row, fault) in faults.into_rows() {
+        keep[row] = false;
+        let column = Some(fault.column.as_str());
+        bad.push(bad_record(position(row), table.record(row), column, fault.reason, fault.hint));
+    }
+    bad.sort_by_key(|record| record.position);
+    BooleanArray::new(BooleanBuffer::from(keep), None)
+}
+
+/// The arrays of `decoded`; and the text, if none of them needs it.
+fn finish(decoded: Vec<Decoded>, text: Vec<u8>) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
+    let needed = decoded.iter().any(|c| matches!(c, Decoded::Strings(strings) if strings.needs_text()));
+    let (shared, free) = match needed {
+        true => (Some(Buffer::from_vec(text)), None),
+        false => (None, Some(text)),
+    };
+    let array = |column| match column {
+        Decoded::Array(array) => array,
+        Decoded::Strings(strings) => strings.into_array(shared.as_ref()),
+    };
+    (decoded.into_iter().map(array).collect(), free)
+}
+
+/// What is wrong with a malformed record: column, reason, hint.
+#[cold]
+fn quote_fault<'a>(
+    chunk: &TextChunk,
+    layout: &'a CsvLayout,
+    start: usize,
+    quote: usize,
+    field: usize,
+) -> (Option<&'a str>, String, String) {
+    let lines = memchr::memchr_iter(b'\n', &chunk.bytes[start..quote]).count();
+    let place = chunk.offset + quote as u64;
+    let further = match lines {
+        0 => String::new(),
+        1 => ", one line further on".to_string(),
+        n => format!(", {n} lines further on"),
+    };
+    // Which of the two it is can depend on how far one looks; that there is no proper end does not.
+    let reason = format!(
+        "the quote that opens field {} (at byte {place}{further}) has no closing quote before a delimiter or line end",
+        field + 1
+    );
+    let hint = "a quote inside a quoted field is doubled (\"\"); a field that only starts with a quote is quoted whole";
+    (layout.names.get(field).map(String::as_str), reason, hint.to_string())
+}
+
+/// A byte that no text has: the field that it is in, what it is, and what to do.
+#[cold]
+fn byte_fault(record: &[u8], start: usize, ends: &[u32]) -> Option<(Option<usize>, String, Option<String>)> {
+    let field = |at: usize| Some(ends.iter().take_while(|&&end| (end as usize) < start + at).count());
+    if let Some(at) = memchr(0, record) {
+        return Some((field(at), format!("a NUL byte, {at} bytes into the record"), None));
+    }
+    let at = std::str::from_utf8(record).err()?.valid_up_to();
+    let reason = format!("not UTF-8: the byte 0x{:02X}, {at} bytes into the record", record[at]);
+    let hint = "if the file is in an older encoding, convert it: iconv -f WINDOWS-1252 -t UTF-8";
+    Some((field(at), reason, Some(hint.to_string())))
+}
+
+fn count_fault(fields: usize, width: usize) -> Option<(Option<usize>, String, Option<String>)> {
+    if fields == width {
+        return None;
+    }
+    let s = if fields == 1 { "" } else { "s" };
+    let reason = format!("{fields} field{s}, where {width} are expected");
+    let hint = "fields that hold the delimiter or a line end must be quoted";
+    Some((None, reason, (fields > width).then(|| hint.to_string())))
+}

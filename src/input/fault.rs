@@ -1,0 +1,99 @@
+//! A bad record as the error that ends a run: file, line, byte, column, and the text at fault.
+
+use super::csv::record::{Scanned, scan_record};
+use super::files::{Format, SourceFile};
+use super::raw::Meter;
+use super::rejects::line_of;
+use super::text::TextFile;
+use super::{BadRecord, ReadPlan};
+use crate::error::{Error, Result, Snippet};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+use std::ops::Range;
+
+/// The most characters of a line that are shown, and how many of them before the fault.
+const SHOWN: usize = 150;
+const SHOWN_BEFORE: usize = 80;
+
+/// The error for `bad`. Reads the file again to count its lines.
+///
+/// # Errors
+/// Where the file cannot be read again.
+pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error> {
+    let file = &plan.files[bad.position.file() as usize];
+    let (path, place) = (file.path.display(), bad.position.place());
+    let column = bad.column.as_ref().map(|c| format!("column `{c}`: ")).unwrap_or_default();
+    let reason = &bad.reason;
+    let mut error = if file.format == Format::Parquet {
+        Error::data(format!("{path}, row {}: {column}{reason}", place + 1))
+    } else {
+        let line = line_of(file, place)?;
+        let error = Error::data(format!("{path}, line {line}, byte {place}: {column}{reason}"));
+        let span = match file.format {
+            Format::Csv => csv_span(plan, file, bad),
+            _ => json_span(bad),
+        };
+        error.at(snippet(&path.to_string(), line, &bad.raw, span.unwrap_or(0..0)))
+    };
+    if let Some(hint) = &bad.hint {
+        error = error.hint(hint.clone());
+    }
+    Ok(error.hint("on_bad_record = \"reject\" keeps such records aside and goes on"))
+}
+
+/// Where the fault lies in the record's text.
+fn csv_span(plan: &ReadPlan, file: &SourceFile, bad: &BadRecord) -> Option<Range<usize>> {
+    let column = bad.column.as_ref()?;
+    let names = match &plan.names {
+        Some(names) => names.clone(),
+        None => TextFile::open(file, plan.delimiter, Meter::idle()).ok()?.read_header().ok()??,
+    };
+    let field = names.iter().position(|name| name == column)?;
+    let mut text = bad.raw.clone();
+    text.push(b'\n');
+    let mut ends = Vec::new();
+    match scan_record(&text, 0, plan.delimiter, true, &mut ends) {
+        Scanned::Malformed { quote, .. } => Some(quote..quote + 1),
+        Scanned::Record { .. } => {
+            let start = field.checked_sub(1).map_or(Some(0), |f| ends.get(f).map(|&end| end as usize + 1))?;
+            Some(start..*ends.get(field)? as usize)
+        }
+        _ => None,
+    }
+}
+
+fn json_span(bad: &BadRecord) -> Option<Range<usize>> {
+    let key = format!("\"{}\"", bad.column.as_ref()?.rsplit('.').next()?);
+    let start = memmem::find(&bad.raw, key.as_bytes())?;
+    Some(start..start + key.len())
+}
+
+/// The line of the record on which `span` starts; `line` is that on which the record starts.
+fn snippet(file: &str, line: u64, record: &[u8], span: Range<usize>) -> Snippet {
+    let start = span.start.min(record.len());
+    let line_start = memrchr(b'\n', &record[..start]).map_or(0, |at| at + 1);
+    let line_end = memchr(b'\n', &record[line_start..]).map_or(record.len(), |at| line_start + at);
+    let shown = |bytes: &[u8]| -> Vec<char> {
+        let plain = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+        String::from_utf8_lossy(bytes).chars().map(plain).collect()
+    };
+    let before = shown(&record[line_start..start]);
+    let fault = shown(&record[start..span.end.clamp(start, line_end.max(start))]);
+    let skipped = before.len().saturating_sub(SHOWN_BEFORE);
+    let mut text: String = if skipped > 0 { "…".into() } else { String::new() };
+    let column = before.len() - skipped + text.chars().count() + 1;
+    let after = shown(&record[start..line_end.max(start)]);
+    let rest: Vec<char> = before[skipped..].iter().chain(&after).copied().collect();
+    text.extend(rest.iter().take(SHOWN));
+    if rest.len() > SHOWN {
+        text.push('…');
+    }
+    let room = text.chars().count().saturating_sub(column - 1);
+    let lines_before = memchr_iter(b'\n', &record[..line_start]).count();
+    Snippet {
+        file: file.to_string(),
+        line: usize::try_from(line).unwrap_or(usize::MAX) + lines_before,
+        column,
+        text: text.trim_end_matches('\r').to_string(),
+        width: fault.len().min(room).max(1),
+    }
+}

@@ -1,0 +1,186 @@
+//! The work of a scan in position order: what to decode next. Workers take turns at it.
+
+use super::csv::{CsvLayout, missing};
+use super::files::{Format, SourceFile};
+use super::parquet::ParquetFile;
+use super::raw::Meter;
+use super::text::{TextChunk, TextFile};
+use super::{InputReport, ReadPlan};
+use crate::batch::Position;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// One thing to do.
+pub(super) enum Work {
+    /// Decode a chunk of CSV, which has a quote in it if `quoted`.
+    Csv { chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
+    /// Decode a chunk of JSON Lines.
+    Json { chunk: TextChunk },
+    /// Decode a row group.
+    Unit { file: Arc<ParquetFile>, ordinal: u32, unit: usize },
+    /// Hash a Parquet file.
+    Hash { file: Arc<ParquetFile>, ordinal: u32 },
+}
+
+/// The file that is being read.
+enum Open {
+    Text { text: Box<TextFile>, layout: Option<Arc<CsvLayout>> },
+    Parquet { file: Arc<ParquetFile>, next: usize },
+}
+
+/// The files of a plan, from the first to the last.
+pub(super) struct Feed {
+    plan: Arc<ReadPlan>,
+    progress: Arc<AtomicU64>,
+    next_file: usize,
+    open: Option<Open>,
+    /// Shared by the files that have the same header.
+    layout: Option<Arc<CsvLayout>>,
+    /// The text files that were read to their end.
+    pub(super) done: Vec<InputReport>,
+}
+
+impl Feed {
+    pub(super) fn new(plan: &Arc<ReadPlan>, progress: &Arc<AtomicU64>) -> Feed {
+        Feed {
+            plan: plan.clone(),
+            progress: progress.clone(),
+            next_file: 0,
+            open: None,
+            layout: None,
+            done: vec![],
+        }
+    }
+
+    /// The next thing to do; text is read into `buffer`, which is empty. An error comes with the
+    /// position behind which nothing was handed out.
+    pub(super) fn next(
+        &mut self,
+        mut buffer: Vec<u8>,
+    ) -> std::result::Result<Option<Work>, Box<(Position, Error)>> {
+        loop {
+            let ordinal = self.next_file.saturating_sub(1) as u32;
+            match &mut self.open {
+                None if self.next_file == self.plan.files.len() => return Ok(None),
+                None => {
+                    let plan = self.plan.clone();
+                    let file = &plan.files[self.next_file];
+                    self.next_file += 1;
+                    let opened =
+                        self.open(file).map_err(|e| Box::new((Position::new(file.ordinal, 0), e)))?;
+                    let to_hash = match &opened {
+                        Open::Parquet { file, .. } => Some(file.clone()),
+                        Open::Text { .. } => None,
+                    };
+                    self.open = Some(opened);
+                    if let Some(parquet) = to_hash {
+                        return Ok(Some(Work::Hash { file: parquet, ordinal: file.ordinal }));
+                    }
+                }
+                Some(Open::Parquet { file, next }) => {
+                    if *next < file.units() {
+                        *next += 1;
+                        return Ok(Some(Work::Unit { file: file.clone(), ordinal, unit: *next - 1 }));
+                    }
+                    self.open = None;
+                }
+                Some(Open::Text { text, layout }) => {
+                    let place = Position::new(ordinal, text.offset());
+                    match text.next_chunk(self.plan.chunk_bytes, buffer).map_err(|e| Box::new((place, e)))? {
+                        Some((chunk, quoted)) => {
+                            return Ok(Some(match layout {
+                                Some(layout) => Work::Csv { chunk, quoted, layout: layout.clone() },
+                                None => Work::Json { chunk },
+                            }));
+                        }
+                        None => {
+                            self.close_text(ordinal).map_err(|e| Box::new((place, e)))?;
+                            buffer = Vec::new();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, file: &SourceFile) -> Result<Open> {
+        if file.format == Format::Parquet {
+            return Ok(Open::Parquet { file: Arc::new(ParquetFile::open(&self.plan, file)?), next: 0 });
+        }
+        let meter = Meter::hashing(Some(self.progress.clone()));
+        let mut text = Box::new(TextFile::open(file, self.plan.delimiter, meter)?);
+        if file.format == Format::JsonLines {
+            return Ok(Open::Text { text, layout: None });
+        }
+        let names = match &self.plan.names {
+            Some(names) => names.clone(),
+            // No header, no records: any layout will do.
+            None => text.read_header()?.unwrap_or_else(|| vec![self.plan.time.column.clone()]),
+        };
+        let known = self.layout.take().filter(|layout| layout.names == names);
+        let layout = match known {
+            Some(layout) => layout,
+            None => Arc::new(CsvLayout::of(names, &file.path, &self.plan)?),
+        };
+        self.layout = Some(layout.clone());
+        Ok(Open::Text { text, layout: Some(layout) })
+    }
+
+    fn close_text(&mut self, ordinal: u32) -> Result<()> {
+        if let Some(Open::Text { text, .. }) = self.open.take() {
+            let (bytes, hash) = text.finish()?;
+            let path = self.plan.files[ordinal as usize].path.clone();
+            self.done.push(InputReport { path, ordinal, bytes, hash, records: 0, skipped: 0 });
+        }
+        Ok(())
+    }
+}
+
+/// Sees to it that each wanted column is in at least one file, as far as headers tell: where there
+/// are JSON Lines, whose columns only all records together tell, it is taken for granted.
+///
+/// # Errors
+/// `Job` for a column that no file has; what keeps a header from being read.
+pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
+    if plan.files.iter().any(|file| file.format == Format::JsonLines) {
+        return Ok(());
+    }
+    let mut wanted: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
+    wanted.push(&plan.time.column);
+    let mut known: Vec<String> = Vec::new();
+    for file in &plan.files {
+        let names = match (&plan.names, file.format) {
+            (_, Format::Parquet) => {
+                let opened = ParquetFile::open(plan, file)?;
+                wanted.retain(|name| !opened.has_column(name));
+                continue;
+            }
+            (Some(names), _) => names.clone(),
+            (None, _) => match TextFile::open(file, plan.delimiter, Meter::idle())?.read_header()? {
+                Some(names) => names,
+                // Without a header it has no records that could lack anything.
+                None => continue,
+            },
+        };
+        wanted.retain(|wanted| !names.iter().any(|name| name == wanted));
+        known.extend(names);
+        known.dedup();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+    }
+    let text_only = plan.files.iter().all(|file| file.format == Format::Csv);
+    match wanted.first() {
+        Some(name) if !(text_only && known.is_empty()) => {
+            let mut seen = std::collections::HashSet::new();
+            known.retain(|name| seen.insert(name.clone()));
+            let who = match plan.files.as_slice() {
+                [file] => format!("{} has", file.path.display()),
+                files => format!("none of {} files has", files.len()),
+            };
+            Err(missing(name, &who, &known))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,269 @@
+//! What is known of one column, and the type that follows from it.
+
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::value::shown;
+use crate::time::{TimeParser, TimeRule, Zone, parse_date};
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    Bool,
+    Int,
+    Float,
+    Date,
+    Timestamp,
+    /// Digits that begin with a zero: a code and no number.
+    LeadingZeros,
+    /// A whole number that int64 does not hold.
+    TooLarge,
+    /// An array of JSON.
+    List,
+    Text,
+}
+
+impl Class {
+    /// What a field of CSV looks like.
+    pub fn of_text(text: &[u8]) -> Class {
+        if text.eq_ignore_ascii_case(b"true") || text.eq_ignore_ascii_case(b"false") {
+            return Class::Bool;
+        }
+        match text {
+            [b'-', b'0'..=b'9' | b'.', ..] | [b'0'..=b'9' | b'.', ..] => match Class::of_number(text) {
+                Class::Text => Class::of_time(text),
+                class => class,
+            },
+            _ => Class::Text,
+        }
+    }
+
+    /// What a number looks like; `Text` if it is none.
+    pub fn of_number(text: &[u8]) -> Class {
+        let digits = text.strip_prefix(b"-").unwrap_or(text);
+        let whole = digits.iter().take_while(|c| c.is_ascii_digit()).count();
+        let zeros = whole > 1 && digits[0] == b'0';
+        if whole == digits.len() && whole > 0 {
+            let fits = std::str::from_utf8(text).is_ok_and(|t| t.parse::<i64>().is_ok());
+            return match (zeros, fits) {
+                (true, _) => Class::LeadingZeros,
+                (false, true) => Class::Int,
+                (false, false) => Class::TooLarge,
+            };
+        }
+        let number = std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok());
+        match number {
+            Some(v) if v.is_finite() && digits[0] != b'+' => {
+                if zeros {
+                    Class::LeadingZeros
+                } else {
+                    Class::Float
+                }
+            }
+            _ => Class::Text,
+        }
+    }
+
+    /// A date, a timestamp, or `Text`.
+    pub fn of_time(text: &[u8]) -> Class {
+        if parse_date(text).is_some() {
+            return Class::Date;
+        }
+        let dashes = text.len() > 10 && text[4] == b'-' && text[7] == b'-';
+        if dashes && TimeParser::new(TimeRule::Iso, Zone::utc()).text(text).is_ok() {
+            return Class::Timestamp;
+        }
+        Class::Text
+    }
+
+    fn data_type(self) -> DataType {
+        match self {
+            Class::Bool => DataType::Bool,
+            Class::Int => DataType::Int64,
+            Class::Float => DataType::Float64,
+            Class::Date => DataType::Date,
+            Class::Timestamp => DataType::Timestamp,
+            Class::LeadingZeros | Class::TooLarge | Class::List | Class::Text => DataType::String,
+        }
+    }
+}
+
+/// The values of one class.
+#[derive(Debug)]
+struct Seen {
+    class: Class,
+    values: u64,
+    example: String,
+    file: String,
+}
+
+/// A type that Parquet files give a column.
+#[derive(Debug)]
+struct Given {
+    ty: Option<DataType>,
+    name: String,
+    files: usize,
+    file: String,
+}
+
+/// What is known of one column.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Files that have it.
+    pub files: usize,
+    /// Whether it is NULL somewhere.
+    pub nulls: bool,
+    /// In the order in which they were first seen.
+    seen: Vec<Seen>,
+    given: Vec<Given>,
+    /// A value of a Parquet file.
+    parquet_example: Option<String>,
+}
+
+impl Evidence {
+    /// A value of a text file that is not NULL.
+    pub fn value(&mut self, class: Class, text: &[u8], file: &str) {
+        match self.seen.iter_mut().find(|s| s.class == class) {
+            Some(seen) => seen.values += 1,
+            None => {
+                self.seen.push(Seen { class, values: 1, example: shown(text), file: file.to_string() });
+            }
+        }
+    }
+
+    /// The type that a Parquet file gives the column (`None`: one that is not read).
+    pub fn given(&mut self, ty: Option<DataType>, name: &str, example: Option<String>, file: &str) {
+        self.parquet_example = self.parquet_example.take().or(example);
+        match self.given.iter_mut().find(|g| g.name == name) {
+            Some(given) => given.files += 1,
+            None => self.given.push(Given { ty, name: name.to_string(), files: 1, file: file.to_string() }),
+        }
+    }
+
+    /// Why the column cannot be read at all, if so.
+    pub fn unsupported(&self) -> Option<String> {
+        let given = self.given.iter().find(|g| g.ty.is_none())?;
+        Some(format!("{} in {} is not a type that is read", given.name, given.file))
+    }
+
+    pub fn example(&self) -> Option<String> {
+        self.seen.first().map(|s| s.example.clone()).or_else(|| self.parquet_example.clone())
+    }
+
+    /// The type, and why.
+    pub fn conclude(&self, name: &str) -> Result<(DataType, String)> {
+        if self.given.is_empty() {
+            return Ok(self.of_values());
+        }
+        let mut ty: Option<(DataType, &Given)> = None;
+        for given in &self.given {
+            let Some(next) = given.ty else { continue };
+            ty = Some(match ty {
+                None => (next, given),
+                Some((before, first)) => match common(before, next) {
+                    Some(both) => (both, first),
+                    None => return Err(clash(name, (before, &first.file), (next, &given.file))),
+                },
+            });
+        }
+        let Some((given, first)) = ty else { return Ok(self.of_values()) };
+        let ty = match self.of_values().0 {
+            _ if self.seen.is_empty() || given == DataType::String => given,
+            values => common(given, values)
+                .ok_or_else(|| clash(name, (given, &first.file), (values, &self.seen[0].file)))?,
+        };
+        let files: usize = self.given.iter().map(|g| g.files).sum();
+        let names: Vec<&str> = self.given.iter().map(|g| g.name.as_str()).collect();
+        let why = format!("{ty}: {} in the schema of {}", names.join(" and "), count(files as u64, "file"));
+        Ok((ty, why))
+    }
+
+    /// The type of the values of text files, and why.
+    fn of_values(&self) -> (DataType, String) {
+        let Some(first) = self.seen.first() else {
+            return (DataType::String, "string: no value in the sample".into());
+        };
+        let ty = self.seen.iter().map(|s| s.class.data_type()).reduce(|a, b| match (a, b) {
+            (a, b) if a == b => a,
+            (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+            (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => {
+                DataType::Timestamp
+            }
+            _ => DataType::String,
+        });
+        let ty = ty.unwrap_or(DataType::String);
+        (ty, self.why(ty, first))
+    }
+
+    fn why(&self, ty: DataType, first: &Seen) -> String {
+        let seen = |class| self.seen.iter().find(|s| s.class == class);
+        let of_type = self.seen.iter().find(|s| s.class.data_type() == ty);
+        if ty == DataType::String {
+            let number = self.seen.iter().find(|s| matches!(s.class, Class::Int | Class::Float));
+            if let Some(s) = seen(Class::LeadingZeros) {
+                return format!("string: `{}` in {} has leading zeros", s.example, s.file);
+            }
+            if let Some(s) = seen(Class::TooLarge) {
+                return format!("string: `{}` in {} does not fit int64", s.example, s.file);
+            }
+            if let Some(s) = seen(Class::List) {
+                return format!("string: the JSON text of lists, such as the one in {}", s.file);
+            }
+            if let (Some(_), Some(s)) = (number, seen(Class::Text)) {
+                return format!("string: `{}` in {} is no number", s.example, s.file);
+            }
+            if let Some(other) = self.seen.iter().find(|s| s.class != first.class) {
+                let (a, b) = (first, other);
+                return format!(
+                    "string: `{}` in {} and `{}` in {} have no other type in common",
+                    a.example, a.file, b.example, b.file
+                );
+            }
+        }
+        let values = self.seen.iter().map(|s| s.values).sum();
+        let example = &of_type.unwrap_or(first).example;
+        let (values, files) = (count(values, "value"), count(self.files as u64, "file"));
+        format!("{ty}: {values} in {files}, e.g. {example}")
+    }
+}
+
+/// The smallest type that holds the values of both, if any does.
+fn common(a: DataType, b: DataType) -> Option<DataType> {
+    use DataType::{Date, Decimal, Float64, Int64, Timestamp};
+    Some(match (a, b) {
+        (a, b) if a == b => a,
+        (Int64, Float64) | (Float64, Int64) => Float64,
+        (Decimal { .. }, Float64) | (Float64, Decimal { .. }) => Float64,
+        (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+        // An int64 has up to 19 digits.
+        (Int64, d @ Decimal { .. }) | (d @ Decimal { .. }, Int64) => {
+            return common(d, Decimal { precision: 19, scale: 0 });
+        }
+        (Decimal { precision: p, scale: s }, Decimal { precision: q, scale: t }) => {
+            let scale = s.max(t);
+            let precision = (p - s).max(q - t) + scale;
+            if precision > 38 {
+                return None;
+            }
+            Decimal { precision, scale }
+        }
+        _ => return None,
+    })
+}
+
+fn clash(name: &str, (a, in_a): (DataType, &str), (b, in_b): (DataType, &str)) -> Error {
+    Error::data(format!("column `{name}` is {a} in {in_a} and {b} in {in_b}"))
+        .hint(format!("declare a type that holds both: types = {{ {name:?} = \"string\" }}"))
+}
+
+/// `6,100 values`, `1 file`.
+fn count(n: u64, what: &str) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,253 @@
+//! The values of JSON records as Arrow columns.
+
+use super::scanner::{Kind, Span, unescape};
+use crate::batch::DataType;
+use crate::input::ReadColumn;
+use crate::input::value::{self, ValueError, inferred_hint};
+use crate::time::{TimeParser, TimeRule, Zone};
+use arrow_array::builder::make_view;
+use arrow_array::types::Decimal128Type;
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
+use std::sync::Arc;
+
+/// A value that does not fit its column.
+pub(super) struct Unfit {
+    pub reason: String,
+    pub hint: Option<String>,
+}
+
+/// Where the texts of a chunk lie: in the chunk itself, or unescaped beside it.
+pub(super) struct Texts<'a> {
+    pub chunk: &'a [u8],
+    pub unescaped: &'a mut Vec<u8>,
+}
+
+impl<'a> Texts<'a> {
+    /// The text of a value: of strings what they stand for, of others their JSON text.
+    #[inline(always)]
+    fn of<'b>(&'b self, span: Span, room: &'b mut Vec<u8>) -> &'b [u8] {
+        let raw = &self.chunk[span.start..span.end];
+        if span.kind != Kind::Escaped {
+            return raw;
+        }
+        room.clear();
+        unescape(raw, room);
+        room
+    }
+}
+
+/// A column that is being filled.
+pub(super) struct Column {
+    read: ReadColumn,
+    values: Values,
+    nulls: NullBufferBuilder,
+    /// Room for one unescaped value.
+    room: Vec<u8>,
+    parser: TimeParser,
+}
+
+enum Values {
+    /// The event time, which is a column already.
+    EventTime,
+    /// Views, and whether any of them points into a buffer.
+    Text(Vec<u128>, bool),
+    Bool(BooleanBufferBuilder),
+    Int(Vec<i64>),
+    Float(Vec<f64>),
+    Decimal(Vec<i128>, u8, u8),
+    Date(Vec<i32>),
+    Timestamp(Vec<i64>),
+}
+
+impl Column {
+    /// An empty column; `event_time` where it is a copy of the event time.
+    pub fn new(read: &ReadColumn, event_time: bool, zone: &Zone) -> Column {
+        let values = match read.ty {
+            _ if event_time => Values::EventTime,
+            DataType::String => Values::Text(vec![], false),
+            DataType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
+            DataType::Int64 => Values::Int(vec![]),
+            DataType::Float64 => Values::Float(vec![]),
+            DataType::Decimal { precision, scale } => Values::Decimal(vec![], precision, scale),
+            DataType::Date => Values::Date(vec![]),
+            DataType::Timestamp => Values::Timestamp(vec![]),
+        };
+        let parser = TimeParser::new(TimeRule::Iso, zone.clone());
+        Column { read: read.clone(), values, nulls: NullBufferBuilder::new(0), room: vec![], parser }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.read.name
+    }
+
+    /// Makes room for `rows` rows.
+    pub fn reserve(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::EventTime => {}
+            Values::Text(views, _) => views.reserve(rows),
+            Values::Bool(bits) => bits.reserve(rows),
+            Values::Int(v) | Values::Timestamp(v) => v.reserve(rows),
+            Values::Float(v) => v.reserve(rows),
+            Values::Decimal(v, ..) => v.reserve(rows),
+            Values::Date(v) => v.reserve(rows),
+        }
+    }
+
+    /// Appends a value. After an error the column is as before.
+    #[inline]
+    pub fn push(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+        if matches!(span.kind, Kind::Null | Kind::Missing) {
+            self.push_null();
+            return Ok(());
+        }
+        let outcome = match &mut self.values {
+            Values::EventTime => Ok(()),
+            Values::Text(views, long) => match view(span, texts) {
+                Some(view) => {
+                    *long |= view as u32 > 12;
+                    views.push(view);
+                    Ok(())
+                }
+                None => {
+                    let reason = "its text lies past the first 2 GiB of what is read at once".into();
+                    return Err(Unfit { reason, hint: None });
+                }
+            },
+            Values::Bool(bits) => value::parse_bool(texts.of(span, &mut self.room)).map(|v| bits.append(v)),
+            Values::Int(ints) => {
+                let inferred = self.read.inferred;
+                integer(span.kind, texts.of(span, &mut self.room), inferred).map(|v| ints.push(v))
+            }
+            Values::Float(floats) => {
+                value::parse_float(texts.of(span, &mut self.room)).map(|v| floats.push(v))
+            }
+            Values::Decimal(decimals, precision, scale) => {
+                let text = texts.of(span, &mut self.room);
+                value::parse_decimal(text, *precision, *scale).map(|v| decimals.push(v))
+            }
+            Values::Date(days) => value::parse_date(texts.of(span, &mut self.room)).map(|v| days.push(v)),
+            Values::Timestamp(instants) => {
+                let text = texts.of(span, &mut self.room);
+                let instant = self.parser.text(text).map_err(|_| ValueError::not_a(text, self.read.ty));
+                instant.map(|v| instants.push(v))
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                self.nulls.append_non_null();
+                Ok(())
+            }
+            Err(error) => Err(Unfit { reason: error.to_string(), hint: inferred_hint(&self.read) }),
+        }
+    }
+
+    fn push_null(&mut self) {
+        self.nulls.append_null();
+        match &mut self.values {
+            Values::EventTime => {}
+            Values::Text(views, _) => views.push(0),
+            Values::Bool(bits) => bits.append(false),
+            Values::Int(v) | Values::Timestamp(v) => v.push(0),
+            Values::Float(v) => v.push(0.0),
+            Values::Decimal(v, ..) => v.push(0),
+            Values::Date(v) => v.push(0),
+        }
+    }
+
+    /// Forgets what comes after the first `rows` rows.
+    pub fn truncate(&mut self, rows: usize) {
+        self.nulls.truncate(rows);
+        match &mut self.values {
+            Values::EventTime => {}
+            Values::Text(views, _) => views.truncate(rows),
+            Values::Bool(bits) => bits.truncate(rows),
+            Values::Int(v) | Values::Timestamp(v) => v.truncate(rows),
+            Values::Float(v) => v.truncate(rows),
+            Values::Decimal(v, ..) => v.truncate(rows),
+            Values::Date(v) => v.truncate(rows),
+        }
+    }
+
+    /// The array of all values so far; the column is empty then. `buffers` are the chunk, and the
+    /// unescaped texts.
+    pub fn finish(&mut self, buffers: &[Buffer; 2], time: &[i64]) -> ArrayRef {
+        use std::mem::take;
+        let nulls = self.nulls.finish();
+        let nulls = nulls.filter(|n| n.null_count() > 0);
+        match &mut self.values {
+            Values::EventTime => {
+                Arc::new(TimestampMicrosecondArray::from(time.to_vec()).with_timezone("UTC"))
+            }
+            Values::Text(views, long) => {
+                // Views of up to 12 bytes hold their text, and need not keep the chunk in memory.
+                let buffers = if take(long) { buffers.as_slice() } else { &[] };
+                let views = ScalarBuffer::from(take(views));
+                // SAFETY: every view was made by `view` from a range of one of the two buffers, in
+                // that order. The chunk's lines are known to be UTF-8 and a value starts and ends
+                // at an ASCII byte; unescaped text is made of chars and such ranges.
+                Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), nulls) })
+            }
+            Values::Bool(bits) => Arc::new(BooleanArray::new(bits.finish(), nulls)),
+            Values::Int(v) => Arc::new(Int64Array::new(take(v).into(), nulls)),
+            Values::Float(v) => Arc::new(Float64Array::new(take(v).into(), nulls)),
+            Values::Decimal(v, ..) => {
+                let plain = PrimitiveArray::<Decimal128Type>::new(take(v).into(), nulls);
+                Arc::new(plain.with_data_type(self.read.ty.arrow()))
+            }
+            Values::Date(v) => Arc::new(Date32Array::new(take(v).into(), nulls)),
+            Values::Timestamp(v) => {
+                Arc::new(TimestampMicrosecondArray::new(take(v).into(), nulls).with_timezone("UTC"))
+            }
+        }
+    }
+}
+
+/// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.
+#[inline]
+pub(super) fn integer(kind: Kind, text: &[u8], inferred: bool) -> Result<i64, ValueError> {
+    if inferred && kind != Kind::Number && leading_zero(text) {
+        return Err(ValueError::not_a(text, DataType::Int64));
+    }
+    match value::parse_int(text) {
+        Err(error) if kind == Kind::Number => whole(text).ok_or(error),
+        outcome => outcome,
+    }
+}
+
+/// The integer of a JSON number that is written with a fraction or an exponent.
+#[cold]
+fn whole(text: &[u8]) -> Option<i64> {
+    value::parse_decimal(text, 38, 0).ok().and_then(|v| i64::try_from(v).ok())
+}
+
+fn leading_zero(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    digits.len() > 1 && digits[0] == b'0'
+}
+
+/// The view of a text; `None` where it lies too far into its buffer for a view to say so.
+#[inline(always)]
+fn view(span: Span, texts: &mut Texts) -> Option<u128> {
+    const FURTHEST: usize = i32::MAX as usize;
+    if span.kind == Kind::Escaped {
+        let start = texts.unescaped.len();
+        unescape(&texts.chunk[span.start..span.end], texts.unescaped);
+        let text = &texts.unescaped[start..];
+        let fits = start + text.len() <= FURTHEST;
+        return fits.then(|| make_view(text, 1, start as u32));
+    }
+    let length = span.end - span.start;
+    if length <= 12
+        && let Some(bytes) = texts.chunk.get(span.start..span.start + 16)
+    {
+        // The text and what follows it in one load; the mask cuts off what follows.
+        let bytes = u128::from_le_bytes(bytes.try_into().ok()?);
+        return Some((bytes & !(u128::MAX << (8 * length))) << 32 | length as u128);
+    }
+    let fits = span.end <= FURTHEST;
+    fits.then(|| make_view(&texts.chunk[span.start..span.end], 0, span.start as u32))
+}

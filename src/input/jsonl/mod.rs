@@ -1,0 +1,247 @@
+//! JSON Lines: one object a line, decoded straight into columns.
+//!
+//! # Contract
+//! * A line is a record if it is one JSON object as `serde_json` reads it; blank lines are none. Of
+//!   a key that comes twice the last value counts.
+//! * A column's name is a path of keys joined by dots; a key of the record that has the dots in it
+//!   goes before the path.
+//! * What is remembered from one record to the next (the order of keys) makes reading fast and
+//!   changes no answer.
+
+mod columns;
+mod record;
+mod scanner;
+#[cfg(test)]
+mod tests;
+
+use super::text::TextChunk;
+use super::value::shown;
+use super::{BadRecord, DecodedChunk, ReadPlan};
+use crate::batch::{Batch, DataType, Position};
+use crate::error::Error;
+use crate::input::infer::time_hint;
+use crate::time::{TimeError, TimeParser, TimeRule};
+use arrow_buffer::Buffer;
+use columns::{Column, Texts, Unfit};
+use record::RecordReader;
+use scanner::{Broken, Cursor, Kind, Span, unescape};
+use std::sync::Arc;
+
+/// The byte order mark that some programs put before UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Decodes chunks of JSON Lines; every worker has its own.
+pub struct JsonDecoder {
+    plan: Arc<ReadPlan>,
+    reader: RecordReader,
+    columns: Vec<(Column, Wanted)>,
+    time: Wanted,
+    parser: TimeParser,
+    /// Rows of the last chunk, as a guess at those of the next.
+    expected_rows: usize,
+}
+
+/// The slots in which a column's value may be.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    slot: usize,
+    /// Of a name with dots: where the path leads, if the name itself is no key.
+    path: Option<usize>,
+}
+
+impl JsonDecoder {
+    /// A decoder of what `plan` wants.
+    ///
+    /// # Errors
+    /// None as yet.
+    pub fn new(plan: &Arc<ReadPlan>) -> Result<JsonDecoder, Error> {
+        let mut reader = RecordReader::new();
+        let mut want = |name: &str| {
+            let keys: Vec<&str> = name.split('.').collect();
+            let path = (keys.len() > 1).then(|| reader.want(&keys));
+            Wanted { slot: reader.want(&[name]), path }
+        };
+        let time = want(&plan.time.column);
+        let columns = plan.columns.iter().map(|column| {
+            let event_time = column.name == plan.time.column && column.ty == DataType::Timestamp;
+            (Column::new(column, event_time, &plan.zone), want(&column.name))
+        });
+        let columns = columns.collect();
+        let parser = TimeParser::new(plan.time.rule.clone(), plan.zone.clone());
+        Ok(JsonDecoder { plan: plan.clone(), reader, columns, time, parser, expected_rows: 0 })
+    }
+
+    /// The rows of a chunk, and its bad records.
+    pub fn decode(&mut self, chunk: TextChunk) -> DecodedChunk {
+        let mut rows = Rows { time: Vec::with_capacity(self.expected_rows), ..Rows::default() };
+        self.columns.iter_mut().for_each(|(c, _)| c.reserve(self.expected_rows));
+        let bom = chunk.offset == 0 && chunk.bytes.starts_with(BOM);
+        let mut cursor = Cursor { bytes: &chunk.bytes, at: if bom { BOM.len() } else { 0 } };
+        let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        while cursor.at < chunk.bytes.len() {
+            let start = cursor.at;
+            cursor.blanks();
+            match cursor.peek() {
+                None => break,
+                Some(b'\n') => {
+                    cursor.at += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let outcome = if all_utf8 || line(&chunk.bytes, start).1.is_ok() {
+                self.reader.read(&mut cursor)
+            } else {
+                Err(Broken)
+            };
+            let outcome = match outcome {
+                Ok(()) => self.row(&chunk.bytes, &mut rows),
+                Err(Broken) => {
+                    cursor.at = end_of_line(&chunk.bytes, start) + 1;
+                    Err(Box::new(broken(&chunk.bytes, start)))
+                }
+            };
+            let place = Position::new(chunk.file, chunk.offset + start as u64);
+            match outcome {
+                Ok(()) if self.plan.positions => rows.positions.push(place),
+                Ok(()) => {}
+                Err(fault) => rows.bad.push(fault.at(place, line(&chunk.bytes, start).0)),
+            }
+        }
+        self.finish(chunk, rows)
+    }
+
+    /// Appends the record that was read last.
+    #[inline(always)]
+    fn row(&mut self, chunk: &[u8], rows: &mut Rows) -> Result<(), Box<Fault>> {
+        let span = self.time.span(&self.reader);
+        let instant = event_time(span, chunk, &mut self.parser).map_err(|e| self.no_time(span, chunk, e))?;
+        let done = rows.time.len();
+        let mut texts = Texts { chunk, unescaped: &mut rows.unescaped };
+        for i in 0..self.columns.len() {
+            let (column, wanted) = &mut self.columns[i];
+            let span = wanted.span(&self.reader);
+            if let Err(Unfit { reason, hint }) = column.push(span, &mut texts) {
+                let column = Some(column.name().to_string());
+                self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
+                return Err(Box::new(Fault { column, reason, hint }));
+            }
+        }
+        rows.time.push(instant);
+        Ok(())
+    }
+
+    #[cold]
+    fn no_time(&self, span: Span, chunk: &[u8], error: TimeError) -> Box<Fault> {
+        let name = &self.plan.time.column;
+        let (reason, hint) = match span.kind {
+            Kind::Missing => (format!("it has no `{name}`, which is the event time"), None),
+            Kind::Null => (format!("`{name}`, the event time, is null"), None),
+            _ => {
+                let mut text = vec![];
+                unescape(&chunk[span.start..span.end], &mut text);
+                (format!("`{}` is {error}", shown(&text)), time_hint(&text, &self.plan.time.rule))
+            }
+        };
+        Box::new(Fault { column: Some(name.clone()), reason, hint })
+    }
+
+    fn finish(&mut self, chunk: TextChunk, rows: Rows) -> DecodedChunk {
+        let count = rows.time.len();
+        self.expected_rows = count + count / 64;
+        let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
+        let columns = self.columns.iter_mut().map(|(c, _)| c.finish(&buffers, &rows.time)).collect();
+        let batch = Batch { columns, time: rows.time, positions: rows.positions, rows: count };
+        DecodedChunk { batch, bad: rows.bad }
+    }
+}
+
+impl Wanted {
+    #[inline(always)]
+    fn span(self, reader: &RecordReader) -> Span {
+        let span = reader.slot(self.slot);
+        match self.path {
+            Some(path) if span.kind == Kind::Missing => reader.slot(path),
+            _ => span,
+        }
+    }
+}
+
+/// What a chunk has given so far, beside the columns.
+#[derive(Default)]
+struct Rows {
+    time: Vec<i64>,
+    positions: Vec<Position>,
+    bad: Vec<BadRecord>,
+    unescaped: Vec<u8>,
+}
+
+/// Why a record is bad.
+struct Fault {
+    column: Option<String>,
+    reason: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    fn at(self, position: Position, line: &[u8]) -> BadRecord {
+        let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
+        BadRecord { position, column: self.column, reason: self.reason, hint: self.hint, raw }
+    }
+}
+
+#[inline(always)]
+fn event_time(span: Span, chunk: &[u8], parser: &mut TimeParser) -> Result<i64, TimeError> {
+    let text = &chunk[span.start..span.end];
+    match span.kind {
+        Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => {
+            parser.integer(columns::integer(span.kind, text, false).map_err(|_| TimeError::Unreadable)?)
+        }
+        Kind::Text | Kind::Number => parser.text(text),
+        Kind::Escaped => {
+            let mut unescaped = vec![];
+            unescape(text, &mut unescaped);
+            parser.text(&unescaped)
+        }
+        _ => Err(TimeError::Unreadable),
+    }
+}
+
+/// Where the line feed of the line at `start` is, or the end of the chunk.
+fn end_of_line(chunk: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &chunk[start..]).map_or(chunk.len(), |length| start + length)
+}
+
+/// The line at `start` without its line end, and whether it is UTF-8.
+fn line(chunk: &[u8], start: usize) -> (&[u8], Result<&str, std::str::Utf8Error>) {
+    let line = &chunk[start..end_of_line(chunk, start)];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    (line, std::str::from_utf8(line))
+}
+
+/// Why the line at `start` is no record. Reads it again, exactly, to say where it breaks.
+#[cold]
+fn broken(chunk: &[u8], start: usize) -> Fault {
+    let (line, text) = line(chunk, start);
+    let (reason, hint) = match (text, serde_json::from_slice::<serde_json::Value>(line)) {
+        (Err(error), _) => (format!("byte {} of the line is not valid UTF-8", error.valid_up_to() + 1), None),
+        _ if line.contains(&0) => ("it has a NUL byte".into(), None),
+        (_, Ok(value)) if !value.is_object() => {
+            (format!("`{}` is not a JSON object", shown(line)), one_a_line(line))
+        }
+        // Not reached as far as is known: serde_json reads what was refused.
+        (_, Ok(_)) => ("it is no JSON object that can be read".into(), None),
+        (_, Err(error)) => {
+            let text = error.to_string();
+            let what = text.split(" at line ").next().unwrap_or(&text);
+            (format!("not valid JSON at column {}: {what}", error.column()), one_a_line(line))
+        }
+    };
+    Fault { column: None, reason, hint }
+}
+
+/// The hint for JSON that is laid out over many lines.
+fn one_a_line(line: &[u8]) -> Option<String> {
+    let layout = matches!(line.trim_ascii(), b"{" | b"[") || line.trim_ascii_start().starts_with(b"[");
+    layout.then(|| "JSON Lines has one object on each line; `jq -c '.[]'` makes them of an array".into())
+}

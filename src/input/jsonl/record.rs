@@ -1,0 +1,233 @@
+//! Finds the wanted values of a record, guessing that its keys come as those of the last one did.
+
+use super::scanner::{Broken, Cursor, Kind, Span, starts_with, unescape};
+
+/// The most keys of one object whose order is remembered, and the longest of them.
+const REMEMBERED: usize = 64;
+const LONGEST: usize = 128;
+
+/// Where the value of a key goes.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// Nobody wants it.
+    Skip,
+    /// Into `slots`.
+    Slot(usize),
+    /// Values inside of it are wanted, and perhaps all of it.
+    Inside { node: usize, slot: Option<usize> },
+}
+
+/// An object of which something is wanted: the record itself or one inside of it.
+#[derive(Debug, Default)]
+struct Node {
+    fields: Vec<(Box<[u8]>, Target)>,
+    /// The keys in the order in which the last records had them: all bytes from the brace or comma
+    /// to the value (blanks too), and where the value goes. A guess: any order would do.
+    expected: Vec<(Box<[u8]>, Target)>,
+    /// All slots inside.
+    slots: Vec<usize>,
+}
+
+/// Finds the values of wanted names, one slot to a name.
+#[derive(Debug)]
+pub(super) struct RecordReader {
+    nodes: Vec<Node>,
+    /// The values of the current record.
+    slots: Vec<Span>,
+}
+
+impl RecordReader {
+    pub fn new() -> RecordReader {
+        RecordReader { nodes: vec![Node::default()], slots: vec![] }
+    }
+
+    /// The slot of the key path `path`.
+    pub fn want(&mut self, path: &[&str]) -> usize {
+        let mut node = 0;
+        for key in &path[..path.len() - 1] {
+            node = self.inside(node, key);
+        }
+        let key = path[path.len() - 1].as_bytes();
+        let new = self.slots.len();
+        let slot = match self.nodes[node].fields.iter_mut().find(|(name, _)| **name == *key) {
+            Some((_, Target::Slot(slot))) => *slot,
+            Some((_, Target::Inside { slot, .. })) => *slot.get_or_insert(new),
+            Some((_, target)) => {
+                *target = Target::Slot(new);
+                new
+            }
+            None => {
+                self.nodes[node].fields.push((key.into(), Target::Slot(new)));
+                new
+            }
+        };
+        if slot == new {
+            self.slots.push(Span::MISSING);
+            // The nodes on the way, but for the record's own, forget the slot when they come again.
+            let mut node = 0;
+            for key in &path[..path.len() - 1] {
+                node = self.inside(node, key);
+                self.nodes[node].slots.push(new);
+            }
+        }
+        slot
+    }
+
+    /// The node of the objects at `key` in `node`.
+    fn inside(&mut self, node: usize, key: &str) -> usize {
+        let new = self.nodes.len();
+        let fields = &mut self.nodes[node].fields;
+        let found = match fields.iter_mut().find(|(name, _)| **name == *key.as_bytes()) {
+            Some((_, Target::Inside { node, .. })) => *node,
+            Some((_, target)) => {
+                let slot = if let Target::Slot(slot) = target { Some(*slot) } else { None };
+                *target = Target::Inside { node: new, slot };
+                new
+            }
+            None => {
+                fields.push((key.as_bytes().into(), Target::Inside { node: new, slot: None }));
+                new
+            }
+        };
+        if found == new {
+            self.nodes.push(Node::default());
+        }
+        found
+    }
+
+    /// The value that the last record has in `slot`.
+    #[inline(always)]
+    pub fn slot(&self, slot: usize) -> Span {
+        self.slots[slot]
+    }
+
+    /// Reads the record that starts here, to the end of its line.
+    #[inline]
+    pub fn read(&mut self, cursor: &mut Cursor) -> Result<(), Broken> {
+        self.slots.fill(Span::MISSING);
+        cursor.expect(b'{')?;
+        self.object(cursor, 0, 1)?;
+        cursor.blanks();
+        match cursor.peek() {
+            None => Ok(()),
+            Some(b'\n') => {
+                cursor.at += 1;
+                Ok(())
+            }
+            _ => Err(Broken),
+        }
+    }
+
+    /// Reads what is behind the opening brace of an object; `depth` containers are open, with it.
+    fn object(&mut self, cursor: &mut Cursor, node: usize, depth: usize) -> Result<(), Broken> {
+        if cursor.peek() != Some(b'"') {
+            let start = cursor.at;
+            cursor.blanks();
+            if cursor.peek() == Some(b'}') {
+                cursor.at += 1;
+                return Ok(());
+            }
+            cursor.at = start;
+        }
+        let mut next = 0;
+        loop {
+            match self.key(cursor, node, &mut next)? {
+                Target::Skip => {
+                    cursor.value(depth)?;
+                }
+                // Of a key that comes twice the last value stays.
+                Target::Slot(slot) => self.slots[slot] = cursor.value(depth)?,
+                Target::Inside { node, slot } => self.value_inside(cursor, node, slot, depth)?,
+            }
+            cursor.blanks();
+            match cursor.peek() {
+                Some(b',') => cursor.at += 1,
+                Some(b'}') => {
+                    cursor.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Broken),
+            }
+        }
+    }
+
+    fn value_inside(
+        &mut self,
+        cursor: &mut Cursor,
+        node: usize,
+        slot: Option<usize>,
+        depth: usize,
+    ) -> Result<(), Broken> {
+        for i in 0..self.nodes[node].slots.len() {
+            let inner = self.nodes[node].slots[i];
+            self.slots[inner] = Span::MISSING;
+        }
+        let start = cursor.at;
+        let span = if cursor.peek() == Some(b'{') && depth < super::scanner::DEEPEST {
+            cursor.at += 1;
+            self.object(cursor, node, depth + 1)?;
+            Span { kind: Kind::Object, start, end: cursor.at }
+        } else {
+            cursor.value(depth)?
+        };
+        if let Some(slot) = slot {
+            self.slots[slot] = span;
+        }
+        Ok(())
+    }
+
+    /// Passes a key with its colon; `next` is the place of the key that is expected.
+    #[inline(always)]
+    fn key(&mut self, cursor: &mut Cursor, node: usize, next: &mut usize) -> Result<Target, Broken> {
+        let rest = &cursor.bytes[cursor.at..];
+        // A key or two that the last record had may be left out in this one.
+        for ahead in *next..*next + 3 {
+            match self.nodes[node].expected.get(ahead) {
+                Some((piece, target)) if starts_with(rest, piece) => {
+                    cursor.at += piece.len();
+                    // The piece ends where the value was then; blanks may follow now.
+                    cursor.blanks();
+                    *next = ahead + 1;
+                    return Ok(*target);
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.unexpected_key(cursor, node, next)
+    }
+
+    #[inline(never)]
+    fn unexpected_key(
+        &mut self,
+        cursor: &mut Cursor,
+        node: usize,
+        next: &mut usize,
+    ) -> Result<Target, Broken> {
+        let start = cursor.at;
+        cursor.blanks();
+        let key = cursor.string()?;
+        cursor.blanks();
+        cursor.expect(b':')?;
+        cursor.blanks();
+        let mut name = &cursor.bytes[key.start..key.end];
+        let mut unescaped = vec![];
+        if key.kind == Kind::Escaped {
+            unescape(name, &mut unescaped);
+            name = &unescaped;
+        }
+        let node = &mut self.nodes[node];
+        let target = node.fields.iter().find(|(field, _)| **field == *name).map_or(Target::Skip, |f| f.1);
+        let piece = &cursor.bytes[start..cursor.at];
+        if piece.len() <= LONGEST {
+            if node.expected.len() < REMEMBERED {
+                node.expected.insert(*next, (piece.into(), target));
+                *next += 1;
+            } else if let Some(guess) = node.expected.get_mut(*next) {
+                *guess = (piece.into(), target);
+                *next += 1;
+            }
+        }
+        Ok(target)
+    }
+}

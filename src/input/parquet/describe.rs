@@ -1,0 +1,75 @@
+//! What the footer of a Parquet file says of its columns, for type inference.
+
+use super::guarded;
+use super::schema::{self, Lookup, column_type};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use arrow_array::Array;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::{DataType as ArrowType, Field};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use std::fs::File;
+use std::path::Path;
+
+/// A column of a Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetColumn {
+    /// Its name; of nested fields a dotted path.
+    pub name: String,
+    /// The type that it is read as; `None` where it cannot be read.
+    pub ty: Option<DataType>,
+    /// The type as the file has it.
+    pub type_name: String,
+    /// Whether the statistics count a NULL.
+    pub nulls: bool,
+    /// The least value of the first row group, where the statistics have it.
+    pub example: Option<String>,
+}
+
+/// The columns of the Parquet file at `path`, by its footer.
+///
+/// # Errors
+/// Data: no Parquet file, or a damaged one. Machine: it cannot be opened.
+pub fn describe(path: &Path) -> Result<Vec<ParquetColumn>> {
+    let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    guarded(path, || {
+        let metadata = schema::load(path, &handle)?;
+        Ok(schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect())
+    })
+}
+
+fn column(metadata: &ArrowReaderMetadata, name: String) -> ParquetColumn {
+    match schema::find(metadata, &name) {
+        Lookup::Leaf(leaf) => {
+            let groups = metadata.metadata().row_groups();
+            let nulls = |g: &parquet::file::metadata::RowGroupMetaData| {
+                g.column(leaf.index).statistics().and_then(|s| s.null_count_opt()).is_some_and(|n| n > 0)
+            };
+            ParquetColumn {
+                ty: if leaf.uuid { Some(DataType::String) } else { column_type(&leaf.ty) },
+                type_name: leaf.type_name(),
+                nulls: groups.iter().any(nulls) || leaf.ty == ArrowType::Null,
+                example: if leaf.uuid { None } else { least(metadata, leaf.index, &leaf.ty) },
+                name,
+            }
+        }
+        Lookup::Group(ty) => {
+            ParquetColumn { name, ty: None, type_name: ty.into(), nulls: false, example: None }
+        }
+        Lookup::Missing => {
+            ParquetColumn { name, ty: None, type_name: "unknown".into(), nulls: false, example: None }
+        }
+    }
+}
+
+fn least(metadata: &ArrowReaderMetadata, leaf: usize, ty: &ArrowType) -> Option<String> {
+    let field = Field::new("", ty.clone(), true);
+    let statistics = StatisticsConverter::from_column_index(leaf, &field, metadata.parquet_schema()).ok()?;
+    let least = statistics.row_group_mins(metadata.metadata().row_groups().first()).ok()?;
+    if least.is_empty() || least.is_null(0) {
+        return None;
+    }
+    let options = FormatOptions::default();
+    ArrayFormatter::try_new(&least, &options).ok()?.value(0).try_to_string().ok()
+}

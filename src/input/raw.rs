@@ -1,0 +1,195 @@
+//! The bytes of one file: read in blocks, counted, hashed as they lie on disk, decompressed.
+//!
+//! Files are read and not mapped: mapped pages would count as the process's memory, and a file that
+//! another process cuts short would end the program with a signal.
+
+use super::files::{Compression, SourceFile};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Read at once: small enough that a block is still in the cache when it is hashed and scanned.
+const BLOCK: usize = 256 << 10;
+
+/// What becomes of the bytes of a file as they are read from disk.
+pub(super) struct Meter {
+    hash: Option<Box<Xxh3>>,
+    bytes: u64,
+    progress: Option<Arc<AtomicU64>>,
+    failed: bool,
+}
+
+impl Meter {
+    /// Hashes the bytes, and adds their number to `progress`.
+    pub(super) fn hashing(progress: Option<Arc<AtomicU64>>) -> Meter {
+        Meter { hash: Some(Box::default()), bytes: 0, progress, failed: false }
+    }
+
+    /// Does nothing with the bytes.
+    pub(super) fn idle() -> Meter {
+        Meter { hash: None, bytes: 0, progress: None, failed: false }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        self.bytes += bytes.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A file as it lies on disk.
+struct Disk {
+    file: File,
+    meter: Meter,
+}
+
+impl Read for Disk {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(out);
+        match &read {
+            Ok(n) => self.meter.take(&out[..*n]),
+            Err(e) => self.meter.failed |= e.kind() != ErrorKind::Interrupted,
+        }
+        read
+    }
+}
+
+impl Disk {
+    /// Appends what one `read` of at most `most` bytes gives.
+    fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+        out.reserve(most);
+        let old = out.len();
+        loop {
+            // SAFETY: `reserve` made room for `most` bytes behind `old`.
+            let read = unsafe { libc::read(self.file.as_raw_fd(), out.as_mut_ptr().add(old).cast(), most) };
+            if let Ok(read) = usize::try_from(read) {
+                // SAFETY: the kernel has written `read` bytes, at most `most`, behind `old`.
+                unsafe { out.set_len(old + read) };
+                self.meter.take(&out[old..]);
+                return Ok(read);
+            }
+            let error = std::io::Error::last_os_error();
+            if error.kind() != ErrorKind::Interrupted {
+                self.meter.failed = true;
+                return Err(error);
+            }
+        }
+    }
+}
+
+enum Decoder {
+    Plain(Disk),
+    Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<Disk>>>),
+    Zstd(zstd::stream::read::Decoder<'static, BufReader<Disk>>),
+}
+
+/// The text of a file, decompressed.
+pub(super) struct RawText {
+    path: PathBuf,
+    decoder: Decoder,
+}
+
+impl RawText {
+    /// Opens `file`.
+    ///
+    /// # Errors
+    /// `Machine` where it cannot be opened.
+    pub(super) fn open(file: &SourceFile, meter: Meter) -> Result<RawText> {
+        let failed = |e| Error::io("read", &file.path, e);
+        let opened = File::open(&file.path).map_err(failed)?;
+        let empty = opened.metadata().map_err(failed)?.len() == 0;
+        let disk = Disk { file: opened, meter };
+        let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
+        let decoder = match file.compression {
+            // Nothing is no gzip file, but it is an empty one to anybody who made it.
+            Compression::None => Decoder::Plain(disk),
+            _ if empty => Decoder::Plain(disk),
+            Compression::Gzip => {
+                Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
+            }
+            Compression::Zstd => {
+                Decoder::Zstd(zstd::stream::read::Decoder::with_buffer(buffered(disk)).map_err(failed)?)
+            }
+        };
+        Ok(RawText { path: file.path.clone(), decoder })
+    }
+
+    /// Appends at most `most` more bytes of the text to `out`. Gives their number, 0 at the end.
+    ///
+    /// # Errors
+    /// `Machine` where the file cannot be read, `Data` where it is not what its compression asks for.
+    pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> Result<usize> {
+        let most = most.min(BLOCK);
+        let read = match &mut self.decoder {
+            Decoder::Plain(disk) => disk.append(out, most),
+            Decoder::Gzip(decoder) => append_decoded(&mut **decoder, out, most),
+            Decoder::Zstd(decoder) => append_decoded(decoder, out, most),
+        };
+        read.map_err(|cause| self.failure(cause))
+    }
+
+    fn failure(&self, cause: std::io::Error) -> Error {
+        let (disk, kind) = match &self.decoder {
+            Decoder::Plain(disk) => (disk, ""),
+            Decoder::Gzip(decoder) => (decoder.get_ref().get_ref(), "gzip"),
+            Decoder::Zstd(decoder) => (decoder.get_ref().get_ref(), "Zstandard"),
+        };
+        let path = self.path.display();
+        if disk.meter.failed || kind.is_empty() {
+            Error::io("read", &self.path, cause)
+        } else if cause.kind() == ErrorKind::UnexpectedEof {
+            Error::data(format!("{path} is cut short: its {kind} data ends in the middle"))
+                .hint("the file was not copied or written to its end; get it again")
+        } else {
+            Error::data(format!("{path} is no valid {kind} file")).caused_by(cause)
+        }
+    }
+
+    /// Reads what is left of the file, and gives its size on disk and its hash.
+    pub(super) fn finish(self) -> Result<(u64, String)> {
+        let mut disk = match self.decoder {
+            Decoder::Plain(disk) => disk,
+            Decoder::Gzip(decoder) => decoder.into_inner().into_inner(),
+            Decoder::Zstd(decoder) => decoder.finish().into_inner(),
+        };
+        let mut rest = Vec::new();
+        while disk.append(&mut rest, BLOCK).map_err(|e| Error::io("read", &self.path, e))? > 0 {
+            rest.clear();
+        }
+        Ok((disk.meter.bytes, shown_hash(disk.meter.hash.map_or(0, |hash| hash.digest128()))))
+    }
+}
+
+fn append_decoded(decoder: &mut impl Read, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+    let old = out.len();
+    out.resize(old + most, 0);
+    let read = loop {
+        match decoder.read(&mut out[old..]) {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    out.truncate(old + *read.as_ref().unwrap_or(&0));
+    read
+}
+
+/// The size and content hash of the file at `path`.
+pub(super) fn hash_file(path: &Path) -> Result<(u64, String)> {
+    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    let disk = Disk { file, meter: Meter::hashing(None) };
+    RawText { path: path.to_path_buf(), decoder: Decoder::Plain(disk) }.finish()
+}
+
+/// A content hash as manifests write it.
+fn shown_hash(hash: u128) -> String {
+    format!("xxh3:{hash:032x}")
+}

@@ -1,0 +1,227 @@
+//! TOML with the place of everything, read without stopping at the first fault.
+
+use crate::error::{Error, Snippet};
+use std::cell::RefCell;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct At<T> {
+    pub value: T,
+    pub span: Range<usize>,
+}
+
+/// The job file's text, and the faults found so far.
+pub struct Document {
+    pub file: String,
+    pub text: String,
+    faults: RefCell<Vec<Error>>,
+}
+
+impl Document {
+    pub fn new(file: &str, text: &str) -> Document {
+        Document { file: file.to_string(), text: text.to_string(), faults: RefCell::new(vec![]) }
+    }
+
+    /// `error` with the snippet of `span`.
+    pub fn place(&self, error: Error, span: &Range<usize>) -> Error {
+        error.at(Snippet::of(&self.file, &self.text, span.clone()))
+    }
+
+    /// Notes a fault at `span` and goes on.
+    pub fn fault(&self, error: Error, span: &Range<usize>) {
+        let error = self.place(error, span);
+        self.faults.borrow_mut().push(error);
+    }
+
+    /// All faults as one error, if there are any.
+    pub fn faults(&self) -> Option<Error> {
+        Error::all(self.faults.borrow().clone())
+    }
+}
+
+/// One table of the file. Every key is asked for by name; [`Table::finish`] faults the others.
+pub struct Table<'a> {
+    document: &'a Document,
+    /// What the table is called in errors: `[source]`.
+    name: String,
+    entries: &'a DeTable<'a>,
+    pub span: Range<usize>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    pub fn new(document: &'a Document, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Table<'a> {
+        Table { document, name: name.to_string(), entries: table, span, asked: RefCell::new(vec![]) }
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().push(key);
+        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    fn wrong_type(&self, key: &str, wanted: &str, value: &Spanned<DeValue>) {
+        let got = value.get_ref().type_str();
+        self.document.fault(Error::job(format!("`{key}` must be {wanted}, not {got}")), &value.span());
+    }
+
+    /// A string.
+    pub fn string(&self, key: &'static str) -> Option<At<String>> {
+        let value = self.get(key)?;
+        match value.get_ref().as_str() {
+            Some(text) => Some(At { value: text.to_string(), span: value.span() }),
+            None => {
+                self.wrong_type(key, "a string", value);
+                None
+            }
+        }
+    }
+
+    /// A whole number of at least 1.
+    pub fn count(&self, key: &'static str) -> Option<At<usize>> {
+        let value = self.get(key)?;
+        let number = value.get_ref().as_integer().filter(|n| n.radix() == 10);
+        match number.and_then(|n| n.as_str().replace('_', "").parse().ok()).filter(|&n| n > 0) {
+            Some(number) => Some(At { value: number, span: value.span() }),
+            None => {
+                self.wrong_type(key, "a whole number of at least 1", value);
+                None
+            }
+        }
+    }
+
+    /// A string or a list of strings.
+    pub fn strings(&self, key: &'static str) -> Option<Vec<At<String>>> {
+        let value = self.get(key)?;
+        if let Some(text) = value.get_ref().as_str() {
+            return Some(vec![At { value: text.to_string(), span: value.span() }]);
+        }
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong_type(key, "a string or a list of strings", value);
+            return None;
+        };
+        let strings = list.iter().filter_map(|item| match item.get_ref().as_str() {
+            Some(text) => Some(At { value: text.to_string(), span: item.span() }),
+            None => {
+                self.wrong_type(key, "a list of strings", item);
+                None
+            }
+        });
+        Some(strings.collect())
+    }
+
+    /// A table of strings, in the order written; a list of names stands for each name as itself.
+    pub fn pairs(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        let value = self.get(key)?;
+        if let Some(list) = value.get_ref().as_array() {
+            let names = list.iter().filter_map(|item| match item.get_ref().as_str() {
+                Some(text) => {
+                    let name = At { value: text.to_string(), span: item.span() };
+                    Some((name.clone(), At { value: quote(text), span: name.span }))
+                }
+                None => {
+                    self.wrong_type(key, "a list of names or a table", item);
+                    None
+                }
+            });
+            return Some(names.collect());
+        }
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, "a table", value);
+            return None;
+        };
+        let mut pairs: Vec<(At<String>, At<String>)> = vec![];
+        for (name, value) in table {
+            let name = At { value: name.get_ref().to_string(), span: name.span() };
+            match value.get_ref().as_str() {
+                Some(text) => pairs.push((name, At { value: text.to_string(), span: value.span() })),
+                None => self.wrong_type(&name.value, "a string", value),
+            }
+        }
+        // The parser keeps keys sorted; columns come in the order written.
+        pairs.sort_by_key(|(name, _)| name.span.start);
+        Some(pairs)
+    }
+
+    /// A table within this one.
+    pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
+        let value = self.get(key)?;
+        match value.get_ref().as_table() {
+            Some(table) => Some(Table::new(self.document, key, table, value.span())),
+            None => {
+                self.wrong_type(key, "a table", value);
+                None
+            }
+        }
+    }
+
+    /// A string, or a table.
+    pub fn string_or_table(&self, key: &'static str) -> Option<Result<At<String>, Table<'a>>> {
+        let value = self.get(key)?;
+        match (value.get_ref().as_str(), value.get_ref().as_table()) {
+            (Some(text), _) => Some(Ok(At { value: text.to_string(), span: value.span() })),
+            (_, Some(table)) => Some(Err(Table::new(self.document, key, table, value.span()))),
+            _ => {
+                self.wrong_type(key, "a table", value);
+                None
+            }
+        }
+    }
+
+    /// The tables of `[[key]]`.
+    pub fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
+        let Some(value) = self.get(key) else { return vec![] };
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong_type(key, &format!("a list of tables, [[{key}]]"), value);
+            return vec![];
+        };
+        let tables = list.iter().filter_map(|item| match item.get_ref().as_table() {
+            Some(table) => Some(Table::new(self.document, &format!("[[{key}]]"), table, item.span())),
+            None => {
+                self.wrong_type(key, &format!("a list of tables, [[{key}]]"), item);
+                None
+            }
+        });
+        tables.collect()
+    }
+
+    /// Faults every key that was not asked for; `later` names keys of the design that this version
+    /// does not have yet.
+    pub fn finish(&self, later: &[&str]) {
+        let asked = self.asked.borrow();
+        for (name, _) in self.entries {
+            let key: &str = name.get_ref();
+            if asked.contains(&key) {
+                continue;
+            }
+            let error = if later.contains(&key) {
+                let version = env!("CARGO_PKG_VERSION");
+                Error::job(format!("`{key}` of {} is not built yet in highwater {version}", self.name))
+            } else {
+                let error = Error::job(format!("unknown key `{key}` in {}", self.name));
+                match crate::error::nearest(key, asked.iter().copied()) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint(format!("the keys are {}", asked.join(", "))),
+                }
+            };
+            self.document.fault(error, &name.span());
+        }
+    }
+}
+
+/// A name as an SQL identifier.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Parses TOML; syntax errors become faults of the document.
+pub fn parse<'a>(document: &'a Document) -> Spanned<DeTable<'a>> {
+    let (table, errors) = DeTable::parse_recoverable(&document.text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        document.fault(Error::job(format!("TOML: {}", error.message())), &span);
+    }
+    table
+}

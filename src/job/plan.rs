@@ -1,0 +1,184 @@
+//! The plan: a job resolved against its data. Typed, immutable, and free of TOML.
+
+use crate::batch::{DataType, Field, Schema};
+use crate::expr::Expr;
+use crate::group::GroupPlan;
+use crate::input::ReadPlan;
+use crate::input::infer::Inferred;
+use crate::sink::Format;
+use crate::time::Zone;
+use std::path::PathBuf;
+
+/// A job, ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The job's name.
+    pub name: String,
+    /// A hash of everything that decides the result, beside the data.
+    pub hash: String,
+    /// The job's time zone.
+    pub zone: Zone,
+    /// Worker threads, if the job says.
+    pub threads: Option<usize>,
+    /// The memory budget in bytes, if the job says.
+    pub memory: Option<u64>,
+    /// What is read.
+    pub read: ReadPlan,
+    /// What the sample of the files showed.
+    pub inferred: Inferred,
+    /// The columns of a batch after all steps: those that are read, then those that are derived.
+    pub rows: Schema,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// What is grouped; outputs that group alike share one.
+    pub groupings: Vec<Grouping>,
+    /// The outputs, in the job's order.
+    pub outputs: Vec<OutputPlan>,
+    /// Where rejected records are written.
+    pub rejects: Option<PathBuf>,
+}
+
+/// One step on a batch.
+#[derive(Debug)]
+pub enum Step {
+    /// Keeps the rows for which the expression is true; not those where it is false or NULL.
+    Filter(Expr),
+    /// Appends a column.
+    Derive(String, Expr),
+}
+
+/// A grouping, with the names that its blocks have in expressions.
+#[derive(Debug)]
+pub struct Grouping {
+    /// What is grouped.
+    pub plan: GroupPlan,
+    /// The names of the key columns.
+    pub keys: Vec<String>,
+}
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputTo {
+    /// A folder, of partitions or of one part.
+    Folder(PathBuf),
+    /// One file.
+    File(PathBuf),
+    /// A table on the terminal.
+    Terminal,
+}
+
+/// One output.
+#[derive(Debug)]
+pub struct OutputPlan {
+    /// Where it goes.
+    pub to: OutputTo,
+    /// Its format; of no account on the terminal.
+    pub format: Format,
+    /// What it holds.
+    pub kind: OutputKind,
+    /// All of its columns, those that name partitions among them.
+    pub columns: Schema,
+    /// The folders that a row goes to, from the outermost.
+    pub partition_by: Vec<PartitionPart>,
+}
+
+impl OutputPlan {
+    /// The columns that are written to its files: those that name partitions stand in the path alone.
+    pub fn written(&self) -> Vec<usize> {
+        (0..self.columns.fields.len())
+            .filter(|&i| !self.partition_by.contains(&PartitionPart::Column(i)))
+            .collect()
+    }
+
+    /// The schema of its files.
+    pub fn file_schema(&self) -> Schema {
+        Schema::new(self.written().into_iter().map(|i| self.columns.fields[i].clone()).collect())
+    }
+}
+
+/// What an output holds.
+#[derive(Debug)]
+pub enum OutputKind {
+    /// The events themselves, in replay order; per column of the output, its column in the batch.
+    Rows(Vec<usize>),
+    /// The groups of `groupings[grouping]`.
+    Groups {
+        /// Which grouping.
+        grouping: usize,
+        /// What happens to its groups.
+        post: Post,
+    },
+}
+
+/// From groups to rows of an output.
+#[derive(Debug)]
+pub struct Post {
+    /// Per column of the output, where it comes from.
+    pub columns: Vec<PlannedColumn>,
+    /// Keeps the groups for which it is true.
+    pub having: Option<Expr>,
+    /// Keeps the first groups of each window.
+    pub top: Option<Top>,
+}
+
+/// Where a column of a grouped output comes from.
+#[derive(Debug)]
+pub enum PlannedColumn {
+    /// The first instant of the window.
+    WindowStart,
+    /// The first instant after the window.
+    WindowEnd,
+    /// A key column.
+    Key(usize),
+    /// An aggregate.
+    Value(usize),
+    /// An expression over keys and aggregates.
+    Computed(Expr),
+}
+
+/// The name that aggregate number `i` of a grouping has in expressions.
+pub fn aggregate_name(i: usize) -> String {
+    format!("__agg_{i}")
+}
+
+/// The first `n` groups of each window by some columns of the output; ties by key.
+#[derive(Debug)]
+pub struct Top {
+    /// How many.
+    pub n: usize,
+    /// Columns of the output, and whether descending.
+    pub by: Vec<(usize, bool)>,
+}
+
+/// One level of partition folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionPart {
+    /// `year=2024`, of the window start or event time in the job's zone, as the next three.
+    Year,
+    /// `month=02`.
+    Month,
+    /// `date=2024-02-29`.
+    Date,
+    /// `hour=13`.
+    Hour,
+    /// `name=value` of a column of the output.
+    Column(usize),
+}
+
+impl PartitionPart {
+    /// The part of event time that a word of `partition_by` names, if it names one.
+    pub fn of_time(name: &str) -> Option<PartitionPart> {
+        Some(match name {
+            "year" => PartitionPart::Year,
+            "month" => PartitionPart::Month,
+            "date" => PartitionPart::Date,
+            "hour" => PartitionPart::Hour,
+            _ => return None,
+        })
+    }
+}
+
+/// The columns that a windowed output begins with.
+pub fn window_fields() -> [Field; 2] {
+    [Field::new("window_start", DataType::Timestamp), Field::new("window_end", DataType::Timestamp)]
+}

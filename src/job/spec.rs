@@ -1,0 +1,201 @@
+//! The job file as written: its form is checked here, its meaning in `validate`.
+
+use super::document::{At, Document, Table, parse};
+use crate::error::{Error, Result};
+use std::ops::Range;
+
+/// A job file's content, with the place of every value.
+pub struct JobSpec {
+    pub(super) document: Document,
+    pub(super) name: Option<At<String>>,
+    pub(super) timezone: Option<At<String>>,
+    pub(super) memory: Option<At<String>>,
+    pub(super) threads: Option<At<usize>>,
+    pub(super) source: SourceSpec,
+    pub(super) steps: Vec<StepSpec>,
+    pub(super) outputs: Vec<OutputSpec>,
+}
+
+/// `[source]`.
+#[derive(Default)]
+pub struct SourceSpec {
+    pub span: Range<usize>,
+    pub path: Vec<At<String>>,
+    pub format: Option<At<String>>,
+    pub time: Option<At<String>>,
+    pub time_unit: Option<At<String>>,
+    pub time_format: Option<At<String>>,
+    pub types: Vec<(At<String>, At<String>)>,
+    pub columns: Option<Vec<At<String>>>,
+    pub delimiter: Option<At<String>>,
+    pub on_bad_record: Option<At<String>>,
+    pub rejects: Option<At<String>>,
+}
+
+/// `[[step]]`.
+pub enum StepSpec {
+    Filter(At<String>),
+    Derive(Vec<(At<String>, At<String>)>),
+}
+
+/// `[[output]]`.
+pub struct OutputSpec {
+    pub span: Range<usize>,
+    pub path: Option<At<String>>,
+    pub format: Option<At<String>>,
+    pub window: Option<WindowSpec>,
+    pub by: Vec<At<String>>,
+    pub select: Vec<(At<String>, At<String>)>,
+    pub having: Option<At<String>>,
+    pub top: Option<TopSpec>,
+    pub partition_by: Vec<At<String>>,
+}
+
+/// `window = …`.
+pub enum WindowSpec {
+    Global,
+    Tumbling { size: At<String>, offset: Option<At<String>> },
+}
+
+/// `top = { n, by }`.
+pub struct TopSpec {
+    pub n: At<usize>,
+    pub by: At<String>,
+}
+
+impl JobSpec {
+    /// Parses the text of a job file; `file` is its name in errors.
+    ///
+    /// # Errors
+    /// A job error that reports every fault of form: syntax, unknown keys, wrong types.
+    pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
+        let document = Document::new(file, text);
+        let table = parse(&document);
+        if let Some(error) = document.faults() {
+            return Err(error);
+        }
+        let end = 0..text.find('\n').unwrap_or(text.len());
+        let top = Table::new(&document, "the job", table.get_ref(), end.clone());
+        let (name, timezone) = (top.string("name"), top.string("timezone"));
+        let (memory, threads) = (top.string("memory"), top.count("threads"));
+        let source = match top.table("source") {
+            Some(table) => source(&document, &table),
+            None => {
+                document.fault(Error::job("the job has no [source]"), &end);
+                SourceSpec::default()
+            }
+        };
+        let steps = top.tables("step").iter().filter_map(|t| step(&document, t)).collect();
+        let outputs: Vec<OutputSpec> = top.tables("output").iter().map(|t| output(&document, t)).collect();
+        if outputs.is_empty() {
+            document.fault(Error::job("the job has no [[output]]"), &end);
+        }
+        top.finish(&["table", "late", "mode"]);
+        drop(top);
+        drop(table);
+        match document.faults() {
+            Some(error) => Err(error),
+            None => Ok(JobSpec { document, name, timezone, memory, threads, source, steps, outputs }),
+        }
+    }
+}
+
+fn source(document: &Document, table: &Table) -> SourceSpec {
+    let spec = SourceSpec {
+        span: table.span.clone(),
+        path: table.strings("path").unwrap_or_default(),
+        format: table.string("format"),
+        time: table.string("time"),
+        time_unit: table.string("time_unit"),
+        time_format: table.string("time_format"),
+        types: table.pairs("types").unwrap_or_default(),
+        columns: table.strings("columns"),
+        delimiter: table.string("delimiter"),
+        on_bad_record: table.string("on_bad_record"),
+        rejects: table.string("rejects"),
+    };
+    table.finish(&["arrival", "partition", "idle", "max_ahead", "out_of_orderness"]);
+    if spec.path.is_empty() {
+        document.fault(Error::job("[source] has no `path`"), &spec.span);
+    }
+    if spec.time.is_none() {
+        document.fault(
+            Error::job("[source] has no `time`").hint("name the column that holds each event's time"),
+            &spec.span,
+        );
+    }
+    spec
+}
+
+fn step(document: &Document, table: &Table) -> Option<StepSpec> {
+    let (filter, derive) = (table.string("filter"), table.pairs("derive"));
+    table.finish(&["dedup", "within", "first", "as", "enrich", "on", "match", "take", "fill", "otherwise", "lookup"]);
+    match (filter, derive) {
+        (Some(filter), None) => Some(StepSpec::Filter(filter)),
+        (None, Some(derive)) => Some(StepSpec::Derive(derive)),
+        (Some(_), Some(_)) => {
+            let error = Error::job("a [[step]] does one thing: `filter` or `derive`");
+            document.fault(error.hint("write two steps, in the order in which they apply"), &table.span);
+            None
+        }
+        (None, None) => {
+            document.fault(Error::job("a [[step]] needs `filter` or `derive`"), &table.span);
+            None
+        }
+    }
+}
+
+fn output(document: &Document, table: &Table) -> OutputSpec {
+    let spec = OutputSpec {
+        span: table.span.clone(),
+        path: table.string("path"),
+        format: table.string("format"),
+        window: table.string_or_table("window").and_then(|w| window(document, w)),
+        by: table.strings("by").unwrap_or_default(),
+        select: table.pairs("select").unwrap_or_default(),
+        having: table.string("having"),
+        top: table.table("top").and_then(|t| top(document, &t)),
+        partition_by: table.strings("partition_by").unwrap_or_default(),
+    };
+    table.finish(&["of", "mode", "allowed_lateness"]);
+    if spec.path.is_none() {
+        document.fault(
+            Error::job("an [[output]] has no `path`").hint("a folder, a file, or \"-\" for the terminal"),
+            &spec.span,
+        );
+    }
+    spec
+}
+
+fn window(document: &Document, window: std::result::Result<At<String>, Table>) -> Option<WindowSpec> {
+    let table = match window {
+        Ok(name) if name.value == "global" => return Some(WindowSpec::Global),
+        Ok(name) => {
+            let error = Error::job(format!("unknown window `{}`", name.value));
+            document.fault(error.hint("\"global\", or a table such as { tumbling = \"1m\" }"), &name.span);
+            return None;
+        }
+        Err(table) => table,
+    };
+    let (size, offset) = (table.string("tumbling"), table.string("offset"));
+    table.finish(&["hopping", "slide", "cumulative", "step", "session", "allowed_lateness"]);
+    match size {
+        Some(size) => Some(WindowSpec::Tumbling { size, offset }),
+        None => {
+            document.fault(Error::job("`window` needs `tumbling`"), &table.span);
+            None
+        }
+    }
+}
+
+fn top(document: &Document, table: &Table) -> Option<TopSpec> {
+    let (n, by) = (table.count("n"), table.string("by"));
+    table.finish(&[]);
+    match (n, by) {
+        (Some(n), Some(by)) => Some(TopSpec { n, by }),
+        _ => {
+            document.fault(Error::job("`top` needs `n` and `by`: { n = 3, by = \"total desc\" }"), &table.span);
+            None
+        }
+    }
+}

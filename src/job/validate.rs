@@ -1,0 +1,468 @@
+//! Job file + data → plan. Every fault is noted with its place, and all are reported together.
+
+use super::document::At;
+use super::plan::{Plan, Step};
+use super::spec::{JobSpec, StepSpec};
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::input::infer::{CsvLayout, Inferred, infer, time_hint};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
+use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+mod output;
+
+/// What the command line says beside the job file.
+#[derive(Debug, Clone)]
+pub struct Overrides {
+    /// The first event time wanted.
+    pub from: Option<String>,
+    /// The first event time not wanted.
+    pub to: Option<String>,
+    /// Bytes of text to a chunk.
+    pub chunk_bytes: usize,
+}
+
+impl Default for Overrides {
+    fn default() -> Overrides {
+        Overrides { from: None, to: None, chunk_bytes: 1 << 20 }
+    }
+}
+
+/// Resolves a job: finds its files, looks at samples of them, checks every name and type.
+///
+/// # Errors
+/// A job error that reports all faults; a data or machine error where the samples cannot be read.
+pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
+    let zone = zone(spec);
+    let csv = csv_layout(spec);
+    let files = find_files(spec);
+    let declared = declared_types(spec);
+    // Without files and a zone, nothing more can be said.
+    let (Some(zone), Some((delimiter, names)), Some(files)) = (zone, csv, files) else {
+        return Err(spec.document.faults().unwrap_or_else(|| Error::job("the job is wrong")));
+    };
+    let layout = CsvLayout { delimiter, names: names.as_deref() };
+    let inferred = infer(&files, layout, &declared)?;
+    let time = event_time(spec, &inferred, &zone);
+    let mut planner = Planner::new(spec, &zone, inferred, time);
+    planner.check_types(&declared);
+    planner.steps();
+    planner.outputs();
+    let on_bad_record = on_bad_record(spec);
+    let (from, to) = range(overrides, &zone)?;
+    let memory = memory(spec);
+    if let Some(error) = spec.document.faults() {
+        return Err(error);
+    }
+    let (Some(time), Some(on_bad_record)) = (planner.time.clone(), on_bad_record) else {
+        return Err(Error::job("the job is wrong"));
+    };
+    let name = spec.name.as_ref().map_or_else(|| default_name(&spec.document.file), |n| n.value.clone());
+    let read = ReadPlan {
+        files,
+        columns: vec![],
+        time,
+        zone: zone.clone(),
+        delimiter,
+        names,
+        on_bad_record,
+        positions: false,
+        from,
+        to,
+        chunk_bytes: overrides.chunk_bytes,
+    };
+    let rejects = spec.source.rejects.as_ref().map(|p| PathBuf::from(&p.value));
+    let mut plan = planner.finish(name, read, rejects);
+    plan.threads = spec.threads.as_ref().map(|t| t.value);
+    plan.memory = memory;
+    Ok(plan)
+}
+
+fn default_name(file: &str) -> String {
+    PathBuf::from(file).file_stem().map_or_else(|| "job".into(), |s| s.to_string_lossy().into_owned())
+}
+
+fn zone(spec: &JobSpec) -> Option<Zone> {
+    let Some(name) = &spec.timezone else { return Some(Zone::utc()) };
+    let zone = Zone::named(&name.value);
+    if zone.is_none() {
+        let error = Error::job(format!("unknown time zone `{}`", name.value));
+        let near = crate::error::nearest(&name.value, Zone::names());
+        let error = match near {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("give an IANA name such as Europe/London or Asia/Jakarta"),
+        };
+        spec.document.fault(error, &name.span);
+    }
+    zone
+}
+
+fn csv_layout(spec: &JobSpec) -> Option<(u8, Option<Vec<String>>)> {
+    let names = spec.source.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
+    let Some(delimiter) = &spec.source.delimiter else { return Some((b',', names)) };
+    match delimiter.value.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some((*byte, names)),
+        _ => {
+            let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
+            spec.document.fault(error, &delimiter.span);
+            None
+        }
+    }
+}
+
+fn find_files(spec: &JobSpec) -> Option<Vec<SourceFile>> {
+    let format = match &spec.source.format {
+        None => None,
+        Some(name) => match name.value.as_str() {
+            "csv" => Some(Format::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+            "parquet" => Some(Format::Parquet),
+            other => {
+                let error = Error::job(format!("unknown format `{other}`")).nearest(other, ["csv", "jsonl", "parquet"]);
+                spec.document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
+                return None;
+            }
+        },
+    };
+    let patterns: Vec<String> = spec.source.path.iter().map(|p| p.value.clone()).collect();
+    match files::expand(&patterns, format) {
+        Ok(files) => Some(files),
+        Err(error) => {
+            let span = spec.source.path.first().map_or(spec.source.span.clone(), |p| p.span.clone());
+            spec.document.fault(error, &span);
+            None
+        }
+    }
+}
+
+fn declared_types(spec: &JobSpec) -> BTreeMap<String, DataType> {
+    let mut declared = BTreeMap::new();
+    for (name, ty) in &spec.source.types {
+        match DataType::parse(&ty.value) {
+            Some(ty) => {
+                declared.insert(name.value.clone(), ty);
+            }
+            None => {
+                let known = ["string", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
+                let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
+                spec.document.fault(
+                    error.hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
+                    &ty.span,
+                );
+            }
+        }
+    }
+    declared
+}
+
+fn on_bad_record(spec: &JobSpec) -> Option<OnBadRecord> {
+    let Some(word) = &spec.source.on_bad_record else { return Some(OnBadRecord::Fail) };
+    match word.value.as_str() {
+        "fail" => Some(OnBadRecord::Fail),
+        "reject" => Some(OnBadRecord::Reject),
+        other => {
+            let error = Error::job(format!("`on_bad_record` is \"fail\" or \"reject\", not \"{other}\""));
+            spec.document.fault(error, &word.span);
+            None
+        }
+    }
+}
+
+fn memory(spec: &JobSpec) -> Option<u64> {
+    let memory = spec.memory.as_ref()?;
+    let bytes = parse_bytes(&memory.value);
+    if bytes.is_none() {
+        let error = Error::job(format!("`memory` cannot be read: `{}`", memory.value));
+        spec.document.fault(error.hint("such as \"512MB\" or \"4GB\""), &memory.span);
+    }
+    bytes
+}
+
+/// Reads a number of bytes: `512MB`, `4GB`, `1GiB`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|&n| n > 0)
+}
+
+fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
+    let bound = |flag: &str, text: &Option<String>, default: i64| match text {
+        None => Ok(default),
+        Some(text) => {
+            let instant = TimeParser::new(TimeRule::Iso, zone.clone()).text(text.as_bytes());
+            instant.map_err(|_| {
+                Error::job(format!("{flag} `{text}` is not a time that can be read"))
+                    .hint("such as 2024-02-29, 2024-02-29T13:00 or 2024-02-29T13:00:00Z")
+            })
+        }
+    };
+    let from = bound("--from", &overrides.from, i64::MIN)?;
+    let to = bound("--to", &overrides.to, i64::MAX)?;
+    if from >= to {
+        return Err(Error::job("--from is not before --to, so no event lies between them"));
+    }
+    Ok((from, to))
+}
+
+fn event_time(spec: &JobSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
+    let document = &spec.document;
+    let column = spec.source.time.as_ref()?;
+    if let (Some(_), Some(format)) = (&spec.source.time_unit, &spec.source.time_format) {
+        let error = Error::job("`time_unit` and `time_format` exclude each other");
+        document.fault(error, &format.span);
+        return None;
+    }
+    let found = inferred.column(&column.value);
+    if found.is_none() && inferred.columns.is_empty() {
+        // Empty files have no columns; a run over them has no rows.
+        return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
+    }
+    let Some(found) = found else {
+        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        return None;
+    };
+    let rule = if let Some(unit) = &spec.source.time_unit {
+        let Some(unit) = TimeUnit::parse(&unit.value) else {
+            let error = Error::job(format!("unknown time unit `{}`", unit.value));
+            document.fault(error.hint("the units are s, ms, us and ns"), &unit.span);
+            return None;
+        };
+        TimeRule::Epoch(unit)
+    } else if let Some(format) = &spec.source.time_format {
+        let bad = chrono::format::StrftimeItems::new(&format.value)
+            .any(|item| matches!(item, chrono::format::Item::Error));
+        if bad {
+            let error = Error::job(format!("`{}` is no time format", format.value));
+            document.fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
+            return None;
+        }
+        TimeRule::Format(format.value.clone())
+    } else {
+        TimeRule::Iso
+    };
+    let example = found.example.clone().unwrap_or_default();
+    if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
+        let error = Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
+        let unit = example.parse().ok().and_then(TimeUnit::likely).map_or("s", TimeUnit::name);
+        document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
+        return None;
+    }
+    let readable = TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes());
+    if let (Err(reason), DataType::String | DataType::Int64 | DataType::Float64, false) =
+        (readable, found.ty, example.is_empty())
+    {
+        let error = Error::job(format!("`{}` holds `{example}`, which is {reason}", column.value));
+        let error = match time_hint(example.as_bytes(), &rule) {
+            Some(hint) => error.hint(hint),
+            None => error.hint("give the format, such as time_format = \"%d-%m-%Y %H:%M\""),
+        };
+        document.fault(error, &column.span);
+        return None;
+    }
+    Some(ReadTime { column: column.value.clone(), rule })
+}
+
+fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = known.collect();
+    let error = Error::job(format!("no file has a column `{name}`"));
+    match crate::error::nearest(name, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("the columns are {}", known.join(", "))),
+    }
+}
+
+/// The state of planning: the schema grows with each step.
+struct Planner<'a> {
+    spec: &'a JobSpec,
+    zone: Zone,
+    inferred: Inferred,
+    time: Option<ReadTime>,
+    /// Source columns and derived ones, all of them.
+    schema: Schema,
+    source_columns: usize,
+    /// Source columns that something reads.
+    used: BTreeSet<usize>,
+    steps: Vec<Step>,
+    groupings: Vec<super::plan::Grouping>,
+    outputs: Vec<super::plan::OutputPlan>,
+    positions: bool,
+}
+
+impl<'a> Planner<'a> {
+    fn new(spec: &'a JobSpec, zone: &Zone, inferred: Inferred, time: Option<ReadTime>) -> Planner<'a> {
+        let field = |c: &crate::input::infer::InferredColumn| {
+            // A time column that is no integer is the event time itself.
+            let instant = time.as_ref().is_some_and(|t| {
+                t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_))
+            });
+            Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty })
+        };
+        let schema = Schema::new(inferred.columns.iter().map(field).collect());
+        Planner {
+            spec,
+            zone: zone.clone(),
+            source_columns: schema.fields.len(),
+            schema,
+            inferred,
+            time,
+            used: BTreeSet::new(),
+            steps: vec![],
+            groupings: vec![],
+            outputs: vec![],
+            positions: false,
+        }
+    }
+
+    fn fault(&self, error: Error, span: &std::ops::Range<usize>) {
+        self.spec.document.fault(error, span);
+    }
+
+    fn check_types(&self, declared: &BTreeMap<String, DataType>) {
+        for (name, _) in &self.spec.source.types {
+            if declared.contains_key(&name.value)
+                && self.inferred.column(&name.value).is_none()
+                && !self.inferred.columns.is_empty()
+            {
+                self.fault(unknown_column(&name.value, self.inferred.names()), &name.span);
+            }
+        }
+    }
+
+    fn use_columns(&mut self, names: impl Iterator<Item = String>) {
+        for index in names.filter_map(|n| self.schema.index_of(&n)).collect::<Vec<_>>() {
+            if index < self.source_columns {
+                self.used.insert(index);
+            }
+        }
+    }
+
+    /// Compiles an expression over the rows.
+    fn row_expr(&mut self, sql: &At<String>) -> Option<Expr> {
+        match Expr::compile(&sql.value, &self.schema, &self.zone) {
+            Ok(expr) => {
+                let names: Vec<String> = expr.inputs().map(String::from).collect();
+                self.use_columns(names.into_iter());
+                Some(expr)
+            }
+            Err(error) => {
+                self.fault(error, &sql.span);
+                None
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        let spec = self.spec;
+        for step in &spec.steps {
+            match step {
+                StepSpec::Filter(sql) => {
+                    let Some(expr) = self.row_expr(sql) else { continue };
+                    if expr.ty() != DataType::Bool {
+                        let error = Error::job(format!("`filter` needs a bool, and this is a {}", expr.ty()));
+                        self.fault(error, &sql.span);
+                        continue;
+                    }
+                    self.steps.push(Step::Filter(expr));
+                }
+                StepSpec::Derive(columns) => {
+                    for (name, sql) in columns {
+                        let Some(expr) = self.row_expr(sql) else { continue };
+                        if self.schema.index_of(&name.value).is_some() {
+                            let error = Error::job(format!("there is a column `{}` already", name.value));
+                            self.fault(error.hint("a derived column needs a name of its own"), &name.span);
+                            continue;
+                        }
+                        self.derive(&name.value, expr);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a step that computes a column, and gives its index.
+    fn derive(&mut self, name: &str, expr: Expr) -> usize {
+        self.schema.fields.push(Field::new(name, expr.ty()));
+        self.steps.push(Step::Derive(name.to_string(), expr));
+        self.schema.fields.len() - 1
+    }
+
+    /// The column of an expression over the rows: itself, or a new derived one.
+    fn column_of(&mut self, sql: &At<String>) -> Option<usize> {
+        let expr = self.row_expr(sql)?;
+        let plain = expr.sql().trim_matches('"');
+        if let Some(index) = self.schema.index_of(plain) {
+            return Some(index);
+        }
+        // The same expression in two aggregates is computed once.
+        let same = self.steps.iter().find_map(|step| match step {
+            Step::Derive(name, known) if known.sql() == expr.sql() && name.starts_with("__arg_") => {
+                self.schema.index_of(name)
+            }
+            _ => None,
+        });
+        Some(same.unwrap_or_else(|| self.derive(&format!("__arg_{}", self.schema.fields.len()), expr)))
+    }
+
+    /// Drops the source columns that nothing reads, and renumbers the rest.
+    fn finish(self, name: String, mut read: ReadPlan, rejects: Option<PathBuf>) -> Plan {
+        let kept: Vec<usize> =
+            (0..self.schema.fields.len()).filter(|i| *i >= self.source_columns || self.used.contains(i)).collect();
+        let renumber = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
+        read.columns = kept
+            .iter()
+            .filter(|&&i| i < self.source_columns)
+            .map(|&i| {
+                let field = &self.schema.fields[i];
+                ReadColumn { name: field.name.clone(), ty: field.ty, inferred: !self.inferred.columns[i].declared }
+            })
+            .collect();
+        read.positions = self.positions;
+        let mut groupings = self.groupings;
+        for grouping in &mut groupings {
+            grouping.plan.keys.iter_mut().for_each(|(column, _)| *column = renumber(*column));
+            for (_, args) in &mut grouping.plan.aggregates {
+                args.iter_mut().for_each(|column| *column = renumber(*column));
+            }
+        }
+        let mut outputs = self.outputs;
+        for output in &mut outputs {
+            if let super::plan::OutputKind::Rows(columns) = &mut output.kind {
+                columns.iter_mut().for_each(|column| *column = renumber(*column));
+            }
+        }
+        let rows = Schema::new(kept.iter().map(|&i| self.schema.fields[i].clone()).collect());
+        let essence = format!(
+            "{name} {:?} {:?} {} {:?} {:?} {groupings:?} {outputs:?}",
+            read.columns, read.time, self.zone.name(), (read.from, read.to), self.steps
+        );
+        let hash = format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()));
+        Plan {
+            name,
+            hash,
+            zone: self.zone,
+            threads: None,
+            memory: None,
+            read,
+            inferred: self.inferred,
+            rows,
+            steps: self.steps,
+            groupings,
+            outputs,
+            rejects,
+        }
+    }
+}

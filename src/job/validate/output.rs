@@ -1,0 +1,446 @@
+//! The outputs of a job: windows, keys, aggregates, and where the rows go.
+
+use super::Planner;
+use crate::aggregate::Aggregate;
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
+use crate::group::GroupPlan;
+use crate::job::document::At;
+use crate::job::plan::{
+    Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name,
+    window_fields,
+};
+use crate::job::spec::{OutputSpec, WindowSpec};
+use crate::sink::Format;
+use crate::time::Duration;
+use crate::window::Window;
+use std::path::{Path, PathBuf};
+
+impl Planner<'_> {
+    pub(super) fn outputs(&mut self) {
+        let spec = self.spec;
+        for output in &spec.outputs {
+            if let Some(plan) = self.output(output) {
+                self.outputs.push(plan);
+            }
+        }
+    }
+
+    fn output(&mut self, spec: &OutputSpec) -> Option<OutputPlan> {
+        let destination = self.destination(spec);
+        let window = self.window(spec);
+        let selections = self.selections(spec);
+        let grouped = spec.window.is_some()
+            || !spec.by.is_empty()
+            || selections.as_ref().is_some_and(|s| s.iter().any(|s| !s.calls.is_empty()));
+        let (columns, kind) = if grouped {
+            self.groups(spec, window?, selections?)?
+        } else {
+            self.rows(spec)?
+        };
+        let (to, format) = destination?;
+        let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
+        Some(OutputPlan { to, format, kind, columns, partition_by })
+    }
+
+    fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
+        let path = spec.path.as_ref()?;
+        let named = match &spec.format {
+            None => None,
+            Some(name) => match name.value.as_str() {
+                "parquet" => Some(Format::Parquet),
+                "csv" => Some(Format::Csv),
+                "jsonl" => Some(Format::JsonLines),
+                other => {
+                    let error = Error::job(format!("unknown output format `{other}`"))
+                        .nearest(other, ["parquet", "csv", "jsonl"]);
+                    self.fault(error.hint("the formats are parquet, csv and jsonl"), &name.span);
+                    return None;
+                }
+            },
+        };
+        if path.value == "-" {
+            return Some((OutputTo::Terminal, Format::Csv));
+        }
+        if path.value.contains("://") || path.value.ends_with(".html") {
+            let error = Error::job(format!("`{}` cannot be written yet", path.value));
+            self.fault(error.hint("a folder, a .parquet, .csv or .jsonl file, or \"-\""), &path.span);
+            return None;
+        }
+        let target = PathBuf::from(&path.value);
+        match (Format::of_path(&target), target.extension().is_some()) {
+            (Some(format), _) if !path.value.ends_with('/') => {
+                Some((OutputTo::File(target), named.unwrap_or(format)))
+            }
+            (None, true) if named.is_none() && !path.value.ends_with('/') && looks_like_file(&target) => {
+                let error = Error::job(format!("the extension of `{}` says no format", path.value));
+                self.fault(
+                    error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
+                    &path.span,
+                );
+                None
+            }
+            _ => Some((OutputTo::Folder(target), named.unwrap_or(Format::Parquet))),
+        }
+    }
+
+    fn window(&self, spec: &OutputSpec) -> Option<Window> {
+        let Some(WindowSpec::Tumbling { size, offset }) = &spec.window else { return Some(Window::Global) };
+        let Some(duration) = Duration::parse(&size.value).filter(|d| !is_zero(*d)) else {
+            let error = Error::job(format!("`{}` is no window size", size.value));
+            self.fault(error.hint("a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month"), &size.span);
+            return None;
+        };
+        let offset = match offset {
+            None => 0,
+            Some(text) => {
+                let (sign, length) = match text.value.strip_prefix('-') {
+                    Some(rest) => (-1, rest),
+                    None => (1, text.value.as_str()),
+                };
+                match Duration::parse(length).and_then(Duration::as_length) {
+                    Some(length) => sign * length,
+                    None => {
+                        let error = Error::job(format!("`{}` is no length of time", text.value));
+                        self.fault(error.hint("such as 15m or 6h"), &text.span);
+                        return None;
+                    }
+                }
+            }
+        };
+        Some(Window::Tumbling { size: duration, offset })
+    }
+
+    fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
+        let parsed: Vec<Option<Selection>> = spec
+            .select
+            .iter()
+            .map(|(_, sql)| match parse_selection(&sql.value, 0) {
+                Ok(selection) => Some(selection),
+                Err(error) => {
+                    self.fault(error, &sql.span);
+                    None
+                }
+            })
+            .collect();
+        parsed.into_iter().collect()
+    }
+
+    /// An output of the events themselves.
+    fn rows(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
+        for (what, span) in [
+            ("having", spec.having.as_ref().map(|h| &h.span)),
+            ("top", spec.top.as_ref().map(|t| &t.by.span)),
+        ] {
+            if let Some(span) = span {
+                self.fault(
+                    Error::job(format!("`{what}` is for groups, and this output has no window and no keys"))
+                        .hint("add `window` or `by`, or filter events with a [[step]]"),
+                    span,
+                );
+                return None;
+            }
+        }
+        self.positions = true;
+        if spec.select.is_empty() {
+            let visible: Vec<usize> = (0..self.schema.fields.len())
+                .filter(|&i| !self.schema.fields[i].name.starts_with("__arg_"))
+                .collect();
+            self.used.extend(visible.iter().filter(|&&i| i < self.source_columns));
+            let fields = visible.iter().map(|&i| self.schema.fields[i].clone()).collect();
+            return Some((Schema::new(fields), OutputKind::Rows(visible)));
+        }
+        let mut fields = vec![];
+        let mut columns = vec![];
+        for (name, sql) in &spec.select {
+            let column = self.column_of(sql)?;
+            fields.push(Field::new(&name.value, self.schema.fields[column].ty));
+            columns.push(column);
+        }
+        Some((Schema::new(fields), OutputKind::Rows(columns)))
+    }
+
+    /// An output of groups.
+    fn groups(
+        &mut self,
+        spec: &OutputSpec,
+        window: Window,
+        selections: Vec<Selection>,
+    ) -> Option<(Schema, OutputKind)> {
+        let keys = self.keys(spec)?;
+        if selections.is_empty() {
+            let error = Error::job("this output groups events and selects nothing");
+            self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
+            return None;
+        }
+        let having = match &spec.having {
+            None => None,
+            Some(sql) => match parse_selection(&sql.value, 0) {
+                Ok(parsed) => Some((sql, parsed)),
+                Err(error) => {
+                    self.fault(error, &sql.span);
+                    return None;
+                }
+            },
+        };
+        // All calls of the output, each once, and where they stand.
+        let mut calls: Vec<(AggregateCall, At<String>)> = vec![];
+        let sources = spec.select.iter().map(|(_, sql)| sql).zip(&selections);
+        for (sql, selection) in sources.chain(having.iter().map(|(sql, s)| (*sql, s))) {
+            for call in &selection.calls {
+                if !calls.iter().any(|(known, _)| known == call) {
+                    calls.push((call.clone(), sql.clone()));
+                }
+            }
+        }
+        let resolved: Vec<Option<(Aggregate, Vec<usize>)>> =
+            calls.iter().map(|(call, sql)| self.aggregate(call, sql)).collect();
+        let aggregates: Vec<(Aggregate, Vec<usize>)> = resolved.into_iter().collect::<Option<_>>()?;
+        let calls: Vec<AggregateCall> = calls.into_iter().map(|(call, _)| call).collect();
+
+        let mut shaped = Shaped::new(window, &keys, &self.schema, &aggregates);
+        for ((name, sql), selection) in spec.select.iter().zip(&selections) {
+            if shaped.schema.index_of(&name.value).is_some() {
+                self.fault(Error::job(format!("the output has two columns `{}`", name.value)), &name.span);
+                return None;
+            }
+            match shaped.add(&name.value, sql, selection, &calls, self) {
+                Ok(()) => {}
+                Err(error) => {
+                    let hint = "a column that is no key must stand inside an aggregate";
+                    self.fault(if error.message().starts_with("unknown column") { error.hint(hint) } else { error }, &sql.span);
+                    return None;
+                }
+            }
+        }
+        let having = match having {
+            None => None,
+            Some((sql, selection)) => Some(self.having(sql, &selection, &calls, &shaped)?),
+        };
+        let top = match &spec.top {
+            None => None,
+            Some(top) => Some(Top { n: top.n.value, by: self.top_order(&top.by, &shaped.schema)? }),
+        };
+        self.positions |= aggregates.iter().any(|(a, _)| a.needs_positions());
+        let plan = GroupPlan {
+            window,
+            zone: self.zone.clone(),
+            keys: keys.iter().map(|&k| (k, self.schema.fields[k].ty)).collect(),
+            aggregates,
+            whole_windows: top.is_some(),
+        };
+        let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
+        let grouping = self.grouping(Grouping { plan, keys: names });
+        Some((shaped.schema, OutputKind::Groups { grouping, post: Post { columns: shaped.columns, having, top } }))
+    }
+
+    fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<usize>> {
+        let mut keys = vec![];
+        for name in &spec.by {
+            let Some(index) = self.schema.index_of(&name.value) else {
+                let known = self.schema.names().filter(|n| !n.starts_with("__arg_"));
+                self.fault(super::unknown_column(&name.value, known), &name.span);
+                return None;
+            };
+            keys.push(index);
+        }
+        self.used.extend(keys.iter().filter(|&&k| k < self.source_columns));
+        Some(keys)
+    }
+
+    fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> Option<(Aggregate, Vec<usize>)> {
+        let mut args = call.args.clone();
+        let mut quantile = None;
+        if call.name == "quantile" {
+            let q = args.pop()?;
+            quantile = q.parse().ok().filter(|q| (0.0..=1.0).contains(q));
+            if quantile.is_none() {
+                let error = Error::job(format!("the second argument of `quantile` is a number from 0 to 1, not `{q}`"));
+                self.fault(error, &sql.span);
+                return None;
+            }
+        }
+        let columns: Vec<usize> = args
+            .into_iter()
+            .map(|arg| self.column_of(&At { value: arg, span: sql.span.clone() }))
+            .collect::<Option<_>>()?;
+        let types: Vec<DataType> = columns.iter().map(|&c| self.schema.fields[c].ty).collect();
+        match Aggregate::resolve(&call.name, call.distinct, types, quantile) {
+            Ok(aggregate) => Some((aggregate, columns)),
+            Err(error) => {
+                self.fault(error, &sql.span);
+                None
+            }
+        }
+    }
+
+    fn having(&self, sql: &At<String>, selection: &Selection, calls: &[AggregateCall], shaped: &Shaped) -> Option<Expr> {
+        let mut schema = shaped.schema.clone();
+        schema.fields.extend(shaped.frame.fields.iter().filter(|f| schema.index_of(&f.name).is_none()).cloned().collect::<Vec<_>>());
+        let text = around(&sql.value, selection, calls);
+        let error = match Expr::compile(&text, &schema, &self.zone) {
+            Ok(expr) if expr.ty() == DataType::Bool => return Some(expr),
+            Ok(expr) => Error::job(format!("`having` needs a bool, and this is a {}", expr.ty())),
+            Err(error) => error,
+        };
+        self.fault(error, &sql.span);
+        None
+    }
+
+    fn top_order(&self, by: &At<String>, schema: &Schema) -> Option<Vec<(usize, bool)>> {
+        let mut order = vec![];
+        for term in by.value.split(',') {
+            let mut words = term.split_whitespace();
+            let name = words.next().unwrap_or("");
+            let descending = match words.next().map(str::to_ascii_lowercase).as_deref() {
+                None | Some("asc") => false,
+                Some("desc") => true,
+                Some(other) => {
+                    self.fault(Error::job(format!("`{other}` in `top` is neither asc nor desc")), &by.span);
+                    return None;
+                }
+            };
+            let Some(index) = schema.index_of(name) else {
+                let error = Error::job(format!("the output has no column `{name}`")).nearest(name, schema.names());
+                self.fault(error, &by.span);
+                return None;
+            };
+            order.push((index, descending));
+        }
+        Some(order)
+    }
+
+    /// The number of an equal grouping, or of this new one.
+    fn grouping(&mut self, wanted: Grouping) -> usize {
+        let same = self.groupings.iter_mut().position(|g| {
+            g.keys == wanted.keys && g.plan.window == wanted.plan.window && g.plan.aggregates == wanted.plan.aggregates
+        });
+        match same {
+            Some(index) => {
+                self.groupings[index].plan.whole_windows |= wanted.plan.whole_windows;
+                index
+            }
+            None => {
+                self.groupings.push(wanted);
+                self.groupings.len() - 1
+            }
+        }
+    }
+
+    fn partition_by(
+        &self,
+        spec: &OutputSpec,
+        to: &OutputTo,
+        columns: &Schema,
+        kind: &OutputKind,
+    ) -> Option<Vec<PartitionPart>> {
+        let timeless = match kind {
+            OutputKind::Rows(_) => false,
+            OutputKind::Groups { grouping, .. } => self.groupings[*grouping].plan.window == Window::Global,
+        };
+        let mut parts = vec![];
+        for name in &spec.partition_by {
+            let time = PartitionPart::of_time(&name.value);
+            let own = columns.index_of(&name.value);
+            let error = match (time, own) {
+                _ if !matches!(to, OutputTo::Folder(_)) => {
+                    Error::job("only a folder can have partitions").hint("give a path without an extension")
+                }
+                (Some(_), Some(_)) => Error::job(format!(
+                    "the partition `{0}` would have the name of the output's column `{0}`",
+                    name.value
+                ))
+                .hint("give the column another name in `select`"),
+                (Some(_), None) if timeless => {
+                    Error::job(format!("`{}` needs a window with a start", name.value))
+                }
+                (Some(part), None) => {
+                    parts.push(part);
+                    continue;
+                }
+                (None, Some(column)) => {
+                    parts.push(PartitionPart::Column(column));
+                    continue;
+                }
+                (None, None) => {
+                    let known = ["year", "month", "date", "hour"].into_iter().chain(columns.names());
+                    Error::job(format!("cannot partition by `{}`", name.value)).nearest(&name.value, known)
+                }
+            };
+            self.fault(error, &name.span);
+            return None;
+        }
+        if parts.iter().filter(|p| matches!(p, PartitionPart::Column(_))).count() == columns.fields.len() {
+            self.fault(Error::job("all columns name partitions, and none is left for the files"), &spec.span);
+            return None;
+        }
+        Some(parts)
+    }
+}
+
+/// The columns of a grouped output as they are added.
+struct Shaped {
+    schema: Schema,
+    columns: Vec<PlannedColumn>,
+    /// What expressions see: window bounds, keys, aggregates by number.
+    frame: Schema,
+}
+
+impl Shaped {
+    fn new(window: Window, keys: &[usize], rows: &Schema, aggregates: &[(Aggregate, Vec<usize>)]) -> Shaped {
+        let (mut fields, mut columns) = (vec![], vec![]);
+        if window != Window::Global {
+            fields.extend(window_fields());
+            columns.extend([PlannedColumn::WindowStart, PlannedColumn::WindowEnd]);
+        }
+        fields.extend(keys.iter().map(|&k| rows.fields[k].clone()));
+        columns.extend((0..keys.len()).map(PlannedColumn::Key));
+        let mut frame = fields.clone();
+        frame.extend(aggregates.iter().enumerate().map(|(i, (a, _))| Field::new(aggregate_name(i), a.ty())));
+        Shaped { schema: Schema::new(fields), columns, frame: Schema::new(frame) }
+    }
+
+    fn add(&mut self, name: &str, sql: &At<String>, selection: &Selection, calls: &[AggregateCall], planner: &Planner) -> Result<()> {
+        let (ty, column) = match (&selection.around, &selection.calls[..]) {
+            (None, [call]) => {
+                let value = calls.iter().position(|c| c == call).unwrap_or(0);
+                let field = &self.frame.fields[self.frame.fields.len() - calls.len() + value];
+                (field.ty, PlannedColumn::Value(value))
+            }
+            _ => {
+                let expr = Expr::compile(&around(&sql.value, selection, calls), &self.frame, &planner.zone)?;
+                (expr.ty(), PlannedColumn::Computed(expr))
+            }
+        };
+        self.schema.fields.push(Field::new(name, ty));
+        self.columns.push(column);
+        Ok(())
+    }
+}
+
+/// The SQL around the calls of a selection, with the output's numbers for them.
+fn around(sql: &str, selection: &Selection, calls: &[AggregateCall]) -> String {
+    let number = |call: &AggregateCall| calls.iter().position(|c| c == call).unwrap_or(0);
+    let Some(text) = &selection.around else {
+        return selection.calls.first().map_or_else(|| sql.to_string(), |c| aggregate_name(number(c)));
+    };
+    // Own numbers count from 0 in the selection; go through names that cannot clash.
+    let mut text = text.clone();
+    for i in (0..selection.calls.len()).rev() {
+        text = text.replace(&aggregate_name(i), &format!("__call_{i}_"));
+    }
+    for (i, call) in selection.calls.iter().enumerate() {
+        text = text.replace(&format!("__call_{i}_"), &aggregate_name(number(call)));
+    }
+    text
+}
+
+fn is_zero(duration: Duration) -> bool {
+    matches!(duration, Duration::Length(0) | Duration::Calendar { count: 0, .. })
+}
+
+/// Whether the last part of a path looks like a file name: a short extension of letters.
+fn looks_like_file(path: &Path) -> bool {
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| e.len() <= 5 && e.chars().all(|c| c.is_ascii_alphabetic()))
+}

@@ -1,0 +1,13 @@
+//! Rows that pass through: kept compactly per partition, and given back in replay order.
+//!
+//! # Contract
+//! Rows of a partition come out ordered by (event time, position), a total order, so who decoded
+//! them and when does not show. Values come out as they went in.
+
+mod order;
+mod packed;
+mod partition;
+mod store;
+
+pub use partition::Partitioner;
+pub use store::{RowSpace, RowStore, StoredPartition, gather_partitions};

@@ -1,0 +1,176 @@
+//! Which partition folder a row belongs to.
+
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::group::KeyCodes;
+use crate::job::PartitionPart;
+use crate::time::{DAY, HOUR, Zone, civil_from_days};
+use arrow_array::ArrayRef;
+use arrow_cast::display::array_value_to_string;
+use hashbrown::HashMap;
+
+/// Gives the rows' partitions numbers from 0, in order of appearance, and knows their paths.
+pub struct Partitioner {
+    parts: Vec<PartitionPart>,
+    names: Vec<String>,
+    zone: Zone,
+    finest: Option<PartitionPart>,
+    keys: KeyCodes,
+    has_keys: bool,
+    index: HashMap<(i64, u32), u32, foldhash::fast::FixedState>,
+    paths: Vec<String>,
+    codes: Vec<u32>,
+}
+
+impl Partitioner {
+    /// A partitioner by `parts`; `columns` are the names and types of the columns that parts of kind
+    /// [`PartitionPart::Column`] stand for, in the same order.
+    pub fn new(parts: &[PartitionPart], columns: &[(String, DataType)], zone: &Zone) -> Partitioner {
+        use PartitionPart::{Date, Hour, Month, Year};
+        let finest = [Hour, Date, Month, Year].into_iter().find(|p| parts.contains(p));
+        let types: Vec<DataType> = columns.iter().map(|c| c.1).collect();
+        Partitioner {
+            parts: parts.to_vec(),
+            names: columns.iter().map(|c| c.0.clone()).collect(),
+            zone: zone.clone(),
+            finest,
+            keys: KeyCodes::new(&types),
+            has_keys: !columns.is_empty(),
+            index: HashMap::default(),
+            paths: vec![],
+            codes: vec![],
+        }
+    }
+
+    /// Appends the partition of each row to `out`; `columns` are those that parts stand for.
+    ///
+    /// # Errors
+    /// A data error where a value cannot be a folder's name.
+    pub fn assign(&mut self, times: &[i64], columns: &[&ArrayRef], out: &mut Vec<u32>) -> Result<()> {
+        let mut codes = std::mem::take(&mut self.codes);
+        self.keys.encode(columns, times.len(), &mut codes);
+        let mut last = (i64::MIN, u32::MAX, 0);
+        for (row, &time) in times.iter().enumerate() {
+            let bucket = self.bucket(time);
+            let code = if self.has_keys { codes[row] } else { 0 };
+            if (bucket, code) != (last.0, last.1) || self.paths.is_empty() {
+                let next = self.paths.len() as u32;
+                let index = *self.index.entry((bucket, code)).or_insert(next);
+                if index == next {
+                    let path = self.path(bucket, columns, row)?;
+                    self.paths.push(path);
+                }
+                last = (bucket, code, index);
+            }
+            out.push(last.2);
+        }
+        self.codes = codes;
+        Ok(())
+    }
+
+    /// The path of a partition below the output's folder; empty where there is one partition alone.
+    pub fn path_of(&self, partition: u32) -> &str {
+        &self.paths[partition as usize]
+    }
+
+    /// The local hour, day, month or year of an instant, as a number.
+    #[inline]
+    fn bucket(&mut self, time: i64) -> i64 {
+        let Some(finest) = self.finest else { return 0 };
+        let local = self.zone.local(time);
+        match finest {
+            PartitionPart::Hour => local.div_euclid(HOUR),
+            PartitionPart::Date => local.div_euclid(DAY),
+            part => {
+                let (year, month, _) = civil_from_days(local.div_euclid(DAY));
+                if part == PartitionPart::Year { year } else { year * 12 + i64::from(month) - 1 }
+            }
+        }
+    }
+
+    fn path(&self, bucket: i64, columns: &[&ArrayRef], row: usize) -> Result<String> {
+        let (year, month, day, hour) = match self.finest {
+            None => (0, 0, 0, 0),
+            Some(PartitionPart::Year) => (bucket, 1, 1, 0),
+            Some(PartitionPart::Month) => (bucket.div_euclid(12), bucket.rem_euclid(12) as u32 + 1, 1, 0),
+            Some(part) => {
+                let days = if part == PartitionPart::Hour { bucket.div_euclid(24) } else { bucket };
+                let (y, m, d) = civil_from_days(days);
+                (y, m, d, if part == PartitionPart::Hour { bucket.rem_euclid(24) } else { 0 })
+            }
+        };
+        let mut columns = columns.iter().zip(&self.names);
+        let mut folders = vec![];
+        for part in &self.parts {
+            folders.push(match part {
+                PartitionPart::Year => format!("year={year:04}"),
+                PartitionPart::Month => format!("month={month:02}"),
+                PartitionPart::Date => format!("date={year:04}-{month:02}-{day:02}"),
+                PartitionPart::Hour => format!("hour={hour:02}"),
+                PartitionPart::Column(_) => {
+                    let (column, name) = columns.next().expect("a column per part");
+                    format!("{}={}", escape(name), value_text(column, row)?)
+                }
+            });
+        }
+        Ok(folders.join("/"))
+    }
+}
+
+/// A value as a folder's name, as Hive writes it.
+fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
+    use arrow_array::Array;
+    if column.is_null(row) {
+        return Ok("__HIVE_DEFAULT_PARTITION__".into());
+    }
+    let text = array_value_to_string(column, row)
+        .map_err(|e| Error::data("a value cannot name a partition").caused_by(e))?;
+    let text = escape(&text);
+    if text.len() > 200 {
+        return Err(Error::data(format!("`{text}` is too long to name a partition's folder")));
+    }
+    Ok(text)
+}
+
+/// Percent-encodes what cannot stand in a folder's name, as Hive and Spark do.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_control() || "\"#%'*/:=?\\{}[]^<>|".contains(c) {
+            let mut buffer = [0; 4];
+            for byte in c.encode_utf8(&mut buffer).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    // An empty name, `.` and `..` mean something else to the file system.
+    match out.as_str() {
+        "" => "%00".into(),
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        _ => out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::StringViewArray;
+    use std::sync::Arc;
+
+    #[test]
+    fn paths_are_local_and_escaped() {
+        let zone = Zone::named("Asia/Jakarta").unwrap();
+        let parts = [PartitionPart::Date, PartitionPart::Column(1), PartitionPart::Hour];
+        let mut partitioner = Partitioner::new(&parts, &[("country".into(), DataType::String)], &zone);
+        let columns: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a/b"), None, Some("a/b")]));
+        let times = [1_709_227_800_000_000, 1_709_227_800_000_000, 1_709_227_800_000_001];
+        let mut out = vec![];
+        partitioner.assign(&times, &[&columns], &mut out).unwrap();
+        assert_eq!(out, [0, 1, 0]);
+        assert_eq!(partitioner.path_of(0), "date=2024-03-01/country=a%2Fb/hour=00");
+        assert_eq!(partitioner.path_of(1), "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00");
+    }
+}
