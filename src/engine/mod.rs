@@ -161,7 +161,7 @@ impl Run<'_> {
         let done = std::sync::atomic::AtomicBool::new(false);
         let workers = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.
-            scope.spawn(|| {
+            let line = scope.spawn(|| {
                 while !done.load(std::sync::atomic::Ordering::Acquire) {
                     self.progress.reading(scan.bytes_done(), scan.bytes_total());
                     std::thread::park_timeout(Duration::from_millis(100));
@@ -169,6 +169,7 @@ impl Run<'_> {
             });
             let workers = rayon::broadcast(|_| shared.work(&scan));
             done.store(true, std::sync::atomic::Ordering::Release);
+            line.thread().unpark();
             workers
         });
         let total = scan.bytes_total();

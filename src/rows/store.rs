@@ -6,6 +6,7 @@ use super::partition::Partitioner;
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
+use arrow_buffer::NullBuffer;
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -103,14 +104,15 @@ impl RowStore {
         let most = partition_of.iter().max().map_or(0, |&p| p as usize + 1);
         self.partitions.resize_with(self.partitions.len().max(most), Partition::default);
 
-        for (row, &p) in partition_of.iter().enumerate() {
-            let partition = &mut self.partitions[p as usize];
-            partition.time.push(batch.time[row]);
-            partition.positions.push(batch.positions[row].as_u64() as i64);
+        let members = members(&partition_of, self.partitions.len());
+        for (p, rows) in &members {
+            let partition = &mut self.partitions[*p];
+            partition.time.extend(rows.iter().map(|&row| batch.time[row as usize]));
+            partition.positions.extend(rows.iter().map(|&row| batch.positions[row as usize].as_u64() as i64));
         }
         for c in 0..self.columns.len() {
             let array = &batch.columns[self.columns[c]];
-            self.push_column(c, array, &partition_of);
+            self.push_column(c, array, &members);
         }
         self.open_rows += batch.rows;
         for p in 0..self.partitions.len() {
@@ -122,15 +124,13 @@ impl RowStore {
         Ok(())
     }
 
-    fn push_column(&mut self, c: usize, array: &ArrayRef, partition_of: &[u32]) {
+    fn push_column(&mut self, c: usize, array: &ArrayRef, members: &[(usize, Vec<u32>)]) {
         let nulls = array.nulls().filter(|n| n.null_count() > 0);
-        let valid = |row: usize| nulls.is_none_or(|n| n.is_valid(row));
         macro_rules! words {
             ($get:expr) => {{
                 let get = $get;
-                for (row, &p) in partition_of.iter().enumerate() {
-                    let (word, valid) = if valid(row) { (get(row), true) } else { (0, false) };
-                    self.partitions[p as usize].word(c, word, valid);
+                for (p, rows) in members {
+                    self.partitions[*p].words(c, rows, nulls, &get);
                 }
             }};
         }
@@ -157,35 +157,36 @@ impl RowStore {
             }
             DataType::Decimal { .. } => {
                 let values = array.as_primitive::<Decimal128Type>().values();
-                for (row, &p) in partition_of.iter().enumerate() {
-                    let (word, valid) = if valid(row) { (values[row], true) } else { (0, false) };
-                    self.partitions[p as usize].wide(c, word, valid);
+                for (p, rows) in members {
+                    self.partitions[*p].wide(c, rows, nulls, |row| values[row]);
                 }
             }
-            DataType::String => self.push_strings(c, array, partition_of),
+            DataType::String => self.push_strings(c, array, members),
         }
     }
 
-    fn push_strings(&mut self, c: usize, array: &ArrayRef, partition_of: &[u32]) {
+    fn push_strings(&mut self, c: usize, array: &ArrayRef, members: &[(usize, Vec<u32>)]) {
         if let Some(codes) = &mut self.codes[c]
             && codes.len() <= MAX_CODES
         {
             let mut own = vec![];
             codes.encode(array, &mut own);
-            for (&code, &p) in own.iter().zip(partition_of) {
+            for (p, rows) in members {
                 // A NULL has a code of its own.
-                self.partitions[p as usize].word(c, code.into(), true);
+                self.partitions[*p].words(c, rows, None, |row| own[row].into());
             }
             return;
         }
         let texts = array.as_string_view();
-        for (row, &p) in partition_of.iter().enumerate() {
-            let text = texts.is_valid(row).then(|| texts.value(row).as_bytes());
-            if self.partitions[p as usize].has_codes(c) {
+        for (p, rows) in members {
+            if self.partitions[*p].has_codes(c) {
                 // A block holds codes or text; this one began with codes.
-                self.close(p as usize);
+                self.close(*p);
             }
-            self.partitions[p as usize].text(c, text);
+            for row in rows.iter().map(|&row| row as usize) {
+                let text = texts.is_valid(row).then(|| texts.value(row).as_bytes());
+                self.partitions[*p].text(c, text);
+            }
         }
     }
 
@@ -259,18 +260,17 @@ impl Partition {
         &mut self.open[c]
     }
 
-    #[inline]
-    fn word(&mut self, c: usize, word: i64, valid: bool) {
+    fn words(&mut self, c: usize, rows: &[u32], valid: Option<&NullBuffer>, get: impl Fn(usize) -> i64) {
         if let OpenColumn::Words(words, nulls) = self.column(c, || OpenColumn::Words(vec![], vec![])) {
-            note_null(nulls, words.len(), valid);
-            words.push(word);
+            note_nulls(nulls, words.len(), rows, valid);
+            words.extend(rows.iter().map(|&row| get(row as usize)));
         }
     }
 
-    fn wide(&mut self, c: usize, word: i128, valid: bool) {
+    fn wide(&mut self, c: usize, rows: &[u32], valid: Option<&NullBuffer>, get: impl Fn(usize) -> i128) {
         if let OpenColumn::Wide(words, nulls) = self.column(c, || OpenColumn::Wide(vec![], vec![])) {
-            note_null(nulls, words.len(), valid);
-            words.push(word);
+            note_nulls(nulls, words.len(), rows, valid);
+            words.extend(rows.iter().map(|&row| get(row as usize)));
         }
     }
 
@@ -284,20 +284,38 @@ impl Partition {
             *column = OpenColumn::Text(vec![], vec![], vec![]);
         }
         if let OpenColumn::Text(ends, bytes, nulls) = column {
-            note_null(nulls, ends.len(), text.is_some());
+            if text.is_none() || !nulls.is_empty() {
+                nulls.resize(ends.len(), false);
+                nulls.push(text.is_none());
+            }
             bytes.extend_from_slice(text.unwrap_or_default());
             ends.push(bytes.len() as i64);
         }
     }
 }
 
-/// Keeps `nulls` empty until the first NULL.
-#[inline]
-fn note_null(nulls: &mut Vec<bool>, before: usize, valid: bool) {
-    if !valid || !nulls.is_empty() {
+/// Notes which of `rows` are NULL; keeps `nulls` empty until the first one is.
+fn note_nulls(nulls: &mut Vec<bool>, before: usize, rows: &[u32], valid: Option<&NullBuffer>) {
+    if valid.is_some() || !nulls.is_empty() {
         nulls.resize(before, false);
-        nulls.push(!valid);
+        nulls.extend(rows.iter().map(|&row| valid.is_some_and(|v| v.is_null(row as usize))));
     }
+}
+
+/// The rows of each partition that has any, in order.
+fn members(partition_of: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
+    let mut counts = vec![0u32; partitions];
+    partition_of.iter().for_each(|&p| counts[p as usize] += 1);
+    let mut place = vec![0usize; partitions];
+    let mut members: Vec<(usize, Vec<u32>)> = vec![];
+    for (p, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        place[p] = members.len();
+        members.push((p, Vec::with_capacity(count as usize)));
+    }
+    for (row, &p) in (0u32..).zip(partition_of) {
+        members[place[p as usize]].1.push(row);
+    }
+    members
 }
 
 impl OpenColumn {

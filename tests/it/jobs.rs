@@ -1,0 +1,274 @@
+//! Random logs and random jobs over them.
+
+use crate::log::{Cell, Kind, Log, json};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+/// A job over a log of [`COLUMNS`].
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub zone: &'static str,
+    /// Numbers of [`FILTERS`] and [`DERIVES`].
+    pub filter: Option<usize>,
+    pub derive: Option<usize>,
+    pub outputs: Vec<Output>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub format: &'static str,
+    pub partition_by: Vec<&'static str>,
+    /// `None` for the events themselves.
+    pub groups: Option<Groups>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Groups {
+    /// Size and offset as the job writes them; `None` for the global window.
+    pub window: Option<(&'static str, &'static str)>,
+    pub by: Vec<&'static str>,
+    /// Function and arguments; selected as `a0`, `a1` and so on, after `c`, which is `count(*)`.
+    pub aggregates: Vec<(&'static str, Vec<&'static str>)>,
+    /// Whether an expression over aggregates is selected as `r`.
+    pub computed: bool,
+    /// A number of [`HAVINGS`].
+    pub having: Option<usize>,
+    /// How many, by what.
+    pub top: Option<(usize, &'static str)>,
+}
+
+pub const COLUMNS: [(&str, Kind); 8] = [
+    ("at", Kind::Int),
+    ("k", Kind::Text),
+    ("n", Kind::Int),
+    ("m", Kind::Decimal(2)),
+    ("f", Kind::Float),
+    ("b", Kind::Bool),
+    ("d", Kind::Date),
+    ("note", Kind::Text),
+];
+
+pub const FILTERS: [&str; 5] =
+    ["n > 0", "k IS NOT NULL", "b OR n < 3", "m BETWEEN -5.00 AND 20", "k IN ('a', 'ü') OR f >= 0.5"];
+
+/// What the column `x` is, and its type.
+pub const DERIVES: [(&str, Kind); 6] = [
+    ("n * 2 + 1", Kind::Int),
+    ("m * 0.19", Kind::Decimal(4)),
+    ("m + n", Kind::Decimal(2)),
+    ("CASE WHEN n > 0 THEN 'pos' WHEN n < 0 THEN 'neg' END", Kind::Text),
+    ("coalesce(k, 'none')", Kind::Text),
+    ("n > 2 AND b", Kind::Bool),
+];
+
+pub const HAVINGS: [&str; 4] = ["c > 1", "c % 2 = 1", "count(n) > 0", "a0 IS NOT NULL AND count(*) < 9"];
+
+/// The expression `r`.
+pub const COMPUTED: &str = "count(n) * 10 + count(*)";
+
+const ZONES: [&str; 6] =
+    ["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Cairo"];
+const SIZES: [&str; 13] = [
+    "90s", "7m", "1h", "24h", "1 day", "2 days", "1 week", "3 weeks", "1 month", "2 months", "1 quarter", "1 year",
+    "250ms",
+];
+const OFFSETS: [&str; 6] = ["", "", "", "15m", "-6h", "1 day"];
+const TEXTS: [&str; 10] = ["a", "b", "ü", "", "a/b", "x=y", "q\"uote", "new\nline", "comma, and", "Z%"];
+
+/// A log of 1 to `most` rows. `distinct` says that no two have one time.
+pub fn log(most: usize, distinct: bool) -> impl Strategy<Value = Log> {
+    // Around changes of clocks in the zones above, and an ordinary day before 1970.
+    let bases = select(vec![1_711_846_800i64, 1_729_990_800, 1_710_054_000, 1_712_415_600, 1_730_700_000, -86_400]);
+    let grains = select(vec![1_000i64, 1_000_000, 977_000_000, 3_600_000_000, 90_000_000_000]);
+    (bases, grains).prop_flat_map(move |(base, grain)| {
+        vec(row(base * 1_000_000, grain), 1..=most).prop_map(move |mut rows| {
+            for (i, row) in rows.iter_mut().enumerate() {
+                if let (true, Cell::Int(at)) = (distinct, &mut row[0]) {
+                    *at += i as i64;
+                }
+            }
+            Log::new(&COLUMNS, rows)
+        })
+    })
+}
+
+fn row(base: i64, grain: i64) -> impl Strategy<Value = Vec<Cell>> {
+    let or_null = |cell: BoxedStrategy<Cell>| prop_oneof![1 => Just(Cell::Null), 5 => cell];
+    let floats = prop_oneof![
+        (-900_000..900_000i32).prop_map(|v| f64::from(v) / 1000.0),
+        (-9..9i32).prop_map(|v| f64::from(v) / 7.0),
+    ];
+    // No minus zero: as a key it is zero.
+    let floats = floats.prop_map(|f| Cell::Float(f + 0.0));
+    (
+        (-40..40i64).prop_map(move |step| Cell::Int(base + step * grain)),
+        or_null(select(TEXTS.to_vec()).prop_map(|t| Cell::Text(t.into())).boxed()),
+        or_null((-6..6i64).prop_map(Cell::Int).boxed()),
+        or_null((-2_500..2_500i64).prop_map(|v| Cell::Decimal(v.into(), 2)).boxed()),
+        or_null(floats.boxed()),
+        or_null(any::<bool>().prop_map(Cell::Bool).boxed()),
+        or_null((19_800..19_804i32).prop_map(Cell::Date).boxed()),
+        or_null("[a-c,;\"\n\r\\\\ é日]{0,6}".prop_map(Cell::Text).boxed()),
+    )
+        .prop_map(|(at, k, n, m, f, b, d, note)| vec![at, k, n, m, f, b, d, note])
+}
+
+/// A job with one to three outputs.
+pub fn job() -> impl Strategy<Value = Job> {
+    let head = (
+        select(ZONES.to_vec()),
+        proptest::option::of(0..FILTERS.len()),
+        proptest::option::weighted(0.7, 0..DERIVES.len()),
+    );
+    head.prop_flat_map(|(zone, filter, derive)| {
+        let x = derive.map(|d| DERIVES[d].1);
+        vec(output(x), 1..=3).prop_map(move |outputs| Job { zone, filter, derive, outputs })
+    })
+}
+
+fn output(x: Option<Kind>) -> impl Strategy<Value = Output> {
+    let format = select(vec!["jsonl", "jsonl", "parquet", "csv"]);
+    prop_oneof![1 => Just(None).boxed(), 4 => groups(x).prop_map(Some).boxed()].prop_flat_map(move |groups| {
+        let columns: Vec<&'static str> = match &groups {
+            None => vec!["k", "n", "b", "d"],
+            Some(groups) => groups.by.iter().copied().filter(|c| ["k", "n", "b", "d"].contains(c)).collect(),
+        };
+        let timed = groups.as_ref().is_none_or(|g| g.window.is_some());
+        let times = match timed {
+            true => vec![vec![], vec![], vec!["year", "month"], vec!["date", "hour"], vec!["hour"]],
+            false => vec![vec![]],
+        };
+        let most = columns.len().min(2);
+        (format.clone(), select(times), subsequence(columns, 0..=most)).prop_map(move |(format, mut parts, columns)| {
+            // Every other job without partitions.
+            if parts.len() != 1 {
+                parts.extend(columns);
+            }
+            Output { format, partition_by: parts, groups: groups.clone() }
+        })
+    })
+}
+
+fn groups(x: Option<Kind>) -> impl Strategy<Value = Groups> {
+    let mut keys = vec!["k", "n", "m", "f", "b", "d", "note"];
+    keys.extend(x.map(|_| "x"));
+    let most = 3;
+    (
+        proptest::option::weighted(0.85, (select(SIZES.to_vec()), select(OFFSETS.to_vec()))),
+        subsequence(keys, 0..=most).prop_shuffle(),
+        vec(aggregate(x), 0..=4),
+        any::<bool>(),
+        proptest::option::weighted(0.3, 0..HAVINGS.len()),
+        proptest::option::weighted(0.3, (1..4usize, select(vec!["c desc", "c", "a0 desc", "c desc, a0"]))),
+    )
+        .prop_map(|(window, by, aggregates, computed, having, top)| {
+            let by_a0 = aggregates.first().is_some_and(|(name, _)| !is_near(name));
+            let having = having.filter(|&h| h != 3 || !aggregates.is_empty());
+            let top = top.filter(|(_, by)| by_a0 || !by.contains("a0"));
+            Groups { window, by, aggregates, computed, having, top }
+        })
+}
+
+/// Whether results of this function are compared with a tolerance.
+pub fn is_near(function: &str) -> bool {
+    ["avg", "median", "quantile", "stddev_pop", "stddev_samp", "var_pop", "var_samp"].contains(&function)
+}
+
+fn aggregate(x: Option<Kind>) -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
+    let mut any = vec!["k", "n", "m", "f", "b", "d", "at"];
+    let (mut numbers, mut bools) = (vec!["n", "m", "f"], vec!["b"]);
+    any.extend(x.map(|_| "x"));
+    match x {
+        Some(Kind::Int | Kind::Decimal(_)) => numbers.push("x"),
+        Some(Kind::Bool) => bools.push("x"),
+        _ => {}
+    }
+    let of = |functions: &[&'static str], columns: &[&'static str]| {
+        (select(functions.to_vec()), select(columns.to_vec())).prop_map(|(f, c)| (f, vec![c]))
+    };
+    prop_oneof![
+        of(&["sum", "avg", "median", "stddev_pop", "stddev_samp", "var_pop", "var_samp"], &numbers),
+        of(&["count", "count distinct", "min", "max", "first", "last"], &any),
+        of(&["bool_and", "bool_or"], &bools),
+        (select(numbers), select(vec!["0", "0.25", "0.9", "1"])).prop_map(|(c, q)| ("quantile", vec![c, q])),
+        (select(vec!["arg_min", "arg_max"]), select(any.clone()), select(any))
+            .prop_map(|(f, a, b)| (f, vec![a, b])),
+    ]
+}
+
+impl Job {
+    /// The job file, over the files that `path` (TOML) names.
+    pub fn toml(&self, path: &str, source: &str) -> String {
+        let types = Log::new(&COLUMNS, vec![]).types();
+        let mut toml = format!(
+            "name = \"random\"\ntimezone = {:?}\n[source]\npath = {path}\ntime = \"at\"\ntime_unit = \"us\"\n{types}\n{source}\n",
+            self.zone
+        );
+        if let Some(derive) = self.derive {
+            toml.push_str(&format!("[[step]]\nderive = {{ x = {:?} }}\n", DERIVES[derive].0));
+        }
+        if let Some(filter) = self.filter {
+            toml.push_str(&format!("[[step]]\nfilter = {}\n", json(FILTERS[filter])));
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            toml.push_str(&format!("[[output]]\npath = \"@/out/{}\"\nformat = \"{}\"\n", output.path(i), output.format));
+            toml.push_str(&format!("partition_by = {:?}\n", output.partition_by));
+            if let Some(groups) = &output.groups {
+                toml.push_str(&groups.toml());
+            }
+        }
+        toml
+    }
+
+    /// Whether the order of events of one time may show in a result.
+    pub fn sees_ties(&self) -> bool {
+        let tied = ["first", "last", "arg_min", "arg_max"];
+        self.outputs.iter().any(|output| match &output.groups {
+            None => true,
+            Some(groups) => groups.aggregates.iter().any(|(name, _)| tied.contains(name)),
+        })
+    }
+}
+
+impl Output {
+    /// Its path below `out/`: a file, or a folder if it has partitions.
+    pub fn path(&self, i: usize) -> String {
+        if self.partition_by.is_empty() { format!("{i}.{}", self.format) } else { format!("{i}") }
+    }
+}
+
+impl Groups {
+    /// The SQL of an aggregate.
+    fn sql((name, args): &(&str, Vec<&str>)) -> String {
+        match *name {
+            "count distinct" => format!("count(distinct {})", args[0]),
+            name => format!("{name}({})", args.join(", ")),
+        }
+    }
+
+    fn toml(&self) -> String {
+        let mut toml = String::new();
+        match self.window {
+            None => toml.push_str("window = \"global\"\n"),
+            Some((size, "")) => toml.push_str(&format!("window = {{ tumbling = \"{size}\" }}\n")),
+            Some((size, offset)) => {
+                toml.push_str(&format!("window = {{ tumbling = \"{size}\", offset = \"{offset}\" }}\n"));
+            }
+        }
+        let mut selected = vec!["c = \"count(*)\"".to_string()];
+        let calls = self.aggregates.iter().enumerate();
+        selected.extend(calls.map(|(i, call)| format!("a{i} = \"{}\"", Groups::sql(call))));
+        if self.computed {
+            selected.push(format!("r = \"{COMPUTED}\""));
+        }
+        toml.push_str(&format!("by = {:?}\nselect = {{ {} }}\n", self.by, selected.join(", ")));
+        if let Some(having) = self.having {
+            toml.push_str(&format!("having = \"{}\"\n", HAVINGS[having]));
+        }
+        if let Some((n, by)) = self.top {
+            toml.push_str(&format!("top = {{ n = {n}, by = \"{by}\" }}\n"));
+        }
+        toml
+    }
+}

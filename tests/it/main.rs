@@ -1,0 +1,18 @@
+//! Highwater from outside: job files in, exit codes, words and bytes out.
+//!
+//! One binary, so that the library is linked once. `laws` holds the laws of the README against the slow
+//! model in `oracle`; the other modules hold fixed cases.
+
+mod bad_input;
+mod formats;
+mod golden;
+mod job_faults;
+mod jobs;
+mod laws;
+mod log;
+mod oracle;
+mod oracle_aggregates;
+mod results;
+mod retail;
+mod support;
+mod words;

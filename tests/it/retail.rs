@@ -1,0 +1,139 @@
+//! The invoices of a real shop (`../shared/data/online-retail`, or below `HIGHWATER_SHARED`), in all formats.
+//! They are not part of this repository; without them the test says so and ends.
+
+use crate::log::{Cell, Kind, Log};
+use crate::support::{Lab, account};
+use std::path::{Path, PathBuf};
+
+const JOB: &str = r#"
+[source]
+path = "PATH"
+time = "InvoiceDate"
+types = { UnitPrice = "decimal(18,3)", InvoiceNo = "string", StockCode = "string" }
+
+[[step]]
+derive = { amount = "Quantity * UnitPrice" }
+
+[[step]]
+filter = "CustomerID IS NOT NULL"
+
+[[output]]
+path = "out/big-customers.csv"
+window = { tumbling = "1 month" }
+by = ["CustomerID"]
+select = { total = "sum(amount)", lines = "count(*)" }
+having = "total > 10000"
+
+[[output]]
+path = "out/big-customers"
+window = { tumbling = "1 month" }
+by = ["CustomerID"]
+select = { total = "sum(amount)", lines = "count(*)" }
+having = "total > 10000"
+partition_by = ["year", "month"]
+"#;
+
+const HOURS: &str = r#"
+[source]
+path = "PATH"
+time = "InvoiceDate"
+
+[[output]]
+path = "hours/hours.csv"
+window = { tumbling = "1h" }
+by = ["Country"]
+select = { lines = "count(*)" }
+"#;
+
+fn invoices() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("HIGHWATER_SHARED").map_or_else(beside, PathBuf::from);
+    Some(shared.join("data/online-retail")).filter(|folder| folder.is_dir())
+}
+
+#[test]
+fn big_customers_and_hours_of_a_real_shop() {
+    let Some(folder) = invoices() else {
+        println!("skipped: ../shared/data/online-retail is not there");
+        return;
+    };
+    let lab = Lab::new();
+    let csv = results(&lab, &folder.display().to_string());
+
+    let text = String::from_utf8(csv["out/big-customers.csv"].clone()).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 56);
+    let thousandths: i128 = rows.iter().map(|row| row[3].replace('.', "").parse::<i128>().unwrap()).sum();
+    assert_eq!(thousandths, 1_199_507_530);
+    assert_eq!(rows.iter().map(|row| row[4].parse::<u64>().unwrap()).sum::<u64>(), 11_665);
+    let hours = String::from_utf8(csv["hours/hours.csv"].clone()).unwrap();
+    assert_eq!(hours.lines().count(), 1 + 4_944);
+
+    for ending in ["csv.gz", "csv.zst", "jsonl", "jsonl.zst", "parquet"] {
+        let lab = Lab::new();
+        copy(&folder, &lab, ending);
+        assert!(results(&lab, "copy") == csv, "{ending} gives other bytes");
+    }
+}
+
+/// Runs both jobs over `path` and checks their accounts; gives their outputs.
+fn results(lab: &Lab, path: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+    lab.done(&JOB.replace("PATH", path), &["--threads", "2"]);
+    lab.done(&HOURS.replace("PATH", path), &["--threads", "2"]);
+    let accounts: Vec<[u64; 6]> = lab.manifests("out").iter().map(account).collect();
+    assert_eq!(accounts, [[541_909, 0, 135_080, 0, 0, 406_829]; 2]);
+    let accounts: Vec<[u64; 6]> = lab.manifests("hours").iter().map(account).collect();
+    assert_eq!(accounts, [[541_909, 0, 0, 0, 0, 541_909]]);
+    let named = |folder: &'static str| {
+        lab.data(folder).into_iter().map(move |(name, bytes)| (format!("{folder}/{name}"), bytes))
+    };
+    named("out").chain(named("hours")).collect()
+}
+
+/// Copies every file of the shop to `copy/` in another form.
+fn copy(folder: &Path, lab: &Lab, ending: &str) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("copy/{}.{ending}", path.file_stem().unwrap().display());
+        let bytes = std::fs::read(&path).unwrap();
+        match ending.split('.').next().unwrap() {
+            "csv" => lab.write(&name, bytes),
+            "jsonl" => lab.write(&name, typed(&bytes).jsonl()),
+            _ => lab.write(&name, typed(&bytes).parquet(1000)),
+        }
+    }
+}
+
+/// The invoices as values of their types.
+fn typed(csv: &[u8]) -> Log {
+    let mut reader = csv::Reader::from_reader(csv);
+    let kind = |name: &str| match name {
+        "Quantity" => Kind::Int,
+        "UnitPrice" => Kind::Decimal(3),
+        "CustomerID" => Kind::Float,
+        _ => Kind::Text,
+    };
+    let columns: Vec<(String, Kind)> =
+        reader.headers().unwrap().iter().map(|name| (name.to_string(), kind(name))).collect();
+    let rows = reader.records().map(|record| {
+        let record = record.unwrap();
+        record.iter().zip(&columns).map(|(field, (_, kind))| cell(field, *kind)).collect()
+    });
+    let rows = rows.collect();
+    Log { columns, rows }
+}
+
+fn cell(field: &str, kind: Kind) -> Cell {
+    match kind {
+        _ if field.is_empty() => Cell::Null,
+        Kind::Int => Cell::Int(field.parse().unwrap()),
+        Kind::Float => Cell::Float(field.parse().unwrap()),
+        Kind::Decimal(scale) => {
+            let (whole, part) = field.split_once('.').unwrap_or((field, ""));
+            let digits = format!("{whole}{part:0<width$}", width = usize::from(scale));
+            Cell::Decimal(digits.parse().unwrap(), scale)
+        }
+        _ => Cell::Text(field.into()),
+    }
+}

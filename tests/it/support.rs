@@ -1,0 +1,201 @@
+//! A folder to run jobs in, and what came of it.
+
+use highwater::engine::{self, Outcome, RunOptions};
+use highwater::error::Error;
+use highwater::job::{JobSpec, Overrides, plan_job};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// A folder of its own. The binary is run inside it, so its words name relative paths.
+pub struct Lab {
+    folder: tempfile::TempDir,
+}
+
+/// What the binary said.
+pub struct Answer {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// How a run through the library uses the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    pub threads: usize,
+    pub chunk_bytes: usize,
+    pub memory: u64,
+}
+
+/// One thread, everything in one chunk, and memory for all.
+pub const PLAIN: Machine = Machine { threads: 1, chunk_bytes: 1 << 20, memory: 1 << 30 };
+
+struct Silent;
+
+impl engine::Progress for Silent {
+    fn reading(&self, _: u64, _: u64) {}
+    fn writing(&self) {}
+}
+
+impl Lab {
+    pub fn new() -> Lab {
+        // In memory where there is a place for it: a run syncs its outputs to the disk.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Lab { folder: folder.unwrap() }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// Writes a file, compressed as its extension says, and the folders above it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, compress(name, content.as_ref())).unwrap();
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Runs the binary in the folder.
+    pub fn highwater(&self, args: &[&str]) -> Answer {
+        self.command(args).answer()
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
+        command.args(args).current_dir(self.root());
+        command
+    }
+
+    /// Writes `job` as `job.toml` and runs it.
+    pub fn run(&self, job: &str, args: &[&str]) -> Answer {
+        self.write("job.toml", job);
+        self.highwater(&[&["run", "job.toml"], args].concat())
+    }
+
+    /// As [`Lab::run`], and it has to succeed.
+    pub fn done(&self, job: &str, args: &[&str]) -> Answer {
+        let answer = self.run(job, args);
+        assert_eq!(answer.code, 0, "{}\n{job}", answer.err);
+        answer
+    }
+
+    /// Runs `job` in this process; its paths stand below the folder, which the job names as `@`.
+    pub fn library(&self, job: &str, machine: Machine) -> Result<Outcome, Error> {
+        let job = job.replace('@', &self.root().display().to_string());
+        let spec = JobSpec::parse("job.toml", &job)?;
+        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
+        let plan = plan_job(&spec, &overrides)?;
+        let options = RunOptions {
+            threads: machine.threads,
+            memory: machine.memory,
+            spill_folder: std::env::temp_dir(),
+            table_rows: 20,
+        };
+        engine::run(&plan, &options, &Silent)
+    }
+
+    /// The bytes of every file below `name`, by path.
+    pub fn files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let read = |path: &Path| fs::read(path).unwrap();
+        below(&self.path(name), &read)
+    }
+
+    /// As [`Lab::files`], without manifests: they name inputs, which may be others for the same result.
+    pub fn data(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.files(name);
+        files.retain(|path, _| !path.contains("_highwater"));
+        files
+    }
+
+    /// Which file lies at each path below `name`, and when it was written.
+    pub fn written(&self, name: &str) -> BTreeMap<String, (u64, SystemTime)> {
+        let stamp = |path: &Path| {
+            let metadata = path.metadata().unwrap();
+            (metadata.ino(), metadata.modified().unwrap())
+        };
+        below(&self.path(name), &stamp)
+    }
+
+    /// The manifests below `name`.
+    pub fn manifests(&self, name: &str) -> Vec<serde_json::Value> {
+        let files = self.files(name).into_iter();
+        let manifests = files.filter(|(path, _)| path.ends_with("manifest.json"));
+        manifests.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect()
+    }
+}
+
+/// Runs a command and keeps what it said.
+pub trait Said {
+    fn answer(&mut self) -> Answer;
+}
+
+impl Said for Command {
+    fn answer(&mut self) -> Answer {
+        let output = self.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("words are UTF-8");
+        Answer { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Answer {
+    /// The exit code and the words on stderr, for a snapshot. The time that a run took is left out.
+    pub fn words(&self) -> String {
+        format!("exit {}\n{}", self.code, without_time(&self.err))
+    }
+}
+
+/// `text` without the seconds and the rate at the end of a run.
+pub fn without_time(text: &str) -> String {
+    let timed = |line: &str| line.ends_with(" MB/s") && line.contains(" s, ");
+    let lines = text.lines().map(|line| match line.find(", ").filter(|_| timed(line)) {
+        Some(comma) => format!("{}, [time]", &line[..comma]),
+        None => line.to_string(),
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+/// The account of a manifest or of `--json`: read, rejected, filtered, duplicate, late, counted.
+pub fn account(value: &serde_json::Value) -> [u64; 6] {
+    ["read", "rejected", "filtered", "duplicate", "late", "counted"]
+        .map(|name| value["account"][name].as_u64().unwrap_or_else(|| panic!("{name} in {value}")))
+}
+
+/// Bytes as they stand in a file of this name.
+pub fn compress(name: &str, content: &[u8]) -> Vec<u8> {
+    if name.ends_with(".gz") {
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    } else if name.ends_with(".zst") {
+        zstd::encode_all(content, 1).unwrap()
+    } else {
+        content.to_vec()
+    }
+}
+
+fn below<T>(folder: &Path, of: &dyn Fn(&Path) -> T) -> BTreeMap<String, T> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        if next.is_file() {
+            found.insert(next.strip_prefix(folder).unwrap().display().to_string(), of(&next));
+            continue;
+        }
+        let entries = fs::read_dir(&next).into_iter().flatten().flatten();
+        folders.extend(entries.map(|entry| entry.path()));
+    }
+    found
+}
