@@ -48,7 +48,7 @@ impl<'a> PartitionedWriter<'a> {
             schema: schema.arrow(),
             open: BTreeMap::new(),
             queue: vec![],
-            in_order: !output.partition_by.iter().any(|p| matches!(p, PartitionPart::Column(_))),
+            in_order: follow_one_another(&output.partition_by),
             rows: 0,
         })
     }
@@ -133,6 +133,14 @@ impl<'a> PartitionedWriter<'a> {
     pub fn file_batch(&self, columns: &[ArrayRef]) -> Result<RecordBatch> {
         batch(&self.schema, self.output.written().into_iter().map(|c| columns[c].clone()).collect())
     }
+}
+
+/// Whether rows in the order of time never come back to a partition: `hour` alone names one of every day.
+fn follow_one_another(parts: &[PartitionPart]) -> bool {
+    use PartitionPart::{Column, Date, Hour, Month, Year};
+    let has = |part| parts.contains(&part);
+    let dated = |part, by: &[PartitionPart]| !has(part) || by.iter().any(|&p| has(p));
+    !parts.iter().any(|p| matches!(p, Column(_))) && dated(Hour, &[Date]) && dated(Month, &[Date, Year])
 }
 
 fn create(transaction: &Transaction, target: usize, output: &OutputPlan, partition: &str) -> Result<PartWriter> {

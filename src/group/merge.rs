@@ -2,10 +2,14 @@
 
 use super::spill::{Run, SpillSpace, key_rows};
 use super::table::{GroupPlan, GroupTable};
+use super::keys::ColumnCodes;
 use crate::aggregate::Accumulator;
+use crate::batch::DataType;
 use crate::error::Result;
 use crate::window::WindowSpan;
-use arrow_array::{Array, ArrayRef, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
 use rayon::prelude::*;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,7 +22,7 @@ const BLOCK_GROUPS: usize = 1 << 16;
 pub struct GroupBlock {
     /// The window of each group.
     pub spans: Vec<WindowSpan>,
-    /// The key columns.
+    /// The key columns; strings may be dictionaries.
     pub keys: Vec<ArrayRef>,
     /// The result of each aggregate.
     pub values: Vec<ArrayRef>,
@@ -48,10 +52,50 @@ struct Memory {
     tables: Vec<GroupTable>,
     windows: Vec<MergedWindow>,
     /// The key columns of all keys, in order; a key's rank is its row here.
-    keys: Vec<ArrayRef>,
+    keys: Vec<KeyColumn>,
     key_count: usize,
     /// Per table: key code → rank, and rank → key code.
     ranks: Vec<(Vec<u32>, Vec<u32>)>,
+}
+
+/// One key column of all keys.
+enum KeyColumn {
+    Plain(ArrayRef),
+    /// Strings that are not too many: their distinct values, and per key the code of its own. They
+    /// leave as dictionaries, which the encoders take as they are.
+    Coded(UInt32Array, ArrayRef),
+}
+
+/// The most distinct strings of a key column that leave as a dictionary.
+const MAX_DICTIONARY: usize = 1 << 18;
+
+impl KeyColumn {
+    fn new(column: ArrayRef) -> KeyColumn {
+        if *column.data_type() != DataType::String.arrow() {
+            return KeyColumn::Plain(column);
+        }
+        let mut distinct = ColumnCodes::new(DataType::String);
+        let mut codes = vec![];
+        distinct.encode(&column, &mut codes);
+        if distinct.len() > MAX_DICTIONARY {
+            return KeyColumn::Plain(column);
+        }
+        let values = distinct.decode_all();
+        let codes = codes.into_iter().map(|code| values.is_valid(code as usize).then_some(code));
+        KeyColumn::Coded(codes.collect(), values)
+    }
+
+    /// The values of the keys of these ranks.
+    fn take(&self, ranks: &UInt32Array) -> ArrayRef {
+        let take = |array: &dyn Array| arrow_select::take::take(array, ranks, None).expect("ranks are rows of the keys");
+        match self {
+            KeyColumn::Plain(column) => take(column),
+            KeyColumn::Coded(codes, values) => {
+                let codes = take(codes).as_primitive::<UInt32Type>().clone();
+                Arc::new(DictionaryArray::new(codes, values.clone()))
+            }
+        }
+    }
 }
 
 /// A block of work: windows `[from, to)`, and of each the keys of ranks `[low, high)`.
@@ -119,6 +163,7 @@ impl Memory {
             .map(|(span, panes)| MergedWindow { span, bound: bound(&panes), panes })
             .collect();
         let (keys, key_count, ranks) = rank_keys(plan, &tables);
+        let keys = keys.into_par_iter().map(KeyColumn::new).collect();
         Memory { tables, windows, keys, key_count, ranks }
     }
 
@@ -180,10 +225,9 @@ impl Memory {
         }
         let rows = ranks.len();
         let ranks = UInt32Array::from(ranks);
-        let take = |key: &ArrayRef| arrow_select::take::take(key, &ranks, None).expect("ranks are rows of the keys");
         Ok(GroupBlock {
             spans,
-            keys: self.keys.iter().map(take).collect(),
+            keys: self.keys.iter().map(|key| key.take(&ranks)).collect(),
             values: states.iter().map(|s| s.finish(rows)).collect::<Result<_>>()?,
         })
     }
@@ -306,11 +350,5 @@ impl GroupBlock {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
-    }
-
-    /// The columns, keys and then values, after a filter by `keep`.
-    pub fn columns(&self) -> impl Iterator<Item = &ArrayRef> {
-        debug_assert!(self.keys.iter().chain(&self.values).all(|c| c.len() == self.len()));
-        self.keys.iter().chain(&self.values)
     }
 }

@@ -18,6 +18,8 @@ pub struct Partitioner {
     keys: KeyCodes,
     has_keys: bool,
     index: HashMap<(i64, u32), u32, foldhash::fast::FixedState>,
+    /// Two buckets can have one path: `hour` alone names that hour of every day.
+    by_path: HashMap<String, u32, foldhash::fast::FixedState>,
     paths: Vec<String>,
     codes: Vec<u32>,
 }
@@ -37,6 +39,7 @@ impl Partitioner {
             keys: KeyCodes::new(&types),
             has_keys: !columns.is_empty(),
             index: HashMap::default(),
+            by_path: HashMap::default(),
             paths: vec![],
             codes: vec![],
         }
@@ -54,18 +57,30 @@ impl Partitioner {
             let bucket = self.bucket(time);
             let code = if self.has_keys { codes[row] } else { 0 };
             if (bucket, code) != (last.0, last.1) || self.paths.is_empty() {
-                let next = self.paths.len() as u32;
-                let index = *self.index.entry((bucket, code)).or_insert(next);
-                if index == next {
-                    let path = self.path(bucket, columns, row)?;
-                    self.paths.push(path);
-                }
+                let index = match self.index.get(&(bucket, code)) {
+                    Some(&index) => index,
+                    None => {
+                        let index = self.number(self.path(bucket, columns, row)?);
+                        self.index.insert((bucket, code), index);
+                        index
+                    }
+                };
                 last = (bucket, code, index);
             }
             out.push(last.2);
         }
         self.codes = codes;
         Ok(())
+    }
+
+    /// The number of the partition at `path`, a new one if need be.
+    fn number(&mut self, path: String) -> u32 {
+        let next = self.paths.len() as u32;
+        let index = *self.by_path.entry(path).or_insert_with_key(|path| {
+            self.paths.push(path.clone());
+            next
+        });
+        index
     }
 
     /// The path of a partition below the output's folder; empty where there is one partition alone.

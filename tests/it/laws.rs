@@ -167,10 +167,11 @@ proptest! {
     fn every_record_is_in_the_account(
         job in jobs::job(),
         log in jobs::log(120, false),
-        bad in proptest::collection::btree_set(0..120usize, 0..20),
+        bad in proptest::collection::btree_set(1..120usize, 0..20),
         machine in machine(),
     ) {
-        let spoiled = ["x,,,,,,,", "1,2", "0,,,,,,,,", "1,,1.5,,,,,", ",,,,,,,", "1,\"a\"b,,,,,,"];
+        // Not a bad value of a column: whether that is read, the job decides.
+        let spoiled = ["x,,,,,,,", "1,2", "0,,,,,,,,", ",,,,,,,", "1,\"a\"b,,,,,,"];
         let text = String::from_utf8(log.csv_with(",", "\u{1e}\n", false)).unwrap();
         let mut lines: Vec<String> = vec![log.columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(",")];
         for (i, record) in text.split_terminator("\u{1e}\n").enumerate() {

@@ -37,10 +37,11 @@ pub fn aggregate(function: &str, args: &[&str], at: &dyn Fn(&str, usize) -> Cell
     }
 }
 
-/// The first event in replay order whose second argument is least or greatest; NULLs there are left out.
+/// The first event in replay order whose second argument is least or greatest; events where either is NULL are
+/// left out.
 fn arg(function: &str, values: &[Cell], by: &[Cell]) -> Cell {
     let mut best: Option<usize> = None;
-    for i in (0..by.len()).filter(|&i| by[i] != Cell::Null) {
+    for i in (0..by.len()).filter(|&i| by[i] != Cell::Null && values[i] != Cell::Null) {
         let better = |b: usize| match (function, order(&by[i], &by[b])) {
             ("arg_min", Ordering::Less) | ("arg_max", Ordering::Greater) => true,
             _ => false,
