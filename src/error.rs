@@ -115,9 +115,8 @@ impl Error {
     pub fn io(what: &str, path: &Path, cause: std::io::Error) -> Error {
         let error = Error::machine(format!("cannot {what} {}", path.display())).caused_by(&cause);
         match cause.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error.hint(
-                "the disk is full; what was there before is unchanged. Free some space and run again.",
-            ),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error
+                .hint("the disk is full; what was there before is unchanged. Free some space and run again."),
             _ => error,
         }
     }

@@ -48,7 +48,13 @@ pub struct Text;
 
 /// A float as a word of the same order.
 pub fn float_to_word(x: f64) -> i128 {
-    let x = if x.is_nan() { f64::NAN } else if x == 0.0 { 0.0 } else { x };
+    let x = if x.is_nan() {
+        f64::NAN
+    } else if x == 0.0 {
+        0.0
+    } else {
+        x
+    };
     let bits = x.to_bits() as i64;
     // The order of `f64::total_cmp`.
     i128::from(bits ^ (((bits >> 63) as u64) >> 1) as i64)

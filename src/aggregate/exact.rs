@@ -124,7 +124,9 @@ impl FloatSum {
         out.extend_from_slice(&self.high.to_le_bytes());
         out.extend_from_slice(&self.low.to_le_bytes());
         let extra = self.extra.as_deref().cloned().unwrap_or_default();
-        out.push(u8::from(extra.nan) | u8::from(extra.plus_infinity) << 1 | u8::from(extra.minus_infinity) << 2);
+        out.push(
+            u8::from(extra.nan) | u8::from(extra.plus_infinity) << 1 | u8::from(extra.minus_infinity) << 2,
+        );
         for list in [&extra.rest, &extra.huge] {
             out.extend_from_slice(&(list.len() as u64).to_le_bytes());
             list.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
@@ -134,8 +136,7 @@ impl FloatSum {
     pub fn decode(state: &mut Reader) -> FloatSum {
         let mut sum = FloatSum { high: state.f64(), low: state.f64(), extra: None };
         let flags = state.u8();
-        let lists: Vec<Vec<f64>> =
-            (0..2).map(|_| (0..state.u64()).map(|_| state.f64()).collect()).collect();
+        let lists: Vec<Vec<f64>> = (0..2).map(|_| (0..state.u64()).map(|_| state.f64()).collect()).collect();
         if flags != 0 || lists.iter().any(|l| !l.is_empty()) {
             let [rest, huge] = lists.try_into().expect("two lists");
             let (nan, plus_infinity, minus_infinity) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
@@ -229,7 +230,8 @@ mod tests {
 
     #[test]
     fn sums_are_exact_in_any_order() {
-        let mut values = vec![1e100, 1.0, -1e100, 1e-300, 3.5, -2.25, 1e16, -1e16, f64::MAX, -f64::MAX, 0.1, 0.2];
+        let mut values =
+            vec![1e100, 1.0, -1e100, 1e-300, 3.5, -2.25, 1e16, -1e16, f64::MAX, -f64::MAX, 0.1, 0.2];
         let sum = |values: &[f64]| {
             let mut sum = FloatSum::default();
             values.iter().for_each(|&x| sum.add(x));

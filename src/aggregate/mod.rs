@@ -81,7 +81,12 @@ impl Aggregate {
     ///
     /// # Errors
     /// A job error: an argument type that the aggregate cannot take.
-    pub fn resolve(name: &str, distinct: bool, args: Vec<DataType>, quantile: Option<f64>) -> Result<Aggregate> {
+    pub fn resolve(
+        name: &str,
+        distinct: bool,
+        args: Vec<DataType>,
+        quantile: Option<f64>,
+    ) -> Result<Aggregate> {
         let function = match name {
             "count" if distinct => Function::CountDistinct,
             "count" if args.is_empty() => Function::CountRows,
@@ -104,9 +109,8 @@ impl Aggregate {
             "bool_or" => Function::BoolOr,
             other => return Err(Error::job(format!("unknown aggregate `{other}`"))),
         };
-        let numeric = |ty: &DataType| {
-            matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
-        };
+        let numeric =
+            |ty: &DataType| matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
         let wanted = match function {
             Function::Sum | Function::Avg | Function::Spread { .. } | Function::Quantile(_) => {
                 (!numeric(&args[0])).then_some("a number")

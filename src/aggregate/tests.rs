@@ -16,7 +16,13 @@ struct Row(u32, Option<i64>, Option<f64>, Option<bool>, Option<String>, i64);
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let float = prop_oneof![
-        -1e6..1e6f64, Just(1e300), Just(-1e300), Just(f64::MAX), Just(-0.0), Just(1e-310), Just(0.1)
+        -1e6..1e6f64,
+        Just(1e300),
+        Just(-1e300),
+        Just(f64::MAX),
+        Just(-0.0),
+        Just(1e-310),
+        Just(0.1)
     ];
     let row = (
         0u32..3,
@@ -31,8 +37,22 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 fn all() -> Vec<Aggregate> {
     let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
-    let names = ["count", "sum", "avg", "min", "max", "first", "last", "stddev_pop", "stddev_samp", "var_pop",
-        "var_samp", "median", "bool_and", "bool_or"];
+    let names = [
+        "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "first",
+        "last",
+        "stddev_pop",
+        "stddev_samp",
+        "var_pop",
+        "var_samp",
+        "median",
+        "bool_and",
+        "bool_or",
+    ];
     let mut all = vec![Aggregate::resolve("count", false, vec![], None).unwrap()];
     for ty in types {
         all.extend(names.iter().filter_map(|n| Aggregate::resolve(n, false, vec![ty], None).ok()));
@@ -40,7 +60,7 @@ fn all() -> Vec<Aggregate> {
         all.push(Aggregate::resolve("arg_min", false, vec![ty, DataType::Int64], None).unwrap());
         all.push(Aggregate::resolve("arg_max", false, vec![ty, DataType::String], None).unwrap());
     }
-    all.push(Aggregate::resolve("quantile", false, vec![DataType::Int64, ], Some(0.9)).unwrap());
+    all.push(Aggregate::resolve("quantile", false, vec![DataType::Int64], Some(0.9)).unwrap());
     all
 }
 
@@ -52,7 +72,9 @@ fn column(rows: &[Row], ty: DataType) -> ArrayRef {
         DataType::Bool => Arc::new(rows.iter().map(|r| r.3).collect::<BooleanArray>()),
         DataType::String => Arc::new(rows.iter().map(|r| r.4.clone()).collect::<StringViewArray>()),
         _ => Arc::new(
-            ints.map(|v| v.map(|v| i128::from(v) * 37)).collect::<Decimal128Array>().with_data_type(DEC.arrow()),
+            ints.map(|v| v.map(|v| i128::from(v) * 37))
+                .collect::<Decimal128Array>()
+                .with_data_type(DEC.arrow()),
         ),
     }
 }

@@ -41,11 +41,8 @@ impl Batch {
             .collect();
         let chosen = || keep.values().set_indices();
         let time = chosen().map(|i| self.time[i]).collect();
-        let positions = if self.positions.is_empty() {
-            vec![]
-        } else {
-            chosen().map(|i| self.positions[i]).collect()
-        };
+        let positions =
+            if self.positions.is_empty() { vec![] } else { chosen().map(|i| self.positions[i]).collect() };
         Batch { columns, time, positions, rows }
     }
 }

@@ -108,7 +108,9 @@ fn outputs(plan: &Plan) -> String {
     let mut out = "\noutputs:\n".to_string();
     for output in &plan.outputs {
         let to = match &output.to {
-            OutputTo::Folder(path) | OutputTo::File(path) => format!("{} ({})", path.display(), output.format.name()),
+            OutputTo::Folder(path) | OutputTo::File(path) => {
+                format!("{} ({})", path.display(), output.format.name())
+            }
             OutputTo::Terminal => "the terminal".to_string(),
         };
         let what = match &output.kind {
@@ -120,7 +122,8 @@ fn outputs(plan: &Plan) -> String {
             }
         };
         let _ = writeln!(out, "  {to}: {what}");
-        let columns: Vec<String> = output.columns.fields.iter().map(|f| format!("{} {}", f.name, f.ty)).collect();
+        let columns: Vec<String> =
+            output.columns.fields.iter().map(|f| format!("{} {}", f.name, f.ty)).collect();
         let _ = writeln!(out, "    columns {}", columns.join(", "));
         if !output.partition_by.is_empty() {
             let parts: Vec<String> = output

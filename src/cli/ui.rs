@@ -55,7 +55,9 @@ impl engine::Progress for Progress {
         let bar = self.bar.get_or_init(|| {
             let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar
         });
         bar.set_position(done);
@@ -63,7 +65,10 @@ impl engine::Progress for Progress {
 
     fn writing(&self) {
         if let Some(bar) = self.bar.get() {
-            bar.set_style(ProgressStyle::with_template("writing {spinner}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("writing {spinner}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar.tick();
         }
     }
@@ -85,7 +90,13 @@ pub fn grouped(n: u64) -> String {
 /// The account line.
 pub fn account_line(account: &Account) -> String {
     let Account { read, rejected, filtered, duplicate, late, counted } = *account;
-    let names = [(rejected, "rejected"), (filtered, "filtered"), (duplicate, "duplicate"), (late, "late"), (counted, "counted")];
+    let names = [
+        (rejected, "rejected"),
+        (filtered, "filtered"),
+        (duplicate, "duplicate"),
+        (late, "late"),
+        (counted, "counted"),
+    ];
     let parts: Vec<String> = names.iter().map(|(n, name)| format!("{} {name}", grouped(*n))).collect();
     format!("read {} = {}", grouped(read), parts.join(" + "))
 }
@@ -99,16 +110,16 @@ pub fn print_outcome(outcome: &Outcome, quiet: bool, took: Duration) -> Result<(
         return Ok(());
     }
     let mut text = account_line(&outcome.account);
-    if let Some((path, count)) = outcome.rejects.as_ref().filter(|(_, n)| *n > 0) {
+    if let Some((path, count)) = &outcome.rejects {
         text.push_str(&format!("\n{} rejected records in {}", grouped(*count), path.display()));
-    } else if outcome.account.rejected > 0 {
-        text.push_str("\nname a file in `rejects` of [source] to keep the rejected records");
     }
     for output in &outcome.outputs {
         let rows = format!("{} {}", grouped(output.rows), if output.rows == 1 { "row" } else { "rows" });
         match &output.to {
             OutputTo::Terminal => {}
-            OutputTo::File(path) if output.written > 0 => text.push_str(&format!("\n{}: {rows}", path.display())),
+            OutputTo::File(path) if output.written > 0 => {
+                text.push_str(&format!("\n{}: {rows}", path.display()))
+            }
             OutputTo::File(path) => text.push_str(&format!("\n{}: {rows}, unchanged", path.display())),
             OutputTo::Folder(path) => {
                 let parts = output.written + output.unchanged;
@@ -174,7 +185,8 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         "inputs": inputs,
         "outputs": outputs,
     });
-    let text = serde_json::to_string_pretty(&value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
+    let text =
+        serde_json::to_string_pretty(&value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
     print(&format!("{text}\n"))
 }
 

@@ -6,7 +6,9 @@ use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupBlock, Merged};
-use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name};
+use crate::job::{
+    Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name,
+};
 use crate::rows::Partitioner;
 use crate::sink::{Transaction, table};
 use arrow_array::cast::AsArray;
@@ -58,7 +60,12 @@ pub fn write(
         })
         .collect::<Result<Vec<_>>>()?;
     merged.drive(
-        |block| outputs.iter().map(|(_, output, post)| shape(run, grouping, output, post, &block)).collect::<Result<Vec<_>>>(),
+        |block| {
+            outputs
+                .iter()
+                .map(|(_, output, post)| shape(run, grouping, output, post, &block))
+                .collect::<Result<Vec<_>>>()
+        },
         |shaped: Vec<Shaped>| {
             for ((sink, (_, output, _)), rows) in sinks.iter_mut().zip(&outputs).zip(shaped) {
                 sink.take(run, output, rows)?;
@@ -66,11 +73,7 @@ pub fn write(
             Ok(())
         },
     )?;
-    outputs
-        .iter()
-        .zip(sinks)
-        .map(|((i, output, _), sink)| Ok((*i, sink.finish(run, output)?)))
-        .collect()
+    outputs.iter().zip(sinks).map(|((i, output, _), sink)| Ok((*i, sink.finish(run, output)?))).collect()
 }
 
 impl Sink<'_> {
@@ -78,7 +81,9 @@ impl Sink<'_> {
         match self {
             Sink::Files(writer) => {
                 let batch = writer.file_batch(&rows.columns)?;
-                rows.stretches.iter().try_for_each(|(path, from, len)| writer.push(path, batch.slice(*from, *len)))
+                rows.stretches
+                    .iter()
+                    .try_for_each(|(path, from, len)| writer.push(path, batch.slice(*from, *len)))
             }
             Sink::Terminal { head, rows: total } => {
                 let batch = super::events::batch(&output.columns.arrow(), rows.columns)?;
@@ -112,7 +117,13 @@ impl OutputOutcome {
 }
 
 /// The rows of `output` that come of `block`.
-fn shape(run: &Run, grouping: &Grouping, output: &OutputPlan, post: &Post, block: &GroupBlock) -> Result<Shaped> {
+fn shape(
+    run: &Run,
+    grouping: &Grouping,
+    output: &OutputPlan,
+    post: &Post,
+    block: &GroupBlock,
+) -> Result<Shaped> {
     let rows = block.len();
     let bound = |pick: fn(&crate::window::WindowSpan) -> i64| -> ArrayRef {
         let values = block.spans.iter().map(pick);
@@ -150,7 +161,8 @@ fn shape(run: &Run, grouping: &Grouping, output: &OutputPlan, post: &Post, block
         let own: Vec<ArrayRef> = columns.iter().map(plain_strings).collect();
         let keep = evaluate(having, &own)?;
         let keep = keep.as_boolean();
-        kept = Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
+        kept =
+            Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
     }
     if let Some(top) = &post.top {
         let all = kept.take().unwrap_or_else(|| (0..rows as u32).collect());
@@ -180,7 +192,12 @@ fn plain_strings(array: &ArrayRef) -> ArrayRef {
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`; they stay in the order of the block.
-fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[crate::window::WindowSpan], rows: Vec<u32>) -> Vec<u32> {
+fn top_rows(
+    top: &Top,
+    columns: &[ArrayRef],
+    spans: &[crate::window::WindowSpan],
+    rows: Vec<u32>,
+) -> Vec<u32> {
     let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
     let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
         let options = SortOptions { descending: *descending, nulls_first: false };
@@ -200,7 +217,12 @@ fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[crate::window::WindowSpan]
 }
 
 /// Where each row goes: stretches of rows with one partition.
-fn stretches(run: &Run, output: &OutputPlan, columns: &[ArrayRef], starts: &[i64]) -> Result<Vec<(String, usize, usize)>> {
+fn stretches(
+    run: &Run,
+    output: &OutputPlan,
+    columns: &[ArrayRef],
+    starts: &[i64],
+) -> Result<Vec<(String, usize, usize)>> {
     if output.partition_by.is_empty() {
         return Ok(vec![(String::new(), 0, starts.len())]);
     }

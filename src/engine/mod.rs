@@ -27,8 +27,8 @@ use crate::input::{InputReport, Reject, Scan, ScanReport};
 use crate::job::{OutputKind, OutputTo, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target, Transaction,
-    Watermarks,
+    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
+    Transaction, Watermarks,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl Run<'_> {
         }
         let rejected = write_rejects(self.plan, read.report.rejects, rejects)?;
         let mut outputs = self.write(&transaction, read.groups, read.rows)?;
-        let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks());
+        let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks(), &rejected);
         let report = transaction.commit(drafts)?;
         fill_in(&mut outputs, &report);
         Ok(Outcome {
@@ -187,7 +187,8 @@ impl Run<'_> {
         rows: Vec<Vec<RowStore>>,
     ) -> Result<Vec<OutputOutcome>> {
         let mut outcomes: Vec<Option<OutputOutcome>> = self.plan.outputs.iter().map(|_| None).collect();
-        let number = |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
+        let number =
+            |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
         let mut rows = rows.into_iter();
         for (index, output) in self.plan.outputs.iter().enumerate() {
             if let OutputKind::Rows(_) = output.kind {
@@ -205,7 +206,13 @@ impl Run<'_> {
         Ok(outcomes.into_iter().flatten().collect())
     }
 
-    fn drafts(&self, inputs: &[InputReport], account: Account, watermarks: Option<Watermarks>) -> Vec<ManifestDraft> {
+    fn drafts(
+        &self,
+        inputs: &[InputReport],
+        account: Account,
+        watermarks: Option<Watermarks>,
+        rejects: &Option<(PathBuf, u64)>,
+    ) -> Vec<ManifestDraft> {
         let inputs: Vec<InputEntry> = inputs
             .iter()
             .map(|i| InputEntry {
@@ -231,7 +238,7 @@ impl Run<'_> {
                     inputs: inputs.clone(),
                     account,
                     watermarks,
-                    rejects: self.plan.rejects.as_ref().map(|p| p.display().to_string()),
+                    rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
                 }
             })
             .collect()
@@ -256,6 +263,16 @@ fn write_rejects(
         return Ok(None);
     };
     let count = rejects.len();
+    if count == 0 {
+        // What an earlier run rejected is no longer so.
+        drop(writer);
+        return match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &path, cause))
+            }
+            _ => Ok(None),
+        };
+    }
     for reject in rejects {
         let Reject { path, line, byte, column, reason, raw } = reject?;
         let file = path.display().to_string();

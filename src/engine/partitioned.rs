@@ -38,7 +38,12 @@ struct OpenPart {
 }
 
 impl<'a> PartitionedWriter<'a> {
-    pub fn new(plan: &Plan, output: &'a OutputPlan, target: usize, transaction: &'a Transaction) -> Result<Self> {
+    pub fn new(
+        plan: &Plan,
+        output: &'a OutputPlan,
+        target: usize,
+        transaction: &'a Transaction,
+    ) -> Result<Self> {
         let schema = output.file_schema();
         Ok(PartitionedWriter {
             output,
@@ -86,8 +91,7 @@ impl<'a> PartitionedWriter<'a> {
     fn flush(&mut self) -> Result<()> {
         let queue = std::mem::take(&mut self.queue);
         let encoder = &self.encoder;
-        let pieces: Vec<_> =
-            queue.par_iter().map(|(_, piece)| encoder.encode(piece)).collect();
+        let pieces: Vec<_> = queue.par_iter().map(|(_, piece)| encoder.encode(piece)).collect();
         for ((partition, _), piece) in queue.iter().zip(pieces) {
             let (transaction, target, output) = (self.transaction, self.target, self.output);
             let open = self.open.get_mut(partition).expect("a queued piece has an open part");
@@ -103,7 +107,8 @@ impl<'a> PartitionedWriter<'a> {
     /// Finishes every open part, several at a time.
     fn finish_all(&mut self) -> Result<()> {
         self.flush()?;
-        let (transaction, target, output, encoder) = (self.transaction, self.target, self.output, &self.encoder);
+        let (transaction, target, output, encoder) =
+            (self.transaction, self.target, self.output, &self.encoder);
         let open: Vec<(String, OpenPart)> = std::mem::take(&mut self.open).into_iter().collect();
         open.into_par_iter().try_for_each(|(partition, mut part)| {
             let mut writer = match part.writer.take() {
@@ -143,7 +148,12 @@ fn follow_one_another(parts: &[PartitionPart]) -> bool {
     !parts.iter().any(|p| matches!(p, Column(_))) && dated(Hour, &[Date]) && dated(Month, &[Date, Year])
 }
 
-fn create(transaction: &Transaction, target: usize, output: &OutputPlan, partition: &str) -> Result<PartWriter> {
+fn create(
+    transaction: &Transaction,
+    target: usize,
+    output: &OutputPlan,
+    partition: &str,
+) -> Result<PartWriter> {
     let name = format!("data.{}", output.format.extension());
     let staged = transaction.stage(target, &Path::new(partition).join(name))?;
     PartWriter::new(staged, output.format, &output.file_schema())

@@ -165,7 +165,8 @@ impl<'a> Shared<'a> {
         }
         // Steps that an empty batch skipped would have added columns.
         if batch.rows == 0 {
-            batch.columns = self.plan.rows.fields.iter().map(|f| arrow_array::new_empty_array(&f.ty.arrow())).collect();
+            batch.columns =
+                self.plan.rows.fields.iter().map(|f| arrow_array::new_empty_array(&f.ty.arrow())).collect();
         }
         Ok(batch)
     }

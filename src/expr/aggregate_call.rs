@@ -10,8 +10,23 @@ use std::ops::ControlFlow;
 
 /// The names that are aggregates here.
 pub const NAMES: [&str; 17] = [
-    "count", "sum", "avg", "min", "max", "first", "last", "arg_min", "arg_max", "stddev_pop", "stddev_samp",
-    "var_pop", "var_samp", "median", "quantile", "bool_and", "bool_or",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "first",
+    "last",
+    "arg_min",
+    "arg_max",
+    "stddev_pop",
+    "stddev_samp",
+    "var_pop",
+    "var_samp",
+    "median",
+    "quantile",
+    "bool_and",
+    "bool_or",
 ];
 
 /// One aggregate of a `select`, as written: `sum(amount)`, `count(distinct user)`, `quantile(x, 0.9)`.
@@ -107,7 +122,9 @@ fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
             FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" => {}
             FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) => {
                 if let Some(nested) = first_aggregate(inner) {
-                    return Err(Error::job(format!("`{nested}` inside `{name}` in `{sql}`: aggregates do not nest")));
+                    return Err(Error::job(format!(
+                        "`{nested}` inside `{name}` in `{sql}`: aggregates do not nest"
+                    )));
                 }
                 args.push(inner.to_string());
             }

@@ -22,7 +22,9 @@ impl Rewriter<'_> {
         let mut ast = ast.clone();
         match &mut ast {
             Ast::Nested(inner) => **inner = self.rewrite(inner),
-            Ast::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Not, expr } => **expr = self.rewrite(expr),
+            Ast::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Not, expr } => {
+                **expr = self.rewrite(expr)
+            }
             Ast::BinaryOp { left, op, right } => {
                 **left = self.rewrite(left);
                 **right = self.rewrite(right);
@@ -50,9 +52,9 @@ impl Rewriter<'_> {
             Ast::Function(function) => {
                 if let sqlparser::ast::FunctionArguments::List(list) = &mut function.args {
                     for arg in &mut list.args {
-                        if let sqlparser::ast::FunctionArg::Unnamed(
-                            sqlparser::ast::FunctionArgExpr::Expr(inner),
-                        ) = arg
+                        if let sqlparser::ast::FunctionArg::Unnamed(sqlparser::ast::FunctionArgExpr::Expr(
+                            inner,
+                        )) = arg
                         {
                             *inner = self.rewrite(inner);
                         }

@@ -46,7 +46,7 @@ impl Expr {
     /// A job error without a place: syntax, an unknown column or function (with the nearest name), a
     /// type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
-        let ast = parse(sql)?;
+        let ast = dotted_names(parse(sql)?, schema);
         if let Some(name) = aggregate_call::first_aggregate(&ast) {
             return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
                 .hint("aggregates belong to `select` and `having` of an output"));
@@ -107,6 +107,21 @@ pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Expr> {
         return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
     }
     Ok(ast)
+}
+
+/// `user.city` means the column of that name, a path into nested JSON, where there is one.
+fn dotted_names(mut ast: sqlparser::ast::Expr, schema: &Schema) -> sqlparser::ast::Expr {
+    use sqlparser::ast::{Expr as Ast, Ident};
+    let _ = sqlparser::ast::visit_expressions_mut(&mut ast, |node: &mut Ast| {
+        if let Ast::CompoundIdentifier(_) | Ast::CompoundFieldAccess { .. } = node {
+            let name = node.to_string().replace('"', "");
+            if schema.index_of(&name).is_some() {
+                *node = Ast::Identifier(Ident::with_quote('"', name));
+            }
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    ast
 }
 
 fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {

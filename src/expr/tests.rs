@@ -1,7 +1,7 @@
 use super::*;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use std::sync::Arc;
 
 fn schema() -> Schema {
@@ -30,8 +30,10 @@ fn columns() -> Vec<ArrayRef> {
 
 fn eval(sql: &str) -> (DataType, ArrayRef) {
     let (schema, columns) = (schema(), columns());
-    let expr = Expr::compile(sql, &schema, &Zone::named("Asia/Jakarta").unwrap()).unwrap_or_else(|e| panic!("{e}"));
-    let value = expr.evaluate(3, |name| &columns[schema.index_of(name).unwrap()]).unwrap_or_else(|e| panic!("{e}"));
+    let expr =
+        Expr::compile(sql, &schema, &Zone::named("Asia/Jakarta").unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let value =
+        expr.evaluate(3, |name| &columns[schema.index_of(name).unwrap()]).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(value.data_type(), &expr.ty().arrow(), "{sql}");
     (expr.ty(), value)
 }
@@ -81,6 +83,15 @@ fn other_types_come_through() {
 }
 
 #[test]
+fn a_dotted_path_is_a_column() {
+    let schema = Schema::new(vec![Field::new("user.city", DataType::String)]);
+    let expr = Expr::compile("UPPER(user.city)", &schema, &Zone::utc()).unwrap();
+    let city: ArrayRef = Arc::new(StringViewArray::from(vec!["ely"]));
+    let value = expr.evaluate(1, |_| &city).unwrap();
+    assert_eq!(value.as_string_view().value(0), "ELY");
+}
+
+#[test]
 fn a_typo_gives_the_nearest_name() {
     let compile = |sql| Expr::compile(sql, &schema(), &Zone::utc()).unwrap_err().to_string();
     assert!(compile("pirce > 1").contains("did you mean `price`?"), "{}", compile("pirce > 1"));
@@ -93,7 +104,10 @@ fn a_typo_gives_the_nearest_name() {
 #[test]
 fn selections_are_split_into_aggregates_and_the_rest() {
     let one = parse_selection("count(distinct name)", 0).unwrap();
-    assert_eq!(one.calls[0], AggregateCall { name: "count".into(), distinct: true, args: vec!["name".into()] });
+    assert_eq!(
+        one.calls[0],
+        AggregateCall { name: "count".into(), distinct: true, args: vec!["name".into()] }
+    );
     assert!(one.around.is_none());
     let two = parse_selection("sum(qty * price) / count(*)", 3).unwrap();
     assert_eq!(two.calls.len(), 2);

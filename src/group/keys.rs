@@ -188,9 +188,12 @@ impl ColumnCodes {
                 let array = $array;
                 match array.nulls().filter(|n| n.null_count() > 0) {
                     None => self.words(array.values().iter().map(|&v| $map(v)), out),
-                    Some(nulls) => out.extend(nulls.iter().zip(array.values().iter()).map(|(valid, &v)| {
-                        if valid { self.word($map(v)) } else { self.null() }
-                    })),
+                    Some(nulls) => out.extend(
+                        nulls
+                            .iter()
+                            .zip(array.values().iter())
+                            .map(|(valid, &v)| if valid { self.word($map(v)) } else { self.null() }),
+                    ),
                 }
             }};
         }
@@ -246,7 +249,10 @@ impl ColumnCodes {
                 Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
             }
             DataType::Decimal { .. } => Arc::new(
-                words.map(|w| w.map(|w| w as i128)).collect::<Decimal128Array>().with_data_type(self.ty.arrow()),
+                words
+                    .map(|w| w.map(|w| w as i128))
+                    .collect::<Decimal128Array>()
+                    .with_data_type(self.ty.arrow()),
             ),
             DataType::Date => Arc::new(words.map(|w| w.map(|w| w as i32)).collect::<Date32Array>()),
             DataType::Timestamp => Arc::new(
@@ -282,7 +288,13 @@ impl ColumnCodes {
 
 /// A float's bits, with one zero and one NaN.
 fn float_bits(x: f64) -> u128 {
-    let x = if x.is_nan() { f64::NAN } else if x == 0.0 { 0.0 } else { x };
+    let x = if x.is_nan() {
+        f64::NAN
+    } else if x == 0.0 {
+        0.0
+    } else {
+        x
+    };
     x.to_bits().into()
 }
 

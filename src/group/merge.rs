@@ -1,8 +1,8 @@
 //! The partial aggregates of all workers → the groups of the output, in order, block by block.
 
+use super::keys::ColumnCodes;
 use super::spill::{Run, SpillSpace, key_rows};
 use super::table::{GroupPlan, GroupTable};
-use super::keys::ColumnCodes;
 use crate::aggregate::Accumulator;
 use crate::batch::DataType;
 use crate::error::Result;
@@ -87,7 +87,9 @@ impl KeyColumn {
 
     /// The values of the keys of these ranks.
     fn take(&self, ranks: &UInt32Array) -> ArrayRef {
-        let take = |array: &dyn Array| arrow_select::take::take(array, ranks, None).expect("ranks are rows of the keys");
+        let take = |array: &dyn Array| {
+            arrow_select::take::take(array, ranks, None).expect("ranks are rows of the keys")
+        };
         match self {
             KeyColumn::Plain(column) => take(column),
             KeyColumn::Coded(codes, values) => {
@@ -179,7 +181,12 @@ impl Memory {
             if window.bound > 4 * BLOCK_GROUPS && !whole_windows {
                 let parts = (window.bound / (2 * BLOCK_GROUPS)) as u64;
                 let cut = |i: u64| (u64::from(all) * i / parts) as u32;
-                units.extend((0..parts).map(|i| Unit { from: at, to: at + 1, low: cut(i), high: cut(i + 1) }));
+                units.extend((0..parts).map(|i| Unit {
+                    from: at,
+                    to: at + 1,
+                    low: cut(i),
+                    high: cut(i + 1),
+                }));
                 (from, groups) = (at + 1, 0);
             } else {
                 groups += window.bound;
@@ -301,7 +308,11 @@ impl Ord for Head {
     }
 }
 
-fn merge_runs(plan: &GroupPlan, mut runs: Vec<Run>, mut sink: impl FnMut(GroupBlock) -> Result<()>) -> Result<()> {
+fn merge_runs(
+    plan: &GroupPlan,
+    mut runs: Vec<Run>,
+    mut sink: impl FnMut(GroupBlock) -> Result<()>,
+) -> Result<()> {
     let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
     let parser = converter.parser();
     let mut heap = BinaryHeap::new();
@@ -312,10 +323,15 @@ fn merge_runs(plan: &GroupPlan, mut runs: Vec<Run>, mut sink: impl FnMut(GroupBl
     }
     let (mut spans, mut keys): (Vec<WindowSpan>, Vec<Box<[u8]>>) = (vec![], vec![]);
     let mut states = accumulators(plan);
-    let emit = |spans: Vec<WindowSpan>, keys: Vec<Box<[u8]>>, states: Vec<Box<dyn Accumulator>>| -> Result<GroupBlock> {
+    let emit = |spans: Vec<WindowSpan>,
+                keys: Vec<Box<[u8]>>,
+                states: Vec<Box<dyn Accumulator>>|
+     -> Result<GroupBlock> {
         let columns = match plan.keys.is_empty() {
             true => vec![],
-            false => converter.convert_rows(keys.iter().map(|k| parser.parse(k))).expect("rows of this converter"),
+            false => {
+                converter.convert_rows(keys.iter().map(|k| parser.parse(k))).expect("rows of this converter")
+            }
         };
         let values = states.iter().map(|s| s.finish(spans.len())).collect::<Result<_>>()?;
         Ok(GroupBlock { spans, keys: columns, values })

@@ -68,7 +68,11 @@ impl SpillSpace {
         runs.into_iter()
             .map(|mut file| {
                 file.rewind().map_err(|e| Error::io("read spilled groups from", &folder, e))?;
-                Ok(Run { input: BufReader::with_capacity(256 << 10, file), entry: vec![], folder: folder.clone() })
+                Ok(Run {
+                    input: BufReader::with_capacity(256 << 10, file),
+                    entry: vec![],
+                    folder: folder.clone(),
+                })
             })
             .collect()
     }
@@ -76,9 +80,8 @@ impl SpillSpace {
 
 fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
     let converter = key_rows(table.plan.keys.iter().map(|(_, ty)| ty.arrow()));
-    let rows = (!table.plan.keys.is_empty()).then(|| {
-        converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types")
-    });
+    let rows = (!table.plan.keys.is_empty())
+        .then(|| converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types"));
     let key = |code: u32| rows.as_ref().map_or(&[][..], |rows| rows.row(code as usize).data());
     let mut order: Vec<u32> = (0..table.keys.len() as u32).collect();
     order.sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
@@ -99,9 +102,8 @@ fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
             entry.extend_from_slice(key);
             table.states.iter().for_each(|state| state.encode(slot, &mut entry));
             if result.is_ok() {
-                result = out
-                    .write_all(&(entry.len() as u64).to_le_bytes())
-                    .and_then(|()| out.write_all(&entry));
+                result =
+                    out.write_all(&(entry.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&entry));
             }
         });
         result?;

@@ -88,7 +88,9 @@ impl GroupTable {
         self.find_panes(time);
         let slots = &mut self.row_slots;
         slots.clear();
-        slots.extend(self.row_panes.iter().zip(&self.codes).map(|(&p, &key)| self.panes[p as usize].1.known(key)));
+        slots.extend(
+            self.row_panes.iter().zip(&self.codes).map(|(&p, &key)| self.panes[p as usize].1.known(key)),
+        );
         let keys = self.keys.len();
         for (row, slot) in slots.iter_mut().enumerate() {
             if *slot == NO_SLOT {

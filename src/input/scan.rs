@@ -53,7 +53,7 @@ pub struct InputReport {
 /// What came of a scan.
 #[derive(Debug)]
 pub struct ScanReport {
-    /// The files that were read to their end, in order.
+    /// The files that were read to their end, in order; not those that lie outside the time range.
     pub inputs: Vec<InputReport>,
     /// The rejected records, in position order.
     pub rejects: Rejects,
@@ -177,12 +177,16 @@ impl Scan {
     }
 
     fn hash(&self, file: &ParquetFile, ordinal: u32) -> Result<()> {
+        let skipped = file.rows_skipped();
+        if file.units() == 0 {
+            self.progress.fetch_add(self.plan.files[ordinal as usize].bytes, Ordering::Relaxed);
+            if skipped > 0 {
+                // All of it lies outside the time range: nothing but its footer is read.
+                return Ok(());
+            }
+        }
         let path = self.plan.files[ordinal as usize].path.clone();
         let (bytes, hash) = raw::hash_file(&path).map_err(|e| self.fail(Position::new(ordinal, 0), e))?;
-        if file.units() == 0 {
-            self.progress.fetch_add(bytes, Ordering::Relaxed);
-        }
-        let skipped = file.rows_skipped();
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())
     }

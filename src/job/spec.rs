@@ -129,7 +129,19 @@ fn source(document: &Document, table: &Table) -> SourceSpec {
 
 fn step(document: &Document, table: &Table) -> Option<StepSpec> {
     let (filter, derive) = (table.string("filter"), table.pairs("derive"));
-    table.finish(&["dedup", "within", "first", "as", "enrich", "on", "match", "take", "fill", "otherwise", "lookup"]);
+    table.finish(&[
+        "dedup",
+        "within",
+        "first",
+        "as",
+        "enrich",
+        "on",
+        "match",
+        "take",
+        "fill",
+        "otherwise",
+        "lookup",
+    ]);
     match (filter, derive) {
         (Some(filter), None) => Some(StepSpec::Filter(filter)),
         (None, Some(derive)) => Some(StepSpec::Derive(derive)),
@@ -194,8 +206,62 @@ fn top(document: &Document, table: &Table) -> Option<TopSpec> {
     match (n, by) {
         (Some(n), Some(by)) => Some(TopSpec { n, by }),
         _ => {
-            document.fault(Error::job("`top` needs `n` and `by`: { n = 3, by = \"total desc\" }"), &table.span);
+            document
+                .fault(Error::job("`top` needs `n` and `by`: { n = 3, by = \"total desc\" }"), &table.span);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys that a table takes, by asking for one that it does not.
+    fn keys(job: &str, table: &str) -> Vec<String> {
+        let error = JobSpec::parse("job.toml", job).err().expect("an unknown key").to_string();
+        let after =
+            error.split(&format!("in {table}\n")).nth(1).unwrap_or_else(|| panic!("{table}: {error}"));
+        let hint = after.lines().find_map(|line| line.trim().strip_prefix("hint: the keys are "));
+        let mut keys: Vec<String> = hint.expect("the known keys").split(", ").map(String::from).collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn the_json_schema_has_the_keys_that_are_read() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../data/job.schema.json")).unwrap();
+        let job = "qqqqqqqqqq = 1\n[source]\nqqqqqqqqqq = 1\n[[step]]\nqqqqqqqqqq = 1\n\
+            [[output]]\nqqqqqqqqqq = 1\nwindow = { qqqqqqqqqq = 1 }\ntop = { qqqqqqqqqq = 1 }\n";
+        for (table, path) in [
+            ("the job", "/properties"),
+            ("source", "/$defs/source/properties"),
+            ("[[step]]", "/$defs/step/properties"),
+            ("[[output]]", "/$defs/output/properties"),
+            ("window", "/$defs/output/properties/window/oneOf/1/properties"),
+            ("top", "/$defs/output/properties/top/properties"),
+        ] {
+            let mut known: Vec<String> =
+                schema.pointer(path).unwrap().as_object().unwrap().keys().cloned().collect();
+            known.sort();
+            assert_eq!(keys(job, table), known, "{table}");
+        }
+    }
+
+    #[test]
+    fn all_faults_of_form_come_in_one_go() {
+        let job = "nmae = \"x\"\n[source]\npath = 1\ntime = \"t\"\n[[step]]\nfilter = true\n[[output]]\npth = \"o\"\n";
+        let error = JobSpec::parse("job.toml", job).err().unwrap().to_string();
+        for part in [
+            "unknown key `nmae`",
+            "did you mean `name`?",
+            "`path` must be a string",
+            "`filter` must be",
+            "unknown key `pth`",
+            "job.toml:8:1",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
         }
     }
 }

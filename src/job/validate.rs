@@ -37,8 +37,8 @@ impl Default for Overrides {
 /// A job error that reports all faults; a data or machine error where the samples cannot be read.
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let zone = zone(spec);
-    let csv = csv_layout(spec);
     let files = find_files(spec);
+    let csv = csv_layout(spec, files.as_deref().unwrap_or_default());
     let declared = declared_types(spec);
     // Without files and a zone, nothing more can be said.
     let (Some(zone), Some((delimiter, names)), Some(files)) = (zone, csv, files) else {
@@ -77,7 +77,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         to,
         chunk_bytes: overrides.chunk_bytes,
     };
-    let rejects = spec.source.rejects.as_ref().map(|p| PathBuf::from(&p.value));
+    let rejects = rejects_path(spec, on_bad_record, &name);
     let mut plan = planner.finish(name, read, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
@@ -103,9 +103,13 @@ fn zone(spec: &JobSpec) -> Option<Zone> {
     zone
 }
 
-fn csv_layout(spec: &JobSpec) -> Option<(u8, Option<Vec<String>>)> {
+fn csv_layout(spec: &JobSpec, files: &[SourceFile]) -> Option<(u8, Option<Vec<String>>)> {
     let names = spec.source.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
-    let Some(delimiter) = &spec.source.delimiter else { return Some((b',', names)) };
+    let Some(delimiter) = &spec.source.delimiter else {
+        let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
+        let default = if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' };
+        return Some((default, names));
+    };
     match delimiter.value.as_bytes() {
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some((*byte, names)),
         _ => {
@@ -124,7 +128,8 @@ fn find_files(spec: &JobSpec) -> Option<Vec<SourceFile>> {
             "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
             "parquet" => Some(Format::Parquet),
             other => {
-                let error = Error::job(format!("unknown format `{other}`")).nearest(other, ["csv", "jsonl", "parquet"]);
+                let error = Error::job(format!("unknown format `{other}`"))
+                    .nearest(other, ["csv", "jsonl", "parquet"]);
                 spec.document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
                 return None;
             }
@@ -152,7 +157,8 @@ fn declared_types(spec: &JobSpec) -> BTreeMap<String, DataType> {
                 let known = ["string", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
                 let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
                 spec.document.fault(
-                    error.hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
+                    error
+                        .hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
                     &ty.span,
                 );
             }
@@ -181,6 +187,19 @@ fn on_bad_record(spec: &JobSpec) -> Option<OnBadRecord> {
             None
         }
     }
+}
+
+/// Where rejects go: as the job says, or beside its first output.
+fn rejects_path(spec: &JobSpec, on_bad_record: OnBadRecord, name: &str) -> Option<PathBuf> {
+    if on_bad_record == OnBadRecord::Fail {
+        return None;
+    }
+    if let Some(path) = &spec.source.rejects {
+        return Some(PathBuf::from(&path.value));
+    }
+    let first = spec.outputs.iter().filter_map(|o| o.path.as_ref()).find(|p| p.value != "-");
+    let beside = first.map_or(name, |path| path.value.trim_end_matches('/'));
+    Some(PathBuf::from(format!("{beside}.rejects.jsonl")))
 }
 
 fn memory(spec: &JobSpec) -> Option<u64> {
@@ -259,7 +278,8 @@ fn event_time(spec: &JobSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTi
             .any(|item| matches!(item, chrono::format::Item::Error));
         if bad {
             let error = Error::job(format!("`{}` is no time format", format.value));
-            document.fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
+            document
+                .fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
             return None;
         }
         TimeRule::Format(format.value.clone())
@@ -268,7 +288,8 @@ fn event_time(spec: &JobSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTi
     };
     let example = found.example.clone().unwrap_or_default();
     if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
-        let error = Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
+        let error =
+            Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
         let unit = example.parse().ok().and_then(TimeUnit::likely).map_or("s", TimeUnit::name);
         document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
         return None;
@@ -318,9 +339,9 @@ impl<'a> Planner<'a> {
     fn new(spec: &'a JobSpec, zone: &Zone, inferred: Inferred, time: Option<ReadTime>) -> Planner<'a> {
         let field = |c: &crate::input::infer::InferredColumn| {
             // A time column that is no integer is the event time itself.
-            let instant = time.as_ref().is_some_and(|t| {
-                t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_))
-            });
+            let instant = time
+                .as_ref()
+                .is_some_and(|t| t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_)));
             Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty })
         };
         let schema = Schema::new(inferred.columns.iter().map(field).collect());
@@ -431,15 +452,20 @@ impl<'a> Planner<'a> {
 
     /// Drops the source columns that nothing reads, and renumbers the rest.
     fn finish(self, name: String, mut read: ReadPlan, rejects: Option<PathBuf>) -> Plan {
-        let kept: Vec<usize> =
-            (0..self.schema.fields.len()).filter(|i| *i >= self.source_columns || self.used.contains(i)).collect();
+        let kept: Vec<usize> = (0..self.schema.fields.len())
+            .filter(|i| *i >= self.source_columns || self.used.contains(i))
+            .collect();
         let renumber = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
         read.columns = kept
             .iter()
             .filter(|&&i| i < self.source_columns)
             .map(|&i| {
                 let field = &self.schema.fields[i];
-                ReadColumn { name: field.name.clone(), ty: field.ty, inferred: !self.inferred.columns[i].declared }
+                ReadColumn {
+                    name: field.name.clone(),
+                    ty: field.ty,
+                    inferred: !self.inferred.columns[i].declared,
+                }
             })
             .collect();
         read.positions = self.positions;
@@ -459,7 +485,11 @@ impl<'a> Planner<'a> {
         let rows = Schema::new(kept.iter().map(|&i| self.schema.fields[i].clone()).collect());
         let essence = format!(
             "{name} {:?} {:?} {} {:?} {:?} {groupings:?} {outputs:?}",
-            read.columns, read.time, self.zone.name(), (read.from, read.to), self.steps
+            read.columns,
+            read.time,
+            self.zone.name(),
+            (read.from, read.to),
+            self.steps
         );
         let hash = format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()));
         Plan {

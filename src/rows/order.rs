@@ -5,7 +5,8 @@
 /// Instants in whole seconds or milliseconds, which is what most logs have, need fewer passes.
 pub fn sort_by_time(ids: Vec<u32>, times: &[i64]) -> Vec<u32> {
     let Some((&least, &greatest)) = times.iter().min().zip(times.iter().max()) else { return ids };
-    let unit = [1_000_000, 1_000].into_iter().find(|u| times.iter().all(|t| (t - least) % u == 0)).unwrap_or(1);
+    let unit =
+        [1_000_000, 1_000].into_iter().find(|u| times.iter().all(|t| (t - least) % u == 0)).unwrap_or(1);
     let range = ((greatest as i128 - least as i128) / unit as i128) as u64;
     let mut rows: Vec<(u64, u32)> =
         ids.into_iter().zip(times).map(|(id, &t)| (((t - least) / unit) as u64, id)).collect();

@@ -151,7 +151,9 @@ pub struct Block {
 
 impl Block {
     pub fn bytes(&self) -> usize {
-        self.time.bytes() + self.positions.bytes() + self.columns.iter().map(BlockColumn::bytes).sum::<usize>()
+        self.time.bytes()
+            + self.positions.bytes()
+            + self.columns.iter().map(BlockColumn::bytes).sum::<usize>()
     }
 
     pub fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
@@ -191,7 +193,8 @@ impl Block {
                 0 => PackedColumn::Words(Packed::read(input)?),
                 1 => {
                     let bytes = read_bytes(input)?;
-                    let words = bytes.chunks_exact(16).map(|c| i128::from_le_bytes(c.try_into().expect("16 bytes")));
+                    let words =
+                        bytes.chunks_exact(16).map(|c| i128::from_le_bytes(c.try_into().expect("16 bytes")));
                     PackedColumn::Wide(words.collect())
                 }
                 _ => PackedColumn::Text(Packed::read(input)?, read_bytes(input)?),

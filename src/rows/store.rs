@@ -6,7 +6,6 @@ use super::partition::Partitioner;
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
-use arrow_buffer::NullBuffer;
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -14,6 +13,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
     TimestampMicrosecondArray, UInt32Array,
 };
+use arrow_buffer::NullBuffer;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -158,11 +158,11 @@ mod tests {
         insta::assert_snapshot!(written("bad.csv"), @r#"
         file,line,byte,column,reason,raw
         a.csv,3,51,n,`x` is no int64,"x,""y�"
-        a.csv,,51,,`x` is no int64,"x,""y�"
+        a.csv,3,,,`x` is no int64,"x,""y�"
         "#);
         insta::assert_snapshot!(written("bad.jsonl"), @r#"
         {"file":"a.csv","line":3,"byte":51,"column":"n","reason":"`x` is no int64","raw":"x,\"y�"}
-        {"file":"a.csv","line":null,"byte":51,"column":null,"reason":"`x` is no int64","raw":"x,\"y�"}
+        {"file":"a.csv","line":3,"byte":null,"column":null,"reason":"`x` is no int64","raw":"x,\"y�"}
         "#);
     }
 

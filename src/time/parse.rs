@@ -338,17 +338,35 @@ mod tests {
                 let mut text = *b"12:34:56";
                 text[at] = byte;
                 let whole = [b"2024-02-29T".as_slice(), &text].concat();
-                let slow = parse_iso(&whole, &mut Zone::utc()).filter(|_| !whole.ends_with(b":60"));
-                let fast = second_of_day(text).map(|s| 19_782 * DAY + i64::from(s) * SECOND);
-                assert_eq!(fast, slow, "{:?}", text);
+                // What is not this form (`12:34+56` has an offset) is left to the slow way.
+                if let Some(second) = second_of_day(text) {
+                    let fast = 19_782 * DAY + i64::from(second) * SECOND;
+                    assert_eq!(Some(fast), parse_iso(&whole, &mut Zone::utc()), "{text:?}");
+                } else {
+                    assert!(
+                        at == 2
+                            || at == 5
+                            || !byte.is_ascii_digit()
+                            || parse_iso(&whole, &mut Zone::utc()).is_none()
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "x", "2024-13-01", "2023-02-29", "2024-01-01T25:00:00", "2024-01-01T10:00:00+1",
-            "2024-01-01T10:00:00.", "2024-01-01T10:00:00Zx", "20240101"] {
+        for text in [
+            "",
+            "x",
+            "2024-13-01",
+            "2023-02-29",
+            "2024-01-01T25:00:00",
+            "2024-01-01T10:00:00+1",
+            "2024-01-01T10:00:00.",
+            "2024-01-01T10:00:00Zx",
+            "20240101",
+        ] {
             assert_eq!(iso(text), Err(TimeError::Unreadable), "{text}");
         }
         assert_eq!(iso("1899-12-31T23:59:59Z"), Err(TimeError::OutOfRange));

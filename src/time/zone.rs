@@ -118,7 +118,9 @@ impl Zone {
         let before = self.lookup(low);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if middle + self.lookup(middle) > local || self.lookup(middle) != before && middle + before >= local {
+            if middle + self.lookup(middle) > local
+                || self.lookup(middle) != before && middle + before >= local
+            {
                 high = middle;
             } else {
                 low = middle;

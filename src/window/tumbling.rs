@@ -139,7 +139,9 @@ mod tests {
     /// The calendar by chrono, day by day.
     #[test]
     fn calendar_windows_agree_with_chrono() {
-        for zone in ["Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Cairo"] {
+        for zone in
+            ["Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Cairo"]
+        {
             let tz: chrono_tz::Tz = zone.parse().unwrap();
             let units = ["1 day", "1 week", "1 month", "1 quarter", "1 year", "2 months"];
             let mut assigners = units.map(|unit| assigner(unit, 0, zone));
@@ -148,12 +150,19 @@ mod tests {
                 let date = tz.timestamp_micros(instant).unwrap().date_naive();
                 let (y, m) = (date.year(), date.month());
                 let first = |m| chrono::NaiveDate::from_ymd_opt(y, m, 1).unwrap();
-                let starts = [date, date.week(chrono::Weekday::Mon).first_day(), first(m),
-                    first((m - 1) / 3 * 3 + 1), first(1), first((m - 1) / 2 * 2 + 1)];
+                let starts = [
+                    date,
+                    date.week(chrono::Weekday::Mon).first_day(),
+                    first(m),
+                    first((m - 1) / 3 * 3 + 1),
+                    first(1),
+                    first((m - 1) / 2 * 2 + 1),
+                ];
                 for (assigner, start) in assigners.iter_mut().zip(starts) {
                     let span = assigner.assign(instant);
                     // Where midnight does not exist, the day starts with the first hour that does.
-                    let midnight = (0..3).find_map(|h| tz.from_local_datetime(&start.and_hms_opt(h, 0, 0)?).earliest());
+                    let midnight =
+                        (0..3).find_map(|h| tz.from_local_datetime(&start.and_hms_opt(h, 0, 0)?).earliest());
                     assert_eq!(span.start, midnight.unwrap().timestamp_micros(), "{zone} {date}");
                     assert!(span.start <= instant && instant < span.end);
                 }

@@ -8,7 +8,17 @@ const START: i64 = 1_711_843_200_000_000;
 
 /// Sales with everything that a format could trip over.
 fn sales() -> Log {
-    let texts = ["plain", "", "a,b", "say \"hi\"", "two\nlines", "semi;colon", "pipe|tab\t", "größe 日本", " spaced "];
+    let texts = [
+        "plain",
+        "",
+        "a,b",
+        "say \"hi\"",
+        "two\nlines",
+        "semi;colon",
+        "pipe|tab\t",
+        "größe 日本",
+        " spaced ",
+    ];
     let rows = (0..240i64).map(|i| {
         let text = match i % 11 {
             10 => Null,
@@ -287,7 +297,8 @@ fn columns_that_only_pass_through_keep_every_value() {
     let lab = Lab::new();
     let code = "id,code,big,when,at\n7,0012,99999999999999999999,2024-02-29T12:00:00+02:00,10\n-1,0,1,2024-02-29,9\n";
     lab.write("log.csv", code);
-    let job = "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n[[output]]\npath = \"out.csv\"\n";
+    let job =
+        "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n[[output]]\npath = \"out.csv\"\n";
     lab.done(job, &[]);
     insta::assert_snapshot!(lab.text("out.csv"), @r"
     id,code,big,when,at

@@ -70,7 +70,18 @@ pub const COMPUTED: &str = "count(n) * 10 + count(*)";
 const ZONES: [&str; 6] =
     ["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Cairo"];
 const SIZES: [&str; 13] = [
-    "90s", "7m", "1h", "24h", "1 day", "2 days", "1 week", "3 weeks", "1 month", "2 months", "1 quarter", "1 year",
+    "90s",
+    "7m",
+    "1h",
+    "24h",
+    "1 day",
+    "2 days",
+    "1 week",
+    "3 weeks",
+    "1 month",
+    "2 months",
+    "1 quarter",
+    "1 year",
     "250ms",
 ];
 const OFFSETS: [&str; 6] = ["", "", "", "15m", "-6h", "1 day"];
@@ -79,7 +90,8 @@ const TEXTS: [&str; 10] = ["a", "b", "ü", "", "a/b", "x=y", "q\"uote", "new\nli
 /// A log of 1 to `most` rows. `distinct` says that no two have one time.
 pub fn log(most: usize, distinct: bool) -> impl Strategy<Value = Log> {
     // Around changes of clocks in the zones above, and an ordinary day before 1970.
-    let bases = select(vec![1_711_846_800i64, 1_729_990_800, 1_710_054_000, 1_712_415_600, 1_730_700_000, -86_400]);
+    let bases =
+        select(vec![1_711_846_800i64, 1_729_990_800, 1_710_054_000, 1_712_415_600, 1_730_700_000, -86_400]);
     let grains = select(vec![1_000i64, 1_000_000, 977_000_000, 3_600_000_000, 90_000_000_000]);
     (bases, grains).prop_flat_map(move |(base, grain)| {
         vec(row(base * 1_000_000, grain), 1..=most).prop_map(move |mut rows| {
@@ -140,13 +152,15 @@ fn output(x: Option<Kind>) -> impl Strategy<Value = Output> {
             false => vec![vec![]],
         };
         let most = columns.len().min(2);
-        (format.clone(), select(times), subsequence(columns, 0..=most)).prop_map(move |(format, mut parts, columns)| {
-            // Every other job without partitions.
-            if parts.len() != 1 {
-                parts.extend(columns);
-            }
-            Output { format, partition_by: parts, groups: groups.clone() }
-        })
+        (format.clone(), select(times), subsequence(columns, 0..=most)).prop_map(
+            move |(format, mut parts, columns)| {
+                // Every other job without partitions.
+                if parts.len() != 1 {
+                    parts.extend(columns);
+                }
+                Output { format, partition_by: parts, groups: groups.clone() }
+            },
+        )
     })
 }
 
@@ -212,7 +226,11 @@ impl Job {
             toml.push_str(&format!("[[step]]\nfilter = {}\n", json(FILTERS[filter])));
         }
         for (i, output) in self.outputs.iter().enumerate() {
-            toml.push_str(&format!("[[output]]\npath = \"@/out/{}\"\nformat = \"{}\"\n", output.path(i), output.format));
+            toml.push_str(&format!(
+                "[[output]]\npath = \"@/out/{}\"\nformat = \"{}\"\n",
+                output.path(i),
+                output.format
+            ));
             toml.push_str(&format!("partition_by = {:?}\n", output.partition_by));
             if let Some(groups) = &output.groups {
                 toml.push_str(&groups.toml());

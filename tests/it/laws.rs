@@ -18,7 +18,11 @@ fn cases(few: u32) -> ProptestConfig {
 
 /// Ways to use the machine, none of which may show.
 fn machine() -> impl Strategy<Value = Machine> {
-    (select(vec![1usize, 2, 4]), select(vec![1usize, 64, 1000, 1 << 20]), select(vec![1u64, 100_000, 1 << 30]))
+    (
+        select(vec![1usize, 2, 4]),
+        select(vec![1usize, 64, 1000, 1 << 20]),
+        select(vec![1u64, 100_000, 1 << 30]),
+    )
         .prop_map(|(threads, chunk_bytes, memory)| Machine { threads, chunk_bytes, memory })
 }
 

@@ -307,7 +307,8 @@ pub fn window(size: &str, offset: &str, time: i64, tz: Tz) -> (i64, i64) {
     }
     let (count, unit) = size.split_once(' ').unwrap();
     let (count, unit): (i64, &str) = (count.parse().unwrap(), unit.trim_end_matches('s'));
-    let boundary = |index: i64| first_instant(unit_start(unit, index * count) + TimeDelta::microseconds(offset), tz);
+    let boundary =
+        |index: i64| first_instant(unit_start(unit, index * count) + TimeDelta::microseconds(offset), tz);
     let about = unit_index(unit, tz.timestamp_micros(time).unwrap().date_naive()).div_euclid(count);
     let index = (about - 4..about + 4).rev().find(|&i| boundary(i) <= time).unwrap();
     (boundary(index), boundary(index + 1))

@@ -39,7 +39,8 @@ fn compare(format: &str, want: &Rows, found: &BTreeMap<String, Vec<Row>>, zone: 
         let rows = found.get(partition).ok_or_else(|| format!("no partition {partition:?}"))?;
         let want = want.get(partition).unwrap_or(&none);
         for (i, (row, want)) in rows.iter().zip(want).enumerate() {
-            let differs = row.len() != want.len() || row.iter().zip(want).any(|(v, want)| !same(format, v, want, zone));
+            let differs =
+                row.len() != want.len() || row.iter().zip(want).any(|(v, want)| !same(format, v, want, zone));
             if differs {
                 let want: Vec<_> = want.iter().map(|v| (&v.name, text(format, &v.cell, zone))).collect();
                 return Err(format!("row {i} of {partition:?} is\n  {row:?}\nand not\n  {want:?}"));

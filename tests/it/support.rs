@@ -146,7 +146,11 @@ impl Said for Command {
     fn answer(&mut self) -> Answer {
         let output = self.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).expect("words are UTF-8");
-        Answer { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 

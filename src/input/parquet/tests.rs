@@ -1,5 +1,6 @@
 //! Files written here are read back.
 
+use super::describe::ParquetColumn;
 use super::*;
 use crate::input::{Compression, Format, OnBadRecord, ReadTime};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};

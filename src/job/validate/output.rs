@@ -34,11 +34,8 @@ impl Planner<'_> {
         let grouped = spec.window.is_some()
             || !spec.by.is_empty()
             || selections.as_ref().is_some_and(|s| s.iter().any(|s| !s.calls.is_empty()));
-        let (columns, kind) = if grouped {
-            self.groups(spec, window?, selections?)?
-        } else {
-            self.rows(spec)?
-        };
+        let (columns, kind) =
+            if grouped { self.groups(spec, window?, selections?)? } else { self.rows(spec)? };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
         Some(OutputPlan { to, format, kind, columns, partition_by })
@@ -89,7 +86,10 @@ impl Planner<'_> {
         let Some(WindowSpec::Tumbling { size, offset }) = &spec.window else { return Some(Window::Global) };
         let Some(duration) = Duration::parse(&size.value).filter(|d| !is_zero(*d)) else {
             let error = Error::job(format!("`{}` is no window size", size.value));
-            self.fault(error.hint("a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month"), &size.span);
+            self.fault(
+                error.hint("a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month"),
+                &size.span,
+            );
             return None;
         };
         let offset = match offset {
@@ -209,7 +209,10 @@ impl Planner<'_> {
                 Ok(()) => {}
                 Err(error) => {
                     let hint = "a column that is no key must stand inside an aggregate";
-                    self.fault(if error.message().starts_with("unknown column") { error.hint(hint) } else { error }, &sql.span);
+                    self.fault(
+                        if error.message().starts_with("unknown column") { error.hint(hint) } else { error },
+                        &sql.span,
+                    );
                     return None;
                 }
             }
@@ -232,7 +235,10 @@ impl Planner<'_> {
         };
         let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
-        Some((shaped.schema, OutputKind::Groups { grouping, post: Post { columns: shaped.columns, having, top } }))
+        Some((
+            shaped.schema,
+            OutputKind::Groups { grouping, post: Post { columns: shaped.columns, having, top } },
+        ))
     }
 
     fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<usize>> {
@@ -256,7 +262,9 @@ impl Planner<'_> {
             let q = args.pop()?;
             quantile = q.parse().ok().filter(|q| (0.0..=1.0).contains(q));
             if quantile.is_none() {
-                let error = Error::job(format!("the second argument of `quantile` is a number from 0 to 1, not `{q}`"));
+                let error = Error::job(format!(
+                    "the second argument of `quantile` is a number from 0 to 1, not `{q}`"
+                ));
                 self.fault(error, &sql.span);
                 return None;
             }
@@ -275,9 +283,23 @@ impl Planner<'_> {
         }
     }
 
-    fn having(&self, sql: &At<String>, selection: &Selection, calls: &[AggregateCall], shaped: &Shaped) -> Option<Expr> {
+    fn having(
+        &self,
+        sql: &At<String>,
+        selection: &Selection,
+        calls: &[AggregateCall],
+        shaped: &Shaped,
+    ) -> Option<Expr> {
         let mut schema = shaped.schema.clone();
-        schema.fields.extend(shaped.frame.fields.iter().filter(|f| schema.index_of(&f.name).is_none()).cloned().collect::<Vec<_>>());
+        schema.fields.extend(
+            shaped
+                .frame
+                .fields
+                .iter()
+                .filter(|f| schema.index_of(&f.name).is_none())
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         let text = around(&sql.value, selection, calls);
         let error = match Expr::compile(&text, &schema, &self.zone) {
             Ok(expr) if expr.ty() == DataType::Bool => return Some(expr),
@@ -302,7 +324,8 @@ impl Planner<'_> {
                 }
             };
             let Some(index) = schema.index_of(name) else {
-                let error = Error::job(format!("the output has no column `{name}`")).nearest(name, schema.names());
+                let error =
+                    Error::job(format!("the output has no column `{name}`")).nearest(name, schema.names());
                 self.fault(error, &by.span);
                 return None;
             };
@@ -314,7 +337,9 @@ impl Planner<'_> {
     /// The number of an equal grouping, or of this new one.
     fn grouping(&mut self, wanted: Grouping) -> usize {
         let same = self.groupings.iter_mut().position(|g| {
-            g.keys == wanted.keys && g.plan.window == wanted.plan.window && g.plan.aggregates == wanted.plan.aggregates
+            g.keys == wanted.keys
+                && g.plan.window == wanted.plan.window
+                && g.plan.aggregates == wanted.plan.aggregates
         });
         match same {
             Some(index) => {
@@ -401,7 +426,14 @@ impl Shaped {
         Shaped { schema: Schema::new(fields), columns, frame: Schema::new(frame) }
     }
 
-    fn add(&mut self, name: &str, sql: &At<String>, selection: &Selection, calls: &[AggregateCall], planner: &Planner) -> Result<()> {
+    fn add(
+        &mut self,
+        name: &str,
+        sql: &At<String>,
+        selection: &Selection,
+        calls: &[AggregateCall],
+        planner: &Planner,
+    ) -> Result<()> {
         let (ty, column) = match (&selection.around, &selection.calls[..]) {
             (None, [call]) => {
                 let value = calls.iter().position(|c| c == call).unwrap_or(0);
@@ -442,5 +474,7 @@ fn is_zero(duration: Duration) -> bool {
 
 /// Whether the last part of a path looks like a file name: a short extension of letters.
 fn looks_like_file(path: &Path) -> bool {
-    path.extension().and_then(|e| e.to_str()).is_some_and(|e| e.len() <= 5 && e.chars().all(|c| c.is_ascii_alphabetic()))
+    path.extension()
+        .and_then(|e| e.to_str())
+        .is_some_and(|e| e.len() <= 5 && e.chars().all(|c| c.is_ascii_alphabetic()))
 }
