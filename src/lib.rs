@@ -1,4 +1,36 @@
-//! Highwater: replays recorded events through event-time windows, over plain files.
+//! Highwater replays recorded events through event-time windows, over plain files.
+//!
+//! ```text
+//! files → chunks → batches → steps → windows → outputs
+//! input            batch     expr    group      sink
+//!                                    rows       (staged, then committed together)
+//! ```
+//!
+//! # Modules
+//! Dependencies point downward only; `tests/it/tidy.rs` holds the order.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`cli`] | the command line, and the only printer |
+//! | [`engine`] | plan → outcome: the one place where all stages meet |
+//! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
+//! | [`generate`] | seeded sample logs |
+//! | [`rows`] | events that pass through: kept compactly, given back in replay order |
+//! | [`group`] | (window, key) → partial aggregates, merged exactly |
+//! | [`input`] | files, chunks, CSV, JSON Lines, Parquet → batches; bad records; type inference |
+//! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
+//! | [`expr`] | SQL expressions, by Polars |
+//! | [`aggregate`] | one file per family; the merge law of each |
+//! | [`window`] | which window an instant lies in |
+//! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
+//! | [`error`] | kinds, causes, hints, exit codes |
+//!
+//! # Laws
+//! * order: shuffle the arrival order of the input, and the results are the same.
+//! * partition: any number of threads, chunk size or file split gives the same bytes.
+//! * account: read = rejected + filtered + duplicate + late + counted.
+//! * repeat: a run done twice changes nothing the second time.
+
 pub mod aggregate;
 pub mod batch;
 pub mod cli;

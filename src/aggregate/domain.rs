@@ -130,8 +130,8 @@ impl Domain for Text {
     }
 
     fn build(&self, values: Vec<Option<Box<[u8]>>>) -> ArrayRef {
-        let text = |v: &Box<[u8]>| String::from_utf8_lossy(v).into_owned();
-        Arc::new(values.iter().map(|v| v.as_ref().map(text)).collect::<StringViewArray>())
+        let text = |v: &[u8]| String::from_utf8_lossy(v).into_owned();
+        Arc::new(values.iter().map(|v| v.as_deref().map(text)).collect::<StringViewArray>())
     }
 
     fn put(value: &Box<[u8]>, out: &mut Vec<u8>) {

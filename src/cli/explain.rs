@@ -3,7 +3,8 @@
 use super::{JobArgs, ui};
 use crate::engine::estimate;
 use crate::error::{Result, exit};
-use crate::job::{self, OutputKind, OutputTo, PartitionPart, Plan, Step};
+use crate::job::{self, OutputKind, OutputTo, Plan, Step};
+use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use clap::Args;
 use std::fmt::Write;

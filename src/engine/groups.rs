@@ -6,10 +6,8 @@ use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupBlock, Merged};
-use crate::job::{
-    Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name,
-};
-use crate::rows::Partitioner;
+use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name};
+use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
@@ -45,7 +43,7 @@ pub fn write(
         .iter()
         .enumerate()
         .filter_map(|(i, output)| match &output.kind {
-            OutputKind::Groups { grouping, post } if *grouping == g => Some((i, output, post)),
+            OutputKind::Groups { grouping, post } if *grouping == g => Some((i, output, &**post)),
             _ => None,
         })
         .collect();

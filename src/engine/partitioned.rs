@@ -6,7 +6,8 @@
 
 use super::events::batch;
 use crate::error::{Error, Result};
-use crate::job::{OutputPlan, PartitionPart, Plan};
+use crate::job::{OutputPlan, Plan};
+use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, PartWriter, Transaction, encoder};
 use arrow_array::{Array, ArrayRef, RecordBatch};

@@ -126,7 +126,7 @@ impl ColumnCodes {
     }
 
     /// The number of codes given.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.values.len()
     }
 
@@ -267,7 +267,7 @@ impl ColumnCodes {
 
     /// The values of all codes, in order.
     pub fn decode_all(&self) -> ArrayRef {
-        self.decode(0..self.len() as u32)
+        self.decode(0..self.count() as u32)
     }
 
     fn decode_strings(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
@@ -340,10 +340,10 @@ impl KeyCodes {
     }
 
     /// The number of distinct tuples.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match (&self.columns[..], self.pairs.last()) {
             ([], _) => 1,
-            ([only], _) => only.len(),
+            ([only], _) => only.count(),
             (_, Some(last)) => last.values.len(),
             (_, None) => unreachable!("two columns have a pair"),
         }
@@ -362,17 +362,17 @@ impl KeyCodes {
             return;
         };
         self.columns[0].encode(first, out);
-        for k in 1..columns.len() {
+        let others = columns[1..].iter().zip(&mut self.columns[1..]).zip(&mut self.pairs);
+        for ((array, column), pairs) in others {
             self.scratch.clear();
-            self.columns[k].encode(columns[k], &mut self.scratch);
-            let pairs = &mut self.pairs[k - 1];
+            column.encode(array, &mut self.scratch);
             out.iter_mut().zip(&self.scratch).for_each(|(code, &b)| *code = pairs.code(*code, b));
         }
     }
 
     /// The key columns of all tuples, in order of their codes.
     pub fn decode(&self) -> Vec<ArrayRef> {
-        let mut codes: Vec<u32> = (0..self.len() as u32).collect();
+        let mut codes: Vec<u32> = (0..self.count() as u32).collect();
         let mut arrays = vec![];
         for k in (0..self.columns.len()).rev() {
             let own: Vec<u32> = match k.checked_sub(1) {

@@ -77,7 +77,7 @@ impl KeyColumn {
         let mut distinct = ColumnCodes::new(DataType::String);
         let mut codes = vec![];
         distinct.encode(&column, &mut codes);
-        if distinct.len() > MAX_DICTIONARY {
+        if distinct.count() > MAX_DICTIONARY {
             return KeyColumn::Plain(column);
         }
         let values = distinct.decode_all();

@@ -83,7 +83,7 @@ fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
     let rows = (!table.plan.keys.is_empty())
         .then(|| converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types"));
     let key = |code: u32| rows.as_ref().map_or(&[][..], |rows| rows.row(code as usize).data());
-    let mut order: Vec<u32> = (0..table.keys.len() as u32).collect();
+    let mut order: Vec<u32> = (0..table.keys.count() as u32).collect();
     order.sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
     let mut ranks = vec![0; order.len()];
     order.iter().enumerate().for_each(|(rank, &code)| ranks[code as usize] = rank as u32);

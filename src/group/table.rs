@@ -91,7 +91,7 @@ impl GroupTable {
         slots.extend(
             self.row_panes.iter().zip(&self.codes).map(|(&p, &key)| self.panes[p as usize].1.known(key)),
         );
-        let keys = self.keys.len();
+        let keys = self.keys.count();
         for (row, slot) in slots.iter_mut().enumerate() {
             if *slot == NO_SLOT {
                 let pane = &mut self.panes[self.row_panes[row] as usize].1;

@@ -1,4 +1,4 @@
-//! The job: as written ([`spec`]), checked against the data ([`validate`]), resolved ([`plan`]).
+//! The job: as written (`spec`), checked against the data (`validate`), resolved (`plan`).
 
 mod document;
 mod plan;
@@ -6,8 +6,7 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, Plan, PlannedColumn, Post, Step, Top,
-    aggregate_name,
+    Grouping, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Post, Step, Top, aggregate_name,
 };
 pub use spec::JobSpec;
 pub use validate::{Overrides, parse_bytes, plan_job};

@@ -5,6 +5,7 @@ use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
+use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::time::Zone;
 use std::path::PathBuf;
@@ -106,7 +107,7 @@ pub enum OutputKind {
         /// Which grouping.
         grouping: usize,
         /// What happens to its groups.
-        post: Post,
+        post: Box<Post>,
     },
 }
 
@@ -148,34 +149,6 @@ pub struct Top {
     pub n: usize,
     /// Columns of the output, and whether descending.
     pub by: Vec<(usize, bool)>,
-}
-
-/// One level of partition folders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionPart {
-    /// `year=2024`, of the window start or event time in the job's zone, as the next three.
-    Year,
-    /// `month=02`.
-    Month,
-    /// `date=2024-02-29`.
-    Date,
-    /// `hour=13`.
-    Hour,
-    /// `name=value` of a column of the output.
-    Column(usize),
-}
-
-impl PartitionPart {
-    /// The part of event time that a word of `partition_by` names, if it names one.
-    pub fn of_time(name: &str) -> Option<PartitionPart> {
-        Some(match name {
-            "year" => PartitionPart::Year,
-            "month" => PartitionPart::Month,
-            "date" => PartitionPart::Date,
-            "hour" => PartitionPart::Hour,
-            _ => return None,
-        })
-    }
 }
 
 /// The columns that a windowed output begins with.

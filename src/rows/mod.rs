@@ -9,5 +9,5 @@ mod packed;
 mod partition;
 mod store;
 
-pub use partition::Partitioner;
+pub use partition::{PartitionPart, Partitioner};
 pub use store::{RowSpace, RowStore, StoredPartition, gather_partitions};

@@ -3,11 +3,38 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::group::KeyCodes;
-use crate::job::PartitionPart;
 use crate::time::{DAY, HOUR, Zone, civil_from_days};
 use arrow_array::ArrayRef;
 use arrow_cast::display::array_value_to_string;
 use hashbrown::HashMap;
+
+/// One level of partition folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionPart {
+    /// `year=2024`, of the window start or event time in the job's zone, as the next three.
+    Year,
+    /// `month=02`.
+    Month,
+    /// `date=2024-02-29`.
+    Date,
+    /// `hour=13`.
+    Hour,
+    /// `name=value` of a column of the output.
+    Column(usize),
+}
+
+impl PartitionPart {
+    /// The part of event time that a word of `partition_by` names, if it names one.
+    pub fn of_time(name: &str) -> Option<PartitionPart> {
+        Some(match name {
+            "year" => PartitionPart::Year,
+            "month" => PartitionPart::Month,
+            "date" => PartitionPart::Date,
+            "hour" => PartitionPart::Hour,
+            _ => return None,
+        })
+    }
+}
 
 /// Gives the rows' partitions numbers from 0, in order of appearance, and knows their paths.
 pub struct Partitioner {
@@ -76,11 +103,10 @@ impl Partitioner {
     /// The number of the partition at `path`, a new one if need be.
     fn number(&mut self, path: String) -> u32 {
         let next = self.paths.len() as u32;
-        let index = *self.by_path.entry(path).or_insert_with_key(|path| {
+        *self.by_path.entry(path).or_insert_with_key(|path| {
             self.paths.push(path.clone());
             next
-        });
-        index
+        })
     }
 
     /// The path of a partition below the output's folder; empty where there is one partition alone.

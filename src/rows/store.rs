@@ -167,7 +167,7 @@ impl RowStore {
 
     fn push_strings(&mut self, c: usize, array: &ArrayRef, members: &[(usize, Vec<u32>)]) {
         if let Some(codes) = &mut self.codes[c]
-            && codes.len() <= MAX_CODES
+            && codes.count() <= MAX_CODES
         {
             let mut own = vec![];
             codes.encode(array, &mut own);

@@ -5,7 +5,7 @@
 //!   brings each to the state before or after the commit that a dead run left.
 //! * Until the commit point nothing under an output changes but its state folder. An error or a drop
 //!   before it removes what was staged, and the folders that were made for it.
-//! * From the commit point on, everything happens: here, or at the next start (see [`super::journal`]).
+//! * From the commit point on, everything happens: here, or at the next start (see `journal`).
 //! * A part with the bytes of the one in place leaves that file untouched; a commit that changes
 //!   nothing writes nothing.
 

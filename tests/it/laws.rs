@@ -203,3 +203,19 @@ proptest! {
         prop_assert_eq!(lab.text("rejects.jsonl").lines().count() as u64, rejected);
     }
 }
+
+/// In St. John's, one minute past midnight became 23:01 of the day before: time comes back to a partition.
+#[test]
+fn clocks_that_go_back_over_midnight_come_back_to_a_partition() {
+    let lab = Lab::new();
+    let rows: String = (0..180).map(|minute| format!("{}\n", 1_162_085_400 + minute * 60)).collect();
+    lab.write("log.csv", format!("at\n{rows}"));
+    let job = "timezone = \"America/St_Johns\"\n[source]\npath = \"@/log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n\
+        [[output]]\npath = \"@/out/groups\"\nformat = \"csv\"\nwindow = { tumbling = \"1m\" }\n\
+        select = { n = \"count(*)\" }\npartition_by = [\"date\", \"hour\"]\n\
+        [[output]]\npath = \"@/out/rows\"\nformat = \"csv\"\npartition_by = [\"date\"]\n";
+    lab.library(job, PLAIN).unwrap_or_else(|e| panic!("{e}"));
+    let lines: Vec<usize> =
+        lab.data("out").values().map(|bytes| bytes.iter().filter(|&&b| b == b'\n').count() - 1).collect();
+    assert_eq!(lines.iter().sum::<usize>(), 2 * 180, "{lines:?}");
+}

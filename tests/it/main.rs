@@ -3,6 +3,7 @@
 //! One binary, so that the library is linked once. `laws` holds the laws of the README against the slow
 //! model in `oracle`; the other modules hold fixed cases.
 
+mod bad_files;
 mod bad_input;
 mod formats;
 mod golden;
@@ -10,6 +11,8 @@ mod job_faults;
 mod jobs;
 mod laws;
 mod log;
+mod machine;
+mod misuse;
 mod oracle;
 mod oracle_aggregates;
 mod results;

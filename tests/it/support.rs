@@ -70,13 +70,19 @@ impl Lab {
 
     /// Runs the binary in the folder.
     pub fn highwater(&self, args: &[&str]) -> Answer {
-        self.command(args).answer()
+        self.hear(Command::new(env!("CARGO_BIN_EXE_highwater")).args(args))
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
-        command.args(args).current_dir(self.root());
-        command
+    /// Runs a command in the folder; what it says of the folder stands as `@`.
+    pub fn hear(&self, command: &mut Command) -> Answer {
+        let output = command.current_dir(self.root()).output().unwrap();
+        let root = self.root().display().to_string();
+        let text = |bytes| String::from_utf8(bytes).expect("words are UTF-8").replace(&root, "@");
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 
     /// Writes `job` as `job.toml` and runs it.
@@ -134,23 +140,6 @@ impl Lab {
         let files = self.files(name).into_iter();
         let manifests = files.filter(|(path, _)| path.ends_with("manifest.json"));
         manifests.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect()
-    }
-}
-
-/// Runs a command and keeps what it said.
-pub trait Said {
-    fn answer(&mut self) -> Answer;
-}
-
-impl Said for Command {
-    fn answer(&mut self) -> Answer {
-        let output = self.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).expect("words are UTF-8");
-        Answer {
-            code: output.status.code().unwrap_or(-1),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
     }
 }
 

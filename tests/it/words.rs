@@ -1,1 +1,237 @@
-//! Later.
+//! What users see when nothing is wrong.
+
+use crate::golden::with_data;
+use crate::support::{Lab, account, without_time};
+
+#[test]
+fn a_run_in_a_pipe_shows_its_tables_its_account_and_no_bars() {
+    let lab = with_data();
+    let answer = lab.highwater(&["run", "data/jobs/pageviews-per-postcode.toml"]);
+    assert_eq!(answer.code, 0);
+    assert!(!answer.err.contains(['\r', '\u{1b}']) && !answer.out.contains(['\r', '\u{1b}']));
+    insta::assert_snapshot!(answer.out, @r"
+    window_start          window_end            postcode  views
+    ────────────────────  ────────────────────  ────────  ─────
+    2024-06-01T00:00:00Z  2024-06-02T00:00:00Z  HX8          13
+    2024-06-01T00:00:00Z  2024-06-02T00:00:00Z  KY5          13
+    2024-06-01T00:00:00Z  2024-06-02T00:00:00Z  EX19         12
+    2024-06-02T00:00:00Z  2024-06-03T00:00:00Z  CF9          11
+    2024-06-02T00:00:00Z  2024-06-03T00:00:00Z  KY5          10
+    2024-06-02T00:00:00Z  2024-06-03T00:00:00Z  HX8           9
+    2024-06-03T00:00:00Z  2024-06-04T00:00:00Z  DD15          8
+    2024-06-03T00:00:00Z  2024-06-04T00:00:00Z  PE14          8
+    2024-06-03T00:00:00Z  2024-06-04T00:00:00Z  TF5           8
+    ");
+    insta::assert_snapshot!(without_time(&answer.err), @r"
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
+    out/pageviews-per-postcode: 5,997 rows in 72 files
+    out/pageviews-per-page.csv: 2,898 rows
+    340.5 kB in 2 files, [time]
+    ");
+    let again = lab.highwater(&["run", "data/jobs/pageviews-per-postcode.toml"]);
+    insta::assert_snapshot!(without_time(&again.err), @r"
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
+    out/pageviews-per-postcode: 5,997 rows in 72 files, 72 unchanged
+    out/pageviews-per-page.csv: 2,898 rows, unchanged
+    340.5 kB in 2 files, [time]
+    ");
+    let quiet = lab.highwater(&["run", "data/jobs/pageviews-per-postcode.toml", "-q"]);
+    assert_eq!((quiet.out, quiet.err.as_str()), (answer.out, ""));
+}
+
+#[test]
+fn explain_shows_the_schema_the_plan_and_the_memory() {
+    let lab = with_data();
+    let explain = |job: &str| {
+        let answer = lab.highwater(&["explain", job, "--threads", "2", "--memory", "1GB"]);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+        answer.out
+    };
+    insta::assert_snapshot!(explain("data/jobs/big-spenders.toml"), @r"
+    job big-spenders, time zone Asia/Jakarta
+
+    files: 3, 573.5 kB
+      data/transactions/transactions-1.csv  191.0 kB
+      data/transactions/transactions-2.csv  191.2 kB
+      data/transactions/transactions-3.csv  191.2 kB
+
+    columns, from a sample of 600 records in 3 files:
+      read  account_no  string          declared
+      time  date        timestamp       timestamp: 600 values in 3 files, e.g. 2021-01-01 00:00:00
+            details     string          string: 600 values in 3 files, e.g. CARD PAYMENT J Smith 0921
+            value_date  date            date: 600 values in 3 files, e.g. 2021-01-04
+      read  amount      decimal(18,2)   declared
+            balance     float64         float64: 600 values in 3 files, e.g. 8639999.71
+    event time: date, ISO-8601
+
+    steps:
+      filter amount > 0
+
+    outputs:
+      out/big-spenders (parquet): grouping 1: window tumbling 1 month, by account_no
+        columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+        partitioned by year, month
+      out/big-spenders.csv (csv): grouping 1: window tumbling 1 month, by account_no
+        columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+      the terminal: grouping 1: window tumbling 1 month, by account_no
+        columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+
+    memory: budget 1.00 GB, 2 threads; chunks take about 8.4 MB; grouping 1 about 36 bytes per group and thread. Past the budget, partial results go to disk.
+    ");
+    insta::assert_snapshot!(explain("data/jobs/pageviews.toml"), @r"
+    job pageviews, time zone UTC
+
+    files: 2, 340.5 kB
+      data/pageviews/pageviews-1.csv  170.4 kB
+      data/pageviews/pageviews-2.csv  170.0 kB
+
+    columns, from a sample of 400 records in 2 files:
+      read  user_id    int64           int64: 400 values in 2 files, e.g. 9952
+      read  postcode   string          string: 400 values in 2 files, e.g. AB7
+      read  webpage    string          string: 400 values in 2 files, e.g. http://example.com/search/archive.html
+      time  timestamp  int64           int64: 400 values in 2 files, e.g. 1717200000
+    event time: timestamp, integers in s since 1970
+
+    outputs:
+      out/pageviews (parquet): events in replay order
+        columns user_id int64, postcode string, webpage string, timestamp int64
+        partitioned by date, hour
+
+    memory: budget 1.00 GB, 2 threads; chunks take about 8.4 MB; events about 24 bytes per row. Past the budget, partial results go to disk.
+    ");
+    assert!(!lab.path("out").exists());
+}
+
+#[test]
+fn json_is_for_programs() {
+    let lab = Lab::new();
+    lab.write("log.csv", "at,n\n1,2\n3,x\n4,5\n");
+    let job = "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\ntypes = { n = \"int64\" }\n\
+        on_bad_record = \"reject\"\n[[output]]\npath = \"out.csv\"\nselect = { s = \"sum(n)\" }\n\
+        [[output]]\npath = \"-\"\nselect = { s = \"sum(n)\" }\n";
+    let answer = lab.done(job, &["--json"]);
+    assert_eq!(answer.err, "");
+    let mut value: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(account(&value), [3, 1, 0, 0, 0, 2]);
+    assert!(value["job"]["hash"].as_str().is_some_and(|hash| hash.starts_with("xxh3:")));
+    value["job"]["hash"] = "[hash]".into();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
+    {
+      "job": {
+        "name": "job",
+        "hash": "[hash]"
+      },
+      "account": {
+        "read": 3,
+        "rejected": 1,
+        "filtered": 0,
+        "duplicate": 0,
+        "late": 0,
+        "counted": 2
+      },
+      "watermarks": {
+        "min_event_time": "1970-01-01T00:00:01Z",
+        "max_event_time": "1970-01-01T00:00:04Z"
+      },
+      "inputs": [
+        {
+          "path": "log.csv",
+          "bytes": 17,
+          "hash": "xxh3:fbc5fb16aa874fbe3c3f1abf30cc13ca",
+          "records": 3
+        }
+      ],
+      "outputs": [
+        {
+          "path": "out.csv",
+          "rows": 1,
+          "written": 1,
+          "unchanged": 0,
+          "removed": 0
+        },
+        {
+          "path": "-",
+          "rows": 1,
+          "written": 0,
+          "unchanged": 0,
+          "removed": 0
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn a_table_says_how_many_rows_it_leaves_out() {
+    let lab = Lab::new();
+    let rows: String = (0..30).map(|i| format!("{i},{}\n", i % 7)).collect();
+    lab.write("log.csv", format!("at,n\n{rows}"));
+    let job = "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n[[output]]\npath = \"-\"\n";
+    insta::assert_snapshot!(lab.done(job, &["--rows", "2"]).out, @r"
+    at  n
+    ──  ─
+     0  0
+     1  1
+    … 28 more rows
+    ");
+}
+
+/// Every example of every `--help` works on the repository's data.
+#[test]
+fn help_ends_in_two_examples_that_work() {
+    let lab = with_data();
+    for command in ["run", "explain", "generate"] {
+        let help = lab.highwater(&[command, "--help"]);
+        assert_eq!(help.code, 0);
+        let (_, examples) = help.out.rsplit_once("Examples:\n").expect("examples");
+        let examples: Vec<&str> = examples.trim_end().lines().map(str::trim).collect();
+        assert_eq!(examples.len(), 2, "{command}: {examples:?}");
+        for example in examples {
+            let words: Vec<&str> = example.split_whitespace().collect();
+            assert_eq!(words[..2], ["highwater", command]);
+            let answer = lab.highwater(&words[1..]);
+            assert_eq!(answer.code, 0, "{example}\n{}", answer.err);
+        }
+    }
+    insta::assert_snapshot!(lab.highwater(&["--help"]).out, @r"
+    Replays recorded events through event-time windows, over plain files
+
+    Usage: highwater <COMMAND>
+
+    Commands:
+      run       Run a job: read its source, and commit its outputs
+      explain   Show what a job would do, from samples of its files: schema, plan, memory
+      generate  Make sample data: sales, transactions, pageviews or money, seeded
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; 3 bad input data; 4 the
+    machine (disk, network, memory).
+    ");
+    insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r"
+    Run a job: read its source, and commit its outputs
+
+    Usage: highwater run [OPTIONS] <JOB>
+
+    Arguments:
+      <JOB>  The job file
+
+    Options:
+          --from <TIME>    Leave out events before this time (in the job's time zone, or with an offset)
+          --to <TIME>      Leave out events from this time on
+          --threads <N>    Worker threads [default: the job's, or one per core]
+          --memory <SIZE>  Memory for partial results, such as 512MB; past it they go to disk [default:
+                           the job's, or half of the machine's]
+          --json           Print the account and the outputs as JSON on stdout, and no tables
+      -q, --quiet          Print nothing but tables and errors
+          --rows <N>       Rows that a table on the terminal shows [default: 20]
+      -h, --help           Print help (see more with '--help')
+
+    Examples:
+      highwater run data/jobs/big-spenders.toml
+      highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
+    ");
+}

@@ -8,10 +8,10 @@ use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
 use crate::group::GroupPlan;
 use crate::job::document::At;
 use crate::job::plan::{
-    Grouping, OutputKind, OutputPlan, OutputTo, PartitionPart, PlannedColumn, Post, Top, aggregate_name,
-    window_fields,
+    Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name, window_fields,
 };
 use crate::job::spec::{OutputSpec, WindowSpec};
+use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::time::Duration;
 use crate::window::Window;
@@ -237,7 +237,7 @@ impl Planner<'_> {
         let grouping = self.grouping(Grouping { plan, keys: names });
         Some((
             shaped.schema,
-            OutputKind::Groups { grouping, post: Post { columns: shaped.columns, having, top } },
+            OutputKind::Groups { grouping, post: Box::new(Post { columns: shaped.columns, having, top }) },
         ))
     }
 

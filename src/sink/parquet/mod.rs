@@ -10,7 +10,7 @@
 //! # Why not the crate's writer alone
 //! It codes a dictionary value by value with a hash of each, also where the engine has codes already: 20 to 28 ns
 //! a value, more than the rest of writing together. So text and integers with few distinct values
-//! are coded in [`dictionary`] and paged in [`pages`]; floats, bools, decimals, dates and integers with many
+//! are coded in `dictionary` and paged in `pages`; floats, bools, decimals, dates and integers with many
 //! distinct values go through the crate (plain or DELTA_BINARY_PACKED).
 
 mod dictionary;
