@@ -144,16 +144,25 @@ fn outputs(plan: &Plan) -> String {
 fn needs(plan: &Plan, threads: usize, memory: u64) -> String {
     let estimate = estimate(plan, threads);
     let mut out = format!(
-        "\nmemory: budget {}, {threads} threads; chunks take about {}",
-        ui::human_bytes(memory),
-        ui::human_bytes(estimate.fixed)
+        "\nmemory: a budget of {} for {threads} threads; past it, partial results go to disk\n",
+        ui::human_bytes(memory)
     );
+    let _ = writeln!(out, "  about {} records", ui::grouped(estimate.records));
+    let _ = writeln!(out, "  chunks: about {}", ui::human_bytes(estimate.fixed));
     for (i, bytes) in estimate.per_group.iter().enumerate() {
-        let _ = write!(out, "; grouping {} about {bytes} bytes per group and thread", i + 1);
+        let most = ui::human_bytes(bytes * estimate.records);
+        let _ = writeln!(
+            out,
+            "  grouping {}: about {bytes} bytes per group and thread that meets it; {most} if every record were a group",
+            i + 1
+        );
     }
     for bytes in &estimate.per_row {
-        let _ = write!(out, "; events about {bytes} bytes per row");
+        let _ = writeln!(
+            out,
+            "  events: about {bytes} bytes per row, {}",
+            ui::human_bytes(bytes * estimate.records)
+        );
     }
-    out.push_str(". Past the budget, partial results go to disk.\n");
     out
 }

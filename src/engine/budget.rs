@@ -1,6 +1,11 @@
 //! Memory: what the machine has, and what a plan will need.
 
+use crate::input::{Compression, Format};
 use crate::job::{OutputKind, Plan};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// The budget where neither the job nor the command line gives one: half of the physical memory.
 pub fn default_memory() -> u64 {
@@ -16,6 +21,8 @@ fn physical_memory() -> Option<u64> {
 /// What a run of `plan` needs, about, without having read its data: what is fixed, and what grows
 /// with groups and with rows kept.
 pub struct Estimate {
+    /// Records in all files, from the sizes of the files and the heads of some.
+    pub records: u64,
     /// Chunks in flight, in bytes.
     pub fixed: u64,
     /// Bytes per group of each grouping.
@@ -45,7 +52,43 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
             OutputKind::Groups { .. } => None,
         })
         .collect();
-    Estimate { fixed, per_group, per_row }
+    Estimate { records: records(plan), fixed, per_group, per_row }
+}
+
+/// How many records the files hold, about. Parquet says; of text, the first lines of at most 16 files
+/// tell how long lines are, and compressed text is taken to be four times as long as its file.
+fn records(plan: &Plan) -> u64 {
+    let (mut parquet, mut text_bytes) = (0, 0);
+    let (mut head_bytes, mut head_lines) = (0, 0);
+    for (i, file) in plan.read.files.iter().enumerate() {
+        if file.format == Format::Parquet {
+            parquet += parquet_rows(&file.path).unwrap_or(0);
+            continue;
+        }
+        if file.compression != Compression::None {
+            text_bytes += 4 * file.bytes;
+            continue;
+        }
+        text_bytes += file.bytes;
+        if i < 16 {
+            let (bytes, lines) = head(&file.path).unwrap_or((0, 0));
+            (head_bytes, head_lines) = (head_bytes + bytes, head_lines + lines);
+        }
+    }
+    let line = if head_lines == 0 { 100 } else { (head_bytes / head_lines).max(1) };
+    parquet + text_bytes / line
+}
+
+fn parquet_rows(path: &Path) -> Option<u64> {
+    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    u64::try_from(reader.metadata().file_metadata().num_rows()).ok()
+}
+
+/// Bytes and lines of a file's first 64 KiB.
+fn head(path: &Path) -> std::io::Result<(u64, u64)> {
+    let mut bytes = vec![];
+    File::open(path)?.take(64 << 10).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
 }
 
 fn state_bytes(function: &crate::aggregate::Function) -> u64 {

@@ -149,7 +149,10 @@ impl<'a> Table<'a> {
     pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
         let value = self.get(key)?;
         match value.get_ref().as_table() {
-            Some(table) => Some(Table::new(self.document, key, table, value.span())),
+            Some(table) => {
+                let name = if self.name == "the job" { format!("[{key}]") } else { key.to_string() };
+                Some(Table::new(self.document, &name, table, value.span()))
+            }
             None => {
                 self.wrong_type(key, "a table", value);
                 None

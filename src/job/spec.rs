@@ -236,7 +236,7 @@ mod tests {
             [[output]]\nqqqqqqqqqq = 1\nwindow = { qqqqqqqqqq = 1 }\ntop = { qqqqqqqqqq = 1 }\n";
         for (table, path) in [
             ("the job", "/properties"),
-            ("source", "/$defs/source/properties"),
+            ("[source]", "/$defs/source/properties"),
             ("[[step]]", "/$defs/step/properties"),
             ("[[output]]", "/$defs/output/properties"),
             ("window", "/$defs/output/properties/window/oneOf/1/properties"),

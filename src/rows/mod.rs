@@ -4,10 +4,12 @@
 //! Rows of a partition come out ordered by (event time, position), a total order, so who decoded
 //! them and when does not show. Values come out as they went in.
 
+mod gather;
 mod order;
 mod packed;
 mod partition;
 mod store;
 
+pub use gather::{OrderedRows, StoredPartition, gather_partitions};
 pub use partition::{PartitionPart, Partitioner};
-pub use store::{RowSpace, RowStore, StoredPartition, gather_partitions};
+pub use store::{RowSpace, RowStore};

@@ -62,7 +62,7 @@ fn a_disk_that_is_full_leaves_the_outputs_as_they_were() {
     let Some(answer) = on_a_small_disk(&lab, script) else { return };
     insta::assert_snapshot!(answer.words(), @r"
     exit 4
-    error: cannot write /dev/shm/.tmpElJsyX/disk/_highwater/rows.csv/staging/0.staged
+    error: cannot write @/disk/_highwater/rows.csv/staging/0.staged
       cause: No space left on device (os error 28)
       hint: the disk is full; what was there before is unchanged. Free some space and run again.
     ");
@@ -77,7 +77,12 @@ fn a_full_disk_below_the_spilled_partial_results() {
     lab.write("log.csv", log(50_000));
     let script = "rm -rf out; TMPDIR=$PWD/disk \"$0\" run job.toml -q --memory 100KB --threads 1";
     let Some(answer) = on_a_small_disk(&lab, script) else { return };
-    insta::assert_snapshot!(answer.words(), @"");
+    insta::assert_snapshot!(answer.words(), @r"
+    exit 4
+    error: cannot spill rows to @/disk
+      cause: No space left on device (os error 28)
+      hint: the disk is full; what was there before is unchanged. Free some space and run again.
+    ");
     assert!(lab.data("out").is_empty());
 }
 
@@ -138,7 +143,7 @@ fn an_output_that_another_run_is_writing() {
     lock.lock().unwrap();
     insta::assert_snapshot!(lab.run(JOB, &[]).words(), @r"
     exit 4
-    error: /dev/shm/.tmpymGPqo/disk/out/_highwater is being written by another process
+    error: @/disk/out/_highwater is being written by another process
       hint: wait until it is done, or end that process; its lock goes with it.
     ");
     drop(lock);

@@ -18,4 +18,5 @@ mod oracle_aggregates;
 mod results;
 mod retail;
 mod support;
+mod tidy;
 mod words;

@@ -1,0 +1,258 @@
+//! The rows of all workers become partitions, in replay order.
+
+use super::order::sort_by_time;
+use super::packed::{Block, PackedColumn, read_block, spill_error};
+use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
+use crate::batch::{DataType, Position};
+use crate::error::{Error, Result};
+use crate::group::ColumnCodes;
+use arrow_array::builder::StringViewBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
+    TimestampMicrosecondArray, UInt32Array,
+};
+use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// All rows of one partition, of all workers.
+pub struct StoredPartition {
+    shared: Arc<Shared>,
+    /// The partition's path below the output.
+    pub path: String,
+    /// Worker and its number of the partition.
+    members: Vec<(usize, usize)>,
+}
+
+struct Shared {
+    stores: Vec<RowStore>,
+    types: Vec<DataType>,
+    /// Per column of strings: the values of all workers' codes, and per worker its codes in them.
+    texts: Vec<Option<Texts>>,
+}
+
+struct Texts {
+    values: ArrayRef,
+    codes: Vec<Vec<u32>>,
+}
+
+/// The partitions of all workers' rows, sorted by path.
+pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
+    for store in &mut stores {
+        (0..store.partitions.len()).for_each(|p| store.close(p));
+    }
+    let Some(types) = stores.first().map(|s| s.types.clone()) else { return vec![] };
+    let texts = (0..types.len()).map(|c| unite_codes(&stores, c)).collect();
+    let mut members: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+    for (w, store) in stores.iter().enumerate() {
+        for p in 0..store.partitions.len() {
+            members.entry(store.partitioner.path_of(p as u32).to_string()).or_default().push((w, p));
+        }
+    }
+    let shared = Arc::new(Shared { stores, types, texts });
+    members
+        .into_iter()
+        .map(|(path, members)| StoredPartition { shared: shared.clone(), path, members })
+        .collect()
+}
+
+/// One dictionary for the strings of column `c`, if all of its rows are codes.
+fn unite_codes(stores: &[RowStore], c: usize) -> Option<Texts> {
+    stores[0].codes[c].as_ref()?;
+    let mut all = ColumnCodes::new(DataType::String);
+    let codes = stores
+        .iter()
+        .map(|store| {
+            let own = store.codes[c].as_ref().expect("every worker codes the column");
+            let values = own.decode_all();
+            let mut codes = vec![];
+            all.encode(&values, &mut codes);
+            codes
+        })
+        .collect();
+    Some(Texts { values: all.decode_all(), codes })
+}
+
+/// A partition's blocks, and its rows in replay order.
+pub struct OrderedRows {
+    shared: Arc<Shared>,
+    /// Worker and block.
+    blocks: Vec<(usize, Block)>,
+    /// Block and row in it.
+    order: Vec<u32>,
+}
+
+impl StoredPartition {
+    /// Puts the partition's rows in replay order.
+    ///
+    /// # Errors
+    /// A machine error of the spill files.
+    pub fn order(&self) -> Result<OrderedRows> {
+        let mut blocks: Vec<(usize, Block)> = vec![];
+        for &(w, p) in &self.members {
+            let store = &self.shared.stores[w];
+            for place in &store.partitions[p].blocks {
+                blocks.push((w, store.fetch(place)?));
+            }
+        }
+        if blocks.len() > (u32::MAX >> BLOCK_BITS) as usize {
+            return Err(Error::machine(format!("the partition `{}` has too many rows", self.path))
+                .hint("partition the output by date and hour"));
+        }
+        let ids = by_position(&blocks);
+        let time = |&id: &u32| blocks[(id >> BLOCK_BITS) as usize].1.time.get(id as usize & (BLOCK_ROWS - 1));
+        let times: Vec<i64> = ids.iter().map(time).collect();
+        let order = sort_by_time(ids, &times);
+        Ok(OrderedRows { shared: self.shared.clone(), blocks, order })
+    }
+}
+
+impl RowStore {
+    fn fetch(&self, place: &Place) -> Result<Block> {
+        match place {
+            Place::Memory(block) => Ok(block.clone()),
+            Place::Disk(offset, len) => {
+                let (file, _) = self.spilled.as_ref().expect("a block on disk has a file");
+                let mut bytes = vec![0; *len];
+                file.read_exact_at(&mut bytes, *offset).map_err(spill_error(&self.space.0))?;
+                read_block(&bytes, self.types.len(), &self.space.0)
+            }
+        }
+    }
+}
+
+/// The rows of all blocks by position. Each worker's blocks are in order; a merge of a few streams.
+fn by_position(blocks: &[(usize, Block)]) -> Vec<u32> {
+    let mut streams: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for (b, (worker, _)) in blocks.iter().enumerate() {
+        streams.entry(*worker).or_default().push(b as u32);
+    }
+    let rows: usize = blocks.iter().map(|(_, b)| b.rows).sum();
+    let mut out = Vec::with_capacity(rows);
+    let position = |block: u32, row: usize| blocks[block as usize].1.positions.get(row);
+    // (position, stream, block's place in the stream, row)
+    let streams: Vec<Vec<u32>> = streams.into_values().collect();
+    let mut heads: Vec<(i64, usize, usize, usize)> =
+        streams.iter().enumerate().map(|(s, blocks)| (position(blocks[0], 0), s, 0, 0)).collect();
+    while !heads.is_empty() {
+        let least = (0..heads.len()).min_by_key(|&h| heads[h].0).expect("a head");
+        let bound = (0..heads.len()).filter(|&h| h != least).map(|h| heads[h].0).min().unwrap_or(i64::MAX);
+        let (_, s, mut at, mut row) = heads[least];
+        // Take from this stream until another one's head comes first.
+        let ended = loop {
+            let block = streams[s][at];
+            let here = &blocks[block as usize].1;
+            while row < here.rows && here.positions.get(row) <= bound {
+                out.push(block << BLOCK_BITS | row as u32);
+                row += 1;
+            }
+            if row < here.rows {
+                break false;
+            }
+            (at, row) = (at + 1, 0);
+            if at == streams[s].len() {
+                break true;
+            }
+        };
+        if ended {
+            heads.swap_remove(least);
+        } else {
+            heads[least] = (position(streams[s][at], row), s, at, row);
+        }
+    }
+    out
+}
+
+impl OrderedRows {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The columns of rows `from..to`; strings that are few come as dictionaries.
+    pub fn columns(&self, from: usize, to: usize) -> Vec<ArrayRef> {
+        (0..self.shared.types.len()).map(|c| self.column(c, &self.order[from..to])).collect()
+    }
+
+    /// The positions of rows `from..to`.
+    pub fn positions(&self, from: usize, to: usize) -> impl Iterator<Item = Position> {
+        self.order[from..to].iter().map(|&id| {
+            let (block, row) = self.at(id);
+            Position::from_u64(block.1.positions.get(row) as u64)
+        })
+    }
+
+    #[inline]
+    fn at(&self, id: u32) -> (&(usize, Block), usize) {
+        (&self.blocks[(id >> BLOCK_BITS) as usize], id as usize & (BLOCK_ROWS - 1))
+    }
+
+    fn column(&self, c: usize, ids: &[u32]) -> ArrayRef {
+        let ty = self.shared.types[c];
+        let words = ids.iter().map(|&id| {
+            let ((_, block), row) = self.at(id);
+            let column = &block.columns[c];
+            (!column.is_null(row)).then(|| column.word(row))
+        });
+        match ty {
+            DataType::Int64 => Arc::new(words.collect::<Int64Array>()),
+            DataType::Timestamp => {
+                Arc::new(words.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            }
+            DataType::Date => Arc::new(words.map(|w| w.map(|w| w as i32)).collect::<Date32Array>()),
+            DataType::Float64 => {
+                Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
+            }
+            DataType::Bool => Arc::new(words.map(|w| w.map(|w| w != 0)).collect::<BooleanArray>()),
+            DataType::Decimal { .. } => {
+                let wide = ids.iter().map(|&id| {
+                    let ((_, block), row) = self.at(id);
+                    let column = &block.columns[c];
+                    (!column.is_null(row)).then(|| column.wide(row))
+                });
+                Arc::new(wide.collect::<Decimal128Array>().with_data_type(ty.arrow()))
+            }
+            DataType::String => self.strings(c, ids),
+        }
+    }
+
+    fn strings(&self, c: usize, ids: &[u32]) -> ArrayRef {
+        let texts = self.shared.texts[c].as_ref().expect("a column of strings");
+        let coded = |block: &Block| matches!(block.columns[c].values, PackedColumn::Words(_));
+        if self.blocks.iter().all(|(_, block)| coded(block)) {
+            let codes = ids.iter().map(|&id| {
+                let ((worker, block), row) = self.at(id);
+                texts.codes[*worker][block.columns[c].word(row) as usize]
+            });
+            let codes: UInt32Array = match texts.values.nulls() {
+                None => UInt32Array::from_iter_values(codes),
+                Some(nulls) => codes.map(|c| nulls.is_valid(c as usize).then_some(c)).collect(),
+            };
+            return Arc::new(DictionaryArray::new(codes, texts.values.clone()));
+        }
+        let values = texts.values.as_string_view();
+        let mut out = StringViewBuilder::with_capacity(ids.len());
+        for &id in ids {
+            let ((worker, block), row) = self.at(id);
+            let column = &block.columns[c];
+            match &column.values {
+                PackedColumn::Text(..) if column.is_null(row) => out.append_null(),
+                PackedColumn::Text(ends, text) => {
+                    let start = if row == 0 { 0 } else { ends.get(row - 1) as usize };
+                    out.append_value(String::from_utf8_lossy(&text[start..ends.get(row) as usize]));
+                }
+                _ => {
+                    let code = texts.codes[*worker][column.word(row) as usize] as usize;
+                    out.append_option(values.is_valid(code).then(|| values.value(code)));
+                }
+            }
+        }
+        Arc::new(out.finish())
+    }
+}
