@@ -13,7 +13,9 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; \
-    3 bad input data; 4 the machine (disk, network, memory).")]
+    3 bad input data; 4 the machine (disk, network, memory).\n\n\
+    Examples:\n  highwater run data/jobs/big-spenders.toml\n  \
+    highwater explain data/jobs/pageviews.toml")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

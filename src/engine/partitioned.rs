@@ -13,7 +13,7 @@ use crate::sink::{Encoder, PartWriter, Transaction, encoder};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 /// Writes one grouped output.
@@ -26,10 +26,16 @@ pub struct PartitionedWriter<'a> {
     open: BTreeMap<String, OpenPart>,
     /// Full pieces, waiting to be encoded together.
     queue: Vec<(String, RecordBatch)>,
-    /// Whether partitions follow one another, so that one is done when the next begins.
+    /// Whether partitions follow one another, so that one is done soon after the next begins.
     in_order: bool,
+    /// Where they do, the open ones, the oldest first.
+    latest: VecDeque<String>,
     rows: u64,
 }
+
+/// How many partitions that follow one another stay open. Where clocks go back over midnight, rows return
+/// to the one before.
+const LINGERING: usize = 3;
 
 #[derive(Default)]
 struct OpenPart {
@@ -55,6 +61,7 @@ impl<'a> PartitionedWriter<'a> {
             open: BTreeMap::new(),
             queue: vec![],
             in_order: follow_one_another(&output.partition_by),
+            latest: VecDeque::new(),
             rows: 0,
         })
     }
@@ -69,7 +76,13 @@ impl<'a> PartitionedWriter<'a> {
         }
         self.rows += rows.num_rows() as u64;
         if self.in_order && !self.open.contains_key(partition) {
-            self.finish_all()?;
+            self.latest.push_back(partition.to_string());
+            if self.latest.len() > LINGERING {
+                let oldest = self.latest.pop_front();
+                self.finish_parts(|open| {
+                    oldest.and_then(|path| open.remove_entry(&path)).into_iter().collect()
+                })?;
+            }
         }
         let open = self.open.entry(partition.to_string()).or_default();
         let mut rest = rows;
@@ -105,13 +118,15 @@ impl<'a> PartitionedWriter<'a> {
         Ok(())
     }
 
-    /// Finishes every open part, several at a time.
-    fn finish_all(&mut self) -> Result<()> {
+    /// Finishes the open parts that `take` takes out, several at a time.
+    fn finish_parts(
+        &mut self,
+        take: impl FnOnce(&mut BTreeMap<String, OpenPart>) -> Vec<(String, OpenPart)>,
+    ) -> Result<()> {
         self.flush()?;
         let (transaction, target, output, encoder) =
             (self.transaction, self.target, self.output, &self.encoder);
-        let open: Vec<(String, OpenPart)> = std::mem::take(&mut self.open).into_iter().collect();
-        open.into_par_iter().try_for_each(|(partition, mut part)| {
+        take(&mut self.open).into_par_iter().try_for_each(|(partition, mut part)| {
             let mut writer = match part.writer.take() {
                 Some(writer) => writer,
                 None => create(transaction, target, output, &partition)?,
@@ -128,7 +143,7 @@ impl<'a> PartitionedWriter<'a> {
     /// # Errors
     /// A machine error when the disk fails.
     pub fn finish(mut self) -> Result<u64> {
-        self.finish_all()?;
+        self.finish_parts(|open| std::mem::take(open).into_iter().collect())?;
         if self.rows == 0 && self.output.partition_by.is_empty() {
             create(self.transaction, self.target, self.output, "")?.finish()?;
         }
@@ -141,7 +156,8 @@ impl<'a> PartitionedWriter<'a> {
     }
 }
 
-/// Whether rows in the order of time never come back to a partition: `hour` alone names one of every day.
+/// Whether rows in the order of time never come back to a partition that they left long ago, as they do to
+/// `hour` alone, which names an hour of every day.
 fn follow_one_another(parts: &[PartitionPart]) -> bool {
     use PartitionPart::{Column, Date, Hour, Month, Year};
     let has = |part| parts.contains(&part);

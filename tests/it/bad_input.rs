@@ -51,13 +51,15 @@ fn rejected(content: impl AsRef<[u8]>) -> String {
     lab.write("log.csv", content);
     let answer = lab.run(REJECTING, &[]);
     assert_eq!(answer.code, 0, "{}", answer.err);
+    let path = lab.path("rejects.jsonl");
+    let rejects = if path.exists() { lab.text("rejects.jsonl") } else { String::new() };
     for manifest in lab.manifests("") {
         let [read, parts @ ..] = account(&manifest);
         assert_eq!(read, parts.iter().sum::<u64>());
-        assert_eq!(parts[0], lab.text("rejects.jsonl").lines().count() as u64);
+        assert_eq!(parts[0], rejects.lines().count() as u64);
     }
     let first = answer.err.lines().next().unwrap_or_default();
-    format!("{first}\n{}{}", lab.text("out.csv"), lab.text("rejects.jsonl"))
+    format!("{first}\n{}{rejects}", lab.text("out.csv"))
 }
 
 #[test]

@@ -63,7 +63,7 @@ top = { n = 3 }
     9 | types = { amount = 1 }
       |                    ^
 
-    error: unknown key `pth` in source
+    error: unknown key `pth` in [source]
      --> job.toml:7:1
       |
     7 | pth = "log.csv"
@@ -350,7 +350,7 @@ fn keys_that_are_not_built_yet() {
     let job = SOURCE.to_string()
         + "out_of_orderness = \"20s\"\n[[step]]\ndedup = [\"customer\"]\n[[output]]\npath = \"x.csv\"\nwindow = { session = \"1m\" }\n";
     insta::assert_snapshot!(words(&job), @r#"
-    error: `out_of_orderness` of source is not built yet in highwater 0.1.0
+    error: `out_of_orderness` of [source] is not built yet in highwater 0.1.0
      --> job.toml:4:1
       |
     4 | out_of_orderness = "20s"

@@ -76,7 +76,10 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
       the terminal: grouping 1: window tumbling 1 month, by account_no
         columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
 
-    memory: budget 1.00 GB, 2 threads; chunks take about 8.4 MB; grouping 1 about 36 bytes per group and thread. Past the budget, partial results go to disk.
+    memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
+      about 6,036 records
+      chunks: about 8.4 MB
+      grouping 1: about 36 bytes per group and thread that meets it; 217.3 kB if every record were a group
     ");
     insta::assert_snapshot!(explain("data/jobs/pageviews.toml"), @r"
     job pageviews, time zone UTC
@@ -97,7 +100,10 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
         columns user_id int64, postcode string, webpage string, timestamp int64
         partitioned by date, hour
 
-    memory: budget 1.00 GB, 2 threads; chunks take about 8.4 MB; events about 24 bytes per row. Past the budget, partial results go to disk.
+    memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
+      about 6,079 records
+      chunks: about 8.4 MB
+      events: about 24 bytes per row, 145.9 kB
     ");
     assert!(!lab.path("out").exists());
 }
@@ -210,6 +216,10 @@ fn help_ends_in_two_examples_that_work() {
 
     Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; 3 bad input data; 4 the
     machine (disk, network, memory).
+
+    Examples:
+      highwater run data/jobs/big-spenders.toml
+      highwater explain data/jobs/pageviews.toml
     ");
     insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r"
     Run a job: read its source, and commit its outputs
