@@ -116,6 +116,14 @@ impl FloatSum {
         (high, if high.is_finite() { rest.value() } else { 0.0 })
     }
 
+    /// The sum divided by `n`, rounded as if once: the quotient of the sum to 106 bits.
+    pub fn divided_by(&self, n: f64) -> f64 {
+        let (high, low) = self.double_double();
+        let quotient = high / n;
+        let rest = (-quotient).mul_add(n, high) + low;
+        if quotient.is_finite() { quotient + rest / n } else { quotient }
+    }
+
     pub fn heap(&self) -> usize {
         self.extra.as_ref().map_or(0, |e| 8 * (e.rest.capacity() + e.huge.capacity()) + 64)
     }
@@ -248,6 +256,15 @@ mod tests {
         assert_eq!(sum(&[f64::MAX, f64::MAX]), f64::INFINITY);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
         assert_eq!(sum(&[-0.0]).to_bits(), 0);
+    }
+
+    #[test]
+    fn an_average_is_rounded_once() {
+        let mut sum = FloatSum::default();
+        // The exact sum is 1 + 2^-53, which rounds to 1; a third of it does not round to a third.
+        [1.0, f64::EPSILON / 2.0].iter().for_each(|&x| sum.add(x));
+        let exact = ratio(i256::from_i128((1 << 53) + 1), i256::from_i128(3 << 53));
+        assert_eq!(sum.divided_by(3.0), exact);
     }
 
     #[test]

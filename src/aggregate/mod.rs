@@ -48,9 +48,11 @@ pub enum Function {
     First,
     /// `last(x)`: the last value that is not NULL, in replay order.
     Last,
-    /// `arg_min(x, y)`: x of the row with the least y; the earliest in replay order if several.
+    /// `arg_min(x, y)`: x of the row with the least y, of the rows where neither is NULL; the
+    /// earliest in replay order if several.
     ArgMin,
-    /// `arg_max(x, y)`: x of the row with the greatest y; the earliest in replay order if several.
+    /// `arg_max(x, y)`: x of the row with the greatest y, of the rows where neither is NULL; the
+    /// earliest in replay order if several.
     ArgMax,
     /// Variance or standard deviation.
     Spread {
@@ -119,7 +121,10 @@ impl Aggregate {
             _ => None,
         };
         if let Some(wanted) = wanted {
-            return Err(Error::job(format!("`{name}` takes {wanted}, and its argument is a {}", args[0])));
+            return Err(Error::job(format!(
+                "`{name}` takes {wanted}, and its argument is of type {}",
+                args[0]
+            )));
         }
         Ok(Aggregate { function, args })
     }

@@ -239,8 +239,8 @@ impl Accumulator for FloatSums {
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let results = self.sums[..slots].iter().zip(&self.counts).map(|(sum, &count)| {
-            let divisor = if self.avg { count as f64 } else { 1.0 };
-            (count > 0).then(|| sum.value() / divisor)
+            let value = || if self.avg { sum.divided_by(count as f64) } else { sum.value() };
+            (count > 0).then(value)
         });
         Ok(Arc::new(results.collect::<Float64Array>()))
     }

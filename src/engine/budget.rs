@@ -75,7 +75,7 @@ fn records(plan: &Plan) -> u64 {
             (head_bytes, head_lines) = (head_bytes + bytes, head_lines + lines);
         }
     }
-    let line = if head_lines == 0 { 100 } else { (head_bytes / head_lines).max(1) };
+    let line = head_bytes.checked_div(head_lines).unwrap_or(100).max(1);
     parquet + text_bytes / line
 }
 

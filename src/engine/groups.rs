@@ -189,7 +189,7 @@ fn plain_strings(array: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// Of `rows`, the first `n` of each window by the order of `top`; they stay in the order of the block.
+/// Of `rows`, the first `n` of each window by the order of `top`, and in that order.
 fn top_rows(
     top: &Top,
     columns: &[ArrayRef],

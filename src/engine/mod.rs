@@ -23,14 +23,14 @@ pub use budget::{default_memory, estimate};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Merged, SpillSpace};
-use crate::input::{InputReport, Reject, Scan, ScanReport};
+use crate::input::{InputReport, Reject, Rejects, Scan, ScanReport};
 use crate::job::{OutputKind, OutputTo, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
     Transaction, Watermarks,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use worker::{Shared, Tally};
@@ -139,10 +139,15 @@ impl Run<'_> {
             return Err(Error::machine(format!("the account does not balance: {account:?}"))
                 .hint("this is a bug in highwater; please report it"));
         }
-        let rejected = write_rejects(self.plan, read.report.rejects, rejects)?;
+        let rejected = rejects_of(self.plan, &read.report.rejects);
+        let rejects = write_rejects(read.report.rejects, rejects)?;
         let mut outputs = self.write(&transaction, read.groups, read.rows)?;
         let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks(), &rejected);
         let report = transaction.commit(drafts)?;
+        // Put in place last: a run that fails leaves the rejects of the one before.
+        if rejected.is_some() {
+            rejects.map(RejectsWriter::finish).transpose()?;
+        }
         fill_in(&mut outputs, &report);
         Ok(Outcome {
             account,
@@ -254,25 +259,14 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
     }
 }
 
-fn write_rejects(
-    plan: &Plan,
-    rejects: crate::input::Rejects,
-    writer: Option<RejectsWriter>,
-) -> Result<Option<(PathBuf, u64)>> {
-    let (Some(path), Some(mut writer)) = (plan.rejects.as_deref().map(Path::to_path_buf), writer) else {
-        return Ok(None);
-    };
-    let count = rejects.len();
-    if count == 0 {
-        // What an earlier run rejected is no longer so.
-        drop(writer);
-        return match std::fs::remove_file(&path) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &path, cause))
-            }
-            _ => Ok(None),
-        };
-    }
+/// Where the rejects go, and how many there are; `None` if there are none.
+fn rejects_of(plan: &Plan, rejects: &Rejects) -> Option<(PathBuf, u64)> {
+    plan.rejects.clone().filter(|_| !rejects.is_empty()).map(|path| (path, rejects.len()))
+}
+
+/// Writes the rejects under another name; [`RejectsWriter::finish`] puts them in place.
+fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
+    let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
         let Reject { path, line, byte, column, reason, raw } = reject?;
         let file = path.display().to_string();
@@ -285,6 +279,5 @@ fn write_rejects(
             raw: &raw,
         })?;
     }
-    writer.finish()?;
-    Ok(Some((path, count)))
+    Ok(Some(writer))
 }

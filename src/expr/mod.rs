@@ -154,7 +154,8 @@ fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>>
     for name in compiled.clone().meta().root_names() {
         let Some(index) = schema.index_of(&name) else {
             let known: Vec<&str> = schema.names().collect();
-            let error = Error::job(format!("unknown column `{name}` in `{sql}`"));
+            let place = if sql == name.as_str() { String::new() } else { format!(" in `{sql}`") };
+            let error = Error::job(format!("unknown column `{name}`{place}"));
             return Err(match error::nearest(&name, known.iter().copied()) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint(format!("the columns are {}", known.join(", "))),

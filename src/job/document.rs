@@ -17,7 +17,8 @@ pub struct At<T> {
 pub struct Document {
     pub file: String,
     pub text: String,
-    faults: RefCell<Vec<Error>>,
+    /// Where each stands, and what it is.
+    faults: RefCell<Vec<(usize, Error)>>,
 }
 
 impl Document {
@@ -33,12 +34,14 @@ impl Document {
     /// Notes a fault at `span` and goes on.
     pub fn fault(&self, error: Error, span: &Range<usize>) {
         let error = self.place(error, span);
-        self.faults.borrow_mut().push(error);
+        self.faults.borrow_mut().push((span.start, error));
     }
 
-    /// All faults as one error, if there are any.
+    /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
-        Error::all(self.faults.borrow().clone())
+        let mut faults = self.faults.borrow().clone();
+        faults.sort_by_key(|(place, _)| *place);
+        Error::all(faults.into_iter().map(|(_, error)| error).collect())
     }
 }
 

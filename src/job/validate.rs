@@ -294,9 +294,13 @@ fn event_time(spec: &JobSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTi
         document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
         return None;
     }
-    let readable = TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes());
-    if let (Err(reason), DataType::String | DataType::Int64 | DataType::Float64, false) =
-        (readable, found.ty, example.is_empty())
+    // One bad value is a bad record; when no value can be read, it is the rule that is wrong.
+    let mut parser = TimeParser::new(rule.clone(), zone.clone());
+    let mut read = found.examples.iter().map(|text| parser.text(text.as_bytes()));
+    let readable = found.examples.is_empty() || read.any(|time| time.is_ok());
+    let textual = matches!(found.ty, DataType::String | DataType::Int64 | DataType::Float64);
+    if let (Err(reason), false, true) =
+        (TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes()), readable, textual)
     {
         let error = Error::job(format!("`{}` holds `{example}`, which is {reason}", column.value));
         let error = match time_hint(example.as_bytes(), &rule) {
@@ -405,7 +409,8 @@ impl<'a> Planner<'a> {
                 StepSpec::Filter(sql) => {
                     let Some(expr) = self.row_expr(sql) else { continue };
                     if expr.ty() != DataType::Bool {
-                        let error = Error::job(format!("`filter` needs a bool, and this is a {}", expr.ty()));
+                        let error =
+                            Error::job(format!("`filter` needs a bool, and its type is {}", expr.ty()));
                         self.fault(error, &sql.span);
                         continue;
                     }

@@ -172,7 +172,7 @@ fn a_column_that_no_file_has() {
     lab.write("log.csv", "at,amount,customer\n1,2,3\n");
     let job = "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n[[output]]\npath = \"out.csv\"\n\
         by = [\"custmer\"]\nselect = { s = \"sum(amuont)\" }\n";
-    insta::assert_snapshot!(words(&lab.run(job, &[])), @r#"
+    insta::assert_snapshot!(words(&lab.run(job, &[])), @r##"
     exit 2
     error: no file has a column `custmer`
      --> job.toml:7:7
@@ -180,9 +180,16 @@ fn a_column_that_no_file_has() {
     7 | by = ["custmer"]
       |       ^^^^^^^^^
       hint: did you mean `customer`?
-    "#);
+
+    error: unknown column `amuont`
+     --> job.toml:8:16
+      |
+    8 | select = { s = "sum(amuont)" }
+      |                ^^^^^^^^^^^^^
+      hint: did you mean `amount`?
+    "##);
     let job = job.replace("\"at\"", "\"att\"");
-    insta::assert_snapshot!(words(&lab.run(&job, &[])), @r#"
+    insta::assert_snapshot!(words(&lab.run(&job, &[])), @r##"
     exit 2
     error: no file has a column `att`
      --> job.toml:3:8
@@ -197,7 +204,14 @@ fn a_column_that_no_file_has() {
     7 | by = ["custmer"]
       |       ^^^^^^^^^
       hint: did you mean `customer`?
-    "#);
+
+    error: unknown column `amuont`
+     --> job.toml:8:16
+      |
+    8 | select = { s = "sum(amuont)" }
+      |                ^^^^^^^^^^^^^
+      hint: did you mean `amount`?
+    "##);
 }
 
 /// Records without a column that other files have are NULL there; without the time they are bad.

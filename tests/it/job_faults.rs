@@ -44,12 +44,13 @@ by = [1]
 selekt = { n = "count(*)" }
 top = { n = 3 }
 "#;
-    insta::assert_snapshot!(words(job), @r#"
-    error: `memory` must be a string, not integer
-     --> job.toml:4:10
+    insta::assert_snapshot!(words(job), @r##"
+    error: unknown key `nmae` in the job
+     --> job.toml:2:1
       |
-    4 | memory = 512
-      |          ^^^
+    2 | nmae = "x"
+      | ^^^^
+      hint: did you mean `name`?
 
     error: `threads` must be a whole number of at least 1, not integer
      --> job.toml:3:11
@@ -57,11 +58,17 @@ top = { n = 3 }
     3 | threads = 0
       |           ^
 
-    error: `amount` must be a string, not integer
-     --> job.toml:9:20
+    error: `memory` must be a string, not integer
+     --> job.toml:4:10
       |
-    9 | types = { amount = 1 }
-      |                    ^
+    4 | memory = 512
+      |          ^^^
+
+    error: [source] has no `path`
+     --> job.toml:6:1
+      |
+    6 | [source]
+      | ^^^^^^^^
 
     error: unknown key `pth` in [source]
      --> job.toml:7:1
@@ -70,11 +77,17 @@ top = { n = 3 }
       | ^^^
       hint: did you mean `path`?
 
-    error: [source] has no `path`
-     --> job.toml:6:1
+    error: `amount` must be a string, not integer
+     --> job.toml:9:20
       |
-    6 | [source]
-      | ^^^^^^^^
+    9 | types = { amount = 1 }
+      |                    ^
+
+    error: a [[step]] needs `filter` or `derive`
+      --> job.toml:11:1
+       |
+    11 | [[step]]
+       | ^^^^^^^^
 
     error: unknown key `filtre` in [[step]]
       --> job.toml:12:1
@@ -83,18 +96,18 @@ top = { n = 3 }
        | ^^^^^^
       hint: did you mean `filter`?
 
-    error: a [[step]] needs `filter` or `derive`
-      --> job.toml:11:1
-       |
-    11 | [[step]]
-       | ^^^^^^^^
-
     error: a [[step]] does one thing: `filter` or `derive`
       --> job.toml:14:1
        |
     14 | [[step]]
        | ^^^^^^^^
       hint: write two steps, in the order in which they apply
+
+    error: `window` needs `tumbling`
+      --> job.toml:20:10
+       |
+    20 | window = { tumblin = "1m" }
+       |          ^^^^^^^^^^^^^^^^^^
 
     error: unknown key `tumblin` in window
       --> job.toml:20:12
@@ -103,23 +116,11 @@ top = { n = 3 }
        |            ^^^^^^^
       hint: did you mean `tumbling`?
 
-    error: `window` needs `tumbling`
-      --> job.toml:20:10
-       |
-    20 | window = { tumblin = "1m" }
-       |          ^^^^^^^^^^^^^^^^^^
-
     error: `by` must be a list of strings, not integer
       --> job.toml:21:7
        |
     21 | by = [1]
        |       ^
-
-    error: `top` needs `n` and `by`: { n = 3, by = "total desc" }
-      --> job.toml:23:7
-       |
-    23 | top = { n = 3 }
-       |       ^^^^^^^^^
 
     error: unknown key `selekt` in [[output]]
       --> job.toml:22:1
@@ -128,13 +129,12 @@ top = { n = 3 }
        | ^^^^^^
       hint: did you mean `select`?
 
-    error: unknown key `nmae` in the job
-     --> job.toml:2:1
-      |
-    2 | nmae = "x"
-      | ^^^^
-      hint: did you mean `name`?
-    "#);
+    error: `top` needs `n` and `by`: { n = 3, by = "total desc" }
+      --> job.toml:23:7
+       |
+    23 | top = { n = 3 }
+       |       ^^^^^^^^^
+    "##);
 }
 
 #[test]
@@ -224,13 +224,19 @@ partition_by = ["dat"]
 [[output]]
 path = "f.txt"
 "#;
-    insta::assert_snapshot!(words(&job), @r#"
+    insta::assert_snapshot!(words(&job), @r##"
     error: no file has a column `amout`
      --> job.toml:4:11
       |
     4 | types = { amout = "float64" }
       |           ^^^^^
       hint: did you mean `amount`?
+
+    error: `on_bad_record` is "fail" or "reject", not "skip"
+     --> job.toml:5:17
+      |
+    5 | on_bad_record = "skip"
+      |                 ^^^^^^
 
     error: unknown column `amuont` in `amuont > 0`
      --> job.toml:8:10
@@ -260,7 +266,7 @@ path = "f.txt"
        |                                                     ^^^^^^^^^^
       cause: Expected: an expression, found: EOF
 
-    error: `filter` needs a bool, and this is a int64
+    error: `filter` needs a bool, and its type is int64
       --> job.toml:14:10
        |
     14 | filter = "customer + 1"
@@ -280,18 +286,25 @@ path = "f.txt"
        |       ^^^^^^^^^
       hint: did you mean `customer`?
 
-    error: unknown column `amuont` in `amuont`
+    error: unknown column `amuont`
       --> job.toml:28:36
        |
     28 | select = { s = "summ(amount)", t = "sum(amuont)" }
        |                                    ^^^^^^^^^^^^^
       hint: did you mean `amount`?
 
-    error: `having` needs a bool, and this is a float64
+    error: `having` needs a bool, and its type is float64
       --> job.toml:34:10
        |
     34 | having = "s"
        |          ^^^
+
+    error: the output has no column `ss`
+      --> job.toml:35:21
+       |
+    35 | top = { n = 1, by = "ss desc" }
+       |                     ^^^^^^^^^
+      hint: did you mean `s`?
 
     error: cannot partition by `dat`
       --> job.toml:41:17
@@ -306,13 +319,7 @@ path = "f.txt"
     44 | path = "f.txt"
        |        ^^^^^^^
       hint: use .parquet, .csv or .jsonl; or a folder: end the path in /
-
-    error: `on_bad_record` is "fail" or "reject", not "skip"
-     --> job.toml:5:17
-      |
-    5 | on_bad_record = "skip"
-      |                 ^^^^^^
-    "#);
+    "##);
 }
 
 #[test]
@@ -349,18 +356,12 @@ fn broken_toml() {
 fn keys_that_are_not_built_yet() {
     let job = SOURCE.to_string()
         + "out_of_orderness = \"20s\"\n[[step]]\ndedup = [\"customer\"]\n[[output]]\npath = \"x.csv\"\nwindow = { session = \"1m\" }\n";
-    insta::assert_snapshot!(words(&job), @r#"
+    insta::assert_snapshot!(words(&job), @r##"
     error: `out_of_orderness` of [source] is not built yet in highwater 0.1.0
      --> job.toml:4:1
       |
     4 | out_of_orderness = "20s"
       | ^^^^^^^^^^^^^^^^
-
-    error: `dedup` of [[step]] is not built yet in highwater 0.1.0
-     --> job.toml:6:1
-      |
-    6 | dedup = ["customer"]
-      | ^^^^^
 
     error: a [[step]] needs `filter` or `derive`
      --> job.toml:5:1
@@ -368,16 +369,22 @@ fn keys_that_are_not_built_yet() {
     5 | [[step]]
       | ^^^^^^^^
 
-    error: `session` of window is not built yet in highwater 0.1.0
-     --> job.toml:9:12
+    error: `dedup` of [[step]] is not built yet in highwater 0.1.0
+     --> job.toml:6:1
       |
-    9 | window = { session = "1m" }
-      |            ^^^^^^^
+    6 | dedup = ["customer"]
+      | ^^^^^
 
     error: `window` needs `tumbling`
      --> job.toml:9:10
       |
     9 | window = { session = "1m" }
       |          ^^^^^^^^^^^^^^^^^^
-    "#);
+
+    error: `session` of window is not built yet in highwater 0.1.0
+     --> job.toml:9:12
+      |
+    9 | window = { session = "1m" }
+      |            ^^^^^^^
+    "##);
 }

@@ -42,9 +42,9 @@ pub fn aggregate(function: &str, args: &[&str], at: &dyn Fn(&str, usize) -> Cell
 fn arg(function: &str, values: &[Cell], by: &[Cell]) -> Cell {
     let mut best: Option<usize> = None;
     for i in (0..by.len()).filter(|&i| by[i] != Cell::Null && values[i] != Cell::Null) {
-        let better = |b: usize| match (function, order(&by[i], &by[b])) {
-            ("arg_min", Ordering::Less) | ("arg_max", Ordering::Greater) => true,
-            _ => false,
+        let better = |b: usize| {
+            let order = order(&by[i], &by[b]);
+            matches!((function, order), ("arg_min", Ordering::Less) | ("arg_max", Ordering::Greater))
         };
         if best.is_none_or(better) {
             best = Some(i);

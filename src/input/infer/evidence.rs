@@ -145,6 +145,12 @@ impl Evidence {
         Some(format!("{} in {} is not a type that is read", given.name, given.file))
     }
 
+    /// A value of each kind that was seen.
+    pub fn examples(&self) -> Vec<String> {
+        let seen: Vec<String> = self.seen.iter().map(|s| s.example.clone()).collect();
+        if seen.is_empty() { self.parquet_example.iter().cloned().collect() } else { seen }
+    }
+
     pub fn example(&self) -> Option<String> {
         self.seen.first().map(|s| s.example.clone()).or_else(|| self.parquet_example.clone())
     }

@@ -75,6 +75,8 @@ pub struct InferredColumn {
     pub nulls: bool,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
+    /// A value of each kind that was seen: integer, text, time and so on.
+    pub examples: Vec<String>,
 }
 
 /// Looks at samples of `files` and says what columns they have.
@@ -149,6 +151,7 @@ impl Sample {
                 missing_in: self.files - evidence.files,
                 nulls: evidence.nulls,
                 example: evidence.example(),
+                examples: evidence.examples(),
                 name,
             });
         }

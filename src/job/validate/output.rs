@@ -31,11 +31,15 @@ impl Planner<'_> {
         let destination = self.destination(spec);
         let window = self.window(spec);
         let selections = self.selections(spec);
+        let Some(selections) = selections else {
+            // Whatever else is wrong is told in the same go.
+            self.keys(spec);
+            return None;
+        };
         let grouped = spec.window.is_some()
             || !spec.by.is_empty()
-            || selections.as_ref().is_some_and(|s| s.iter().any(|s| !s.calls.is_empty()));
-        let (columns, kind) =
-            if grouped { self.groups(spec, window?, selections?)? } else { self.rows(spec)? };
+            || selections.iter().any(|selection| !selection.calls.is_empty());
+        let (columns, kind) = if grouped { self.groups(spec, window, selections)? } else { self.rows(spec)? };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
         Some(OutputPlan { to, format, kind, columns, partition_by })
@@ -165,29 +169,29 @@ impl Planner<'_> {
     fn groups(
         &mut self,
         spec: &OutputSpec,
-        window: Window,
+        window: Option<Window>,
         selections: Vec<Selection>,
     ) -> Option<(Schema, OutputKind)> {
-        let keys = self.keys(spec)?;
+        // Faults are noted as far as they can be seen, and the first `?` comes after them.
+        let keys = self.keys(spec);
         if selections.is_empty() {
             let error = Error::job("this output groups events and selects nothing");
             self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
             return None;
         }
-        let having = match &spec.having {
-            None => None,
-            Some(sql) => match parse_selection(&sql.value, 0) {
-                Ok(parsed) => Some((sql, parsed)),
-                Err(error) => {
-                    self.fault(error, &sql.span);
-                    return None;
-                }
-            },
+        let parsed = spec.having.as_ref().map(|sql| (sql, parse_selection(&sql.value, 0)));
+        let having = match parsed {
+            Some((sql, Err(error))) => {
+                self.fault(error, &sql.span);
+                None
+            }
+            Some((sql, Ok(parsed))) => Some(Some((sql, parsed))),
+            None => Some(None),
         };
         // All calls of the output, each once, and where they stand.
         let mut calls: Vec<(AggregateCall, At<String>)> = vec![];
         let sources = spec.select.iter().map(|(_, sql)| sql).zip(&selections);
-        for (sql, selection) in sources.chain(having.iter().map(|(sql, s)| (*sql, s))) {
+        for (sql, selection) in sources.chain(having.iter().flatten().map(|(sql, s)| (*sql, s))) {
             for call in &selection.calls {
                 if !calls.iter().any(|(known, _)| known == call) {
                     calls.push((call.clone(), sql.clone()));
@@ -196,35 +200,35 @@ impl Planner<'_> {
         }
         let resolved: Vec<Option<(Aggregate, Vec<usize>)>> =
             calls.iter().map(|(call, sql)| self.aggregate(call, sql)).collect();
-        let aggregates: Vec<(Aggregate, Vec<usize>)> = resolved.into_iter().collect::<Option<_>>()?;
+        let aggregates: Option<Vec<(Aggregate, Vec<usize>)>> = resolved.into_iter().collect();
+        let (window, keys, having, aggregates) = (window?, keys?, having?, aggregates?);
         let calls: Vec<AggregateCall> = calls.into_iter().map(|(call, _)| call).collect();
 
         let mut shaped = Shaped::new(window, &keys, &self.schema, &aggregates);
+        let mut all_selected = true;
         for ((name, sql), selection) in spec.select.iter().zip(&selections) {
             if shaped.schema.index_of(&name.value).is_some() {
                 self.fault(Error::job(format!("the output has two columns `{}`", name.value)), &name.span);
-                return None;
+                all_selected = false;
+                continue;
             }
-            match shaped.add(&name.value, sql, selection, &calls, self) {
-                Ok(()) => {}
-                Err(error) => {
-                    let hint = "a column that is no key must stand inside an aggregate";
-                    self.fault(
-                        if error.message().starts_with("unknown column") { error.hint(hint) } else { error },
-                        &sql.span,
-                    );
-                    return None;
-                }
+            if let Err(error) = shaped.add(&name.value, sql, selection, &calls, self) {
+                let hint = "a column that is no key must stand inside an aggregate";
+                let error =
+                    if error.message().starts_with("unknown column") { error.hint(hint) } else { error };
+                self.fault(error, &sql.span);
+                all_selected = false;
             }
         }
-        let having = match having {
-            None => None,
-            Some((sql, selection)) => Some(self.having(sql, &selection, &calls, &shaped)?),
-        };
-        let top = match &spec.top {
-            None => None,
-            Some(top) => Some(Top { n: top.n.value, by: self.top_order(&top.by, &shaped.schema)? }),
-        };
+        if !all_selected {
+            return None;
+        }
+        let having = having.map(|(sql, selection)| self.having(sql, &selection, &calls, &shaped));
+        let top = spec.top.as_ref().map(|top| {
+            let by = self.top_order(&top.by, &shaped.schema)?;
+            Some(Top { n: top.n.value, by })
+        });
+        let (having, top) = (transpose(having)?, transpose(top)?);
         self.positions |= aggregates.iter().any(|(a, _)| a.needs_positions());
         let plan = GroupPlan {
             window,
@@ -244,12 +248,16 @@ impl Planner<'_> {
     fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<usize>> {
         let mut keys = vec![];
         for name in &spec.by {
-            let Some(index) = self.schema.index_of(&name.value) else {
-                let known = self.schema.names().filter(|n| !n.starts_with("__arg_"));
-                self.fault(super::unknown_column(&name.value, known), &name.span);
-                return None;
-            };
-            keys.push(index);
+            match self.schema.index_of(&name.value) {
+                Some(index) => keys.push(index),
+                None => {
+                    let known = self.schema.names().filter(|n| !n.starts_with("__arg_"));
+                    self.fault(super::unknown_column(&name.value, known), &name.span);
+                }
+            }
+        }
+        if keys.len() < spec.by.len() {
+            return None;
         }
         self.used.extend(keys.iter().filter(|&&k| k < self.source_columns));
         Some(keys)
@@ -303,7 +311,7 @@ impl Planner<'_> {
         let text = around(&sql.value, selection, calls);
         let error = match Expr::compile(&text, &schema, &self.zone) {
             Ok(expr) if expr.ty() == DataType::Bool => return Some(expr),
-            Ok(expr) => Error::job(format!("`having` needs a bool, and this is a {}", expr.ty())),
+            Ok(expr) => Error::job(format!("`having` needs a bool, and its type is {}", expr.ty())),
             Err(error) => error,
         };
         self.fault(error, &sql.span);
@@ -466,6 +474,15 @@ fn around(sql: &str, selection: &Selection, calls: &[AggregateCall]) -> String {
         text = text.replace(&format!("__call_{i}_"), &aggregate_name(number(call)));
     }
     text
+}
+
+/// What may be left out but must be right if it is there.
+fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(None) => None,
+        Some(some) => Some(some),
+    }
 }
 
 fn is_zero(duration: Duration) -> bool {
