@@ -174,7 +174,7 @@ impl<'a> Shared<'a> {
     /// Spills what is largest when this worker's share of the budget is used up.
     fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
         let share = (self.options.memory / self.options.threads as u64) as usize;
-        let groups: usize = worker.tables.iter().map(GroupTable::bytes).sum();
+        let groups: usize = worker.tables.iter_mut().map(GroupTable::bytes).sum();
         let rows: usize = worker.stores.iter().map(RowStore::bytes).sum();
         if groups + rows <= share {
             return Ok(());

@@ -39,6 +39,8 @@ pub struct GroupTable {
     codes: Vec<u32>,
     row_panes: Vec<u32>,
     row_slots: Vec<u32>,
+    /// The number of slots when the bytes of the panes were last counted, and those bytes.
+    measured: (u32, usize),
 }
 
 impl GroupTable {
@@ -55,6 +57,7 @@ impl GroupTable {
             codes: vec![],
             row_panes: vec![],
             row_slots: vec![],
+            measured: (0, 0),
             plan,
         }
     }
@@ -123,10 +126,13 @@ impl GroupTable {
         self.slots == 0
     }
 
-    /// Bytes of memory held, to within a few per cent.
-    pub fn bytes(&self) -> usize {
-        let panes: usize = self.panes.iter().map(|(_, p)| p.bytes()).sum();
-        let states: usize = self.states.iter().map(|s| s.bytes()).sum();
-        panes + states + self.keys.bytes() + self.index.capacity() * 17
+    /// Bytes of memory held, to within a few per cent. Asked after every batch, so what the panes take
+    /// is counted anew only when there are a sixteenth more groups: there may be millions of panes.
+    pub fn bytes(&mut self) -> usize {
+        if self.measured.0 == 0 || self.slots > self.measured.0 + self.measured.0 / 16 + 1024 {
+            self.measured = (self.slots, self.panes.iter().map(|(_, pane)| pane.bytes()).sum());
+        }
+        let states: usize = self.states.iter().map(|state| state.bytes()).sum();
+        self.measured.1 + states + self.keys.bytes() + self.index.capacity() * 17
     }
 }
