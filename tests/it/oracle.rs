@@ -156,7 +156,7 @@ fn put(rows: &mut Rows, output: &Output, time: i64, row: Vec<Value>, tz: Tz) {
         "hour" => local.format("hour=%H").to_string(),
         name => format!("{name}={}", folder_name(&row.iter().find(|v| v.name == name).unwrap().cell)),
     };
-    let path = output.partition_by.iter().map(|p| folder(p)).collect::<Vec<_>>().join("/");
+    let path = output.partition_by.iter().map(folder).collect::<Vec<_>>().join("/");
     let mut row = row;
     row.retain(|value| !output.partition_by.contains(&value.name.as_str()));
     rows.entry(path).or_default().push(row);
