@@ -46,15 +46,20 @@ pub struct Word(pub DataType);
 #[derive(Clone, Copy)]
 pub struct Text;
 
-/// A float as a word of the same order.
-pub fn float_to_word(x: f64) -> i128 {
-    let x = if x.is_nan() {
+/// The one float of all that count as equal: −0 is 0, and every NaN is one NaN.
+pub fn canonical(x: f64) -> f64 {
+    if x.is_nan() {
         f64::NAN
     } else if x == 0.0 {
         0.0
     } else {
         x
-    };
+    }
+}
+
+/// A float as a word of the same order.
+pub fn float_to_word(x: f64) -> i128 {
+    let x = canonical(x);
     let bits = x.to_bits() as i64;
     // The order of `f64::total_cmp`.
     i128::from(bits ^ (((bits >> 63) as u64) >> 1) as i64)

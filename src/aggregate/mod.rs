@@ -21,6 +21,7 @@ mod spread;
 mod sum;
 
 pub use codec::Reader;
+pub use domain::canonical;
 
 use crate::batch::{DataType, Position};
 use crate::error::{Error, Result};

@@ -3,6 +3,7 @@
 use crate::engine::{self, Outcome};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
+pub use crate::input::value::grouped;
 use crate::job::{OutputTo, Plan};
 use crate::sink::Account;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -72,19 +73,6 @@ impl engine::Progress for Progress {
             bar.tick();
         }
     }
-}
-
-/// A number with commas between thousands.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }
 
 /// The account line.

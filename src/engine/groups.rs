@@ -128,7 +128,11 @@ fn shape(
         Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
     };
     let (start, end) = (bound(|s| s.start), bound(|s| s.end));
-    let plain: Vec<ArrayRef> = block.keys.iter().map(plain_strings).collect();
+    let computed = post.columns.iter().filter_map(|column| match column {
+        PlannedColumn::Computed(expr) => Some(expr),
+        _ => None,
+    });
+    let plain = plain_inputs(&block.keys, &grouping.keys, computed.chain(&post.having));
     let evaluate = |expr: &Expr, own: &[ArrayRef]| {
         expr.evaluate(rows, |name| {
             output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
@@ -156,7 +160,7 @@ fn shape(
     }
     let mut kept: Option<Vec<u32>> = None;
     if let Some(having) = &post.having {
-        let own: Vec<ArrayRef> = columns.iter().map(plain_strings).collect();
+        let own = plain_inputs(&columns, output.columns.names(), std::iter::once(having));
         let keep = evaluate(having, &own)?;
         let keep = keep.as_boolean();
         kept =
@@ -177,6 +181,21 @@ fn shape(
     }
     let stretches = stretches(run, output, &columns, &starts)?;
     Ok(Shaped { columns, stretches })
+}
+
+/// The columns, of which those that `exprs` read are plain; the others are left as they are, since
+/// making millions of keys plain costs more than most expressions.
+fn plain_inputs<'a>(
+    columns: &[ArrayRef],
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+    exprs: impl Iterator<Item = &'a Expr>,
+) -> Vec<ArrayRef> {
+    let read: Vec<&str> = exprs.flat_map(Expr::inputs).collect();
+    let plain = |(column, name): (&ArrayRef, _)| match read.contains(&AsRef::<str>::as_ref(&name)) {
+        true => plain_strings(column),
+        false => column.clone(),
+    };
+    columns.iter().zip(names).map(plain).collect()
 }
 
 /// A dictionary of strings as plain strings, which is what expressions read.

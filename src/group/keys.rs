@@ -1,5 +1,6 @@
 //! Key columns → one small code per row.
 
+use crate::aggregate::canonical;
 use crate::batch::DataType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -288,14 +289,7 @@ impl ColumnCodes {
 
 /// A float's bits, with one zero and one NaN.
 fn float_bits(x: f64) -> u128 {
-    let x = if x.is_nan() {
-        f64::NAN
-    } else if x == 0.0 {
-        0.0
-    } else {
-        x
-    };
-    x.to_bits().into()
+    canonical(x).to_bits().into()
 }
 
 /// Key tuples, each with a code from 0 in order of appearance. Without key columns there is the one

@@ -3,7 +3,7 @@
 use super::order::sort_by_time;
 use super::packed::{Block, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
-use crate::batch::{DataType, Position};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
 use arrow_array::builder::StringViewBuilder;
@@ -178,14 +178,6 @@ impl OrderedRows {
     /// The columns of rows `from..to`; strings that are few come as dictionaries.
     pub fn columns(&self, from: usize, to: usize) -> Vec<ArrayRef> {
         (0..self.shared.types.len()).map(|c| self.column(c, &self.order[from..to])).collect()
-    }
-
-    /// The positions of rows `from..to`.
-    pub fn positions(&self, from: usize, to: usize) -> impl Iterator<Item = Position> {
-        self.order[from..to].iter().map(|&id| {
-            let (block, row) = self.at(id);
-            Position::from_u64(block.1.positions.get(row) as u64)
-        })
     }
 
     #[inline]

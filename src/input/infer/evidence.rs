@@ -2,7 +2,7 @@
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::value::shown;
+use crate::input::value::{grouped, shown};
 use crate::time::{TimeParser, TimeRule, Zone, parse_date};
 
 /// What a value looks like.
@@ -263,13 +263,5 @@ fn clash(name: &str, (a, in_a): (DataType, &str), (b, in_b): (DataType, &str)) -
 
 /// `6,100 values`, `1 file`.
 fn count(n: u64, what: &str) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
