@@ -19,6 +19,12 @@ pub struct Batch {
     pub time: Vec<i64>,
     /// Position of each row; empty where the plan does not need positions.
     pub positions: Vec<Position>,
+    /// When each row arrived, microseconds since 1970; empty where the log does not say.
+    pub arrival: Vec<i64>,
+    /// What the watermark was before each row, less the delay: the greatest event time so far, of
+    /// several partitions the least of theirs; [`i64::MIN`] where there was none. Empty where nothing
+    /// depends on arrival.
+    pub reached: Vec<i64>,
     /// Number of rows.
     pub rows: usize,
 }
@@ -39,10 +45,18 @@ impl Batch {
             .iter()
             .map(|c| arrow_select::filter::filter(c, keep).expect("a mask as long as the batch"))
             .collect();
-        let chosen = || keep.values().set_indices();
-        let time = chosen().map(|i| self.time[i]).collect();
-        let positions =
-            if self.positions.is_empty() { vec![] } else { chosen().map(|i| self.positions[i]).collect() };
-        Batch { columns, time, positions, rows }
+        Batch {
+            columns,
+            time: chosen_of(&self.time, keep),
+            positions: chosen_of(&self.positions, keep),
+            arrival: chosen_of(&self.arrival, keep),
+            reached: chosen_of(&self.reached, keep),
+            rows,
+        }
     }
+}
+
+/// The values of the rows that are kept, where there are any values at all.
+fn chosen_of<T: Copy>(values: &[T], keep: &BooleanArray) -> Vec<T> {
+    if values.is_empty() { vec![] } else { keep.values().set_indices().map(|i| values[i]).collect() }
 }

@@ -14,4 +14,4 @@ mod table;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{GroupBlock, Merged};
 pub use spill::SpillSpace;
-pub use table::{GroupPlan, GroupTable};
+pub use table::{GroupPlan, GroupTable, Lateness};

@@ -24,6 +24,21 @@ pub struct GroupPlan {
     pub aggregates: Vec<(Aggregate, Vec<usize>)>,
     /// Whether a window must come out in one block (for `top`).
     pub whole_windows: bool,
+    /// What of the events a live job would have dropped; `None` counts every event.
+    pub lateness: Option<Lateness>,
+    /// Whether each firing of a window is a group of its own, and not only the last; wants `lateness`.
+    pub firings: bool,
+}
+
+/// When an event is late for a window: when the window's end + `allowed` + delay ≤ the greatest event
+/// time that came before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lateness {
+    /// The allowed lateness, microseconds.
+    pub allowed: i64,
+    /// The delay of the watermark (`out_of_orderness`), microseconds; an audit asks for several, and
+    /// they ascend.
+    pub delays: Vec<i64>,
 }
 
 /// Partial aggregates of one worker.

@@ -74,6 +74,11 @@ pub struct ReadPlan {
     pub columns: Vec<ReadColumn>,
     /// The event time.
     pub time: ReadTime,
+    /// When each record arrived, where the log says; without it, arrival order is position.
+    pub arrival: Option<ReadTime>,
+    /// A record whose event time is more than so many microseconds ahead of its arrival is rejected,
+    /// whatever `on_bad_record` says. Needs `arrival`.
+    pub max_ahead: Option<i64>,
     /// Where times without an offset are read.
     pub zone: Zone,
     /// CSV: the byte between fields.

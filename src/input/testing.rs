@@ -50,6 +50,8 @@ impl TestFolder {
             files: expand(&[self.0.path().display().to_string()], None).unwrap(),
             columns: columns.iter().map(column).collect(),
             time: ReadTime { column: time.into(), rule: TimeRule::Epoch(TimeUnit::Second) },
+            arrival: None,
+            max_ahead: None,
             zone: Zone::utc(),
             delimiter: b',',
             names: None,

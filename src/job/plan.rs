@@ -37,6 +37,41 @@ pub struct Plan {
     pub outputs: Vec<OutputPlan>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
+    /// How the watermark follows the events.
+    pub watermark: WatermarkPlan,
+    /// Where late events go, if the job says and an output of it is streamed.
+    pub late: Option<LatePlan>,
+}
+
+/// The watermark: the greatest event time so far, in arrival order, less the out-of-orderness.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WatermarkPlan {
+    /// How far event times are taken to be out of order, microseconds.
+    pub out_of_orderness: i64,
+    /// What splits the log; the watermark is then the least of those of the partitions.
+    pub partition: Option<LogPartition>,
+    /// After how many microseconds without an event, by arrival time, a partition no longer counts.
+    pub idle: Option<i64>,
+}
+
+/// What splits a log into partitions, each with a watermark of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogPartition {
+    /// Each file is one.
+    File,
+    /// The values of this column of the batch.
+    Column(usize),
+}
+
+/// The output of late events: the columns of the source, what they missed, and by how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatePlan {
+    /// The file.
+    pub path: PathBuf,
+    /// JSON Lines or Parquet.
+    pub format: Format,
+    /// Columns of the batch, with the names that they have in the file.
+    pub columns: Vec<(usize, Field)>,
 }
 
 /// One step on a batch.

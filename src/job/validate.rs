@@ -68,6 +68,8 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         files,
         columns: vec![],
         time,
+        arrival: None,
+        max_ahead: None,
         zone: zone.clone(),
         delimiter,
         names,
@@ -510,6 +512,8 @@ impl<'a> Planner<'a> {
             groupings,
             outputs,
             rejects,
+            watermark: super::plan::WatermarkPlan::default(),
+            late: None,
         }
     }
 }

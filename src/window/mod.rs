@@ -27,18 +27,51 @@ pub enum Window {
         /// How far their starts lie after the natural ones, in microseconds.
         offset: i64,
     },
+    /// Windows of `size` that start where tumbling windows of `slide` start, so that they overlap, or
+    /// leave gaps where `slide` is longer.
+    Hopping {
+        /// Their length, or calendar units where `slide` has such too.
+        size: Duration,
+        /// From one start to the next.
+        slide: Duration,
+        /// As for tumbling windows.
+        offset: i64,
+    },
+    /// Windows that start where tumbling windows of `size` start and end after one `step`, after two,
+    /// and so on; the last ends with the `size`.
+    Cumulative {
+        /// The longest of them.
+        size: Duration,
+        /// From one end to the next.
+        step: Duration,
+        /// As for tumbling windows.
+        offset: i64,
+    },
+    /// Per key, the events that follow one another within `gap`; the end is the last event + `gap`.
+    Session {
+        /// The longest pause within a session, in microseconds.
+        gap: i64,
+    },
 }
 
 impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Window::Global => f.write_str("global"),
-            Window::Tumbling { size, offset: 0 } => write!(f, "tumbling {size}"),
-            Window::Tumbling { size, offset } => {
-                write!(f, "tumbling {size}, offset {}", Duration::Length(*offset))
+            Window::Tumbling { size, offset } => write!(f, "tumbling {size}{}", with_offset(*offset)),
+            Window::Hopping { size, slide, offset } => {
+                write!(f, "hopping {size} by {slide}{}", with_offset(*offset))
             }
+            Window::Cumulative { size, step, offset } => {
+                write!(f, "cumulative {size} by {step}{}", with_offset(*offset))
+            }
+            Window::Session { gap } => write!(f, "session {}", Duration::Length(*gap)),
         }
     }
+}
+
+fn with_offset(offset: i64) -> String {
+    if offset == 0 { String::new() } else { format!(", offset {}", Duration::Length(offset)) }
 }
 
 /// Whether windows of this size can be counted in whole days, weeks or months.

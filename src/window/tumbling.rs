@@ -25,7 +25,7 @@ impl Assigner {
     pub fn new(window: Window, zone: Zone) -> Assigner {
         let last = match window {
             Window::Global => WindowSpan { start: i64::MIN, end: i64::MAX },
-            Window::Tumbling { .. } => WindowSpan { start: 0, end: 0 },
+            _ => WindowSpan { start: 0, end: 0 },
         };
         Assigner { window, zone, last }
     }
@@ -42,6 +42,7 @@ impl Assigner {
     fn find(&mut self, instant: i64) -> WindowSpan {
         match self.window {
             Window::Global => self.last,
+            Window::Hopping { .. } | Window::Cumulative { .. } | Window::Session { .. } => todo!(),
             Window::Tumbling { size: Duration::Length(size), offset } => {
                 let start = (instant - offset).div_euclid(size) * size + offset;
                 WindowSpan { start, end: start + size }

@@ -80,7 +80,7 @@ impl CsvDecoder {
         let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch { columns, time, positions, rows };
+        let batch = Batch { columns, time, positions, arrival: vec![], reached: vec![], rows };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,

@@ -151,7 +151,14 @@ impl JsonDecoder {
         self.expected_rows = count + count / 64;
         let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
         let columns = self.columns.iter_mut().map(|(c, _)| c.finish(&buffers, &rows.time)).collect();
-        let batch = Batch { columns, time: rows.time, positions: rows.positions, rows: count };
+        let batch = Batch {
+            columns,
+            time: rows.time,
+            positions: rows.positions,
+            arrival: vec![],
+            reached: vec![],
+            rows: count,
+        };
         DecodedChunk { batch, bad: rows.bad }
     }
 }

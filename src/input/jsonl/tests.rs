@@ -23,6 +23,8 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         files: vec![file],
         columns: columns.iter().map(column).collect(),
         time: ReadTime { column: time.into(), rule },
+        arrival: None,
+        max_ahead: None,
         zone: Zone::utc(),
         delimiter: b',',
         names: None,

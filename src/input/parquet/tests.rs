@@ -41,6 +41,8 @@ fn plan(columns: &[(&str, DataType)], rule: TimeRule, zone: &str) -> ReadPlan {
         files: vec![],
         columns: columns.iter().map(column).collect(),
         time: ReadTime { column: "t".into(), rule },
+        arrival: None,
+        max_ahead: None,
         zone: Zone::named(zone).unwrap(),
         delimiter: b',',
         names: None,
@@ -76,6 +78,8 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         columns: columns.collect(),
         time: chunks.iter().flat_map(|b| b.time.clone()).collect(),
         positions: chunks.iter().flat_map(|b| b.positions.clone()).collect(),
+        arrival: vec![],
+        reached: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
     Ok(DecodedChunk { batch, bad })

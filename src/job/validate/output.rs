@@ -236,6 +236,8 @@ impl Planner<'_> {
             keys: keys.iter().map(|&k| (k, self.schema.fields[k].ty)).collect(),
             aggregates,
             whole_windows: top.is_some(),
+            lateness: None,
+            firings: false,
         };
         let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
@@ -348,6 +350,8 @@ impl Planner<'_> {
             g.keys == wanted.keys
                 && g.plan.window == wanted.plan.window
                 && g.plan.aggregates == wanted.plan.aggregates
+                && g.plan.lateness == wanted.plan.lateness
+                && g.plan.firings == wanted.plan.firings
         });
         match same {
             Some(index) => {
