@@ -124,7 +124,7 @@ impl GroupTable {
         let mut current = (i64::MAX, i64::MIN, 0);
         for &instant in time {
             if instant < current.0 || instant >= current.1 {
-                let span = self.assigner.assign(instant);
+                let span = self.assigner.slice(instant);
                 let next = self.panes.len() as u32;
                 let pane = *self.index.entry(span.start).or_insert(next);
                 if pane == next {
