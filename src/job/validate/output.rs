@@ -238,6 +238,7 @@ impl Planner<'_> {
             whole_windows: top.is_some(),
             lateness: None,
             firings: false,
+            audited: false,
         };
         let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
