@@ -154,6 +154,7 @@ fn shape(
             PlannedColumn::WindowStart => start.clone(),
             PlannedColumn::WindowEnd => end.clone(),
             PlannedColumn::Key(k) => block.keys[*k].clone(),
+            PlannedColumn::Firing => todo!("the numbers of firings"),
             PlannedColumn::Value(v) => block.values[*v].clone(),
             PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
         });
