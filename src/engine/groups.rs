@@ -1,8 +1,8 @@
 //! A grouping's outputs: from merged groups through `having` and `top` to files and tables.
 
+use super::events::plain_strings;
 use super::partitioned::PartitionedWriter;
 use super::{OutputOutcome, Run, target};
-use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupBlock, Merged};
@@ -154,7 +154,10 @@ fn shape(
             PlannedColumn::WindowStart => start.clone(),
             PlannedColumn::WindowEnd => end.clone(),
             PlannedColumn::Key(k) => block.keys[*k].clone(),
-            PlannedColumn::Firing => todo!("the numbers of firings"),
+            PlannedColumn::Firing => {
+                let numbers = block.firings.clone().unwrap_or_default();
+                Arc::new(arrow_array::Int64Array::from(numbers))
+            }
             PlannedColumn::Value(v) => block.values[*v].clone(),
             PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
         });
@@ -197,16 +200,6 @@ fn plain_inputs<'a>(
         false => column.clone(),
     };
     columns.iter().zip(names).map(plain).collect()
-}
-
-/// A dictionary of strings as plain strings, which is what expressions read.
-fn plain_strings(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        arrow_schema::DataType::Dictionary(..) => {
-            arrow_cast::cast(array, &DataType::String.arrow()).expect("a dictionary of strings")
-        }
-        _ => array.clone(),
-    }
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.
