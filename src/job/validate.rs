@@ -15,6 +15,8 @@ use std::path::PathBuf;
 mod finish;
 mod output;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod window;
 
 /// What the command line says beside the job file.
