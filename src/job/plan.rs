@@ -40,7 +40,8 @@ pub struct Plan {
     pub outputs: Vec<OutputPlan>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
-    /// How the watermark follows the events; the default where no output is streamed.
+    /// How the watermark follows the events; the default where no output is streamed, unless the command
+    /// line asks for `streamed`.
     pub watermark: WatermarkPlan,
     /// Where late events go, if the job says and an output of it is streamed.
     pub late: Option<LatePlan>,

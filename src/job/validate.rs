@@ -15,6 +15,8 @@ use std::path::PathBuf;
 mod finish;
 mod output;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod window;
 
 /// What the command line says beside the job file.
@@ -59,7 +61,10 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let max_ahead = stream::max_ahead(spec);
     let mut planner = Planner::new(spec, &zone, inferred, time, &files);
     planner.mode_override = overrides.mode;
-    planner.mode = spec.mode.as_ref().and_then(|word| window::mode(&spec.document, word)).unwrap_or_default();
+    if let Some(word) = &spec.mode {
+        // After a wrong word the laxer of the two, so that no fault follows from it.
+        planner.mode = window::mode(&spec.document, word).unwrap_or(Mode::Streamed);
+    }
     planner.check_types(&declared);
     planner.delay();
     planner.steps();

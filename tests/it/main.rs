@@ -19,4 +19,5 @@ mod results;
 mod retail;
 mod support;
 mod tidy;
+mod time_faults;
 mod words;

@@ -74,11 +74,14 @@ impl Planner<'_> {
             for (what, span) in places {
                 let Some(span) = span else { continue };
                 let error = Error::job(format!("`{what}` is for windows that have an end"));
-                document.fault(error.hint("nothing is ever late for all of time"), span);
+                document.fault(error.hint("where nothing ends, nothing is late"), span);
                 right = false;
             }
             return right.then(Timing::default);
         };
+        if written == Some(None) {
+            return None;
+        }
         let mode = self.mode_override.or(written.flatten()).unwrap_or(self.mode);
         if let Some(firings) = firings {
             self.firings(spec, window, mode, firings)?;
@@ -96,7 +99,7 @@ impl Planner<'_> {
         } else if spec.having.is_some() || spec.top.is_some() {
             let with = if spec.having.is_some() { "having" } else { "top" };
             Error::job(format!("`firings` does not go with `{with}`"))
-                .hint("a row that a later firing takes back would stay: write a second output")
+                .hint("they look at one row per window and key: write a second output without `firings`")
         } else if mode == Mode::Complete {
             let error = Error::job("`firings` needs mode = \"streamed\"");
             match self.mode_override {
@@ -197,13 +200,13 @@ fn hopping(
             ));
             match in_hours(size) {
                 Some(hint) => error.hint(format!("{hint} for windows of that length")),
-                None => error.hint("give `slide` in calendar units too, such as 1 day"),
+                None => error.hint("give `slide` in months, quarters or years too"),
             }
         }
-        (Measure::Months, Measure::Days) => Error::job(format!(
-            "a window of {size} cannot start every {slide}"
-        ))
-        .hint("a `slide` in months, quarters or years goes with any size; one in days with a size in days"),
+        (Measure::Months, Measure::Days) => {
+            Error::job(format!("a window of {size} cannot start every {slide}"))
+                .hint("give `slide` in months, quarters or years, or the size in days")
+        }
         _ => return few(document, size, slide, texts.1),
     };
     document.fault(error, &texts.0.span);
