@@ -27,7 +27,7 @@ const BLOCK: usize = 256 << 10;
 /// `Machine` where a file cannot be read again.
 pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>> {
     let mut order: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
-    order.par_sort_unstable();
+    order.par_sort_unstable_by_key(|&(position, _)| position);
     let of_files: Vec<&[(Position, usize)]> = order.chunk_by(|a, b| a.0.file() == b.0.file()).collect();
     let counted = of_files.par_iter().map(|of_file| {
         let file = &plan.files[of_file[0].0.file() as usize];
