@@ -27,7 +27,7 @@ const BLOCK: usize = 256 << 10;
 /// `Machine` where a file cannot be read again.
 pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>> {
     let mut order: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
-    order.par_sort_unstable();
+    order.par_sort_unstable_by_key(|&(position, _)| position);
     let of_files: Vec<&[(Position, usize)]> = order.chunk_by(|a, b| a.0.file() == b.0.file()).collect();
     let counted = of_files.par_iter().map(|of_file| {
         let file = &plan.files[of_file[0].0.file() as usize];
@@ -157,4 +157,109 @@ impl Lines {
 
 fn count_lines(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{TestFolder, scan};
+    use super::*;
+
+    /// The line of each byte of `text`, and of one past it.
+    fn slowly(text: &[u8]) -> Vec<u64> {
+        let line = |place| 1 + text[..place].iter().filter(|&&c| c == b'\n').count() as u64;
+        (0..=text.len()).map(line).collect()
+    }
+
+    #[test]
+    fn lines_are_those_of_a_slow_count() {
+        let text: String = (0..400).map(|i| format!("{}\n", "x".repeat(i * 37 % 23))).collect();
+        let want = slowly(text.as_bytes());
+        let folder = TestFolder::with("1.csv", &text).and("2.csv.gz", &text).and("3.jsonl.zst", &text);
+        let plan = folder.plan("t", &[]);
+        // Each byte of each file, in an order that is none, and some twice.
+        let all = want.len() * 3;
+        let nth = |i: usize| ((i * 7919) % all / want.len(), (i * 7919) % all % want.len());
+        let positions: Vec<Position> =
+            (0..all + 99).map(nth).map(|(file, place)| Position::new(file as u32, place as u64)).collect();
+        let got = line_numbers(&plan, &positions).unwrap();
+        assert!((0..all + 99).all(|i| got[i] == want[nth(i).1]));
+        assert!(line_numbers(&plan, &[]).unwrap().is_empty());
+        assert_eq!(line_numbers(&plan, &positions[5..6]).unwrap(), got[5..6]);
+
+        for size in [1, 2, 7, 64, 1000, text.len() as u64, 1 << 20] {
+            let mut places: Vec<u64> = (0..want.len() as u64).collect();
+            count_segments(&plan.files[0], &mut places, size).unwrap();
+            assert_eq!(places, want, "{size}");
+        }
+        // What was cut off since is taken to be on the last line.
+        let mut past = vec![3, text.len() as u64 + 1000];
+        count_segments(&plan.files[0], &mut past, 64).unwrap();
+        assert_eq!(past, [want[3], *want.last().unwrap()]);
+    }
+
+    #[test]
+    fn blocks_and_segments_join() {
+        let text: Vec<u8> = (0..SEGMENT + 3 * BLOCK as u64)
+            .map(|i| if i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59 == 0 { b'\n' } else { b'x' })
+            .collect();
+        let folder = TestFolder::with("1.csv", &text).and("2.csv.zst", &text);
+        let mut want = (1, 0);
+        let mut places = vec![];
+        let mut lines = vec![];
+        for place in (0..text.len()).step_by(997) {
+            want.0 += count_lines(&text[want.1..place]);
+            want.1 = place;
+            places.push(place as u64);
+            lines.push(want.0);
+        }
+        let plan = folder.plan("t", &[]);
+        for file in 0..2 {
+            let positions: Vec<_> = places.iter().rev().map(|&place| Position::new(file, place)).collect();
+            let got = line_numbers(&plan, &positions).unwrap();
+            assert!(got.iter().rev().eq(&lines));
+        }
+    }
+
+    #[test]
+    fn rejects_have_the_same_lines() {
+        let text: String = (0..300)
+            .map(|i| match i % 7 {
+                0 => "bad,\"x\ny\"\n".to_string(),
+                3 => "\n".into(),
+                5 => format!(",{i}\r\n"),
+                _ => format!("{i},\"a\n\nb\"\n"),
+            })
+            .collect();
+        let text = format!("t,a\n{text}");
+        let folder = TestFolder::with("1.csv", &text).and("2.csv.gz", &text).and("3.csv.zst", &text);
+        let plan = folder.plan("t", &["a:string"]);
+        let outcome = scan(plan.clone(), 2).unwrap();
+        assert_eq!(outcome.rejects.len(), 3 * (43 + 43));
+        let file =
+            |r: &super::super::Reject| plan.files.iter().position(|f| f.path == r.path).unwrap() as u32;
+        let positions: Vec<_> =
+            outcome.rejects.iter().map(|r| Position::new(file(r), r.byte.unwrap())).collect();
+        let lines: Vec<_> = outcome.rejects.iter().map(|r| r.line).collect();
+        assert_eq!(line_numbers(&plan, &positions).unwrap(), lines);
+    }
+
+    #[test]
+    fn of_parquet_files_it_is_the_row() {
+        let mut plan = TestFolder::with("1.csv", "t\n1\n").plan("t", &[]);
+        plan.files[0].format = Format::Parquet;
+        let rows = [Position::new(0, 41), Position::new(0, 0)];
+        assert_eq!(line_numbers(&plan, &rows).unwrap(), [42, 1]);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_the_machines_fault() {
+        let folder = TestFolder::with("1.csv", "t\n1\n").and("2.csv.gz", "t\n1\n");
+        let plan = folder.plan("t", &[]);
+        std::fs::remove_file(folder.path("1.csv")).unwrap();
+        std::fs::remove_file(folder.path("2.csv.gz")).unwrap();
+        for file in 0..2 {
+            let error = line_numbers(&plan, &[Position::new(file, 2)]).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Machine);
+        }
+    }
 }

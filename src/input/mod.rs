@@ -25,6 +25,8 @@ mod rejects;
 mod scan;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 mod times;
 pub mod value;

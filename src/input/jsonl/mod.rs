@@ -138,7 +138,9 @@ impl JsonDecoder {
             }
         }
         rows.time.push(instant);
-        rows.arrival.extend(arrived);
+        if let Some(arrived) = arrived {
+            rows.arrival.push(arrived);
+        }
         Ok(())
     }
 
