@@ -10,7 +10,7 @@ use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post
 use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow_row::SortField;
 use arrow_schema::SortOptions;
 use arrow_select::concat::concat_batches;
@@ -128,6 +128,7 @@ fn shape(
         Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
     };
     let (start, end) = (bound(|s| s.start), bound(|s| s.end));
+    let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
     let computed = post.columns.iter().filter_map(|column| match column {
         PlannedColumn::Computed(expr) => Some(expr),
         _ => None,
@@ -138,6 +139,7 @@ fn shape(
             output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
                 "window_start" => &start,
                 "window_end" => &end,
+                "firing" if block.firings.is_some() => &firing,
                 _ => match grouping.keys.iter().position(|k| k == name) {
                     Some(key) => &plain[key],
                     None => {
@@ -154,10 +156,7 @@ fn shape(
             PlannedColumn::WindowStart => start.clone(),
             PlannedColumn::WindowEnd => end.clone(),
             PlannedColumn::Key(k) => block.keys[*k].clone(),
-            PlannedColumn::Firing => {
-                let numbers = block.firings.clone().unwrap_or_default();
-                Arc::new(arrow_array::Int64Array::from(numbers))
-            }
+            PlannedColumn::Firing => firing.clone(),
             PlannedColumn::Value(v) => block.values[*v].clone(),
             PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
         });
