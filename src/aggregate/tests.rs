@@ -125,6 +125,11 @@ fn transfer(from: &dyn Accumulator, to: &mut dyn Accumulator) {
         let mut reader = Reader(&state);
         to.merge_encoded(slot, &mut reader).unwrap();
         assert!(reader.0.is_empty());
+        let rest = from.encode_rest(slot, &mut |piece| {
+            to.merge_encoded(slot, &mut Reader(piece)).unwrap();
+            Ok(())
+        });
+        rest.unwrap();
     }
 }
 
@@ -230,6 +235,59 @@ proptest! {
         let middle = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) as f64 / 2.0;
         prop_assert_eq!(float("median", None), middle);
         prop_assert_eq!(float("quantile", Some(1.0)), *sorted.last().unwrap() as f64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_bound_never_shows(rows in many_rows(), parts in 1usize..8, bytes in 0usize..200_000) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut aggregates: Vec<Aggregate> = [DataType::Int64, DataType::Float64, DEC, DataType::String]
+            .map(|ty| Aggregate::resolve("count", true, vec![ty], None).unwrap())
+            .into();
+        for (q, ty) in [(0.0, DataType::Int64), (0.3, DataType::Float64), (0.5, DEC), (1.0, DataType::Int64)] {
+            aggregates.push(Aggregate::resolve("quantile", false, vec![ty], Some(q)).unwrap());
+        }
+        for aggregate in aggregates {
+            let mut bounded = aggregate.accumulator();
+            bounded.resize(3);
+            for part in rows.chunks(rows.len() / parts + 1) {
+                transfer(fold(&aggregate, part, 0).as_ref(), bounded.as_mut());
+                bounded.bound(bytes, folder.path()).unwrap();
+                prop_assert!(bounded.bytes() <= bytes.max(1000), "{aggregate:?}: {}", bounded.bytes());
+            }
+            let whole = fold(&aggregate, &rows, 0);
+            for slots in [3, 2] {
+                prop_assert_eq!(&bounded.finish(slots).unwrap(), &whole.finish(slots).unwrap(), "{:?}", aggregate);
+            }
+        }
+    }
+}
+
+#[test]
+fn large_states_come_in_pieces() {
+    let rows: Vec<Row> =
+        (0..60_000).map(|i| Row(1, Some(i), Some(i as f64), None, Some(format!("{i:016}")), 0)).collect();
+    for ty in [DataType::Int64, DataType::String, DEC] {
+        let mut aggregates = vec![Aggregate::resolve("count", true, vec![ty], None).unwrap()];
+        aggregates.extend(Aggregate::resolve("median", false, vec![ty], None));
+        for aggregate in aggregates {
+            let whole = fold(&aggregate, &rows, 0);
+            let mut pieces = vec![vec![]];
+            whole.encode(1, &mut pieces[0]);
+            let rest = whole.encode_rest(1, &mut |piece| {
+                pieces.push(piece.to_vec());
+                Ok(())
+            });
+            rest.unwrap();
+            assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() < PIECE + 64), "{aggregate:?}");
+            let mut merged = aggregate.accumulator();
+            merged.resize(3);
+            pieces.iter().rev().for_each(|piece| merged.merge_encoded(1, &mut Reader(piece)).unwrap());
+            assert_eq!(&merged.finish(3).unwrap(), &whole.finish(3).unwrap(), "{aggregate:?}");
+        }
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Worker {
 
 impl<'a> Shared<'a> {
     pub fn new(plan: &'a Plan, options: &'a RunOptions) -> Shared<'a> {
-        let space = || SpillSpace::new(options.spill_folder.clone());
+        let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         Shared { plan, options, groups, spilled: AtomicBool::new(false), failed: AtomicBool::new(false) }
     }

@@ -13,6 +13,7 @@ use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
 use rayon::prelude::*;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// About how many groups a block has. Blocks are units of work; their cuts never show.
@@ -36,7 +37,8 @@ pub struct Merged {
 
 enum Source {
     Memory(Memory),
-    Runs(Vec<Run>),
+    /// Runs, and what their merge may hold: the folder for what is more, and bytes.
+    Runs(Vec<Run>, (PathBuf, usize)),
 }
 
 /// One window: its span, and the pane of each worker that has one.
@@ -116,7 +118,8 @@ impl Merged {
     pub fn new(plan: Arc<GroupPlan>, mut tables: Vec<GroupTable>, space: SpillSpace) -> Result<Merged> {
         if space.is_used() {
             tables.iter_mut().try_for_each(|table| space.spill(table))?;
-            return Ok(Merged { plan, source: Source::Runs(space.into_runs()?) });
+            let bound = space.bound();
+            return Ok(Merged { plan, source: Source::Runs(space.into_runs()?, bound) });
         }
         tables.retain(|t| !t.is_empty());
         Ok(Merged { source: Source::Memory(Memory::new(&plan, tables)), plan })
@@ -142,7 +145,7 @@ impl Merged {
                 }
                 Ok(())
             }
-            Source::Runs(runs) => merge_runs(&self.plan, runs, |block| sink(map(block)?)),
+            Source::Runs(runs, bound) => merge_runs(&self.plan, runs, bound, |block| sink(map(block)?)),
         }
     }
 }
@@ -311,6 +314,7 @@ impl Ord for Head {
 fn merge_runs(
     plan: &GroupPlan,
     mut runs: Vec<Run>,
+    (folder, bytes): (PathBuf, usize),
     mut sink: impl FnMut(GroupBlock) -> Result<()>,
 ) -> Result<()> {
     let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
@@ -349,7 +353,10 @@ fn merge_runs(
         }
         let mut reader = runs[head.run].entry().states;
         let slot = spans.len() as u32 - 1;
-        states.iter_mut().try_for_each(|state| state.merge_encoded(slot, &mut reader))?;
+        for state in &mut states {
+            state.merge_encoded(slot, &mut reader)?;
+            state.bound(bytes / plan.aggregates.len(), &folder)?;
+        }
         if runs[head.run].advance()? {
             heap.push(Head::of(head.run, &runs));
         }

@@ -2,10 +2,11 @@
 //!
 //! A run holds entries in ascending (window start, key bytes), where key bytes are arrow-row's
 //! order-preserving encoding of the key columns; each is a length, the window's span, the key and
-//! the encoded states. The files live in a temporary folder and are unlinked from the start.
+//! the encoded states. A group whose state is large has several entries, one after the other, each with
+//! a piece of it. The files live in a temporary folder and are unlinked from the start.
 
 use super::table::GroupTable;
-use crate::aggregate::Reader;
+use crate::aggregate::{Aggregate, Reader};
 use crate::error::{Error, Result};
 use crate::window::WindowSpan;
 use arrow_row::{RowConverter, SortField};
@@ -18,6 +19,7 @@ use std::sync::Mutex;
 /// Where runs are written, and those that are there.
 pub struct SpillSpace {
     folder: PathBuf,
+    memory: u64,
     runs: Mutex<Vec<File>>,
 }
 
@@ -29,9 +31,15 @@ pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConve
 }
 
 impl SpillSpace {
-    /// Spills into unnamed files in `folder`.
-    pub fn new(folder: PathBuf) -> SpillSpace {
-        SpillSpace { folder, runs: Mutex::new(vec![]) }
+    /// Spills into unnamed files in `folder`; `memory` is the budget of the whole run, in bytes.
+    pub fn new(folder: PathBuf, memory: u64) -> SpillSpace {
+        SpillSpace { folder, memory, runs: Mutex::new(vec![]) }
+    }
+
+    /// What the merge of the runs may hold: the folder for what is more, and bytes of memory. A quarter
+    /// of the budget, since sorting what goes to disk and growing a table take as much again.
+    pub fn bound(&self) -> (PathBuf, usize) {
+        (self.folder.clone(), (self.memory / 4) as usize)
     }
 
     /// Whether anything was spilled.
@@ -90,6 +98,7 @@ fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
 
     let mut panes: Vec<&(WindowSpan, super::pane::Pane)> = table.panes.iter().collect();
     panes.sort_unstable_by_key(|(span, _)| *span);
+    let empty = empty_states(table);
     let mut entry = vec![];
     for (span, pane) in panes {
         let mut result = Ok(());
@@ -100,15 +109,49 @@ fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
             let key = key(order[rank as usize]);
             entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
             entry.extend_from_slice(key);
-            table.states.iter().for_each(|state| state.encode(slot, &mut entry));
             if result.is_ok() {
-                result =
-                    out.write_all(&(entry.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&entry));
+                result = write_entries(table, slot, &mut entry, &empty, out);
             }
         });
         result?;
     }
     out.flush()
+}
+
+/// Writes the entries of one group; `entry` holds their head.
+fn write_entries(
+    table: &GroupTable,
+    slot: u32,
+    entry: &mut Vec<u8>,
+    empty: &[Vec<u8>],
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let mut put =
+        |entry: &[u8]| out.write_all(&(entry.len() as u64).to_le_bytes()).and_then(|()| out.write_all(entry));
+    let head = entry.len();
+    table.states.iter().for_each(|state| state.encode(slot, entry));
+    put(entry)?;
+    for (i, state) in table.states.iter().enumerate() {
+        state.encode_rest(slot, &mut |piece| {
+            entry.truncate(head);
+            empty[..i].iter().for_each(|state| entry.extend_from_slice(state));
+            entry.extend_from_slice(piece);
+            empty[i + 1..].iter().for_each(|state| entry.extend_from_slice(state));
+            put(entry)
+        })?;
+    }
+    Ok(())
+}
+
+/// The encoded state of a group without rows, of each aggregate.
+fn empty_states(table: &GroupTable) -> Vec<Vec<u8>> {
+    let of = |(aggregate, _): &(Aggregate, _)| {
+        let (mut state, mut out) = (aggregate.accumulator(), vec![]);
+        state.resize(1);
+        state.encode(0, &mut out);
+        out
+    };
+    table.plan.aggregates.iter().map(of).collect()
 }
 
 /// A run on its way back.
