@@ -10,12 +10,14 @@ use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array};
+use foldhash::fast::FixedState;
 use hashbrown::{Equivalent, HashSet};
 use rayon::prelude::*;
 use std::any::Any;
 use std::hash::Hash;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a set holds of a value.
 trait Element: Stored + Hash + Clone + Send + Sync + 'static {
@@ -92,11 +94,18 @@ impl Element for Box<[u8]> {
     }
 }
 
-type Set<E> = HashSet<E, foldhash::fast::FixedState>;
+type Set<E> = HashSet<E, FixedState>;
+
+fn empty<E>(seed: u64) -> Set<E> {
+    HashSet::with_hasher(FixedState::with_seed(seed))
+}
 
 /// A set of values per slot.
 struct Distinct<E: Element> {
     ty: DataType,
+    /// Each accumulator hashes in its own way. Were it one way, merging would take the values in the order
+    /// of their places in the larger table, crowd them into its first part, and take quadratic time.
+    seed: u64,
     sets: Vec<Set<E>>,
     bytes: usize,
     /// Values that went to disk; they may be in the sets again.
@@ -106,7 +115,9 @@ struct Distinct<E: Element> {
 /// The accumulator for an argument of type `ty`.
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     fn of<E: Element>(ty: DataType) -> Box<dyn Accumulator> {
-        Box::new(Distinct::<E> { ty, sets: vec![], bytes: 0, runs: Runs::new() })
+        static SEED: AtomicU64 = AtomicU64::new(0);
+        let seed = SEED.fetch_add(1, Ordering::Relaxed);
+        Box::new(Distinct::<E> { ty, seed, sets: vec![], bytes: 0, runs: Runs::new() })
     }
     match ty {
         DataType::String => of::<Box<[u8]>>(ty),
@@ -149,7 +160,8 @@ fn put_piece<'a, E: Element>(set: &mut impl Iterator<Item = &'a E>, out: &mut Ve
 
 impl<E: Element> Accumulator for Distinct<E> {
     fn resize(&mut self, slots: usize) {
-        self.sets.resize_with(slots, || HashSet::with_hasher(foldhash::fast::FixedState::default()));
+        let seed = self.seed;
+        self.sets.resize_with(slots, || empty(seed));
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
@@ -217,8 +229,9 @@ impl<E: Element> Accumulator for Distinct<E> {
             return Ok(());
         }
         self.bytes = 0;
+        let seed = self.seed;
         let sets = self.sets.iter_mut().enumerate().map(|(slot, set)| {
-            let mut values: Vec<E> = std::mem::take(set).into_iter().collect();
+            let mut values: Vec<E> = std::mem::replace(set, empty(seed)).into_iter().collect();
             values.par_sort_unstable();
             (slot as u32, values)
         });
