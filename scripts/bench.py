@@ -48,7 +48,8 @@ class Work:
     facts: str = ""               # which question of FACTS
     copies: int = 1
     own_peers: bool = False       # the peers' side is in window_peers.py
-    like: str = ""                # the work whose results these must be, and whose time of ours is told beside
+    like: str = ""                # the work whose results these must be
+    beside: str = ""              # the work whose time of ours is told beside
     times: float = 0              # asked: so many times faster than the best peer
     megabytes: int = 0            # asked: at most this peak
     gigabytes_a_second: float = 0  # asked: at least this rate
@@ -128,7 +129,7 @@ WORKS = {w.name: w for w in [
     Work("W8", "CSV, count per postcode, windows of 10 min by 1 min", "pageviews", ["pageviews.csv"], HOPPING, facts="W1",
          peers=("duckdb", "polars"), own_peers=True),
     Work("W9", "W1 streamed, with a file of late events", "pageviews", ["pageviews.csv"], STREAMED, facts="W1", peers=(),
-         like="W1"),
+         beside="W1"),
     low(1), low(4), low(16),
     Work("floor", "newline scan of the CSV (`wc -l`)", "pageviews", ["pageviews.csv"], peers=()),
 ]}
@@ -190,6 +191,9 @@ def facts(question, path, copies):
         found |= in_replay_order(db, files, seconds("timestamp"))
     elif len(files) == 1:
         found["sorted"] = db.execute(SORTED[question].format(**fill)).fetchone()[0]
+    late = Path(path).with_name("late.parquet")
+    if late.exists():
+        found["late"] = db.execute(f"SELECT count(*) FROM read_parquet('{late}')").fetchone()[0]
     found["files"], found["bytes"] = len(files), sum(os.path.getsize(f) for f in files)
     return found
 
@@ -389,6 +393,11 @@ def agreement(bench, work, engine, seen):
     if engine == "highwater" and not (found.get("sorted", True) and found.get("placed", True)):
         return "NO: not in order", True
     of, right = reference(bench, work)
+    if "late" in found:         # every event is in one window, or late
+        right = bench.meta[work.log]["rows"]
+        all_there = int(found["total"]) + found["late"] == right
+        told = f"{int(found['total']):,} counted, {found['late']:,} late"
+        return (told, False) if all_there else (f"NO: {told}, of {right:,}", True)
     if of is None:
         return "alone", False
     wrong = [f"{key} {found[key]}, {of} has {right[key]}" for key in ("rows", "total", "h") if found[key] != right[key]]
@@ -405,9 +414,9 @@ def verdict(bench, work, seen, best):
         told.append(says(f"{work.times:g}x", best / fastest(seen) >= work.times))
     if work.megabytes:
         told.append(says(f"{work.megabytes} MB", peak <= work.megabytes))
-    other = bench.results.get((work.like, "highwater"))
-    if work.copies == 1 and other and other["runs"]:
-        told.append(f"{fastest(seen) / fastest(other):.2f} times our {work.like}")
+    other = bench.results.get((work.beside, "highwater"))
+    if other and other["runs"]:
+        told.append(f"{fastest(seen) / fastest(other):.2f} times our {work.beside}")
     if work.gigabytes_a_second:
         rate = size(bench, work) / fastest(seen) / 1e9
         told.append(says(f"{work.gigabytes_a_second:g} GB/s", rate >= work.gigabytes_a_second))
