@@ -113,7 +113,7 @@ impl Drop for Sentinel<'_> {
 
 impl<'a> Shared<'a> {
     pub fn new(plan: &'a Plan, options: &'a RunOptions, arrivals: Arrivals) -> Shared<'a> {
-        let space = || SpillSpace::new(options.spill_folder.clone());
+        let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         Shared { plan, options, groups, arrivals, spilled, failed }

@@ -10,7 +10,7 @@ use super::memory::{BLOCK_GROUPS, counted};
 use super::merge::{AuditBlock, GroupBlock};
 use super::pane::Arrived;
 use super::panes::PaneId;
-use super::spill::{Run, SpillSpace, key_rows, write_entry};
+use super::spill::{Run, SpillSpace, key_rows};
 use super::table::GroupPlan;
 use crate::error::Result;
 use crate::window::{Assigner, Window, WindowSpan};
@@ -28,11 +28,13 @@ pub fn drive(
 ) -> Result<()> {
     match plan.window {
         Window::Session { gap } if plan.lateness.is_none() => {
-            let (runs, _) = join_sessions(plan, gap, runs, space)?.into_runs()?;
-            merge_runs(plan, runs, sink)
+            let (runs, space) = join_sessions(plan, gap, runs, space)?.into_runs()?;
+            merge_runs(plan, runs, &space, sink)
         }
-        Window::Global | Window::Tumbling { .. } if plan.lateness.is_none() => merge_runs(plan, runs, sink),
-        Window::Session { .. } => merge_runs(plan, runs, sink),
+        Window::Global | Window::Tumbling { .. } if plan.lateness.is_none() => {
+            merge_runs(plan, runs, &space, sink)
+        }
+        Window::Session { .. } => merge_runs(plan, runs, &space, sink),
         _ => windows_of_parts(plan, runs, |span, parts| sink(compose_window(plan, span, parts)?)),
     }
 }
@@ -156,7 +158,8 @@ fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result
             states: accumulators(plan),
         });
         let own = plan.firings && id.class > 0;
-        if own || held.keys.last() != Some(&head.key) {
+        let same = held.keys.last() == Some(&head.key);
+        if !same || own && held.arrived.last() != Some(&head.arrived) {
             held.keys.push(head.key);
             held.arrived.push(head.arrived);
             held.states.iter_mut().for_each(|s| s.resize(held.keys.len()));
@@ -179,7 +182,7 @@ fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) 
             Some((span, _)) => span.end = span.end.max(stretch.end + gap),
             None => {
                 if batch.len() >= BLOCK_GROUPS {
-                    write_sessions(&space, &mut batch, &states)?;
+                    write_sessions(plan, &space, &mut batch, &states)?;
                     states = accumulators(plan);
                 }
                 batch.push((WindowSpan { start: stretch.start, end: stretch.end + gap }, head.key));
@@ -188,23 +191,24 @@ fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) 
         }
         heads.merge(head.run, &mut states, batch.len() as u32 - 1)?;
     }
-    write_sessions(&space, &mut batch, &states)?;
+    write_sessions(plan, &space, &mut batch, &states)?;
     Ok(space)
 }
 
 /// Writes sessions as a run; leaves `batch` empty.
 fn write_sessions(
+    plan: &GroupPlan,
     space: &SpillSpace,
     batch: &mut Vec<(WindowSpan, Box<[u8]>)>,
     states: &States,
 ) -> Result<()> {
     let mut order: Vec<u32> = (0..batch.len() as u32).collect();
     order.sort_unstable_by_key(|&slot| &batch[slot as usize]);
-    space.write(|out| {
+    space.write(plan, |run| {
         order.iter().try_for_each(|&slot| {
             let (slice, key) = &batch[slot as usize];
             let id = PaneId { slice: *slice, class: 0 };
-            write_entry(out, id, Arrived::default(), key, states, slot)
+            run.entry(id, Arrived::default(), key, states, slot)
         })
     })?;
     batch.clear();
@@ -293,6 +297,7 @@ impl Heads {
 fn merge_runs(
     plan: &GroupPlan,
     runs: Vec<Run>,
+    space: &SpillSpace,
     mut sink: impl FnMut(GroupBlock) -> Result<()>,
 ) -> Result<()> {
     let (mut spans, mut keys): (Vec<WindowSpan>, Vec<Box<[u8]>>) = (vec![], vec![]);
@@ -302,6 +307,7 @@ fn merge_runs(
         let keys = key_columns(plan, keys.iter().map(|k| &**k));
         Ok(GroupBlock { spans, keys, values, firings: None })
     };
+    let (folder, bytes) = space.bound();
     let mut heads = Heads::new(runs, Order::Time)?;
     while let Some(head) = heads.pop() {
         if spans.last() != Some(&head.id.slice) || keys.last() != Some(&head.key) {
@@ -315,6 +321,7 @@ fn merge_runs(
             states.iter_mut().for_each(|s| s.resize(spans.len()));
         }
         heads.merge(head.run, &mut states, spans.len() as u32 - 1)?;
+        states.iter_mut().try_for_each(|state| state.bound(bytes / plan.aggregates.len(), folder))?;
     }
     if spans.is_empty() { Ok(()) } else { sink(block(spans, keys, states)?) }
 }

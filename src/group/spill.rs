@@ -2,13 +2,14 @@
 //!
 //! A run holds entries in ascending (slice, class, key bytes, arrival), or where they are stretches of
 //! sessions in (key bytes, stretch); key bytes are arrow-row's order-preserving encoding of the key
-//! columns. Each entry is a length, those four, and the encoded states. The files live in a temporary folder and are unlinked from the start.
+//! columns. Each entry is a length, those four, and the encoded states. A group whose state is large has
+//! several entries, one after the other, each with a piece of it. The files live in a temporary folder and are unlinked from the start.
 
 use super::compose::States;
 use super::pane::Arrived;
 use super::panes::PaneId;
-use super::table::{Fold, GroupTable};
-use crate::aggregate::Reader;
+use super::table::{Fold, GroupPlan, GroupTable};
+use crate::aggregate::{Aggregate, Reader};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::window::WindowSpan;
@@ -16,12 +17,13 @@ use arrow_row::{RowConverter, SortField};
 use arrow_schema::SortOptions;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Where runs are written, and those that are there.
 pub struct SpillSpace {
     folder: PathBuf,
+    memory: u64,
     runs: Mutex<Vec<File>>,
 }
 
@@ -33,9 +35,15 @@ pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConve
 }
 
 impl SpillSpace {
-    /// Spills into unnamed files in `folder`.
-    pub fn new(folder: PathBuf) -> SpillSpace {
-        SpillSpace { folder, runs: Mutex::new(vec![]) }
+    /// Spills into unnamed files in `folder`; `memory` is the budget of the whole run, in bytes.
+    pub fn new(folder: PathBuf, memory: u64) -> SpillSpace {
+        SpillSpace { folder, memory, runs: Mutex::new(vec![]) }
+    }
+
+    /// What the merge of the runs may hold: the folder for what is more, and bytes of memory. A quarter
+    /// of the budget, since sorting what goes to disk and growing a table take as much again.
+    pub fn bound(&self) -> (&Path, usize) {
+        (&self.folder, (self.memory / 4) as usize)
     }
 
     /// Whether anything was spilled.
@@ -55,7 +63,7 @@ impl SpillSpace {
         if table.is_empty() {
             return Ok(());
         }
-        self.write(|out| write_table(table, out))?;
+        self.write(&table.plan, |run| write_table(table, run))?;
         *table = GroupTable::new(table.plan.clone());
         Ok(())
     }
@@ -64,12 +72,17 @@ impl SpillSpace {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn write(&self, entries: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
+    pub fn write(
+        &self,
+        plan: &GroupPlan,
+        entries: impl FnOnce(&mut RunWriter) -> std::io::Result<()>,
+    ) -> Result<()> {
         let failed = |cause| Error::io("write spilled groups to", &self.folder, cause);
         let file = tempfile::tempfile_in(&self.folder).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        entries(&mut out).map_err(failed)?;
-        let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
+        let out = BufWriter::with_capacity(1 << 20, file);
+        let mut run = RunWriter { out, entry: vec![], empty: empty_states(plan) };
+        entries(&mut run).map_err(failed)?;
+        let file = run.out.into_inner().map_err(|e| failed(e.into_error()))?;
         self.lock().push(file);
         Ok(())
     }
@@ -89,11 +102,11 @@ impl SpillSpace {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok((runs, SpillSpace::new(folder)))
+        Ok((runs, SpillSpace::new(folder, self.memory)))
     }
 }
 
-fn write_table(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
+fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
     let converter = key_rows(table.plan.keys.iter().map(|(_, ty)| ty.arrow()));
     let rows = (!table.plan.keys.is_empty())
         .then(|| converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types"));
@@ -112,7 +125,7 @@ fn write_table(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> 
         }
         return members.iter().try_for_each(|m| {
             let id = PaneId { slice: m.span, class: 0 };
-            write_entry(out, id, Arrived::default(), key(m.key), states, m.slot)
+            run.entry(id, Arrived::default(), key(m.key), states, m.slot)
         });
     };
     let mut panes: Vec<_> = panes.list.iter().collect();
@@ -123,7 +136,7 @@ fn write_table(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> 
         if !events.is_empty() {
             events.sort_unstable();
             events.iter().try_for_each(|&(rank, arrived, slot)| {
-                write_entry(out, *id, arrived, key(order[rank as usize]), states, slot)
+                run.entry(*id, arrived, key(order[rank as usize]), states, slot)
             })?;
             continue;
         }
@@ -131,7 +144,7 @@ fn write_table(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> 
         pane.each_by_rank(&ranks, &order, |rank, slot| {
             if result.is_ok() {
                 let key = key(order[rank as usize]);
-                result = write_entry(out, *id, Arrived::default(), key, states, slot);
+                result = run.entry(*id, Arrived::default(), key, states, slot);
             }
         });
         result?;
@@ -139,24 +152,63 @@ fn write_table(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> 
     Ok(())
 }
 
-/// Writes one entry: its length, what it is of, and the states of `slot`.
-pub fn write_entry(
-    out: &mut impl Write,
-    id: PaneId,
-    arrived: Arrived,
-    key: &[u8],
-    states: &States,
-    slot: u32,
-) -> std::io::Result<()> {
-    let mut entry = vec![];
-    for word in [id.slice.start, id.slice.end, id.class.into(), arrived.0, arrived.1.as_u64() as i64] {
-        entry.extend_from_slice(&word.to_le_bytes());
+/// A run that is being written.
+pub struct RunWriter {
+    out: BufWriter<File>,
+    entry: Vec<u8>,
+    /// The encoded state of a group without rows, of each aggregate.
+    empty: Vec<Vec<u8>>,
+}
+
+impl RunWriter {
+    /// Writes the entries of one group, whose states are in `slot`.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn entry(
+        &mut self,
+        id: PaneId,
+        arrived: Arrived,
+        key: &[u8],
+        states: &States,
+        slot: u32,
+    ) -> std::io::Result<()> {
+        let RunWriter { out, entry, empty } = self;
+        entry.clear();
+        for word in [id.slice.start, id.slice.end, id.class.into(), arrived.0, arrived.1.as_u64() as i64] {
+            entry.extend_from_slice(&word.to_le_bytes());
+        }
+        entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
+        entry.extend_from_slice(key);
+        let mut put = |entry: &[u8]| {
+            out.write_all(&(entry.len() as u64).to_le_bytes())?;
+            out.write_all(entry)
+        };
+        let head = entry.len();
+        states.iter().for_each(|state| state.encode(slot, entry));
+        put(entry)?;
+        for (i, state) in states.iter().enumerate() {
+            state.encode_rest(slot, &mut |piece| {
+                entry.truncate(head);
+                empty[..i].iter().for_each(|state| entry.extend_from_slice(state));
+                entry.extend_from_slice(piece);
+                empty[i + 1..].iter().for_each(|state| entry.extend_from_slice(state));
+                put(entry)
+            })?;
+        }
+        Ok(())
     }
-    entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
-    entry.extend_from_slice(key);
-    states.iter().for_each(|state| state.encode(slot, &mut entry));
-    out.write_all(&(entry.len() as u64).to_le_bytes())?;
-    out.write_all(&entry)
+}
+
+/// The encoded state of a group without rows, of each aggregate.
+fn empty_states(plan: &GroupPlan) -> Vec<Vec<u8>> {
+    let of = |(aggregate, _): &(Aggregate, _)| {
+        let (mut state, mut out) = (aggregate.accumulator(), vec![]);
+        state.resize(1);
+        state.encode(0, &mut out);
+        out
+    };
+    plan.aggregates.iter().map(of).collect()
 }
 
 /// A run on its way back.
