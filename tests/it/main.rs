@@ -5,6 +5,7 @@
 
 mod bad_files;
 mod bad_input;
+mod event_time_jobs;
 mod formats;
 mod golden;
 mod job_faults;
@@ -15,8 +16,11 @@ mod machine;
 mod misuse;
 mod oracle;
 mod oracle_aggregates;
+mod oracle_windows;
 mod results;
 mod retail;
+mod stream_laws;
+mod stream_oracle;
 mod support;
 mod tidy;
 mod words;
