@@ -6,6 +6,7 @@
 mod bad_files;
 mod bad_input;
 mod event_time_jobs;
+mod flink_docs;
 mod formats;
 mod golden;
 mod job_faults;

@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use std::collections::BTreeMap;
 
 /// A row as names and texts.
-type Row = Vec<(String, String)>;
+pub type Row = Vec<(String, String)>;
 
 /// Says where the outputs of `job` are not what the oracle expects.
 pub fn differences(lab: &Lab, job: &Job, expected: &Expected) -> Result<(), String> {
@@ -91,7 +91,7 @@ fn text(format: &str, cell: &Cell, zone: &str) -> String {
     }
 }
 
-fn read(format: &str, bytes: &[u8], zone: &str) -> Vec<Row> {
+pub fn read(format: &str, bytes: &[u8], zone: &str) -> Vec<Row> {
     match format {
         "jsonl" => {
             let object = |line: &str| -> serde_json::Map<String, serde_json::Value> {
