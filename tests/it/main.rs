@@ -5,6 +5,7 @@
 
 mod bad_files;
 mod bad_input;
+mod daylight;
 mod event_time_jobs;
 mod flink_docs;
 mod formats;
