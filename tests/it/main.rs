@@ -23,6 +23,7 @@ mod results;
 mod retail;
 mod stream_laws;
 mod stream_oracle;
+mod streamed;
 mod support;
 mod tidy;
 mod words;
