@@ -24,6 +24,7 @@ mod retail;
 mod stream_laws;
 mod stream_oracle;
 mod streamed;
+mod streamed_outputs;
 mod support;
 mod tidy;
 mod words;

@@ -91,7 +91,7 @@ pub fn expected(job: &Job, log: &Log, file: &str) -> Expected {
 pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected {
     let tz: Tz = job.zone.parse().unwrap();
     let mut names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
-    let places = places(log, files);
+    let places = log.places(files);
     let mut events: Vec<Event> = log.rows.iter().enumerate().map(|(i, row)| event(&names, i, row)).collect();
     let read = events.len() as u64;
     events.retain(|e| !is_ahead(job, e));
@@ -121,23 +121,6 @@ pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected 
 fn event(names: &[String], id: usize, row: &[Cell]) -> Event {
     let Cell::Int(time) = row[0] else { panic!("the first column is the time") };
     Event { id, time, cells: names.iter().cloned().zip(row.iter().cloned()).collect(), watermark: None }
-}
-
-/// File and line of each row.
-fn places(log: &Log, files: &[(String, usize)]) -> Vec<(String, usize)> {
-    let mut places = vec![];
-    for (file, count) in files {
-        let mut line = if file.contains(".csv") { 2 } else { 1 };
-        for row in &log.rows[places.len()..places.len() + count] {
-            places.push((file.clone(), line));
-            let breaks = |cell: &Cell| match cell {
-                Cell::Text(text) if file.contains(".csv") => text.matches('\n').count(),
-                _ => 0,
-            };
-            line += 1 + row.iter().map(breaks).sum::<usize>();
-        }
-    }
-    places
 }
 
 fn arrival(e: &Event) -> i64 {

@@ -39,7 +39,7 @@ impl Size {
         }
     }
 
-    /// The first date that is a start, and the number of the start at or after `date`, or one more.
+    /// The number of a start after `date`, and near it.
     fn near(self, date: NaiveDate) -> i64 {
         let days = (date - day(0)).num_days();
         match self {
@@ -206,4 +206,53 @@ pub fn time_text(instant: i64, zone: &str) -> String {
     let fraction = if micros == 0 { "" } else { digits.trim_end_matches('0') };
     let offset = if zone == "UTC" { "Z".to_string() } else { local.format("%:z").to_string() };
     format!("{}{fraction}{offset}", local.format("%Y-%m-%dT%H:%M:%S"))
+}
+
+/// The oracle's own windows, against bounds written by hand.
+#[test]
+fn windows_of_an_event() {
+    let spans = |zone: &str, window: Window, time: &str| {
+        let time = DateTime::parse_from_rfc3339(time).unwrap().timestamp_micros();
+        let spans = windows_of(&window, time, zone.parse().unwrap()).into_iter();
+        spans
+            .map(|(start, end)| format!("{} {}", time_text(start, zone), time_text(end, zone)))
+            .collect::<Vec<_>>()
+    };
+    let hopping = |size: &str, slide: &str, offset: &str| Window::Hopping {
+        size: size.into(),
+        slide: slide.into(),
+        offset: offset.into(),
+    };
+    let found = spans("Europe/London", hopping("3 days", "1 day", ""), "2024-03-31T23:59:59+01:00");
+    assert_eq!(
+        found,
+        [
+            "2024-03-29T00:00:00+00:00 2024-04-01T00:00:00+01:00",
+            "2024-03-30T00:00:00+00:00 2024-04-02T00:00:00+01:00",
+            "2024-03-31T00:00:00+00:00 2024-04-03T00:00:00+01:00",
+        ]
+    );
+    let found = spans("UTC", hopping("5s", "3s", "-1s"), "2024-01-01T00:00:02Z");
+    assert_eq!(
+        found,
+        ["2023-12-31T23:59:59Z 2024-01-01T00:00:04Z", "2024-01-01T00:00:02Z 2024-01-01T00:00:07Z"]
+    );
+    assert!(spans("UTC", hopping("1h", "1 day", ""), "2024-01-01T01:00:00Z").is_empty());
+    let found = spans("UTC", hopping("2 months", "1 month", "1 day"), "2024-03-01T12:00:00Z");
+    assert_eq!(
+        found,
+        ["2024-01-02T00:00:00Z 2024-03-02T00:00:00Z", "2024-02-02T00:00:00Z 2024-04-02T00:00:00Z"]
+    );
+    let cumulative = Window::Cumulative { size: "1 day".into(), step: "1h".into(), offset: String::new() };
+    let found = spans("Australia/Lord_Howe", cumulative, "2024-04-07T22:45:00+10:30");
+    assert_eq!(
+        found,
+        [
+            "2024-04-07T00:00:00+11:00 2024-04-07T23:30:00+10:30",
+            "2024-04-07T00:00:00+11:00 2024-04-08T00:00:00+10:30",
+        ]
+    );
+    let day = Window::Tumbling { size: "1 day".into(), offset: String::new() };
+    let found = spans("Asia/Kathmandu", day, "1986-01-01T00:15:00+05:45");
+    assert_eq!(found, ["1986-01-01T00:15:00+05:45 1986-01-02T00:00:00+05:45"]);
 }

@@ -5,12 +5,13 @@ use crate::event_time_jobs::{self, Timing};
 use crate::jobs::Job;
 use crate::laws::{cases, machine, write};
 use crate::log::{Cell, Log};
-use crate::oracle::{Expected, expected, expected_of};
+use crate::oracle::{Expected, Value, expected, expected_of};
 use crate::results::{Row, differences, late_differences, read};
 use crate::support::{Lab, Machine, PLAIN, account};
 use highwater::engine::Outcome;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Result<T> = std::result::Result<T, TestCaseError>;
@@ -81,6 +82,30 @@ fn rows_of(lab: &Lab, job: &Job, i: usize) -> Vec<Row> {
         rows
     });
     rows.collect()
+}
+
+/// Random logs meet what they are made for; without this, the laws below could say nothing.
+#[test]
+fn random_jobs_have_late_events_and_firings() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = event_time_jobs::streamed(40);
+    let [mut late, mut some_late, mut updates, mut rejected, mut on_the_end] = [0; 5];
+    for _ in 0..300 {
+        let (job, log) = strategy.new_tree(&mut runner).unwrap().current();
+        let expected = expected(&job, &log, "log.csv");
+        late += expected.late.len();
+        some_late += usize::from(!expected.late.is_empty());
+        rejected += usize::from(expected.rejected > 0);
+        let rows: Vec<_> = expected.outputs.iter().flat_map(|rows| rows.values().flatten()).collect();
+        let cell = |row: &[Value], name: &str| row.iter().find(|v| v.name == name).map(|v| v.cell.clone());
+        updates += rows.iter().filter(|row| cell(row, "firing").is_some_and(|n| n != Cell::Int(1))).count();
+        let just = |row: &&Vec<Value>| cell(row, "_late_by") == Some(Cell::Decimal(0, 6));
+        on_the_end += expected.late.iter().filter(just).count();
+    }
+    let found = format!(
+        "{late} late in {some_late} logs, {on_the_end} by nothing; {updates} updates; {rejected} rejects"
+    );
+    assert!(some_late > 60 && late > 300 && on_the_end > 30 && updates > 30 && rejected > 30, "{found}");
 }
 
 proptest! {

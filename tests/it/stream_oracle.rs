@@ -218,3 +218,24 @@ pub fn complete<K: Ord + Clone>(window: &Window, events: &[Live<K>], tz: Tz) -> 
     let panes = panes.into_iter();
     panes.map(|((span, key), events)| Pane { span, key, firing: None, events }).collect()
 }
+
+/// The cases of `streamed` that turn on the watermark, without an engine.
+#[test]
+fn watermarks_by_hand() {
+    let marks = |idle, events: &[(i64, i64, &str)]| {
+        let arrival = |&(arrival, time, partition): &(i64, i64, &str)| Arrival {
+            time,
+            arrival,
+            partition: partition.to_string(),
+        };
+        watermarks(&events.iter().map(arrival).collect::<Vec<_>>(), 0, idle)
+    };
+    let of_partitions =
+        [(0, 5, "a"), (0, 2, "b"), (0, 30, "a"), (0, 3, "a"), (0, 12, "b"), (0, 4, "c"), (0, 11, "c")];
+    assert_eq!(marks(None, &of_partitions), [None, Some(5), Some(5), Some(5), Some(5), Some(12), Some(12)]);
+    let idle =
+        [(60, 5, "a"), (60, 2, "b"), (65, 30, "a"), (65, 3, "a"), (66, 4, "a"), (66, 6, "b"), (66, 40, "b")];
+    assert_eq!(marks(Some(5), &idle), [None, Some(5), Some(5), Some(5), Some(30), Some(30), Some(30)]);
+    let all_idle = [(60, 5, "a"), (60, 30, "a"), (120, 6, "a")];
+    assert_eq!(marks(Some(5), &all_idle), [None, Some(5), Some(30)]);
+}
