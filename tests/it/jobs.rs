@@ -1,5 +1,6 @@
 //! Random logs and random jobs over them.
 
+use crate::event_time_jobs::{Timing, Window, window};
 use crate::log::{Cell, Kind, Log, json};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +13,16 @@ pub struct Job {
     /// Numbers of [`FILTERS`] and [`DERIVES`].
     pub filter: Option<usize>,
     pub derive: Option<usize>,
+    pub timing: Timing,
     pub outputs: Vec<Output>,
+}
+
+/// A job's zone and steps, on which its outputs depend.
+#[derive(Debug, Clone)]
+pub struct Head {
+    zone: &'static str,
+    filter: Option<usize>,
+    derive: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,8 +35,11 @@ pub struct Output {
 
 #[derive(Debug, Clone)]
 pub struct Groups {
-    /// Size and offset as the job writes them; `None` for the global window.
-    pub window: Option<(&'static str, &'static str)>,
+    pub window: Window,
+    pub allowed_lateness: String,
+    /// Empty, or another mode than the job's.
+    pub mode: &'static str,
+    pub firings: bool,
     pub by: Vec<&'static str>,
     /// Function and arguments; selected as `a0`, `a1` and so on, after `c`, which is `count(*)`.
     pub aggregates: Vec<(&'static str, Vec<&'static str>)>,
@@ -38,7 +51,7 @@ pub struct Groups {
     pub top: Option<(usize, &'static str)>,
 }
 
-pub const COLUMNS: [(&str, Kind); 8] = [
+pub const COLUMNS: [(&str, Kind); 10] = [
     ("at", Kind::Int),
     ("k", Kind::Text),
     ("n", Kind::Int),
@@ -47,6 +60,8 @@ pub const COLUMNS: [(&str, Kind); 8] = [
     ("b", Kind::Bool),
     ("d", Kind::Date),
     ("note", Kind::Text),
+    ("arr", Kind::Int),
+    ("p", Kind::Text),
 ];
 
 pub const FILTERS: [&str; 5] =
@@ -84,14 +99,14 @@ const SIZES: [&str; 13] = [
     "1 year",
     "250ms",
 ];
-const OFFSETS: [&str; 6] = ["", "", "", "15m", "-6h", "1 day"];
+/// Seconds around changes of clocks in the zones above, and an ordinary day before 1970.
+pub const BASES: [i64; 6] =
+    [1_711_846_800, 1_729_990_800, 1_710_054_000, 1_712_415_600, 1_730_700_000, -86_400];
 const TEXTS: [&str; 10] = ["a", "b", "ü", "", "a/b", "x=y", "q\"uote", "new\nline", "comma, and", "Z%"];
 
 /// A log of 1 to `most` rows. `distinct` says that no two have one time.
 pub fn log(most: usize, distinct: bool) -> impl Strategy<Value = Log> {
-    // Around changes of clocks in the zones above, and an ordinary day before 1970.
-    let bases =
-        select(vec![1_711_846_800i64, 1_729_990_800, 1_710_054_000, 1_712_415_600, 1_730_700_000, -86_400]);
+    let bases = select(BASES.to_vec());
     let grains = select(vec![1_000i64, 1_000_000, 977_000_000, 3_600_000_000, 90_000_000_000]);
     (bases, grains).prop_flat_map(move |(base, grain)| {
         vec(row(base * 1_000_000, grain), 1..=most).prop_map(move |mut rows| {
@@ -105,7 +120,7 @@ pub fn log(most: usize, distinct: bool) -> impl Strategy<Value = Log> {
     })
 }
 
-fn row(base: i64, grain: i64) -> impl Strategy<Value = Vec<Cell>> {
+pub fn row(base: i64, grain: i64) -> impl Strategy<Value = Vec<Cell>> {
     let or_null = |cell: BoxedStrategy<Cell>| prop_oneof![1 => Just(Cell::Null), 5 => cell];
     let floats = prop_oneof![
         (-900_000..900_000i32).prop_map(|v| f64::from(v) / 1000.0),
@@ -123,53 +138,71 @@ fn row(base: i64, grain: i64) -> impl Strategy<Value = Vec<Cell>> {
         or_null((19_800..19_804i32).prop_map(Cell::Date).boxed()),
         or_null("[a-c,;\"\n\r\\\\ é日]{0,6}".prop_map(Cell::Text).boxed()),
     )
-        .prop_map(|(at, k, n, m, f, b, d, note)| vec![at, k, n, m, f, b, d, note])
+        .prop_map(|(at, k, n, m, f, b, d, note)| vec![at.clone(), k, n, m, f, b, d, note, at, Cell::Null])
 }
 
-/// A job with one to three outputs.
+/// A job with one to three outputs, none of them streamed.
 pub fn job() -> impl Strategy<Value = Job> {
+    head().prop_flat_map(|head| {
+        vec(output(head.x()), 1..=3).prop_map(move |outputs| head.clone().job(Timing::default(), outputs))
+    })
+}
+
+pub fn head() -> impl Strategy<Value = Head> {
     let head = (
         select(ZONES.to_vec()),
         proptest::option::of(0..FILTERS.len()),
         proptest::option::weighted(0.7, 0..DERIVES.len()),
     );
-    head.prop_flat_map(|(zone, filter, derive)| {
-        let x = derive.map(|d| DERIVES[d].1);
-        vec(output(x), 1..=3).prop_map(move |outputs| Job { zone, filter, derive, outputs })
-    })
+    head.prop_map(|(zone, filter, derive)| Head { zone, filter, derive })
 }
 
-fn output(x: Option<Kind>) -> impl Strategy<Value = Output> {
+impl Head {
+    /// The type of the derived column.
+    pub fn x(&self) -> Option<Kind> {
+        self.derive.map(|d| DERIVES[d].1)
+    }
+
+    pub fn job(self, timing: Timing, outputs: Vec<Output>) -> Job {
+        let Head { zone, filter, derive } = self;
+        Job { zone, filter, derive, timing, outputs }
+    }
+}
+
+pub fn output(x: Option<Kind>) -> impl Strategy<Value = Output> {
+    let windows = prop_oneof![1 => Just(Window::Global), 6 => window(&SIZES)];
+    let groups = groups(x, windows.boxed());
+    prop_oneof![1 => Just(None).boxed(), 4 => groups.prop_map(Some).boxed()].prop_flat_map(placed)
+}
+
+/// An output of these groups, in any format, with or without partitions.
+pub fn placed(groups: Option<Groups>) -> impl Strategy<Value = Output> {
     let format = select(vec!["jsonl", "jsonl", "parquet", "csv"]);
-    prop_oneof![1 => Just(None).boxed(), 4 => groups(x).prop_map(Some).boxed()].prop_flat_map(move |groups| {
-        let columns: Vec<&'static str> = match &groups {
-            None => vec!["k", "n", "b", "d"],
-            Some(groups) => groups.by.iter().copied().filter(|c| ["k", "n", "b", "d"].contains(c)).collect(),
-        };
-        let timed = groups.as_ref().is_none_or(|g| g.window.is_some());
-        let times = match timed {
-            true => vec![vec![], vec![], vec!["year", "month"], vec!["date", "hour"], vec!["hour"]],
-            false => vec![vec![]],
-        };
-        let most = columns.len().min(2);
-        (format.clone(), select(times), subsequence(columns, 0..=most)).prop_map(
-            move |(format, mut parts, columns)| {
-                // Every other job without partitions.
-                if parts.len() != 1 {
-                    parts.extend(columns);
-                }
-                Output { format, partition_by: parts, groups: groups.clone() }
-            },
-        )
+    let columns: Vec<&'static str> = match &groups {
+        None => vec!["k", "n", "b", "d"],
+        Some(groups) => groups.by.iter().copied().filter(|c| ["k", "n", "b", "d"].contains(c)).collect(),
+    };
+    let timed = groups.as_ref().is_none_or(|g| g.window != Window::Global);
+    let times = match timed {
+        true => vec![vec![], vec![], vec!["year", "month"], vec!["date", "hour"], vec!["hour"]],
+        false => vec![vec![]],
+    };
+    let most = columns.len().min(2);
+    (format, select(times), subsequence(columns, 0..=most)).prop_map(move |(format, mut parts, columns)| {
+        // Every other job without partitions.
+        if parts.len() != 1 {
+            parts.extend(columns);
+        }
+        Output { format, partition_by: parts, groups: groups.clone() }
     })
 }
 
-fn groups(x: Option<Kind>) -> impl Strategy<Value = Groups> {
+pub fn groups(x: Option<Kind>, window: BoxedStrategy<Window>) -> impl Strategy<Value = Groups> {
     let mut keys = vec!["k", "n", "m", "f", "b", "d", "note"];
     keys.extend(x.map(|_| "x"));
     let most = 3;
     (
-        proptest::option::weighted(0.85, (select(SIZES.to_vec()), select(OFFSETS.to_vec()))),
+        window,
         subsequence(keys, 0..=most).prop_shuffle(),
         vec(aggregate(x), 0..=4),
         any::<bool>(),
@@ -180,7 +213,8 @@ fn groups(x: Option<Kind>) -> impl Strategy<Value = Groups> {
             let by_a0 = aggregates.first().is_some_and(|(name, _)| !is_near(name));
             let having = having.filter(|&h| h != 3 || !aggregates.is_empty());
             let top = top.filter(|(_, by)| by_a0 || !by.contains("a0"));
-            Groups { window, by, aggregates, computed, having, top }
+            let (allowed_lateness, mode, firings) = (String::new(), "", false);
+            Groups { window, allowed_lateness, mode, firings, by, aggregates, computed, having, top }
         })
 }
 
@@ -216,8 +250,11 @@ impl Job {
     pub fn toml(&self, path: &str, source: &str) -> String {
         let types = Log::new(&COLUMNS, vec![]).types();
         let mut toml = format!(
-            "name = \"random\"\ntimezone = {:?}\n[source]\npath = {path}\ntime = \"at\"\ntime_unit = \"us\"\n{types}\n{source}\n",
-            self.zone
+            "name = \"random\"\ntimezone = {:?}\n{}[source]\npath = {path}\ntime = \"at\"\ntime_unit = \"us\"\n{types}\n{}{source}\n{}",
+            self.zone,
+            self.timing.top(),
+            self.timing.source(),
+            self.timing.late(),
         );
         if let Some(derive) = self.derive {
             toml.push_str(&format!("[[step]]\nderive = {{ x = {:?} }}\n", DERIVES[derive].0));
@@ -237,6 +274,23 @@ impl Job {
             }
         }
         toml
+    }
+
+    /// Whether an output is streamed, by its own word or the job's.
+    pub fn streams(&self, groups: &Groups) -> bool {
+        let mode = if groups.mode.is_empty() { self.timing.mode } else { groups.mode };
+        mode == "streamed" && groups.window != Window::Global
+    }
+
+    /// Firings where they may be: not in complete mode, of sessions, or beside `having` and `top`.
+    pub fn settle(&mut self) {
+        let job = self.clone();
+        for groups in self.outputs.iter_mut().filter_map(|output| output.groups.as_mut()) {
+            groups.firings &= job.streams(groups) && !matches!(groups.window, Window::Session { .. });
+            if groups.firings {
+                (groups.having, groups.top) = (None, None);
+            }
+        }
     }
 
     /// Whether the order of events of one time may show in a result.
@@ -267,12 +321,12 @@ impl Groups {
 
     fn toml(&self) -> String {
         let mut toml = String::new();
-        match self.window {
-            None => toml.push_str("window = \"global\"\n"),
-            Some((size, "")) => toml.push_str(&format!("window = {{ tumbling = \"{size}\" }}\n")),
-            Some((size, offset)) => {
-                toml.push_str(&format!("window = {{ tumbling = \"{size}\", offset = \"{offset}\" }}\n"));
-            }
+        toml.push_str(&self.window.toml(&self.allowed_lateness));
+        if !self.mode.is_empty() {
+            toml.push_str(&format!("mode = \"{}\"\n", self.mode));
+        }
+        if self.firings {
+            toml.push_str("firings = true\n");
         }
         let mut selected = vec!["c = \"count(*)\"".to_string()];
         let calls = self.aggregates.iter().enumerate();

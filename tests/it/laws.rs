@@ -11,13 +11,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Cases of each law; `PROPTEST_CASES` says otherwise.
-fn cases(few: u32) -> ProptestConfig {
+pub fn cases(few: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(few);
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() }
 }
 
 /// Ways to use the machine, none of which may show.
-fn machine() -> impl Strategy<Value = Machine> {
+pub fn machine() -> impl Strategy<Value = Machine> {
     (
         select(vec![1usize, 2, 4]),
         select(vec![1usize, 64, 1000, 1 << 20]),
@@ -27,13 +27,13 @@ fn machine() -> impl Strategy<Value = Machine> {
 }
 
 /// Writes `log` to one file in a lab of its own.
-fn one_file(log: &Log, format: &str) -> Lab {
+pub fn one_file(log: &Log, format: &str) -> Lab {
     let lab = Lab::new();
     write(&lab, &format!("log.{format}"), log);
     lab
 }
 
-fn write(lab: &Lab, name: &str, log: &Log) {
+pub fn write(lab: &Lab, name: &str, log: &Log) {
     match name.split_once('.').unwrap().1 {
         "parquet" => lab.write(name, log.parquet(23)),
         "csv" | "csv.gz" => lab.write(name, log.csv()),
@@ -41,7 +41,7 @@ fn write(lab: &Lab, name: &str, log: &Log) {
     }
 }
 
-fn run(lab: &Lab, job: &Job, machine: Machine) -> Result<Outcome, TestCaseError> {
+pub fn run(lab: &Lab, job: &Job, machine: Machine) -> Result<Outcome, TestCaseError> {
     let toml = job.toml("\"@/log*\"", "");
     lab.library(&toml, machine).map_err(|e| TestCaseError::fail(format!("{e}\n{toml}")))
 }
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let lab = one_file(&log, format);
         let outcome = run(&lab, &job, machine)?;
-        let expected = expected(&job, &log);
+        let expected = expected(&job, &log, "log");
         if let Err(why) = differences(&lab, &job, &expected) {
             return Err(TestCaseError::fail(format!("{why}\n{}", job.toml("\"@/log*\"", ""))));
         }
@@ -175,7 +175,7 @@ proptest! {
         machine in machine(),
     ) {
         // Not a bad value of a column: whether that is read, the job decides.
-        let spoiled = ["x,,,,,,,", "1,2", "0,,,,,,,,", ",,,,,,,", "1,\"a\"b,,,,,,"];
+        let spoiled = ["x,,,,,,,,,", "1,2", "0,,,,,,,,,,", ",,,,,,,,,", "1,\"a\"b,,,,,,,,"];
         let text = String::from_utf8(log.csv_with(",", "\u{1e}\n", false)).unwrap();
         let mut lines: Vec<String> = vec![log.columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(",")];
         for (i, record) in text.split_terminator("\u{1e}\n").enumerate() {
@@ -189,7 +189,7 @@ proptest! {
         lab.write("log.csv", lines.join("\n"));
         let toml = job.toml("\"@/log.csv\"", "on_bad_record = \"reject\"\nrejects = \"@/rejects.jsonl\"");
         let outcome = lab.library(&toml, machine).map_err(|e| TestCaseError::fail(format!("{e}\n{toml}")))?;
-        let expected = expected(&job, &log);
+        let expected = expected(&job, &log, "log.csv");
         if let Err(why) = differences(&lab, &job, &expected) {
             return Err(TestCaseError::fail(format!("{why}\n{toml}")));
         }

@@ -92,6 +92,25 @@ impl Log {
         Log { columns: self.columns.clone(), rows: self.rows[rows].to_vec() }
     }
 
+    /// File and line of each row, where so many rows lie in each of these files. In a text of CSV, a line end
+    /// is one.
+    pub fn places(&self, files: &[(String, usize)]) -> Vec<(String, usize)> {
+        let mut places = vec![];
+        for (file, count) in files {
+            let csv = file.contains(".csv");
+            let mut line = if csv { 2 } else { 1 };
+            for row in &self.rows[places.len()..places.len() + count] {
+                places.push((file.clone(), line));
+                let breaks = |cell: &Cell| match cell {
+                    Cell::Text(text) if csv => text.matches('\n').count(),
+                    _ => 0,
+                };
+                line += 1 + row.iter().map(breaks).sum::<usize>();
+            }
+        }
+        places
+    }
+
     /// `types = { … }` of a job.
     pub fn types(&self) -> String {
         let types: Vec<String> =

@@ -5,6 +5,9 @@
 
 mod bad_files;
 mod bad_input;
+mod daylight;
+mod event_time_jobs;
+mod flink_docs;
 mod formats;
 mod golden;
 mod job_faults;
@@ -15,8 +18,13 @@ mod machine;
 mod misuse;
 mod oracle;
 mod oracle_aggregates;
+mod oracle_windows;
 mod results;
 mod retail;
+mod stream_laws;
+mod stream_oracle;
+mod streamed;
+mod streamed_outputs;
 mod support;
 mod tidy;
 mod time_faults;

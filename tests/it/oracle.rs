@@ -1,13 +1,16 @@
 //! What a job over a log must give, the slow and obvious way: record by record, group by group, with
 //! chrono's calendar and exact numbers. It shares no code with the engine.
 
+use crate::event_time_jobs::Window;
 use crate::jobs::{DERIVES, FILTERS, Groups, HAVINGS, Job, Output, is_near};
 use crate::log::{Cell, Log};
 use crate::oracle_aggregates::aggregate;
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Timelike};
+use crate::oracle_windows::{Span, length, time_text};
+use crate::stream_oracle::{Arrival, Live, Pane, complete, published, watermarks};
+use chrono::TimeZone;
 use chrono_tz::Tz;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value of a result; `near` allows for a rounding.
 #[derive(Debug, Clone)]
@@ -23,14 +26,29 @@ pub type Rows = BTreeMap<String, Vec<Vec<Value>>>;
 /// All that a job must give.
 pub struct Expected {
     pub read: u64,
+    pub rejected: u64,
     pub filtered: u64,
     pub outputs: Vec<Rows>,
+    /// The rows of the late file, whether the job has one or not.
+    pub late: Vec<Vec<Value>>,
+}
+
+impl Expected {
+    /// Read, rejected, filtered, duplicate, late, counted.
+    pub fn account(&self) -> [u64; 6] {
+        let late = self.late.len() as u64;
+        [self.read, self.rejected, self.filtered, 0, late, self.read - self.rejected - self.filtered - late]
+    }
 }
 
 #[derive(Clone)]
 struct Event {
+    /// Its number in the log.
+    id: usize,
     time: i64,
     cells: BTreeMap<String, Cell>,
+    /// What it met.
+    watermark: Option<i64>,
 }
 
 impl Event {
@@ -64,11 +82,21 @@ impl Event {
     }
 }
 
-/// What `job` gives over `log`.
-pub fn expected(job: &Job, log: &Log) -> Expected {
+/// What `job` gives over `log`, which lies in one file of this name.
+pub fn expected(job: &Job, log: &Log, file: &str) -> Expected {
+    expected_of(job, log, &[(file.to_string(), log.rows.len())])
+}
+
+/// What `job` gives over `log`, which lies in these files, so many rows in each.
+pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected {
     let tz: Tz = job.zone.parse().unwrap();
     let mut names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
-    let mut events: Vec<Event> = log.rows.iter().map(|row| event(&names, row)).collect();
+    let places = log.places(files);
+    let mut events: Vec<Event> = log.rows.iter().enumerate().map(|(i, row)| event(&names, i, row)).collect();
+    let read = events.len() as u64;
+    events.retain(|e| !is_ahead(job, e));
+    let rejected = read - events.len() as u64;
+    arrive(job, &mut events, &places);
     if let Some(derive) = job.derive {
         names.push("x".into());
         events.iter_mut().for_each(|e| {
@@ -76,23 +104,83 @@ pub fn expected(job: &Job, log: &Log) -> Expected {
             e.cells.insert("x".into(), x);
         });
     }
-    let read = events.len() as u64;
     if let Some(filter) = job.filter {
         events.retain(|e| kept(filter, e) == Some(true));
     }
-    let filtered = read - events.len() as u64;
-    // Replay order: the sort is stable, and they are in order of position.
-    events.sort_by_key(|e| e.time);
+    let filtered = read - rejected - events.len() as u64;
+    let mut missed = Missed::default();
     let outputs = job.outputs.iter().map(|output| match &output.groups {
         None => rows(output, &events, &names, tz),
-        Some(groups) => grouped(output, groups, &events, tz),
+        Some(groups) => grouped(job, output, groups, &events, &mut missed),
     });
-    Expected { read, filtered, outputs: outputs.collect() }
+    let outputs = outputs.collect();
+    let late = events.iter().filter_map(|e| missed.row(job, log, &places, e)).collect();
+    Expected { read, rejected, filtered, outputs, late }
 }
 
-fn event(names: &[String], row: &[Cell]) -> Event {
+fn event(names: &[String], id: usize, row: &[Cell]) -> Event {
     let Cell::Int(time) = row[0] else { panic!("the first column is the time") };
-    Event { time, cells: names.iter().cloned().zip(row.iter().cloned()).collect() }
+    Event { id, time, cells: names.iter().cloned().zip(row.iter().cloned()).collect(), watermark: None }
+}
+
+fn arrival(e: &Event) -> i64 {
+    let Cell::Int(arrival) = e.cells["arr"] else { panic!("no arrival") };
+    arrival
+}
+
+/// Whether `max_ahead` rejects the event.
+fn is_ahead(job: &Job, e: &Event) -> bool {
+    !job.timing.max_ahead.is_empty() && e.time - arrival(e) > length(&job.timing.max_ahead)
+}
+
+/// Puts events in arrival order and tells each the watermark that it meets.
+fn arrive(job: &Job, events: &mut [Event], places: &[(String, usize)]) {
+    let timing = &job.timing;
+    let by_column = |e: &Event| if timing.arrival { arrival(e) } else { 0 };
+    // Stable: ties stay in order of position.
+    events.sort_by_key(by_column);
+    let seen = events.iter().map(|e| Arrival {
+        time: e.time,
+        arrival: by_column(e),
+        partition: match timing.partition {
+            "" => String::new(),
+            "file" => places[e.id].0.clone(),
+            column => format!("{:?}", e.get(column)),
+        },
+    });
+    let seen: Vec<Arrival> = seen.collect();
+    let idle = Some(&timing.idle).filter(|idle| !idle.is_empty()).map(|idle| length(idle));
+    let marks = watermarks(&seen, length(&timing.out_of_orderness), idle);
+    events.iter_mut().zip(marks).for_each(|(e, mark)| e.watermark = mark);
+}
+
+/// What streamed outputs did with the events.
+#[derive(Default)]
+struct Missed {
+    counted: BTreeSet<usize>,
+    /// Windows that were closed, with the instant at which each was.
+    windows: BTreeMap<usize, BTreeSet<(Span, i64)>>,
+}
+
+impl Missed {
+    /// The row of the late file, if the event is late for all of its windows and has one.
+    fn row(&self, job: &Job, log: &Log, places: &[(String, usize)], e: &Event) -> Option<Vec<Value>> {
+        let missed = self.windows.get(&e.id).filter(|_| !self.counted.contains(&e.id))?;
+        let mut row: Vec<Value> =
+            log.columns.iter().map(|(name, _)| exact(name, e.get(name).clone())).collect();
+        let spans: BTreeSet<Span> = missed.iter().map(|(span, _)| *span).collect();
+        let text = |span: &Span| format!("{}/{}", time_text(span.0, job.zone), time_text(span.1, job.zone));
+        let texts: Vec<String> = spans.iter().map(text).collect();
+        let closed = missed.iter().map(|(_, closed)| *closed).max().unwrap();
+        let mark = e.watermark.unwrap();
+        row.push(exact("_file", Cell::Text(places[e.id].0.clone())));
+        row.push(exact("_line", Cell::Int(places[e.id].1 as i64)));
+        row.push(exact("_event_time", Cell::Time(e.time)));
+        row.push(exact("_watermark", Cell::Time(mark)));
+        row.push(exact("_missed", Cell::Text(texts.join(" "))));
+        row.push(exact("_late_by", Cell::Decimal((mark - closed).into(), 6)));
+        Some(row)
+    }
 }
 
 /// SQL's OR and AND of three values.
@@ -135,11 +223,16 @@ fn derived(derive: usize, e: &Event) -> Cell {
 
 fn rows(output: &Output, events: &[Event], names: &[String], tz: Tz) -> Rows {
     let mut rows = Rows::new();
-    for e in events {
+    for e in in_replay_order(events.iter().collect()) {
         let row = names.iter().map(|name| exact(name, e.get(name).clone())).collect();
         put(&mut rows, output, e.time, row, tz);
     }
     rows
+}
+
+fn in_replay_order(mut events: Vec<&Event>) -> Vec<&Event> {
+    events.sort_by_key(|e| (e.time, e.id));
+    events
 }
 
 fn exact(name: &str, cell: Cell) -> Value {
@@ -206,18 +299,31 @@ pub fn order(a: &Cell, b: &Cell) -> Ordering {
     }
 }
 
-fn grouped(output: &Output, groups: &Groups, events: &[Event], tz: Tz) -> Rows {
-    let mut found: BTreeMap<((i64, i64), Key), Vec<&Event>> = BTreeMap::new();
-    for e in events {
-        let key = Key(groups.by.iter().map(|name| e.get(name).clone()).collect());
-        let span = groups.window.map_or((0, 0), |(size, offset)| window(size, offset, e.time, tz));
-        found.entry((span, key)).or_default().push(e);
-    }
-    let mut windows: BTreeMap<(i64, i64), Vec<Vec<Value>>> = BTreeMap::new();
-    for ((span, key), events) in found {
-        let row = group_row(groups, span, &key, &events);
+fn grouped(job: &Job, output: &Output, groups: &Groups, events: &[Event], missed: &mut Missed) -> Rows {
+    let tz: Tz = job.zone.parse().unwrap();
+    let key = |e: &Event| Key(groups.by.iter().map(|name| e.get(name).clone()).collect());
+    let live = events.iter().map(|e| Live { id: e.id, time: e.time, watermark: e.watermark, key: key(e) });
+    let live: Vec<Live<Key>> = live.collect();
+    let panes = if job.streams(groups) {
+        let lateness = length(&groups.allowed_lateness);
+        let published = published(&groups.window, lateness, groups.firings, &live, tz);
+        for (id, fate) in published.fates {
+            missed.counted.extend(fate.counted.then_some(id));
+            if !fate.missed.is_empty() {
+                missed.windows.entry(id).or_default().extend(fate.missed);
+            }
+        }
+        published.panes
+    } else {
+        complete(&groups.window, &live, tz)
+    };
+    let by_id: BTreeMap<usize, &Event> = events.iter().map(|e| (e.id, e)).collect();
+    let mut windows: BTreeMap<Span, Vec<Vec<Value>>> = BTreeMap::new();
+    for pane in panes {
+        let events = in_replay_order(pane.events.iter().map(|id| by_id[id]).collect());
+        let row = group_row(groups, &pane, &events);
         if groups.having.is_none_or(|h| has(h, &row, &events)) {
-            windows.entry(span).or_default().push(row);
+            windows.entry(pane.span).or_default().push(row);
         }
     }
     let mut rows = Rows::new();
@@ -232,13 +338,14 @@ fn grouped(output: &Output, groups: &Groups, events: &[Event], tz: Tz) -> Rows {
     rows
 }
 
-fn group_row(groups: &Groups, span: (i64, i64), key: &Key, events: &[&Event]) -> Vec<Value> {
+fn group_row(groups: &Groups, pane: &Pane<Key>, events: &[&Event]) -> Vec<Value> {
     let mut row = vec![];
-    if groups.window.is_some() {
-        row.push(exact("window_start", Cell::Time(span.0)));
-        row.push(exact("window_end", Cell::Time(span.1)));
+    if groups.window != Window::Global {
+        row.push(exact("window_start", Cell::Time(pane.span.0)));
+        row.push(exact("window_end", Cell::Time(pane.span.1)));
     }
-    row.extend(groups.by.iter().zip(&key.0).map(|(name, cell)| exact(name, cell.clone())));
+    row.extend(groups.by.iter().zip(&pane.key.0).map(|(name, cell)| exact(name, cell.clone())));
+    row.extend(pane.firing.map(|number| exact("firing", Cell::Int(number))));
     row.push(exact("c", Cell::Int(events.len() as i64)));
     for (i, (function, args)) in groups.aggregates.iter().enumerate() {
         let cell = aggregate(function, args, &|name, i| events[i].get(name).clone(), events.len());
@@ -278,88 +385,4 @@ fn top_order(by: &str, a: &[Value], b: &[Value]) -> Ordering {
         }
     }
     Ordering::Equal
-}
-
-fn micros(offset: &str) -> i64 {
-    match offset {
-        "" => 0,
-        "15m" => 15 * 60_000_000,
-        "-6h" => -6 * 3_600_000_000,
-        "1 day" => 86_400_000_000,
-        other => panic!("{other}"),
-    }
-}
-
-/// The window of `time`: for calendar units, between two local midnights (and the offset on the wall clock).
-pub fn window(size: &str, offset: &str, time: i64, tz: Tz) -> (i64, i64) {
-    let offset = micros(offset);
-    let length = match size {
-        "250ms" => 250_000,
-        "90s" => 90_000_000,
-        "7m" => 7 * 60_000_000,
-        "1h" => 3_600_000_000,
-        "24h" => 86_400_000_000,
-        _ => 0,
-    };
-    if length > 0 {
-        let start = (time - offset).div_euclid(length) * length + offset;
-        return (start, start + length);
-    }
-    let (count, unit) = size.split_once(' ').unwrap();
-    let (count, unit): (i64, &str) = (count.parse().unwrap(), unit.trim_end_matches('s'));
-    let boundary =
-        |index: i64| first_instant(unit_start(unit, index * count) + TimeDelta::microseconds(offset), tz);
-    let about = unit_index(unit, tz.timestamp_micros(time).unwrap().date_naive()).div_euclid(count);
-    let index = (about - 4..about + 4).rev().find(|&i| boundary(i) <= time).unwrap();
-    (boundary(index), boundary(index + 1))
-}
-
-/// The number of the day, week (from Monday), month, quarter or year since 1970.
-fn unit_index(unit: &str, date: NaiveDate) -> i64 {
-    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
-    let months = i64::from(date.year() - 1970) * 12 + i64::from(date.month0());
-    match unit {
-        "day" => (date - epoch).num_days(),
-        "week" => ((date - epoch).num_days() - 4).div_euclid(7),
-        "month" => months,
-        "quarter" => months.div_euclid(3),
-        _ => i64::from(date.year() - 1970),
-    }
-}
-
-/// The midnight at which a unit of the calendar begins.
-fn unit_start(unit: &str, index: i64) -> NaiveDateTime {
-    let months = |n: i64| {
-        let first = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap();
-        first.checked_add_months(Months::new((n + 70 * 12) as u32)).unwrap()
-    };
-    let days = |n: i64| NaiveDate::from_ymd_opt(1900, 1, 1).unwrap() + Days::new((n + 25_567) as u64);
-    let date = match unit {
-        "day" => days(index),
-        "week" => days(index * 7 + 4),
-        "month" => months(index),
-        "quarter" => months(index * 3),
-        _ => months(index * 12),
-    };
-    date.and_hms_opt(0, 0, 0).unwrap()
-}
-
-/// The instant of a local time: of two the earlier; of none the first after the gap.
-fn first_instant(mut local: NaiveDateTime, tz: Tz) -> i64 {
-    loop {
-        if let Some(instant) = tz.from_local_datetime(&local).earliest() {
-            return instant.timestamp_micros();
-        }
-        local += TimeDelta::minutes(1);
-    }
-}
-
-/// An instant as text files have it: local time with its offset, no more digits than there are.
-pub fn time_text(instant: i64, zone: &str) -> String {
-    let local: DateTime<Tz> = zone.parse::<Tz>().unwrap().timestamp_micros(instant).unwrap();
-    let micros = local.nanosecond() / 1000;
-    let digits = format!(".{micros:06}");
-    let fraction = if micros == 0 { "" } else { digits.trim_end_matches('0') };
-    let offset = if zone == "UTC" { "Z".to_string() } else { local.format("%:z").to_string() };
-    format!("{}{fraction}{offset}", local.format("%Y-%m-%dT%H:%M:%S"))
 }

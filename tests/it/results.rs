@@ -2,7 +2,8 @@
 
 use crate::jobs::Job;
 use crate::log::{Cell, json};
-use crate::oracle::{Expected, Rows, Value, time_text};
+use crate::oracle::{Expected, Rows, Value};
+use crate::oracle_windows::time_text;
 use crate::support::Lab;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -11,7 +12,7 @@ use arrow_schema::DataType;
 use std::collections::BTreeMap;
 
 /// A row as names and texts.
-type Row = Vec<(String, String)>;
+pub type Row = Vec<(String, String)>;
 
 /// Says where the outputs of `job` are not what the oracle expects.
 pub fn differences(lab: &Lab, job: &Job, expected: &Expected) -> Result<(), String> {
@@ -31,6 +32,24 @@ pub fn differences(lab: &Lab, job: &Job, expected: &Expected) -> Result<(), Stri
         compare(output.format, want, &found, job.zone).map_err(|e| format!("output {i}: {e}"))?;
     }
     if files.is_empty() { Ok(()) } else { Err(format!("files that nobody asked for: {:?}", files.keys())) }
+}
+
+/// Says where the late file of `job` is not what the oracle expects. Of `_file` only the name counts.
+pub fn late_differences(lab: &Lab, job: &Job, expected: &Expected) -> Result<(), String> {
+    let format = job.timing.late;
+    let mut found = read(
+        format,
+        &std::fs::read(lab.path(&format!("late.{format}"))).map_err(|e| e.to_string())?,
+        job.zone,
+    );
+    for (_, value) in found.iter_mut().flatten().filter(|(name, _)| name == "_file") {
+        if let Some((_, name)) = value.rsplit_once('/') {
+            *value = format!("\"{name}");
+        }
+    }
+    let want = Rows::from([(String::new(), expected.late.clone())]);
+    compare(format, &want, &BTreeMap::from([(String::new(), found)]), job.zone)
+        .map_err(|e| format!("late events: {e}"))
 }
 
 fn compare(format: &str, want: &Rows, found: &BTreeMap<String, Vec<Row>>, zone: &str) -> Result<(), String> {
@@ -72,7 +91,7 @@ fn text(format: &str, cell: &Cell, zone: &str) -> String {
     }
 }
 
-fn read(format: &str, bytes: &[u8], zone: &str) -> Vec<Row> {
+pub fn read(format: &str, bytes: &[u8], zone: &str) -> Vec<Row> {
     match format {
         "jsonl" => {
             let object = |line: &str| -> serde_json::Map<String, serde_json::Value> {
