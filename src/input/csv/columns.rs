@@ -120,22 +120,35 @@ pub(super) fn times(
     parser: &mut TimeParser,
     faults: &mut Faults,
 ) -> Vec<i64> {
-    let mut fault = |row: usize, text: &[u8], error: TimeError| {
-        let reason = if text.is_empty() {
-            format!("the {} is missing", role.word())
-        } else {
-            unread_time(text, &error)
-        };
-        faults.add(row, column, reason, None);
-        0
-    };
-    let texts = (0..table.rows).map(|row| (row, table.value(row, field)));
+    // Plain loops: closures that two callers share are not inlined, at 4 % of a run.
+    let mut times = vec![0; table.rows];
     if let TimeRule::Epoch(_) = parser.rule() {
-        let parse = |text| parse_int(text).map_err(|_| TimeError::Unreadable).and_then(|v| parser.integer(v));
-        texts.map(|(row, text)| parse(text).unwrap_or_else(|e| fault(row, text, e))).collect()
+        for (row, time) in times.iter_mut().enumerate() {
+            let text = table.value(row, field);
+            match parse_int(text).map_err(|_| TimeError::Unreadable).and_then(|v| parser.integer(v)) {
+                Ok(instant) => *time = instant,
+                Err(error) => no_time(row, text, &error, column, role, faults),
+            }
+        }
     } else {
-        texts.map(|(row, text)| parser.text(text).unwrap_or_else(|e| fault(row, text, e))).collect()
+        for (row, time) in times.iter_mut().enumerate() {
+            let text = table.value(row, field);
+            match parser.text(text) {
+                Ok(instant) => *time = instant,
+                Err(error) => no_time(row, text, &error, column, role, faults),
+            }
+        }
     }
+    times
+}
+
+#[cold]
+fn no_time(row: usize, text: &[u8], error: &TimeError, column: &str, role: Role, faults: &mut Faults) {
+    let reason = match text {
+        [] => format!("the {} is missing", role.word()),
+        _ => unread_time(text, error),
+    };
+    faults.add(row, column, reason, None);
 }
 
 #[cold]
