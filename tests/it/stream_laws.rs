@@ -105,6 +105,7 @@ fn random_jobs_have_late_events_and_firings() {
     let found = format!(
         "{late} late in {some_late} logs, {on_the_end} by nothing; {updates} updates; {rejected} rejects"
     );
+    println!("{found}");
     assert!(some_late > 60 && late > 300 && on_the_end > 30 && updates > 30 && rejected > 30, "{found}");
 }
 
