@@ -8,7 +8,8 @@
     python3 scripts/bench.py --works L --scaling    # 1, 4 and 16 times the input
     python3 scripts/bench.py --rows 200000          # a smoke test
 
-The data is made by gen.py of the peers' folder where there is one, else by `highwater generate`; the peers run by its peers.py.
+The data is made by gen.py of the peers' folder where there is one, else by `highwater generate`; the peers run by its peers.py,
+and in works L, W7 and W8 by window_peers.py beside this file.
 Every run is a fresh process and the whole of it is measured. Runs are interleaved (each engine once, then each again, the first
 one changing), and the inputs are read through once before each run, outside the clock, so that all read from the page cache.
 The peak is the larger of the kernel's ru_maxrss and the sampled sum over the process tree; input that an engine maps into
@@ -46,6 +47,9 @@ class Work:
     peers: tuple = tuple(PEERS)
     facts: str = ""               # which question of FACTS
     copies: int = 1
+    own_peers: bool = False       # the peers' side is in window_peers.py
+    like: str = ""                # the work whose results these must be
+    beside: str = ""              # the work whose time of ours is told beside
     times: float = 0              # asked: so many times faster than the best peer
     megabytes: int = 0            # asked: at most this peak
     gigabytes_a_second: float = 0  # asked: at least this rate
@@ -63,6 +67,19 @@ path = "{out}"
 window = {{ tumbling = "1m" }}
 by = ["postcode"]
 select = {{ n = "count(*)" }}
+"""
+SESSIONS = PAGEVIEWS + """
+[[output]]
+path = "{out}"
+window = {{ session = "30m" }}
+by = ["user_id"]
+select = {{ n = "count(*)" }}
+"""
+HOPPING = PER_POSTCODE.replace('tumbling = "1m"', 'hopping = "10m", slide = "1m"')
+STREAMED = 'mode = "streamed"\n' + PER_POSTCODE.replace('time_unit = "s"', 'time_unit = "s"\nout_of_orderness = "20s"').replace(
+    'tumbling = "1m"', 'tumbling = "1m", allowed_lateness = "1 day"') + """
+[late]
+path = "{late}"
 """
 PER_PAGE = PAGEVIEWS + """
 [[output]]
@@ -94,7 +111,8 @@ having = "total > {threshold}"
 def low(copies):
     name = "L" if copies == 1 else f"L{copies}"
     return Work(name, f"count per page and hour, {copies}x the CSV", "pageviews", ["pageviews.csv"], PER_PAGE, facts="L",
-                peers=("duckdb",) if copies == 1 else (), copies=copies, gigabytes_a_second=1.0)
+                peers=("duckdb",) if copies == 1 else (), copies=copies, own_peers=True,
+                like="L" if copies > 1 else "", gigabytes_a_second=1.0)
 
 
 WORKS = {w.name: w for w in [
@@ -106,11 +124,18 @@ WORKS = {w.name: w for w in [
          times=3, megabytes=400),
     Work("W6", "CSV to Parquet by date and hour", "pageviews", ["pageviews.csv"], ARCHIVE, out="result", facts="W6",
          times=1.5, megabytes=800),
+    Work("W7", "CSV, sessions per user, gap 30 min", "pageviews", ["pageviews.csv"], SESSIONS, facts="W7",
+         peers=("duckdb", "polars"), own_peers=True),
+    Work("W8", "CSV, count per postcode, windows of 10 min by 1 min", "pageviews", ["pageviews.csv"], HOPPING, facts="W1",
+         peers=("duckdb", "polars"), own_peers=True),
+    Work("W9", "W1 streamed, with a file of late events", "pageviews", ["pageviews.csv"], STREAMED, facts="W1", peers=(),
+         beside="W1"),
     low(1), low(4), low(16),
     Work("floor", "newline scan of the CSV (`wc -l`)", "pageviews", ["pageviews.csv"], peers=()),
 ]}
 
-# Rows, total and order-free hash of a result, over {src}. {ws}: window_start in seconds, {ts}: timestamp in seconds.
+# Rows, total and order-free hash of a result, over {src}. {ws}, {we}: window_start and window_end in seconds, {ts}: timestamp
+# in seconds.
 FACTS = {
     "W1": "count(*) AS rows, sum(n)::BIGINT::VARCHAR AS total, "
           "bit_xor(hash({ws}, postcode::VARCHAR, n::BIGINT))::VARCHAR AS h FROM {src}",
@@ -119,6 +144,8 @@ FACTS = {
     "W6": "count(*) AS rows, sum(user_id)::BIGINT::VARCHAR AS total, "
           "bit_xor(hash(user_id::BIGINT, postcode::VARCHAR, webpage::VARCHAR, {ts}))::VARCHAR || ' ' || "
           "sum(hash(user_id::BIGINT, postcode::VARCHAR, webpage::VARCHAR, {ts}) % 1000003)::VARCHAR AS h FROM {src}",
+    "W7": "count(*) AS rows, sum(n)::BIGINT::VARCHAR AS total, "
+          "bit_xor(hash({ws}, {we}, user_id::BIGINT, n::BIGINT))::VARCHAR AS h FROM {src}",
     # Of k copies every count is k times that of one.
     "L": "count(*) AS rows, (sum(n) / {copies})::BIGINT::VARCHAR AS total, "
          "bit_xor(hash({ws}, webpage::VARCHAR, (n / {copies})::DOUBLE))::VARCHAR AS h FROM {src}",
@@ -129,6 +156,8 @@ SORTED = {
           "FROM {src}) WHERE lw > w OR (lw = w AND lk >= k)",
     "W4": "SELECT count(*) = 0 FROM (SELECT window_start AS w, account_no AS k, lag(window_start) OVER () AS lw, "
           "lag(account_no) OVER () AS lk FROM {src}) WHERE lw > w OR (lw = w AND lk >= k)",
+    "W7": "SELECT count(*) = 0 FROM (SELECT ({ws}, {we}, user_id) AS k, lag(({ws}, {we}, user_id)) OVER () AS lk FROM {src}) "
+          "WHERE lk >= k",
     "L": "SELECT count(*) = 0 FROM (SELECT {ws} AS w, webpage AS k, lag({ws}) OVER () AS lw, lag(webpage) OVER () AS lk "
          "FROM {src}) WHERE lw > w OR (lw = w AND lk >= k)",
 }
@@ -155,13 +184,16 @@ def facts(question, path, copies):
     def seconds(column):
         time_type = types.get(column, "").startswith("TIMESTAMP")
         return f'(epoch_us("{column}") // 1000000)' if time_type else f'"{column}"::BIGINT'
-    fill = {"src": src, "copies": copies, "ws": seconds("window_start"), "ts": seconds("timestamp")}
+    fill = {"src": src, "copies": copies, "ws": seconds("window_start"), "we": seconds("window_end"), "ts": seconds("timestamp")}
     answer = db.execute("SELECT " + FACTS[question].format(**fill))
     found = dict(zip([column[0] for column in answer.description], answer.fetchone()))
     if question == "W6":
         found |= in_replay_order(db, files, seconds("timestamp"))
     elif len(files) == 1:
         found["sorted"] = db.execute(SORTED[question].format(**fill)).fetchone()[0]
+    late = Path(path).with_name("late.parquet")
+    if late.exists():
+        found["late"] = db.execute(f"SELECT count(*) FROM read_parquet('{late}')").fetchone()[0]
     found["files"], found["bytes"] = len(files), sum(os.path.getsize(f) for f in files)
     return found
 
@@ -179,16 +211,6 @@ def in_replay_order(db, files, ts):
             hours = {time.strftime("%Y-%m-%d %H", time.gmtime(t)) for t in (lo, hi)}
             placed = placed and hours == {f"{parts['date']} {int(parts['hour']):02d}"}
     return {"sorted": ordered, "placed": placed}
-
-
-def duckdb_low(data, out, threads):
-    """DuckDB's run of work L, which peers.py does not have."""
-    import duckdb
-    db = duckdb.connect()
-    db.execute(f"SET threads = {threads}; SET TimeZone = 'UTC'")
-    db.execute(f"""COPY (SELECT "timestamp" - "timestamp" % 3600 AS window_start, webpage, count(*) AS n
-                   FROM read_csv('{data}/pageviews.csv') GROUP BY 1, 2 ORDER BY 1, 2)
-                   TO '{out}' (FORMAT parquet, COMPRESSION zstd)""")
 
 
 # ------------------------------------------------------------------------------------------------ one run
@@ -287,20 +309,19 @@ class Bench:
             folder.mkdir(parents=True)
             paths = json.dumps([str(p) for p in self.inputs(work)])
             threshold = self.meta["transactions"]["threshold"]
-            job = work.job.format(inputs=paths, out=folder / work.out, threshold=threshold)
+            job = work.job.format(inputs=paths, out=folder / work.out, late=folder / "late.parquet", threshold=threshold)
             (folder / "job.toml").write_text(f'name = "bench-{work.name.lower()}"\n{job}')
             command = [self.binary, "run", folder / "job.toml", "--threads", str(self.threads)]
             return command, folder, folder / work.out
         result = self.out / (f"{engine}_{work.name}" + ("" if work.name == "W6" else ".parquet"))
         shutil.rmtree(result, ignore_errors=True) if result.is_dir() else result.unlink(missing_ok=True)
-        if work.name == "L":
-            return [sys.executable, __file__, "--duckdb-low", self.data, result, str(self.threads)], self.out, result
-        return [sys.executable, self.peers / "peers.py", engine, work.name], self.out, result
+        script = Path(__file__).with_name("window_peers.py") if work.own_peers else self.peers / "peers.py"
+        return [sys.executable, script, engine, work.name], self.out, result
 
     def engines_of(self, work):
         if work.name == "floor":
             return ["wc -l"]
-        return [e for e in self.engines if e == "highwater" or e in work.peers and (self.peers or work.name == "L")]
+        return [e for e in self.engines if e == "highwater" or e in work.peers and (self.peers or work.own_peers)]
 
     def run(self, work):
         engines, failed = self.engines_of(work), set()
@@ -353,10 +374,9 @@ def fastest(seen):
 
 
 def reference(bench, work):
-    """The facts that the results are held against: the first peer's; of k copies, those of one."""
-    same = "L" if work.copies > 1 else work.name
+    """The facts that the results are held against: the first peer's; of a work like another, those of the other."""
     for (name, engine), seen in bench.results.items():
-        if name == same and (engine != "highwater" or work.copies > 1) and "h" in (seen["facts"] or {}):
+        if name == (work.like or work.name) and (engine != "highwater" or work.like) and "h" in (seen["facts"] or {}):
             return engine, seen["facts"]
     return None, None
 
@@ -373,6 +393,11 @@ def agreement(bench, work, engine, seen):
     if engine == "highwater" and not (found.get("sorted", True) and found.get("placed", True)):
         return "NO: not in order", True
     of, right = reference(bench, work)
+    if "late" in found:         # every event is in one window, or late
+        right = bench.meta[work.log]["rows"]
+        all_there = int(found["total"]) + found["late"] == right
+        told = f"{int(found['total']):,} counted, {found['late']:,} late"
+        return (told, False) if all_there else (f"NO: {told}, of {right:,}", True)
     if of is None:
         return "alone", False
     wrong = [f"{key} {found[key]}, {of} has {right[key]}" for key in ("rows", "total", "h") if found[key] != right[key]]
@@ -389,6 +414,9 @@ def verdict(bench, work, seen, best):
         told.append(says(f"{work.times:g}x", best / fastest(seen) >= work.times))
     if work.megabytes:
         told.append(says(f"{work.megabytes} MB", peak <= work.megabytes))
+    other = bench.results.get((work.beside, "highwater"))
+    if other and other["runs"]:
+        told.append(f"{fastest(seen) / fastest(other):.2f} times our {work.beside}")
     if work.gigabytes_a_second:
         rate = size(bench, work) / fastest(seen) / 1e9
         told.append(says(f"{work.gigabytes_a_second:g} GB/s", rate >= work.gigabytes_a_second))
@@ -528,7 +556,5 @@ def main():
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--facts"]:
         print(json.dumps(facts(sys.argv[2], sys.argv[3], int(sys.argv[4])), default=str))
-    elif sys.argv[1:2] == ["--duckdb-low"]:
-        duckdb_low(*sys.argv[2:5])
     else:
         main()

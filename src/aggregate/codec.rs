@@ -20,6 +20,10 @@ impl<'a> Reader<'a> {
         self.take(1)[0]
     }
 
+    pub fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.array())
+    }
+
     pub fn u64(&mut self) -> u64 {
         u64::from_le_bytes(self.array())
     }

@@ -1,80 +1,267 @@
 //! `count(distinct x)`, exact. Merge law: union of sets.
+//!
+//! A set may be larger than memory: its encoded state comes in pieces, and within a bound the sets go to
+//! sorted runs on disk, which are counted by their merge.
 
-use super::domain::{Domain, Text, Word};
-use super::{Accumulator, Reader, Rows, same};
+use super::domain::{Domain, Word};
+use super::runs::{Runs, Stored};
+use super::{Accumulator, PIECE, Reader, Rows, same};
 use crate::batch::DataType;
 use crate::error::Result;
-use arrow_array::{ArrayRef, Int64Array};
-use hashbrown::HashSet;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Int64Array};
+use foldhash::fast::FixedState;
+use hashbrown::{Equivalent, HashSet};
+use rayon::prelude::*;
 use std::any::Any;
+use std::hash::Hash;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a set holds of a value.
+trait Element: Stored + Hash + Clone + Send + Sync + 'static {
+    /// What is looked up.
+    type Key: ?Sized + Hash + Equivalent<Self>;
+
+    /// Calls `f` with each row's number and value, where it is not NULL.
+    fn each(ty: DataType, array: &ArrayRef, f: impl FnMut(usize, &Self::Key));
+
+    fn own(key: &Self::Key) -> Self;
+
+    /// Calls `f` with what [`Stored::put`] wrote.
+    fn take(state: &mut Reader, f: impl FnOnce(&Self::Key));
+
+    /// Bytes on the heap beside the value itself.
+    fn heap(&self) -> usize {
+        0
+    }
+}
+
+/// Of a decimal.
+impl Element for i128 {
+    type Key = i128;
+
+    fn each(ty: DataType, array: &ArrayRef, mut f: impl FnMut(usize, &i128)) {
+        Word(ty).each(array, |i, word| f(i, &word));
+    }
+
+    fn own(key: &i128) -> i128 {
+        *key
+    }
+
+    fn take(state: &mut Reader, f: impl FnOnce(&i128)) {
+        f(&state.i128());
+    }
+}
+
+/// Of all other types but string: their words have 64 bits.
+impl Element for i64 {
+    type Key = i64;
+
+    fn each(ty: DataType, array: &ArrayRef, mut f: impl FnMut(usize, &i64)) {
+        Word(ty).each(array, |i, word| f(i, &(word as i64)));
+    }
+
+    fn own(key: &i64) -> i64 {
+        *key
+    }
+
+    fn take(state: &mut Reader, f: impl FnOnce(&i64)) {
+        f(&state.i64());
+    }
+}
+
+impl Element for Box<[u8]> {
+    type Key = [u8];
+
+    fn each(_: DataType, array: &ArrayRef, mut f: impl FnMut(usize, &[u8])) {
+        let array = array.as_string_view();
+        (0..array.len()).filter(|&i| array.is_valid(i)).for_each(|i| f(i, array.value(i).as_bytes()));
+    }
+
+    fn own(key: &[u8]) -> Box<[u8]> {
+        key.into()
+    }
+
+    fn take(state: &mut Reader, f: impl FnOnce(&[u8])) {
+        f(state.bytes());
+    }
+
+    fn heap(&self) -> usize {
+        // What malloc makes of it: a word before it, in steps of 16 bytes and 32 at least.
+        if self.is_empty() { 0 } else { (self.len() + 8).next_multiple_of(16).max(32) }
+    }
+}
+
+type Set<E> = HashSet<E, FixedState>;
+
+fn empty<E>(seed: u64) -> Set<E> {
+    HashSet::with_hasher(FixedState::with_seed(seed))
+}
 
 /// A set of values per slot.
-struct Distinct<D: Domain> {
-    domain: D,
-    sets: Vec<HashSet<D::Value, foldhash::fast::FixedState>>,
+struct Distinct<E: Element> {
+    ty: DataType,
+    /// Each accumulator hashes in its own way. Were it one way, merging would take the values in the order
+    /// of their places in the larger table, crowd them into its first part, and take quadratic time.
+    seed: u64,
+    sets: Vec<Set<E>>,
     bytes: usize,
+    /// Values that went to disk; they may be in the sets again.
+    runs: Runs<E>,
 }
 
 /// The accumulator for an argument of type `ty`.
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
+    fn of<E: Element>(ty: DataType) -> Box<dyn Accumulator> {
+        static SEED: AtomicU64 = AtomicU64::new(0);
+        let seed = SEED.fetch_add(1, Ordering::Relaxed);
+        Box::new(Distinct::<E> { ty, seed, sets: vec![], bytes: 0, runs: Runs::new() })
+    }
     match ty {
-        DataType::String => Box::new(Distinct { domain: Text, sets: vec![], bytes: 0 }),
-        ty => Box::new(Distinct { domain: Word(ty), sets: vec![], bytes: 0 }),
+        DataType::String => of::<Box<[u8]>>(ty),
+        DataType::Decimal { .. } => of::<i128>(ty),
+        _ => of::<i64>(ty),
     }
 }
 
-impl<D: Domain> Distinct<D> {
-    fn insert(&mut self, slot: u32, value: D::Value) {
+impl<E: Element> Distinct<E> {
+    /// Changes one set by `f`, which gives the bytes on the heap that came with new values.
+    fn change(&mut self, slot: u32, f: impl FnOnce(&mut Set<E>) -> usize) {
         let set = &mut self.sets[slot as usize];
-        let (heap, held) = (D::heap(&value), set.capacity());
-        if set.insert(value) {
-            let entry = std::mem::size_of::<D::Value>() + 1;
-            self.bytes += heap + (set.capacity() - held) * entry * 8 / 7;
-        }
+        let held = set.capacity();
+        let heap = f(set);
+        self.bytes += heap + (set.capacity() - held) * (std::mem::size_of::<E>() + 1) * 8 / 7;
+    }
+
+    fn insert(&mut self, slot: u32, key: &E::Key) {
+        self.change(slot, |set| {
+            let len = set.len();
+            let heap = set.get_or_insert_with(key, E::own).heap();
+            if set.len() > len { heap } else { 0 }
+        });
     }
 }
 
-impl<D: Domain> Accumulator for Distinct<D> {
+/// Appends values of `set` as a state of at most about [`PIECE`] bytes.
+fn put_piece<'a, E: Element>(set: &mut impl Iterator<Item = &'a E>, out: &mut Vec<u8>) {
+    let at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let mut count = 0u64;
+    while out.len() - at < PIECE
+        && let Some(value) = set.next()
+    {
+        value.put(out);
+        count += 1;
+    }
+    out[at..at + 8].copy_from_slice(&count.to_le_bytes());
+}
+
+impl<E: Element> Accumulator for Distinct<E> {
     fn resize(&mut self, slots: usize) {
-        self.sets.resize_with(slots, || HashSet::with_hasher(foldhash::fast::FixedState::default()));
+        let seed = self.seed;
+        self.sets.resize_with(slots, || empty(seed));
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        let domain = self.domain;
-        domain.each(&rows.args[0], |i, value| self.insert(slots[i], value));
+        E::each(self.ty, &rows.args[0], |i, value| self.insert(slots[i], value));
         Ok(())
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
-        let other: &Distinct<D> = same(other);
+        let other: &Distinct<E> = same(other);
+        debug_assert!(other.runs.is_empty(), "only the last accumulator is bounded");
         for &(mine, theirs) in pairs {
-            for value in &other.sets[theirs as usize] {
-                self.insert(mine, value.clone());
-            }
+            let theirs = &other.sets[theirs as usize];
+            self.change(mine, |set| {
+                if set.capacity() == 0 {
+                    *set = theirs.clone();
+                    return set.iter().map(E::heap).sum();
+                }
+                let mut heap = 0;
+                for value in theirs {
+                    let len = set.len();
+                    set.get_or_insert_with(value, E::clone);
+                    heap += if set.len() > len { value.heap() } else { 0 };
+                }
+                heap
+            });
         }
         Ok(())
     }
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
-        let set = &self.sets[slot as usize];
-        out.extend_from_slice(&(set.len() as u64).to_le_bytes());
-        set.iter().for_each(|value| D::put(value, out));
+        put_piece(&mut self.sets[slot as usize].iter(), out);
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
-        for _ in 0..state.u64() {
-            self.insert(slot, D::get(state));
+    fn encode_rest(
+        &self,
+        slot: u32,
+        write: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        let mut values = self.sets[slot as usize].iter();
+        // The first piece was written by `encode`.
+        let mut bytes = 8;
+        while bytes < PIECE
+            && let Some(value) = values.next()
+        {
+            bytes += value.stored();
+        }
+        let mut piece = vec![];
+        while values.len() > 0 {
+            piece.clear();
+            put_piece(&mut values, &mut piece);
+            write(&piece)?;
         }
         Ok(())
     }
 
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+        for _ in 0..state.u64() {
+            E::take(state, |value| self.insert(slot, value));
+        }
+        Ok(())
+    }
+
+    fn bound(&mut self, bytes: usize, folder: &Path) -> Result<()> {
+        if self.bytes <= bytes {
+            return Ok(());
+        }
+        self.bytes = 0;
+        let seed = self.seed;
+        let sets = self.sets.iter_mut().enumerate().map(|(slot, set)| {
+            let mut values: Vec<E> = std::mem::replace(set, empty(seed)).into_iter().collect();
+            values.par_sort_unstable();
+            (slot as u32, values)
+        });
+        self.runs.write(folder, sets)
+    }
+
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
-        Ok(Arc::new(Int64Array::from_iter_values(self.sets[..slots].iter().map(|s| s.len() as i64))))
+        if self.runs.is_empty() {
+            let counts = self.sets[..slots].iter().map(|set| set.len() as i64);
+            return Ok(Arc::new(Int64Array::from_iter_values(counts)));
+        }
+        let mut counts = vec![0i64; self.sets.len()];
+        let rest = self.sets.iter().enumerate().flat_map(|(slot, set)| {
+            let mut values: Vec<E> = set.iter().cloned().collect();
+            values.par_sort_unstable();
+            values.into_iter().map(move |value| (slot as u32, value))
+        });
+        let mut last: Option<(u32, E)> = None;
+        self.runs.merge(rest, |slot, value| {
+            if last.as_ref().is_none_or(|(s, v)| *s != slot || v != value) {
+                counts[slot as usize] += 1;
+                last = Some((slot, value.clone()));
+            }
+        })?;
+        counts.truncate(slots);
+        Ok(Arc::new(Int64Array::from(counts)))
     }
 
     fn bytes(&self) -> usize {
-        self.bytes + self.sets.capacity() * std::mem::size_of::<HashSet<D::Value>>()
+        self.bytes + self.sets.capacity() * std::mem::size_of::<Set<E>>()
     }
 
     fn as_any(&self) -> &dyn Any {

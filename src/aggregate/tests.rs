@@ -39,6 +39,7 @@ fn all() -> Vec<Aggregate> {
     let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
     let names = [
         "count",
+        "approx_count_distinct",
         "sum",
         "avg",
         "min",
@@ -88,6 +89,100 @@ fn fold(aggregate: &Aggregate, rows: &[Row], first: u64) -> Box<dyn Accumulator>
     let positions: Vec<Position> = (first..).take(rows.len()).map(|p| Position::new(0, p)).collect();
     acc.update(&slots, &Rows { args: &args, time: &time, positions: &positions }).unwrap();
     acc
+}
+
+/// Folds `rows` in parts of random length and merges the parts in a random order, as a random tree and
+/// partly through encoded states.
+fn scattered(aggregate: &Aggregate, rows: &[Row], seed: u64) -> Box<dyn Accumulator> {
+    let mut random = seed | 1;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    let (mut parts, mut from) = (vec![fold(aggregate, &[], 0)], 0);
+    while from < rows.len() {
+        let to = (from + 1 + below(rows.len() / 3 + 1)).min(rows.len());
+        parts.push(fold(aggregate, &rows[from..to], from as u64));
+        from = to;
+    }
+    while parts.len() > 1 {
+        let part = parts.swap_remove(below(parts.len()));
+        let at = below(parts.len());
+        if below(2) == 0 {
+            parts[at].merge(&[(2, 2), (0, 0), (1, 1)], part.as_ref()).unwrap();
+        } else {
+            transfer(part.as_ref(), parts[at].as_mut());
+        }
+    }
+    parts.remove(0)
+}
+
+/// Merges the three slots of `from` into `to` through encoded states.
+fn transfer(from: &dyn Accumulator, to: &mut dyn Accumulator) {
+    for slot in 0..3 {
+        let mut state = vec![];
+        from.encode(slot, &mut state);
+        let mut reader = Reader(&state);
+        to.merge_encoded(slot, &mut reader).unwrap();
+        assert!(reader.0.is_empty());
+        let rest = from.encode_rest(slot, &mut |piece| {
+            to.merge_encoded(slot, &mut Reader(piece)).unwrap();
+            Ok(())
+        });
+        rest.unwrap();
+    }
+}
+
+/// Rows of slot 0 to 2 whose integers repeat; some are NULL.
+fn many_rows() -> impl Strategy<Value = Vec<Row>> {
+    (1i64..20_000, 0usize..6000, any::<u64>()).prop_map(|(range, rows, seed)| {
+        let value = |i: usize| (i as u64 + 1).wrapping_mul(seed | 1).rotate_left(29) as i64;
+        (0..rows)
+            .map(|i| {
+                let (value, slot) = (value(i) % range, (value(i) as u64 >> 60) as u32 / 6);
+                let text = Some(format!("{value:016}"));
+                match i % 50 {
+                    0 => Row(slot, None, None, None, None, 0),
+                    _ => Row(slot, Some(value), Some(value as f64 / 3.0), Some(value > 0), text, 0),
+                }
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn distinct_values_are_counted_whatever_the_order_and_the_merges(rows in many_rows(), seed in any::<u64>()) {
+        let mut backwards = rows.clone();
+        backwards.reverse();
+        for ty in [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool] {
+            let exact = Aggregate::resolve("count", true, vec![ty], None).unwrap();
+            let about = Aggregate::resolve("approx_count_distinct", false, vec![ty], None).unwrap();
+            let counts = |acc: Box<dyn Accumulator>| {
+                acc.finish(3).unwrap().as_primitive::<Int64Type>().values().to_vec()
+            };
+            let wanted: Vec<i64> = (0..3)
+                .map(|slot| {
+                    let of_slot = rows.iter().filter(|r| r.0 == slot);
+                    let values = of_slot.filter_map(|r| r.1.map(|v| if ty == DataType::Bool { i64::from(v > 0) } else { v }));
+                    values.collect::<std::collections::HashSet<i64>>().len() as i64
+                })
+                .collect();
+            let whole = counts(fold(&about, &rows, 0));
+            for (&about, &exact) in whole.iter().zip(&wanted) {
+                // Five times the standard error.
+                prop_assert!((about - exact).abs() as f64 <= 0.0575 * exact as f64, "{ty}: {about} for {exact}");
+                prop_assert!(exact > 768 || about == exact, "{ty}: {about} for {exact}");
+            }
+            prop_assert_eq!(&counts(fold(&exact, &rows, 0)), &wanted);
+            for rows in [&rows, &backwards] {
+                prop_assert_eq!(&counts(scattered(&exact, rows, seed)), &wanted, "{}", ty);
+                prop_assert_eq!(&counts(scattered(&about, rows, seed)), &whole, "{}", ty);
+            }
+        }
+    }
 }
 
 proptest! {
@@ -140,6 +235,59 @@ proptest! {
         let middle = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) as f64 / 2.0;
         prop_assert_eq!(float("median", None), middle);
         prop_assert_eq!(float("quantile", Some(1.0)), *sorted.last().unwrap() as f64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_bound_never_shows(rows in many_rows(), parts in 1usize..8, bytes in 0usize..200_000) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut aggregates: Vec<Aggregate> = [DataType::Int64, DataType::Float64, DEC, DataType::String]
+            .map(|ty| Aggregate::resolve("count", true, vec![ty], None).unwrap())
+            .into();
+        for (q, ty) in [(0.0, DataType::Int64), (0.3, DataType::Float64), (0.5, DEC), (1.0, DataType::Int64)] {
+            aggregates.push(Aggregate::resolve("quantile", false, vec![ty], Some(q)).unwrap());
+        }
+        for aggregate in aggregates {
+            let mut bounded = aggregate.accumulator();
+            bounded.resize(3);
+            for part in rows.chunks(rows.len() / parts + 1) {
+                transfer(fold(&aggregate, part, 0).as_ref(), bounded.as_mut());
+                bounded.bound(bytes, folder.path()).unwrap();
+                prop_assert!(bounded.bytes() <= bytes + 1000, "{aggregate:?}: {}", bounded.bytes());
+            }
+            let whole = fold(&aggregate, &rows, 0);
+            for slots in [3, 2] {
+                prop_assert_eq!(&bounded.finish(slots).unwrap(), &whole.finish(slots).unwrap(), "{:?}", aggregate);
+            }
+        }
+    }
+}
+
+#[test]
+fn large_states_come_in_pieces() {
+    let rows: Vec<Row> =
+        (0..60_000).map(|i| Row(1, Some(i), Some(i as f64), None, Some(format!("{i:016}")), 0)).collect();
+    for ty in [DataType::Int64, DataType::String, DEC] {
+        let mut aggregates = vec![Aggregate::resolve("count", true, vec![ty], None).unwrap()];
+        aggregates.extend(Aggregate::resolve("median", false, vec![ty], None));
+        for aggregate in aggregates {
+            let whole = fold(&aggregate, &rows, 0);
+            let mut pieces = vec![vec![]];
+            whole.encode(1, &mut pieces[0]);
+            let rest = whole.encode_rest(1, &mut |piece| {
+                pieces.push(piece.to_vec());
+                Ok(())
+            });
+            rest.unwrap();
+            assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() < PIECE + 64), "{aggregate:?}");
+            let mut merged = aggregate.accumulator();
+            merged.resize(3);
+            pieces.iter().rev().for_each(|piece| merged.merge_encoded(1, &mut Reader(piece)).unwrap());
+            assert_eq!(&merged.finish(3).unwrap(), &whole.finish(3).unwrap(), "{aggregate:?}");
+        }
     }
 }
 

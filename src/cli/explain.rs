@@ -3,9 +3,11 @@
 use super::{JobArgs, ui};
 use crate::engine::estimate;
 use crate::error::{Result, exit};
-use crate::job::{self, OutputKind, OutputTo, Plan, Step};
+use crate::group::GroupPlan;
+use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan, Step};
 use crate::rows::PartitionPart;
-use crate::time::TimeRule;
+use crate::time::{Duration, TimeRule};
+use crate::window::Window;
 use clap::Args;
 use std::fmt::Write;
 
@@ -34,6 +36,7 @@ fn explain(plan: &Plan, threads: usize, memory: u64) -> String {
         format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
         files(plan),
         columns(plan),
+        watermark(plan),
         steps(plan),
         outputs(plan),
         needs(plan, threads, memory),
@@ -82,12 +85,50 @@ fn columns(plan: &Plan) -> String {
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}: cannot be read: {why}");
     }
-    let rule = match &plan.read.time.rule {
+    let _ = writeln!(out, "event time: {}, {}", plan.read.time.column, rule(&plan.read.time.rule));
+    if let Some(arrival) = &plan.read.arrival {
+        let _ = writeln!(out, "arrival: {}, {}", arrival.column, rule(&arrival.rule));
+    }
+    if let Some(ahead) = plan.read.max_ahead {
+        let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", length(ahead));
+    }
+    out
+}
+
+fn rule(rule: &TimeRule) -> String {
+    match rule {
         TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit.name()),
         TimeRule::Iso => "ISO-8601".to_string(),
         TimeRule::Format(format) => format!("format {format}"),
-    };
-    let _ = writeln!(out, "event time: {}, {rule}", plan.read.time.column);
+    }
+}
+
+fn length(us: i64) -> String {
+    if us == 0 { "0s".to_string() } else { Duration::Length(us).to_string() }
+}
+
+/// How the watermark goes, where it decides something.
+fn watermark(plan: &Plan) -> String {
+    if plan.groupings.iter().all(|g| g.plan.lateness.is_none()) {
+        return String::new();
+    }
+    let watermark = &plan.watermark;
+    let mut out = format!(
+        "\nwatermark: {} behind the greatest event time so far, in order of {}\n",
+        length(watermark.out_of_orderness),
+        if plan.read.arrival.is_some() { "arrival" } else { "position" }
+    );
+    if let Some(partition) = watermark.partition {
+        let of = match partition {
+            LogPartition::File => "files",
+            LogPartition::Column(column) => &format!("partitions by {}", plan.rows.fields[column].name),
+        };
+        let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", length(idle)));
+        let _ = writeln!(out, "  the least of those of the {of}{}", idle.unwrap_or_default());
+    }
+    if let Some(late) = &plan.late {
+        let _ = writeln!(out, "  late events: {} ({})", late.path.display(), late.format.name());
+    }
     out
 }
 
@@ -126,6 +167,9 @@ fn outputs(plan: &Plan) -> String {
         let columns: Vec<String> =
             output.columns.fields.iter().map(|f| format!("{} {}", f.name, f.ty)).collect();
         let _ = writeln!(out, "    columns {}", columns.join(", "));
+        if let OutputKind::Groups { grouping, .. } = output.kind {
+            out.push_str(&mode(&plan.groupings[grouping].plan));
+        }
         if !output.partition_by.is_empty() {
             let parts: Vec<String> = output
                 .partition_by
@@ -139,6 +183,16 @@ fn outputs(plan: &Plan) -> String {
         }
     }
     out
+}
+
+/// Which events the windows count.
+fn mode(plan: &GroupPlan) -> String {
+    let firings = if plan.firings { "; a row for each firing" } else { "" };
+    match &plan.lateness {
+        None if plan.window == Window::Global => String::new(),
+        None => "    complete: counts every event, however late\n".to_string(),
+        Some(lateness) => format!("    streamed: allowed lateness {}{firings}\n", length(lateness.allowed)),
+    }
 }
 
 fn needs(plan: &Plan, threads: usize, memory: u64) -> String {

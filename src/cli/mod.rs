@@ -65,6 +65,7 @@ impl JobArgs {
             from: self.from.clone(),
             to: self.to.clone(),
             chunk_bytes: self.chunk_size.map_or(default.chunk_bytes, |n| n.clamp(1, 1 << 30) as usize),
+            ..default
         }
     }
 

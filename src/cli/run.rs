@@ -4,7 +4,7 @@ use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::time::Instant;
 
 /// Run a job.
@@ -14,6 +14,10 @@ use std::time::Instant;
 pub struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
+    /// Which events the windows count, whatever the job file says: all of them, or those that a live
+    /// job would have counted
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
     /// Print the account and the outputs as JSON on stdout, and no tables
     #[arg(long)]
     json: bool,
@@ -25,11 +29,30 @@ pub struct RunArgs {
     rows: usize,
 }
 
+/// [`job::Mode`], as the command line names it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Every event, however late it came
+    Complete,
+    /// What a live job would have counted; the rest is late
+    Streamed,
+}
+
+impl From<Mode> for job::Mode {
+    fn from(mode: Mode) -> job::Mode {
+        match mode {
+            Mode::Complete => job::Mode::Complete,
+            Mode::Streamed => job::Mode::Streamed,
+        }
+    }
+}
+
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
         let started = Instant::now();
         let spec = job::read(&self.job.job)?;
-        let plan = job::plan_job(&spec, &self.job.overrides())?;
+        let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
+        let plan = job::plan_job(&spec, &overrides)?;
         let options = RunOptions {
             threads: self.job.threads(&plan),
             memory: self.job.memory(&plan),

@@ -99,7 +99,7 @@ fn state_bytes(function: &crate::aggregate::Function) -> u64 {
         F::Avg | F::Min | F::Max => 32,
         F::First | F::Last | F::ArgMin | F::ArgMax => 64,
         F::Spread { .. } => 80,
-        F::CountDistinct | F::Quantile(_) => 64,
+        F::CountDistinct | F::ApproxCountDistinct | F::Quantile(_) => 64,
         F::BoolAnd | F::BoolOr => 1,
     }
 }

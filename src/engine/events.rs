@@ -1,12 +1,13 @@
 //! An output of the events themselves: rows in replay order, partition by partition.
 
 use super::{OutputOutcome, Run};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::job::OutputTo;
 use crate::rows::{RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{PartWriter, Transaction, encoder, table};
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -73,7 +74,7 @@ fn show(run: &Run, index: usize, partitions: &[StoredPartition]) -> Result<Outpu
 }
 
 /// A record batch whose strings may be dictionaries.
-pub fn batch(schema: &arrow_schema::SchemaRef, columns: Vec<arrow_array::ArrayRef>) -> Result<RecordBatch> {
+pub fn batch(schema: &arrow_schema::SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let fields: Vec<arrow_schema::Field> = schema
         .fields()
         .iter()
@@ -84,4 +85,14 @@ pub fn batch(schema: &arrow_schema::SchemaRef, columns: Vec<arrow_array::ArrayRe
     RecordBatch::try_new(schema, columns).map_err(|e| {
         Error::machine("a batch has the wrong shape").caused_by(e).hint("this is a bug in highwater")
     })
+}
+
+/// A dictionary of strings as plain strings, which is what expressions read.
+pub fn plain_strings(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        arrow_schema::DataType::Dictionary(..) => {
+            arrow_cast::cast(array, &DataType::String.arrow()).expect("a dictionary of strings")
+        }
+        _ => array.clone(),
+    }
 }

@@ -1,8 +1,8 @@
 //! A grouping's outputs: from merged groups through `having` and `top` to files and tables.
 
+use super::events::plain_strings;
 use super::partitioned::PartitionedWriter;
 use super::{OutputOutcome, Run, target};
-use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupBlock, Merged};
@@ -10,7 +10,7 @@ use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post
 use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow_row::SortField;
 use arrow_schema::SortOptions;
 use arrow_select::concat::concat_batches;
@@ -128,6 +128,7 @@ fn shape(
         Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
     };
     let (start, end) = (bound(|s| s.start), bound(|s| s.end));
+    let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
     let computed = post.columns.iter().filter_map(|column| match column {
         PlannedColumn::Computed(expr) => Some(expr),
         _ => None,
@@ -138,6 +139,7 @@ fn shape(
             output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
                 "window_start" => &start,
                 "window_end" => &end,
+                "firing" if block.firings.is_some() => &firing,
                 _ => match grouping.keys.iter().position(|k| k == name) {
                     Some(key) => &plain[key],
                     None => {
@@ -154,6 +156,7 @@ fn shape(
             PlannedColumn::WindowStart => start.clone(),
             PlannedColumn::WindowEnd => end.clone(),
             PlannedColumn::Key(k) => block.keys[*k].clone(),
+            PlannedColumn::Firing => firing.clone(),
             PlannedColumn::Value(v) => block.values[*v].clone(),
             PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
         });
@@ -196,16 +199,6 @@ fn plain_inputs<'a>(
         false => column.clone(),
     };
     columns.iter().zip(names).map(plain).collect()
-}
-
-/// A dictionary of strings as plain strings, which is what expressions read.
-fn plain_strings(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        arrow_schema::DataType::Dictionary(..) => {
-            arrow_cast::cast(array, &DataType::String.arrow()).expect("a dictionary of strings")
-        }
-        _ => array.clone(),
-    }
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.

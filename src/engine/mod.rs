@@ -13,10 +13,15 @@
 //! * `read = rejected + filtered + duplicate + late + counted`, or the run is an error.
 //! * Outputs are staged, and committed together at the end.
 
+mod arrivals;
 mod budget;
 mod events;
+mod front;
 mod groups;
+mod late;
 mod partitioned;
+mod replay;
+mod turnstile;
 mod worker;
 
 pub use budget::{default_memory, estimate};
@@ -24,12 +29,14 @@ pub use budget::{default_memory, estimate};
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Merged, SpillSpace};
 use crate::input::{InputReport, Reject, Rejects, Scan, ScanReport};
-use crate::job::{OutputKind, OutputTo, Plan};
+use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
     Transaction, Watermarks,
 };
+use arrivals::Arrivals;
+use late::{Late, LateStore};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,11 +107,17 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
         .thread_name(|i| format!("worker-{i}"))
         .build()
         .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))?;
-    let targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
+    let mut targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
+    targets.extend(plan.late.as_ref().map(|late| Target::file(&late.path)));
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool.install(|| Run { plan, options, progress }.go(transaction, rejects))
+}
+
+/// The outputs that are files, in the order of the transaction's targets.
+fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
+    plan.outputs.iter().filter(|o| target(&o.to).is_some())
 }
 
 fn target(to: &OutputTo) -> Option<Target> {
@@ -127,6 +140,12 @@ struct Read {
     tally: Tally,
     groups: Vec<(Vec<GroupTable>, SpillSpace)>,
     rows: Vec<Vec<RowStore>>,
+    late: Vec<LateStore>,
+    /// Of the rows in `late` those that are late in the end, where only a replay could tell.
+    late_only: Option<Late>,
+    /// The greatest event time at the end of the log, of several partitions the least of theirs, if the
+    /// plan has a watermark.
+    reached: Option<i64>,
     spilled: bool,
 }
 
@@ -135,13 +154,19 @@ impl Run<'_> {
         let read = self.read()?;
         self.progress.writing();
         let account = read.tally.account();
-        if account.read != account.rejected + account.filtered + account.counted {
+        if account.read != account.rejected + account.filtered + account.late + account.counted {
             return Err(Error::machine(format!("the account does not balance: {account:?}"))
                 .hint("this is a bug in highwater; please report it"));
         }
         let rejected = rejects_of(self.plan, &read.report.rejects);
         let rejects = write_rejects(read.report.rejects, rejects)?;
         let mut outputs = self.write(&transaction, read.groups, read.rows)?;
+        let late = self.plan.late.as_ref();
+        let late = late.map(|late| {
+            let target = targets(self.plan).count();
+            late::write(self, late, target, &transaction, read.late, read.late_only.as_ref())
+        });
+        outputs.extend(late.transpose()?);
         let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks(), &rejected);
         let report = transaction.commit(drafts)?;
         // Put in place last: a run that fails leaves the rejects of the one before.
@@ -161,8 +186,11 @@ impl Run<'_> {
 
     /// Reads everything, on all threads.
     fn read(&self) -> Result<Read> {
+        let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+        let (memory, folder) = (self.options.memory, &self.options.spill_folder);
+        let arrivals = Arrivals::new(self.plan, streamed, memory, folder)?;
         let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options);
+        let shared = Shared::new(self.plan, self.options, arrivals);
         let done = std::sync::atomic::AtomicBool::new(false);
         let workers = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.
@@ -227,8 +255,15 @@ impl Run<'_> {
                 records: i.records,
             })
             .collect();
-        let outputs = self.plan.outputs.iter().filter(|o| target(&o.to).is_some());
-        outputs
+        let draft = |output: OutputInfo| ManifestDraft {
+            job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
+            output,
+            inputs: inputs.clone(),
+            account,
+            watermarks,
+            rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
+        };
+        let outputs = targets(self.plan)
             .map(|output| {
                 let (window, keys) = match &output.kind {
                     OutputKind::Rows(_) => (None, vec![]),
@@ -237,16 +272,14 @@ impl Run<'_> {
                         (Some(grouping.plan.window.to_string()), grouping.keys.clone())
                     }
                 };
-                ManifestDraft {
-                    job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
-                    output: OutputInfo { format: output.format.name().into(), window, keys },
-                    inputs: inputs.clone(),
-                    account,
-                    watermarks,
-                    rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
-                }
+                OutputInfo { format: output.format.name().into(), window, keys }
             })
-            .collect()
+            .map(draft);
+        let late =
+            self.plan.late.iter().map(|late| {
+                draft(OutputInfo { format: late.format.name().into(), window: None, keys: vec![] })
+            });
+        outputs.chain(late).collect()
     }
 }
 

@@ -9,8 +9,9 @@ use sqlparser::ast::{
 use std::ops::ControlFlow;
 
 /// The names that are aggregates here.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "count",
+    "approx_count_distinct",
     "sum",
     "avg",
     "min",

@@ -1,17 +1,34 @@
 //! Groups: (window, key) → partial aggregates, folded per worker and merged at the end.
 //!
+//! ```text
+//! rows ── table: keys → codes, slices → panes, slots ──▶ partial aggregates of a worker
+//!            │ memory is short: spill (sorted runs)
+//!            ▼
+//! merge: memory or runs ── compose: panes → windows ──▶ blocks of groups, in order
+//! ```
+//!
 //! # Contract
-//! The result is a function of the set of rows alone. Keys become codes once per worker, in the
-//! order of their appearance; codes never leave this module: groups come out sorted by (window
-//! start, key columns), NULLs last, floats by value with −0 = 0 and NaN the greatest.
+//! * The result is a function of the set of rows alone (with lateness: of what each row's watermark
+//!   was too). Keys become codes once per worker, in the order of their appearance; codes never leave
+//!   this module: groups come out sorted by (window start, window end, key columns), NULLs last,
+//!   floats by value with −0 = 0 and NaN the greatest.
+//! * An event is folded once, into its slice of time; a window is the union of its slices. Late events
+//!   are folded apart, by class, so that each window and each delay can count them or not.
 
+mod compose;
 mod keys;
+mod lateness;
+mod memory;
 mod merge;
 mod pane;
+mod panes;
+mod runs;
+mod session;
 mod spill;
 mod table;
 
+pub use compose::Stage;
 pub use keys::{ColumnCodes, KeyCodes};
-pub use merge::{GroupBlock, Merged};
+pub use merge::{AuditBlock, GroupBlock, Merged};
 pub use spill::SpillSpace;
-pub use table::{GroupPlan, GroupTable, Lateness};
+pub use table::{GroupPlan, GroupTable, Lateness, NotCounted};

@@ -1,6 +1,10 @@
 //! One window's groups of one worker: key code → slot.
 
+use crate::batch::Position;
 use hashbrown::HashTable;
+
+/// Where an event stands in arrival order.
+pub type Arrived = (i64, Position);
 
 /// Stands for "no slot".
 pub const NONE: u32 = u32::MAX;
@@ -12,6 +16,8 @@ pub enum Pane {
     Sparse(HashTable<(u32, u32)>),
     /// The slot of each key code, [`NONE`] where there is none; and how many slots there are.
     Dense(Vec<u32>, usize),
+    /// Key code and slot of single events, with their place in arrival order.
+    Log(Vec<(u32, u32, Arrived)>),
 }
 
 #[inline]
@@ -31,7 +37,7 @@ impl Pane {
     pub fn known(&self, key: u32) -> u32 {
         match self {
             Pane::Dense(slots, _) => slots.get(key as usize).copied().unwrap_or(NONE),
-            Pane::Sparse(_) => NONE,
+            Pane::Sparse(_) | Pane::Log(_) => NONE,
         }
     }
 
@@ -40,6 +46,7 @@ impl Pane {
     #[inline]
     pub fn slot(&mut self, key: u32, keys: usize, next: &mut u32) -> u32 {
         let slot = match self {
+            Pane::Log(_) => unreachable!("an event of a log comes with its place"),
             Pane::Dense(slots, used) => {
                 if key as usize >= slots.len() {
                     slots.resize(keys.max(key as usize + 1), NONE);
@@ -70,6 +77,15 @@ impl Pane {
         slot
     }
 
+    /// A slot of its own for an event.
+    pub fn log(&mut self, key: u32, arrived: Arrived, next: &mut u32) -> u32 {
+        if let Pane::Log(events) = self {
+            events.push((key, *next, arrived));
+        }
+        *next += 1;
+        *next - 1
+    }
+
     fn densify(&mut self, keys: usize) {
         if let Pane::Sparse(table) = self {
             let mut slots = vec![NONE; keys];
@@ -85,6 +101,7 @@ impl Pane {
         match self {
             Pane::Sparse(table) => table.len(),
             Pane::Dense(_, used) => *used,
+            Pane::Log(events) => events.len(),
         }
     }
 
@@ -92,7 +109,25 @@ impl Pane {
         match self {
             Pane::Sparse(table) => table.capacity() * 10 + 48,
             Pane::Dense(slots, _) => slots.capacity() * 4 + 48,
+            Pane::Log(events) => events.capacity() * 24 + 48,
         }
+    }
+
+    /// Calls `f(key, slot)` for each group, in any order; of a log for each event.
+    pub fn each(&self, mut f: impl FnMut(u32, u32)) {
+        match self {
+            Pane::Dense(slots, _) => {
+                let held = (0u32..).zip(slots).filter(|(_, slot)| **slot != NONE);
+                held.for_each(|(key, &slot)| f(key, slot));
+            }
+            Pane::Sparse(table) => table.iter().for_each(|&(key, slot)| f(key, slot)),
+            Pane::Log(events) => events.iter().for_each(|&(key, slot, _)| f(key, slot)),
+        }
+    }
+
+    /// The events of a log, in any order.
+    pub fn events(&self) -> &[(u32, u32, Arrived)] {
+        if let Pane::Log(events) = self { events } else { &[] }
     }
 
     /// Calls `f(rank, slot)` for each group, ranks ascending; `ranks[key]` is the rank of a key code
@@ -111,6 +146,12 @@ impl Pane {
                     table.iter().map(|&(key, slot)| (ranks[key as usize], slot)).collect();
                 groups.sort_unstable();
                 groups.into_iter().for_each(|(rank, slot)| f(rank, slot));
+            }
+            Pane::Log(events) => {
+                let mut groups: Vec<_> =
+                    events.iter().map(|&(k, s, at)| (ranks[k as usize], at, s)).collect();
+                groups.sort_unstable();
+                groups.into_iter().for_each(|(rank, _, slot)| f(rank, slot));
             }
         }
     }

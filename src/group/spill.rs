@@ -1,23 +1,29 @@
 //! Partial aggregates on disk: sorted runs, written when memory is short and merged at the end.
 //!
-//! A run holds entries in ascending (window start, key bytes), where key bytes are arrow-row's
-//! order-preserving encoding of the key columns; each is a length, the window's span, the key and
-//! the encoded states. The files live in a temporary folder and are unlinked from the start.
+//! A run holds entries in ascending (slice, class, key bytes, arrival), or where they are stretches of
+//! sessions in (key bytes, stretch); key bytes are arrow-row's order-preserving encoding of the key
+//! columns. Each entry is a length, those four, and the encoded states. A group whose state is large has
+//! several entries, one after the other, each with a piece of it. The files live in a temporary folder and are unlinked from the start.
 
-use super::table::GroupTable;
-use crate::aggregate::Reader;
+use super::compose::States;
+use super::pane::Arrived;
+use super::panes::PaneId;
+use super::table::{Fold, GroupPlan, GroupTable};
+use crate::aggregate::{Aggregate, Reader};
+use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::window::WindowSpan;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::SortOptions;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Where runs are written, and those that are there.
 pub struct SpillSpace {
     folder: PathBuf,
+    memory: u64,
     runs: Mutex<Vec<File>>,
 }
 
@@ -29,9 +35,15 @@ pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConve
 }
 
 impl SpillSpace {
-    /// Spills into unnamed files in `folder`.
-    pub fn new(folder: PathBuf) -> SpillSpace {
-        SpillSpace { folder, runs: Mutex::new(vec![]) }
+    /// Spills into unnamed files in `folder`; `memory` is the budget of the whole run, in bytes.
+    pub fn new(folder: PathBuf, memory: u64) -> SpillSpace {
+        SpillSpace { folder, memory, runs: Mutex::new(vec![]) }
+    }
+
+    /// What the merge of the runs may hold: the folder for what is more, and bytes of memory. A quarter
+    /// of the budget, since sorting what goes to disk and growing a table take as much again.
+    pub fn bound(&self) -> (&Path, usize) {
+        (&self.folder, (self.memory / 4) as usize)
     }
 
     /// Whether anything was spilled.
@@ -51,21 +63,36 @@ impl SpillSpace {
         if table.is_empty() {
             return Ok(());
         }
-        let failed = |cause| Error::io("write spilled groups to", &self.folder, cause);
-        let file = tempfile::tempfile_in(&self.folder).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        write_run(table, &mut out).map_err(failed)?;
-        let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
-        self.lock().push(file);
+        self.write(&table.plan, |run| write_table(table, run))?;
         *table = GroupTable::new(table.plan.clone());
         Ok(())
     }
 
-    /// The runs, each to be read from its start.
-    pub fn into_runs(self) -> Result<Vec<Run>> {
+    /// Writes a run by `entries`.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn write(
+        &self,
+        plan: &GroupPlan,
+        entries: impl FnOnce(&mut RunWriter) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let failed = |cause| Error::io("write spilled groups to", &self.folder, cause);
+        let file = tempfile::tempfile_in(&self.folder).map_err(failed)?;
+        let out = BufWriter::with_capacity(1 << 20, file);
+        let mut run = RunWriter { out, entry: vec![], empty: empty_states(plan) };
+        entries(&mut run).map_err(failed)?;
+        let file = run.out.into_inner().map_err(|e| failed(e.into_error()))?;
+        self.lock().push(file);
+        Ok(())
+    }
+
+    /// The runs, each to be read from its start, and a space without any.
+    pub fn into_runs(self) -> Result<(Vec<Run>, SpillSpace)> {
         let folder = self.folder;
         let runs = self.runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        runs.into_iter()
+        let runs = runs
+            .into_iter()
             .map(|mut file| {
                 file.rewind().map_err(|e| Error::io("read spilled groups from", &folder, e))?;
                 Ok(Run {
@@ -74,11 +101,12 @@ impl SpillSpace {
                     folder: folder.clone(),
                 })
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        Ok((runs, SpillSpace::new(folder, self.memory)))
     }
 }
 
-fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
+fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
     let converter = key_rows(table.plan.keys.iter().map(|(_, ty)| ty.arrow()));
     let rows = (!table.plan.keys.is_empty())
         .then(|| converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types"));
@@ -87,28 +115,100 @@ fn write_run(table: &GroupTable, out: &mut impl Write) -> std::io::Result<()> {
     order.sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
     let mut ranks = vec![0; order.len()];
     order.iter().enumerate().for_each(|(rank, &code)| ranks[code as usize] = rank as u32);
-
-    let mut panes: Vec<&(WindowSpan, super::pane::Pane)> = table.panes.iter().collect();
-    panes.sort_unstable_by_key(|(span, _)| *span);
-    let mut entry = vec![];
-    for (span, pane) in panes {
+    let states = &table.states;
+    let Fold::Panes(panes) = &table.fold else {
+        // Stretches of sessions are joined key by key; whole sessions are groups of the output.
+        let mut members = table.members();
+        match table.plan.lateness {
+            None => members.sort_unstable_by_key(|m| (ranks[m.key as usize], m.span)),
+            Some(_) => members.sort_unstable_by_key(|m| (m.span, ranks[m.key as usize])),
+        }
+        return members.iter().try_for_each(|m| {
+            let id = PaneId { slice: m.span, class: 0 };
+            run.entry(id, Arrived::default(), key(m.key), states, m.slot)
+        });
+    };
+    let mut panes: Vec<_> = panes.list.iter().collect();
+    panes.sort_unstable_by_key(|(id, _)| *id);
+    for (id, pane) in panes {
+        let mut events: Vec<_> =
+            pane.events().iter().map(|&(k, slot, at)| (ranks[k as usize], at, slot)).collect();
+        if !events.is_empty() {
+            events.sort_unstable();
+            events.iter().try_for_each(|&(rank, arrived, slot)| {
+                run.entry(*id, arrived, key(order[rank as usize]), states, slot)
+            })?;
+            continue;
+        }
         let mut result = Ok(());
         pane.each_by_rank(&ranks, &order, |rank, slot| {
-            entry.clear();
-            entry.extend_from_slice(&span.start.to_le_bytes());
-            entry.extend_from_slice(&span.end.to_le_bytes());
-            let key = key(order[rank as usize]);
-            entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
-            entry.extend_from_slice(key);
-            table.states.iter().for_each(|state| state.encode(slot, &mut entry));
             if result.is_ok() {
-                result =
-                    out.write_all(&(entry.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&entry));
+                let key = key(order[rank as usize]);
+                result = run.entry(*id, Arrived::default(), key, states, slot);
             }
         });
         result?;
     }
-    out.flush()
+    Ok(())
+}
+
+/// A run that is being written.
+pub struct RunWriter {
+    out: BufWriter<File>,
+    entry: Vec<u8>,
+    /// The encoded state of a group without rows, of each aggregate.
+    empty: Vec<Vec<u8>>,
+}
+
+impl RunWriter {
+    /// Writes the entries of one group, whose states are in `slot`.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn entry(
+        &mut self,
+        id: PaneId,
+        arrived: Arrived,
+        key: &[u8],
+        states: &States,
+        slot: u32,
+    ) -> std::io::Result<()> {
+        let RunWriter { out, entry, empty } = self;
+        entry.clear();
+        for word in [id.slice.start, id.slice.end, id.class.into(), arrived.0, arrived.1.as_u64() as i64] {
+            entry.extend_from_slice(&word.to_le_bytes());
+        }
+        entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
+        entry.extend_from_slice(key);
+        let mut put = |entry: &[u8]| {
+            out.write_all(&(entry.len() as u64).to_le_bytes())?;
+            out.write_all(entry)
+        };
+        let head = entry.len();
+        states.iter().for_each(|state| state.encode(slot, entry));
+        put(entry)?;
+        for (i, state) in states.iter().enumerate() {
+            state.encode_rest(slot, &mut |piece| {
+                entry.truncate(head);
+                empty[..i].iter().for_each(|state| entry.extend_from_slice(state));
+                entry.extend_from_slice(piece);
+                empty[i + 1..].iter().for_each(|state| entry.extend_from_slice(state));
+                put(entry)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The encoded state of a group without rows, of each aggregate.
+fn empty_states(plan: &GroupPlan) -> Vec<Vec<u8>> {
+    let of = |(aggregate, _): &(Aggregate, _)| {
+        let (mut state, mut out) = (aggregate.accumulator(), vec![]);
+        state.resize(1);
+        state.encode(0, &mut out);
+        out
+    };
+    plan.aggregates.iter().map(of).collect()
 }
 
 /// A run on its way back.
@@ -120,7 +220,8 @@ pub struct Run {
 
 /// The head of an entry; the states follow.
 pub struct Entry<'a> {
-    pub span: WindowSpan,
+    pub id: PaneId,
+    pub arrived: Arrived,
     pub key: &'a [u8],
     pub states: Reader<'a>,
 }
@@ -144,8 +245,10 @@ impl Run {
     /// The entry that [`Run::advance`] read.
     pub fn entry(&self) -> Entry<'_> {
         let mut reader = Reader(&self.entry);
-        let span = WindowSpan { start: reader.i64(), end: reader.i64() };
+        let slice = WindowSpan { start: reader.i64(), end: reader.i64() };
+        let id = PaneId { slice, class: reader.i64() as u32 };
+        let arrived = (reader.i64(), Position::from_u64(reader.u64()));
         let key = reader.bytes();
-        Entry { span, key, states: reader }
+        Entry { id, arrived, key, states: reader }
     }
 }

@@ -1,14 +1,15 @@
 //! The groups of one output that one worker folds.
 
 use super::keys::KeyCodes;
-use super::pane::{NONE as NO_SLOT, Pane};
+use super::lateness::Behind;
+use super::panes::{Instants, Panes};
+use super::session::{Fragments, LiveSessions, NONE as NO_SESSION};
 use crate::aggregate::{Accumulator, Aggregate, Rows};
 use crate::batch::{Batch, DataType};
 use crate::error::{Error, Result};
 use crate::time::Zone;
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::window::Window;
 use arrow_array::ArrayRef;
-use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// What is grouped: window, keys and aggregates, by the indices of their columns in the batch.
@@ -28,6 +29,8 @@ pub struct GroupPlan {
     pub lateness: Option<Lateness>,
     /// Whether each firing of a window is a group of its own, and not only the last; wants `lateness`.
     pub firings: bool,
+    /// Whether late events are kept, apart by class, for an audit.
+    pub audited: bool,
 }
 
 /// When an event is late for a window: when the window's end + `allowed` + delay ≤ the greatest event
@@ -44,18 +47,32 @@ pub struct Lateness {
 /// Partial aggregates of one worker.
 pub struct GroupTable {
     pub(super) plan: Arc<GroupPlan>,
-    assigner: Assigner,
     pub(super) keys: KeyCodes,
-    /// Window start → index in `panes`.
-    index: HashMap<i64, u32, foldhash::fast::FixedState>,
-    pub(super) panes: Vec<(WindowSpan, Pane)>,
+    pub(super) fold: Fold,
     pub(super) slots: u32,
     pub(super) states: Vec<Box<dyn Accumulator>>,
     codes: Vec<u32>,
-    row_panes: Vec<u32>,
     row_slots: Vec<u32>,
-    /// The number of slots when the bytes of the panes were last counted, and those bytes.
-    measured: (u32, usize),
+    behind: Behind,
+}
+
+/// How rows find their slots.
+pub enum Fold {
+    /// By slice of time and key.
+    Panes(Panes),
+    /// By key and nearness in time, in any order.
+    Fragments(Fragments),
+    /// The same in arrival order, as a live job does.
+    Live(LiveSessions),
+}
+
+/// Rows of a batch that a table did not count, by their number in it, ascending.
+#[derive(Debug, Default)]
+pub struct NotCounted {
+    /// Late for every window that they fall in.
+    pub late: Vec<u32>,
+    /// In no window, of those that came behind the watermark.
+    pub outside: Vec<u32>,
 }
 
 impl GroupTable {
@@ -63,32 +80,90 @@ impl GroupTable {
     pub fn new(plan: Arc<GroupPlan>) -> GroupTable {
         let types: Vec<DataType> = plan.keys.iter().map(|k| k.1).collect();
         GroupTable {
-            assigner: Assigner::new(plan.window, plan.zone.clone()),
             keys: KeyCodes::new(&types),
-            index: HashMap::default(),
-            panes: vec![],
+            fold: match (plan.window, &plan.lateness) {
+                (Window::Session { gap }, None) => Fold::Fragments(Fragments::new(gap)),
+                (Window::Session { gap }, Some(lateness)) => Fold::Live(LiveSessions::new(gap, lateness)),
+                _ => Fold::Panes(Panes::new(&plan)),
+            },
             slots: 0,
             states: plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect(),
             codes: vec![],
-            row_panes: vec![],
             row_slots: vec![],
-            measured: (0, 0),
+            behind: Behind::default(),
             plan,
         }
     }
 
-    /// Folds every row of `batch` into its group.
+    /// Folds every row of `batch` into its groups, but those that are late. A table of live sessions
+    /// takes batches in arrival order, others in any.
     ///
     /// # Errors
     /// A data error on overflow; a machine error past 2^32 − 1 groups in one worker.
-    pub fn update(&mut self, batch: &Batch) -> Result<()> {
-        let plan = self.plan.clone();
-        let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
-        self.keys.encode(&keys, batch.rows, &mut self.codes);
+    pub fn update(&mut self, batch: &Batch) -> Result<NotCounted> {
         if u64::from(self.slots) + batch.rows as u64 >= u64::from(u32::MAX) {
             return Err(Error::machine("more than 4 billion groups").hint("use --memory to spill earlier"));
         }
-        self.find_slots(&batch.time);
+        let plan = self.plan.clone();
+        if matches!(self.fold, Fold::Live(_)) {
+            return self.update_live(&plan, batch);
+        }
+        let mut behind = std::mem::take(&mut self.behind);
+        if let Fold::Panes(panes) = &mut self.fold {
+            panes.judge(&batch.time, &batch.reached, &mut behind);
+        }
+        let mut dropped = NotCounted { outside: behind.outside.clone(), ..NotCounted::default() };
+        if !plan.audited && !behind.late.is_empty() {
+            dropped.late = std::mem::take(&mut behind.late);
+            let rows = counted_rows(&plan, batch, &dropped.late);
+            renumber(&mut behind.classes, &dropped.late);
+            self.fold_rows(&plan, &rows, &behind.classes)?;
+        } else {
+            self.fold_rows(&plan, batch, &behind.classes)?;
+        }
+        self.behind = behind;
+        Ok(dropped)
+    }
+
+    fn fold_rows(&mut self, plan: &GroupPlan, batch: &Batch, classes: &[(u32, u32)]) -> Result<()> {
+        let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
+        self.keys.encode(&keys, batch.rows, &mut self.codes);
+        let count = self.keys.count();
+        match &mut self.fold {
+            Fold::Panes(panes) => {
+                let rows =
+                    Instants { time: &batch.time, arrival: &batch.arrival, positions: &batch.positions };
+                let (next, slots) = (&mut self.slots, &mut self.row_slots);
+                panes.find_slots(&rows, classes, &self.codes, count, next, slots);
+            }
+            Fold::Fragments(fragments) => {
+                fragments.find_slots(&batch.time, &self.codes, count, &mut self.row_slots);
+                self.slots = fragments.slots();
+            }
+            Fold::Live(_) => unreachable!("live sessions find their slots before rows are left out"),
+        }
+        self.update_states(plan, batch)
+    }
+
+    fn update_live(&mut self, plan: &GroupPlan, batch: &Batch) -> Result<NotCounted> {
+        let Fold::Live(sessions) = &mut self.fold else { unreachable!("a table of live sessions") };
+        let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
+        self.keys.encode(&keys, batch.rows, &mut self.codes);
+        let (count, slots) = (self.keys.count(), &mut self.row_slots);
+        sessions.find_slots(&batch.time, &batch.reached, &self.codes, count, slots);
+        self.slots = sessions.slots();
+        let late: Vec<u32> =
+            (0u32..).zip(&*slots).filter(|(_, slot)| **slot == NO_SESSION).map(|(row, _)| row).collect();
+        if late.is_empty() {
+            self.update_states(plan, batch)?;
+        } else {
+            slots.retain(|slot| *slot != NO_SESSION);
+            self.update_states(plan, &counted_rows(plan, batch, &late))?;
+        }
+        Ok(NotCounted { late, ..NotCounted::default() })
+    }
+
+    fn update_states(&mut self, plan: &GroupPlan, batch: &Batch) -> Result<()> {
         for (state, (_, columns)) in self.states.iter_mut().zip(&plan.aggregates) {
             state.resize(self.slots as usize);
             let args: Vec<ArrayRef> = columns.iter().map(|&c| batch.columns[c].clone()).collect();
@@ -98,56 +173,47 @@ impl GroupTable {
         Ok(())
     }
 
-    /// The slot of each row, in three passes. The first finds the panes; its branches are hard to
-    /// predict where events come late, so it touches nothing that is far away. The second looks up
-    /// slots that exist, without a branch on what it loads, so that many cache misses are under way
-    /// at once (measured: a quarter of the time of one pass). The third makes new slots.
-    fn find_slots(&mut self, time: &[i64]) {
-        self.find_panes(time);
-        let slots = &mut self.row_slots;
-        slots.clear();
-        slots.extend(
-            self.row_panes.iter().zip(&self.codes).map(|(&p, &key)| self.panes[p as usize].1.known(key)),
-        );
-        let keys = self.keys.count();
-        for (row, slot) in slots.iter_mut().enumerate() {
-            if *slot == NO_SLOT {
-                let pane = &mut self.panes[self.row_panes[row] as usize].1;
-                *slot = pane.slot(self.codes[row], keys, &mut self.slots);
-            }
-        }
-    }
-
-    fn find_panes(&mut self, time: &[i64]) {
-        self.row_panes.clear();
-        self.row_panes.reserve(time.len());
-        let mut current = (i64::MAX, i64::MIN, 0);
-        for &instant in time {
-            if instant < current.0 || instant >= current.1 {
-                let span = self.assigner.assign(instant);
-                let next = self.panes.len() as u32;
-                let pane = *self.index.entry(span.start).or_insert(next);
-                if pane == next {
-                    self.panes.push((span, Pane::new()));
-                }
-                current = (span.start, span.end, pane);
-            }
-            self.row_panes.push(current.2);
-        }
-    }
-
     /// Whether nothing was folded yet.
     pub fn is_empty(&self) -> bool {
         self.slots == 0
     }
 
-    /// Bytes of memory held, to within a few per cent. Asked after every batch, so what the panes take
-    /// is counted anew only when there are a sixteenth more groups: there may be millions of panes.
+    /// Bytes of memory held, to within a few per cent.
     pub fn bytes(&mut self) -> usize {
-        if self.measured.0 == 0 || self.slots > self.measured.0 + self.measured.0 / 16 + 1024 {
-            self.measured = (self.slots, self.panes.iter().map(|(_, pane)| pane.bytes()).sum());
-        }
         let states: usize = self.states.iter().map(|state| state.bytes()).sum();
-        self.measured.1 + states + self.keys.bytes() + self.index.capacity() * 17
+        let fold = match &mut self.fold {
+            Fold::Panes(panes) => panes.bytes(self.slots),
+            Fold::Fragments(fragments) => fragments.bytes(),
+            Fold::Live(sessions) => sessions.bytes(),
+        };
+        fold + states + self.keys.bytes()
     }
+}
+
+/// The rows of `batch` without those in `late`; columns that the plan does not read stay as they are.
+fn counted_rows(plan: &GroupPlan, batch: &Batch, late: &[u32]) -> Batch {
+    let mut keep = arrow_buffer::BooleanBufferBuilder::new(batch.rows);
+    keep.append_n(batch.rows, true);
+    late.iter().for_each(|&row| keep.set_bit(row as usize, false));
+    let keep = arrow_array::BooleanArray::new(keep.finish(), None);
+    let read = |c: usize| {
+        plan.keys.iter().any(|k| k.0 == c) || plan.aggregates.iter().any(|(_, args)| args.contains(&c))
+    };
+    let empty = || -> ArrayRef { std::sync::Arc::new(arrow_array::NullArray::new(batch.rows)) };
+    let columns =
+        batch.columns.iter().enumerate().map(|(c, a)| if read(c) { a.clone() } else { empty() }).collect();
+    Batch { columns, ..batch.clone() }.filter(&keep)
+}
+
+/// Gives rows the numbers that they have without those in `late`, which are left out.
+fn renumber(rows: &mut Vec<(u32, u32)>, late: &[u32]) {
+    let mut before = 0;
+    rows.retain_mut(|(row, _)| {
+        while before < late.len() && late[before] < *row {
+            before += 1;
+        }
+        let stays = late.get(before) != Some(row);
+        *row -= before as u32;
+        stays
+    });
 }

@@ -2,8 +2,8 @@
 
 use super::csv::record::{Scanned, scan_record};
 use super::files::{Format, SourceFile};
+use super::lines::line_of;
 use super::raw::Meter;
-use super::rejects::line_of;
 use super::text::TextFile;
 use super::{BadRecord, ReadPlan};
 use crate::error::{Error, Result, Snippet};

@@ -1,4 +1,7 @@
 //! The work of a scan in position order: what to decode next. Workers take turns at it.
+//!
+//! # Contract
+//! Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
 
 use super::csv::{CsvLayout, missing};
 use super::files::{Format, SourceFile};
@@ -8,17 +11,18 @@ use super::text::{TextChunk, TextFile};
 use super::{InputReport, ReadPlan};
 use crate::batch::Position;
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 /// One thing to do.
 pub(super) enum Work {
     /// Decode a chunk of CSV, which has a quote in it if `quoted`.
-    Csv { chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
+    Csv { sequence: u64, chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
     /// Decode a chunk of JSON Lines.
-    Json { chunk: TextChunk },
-    /// Decode a row group.
-    Unit { file: Arc<ParquetFile>, ordinal: u32, unit: usize },
+    Json { sequence: u64, chunk: TextChunk },
+    /// Decode a row group, which has rows.
+    Unit { sequence: u64, file: Arc<ParquetFile>, ordinal: u32, unit: usize },
     /// Hash a Parquet file.
     Hash { file: Arc<ParquetFile>, ordinal: u32 },
 }
@@ -34,6 +38,8 @@ pub(super) struct Feed {
     plan: Arc<ReadPlan>,
     progress: Arc<AtomicU64>,
     next_file: usize,
+    /// The number of the next piece of work.
+    sequence: u64,
     open: Option<Open>,
     /// Shared by the files that have the same header.
     layout: Option<Arc<CsvLayout>>,
@@ -47,6 +53,7 @@ impl Feed {
             plan: plan.clone(),
             progress: progress.clone(),
             next_file: 0,
+            sequence: 0,
             open: None,
             layout: None,
             done: vec![],
@@ -80,8 +87,10 @@ impl Feed {
                 }
                 Some(Open::Parquet { file, next }) => {
                     if *next < file.units() {
+                        let (sequence, unit) = (self.sequence, *next);
+                        self.sequence += 1;
                         *next += 1;
-                        return Ok(Some(Work::Unit { file: file.clone(), ordinal, unit: *next - 1 }));
+                        return Ok(Some(Work::Unit { sequence, file: file.clone(), ordinal, unit }));
                     }
                     self.open = None;
                 }
@@ -89,9 +98,11 @@ impl Feed {
                     let place = Position::new(ordinal, text.offset());
                     match text.next_chunk(self.plan.chunk_bytes, buffer).map_err(|e| Box::new((place, e)))? {
                         Some((chunk, quoted)) => {
+                            let sequence = self.sequence;
+                            self.sequence += 1;
                             return Ok(Some(match layout {
-                                Some(layout) => Work::Csv { chunk, quoted, layout: layout.clone() },
-                                None => Work::Json { chunk },
+                                Some(layout) => Work::Csv { sequence, chunk, quoted, layout: layout.clone() },
+                                None => Work::Json { sequence, chunk },
                             }));
                         }
                         None => {
@@ -116,7 +127,14 @@ impl Feed {
         let names = match &self.plan.names {
             Some(names) => names.clone(),
             // No header, no records: any layout will do.
-            None => text.read_header()?.unwrap_or_else(|| vec![self.plan.time.column.clone()]),
+            None => text.read_header()?.unwrap_or_else(|| {
+                self.plan
+                    .times()
+                    .map(|time| time.column.clone())
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect()
+            }),
         };
         let known = self.layout.take().filter(|layout| layout.names == names);
         let layout = match known {
@@ -147,7 +165,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
         return Ok(());
     }
     let mut wanted: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
-    wanted.push(&plan.time.column);
+    wanted.extend(plan.times().map(|time| time.column.as_str()));
     let mut known: Vec<String> = Vec::new();
     for file in &plan.files {
         let names = match (&plan.names, file.format) {

@@ -11,20 +11,24 @@
 
 // Of text: `raw` reads bytes, `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single
 // values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
-// could not be read.
+// could not be read, `lines` on which line it is; `times` is about event time and arrival.
 mod csv;
 mod fault;
 mod feed;
 pub mod files;
 pub mod infer;
 mod jsonl;
+pub mod lines;
 mod parquet;
 mod raw;
 mod rejects;
 mod scan;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
+mod times;
 pub mod value;
 
 pub use files::{Compression, Format, SourceFile};
@@ -70,14 +74,16 @@ pub struct ReadPlan {
     /// The files, in natural path order; `files[i].ordinal == i`.
     pub files: Vec<SourceFile>,
     /// The columns to decode, in the order of the batch's columns. A column of the same name as
-    /// `time.column` and of type timestamp is a copy of the event time.
+    /// `time.column` and of type timestamp is a copy of the event time, else one of the same name as
+    /// `arrival.column` is one of the arrival. A name may come twice, with other types.
     pub columns: Vec<ReadColumn>,
     /// The event time.
     pub time: ReadTime,
-    /// When each record arrived, where the log says; without it, arrival order is position.
+    /// When each record arrived, where the log says; without it, arrival order is position. May be
+    /// the column of the event time.
     pub arrival: Option<ReadTime>,
     /// A record whose event time is more than so many microseconds ahead of its arrival is rejected,
-    /// whatever `on_bad_record` says. Needs `arrival`.
+    /// whatever `on_bad_record` says. Not negative; needs `arrival`.
     pub max_ahead: Option<i64>,
     /// Where times without an offset are read.
     pub zone: Zone,
@@ -111,6 +117,8 @@ pub struct BadRecord {
     pub hint: Option<String>,
     /// The record's text, cut to [`BadRecord::MAX_RAW`] bytes.
     pub raw: Vec<u8>,
+    /// Whether it is kept aside even where the plan's `on_bad_record` says to stop.
+    pub aside: bool,
 }
 
 impl BadRecord {

@@ -3,11 +3,10 @@
 //! # Contract
 //! * Rejects come out in position order, whichever worker found them.
 //! * All are counted and kept; past a few megabytes they go to temporary files.
-//! * Lines are counted only here, by reading the files with rejects once more, so that the reading
-//!   of good records need not count them.
+//! * The files with rejects are read once more, to count lines.
 
-use super::files::{Format, SourceFile};
-use super::raw::{Meter, RawText};
+use super::files::Format;
+use super::lines::Lines;
 use super::{BadRecord, ReadPlan};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -220,51 +219,6 @@ impl Iterator for Rejects {
     }
 }
 
-/// The line, from 1, on which byte `place` of the text of `file` lies.
-pub(super) fn line_of(file: &SourceFile, place: u64) -> Result<u64> {
-    Lines::open(file)?.line_of(place)
-}
-
-/// Counts the lines of a file, forwards.
-struct Lines {
-    raw: RawText,
-    buffer: Vec<u8>,
-    /// The byte of the text behind `buffer`.
-    read: u64,
-    /// Line ends before `buffer`.
-    ends: u64,
-}
-
-impl Lines {
-    fn open(file: &SourceFile) -> Result<Lines> {
-        Ok(Lines { raw: RawText::open(file, Meter::idle())?, buffer: vec![], read: 0, ends: 0 })
-    }
-
-    /// The line of `place`, which may not lie before that of an earlier call.
-    fn line_of(&mut self, place: u64) -> Result<u64> {
-        while self.read < place {
-            self.ends += count_lines(&self.buffer);
-            self.buffer.clear();
-            let read = self.raw.append(&mut self.buffer, 1 << 20)?;
-            if read == 0 {
-                break;
-            }
-            self.read += read as u64;
-        }
-        let start = self.read - self.buffer.len() as u64;
-        let before = usize::try_from(place.saturating_sub(start))
-            .map_or(self.buffer.len(), |n| n.min(self.buffer.len()));
-        // What is counted is taken off, so that many rejects in one block cost one pass.
-        self.ends += count_lines(&self.buffer[..before]);
-        self.buffer.drain(..before);
-        Ok(self.ends + 1)
-    }
-}
-
-fn count_lines(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64
-}
-
 fn write_record(out: &mut impl Write, bad: &BadRecord) -> std::io::Result<()> {
     out.write_all(&bad.position.as_u64().to_le_bytes())?;
     write_text(out, bad.column.as_deref().map(str::as_bytes))?;
@@ -293,6 +247,8 @@ fn read_record(from: &mut impl Read) -> std::io::Result<Option<BadRecord>> {
         reason: read_text(from)?.map(text).unwrap_or_default(),
         hint: read_text(from)?.map(text),
         raw: read_text(from)?.unwrap_or_default(),
+        // All that is here is kept aside.
+        aside: true,
     }))
 }
 
@@ -331,6 +287,7 @@ mod tests {
                 reason: "bad".into(),
                 hint: None,
                 raw: line.to_string().into_bytes(),
+                aside: false,
             };
             store.add(vec![bad]).unwrap();
         }

@@ -5,6 +5,8 @@
 //!   scan fails, everything before the first fault was looked at, and [`Scan::finish`] reports the
 //!   fault with the smallest position, whoever met it and whatever was met first.
 //! * Between two chunks of a worker the later has the later positions.
+//! * Each piece of work has a number, [`Decoded::sequence`], in position order and without gaps. Unless
+//!   the scan fails, of each number the last batch is delivered, if need be an empty one.
 
 use super::csv::CsvDecoder;
 use super::fault::bad_record_error;
@@ -25,6 +27,10 @@ const REJECTS_IN_MEMORY: usize = 32 << 20;
 /// Some rows, and how many records they were taken from.
 #[derive(Debug)]
 pub struct Decoded {
+    /// The number of the piece of work that they are of: a chunk of text or a row group.
+    pub sequence: u64,
+    /// Whether no more batches come of that piece.
+    pub last: bool,
     /// The rows.
     pub batch: Batch,
     /// Records that were read: `batch.rows + rejected`.
@@ -152,11 +158,12 @@ impl Scan {
         self.failed_at.load(Ordering::Acquire) != u64::MAX
     }
 
-    /// Takes a chunk's bad records, and counts.
-    fn account(&self, file: u32, chunk: DecodedChunk) -> Result<Decoded> {
+    /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
+    fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
         let DecodedChunk { batch, bad } = chunk;
         let rejected = bad.len() as u64;
-        if let (OnBadRecord::Fail, Some(first)) = (self.plan.on_bad_record, bad.first()) {
+        let fails = |bad: &&BadRecord| self.plan.on_bad_record == OnBadRecord::Fail && !bad.aside;
+        if let Some(first) = bad.iter().find(fails) {
             return Err(self.fail_at_record(first));
         }
         if rejected > 0 {
@@ -164,7 +171,7 @@ impl Scan {
         }
         let read = batch.rows as u64 + rejected;
         self.records[file as usize].fetch_add(read, Ordering::Relaxed);
-        Ok(Decoded { batch, read, rejected })
+        Ok(Decoded { sequence, last, batch, read, rejected })
     }
 
     fn fail_at_record(&self, bad: &BadRecord) -> Error {
@@ -207,6 +214,7 @@ pub struct ScanWorker<'a> {
 
 /// A row group that is being decoded.
 struct OpenUnit {
+    sequence: u64,
     ordinal: u32,
     unit: ParquetUnit,
     /// The row of the file that the next batch starts with.
@@ -245,30 +253,30 @@ impl ScanWorker<'_> {
 
     fn start(&mut self, work: Work) -> Result<Option<Decoded>> {
         match work {
-            Work::Csv { chunk, quoted, layout } => {
+            Work::Csv { sequence, chunk, quoted, layout } => {
                 let file = chunk.file;
                 let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout);
                 if let Some(buffer) = buffer {
                     self.recycle(buffer);
                 }
-                self.scan.account(file, decoded).map(Some)
+                self.scan.account(file, sequence, true, decoded).map(Some)
             }
-            Work::Json { chunk } => {
+            Work::Json { sequence, chunk } => {
                 let file = chunk.file;
                 match &mut self.json {
-                    Some(json) => self.scan.account(file, json.decode(chunk)).map(Some),
+                    Some(json) => self.scan.account(file, sequence, true, json.decode(chunk)).map(Some),
                     None => Ok(None),
                 }
             }
             Work::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
-            Work::Unit { file, ordinal, unit } => {
+            Work::Unit { sequence, file, ordinal, unit } => {
                 let next_row = file.first_row(unit);
                 let position = Position::new(ordinal, next_row);
                 let opened = file.read(unit).map_err(|e| self.scan.fail(position, e))?;
                 // The units share the file's bytes; the first takes what is left of the division.
                 let (all, units) = (self.scan.plan.files[ordinal as usize].bytes, file.units() as u64);
                 let bytes = all / units + if unit == 0 { all % units } else { 0 };
-                self.unit = Some(OpenUnit { ordinal, unit: opened, next_row, bytes });
+                self.unit = Some(OpenUnit { sequence, ordinal, unit: opened, next_row, bytes });
                 Ok(None)
             }
         }
@@ -285,7 +293,7 @@ impl ScanWorker<'_> {
             return Ok(None);
         };
         let chunk = chunk.map_err(|error| self.scan.fail(position, error))?;
-        let decoded = self.scan.account(open.ordinal, chunk)?;
+        let decoded = self.scan.account(open.ordinal, open.sequence, open.unit.is_done(), chunk)?;
         open.next_row += decoded.read;
         self.unit = Some(open);
         Ok(Some(decoded))

@@ -82,6 +82,10 @@ pub(super) type Row = (Position, i64, Vec<Option<String>>);
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) rows: Vec<Row>,
+    /// The arrivals of `rows` in microseconds, where the plan asks for them.
+    pub(super) arrivals: Vec<i64>,
+    /// The rows of each piece of work.
+    pub(super) pieces: Vec<usize>,
     pub(super) rejects: Vec<Reject>,
     pub(super) report: ScanReport,
 }
@@ -90,36 +94,57 @@ pub(super) struct Outcome {
 pub(super) fn scan(plan: ReadPlan, threads: usize) -> Result<Outcome> {
     let plan = Arc::new(plan);
     let scan = Scan::new(plan)?;
-    let mut rows: Vec<Row> = std::thread::scope(|scope| {
+    let mut pieces: Vec<Piece> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&scan))).collect();
         handles.into_iter().flat_map(|handle| handle.join().unwrap()).collect()
     });
-    rows.sort();
+    pieces.sort_by_key(|piece| piece.sequence);
     assert!(scan.bytes_done() <= scan.bytes_total());
     let mut report = scan.finish()?;
+    assert!(pieces.iter().map(|piece| piece.sequence).eq(0..pieces.len() as u64), "numbers without gaps");
+    assert!(pieces.iter().all(|piece| piece.done), "of each number the last comes");
+    let arrivals = pieces.iter().flat_map(|piece| piece.arrivals.clone()).collect();
+    let of_pieces = pieces.iter().map(|piece| piece.rows.len()).collect();
+    let rows: Vec<Row> = pieces.into_iter().flat_map(|piece| piece.rows).collect();
+    assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "numbers are in position order");
     let rejects = report.rejects.by_ref().collect::<Result<Vec<_>>>()?;
     let records: u64 = report.inputs.iter().map(|input| input.records).sum();
     assert_eq!(records, (rows.len() + rejects.len()) as u64, "read = rows + rejected");
-    Ok(Outcome { rows, rejects, report })
+    Ok(Outcome { rows, arrivals, pieces: of_pieces, rejects, report })
 }
 
-fn work(scan: &Scan) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+/// All batches of one piece of work.
+#[derive(Default)]
+struct Piece {
+    sequence: u64,
+    done: bool,
+    rows: Vec<Row>,
+    arrivals: Vec<i64>,
+}
+
+fn work(scan: &Scan) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
     let mut worker = scan.worker().unwrap();
     while let Ok(Some(decoded)) = worker.next() {
         let batch = decoded.batch;
         assert_eq!(decoded.read, batch.rows as u64 + decoded.rejected);
         assert!(batch.columns.iter().all(|column| column.len() == batch.rows));
         let texts: Vec<Vec<Option<String>>> = batch.columns.iter().map(texts).collect();
-        let before = rows.len();
+        match pieces.last() {
+            Some(piece) if !piece.done => assert_eq!(piece.sequence, decoded.sequence),
+            Some(piece) if piece.sequence >= decoded.sequence => panic!("numbers of a worker grow"),
+            _ => pieces.push(Piece { sequence: decoded.sequence, ..Piece::default() }),
+        }
+        let piece = pieces.last_mut().unwrap();
+        piece.done = decoded.last;
+        assert!(batch.arrival.is_empty() || batch.arrival.len() == batch.rows);
+        piece.arrivals.extend(&batch.arrival);
         for row in 0..batch.rows {
             let columns = texts.iter().map(|column| column[row].clone()).collect();
-            rows.push((batch.positions[row], batch.time[row] / crate::time::SECOND, columns));
+            piece.rows.push((batch.positions[row], batch.time[row] / crate::time::SECOND, columns));
         }
-        let from = before.saturating_sub(1);
-        assert!(rows[from..].is_sorted_by(|a, b| a.0 < b.0), "positions of a worker grow");
     }
-    rows
+    pieces
 }
 
 /// The values of a column as text.

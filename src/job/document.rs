@@ -53,11 +53,27 @@ pub struct Table<'a> {
     entries: &'a DeTable<'a>,
     pub span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
+    /// Keys that [`Table::misplaced`] has faulted.
+    misplaced: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Table<'a> {
     pub fn new(document: &'a Document, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Table<'a> {
-        Table { document, name: name.to_string(), entries: table, span, asked: RefCell::new(vec![]) }
+        let (asked, misplaced) = (RefCell::new(vec![]), RefCell::new(vec![]));
+        Table { document, name: name.to_string(), entries: table, span, asked, misplaced }
+    }
+
+    /// Where `key` stands, if the table has it.
+    pub fn place_of(&self, key: &str) -> Option<Range<usize>> {
+        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(name, _)| name.span())
+    }
+
+    /// Faults `key` where the table has it; `hint` says where it belongs.
+    pub fn misplaced(&self, key: &'static str, hint: &str) {
+        let Some(place) = self.place_of(key) else { return };
+        self.misplaced.borrow_mut().push(key);
+        let error = Error::job(format!("{} has no key `{key}`", self.name));
+        self.document.fault(error.hint(hint), &place);
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -77,6 +93,18 @@ impl<'a> Table<'a> {
             Some(text) => Some(At { value: text.to_string(), span: value.span() }),
             None => {
                 self.wrong_type(key, "a string", value);
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &'static str) -> Option<At<bool>> {
+        let value = self.get(key)?;
+        match value.get_ref().as_bool() {
+            Some(flag) => Some(At { value: flag, span: value.span() }),
+            None => {
+                self.wrong_type(key, "true or false", value);
                 None
             }
         }
@@ -199,7 +227,7 @@ impl<'a> Table<'a> {
         let asked = self.asked.borrow();
         for (name, _) in self.entries {
             let key: &str = name.get_ref();
-            if asked.contains(&key) {
+            if asked.contains(&key) || self.misplaced.borrow().contains(&key) {
                 continue;
             }
             let error = if later.contains(&key) {

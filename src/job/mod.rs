@@ -6,8 +6,8 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    Grouping, LatePlan, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Post, Step, Top,
-    WatermarkPlan, aggregate_name,
+    Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Post,
+    Step, Top, WatermarkPlan, aggregate_name,
 };
 pub use spec::JobSpec;
 pub use validate::{Overrides, parse_bytes, plan_job};

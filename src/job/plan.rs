@@ -23,6 +23,9 @@ pub struct Plan {
     pub threads: Option<usize>,
     /// The memory budget in bytes, if the job says.
     pub memory: Option<u64>,
+    /// Event times wanted, `[from, to)`, in microseconds. Where an output is streamed, events outside
+    /// still move the watermark: then `read` leaves none of them out.
+    pub range: (i64, i64),
     /// What is read.
     pub read: ReadPlan,
     /// What the sample of the files showed.
@@ -37,10 +40,21 @@ pub struct Plan {
     pub outputs: Vec<OutputPlan>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
-    /// How the watermark follows the events.
+    /// How the watermark follows the events; the default where no output is streamed, unless the command
+    /// line asks for `streamed`.
     pub watermark: WatermarkPlan,
     /// Where late events go, if the job says and an output of it is streamed.
     pub late: Option<LatePlan>,
+}
+
+/// Which events count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// All of them, however late they came.
+    #[default]
+    Complete,
+    /// Those that a live job would have counted; the others are late.
+    Streamed,
 }
 
 /// The watermark: the greatest event time so far, in arrival order, less the out-of-orderness.
@@ -70,7 +84,9 @@ pub struct LatePlan {
     pub path: PathBuf,
     /// JSON Lines or Parquet.
     pub format: Format,
-    /// Columns of the batch, with the names that they have in the file.
+    /// Columns of the batch, with the names and types that they have in the file. Where the event time
+    /// is read by a unit or format of its own, its column is here a copy as it stands in the log, so
+    /// that the same job can read the file.
     pub columns: Vec<(usize, Field)>,
 }
 
@@ -166,6 +182,8 @@ pub enum PlannedColumn {
     WindowEnd,
     /// A key column.
     Key(usize),
+    /// The number of the firing of the window and keys, from 1.
+    Firing,
     /// An aggregate.
     Value(usize),
     /// An expression over keys and aggregates.

@@ -11,9 +11,12 @@ pub struct JobSpec {
     pub(super) timezone: Option<At<String>>,
     pub(super) memory: Option<At<String>>,
     pub(super) threads: Option<At<usize>>,
+    pub(super) mode: Option<At<String>>,
     pub(super) source: SourceSpec,
     pub(super) steps: Vec<StepSpec>,
     pub(super) outputs: Vec<OutputSpec>,
+    /// `path` of `[late]`.
+    pub(super) late: Option<At<String>>,
 }
 
 /// `[source]`.
@@ -30,6 +33,11 @@ pub struct SourceSpec {
     pub delimiter: Option<At<String>>,
     pub on_bad_record: Option<At<String>>,
     pub rejects: Option<At<String>>,
+    pub arrival: Option<At<String>>,
+    pub partition: Option<At<String>>,
+    pub idle: Option<At<String>>,
+    pub max_ahead: Option<At<String>>,
+    pub out_of_orderness: Option<At<String>>,
 }
 
 /// `[[step]]`.
@@ -49,12 +57,24 @@ pub struct OutputSpec {
     pub having: Option<At<String>>,
     pub top: Option<TopSpec>,
     pub partition_by: Vec<At<String>>,
+    pub mode: Option<At<String>>,
+    pub firings: Option<At<bool>>,
 }
 
 /// `window = …`.
-pub enum WindowSpec {
+pub struct WindowSpec {
+    pub kind: WindowKind,
+    pub offset: Option<At<String>>,
+    pub allowed_lateness: Option<At<String>>,
+}
+
+/// What kind of window, and its lengths.
+pub enum WindowKind {
     Global,
-    Tumbling { size: At<String>, offset: Option<At<String>> },
+    Tumbling { size: At<String> },
+    Hopping { size: At<String>, slide: At<String> },
+    Cumulative { size: At<String>, step: At<String> },
+    Session { gap: At<String> },
 }
 
 /// `top = { n, by }`.
@@ -78,6 +98,7 @@ impl JobSpec {
         let top = Table::new(&document, "the job", table.get_ref(), end.clone());
         let (name, timezone) = (top.string("name"), top.string("timezone"));
         let (memory, threads) = (top.string("memory"), top.count("threads"));
+        let mode = top.string("mode");
         let source = match top.table("source") {
             Some(table) => source(&document, &table),
             None => {
@@ -90,12 +111,15 @@ impl JobSpec {
         if outputs.is_empty() {
             document.fault(Error::job("the job has no [[output]]"), &end);
         }
-        top.finish(&["table", "late", "mode"]);
+        let late = top.table("late").and_then(|t| late(&document, &t));
+        top.finish(&["table"]);
         drop(top);
         drop(table);
         match document.faults() {
             Some(error) => Err(error),
-            None => Ok(JobSpec { document, name, timezone, memory, threads, source, steps, outputs }),
+            None => {
+                Ok(JobSpec { document, name, timezone, memory, threads, mode, source, steps, outputs, late })
+            }
         }
     }
 }
@@ -113,8 +137,13 @@ fn source(document: &Document, table: &Table) -> SourceSpec {
         delimiter: table.string("delimiter"),
         on_bad_record: table.string("on_bad_record"),
         rejects: table.string("rejects"),
+        arrival: table.string("arrival"),
+        partition: table.string("partition"),
+        idle: table.string("idle"),
+        max_ahead: table.string("max_ahead"),
+        out_of_orderness: table.string("out_of_orderness"),
     };
-    table.finish(&["arrival", "partition", "idle", "max_ahead", "out_of_orderness"]);
+    table.finish(&[]);
     if spec.path.is_empty() {
         document.fault(Error::job("[source] has no `path`"), &spec.span);
     }
@@ -168,8 +197,12 @@ fn output(document: &Document, table: &Table) -> OutputSpec {
         having: table.string("having"),
         top: table.table("top").and_then(|t| top(document, &t)),
         partition_by: table.strings("partition_by").unwrap_or_default(),
+        mode: table.string("mode"),
+        firings: table.flag("firings"),
     };
-    table.finish(&["of", "mode", "allowed_lateness"]);
+    let hint = "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }";
+    table.misplaced("allowed_lateness", hint);
+    table.finish(&["of"]);
     if spec.path.is_none() {
         document.fault(
             Error::job("an [[output]] has no `path`").hint("a folder, a file, or \"-\" for the terminal"),
@@ -181,7 +214,9 @@ fn output(document: &Document, table: &Table) -> OutputSpec {
 
 fn window(document: &Document, window: std::result::Result<At<String>, Table>) -> Option<WindowSpec> {
     let table = match window {
-        Ok(name) if name.value == "global" => return Some(WindowSpec::Global),
+        Ok(name) if name.value == "global" => {
+            return Some(WindowSpec { kind: WindowKind::Global, offset: None, allowed_lateness: None });
+        }
         Ok(name) => {
             let error = Error::job(format!("unknown window `{}`", name.value));
             document.fault(error.hint("\"global\", or a table such as { tumbling = \"1m\" }"), &name.span);
@@ -189,15 +224,85 @@ fn window(document: &Document, window: std::result::Result<At<String>, Table>) -
         }
         Err(table) => table,
     };
-    let (size, offset) = (table.string("tumbling"), table.string("offset"));
-    table.finish(&["hopping", "slide", "cumulative", "step", "session", "allowed_lateness"]);
-    match size {
-        Some(size) => Some(WindowSpec::Tumbling { size, offset }),
-        None => {
-            document.fault(Error::job("`window` needs `tumbling`"), &table.span);
-            None
-        }
+    let kinds = KINDS.map(|kind| (kind, table.string(kind)));
+    let (slide, step) = (table.string("slide"), table.string("step"));
+    let (offset, allowed_lateness) = (table.string("offset"), table.string("allowed_lateness"));
+    table.finish(&[]);
+    let kind = one_kind(document, &table)?;
+    let size = kinds.into_iter().find(|(name, _)| *name == kind).and_then(|(_, size)| size);
+    let fits = [
+        fits(document, &table, kind, ("hopping", "slide"), "how far apart its windows start"),
+        fits(document, &table, kind, ("cumulative", "step"), "how much longer each window is than the last"),
+        kind != "session" || no_offset(document, &table),
+    ];
+    if fits.contains(&false) {
+        return None;
     }
+    // What is missing now was there and is no string, which is told already.
+    let size = size?;
+    let kind = match kind {
+        "tumbling" => WindowKind::Tumbling { size },
+        "hopping" => WindowKind::Hopping { size, slide: slide? },
+        "cumulative" => WindowKind::Cumulative { size, step: step? },
+        _ => WindowKind::Session { gap: size },
+    };
+    Some(WindowSpec { kind, offset, allowed_lateness })
+}
+
+/// The kinds of windows that have an end.
+const KINDS: [&str; 4] = ["tumbling", "hopping", "cumulative", "session"];
+
+/// The one kind that the table of a window names.
+fn one_kind(document: &Document, table: &Table) -> Option<&'static str> {
+    let named: Vec<&'static str> = KINDS.into_iter().filter(|kind| table.place_of(kind).is_some()).collect();
+    let error = match named[..] {
+        [kind] => return Some(kind),
+        [] => Error::job("`window` needs `tumbling`, `hopping`, `cumulative` or `session`"),
+        _ => Error::job(format!("a window is of one kind, and this one is `{}`", named.join("` and `"))),
+    };
+    document.fault(error, &table.span);
+    None
+}
+
+/// Whether `key` is there when the window is of the kind that it goes with, and not otherwise.
+fn fits(
+    document: &Document,
+    table: &Table,
+    kind: &str,
+    (of, key): (&'static str, &'static str),
+    what: &str,
+) -> bool {
+    match (kind == of, table.place_of(key)) {
+        (true, None) => {
+            let error = Error::job(format!("`{of}` needs `{key}`: {what}"));
+            document.fault(error, &table.span);
+            false
+        }
+        (false, Some(place)) => {
+            let error = Error::job(format!("`{key}` goes with `{of}`, and this window is `{kind}`"));
+            document.fault(error, &place);
+            false
+        }
+        _ => true,
+    }
+}
+
+fn no_offset(document: &Document, table: &Table) -> bool {
+    let Some(place) = table.place_of("offset") else { return true };
+    let error = Error::job("a session has no `offset`");
+    document.fault(error.hint("it starts with its first event"), &place);
+    false
+}
+
+fn late(document: &Document, table: &Table) -> Option<At<String>> {
+    let path = table.string("path");
+    table.finish(&[]);
+    if table.place_of("path").is_none() {
+        let error = Error::job("[late] has no `path`");
+        document
+            .fault(error.hint("a .jsonl or .parquet file for the events that came too late"), &table.span);
+    }
+    path
 }
 
 fn top(document: &Document, table: &Table) -> Option<TopSpec> {
@@ -233,7 +338,8 @@ mod tests {
         let schema: serde_json::Value =
             serde_json::from_str(include_str!("../../data/job.schema.json")).unwrap();
         let job = "qqqqqqqqqq = 1\n[source]\nqqqqqqqqqq = 1\n[[step]]\nqqqqqqqqqq = 1\n\
-            [[output]]\nqqqqqqqqqq = 1\nwindow = { qqqqqqqqqq = 1 }\ntop = { qqqqqqqqqq = 1 }\n";
+            [[output]]\nqqqqqqqqqq = 1\nwindow = { qqqqqqqqqq = 1 }\ntop = { qqqqqqqqqq = 1 }\n\
+            [late]\nqqqqqqqqqq = 1\n";
         for (table, path) in [
             ("the job", "/properties"),
             ("[source]", "/$defs/source/properties"),
@@ -241,6 +347,7 @@ mod tests {
             ("[[output]]", "/$defs/output/properties"),
             ("window", "/$defs/output/properties/window/oneOf/1/properties"),
             ("top", "/$defs/output/properties/top/properties"),
+            ("[late]", "/$defs/late/properties"),
         ] {
             let mut known: Vec<String> =
                 schema.pointer(path).unwrap().as_object().unwrap().keys().cloned().collect();

@@ -1,18 +1,23 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
-use super::document::At;
-use super::plan::{Plan, Step};
+use super::document::{At, Document};
+use super::plan::{LatePlan, Mode, Plan, Step, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::input::infer::{CsvLayout, Inferred, infer, time_hint};
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
-use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
+use crate::input::{Format, OnBadRecord, ReadPlan, ReadTime, SourceFile, files};
+use crate::time::{DAY, Duration, TimeParser, TimeRule, TimeUnit, Zone};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+mod finish;
 mod output;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod window;
 
 /// What the command line says beside the job file.
 #[derive(Debug, Clone)]
@@ -23,11 +28,13 @@ pub struct Overrides {
     pub to: Option<String>,
     /// Bytes of text to a chunk.
     pub chunk_bytes: usize,
+    /// The mode of every output that has one, whatever the job file says.
+    pub mode: Option<Mode>,
 }
 
 impl Default for Overrides {
     fn default() -> Overrides {
-        Overrides { from: None, to: None, chunk_bytes: 1 << 20 }
+        Overrides { from: None, to: None, chunk_bytes: 1 << 20, mode: None }
     }
 }
 
@@ -50,12 +57,21 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         return Err(spec.document.faults().unwrap_or_else(|| no_columns(&files)));
     }
     let time = event_time(spec, &inferred, &zone);
-    let mut planner = Planner::new(spec, &zone, inferred, time);
+    let arrival = stream::arrival(spec, &inferred, &zone, time.as_ref());
+    let max_ahead = stream::max_ahead(spec);
+    let mut planner = Planner::new(spec, &zone, inferred, time, &files);
+    planner.mode_override = overrides.mode;
+    if let Some(word) = &spec.mode {
+        // After a wrong word the laxer of the two, so that no fault follows from it.
+        planner.mode = window::mode(&spec.document, word).unwrap_or(Mode::Streamed);
+    }
     planner.check_types(&declared);
+    planner.delay();
     planner.steps();
     planner.outputs();
+    planner.stream();
     let on_bad_record = on_bad_record(spec);
-    let (from, to) = range(overrides, &zone)?;
+    let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if let Some(error) = spec.document.faults() {
         return Err(error);
@@ -64,12 +80,14 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         return Err(Error::job("the job is wrong"));
     };
     let name = spec.name.as_ref().map_or_else(|| default_name(&spec.document.file), |n| n.value.clone());
+    // An event outside the range moves the watermark, so it has to be read.
+    let (from, to) = if planner.streamed() { (i64::MIN, i64::MAX) } else { range };
     let read = ReadPlan {
         files,
         columns: vec![],
         time,
-        arrival: None,
-        max_ahead: None,
+        arrival,
+        max_ahead,
         zone: zone.clone(),
         delimiter,
         names,
@@ -79,8 +97,10 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         to,
         chunk_bytes: overrides.chunk_bytes,
     };
-    let rejects = rejects_path(spec, on_bad_record, &name);
-    let mut plan = planner.finish(name, read, rejects);
+    // What is too far ahead of its arrival is rejected in any case.
+    let rejecting = on_bad_record == OnBadRecord::Reject || max_ahead.is_some();
+    let rejects = rejecting.then(|| rejects_path(spec, &name));
+    let mut plan = planner.finish(name, read, range, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     Ok(plan)
@@ -192,16 +212,37 @@ fn on_bad_record(spec: &JobSpec) -> Option<OnBadRecord> {
 }
 
 /// Where rejects go: as the job says, or beside its first output.
-fn rejects_path(spec: &JobSpec, on_bad_record: OnBadRecord, name: &str) -> Option<PathBuf> {
-    if on_bad_record == OnBadRecord::Fail {
-        return None;
-    }
+fn rejects_path(spec: &JobSpec, name: &str) -> PathBuf {
     if let Some(path) = &spec.source.rejects {
-        return Some(PathBuf::from(&path.value));
+        return PathBuf::from(&path.value);
     }
     let first = spec.outputs.iter().filter_map(|o| o.path.as_ref()).find(|p| p.value != "-");
     let beside = first.map_or(name, |path| path.value.trim_end_matches('/'));
-    Some(PathBuf::from(format!("{beside}.rejects.jsonl")))
+    PathBuf::from(format!("{beside}.rejects.jsonl"))
+}
+
+/// The longest stretch of time that a job may name: 1,000 years, so that no sum of a few overflows.
+const LONGEST: i64 = 365_250 * DAY;
+
+fn too_long(text: &str) -> Error {
+    Error::job(format!("`{text}` is too long")).hint("the longest is 1000 years")
+}
+
+/// Reads a length of time: a day is 24 hours, and a month has none.
+fn length(document: &Document, text: &At<String>) -> Option<i64> {
+    let error = match Duration::parse(&text.value).map(Duration::as_length) {
+        Some(Some(length)) if length <= LONGEST => return Some(length),
+        Some(Some(_)) => too_long(&text.value),
+        Some(None) => {
+            let error = Error::job(format!("`{}` has no fixed length", text.value));
+            error.hint("a month, quarter or year is now longer, now shorter: give days, such as 30 days")
+        }
+        None => {
+            Error::job(format!("`{}` is no length of time", text.value)).hint("such as 20s, 15m, 6h or 1 day")
+        }
+    };
+    document.fault(error, &text.span);
+    None
 }
 
 fn memory(spec: &JobSpec) -> Option<u64> {
@@ -339,10 +380,25 @@ struct Planner<'a> {
     groupings: Vec<super::plan::Grouping>,
     outputs: Vec<super::plan::OutputPlan>,
     positions: bool,
+    /// The mode of outputs that give none.
+    mode: Mode,
+    /// The mode of all outputs, if the command line gives one.
+    mode_override: Option<Mode>,
+    watermark: WatermarkPlan,
+    late: Option<LatePlan>,
+    /// The source's files, and whether one of them is Parquet.
+    files: Vec<PathBuf>,
+    parquet: bool,
 }
 
 impl<'a> Planner<'a> {
-    fn new(spec: &'a JobSpec, zone: &Zone, inferred: Inferred, time: Option<ReadTime>) -> Planner<'a> {
+    fn new(
+        spec: &'a JobSpec,
+        zone: &Zone,
+        inferred: Inferred,
+        time: Option<ReadTime>,
+        files: &[SourceFile],
+    ) -> Planner<'a> {
         let field = |c: &crate::input::infer::InferredColumn| {
             // A time column that is no integer is the event time itself.
             let instant = time
@@ -363,6 +419,12 @@ impl<'a> Planner<'a> {
             groupings: vec![],
             outputs: vec![],
             positions: false,
+            mode: Mode::default(),
+            mode_override: None,
+            watermark: WatermarkPlan::default(),
+            late: None,
+            files: files.iter().map(|f| f.path.clone()).collect(),
+            parquet: files.iter().any(|f| f.format == Format::Parquet),
         }
     }
 
@@ -455,65 +517,5 @@ impl<'a> Planner<'a> {
             _ => None,
         });
         Some(same.unwrap_or_else(|| self.derive(&format!("__arg_{}", self.schema.fields.len()), expr)))
-    }
-
-    /// Drops the source columns that nothing reads, and renumbers the rest.
-    fn finish(self, name: String, mut read: ReadPlan, rejects: Option<PathBuf>) -> Plan {
-        let kept: Vec<usize> = (0..self.schema.fields.len())
-            .filter(|i| *i >= self.source_columns || self.used.contains(i))
-            .collect();
-        let renumber = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
-        read.columns = kept
-            .iter()
-            .filter(|&&i| i < self.source_columns)
-            .map(|&i| {
-                let field = &self.schema.fields[i];
-                ReadColumn {
-                    name: field.name.clone(),
-                    ty: field.ty,
-                    inferred: !self.inferred.columns[i].declared,
-                }
-            })
-            .collect();
-        read.positions = self.positions;
-        let mut groupings = self.groupings;
-        for grouping in &mut groupings {
-            grouping.plan.keys.iter_mut().for_each(|(column, _)| *column = renumber(*column));
-            for (_, args) in &mut grouping.plan.aggregates {
-                args.iter_mut().for_each(|column| *column = renumber(*column));
-            }
-        }
-        let mut outputs = self.outputs;
-        for output in &mut outputs {
-            if let super::plan::OutputKind::Rows(columns) = &mut output.kind {
-                columns.iter_mut().for_each(|column| *column = renumber(*column));
-            }
-        }
-        let rows = Schema::new(kept.iter().map(|&i| self.schema.fields[i].clone()).collect());
-        let essence = format!(
-            "{name} {:?} {:?} {} {:?} {:?} {groupings:?} {outputs:?}",
-            read.columns,
-            read.time,
-            self.zone.name(),
-            (read.from, read.to),
-            self.steps
-        );
-        let hash = format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()));
-        Plan {
-            name,
-            hash,
-            zone: self.zone,
-            threads: None,
-            memory: None,
-            read,
-            inferred: self.inferred,
-            rows,
-            steps: self.steps,
-            groupings,
-            outputs,
-            rejects,
-            watermark: super::plan::WatermarkPlan::default(),
-            late: None,
-        }
     }
 }

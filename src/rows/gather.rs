@@ -3,7 +3,7 @@
 use super::order::sort_by_time;
 use super::packed::{Block, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
-use crate::batch::DataType;
+use crate::batch::{DataType, Position};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
 use arrow_array::builder::StringViewBuilder;
@@ -178,6 +178,24 @@ impl OrderedRows {
     /// The columns of rows `from..to`; strings that are few come as dictionaries.
     pub fn columns(&self, from: usize, to: usize) -> Vec<ArrayRef> {
         (0..self.shared.types.len()).map(|c| self.column(c, &self.order[from..to])).collect()
+    }
+
+    /// The positions of rows `from..to`.
+    pub fn positions(&self, from: usize, to: usize) -> Vec<Position> {
+        let position = |&id: &u32| {
+            let ((_, block), row) = self.at(id);
+            Position::from_u64(block.positions.get(row) as u64)
+        };
+        self.order[from..to].iter().map(position).collect()
+    }
+
+    /// The times that rows `from..to` were sorted by.
+    pub fn times(&self, from: usize, to: usize) -> Vec<i64> {
+        let time = |&id: &u32| {
+            let ((_, block), row) = self.at(id);
+            block.time.get(row)
+        };
+        self.order[from..to].iter().map(time).collect()
     }
 
     #[inline]

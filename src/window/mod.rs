@@ -8,12 +8,22 @@
 //! March and so on. Where the local start does not exist, the window starts with the first instant
 //! after the gap; where it exists twice, with the earlier. So a day can have 23 or 25 hours, and no
 //! instant lies in two tumbling windows or in none.
+//!
+//! Hopping windows start where tumbling windows of the slide do; cumulative ones where tumbling
+//! windows of the size do. A length is elapsed time from the start; calendar units are counted on the
+//! local calendar from it. Time is cut into **slices**, in each of which every instant lies in the
+//! same windows: events are folded per slice, and a window is the union of its slices.
+//!
+//! A session is per key: events that follow one another within the gap. As in Flink, where windows
+//! that touch merge, an event exactly one gap after the last still joins (Beam keeps such events
+//! apart), and the end is the last event + gap.
 
-mod tumbling;
+mod assign;
+mod calendar;
 
-pub use tumbling::{Assigner, WindowSpan};
+pub use assign::{Assigner, WindowSpan};
 
-use crate::time::{CalendarUnit, Duration};
+use crate::time::Duration;
 
 /// The window of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +82,4 @@ impl std::fmt::Display for Window {
 
 fn with_offset(offset: i64) -> String {
     if offset == 0 { String::new() } else { format!(", offset {}", Duration::Length(offset)) }
-}
-
-/// Whether windows of this size can be counted in whole days, weeks or months.
-pub(crate) fn months(unit: CalendarUnit) -> Option<i64> {
-    match unit {
-        CalendarUnit::Day | CalendarUnit::Week => None,
-        CalendarUnit::Month => Some(1),
-        CalendarUnit::Quarter => Some(3),
-        CalendarUnit::Year => Some(12),
-    }
 }

@@ -103,7 +103,7 @@ top = { n = 3 }
        | ^^^^^^^^
       hint: write two steps, in the order in which they apply
 
-    error: `window` needs `tumbling`
+    error: `window` needs `tumbling`, `hopping`, `cumulative` or `session`
       --> job.toml:20:10
        |
     20 | window = { tumblin = "1m" }
@@ -354,37 +354,25 @@ fn broken_toml() {
 
 #[test]
 fn keys_that_are_not_built_yet() {
-    let job = SOURCE.to_string()
-        + "out_of_orderness = \"20s\"\n[[step]]\ndedup = [\"customer\"]\n[[output]]\npath = \"x.csv\"\nwindow = { session = \"1m\" }\n";
-    insta::assert_snapshot!(words(&job), @r##"
-    error: `out_of_orderness` of [source] is not built yet in highwater 0.1.0
+    let job =
+        SOURCE.to_string() + "[[step]]\ndedup = [\"customer\"]\n[[output]]\npath = \"x.csv\"\nof = \"x\"\n";
+    insta::assert_snapshot!(words(&job), @r#"
+    error: a [[step]] needs `filter` or `derive`
      --> job.toml:4:1
       |
-    4 | out_of_orderness = "20s"
-      | ^^^^^^^^^^^^^^^^
-
-    error: a [[step]] needs `filter` or `derive`
-     --> job.toml:5:1
-      |
-    5 | [[step]]
+    4 | [[step]]
       | ^^^^^^^^
 
     error: `dedup` of [[step]] is not built yet in highwater 0.1.0
-     --> job.toml:6:1
+     --> job.toml:5:1
       |
-    6 | dedup = ["customer"]
+    5 | dedup = ["customer"]
       | ^^^^^
 
-    error: `window` needs `tumbling`
-     --> job.toml:9:10
+    error: `of` of [[output]] is not built yet in highwater 0.1.0
+     --> job.toml:8:1
       |
-    9 | window = { session = "1m" }
-      |          ^^^^^^^^^^^^^^^^^^
-
-    error: `session` of window is not built yet in highwater 0.1.0
-     --> job.toml:9:12
-      |
-    9 | window = { session = "1m" }
-      |            ^^^^^^^
-    "##);
+    8 | of = "x"
+      | ^^
+    "#);
 }

@@ -27,4 +27,5 @@ mod streamed;
 mod streamed_outputs;
 mod support;
 mod tidy;
+mod time_faults;
 mod words;

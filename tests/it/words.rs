@@ -70,11 +70,14 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
     outputs:
       out/big-spenders (parquet): grouping 1: window tumbling 1 month, by account_no
         columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+        complete: counts every event, however late
         partitioned by year, month
       out/big-spenders.csv (csv): grouping 1: window tumbling 1 month, by account_no
         columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+        complete: counts every event, however late
       the terminal: grouping 1: window tumbling 1 month, by account_no
         columns window_start timestamp, window_end timestamp, account_no string, total decimal(38,2), txns int64
+        complete: counts every event, however late
 
     memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
       about 6,036 records
@@ -235,6 +238,9 @@ fn help_ends_in_two_examples_that_work() {
           --threads <N>    Worker threads [default: the job's, or one per core]
           --memory <SIZE>  Memory for partial results, such as 512MB; past it they go to disk [default:
                            the job's, or half of the machine's]
+          --mode <MODE>    Which events the windows count, whatever the job file says: all of them, or
+                           those that a live job would have counted [possible values: complete,
+                           streamed]
           --json           Print the account and the outputs as JSON on stdout, and no tables
       -q, --quiet          Print nothing but tables and errors
           --rows <N>       Rows that a table on the terminal shows [default: 20]
@@ -243,5 +249,79 @@ fn help_ends_in_two_examples_that_work() {
     Examples:
       highwater run data/jobs/big-spenders.toml
       highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
+    ");
+}
+
+#[test]
+fn explain_shows_how_the_watermark_goes() {
+    let lab = Lab::new();
+    lab.write("log.csv", "at,seen,shard,amount\n1709200801,1709200802000,a,1\n");
+    let job = r#"
+mode = "streamed"
+
+[source]
+path = "log.csv"
+time = "at"
+time_unit = "s"
+arrival = "seen"
+partition = "shard"
+idle = "90s"
+max_ahead = "1h"
+out_of_orderness = "20s"
+
+[[output]]
+path = "firings.csv"
+by = "shard"
+select = { n = "count(*)" }
+window = { hopping = "10m", slide = "1m", allowed_lateness = "1 day" }
+firings = true
+
+[[output]]
+path = "sessions.csv"
+select = { n = "count(*)" }
+window = { session = "30m" }
+
+[[output]]
+path = "days.csv"
+select = { n = "count(*)" }
+window = { cumulative = "1 day", step = "1h" }
+mode = "complete"
+
+[late]
+path = "late.jsonl"
+"#;
+    lab.write("job.toml", job);
+    let answer = lab.highwater(&["explain", "job.toml", "--threads", "1", "--memory", "1GB"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let until_needs = answer.out.split("\nmemory:").next().unwrap_or_default();
+    insta::assert_snapshot!(until_needs, @r"
+    job job, time zone UTC
+
+    files: 1, 50 B
+      log.csv  50 B
+
+    columns, from a sample of 1 records in 1 files:
+      time  at      int64           int64: 1 value in 1 file, e.g. 1709200801
+      read  seen    int64           int64: 1 value in 1 file, e.g. 1709200802000
+      read  shard   string          string: 1 value in 1 file, e.g. a
+      read  amount  int64           int64: 1 value in 1 file, e.g. 1
+    event time: at, integers in s since 1970
+    arrival: seen, integers in ms since 1970
+    rejected: events more than 1h ahead of their arrival
+
+    watermark: 20s behind the greatest event time so far, in order of arrival
+      the least of those of the partitions by shard, but for those idle for more than 90s
+      late events: late.jsonl (jsonl)
+
+    outputs:
+      firings.csv (csv): grouping 1: window hopping 10m by 1m, by shard
+        columns window_start timestamp, window_end timestamp, shard string, firing int64, n int64
+        streamed: allowed lateness 24h; a row for each firing
+      sessions.csv (csv): grouping 2: window session 30m, by all events
+        columns window_start timestamp, window_end timestamp, n int64
+        streamed: allowed lateness 0s
+      days.csv (csv): grouping 3: window cumulative 1 day by 1h, by all events
+        columns window_start timestamp, window_end timestamp, n int64
+        complete: counts every event, however late
     ");
 }

@@ -6,6 +6,7 @@
 //! anything there, and the row is to be dropped.
 
 use super::super::ReadColumn;
+use super::super::times::Role;
 use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::record::{unescape, unquoted};
 use super::table::{Faults, Table};
@@ -61,7 +62,7 @@ impl Strings {
     }
 }
 
-/// The column `field` of `table`. `times` reads timestamps that are not the event time.
+/// The column `field` of `table`. `times` reads timestamps that are neither event time nor arrival.
 pub(super) fn decode(
     table: Table,
     field: usize,
@@ -110,17 +111,21 @@ pub(super) fn timestamps(values: Vec<i64>, nulls: Option<NullBuffer>) -> Timesta
     TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC")
 }
 
-/// The event times of `table`.
-pub(super) fn event_times(
+/// The event times or arrivals of `table`.
+pub(super) fn times(
     table: Table,
     field: usize,
     column: &str,
+    role: Role,
     parser: &mut TimeParser,
     faults: &mut Faults,
 ) -> Vec<i64> {
     let mut fault = |row: usize, text: &[u8], error: TimeError| {
-        let reason =
-            if text.is_empty() { "the time is missing".to_string() } else { unread_time(text, &error) };
+        let reason = if text.is_empty() {
+            format!("the {} is missing", role.word())
+        } else {
+            unread_time(text, &error)
+        };
         faults.add(row, column, reason, None);
         0
     };

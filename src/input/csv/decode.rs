@@ -5,13 +5,14 @@
 //! the same way for both, so which way a chunk went cannot be seen in the result.
 
 use super::super::text::TextChunk;
-use super::super::{BadRecord, DecodedChunk, ReadPlan};
+use super::super::times::Role;
+use super::super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
 use super::columns::{self, Decoded};
 use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};
 use super::table::{Faults, Table, bad_record};
-use crate::batch::{Batch, DataType, Position};
+use crate::batch::{Batch, Position};
 use crate::time::{TimeParser, TimeRule};
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, Buffer};
@@ -24,7 +25,9 @@ pub(in crate::input) struct CsvDecoder {
     ends: Vec<u32>,
     record_ends: Vec<u32>,
     event_time: TimeParser,
-    /// For columns of timestamps other than the event time.
+    /// Where the arrival is not the event time.
+    arrival: Option<TimeParser>,
+    /// For columns of timestamps other than those two.
     times: TimeParser,
 }
 
@@ -36,11 +39,13 @@ struct Shape {
 
 impl CsvDecoder {
     pub(in crate::input) fn new(plan: &Arc<ReadPlan>) -> CsvDecoder {
+        let parser = |time: &ReadTime| TimeParser::new(time.rule.clone(), plan.zone.clone());
         CsvDecoder {
             plan: plan.clone(),
             ends: Vec::new(),
             record_ends: Vec::new(),
-            event_time: TimeParser::new(plan.time.rule.clone(), plan.zone.clone()),
+            event_time: parser(&plan.time),
+            arrival: plan.own_arrival().map(parser),
             times: TimeParser::new(TimeRule::Iso, plan.zone.clone()),
         }
     }
@@ -62,25 +67,43 @@ impl CsvDecoder {
         let fields = layout.names.len();
         let table =
             Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
-        let (event_time, times) = (&mut self.event_time, &mut self.times);
-        let time = columns::event_times(table, layout.time, &self.plan.time.column, event_time, &mut faults);
-        let mut decoded = Vec::with_capacity(self.plan.columns.len());
-        for (column, field) in self.plan.columns.iter().zip(&layout.columns) {
-            decoded.push(match *field {
-                None => Decoded::Array(columns::all_null(column.ty, table.rows)),
-                // The faults of the event time are known.
-                Some(field) if field == layout.time && column.ty == DataType::Timestamp => {
-                    Decoded::Array(Arc::new(columns::timestamps(time.clone(), None)))
+        let plan = &self.plan;
+        let time = {
+            let (column, parser) = (&plan.time.column, &mut self.event_time);
+            columns::times(table, layout.time, column, Role::EventTime, parser, &mut faults)
+        };
+        let arrival = match (plan.own_arrival(), layout.arrival, &mut self.arrival) {
+            (Some(arrival), Some(field), Some(parser)) => {
+                columns::times(table, field, &arrival.column, Role::Arrival, parser, &mut faults)
+            }
+            _ => plan.arrivals(&time, vec![]),
+        };
+        if plan.max_ahead.is_some() {
+            for (row, (&time, &arrival)) in time.iter().zip(&arrival).enumerate() {
+                if let Some(reason) = plan.ahead(time, arrival) {
+                    faults.add_aside(row, &plan.time.column, reason);
                 }
-                Some(field) => columns::decode(table, field, column, times, &mut faults),
+            }
+        }
+        let mut decoded = Vec::with_capacity(self.plan.columns.len());
+        for (column, field) in plan.columns.iter().zip(&layout.columns) {
+            // The faults of event time and arrival are known.
+            let copied = plan.copied(column).map(|role| match role {
+                Role::EventTime => time.clone(),
+                Role::Arrival => arrival.clone(),
+            });
+            decoded.push(match (copied, *field) {
+                (Some(copied), _) => Decoded::Array(Arc::new(columns::timestamps(copied, None))),
+                (None, None) => Decoded::Array(columns::all_null(column.ty, table.rows)),
+                (None, Some(field)) => columns::decode(table, field, column, &mut self.times, &mut faults),
             });
         }
         let position = |row| Position::new(chunk.file, chunk.offset + table.start(row) as u64);
-        let positions = if self.plan.positions { (0..table.rows).map(position).collect() } else { vec![] };
+        let positions = if plan.positions { (0..table.rows).map(position).collect() } else { vec![] };
         let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch { columns, time, positions, arrival: vec![], reached: vec![], rows };
+        let batch = Batch { columns, time, positions, arrival, reached: vec![], rows };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,
@@ -167,7 +190,8 @@ fn reject(
     for (row, fault) in faults.into_rows() {
         keep[row] = false;
         let column = Some(fault.column.as_str());
-        bad.push(bad_record(position(row), table.record(row), column, fault.reason, fault.hint));
+        let record = bad_record(position(row), table.record(row), column, fault.reason, fault.hint);
+        bad.push(BadRecord { aside: fault.aside, ..record });
     }
     bad.sort_by_key(|record| record.position);
     BooleanArray::new(BooleanBuffer::from(keep), None)

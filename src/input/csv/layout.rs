@@ -1,6 +1,6 @@
 //! Where the wanted columns stand in the records of one file.
 
-use super::super::ReadPlan;
+use super::super::{ReadPlan, ReadTime};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,13 +14,15 @@ pub(in crate::input) struct CsvLayout {
     pub(in crate::input) columns: Vec<Option<usize>>,
     /// The field of the event time.
     pub(in crate::input) time: usize,
+    /// The field of the arrival, where that is not the event time.
+    pub(in crate::input) arrival: Option<usize>,
 }
 
 impl CsvLayout {
     /// The layout of the file at `path`, whose records have the fields `names`.
     ///
     /// # Errors
-    /// `Data` for a name that is there twice, and where the time column is missing.
+    /// `Data` for a name that is there twice, and where the time or arrival column is missing.
     pub(in crate::input) fn of(names: Vec<String>, path: &Path, plan: &ReadPlan) -> Result<CsvLayout> {
         let mut seen = HashSet::new();
         if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
@@ -28,10 +30,14 @@ impl CsvLayout {
                 .hint("give each column a name of its own in the header line"));
         }
         let field_of = |wanted: &str| names.iter().position(|name| name == wanted);
-        let time = field_of(&plan.time.column)
-            .ok_or_else(|| missing(&plan.time.column, &format!("{} has", path.display()), &names))?;
+        let needed = |time: &ReadTime| {
+            let field = field_of(&time.column);
+            field.ok_or_else(|| missing(&time.column, &format!("{} has", path.display()), &names))
+        };
+        let time = needed(&plan.time)?;
+        let arrival = plan.own_arrival().map(needed).transpose()?;
         let columns = plan.columns.iter().map(|column| field_of(&column.name)).collect();
-        Ok(CsvLayout { columns, time, names })
+        Ok(CsvLayout { columns, time, arrival, names })
     }
 }
 

@@ -66,10 +66,11 @@ pub(super) fn bad_record(
     reason: String,
     hint: Option<String>,
 ) -> BadRecord {
+    let aside = false;
     let raw = record.strip_suffix(b"\n").unwrap_or(record);
     let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
     let raw = raw[..raw.len().min(BadRecord::MAX_RAW)].to_vec();
-    BadRecord { position, column: column.map(str::to_string), reason, hint, raw }
+    BadRecord { position, column: column.map(str::to_string), reason, hint, raw, aside }
 }
 
 /// What is wrong with rows of a table: of each row the first fault.
@@ -80,12 +81,22 @@ pub(super) struct Fault {
     pub(super) column: String,
     pub(super) reason: String,
     pub(super) hint: Option<String>,
+    /// See [`BadRecord::aside`].
+    pub(super) aside: bool,
 }
 
 impl Faults {
     #[cold]
     pub(super) fn add(&mut self, row: usize, column: &str, reason: String, hint: Option<String>) {
-        self.0.entry(row).or_insert_with(|| Fault { column: column.to_string(), reason, hint });
+        let fault = || Fault { column: column.to_string(), reason, hint, aside: false };
+        self.0.entry(row).or_insert_with(fault);
+    }
+
+    /// A fault for which the row is kept aside whatever the plan says of bad records.
+    #[cold]
+    pub(super) fn add_aside(&mut self, row: usize, column: &str, reason: String) {
+        let fault = || Fault { column: column.to_string(), reason, hint: None, aside: true };
+        self.0.entry(row).or_insert_with(fault);
     }
 
     #[cold]

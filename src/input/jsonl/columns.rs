@@ -3,6 +3,7 @@
 use super::scanner::{Kind, Span, unescape};
 use crate::batch::DataType;
 use crate::input::ReadColumn;
+use crate::input::times::Role;
 use crate::input::value::{self, ValueError, inferred_hint};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::builder::make_view;
@@ -51,8 +52,8 @@ pub(super) struct Column {
 }
 
 enum Values {
-    /// The event time, which is a column already.
-    EventTime,
+    /// The event time or the arrival, which are read already.
+    Copy(Role),
     /// Views, and whether any of them points into a buffer.
     Text(Vec<u128>, bool),
     Bool(BooleanBufferBuilder),
@@ -64,17 +65,17 @@ enum Values {
 }
 
 impl Column {
-    /// An empty column; `event_time` where it is a copy of the event time.
-    pub fn new(read: &ReadColumn, event_time: bool, zone: &Zone) -> Column {
-        let values = match read.ty {
-            _ if event_time => Values::EventTime,
-            DataType::String => Values::Text(vec![], false),
-            DataType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
-            DataType::Int64 => Values::Int(vec![]),
-            DataType::Float64 => Values::Float(vec![]),
-            DataType::Decimal { precision, scale } => Values::Decimal(vec![], precision, scale),
-            DataType::Date => Values::Date(vec![]),
-            DataType::Timestamp => Values::Timestamp(vec![]),
+    /// An empty column; `copied` where it is a copy of a time of the record.
+    pub fn new(read: &ReadColumn, copied: Option<Role>, zone: &Zone) -> Column {
+        let values = match (copied, read.ty) {
+            (Some(role), _) => Values::Copy(role),
+            (None, DataType::String) => Values::Text(vec![], false),
+            (None, DataType::Bool) => Values::Bool(BooleanBufferBuilder::new(0)),
+            (None, DataType::Int64) => Values::Int(vec![]),
+            (None, DataType::Float64) => Values::Float(vec![]),
+            (None, DataType::Decimal { precision, scale }) => Values::Decimal(vec![], precision, scale),
+            (None, DataType::Date) => Values::Date(vec![]),
+            (None, DataType::Timestamp) => Values::Timestamp(vec![]),
         };
         let parser = TimeParser::new(TimeRule::Iso, zone.clone());
         Column { read: read.clone(), values, nulls: NullBufferBuilder::new(0), room: vec![], parser }
@@ -87,7 +88,7 @@ impl Column {
     /// Makes room for `rows` rows.
     pub fn reserve(&mut self, rows: usize) {
         match &mut self.values {
-            Values::EventTime => {}
+            Values::Copy(_) => {}
             Values::Text(views, _) => views.reserve(rows),
             Values::Bool(bits) => bits.reserve(rows),
             Values::Int(v) | Values::Timestamp(v) => v.reserve(rows),
@@ -105,7 +106,7 @@ impl Column {
             return Ok(());
         }
         let outcome = match &mut self.values {
-            Values::EventTime => Ok(()),
+            Values::Copy(_) => Ok(()),
             Values::Text(views, long) => match view(span, texts) {
                 Some(view) => {
                     *long |= view as u32 > 12;
@@ -148,7 +149,7 @@ impl Column {
     fn push_null(&mut self) {
         self.nulls.append_null();
         match &mut self.values {
-            Values::EventTime => {}
+            Values::Copy(_) => {}
             Values::Text(views, _) => views.push(0),
             Values::Bool(bits) => bits.append(false),
             Values::Int(v) | Values::Timestamp(v) => v.push(0),
@@ -162,7 +163,7 @@ impl Column {
     pub fn truncate(&mut self, rows: usize) {
         self.nulls.truncate(rows);
         match &mut self.values {
-            Values::EventTime => {}
+            Values::Copy(_) => {}
             Values::Text(views, _) => views.truncate(rows),
             Values::Bool(bits) => bits.truncate(rows),
             Values::Int(v) | Values::Timestamp(v) => v.truncate(rows),
@@ -173,14 +174,15 @@ impl Column {
     }
 
     /// The array of all values so far; the column is empty then. `buffers` are the chunk, and the
-    /// unescaped texts.
-    pub fn finish(&mut self, buffers: &[Buffer; 2], time: &[i64]) -> ArrayRef {
+    /// unescaped texts; `time` and `arrival` are those of the rows.
+    pub fn finish(&mut self, buffers: &[Buffer; 2], time: &[i64], arrival: &[i64]) -> ArrayRef {
         use std::mem::take;
         let nulls = self.nulls.finish();
         let nulls = nulls.filter(|n| n.null_count() > 0);
         match &mut self.values {
-            Values::EventTime => {
-                Arc::new(TimestampMicrosecondArray::from(time.to_vec()).with_timezone("UTC"))
+            Values::Copy(role) => {
+                let times = if *role == Role::EventTime { time } else { arrival };
+                Arc::new(TimestampMicrosecondArray::from(times.to_vec()).with_timezone("UTC"))
             }
             Values::Text(views, long) => {
                 // Views of up to 12 bytes hold their text, and need not keep the chunk in memory.

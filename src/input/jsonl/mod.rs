@@ -15,9 +15,10 @@ mod scanner;
 mod tests;
 
 use super::text::TextChunk;
+use super::times::Role;
 use super::value::shown;
-use super::{BadRecord, DecodedChunk, ReadPlan};
-use crate::batch::{Batch, DataType, Position};
+use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
+use crate::batch::{Batch, Position};
 use crate::error::Error;
 use crate::input::infer::time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
@@ -37,6 +38,8 @@ pub struct JsonDecoder {
     columns: Vec<(Column, Wanted)>,
     time: Wanted,
     parser: TimeParser,
+    /// Where the arrival is not the event time.
+    arrival: Option<(Wanted, TimeParser)>,
     /// Rows of the last chunk, as a guess at those of the next.
     expected_rows: usize,
 }
@@ -62,13 +65,15 @@ impl JsonDecoder {
             Wanted { slot: reader.want(&[name]), path }
         };
         let time = want(&plan.time.column);
-        let columns = plan.columns.iter().map(|column| {
-            let event_time = column.name == plan.time.column && column.ty == DataType::Timestamp;
-            (Column::new(column, event_time, &plan.zone), want(&column.name))
-        });
-        let columns = columns.collect();
-        let parser = TimeParser::new(plan.time.rule.clone(), plan.zone.clone());
-        Ok(JsonDecoder { plan: plan.clone(), reader, columns, time, parser, expected_rows: 0 })
+        let parser = |time: &ReadTime| TimeParser::new(time.rule.clone(), plan.zone.clone());
+        let arrival = plan.own_arrival().map(|arrival| (want(&arrival.column), parser(arrival)));
+        let columns = plan
+            .columns
+            .iter()
+            .map(|column| (Column::new(column, plan.copied(column), &plan.zone), want(&column.name)))
+            .collect();
+        let parser = parser(&plan.time);
+        Ok(JsonDecoder { plan: plan.clone(), reader, columns, time, parser, arrival, expected_rows: 0 })
     }
 
     /// The rows of a chunk, and its bad records.
@@ -115,7 +120,12 @@ impl JsonDecoder {
     #[inline(always)]
     fn row(&mut self, chunk: &[u8], rows: &mut Rows) -> Result<(), Box<Fault>> {
         let span = self.time.span(&self.reader);
-        let instant = event_time(span, chunk, &mut self.parser).map_err(|e| self.no_time(span, chunk, e))?;
+        let instant = time_of(span, chunk, &mut self.parser)
+            .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?;
+        let arrived = match self.arrival {
+            None => None,
+            Some(_) => Some(self.arrival(instant, chunk)?),
+        };
         let done = rows.time.len();
         let mut texts = Texts { chunk, unescaped: &mut rows.unescaped };
         for i in 0..self.columns.len() {
@@ -124,38 +134,45 @@ impl JsonDecoder {
             if let Err(Unfit { reason, hint }) = column.push(span, &mut texts) {
                 let column = Some(column.name().to_string());
                 self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
-                return Err(Box::new(Fault { column, reason, hint }));
+                return Err(Box::new(Fault { column, reason, hint, aside: false }));
             }
         }
         rows.time.push(instant);
+        if let Some(arrived) = arrived {
+            rows.arrival.push(arrived);
+        }
         Ok(())
     }
 
-    #[cold]
-    fn no_time(&self, span: Span, chunk: &[u8], error: TimeError) -> Box<Fault> {
-        let name = &self.plan.time.column;
-        let (reason, hint) = match span.kind {
-            Kind::Missing => (format!("it has no `{name}`, which is the event time"), None),
-            Kind::Null => (format!("`{name}`, the event time, is null"), None),
-            _ => {
-                let mut text = vec![];
-                unescape(&chunk[span.start..span.end], &mut text);
-                (format!("`{}` is {error}", shown(&text)), time_hint(&text, &self.plan.time.rule))
-            }
+    /// When the record that was read last arrived, which is not too long before its event time.
+    fn arrival(&mut self, event_time: i64, chunk: &[u8]) -> Result<i64, Box<Fault>> {
+        let (Some((wanted, parser)), Some(read)) = (&mut self.arrival, self.plan.own_arrival()) else {
+            return Ok(event_time);
         };
-        Box::new(Fault { column: Some(name.clone()), reason, hint })
+        let span = wanted.span(&self.reader);
+        let arrival =
+            time_of(span, chunk, parser).map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
+        match self.plan.ahead(event_time, arrival) {
+            None => Ok(arrival),
+            Some(reason) => {
+                let column = Some(self.plan.time.column.clone());
+                Err(Box::new(Fault { column, reason, hint: None, aside: true }))
+            }
+        }
     }
 
     fn finish(&mut self, chunk: TextChunk, rows: Rows) -> DecodedChunk {
         let count = rows.time.len();
         self.expected_rows = count + count / 64;
         let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
-        let columns = self.columns.iter_mut().map(|(c, _)| c.finish(&buffers, &rows.time)).collect();
+        let arrival = self.plan.arrivals(&rows.time, rows.arrival);
+        let columns =
+            self.columns.iter_mut().map(|(c, _)| c.finish(&buffers, &rows.time, &arrival)).collect();
         let batch = Batch {
             columns,
             time: rows.time,
             positions: rows.positions,
-            arrival: vec![],
+            arrival,
             reached: vec![],
             rows: count,
         };
@@ -178,6 +195,8 @@ impl Wanted {
 #[derive(Default)]
 struct Rows {
     time: Vec<i64>,
+    /// Where the arrival is not the event time.
+    arrival: Vec<i64>,
     positions: Vec<Position>,
     bad: Vec<BadRecord>,
     unescaped: Vec<u8>,
@@ -188,17 +207,42 @@ struct Fault {
     column: Option<String>,
     reason: String,
     hint: Option<String>,
+    /// See [`BadRecord::aside`].
+    aside: bool,
 }
 
 impl Fault {
     fn at(self, position: Position, line: &[u8]) -> BadRecord {
         let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
-        BadRecord { position, column: self.column, reason: self.reason, hint: self.hint, raw }
+        BadRecord {
+            position,
+            column: self.column,
+            reason: self.reason,
+            hint: self.hint,
+            raw,
+            aside: self.aside,
+        }
     }
 }
 
+/// What is wrong with an event time or arrival.
+#[cold]
+fn no_time(read: &ReadTime, role: Role, span: Span, chunk: &[u8], error: TimeError) -> Box<Fault> {
+    let name = &read.column;
+    let (reason, hint) = match span.kind {
+        Kind::Missing => (format!("it has no `{name}`, which is {role}"), None),
+        Kind::Null => (format!("`{name}`, {role}, is null"), None),
+        _ => {
+            let mut text = vec![];
+            unescape(&chunk[span.start..span.end], &mut text);
+            (format!("`{}` is {error}", shown(&text)), time_hint(&text, &read.rule))
+        }
+    };
+    Box::new(Fault { column: Some(name.clone()), reason, hint, aside: false })
+}
+
 #[inline(always)]
-fn event_time(span: Span, chunk: &[u8], parser: &mut TimeParser) -> Result<i64, TimeError> {
+fn time_of(span: Span, chunk: &[u8], parser: &mut TimeParser) -> Result<i64, TimeError> {
     let text = &chunk[span.start..span.end];
     match span.kind {
         Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => {
@@ -244,7 +288,7 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
             (format!("not valid JSON at column {}: {what}", error.column()), one_a_line(line))
         }
     };
-    Fault { column: None, reason, hint }
+    Fault { column: None, reason, hint, aside: false }
 }
 
 /// The hint for JSON that is laid out over many lines.

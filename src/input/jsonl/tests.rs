@@ -1,6 +1,7 @@
 //! `serde_json` is the oracle: what it reads is a record with these values, all else is bad.
 
 use super::*;
+use crate::batch::DataType;
 use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadTime, SourceFile};
 use crate::time::{TimeUnit, Zone};
 use arrow_array::cast::AsArray;

@@ -23,6 +23,8 @@ pub(super) struct Fault {
     pub column: String,
     pub reason: String,
     pub hint: Option<String>,
+    /// See [`crate::input::BadRecord::aside`].
+    pub aside: bool,
 }
 
 /// Whether values of the leaf can be `to` exactly, all or some of them.
@@ -115,7 +117,7 @@ impl Faults<'_> {
     #[cold]
     fn push(&mut self, row: usize, reason: impl ToString) {
         let (column, hint) = (self.column.name.clone(), inferred_hint(self.column));
-        self.faults.push(Fault { row, column, reason: reason.to_string(), hint });
+        self.faults.push(Fault { row, column, reason: reason.to_string(), hint, aside: false });
     }
 
     /// Maps the values that are there; what fails is NULL and a fault.

@@ -1,10 +1,11 @@
-//! The event times of Parquet columns.
+//! The event times and arrivals of Parquet columns.
 
 use super::convert::{Fault, normal};
 use super::schema::Leaf;
 use crate::error::{Error, Result};
-use crate::input::ReadPlan;
+use crate::input::ReadTime;
 use crate::input::infer::time_hint;
+use crate::input::times::Role;
 use crate::time::{DAY, EARLIEST, LATEST, SECOND, TimeError, TimeParser, TimeRule};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -13,26 +14,33 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::fmt::Display;
 use std::path::Path;
 
-/// The event times of some rows; 0 in those that have a fault.
-pub(super) struct EventTimes {
+/// The event times or arrivals of some rows; 0 in those that have a fault.
+pub(super) struct Times {
     pub time: Vec<i64>,
     pub faults: Vec<Fault>,
 }
 
-/// Fails where the time column's type cannot be a time under the plan's rule.
-pub(super) fn check(leaf: &Leaf, plan: &ReadPlan, path: &Path) -> Result<()> {
+/// A column of times, as messages name it.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub name: &'a str,
+    pub role: Role,
+}
+
+/// Fails where the column's type cannot be a time under the rule of `read`.
+pub(super) fn check(leaf: &Leaf, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
     let fits = match &leaf.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
-        ty if ty.is_integer() => plan.time.rule != TimeRule::Iso,
+        ty if ty.is_integer() => read.rule != TimeRule::Iso,
         _ => false,
     };
     if fits {
         return Ok(());
     }
-    let name = &plan.time.column;
+    let (name, word) = (&read.column, role.word());
     let error = Error::data(format!(
-        "the time column `{name}` of {} is {}, which is no time",
+        "the {word} column `{name}` of {} is {}, which is no time",
         path.display(),
         leaf.type_name()
     ));
@@ -42,55 +50,55 @@ pub(super) fn check(leaf: &Leaf, plan: &ReadPlan, path: &Path) -> Result<()> {
     })
 }
 
-/// Whether the order of the column's values is the order of their event times.
-pub(super) fn prunable(leaf: &Leaf, plan: &ReadPlan) -> bool {
+/// Whether the order of the column's values is the order of the times that they are.
+pub(super) fn prunable(leaf: &Leaf, rule: &TimeRule) -> bool {
     match &leaf.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 => true,
-        ty if ty.is_signed_integer() => matches!(plan.time.rule, TimeRule::Epoch(_)),
+        ty if ty.is_signed_integer() => matches!(rule, TimeRule::Epoch(_)),
         _ => false,
     }
 }
 
-/// The event times of `array`, by what its type says, or else by the rule of `parser`.
-pub(super) fn event_times(
+/// The times of `array`, by what its type says, or else by the rule of `parser`.
+pub(super) fn times(
     array: &ArrayRef,
     leaf: &Leaf,
-    name: &str,
+    of: Named,
     parser: &mut TimeParser,
     path: &Path,
-) -> Result<EventTimes> {
+) -> Result<Times> {
     let array = normal(array, path)?;
-    let mut out = EventTimes { time: Vec::with_capacity(array.len()), faults: vec![] };
+    let mut out = Times { time: Vec::with_capacity(array.len()), faults: vec![] };
     match array.data_type() {
         ArrowType::Int64 if matches!(parser.rule(), TimeRule::Epoch(_)) => {
-            each::<Int64Type>(&array, name, parser, &mut out, |p, v| p.integer(v));
+            each::<Int64Type>(&array, of, parser, &mut out, |p, v| p.integer(v));
         }
         // An integer such as 20240229 under a format.
         ArrowType::Int64 => {
-            each::<Int64Type>(&array, name, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+            each::<Int64Type>(&array, of, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
         }
         ArrowType::UInt64 => {
-            each::<UInt64Type>(&array, name, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+            each::<UInt64Type>(&array, of, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
         }
-        ArrowType::Date32 => each::<Date32Type>(&array, name, parser, &mut out, |p, v| {
+        ArrowType::Date32 => each::<Date32Type>(&array, of, parser, &mut out, |p, v| {
             local(p, i64::from(v).saturating_mul(DAY))
         }),
         ArrowType::Timestamp(unit, zone) => {
-            timestamps(&array, *unit, zone.is_some(), name, parser, &mut out);
+            timestamps(&array, *unit, zone.is_some(), of, parser, &mut out);
         }
         ArrowType::Utf8View => {
             for (row, text) in array.as_string_view().iter().enumerate() {
                 match text {
-                    None => out.missing(row, name),
+                    None => out.missing(row, of),
                     Some(text) => {
                         let outcome = parser.text(text.as_bytes());
-                        out.push(row, outcome, name, parser, text);
+                        out.push(row, outcome, of, parser, text);
                     }
                 }
             }
         }
         // All of it is NULL: other types do not come this far.
-        _ => (0..array.len()).for_each(|row| out.missing(row, name)),
+        _ => (0..array.len()).for_each(|row| out.missing(row, of)),
     }
     debug_assert!(leaf.ty != ArrowType::Null || out.faults.len() == array.len());
     Ok(out)
@@ -100,9 +108,9 @@ fn timestamps(
     array: &ArrayRef,
     unit: TimeUnit,
     zoned: bool,
-    name: &str,
+    of: Named,
     parser: &mut TimeParser,
-    out: &mut EventTimes,
+    out: &mut Times,
 ) {
     let read = |parser: &mut TimeParser, value: i64| {
         let micros = micros(unit, value).ok_or(TimeError::OutOfRange)?;
@@ -113,10 +121,10 @@ fn timestamps(
         }
     };
     match unit {
-        TimeUnit::Second => each::<TimestampSecondType>(array, name, parser, out, read),
-        TimeUnit::Millisecond => each::<TimestampMillisecondType>(array, name, parser, out, read),
-        TimeUnit::Microsecond => each::<TimestampMicrosecondType>(array, name, parser, out, read),
-        TimeUnit::Nanosecond => each::<TimestampNanosecondType>(array, name, parser, out, read),
+        TimeUnit::Second => each::<TimestampSecondType>(array, of, parser, out, read),
+        TimeUnit::Millisecond => each::<TimestampMillisecondType>(array, of, parser, out, read),
+        TimeUnit::Microsecond => each::<TimestampMicrosecondType>(array, of, parser, out, read),
+        TimeUnit::Nanosecond => each::<TimestampNanosecondType>(array, of, parser, out, read),
     }
 }
 
@@ -138,9 +146,9 @@ pub(super) fn micros(unit: TimeUnit, value: i64) -> Option<i64> {
 
 fn each<T: ArrowPrimitiveType>(
     array: &ArrayRef,
-    name: &str,
+    of: Named,
     parser: &mut TimeParser,
-    out: &mut EventTimes,
+    out: &mut Times,
     read: impl Fn(&mut TimeParser, T::Native) -> std::result::Result<i64, TimeError>,
 ) where
     T::Native: Display,
@@ -149,28 +157,28 @@ fn each<T: ArrowPrimitiveType>(
     let nulls = array.nulls().filter(|n| n.null_count() > 0);
     for (row, &value) in array.values().iter().enumerate() {
         if nulls.is_some_and(|n| n.is_null(row)) {
-            out.missing(row, name);
+            out.missing(row, of);
             continue;
         }
         match read(parser, value) {
             Ok(instant) => out.time.push(instant),
-            outcome => out.push(row, outcome, name, parser, value),
+            outcome => out.push(row, outcome, of, parser, value),
         }
     }
 }
 
-impl EventTimes {
+impl Times {
     #[cold]
-    fn missing(&mut self, row: usize, name: &str) {
+    fn missing(&mut self, row: usize, Named { name, role }: Named) {
         self.time.push(0);
-        self.fault(row, name, format!("`{name}`, the event time, is NULL"), None);
+        self.fault(row, name, format!("`{name}`, {role}, is NULL"), None);
     }
 
     fn push(
         &mut self,
         row: usize,
         outcome: std::result::Result<i64, TimeError>,
-        name: &str,
+        of: Named,
         parser: &TimeParser,
         value: impl Display,
     ) {
@@ -182,7 +190,7 @@ impl EventTimes {
                 let shown = crate::input::value::shown(text.as_bytes());
                 self.fault(
                     row,
-                    name,
+                    of.name,
                     format!("`{shown}` is {error}"),
                     time_hint(text.as_bytes(), parser.rule()),
                 );
@@ -191,6 +199,6 @@ impl EventTimes {
     }
 
     fn fault(&mut self, row: usize, column: &str, reason: String, hint: Option<String>) {
-        self.faults.push(Fault { row, column: column.to_string(), reason, hint });
+        self.faults.push(Fault { row, column: column.to_string(), reason, hint, aside: false });
     }
 }

@@ -4,7 +4,8 @@
 //! * A unit is a row group; the rows of all units of a file are in row order, and a row's place is
 //!   its number in the file. Batch sizes decide nothing.
 //! * A row group is left out only if its statistics prove that every event time in it can be read
-//!   and lies outside of `[from, to)`. So what is rejected does not depend on what is left out.
+//!   and lies outside of `[from, to)`, and every arrival too. So what is rejected for its times does
+//!   not depend on what is left out.
 //! * A value reaches the plan's type exactly, or its row is a bad record. A column whose type can
 //!   never do so is an error before any row is read.
 //! * A timestamp without a zone (Parquet: not adjusted to UTC) is local time in the plan's zone;
@@ -19,13 +20,14 @@ mod tests;
 
 pub use describe::describe;
 
-use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, SourceFile};
+use super::times::Role;
+use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};
 use crate::time::TimeParser;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use convert::{Fault, convert};
-use event_time::{EventTimes, event_times, prunable};
+use event_time::{Named, Times, prunable, times};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
@@ -51,6 +53,8 @@ pub struct ParquetFile {
     /// Where each of the plan's columns comes from.
     columns: Vec<Origin>,
     time: Leaf,
+    /// Where the arrival is not the event time.
+    arrival: Option<Leaf>,
     units: Vec<Unit>,
     rows_skipped: u64,
 }
@@ -60,8 +64,8 @@ pub struct ParquetFile {
 enum Origin {
     /// The file does not have it: all NULL.
     Missing,
-    /// It is the event time.
-    EventTime,
+    /// It is the event time, or the arrival.
+    Time(Role),
     /// A column of the file.
     Leaf(Leaf),
 }
@@ -90,15 +94,15 @@ impl ParquetFile {
         file: &SourceFile,
         metadata: ArrowReaderMetadata,
     ) -> Result<ParquetFile> {
-        let name = &plan.time.column;
-        let time = match schema::find(&metadata, name) {
-            Lookup::Leaf(leaf) => leaf,
-            found => return Err(no_time_column(&file.path, name, found, &metadata)),
+        let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
+            Lookup::Leaf(leaf) => event_time::check(&leaf, read, role, &file.path).map(|()| leaf),
+            found => Err(no_time_column(&file.path, &read.column, role, found, &metadata)),
         };
-        event_time::check(&time, plan, &file.path)?;
+        let time = time_leaf(&plan.time, Role::EventTime)?;
+        let arrival = plan.own_arrival().map(|read| time_leaf(read, Role::Arrival)).transpose()?;
         let columns =
             plan.columns.iter().map(|c| origin(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
-        let (units, rows_skipped) = units(plan, &file.path, &metadata, &time)?;
+        let (units, rows_skipped) = units(plan, &file.path, &metadata, &time, arrival.as_ref())?;
         Ok(ParquetFile {
             plan: plan.clone(),
             path: file.path.clone(),
@@ -106,6 +110,7 @@ impl ParquetFile {
             metadata,
             columns,
             time,
+            arrival,
             units,
             rows_skipped,
         })
@@ -147,7 +152,7 @@ impl ParquetFile {
                 Origin::Leaf(leaf) => Some(leaf.index),
                 _ => None,
             });
-            let leaves = leaves.chain([self.time.index]);
+            let leaves = leaves.chain([self.time.index]).chain(self.arrival.as_ref().map(|leaf| leaf.index));
             let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
             ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
                 .with_row_groups(vec![unit.row_group])
@@ -164,7 +169,8 @@ impl ParquetFile {
                 ordinal: self.ordinal,
                 columns: self.columns.clone(),
                 time: self.time.clone(),
-                parser: TimeParser::new(self.plan.time.rule.clone(), self.plan.zone.clone()),
+                parser: parser(&self.plan, &self.plan.time),
+                arrival: self.arrival.clone().zip(self.plan.own_arrival().map(|a| parser(&self.plan, a))),
             },
             next_row: unit.first_row,
             end_row: unit.first_row + unit.rows,
@@ -179,7 +185,8 @@ impl ParquetFile {
             DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
             DataType::Decimal { .. } | DataType::String => 16,
         });
-        (self.plan.chunk_bytes / (8 + width.sum::<usize>())).clamp(1, BATCH_ROWS)
+        (self.plan.chunk_bytes / (8 + 8 * usize::from(self.plan.arrival.is_some()) + width.sum::<usize>()))
+            .clamp(1, BATCH_ROWS)
     }
 }
 
@@ -193,10 +200,15 @@ pub struct ParquetUnit {
 }
 
 impl ParquetUnit {
+    /// Whether all rows were given.
+    pub fn is_done(&self) -> bool {
+        self.next_row == self.end_row
+    }
+
     /// The next rows; `None` after the last and after an error.
     #[allow(clippy::should_implement_trait)] // it is one, but callers need no more than this
     pub fn next(&mut self) -> Option<Result<DecodedChunk>> {
-        if self.failed || self.next_row == self.end_row {
+        if self.failed || self.is_done() {
             return None;
         }
         let path = self.decoder.path.clone();
@@ -228,20 +240,41 @@ struct Decoder {
     columns: Vec<Origin>,
     time: Leaf,
     parser: TimeParser,
+    /// Where the arrival is not the event time.
+    arrival: Option<(Leaf, TimeParser)>,
 }
 
 impl Decoder {
     fn decode(&mut self, batch: &RecordBatch, first_row: u64) -> Result<DecodedChunk> {
         let rows = batch.num_rows();
         let source = self.time.array(batch, &self.path)?;
-        let EventTimes { time, mut faults } =
-            event_times(&source, &self.time, &self.plan.time.column, &mut self.parser, &self.path)?;
+        let of = Named { name: &self.plan.time.column, role: Role::EventTime };
+        let Times { time, mut faults } = times(&source, &self.time, of, &mut self.parser, &self.path)?;
+        let arrival = match (&mut self.arrival, self.plan.own_arrival()) {
+            (Some((leaf, parser)), Some(read)) => {
+                let source = leaf.array(batch, &self.path)?;
+                let of = Named { name: &read.column, role: Role::Arrival };
+                let mut arrivals = times(&source, leaf, of, parser, &self.path)?;
+                faults.append(&mut arrivals.faults);
+                arrivals.time
+            }
+            _ => self.plan.arrivals(&time, vec![]),
+        };
+        if self.plan.max_ahead.is_some() {
+            for (row, (&time, &arrival)) in time.iter().zip(&arrival).enumerate() {
+                if let Some(reason) = self.plan.ahead(time, arrival) {
+                    let column = self.plan.time.column.clone();
+                    faults.push(Fault { row, column, reason, hint: None, aside: true });
+                }
+            }
+        }
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (origin, column) in self.columns.iter().zip(&self.plan.columns) {
             columns.push(match origin {
                 Origin::Missing => new_null_array(&column.ty.arrow(), rows),
-                Origin::EventTime => {
-                    Arc::new(TimestampMicrosecondArray::from(time.clone()).with_timezone("UTC"))
+                Origin::Time(role) => {
+                    let times = if *role == Role::EventTime { &time } else { &arrival };
+                    Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC"))
                 }
                 Origin::Leaf(leaf) => {
                     let array = leaf.array(batch, &self.path)?;
@@ -251,11 +284,11 @@ impl Decoder {
         }
         let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
-        let whole = Batch { columns, time, positions, arrival: vec![], reached: vec![], rows };
+        let whole = Batch { columns, time, positions, arrival, reached: vec![], rows };
         if faults.is_empty() {
             return Ok(DecodedChunk { batch: whole, bad: vec![] });
         }
-        // The first fault of a row is its reason; those of the event time come first.
+        // The first fault of a row is its reason; those of its times come first.
         faults.sort_by_key(|f| f.row);
         faults.dedup_by_key(|f| f.row);
         let mut keep = vec![true; rows];
@@ -274,7 +307,12 @@ fn bad_record(fault: Fault, batch: &RecordBatch, place: impl Fn(usize) -> Positi
         reason: fault.reason,
         hint: fault.hint,
         raw,
+        aside: fault.aside,
     }
+}
+
+fn parser(plan: &ReadPlan, read: &ReadTime) -> TimeParser {
+    TimeParser::new(read.rule.clone(), plan.zone.clone())
 }
 
 /// Where the plan's `column` comes from in this file.
@@ -284,8 +322,8 @@ fn origin(
     path: &Path,
     metadata: &ArrowReaderMetadata,
 ) -> Result<Origin> {
-    if column.name == plan.time.column && column.ty == DataType::Timestamp {
-        return Ok(Origin::EventTime);
+    if let Some(role) = plan.copied(column) {
+        return Ok(Origin::Time(role));
     }
     match schema::find(metadata, &column.name) {
         Lookup::Missing => Ok(Origin::Missing),
@@ -307,14 +345,22 @@ fn origin(
     }
 }
 
-fn no_time_column(path: &Path, name: &str, found: Lookup, metadata: &ArrowReaderMetadata) -> Error {
+fn no_time_column(
+    path: &Path,
+    name: &str,
+    role: Role,
+    found: Lookup,
+    metadata: &ArrowReaderMetadata,
+) -> Error {
+    let word = role.word();
     match found {
-        Lookup::Group(ty) => {
-            Error::data(format!("the time column `{name}` of {} is a {ty}, which is no time", path.display()))
-        }
+        Lookup::Group(ty) => Error::data(format!(
+            "the {word} column `{name}` of {} is a {ty}, which is no time",
+            path.display()
+        )),
         _ => {
             let names = schema::names(metadata);
-            Error::data(format!("{} has no column `{name}`, the source's time", path.display()))
+            Error::data(format!("{} has no column `{name}`, the source's {word}", path.display()))
                 .nearest(name, names.iter().map(String::as_str))
         }
     }
@@ -326,8 +372,9 @@ fn units(
     path: &Path,
     metadata: &ArrowReaderMetadata,
     time: &Leaf,
+    arrival: Option<&Leaf>,
 ) -> Result<(Vec<Unit>, u64)> {
-    let skip = outside(plan, path, metadata, time).unwrap_or_default();
+    let skip = outside(plan, path, metadata, time, arrival).unwrap_or_default();
     let (mut units, mut skipped, mut first_row) = (vec![], 0, 0u64);
     for (row_group, group) in metadata.metadata().row_groups().iter().enumerate() {
         let rows = u64::try_from(group.num_rows()).map_err(|e| schema::damaged(path, &e))?;
@@ -341,32 +388,69 @@ fn units(
     Ok((units, skipped))
 }
 
-/// Which row groups are proven to have no event time of the plan's range and no bad one; `None`
-/// where the file says nothing of it.
-fn outside(plan: &ReadPlan, path: &Path, metadata: &ArrowReaderMetadata, time: &Leaf) -> Option<Vec<bool>> {
-    if (plan.from, plan.to) == (i64::MIN, i64::MAX) || !prunable(time, plan) {
+/// Which row groups are proven to have no event time of the plan's range, and no time or arrival for
+/// which a row is rejected; `None` where the file says nothing of it.
+fn outside(
+    plan: &ReadPlan,
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+    time: &Leaf,
+    arrival: Option<&Leaf>,
+) -> Option<Vec<bool>> {
+    if (plan.from, plan.to) == (i64::MIN, i64::MAX) {
         return None;
     }
-    let field = arrow_schema::Field::new(&plan.time.column, time.ty.clone(), true);
+    let times = bounds(plan, &plan.time, path, metadata, time)?;
+    let arrivals = match (arrival, plan.own_arrival()) {
+        (Some(leaf), Some(read)) => Some(bounds(plan, read, path, metadata, leaf)?),
+        _ => None,
+    };
+    let proven = |group: usize| {
+        let (least, most) = times[group]?;
+        let arrived = match &arrivals {
+            None => true,
+            // The latest event may have come with the earliest arrival.
+            Some(arrivals) => plan.ahead(most, arrivals[group]?.0).is_none(),
+        };
+        Some(arrived && (most < plan.from || least >= plan.to))
+    };
+    Some((0..times.len()).map(|group| proven(group).unwrap_or(false)).collect())
+}
+
+/// The least and the greatest time in each row group, where all its times are known to be readable;
+/// `None` where the file says nothing of it.
+#[allow(clippy::type_complexity)]
+fn bounds(
+    plan: &ReadPlan,
+    read: &ReadTime,
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+    leaf: &Leaf,
+) -> Option<Vec<Option<(i64, i64)>>> {
+    if !prunable(leaf, &read.rule) {
+        return None;
+    }
+    let field = arrow_schema::Field::new(&read.column, leaf.ty.clone(), true);
     let file_schema = metadata.parquet_schema();
-    let statistics = StatisticsConverter::from_column_index(time.index, &field, file_schema).ok()?;
+    let statistics = StatisticsConverter::from_column_index(leaf.index, &field, file_schema).ok()?;
     let groups = metadata.metadata().row_groups();
-    let mut parser = TimeParser::new(plan.time.rule.clone(), plan.zone.clone());
-    let mut instants =
-        |bounds: &ArrayRef| event_times(bounds, time, &plan.time.column, &mut parser, path).ok();
+    let mut parser = parser(plan, read);
+    // Nobody reads the messages of these faults.
+    let of = Named { name: &read.column, role: Role::EventTime };
+    let mut instants = |bounds: &ArrayRef| times(bounds, leaf, of, &mut parser, path).ok();
     let least = instants(&statistics.row_group_mins(groups).ok()?)?;
     let most = instants(&statistics.row_group_maxes(groups).ok()?)?;
-    let optional = file_schema.column(time.index).max_def_level() > 0;
-    let mut outside: Vec<bool> = (0..groups.len())
+    let optional = file_schema.column(leaf.index).max_def_level() > 0;
+    let mut bounds: Vec<Option<(i64, i64)>> = (0..groups.len())
         .map(|i| {
-            let nulls = groups[i].column(time.index).statistics().and_then(|s| s.null_count_opt());
+            let nulls = groups[i].column(leaf.index).statistics().and_then(|s| s.null_count_opt());
             let no_nulls = !optional || nulls == Some(0);
-            no_nulls && (most.time[i] < plan.from || least.time[i] >= plan.to)
+            no_nulls.then(|| (least.time[i], most.time[i]))
         })
         .collect();
     // Bounds that are unknown or no times prove nothing.
-    least.faults.iter().chain(&most.faults).for_each(|f| outside[f.row] = false);
-    Some(outside)
+    least.faults.iter().chain(&most.faults).for_each(|f| bounds[f.row] = None);
+    Some(bounds)
 }
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.

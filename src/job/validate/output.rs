@@ -1,6 +1,7 @@
 //! The outputs of a job: windows, keys, aggregates, and where the rows go.
 
 use super::Planner;
+use super::window::Timing;
 use crate::aggregate::Aggregate;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
@@ -10,10 +11,9 @@ use crate::job::document::At;
 use crate::job::plan::{
     Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name, window_fields,
 };
-use crate::job::spec::{OutputSpec, WindowSpec};
+use crate::job::spec::OutputSpec;
 use crate::rows::PartitionPart;
 use crate::sink::Format;
-use crate::time::Duration;
 use crate::window::Window;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,7 @@ impl Planner<'_> {
     fn output(&mut self, spec: &OutputSpec) -> Option<OutputPlan> {
         let destination = self.destination(spec);
         let window = self.window(spec);
+        let timing = self.timing(spec);
         let selections = self.selections(spec);
         let Some(selections) = selections else {
             // Whatever else is wrong is told in the same go.
@@ -39,7 +40,11 @@ impl Planner<'_> {
         let grouped = spec.window.is_some()
             || !spec.by.is_empty()
             || selections.iter().any(|selection| !selection.calls.is_empty());
-        let (columns, kind) = if grouped { self.groups(spec, window, selections)? } else { self.rows(spec)? };
+        let (columns, kind) = if grouped {
+            self.groups(spec, window, timing, selections)?
+        } else {
+            self.rows(spec).filter(|_| timing.is_some())?
+        };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
         Some(OutputPlan { to, format, kind, columns, partition_by })
@@ -84,36 +89,6 @@ impl Planner<'_> {
             }
             _ => Some((OutputTo::Folder(target), named.unwrap_or(Format::Parquet))),
         }
-    }
-
-    fn window(&self, spec: &OutputSpec) -> Option<Window> {
-        let Some(WindowSpec::Tumbling { size, offset }) = &spec.window else { return Some(Window::Global) };
-        let Some(duration) = Duration::parse(&size.value).filter(|d| !is_zero(*d)) else {
-            let error = Error::job(format!("`{}` is no window size", size.value));
-            self.fault(
-                error.hint("a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month"),
-                &size.span,
-            );
-            return None;
-        };
-        let offset = match offset {
-            None => 0,
-            Some(text) => {
-                let (sign, length) = match text.value.strip_prefix('-') {
-                    Some(rest) => (-1, rest),
-                    None => (1, text.value.as_str()),
-                };
-                match Duration::parse(length).and_then(Duration::as_length) {
-                    Some(length) => sign * length,
-                    None => {
-                        let error = Error::job(format!("`{}` is no length of time", text.value));
-                        self.fault(error.hint("such as 15m or 6h"), &text.span);
-                        return None;
-                    }
-                }
-            }
-        };
-        Some(Window::Tumbling { size: duration, offset })
     }
 
     fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
@@ -170,6 +145,7 @@ impl Planner<'_> {
         &mut self,
         spec: &OutputSpec,
         window: Option<Window>,
+        timing: Option<Timing>,
         selections: Vec<Selection>,
     ) -> Option<(Schema, OutputKind)> {
         // Faults are noted as far as they can be seen, and the first `?` comes after them.
@@ -201,11 +177,11 @@ impl Planner<'_> {
         let resolved: Vec<Option<(Aggregate, Vec<usize>)>> =
             calls.iter().map(|(call, sql)| self.aggregate(call, sql)).collect();
         let aggregates: Option<Vec<(Aggregate, Vec<usize>)>> = resolved.into_iter().collect();
-        let (window, keys, having, aggregates) = (window?, keys?, having?, aggregates?);
+        let (window, timing, keys, having, aggregates) = (window?, timing?, keys?, having?, aggregates?);
         let calls: Vec<AggregateCall> = calls.into_iter().map(|(call, _)| call).collect();
 
-        let mut shaped = Shaped::new(window, &keys, &self.schema, &aggregates);
-        let mut all_selected = true;
+        let mut shaped = Shaped::new(window, &keys, timing.firings, &self.schema, &aggregates);
+        let mut all_selected = self.keys_stand_alone(spec, window, &timing);
         for ((name, sql), selection) in spec.select.iter().zip(&selections) {
             if shaped.schema.index_of(&name.value).is_some() {
                 self.fault(Error::job(format!("the output has two columns `{}`", name.value)), &name.span);
@@ -236,8 +212,9 @@ impl Planner<'_> {
             keys: keys.iter().map(|&k| (k, self.schema.fields[k].ty)).collect(),
             aggregates,
             whole_windows: top.is_some(),
-            lateness: None,
-            firings: false,
+            lateness: timing.lateness,
+            firings: timing.firings,
+            audited: false,
         };
         let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
@@ -263,6 +240,24 @@ impl Planner<'_> {
         }
         self.used.extend(keys.iter().filter(|&&k| k < self.source_columns));
         Some(keys)
+    }
+
+    /// Whether no key has the name of another column that the output begins with.
+    fn keys_stand_alone(&self, spec: &OutputSpec, window: Window, timing: &Timing) -> bool {
+        let mut taken: Vec<&str> = match window {
+            Window::Global => vec![],
+            _ => vec!["window_start", "window_end"],
+        };
+        taken.extend(timing.firings.then_some("firing"));
+        let faults = spec.by.iter().enumerate().filter(|(i, key)| {
+            let clash =
+                taken.contains(&key.value.as_str()) || spec.by[..*i].iter().any(|k| k.value == key.value);
+            if clash {
+                self.fault(Error::job(format!("the output has two columns `{}`", key.value)), &key.span);
+            }
+            clash
+        });
+        faults.count() == 0
     }
 
     fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> Option<(Aggregate, Vec<usize>)> {
@@ -420,12 +415,18 @@ impl Planner<'_> {
 struct Shaped {
     schema: Schema,
     columns: Vec<PlannedColumn>,
-    /// What expressions see: window bounds, keys, aggregates by number.
+    /// What expressions see: window bounds, keys, firing, aggregates by number.
     frame: Schema,
 }
 
 impl Shaped {
-    fn new(window: Window, keys: &[usize], rows: &Schema, aggregates: &[(Aggregate, Vec<usize>)]) -> Shaped {
+    fn new(
+        window: Window,
+        keys: &[usize],
+        firings: bool,
+        rows: &Schema,
+        aggregates: &[(Aggregate, Vec<usize>)],
+    ) -> Shaped {
         let (mut fields, mut columns) = (vec![], vec![]);
         if window != Window::Global {
             fields.extend(window_fields());
@@ -433,6 +434,10 @@ impl Shaped {
         }
         fields.extend(keys.iter().map(|&k| rows.fields[k].clone()));
         columns.extend((0..keys.len()).map(PlannedColumn::Key));
+        if firings {
+            fields.push(Field::new("firing", DataType::Int64));
+            columns.push(PlannedColumn::Firing);
+        }
         let mut frame = fields.clone();
         frame.extend(aggregates.iter().enumerate().map(|(i, (a, _))| Field::new(aggregate_name(i), a.ty())));
         Shaped { schema: Schema::new(fields), columns, frame: Schema::new(frame) }
@@ -487,10 +492,6 @@ fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
         Some(None) => None,
         Some(some) => Some(some),
     }
-}
-
-fn is_zero(duration: Duration) -> bool {
-    matches!(duration, Duration::Length(0) | Duration::Calendar { count: 0, .. })
 }
 
 /// Whether the last part of a path looks like a file name: a short extension of letters.

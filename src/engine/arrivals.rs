@@ -1,0 +1,159 @@
+//! How event time had advanced when each row arrived, for plans that need to know.
+//!
+//! Where arrival order is position, batches pass the front in turn while they are read. Where the log
+//! has a column of arrival times, its order is known only when all of it is read: then the log is read
+//! once before, for the times alone, and what had been reached is kept for the rows that came behind
+//! the front (a row at the front or before it is late for nothing).
+
+use super::events::plain_strings;
+use super::front::Front;
+use super::turnstile::Turnstile;
+use crate::batch::{Batch, DataType, Position};
+use crate::error::Result;
+use crate::input::Scan;
+use crate::job::{LogPartition, Plan};
+use crate::rows::{Partitioner, RowSpace, RowStore, gather_partitions};
+use crate::time::Zone;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How rows learn what had been reached before them.
+pub enum Arrivals {
+    /// They do not: nothing depends on it.
+    Unwatched,
+    /// Batches pass in the order of the log.
+    InTurn(Box<Turnstile<Front>>),
+    /// It is known by position.
+    Known(Known),
+}
+
+/// What had been reached before each row that came behind the front.
+pub struct Known {
+    /// Sorted by position.
+    behind: Vec<(Position, i64)>,
+    /// What all of the log has reached.
+    reached: i64,
+}
+
+/// Rows that are put in order at once.
+const ROWS: usize = 1 << 16;
+
+impl Arrivals {
+    /// Gets ready; reads the log, where its order is a column of it.
+    ///
+    /// # Errors
+    /// What keeps the log from being read.
+    pub fn new(plan: &Plan, watched: bool, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
+        if !watched {
+            return Ok(Arrivals::Unwatched);
+        }
+        if plan.read.arrival.is_none() {
+            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(Front::new(plan)))));
+        }
+        Ok(Arrivals::Known(Known::read(plan, memory, spill_folder)?))
+    }
+
+    /// What has been reached at the end of the log, if anything had to be watched.
+    pub fn finish(self) -> Option<i64> {
+        match self {
+            Arrivals::Unwatched => None,
+            Arrivals::InTurn(turnstile) => {
+                let mut front = turnstile.into_state();
+                front.finish();
+                Some(front.reached())
+            }
+            Arrivals::Known(known) => Some(known.reached),
+        }
+    }
+}
+
+impl Known {
+    fn read(plan: &Plan, memory: u64, spill_folder: &Path) -> Result<Known> {
+        let scan = Scan::new(Arc::new(plan.read.clone()))?;
+        let share = (memory / rayon::current_num_threads() as u64) as usize;
+        let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
+        // The scan's first fault, by position, goes before what the workers met.
+        scan.finish()?;
+        let stores = workers.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut front = Front::new(plan);
+        let mut behind = vec![];
+        let types = plan.rows.fields.len();
+        if let Some(log) = gather_partitions(stores).first() {
+            let ordered = log.order()?;
+            for from in (0..ordered.len()).step_by(ROWS) {
+                let to = ordered.len().min(from + ROWS);
+                let mut columns: Vec<ArrayRef> =
+                    ordered.columns(from, to).iter().map(plain_strings).collect();
+                let time = columns.remove(0).as_primitive::<Int64Type>().values().to_vec();
+                let mut batch = Batch {
+                    columns: vec![arrow_array::new_null_array(&arrow_schema::DataType::Null, 0); types],
+                    time,
+                    positions: ordered.positions(from, to),
+                    arrival: ordered.times(from, to),
+                    reached: vec![],
+                    rows: to - from,
+                };
+                if let (Some(LogPartition::Column(c)), Some(column)) =
+                    (plan.watermark.partition, columns.pop())
+                {
+                    batch.columns[c] = column;
+                }
+                front.pass(&mut batch);
+                let rows = batch.positions.iter().zip(&batch.reached).zip(&batch.time);
+                behind.extend(rows.filter(|((_, r), time)| r > time).map(|((p, r), _)| (*p, *r)));
+            }
+        }
+        front.finish();
+        behind.sort_unstable();
+        Ok(Known { behind, reached: front.reached() })
+    }
+
+    /// Fills `batch.reached`; of rows that did not come behind the front it says nothing.
+    pub fn fill(&self, batch: &mut Batch) {
+        batch.reached = vec![i64::MIN; batch.rows];
+        let Some(first) = batch.positions.first() else { return };
+        let mut at = self.behind.partition_point(|(position, _)| position < first);
+        for (position, reached) in batch.positions.iter().zip(&mut batch.reached) {
+            if let Some((next, then)) = self.behind.get(at)
+                && next == position
+            {
+                *reached = *then;
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The arrival, event time and partition of the rows that one worker reads.
+fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Result<RowStore> {
+    let mut types = vec![DataType::Int64];
+    let partition = match plan.watermark.partition {
+        Some(LogPartition::Column(c)) => Some(c),
+        _ => None,
+    };
+    types.extend(partition.map(|c| plan.rows.fields[c].ty));
+    let partitioner = Partitioner::new(&[], &[], &Zone::utc());
+    let numbers = (0..types.len()).collect();
+    let mut store = RowStore::new(numbers, types, partitioner, vec![], RowSpace(spill_folder.to_path_buf()));
+    let mut input = scan.worker()?;
+    while let Some(decoded) = input.next()? {
+        let batch = decoded.batch;
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(batch.time))];
+        columns.extend(partition.map(|c| batch.columns[c].clone()));
+        store.push(&Batch {
+            columns,
+            time: batch.arrival,
+            positions: batch.positions,
+            arrival: vec![],
+            reached: vec![],
+            rows: batch.rows,
+        })?;
+        if store.bytes() > share {
+            store.spill()?;
+        }
+    }
+    Ok(store)
+}

@@ -1,0 +1,228 @@
+//! The late output: events that a streamed run did not count, in arrival order, with what they missed.
+
+use super::events::batch;
+use super::{OutputOutcome, Run};
+use crate::batch::{Batch, DataType, Field, Position, Schema};
+use crate::error::Result;
+use crate::input::lines::line_numbers;
+use crate::job::{LatePlan, OutputTo, Plan};
+use crate::rows::{OrderedRows, Partitioner, RowSpace, RowStore, gather_partitions};
+use crate::sink::encode::ROWS_PER_GROUP;
+use crate::sink::value::TimeText;
+use crate::sink::{PartWriter, Transaction, encoder};
+use crate::time::Zone;
+use crate::window::{Assigner, Window, WindowSpan};
+use arrow_array::{
+    ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow_select::take::take;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Positions of late events that a table of sessions found, when only it could tell.
+pub type Late = HashSet<Position, foldhash::fast::FixedState>;
+
+/// The late events of one worker.
+pub struct LateStore {
+    columns: Vec<usize>,
+    rows: RowStore,
+}
+
+const SECONDS: DataType = DataType::Decimal { precision: 20, scale: 6 };
+
+/// The columns of the late output.
+pub fn schema(late: &LatePlan) -> Schema {
+    let mut fields: Vec<Field> = late.columns.iter().map(|(_, field)| field.clone()).collect();
+    fields.extend([
+        Field::new("_file", DataType::String),
+        Field::new("_line", DataType::Int64),
+        Field::new("_event_time", DataType::Timestamp),
+        Field::new("_watermark", DataType::Timestamp),
+        Field::new("_missed", DataType::String),
+        Field::new("_late_by", SECONDS),
+    ]);
+    Schema::new(fields)
+}
+
+impl LateStore {
+    pub fn new(late: &LatePlan, space: RowSpace) -> LateStore {
+        let mut types: Vec<DataType> = late.columns.iter().map(|(_, field)| field.ty).collect();
+        types.extend([DataType::Int64, DataType::Int64]);
+        let columns: Vec<usize> = late.columns.iter().map(|(column, _)| *column).collect();
+        let partitioner = Partitioner::new(&[], &[], &Zone::utc());
+        let numbers = (0..types.len()).collect();
+        LateStore { columns, rows: RowStore::new(numbers, types, partitioner, vec![], space) }
+    }
+
+    /// Keeps the rows of `batch` of these numbers.
+    ///
+    /// # Errors
+    /// None in practice; see [`RowStore::push`].
+    pub fn push(&mut self, batch: &Batch, rows: &[u32]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let chosen = UInt32Array::from(rows.to_vec());
+        let pick = |values: &[i64]| -> Vec<i64> {
+            rows.iter().map(|&row| values.get(row as usize).copied().unwrap_or(0)).collect()
+        };
+        let mut columns: Vec<ArrayRef> = self
+            .columns
+            .iter()
+            .map(|&c| take(&batch.columns[c], &chosen, None).expect("rows of the batch"))
+            .collect();
+        columns.push(Arc::new(Int64Array::from(pick(&batch.time))));
+        columns.push(Arc::new(Int64Array::from(pick(&batch.reached))));
+        self.rows.push(&Batch {
+            columns,
+            // The order of the output: arrival, then position.
+            time: pick(&batch.arrival),
+            positions: rows.iter().map(|&row| batch.positions[row as usize]).collect(),
+            arrival: vec![],
+            reached: vec![],
+            rows: rows.len(),
+        })
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn spill(&mut self) -> Result<()> {
+        self.rows.spill()
+    }
+}
+
+/// Writes the late output, which is number `target` of the transaction; of the rows kept those that
+/// are in `late`, if it is given.
+pub fn write(
+    run: &Run,
+    late: &LatePlan,
+    target: usize,
+    transaction: &Transaction,
+    stores: Vec<LateStore>,
+    only: Option<&Late>,
+) -> Result<OutputOutcome> {
+    let schema = schema(late);
+    let encoder = encoder(late.format, &schema, &run.plan.zone)?;
+    let staged = transaction.stage(target, Path::new(&late.path))?;
+    let mut writer = PartWriter::new(staged, late.format, &schema)?;
+    let mut rows = 0;
+    if let Some(partition) = gather_partitions(stores.into_iter().map(|s| s.rows).collect()).first() {
+        let ordered = partition.order()?;
+        let chosen: Vec<usize> = match only {
+            None => (0..ordered.len()).collect(),
+            Some(only) => {
+                let positions = ordered.positions(0, ordered.len());
+                (0..ordered.len()).filter(|&row| only.contains(&positions[row])).collect()
+            }
+        };
+        rows = chosen.len() as u64;
+        let shape = Shape { plan: run.plan, late, ordered: &ordered, windows: windows(run.plan) };
+        for chosen in chosen.chunks(ROWS_PER_GROUP) {
+            writer.append(encoder.encode(&batch(&schema.arrow(), shape.columns(chosen)?)?)?)?;
+        }
+    }
+    writer.finish()?;
+    Ok(OutputOutcome::new(&OutputTo::File(late.path.clone()), rows, None))
+}
+
+/// The windows of the streamed outputs, each with its allowed lateness and delay together.
+fn windows(plan: &Plan) -> Vec<(Assigner, Window, i64, i64)> {
+    let streamed = plan.groupings.iter().filter_map(|g| Some((&g.plan, g.plan.lateness.as_ref()?)));
+    streamed
+        .map(|(plan, l)| (Assigner::new(plan.window, plan.zone.clone()), plan.window, l.allowed, l.delays[0]))
+        .collect()
+}
+
+struct Shape<'a> {
+    plan: &'a Plan,
+    late: &'a LatePlan,
+    ordered: &'a OrderedRows,
+    windows: Vec<(Assigner, Window, i64, i64)>,
+}
+
+impl Shape<'_> {
+    /// The columns of some rows, which are numbers in replay order and ascend.
+    fn columns(&self, chosen: &[usize]) -> Result<Vec<ArrayRef>> {
+        let (from, to) = (chosen[0], chosen[chosen.len() - 1] + 1);
+        let within = UInt32Array::from_iter_values(chosen.iter().map(|row| (row - from) as u32));
+        let mut columns: Vec<ArrayRef> = self
+            .ordered
+            .columns(from, to)
+            .iter()
+            .map(|c| take(c, &within, None).expect("rows of the store"))
+            .collect();
+        let positions = self.ordered.positions(from, to);
+        let positions: Vec<Position> = chosen.iter().map(|row| positions[row - from]).collect();
+        let reached = int64(&columns.pop().expect("what had been reached"));
+        let time = int64(&columns.pop().expect("the event time"));
+        debug_assert_eq!(columns.len(), self.late.columns.len());
+        let files = &self.plan.read.files;
+        let file = |p: &Position| files[p.file() as usize].path.display().to_string();
+        columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
+        let lines = line_numbers(&self.plan.read, &positions)?;
+        columns.push(Arc::new(Int64Array::from_iter_values(lines.into_iter().map(|n| n as i64))));
+        let delay = self.plan.watermark.out_of_orderness;
+        let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
+        columns.push(instants(time.iter().copied()));
+        columns.push(instants(watermarks));
+        let mut missed =
+            Missed { windows: self.windows.clone(), text: TimeText::new(&self.plan.zone), spans: vec![] };
+        let (mut texts, mut late_by) = (vec![], vec![]);
+        for (&time, &reached) in time.iter().zip(&reached) {
+            let (text, by) = missed.of(time, reached);
+            texts.push(text);
+            late_by.push(i128::from(by));
+        }
+        columns.push(Arc::new(texts.into_iter().map(Some).collect::<StringViewArray>()));
+        columns.push(Arc::new(Decimal128Array::from(late_by).with_data_type(SECONDS.arrow())));
+        Ok(columns)
+    }
+}
+
+fn int64(array: &ArrayRef) -> Vec<i64> {
+    use arrow_array::cast::AsArray;
+    array.as_primitive::<arrow_array::types::Int64Type>().values().to_vec()
+}
+
+fn instants(values: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+}
+
+struct Missed {
+    windows: Vec<(Assigner, Window, i64, i64)>,
+    text: TimeText,
+    spans: Vec<WindowSpan>,
+}
+
+impl Missed {
+    /// The windows that an event missed, as ISO 8601 intervals, and by how many microseconds it missed
+    /// the one that stayed open longest.
+    fn of(&mut self, time: i64, reached: i64) -> (String, i64) {
+        let mut all = vec![];
+        let mut late_by = i64::MAX;
+        for (assigner, window, allowed, delay) in &mut self.windows {
+            match window {
+                Window::Session { gap } => {
+                    self.spans.clear();
+                    self.spans.push(WindowSpan { start: time, end: time + *gap });
+                }
+                _ => assigner.windows(time, &mut self.spans),
+            }
+            for span in &self.spans {
+                late_by = late_by.min(reached - *delay - *allowed - span.end);
+            }
+            all.extend_from_slice(&self.spans);
+        }
+        all.sort_unstable();
+        all.dedup();
+        let text = &mut self.text;
+        let texts: Vec<String> =
+            all.iter().map(|w| format!("{}/{}", text.text(w.start), text.text(w.end))).collect();
+        (texts.join(" "), late_by)
+    }
+}

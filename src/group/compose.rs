@@ -1,0 +1,203 @@
+//! Partial groups of several sources → the groups of some windows.
+//!
+//! A source is a set of accumulators: a worker's table, or a slice read back from disk. An entry says
+//! that a slot of a source belongs to a group, which is a window and a key. Merging is exact, so the
+//! order of entries within a group never shows; where order counts (firings), it is arrival order.
+
+use super::pane::Arrived;
+use super::table::GroupPlan;
+use crate::aggregate::Accumulator;
+use crate::error::Result;
+use arrow_array::ArrayRef;
+
+/// The accumulators of one source.
+pub type States = Vec<Box<dyn Accumulator>>;
+
+/// A window, by its number among those that are composed, and a key, by its rank or its bytes.
+pub type Group<K> = (u32, K);
+
+/// Empty accumulators of a plan's aggregates.
+pub fn accumulators(plan: &GroupPlan) -> States {
+    plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect()
+}
+
+/// The rows of a result, and which slots of each source go to which.
+pub struct Rows<K> {
+    pub groups: Vec<Group<K>>,
+    /// Per source, (row, slot).
+    pub pairs: Vec<Vec<(u32, u32)>>,
+}
+
+impl<K: Ord + Copy> Rows<K> {
+    pub fn new(sources: usize) -> Rows<K> {
+        Rows { groups: vec![], pairs: vec![vec![]; sources] }
+    }
+
+    /// Adds entries `(group, source, slot)`, sorted by group.
+    pub fn add(&mut self, entries: &[(Group<K>, u32, u32)]) {
+        for &(group, source, slot) in entries {
+            if self.groups.last() != Some(&group) {
+                self.groups.push(group);
+            }
+            self.pairs[source as usize].push((self.groups.len() as u32 - 1, slot));
+        }
+    }
+
+    /// The results of all rows.
+    pub fn values(&self, plan: &GroupPlan, sources: &[&States]) -> Result<Vec<ArrayRef>> {
+        let mut states = accumulators(plan);
+        states.iter_mut().for_each(|state| state.resize(self.groups.len()));
+        merge(&mut states, &self.pairs, sources)?;
+        finish(&states, self.groups.len())
+    }
+}
+
+/// Merges the slots of all sources into `states`.
+fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) -> Result<()> {
+    for (a, state) in states.iter_mut().enumerate() {
+        for (source, pairs) in sources.iter().zip(pairs) {
+            if !pairs.is_empty() {
+                state.merge(pairs, source[a].as_ref())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn finish(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
+    states.iter().map(|state| state.finish(rows)).collect()
+}
+
+/// An event that fires its window again.
+pub struct Update<K> {
+    pub group: Group<K>,
+    pub arrived: Arrived,
+    pub source: u32,
+    pub slot: u32,
+}
+
+/// Every firing of some windows: the group, the number of the firing from 1, and the results.
+pub struct Firings<K> {
+    pub groups: Vec<Group<K>>,
+    pub numbers: Vec<i64>,
+    pub values: Vec<ArrayRef>,
+}
+
+/// The firings of windows: of each group first what came in time (`entries`), then one for each
+/// update, in arrival order, with all that came before.
+pub fn firings<K: Ord + Copy>(
+    plan: &GroupPlan,
+    sources: &[&States],
+    mut entries: Vec<(Group<K>, u32, u32)>,
+    mut updates: Vec<Update<K>>,
+) -> Result<Firings<K>> {
+    entries.sort_unstable_by_key(|e| e.0);
+    updates.sort_unstable_by_key(|u| (u.group, u.arrived));
+    // Of each group a running state, and a row for each of its firings.
+    let mut groups: Vec<Group<K>> =
+        entries.iter().map(|e| e.0).chain(updates.iter().map(|u| u.group)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let running_of = |group: &Group<K>| groups.binary_search(group).expect("a group of these") as u32;
+    // waves[n] holds the n-th firing of each group that has so many.
+    let mut waves: Vec<Wave> = vec![];
+    let (mut rows, mut numbers) = (vec![], vec![]);
+    let (mut entries, mut updates) = (entries.as_slice(), updates.as_slice());
+    for group in &groups {
+        let mut number = 0;
+        let in_time = entries.iter().take_while(|e| e.0 == *group).count();
+        let later = updates.iter().take_while(|u| u.group == *group).count();
+        let running = running_of(group);
+        let mut fire = |slots: &mut dyn Iterator<Item = (u32, u32)>| {
+            if waves.len() == number {
+                waves.push(Wave::new(sources.len()));
+            }
+            slots.for_each(|(source, slot)| waves[number].pairs[source as usize].push((running, slot)));
+            waves[number].rows.push((rows.len() as u32, running));
+            number += 1;
+            rows.push(*group);
+            numbers.push(number as i64);
+        };
+        if in_time > 0 {
+            fire(&mut entries[..in_time].iter().map(|e| (e.1, e.2)));
+        }
+        for update in &updates[..later] {
+            fire(&mut std::iter::once((update.source, update.slot)));
+        }
+        (entries, updates) = (&entries[in_time..], &updates[later..]);
+    }
+    let (mut running, mut fired) = (accumulators(plan), accumulators(plan));
+    running.iter_mut().for_each(|state| state.resize(groups.len()));
+    fired.iter_mut().for_each(|state| state.resize(rows.len()));
+    for wave in &waves {
+        merge(&mut running, &wave.pairs, sources)?;
+        for (fired, running) in fired.iter_mut().zip(&running) {
+            fired.merge(&wave.rows, running.as_ref())?;
+        }
+    }
+    Ok(Firings { values: finish(&fired, rows.len())?, groups: rows, numbers })
+}
+
+struct Wave {
+    /// Per source, (running state, slot).
+    pairs: Vec<Vec<(u32, u32)>>,
+    /// (Row, running state).
+    rows: Vec<(u32, u32)>,
+}
+
+impl Wave {
+    fn new(sources: usize) -> Wave {
+        Wave { pairs: vec![vec![]; sources], rows: vec![] }
+    }
+}
+
+/// Some groups at several delays: those that are not the same at all of them.
+pub struct Stages<K> {
+    /// The groups, in order.
+    pub groups: Vec<Group<K>>,
+    /// Per delay, ascending, and at last with every event counted.
+    pub stages: Vec<Stage>,
+}
+
+/// Groups as they would be at one delay.
+pub struct Stage {
+    /// Whether any event of the group is counted.
+    pub present: Vec<bool>,
+    /// The results; of groups that are not present they say nothing.
+    pub values: Vec<ArrayRef>,
+}
+
+/// What the groups of `entries` are at each of `delays` delays. An entry is `(group, stage, source,
+/// slot)`: it is counted at the delays from number `stage` on, and of `stage = delays` at none.
+pub fn stages<K: Ord + Copy>(
+    plan: &GroupPlan,
+    sources: &[&States],
+    entries: &[(Group<K>, u32, u32, u32)],
+    delays: usize,
+) -> Result<Stages<K>> {
+    let mut groups: Vec<Group<K>> = entries.iter().filter(|e| e.1 > 0).map(|e| e.0).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let mut by_stage: Vec<Vec<Vec<(u32, u32)>>> = vec![vec![vec![]; sources.len()]; delays + 1];
+    for &(group, stage, source, slot) in entries {
+        if let Ok(row) = groups.binary_search(&group) {
+            by_stage[stage as usize][source as usize].push((row as u32, slot));
+        }
+    }
+    let mut states = accumulators(plan);
+    states.iter_mut().for_each(|state| state.resize(groups.len()));
+    let mut present = vec![false; groups.len()];
+    let mut stages: Vec<Stage> = Vec::with_capacity(delays + 1);
+    for pairs in &by_stage {
+        pairs.iter().flatten().for_each(|&(row, _)| present[row as usize] = true);
+        let values = match stages.last() {
+            Some(last) if pairs.iter().all(Vec::is_empty) => last.values.clone(),
+            _ => {
+                merge(&mut states, pairs, sources)?;
+                finish(&states, groups.len())?
+            }
+        };
+        stages.push(Stage { present: present.clone(), values });
+    }
+    Ok(Stages { groups, stages })
+}

@@ -1,0 +1,121 @@
+//! Which of its windows an event is late for.
+//!
+//! # Contract
+//! Let `reached` be the greatest event time that came before the event (of several partitions the
+//! least of theirs). The event is late for window `w` at a delay when
+//! `w.end + allowed + delay ≤ reached`; the window has fired when `w.end + delay ≤ reached`.
+//! All events of a slice lie in the same windows, so what matters of `reached` is how many of the
+//! slice's thresholds it has passed: its **class**. Class 0 is late for nothing, at no delay.
+
+use super::table::Lateness;
+use crate::window::{Assigner, WindowSpan};
+use hashbrown::HashMap;
+
+/// The instants at which `reached` makes a difference to the events of one slice.
+#[derive(Debug, Clone)]
+pub struct Thresholds {
+    /// Ascending.
+    at: Vec<i64>,
+    /// The last: past it an event is late for every window at every delay. None without windows.
+    all: Option<i64>,
+}
+
+impl Thresholds {
+    /// The thresholds of a slice that lies in `windows`.
+    pub fn new(lateness: &Lateness, firings: bool, windows: &[WindowSpan]) -> Thresholds {
+        let mut at = vec![];
+        for window in windows {
+            for delay in &lateness.delays {
+                at.push(lateness.late(window, *delay));
+                if firings {
+                    at.push(lateness.fires(window, *delay));
+                }
+            }
+        }
+        at.sort_unstable();
+        Thresholds { all: at.last().copied(), at }
+    }
+
+    /// The class of an event that came when `reached` was the greatest event time.
+    pub fn class(&self, reached: i64) -> u32 {
+        self.at.partition_point(|&t| t <= reached) as u32
+    }
+
+    /// Whether events of `class` came when `reached` was at `threshold`, one of these, or past it.
+    pub fn passed(&self, threshold: i64, class: u32) -> bool {
+        class >= self.class(threshold)
+    }
+}
+
+impl Lateness {
+    /// The greatest event time from which on events are late for `window`.
+    pub fn late(&self, window: &WindowSpan, delay: i64) -> i64 {
+        window.end.saturating_add(self.allowed).saturating_add(delay)
+    }
+
+    /// The greatest event time at which `window` fires.
+    pub fn fires(&self, window: &WindowSpan, delay: i64) -> i64 {
+        window.end.saturating_add(delay)
+    }
+}
+
+/// What became of the rows of a batch that came behind the watermark.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// Row and class, of those whose class is not 0.
+    pub classes: Vec<(u32, u32)>,
+    /// Rows that are late for every window that they fall in, and for one at least.
+    pub late: Vec<u32>,
+    /// Rows that come behind the watermark and fall in no window.
+    pub outside: Vec<u32>,
+}
+
+/// Finds the classes of rows.
+pub struct Judge {
+    lateness: Lateness,
+    firings: bool,
+    assigner: Assigner,
+    /// By the start of the slice.
+    known: HashMap<i64, Thresholds, foldhash::fast::FixedState>,
+    windows: Vec<WindowSpan>,
+}
+
+impl Judge {
+    pub fn new(lateness: Lateness, firings: bool, assigner: Assigner) -> Judge {
+        Judge { lateness, firings, assigner, known: HashMap::default(), windows: vec![] }
+    }
+
+    /// Puts the rows that came behind the watermark into `behind`.
+    pub fn judge(&mut self, time: &[i64], reached: &[i64], behind: &mut Behind) {
+        behind.classes.clear();
+        behind.late.clear();
+        behind.outside.clear();
+        // The end of a window is after the event: nearer to the front than this no event is behind.
+        let allowed = if self.firings { 0 } else { self.lateness.allowed };
+        let least = allowed.saturating_add(self.lateness.delays.first().copied().unwrap_or(0));
+        for (row, (&time, &reached)) in (0u32..).zip(time.iter().zip(reached)) {
+            if reached.saturating_sub(time) <= least {
+                continue;
+            }
+            let thresholds = self.thresholds(time);
+            let class = thresholds.class(reached);
+            match thresholds.all {
+                None => behind.outside.push(row),
+                Some(all) if all <= reached => behind.late.push(row),
+                Some(_) => {}
+            }
+            if class > 0 {
+                behind.classes.push((row, class));
+            }
+        }
+    }
+
+    fn thresholds(&mut self, time: i64) -> &Thresholds {
+        let slice = self.assigner.slice(time);
+        let Judge { lateness, firings, assigner, known, windows } = self;
+        known.entry(slice.start).or_insert_with(|| {
+            assigner.windows(time, windows);
+            Thresholds::new(lateness, *firings, windows)
+        })
+    }
+}

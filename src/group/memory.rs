@@ -1,0 +1,489 @@
+//! Groups whose partial aggregates all lie in memory: windows and sessions of all workers, in order.
+
+use super::compose::{self, Group, Rows, Stages, States, Update};
+use super::keys::ColumnCodes;
+use super::lateness::Thresholds;
+use super::merge::{AuditBlock, GroupBlock};
+use super::session::Member;
+use super::spill::key_rows;
+use super::table::{Fold, GroupPlan, GroupTable};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::window::{Assigner, Window, WindowSpan};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// About how many groups a block has. Blocks are units of work; their cuts never show.
+pub const BLOCK_GROUPS: usize = 1 << 16;
+
+/// All groups, and how to read them in order.
+pub struct Memory {
+    tables: Vec<GroupTable>,
+    layout: Layout,
+    /// The key columns of all keys, in order; a key's rank is its row here.
+    keys: Vec<KeyColumn>,
+    key_count: usize,
+    /// Per table: key code → rank, and rank → key code.
+    ranks: Ranks,
+}
+
+type Ranks = Vec<(Vec<u32>, Vec<u32>)>;
+
+enum Layout {
+    Windows(Vec<MergedWindow>),
+    /// The slots of all sessions, by window and key: (window, rank), table, slot.
+    Sessions(Vec<((WindowSpan, u32), u32, u32)>),
+}
+
+/// One window: its span, and the panes that it is the union of.
+struct MergedWindow {
+    span: WindowSpan,
+    panes: Vec<PaneRef>,
+    /// At most so many groups.
+    bound: usize,
+}
+
+/// A pane of a window.
+#[derive(Clone, Copy)]
+struct PaneRef {
+    table: u32,
+    pane: u32,
+    /// From which delay on its events are counted.
+    stage: u32,
+    /// Whether the window has fired before they came.
+    update: bool,
+}
+
+/// A block of work: windows (or entries of sessions) `[from, to)`, and of each window the keys of ranks
+/// `[low, high)`.
+pub struct Unit {
+    from: usize,
+    to: usize,
+    low: u32,
+    high: u32,
+}
+
+/// One key column of all keys.
+enum KeyColumn {
+    Plain(ArrayRef),
+    /// Strings that are not too many: their distinct values, and per key the code of its own. They
+    /// leave as dictionaries, which the encoders take as they are.
+    Coded(UInt32Array, ArrayRef),
+}
+
+/// The most distinct strings of a key column that leave as a dictionary.
+const MAX_DICTIONARY: usize = 1 << 18;
+
+impl KeyColumn {
+    fn new(column: ArrayRef) -> KeyColumn {
+        if *column.data_type() != DataType::String.arrow() {
+            return KeyColumn::Plain(column);
+        }
+        let mut distinct = ColumnCodes::new(DataType::String);
+        let mut codes = vec![];
+        distinct.encode(&column, &mut codes);
+        if distinct.count() > MAX_DICTIONARY {
+            return KeyColumn::Plain(column);
+        }
+        let values = distinct.decode_all();
+        let codes = codes.into_iter().map(|code| values.is_valid(code as usize).then_some(code));
+        KeyColumn::Coded(codes.collect(), values)
+    }
+
+    /// The values of the keys of these ranks.
+    fn take(&self, ranks: &UInt32Array) -> ArrayRef {
+        let take = |array: &dyn Array| {
+            arrow_select::take::take(array, ranks, None).expect("ranks are rows of the keys")
+        };
+        match self {
+            KeyColumn::Plain(column) => take(column),
+            KeyColumn::Coded(codes, values) => {
+                let codes = take(codes).as_primitive::<UInt32Type>().clone();
+                Arc::new(DictionaryArray::new(codes, values.clone()))
+            }
+        }
+    }
+}
+
+impl Memory {
+    pub fn new(plan: &GroupPlan, mut tables: Vec<GroupTable>) -> Memory {
+        tables.retain(|t| !t.is_empty());
+        let (keys, key_count, ranks) = rank_keys(plan, &tables);
+        let keys = keys.into_par_iter().map(KeyColumn::new).collect();
+        let layout = match plan.window {
+            Window::Session { gap } => Layout::Sessions(sessions(plan, gap, &tables, &ranks)),
+            _ => Layout::Windows(windows(plan, &tables, key_count)),
+        };
+        Memory { tables, layout, keys, key_count, ranks }
+    }
+
+    pub fn units(&self, whole_windows: bool) -> Vec<Unit> {
+        match &self.layout {
+            Layout::Windows(windows) => self.units_of_windows(windows, whole_windows),
+            Layout::Sessions(entries) => {
+                let mut units = vec![];
+                let mut from = 0;
+                while from < entries.len() {
+                    let mut to = entries.len().min(from + BLOCK_GROUPS);
+                    let same = |to: usize| match whole_windows {
+                        true => entries[to - 1].0.0 == entries[to].0.0,
+                        false => entries[to - 1].0 == entries[to].0,
+                    };
+                    while to < entries.len() && same(to) {
+                        to += 1;
+                    }
+                    units.push(Unit { from, to, low: 0, high: u32::MAX });
+                    from = to;
+                }
+                units
+            }
+        }
+    }
+
+    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool) -> Vec<Unit> {
+        let all = self.key_count as u32;
+        let mut units: Vec<Unit> = vec![];
+        let (mut from, mut groups) = (0, 0);
+        for (at, window) in windows.iter().enumerate() {
+            if groups > 0 && groups + window.bound > BLOCK_GROUPS {
+                units.push(Unit { from, to: at, low: 0, high: all });
+                (from, groups) = (at, 0);
+            }
+            if window.bound > 4 * BLOCK_GROUPS && !whole_windows {
+                let parts = (window.bound / (2 * BLOCK_GROUPS)) as u64;
+                let cut = |i: u64| (u64::from(all) * i / parts) as u32;
+                units.extend((0..parts).map(|i| Unit {
+                    from: at,
+                    to: at + 1,
+                    low: cut(i),
+                    high: cut(i + 1),
+                }));
+                (from, groups) = (at + 1, 0);
+            } else {
+                groups += window.bound;
+            }
+        }
+        if from < windows.len() {
+            units.push(Unit { from, to: windows.len(), low: 0, high: all });
+        }
+        units
+    }
+
+    fn sources(&self) -> Vec<&States> {
+        self.tables.iter().map(|t| &t.states).collect()
+    }
+
+    /// The groups of a unit.
+    pub fn block(&self, plan: &GroupPlan, unit: &Unit) -> Result<GroupBlock> {
+        let sources = self.sources();
+        match &self.layout {
+            Layout::Windows(windows) if plan.firings => {
+                let windows = &windows[unit.from..unit.to];
+                let (entries, updates) = self.entries_of_firings(windows, unit);
+                let fired = compose::firings(plan, &sources, entries, updates)?;
+                let mut block = self.shape(windows, &fired.groups, fired.values);
+                block.firings = Some(fired.numbers);
+                Ok(block)
+            }
+            Layout::Windows(windows) => {
+                let windows = &windows[unit.from..unit.to];
+                let mut rows = Rows::new(sources.len());
+                for (w, window) in (0u32..).zip(windows) {
+                    self.rows_of_window(w, window, unit, &mut rows);
+                }
+                let values = rows.values(plan, &sources)?;
+                Ok(self.shape(windows, &rows.groups, values))
+            }
+            Layout::Sessions(entries) => {
+                let mut rows: Rows<u32> = Rows::new(sources.len());
+                let mut spans = vec![];
+                let entries = &entries[unit.from..unit.to];
+                for session in entries.chunk_by(|a, b| a.0 == b.0) {
+                    let (span, rank) = session[0].0;
+                    // Each session has a number of its own: one key may have several.
+                    let group = (spans.len() as u32, rank);
+                    spans.push(span);
+                    session.iter().for_each(|&(_, table, slot)| rows.add(&[(group, table, slot)]));
+                }
+                let values = rows.values(plan, &sources)?;
+                let ranks = rows.groups.iter().map(|g| g.1).collect();
+                Ok(GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None })
+            }
+        }
+    }
+
+    fn shape(&self, windows: &[MergedWindow], groups: &[Group<u32>], values: Vec<ArrayRef>) -> GroupBlock {
+        let spans = groups.iter().map(|g| windows[g.0 as usize].span).collect();
+        let ranks = groups.iter().map(|g| g.1).collect();
+        GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None }
+    }
+
+    fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
+        let ranks = UInt32Array::from(ranks);
+        self.keys.iter().map(|key| key.take(&ranks)).collect()
+    }
+
+    /// Adds the groups of window number `w`.
+    fn rows_of_window(&self, w: u32, window: &MergedWindow, unit: &Unit, rows: &mut Rows<u32>) {
+        let wanted = unit.low..unit.high;
+        let partials: usize = window.panes.iter().map(|p| self.pane(p).len()).sum();
+        if window.panes.len() < 3 || partials < self.key_count / 4 {
+            // Each pane's groups come in order: a merge of a few sorted stretches.
+            let mut entries = vec![];
+            for pane in &window.panes {
+                let (rank_of, code_of) = &self.ranks[pane.table as usize];
+                self.pane(pane).each_by_rank(rank_of, code_of, |rank, slot| {
+                    if wanted.contains(&rank) {
+                        entries.push(((w, rank), pane.table, slot));
+                    }
+                });
+            }
+            entries.sort();
+            return rows.add(&entries);
+        }
+        // Many panes that hold most keys: counting takes less than sorting.
+        let mut row_of = vec![u32::MAX; (unit.high - unit.low) as usize];
+        let mut entries = Vec::with_capacity(partials);
+        for pane in &window.panes {
+            let rank_of = &self.ranks[pane.table as usize].0;
+            self.pane(pane).each(|key, slot| {
+                let rank = rank_of[key as usize];
+                if wanted.contains(&rank) {
+                    row_of[(rank - unit.low) as usize] = 0;
+                    entries.push((rank - unit.low, pane.table, slot));
+                }
+            });
+        }
+        for (rank, row) in (unit.low..).zip(&mut row_of).filter(|(_, row)| **row == 0) {
+            *row = rows.groups.len() as u32;
+            rows.groups.push((w, rank));
+        }
+        for (rank, table, slot) in entries {
+            rows.pairs[table as usize].push((row_of[rank as usize], slot));
+        }
+    }
+
+    fn pane(&self, at: &PaneRef) -> &super::pane::Pane {
+        match &self.tables[at.table as usize].fold {
+            Fold::Panes(panes) => &panes.list[at.pane as usize].1,
+            _ => unreachable!("windows are made of panes"),
+        }
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn entries_of_firings(
+        &self,
+        windows: &[MergedWindow],
+        unit: &Unit,
+    ) -> (Vec<(Group<u32>, u32, u32)>, Vec<Update<u32>>) {
+        let (mut entries, mut updates) = (vec![], vec![]);
+        let wanted = unit.low..unit.high;
+        for (w, window) in (0u32..).zip(windows) {
+            for at in &window.panes {
+                let rank_of = &self.ranks[at.table as usize].0;
+                let pane = self.pane(at);
+                if at.update {
+                    for &(key, slot, arrived) in pane.events() {
+                        let group = (w, rank_of[key as usize]);
+                        updates.push(Update { group, arrived, source: at.table, slot });
+                    }
+                } else {
+                    pane.each(|key, slot| entries.push(((w, rank_of[key as usize]), at.table, slot)));
+                }
+            }
+        }
+        entries.retain(|e| wanted.contains(&e.0.1));
+        updates.retain(|u| wanted.contains(&u.group.1));
+        (entries, updates)
+    }
+
+    /// What the groups of a unit are at each delay.
+    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize) -> Result<AuditBlock> {
+        let Layout::Windows(windows) = &self.layout else { unreachable!("sessions are replayed per delay") };
+        let windows = &windows[unit.from..unit.to];
+        let wanted = unit.low..unit.high;
+        let mut entries = vec![];
+        let mut groups = 0;
+        // The last window in which each key was seen, and in which it had late events.
+        let mut seen_in = vec![u32::MAX; self.key_count];
+        let mut late_in = vec![u32::MAX; self.key_count];
+        for (w, window) in (0u32..).zip(windows) {
+            let (mut behind, mut seen) = (false, 0);
+            for at in &window.panes {
+                let rank_of = &self.ranks[at.table as usize].0;
+                behind |= at.stage > 0;
+                self.pane(at).each(|key, _| {
+                    let rank = rank_of[key as usize];
+                    if wanted.contains(&rank) && seen_in[rank as usize] != w {
+                        seen_in[rank as usize] = w;
+                        seen += 1;
+                    }
+                });
+            }
+            groups += seen;
+            // Most windows of long ago have late events, but of few keys: only these are looked at.
+            if behind {
+                self.affected(w, window, &wanted, &mut late_in, &mut entries);
+            }
+        }
+        let Stages { groups: of, stages } = compose::stages(plan, &self.sources(), &entries, delays)?;
+        let spans = of.iter().map(|g| windows[g.0 as usize].span).collect();
+        let keys = self.keys_of(of.iter().map(|g| g.1).collect());
+        let all = windows.iter().map(|w| w.span).collect();
+        Ok(AuditBlock { windows: all, groups, spans, keys, stages })
+    }
+
+    fn affected(
+        &self,
+        w: u32,
+        window: &MergedWindow,
+        wanted: &std::ops::Range<u32>,
+        late_in: &mut [u32],
+        entries: &mut Vec<(Group<u32>, u32, u32, u32)>,
+    ) {
+        for at in window.panes.iter().filter(|at| at.stage > 0) {
+            let rank_of = &self.ranks[at.table as usize].0;
+            self.pane(at).each(|key, _| late_in[rank_of[key as usize] as usize] = w);
+        }
+        for at in &window.panes {
+            let rank_of = &self.ranks[at.table as usize].0;
+            self.pane(at).each(|key, slot| {
+                let rank = rank_of[key as usize];
+                if late_in[rank as usize] == w && wanted.contains(&rank) {
+                    entries.push(((w, rank), at.stage, at.table, slot));
+                }
+            });
+        }
+    }
+}
+
+/// The windows of all panes, in order.
+fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<MergedWindow> {
+    let mut assigner = Assigner::new(plan.window, plan.zone.clone());
+    let mut spans = vec![];
+    let mut found: BTreeMap<WindowSpan, Vec<PaneRef>> = BTreeMap::new();
+    for (table, t) in (0u32..).zip(tables) {
+        let Fold::Panes(panes) = &t.fold else { continue };
+        for (pane, (id, held)) in (0u32..).zip(&panes.list) {
+            if held.len() == 0 {
+                continue;
+            }
+            assigner.windows(id.slice.start, &mut spans);
+            for (span, stage, update) in counted(plan, &spans, id.class) {
+                found.entry(span).or_default().push(PaneRef { table, pane, stage, update });
+            }
+        }
+    }
+    let size = |at: &PaneRef| match &tables[at.table as usize].fold {
+        Fold::Panes(panes) => panes.list[at.pane as usize].1.len(),
+        _ => 0,
+    };
+    let bound = |panes: &[PaneRef]| match plan.firings {
+        true => panes.iter().map(size).sum(),
+        false => panes.iter().map(size).sum::<usize>().min(key_count),
+    };
+    found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&panes), panes }).collect()
+}
+
+/// Of the windows of a slice those that count its events of `class`, each with the delay from which on
+/// it does, and whether it has fired before they came.
+pub fn counted(
+    plan: &GroupPlan,
+    windows: &[WindowSpan],
+    class: u32,
+) -> impl Iterator<Item = (WindowSpan, u32, bool)> {
+    let found: Vec<_> = match &plan.lateness {
+        Some(lateness) if class > 0 => {
+            let thresholds = Thresholds::new(lateness, plan.firings, windows);
+            let delays = &lateness.delays;
+            let of = |window: &WindowSpan| {
+                let late = |d: &&i64| thresholds.passed(lateness.late(window, **d), class);
+                let stage = delays.iter().filter(late).count();
+                let update = plan.firings && thresholds.passed(lateness.fires(window, delays[0]), class);
+                (*window, stage as u32, update)
+            };
+            windows.iter().map(of).filter(|w| plan.audited || w.1 == 0).collect()
+        }
+        _ => windows.iter().map(|w| (*w, 0, false)).collect(),
+    };
+    found.into_iter()
+}
+
+/// The slots of all sessions in order of window and key.
+fn sessions(
+    plan: &GroupPlan,
+    gap: i64,
+    tables: &[GroupTable],
+    ranks: &Ranks,
+) -> Vec<((WindowSpan, u32), u32, u32)> {
+    let mut all: Vec<((WindowSpan, u32), u32, u32)> = vec![];
+    for ((t, table), (rank_of, _)) in (0u32..).zip(tables).zip(ranks) {
+        let members = table.members();
+        all.extend(members.iter().map(|m| ((m.span, rank_of[m.key as usize]), t, m.slot)));
+    }
+    if plan.lateness.is_none() {
+        // Stretches of one session are joined: per key, those that are within the gap of one another.
+        all.par_sort_unstable_by_key(|&((span, rank), ..)| (rank, span.start));
+        let mut from = 0;
+        while from < all.len() {
+            let ((mut span, rank), ..) = all[from];
+            let mut to = from + 1;
+            while to < all.len() && all[to].0.1 == rank && all[to].0.0.start <= span.end + gap {
+                span.end = span.end.max(all[to].0.0.end);
+                to += 1;
+            }
+            span.end += gap;
+            all[from..to].iter_mut().for_each(|entry| entry.0.0 = span);
+            from = to;
+        }
+    }
+    all.par_sort_unstable();
+    all
+}
+
+impl GroupTable {
+    /// The slots of a table of sessions.
+    pub(super) fn members(&self) -> Vec<Member> {
+        match &self.fold {
+            Fold::Fragments(fragments) => fragments.members(),
+            Fold::Live(sessions) => sessions.members(),
+            Fold::Panes(_) => vec![],
+        }
+    }
+}
+
+/// Sorts the keys of all tables: the key columns in order, their number, and the ranks per table.
+fn rank_keys(plan: &GroupPlan, tables: &[GroupTable]) -> (Vec<ArrayRef>, usize, Ranks) {
+    if plan.keys.is_empty() {
+        return (vec![], 1, tables.iter().map(|_| (vec![0], vec![0])).collect());
+    }
+    let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
+    let rows: Vec<arrow_row::Rows> = tables
+        .par_iter()
+        .map(|t| converter.convert_columns(&t.keys.decode()).expect("keys of the plan's types"))
+        .collect();
+    let mut order: Vec<(u32, u32)> = (0u32..)
+        .zip(&rows)
+        .flat_map(|(t, rows)| (0..rows.num_rows() as u32).map(move |code| (t, code)))
+        .collect();
+    let row = |&(t, code): &(u32, u32)| rows[t as usize].row(code as usize);
+    order.par_sort_unstable_by(|a, b| row(a).cmp(&row(b)));
+    let mut ranks: Ranks = rows.iter().map(|r| (vec![0; r.num_rows()], vec![])).collect();
+    let mut distinct: Vec<(u32, u32)> = vec![];
+    for entry in &order {
+        if distinct.last().is_none_or(|last| row(last) != row(entry)) {
+            distinct.push(*entry);
+        }
+        ranks[entry.0 as usize].0[entry.1 as usize] = distinct.len() as u32 - 1;
+    }
+    for (rank_of, code_of) in &mut ranks {
+        code_of.resize(distinct.len(), u32::MAX);
+        rank_of.iter().enumerate().for_each(|(code, &rank)| code_of[rank as usize] = code as u32);
+    }
+    let keys = converter.convert_rows(distinct.iter().map(row)).expect("rows of this converter");
+    (keys, distinct.len(), ranks)
+}

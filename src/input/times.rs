@@ -1,0 +1,74 @@
+//! The two times of a record: when it happened, and, where the log says so, when it arrived.
+
+use super::{ReadColumn, ReadPlan, ReadTime};
+use crate::batch::DataType;
+use crate::time::Duration;
+use std::fmt;
+
+/// What a time of a record is to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// When it happened.
+    EventTime,
+    /// When it arrived.
+    Arrival,
+}
+
+impl Role {
+    /// The word before `column`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Role::EventTime => "time",
+            Role::Arrival => "arrival",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::EventTime => "the event time",
+            Role::Arrival => "the arrival",
+        })
+    }
+}
+
+impl ReadPlan {
+    /// The arrival where it has to be read; none where it is the event time itself.
+    pub(super) fn own_arrival(&self) -> Option<&ReadTime> {
+        self.arrival.as_ref().filter(|arrival| **arrival != self.time)
+    }
+
+    /// The times of a record that are read.
+    pub(super) fn times(&self) -> impl Iterator<Item = &ReadTime> {
+        [&self.time].into_iter().chain(self.own_arrival())
+    }
+
+    /// The arrivals of rows with these event times; `own` are those that [`Self::own_arrival`] gave.
+    pub(super) fn arrivals(&self, time: &[i64], own: Vec<i64>) -> Vec<i64> {
+        if self.arrival.is_some() && self.own_arrival().is_none() { time.to_vec() } else { own }
+    }
+
+    /// The time of the record that `column` is a copy of.
+    pub(super) fn copied(&self, column: &ReadColumn) -> Option<Role> {
+        let is = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
+        if is(&self.time) {
+            Some(Role::EventTime)
+        } else {
+            self.arrival.as_ref().filter(|arrival| is(arrival)).map(|_| Role::Arrival)
+        }
+    }
+
+    /// Why a record is refused for its event time, if that is too far ahead of its arrival.
+    #[inline(always)]
+    pub(super) fn ahead(&self, time: i64, arrival: i64) -> Option<String> {
+        let most = self.max_ahead?;
+        (time > arrival.saturating_add(most)).then(|| self.ahead_in_words(time, arrival, most))
+    }
+
+    #[cold]
+    fn ahead_in_words(&self, time: i64, arrival: i64, most: i64) -> String {
+        let (ahead, most) = (Duration::Length(time.saturating_sub(arrival)), Duration::Length(most));
+        format!("`{}` is {ahead} ahead of the arrival, and max_ahead is {most}", self.time.column)
+    }
+}

@@ -1,0 +1,224 @@
+//! What the source says of the order in which its events came: arrival, watermark, and where late
+//! events go.
+
+use super::{Planner, length, unknown_column};
+use crate::batch::{DataType, Field};
+use crate::error::Error;
+use crate::input::ReadTime;
+use crate::input::infer::{Inferred, InferredColumn};
+use crate::job::document::At;
+use crate::job::plan::{LatePlan, LogPartition, OutputTo};
+use crate::job::spec::JobSpec;
+use crate::sink::Format;
+use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
+use std::path::{Path, PathBuf};
+
+/// The columns that the late output has of its own.
+const LATE_COLUMNS: [&str; 6] = ["_file", "_line", "_event_time", "_watermark", "_missed", "_late_by"];
+
+/// How the time at which a record arrived is read, if the job names a column for it.
+///
+/// Its values have no unit or format of their own in the job file. Integers have the unit of the event
+/// time where that puts them within a year of it, or else the likely one; text is ISO-8601, or of the
+/// event time's format.
+pub(super) fn arrival(
+    spec: &JobSpec,
+    inferred: &Inferred,
+    zone: &Zone,
+    time: Option<&ReadTime>,
+) -> Option<ReadTime> {
+    let column = spec.source.arrival.as_ref()?;
+    let read = |rule| Some(ReadTime { column: column.value.clone(), rule });
+    if inferred.columns.is_empty() {
+        return read(TimeRule::Iso);
+    }
+    let Some(found) = inferred.column(&column.value) else {
+        spec.document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        return None;
+    };
+    if let Some(time) = time.filter(|time| time.column == column.value) {
+        return Some(time.clone());
+    }
+    if matches!(found.ty, DataType::Timestamp | DataType::Date) && !found.declared {
+        return read(TimeRule::Iso);
+    }
+    let rules = arrival_rules(inferred, found, zone, time);
+    let reads = |rule: &TimeRule| {
+        let mut parser = TimeParser::new(rule.clone(), zone.clone());
+        found.examples.is_empty() || found.examples.iter().any(|text| parser.text(text.as_bytes()).is_ok())
+    };
+    if let Some(rule) = rules.into_iter().find(reads) {
+        return read(rule);
+    }
+    let error = match found.example.as_deref() {
+        Some(example) => {
+            Error::job(format!("`{}` holds `{example}`, which is no time that can be read", column.value))
+        }
+        None => Error::job(format!("`{}` is {}, and no unit is known", column.value, found.ty)),
+    };
+    let hint = "arrival times are ISO-8601, integers since 1970, or written as the event time is";
+    spec.document.fault(error.hint(hint), &column.span);
+    None
+}
+
+/// The rules that an arrival column may have, the best first.
+fn arrival_rules(
+    inferred: &Inferred,
+    found: &InferredColumn,
+    zone: &Zone,
+    time: Option<&ReadTime>,
+) -> Vec<TimeRule> {
+    let own = time.map(|time| time.rule.clone()).filter(|rule| *rule != TimeRule::Iso);
+    let likely = found.examples.iter().find_map(|e| TimeUnit::likely(e.parse().ok()?)).map(TimeRule::Epoch);
+    let mut rules = if found.ty == DataType::Int64 { vec![] } else { vec![TimeRule::Iso] };
+    let sample = |column: Option<&InferredColumn>, rule: &TimeRule| {
+        let text = column?.example.as_ref()?;
+        TimeParser::new(rule.clone(), zone.clone()).text(text.as_bytes()).ok()
+    };
+    let near = own.as_ref().is_some_and(|rule| {
+        let event = time.and_then(|time| sample(inferred.column(&time.column), rule));
+        matches!((event, sample(Some(found), rule)), (Some(e), Some(a)) if (a - e).abs() <= 366 * DAY)
+    });
+    match near {
+        true => rules.extend(own.into_iter().chain(likely)),
+        false => rules.extend(likely.into_iter().chain(own)),
+    }
+    rules
+}
+
+/// How far ahead of its arrival an event may be.
+pub(super) fn max_ahead(spec: &JobSpec) -> Option<i64> {
+    let text = spec.source.max_ahead.as_ref()?;
+    let ahead = length(&spec.document, text);
+    if spec.source.arrival.is_none() {
+        needs(spec, "max_ahead", "arrival", "the column that says when each event arrived", text);
+    }
+    ahead
+}
+
+fn needs(spec: &JobSpec, key: &str, other: &str, what: &str, text: &At<String>) {
+    let error = Error::job(format!("`{key}` needs `{other}`"));
+    spec.document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
+}
+
+impl Planner<'_> {
+    /// The delay of the watermark, which the outputs need to know.
+    pub(super) fn delay(&mut self) {
+        let text = self.spec.source.out_of_orderness.as_ref();
+        self.watermark.out_of_orderness =
+            text.and_then(|text| length(&self.spec.document, text)).unwrap_or(0);
+    }
+
+    /// The rest of the watermark, and the late output. Checked in any mode, so that a job does not
+    /// break when its mode changes; without a streamed output, nothing of it is kept.
+    pub(super) fn stream(&mut self) {
+        let spec = self.spec;
+        let partition = spec.source.partition.as_ref().and_then(|name| self.log_partition(name));
+        let idle = spec.source.idle.as_ref().and_then(|text| {
+            if spec.source.partition.is_none() {
+                needs(spec, "idle", "partition", "a column, or \"file\"", text);
+            }
+            if spec.source.arrival.is_none() {
+                needs(spec, "idle", "arrival", "the column that says when each event arrived", text);
+            }
+            length(&spec.document, text)
+        });
+        let late = spec.late.as_ref().and_then(|path| self.late_path(path));
+        if !self.streamed() {
+            self.watermark = Default::default();
+            return;
+        }
+        if let Some(LogPartition::Column(column)) = partition {
+            self.used.insert(column);
+        }
+        (self.watermark.partition, self.watermark.idle) = (partition, idle);
+        self.positions = true;
+        if self.groupings.iter().any(|g| g.plan.lateness.is_some())
+            && let Some((path, format)) = late
+        {
+            let columns = self.late_columns();
+            self.used.extend(columns.iter().map(|(column, _)| *column));
+            self.late = Some(LatePlan { path, format, columns });
+        }
+    }
+
+    /// Whether the watermark decides anything.
+    pub(super) fn streamed(&self) -> bool {
+        self.mode_override == Some(super::Mode::Streamed)
+            || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+    }
+
+    fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {
+        let source = &self.schema.fields[..self.source_columns];
+        match source.iter().position(|field| field.name == name.value) {
+            Some(column) => Some(LogPartition::Column(column)),
+            None if name.value == "file" => Some(LogPartition::File),
+            None if self.inferred.columns.is_empty() => None,
+            None => {
+                let error = unknown_column(&name.value, self.inferred.names());
+                self.fault(error.hint("or \"file\", where each file is a partition of the log"), &name.span);
+                None
+            }
+        }
+    }
+
+    /// The file of late events; nothing else may be there.
+    fn late_path(&self, path: &At<String>) -> Option<(PathBuf, Format)> {
+        let file = PathBuf::from(&path.value);
+        let format = match Format::of_path(&file) {
+            Some(format @ (Format::JsonLines | Format::Parquet)) => format,
+            _ => {
+                let error = Error::job(format!("late events cannot be written to `{}`", path.value));
+                self.fault(error.hint("give a .jsonl or .parquet file"), &path.span);
+                return None;
+            }
+        };
+        let taken = self.outputs.iter().find_map(|output| match &output.to {
+            OutputTo::File(other) if plain(other) == plain(&file) => {
+                Some("an output is written to the same file")
+            }
+            OutputTo::Folder(folder) if plain(&file).starts_with(plain(folder)) => {
+                Some("an output is written to this folder, and holds nothing else")
+            }
+            _ => None,
+        });
+        let rejects =
+            self.spec.source.rejects.as_ref().filter(|r| plain(Path::new(&r.value)) == plain(&file));
+        let source = self.files.iter().any(|source| plain(source) == plain(&file));
+        let taken = taken
+            .or(rejects.map(|_| "rejected records are written to the same file"))
+            .or(source.then_some("it is a file of the source"));
+        if let Some(taken) = taken {
+            let error = Error::job(format!("late events cannot be written to `{}`: {taken}", path.value));
+            self.fault(error.hint("give them a place of their own"), &path.span);
+            return None;
+        }
+        Some((file, format))
+    }
+
+    /// The columns of the source as the late output has them, by their numbers in the planner's schema.
+    fn late_columns(&self) -> Vec<(usize, Field)> {
+        let source = self.schema.fields[..self.source_columns].iter().cloned().enumerate();
+        source.filter(|(_, field)| !LATE_COLUMNS.contains(&field.name.as_str())).collect()
+    }
+
+    /// The type of the event time as it stands in the log, where the batch's column of it is the
+    /// instant: that would not be read back by the unit or format that the job gives.
+    pub(super) fn time_as_written(&self) -> Option<(usize, DataType)> {
+        let time = self.time.as_ref()?;
+        let ty = match time.rule {
+            TimeRule::Iso => return None,
+            TimeRule::Epoch(_) => DataType::Int64,
+            TimeRule::Format(_) => DataType::String,
+        };
+        let index = self.inferred.columns.iter().position(|c| c.name == time.column)?;
+        // A Parquet column of timestamps is read as it is, whatever the rule.
+        let instants = self.inferred.columns[index].ty == DataType::Timestamp && self.parquet;
+        (self.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
+    }
+}
+
+/// A path without `./` at its beginning, to compare.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}

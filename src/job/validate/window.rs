@@ -1,0 +1,242 @@
+//! Windows: their kinds and lengths, and what of the late events an output counts.
+
+use super::{Planner, length};
+use crate::error::Error;
+use crate::group::Lateness;
+use crate::job::document::{At, Document};
+use crate::job::plan::Mode;
+use crate::job::spec::{OutputSpec, WindowKind, WindowSpec};
+use crate::time::{CalendarUnit, DAY, Duration};
+use crate::window::Window;
+
+/// The most windows that one event may lie in.
+const MOST_WINDOWS: i64 = 1_000_000;
+
+/// What an output makes of events that come late.
+#[derive(Default)]
+pub(super) struct Timing {
+    /// Which of them are late for it; `None` counts every event.
+    pub lateness: Option<Lateness>,
+    /// Whether each firing is a row.
+    pub firings: bool,
+}
+
+impl Planner<'_> {
+    /// The window of an output; without one, the global one.
+    pub(super) fn window(&self, spec: &OutputSpec) -> Option<Window> {
+        let Some(window) = &spec.window else { return Some(Window::Global) };
+        let document = &self.spec.document;
+        let offset = offset(document, window);
+        let window = match &window.kind {
+            WindowKind::Global => Window::Global,
+            WindowKind::Tumbling { size } => {
+                Window::Tumbling { size: duration(document, size, "window size")?, offset: offset? }
+            }
+            WindowKind::Hopping { size, slide } => {
+                let (width, hop) =
+                    (duration(document, size, "window size"), duration(document, slide, "slide"));
+                let window = Window::Hopping { size: width?, slide: hop?, offset: offset? };
+                hopping(document, (width?, hop?), (size, slide))?;
+                window
+            }
+            WindowKind::Cumulative { size, step } => {
+                let (width, hop) =
+                    (duration(document, size, "window size"), duration(document, step, "step"));
+                let window = Window::Cumulative { size: width?, step: hop?, offset: offset? };
+                cumulative(document, (width?, hop?), (size, step))?;
+                window
+            }
+            WindowKind::Session { gap: text } => {
+                let gap = length(document, text)?;
+                if gap == 0 {
+                    let error = Error::job("the gap of a session is longer than nothing");
+                    document.fault(error.hint("such as session = \"30m\""), &text.span);
+                    return None;
+                }
+                Window::Session { gap }
+            }
+        };
+        Some(window)
+    }
+
+    /// The mode of an output, its allowed lateness, and whether it has every firing.
+    pub(super) fn timing(&self, spec: &OutputSpec) -> Option<Timing> {
+        let document = &self.spec.document;
+        let window = spec.window.as_ref().filter(|w| !matches!(w.kind, WindowKind::Global));
+        let written = spec.mode.as_ref().map(|word| mode(document, word));
+        let allowed = window.and_then(|w| w.allowed_lateness.as_ref()).map(|text| length(document, text));
+        let firings = spec.firings.as_ref().filter(|firings| firings.value);
+        let Some(window) = window else {
+            let streamed = spec.mode.as_ref().filter(|_| written == Some(Some(Mode::Streamed)));
+            let places =
+                [("mode = \"streamed\"", streamed.map(|s| &s.span)), ("firings", firings.map(|f| &f.span))];
+            let mut right = true;
+            for (what, span) in places {
+                let Some(span) = span else { continue };
+                let error = Error::job(format!("`{what}` is for windows that have an end"));
+                document.fault(error.hint("where nothing ends, nothing is late"), span);
+                right = false;
+            }
+            return right.then(Timing::default);
+        };
+        if written == Some(None) {
+            return None;
+        }
+        let mode = self.mode_override.or(written.flatten()).unwrap_or(self.mode);
+        if let Some(firings) = firings {
+            self.firings(spec, window, mode, firings)?;
+        }
+        let (allowed, delay) = (allowed.unwrap_or(Some(0))?, self.watermark.out_of_orderness);
+        let lateness = (mode == Mode::Streamed).then(|| Lateness { allowed, delays: vec![delay] });
+        Some(Timing { lateness, firings: firings.is_some() })
+    }
+
+    /// Whether an output of this mode can have every firing.
+    fn firings(&self, spec: &OutputSpec, window: &WindowSpec, mode: Mode, firings: &At<bool>) -> Option<()> {
+        let error = if matches!(window.kind, WindowKind::Session { .. }) {
+            Error::job("`firings` is not for sessions")
+                .hint("a later event can join two sessions into one, and no row says so of the rows before")
+        } else if spec.having.is_some() || spec.top.is_some() {
+            let with = if spec.having.is_some() { "having" } else { "top" };
+            Error::job(format!("`firings` does not go with `{with}`"))
+                .hint("they look at one row per window and key: write a second output without `firings`")
+        } else if mode == Mode::Complete {
+            let error = Error::job("`firings` needs mode = \"streamed\"");
+            match self.mode_override {
+                Some(_) => error.hint("leave out `--mode complete`, or `firings`"),
+                None => error.hint("in mode = \"complete\" every window fires once"),
+            }
+        } else {
+            return Some(());
+        };
+        self.spec.document.fault(error, &firings.span);
+        None
+    }
+}
+
+/// The mode that a word of the job names.
+pub(super) fn mode(document: &Document, word: &At<String>) -> Option<Mode> {
+    match word.value.as_str() {
+        "complete" => Some(Mode::Complete),
+        "streamed" => Some(Mode::Streamed),
+        other => {
+            let error = Error::job(format!("`mode` is \"complete\" or \"streamed\", not \"{other}\""));
+            document.fault(error, &word.span);
+            None
+        }
+    }
+}
+
+/// A size, slide or step: a length or calendar units, and not nothing.
+fn duration(document: &Document, text: &At<String>, what: &str) -> Option<Duration> {
+    let Some(duration) = Duration::parse(&text.value).filter(|d| about(*d) > 0) else {
+        let error = Error::job(format!("`{}` is no {what}", text.value));
+        let hint = "a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month";
+        document.fault(error.hint(hint), &text.span);
+        return None;
+    };
+    if about(duration) > super::LONGEST {
+        document.fault(super::too_long(&text.value), &text.span);
+        return None;
+    }
+    Some(duration)
+}
+
+/// Microseconds, about: a month has 30 days.
+fn about(duration: Duration) -> i64 {
+    let Duration::Calendar { count, unit } = duration else {
+        return duration.as_length().unwrap_or(0);
+    };
+    let days = match unit {
+        CalendarUnit::Day => 1,
+        CalendarUnit::Week => 7,
+        CalendarUnit::Month => 30,
+        CalendarUnit::Quarter => 91,
+        CalendarUnit::Year => 365,
+    };
+    i64::from(count).saturating_mul(days * DAY)
+}
+
+fn offset(document: &Document, window: &WindowSpec) -> Option<i64> {
+    let Some(text) = &window.offset else { return Some(0) };
+    let (sign, rest) = match text.value.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.value.as_str()),
+    };
+    length(document, &At { value: rest.to_string(), span: text.span.clone() }).map(|length| sign * length)
+}
+
+/// Lengths, days and weeks, months and longer: what can be counted in what.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Measure {
+    Length,
+    Days,
+    Months,
+}
+
+fn measure(duration: Duration) -> Measure {
+    match duration {
+        Duration::Length(_) => Measure::Length,
+        Duration::Calendar { unit: CalendarUnit::Day | CalendarUnit::Week, .. } => Measure::Days,
+        Duration::Calendar { .. } => Measure::Months,
+    }
+}
+
+/// What to write for calendar units where a length is wanted.
+fn in_hours(duration: Duration) -> Option<String> {
+    duration.as_length().map(|length| format!("write `{}`", Duration::Length(length)))
+}
+
+fn hopping(
+    document: &Document,
+    (size, slide): (Duration, Duration),
+    texts: (&At<String>, &At<String>),
+) -> Option<()> {
+    let error = match (measure(size), measure(slide)) {
+        (Measure::Days | Measure::Months, Measure::Length) => {
+            let error = Error::job(format!(
+                "a window of {size} on the calendar cannot start every `{}`, which is a length of time",
+                texts.1.value
+            ));
+            match in_hours(size) {
+                Some(hint) => error.hint(format!("{hint} for windows of that length")),
+                None => error.hint("give `slide` in months, quarters or years too"),
+            }
+        }
+        (Measure::Months, Measure::Days) => {
+            Error::job(format!("a window of {size} cannot start every {slide}"))
+                .hint("give `slide` in months, quarters or years, or the size in days")
+        }
+        _ => return few(document, size, slide, texts.1),
+    };
+    document.fault(error, &texts.0.span);
+    None
+}
+
+fn cumulative(
+    document: &Document,
+    (size, step): (Duration, Duration),
+    texts: (&At<String>, &At<String>),
+) -> Option<()> {
+    if measure(step) <= measure(size) {
+        return few(document, size, step, texts.1);
+    }
+    let error = Error::job(format!("a window of {size} cannot grow by {step} on the calendar"));
+    let error = match (measure(size), in_hours(step)) {
+        (Measure::Length, Some(hint)) => error.hint(format!("{hint} for steps of that length")),
+        _ => error.hint("a `step` in months goes with a size in months, quarters or years"),
+    };
+    document.fault(error, &texts.1.span);
+    None
+}
+
+/// Whether an event lies in so few windows that they can be counted one by one.
+fn few(document: &Document, size: Duration, step: Duration, text: &At<String>) -> Option<()> {
+    let windows = about(size) / about(step).max(1);
+    if windows <= MOST_WINDOWS {
+        return Some(());
+    }
+    let error = Error::job(format!("one event would lie in {windows} windows, of {size} by {step}"));
+    document.fault(error.hint("the most is a million"), &text.span);
+    None
+}
