@@ -132,11 +132,11 @@ fn timing(grain: i64) -> impl Strategy<Value = Timing> {
         move |n: Vec<i64>| select(n).prop_map(move |n| if n == 0 { String::new() } else { grains(n, grain) });
     (
         select(vec!["streamed", "streamed", "streamed", ""]),
-        some(vec![0, 0, 1, 2, 4, 10]),
+        some(vec![0, 0, 0, 1, 2, 4, 10]),
         any::<bool>(),
-        select(vec!["", "", "p", "p", "file"]),
+        select(vec!["", "", "", "p", "p", "file"]),
         some(vec![0, 1, 2, 5]),
-        some(vec![0, 0, 0, 1, 3, 6]),
+        some(vec![0, 0, 1, 2, 4]),
         select(vec!["", "jsonl", "jsonl", "parquet"]),
     )
         .prop_map(|(mode, out_of_orderness, arrival, partition, idle, max_ahead, late)| {
@@ -151,13 +151,15 @@ fn log(base: i64, grain: i64, most: usize) -> impl Strategy<Value = Log> {
     let step = (
         jobs::row(base, grain),
         prop_oneof![4 => Just(0i64), 6 => Just(1), 2 => Just(2), 1 => Just(4), 1 => Just(15)],
-        prop_oneof![8 => Just(0i64), 2 => Just(-1), 2 => Just(-2), 3 => -14..4i64],
+        prop_oneof![6 => Just(0i64), 2 => Just(-1), 2 => Just(-2), 4 => -12..4i64],
         prop_oneof![6 => Just(0i64), 2 => 0..3i64, 2 => -4..6i64],
         // Few keys and few partitions, so that they meet.
         select(vec!["a", "a", "ü", ""]),
-        select(vec!["p", "p", "q", "r", ""]),
-    );
-    vec(step, 1..=most).prop_map(move |steps| {
+        select(vec!["p", "p", "p", "q", "q", ""]),
+    )
+        .boxed();
+    let length = prop_oneof![1 => 1..=most, 3 => most / 2..=most];
+    length.prop_flat_map(move |length| vec(step.clone(), length)).prop_map(move |steps| {
         let text = |name: &str| if name.is_empty() { Cell::Null } else { Cell::Text(name.into()) };
         let mut clock = 0;
         let rows = steps.into_iter().map(|(mut row, advance, jitter, delay, key, partition)| {
@@ -199,7 +201,7 @@ fn streamed_over<W: Strategy<Value = Window> + 'static>(
     let grain = select(vec![1_000i64, 1_000_000, 1_000_000, 977_000_000, 3_600_000_000, 21_600_000_000]);
     (bases, grain, jobs::head()).prop_flat_map(move |(base, grain, head)| {
         let lateness = move || {
-            select(vec![0i64, 0, 0, 1, 2, 5, 20])
+            select(vec![0i64, 0, 0, 1, 2, 3, 5, 12])
                 .prop_map(move |n| if n == 0 { String::new() } else { grains(n, grain) })
         };
         let x = head.x();
@@ -238,7 +240,7 @@ fn streamed_output(
 ) -> impl Strategy<Value = Output> + use<> {
     let groups = jobs::groups(head.x(), window);
     let by = select(vec![vec![], vec!["k"], vec!["k"], vec!["b"], vec!["k", "b"]]);
-    (groups, lateness, by, proptest::bool::weighted(0.3)).prop_flat_map(|(groups, lateness, by, firings)| {
+    (groups, lateness, by, proptest::bool::weighted(0.5)).prop_flat_map(|(groups, lateness, by, firings)| {
         let groups = Groups { allowed_lateness: lateness, by, firings, ..groups };
         jobs::placed(Some(groups))
     })
