@@ -60,11 +60,7 @@ impl Arrivals {
     pub fn finish(self) -> Option<i64> {
         match self {
             Arrivals::Unwatched => None,
-            Arrivals::InTurn(turnstile) => {
-                let mut front = turnstile.into_state();
-                front.finish();
-                Some(front.reached())
-            }
+            Arrivals::InTurn(turnstile) => Some(turnstile.into_state().reached()),
             Arrivals::Known(known) => Some(known.reached),
         }
     }
@@ -106,7 +102,6 @@ impl Known {
                 behind.extend(rows.filter(|((_, r), time)| r > time).map(|((p, r), _)| (*p, *r)));
             }
         }
-        front.finish();
         behind.sort_unstable();
         Ok(Known { behind, reached: front.reached() })
     }

@@ -21,8 +21,6 @@ pub struct Front {
     names: Option<ColumnCodes>,
     partitions: Vec<Partition>,
     codes: Vec<u32>,
-    /// Whether `partitions` has changed since `reached` was last taken from it.
-    stale: bool,
     /// The arrival time from which on a partition that counts becomes idle.
     idle_from: i64,
 }
@@ -53,7 +51,6 @@ impl Front {
             names,
             partitions: vec![],
             codes: vec![],
-            stale: false,
             idle_from: i64::MAX,
         }
     }
@@ -76,7 +73,7 @@ impl Front {
             self.partitions_of(batch, &mut codes);
             for (row, &partition) in codes.iter().enumerate() {
                 let arrival = batch.arrival.get(row).copied().unwrap_or(0);
-                if self.stale || arrival > self.idle_from {
+                if arrival > self.idle_from {
                     self.refresh(arrival);
                 }
                 reached.push(self.reached);
@@ -85,13 +82,6 @@ impl Front {
             self.codes = codes;
         }
         batch.reached = reached;
-    }
-
-    /// Ends the log: takes in what the last event changed.
-    pub fn finish(&mut self) {
-        if let Some(last) = self.partitions.iter().map(|p| p.arrived).max() {
-            self.refresh(last);
-        }
     }
 
     fn partitions_of(&mut self, batch: &Batch, codes: &mut Vec<u32>) {
@@ -109,9 +99,12 @@ impl Front {
         let held = &mut self.partitions[partition];
         let was_idle = self.idle.is_some_and(|idle| arrival.saturating_sub(held.arrived) > idle);
         // Only the partition that is furthest back holds the others; and one that begins to count.
-        self.stale |= held.reached <= self.reached || was_idle;
+        let matters = held.reached <= self.reached || was_idle;
         held.reached = held.reached.max(time);
         held.arrived = held.arrived.max(arrival);
+        if matters {
+            self.refresh(arrival);
+        }
     }
 
     fn refresh(&mut self, arrival: i64) {
@@ -127,6 +120,5 @@ impl Front {
         if least != i64::MAX {
             self.reached = self.reached.max(least);
         }
-        self.stale = false;
     }
 }
