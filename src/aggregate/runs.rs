@@ -4,14 +4,15 @@
 //! # Contract
 //! A run holds the values of some slots: slots ascending, the values of each ascending. The merge gives
 //! every value of every run in the order of (slot, value), equal ones one after the other; it holds one
-//! value and one buffer per run. The files have no name and vanish with the process.
+//! value and one buffer per run. All runs lie in one file, so that their number is not bounded by that of
+//! open files; it has no name and vanishes with the process.
 
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::marker::PhantomData;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -66,29 +67,45 @@ impl Stored for Box<[u8]> {
     }
 }
 
+/// Bytes that all buffers of a merge take together, unless there are thousands of runs.
+const MERGE_BUFFERS: usize = 4 << 20;
+
 /// The runs of one accumulator.
 pub struct Runs<V> {
     folder: PathBuf,
-    files: Vec<File>,
+    file: Option<File>,
+    /// Where each run ends in the file; it begins where the one before ends.
+    ends: Vec<u64>,
     values: PhantomData<fn() -> V>,
 }
 
 impl<V: Stored> Runs<V> {
     pub fn new() -> Runs<V> {
-        Runs { folder: PathBuf::new(), files: vec![], values: PhantomData }
+        Runs { folder: PathBuf::new(), file: None, ends: vec![], values: PhantomData }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.ends.is_empty()
     }
 
-    /// Writes one run into a temporary file in `folder`.
+    /// Writes one run into the temporary file, which is made in `folder` for the first.
     ///
     /// # Errors
     /// A machine error when the disk fails.
     pub fn write(&mut self, folder: &Path, slots: impl Iterator<Item = (u32, Vec<V>)>) -> Result<()> {
+        self.append(folder, slots).map_err(|e| Error::io("write spilled values to", folder, e))
+    }
+
+    fn append(&mut self, folder: &Path, slots: impl Iterator<Item = (u32, Vec<V>)>) -> std::io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => tempfile::tempfile_in(folder)?,
+        };
         self.folder = folder.into();
-        self.files.push(write(folder, slots).map_err(|e| Error::io("write spilled values to", folder, e))?);
+        let mut out = BufWriter::with_capacity(256 << 10, self.file.insert(file));
+        write(&mut out, slots)?;
+        out.flush()?;
+        self.ends.push(out.stream_position()?);
         Ok(())
     }
 
@@ -105,13 +122,20 @@ impl<V: Stored> Runs<V> {
         mut rest: impl Iterator<Item = (u32, V)>,
         f: &mut impl FnMut(u32, &V),
     ) -> std::io::Result<()> {
-        let mut runs: Vec<Run> = self.files.iter().map(Run::new).collect();
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let buffer = (MERGE_BUFFERS / self.ends.len().max(1)).clamp(4 << 10, 64 << 10);
+        let mut runs: Vec<Run> = self
+            .file
+            .iter()
+            .flat_map(|file| starts.clone().zip(&self.ends).map(move |(at, &end)| At { file, at, end }))
+            .map(|part| Run { input: BufReader::with_capacity(buffer, part), slot: 0, left: 0 })
+            .collect();
         let mut next = |run: usize| match runs.get_mut(run) {
             Some(run) => run.next(),
             None => Ok(rest.next()),
         };
         let mut heap = BinaryHeap::new();
-        for run in 0..=self.files.len() {
+        for run in 0..=self.ends.len() {
             heap.extend(next(run)?.map(|(slot, value)| Reverse((slot, value, run))));
         }
         while let Some(mut head) = heap.peek_mut() {
@@ -126,8 +150,7 @@ impl<V: Stored> Runs<V> {
     }
 }
 
-fn write<V: Stored>(folder: &Path, slots: impl Iterator<Item = (u32, Vec<V>)>) -> std::io::Result<File> {
-    let mut out = BufWriter::with_capacity(256 << 10, tempfile::tempfile_in(folder)?);
+fn write<V: Stored>(out: &mut impl Write, slots: impl Iterator<Item = (u32, Vec<V>)>) -> std::io::Result<()> {
     let mut bytes = vec![];
     for (slot, values) in slots.filter(|(_, values)| !values.is_empty()) {
         slot.put(&mut bytes);
@@ -138,7 +161,7 @@ fn write<V: Stored>(folder: &Path, slots: impl Iterator<Item = (u32, Vec<V>)>) -
             bytes.clear();
         }
     }
-    out.into_inner().map_err(std::io::IntoInnerError::into_error)
+    Ok(())
 }
 
 /// One run on its way back.
@@ -148,22 +171,23 @@ struct Run<'a> {
     left: u64,
 }
 
-/// A file that is read from its start, whatever its own place is.
-struct At<'a>(&'a File, u64);
+/// A part of a file that is read whatever the file's own place is.
+struct At<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
 
 impl Read for At<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.0.read_at(buffer, self.1)?;
-        self.1 += n as u64;
+        let most = buffer.len().min((self.end - self.at) as usize);
+        let n = self.file.read_at(&mut buffer[..most], self.at)?;
+        self.at += n as u64;
         Ok(n)
     }
 }
 
-impl<'a> Run<'a> {
-    fn new(file: &'a File) -> Run<'a> {
-        Run { input: BufReader::with_capacity(64 << 10, At(file, 0)), slot: 0, left: 0 }
-    }
-
+impl Run<'_> {
     fn next<V: Stored>(&mut self) -> std::io::Result<Option<(u32, V)>> {
         if self.left == 0 {
             if std::io::BufRead::fill_buf(&mut self.input)?.is_empty() {

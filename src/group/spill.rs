@@ -41,9 +41,10 @@ impl SpillSpace {
     }
 
     /// What the merge of the runs may hold: the folder for what is more, and bytes of memory. A quarter
-    /// of the budget, since sorting what goes to disk and growing a table take as much again.
+    /// of the budget, since sorting what goes to disk and growing a table take as much again; but enough that
+    /// runs are worth the merge.
     pub fn bound(&self) -> (&Path, usize) {
-        (&self.folder, (self.memory / 4) as usize)
+        (&self.folder, (self.memory / 4).max(256 << 10) as usize)
     }
 
     /// Whether anything was spilled.

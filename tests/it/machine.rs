@@ -168,3 +168,23 @@ fn partial_results_on_disk_do_not_show() {
         assert!(lab.files("disk") == whole, "{args:?}");
     }
 }
+
+/// One group with more values than memory holds is counted by a merge on disk.
+#[test]
+fn a_group_larger_than_memory() {
+    let lab = Lab::new();
+    lab.write("log.csv", log(60_000));
+    let job = "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n\n[[output]]\npath = \"out.csv\"\nwindow = \"global\"\n\
+               select = { keys = \"count(distinct key)\", texts = \"count(distinct text)\", middle = \"median(at)\", \
+               about = \"approx_count_distinct(text)\" }\n";
+    lab.done(job, &["--threads", "2", "--memory", "2GB"]);
+    let whole = std::fs::read_to_string(lab.path("out.csv")).unwrap();
+    let keys: std::collections::HashSet<u64> =
+        (0..60_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
+    assert!(whole.contains(&format!("\n{},60000,1799970", keys.len())), "{whole}");
+    for memory in ["2MB", "500KB", "1"] {
+        let answer = lab.done(job, &["--threads", "2", "--memory", memory, "--chunk-size", "100KB"]);
+        assert!(answer.err.contains("partial results went to disk"), "{memory} {}", answer.err);
+        assert_eq!(std::fs::read_to_string(lab.path("out.csv")).unwrap(), whole, "{memory}");
+    }
+}
