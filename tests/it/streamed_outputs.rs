@@ -146,6 +146,25 @@ fn outputs_have_modes_of_their_own() {
     assert_eq!(counts("ten.csv"), counts("complete.csv"));
 }
 
+/// An event that is late for its one window is late, though it lies between the windows of another output,
+/// whatever lateness that one allows.
+#[test]
+fn a_gap_between_windows_keeps_nothing_open() {
+    let lab = Lab::new();
+    lab.write("log.csv", log(&[("00:15", "a"), ("00:59", "a"), ("00:15", "a"), ("00:05", "a")]));
+    let job = "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"at\"\n[late]\npath = \"late.jsonl\"\n\
+        [[output]]\npath = \"ten.csv\"\nwindow = { tumbling = \"10m\" }\nselect = { n = \"count(*)\" }\n\
+        [[output]]\npath = \"gaps.csv\"\nwindow = { hopping = \"10m\", slide = \"20m\", allowed_lateness = \"2h\" }\n\
+        select = { n = \"count(*)\" }\n";
+    let answer = lab.done(job, &["--json"]);
+    assert_eq!(account(&serde_json::from_str(&answer.out).unwrap()), [4, 0, 0, 0, 1, 3]);
+    insta::assert_snapshot!(late(&lab.text("late.jsonl")), @"4 00:15 after 00:59 missed 00:10/00:20 by 2340.000000");
+    insta::assert_snapshot!(short(&lab.text("gaps.csv")), @r"
+    window_start,window_end,n
+    00:00,00:10,1
+    ");
+}
+
 /// What a late row looks like in full, in the job's zone; columns that have its names are left out.
 #[test]
 fn the_late_file_keeps_the_columns_of_the_source() {
