@@ -14,6 +14,7 @@ use crate::input::Scan;
 use crate::job::{LogPartition, Plan};
 use crate::rows::{Partitioner, RowSpace, RowStore, gather_partitions};
 use crate::time::Zone;
+use crate::window::Window;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
@@ -77,6 +78,9 @@ impl Known {
         let mut front = Front::new(plan);
         let mut behind = vec![];
         let types = plan.rows.fields.len();
+        // An event at the front is late for nothing; but a session may have been closed just then.
+        let sessions = plan.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
+        let ahead = i64::from(!sessions);
         if let Some(log) = gather_partitions(stores).first() {
             let ordered = log.order()?;
             for from in (0..ordered.len()).step_by(ROWS) {
@@ -99,7 +103,7 @@ impl Known {
                 }
                 front.pass(&mut batch);
                 let rows = batch.positions.iter().zip(&batch.reached).zip(&batch.time);
-                behind.extend(rows.filter(|((_, r), time)| r > time).map(|((p, r), _)| (*p, *r)));
+                behind.extend(rows.filter(|((_, r), time)| *r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
             }
         }
         behind.sort_unstable();

@@ -74,6 +74,8 @@ pub struct Behind {
 pub struct Judge {
     lateness: Lateness,
     firings: bool,
+    /// Whether events may fall in no window.
+    gaps: bool,
     assigner: Assigner,
     /// By the start of the slice.
     known: HashMap<i64, Thresholds, foldhash::fast::FixedState>,
@@ -81,8 +83,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub fn new(lateness: Lateness, firings: bool, assigner: Assigner) -> Judge {
-        Judge { lateness, firings, assigner, known: HashMap::default(), windows: vec![] }
+    pub fn new(lateness: Lateness, firings: bool, gaps: bool, assigner: Assigner) -> Judge {
+        Judge { lateness, firings, gaps, assigner, known: HashMap::default(), windows: vec![] }
     }
 
     /// Puts the rows that came behind the watermark into `behind`.
@@ -93,6 +95,8 @@ impl Judge {
         // The end of a window is after the event: nearer to the front than this no event is behind.
         let allowed = if self.firings { 0 } else { self.lateness.allowed };
         let least = allowed.saturating_add(self.lateness.delays.first().copied().unwrap_or(0));
+        // Another output may ask of any event behind the front whether this one counts it.
+        let least = if self.gaps { 0 } else { least };
         for (row, (&time, &reached)) in (0u32..).zip(time.iter().zip(reached)) {
             if reached.saturating_sub(time) <= least {
                 continue;
@@ -112,7 +116,7 @@ impl Judge {
 
     fn thresholds(&mut self, time: i64) -> &Thresholds {
         let slice = self.assigner.slice(time);
-        let Judge { lateness, firings, assigner, known, windows } = self;
+        let Judge { lateness, firings, assigner, known, windows, .. } = self;
         known.entry(slice.start).or_insert_with(|| {
             assigner.windows(time, windows);
             Thresholds::new(lateness, *firings, windows)
