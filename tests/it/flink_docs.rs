@@ -39,7 +39,7 @@ fn result(bids: &str, window: &str, rest: &str) -> String {
         );
         // No bid comes late, so a live job gives what is written.
         lab.done(&job, &["--mode", mode]);
-        let text = lab.text("out.csv").replace(":00Z", "").replace('T', " ").replace(',', " ");
+        let text = lab.text("out.csv").replace(":00Z", "").replace(['T', ','], " ");
         assert!(*found.get_or_insert_with(|| text.clone()) == text, "{mode}: {text}");
     }
     found.unwrap()

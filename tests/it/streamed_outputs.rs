@@ -61,6 +61,24 @@ fn a_session_is_joined_until_the_watermark_reaches_its_end() {
     ");
 }
 
+/// Touching is not enough: at 00:07 the session of `b` is over, and what comes then begins another. An
+/// `arrival` that is in order changes nothing of it.
+#[test]
+fn a_session_that_is_over_is_not_joined_by_one_that_touches_it() {
+    let events = "at,arr,k\n\
+        2024-05-01T00:01:00Z,2024-05-01T00:04:00Z,a\n\
+        2024-05-01T00:05:00Z,2024-05-01T00:05:00Z,b\n\
+        2024-05-01T00:07:00Z,2024-05-01T00:07:00Z,a\n\
+        2024-05-01T00:07:00Z,2024-05-01T00:07:00Z,a\n\
+        2024-05-01T00:07:00Z,2024-05-01T00:10:00Z,b\n";
+    for source in ["", "arrival = \"arr\""] {
+        let output = "by = [\"k\"]\nwindow = { session = \"2m\" }\nselect = { n = \"count(*)\" }";
+        let (out, late) = run(events, source, output);
+        let want = "window_start,window_end,k,n\n00:01,00:03,a,1\n00:05,00:07,b,1\n00:07,00:09,a,2\n00:07,00:09,b,1\n";
+        assert_eq!((out.as_str(), late.as_str()), (want, ""), "{source}");
+    }
+}
+
 /// One event joins two sessions, and the three are one.
 #[test]
 fn a_late_event_joins_sessions() {
