@@ -103,7 +103,8 @@ impl Known {
                 }
                 front.pass(&mut batch);
                 let rows = batch.positions.iter().zip(&batch.reached).zip(&batch.time);
-                behind.extend(rows.filter(|((_, r), time)| *r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
+                behind
+                    .extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
             }
         }
         behind.sort_unstable();
