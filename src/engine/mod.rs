@@ -14,6 +14,7 @@
 //! * Outputs are staged, and committed together at the end.
 
 mod arrivals;
+pub mod audit;
 mod budget;
 mod events;
 mod front;
