@@ -29,7 +29,8 @@ pub fn text(subject: &Subject, report: &AuditReport) -> String {
         out.push_str("there is no event to audit\n");
         return out;
     };
-    let _ = writeln!(out, "event times {} to {}", times.text(first), times.text(last));
+    let _ =
+        writeln!(out, "event times {} to {} ({})", times.text(first), times.text(last), subject.zone.name());
     lateness(&mut out, report);
     held_back(&mut out, subject, report, &mut times);
     ahead(&mut out, report);
@@ -123,13 +124,11 @@ fn ahead(out: &mut String, report: &AuditReport) {
         out.push_str("none has a time ahead of its arrival\n");
         return;
     }
-    let has = if future.events == 1 { "has" } else { "have" };
-    let _ = writeln!(
-        out,
-        "{} {has} a time ahead of their arrival, the furthest by {}",
-        grouped(future.events),
-        brief(future.max)
-    );
+    let furthest = brief(future.max);
+    let _ = match future.events {
+        1 => writeln!(out, "1 has a time ahead of its arrival, by {furthest}"),
+        n => writeln!(out, "{} have a time ahead of their arrival, the furthest by {furthest}", grouped(n)),
+    };
     if let Some(advised) = future.advised_max_ahead {
         let _ = writeln!(out, "this line in [source] rejects the far ones ({}):", grouped(future.rejected));
         let _ = writeln!(out, "  max_ahead = \"{}\"", written(advised));
@@ -161,7 +160,9 @@ fn outputs(out: &mut String, report: &AuditReport) {
         return;
     }
     for (names, output) in alike(&report.outputs) {
-        let _ = writeln!(out, "\n{}", names.join(", "));
+        let line = names.join(", ");
+        let apart = line.chars().count() > WIDTH;
+        let _ = writeln!(out, "\n{}", if apart { names.join(",\n") } else { line });
         let _ = writeln!(
             out,
             "window {}, allowed lateness {}: {} events, {} windows, {} rows",
@@ -201,15 +202,14 @@ pub fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
     found
 }
 
-/// One line per delay; delays between which nothing changes share one.
+/// One line per delay; delays between which nothing changes share one. The job's has its own, unless
+/// nothing changes at all.
 fn delays(out: &mut String, output: &OutputAudit) {
-    let runs: Vec<&[DelayAudit]> = output
-        .delays
-        .chunk_by(|a, b| {
-            let same = DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
-            same && !a.of_job && !b.of_job
-        })
-        .collect();
+    let same =
+        |a: &DelayAudit, b: &DelayAudit| DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
+    let calm = output.delays.windows(2).all(|pair| same(&pair[0], &pair[1]));
+    let runs: Vec<&[DelayAudit]> =
+        output.delays.chunk_by(|a, b| same(a, b) && (calm || !a.of_job && !b.of_job)).collect();
     let Some(first) = output.delays.first() else { return };
     let numbers = |head: &str, of: &dyn Fn(&DelayAudit) -> String| {
         Column::numbers(head, runs.iter().map(|run| of(&run[0])).collect::<Vec<_>>())

@@ -79,7 +79,7 @@ fn a_chart_has_a_line_for_each_output_and_plot() {
         assert!(shown.contains(&text), "{text} in {shown:?}");
     }
     let described = document.descendants().find(|n| n.tag_name().name() == "desc").and_then(|n| n.text());
-    insta::assert_snapshot!(described.unwrap(), @"");
+    insta::assert_snapshot!(described.unwrap(), @"Late events and wrong rows in percent against the delay. out/a.csv, the terminal: from 10 % late and 80 % wrong at 0s to 0 % and 0 % at 1d. out/b.csv: from 5 % late and 26.6 % wrong at 0s to 0 % and 0 % at 1d.");
 }
 
 /// Points lie inside their plot, further right for longer delays, and higher for more.
