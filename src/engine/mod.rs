@@ -22,22 +22,27 @@ mod groups;
 mod late;
 mod partitioned;
 mod replay;
+mod shape;
 mod turnstile;
 mod worker;
 
 pub use budget::{default_memory, estimate};
 
 use crate::error::{Error, Result};
-use crate::group::{GroupTable, Merged, SpillSpace};
+use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{InputReport, Reject, Rejects, Scan, ScanReport};
-use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
+use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
     Transaction, Watermarks,
 };
-use arrivals::Arrivals;
+use crate::time::Duration::Length;
+use arrivals::{Arrivals, Need};
+use audit::Observed;
+use front::Front;
 use late::{Late, LateStore};
+use replay::SessionStore;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,17 +108,20 @@ pub struct OutputOutcome {
 /// # Errors
 /// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("worker-{i}"))
-        .build()
-        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))?;
     let mut targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
     targets.extend(plan.late.as_ref().map(|late| Target::file(&late.path)));
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool.install(|| Run { plan, options, progress }.go(transaction, rejects))
+    pool(options)?.install(|| Run { plan, options, progress }.go(transaction, rejects))
+}
+
+fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("worker-{i}"))
+        .build()
+        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))
 }
 
 /// The outputs that are files, in the order of the transaction's targets.
@@ -144,15 +152,18 @@ struct Read {
     late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     late_only: Option<Late>,
-    /// The greatest event time at the end of the log, of several partitions the least of theirs, if the
-    /// plan has a watermark.
-    reached: Option<i64>,
+    /// The front of event time at the end of the log, if the plan has a watermark.
+    front: Option<Front>,
+    /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
+    sessions: Vec<Vec<SessionStore>>,
+    observed: Option<Observed>,
     spilled: bool,
 }
 
 impl Run<'_> {
     fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
-        let read = self.read()?;
+        let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+        let read = self.read(if streamed { Need::Lateness } else { Need::Nothing })?;
         self.progress.writing();
         let account = read.tally.account();
         if account.read != account.rejected + account.filtered + account.late + account.counted {
@@ -168,7 +179,13 @@ impl Run<'_> {
             late::write(self, late, target, &transaction, read.late, read.late_only.as_ref())
         });
         outputs.extend(late.transpose()?);
-        let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks(), &rejected);
+        let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
+        let delay = self.plan.watermark.out_of_orderness;
+        let watermarks = read
+            .tally
+            .watermarks()
+            .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
+        let drafts = self.drafts(&read.report.inputs, account, watermarks, &rejected);
         let report = transaction.commit(drafts)?;
         // Put in place last: a run that fails leaves the rejects of the one before.
         if rejected.is_some() {
@@ -177,7 +194,7 @@ impl Run<'_> {
         fill_in(&mut outputs, &report);
         Ok(Outcome {
             account,
-            watermarks: read.tally.watermarks(),
+            watermarks,
             inputs: read.report.inputs,
             outputs,
             rejects: rejected,
@@ -186,12 +203,11 @@ impl Run<'_> {
     }
 
     /// Reads everything, on all threads.
-    fn read(&self) -> Result<Read> {
-        let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+    fn read(&self, need: Need) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
-        let arrivals = Arrivals::new(self.plan, streamed, memory, folder)?;
+        let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options, arrivals);
+        let shared = Shared::new(self.plan, self.options, arrivals, need == Need::Audit);
         let done = std::sync::atomic::AtomicBool::new(false);
         let workers = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.
@@ -264,22 +280,21 @@ impl Run<'_> {
             watermarks,
             rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
         };
-        let outputs = targets(self.plan)
-            .map(|output| {
-                let (window, keys) = match &output.kind {
-                    OutputKind::Rows(_) => (None, vec![]),
-                    OutputKind::Groups { grouping, .. } => {
-                        let grouping = &self.plan.groupings[*grouping];
-                        (Some(grouping.plan.window.to_string()), grouping.keys.clone())
-                    }
-                };
-                OutputInfo { format: output.format.name().into(), window, keys }
+        let outputs = targets(self.plan).map(|output| {
+            let format = output.format.name().into();
+            draft(match &output.kind {
+                OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+                OutputKind::Groups { grouping, .. } => {
+                    let Grouping { plan, keys } = &self.plan.groupings[*grouping];
+                    let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
+                    let streamed = plan.lateness.as_ref().map(allowed);
+                    OutputInfo { format, window: Some(plan.window.to_string()), keys: keys.clone(), streamed }
+                }
             })
-            .map(draft);
-        let late =
-            self.plan.late.iter().map(|late| {
-                draft(OutputInfo { format: late.format.name().into(), window: None, keys: vec![] })
-            });
+        });
+        let format = |late: &LatePlan| late.format.name().into();
+        let late = self.plan.late.iter();
+        let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
         outputs.chain(late).collect()
     }
 }

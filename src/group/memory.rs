@@ -40,17 +40,18 @@ enum Layout {
 }
 
 /// One window: its span, and the panes that it is the union of.
-struct MergedWindow {
-    span: WindowSpan,
-    panes: Vec<PaneRef>,
+pub struct MergedWindow {
+    pub span: WindowSpan,
+    /// Of running windows those alone that no earlier one counts.
+    pub panes: Vec<PaneRef>,
     /// At most so many groups.
     bound: usize,
 }
 
 /// A pane of a window.
 #[derive(Clone, Copy)]
-struct PaneRef {
-    table: u32,
+pub struct PaneRef {
+    pub table: u32,
     pane: u32,
     /// From which delay on its events are counted.
     stage: u32,
@@ -61,10 +62,10 @@ struct PaneRef {
 /// A block of work: windows (or entries of sessions) `[from, to)`, and of each window the keys of ranks
 /// `[low, high)`.
 pub struct Unit {
-    from: usize,
-    to: usize,
-    low: u32,
-    high: u32,
+    pub from: usize,
+    pub to: usize,
+    pub low: u32,
+    pub high: u32,
 }
 
 /// One key column of all keys.
@@ -121,9 +122,14 @@ impl Memory {
         Memory { tables, layout, keys, key_count, ranks }
     }
 
-    pub fn units(&self, whole_windows: bool) -> Vec<Unit> {
+    pub fn units(&self, plan: &GroupPlan) -> Vec<Unit> {
+        let whole_windows = plan.whole_windows;
         match &self.layout {
-            Layout::Windows(windows) => self.units_of_windows(windows, whole_windows),
+            Layout::Windows(windows) => {
+                // Running windows begin a unit with what came before it: that has to be worth it.
+                let most = if is_running(plan) { 8 * BLOCK_GROUPS } else { BLOCK_GROUPS };
+                self.units_of_windows(windows, whole_windows, most)
+            }
             Layout::Sessions(entries) => {
                 let mut units = vec![];
                 let mut from = 0;
@@ -144,17 +150,17 @@ impl Memory {
         }
     }
 
-    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool) -> Vec<Unit> {
+    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool, most: usize) -> Vec<Unit> {
         let all = self.key_count as u32;
         let mut units: Vec<Unit> = vec![];
         let (mut from, mut groups) = (0, 0);
         for (at, window) in windows.iter().enumerate() {
-            if groups > 0 && groups + window.bound > BLOCK_GROUPS {
+            if groups > 0 && groups + window.bound > most {
                 units.push(Unit { from, to: at, low: 0, high: all });
                 (from, groups) = (at, 0);
             }
-            if window.bound > 4 * BLOCK_GROUPS && !whole_windows {
-                let parts = (window.bound / (2 * BLOCK_GROUPS)) as u64;
+            if window.bound > 4 * most && !whole_windows {
+                let parts = (window.bound / (2 * most)) as u64;
                 let cut = |i: u64| (u64::from(all) * i / parts) as u32;
                 units.extend((0..parts).map(|i| Unit {
                     from: at,
@@ -173,7 +179,7 @@ impl Memory {
         units
     }
 
-    fn sources(&self) -> Vec<&States> {
+    pub fn sources(&self) -> Vec<&States> {
         self.tables.iter().map(|t| &t.states).collect()
     }
 
@@ -189,6 +195,7 @@ impl Memory {
                 block.firings = Some(fired.numbers);
                 Ok(block)
             }
+            Layout::Windows(windows) if is_running(plan) => self.cumulative_block(plan, windows, unit),
             Layout::Windows(windows) => {
                 let windows = &windows[unit.from..unit.to];
                 let mut rows = Rows::new(sources.len());
@@ -222,7 +229,7 @@ impl Memory {
         GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None }
     }
 
-    fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
+    pub fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
         let ranks = UInt32Array::from(ranks);
         self.keys.iter().map(|key| key.take(&ranks)).collect()
     }
@@ -267,6 +274,12 @@ impl Memory {
         }
     }
 
+    /// Calls `f(rank, slot)` for each group of a pane, in any order.
+    pub fn each_of_pane(&self, at: &PaneRef, mut f: impl FnMut(u32, u32)) {
+        let rank_of = &self.ranks[at.table as usize].0;
+        self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
+    }
+
     fn pane(&self, at: &PaneRef) -> &super::pane::Pane {
         match &self.tables[at.table as usize].fold {
             Fold::Panes(panes) => &panes.list[at.pane as usize].1,
@@ -302,7 +315,8 @@ impl Memory {
     }
 
     /// What the groups of a unit are at each delay.
-    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize) -> Result<AuditBlock> {
+    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize, whole: bool) -> Result<AuditBlock> {
+        let truth = if whole { Some(self.block(plan, unit)?) } else { None };
         let Layout::Windows(windows) = &self.layout else { unreachable!("sessions are replayed per delay") };
         let windows = &windows[unit.from..unit.to];
         let wanted = unit.low..unit.high;
@@ -333,8 +347,9 @@ impl Memory {
         let Stages { groups: of, stages } = compose::stages(plan, &self.sources(), &entries, delays)?;
         let spans = of.iter().map(|g| windows[g.0 as usize].span).collect();
         let keys = self.keys_of(of.iter().map(|g| g.1).collect());
-        let all = windows.iter().map(|w| w.span).collect();
-        Ok(AuditBlock { windows: all, groups, spans, keys, stages })
+        // A window that is cut by ranks is told of once.
+        let all = if unit.low == 0 { windows.iter().map(|w| w.span).collect() } else { vec![] };
+        Ok(AuditBlock { windows: all, groups, truth, spans, keys, stages })
     }
 
     fn affected(
@@ -361,6 +376,12 @@ impl Memory {
     }
 }
 
+/// Whether windows are computed from the ones before: each cumulative window counts what those that
+/// start with it and end earlier do.
+fn is_running(plan: &GroupPlan) -> bool {
+    matches!(plan.window, Window::Cumulative { .. }) && !plan.firings && !plan.audited
+}
+
 /// The windows of all panes, in order.
 fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<MergedWindow> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
@@ -373,8 +394,11 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
                 continue;
             }
             assigner.windows(id.slice.start, &mut spans);
-            for (span, stage, update) in counted(plan, &spans, id.class) {
-                found.entry(span).or_default().push(PaneRef { table, pane, stage, update });
+            for (i, (span, stage, update)) in counted(plan, &spans, id.class).enumerate() {
+                let panes = found.entry(span).or_default();
+                if i == 0 || !is_running(plan) {
+                    panes.push(PaneRef { table, pane, stage, update });
+                }
             }
         }
     }
@@ -382,11 +406,19 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
         Fold::Panes(panes) => panes.list[at.pane as usize].1.len(),
         _ => 0,
     };
-    let bound = |panes: &[PaneRef]| match plan.firings {
-        true => panes.iter().map(size).sum(),
-        false => panes.iter().map(size).sum::<usize>().min(key_count),
+    let mut before: Option<(i64, usize)> = None;
+    let mut bound = |span: &WindowSpan, panes: &[PaneRef]| {
+        let mut groups: usize = panes.iter().map(size).sum();
+        if let Some((start, all)) = before
+            && start == span.start
+            && is_running(plan)
+        {
+            groups += all;
+        }
+        before = Some((span.start, groups));
+        if plan.firings { groups } else { groups.min(key_count) }
     };
-    found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&panes), panes }).collect()
+    found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&span, &panes), panes }).collect()
 }
 
 /// Of the windows of a slice those that count its events of `class`, each with the delay from which on

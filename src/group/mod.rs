@@ -16,6 +16,7 @@
 //!   are folded apart, by class, so that each window and each delay can count them or not.
 
 mod compose;
+mod cumulative;
 mod keys;
 mod lateness;
 mod memory;
@@ -30,5 +31,5 @@ mod table;
 pub use compose::Stage;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{AuditBlock, GroupBlock, Merged};
-pub use spill::SpillSpace;
+pub use spill::{SpillSpace, key_rows};
 pub use table::{GroupPlan, GroupTable, Lateness, NotCounted};
