@@ -206,7 +206,7 @@ fn partitions_that_hold_the_watermark_back_are_named() {
     this line in [source] rejects the far ones (3):
       max_ahead = "1h"
 
-    events that moved the front by more than 1h: the log paused, or a clock went wild
+    events that moved the front unusually far (more than 1h): the log paused, or a clock went wild
     step  to event time              file                                        line
     ────  ─────────────────────────  ────────────────────────────────────────  ──────
     365d  2025-06-01T07:00:00+07:00  …p/deep/deep/deep/deep/deep/views-17.csv  12,345
@@ -429,6 +429,25 @@ fn delays_are_sorted_and_each_is_there_once() {
         assert_eq!(error.lines().next(), Some(message), "{text}");
         assert!(error.contains(hint), "{text}: {error}");
     }
+}
+
+/// A log that pauses every night has steps of hours, and none stands out; a clock gone wild does.
+#[test]
+fn usual_pauses_are_not_suspicious() {
+    let jumps = |steps: &[i64]| AuditReport {
+        event_times: Some((JUNE, JUNE + 1000 * DAY)),
+        jumps: steps
+            .iter()
+            .map(|&step| Jump { file: "a.csv".into(), line: 7, event_time: JUNE, step })
+            .collect(),
+        outputs: vec![],
+        ..report()
+    };
+    let shown = |steps: &[i64]| text(&subject(), &jumps(steps)).matches("a.csv").count();
+    assert_eq!(shown(&[9 * HOUR, 8 * HOUR, 8 * HOUR]), 0);
+    assert_eq!(shown(&[33 * HOUR, 8 * HOUR, 8 * HOUR]), 1);
+    assert_eq!(shown(&[30 * DAY, 20 * DAY, 10 * DAY]), 2);
+    assert_eq!(shown(&[40 * MINUTE, SECOND]), 0);
 }
 
 /// The advice can be followed: what is proposed is read.
