@@ -60,7 +60,7 @@ fn an_audit_lays_delays_side_by_side() {
     all events are counted with out_of_orderness = "121s" (2m 1s)
     the job's out_of_orderness = "2m" counts 83.33 %: 1 event is late, 1 of 2 rows is wrong
 
-    wrong: not as with every event counted; missing: of those, rows that are not there;
+    wrong: other than with every event counted, or too many; missing: of those, rows that are not there;
     open: windows that had not fired when the log ended
     "#);
     assert!(lab.text("c.svg").starts_with("<svg "));

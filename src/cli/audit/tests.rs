@@ -145,7 +145,7 @@ fn a_report_says_how_late_events_come_and_what_each_delay_costs() {
     all events are counted with out_of_orderness = "26h" (1d 2h)
     the job's out_of_orderness = "20s" counts 99.30 %: 42 events are late, 80 of 5,997 rows are wrong
 
-    wrong: not as with every event counted; missing: of those, rows that are not there;
+    wrong: other than with every event counted, or too many; missing: of those, rows that are not there;
     open: windows that had not fired when the log ended
     "#);
 }
@@ -258,10 +258,10 @@ fn a_log_in_order_is_soon_told() {
     ───────  ──────  ─  ───────  ─────  ─  ───────  ───────  ──────  ─────  ────────────────  ─────
     0s … 1h       0  0        0      0  0        0        1       0   0.25                 0   0.25
     all events are counted with out_of_orderness = "0s"
-    of sessions these are upper bounds: an event may come late and still join one
+    of sessions these are upper bounds: a late event may still join one, so a shorter delay may do
     the job's out_of_orderness = "20s" counts 100 %: no event is late, no row is wrong
 
-    wrong: not as with every event counted; missing: of those, rows that are not there;
+    wrong: other than with every event counted, or too many; missing: of those, rows that are not there;
     open: windows that had not fired when the log ended
     "#);
 }

@@ -183,7 +183,7 @@ fn outputs(out: &mut String, report: &AuditReport) {
         of_job(out, output, report.delay);
     }
     out.push_str(
-        "\nwrong: not as with every event counted; missing: of those, rows that are not there;\n\
+        "\nwrong: other than with every event counted, or too many; missing: of those, rows that are not there;\n\
          open: windows that had not fired when the log ended\n",
     );
 }
@@ -281,7 +281,7 @@ fn completeness(out: &mut String, output: &OutputAudit) {
         let _ = if job == people { writeln!(out) } else { writeln!(out, " ({people})") };
     }
     if output.window.starts_with("session") && !output.completeness.is_empty() {
-        out.push_str("of sessions these are upper bounds: an event may come late and still join one\n");
+        out.push_str("of sessions these are upper bounds: a late event may still join one, so a shorter delay may do\n");
     }
 }
 
