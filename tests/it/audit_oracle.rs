@@ -35,6 +35,9 @@ pub struct Audited<'a> {
     reached: Option<i64>,
 }
 
+/// By window and key the events of a row, and the row.
+type Rows = BTreeMap<(Span, Key), (Vec<usize>, Vec<Value>)>;
+
 /// What one output says of one delay.
 #[derive(Debug, Default)]
 pub struct Cost {
@@ -257,12 +260,7 @@ fn adds_up(groups: &Groups, column: &str) -> bool {
 
 impl Cost {
     /// Lays the rows of a live job beside those of all events.
-    fn lay(
-        &mut self,
-        groups: &Groups,
-        truth: &BTreeMap<(Span, Key), (Vec<usize>, Vec<Value>)>,
-        found: &BTreeMap<(Span, Key), (Vec<usize>, Vec<Value>)>,
-    ) {
+    fn lay(&mut self, groups: &Groups, truth: &Rows, found: &Rows) {
         let mut windows = BTreeSet::new();
         let rows: BTreeSet<&(Span, Key)> = truth.keys().chain(found.keys()).collect();
         for row in rows {
