@@ -24,6 +24,7 @@ mod sum;
 
 pub use codec::Reader;
 pub use domain::canonical;
+pub use exact::FloatSum;
 
 use crate::batch::{DataType, Position};
 use crate::error::{Error, Result};

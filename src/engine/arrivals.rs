@@ -31,12 +31,23 @@ pub enum Arrivals {
     Known(Known),
 }
 
+/// What the rows are to learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// What had been reached.
+    Lateness,
+    /// The same, and the front notes what an audit tells.
+    Audit,
+}
+
 /// What had been reached before each row that came behind the front.
 pub struct Known {
     /// Sorted by position.
     behind: Vec<(Position, i64)>,
-    /// What all of the log has reached.
-    reached: i64,
+    /// The front at the end of the log.
+    front: Front,
 }
 
 /// Rows that are put in order at once.
@@ -47,35 +58,35 @@ impl Arrivals {
     ///
     /// # Errors
     /// What keeps the log from being read.
-    pub fn new(plan: &Plan, watched: bool, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
-        if !watched {
+    pub fn new(plan: &Plan, need: Need, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
+        if need == Need::Nothing {
             return Ok(Arrivals::Unwatched);
         }
+        let front = Front::new(plan, need == Need::Audit);
         if plan.read.arrival.is_none() {
-            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(Front::new(plan)))));
+            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(front))));
         }
-        Ok(Arrivals::Known(Known::read(plan, memory, spill_folder)?))
+        Ok(Arrivals::Known(Known::read(plan, front, memory, spill_folder)?))
     }
 
-    /// What has been reached at the end of the log, if anything had to be watched.
-    pub fn finish(self) -> Option<i64> {
+    /// The front at the end of the log, if anything had to be watched.
+    pub fn finish(self) -> Option<Front> {
         match self {
             Arrivals::Unwatched => None,
-            Arrivals::InTurn(turnstile) => Some(turnstile.into_state().reached()),
-            Arrivals::Known(known) => Some(known.reached),
+            Arrivals::InTurn(turnstile) => Some(turnstile.into_state()),
+            Arrivals::Known(known) => Some(known.front),
         }
     }
 }
 
 impl Known {
-    fn read(plan: &Plan, memory: u64, spill_folder: &Path) -> Result<Known> {
+    fn read(plan: &Plan, mut front: Front, memory: u64, spill_folder: &Path) -> Result<Known> {
         let scan = Scan::new(Arc::new(plan.read.clone()))?;
         let share = (memory / rayon::current_num_threads() as u64) as usize;
         let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
         // The scan's first fault, by position, goes before what the workers met.
         scan.finish()?;
         let stores = workers.into_iter().collect::<Result<Vec<_>>>()?;
-        let mut front = Front::new(plan);
         let mut behind = vec![];
         let types = plan.rows.fields.len();
         // An event at the front is late for nothing; but a session may have been closed just then.
@@ -108,7 +119,7 @@ impl Known {
             }
         }
         behind.sort_unstable();
-        Ok(Known { behind, reached: front.reached() })
+        Ok(Known { behind, front })
     }
 
     /// Fills `batch.reached`; of rows that did not come behind the front it says nothing.

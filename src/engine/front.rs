@@ -7,9 +7,11 @@
 //! lower it. The watermark is `reached` − the out-of-orderness, as Flink's bounded out-of-orderness
 //! strategy has it with a watermark after every record.
 
-use crate::batch::Batch;
+use super::audit::Lags;
+use crate::batch::{Batch, Position};
 use crate::group::ColumnCodes;
 use crate::job::{LogPartition, Plan};
+use arrow_array::ArrayRef;
 
 /// The state of the front.
 pub struct Front {
@@ -23,6 +25,46 @@ pub struct Front {
     codes: Vec<u32>,
     /// The arrival time from which on a partition that counts becomes idle.
     idle_from: i64,
+    /// What is noted for an audit.
+    watch: Option<Box<Watch>>,
+}
+
+/// What an audit wants to know of events as they pass.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The largest steps of the front, or of a partition's own: how far, where, and to which time.
+    pub jumps: Vec<(i64, Position, i64)>,
+    /// Per partition, in the order of their numbers.
+    pub partitions: Vec<Watched>,
+}
+
+/// One partition.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// Its events.
+    pub events: u64,
+    /// How far those that came behind its greatest event time were behind.
+    pub lags: Lags,
+    /// The longest time between the arrivals of two of its events.
+    pub longest_pause: i64,
+    /// Its first event, by position.
+    pub first: Option<Position>,
+}
+
+/// How many jumps are kept.
+const JUMPS: usize = 5;
+
+impl Watch {
+    fn jump(&mut self, before: i64, time: i64, position: Position) {
+        let step = time.saturating_sub(before);
+        let least = self.jumps.last().map_or(0, |jump| jump.0);
+        if before != i64::MIN && step > 0 && (self.jumps.len() < JUMPS || step > least) {
+            // Of equal steps the first stays.
+            let at = self.jumps.partition_point(|jump| jump.0 >= step);
+            self.jumps.insert(at, (step, position, time));
+            self.jumps.truncate(JUMPS);
+        }
+    }
 }
 
 /// What is known of one partition of the log.
@@ -38,7 +80,7 @@ const UNSEEN: Partition = Partition { reached: i64::MIN, arrived: i64::MIN };
 
 impl Front {
     /// The front before the first event of `plan`'s log.
-    pub fn new(plan: &Plan) -> Front {
+    pub fn new(plan: &Plan, watched: bool) -> Front {
         let partition = plan.watermark.partition;
         let names = match partition {
             Some(LogPartition::Column(c)) => Some(ColumnCodes::new(plan.rows.fields[c].ty)),
@@ -52,7 +94,24 @@ impl Front {
             partitions: vec![],
             codes: vec![],
             idle_from: i64::MAX,
+            watch: watched.then(Box::default),
         }
+    }
+
+    /// What was noted for an audit.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
+    }
+
+    /// The partitions of the log: of each its name's number, greatest event time and last arrival.
+    pub fn partitions(&self) -> impl Iterator<Item = (usize, i64, i64)> {
+        let seen = self.partitions.iter().enumerate().filter(|(_, p)| p.reached != i64::MIN);
+        seen.map(|(number, p)| (number, p.reached, p.arrived))
+    }
+
+    /// The values that name partitions, by number; `None` where files are partitions.
+    pub fn names(&self) -> Option<ArrayRef> {
+        self.names.as_ref().map(ColumnCodes::decode_all)
     }
 
     /// What has been reached after the events so far; [`i64::MIN`] before the first.
@@ -68,6 +127,11 @@ impl Front {
                 reached.push(self.reached);
                 self.reached = self.reached.max(time);
             }
+            if let Some(watch) = &mut self.watch {
+                for ((&before, &time), &position) in reached.iter().zip(&batch.time).zip(&batch.positions) {
+                    watch.jump(before, time, position);
+                }
+            }
         } else {
             let mut codes = std::mem::take(&mut self.codes);
             self.partitions_of(batch, &mut codes);
@@ -77,6 +141,9 @@ impl Front {
                     self.refresh(arrival);
                 }
                 reached.push(self.reached);
+                if self.watch.is_some() {
+                    self.watch_event(partition as usize, batch.time[row], arrival, batch.positions[row]);
+                }
                 self.note(partition as usize, batch.time[row], arrival);
             }
             self.codes = codes;
@@ -104,6 +171,24 @@ impl Front {
         held.arrived = held.arrived.max(arrival);
         if matters {
             self.refresh(arrival);
+        }
+    }
+
+    fn watch_event(&mut self, partition: usize, time: i64, arrival: i64, position: Position) {
+        let Some(watch) = &mut self.watch else { return };
+        let before = self.partitions.get(partition).copied().unwrap_or(UNSEEN);
+        watch.jump(before.reached, time, position);
+        if partition >= watch.partitions.len() {
+            watch.partitions.resize(partition + 1, Watched::default());
+        }
+        let watched = &mut watch.partitions[partition];
+        watched.events += 1;
+        watched.first.get_or_insert(position);
+        if before.reached != i64::MIN {
+            watched.longest_pause = watched.longest_pause.max(arrival.saturating_sub(before.arrived));
+            if time < before.reached {
+                watched.lags.add(before.reached - time);
+            }
         }
     }
 

@@ -2,19 +2,17 @@
 
 use super::events::plain_strings;
 use super::partitioned::PartitionedWriter;
+use super::shape::{OutputRows, output_rows};
 use super::{OutputOutcome, Run, target};
 use crate::error::Result;
-use crate::expr::Expr;
 use crate::group::{GroupBlock, Merged};
-use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name};
+use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, Post, Top};
 use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_row::SortField;
 use arrow_schema::SortOptions;
 use arrow_select::concat::concat_batches;
-use std::sync::Arc;
 
 /// Rows of one output that came of a block: consecutive stretches, each of one partition.
 struct Shaped {
@@ -122,55 +120,9 @@ fn shape(
     post: &Post,
     block: &GroupBlock,
 ) -> Result<Shaped> {
-    let rows = block.len();
-    let bound = |pick: fn(&crate::window::WindowSpan) -> i64| -> ArrayRef {
-        let values = block.spans.iter().map(pick);
-        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
-    };
-    let (start, end) = (bound(|s| s.start), bound(|s| s.end));
-    let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
-    let computed = post.columns.iter().filter_map(|column| match column {
-        PlannedColumn::Computed(expr) => Some(expr),
-        _ => None,
-    });
-    let plain = plain_inputs(&block.keys, &grouping.keys, computed.chain(&post.having));
-    let evaluate = |expr: &Expr, own: &[ArrayRef]| {
-        expr.evaluate(rows, |name| {
-            output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
-                "window_start" => &start,
-                "window_end" => &end,
-                "firing" if block.firings.is_some() => &firing,
-                _ => match grouping.keys.iter().position(|k| k == name) {
-                    Some(key) => &plain[key],
-                    None => {
-                        let is = |i: &usize| aggregate_name(*i) == name;
-                        &block.values[(0..block.values.len()).find(is).expect("the plan checked the names")]
-                    }
-                },
-            })
-        })
-    };
-    let mut columns = vec![];
-    for column in &post.columns {
-        columns.push(match column {
-            PlannedColumn::WindowStart => start.clone(),
-            PlannedColumn::WindowEnd => end.clone(),
-            PlannedColumn::Key(k) => block.keys[*k].clone(),
-            PlannedColumn::Firing => firing.clone(),
-            PlannedColumn::Value(v) => block.values[*v].clone(),
-            PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
-        });
-    }
-    let mut kept: Option<Vec<u32>> = None;
-    if let Some(having) = &post.having {
-        let own = plain_inputs(&columns, output.columns.names(), std::iter::once(having));
-        let keep = evaluate(having, &own)?;
-        let keep = keep.as_boolean();
-        kept =
-            Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
-    }
+    let OutputRows { mut columns, mut kept } = output_rows(grouping, output, post, block)?;
     if let Some(top) = &post.top {
-        let all = kept.take().unwrap_or_else(|| (0..rows as u32).collect());
+        let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());
         kept = Some(top_rows(top, &columns, &block.spans, all));
     }
     let mut starts: Vec<i64> = block.spans.iter().map(|s| s.start).collect();
@@ -184,21 +136,6 @@ fn shape(
     }
     let stretches = stretches(run, output, &columns, &starts)?;
     Ok(Shaped { columns, stretches })
-}
-
-/// The columns, of which those that `exprs` read are plain; the others are left as they are, since
-/// making millions of keys plain costs more than most expressions.
-fn plain_inputs<'a>(
-    columns: &[ArrayRef],
-    names: impl IntoIterator<Item = impl AsRef<str>>,
-    exprs: impl Iterator<Item = &'a Expr>,
-) -> Vec<ArrayRef> {
-    let read: Vec<&str> = exprs.flat_map(Expr::inputs).collect();
-    let plain = |(column, name): (&ArrayRef, _)| match read.contains(&AsRef::<str>::as_ref(&name)) {
-        true => plain_strings(column),
-        false => column.clone(),
-    };
-    columns.iter().zip(names).map(plain).collect()
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.

@@ -14,6 +14,7 @@
 //! * Outputs are staged, and committed together at the end.
 
 mod arrivals;
+pub mod audit;
 mod budget;
 mod events;
 mod front;
@@ -21,6 +22,7 @@ mod groups;
 mod late;
 mod partitioned;
 mod replay;
+mod shape;
 mod turnstile;
 mod worker;
 
@@ -35,8 +37,11 @@ use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
     Transaction, Watermarks,
 };
-use arrivals::Arrivals;
+use arrivals::{Arrivals, Need};
+use audit::Observed;
+use front::Front;
 use late::{Late, LateStore};
+use replay::SessionStore;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,17 +107,20 @@ pub struct OutputOutcome {
 /// # Errors
 /// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("worker-{i}"))
-        .build()
-        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))?;
     let mut targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
     targets.extend(plan.late.as_ref().map(|late| Target::file(&late.path)));
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool.install(|| Run { plan, options, progress }.go(transaction, rejects))
+    pool(options)?.install(|| Run { plan, options, progress }.go(transaction, rejects))
+}
+
+fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("worker-{i}"))
+        .build()
+        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))
 }
 
 /// The outputs that are files, in the order of the transaction's targets.
@@ -143,15 +151,18 @@ struct Read {
     late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     late_only: Option<Late>,
-    /// The greatest event time at the end of the log, of several partitions the least of theirs, if the
-    /// plan has a watermark.
-    reached: Option<i64>,
+    /// The front of event time at the end of the log, if the plan has a watermark.
+    front: Option<Front>,
+    /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
+    sessions: Vec<Vec<SessionStore>>,
+    observed: Option<Observed>,
     spilled: bool,
 }
 
 impl Run<'_> {
     fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
-        let read = self.read()?;
+        let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+        let read = self.read(if streamed { Need::Lateness } else { Need::Nothing })?;
         self.progress.writing();
         let account = read.tally.account();
         if account.read != account.rejected + account.filtered + account.late + account.counted {
@@ -185,12 +196,11 @@ impl Run<'_> {
     }
 
     /// Reads everything, on all threads.
-    fn read(&self) -> Result<Read> {
-        let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+    fn read(&self, need: Need) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
-        let arrivals = Arrivals::new(self.plan, streamed, memory, folder)?;
+        let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options, arrivals);
+        let shared = Shared::new(self.plan, self.options, arrivals, need == Need::Audit);
         let done = std::sync::atomic::AtomicBool::new(false);
         let workers = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.

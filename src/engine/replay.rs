@@ -4,6 +4,7 @@
 //! the workers do not fold such a grouping: they keep the keys and arguments of its rows, in buckets by
 //! key, and each bucket is replayed in arrival order by one thread when all rows are there.
 
+use super::events::plain_strings;
 use super::late::Late;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
@@ -16,6 +17,7 @@ use arrow_array::{ArrayRef, Int64Array};
 use arrow_row::{RowConverter, SortField};
 use rayon::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Buckets of keys: enough for many threads.
 const BUCKETS: u64 = 64;
@@ -53,7 +55,7 @@ fn types_of(plan: &GroupPlan) -> Vec<DataType> {
 }
 
 /// The plan over the columns of a [`SessionStore`].
-fn stored_plan(plan: &GroupPlan) -> GroupPlan {
+pub fn stored_plan(plan: &GroupPlan) -> GroupPlan {
     let columns = columns_of(plan);
     let number = |column: &mut usize| {
         *column = columns.iter().position(|c| c == column).expect("a column that the plan reads");
@@ -118,6 +120,49 @@ impl SessionStore {
     }
 }
 
+/// The rows that all workers kept, in buckets by key.
+pub struct StoredRows(Vec<StoredPartition>);
+
+impl StoredRows {
+    /// Brings the stores together.
+    pub fn new(stores: Vec<SessionStore>) -> StoredRows {
+        StoredRows(gather_partitions(stores.into_iter().map(|s| s.rows).collect()))
+    }
+
+    /// The buckets.
+    pub fn buckets(&self) -> &[StoredPartition] {
+        &self.0
+    }
+
+    /// The rows of a bucket in arrival order, with the columns of [`stored_plan`].
+    ///
+    /// # Errors
+    /// A machine error of the disk.
+    pub fn batches(&self, bucket: &StoredPartition) -> Result<Vec<Batch>> {
+        let mut batches = vec![];
+        each_batch(bucket, |batch| {
+            batches.push(batch);
+            Ok(())
+        })?;
+        Ok(batches)
+    }
+}
+
+/// Calls `f` with the rows of a bucket, in arrival order.
+fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) -> Result<()> {
+    let ordered = bucket.order()?;
+    for from in (0..ordered.len()).step_by(REPLAYED) {
+        let to = ordered.len().min(from + REPLAYED);
+        let mut columns: Vec<ArrayRef> = ordered.columns(from, to).iter().map(plain_strings).collect();
+        let mut words =
+            || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
+        let (reached, time) = (words(), words());
+        let positions = ordered.positions(from, to);
+        f(Batch { columns, time, positions, arrival: vec![], reached, rows: to - from })?;
+    }
+    Ok(())
+}
+
 /// Replays all rows of a grouping: the tables of its sessions, and the late events. Past `memory` bytes
 /// sessions go to `space`.
 ///
@@ -130,12 +175,18 @@ pub fn replay(
     memory: usize,
 ) -> Result<(Vec<GroupTable>, Late)> {
     let plan = Arc::new(stored_plan(plan));
-    let buckets = gather_partitions(stores.into_iter().map(|s| s.rows).collect());
-    let held = std::sync::atomic::AtomicUsize::new(0);
-    let replayed = buckets.par_iter().map(|bucket| {
-        let (mut table, late) = replay_bucket(&plan, bucket)?;
+    let rows = StoredRows::new(stores);
+    let held = AtomicUsize::new(0);
+    let replayed = rows.buckets().par_iter().map(|bucket| {
+        let mut table = GroupTable::new(plan.clone());
+        let mut late = vec![];
+        each_batch(bucket, |batch| {
+            let dropped = table.update(&batch)?;
+            late.extend(dropped.late.iter().map(|&row| batch.positions[row as usize]));
+            Ok(())
+        })?;
         let bytes = table.bytes();
-        if held.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes > memory {
+        if held.fetch_add(bytes, Ordering::Relaxed) + bytes > memory {
             space.spill(&mut table)?;
         }
         Ok((table, late))
@@ -148,26 +199,4 @@ pub fn replay(
         tables.push(table);
     }
     Ok((tables, all))
-}
-
-fn replay_bucket(
-    plan: &Arc<GroupPlan>,
-    bucket: &StoredPartition,
-) -> Result<(GroupTable, Vec<crate::batch::Position>)> {
-    let ordered = bucket.order()?;
-    let mut table = GroupTable::new(plan.clone());
-    let mut late = vec![];
-    for from in (0..ordered.len()).step_by(REPLAYED) {
-        let to = ordered.len().min(from + REPLAYED);
-        let mut columns: Vec<ArrayRef> =
-            ordered.columns(from, to).iter().map(super::events::plain_strings).collect();
-        let mut words =
-            || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
-        let (reached, time) = (words(), words());
-        let positions = ordered.positions(from, to);
-        let batch = Batch { columns, time, positions, arrival: vec![], reached, rows: to - from };
-        let dropped = table.update(&batch)?;
-        late.extend(dropped.late.iter().map(|&row| batch.positions[row as usize]));
-    }
-    Ok((table, late))
 }

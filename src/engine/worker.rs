@@ -1,6 +1,7 @@
 //! One worker: takes chunks, runs the steps, folds.
 
 use super::arrivals::Arrivals;
+use super::audit::Observed;
 use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
 use super::{Read, RunOptions};
@@ -73,6 +74,8 @@ pub struct Shared<'a> {
     options: &'a RunOptions,
     groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
     arrivals: Arrivals,
+    /// Whether the run is an audit.
+    audit: bool,
     spilled: AtomicBool,
     /// Set when a worker failed, so that the others stop.
     failed: AtomicBool,
@@ -87,6 +90,8 @@ pub struct Worker {
     late: Option<LateStore>,
     /// Late for all but sessions, of which only a replay can tell.
     undecided: Late,
+    /// What an audit notes.
+    observed: Option<Observed>,
 }
 
 /// How one worker folds a grouping.
@@ -112,11 +117,11 @@ impl Drop for Sentinel<'_> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(plan: &'a Plan, options: &'a RunOptions, arrivals: Arrivals) -> Shared<'a> {
+    pub fn new(plan: &'a Plan, options: &'a RunOptions, arrivals: Arrivals, audit: bool) -> Shared<'a> {
         let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Shared { plan, options, groups, arrivals, spilled, failed }
+        Shared { plan, options, groups, arrivals, audit, spilled, failed }
     }
 
     /// Works until the scan has nothing more.
@@ -142,6 +147,7 @@ impl<'a> Shared<'a> {
             stores: self.stores(),
             late: self.plan.late.as_ref().map(|late| LateStore::new(late, space.clone())),
             undecided: Late::default(),
+            observed: self.audit.then(|| Observed::new(self.plan)),
         }
     }
 
@@ -177,6 +183,9 @@ impl<'a> Shared<'a> {
     /// Runs the steps on a batch, and folds its rows.
     fn fold(&self, worker: &mut Worker, decoded: Decoded) -> Result<()> {
         let rows = decoded.batch.rows;
+        if let Some(observed) = &mut worker.observed {
+            observed.events(&decoded.batch);
+        }
         let batch = self.steps(decoded.batch)?;
         let tally = &mut worker.tally;
         tally.read += decoded.read;
@@ -188,16 +197,24 @@ impl<'a> Shared<'a> {
             tally.max = tally.max.max(time);
         }
         let mut lateness = LateRows::default();
-        for (folding, (plan, _)) in worker.folds.iter_mut().zip(&self.groups) {
+        for (g, (folding, (plan, _))) in worker.folds.iter_mut().zip(&self.groups).enumerate() {
             match folding {
                 Folding::Table(table) => {
                     let dropped = table.update(&batch)?;
+                    if let Some(observed) = &mut worker.observed {
+                        observed.grouping(g, &batch, &dropped.needs);
+                        continue;
+                    }
                     if plan.lateness.is_some() {
                         lateness.not_counted(&dropped);
                     }
                 }
                 Folding::Replay(store) => {
                     store.push(&batch)?;
+                    if let Some(observed) = &mut worker.observed {
+                        observed.sessions(g, &batch);
+                        continue;
+                    }
                     lateness.maybe(plan, &batch);
                 }
             }
@@ -310,6 +327,7 @@ impl<'a> Shared<'a> {
         let outputs = workers.first().map_or(0, |w| w.stores.len());
         let mut rows: Vec<Vec<RowStore>> = (0..outputs).map(|_| vec![]).collect();
         let (mut late, mut undecided) = (vec![], Late::default());
+        let mut observed: Option<Observed> = None;
         for worker in workers {
             tally.add(&worker.tally);
             for (folding, (tables, stores)) in worker.folds.into_iter().zip(&mut folds) {
@@ -321,17 +339,23 @@ impl<'a> Shared<'a> {
             worker.stores.into_iter().zip(&mut rows).for_each(|(store, r)| r.push(store));
             late.extend(worker.late);
             undecided.extend(worker.undecided);
+            match (&mut observed, worker.observed) {
+                (Some(all), Some(one)) => all.merge(&one),
+                (all, one) => *all = one,
+            }
         }
         if tally.read != report.inputs.iter().map(|i| i.records).sum::<u64>() {
             return Err(Error::machine("the workers and the scan counted different numbers of records")
                 .hint("this is a bug in highwater; please report it"));
         }
-        let mut groups = vec![];
+        let (mut groups, mut sessions) = (vec![], vec![]);
         let mut replayed = false;
         for ((plan, space), (mut tables, stores)) in self.groups.into_iter().zip(folds) {
-            if !stores.is_empty() {
-                let (sessions, of_this) = replay(&plan, stores, &space, self.options.memory as usize / 2)?;
-                tables = sessions;
+            if self.audit {
+                sessions.push(stores);
+            } else if !stores.is_empty() {
+                let (found, of_this) = replay(&plan, stores, &space, self.options.memory as usize / 2)?;
+                tables = found;
                 undecided.retain(|position| of_this.contains(position));
                 replayed = true;
             }
@@ -345,7 +369,9 @@ impl<'a> Shared<'a> {
             rows,
             late,
             late_only: replayed.then_some(undecided),
-            reached: self.arrivals.finish(),
+            front: self.arrivals.finish(),
+            sessions,
+            observed,
             spilled: self.spilled.into_inner(),
         })
     }

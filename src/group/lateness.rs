@@ -16,6 +16,8 @@ use hashbrown::HashMap;
 pub struct Thresholds {
     /// Ascending.
     at: Vec<i64>,
+    /// Where `reached` makes events late for every window at a delay of 0.
+    last: i64,
     /// The last: past it an event is late for every window at every delay. None without windows.
     all: Option<i64>,
 }
@@ -33,7 +35,8 @@ impl Thresholds {
             }
         }
         at.sort_unstable();
-        Thresholds { all: at.last().copied(), at }
+        let last = windows.iter().map(|w| lateness.late(w, 0)).max().unwrap_or(i64::MAX);
+        Thresholds { all: at.last().copied(), last, at }
     }
 
     /// The class of an event that came when `reached` was the greatest event time.
@@ -68,6 +71,8 @@ pub struct Behind {
     pub late: Vec<u32>,
     /// Rows that come behind the watermark and fall in no window.
     pub outside: Vec<u32>,
+    /// For an audit: the greatest delay at which a row is late for every window, of those that are at 0.
+    pub needs: Vec<i64>,
 }
 
 /// Finds the classes of rows.
@@ -92,6 +97,7 @@ impl Judge {
         behind.classes.clear();
         behind.late.clear();
         behind.outside.clear();
+        behind.needs.clear();
         // The end of a window is after the event: nearer to the front than this no event is behind.
         let allowed = if self.firings { 0 } else { self.lateness.allowed };
         let least = allowed.saturating_add(self.lateness.delays.first().copied().unwrap_or(0));
@@ -107,6 +113,9 @@ impl Judge {
                 None => behind.outside.push(row),
                 Some(all) if all <= reached => behind.late.push(row),
                 Some(_) => {}
+            }
+            if thresholds.last <= reached {
+                behind.needs.push(reached - thresholds.last);
             }
             if class > 0 {
                 behind.classes.push((row, class));

@@ -302,7 +302,8 @@ impl Memory {
     }
 
     /// What the groups of a unit are at each delay.
-    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize) -> Result<AuditBlock> {
+    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize, whole: bool) -> Result<AuditBlock> {
+        let truth = if whole { Some(self.block(plan, unit)?) } else { None };
         let Layout::Windows(windows) = &self.layout else { unreachable!("sessions are replayed per delay") };
         let windows = &windows[unit.from..unit.to];
         let wanted = unit.low..unit.high;
@@ -333,8 +334,9 @@ impl Memory {
         let Stages { groups: of, stages } = compose::stages(plan, &self.sources(), &entries, delays)?;
         let spans = of.iter().map(|g| windows[g.0 as usize].span).collect();
         let keys = self.keys_of(of.iter().map(|g| g.1).collect());
-        let all = windows.iter().map(|w| w.span).collect();
-        Ok(AuditBlock { windows: all, groups, spans, keys, stages })
+        // A window that is cut by ranks is told of once.
+        let all = if unit.low == 0 { windows.iter().map(|w| w.span).collect() } else { vec![] };
+        Ok(AuditBlock { windows: all, groups, truth, spans, keys, stages })
     }
 
     fn affected(

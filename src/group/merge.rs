@@ -25,11 +25,13 @@ pub struct GroupBlock {
 
 /// Some consecutive windows, as they would be at several delays.
 pub struct AuditBlock {
-    /// The windows, also those that are the same at all delays. A window of very many groups may be
-    /// in several blocks.
+    /// The windows, also those that are the same at all delays; each in one block alone, even if its
+    /// groups are in several.
     pub windows: Vec<WindowSpan>,
-    /// All groups of these windows.
+    /// All groups of the block.
     pub groups: u64,
+    /// The same with every event counted, if they were asked for.
+    pub truth: Option<GroupBlock>,
     /// The window of each group that is not the same at all delays.
     pub spans: Vec<WindowSpan>,
     /// The keys of those groups.
@@ -82,12 +84,14 @@ impl Merged {
         }
     }
 
-    /// The same for what the groups are at each of the plan's delays; not for sessions.
+    /// The same for what the groups are at each of the plan's delays, and all of them if `whole`; not for
+    /// sessions.
     ///
     /// # Errors
     /// As [`Merged::drive`].
     pub fn drive_audit<T: Send>(
         self,
+        whole: bool,
         map: impl Fn(AuditBlock) -> Result<T> + Sync,
         mut sink: impl FnMut(T) -> Result<()>,
     ) -> Result<()> {
@@ -96,9 +100,9 @@ impl Merged {
         match self.source {
             Source::Memory(memory) => {
                 let units = memory.units(plan.whole_windows);
-                waves(&units, |unit| map(memory.audit(plan, unit, delays)?), sink)
+                waves(&units, |unit| map(memory.audit(plan, unit, delays, whole)?), sink)
             }
-            Source::Runs(runs, _) => runs::drive_audit(plan, runs, delays, |block| sink(map(block)?)),
+            Source::Runs(runs, _) => runs::drive_audit(plan, runs, delays, whole, |block| sink(map(block)?)),
         }
     }
 }

@@ -30,5 +30,5 @@ mod table;
 pub use compose::Stage;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{AuditBlock, GroupBlock, Merged};
-pub use spill::SpillSpace;
+pub use spill::{SpillSpace, key_rows};
 pub use table::{GroupPlan, GroupTable, Lateness, NotCounted};

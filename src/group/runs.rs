@@ -44,6 +44,7 @@ pub fn drive_audit(
     plan: &GroupPlan,
     runs: Vec<Run>,
     delays: usize,
+    whole: bool,
     mut sink: impl FnMut(AuditBlock) -> Result<()>,
 ) -> Result<()> {
     windows_of_parts(plan, runs, |span, parts| {
@@ -60,7 +61,9 @@ pub fn drive_audit(
         let spans = vec![span; found.groups.len()];
         let keys = key_columns(plan, found.groups.iter().map(|g| g.1));
         let groups = all.len() as u64;
-        sink(AuditBlock { windows: vec![span], groups, spans, keys, stages: found.stages })
+        let stages = found.stages;
+        let truth = if whole { Some(compose_window(plan, span, parts)?) } else { None };
+        sink(AuditBlock { windows: vec![span], groups, truth, spans, keys, stages })
     })
 }
 

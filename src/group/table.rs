@@ -73,6 +73,9 @@ pub struct NotCounted {
     pub late: Vec<u32>,
     /// In no window, of those that came behind the watermark.
     pub outside: Vec<u32>,
+    /// Of a plan that is audited: for each row that is late for every window at a delay of 0, the
+    /// greatest delay at which it is so.
+    pub needs: Vec<i64>,
 }
 
 impl GroupTable {
@@ -119,6 +122,7 @@ impl GroupTable {
             renumber(&mut behind.classes, &dropped.late);
             self.fold_rows(&plan, &rows, &behind.classes)?;
         } else {
+            dropped.needs = std::mem::take(&mut behind.needs);
             self.fold_rows(&plan, batch, &behind.classes)?;
         }
         self.behind = behind;

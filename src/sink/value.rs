@@ -217,6 +217,13 @@ pub(super) fn push_float(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// The text of a decimal, with all digits of its scale.
+pub(crate) fn decimal_text(value: i128, scale: u8) -> String {
+    let mut out = vec![];
+    push_decimal(&mut out, value, scale);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends a decimal of `scale` digits after the point.
 pub(super) fn push_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
     if value < 0 {

@@ -1,0 +1,133 @@
+//! A distribution of lengths of time.
+
+use super::report::Profile;
+use hashbrown::HashMap;
+
+/// How often each length occurred: exact up to a million different ones; past that, lengths are
+/// rounded down to fewer and fewer leading bits, 15 of them or more in practice (0.003 %).
+///
+/// # Contract
+/// What it holds is a function of the lengths alone: a rounding is one that all parts will need, so
+/// neither the order of lengths nor how they were split shows.
+#[derive(Debug, Clone)]
+pub struct Lags {
+    counts: HashMap<u64, u64, foldhash::fast::FixedState>,
+    /// How many leading bits are kept.
+    bits: u32,
+    max: u64,
+}
+
+/// The most different lengths.
+const MOST: usize = 1 << 20;
+
+impl Default for Lags {
+    fn default() -> Lags {
+        Lags { counts: HashMap::default(), bits: 64, max: 0 }
+    }
+}
+
+impl Lags {
+    /// Notes a length, which is not negative.
+    #[inline]
+    pub fn add(&mut self, length: i64) {
+        self.note(length.max(0) as u64, 1);
+    }
+
+    fn note(&mut self, length: u64, times: u64) {
+        self.max = self.max.max(length);
+        *self.counts.entry(rounded(length, self.bits)).or_insert(0) += times;
+        while self.counts.len() > MOST {
+            self.bits = if self.bits == 64 { 24 } else { self.bits - 1 };
+            let old = std::mem::take(&mut self.counts);
+            for (length, times) in old {
+                *self.counts.entry(rounded(length, self.bits)).or_insert(0) += times;
+            }
+        }
+    }
+
+    /// Takes in another distribution.
+    pub fn merge(&mut self, other: &Lags) {
+        if other.bits < self.bits {
+            self.bits = other.bits;
+            let old = std::mem::take(&mut self.counts);
+            old.into_iter().for_each(|(length, times)| self.note(length, times));
+        }
+        other.counts.iter().for_each(|(&length, &times)| self.note(length, times));
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many lengths were noted.
+    pub fn len(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// The lengths and how often each occurred, ascending.
+    fn sorted(&self) -> Vec<(u64, u64)> {
+        let mut sorted: Vec<(u64, u64)> = self.counts.iter().map(|(&l, &n)| (l, n)).collect();
+        sorted.sort_unstable();
+        sorted
+    }
+
+    /// The profile of these lengths among `events`, of which the others have length 0.
+    pub fn profile(&self, events: u64) -> Profile {
+        let sorted = self.sorted();
+        let behind = self.len();
+        let at = |share: u64| {
+            // The least length that has at least so many of ten thousand events at or below it.
+            let wanted = (u128::from(events) * u128::from(share)).div_ceil(10_000) as u64;
+            let mut seen = events - behind;
+            for &(length, times) in &sorted {
+                if seen >= wanted {
+                    break;
+                }
+                seen += times;
+                if seen >= wanted {
+                    return length as i64;
+                }
+            }
+            0
+        };
+        Profile {
+            events,
+            behind,
+            p50: at(5000),
+            p90: at(9000),
+            p95: at(9500),
+            p99: at(9900),
+            p99_9: at(9990),
+            p99_99: at(9999),
+            max: self.max as i64,
+        }
+    }
+
+    /// How many lengths are greater than `length`.
+    pub fn above(&self, length: i64) -> u64 {
+        self.counts.iter().filter(|(held, _)| **held > length.max(0) as u64).map(|(_, times)| times).sum()
+    }
+
+    /// The least length that no more than `most` lengths reach; 0 where there are no more than `most`.
+    /// That is one microsecond more than the greatest that has to be left out.
+    pub fn beyond(&self, most: u64) -> i64 {
+        let mut left = 0;
+        for &(length, times) in self.sorted().iter().rev() {
+            left += times;
+            if left > most {
+                // All lengths that were rounded to this one.
+                let cut = bits_of(length).saturating_sub(self.bits);
+                let last = length + ((1 << cut) - 1);
+                return last.min(self.max) as i64 + 1;
+            }
+        }
+        0
+    }
+}
+
+fn bits_of(length: u64) -> u32 {
+    64 - length.leading_zeros()
+}
+
+/// `length` with all but its first `bits` bits zero.
+fn rounded(length: u64, bits: u32) -> u64 {
+    let cut = bits_of(length).saturating_sub(bits);
+    length >> cut << cut
+}

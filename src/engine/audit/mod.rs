@@ -1,0 +1,361 @@
+//! The audit: how late events come, and what each delay of the watermark would have cost.
+//!
+//! # Contract
+//! The log is read once (twice if its arrival order is a column), whatever the number of delays. Events
+//! are folded by slice and class of lateness; what a window would have been at a delay is the union of
+//! the classes that it counts, and merging is exact. So an audit's figures for a delay are those of a
+//! streamed run with it beside a complete one, to the last digit, but for `top`, which is not applied.
+
+mod compare;
+mod lags;
+mod observed;
+mod report;
+mod sessions;
+
+pub use lags::Lags;
+pub use observed::Observed;
+pub use report::*;
+
+use super::arrivals::Need;
+use super::front::Front;
+use super::replay::StoredRows;
+use super::shape::output_rows;
+use super::{Progress, Run, RunOptions, pool};
+use crate::batch::Position;
+use crate::error::Result;
+use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
+use crate::input::lines::line_numbers;
+use crate::job::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
+use crate::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::window::Window;
+use compare::{Compared, Wrong, compared, kept};
+use observed::OfGrouping;
+use std::sync::Arc;
+
+/// Audits the windows of `plan`, which was made with every output streamed. Without `delays` they are
+/// chosen from what is common, as far as the log goes.
+///
+/// # Errors
+/// Bad data, or a machine that fails. Nothing is written.
+pub fn audit(
+    mut plan: Plan,
+    options: &RunOptions,
+    delays: Option<Vec<i64>>,
+    progress: &dyn Progress,
+) -> Result<AuditReport> {
+    let own = plan.watermark.out_of_orderness;
+    let chosen = delays.is_none();
+    let mut wanted = delays.unwrap_or_else(common_delays);
+    wanted.push(own);
+    wanted.sort_unstable();
+    wanted.dedup();
+    // 0 is always looked at: it tells of every event that may be late at any delay.
+    let mut all = wanted.clone();
+    all.push(0);
+    all.sort_unstable();
+    all.dedup();
+    let outputs = prepare(&mut plan, &all);
+    let run = Run { plan: &plan, options, progress };
+    pool(options)?.install(|| {
+        let read = run.read(Need::Audit)?;
+        progress.writing();
+        let front = read.front.expect("an audit has a front");
+        let observed = read.observed.expect("an audit notes events");
+        let mut reports: Vec<Option<OutputAudit>> = outputs.iter().map(|_| None).collect();
+        let parts = read.groups.into_iter().zip(read.sessions);
+        for (g, (groups, stores)) in parts.enumerate() {
+            let of_this: Vec<(usize, &OutputPlan)> =
+                outputs.iter().enumerate().filter(|(_, o)| grouping_of(o) == Some(g)).collect();
+            let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
+            let figures = match plan.groupings[g].plan.window {
+                Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,
+                _ => audit.windows(groups, options)?,
+            };
+            for ((index, output), figures) in of_this.iter().zip(figures) {
+                let noted = &observed.groupings[g];
+                let mut report = audit.report(output, figures, noted, front.reached());
+                keep_delays(&mut report, &wanted, own, chosen);
+                reports[*index] = Some(report);
+            }
+        }
+        Ok(AuditReport {
+            account: read.tally.account(),
+            event_times: read.tally.watermarks().map(|w| (w.min_event_time, w.max_event_time)),
+            lateness: observed.lags.profile(observed.events),
+            partitions: partitions(&plan, &front),
+            future: plan.read.arrival.is_some().then(|| future(&observed)),
+            jumps: jumps(&plan, &front)?,
+            delay: own,
+            outputs: reports.into_iter().flatten().collect(),
+        })
+    })
+}
+
+/// Delays that are common in jobs.
+fn common_delays() -> Vec<i64> {
+    let of = |unit: i64, counts: &[i64]| counts.iter().map(|n| n * unit).collect::<Vec<_>>();
+    [
+        of(SECOND, &[0, 1, 2, 5, 10, 20, 30]),
+        of(MINUTE, &[1, 2, 5, 10, 20, 30]),
+        of(HOUR, &[1, 2, 6, 12]),
+        of(DAY, &[1, 2, 7]),
+    ]
+    .concat()
+}
+
+/// Makes `plan` one of an audit: its outputs with windows that end, and of each grouping all delays.
+/// Gives the outputs.
+fn prepare(plan: &mut Plan, delays: &[i64]) -> Vec<OutputPlan> {
+    let mut outputs = std::mem::take(&mut plan.outputs);
+    outputs.retain(|o| grouping_of(o).is_some_and(|g| plan.groupings[g].plan.lateness.is_some()));
+    let kept: Vec<usize> =
+        (0..plan.groupings.len()).filter(|&g| outputs.iter().any(|o| grouping_of(o) == Some(g))).collect();
+    for output in &mut outputs {
+        if let OutputKind::Groups { grouping, .. } = &mut output.kind {
+            *grouping = kept.iter().position(|g| g == grouping).expect("a grouping that is kept");
+        }
+    }
+    let groupings = std::mem::take(&mut plan.groupings).into_iter().enumerate();
+    plan.groupings = groupings.filter(|(g, _)| kept.contains(g)).map(|(_, grouping)| grouping).collect();
+    for grouping in &mut plan.groupings {
+        grouping.plan.audited = true;
+        grouping.plan.firings = false;
+        grouping.plan.whole_windows = false;
+        grouping.plan.lateness.iter_mut().for_each(|l| l.delays = delays.to_vec());
+    }
+    plan.late = None;
+    outputs
+}
+
+fn grouping_of(output: &OutputPlan) -> Option<usize> {
+    match &output.kind {
+        OutputKind::Groups { grouping, .. } => Some(*grouping),
+        OutputKind::Rows(_) => None,
+    }
+}
+
+fn post_of(output: &OutputPlan) -> &Post {
+    match &output.kind {
+        OutputKind::Groups { post, .. } => post,
+        OutputKind::Rows(_) => unreachable!("events are not audited"),
+    }
+}
+
+/// The figures of one output.
+#[derive(Default)]
+struct Figures {
+    rows: u64,
+    /// Per delay.
+    wrong: Vec<Wrong>,
+    /// The ends of all windows.
+    ends: Vec<i64>,
+    /// Per delay, late events, where only replays tell.
+    late: Option<Vec<u64>>,
+}
+
+/// The outputs of one grouping.
+struct OfOutputs<'a> {
+    plan: &'a Plan,
+    g: usize,
+    delays: &'a [i64],
+    outputs: &'a [(usize, &'a OutputPlan)],
+}
+
+impl OfOutputs<'_> {
+    fn grouping(&self) -> &Grouping {
+        &self.plan.groupings[self.g]
+    }
+
+    fn compared(&self, output: &OutputPlan) -> Vec<Compared> {
+        compared(output, post_of(output), self.grouping())
+    }
+
+    fn windows(&self, groups: (Vec<GroupTable>, SpillSpace), _: &RunOptions) -> Result<Vec<Figures>> {
+        let merged = Merged::new(Arc::new(self.grouping().plan.clone()), groups.0, groups.1)?;
+        let whole = self.outputs.iter().any(|(_, o)| post_of(o).having.is_some());
+        let mut all: Vec<Figures> = self.outputs.iter().map(|_| Figures::default()).collect();
+        let mut ends = vec![];
+        merged.drive_audit(
+            whole,
+            |block| {
+                let figures = self.outputs.iter().map(|(_, output)| self.of_block(output, &block));
+                let ends: Vec<i64> = block.windows.iter().map(|w| w.end).collect();
+                Ok((figures.collect::<Result<Vec<_>>>()?, ends))
+            },
+            |(figures, of_block)| {
+                ends.extend(of_block);
+                for (all, next) in all.iter_mut().zip(figures) {
+                    all.rows += next.rows;
+                    all.wrong.resize_with(next.wrong.len(), Wrong::default);
+                    all.wrong.iter_mut().zip(next.wrong).for_each(|(all, next)| all.append(next));
+                }
+                Ok(())
+            },
+        )?;
+        for figures in &mut all {
+            figures.ends = ends.clone();
+            figures.wrong.resize_with(self.delays.len(), Wrong::default);
+        }
+        Ok(all)
+    }
+
+    /// What is wrong in one block, at each delay.
+    fn of_block(&self, output: &OutputPlan, block: &AuditBlock) -> Result<Figures> {
+        let (grouping, post, columns) = (self.grouping(), post_of(output), self.compared(output));
+        let rows = match &block.truth {
+            Some(truth) if post.having.is_some() => {
+                let rows = output_rows(grouping, output, post, truth)?;
+                rows.kept.as_ref().map_or(truth.len(), Vec::len) as u64
+            }
+            _ => block.groups,
+        };
+        let mut figures = Figures { rows, ..Figures::default() };
+        let stage = |i: usize| {
+            let groups = GroupBlock {
+                spans: block.spans.clone(),
+                keys: block.keys.clone(),
+                values: block.stages[i].values.clone(),
+                firings: None,
+            };
+            let rows = output_rows(grouping, output, post, &groups)?;
+            let there = kept(&rows, Some(&block.stages[i].present), groups.len());
+            Ok((rows, there))
+        };
+        let (truth, there) = stage(self.delays.len())?;
+        for i in 0..self.delays.len() {
+            let (would, also) = stage(i)?;
+            let mut wrong = Wrong::default();
+            let pairs = (0..block.spans.len()).filter(|&row| also[row] || there[row]);
+            let pairs =
+                pairs.map(|row| ((also[row].then_some(row), there[row].then_some(row)), block.spans[row]));
+            wrong.compare(&columns, &would.columns, &truth.columns, pairs);
+            figures.wrong.push(wrong);
+        }
+        Ok(figures)
+    }
+
+    fn sessions(&self, rows: &StoredRows, options: &RunOptions) -> Result<Vec<Figures>> {
+        let mut all = vec![];
+        for (_, output) in self.outputs {
+            let spill = (options.spill_folder.as_path(), options.memory);
+            let columns = self.compared(output);
+            let found = sessions::audit(self.grouping(), output, post_of(output), &columns, rows, spill)?;
+            let ends = found.windows.into_iter().map(|window| window.end).collect();
+            all.push(Figures { rows: found.rows, wrong: found.wrong, ends, late: Some(found.late) });
+        }
+        Ok(all)
+    }
+
+    fn report(&self, output: &OutputPlan, figures: Figures, noted: &OfGrouping, reached: i64) -> OutputAudit {
+        let columns = self.compared(output);
+        let late = figures.late.as_ref().unwrap_or(&noted.late);
+        let delays = self.delays.iter().enumerate().map(|(i, &delay)| {
+            let wrong = &figures.wrong[i];
+            let watermark = reached.saturating_sub(delay);
+            DelayAudit {
+                delay,
+                of_job: delay == self.plan.watermark.out_of_orderness,
+                late: late[i],
+                wrong_windows: wrong.windows(),
+                wrong_rows: wrong.rows,
+                missing_rows: wrong.missing,
+                open_windows: figures.ends.iter().filter(|end| **end > watermark).count() as u64,
+                columns: wrong.columns(&columns),
+            }
+        });
+        let completeness = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
+        let plan = &self.grouping().plan;
+        OutputAudit {
+            output: match &output.to {
+                OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
+                OutputTo::Terminal => "-".into(),
+            },
+            window: plan.window.to_string(),
+            allowed_lateness: plan.lateness.as_ref().map_or(0, |l| l.allowed),
+            events: noted.events,
+            windows: figures.ends.len() as u64,
+            rows: figures.rows,
+            delays: delays.collect(),
+            completeness: completeness
+                .map(|(share, one_in)| Completeness {
+                    share,
+                    delay: noted.needs.beyond(noted.events / one_in),
+                })
+                .to_vec(),
+        }
+    }
+}
+
+/// Leaves the delays that are asked for; of those chosen by us none past the first that is enough.
+fn keep_delays(report: &mut OutputAudit, wanted: &[i64], own: i64, chosen: bool) {
+    report.delays.retain(|d| wanted.contains(&d.delay));
+    if chosen {
+        let enough = report.delays.iter().position(|d| d.late == 0 && d.wrong_rows == 0);
+        let last = enough.map_or(i64::MAX, |i| report.delays[i].delay);
+        report.delays.retain(|d| d.delay <= last || d.delay == own);
+    }
+}
+
+fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
+    let Some(partition) = plan.watermark.partition else { return vec![] };
+    let Some(watch) = front.watch() else { return vec![] };
+    let names = front.names();
+    let timed = plan.read.arrival.is_some();
+    let furthest = front.partitions().map(|(_, reached, _)| reached).max().unwrap_or(0);
+    let end = front.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
+    let idle = plan.watermark.idle.unwrap_or(MINUTE);
+    let name = |number: usize| match (partition, &names) {
+        (LogPartition::Column(_), Some(names)) => value_text(names, number),
+        _ => plan.read.files[number].path.display().to_string(),
+    };
+    let of = |(number, reached, arrived): (usize, i64, i64)| {
+        let watched = watch.partitions.get(number).cloned().unwrap_or_default();
+        let silent = end.saturating_sub(arrived);
+        PartitionAudit {
+            name: name(number),
+            lateness: watched.lags.profile(watched.events),
+            last_event_time: reached,
+            behind: furthest.saturating_sub(reached),
+            last_arrival: timed.then_some(arrived),
+            longest_pause: timed.then(|| watched.longest_pause.max(silent)),
+            idle: timed.then_some(silent > idle),
+        }
+    };
+    let mut all: Vec<PartitionAudit> = front.partitions().map(of).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// The text of a value that names a partition.
+fn value_text(values: &arrow_array::ArrayRef, row: usize) -> String {
+    let options = arrow_cast::display::FormatOptions::new().with_null("NULL");
+    arrow_cast::display::ArrayFormatter::try_new(values, &options)
+        .map_or_else(|_| row.to_string(), |formatter| formatter.value(row).to_string())
+}
+
+fn future(observed: &Observed) -> Future {
+    let profile = observed.ahead.profile(observed.events);
+    // Far is ten times further than all but one in ten thousand events, and more than an hour.
+    let usual = profile.p99_99;
+    let far = profile.max > HOUR && profile.max / 10 > usual;
+    let advised =
+        [MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY].into_iter().find(|ahead| *ahead >= usual);
+    let advised = advised.filter(|ahead| far && *ahead < profile.max);
+    Future {
+        events: profile.behind,
+        max: profile.max,
+        advised_max_ahead: advised,
+        rejected: advised.map_or(0, |ahead| observed.ahead.above(ahead)),
+    }
+}
+
+fn jumps(plan: &Plan, front: &Front) -> Result<Vec<Jump>> {
+    let Some(watch) = front.watch() else { return Ok(vec![]) };
+    let positions: Vec<Position> = watch.jumps.iter().map(|jump| jump.1).collect();
+    let lines = line_numbers(&plan.read, &positions)?;
+    let jumps = watch.jumps.iter().zip(lines).map(|(&(step, position, event_time), line)| {
+        let file = plan.read.files[position.file() as usize].path.display().to_string();
+        Jump { file, line, event_time, step }
+    });
+    Ok(jumps.collect())
+}
