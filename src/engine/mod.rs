@@ -29,14 +29,15 @@ mod worker;
 pub use budget::{default_memory, estimate};
 
 use crate::error::{Error, Result};
-use crate::group::{GroupTable, Merged, SpillSpace};
+use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{InputReport, Reject, Rejects, Scan, ScanReport};
-use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
+use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
     Transaction, Watermarks,
 };
+use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
@@ -178,7 +179,13 @@ impl Run<'_> {
             late::write(self, late, target, &transaction, read.late, read.late_only.as_ref())
         });
         outputs.extend(late.transpose()?);
-        let drafts = self.drafts(&read.report.inputs, account, read.tally.watermarks(), &rejected);
+        let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
+        let delay = self.plan.watermark.out_of_orderness;
+        let watermarks = read
+            .tally
+            .watermarks()
+            .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
+        let drafts = self.drafts(&read.report.inputs, account, watermarks, &rejected);
         let report = transaction.commit(drafts)?;
         // Put in place last: a run that fails leaves the rejects of the one before.
         if rejected.is_some() {
@@ -187,7 +194,7 @@ impl Run<'_> {
         fill_in(&mut outputs, &report);
         Ok(Outcome {
             account,
-            watermarks: read.tally.watermarks(),
+            watermarks,
             inputs: read.report.inputs,
             outputs,
             rejects: rejected,
@@ -273,22 +280,21 @@ impl Run<'_> {
             watermarks,
             rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
         };
-        let outputs = targets(self.plan)
-            .map(|output| {
-                let (window, keys) = match &output.kind {
-                    OutputKind::Rows(_) => (None, vec![]),
-                    OutputKind::Groups { grouping, .. } => {
-                        let grouping = &self.plan.groupings[*grouping];
-                        (Some(grouping.plan.window.to_string()), grouping.keys.clone())
-                    }
-                };
-                OutputInfo { format: output.format.name().into(), window, keys }
+        let outputs = targets(self.plan).map(|output| {
+            let format = output.format.name().into();
+            draft(match &output.kind {
+                OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+                OutputKind::Groups { grouping, .. } => {
+                    let Grouping { plan, keys } = &self.plan.groupings[*grouping];
+                    let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
+                    let streamed = plan.lateness.as_ref().map(allowed);
+                    OutputInfo { format, window: Some(plan.window.to_string()), keys: keys.clone(), streamed }
+                }
             })
-            .map(draft);
-        let late =
-            self.plan.late.iter().map(|late| {
-                draft(OutputInfo { format: late.format.name().into(), window: None, keys: vec![] })
-            });
+        });
+        let format = |late: &LatePlan| late.format.name().into();
+        let late = self.plan.late.iter();
+        let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
         outputs.chain(late).collect()
     }
 }

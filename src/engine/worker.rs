@@ -64,7 +64,11 @@ impl Tally {
     }
 
     pub fn watermarks(&self) -> Option<Watermarks> {
-        (self.min <= self.max).then_some(Watermarks { min_event_time: self.min, max_event_time: self.max })
+        (self.min <= self.max).then_some(Watermarks {
+            min_event_time: self.min,
+            max_event_time: self.max,
+            watermark: None,
+        })
     }
 }
 

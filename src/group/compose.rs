@@ -52,8 +52,8 @@ impl<K: Ord + Copy> Rows<K> {
     }
 }
 
-/// Merges the slots of all sources into `states`.
-fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) -> Result<()> {
+/// Merges the slots of all sources, `(mine, theirs)`, into `states`.
+pub fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) -> Result<()> {
     for (a, state) in states.iter_mut().enumerate() {
         for (source, pairs) in sources.iter().zip(pairs) {
             if !pairs.is_empty() {
@@ -64,7 +64,8 @@ fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) ->
     Ok(())
 }
 
-fn finish(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
+/// The results of the first `rows` slots.
+pub fn finish(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
     states.iter().map(|state| state.finish(rows)).collect()
 }
 

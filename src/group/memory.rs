@@ -40,17 +40,18 @@ enum Layout {
 }
 
 /// One window: its span, and the panes that it is the union of.
-struct MergedWindow {
-    span: WindowSpan,
-    panes: Vec<PaneRef>,
+pub struct MergedWindow {
+    pub span: WindowSpan,
+    /// Of running windows those alone that no earlier one counts.
+    pub panes: Vec<PaneRef>,
     /// At most so many groups.
     bound: usize,
 }
 
 /// A pane of a window.
 #[derive(Clone, Copy)]
-struct PaneRef {
-    table: u32,
+pub struct PaneRef {
+    pub table: u32,
     pane: u32,
     /// From which delay on its events are counted.
     stage: u32,
@@ -61,10 +62,10 @@ struct PaneRef {
 /// A block of work: windows (or entries of sessions) `[from, to)`, and of each window the keys of ranks
 /// `[low, high)`.
 pub struct Unit {
-    from: usize,
-    to: usize,
-    low: u32,
-    high: u32,
+    pub from: usize,
+    pub to: usize,
+    pub low: u32,
+    pub high: u32,
 }
 
 /// One key column of all keys.
@@ -173,7 +174,7 @@ impl Memory {
         units
     }
 
-    fn sources(&self) -> Vec<&States> {
+    pub fn sources(&self) -> Vec<&States> {
         self.tables.iter().map(|t| &t.states).collect()
     }
 
@@ -189,6 +190,7 @@ impl Memory {
                 block.firings = Some(fired.numbers);
                 Ok(block)
             }
+            Layout::Windows(windows) if is_running(plan) => self.cumulative_block(plan, windows, unit),
             Layout::Windows(windows) => {
                 let windows = &windows[unit.from..unit.to];
                 let mut rows = Rows::new(sources.len());
@@ -222,7 +224,7 @@ impl Memory {
         GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None }
     }
 
-    fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
+    pub fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
         let ranks = UInt32Array::from(ranks);
         self.keys.iter().map(|key| key.take(&ranks)).collect()
     }
@@ -265,6 +267,12 @@ impl Memory {
         for (rank, table, slot) in entries {
             rows.pairs[table as usize].push((row_of[rank as usize], slot));
         }
+    }
+
+    /// Calls `f(rank, slot)` for each group of a pane, in any order.
+    pub fn each_of_pane(&self, at: &PaneRef, mut f: impl FnMut(u32, u32)) {
+        let rank_of = &self.ranks[at.table as usize].0;
+        self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
     }
 
     fn pane(&self, at: &PaneRef) -> &super::pane::Pane {
@@ -363,6 +371,12 @@ impl Memory {
     }
 }
 
+/// Whether windows are computed from the ones before: each cumulative window counts what those that
+/// start with it and end earlier do.
+fn is_running(plan: &GroupPlan) -> bool {
+    matches!(plan.window, Window::Cumulative { .. }) && !plan.firings && !plan.audited
+}
+
 /// The windows of all panes, in order.
 fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<MergedWindow> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
@@ -375,8 +389,11 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
                 continue;
             }
             assigner.windows(id.slice.start, &mut spans);
-            for (span, stage, update) in counted(plan, &spans, id.class) {
-                found.entry(span).or_default().push(PaneRef { table, pane, stage, update });
+            for (i, (span, stage, update)) in counted(plan, &spans, id.class).enumerate() {
+                let panes = found.entry(span).or_default();
+                if i == 0 || !is_running(plan) {
+                    panes.push(PaneRef { table, pane, stage, update });
+                }
             }
         }
     }
@@ -384,11 +401,19 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
         Fold::Panes(panes) => panes.list[at.pane as usize].1.len(),
         _ => 0,
     };
-    let bound = |panes: &[PaneRef]| match plan.firings {
-        true => panes.iter().map(size).sum(),
-        false => panes.iter().map(size).sum::<usize>().min(key_count),
+    let mut before: Option<(i64, usize)> = None;
+    let mut bound = |span: &WindowSpan, panes: &[PaneRef]| {
+        let mut groups: usize = panes.iter().map(size).sum();
+        if let Some((start, all)) = before
+            && start == span.start
+            && is_running(plan)
+        {
+            groups += all;
+        }
+        before = Some((span.start, groups));
+        if plan.firings { groups } else { groups.min(key_count) }
     };
-    found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&panes), panes }).collect()
+    found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&span, &panes), panes }).collect()
 }
 
 /// Of the windows of a slice those that count its events of `class`, each with the delay from which on

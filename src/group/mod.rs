@@ -16,6 +16,7 @@
 //!   are folded apart, by class, so that each window and each delay can count them or not.
 
 mod compose;
+mod cumulative;
 mod keys;
 mod lateness;
 mod memory;

@@ -77,6 +77,9 @@ pub struct OutputInfo {
     /// The columns that rows are grouped by.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Of a streamed output how late an event may be, as the job writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streamed: Option<String>,
 }
 
 /// One input file. It is known by its content, not by its name.
@@ -118,6 +121,9 @@ pub struct Watermarks {
     /// The greatest event time, microseconds UTC.
     #[serde(with = "instant")]
     pub max_event_time: i64,
+    /// The watermark when the log ended, microseconds UTC, where an output is streamed.
+    #[serde(default, with = "instant_if", skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<i64>,
 }
 
 /// One file of an output.
@@ -203,6 +209,23 @@ mod instant {
     }
 }
 
+mod instant_if {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(us: &Option<i64>, s: S) -> Result<S::Ok, S::Error> {
+        match us {
+            Some(us) => super::instant::serialize(us, s),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(d: D) -> Result<Option<i64>, D::Error> {
+        #[derive(Deserialize)]
+        struct Instant(#[serde(with = "super::instant")] i64);
+        Ok(Option::<Instant>::deserialize(d)?.map(|instant| instant.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,10 +237,15 @@ mod tests {
                 format: "parquet".into(),
                 window: Some("tumbling 1m".into()),
                 keys: vec!["postcode".into()],
+                streamed: Some("allowed lateness 24h".into()),
             },
             inputs: vec![InputEntry { path: "a.csv".into(), bytes: 10, hash: "aa".into(), records: 2 }],
             account: Account { read: 2, counted: 2, ..Account::default() },
-            watermarks: Some(Watermarks { min_event_time: 1_500_000, max_event_time: 2_000_000 }),
+            watermarks: Some(Watermarks {
+                min_event_time: 1_500_000,
+                max_event_time: 2_000_000,
+                watermark: Some(-1),
+            }),
             rejects: None,
         };
         let part = |path: &str| Part { path: path.into(), rows: 1, bytes: 5, hash: "bb".into() };
