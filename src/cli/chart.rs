@@ -54,7 +54,7 @@ const TICKS: [i64; 24] = [
 /// Colours of its own in a scope of its own, as the chart may stand in a page.
 const STYLE: &str = "\
 .hw-audit{--bg:#fff;--ink:#1c2024;--dim:#5c656e;--grid:#dde1e6;--c0:#0b62c4;--c1:#b4450f;--c2:#177245;\
---c3:#7a35d1;--c4:#8a6100;--c5:#b8175e;font:12px system-ui,sans-serif}\
+--c3:#7a35d1;--c4:#8a6100;--c5:#b8175e;font-family:system-ui,sans-serif;font-size:12px}\
 @media(prefers-color-scheme:dark){.hw-audit{--bg:#16191d;--ink:#e8eaed;--dim:#a3abb3;--grid:#343a41;\
 --c0:#6cb2ff;--c1:#ff9a63;--c2:#55cf8d;--c3:#c3a4ff;--c4:#e2b340;--c5:#ff7fb4}}\
 .hw-audit text{fill:var(--ink)}.hw-audit .dim{fill:var(--dim)}.hw-audit .grid{stroke:var(--grid)}\
@@ -214,13 +214,13 @@ fn share(n: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { 100.0 * n as f64 / of as f64 }
 }
 
-/// The least of 1, 2, 5, 10, 20, … (and below 1 so on) that is at least `value`.
+/// The least of 1, 2, 4, 8, 10, 20, … (and below 1 so on) that is at least `value`: quarters of it are short.
 fn ceiling(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
     }
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
+    [1.0, 2.0, 4.0, 8.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
 }
 
 /// A number of percent in three digits.

@@ -5,6 +5,7 @@
 
 mod audit_laws;
 mod audit_oracle;
+mod audit_words;
 mod bad_files;
 mod bad_input;
 mod daylight;

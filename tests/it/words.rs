@@ -191,7 +191,7 @@ fn a_table_says_how_many_rows_it_leaves_out() {
 #[test]
 fn help_ends_in_two_examples_that_work() {
     let lab = with_data();
-    for command in ["run", "explain", "generate"] {
+    for command in ["run", "explain", "audit", "generate"] {
         let help = lab.highwater(&[command, "--help"]);
         assert_eq!(help.code, 0);
         let (_, examples) = help.out.rsplit_once("Examples:\n").expect("examples");
@@ -212,6 +212,7 @@ fn help_ends_in_two_examples_that_work() {
     Commands:
       run       Run a job: read its source, and commit its outputs
       explain   Show what a job would do, from samples of its files: schema, plan, memory
+      audit     Say how late events come, and what each delay of the watermark would have cost
       generate  Make sample data: sales, transactions, pageviews or money, seeded
       help      Print this message or the help of the given subcommand(s)
 
@@ -252,6 +253,30 @@ fn help_ends_in_two_examples_that_work() {
       highwater run data/jobs/big-spenders.toml
       highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
     ");
+}
+
+/// A streamed run says where its late events lie, or how to keep them.
+#[test]
+fn late_events_are_not_passed_over() {
+    let lab = Lab::new();
+    lab.write("log.csv", "at\n1\n11\n2\n");
+    let job = "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_unit = \"s\"\n\
+        [[output]]\npath = \"out.csv\"\nwindow = { tumbling = \"10s\" }\nselect = { n = \"count(*)\" }\n";
+    insta::assert_snapshot!(without_time(&lab.done(job, &[]).err), @r#"
+    read 3 = 0 rejected + 0 filtered + 0 duplicate + 1 late + 2 counted
+    out.csv: 2 rows
+    the late events are not kept; add [late] path = "late.jsonl" to the job to keep them
+    10 B in 1 file, [time]
+    "#);
+    let kept = format!("{job}[late]\npath = \"late.jsonl\"\n");
+    insta::assert_snapshot!(without_time(&lab.done(&kept, &[]).err), @r"
+    read 3 = 0 rejected + 0 filtered + 0 duplicate + 1 late + 2 counted
+    out.csv: 2 rows, unchanged
+    late.jsonl: 1 row
+    10 B in 1 file, [time]
+    ");
+    // Where nothing is late, there is nothing to keep.
+    assert!(!lab.done(job, &["--mode", "complete"]).err.contains("[late]"));
 }
 
 #[test]

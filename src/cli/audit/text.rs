@@ -15,8 +15,10 @@ const WIDTH: usize = 110;
 const PARTITIONS: usize = 10;
 /// A partition that is further behind the furthest holds the watermark back, and is shown.
 const HELD_BACK: i64 = MINUTE;
-/// A larger step of the front by one event is suspicious, and shown.
+/// A larger step of the front by one event is shown, if it also stands out: it is more than [`OUTLIER`]
+/// times the least of the largest steps, or more than a hundredth of the log.
 const SUSPICIOUS: i64 = HOUR;
+const OUTLIER: i64 = 4;
 
 /// The report of an audit.
 pub fn text(subject: &Subject, report: &AuditReport) -> String {
@@ -29,7 +31,8 @@ pub fn text(subject: &Subject, report: &AuditReport) -> String {
         out.push_str("there is no event to audit\n");
         return out;
     };
-    let _ = writeln!(out, "event times {} to {}", times.text(first), times.text(last));
+    let _ =
+        writeln!(out, "event times {} to {} ({})", times.text(first), times.text(last), subject.zone.name());
     lateness(&mut out, report);
     held_back(&mut out, subject, report, &mut times);
     ahead(&mut out, report);
@@ -123,13 +126,11 @@ fn ahead(out: &mut String, report: &AuditReport) {
         out.push_str("none has a time ahead of its arrival\n");
         return;
     }
-    let has = if future.events == 1 { "has" } else { "have" };
-    let _ = writeln!(
-        out,
-        "{} {has} a time ahead of their arrival, the furthest by {}",
-        grouped(future.events),
-        brief(future.max)
-    );
+    let furthest = brief(future.max);
+    let _ = match future.events {
+        1 => writeln!(out, "1 has a time ahead of its arrival, by {furthest}"),
+        n => writeln!(out, "{} have a time ahead of their arrival, the furthest by {furthest}", grouped(n)),
+    };
     if let Some(advised) = future.advised_max_ahead {
         let _ = writeln!(out, "this line in [source] rejects the far ones ({}):", grouped(future.rejected));
         let _ = writeln!(out, "  max_ahead = \"{}\"", written(advised));
@@ -138,13 +139,17 @@ fn ahead(out: &mut String, report: &AuditReport) {
 
 /// Single events that moved the front suspiciously far.
 fn jumps(out: &mut String, report: &AuditReport, times: &mut TimeText) {
-    let jumps: Vec<_> = report.jumps.iter().filter(|jump| jump.step > SUSPICIOUS).collect();
+    let least = report.jumps.iter().map(|jump| jump.step).min().unwrap_or(0);
+    let span = report.event_times.map_or(0, |(first, last)| last.saturating_sub(first));
+    let outlier = |step: i64| step / OUTLIER > least || step > span / 100;
+    let jumps: Vec<_> =
+        report.jumps.iter().filter(|jump| jump.step > SUSPICIOUS && outlier(jump.step)).collect();
     if jumps.is_empty() {
         return;
     }
     let _ = writeln!(
         out,
-        "\nevents that moved the front by more than {}: the log paused, or a clock went wild",
+        "\nevents that moved the front unusually far (more than {}): the log paused, or a clock went wild",
         exact(SUSPICIOUS)
     );
     out.push_str(&columns::render(&[
@@ -161,7 +166,9 @@ fn outputs(out: &mut String, report: &AuditReport) {
         return;
     }
     for (names, output) in alike(&report.outputs) {
-        let _ = writeln!(out, "\n{}", names.join(", "));
+        let line = names.join(", ");
+        let apart = line.chars().count() > WIDTH;
+        let _ = writeln!(out, "\n{}", if apart { names.join(",\n") } else { line });
         let _ = writeln!(
             out,
             "window {}, allowed lateness {}: {} events, {} windows, {} rows",
@@ -201,23 +208,21 @@ pub fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
     found
 }
 
-/// One line per delay; delays between which nothing changes share one.
+/// One line per delay; delays between which nothing changes share one. The job's begins one, unless
+/// nothing changes at all.
 fn delays(out: &mut String, output: &OutputAudit) {
-    let runs: Vec<&[DelayAudit]> = output
-        .delays
-        .chunk_by(|a, b| {
-            let same = DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
-            same && !a.of_job && !b.of_job
-        })
-        .collect();
+    let same =
+        |a: &DelayAudit, b: &DelayAudit| DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
+    let calm = output.delays.windows(2).all(|pair| same(&pair[0], &pair[1]));
+    let runs: Vec<&[DelayAudit]> = output.delays.chunk_by(|a, b| same(a, b) && (calm || !b.of_job)).collect();
     let Some(first) = output.delays.first() else { return };
     let numbers = |head: &str, of: &dyn Fn(&DelayAudit) -> String| {
         Column::numbers(head, runs.iter().map(|run| of(&run[0])).collect::<Vec<_>>())
     };
+    let name = |d: &DelayAudit| exact(d.delay) + if d.of_job { " (job)" } else { "" };
     let names = runs.iter().map(|run| match run {
-        [one] if one.of_job => format!("{} (job)", exact(one.delay)),
-        [one] => exact(one.delay),
-        [first, .., last] => format!("{} … {}", exact(first.delay), exact(last.delay)),
+        [one] => name(one),
+        [first, .., last] => format!("{} … {}", name(first), name(last)),
         [] => String::new(),
     });
     let mut shown = vec![
