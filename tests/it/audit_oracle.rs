@@ -3,10 +3,11 @@
 //!
 //! Where the words of the report leave a choice, this is the reading:
 //! * Lateness is that of every event that was read and not rejected, whether a step leaves it out or not: those
-//!   are what the watermark sees. So are the first and the last event time, partitions and the future.
+//!   are what the watermark sees. So are partitions and the future; the first and the last event time are of the
+//!   events that are counted, as those of a run.
 //! * A window is one of the output if an event falls in it, whatever `having` then says.
 //! * A row that is there and should not be has a wrong value in every column. The count or the sum of a row that
-//!   is not there is 0 on either side, and so is a sum of NULLs.
+//!   is not there is 0 on either side; a NULL has no difference to anything.
 //! * `firings` and `top` do not show.
 
 use crate::event_time_jobs::Window;
@@ -101,6 +102,12 @@ impl<'a> Audited<'a> {
     pub fn account(&self) -> [u64; 6] {
         let (left, counted) = (self.events.len() as u64, self.stepped.len() as u64);
         [self.read, self.read - left, left - counted, 0, 0, counted]
+    }
+
+    /// Of the events that are counted, the first and the last.
+    pub fn event_times(&self) -> Option<(i64, i64)> {
+        let times = self.stepped.iter().map(|e| e.time);
+        times.clone().min().zip(times.max())
     }
 
     /// How far each event came behind the front.
@@ -302,10 +309,11 @@ fn is_close(a: &Cell, b: &Cell) -> bool {
 }
 
 impl Error {
-    /// Adds the difference of two values; what is not there is 0 if `zero` says so, and else has none.
+    /// Adds the difference of two values; that of a row that is not there is 0 if `zero` says so, and else has none.
     fn add(&mut self, a: Option<Cell>, b: Option<Cell>, zero: bool) {
-        let of = |cell: Option<Cell>| cell.filter(|cell| *cell != Cell::Null);
-        let (a, b) = (of(a), of(b));
+        if a == Some(Cell::Null) || b == Some(Cell::Null) {
+            return;
+        }
         match self {
             Error::None => {}
             Error::Exact(largest, total, _) => {

@@ -1,6 +1,7 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::engine::{self, AuditReport, Outcome, RunOptions};
+use highwater::engine::audit::{self, AuditReport};
+use highwater::engine::{self, Outcome, RunOptions};
 use highwater::error::Error;
 use highwater::job::{JobSpec, Mode, Overrides, Plan, plan_job};
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ impl Lab {
     /// As [`Lab::library`], an audit.
     pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
-        engine::audit(plan, &options, delays, &Silent)
+        audit::audit(plan, &options, delays, &Silent)
     }
 
     fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
