@@ -1,12 +1,13 @@
 //! `highwater explain`: the plan, from samples alone.
 
+use super::lengths::written;
 use super::{JobArgs, ui};
 use crate::engine::estimate;
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan, Step};
 use crate::rows::PartitionPart;
-use crate::time::{Duration, TimeRule};
+use crate::time::TimeRule;
 use crate::window::Window;
 use clap::Args;
 use std::fmt::Write;
@@ -90,7 +91,7 @@ fn columns(plan: &Plan) -> String {
         let _ = writeln!(out, "arrival: {}, {}", arrival.column, rule(&arrival.rule));
     }
     if let Some(ahead) = plan.read.max_ahead {
-        let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", length(ahead));
+        let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", written(ahead));
     }
     out
 }
@@ -103,10 +104,6 @@ fn rule(rule: &TimeRule) -> String {
     }
 }
 
-fn length(us: i64) -> String {
-    if us == 0 { "0s".to_string() } else { Duration::Length(us).to_string() }
-}
-
 /// How the watermark goes, where it decides something.
 fn watermark(plan: &Plan) -> String {
     if plan.groupings.iter().all(|g| g.plan.lateness.is_none()) {
@@ -115,7 +112,7 @@ fn watermark(plan: &Plan) -> String {
     let watermark = &plan.watermark;
     let mut out = format!(
         "\nwatermark: {} behind the greatest event time so far, in order of {}\n",
-        length(watermark.out_of_orderness),
+        written(watermark.out_of_orderness),
         if plan.read.arrival.is_some() { "arrival" } else { "position" }
     );
     if let Some(partition) = watermark.partition {
@@ -123,7 +120,7 @@ fn watermark(plan: &Plan) -> String {
             LogPartition::File => "files",
             LogPartition::Column(column) => &format!("partitions by {}", plan.rows.fields[column].name),
         };
-        let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", length(idle)));
+        let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", written(idle)));
         let _ = writeln!(out, "  the least of those of the {of}{}", idle.unwrap_or_default());
     }
     if let Some(late) = &plan.late {
@@ -191,7 +188,7 @@ fn mode(plan: &GroupPlan) -> String {
     match &plan.lateness {
         None if plan.window == Window::Global => String::new(),
         None => "    complete: counts every event, however late\n".to_string(),
-        Some(lateness) => format!("    streamed: allowed lateness {}{firings}\n", length(lateness.allowed)),
+        Some(lateness) => format!("    streamed: allowed lateness {}{firings}\n", written(lateness.allowed)),
     }
 }
 

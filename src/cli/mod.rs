@@ -1,7 +1,11 @@
 //! The command line: one file per command; `ui` is the only printer.
 
+mod audit;
+mod chart;
+mod columns;
 mod explain;
 mod generate;
+mod lengths;
 mod run;
 pub mod ui;
 
@@ -27,11 +31,13 @@ enum Command {
     Run(run::RunArgs),
     /// Show what a job would do, from samples of its files: schema, plan, memory
     Explain(explain::ExplainArgs),
+    /// Say how late events come, and what each delay of the watermark would have cost
+    Audit(audit::AuditArgs),
     /// Make sample data: sales, transactions, pageviews or money, seeded
     Generate(generate::GenerateArgs),
 }
 
-/// What `run` and `explain` share.
+/// What `run`, `explain` and `audit` share.
 #[derive(Debug, Args)]
 struct JobArgs {
     /// The job file
@@ -87,6 +93,7 @@ pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Run(args) => args.run(),
         Command::Explain(args) => args.run(),
+        Command::Audit(args) => args.run(),
         Command::Generate(args) => {
             let summary = args.run()?;
             ui::generated(&summary)

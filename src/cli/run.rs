@@ -66,7 +66,7 @@ impl RunArgs {
         if self.json {
             ui::print_json(&plan, &outcome)?;
         } else {
-            ui::print_outcome(&outcome, self.quiet, started.elapsed())?;
+            ui::print_outcome(&plan, &outcome, self.quiet, started.elapsed())?;
         }
         Ok(exit::DONE)
     }

@@ -28,6 +28,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Says something that is no result.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// The progress line: on a terminal bytes, rate and time left; in a pipe nothing.
 pub struct Progress {
     shown: bool,
@@ -90,7 +95,7 @@ pub fn account_line(account: &Account) -> String {
 }
 
 /// Ends a run for people: tables on stdout; the account and where the outputs lie on stderr.
-pub fn print_outcome(outcome: &Outcome, quiet: bool, took: Duration) -> Result<()> {
+pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration) -> Result<()> {
     for table in outcome.outputs.iter().filter_map(|o| o.table.as_ref()) {
         print(&format!("{}\n", table.trim_end()))?;
     }
@@ -121,6 +126,11 @@ pub fn print_outcome(outcome: &Outcome, quiet: bool, took: Duration) -> Result<(
                 }
             }
         }
+    }
+    if outcome.account.late > 0 && plan.late.is_none() {
+        text.push_str(
+            "\nthe late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them",
+        );
     }
     if outcome.spilled {
         text.push_str("\nmemory was short, and partial results went to disk; --memory allows more");
@@ -173,8 +183,13 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         "inputs": inputs,
         "outputs": outputs,
     });
+    print_value(&value)
+}
+
+/// Prints JSON.
+pub fn print_value(value: &serde_json::Value) -> Result<()> {
     let text =
-        serde_json::to_string_pretty(&value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
+        serde_json::to_string_pretty(value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
     print(&format!("{text}\n"))
 }
 
@@ -187,4 +202,9 @@ pub fn generated(summary: &Summary) -> Result<u8> {
         .collect();
     print(&lines.concat())?;
     Ok(exit::DONE)
+}
+
+/// A text that cannot move the cursor.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -122,9 +122,14 @@ impl Memory {
         Memory { tables, layout, keys, key_count, ranks }
     }
 
-    pub fn units(&self, whole_windows: bool) -> Vec<Unit> {
+    pub fn units(&self, plan: &GroupPlan) -> Vec<Unit> {
+        let whole_windows = plan.whole_windows;
         match &self.layout {
-            Layout::Windows(windows) => self.units_of_windows(windows, whole_windows),
+            Layout::Windows(windows) => {
+                // Running windows begin a unit with what came before it: that has to be worth it.
+                let most = if is_running(plan) { 8 * BLOCK_GROUPS } else { BLOCK_GROUPS };
+                self.units_of_windows(windows, whole_windows, most)
+            }
             Layout::Sessions(entries) => {
                 let mut units = vec![];
                 let mut from = 0;
@@ -145,17 +150,17 @@ impl Memory {
         }
     }
 
-    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool) -> Vec<Unit> {
+    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool, most: usize) -> Vec<Unit> {
         let all = self.key_count as u32;
         let mut units: Vec<Unit> = vec![];
         let (mut from, mut groups) = (0, 0);
         for (at, window) in windows.iter().enumerate() {
-            if groups > 0 && groups + window.bound > BLOCK_GROUPS {
+            if groups > 0 && groups + window.bound > most {
                 units.push(Unit { from, to: at, low: 0, high: all });
                 (from, groups) = (at, 0);
             }
-            if window.bound > 4 * BLOCK_GROUPS && !whole_windows {
-                let parts = (window.bound / (2 * BLOCK_GROUPS)) as u64;
+            if window.bound > 4 * most && !whole_windows {
+                let parts = (window.bound / (2 * most)) as u64;
                 let cut = |i: u64| (u64::from(all) * i / parts) as u32;
                 units.extend((0..parts).map(|i| Unit {
                     from: at,

@@ -77,7 +77,7 @@ impl Merged {
         let plan = &self.plan;
         match self.source {
             Source::Memory(memory) => {
-                let units = memory.units(plan.whole_windows);
+                let units = memory.units(plan);
                 waves(&units, |unit| map(memory.block(plan, unit)?), sink)
             }
             Source::Runs(runs, space) => runs::drive(plan, runs, space, |block| sink(map(block)?)),
@@ -99,7 +99,7 @@ impl Merged {
         let delays = plan.lateness.as_ref().map_or(0, |l| l.delays.len());
         match self.source {
             Source::Memory(memory) => {
-                let units = memory.units(plan.whole_windows);
+                let units = memory.units(plan);
                 waves(&units, |unit| map(memory.audit(plan, unit, delays, whole)?), sink)
             }
             Source::Runs(runs, _) => runs::drive_audit(plan, runs, delays, whole, |block| sink(map(block)?)),

@@ -230,19 +230,23 @@ fn too_long(text: &str) -> Error {
 
 /// Reads a length of time: a day is 24 hours, and a month has none.
 fn length(document: &Document, text: &At<String>) -> Option<i64> {
-    let error = match Duration::parse(&text.value).map(Duration::as_length) {
-        Some(Some(length)) if length <= LONGEST => return Some(length),
-        Some(Some(_)) => too_long(&text.value),
+    parse_length(&text.value).map_err(|error| document.fault(error, &text.span)).ok()
+}
+
+/// Reads a length of time, in microseconds: a day is 24 hours, and a month has none.
+///
+/// # Errors
+/// A job error without a place: the text is no length, has none that is fixed, or is beyond 1000 years.
+pub fn parse_length(text: &str) -> Result<i64> {
+    Err(match Duration::parse(text).map(Duration::as_length) {
+        Some(Some(length)) if length <= LONGEST => return Ok(length),
+        Some(Some(_)) => too_long(text),
         Some(None) => {
-            let error = Error::job(format!("`{}` has no fixed length", text.value));
+            let error = Error::job(format!("`{text}` has no fixed length"));
             error.hint("a month, quarter or year is now longer, now shorter: give days, such as 30 days")
         }
-        None => {
-            Error::job(format!("`{}` is no length of time", text.value)).hint("such as 20s, 15m, 6h or 1 day")
-        }
-    };
-    document.fault(error, &text.span);
-    None
+        None => Error::job(format!("`{text}` is no length of time")).hint("such as 20s, 15m, 6h or 1 day"),
+    })
 }
 
 fn memory(spec: &JobSpec) -> Option<u64> {

@@ -54,7 +54,7 @@ fn pad(text: &str, width: usize, number: bool) -> String {
 }
 
 /// A value on one line, of at most [`WIDEST`] characters, that cannot move the cursor.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut out = String::new();
     for (i, c) in text.chars().enumerate() {
         if i + 1 == WIDEST && text.chars().nth(WIDEST).is_some() {

@@ -59,12 +59,16 @@ impl Duration {
     }
 
     /// The length in microseconds where a length is wanted: a day is 24 hours, a week 7 days;
-    /// months and longer have none.
+    /// months and longer have none. More than there are microseconds is [`i64::MAX`].
     pub fn as_length(self) -> Option<i64> {
         match self {
             Duration::Length(us) => Some(us),
-            Duration::Calendar { count, unit: CalendarUnit::Day } => Some(i64::from(count) * DAY),
-            Duration::Calendar { count, unit: CalendarUnit::Week } => Some(i64::from(count) * 7 * DAY),
+            Duration::Calendar { count, unit: CalendarUnit::Day } => {
+                Some(i64::from(count).saturating_mul(DAY))
+            }
+            Duration::Calendar { count, unit: CalendarUnit::Week } => {
+                Some(i64::from(count).saturating_mul(7 * DAY))
+            }
             Duration::Calendar { .. } => None,
         }
     }
@@ -116,5 +120,8 @@ mod tests {
     fn a_month_is_no_length() {
         assert_eq!(Duration::parse("1 day").unwrap().as_length(), Some(DAY));
         assert_eq!(Duration::parse("1 month").unwrap().as_length(), None);
+        for text in ["4294967295 days", "4294967295 weeks"] {
+            assert_eq!(Duration::parse(text).unwrap().as_length(), Some(i64::MAX), "{text}");
+        }
     }
 }

@@ -1,0 +1,366 @@
+//! An audit for people, at most 110 characters wide.
+
+use super::Subject;
+use crate::cli::columns::{self, Column};
+use crate::cli::lengths::{brief, enough, exact, written};
+use crate::cli::ui::{self, grouped};
+use crate::engine::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
+use crate::sink::value::TimeText;
+use crate::time::{HOUR, MINUTE};
+use std::fmt::Write;
+
+/// The most characters of a line.
+const WIDTH: usize = 110;
+/// So many partitions are shown, the worst of them.
+const PARTITIONS: usize = 10;
+/// A partition that is further behind the furthest holds the watermark back, and is shown.
+const HELD_BACK: i64 = MINUTE;
+/// A larger step of the front by one event is suspicious, and shown.
+const SUSPICIOUS: i64 = HOUR;
+
+/// The report of an audit.
+pub fn text(subject: &Subject, report: &AuditReport) -> String {
+    let mut times = TimeText::new(&subject.zone);
+    let mut out = format!("audit of job {}\n", subject.name);
+    let files = if subject.files == 1 { "file" } else { "files" };
+    let _ = writeln!(out, "{} {files}, {}", grouped(subject.files as u64), ui::human_bytes(subject.bytes));
+    let _ = writeln!(out, "{}", ui::account_line(&report.account));
+    let Some((first, last)) = report.event_times else {
+        out.push_str("there is no event to audit\n");
+        return out;
+    };
+    let _ = writeln!(out, "event times {} to {}", times.text(first), times.text(last));
+    lateness(&mut out, report);
+    held_back(&mut out, subject, report, &mut times);
+    ahead(&mut out, report);
+    jumps(&mut out, report, &mut times);
+    outputs(&mut out, report);
+    out
+}
+
+fn lateness(out: &mut String, report: &AuditReport) {
+    let mut partitions: Vec<&PartitionAudit> = report.partitions.iter().collect();
+    let key = |p: &PartitionAudit| (p.lateness.p99, p.lateness.max, p.lateness.behind);
+    partitions.sort_by(|a, b| key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name)));
+    let more = partitions.len().saturating_sub(PARTITIONS);
+    partitions.truncate(PARTITIONS);
+    out.push_str("\nlateness: how far events came behind the greatest event time before them\n");
+    if !partitions.is_empty() {
+        out.push_str("  all events: of partitions the least of theirs; a partition: its own\n");
+    }
+    let profiles: Vec<&Profile> =
+        std::iter::once(&report.lateness).chain(partitions.iter().map(|p| &p.lateness)).collect();
+    let names =
+        std::iter::once("all events".to_string()).chain(partitions.iter().map(|p| short(&p.name, 24)));
+    let numbers = |head: &str, of: &dyn Fn(&Profile) -> String| {
+        Column::numbers(head, profiles.iter().map(|p| of(p)).collect::<Vec<_>>())
+    };
+    let lengths = |head: &str, of: fn(&Profile) -> i64| numbers(head, &|p| brief(of(p)));
+    out.push_str(&columns::render(&[
+        Column::words("", names),
+        numbers("events", &|p| grouped(p.events)),
+        numbers("behind %", &|p| percent(p.behind, p.events)),
+        lengths("p50", |p| p.p50),
+        lengths("p90", |p| p.p90),
+        lengths("p95", |p| p.p95),
+        lengths("p99", |p| p.p99),
+        lengths("p99.9", |p| p.p99_9),
+        lengths("p99.99", |p| p.p99_99),
+        lengths("max", |p| p.max),
+    ]));
+    and_more(out, more, "partition");
+}
+
+/// Partitions that are idle, or far behind the others.
+fn held_back(out: &mut String, subject: &Subject, report: &AuditReport, times: &mut TimeText) {
+    let idle = |p: &PartitionAudit| p.idle == Some(true);
+    let mut held: Vec<&PartitionAudit> =
+        report.partitions.iter().filter(|p| p.behind > HELD_BACK || idle(p)).collect();
+    if held.is_empty() || report.partitions.len() < 2 {
+        return;
+    }
+    held.sort_by(|a, b| b.behind.cmp(&a.behind).then_with(|| a.name.cmp(&b.name)));
+    let any_idle = held.iter().any(|p| idle(p));
+    let more = held.len().saturating_sub(PARTITIONS);
+    held.truncate(PARTITIONS);
+    let _ = writeln!(
+        out,
+        "\npartitions that are idle at the end of the log, or more than {} behind the furthest:",
+        exact(HELD_BACK)
+    );
+    let mut shown = vec![
+        Column::words("", held.iter().map(|p| short(&p.name, 24))),
+        Column::numbers("behind", held.iter().map(|p| brief(p.behind))),
+        Column::words("last event time", held.iter().map(|p| times.text(p.last_event_time))),
+    ];
+    if held.iter().any(|p| p.last_arrival.is_some()) {
+        let pause = |p: &&PartitionAudit| p.longest_pause.map(brief).unwrap_or_default();
+        let idle = |p: &&PartitionAudit| if idle(p) { "idle" } else { "" }.to_string();
+        let arrival = |p: &&PartitionAudit| p.last_arrival.map(|at| times.text(at)).unwrap_or_default();
+        shown.push(Column::words("last arrival", held.iter().map(arrival)));
+        shown.push(Column::numbers("longest pause", held.iter().map(pause)));
+        shown.push(Column::words("", held.iter().map(idle)));
+    }
+    out.push_str(&columns::render(&shown));
+    and_more(out, more, "partition");
+    match subject.idle {
+        Some(idle) => {
+            let _ = writeln!(out, "by the job's idle = \"{}\" the watermark passes idle ones", written(idle));
+        }
+        None if any_idle => {
+            out.push_str("the watermark waits for idle ones; this line in [source] lets it pass:\n");
+            out.push_str("  idle = \"1m\"\n");
+        }
+        None => {}
+    }
+}
+
+/// Events with a time ahead of their arrival.
+fn ahead(out: &mut String, report: &AuditReport) {
+    let Some(future) = &report.future else { return };
+    out.push_str("\nevents in the future: ");
+    if future.events == 0 {
+        out.push_str("none has a time ahead of its arrival\n");
+        return;
+    }
+    let has = if future.events == 1 { "has" } else { "have" };
+    let _ = writeln!(
+        out,
+        "{} {has} a time ahead of their arrival, the furthest by {}",
+        grouped(future.events),
+        brief(future.max)
+    );
+    if let Some(advised) = future.advised_max_ahead {
+        let _ = writeln!(out, "this line in [source] rejects the far ones ({}):", grouped(future.rejected));
+        let _ = writeln!(out, "  max_ahead = \"{}\"", written(advised));
+    }
+}
+
+/// Single events that moved the front suspiciously far.
+fn jumps(out: &mut String, report: &AuditReport, times: &mut TimeText) {
+    let jumps: Vec<_> = report.jumps.iter().filter(|jump| jump.step > SUSPICIOUS).collect();
+    if jumps.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\nevents that moved the front by more than {}: the log paused, or a clock went wild",
+        exact(SUSPICIOUS)
+    );
+    out.push_str(&columns::render(&[
+        Column::numbers("step", jumps.iter().map(|jump| brief(jump.step))),
+        Column::words("to event time", jumps.iter().map(|jump| times.text(jump.event_time))),
+        Column::words("file", jumps.iter().map(|jump| tail(&jump.file, 40))),
+        Column::numbers("line", jumps.iter().map(|jump| grouped(jump.line))),
+    ]));
+}
+
+fn outputs(out: &mut String, report: &AuditReport) {
+    if report.outputs.is_empty() {
+        out.push_str("\nno output has windows that end, so no event can be late\n");
+        return;
+    }
+    for (names, output) in alike(&report.outputs) {
+        let _ = writeln!(out, "\n{}", names.join(", "));
+        let _ = writeln!(
+            out,
+            "window {}, allowed lateness {}: {} events, {} windows, {} rows",
+            output.window,
+            exact(output.allowed_lateness),
+            grouped(output.events),
+            grouped(output.windows),
+            grouped(output.rows)
+        );
+        delays(out, output);
+        completeness(out, output);
+        of_job(out, output, report.delay);
+    }
+    out.push_str(
+        "\nwrong: not as with every event counted; missing: of those, rows that are not there;\n\
+         open: windows that had not fired when the log ended\n",
+    );
+}
+
+/// The outputs, those that differ in nothing but their names together.
+pub fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
+    let mut found: Vec<(Vec<String>, &OutputAudit)> = vec![];
+    for output in outputs {
+        let name = match output.output.as_str() {
+            "-" => "the terminal".to_string(),
+            path => ui::plain(path),
+        };
+        let same = |other: &OutputAudit| {
+            OutputAudit { output: String::new(), ..output.clone() }
+                == OutputAudit { output: String::new(), ..other.clone() }
+        };
+        match found.iter_mut().find(|(_, other)| same(other)) {
+            Some((names, _)) => names.push(name),
+            None => found.push((vec![name], output)),
+        }
+    }
+    found
+}
+
+/// One line per delay; delays between which nothing changes share one.
+fn delays(out: &mut String, output: &OutputAudit) {
+    let runs: Vec<&[DelayAudit]> = output
+        .delays
+        .chunk_by(|a, b| {
+            let same = DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
+            same && !a.of_job && !b.of_job
+        })
+        .collect();
+    let Some(first) = output.delays.first() else { return };
+    let numbers = |head: &str, of: &dyn Fn(&DelayAudit) -> String| {
+        Column::numbers(head, runs.iter().map(|run| of(&run[0])).collect::<Vec<_>>())
+    };
+    let names = runs.iter().map(|run| match run {
+        [one] if one.of_job => format!("{} (job)", exact(one.delay)),
+        [one] => exact(one.delay),
+        [first, .., last] => format!("{} … {}", exact(first.delay), exact(last.delay)),
+        [] => String::new(),
+    });
+    let mut shown = vec![
+        Column::words("delay", names),
+        numbers("late\nevents", &|d| grouped(d.late)),
+        numbers("%", &|d| percent(d.late, output.events)),
+        numbers("wrong\nwindows", &|d| grouped(d.wrong_windows)),
+        numbers("wrong\nrows", &|d| grouped(d.wrong_rows)),
+        numbers("%", &|d| percent(d.wrong_rows, output.rows)),
+        numbers("missing\nrows", &|d| grouped(d.missing_rows)),
+        numbers("open\nwindows", &|d| grouped(d.open_windows)),
+    ];
+    let mut left = vec![];
+    for (i, column) in first.columns.iter().enumerate() {
+        let error = |of: fn(&crate::engine::ColumnError) -> &Option<String>| {
+            let texts = runs.iter().map(move |run| run[0].columns.get(i).and_then(|c| of(c).clone()));
+            texts.collect::<Vec<Option<String>>>()
+        };
+        let (largest, total) = (error(|c| &c.largest), error(|c| &c.total));
+        if largest.iter().chain(&total).all(Option::is_none) {
+            continue;
+        }
+        let texts = |texts: Vec<Option<String>>| {
+            texts.into_iter().map(|text| text.map_or(String::new(), |text| decimal(&text)))
+        };
+        let name = short(&column.column, 16);
+        let pair = [
+            Column::numbers(&format!("{name}\noff by"), texts(largest)),
+            Column::numbers("in\ntotal", texts(total)),
+        ];
+        if columns::width(&shown) + columns::width(&pair) + 2 > WIDTH {
+            left.push(ui::plain(&column.column));
+        } else {
+            shown.extend(pair);
+        }
+    }
+    out.push_str(&columns::render(&shown));
+    if !left.is_empty() {
+        let _ = writeln!(out, "there is no room for {}; --json has all columns", listed(&left));
+    }
+}
+
+/// What the delay has to be.
+fn completeness(out: &mut String, output: &OutputAudit) {
+    // Of shares with the same delay the largest says it all.
+    let same = |a: &Completeness, b: &Completeness| enough(a.delay) == enough(b.delay);
+    for run in output.completeness.chunk_by(same) {
+        let Some(wanted) = run.last() else { continue };
+        let delay = enough(wanted.delay);
+        let (job, people) = (written(delay), exact(delay));
+        let whose = match wanted.share >= 1.0 {
+            true => "all events are".to_string(),
+            false => format!("{} % of the events are", share(wanted.share)),
+        };
+        let _ = write!(out, "{whose} counted with out_of_orderness = \"{job}\"");
+        let _ = if job == people { writeln!(out) } else { writeln!(out, " ({people})") };
+    }
+    if output.window.starts_with("session") && !output.completeness.is_empty() {
+        out.push_str("of sessions these are upper bounds: an event may come late and still join one\n");
+    }
+}
+
+/// What the job's own delay gives.
+fn of_job(out: &mut String, output: &OutputAudit, delay: i64) {
+    let Some(own) = output.delays.iter().find(|d| d.of_job) else { return };
+    let late = match own.late {
+        0 => "no event is late".to_string(),
+        1 => "1 event is late".to_string(),
+        n => format!("{} events are late", grouped(n)),
+    };
+    let wrong = match own.wrong_rows {
+        0 => "no row is wrong".to_string(),
+        1 => format!("1 of {} rows is wrong", grouped(output.rows)),
+        n => format!("{} of {} rows are wrong", grouped(n), grouped(output.rows)),
+    };
+    let counted = percent(output.events.saturating_sub(own.late), output.events);
+    let _ = writeln!(
+        out,
+        "the job's out_of_orderness = \"{}\" counts {counted} %: {late}, {wrong}",
+        written(delay)
+    );
+}
+
+fn and_more(out: &mut String, more: usize, what: &str) {
+    let _ = match more {
+        0 => Ok(()),
+        1 => writeln!(out, "… 1 more {what}"),
+        more => writeln!(out, "… {} more {what}s", grouped(more as u64)),
+    };
+}
+
+/// `n` of `of` in percent, with two decimals. Only nothing is `0`, and only all is `100`.
+fn percent(n: u64, of: u64) -> String {
+    let value = if of == 0 { 0.0 } else { 100.0 * n as f64 / of as f64 };
+    match format!("{value:.2}").as_str() {
+        _ if n == 0 => "0".to_string(),
+        _ if n == of => "100".to_string(),
+        "0.00" => "<0.01".to_string(),
+        "100.00" if n < of => ">99.99".to_string(),
+        text => text.to_string(),
+    }
+}
+
+/// A share in percent: `99`, `99.9`.
+fn share(share: f64) -> String {
+    let text = format!("{:.6}", 100.0 * share);
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// A decimal number with its integer digits in groups of three.
+fn decimal(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, rest) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
+    let mut out = sign.to_string();
+    for (i, c) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out + rest
+}
+
+/// The first characters of a text.
+fn short(text: &str, width: usize) -> String {
+    match text.chars().count() > width {
+        true => text.chars().take(width - 1).chain(['…']).collect(),
+        false => text.to_string(),
+    }
+}
+
+/// The last characters of a path, which tell files apart.
+fn tail(text: &str, width: usize) -> String {
+    match text.chars().count().checked_sub(width) {
+        Some(more) if more > 0 => "…".chars().chain(text.chars().skip(more + 1)).collect(),
+        _ => text.to_string(),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0..=4 => names.join(", "),
+        n => format!("{} and {} more", names[..3].join(", "), n - 3),
+    }
+}
