@@ -1,7 +1,6 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::engine::audit::{self, AuditReport};
-use highwater::engine::{self, Outcome, RunOptions};
+use highwater::engine::{self, AuditReport, Outcome, RunOptions};
 use highwater::error::Error;
 use highwater::job::{JobSpec, Mode, Overrides, Plan, plan_job};
 use std::collections::BTreeMap;
@@ -108,7 +107,7 @@ impl Lab {
     /// As [`Lab::library`], an audit.
     pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
-        audit::audit(plan, &options, delays, &Silent)
+        engine::audit(plan, &options, delays, &Silent)
     }
 
     fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
