@@ -3,10 +3,12 @@
 //!
 //! Where the words of the report leave a choice, this is the reading:
 //! * Lateness is that of every event that was read and not rejected, whether a step leaves it out or not: those
-//!   are what the watermark sees. So are the first and the last event time, partitions and the future.
+//!   are what the watermark sees. So are partitions and the future; the first and the last event time are of the
+//!   events that are counted, as those of a run.
 //! * A window is one of the output if an event falls in it, whatever `having` then says.
 //! * A row that is there and should not be has a wrong value in every column. The count or the sum of a row that
-//!   is not there is 0 on either side, and so is a sum of NULLs.
+//!   is not there is 0 on either side; a NULL has no difference to anything.
+//! * A jump is of the front of the event's own partition.
 //! * `firings` and `top` do not show.
 
 use crate::event_time_jobs::Window;
@@ -77,7 +79,7 @@ pub struct Whole {
     pub rows: u64,
 }
 
-/// How an event moves the watermark of no delay.
+/// How an event moves the front of its partition.
 pub struct Move {
     /// The event's number in the log.
     pub id: usize,
@@ -93,7 +95,7 @@ impl<'a> Audited<'a> {
         let events = arrived(&plain, log, &places);
         let seen = arrivals(job, &events, &places);
         let stepped = stepped(job, events.clone());
-        let reached = seen.len().checked_sub(1).and_then(|last| after(job, &seen, last));
+        let reached = at_the_end(job, &seen);
         Audited { job, read: log.rows.len() as u64, events, stepped, seen, reached }
     }
 
@@ -101,6 +103,12 @@ impl<'a> Audited<'a> {
     pub fn account(&self) -> [u64; 6] {
         let (left, counted) = (self.events.len() as u64, self.stepped.len() as u64);
         [self.read, self.read - left, left - counted, 0, 0, counted]
+    }
+
+    /// Of the events that are counted, the first and the last.
+    pub fn event_times(&self) -> Option<(i64, i64)> {
+        let times = self.stepped.iter().map(|e| e.time);
+        times.clone().min().zip(times.max())
     }
 
     /// How far each event came behind the front.
@@ -127,12 +135,17 @@ impl<'a> Audited<'a> {
         own.collect()
     }
 
-    /// The events that moved the front on, the furthest first.
+    /// The events that moved the front of their partition on, the furthest first.
     pub fn moves(&self) -> Vec<Move> {
-        let step = |i: usize| Some(after(self.job, &self.seen, i)? - self.events[i].watermark?);
-        let moves =
-            (0..self.events.len()).filter_map(|i| Some(Move { id: self.events[i].id, step: step(i)? }));
-        let mut moves: Vec<Move> = moves.filter(|m| m.step > 0).collect();
+        let mut fronts: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut moves = vec![];
+        for (seen, event) in self.seen.iter().zip(&self.events) {
+            // The first of a partition moves nothing.
+            let front = fronts.entry(&seen.partition).or_insert(seen.time);
+            moves.push(Move { id: event.id, step: seen.time - *front });
+            *front = seen.time.max(*front);
+        }
+        moves.retain(|m| m.step > 0);
         moves.sort_by_key(|m| -m.step);
         moves
     }
@@ -203,11 +216,11 @@ impl<'a> Audited<'a> {
     }
 }
 
-/// The watermark of no delay right after event `i`: what another that came at the same instant would meet.
-fn after(job: &Job, seen: &[Arrival], i: usize) -> Option<i64> {
-    let mut until = seen[..=i].to_vec();
-    until.push(seen[i].clone());
-    *watermarks(&until, 0, idle(&job.timing.idle)).last().unwrap()
+/// The watermark of no delay at the end of the log: what another event would meet that came with the last.
+fn at_the_end(job: &Job, seen: &[Arrival]) -> Option<i64> {
+    let mut more = seen.to_vec();
+    more.push(seen.last()?.clone());
+    *watermarks(&more, 0, idle(&job.timing.idle)).last()?
 }
 
 fn session_gap(groups: &Groups) -> Option<i64> {
@@ -302,10 +315,11 @@ fn is_close(a: &Cell, b: &Cell) -> bool {
 }
 
 impl Error {
-    /// Adds the difference of two values; what is not there is 0 if `zero` says so, and else has none.
+    /// Adds the difference of two values; that of a row that is not there is 0 if `zero` says so, and else has none.
     fn add(&mut self, a: Option<Cell>, b: Option<Cell>, zero: bool) {
-        let of = |cell: Option<Cell>| cell.filter(|cell| *cell != Cell::Null);
-        let (a, b) = (of(a), of(b));
+        if a == Some(Cell::Null) || b == Some(Cell::Null) {
+            return;
+        }
         match self {
             Error::None => {}
             Error::Exact(largest, total, _) => {
