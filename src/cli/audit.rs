@@ -8,8 +8,8 @@ mod text;
 pub(super) use text::alike;
 
 use super::{JobArgs, chart, lengths, ui};
+use crate::engine;
 use crate::engine::RunOptions;
-use crate::engine::audit;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Mode, Overrides, Plan};
 use crate::time::{Duration, Zone};
@@ -77,7 +77,7 @@ impl AuditArgs {
         };
         let subject = Subject::of(&plan);
         let progress = ui::Progress::new(self.json);
-        let report = audit::audit(plan, &options, delays, &progress);
+        let report = engine::audit(plan, &options, delays, &progress);
         progress.finish();
         let report = report?;
         if let Some(path) = &self.chart {

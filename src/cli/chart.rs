@@ -6,7 +6,7 @@
 
 use super::audit::alike;
 use super::lengths::exact;
-use crate::engine::audit::{AuditReport, DelayAudit, OutputAudit};
+use crate::engine::{AuditReport, DelayAudit, OutputAudit};
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use std::fmt::Write;
 

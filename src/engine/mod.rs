@@ -14,7 +14,7 @@
 //! * Outputs are staged, and committed together at the end.
 
 mod arrivals;
-pub mod audit;
+mod audit;
 mod budget;
 mod events;
 mod front;
@@ -26,6 +26,10 @@ mod shape;
 mod turnstile;
 mod worker;
 
+pub use audit::{
+    AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
+    audit,
+};
 pub use budget::{default_memory, estimate};
 
 use crate::error::{Error, Result};

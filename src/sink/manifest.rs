@@ -275,7 +275,8 @@ mod tests {
             "window": "tumbling 1m",
             "keys": [
               "postcode"
-            ]
+            ],
+            "streamed": "allowed lateness 24h"
           },
           "inputs": [
             {
@@ -295,7 +296,8 @@ mod tests {
           },
           "watermarks": {
             "min_event_time": "1970-01-01T00:00:01.5Z",
-            "max_event_time": "1970-01-01T00:00:02Z"
+            "max_event_time": "1970-01-01T00:00:02Z",
+            "watermark": "1969-12-31T23:59:59.999999Z"
           },
           "parts": [
             {

@@ -237,7 +237,7 @@ fn aggregate(x: Option<Kind>) -> impl Strategy<Value = (&'static str, Vec<&'stat
     };
     prop_oneof![
         of(&["sum", "avg", "median", "stddev_pop", "stddev_samp", "var_pop", "var_samp"], &numbers),
-        of(&["count", "count distinct", "min", "max", "first", "last"], &any),
+        of(&["count", "count distinct", "approx_count_distinct", "min", "max", "first", "last"], &any),
         of(&["bool_and", "bool_or"], &bools),
         (select(numbers), select(vec!["0", "0.25", "0.9", "1"])).prop_map(|(c, q)| ("quantile", vec![c, q])),
         (select(vec!["arg_min", "arg_max"]), select(any.clone()), select(any))

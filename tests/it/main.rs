@@ -3,6 +3,8 @@
 //! One binary, so that the library is linked once. `laws` holds the laws of the README against the slow
 //! model in `oracle`; the other modules hold fixed cases.
 
+mod audit_laws;
+mod audit_oracle;
 mod audit_words;
 mod bad_files;
 mod bad_input;

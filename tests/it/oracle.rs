@@ -41,14 +41,15 @@ impl Expected {
     }
 }
 
+/// A record of the log.
 #[derive(Clone)]
-struct Event {
+pub struct Event {
     /// Its number in the log.
-    id: usize,
-    time: i64,
+    pub id: usize,
+    pub time: i64,
     cells: BTreeMap<String, Cell>,
     /// What it met.
-    watermark: Option<i64>,
+    pub watermark: Option<i64>,
 }
 
 impl Event {
@@ -90,24 +91,13 @@ pub fn expected(job: &Job, log: &Log, file: &str) -> Expected {
 /// What `job` gives over `log`, which lies in these files, so many rows in each.
 pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected {
     let tz: Tz = job.zone.parse().unwrap();
-    let mut names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
     let places = log.places(files);
-    let mut events: Vec<Event> = log.rows.iter().enumerate().map(|(i, row)| event(&names, i, row)).collect();
-    let read = events.len() as u64;
-    events.retain(|e| !is_ahead(job, e));
-    let rejected = read - events.len() as u64;
-    arrive(job, &mut events, &places);
-    if let Some(derive) = job.derive {
-        names.push("x".into());
-        events.iter_mut().for_each(|e| {
-            let x = derived(derive, e);
-            e.cells.insert("x".into(), x);
-        });
-    }
-    if let Some(filter) = job.filter {
-        events.retain(|e| kept(filter, e) == Some(true));
-    }
-    let filtered = read - rejected - events.len() as u64;
+    let arrived = arrived(job, log, &places);
+    let (read, left) = (log.rows.len() as u64, arrived.len() as u64);
+    let events = stepped(job, arrived);
+    let (rejected, filtered) = (read - left, left - events.len() as u64);
+    let mut names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
+    names.extend(job.derive.map(|_| "x".to_string()));
     let mut missed = Missed::default();
     let outputs = job.outputs.iter().map(|output| match &output.groups {
         None => rows(output, &events, &names, tz),
@@ -116,6 +106,36 @@ pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected 
     let outputs = outputs.collect();
     let late = events.iter().filter_map(|e| missed.row(job, log, &places, e)).collect();
     Expected { read, rejected, filtered, outputs, late }
+}
+
+/// The events of a log that are not rejected, in arrival order, each with the watermark that it meets.
+pub fn arrived(job: &Job, log: &Log, places: &[(String, usize)]) -> Vec<Event> {
+    let names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
+    let mut events: Vec<Event> = log.rows.iter().enumerate().map(|(i, row)| event(&names, i, row)).collect();
+    events.retain(|e| !is_ahead(job, e));
+    if job.timing.arrival {
+        // Stable: ties stay in order of position.
+        events.sort_by_key(arrival);
+    }
+    let timing = &job.timing;
+    let marks =
+        watermarks(&arrivals(job, &events, places), length(&timing.out_of_orderness), idle(&timing.idle));
+    events.iter_mut().zip(marks).for_each(|(e, mark)| e.watermark = mark);
+    events
+}
+
+/// What the steps leave of the events, and add to them.
+pub fn stepped(job: &Job, mut events: Vec<Event>) -> Vec<Event> {
+    if let Some(derive) = job.derive {
+        events.iter_mut().for_each(|e| {
+            let x = derived(derive, e);
+            e.cells.insert("x".into(), x);
+        });
+    }
+    if let Some(filter) = job.filter {
+        events.retain(|e| kept(filter, e) == Some(true));
+    }
+    events
 }
 
 fn event(names: &[String], id: usize, row: &[Cell]) -> Event {
@@ -133,25 +153,24 @@ fn is_ahead(job: &Job, e: &Event) -> bool {
     !job.timing.max_ahead.is_empty() && e.time - arrival(e) > length(&job.timing.max_ahead)
 }
 
-/// Puts events in arrival order and tells each the watermark that it meets.
-fn arrive(job: &Job, events: &mut [Event], places: &[(String, usize)]) {
+/// What the watermark sees of events in arrival order.
+pub fn arrivals(job: &Job, events: &[Event], places: &[(String, usize)]) -> Vec<Arrival> {
     let timing = &job.timing;
-    let by_column = |e: &Event| if timing.arrival { arrival(e) } else { 0 };
-    // Stable: ties stay in order of position.
-    events.sort_by_key(by_column);
     let seen = events.iter().map(|e| Arrival {
         time: e.time,
-        arrival: by_column(e),
+        arrival: if timing.arrival { arrival(e) } else { 0 },
         partition: match timing.partition {
             "" => String::new(),
             "file" => places[e.id].0.clone(),
-            column => format!("{:?}", e.get(column)),
+            column => e.text(column).unwrap_or_default().to_string(),
         },
     });
-    let seen: Vec<Arrival> = seen.collect();
-    let idle = Some(&timing.idle).filter(|idle| !idle.is_empty()).map(|idle| length(idle));
-    let marks = watermarks(&seen, length(&timing.out_of_orderness), idle);
-    events.iter_mut().zip(marks).for_each(|(e, mark)| e.watermark = mark);
+    seen.collect()
+}
+
+/// The job's `idle`, if it has one.
+pub fn idle(text: &str) -> Option<i64> {
+    Some(text).filter(|text| !text.is_empty()).map(length)
 }
 
 /// What streamed outputs did with the events.
@@ -268,8 +287,8 @@ fn folder_name(cell: &Cell) -> String {
 }
 
 /// Keys as they are sorted: NULL last.
-#[derive(Clone, PartialEq)]
-struct Key(Vec<Cell>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key(Vec<Cell>);
 
 impl Eq for Key {}
 impl Ord for Key {
@@ -299,11 +318,15 @@ pub fn order(a: &Cell, b: &Cell) -> Ordering {
     }
 }
 
+/// Events on their way to an output.
+pub fn live(groups: &Groups, events: &[Event]) -> Vec<Live<Key>> {
+    let key = |e: &Event| Key(groups.by.iter().map(|name| e.get(name).clone()).collect());
+    events.iter().map(|e| Live { id: e.id, time: e.time, watermark: e.watermark, key: key(e) }).collect()
+}
+
 fn grouped(job: &Job, output: &Output, groups: &Groups, events: &[Event], missed: &mut Missed) -> Rows {
     let tz: Tz = job.zone.parse().unwrap();
-    let key = |e: &Event| Key(groups.by.iter().map(|name| e.get(name).clone()).collect());
-    let live = events.iter().map(|e| Live { id: e.id, time: e.time, watermark: e.watermark, key: key(e) });
-    let live: Vec<Live<Key>> = live.collect();
+    let live = live(groups, events);
     let panes = if job.streams(groups) {
         let lateness = length(&groups.allowed_lateness);
         let published = published(&groups.window, lateness, groups.firings, &live, tz);
@@ -317,14 +340,9 @@ fn grouped(job: &Job, output: &Output, groups: &Groups, events: &[Event], missed
     } else {
         complete(&groups.window, &live, tz)
     };
-    let by_id: BTreeMap<usize, &Event> = events.iter().map(|e| (e.id, e)).collect();
     let mut windows: BTreeMap<Span, Vec<Vec<Value>>> = BTreeMap::new();
-    for pane in panes {
-        let events = in_replay_order(pane.events.iter().map(|id| by_id[id]).collect());
-        let row = group_row(groups, &pane, &events);
-        if groups.having.is_none_or(|h| has(h, &row, &events)) {
-            windows.entry(pane.span).or_default().push(row);
-        }
+    for (pane, row) in pane_rows(groups, panes, events) {
+        windows.entry(pane.span).or_default().push(row);
     }
     let mut rows = Rows::new();
     for (span, mut of_window) in windows {
@@ -336,6 +354,17 @@ fn grouped(job: &Job, output: &Output, groups: &Groups, events: &[Event], missed
         of_window.into_iter().for_each(|row| put(&mut rows, output, span.0, row, tz));
     }
     rows
+}
+
+/// The panes that `having` keeps, each with its row.
+pub fn pane_rows(groups: &Groups, panes: Vec<Pane<Key>>, events: &[Event]) -> Vec<(Pane<Key>, Vec<Value>)> {
+    let by_id: BTreeMap<usize, &Event> = events.iter().map(|e| (e.id, e)).collect();
+    let rows = panes.into_iter().filter_map(|pane| {
+        let events = in_replay_order(pane.events.iter().map(|id| by_id[id]).collect());
+        let row = group_row(groups, &pane, &events);
+        groups.having.is_none_or(|h| has(h, &row, &events)).then_some((pane, row))
+    });
+    rows.collect()
 }
 
 fn group_row(groups: &Groups, pane: &Pane<Key>, events: &[&Event]) -> Vec<Value> {

@@ -43,7 +43,7 @@ fn check(lab: &Lab, job: &Job, expected: &Expected, outcome: &Outcome) -> Result
 }
 
 /// Cuts `log` into files `log0`, `log1` and so on, and gives their names and how many rows are in each.
-fn cut(log: &Log, cuts: &[usize], format: &str) -> Vec<(String, usize)> {
+pub fn cut(log: &Log, cuts: &[usize], format: &str) -> Vec<(String, usize)> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.min(&log.rows.len())).collect();
     cuts.extend([0, log.rows.len()]);
     cuts.sort_unstable();
@@ -52,7 +52,7 @@ fn cut(log: &Log, cuts: &[usize], format: &str) -> Vec<(String, usize)> {
     parts.map(|(i, cut)| (format!("log{i}.{format}"), cut[1] - cut[0])).collect()
 }
 
-fn write_files(lab: &Lab, log: &Log, files: &[(String, usize)]) {
+pub fn write_files(lab: &Lab, log: &Log, files: &[(String, usize)]) {
     let mut first = 0;
     for (name, count) in files {
         write(lab, name, &log.slice(first..first + count));

@@ -1,8 +1,8 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::engine::{self, Outcome, RunOptions};
+use highwater::engine::{self, AuditReport, Outcome, RunOptions};
 use highwater::error::Error;
-use highwater::job::{JobSpec, Overrides, plan_job};
+use highwater::job::{JobSpec, Mode, Overrides, Plan, plan_job};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -100,17 +100,27 @@ impl Lab {
 
     /// Runs `job` in this process; its paths stand below the folder, which the job names as `@`.
     pub fn library(&self, job: &str, machine: Machine) -> Result<Outcome, Error> {
+        let (plan, options) = self.planned(job, machine, None)?;
+        engine::run(&plan, &options, &Silent)
+    }
+
+    /// As [`Lab::library`], an audit.
+    pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
+        let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
+        engine::audit(plan, &options, delays, &Silent)
+    }
+
+    fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
         let job = job.replace('@', &self.root().display().to_string());
         let spec = JobSpec::parse("job.toml", &job)?;
-        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
-        let plan = plan_job(&spec, &overrides)?;
+        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, mode, ..Overrides::default() };
         let options = RunOptions {
             threads: machine.threads,
             memory: machine.memory,
             spill_folder: std::env::temp_dir(),
             table_rows: 20,
         };
-        engine::run(&plan, &options, &Silent)
+        Ok((plan_job(&spec, &overrides)?, options))
     }
 
     /// The bytes of every file below `name`, by path.

@@ -23,16 +23,18 @@ fn a_run_in_a_pipe_shows_its_tables_its_account_and_no_bars() {
     2024-06-03T00:00:00Z  2024-06-04T00:00:00Z  TF5           8
     ");
     insta::assert_snapshot!(without_time(&answer.err), @r"
-    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
-    out/pageviews-per-postcode: 5,997 rows in 72 files
-    out/pageviews-per-page.csv: 2,898 rows
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 179 late + 5,821 counted
+    out/pageviews-per-postcode: 5,820 rows in 72 files
+    out/pageviews-per-postcode-complete: 5,997 rows in 72 files
+    out/pageviews-late.jsonl: 179 rows
     340.5 kB in 2 files, [time]
     ");
     let again = lab.highwater(&["run", "data/jobs/pageviews-per-postcode.toml"]);
     insta::assert_snapshot!(without_time(&again.err), @r"
-    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
-    out/pageviews-per-postcode: 5,997 rows in 72 files, 72 unchanged
-    out/pageviews-per-page.csv: 2,898 rows, unchanged
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 179 late + 5,821 counted
+    out/pageviews-per-postcode: 5,820 rows in 72 files, 72 unchanged
+    out/pageviews-per-postcode-complete: 5,997 rows in 72 files, 72 unchanged
+    out/pageviews-late.jsonl: 179 rows, unchanged
     340.5 kB in 2 files, [time]
     ");
     let quiet = lab.highwater(&["run", "data/jobs/pageviews-per-postcode.toml", "-q"]);

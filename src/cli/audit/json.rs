@@ -5,7 +5,7 @@
 //! UTC; errors of columns are decimal numbers as text, exact.
 
 use super::Subject;
-use crate::engine::audit::{
+use crate::engine::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::value::TimeText;

@@ -4,7 +4,7 @@ use super::Subject;
 use crate::cli::columns::{self, Column};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, grouped};
-use crate::engine::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
+use crate::engine::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
 use crate::sink::value::TimeText;
 use crate::time::{HOUR, MINUTE};
 use std::fmt::Write;
@@ -237,7 +237,7 @@ fn delays(out: &mut String, output: &OutputAudit) {
     ];
     let mut left = vec![];
     for (i, column) in first.columns.iter().enumerate() {
-        let error = |of: fn(&crate::engine::audit::ColumnError) -> &Option<String>| {
+        let error = |of: fn(&crate::engine::ColumnError) -> &Option<String>| {
             let texts = runs.iter().map(move |run| run[0].columns.get(i).and_then(|c| of(c).clone()));
             texts.collect::<Vec<Option<String>>>()
         };
