@@ -28,7 +28,7 @@ pub enum Arrivals {
     /// Batches pass in the order of the log.
     InTurn(Box<Turnstile<Front>>),
     /// It is known by position.
-    Known(Known),
+    Known(Box<Known>),
 }
 
 /// What the rows are to learn.
@@ -66,7 +66,7 @@ impl Arrivals {
         if plan.read.arrival.is_none() {
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(front))));
         }
-        Ok(Arrivals::Known(Known::read(plan, front, memory, spill_folder)?))
+        Ok(Arrivals::Known(Box::new(Known::read(plan, front, memory, spill_folder)?)))
     }
 
     /// The front at the end of the log, if anything had to be watched.

@@ -59,7 +59,7 @@ pub struct GroupTable {
 /// How rows find their slots.
 pub enum Fold {
     /// By slice of time and key.
-    Panes(Panes),
+    Panes(Box<Panes>),
     /// By key and nearness in time, in any order.
     Fragments(Fragments),
     /// The same in arrival order, as a live job does.
@@ -87,7 +87,7 @@ impl GroupTable {
             fold: match (plan.window, &plan.lateness) {
                 (Window::Session { gap }, None) => Fold::Fragments(Fragments::new(gap)),
                 (Window::Session { gap }, Some(lateness)) => Fold::Live(LiveSessions::new(gap, lateness)),
-                _ => Fold::Panes(Panes::new(&plan)),
+                _ => Fold::Panes(Box::new(Panes::new(&plan))),
             },
             slots: 0,
             states: plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect(),

@@ -256,7 +256,7 @@ impl Side {
         let bytes = (!number).then(|| {
             let field = arrow_row::SortField::new(array.data_type().clone());
             let converter = arrow_row::RowConverter::new(vec![field]).expect("output types have an order");
-            converter.convert_columns(&[array.clone()]).expect("a column of the converter's type")
+            converter.convert_columns(std::slice::from_ref(&array)).expect("a column of the converter's type")
         });
         Side { ty, array, bytes }
     }

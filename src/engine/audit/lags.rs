@@ -100,6 +100,32 @@ impl Lags {
         }
     }
 
+    /// The longest.
+    pub fn max(&self) -> i64 {
+        self.max as i64
+    }
+
+    /// The widest gap that sets some lengths of more than `least` apart, `times` longer than all others
+    /// and `most` of them or fewer (but one may be): the longest before it, and the least behind it.
+    pub fn outliers(&self, least: i64, times: i64, most: u64) -> Option<(i64, i64)> {
+        let sorted = self.sorted();
+        let mut behind = 0;
+        let mut widest: Option<(i64, i64)> = None;
+        for at in (0..sorted.len()).rev() {
+            behind += sorted[at].1;
+            let far = sorted[at].0 as i64;
+            let usual = at.checked_sub(1).map_or(0, |before| sorted[before].0 as i64);
+            if behind > most.max(1) || far <= least {
+                break;
+            }
+            let ratio = |(usual, far): (i64, i64)| far / usual.max(crate::time::MINUTE);
+            if ratio((usual, far)) >= times && widest.is_none_or(|held| ratio(held) < ratio((usual, far))) {
+                widest = Some((usual, far));
+            }
+        }
+        widest
+    }
+
     /// How many lengths are greater than `length`.
     pub fn above(&self, length: i64) -> u64 {
         self.counts.iter().filter(|(held, _)| **held > length.max(0) as u64).map(|(_, times)| times).sum()
@@ -130,4 +156,56 @@ fn bits_of(length: u64) -> u32 {
 fn rounded(length: u64, bits: u32) -> u64 {
     let cut = bits_of(length).saturating_sub(bits);
     length >> cut << cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_of_all_events() {
+        let mut lags = Lags::default();
+        (1..=20).for_each(|length| lags.add(length));
+        let profile = lags.profile(100);
+        assert_eq!((profile.behind, profile.p50, profile.p90, profile.p99, profile.max), (20, 0, 10, 19, 20));
+        assert_eq!([0, 1, 5, 19, 20].map(|most| lags.beyond(most)), [21, 20, 16, 2, 0]);
+        assert_eq!(lags.above(15), 5);
+        assert_eq!(Lags::default().profile(0), Profile::default());
+    }
+
+    #[test]
+    fn neither_the_order_nor_the_split_shows_when_lengths_are_rounded() {
+        // More different lengths than are kept, in three parts and in another order.
+        let lengths = |n: u64| ((n * 7_919_993) % (1 << 40)) as i64;
+        let of = |numbers: &mut dyn Iterator<Item = u64>| {
+            let mut lags = Lags::default();
+            numbers.for_each(|n| lags.add(lengths(n)));
+            lags
+        };
+        let all = 3 * MOST as u64;
+        let whole = of(&mut (0..all));
+        let mut parts = of(&mut (0..10).rev());
+        parts.merge(&of(&mut (all / 2..all).rev()));
+        parts.merge(&of(&mut (10..all / 2)));
+        assert_eq!((whole.bits, whole.max), (parts.bits, parts.max));
+        assert!(whole.bits < 64 && whole.counts == parts.counts);
+        let mut exact: Vec<i64> = (0..all).map(lengths).collect();
+        exact.sort_unstable();
+        for most in [0, 100, all / 2] {
+            let (rounded, exact) = (whole.beyond(most), exact[(all - 1 - most) as usize] + 1);
+            assert!(rounded >= exact && rounded as f64 <= exact as f64 * 1.0001, "{rounded} {exact}");
+        }
+    }
+
+    #[test]
+    fn outliers_are_far_and_few() {
+        use crate::time::{DAY, HOUR, MINUTE};
+        let mut lags = Lags::default();
+        (0..1000).for_each(|n| lags.add(n * MINUTE / 500));
+        assert_eq!(lags.outliers(HOUR, 10, 10), None);
+        lags.add(3 * DAY);
+        lags.add(200 * DAY);
+        assert_eq!(lags.outliers(HOUR, 10, 10), Some((999 * MINUTE / 500, 3 * DAY)));
+        assert_eq!(lags.outliers(HOUR, 10, 1), Some((3 * DAY, 200 * DAY)));
+    }
 }

@@ -263,6 +263,17 @@ impl OfOutputs<'_> {
                 columns: wrong.columns(&columns),
             }
         });
+        // Of sessions the notes tell only of events that join none; a replay may tell that less is enough.
+        let enough = |most: u64| {
+            let late = figures.late.as_ref()?;
+            let first = late.iter().rposition(|late| *late > most).map_or(0, |last| last + 1);
+            self.delays.get(first).copied()
+        };
+        let smallest = |one_in: u64| {
+            let most = noted.events / one_in;
+            let found = noted.needs.beyond(most);
+            enough(most).map_or(found, |enough| enough.min(found))
+        };
         let completeness = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
         let plan = &self.grouping().plan;
         OutputAudit {
@@ -277,10 +288,7 @@ impl OfOutputs<'_> {
             rows: figures.rows,
             delays: delays.collect(),
             completeness: completeness
-                .map(|(share, one_in)| Completeness {
-                    share,
-                    delay: noted.needs.beyond(noted.events / one_in),
-                })
+                .map(|(share, one_in)| Completeness { share, delay: smallest(one_in) })
                 .to_vec(),
         }
     }
@@ -334,18 +342,18 @@ fn value_text(values: &arrow_array::ArrayRef, row: usize) -> String {
 }
 
 fn future(observed: &Observed) -> Future {
-    let profile = observed.ahead.profile(observed.events);
-    // Far is ten times further than all but one in ten thousand events, and more than an hour.
-    let usual = profile.p99_99;
-    let far = profile.max > HOUR && profile.max / 10 > usual;
-    let advised =
-        [MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY].into_iter().find(|ahead| *ahead >= usual);
-    let advised = advised.filter(|ahead| far && *ahead < profile.max);
+    let ahead = &observed.ahead;
+    // Far is more than an hour, and ten times further than the others; more than one in a hundred is no
+    // accident.
+    let advised = ahead.outliers(HOUR, 10, observed.events / 100).and_then(|(usual, far)| {
+        let round = [MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
+        round.into_iter().find(|length| (usual..far).contains(length))
+    });
     Future {
-        events: profile.behind,
-        max: profile.max,
+        events: ahead.len(),
+        max: ahead.max(),
         advised_max_ahead: advised,
-        rejected: advised.map_or(0, |ahead| observed.ahead.above(ahead)),
+        rejected: advised.map_or(0, |length| ahead.above(length)),
     }
 }
 
