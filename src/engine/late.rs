@@ -16,6 +16,7 @@ use arrow_array::{
     ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow_select::take::take;
+use rayon::prelude::*;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -110,20 +111,29 @@ pub fn write(
     let encoder = encoder(late.format, &schema, &run.plan.zone)?;
     let staged = transaction.stage(target, Path::new(&late.path))?;
     let mut writer = PartWriter::new(staged, late.format, &schema)?;
+    let arrow = schema.arrow();
     let mut rows = 0;
     if let Some(partition) = gather_partitions(stores.into_iter().map(|s| s.rows).collect()).first() {
         let ordered = partition.order()?;
-        let chosen: Vec<usize> = match only {
-            None => (0..ordered.len()).collect(),
-            Some(only) => {
-                let positions = ordered.positions(0, ordered.len());
-                (0..ordered.len()).filter(|&row| only.contains(&positions[row])).collect()
-            }
-        };
+        let mut positions = ordered.positions(0, ordered.len());
+        let mut chosen: Vec<usize> = (0..ordered.len()).collect();
+        if let Some(only) = only {
+            chosen.retain(|&row| only.contains(&positions[row]));
+            positions.retain(|position| only.contains(position));
+        }
         rows = chosen.len() as u64;
+        // All lines at once: the files are read again for them.
+        let lines = line_numbers(&run.plan.read, &positions)?;
         let shape = Shape { plan: run.plan, late, ordered: &ordered, windows: windows(run.plan) };
-        for chosen in chosen.chunks(ROWS_PER_GROUP) {
-            writer.append(encoder.encode(&batch(&schema.arrow(), shape.columns(chosen)?)?)?)?;
+        let cuts: Vec<usize> = (0..chosen.len()).step_by(ROWS_PER_GROUP).collect();
+        for wave in cuts.chunks(2 * rayon::current_num_threads()) {
+            let piece = |&from: &usize| {
+                let cut = from..chosen.len().min(from + ROWS_PER_GROUP);
+                let columns = shape.columns(&chosen[cut.clone()], &positions[cut.clone()], &lines[cut])?;
+                encoder.encode(&batch(&arrow, columns)?)
+            };
+            let pieces: Vec<_> = wave.par_iter().map(piece).collect();
+            pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
         }
     }
     writer.finish()?;
@@ -146,8 +156,8 @@ struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// The columns of some rows, which are numbers in replay order and ascend.
-    fn columns(&self, chosen: &[usize]) -> Result<Vec<ArrayRef>> {
+    /// The columns of some rows: their numbers in the store, which ascend, their positions and lines.
+    fn columns(&self, chosen: &[usize], positions: &[Position], lines: &[u64]) -> Result<Vec<ArrayRef>> {
         let (from, to) = (chosen[0], chosen[chosen.len() - 1] + 1);
         let within = UInt32Array::from_iter_values(chosen.iter().map(|row| (row - from) as u32));
         let mut columns: Vec<ArrayRef> = self
@@ -156,16 +166,13 @@ impl Shape<'_> {
             .iter()
             .map(|c| take(c, &within, None).expect("rows of the store"))
             .collect();
-        let positions = self.ordered.positions(from, to);
-        let positions: Vec<Position> = chosen.iter().map(|row| positions[row - from]).collect();
         let reached = int64(&columns.pop().expect("what had been reached"));
         let time = int64(&columns.pop().expect("the event time"));
         debug_assert_eq!(columns.len(), self.late.columns.len());
         let files = &self.plan.read.files;
         let file = |p: &Position| files[p.file() as usize].path.display().to_string();
         columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
-        let lines = line_numbers(&self.plan.read, &positions)?;
-        columns.push(Arc::new(Int64Array::from_iter_values(lines.into_iter().map(|n| n as i64))));
+        columns.push(Arc::new(Int64Array::from_iter_values(lines.iter().map(|&line| line as i64))));
         let delay = self.plan.watermark.out_of_orderness;
         let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
         columns.push(instants(time.iter().copied()));

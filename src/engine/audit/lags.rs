@@ -57,7 +57,7 @@ impl Lags {
     }
 
     /// How many lengths were noted.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.counts.values().sum()
     }
 
@@ -71,7 +71,7 @@ impl Lags {
     /// The profile of these lengths among `events`, of which the others have length 0.
     pub fn profile(&self, events: u64) -> Profile {
         let sorted = self.sorted();
-        let behind = self.len();
+        let behind = self.count();
         let at = |share: u64| {
             // The least length that has at least so many of ten thousand events at or below it.
             let wanted = (u128::from(events) * u128::from(share)).div_ceil(10_000) as u64;

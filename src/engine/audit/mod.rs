@@ -350,7 +350,7 @@ fn future(observed: &Observed) -> Future {
         round.into_iter().find(|length| (usual..far).contains(length))
     });
     Future {
-        events: ahead.len(),
+        events: ahead.count(),
         max: ahead.max(),
         advised_max_ahead: advised,
         rejected: advised.map_or(0, |length| ahead.above(length)),

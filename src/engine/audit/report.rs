@@ -9,7 +9,8 @@ use serde::Serialize;
 pub struct AuditReport {
     /// Where every record went; no event is left out for being late.
     pub account: Account,
-    /// The first and the last event time, if there was an event.
+    /// The first and the last event time of the events that steps and range leave, if there are any. What
+    /// follows (but for the outputs) is about all events that were read and not rejected: the watermark is.
     pub event_times: Option<(i64, i64)>,
     /// How far events came behind the front: the greatest event time before them, of several
     /// partitions the least of theirs.
@@ -18,8 +19,8 @@ pub struct AuditReport {
     pub partitions: Vec<PartitionAudit>,
     /// Events with a time ahead of their arrival; `None` where the log does not say when they arrived.
     pub future: Option<Future>,
-    /// The largest steps by which one event moved the front, the largest first: a pause of the log, or a
-    /// clock gone wild.
+    /// The largest steps by which one event moved the front of its partition, the largest first: a pause of
+    /// the log, or a clock gone wild.
     pub jumps: Vec<Jump>,
     /// The job's `out_of_orderness`.
     pub delay: i64,
@@ -79,7 +80,7 @@ pub struct Future {
     pub rejected: u64,
 }
 
-/// One event that moved the front far.
+/// One event that moved the greatest event time of its partition far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Jump {
     /// The file.
@@ -88,7 +89,7 @@ pub struct Jump {
     pub line: u64,
     /// The event's time.
     pub event_time: i64,
-    /// By how much it moved the front.
+    /// By how much it moved that time.
     pub step: i64,
 }
 
@@ -103,7 +104,7 @@ pub struct OutputAudit {
     pub allowed_lateness: i64,
     /// Events that fall in its windows.
     pub events: u64,
-    /// Its windows, and its rows before `top`, with every event counted.
+    /// Its windows (before `having`), and its rows before `top`, with every event counted.
     pub windows: u64,
     pub rows: u64,
     /// For each delay, ascending, what it would have cost.
@@ -138,10 +139,11 @@ pub struct DelayAudit {
 pub struct ColumnError {
     /// Its name.
     pub column: String,
-    /// Rows with a wrong value, or without one.
+    /// Rows with a wrong value, or without one, or too many.
     pub wrong: u64,
-    /// The largest difference from the truth, as a decimal number; counts and sums of rows that are not
-    /// there count as 0, other values of such rows do not count. `None` for what is no number.
+    /// The largest difference from the truth, as a decimal number. Counts and sums of rows that are not
+    /// there are 0; other values of such rows, computed ones among them, and NULLs have no difference.
+    /// `None` for what is no number.
     pub largest: Option<String>,
     /// The sum of all differences, none of them negative.
     pub total: Option<String>,
