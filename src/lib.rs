@@ -12,16 +12,16 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | the command line, and the only printer |
-//! | [`engine`] | plan → outcome: the one place where all stages meet |
+//! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
 //! | [`generate`] | seeded sample logs |
 //! | [`rows`] | events that pass through: kept compactly, given back in replay order |
-//! | [`group`] | (window, key) → partial aggregates, merged exactly |
+//! | [`group`] | (window, key) → partial aggregates by slice, key and lateness, merged exactly |
 //! | [`input`] | files, chunks, CSV, JSON Lines, Parquet → batches; bad records; type inference |
 //! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
 //! | [`expr`] | SQL expressions, by Polars |
 //! | [`aggregate`] | one file per family; the merge law of each |
-//! | [`window`] | which window an instant lies in |
+//! | [`window`] | which windows an instant lies in, and its slice of time |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
@@ -30,6 +30,8 @@
 //! * partition: any number of threads, chunk size or file split gives the same bytes.
 //! * account: read = rejected + filtered + duplicate + late + counted.
 //! * repeat: a run done twice changes nothing the second time.
+//! * delay: a streamed run with a delay longer than the log gives what a complete one gives, and what an
+//!   audit says of a delay is what runs with it show.
 
 pub mod aggregate;
 pub mod batch;
