@@ -140,11 +140,23 @@ pub fn write(
     Ok(OutputOutcome::new(&OutputTo::File(late.path.clone()), rows, None))
 }
 
-/// The windows of the streamed outputs, each with its allowed lateness and delay together.
-fn windows(plan: &Plan) -> Vec<(Assigner, Window, i64, i64)> {
+/// The windows of one streamed output.
+#[derive(Clone)]
+struct Windows {
+    assigner: Assigner,
+    window: Window,
+    /// The delay and the allowed lateness together.
+    kept: i64,
+}
+
+fn windows(plan: &Plan) -> Vec<Windows> {
     let streamed = plan.groupings.iter().filter_map(|g| Some((&g.plan, g.plan.lateness.as_ref()?)));
     streamed
-        .map(|(plan, l)| (Assigner::new(plan.window, plan.zone.clone()), plan.window, l.allowed, l.delays[0]))
+        .map(|(plan, lateness)| Windows {
+            assigner: Assigner::new(plan.window, plan.zone.clone()),
+            window: plan.window,
+            kept: lateness.allowed.saturating_add(lateness.delays[0]),
+        })
         .collect()
 }
 
@@ -152,7 +164,7 @@ struct Shape<'a> {
     plan: &'a Plan,
     late: &'a LatePlan,
     ordered: &'a OrderedRows,
-    windows: Vec<(Assigner, Window, i64, i64)>,
+    windows: Vec<Windows>,
 }
 
 impl Shape<'_> {
@@ -201,7 +213,7 @@ fn instants(values: impl Iterator<Item = i64>) -> ArrayRef {
 }
 
 struct Missed {
-    windows: Vec<(Assigner, Window, i64, i64)>,
+    windows: Vec<Windows>,
     text: TimeText,
     spans: Vec<WindowSpan>,
 }
@@ -212,7 +224,7 @@ impl Missed {
     fn of(&mut self, time: i64, reached: i64) -> (String, i64) {
         let mut all = vec![];
         let mut late_by = i64::MAX;
-        for (assigner, window, allowed, delay) in &mut self.windows {
+        for Windows { assigner, window, kept } in &mut self.windows {
             match window {
                 Window::Session { gap } => {
                     self.spans.clear();
@@ -221,7 +233,7 @@ impl Missed {
                 _ => assigner.windows(time, &mut self.spans),
             }
             for span in &self.spans {
-                late_by = late_by.min(reached - *delay - *allowed - span.end);
+                late_by = late_by.min(reached - *kept - span.end);
             }
             all.extend_from_slice(&self.spans);
         }

@@ -256,9 +256,7 @@ impl Memory {
         let mut row_of = vec![u32::MAX; (unit.high - unit.low) as usize];
         let mut entries = Vec::with_capacity(partials);
         for pane in &window.panes {
-            let rank_of = &self.ranks[pane.table as usize].0;
-            self.pane(pane).each(|key, slot| {
-                let rank = rank_of[key as usize];
+            self.each_of_pane(pane, |rank, slot| {
                 if wanted.contains(&rank) {
                     row_of[(rank - unit.low) as usize] = 0;
                     entries.push((rank - unit.low, pane.table, slot));
@@ -297,15 +295,14 @@ impl Memory {
         let wanted = unit.low..unit.high;
         for (w, window) in (0u32..).zip(windows) {
             for at in &window.panes {
-                let rank_of = &self.ranks[at.table as usize].0;
-                let pane = self.pane(at);
                 if at.update {
-                    for &(key, slot, arrived) in pane.events() {
+                    let rank_of = &self.ranks[at.table as usize].0;
+                    for &(key, slot, arrived) in self.pane(at).events() {
                         let group = (w, rank_of[key as usize]);
                         updates.push(Update { group, arrived, source: at.table, slot });
                     }
                 } else {
-                    pane.each(|key, slot| entries.push(((w, rank_of[key as usize]), at.table, slot)));
+                    self.each_of_pane(at, |rank, slot| entries.push(((w, rank), at.table, slot)));
                 }
             }
         }
@@ -328,10 +325,8 @@ impl Memory {
         for (w, window) in (0u32..).zip(windows) {
             let (mut behind, mut seen) = (false, 0);
             for at in &window.panes {
-                let rank_of = &self.ranks[at.table as usize].0;
                 behind |= at.stage > 0;
-                self.pane(at).each(|key, _| {
-                    let rank = rank_of[key as usize];
+                self.each_of_pane(at, |rank, _| {
                     if wanted.contains(&rank) && seen_in[rank as usize] != w {
                         seen_in[rank as usize] = w;
                         seen += 1;
@@ -361,13 +356,10 @@ impl Memory {
         entries: &mut Vec<(Group<u32>, u32, u32, u32)>,
     ) {
         for at in window.panes.iter().filter(|at| at.stage > 0) {
-            let rank_of = &self.ranks[at.table as usize].0;
-            self.pane(at).each(|key, _| late_in[rank_of[key as usize] as usize] = w);
+            self.each_of_pane(at, |rank, _| late_in[rank as usize] = w);
         }
         for at in &window.panes {
-            let rank_of = &self.ranks[at.table as usize].0;
-            self.pane(at).each(|key, slot| {
-                let rank = rank_of[key as usize];
+            self.each_of_pane(at, |rank, slot| {
                 if late_in[rank as usize] == w && wanted.contains(&rank) {
                     entries.push(((w, rank), at.stage, at.table, slot));
                 }

@@ -69,7 +69,7 @@ pub fn audit(
             let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
             let figures = match plan.groupings[g].plan.window {
                 Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,
-                _ => audit.windows(groups, options)?,
+                _ => audit.windows(groups)?,
             };
             for ((index, output), figures) in of_this.iter().zip(figures) {
                 let noted = &observed.groupings[g];
@@ -170,7 +170,7 @@ impl OfOutputs<'_> {
         compared(output, post_of(output), self.grouping())
     }
 
-    fn windows(&self, groups: (Vec<GroupTable>, SpillSpace), _: &RunOptions) -> Result<Vec<Figures>> {
+    fn windows(&self, groups: (Vec<GroupTable>, SpillSpace)) -> Result<Vec<Figures>> {
         let merged = Merged::new(Arc::new(self.grouping().plan.clone()), groups.0, groups.1)?;
         let whole = self.outputs.iter().any(|(_, o)| post_of(o).having.is_some());
         let mut all: Vec<Figures> = self.outputs.iter().map(|_| Figures::default()).collect();
