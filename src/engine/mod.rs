@@ -5,9 +5,9 @@
 //!          input    front    worker   group     sink
 //!                                     rows
 //! ```
-//! Where an output is streamed, batches pass the [`front`] of event time in arrival order on their way
-//! to the steps, so that every row knows what the watermark was before it; what is late goes to the
-//! [`late`] output. An [`audit`](mod@audit) is the same run without outputs, with late events kept apart by class.
+//! Where an output is streamed, batches pass the front of event time in arrival order on their way to the
+//! steps, so that every row knows what the watermark was before it; what is late goes to the late output.
+//! An [`audit()`] is the same run without outputs, with late events kept apart by class.
 //!
 //! # Contract
 //! * Every worker takes chunks as they come, runs the steps on them, and folds them into partial

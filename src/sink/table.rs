@@ -53,7 +53,7 @@ fn pad(text: &str, width: usize, number: bool) -> String {
     if number { format!("{text:>width$}") } else { format!("{text:<width$}") }
 }
 
-/// A value on one line, of at most [`WIDEST`] characters, that cannot move the cursor.
+/// A value on one line, of at most 40 characters, that cannot move the cursor.
 pub fn cell(text: &str) -> String {
     let mut out = String::new();
     for (i, c) in text.chars().enumerate() {
