@@ -299,7 +299,7 @@ fn a_clock_gone_wild_is_rejected_and_does_not_move_the_watermark() {
     let strict = job.replace("on_bad_record = \"reject\"\nrejects = \"rejects.jsonl\"\n", "");
     let answer = lab.done(&strict, &["--json"]);
     assert_eq!(account(&serde_json::from_str(&answer.out).unwrap()), [4, 1, 0, 0, 0, 3]);
-    assert_eq!(lab.text("job.rejects.jsonl"), rejects);
+    assert_eq!(lab.text("out.csv.rejects.jsonl"), rejects);
     let log = lab.text("log.csv") + "soon,01:04,a\n";
     lab.write("log.csv", log);
     assert_eq!(lab.run(&strict, &[]).code, 3);
