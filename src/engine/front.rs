@@ -47,8 +47,6 @@ pub struct Watched {
     pub lags: Lags,
     /// The longest time between the arrivals of two of its events.
     pub longest_pause: i64,
-    /// Its first event, by position.
-    pub first: Option<Position>,
 }
 
 /// How many jumps are kept.
@@ -183,7 +181,6 @@ impl Front {
         }
         let watched = &mut watch.partitions[partition];
         watched.events += 1;
-        watched.first.get_or_insert(position);
         if before.reached != i64::MIN {
             watched.longest_pause = watched.longest_pause.max(arrival.saturating_sub(before.arrived));
             if time < before.reached {

@@ -4,6 +4,7 @@ use super::compose::{self, Group, Rows, Stages, States, Update};
 use super::keys::ColumnCodes;
 use super::lateness::Thresholds;
 use super::merge::{AuditBlock, GroupBlock};
+use super::pane::Pane;
 use super::session::Member;
 use super::spill::key_rows;
 use super::table::{Fold, GroupPlan, GroupTable};
@@ -278,11 +279,8 @@ impl Memory {
         self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
     }
 
-    fn pane(&self, at: &PaneRef) -> &super::pane::Pane {
-        match &self.tables[at.table as usize].fold {
-            Fold::Panes(panes) => &panes.list[at.pane as usize].1,
-            _ => unreachable!("windows are made of panes"),
-        }
+    fn pane(&self, at: &PaneRef) -> &Pane {
+        pane_of(&self.tables, at)
     }
 
     #[allow(clippy::type_complexity)]
@@ -368,6 +366,13 @@ impl Memory {
     }
 }
 
+fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> &'a Pane {
+    match &tables[at.table as usize].fold {
+        Fold::Panes(panes) => &panes.list[at.pane as usize].1,
+        _ => unreachable!("windows are made of panes"),
+    }
+}
+
 /// Whether windows are computed from the ones before: each cumulative window counts what those that
 /// start with it and end earlier do.
 fn is_running(plan: &GroupPlan) -> bool {
@@ -394,10 +399,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
             }
         }
     }
-    let size = |at: &PaneRef| match &tables[at.table as usize].fold {
-        Fold::Panes(panes) => panes.list[at.pane as usize].1.len(),
-        _ => 0,
-    };
+    let size = |at: &PaneRef| pane_of(tables, at).len();
     let mut before: Option<(i64, usize)> = None;
     let mut bound = |span: &WindowSpan, panes: &[PaneRef]| {
         let mut groups: usize = panes.iter().map(size).sum();

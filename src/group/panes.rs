@@ -4,7 +4,7 @@ use super::lateness::{Behind, Judge};
 use super::pane::{NONE as NO_SLOT, Pane};
 use super::table::GroupPlan;
 use crate::batch::Position;
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::window::{Assigner, WindowSpan};
 use hashbrown::HashMap;
 
 /// What the groups of a pane have in common.
@@ -41,9 +41,10 @@ pub struct Panes {
 impl Panes {
     pub fn new(plan: &GroupPlan) -> Panes {
         let assigner = Assigner::new(plan.window, plan.zone.clone());
-        let gaps = matches!(plan.window, Window::Hopping { .. });
-        let judge =
-            plan.lateness.as_ref().map(|l| Judge::new(l.clone(), plan.firings, gaps, assigner.clone()));
+        let judge = plan
+            .lateness
+            .as_ref()
+            .map(|l| Judge::new(l.clone(), plan.firings, plan.window.has_gaps(), assigner.clone()));
         Panes {
             assigner,
             judge,

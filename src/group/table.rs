@@ -115,7 +115,8 @@ impl GroupTable {
         if let Fold::Panes(panes) = &mut self.fold {
             panes.judge(&batch.time, &batch.reached, &mut behind);
         }
-        let mut dropped = NotCounted { outside: behind.outside.clone(), ..NotCounted::default() };
+        let mut dropped =
+            NotCounted { outside: std::mem::take(&mut behind.outside), ..NotCounted::default() };
         if !plan.audited && !behind.late.is_empty() {
             dropped.late = std::mem::take(&mut behind.late);
             let rows = counted_rows(&plan, batch, &dropped.late);

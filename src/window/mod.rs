@@ -88,6 +88,20 @@ pub enum Window {
     },
 }
 
+impl Window {
+    /// Whether an instant may lie in no window: between hopping windows whose slide is longer than their
+    /// size. Of calendar units, whose lengths differ, that is not ruled out.
+    pub fn has_gaps(&self) -> bool {
+        match self {
+            Window::Hopping { size: Duration::Length(size), slide: Duration::Length(slide), .. } => {
+                slide > size
+            }
+            Window::Hopping { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

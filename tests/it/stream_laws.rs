@@ -108,6 +108,16 @@ fn random_jobs_have_late_events_and_firings() {
     assert!(some_late > 80 && late > 200 && on_the_end > 30 && updates > 50 && rejected > 30, "{found}");
 }
 
+/// A run over `log`, in files cut at `cuts`, gives what the oracle says.
+fn agrees(job: &Job, log: &Log, cuts: &[usize], machine: Machine, format: &str) -> Result<()> {
+    let files = cut(log, cuts, format);
+    let expected = expected_of(job, log, &files);
+    let lab = Lab::new();
+    write_files(&lab, log, &files);
+    let outcome = run(&lab, job, machine)?;
+    check(&lab, job, &expected, &outcome)
+}
+
 proptest! {
     #![proptest_config(cases(1500))]
 
@@ -118,12 +128,7 @@ proptest! {
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
     ) {
-        let files = cut(&log, &cuts, format);
-        let expected = expected_of(&job, &log, &files);
-        let lab = Lab::new();
-        write_files(&lab, &log, &files);
-        let outcome = run(&lab, &job, machine)?;
-        check(&lab, &job, &expected, &outcome)?;
+        agrees(&job, &log, &cuts, machine, format)?;
     }
 }
 
@@ -137,12 +142,7 @@ proptest! {
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
     ) {
-        let files = cut(&log, &cuts, format);
-        let expected = expected_of(&job, &log, &files);
-        let lab = Lab::new();
-        write_files(&lab, &log, &files);
-        let outcome = run(&lab, &job, machine)?;
-        check(&lab, &job, &expected, &outcome)?;
+        agrees(&job, &log, &cuts, machine, format)?;
     }
 
     #[test]

@@ -100,22 +100,19 @@ pub fn kept(rows: &OutputRows, present: Option<&[bool]>, len: usize) -> Vec<bool
 }
 
 impl Wrong {
-    /// Compares pairs of rows in order; `span` gives the window of a pair.
+    /// Compares pairs of rows in order, each with its window.
     pub fn compare(
         &mut self,
         columns: &[Compared],
-        would: &[ArrayRef],
-        truth: &[ArrayRef],
+        would: &Sides,
+        truth: &Sides,
         pairs: impl Iterator<Item = (Pair, WindowSpan)>,
     ) {
         self.errors.resize_with(columns.len(), Errors::default);
-        let sides: Vec<(Side, Side)> = columns
-            .iter()
-            .map(|c| (Side::new(c.ty, &would[c.column]), Side::new(c.ty, &truth[c.column])))
-            .collect();
         for (pair, span) in pairs {
             let mut wrong = pair.0.is_none() || pair.1.is_none();
-            for ((column, errors), (would, truth)) in columns.iter().zip(&mut self.errors).zip(&sides) {
+            let sides = would.0.iter().zip(&truth.0);
+            for ((column, errors), (would, truth)) in columns.iter().zip(&mut self.errors).zip(sides) {
                 match pair {
                     (Some(w), Some(t)) => {
                         if !would.same(w, truth, t) {
@@ -238,6 +235,16 @@ impl Number {
             Number::Exact(_) => Number::Exact(0),
             Number::Float(_) => Number::Float(0.0),
         }
+    }
+}
+
+/// The compared columns of some rows.
+pub struct Sides(Vec<Side>);
+
+impl Sides {
+    /// Of the rows of an output.
+    pub fn new(columns: &[Compared], rows: &OutputRows) -> Sides {
+        Sides(columns.iter().map(|c| Side::new(c.ty, &rows.columns[c.column])).collect())
     }
 }
 

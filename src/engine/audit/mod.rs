@@ -28,8 +28,9 @@ use crate::input::lines::line_numbers;
 use crate::job::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::window::Window;
-use compare::{Compared, Wrong, compared, kept};
+use compare::{Compared, Sides, Wrong, compared, kept};
 use observed::OfGrouping;
+use sessions::{OfOutput, Shaped};
 use std::sync::Arc;
 
 /// Audits the windows of `plan`, which was made with every output streamed. Without `delays` they are
@@ -222,28 +223,32 @@ impl OfOutputs<'_> {
             Ok((rows, there))
         };
         let (truth, there) = stage(self.delays.len())?;
+        let truth = Sides::new(&columns, &truth);
         for i in 0..self.delays.len() {
             let (would, also) = stage(i)?;
             let mut wrong = Wrong::default();
             let pairs = (0..block.spans.len()).filter(|&row| also[row] || there[row]);
             let pairs =
                 pairs.map(|row| ((also[row].then_some(row), there[row].then_some(row)), block.spans[row]));
-            wrong.compare(&columns, &would.columns, &truth.columns, pairs);
+            wrong.compare(&columns, &Sides::new(&columns, &would), &truth, pairs);
             figures.wrong.push(wrong);
         }
         Ok(figures)
     }
 
     fn sessions(&self, rows: &StoredRows, options: &RunOptions) -> Result<Vec<Figures>> {
-        let mut all = vec![];
-        for (_, output) in self.outputs {
-            let spill = (options.spill_folder.as_path(), options.memory);
-            let columns = self.compared(output);
-            let found = sessions::audit(self.grouping(), output, post_of(output), &columns, rows, spill)?;
-            let ends = found.windows.into_iter().map(|window| window.end).collect();
-            all.push(Figures { rows: found.rows, wrong: found.wrong, ends, late: Some(found.late) });
-        }
-        Ok(all)
+        let spill = (options.spill_folder.as_path(), options.memory);
+        let shaped = |output| Shaped { output, post: post_of(output), columns: self.compared(output) };
+        let outputs: Vec<Shaped> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
+        let found = sessions::audit(self.grouping(), &outputs, rows, spill)?;
+        let ends: Vec<i64> = found.windows.iter().map(|window| window.end).collect();
+        let figures = |of: OfOutput| Figures {
+            rows: of.rows,
+            wrong: of.wrong,
+            ends: ends.clone(),
+            late: Some(found.late.clone()),
+        };
+        Ok(found.outputs.into_iter().map(figures).collect())
     }
 
     fn report(&self, output: &OutputPlan, figures: Figures, noted: &OfGrouping, reached: i64) -> OutputAudit {

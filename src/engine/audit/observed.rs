@@ -42,7 +42,7 @@ impl Observed {
                 Window::Session { gap } => gap.saturating_add(allowed),
                 _ => 0,
             };
-            let gaps = has_gaps(g.plan.window).then(|| Assigner::new(g.plan.window, g.plan.zone.clone()));
+            let gaps = g.plan.window.has_gaps().then(|| Assigner::new(g.plan.window, g.plan.zone.clone()));
             OfGrouping { events: 0, late: vec![0; delays.len()], needs: Lags::default(), delays, kept, gaps }
         });
         Observed { events: 0, lags: Lags::default(), ahead: Lags::default(), groupings: groupings.collect() }
@@ -105,15 +105,5 @@ impl Observed {
             of.late.iter_mut().zip(&other.late).for_each(|(a, b)| *a += b);
             of.needs.merge(&other.needs);
         }
-    }
-}
-
-/// Whether an event may fall in no window.
-fn has_gaps(window: Window) -> bool {
-    use crate::time::Duration::Length;
-    match window {
-        Window::Hopping { size: Length(size), slide: Length(slide), .. } => slide > size,
-        Window::Hopping { .. } => true,
-        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions at several delays: replayed once for each, and once with every event counted.
 
-use super::compare::{Compared, Pair, Wrong, kept};
+use super::compare::{Compared, Pair, Sides, Wrong, kept};
 use crate::batch::Batch;
 use crate::engine::replay::{StoredRows, stored_plan};
 use crate::engine::shape::output_rows;
@@ -15,78 +15,104 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the sessions of one output would have been.
+/// An output of the sessions.
+pub struct Shaped<'a> {
+    pub output: &'a OutputPlan,
+    pub post: &'a Post,
+    /// The columns that are compared.
+    pub columns: Vec<Compared>,
+}
+
+/// What the sessions of one grouping would have been.
 pub struct Sessions {
-    /// All, with every event counted.
-    pub rows: u64,
-    /// Per delay.
-    pub wrong: Vec<Wrong>,
+    /// Per output.
+    pub outputs: Vec<OfOutput>,
     /// Per delay, late events.
     pub late: Vec<u64>,
     /// The true windows; several keys may have the same.
     pub windows: BTreeSet<WindowSpan>,
 }
 
-/// Audits the sessions of `output`.
+/// What one output would have been.
+pub struct OfOutput {
+    /// Its rows, with every event counted.
+    pub rows: u64,
+    /// Per delay.
+    pub wrong: Vec<Wrong>,
+}
+
+/// Audits the sessions of `grouping`: each delay is replayed once, for all outputs.
 ///
 /// # Errors
 /// Overflow in an aggregate, or a machine error of the disk.
 pub fn audit(
     grouping: &Grouping,
-    output: &OutputPlan,
-    post: &Post,
-    columns: &[Compared],
+    outputs: &[Shaped],
     rows: &StoredRows,
     spill: (&Path, u64),
 ) -> Result<Sessions> {
     let lateness = grouping.plan.lateness.clone().expect("an audited grouping");
-    let delays = lateness.delays.len();
     let buckets = rows.buckets().par_iter().map(|bucket| {
         let batches = rows.batches(bucket)?;
-        let plan = |lateness: Option<Lateness>| GroupPlan {
-            lateness,
-            audited: false,
-            ..stored_plan(&grouping.plan)
-        };
+        let plan = |lateness| GroupPlan { lateness, audited: false, ..stored_plan(&grouping.plan) };
         let (truth, _) = sessions(plan(None), &batches, spill)?;
-        let true_rows = output_rows(grouping, output, post, &truth)?;
-        let there = kept(&true_rows, None, truth.len());
         let order = order_of(grouping, &truth);
+        let true_rows = outputs.iter().map(|shaped| shaped.rows(grouping, &truth));
+        let true_rows = true_rows.collect::<Result<Vec<_>>>()?;
+        let count = |there: &[bool]| there.iter().filter(|kept| **kept).count() as u64;
         let mut of = Sessions {
-            rows: there.iter().filter(|kept| **kept).count() as u64,
-            wrong: vec![],
+            outputs: true_rows
+                .iter()
+                .map(|(_, there)| OfOutput { rows: count(there), wrong: vec![] })
+                .collect(),
             late: vec![],
-            windows: BTreeSet::new(),
+            windows: truth.spans.iter().copied().collect(),
         };
-        of.windows.extend(truth.spans.iter().copied());
         for &delay in &lateness.delays {
             let at = Lateness { allowed: lateness.allowed, delays: vec![delay] };
             let (would, late) = sessions(plan(Some(at)), &batches, spill)?;
-            let would_rows = output_rows(grouping, output, post, &would)?;
-            let also = kept(&would_rows, None, would.len());
-            let pairs = pairs(&order_of(grouping, &would), &order, &also, &there);
-            let span = |pair: &Pair| match *pair {
-                (_, Some(t)) => truth.spans[t],
-                (Some(w), _) => would.spans[w],
-                (None, None) => WindowSpan { start: 0, end: 0 },
-            };
-            let mut wrong = Wrong::default();
-            let pairs = pairs.into_iter().map(|pair| (pair, span(&pair)));
-            wrong.compare(columns, &would_rows.columns, &true_rows.columns, pairs);
-            of.wrong.push(wrong);
             of.late.push(late);
+            let would_order = order_of(grouping, &would);
+            for ((shaped, (true_sides, there)), of) in outputs.iter().zip(&true_rows).zip(&mut of.outputs) {
+                let (would_sides, also) = shaped.rows(grouping, &would)?;
+                let span = |pair: &Pair| match *pair {
+                    (_, Some(t)) => truth.spans[t],
+                    (Some(w), _) => would.spans[w],
+                    (None, None) => WindowSpan { start: 0, end: 0 },
+                };
+                let pairs = pairs(&would_order, &order, &also, there).into_iter();
+                let mut wrong = Wrong::default();
+                let pairs = pairs.map(|pair| (pair, span(&pair)));
+                wrong.compare(&shaped.columns, &would_sides, true_sides, pairs);
+                of.wrong.push(wrong);
+            }
         }
         Ok(of)
     });
-    let mut all = Sessions { rows: 0, wrong: vec![], late: vec![0; delays], windows: BTreeSet::new() };
-    all.wrong.resize_with(delays, Wrong::default);
+    let delays = lateness.delays.len();
+    let none = || OfOutput { rows: 0, wrong: std::iter::repeat_with(Wrong::default).take(delays).collect() };
+    let mut all = Sessions {
+        outputs: outputs.iter().map(|_| none()).collect(),
+        late: vec![0; delays],
+        windows: BTreeSet::new(),
+    };
     for of in buckets.collect::<Result<Vec<Sessions>>>()? {
-        all.rows += of.rows;
-        all.wrong.iter_mut().zip(of.wrong).for_each(|(all, of)| all.append(of));
+        for (all, of) in all.outputs.iter_mut().zip(of.outputs) {
+            all.rows += of.rows;
+            all.wrong.iter_mut().zip(of.wrong).for_each(|(all, of)| all.append(of));
+        }
         all.late.iter_mut().zip(of.late).for_each(|(all, of)| *all += of);
         all.windows.extend(of.windows);
     }
     Ok(all)
+}
+
+impl Shaped<'_> {
+    /// The compared columns of a block's rows, and which rows `having` keeps.
+    fn rows(&self, grouping: &Grouping, block: &GroupBlock) -> Result<(Sides, Vec<bool>)> {
+        let rows = output_rows(grouping, self.output, self.post, block)?;
+        Ok((Sides::new(&self.columns, &rows), kept(&rows, None, block.len())))
+    }
 }
 
 /// The sessions of some batches in arrival order, as one block, and the late events.
