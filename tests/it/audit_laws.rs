@@ -255,6 +255,26 @@ fn random_audits_have_something_to_say() {
     assert!(unsure * 20 < all, "{found}");
 }
 
+/// An audit of `log`, in files cut at `cuts`, says what the oracle says, and writes nothing.
+fn agrees(
+    job: &Job,
+    log: &Log,
+    cuts: &[usize],
+    picks: &[usize],
+    machine: Machine,
+    format: &str,
+) -> Result<(), TestCaseError> {
+    let files = cut(log, cuts, format);
+    let lab = Lab::new();
+    write_files(&lab, log, &files);
+    let audited = Audited::new(job, log, &files);
+    let delays = delays(&audited, job, picks);
+    let found = audit(&lab, job, machine, Some(delays.clone()))?;
+    report(&audited, job, &log.places(&files), &found, &delays).map_err(|why| failed(why, job))?;
+    prop_assert!(!lab.path("out").exists() && !lab.path("late.jsonl").exists());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(cases(300))]
 
@@ -266,15 +286,7 @@ proptest! {
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
     ) {
-        let files = cut(&log, &cuts, format);
-        let lab = Lab::new();
-        write_files(&lab, &log, &files);
-        let audited = Audited::new(&job, &log, &files);
-        let delays = delays(&audited, &job, &picks);
-        let found = audit(&lab, &job, machine, Some(delays.clone()))?;
-        report(&audited, &job, &log.places(&files), &found, &delays).map_err(|why| failed(why, &job))?;
-        // An audit writes nothing.
-        prop_assert!(!lab.path("out").exists() && !lab.path("late.jsonl").exists());
+        agrees(&job, &log, &cuts, &picks, machine, format)?;
     }
 }
 
@@ -288,13 +300,7 @@ proptest! {
         picks in proptest::collection::vec(0..10_000usize, 1..12),
         machine in machine(),
     ) {
-        let files = cut(&log, &cuts, "csv");
-        let lab = Lab::new();
-        write_files(&lab, &log, &files);
-        let audited = Audited::new(&job, &log, &files);
-        let delays = delays(&audited, &job, &picks);
-        let found = audit(&lab, &job, machine, Some(delays.clone()))?;
-        report(&audited, &job, &log.places(&files), &found, &delays).map_err(|why| failed(why, &job))?;
+        agrees(&job, &log, &cuts, &picks, machine, "csv")?;
     }
 
     #[test]
