@@ -15,10 +15,13 @@
 //! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
 //! | [`generate`] | seeded sample logs |
+//! | [`asof`] | tables by key and event time, of which an event takes the nearest row |
 //! | [`rows`] | events that pass through: kept compactly, given back in replay order |
 //! | [`group`] | (window, key) → partial aggregates by slice, key and lateness, merged exactly |
 //! | [`input`] | files, chunks, CSV, JSON Lines, Parquet → batches; bad records; type inference |
 //! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
+//! | [`keyed`] | who came first of a key, and who came again |
+//! | [`lookup`] | answers of a service, asked for once and recorded |
 //! | [`expr`] | SQL expressions, by Polars |
 //! | [`aggregate`] | one file per family; the merge law of each |
 //! | [`window`] | which windows an instant lies in, and its slice of time |
@@ -34,6 +37,7 @@
 //!   audit says of a delay is what runs with it show.
 
 pub mod aggregate;
+pub mod asof;
 pub mod batch;
 pub mod cli;
 pub mod engine;
@@ -43,6 +47,8 @@ pub mod generate;
 pub mod group;
 pub mod input;
 pub mod job;
+pub mod keyed;
+pub mod lookup;
 pub mod rows;
 pub mod sink;
 pub mod time;

@@ -101,6 +101,7 @@ fn rule(rule: &TimeRule) -> String {
         TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit.name()),
         TimeRule::Iso => "ISO-8601".to_string(),
         TimeRule::Format(format) => format!("format {format}"),
+        TimeRule::Untimed => "none".to_string(),
     }
 }
 
@@ -138,6 +139,7 @@ fn steps(plan: &Plan) -> String {
         let _ = match step {
             Step::Filter(expr) => writeln!(out, "  filter {}", expr.sql()),
             Step::Derive(name, expr) => writeln!(out, "  derive {name} {} = {}", expr.ty(), expr.sql()),
+            Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => writeln!(out, "  {step:?}"),
         };
     }
     out

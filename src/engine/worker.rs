@@ -273,8 +273,8 @@ impl<'a> Shared<'a> {
             if batch.rows == 0 {
                 break;
             }
-            let expr = match step {
-                Step::Filter(expr) | Step::Derive(_, expr) => expr,
+            let (Step::Filter(expr) | Step::Derive(_, expr)) = step else {
+                return Err(Error::job("this step is not built yet"));
             };
             let column = |name: &str| {
                 let index = self.plan.rows.index_of(name).expect("the plan checked the names");
@@ -283,7 +283,7 @@ impl<'a> Shared<'a> {
             let value = expr.evaluate(batch.rows, column)?;
             match step {
                 Step::Filter(_) => batch = batch.filter(value.as_boolean()),
-                Step::Derive(..) => batch.columns.push(value),
+                _ => batch.columns.push(value),
             }
         }
         // Steps that an empty batch skipped would have added columns.

@@ -6,8 +6,8 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Post,
-    Step, Top, WatermarkPlan, aggregate_name,
+    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
+    PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
 };
 pub use spec::JobSpec;
 pub use validate::{Overrides, parse_bytes, parse_length, plan_job};

@@ -1,13 +1,16 @@
 //! The plan: a job resolved against its data. Typed, immutable, and free of TOML.
 
+use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
+use crate::lookup::ServicePlan;
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::time::Zone;
+use arrow_array::ArrayRef;
 use std::path::PathBuf;
 
 /// A job, ready to run.
@@ -34,6 +37,12 @@ pub struct Plan {
     pub rows: Schema,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// The tables that steps look into, each once for every set of keys that it is asked by.
+    pub tables: Vec<TablePlan>,
+    /// The services that steps ask.
+    pub services: Vec<ServicePlan>,
+    /// Where the answers of services are recorded, if any is asked.
+    pub answers: Option<PathBuf>,
     /// What is grouped; outputs that group alike share one.
     pub groupings: Vec<Grouping>,
     /// The outputs, in the job's order.
@@ -97,6 +106,73 @@ pub enum Step {
     Filter(Expr),
     /// Appends a column.
     Derive(String, Expr),
+    /// Keeps the first row of each key in replay order, and each that comes more than `within` after the
+    /// one of its key that was kept last.
+    Dedup {
+        /// The key columns.
+        keys: Vec<usize>,
+        /// Microseconds; any time without.
+        within: Option<i64>,
+    },
+    /// Appends a bool column: whether the row is the first of its key in replay order.
+    First {
+        /// The key columns.
+        keys: Vec<usize>,
+        /// The column's name.
+        name: String,
+    },
+    /// Appends columns, taken from elsewhere.
+    Enrich(EnrichPlan),
+}
+
+/// Columns that events take from tables and services.
+#[derive(Debug)]
+pub struct EnrichPlan {
+    /// What is looked into first, for words: a table's name, a path or a URL.
+    pub from: String,
+    /// The columns that are appended, in order.
+    pub take: Vec<Field>,
+    /// What is tried in turn, until a row has a match; without one the columns are NULL.
+    pub tries: Vec<Try>,
+}
+
+/// One try of an enrichment.
+#[derive(Debug)]
+pub enum Try {
+    /// The row of a table as of the event's time.
+    AsOf {
+        /// Number in [`Plan::tables`].
+        table: usize,
+        /// The columns of the batch that are matched with the table's keys.
+        on: Vec<usize>,
+        /// Which rows may match.
+        reach: Reach,
+        /// Per column that is appended, its number in [`AsOfPlan::columns`].
+        take: Vec<usize>,
+    },
+    /// The answer of a service: number in [`Plan::services`], whose columns are those that are appended.
+    Service(usize),
+    /// These values, one array of one value per column: every row has this match.
+    Constant(Vec<ArrayRef>),
+}
+
+/// A table: events of another log, or rows without a time, by key.
+#[derive(Debug)]
+pub struct TablePlan {
+    /// Its name in the job file, or the path of a lookup's file.
+    pub name: String,
+    /// What is read. Rows of a table without a time have [`crate::time::TimeRule::Untimed`].
+    pub read: ReadPlan,
+    /// What the sample of its files showed.
+    pub inferred: Inferred,
+    /// The columns of a batch after the steps.
+    pub rows: Schema,
+    /// Its filter and derived columns.
+    pub steps: Vec<Step>,
+    /// Which columns are its keys, and which are taken.
+    pub index: AsOfPlan,
+    /// Where its rejected records are written.
+    pub rejects: Option<PathBuf>,
 }
 
 /// A grouping, with the names that its blocks have in expressions.

@@ -68,6 +68,8 @@ pub enum TimeRule {
     Iso,
     /// A strftime format as chrono has them.
     Format(String),
+    /// There is no time column: every row is of the instant 0.
+    Untimed,
 }
 
 /// Why a time cannot be taken.
@@ -132,6 +134,7 @@ impl TimeParser {
                 };
                 in_range(instant.ok_or(TimeError::Unreadable)?)
             }
+            TimeRule::Untimed => Ok(0),
             TimeRule::Format(format) => {
                 in_range(parse_format(text, format, &mut self.zone).ok_or(TimeError::Unreadable)?)
             }

@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 11] = [
     &["cli"],
     &["engine"],
     &["job", "generate"],
+    &["asof"],
     &["rows"],
     &["group"],
+    &["keyed", "lookup"],
     &["input", "sink", "expr", "aggregate", "window"],
     &["batch"],
     &["time"],

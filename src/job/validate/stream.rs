@@ -207,7 +207,7 @@ impl Planner<'_> {
     pub(super) fn time_as_written(&self) -> Option<(usize, DataType)> {
         let time = self.time.as_ref()?;
         let ty = match time.rule {
-            TimeRule::Iso => return None,
+            TimeRule::Iso | TimeRule::Untimed => return None,
             TimeRule::Epoch(_) => DataType::Int64,
             TimeRule::Format(_) => DataType::String,
         };

@@ -1,0 +1,46 @@
+//! As-of tables: rows by key and event time, of which an event takes the nearest.
+//!
+//! # Contract
+//! * Of a table's rows with the event's key those are in reach whose event time lies in the direction
+//!   asked for (the event's own instant included, unless it is not wanted), at most `within` away.
+//! * The nearest row in reach is taken: backward the latest, forward the earliest, and of both directions
+//!   the nearer one; at equal distance the earlier. Of several rows at one instant the last by position wins.
+//! * An event has a match where a row is in reach. With `fill`, each column is taken of the nearest row in
+//!   reach where it is not NULL.
+//! * A key with a NULL in it matches nothing, on either side.
+
+/// In which direction of time rows are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// The latest row at or before the event.
+    #[default]
+    Backward,
+    /// The earliest row at or after the event.
+    Forward,
+    /// The nearer of the two; at equal distance the earlier.
+    Nearest,
+}
+
+/// Which rows of its key an event may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Where to look.
+    pub direction: Direction,
+    /// The greatest distance in time, microseconds, that is still in reach; any without.
+    pub within: Option<i64>,
+    /// Whether a row at the event's own instant is in reach.
+    pub inclusive: bool,
+}
+
+/// Which columns of a table's batches are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOfPlan {
+    /// The key columns, and their types.
+    pub keys: Vec<(usize, crate::batch::DataType)>,
+    /// The columns that events take, and their types.
+    pub columns: Vec<(usize, crate::batch::DataType)>,
+    /// Whether each column is taken of the nearest row where it is not NULL.
+    pub fill: bool,
+    /// Whether the values of the keys are kept beside their hashes, as `inspect` wants them.
+    pub keep_keys: bool,
+}
