@@ -103,7 +103,7 @@ impl CsvDecoder {
         let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch { columns, time, positions, arrival, reached: vec![], rows };
+        let batch = Batch { columns, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,

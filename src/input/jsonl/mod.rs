@@ -174,6 +174,7 @@ impl JsonDecoder {
             positions: rows.positions,
             arrival,
             reached: vec![],
+            numbers: vec![],
             rows: count,
         };
         DecodedChunk { batch, bad: rows.bad }

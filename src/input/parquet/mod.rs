@@ -284,7 +284,7 @@ impl Decoder {
         }
         let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
-        let whole = Batch { columns, time, positions, arrival, reached: vec![], rows };
+        let whole = Batch { columns, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         if faults.is_empty() {
             return Ok(DecodedChunk { batch: whole, bad: vec![] });
         }

@@ -80,6 +80,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         positions: chunks.iter().flat_map(|b| b.positions.clone()).collect(),
         arrival: vec![],
         reached: vec![],
+        numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
     Ok(DecodedChunk { batch, bad })
