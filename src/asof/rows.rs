@@ -65,6 +65,7 @@ impl AsOfRows {
             positions: batch.positions.clone(),
             arrival: vec![],
             reached: vec![],
+            numbers: vec![],
             rows: batch.rows,
         };
         if !keys.nulls.is_empty() {

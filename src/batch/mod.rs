@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 /// Some rows of one source, column by column, in position order.
 ///
 /// All columns, `time` and (where they are kept) `positions` have `rows` entries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// One Arrow array per column of the batch's schema, of the type [`DataType::arrow`].
     pub columns: Vec<ArrayRef>,

@@ -126,6 +126,22 @@ impl Scan {
         self.plan.files.iter().map(|file| file.bytes).sum()
     }
 
+    /// Why the scan failed, if it has: see [`Scan::finish`], which says the same.
+    ///
+    /// # Errors
+    /// The fault with the smallest position.
+    pub fn check(&self) -> Result<()> {
+        lock(&self.failure).as_ref().map_or(Ok(()), |(_, error)| Err(error.clone()))
+    }
+
+    /// Keeps aside records that were read as rows and are refused since.
+    ///
+    /// # Errors
+    /// Where a temporary file cannot be written.
+    pub fn set_aside(&self, bad: Vec<BadRecord>) -> Result<()> {
+        lock(&self.rejects).add(bad)
+    }
+
     /// What came of the scan, after every worker has given `None` or an error.
     ///
     /// # Errors
