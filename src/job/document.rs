@@ -13,6 +13,23 @@ pub struct At<T> {
     pub span: Range<usize>,
 }
 
+/// A value that stands for itself, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    pub kind: LiteralKind,
+    /// A number as it is written, less `_`; a time in RFC 3339.
+    pub text: String,
+}
+
+/// What a [`Literal`] is in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiteralKind {
+    Text,
+    Number,
+    Flag,
+    Time,
+}
+
 /// The job file's text, and the faults found so far.
 pub struct Document {
     pub file: String,
@@ -34,7 +51,13 @@ impl Document {
     /// Notes a fault at `span` and goes on.
     pub fn fault(&self, error: Error, span: &Range<usize>) {
         let error = self.place(error, span);
-        self.faults.borrow_mut().push((span.start, error));
+        let mut faults = self.faults.borrow_mut();
+        // What a part of a step leaves out and takes from the step may be wrong in both.
+        let known =
+            |(place, other): &(usize, Error)| *place == span.start && other.message() == error.message();
+        if !faults.iter().any(known) {
+            faults.push((span.start, error));
+        }
     }
 
     /// All faults as one error, in the order of their places, if there are any.
@@ -112,12 +135,17 @@ impl<'a> Table<'a> {
 
     /// A whole number of at least 1.
     pub fn count(&self, key: &'static str) -> Option<At<usize>> {
+        self.whole(key, 1)
+    }
+
+    /// A whole number of at least `least`.
+    pub fn whole(&self, key: &'static str, least: usize) -> Option<At<usize>> {
         let value = self.get(key)?;
         let number = value.get_ref().as_integer().filter(|n| n.radix() == 10);
-        match number.and_then(|n| n.as_str().replace('_', "").parse().ok()).filter(|&n| n > 0) {
+        match number.and_then(|n| n.as_str().replace('_', "").parse().ok()).filter(|&n| n >= least) {
             Some(number) => Some(At { value: number, span: value.span() }),
             None => {
-                self.wrong_type(key, "a whole number of at least 1", value);
+                self.wrong_type(key, &format!("a whole number of at least {least}"), value);
                 None
             }
         }
@@ -143,14 +171,28 @@ impl<'a> Table<'a> {
         Some(strings.collect())
     }
 
-    /// A table of strings, in the order written; a list of names stands for each name as itself.
+    /// A table of expressions, in the order written; a list of names stands for each column as itself.
     pub fn pairs(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        self.pairs_or(key, quote)
+    }
+
+    /// A table of names, in the order written; a list of names stands for each name as itself.
+    pub fn names(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        self.pairs_or(key, str::to_string)
+    }
+
+    /// A table of strings; `itself` gives the string of a name in a list.
+    fn pairs_or(
+        &self,
+        key: &'static str,
+        itself: impl Fn(&str) -> String,
+    ) -> Option<Vec<(At<String>, At<String>)>> {
         let value = self.get(key)?;
         if let Some(list) = value.get_ref().as_array() {
             let names = list.iter().filter_map(|item| match item.get_ref().as_str() {
                 Some(text) => {
                     let name = At { value: text.to_string(), span: item.span() };
-                    Some((name.clone(), At { value: quote(text), span: name.span }))
+                    Some((name.clone(), At { value: itself(text), span: name.span }))
                 }
                 None => {
                     self.wrong_type(key, "a list of names or a table", item);
@@ -176,6 +218,25 @@ impl<'a> Table<'a> {
         Some(pairs)
     }
 
+    /// A table of values that stand for themselves, in the order written.
+    pub fn literals(&self, key: &'static str) -> Option<Vec<(At<String>, At<Literal>)>> {
+        let value = self.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, "a table", value);
+            return None;
+        };
+        let mut literals = vec![];
+        for (name, value) in table {
+            let name = At { value: name.get_ref().to_string(), span: name.span() };
+            match literal(value.get_ref()) {
+                Some(literal) => literals.push((name, At { value: literal, span: value.span() })),
+                None => self.wrong_type(&name.value, "a string, a number, a time, true or false", value),
+            }
+        }
+        literals.sort_by_key(|(name, _)| name.span.start);
+        Some(literals)
+    }
+
     /// A table within this one.
     pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
         let value = self.get(key)?;
@@ -191,6 +252,29 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The tables of `[key.NAME]`, with their names, in the order written.
+    pub fn named_tables(&self, key: &'static str) -> Vec<(At<String>, Table<'a>)> {
+        let Some(value) = self.get(key) else { return vec![] };
+        let wanted = format!("tables with names, [{key}.NAME]");
+        let Some(tables) = value.get_ref().as_table() else {
+            self.wrong_type(key, &wanted, value);
+            return vec![];
+        };
+        let mut named = vec![];
+        for (name, value) in tables {
+            let at = At { value: name.get_ref().to_string(), span: name.span() };
+            match value.get_ref().as_table() {
+                Some(table) => {
+                    let title = format!("[{key}.{}]", at.value);
+                    named.push((at, Table::new(self.document, &title, table, value.span())));
+                }
+                None => self.wrong_type(&at.value, &wanted, value),
+            }
+        }
+        named.sort_by_key(|(name, _)| name.span.start);
+        named
+    }
+
     /// A string, or a table.
     pub fn string_or_table(&self, key: &'static str) -> Option<Result<At<String>, Table<'a>>> {
         let value = self.get(key)?;
@@ -204,17 +288,21 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The tables of `[[key]]`.
+    /// The tables of `[[key]]`, or of a list within this table.
     pub fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
         let Some(value) = self.get(key) else { return vec![] };
+        let (title, wanted) = match self.name.as_str() {
+            "the job" => (format!("[[{key}]]"), format!("a list of tables, [[{key}]]")),
+            _ => (key.to_string(), "a list of tables, [{ … }, …]".to_string()),
+        };
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong_type(key, &format!("a list of tables, [[{key}]]"), value);
+            self.wrong_type(key, &wanted, value);
             return vec![];
         };
         let tables = list.iter().filter_map(|item| match item.get_ref().as_table() {
-            Some(table) => Some(Table::new(self.document, &format!("[[{key}]]"), table, item.span())),
+            Some(table) => Some(Table::new(self.document, &title, table, item.span())),
             None => {
-                self.wrong_type(key, &format!("a list of tables, [[{key}]]"), item);
+                self.wrong_type(key, &wanted, item);
                 None
             }
         });
@@ -243,6 +331,20 @@ impl<'a> Table<'a> {
             self.document.fault(error, &name.span());
         }
     }
+}
+
+fn literal(value: &DeValue) -> Option<Literal> {
+    let (kind, text) = match value {
+        DeValue::String(text) => (LiteralKind::Text, text.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => {
+            (LiteralKind::Number, number.as_str().replace('_', ""))
+        }
+        DeValue::Float(number) => (LiteralKind::Number, number.as_str().replace('_', "")),
+        DeValue::Boolean(flag) => (LiteralKind::Flag, flag.to_string()),
+        DeValue::Datetime(time) => (LiteralKind::Time, time.to_string()),
+        _ => return None,
+    };
+    Some(Literal { kind, text })
 }
 
 /// A name as an SQL identifier.

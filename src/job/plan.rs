@@ -100,7 +100,7 @@ pub struct LatePlan {
 }
 
 /// One step on a batch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Step {
     /// Keeps the rows for which the expression is true; not those where it is false or NULL.
     Filter(Expr),
@@ -126,7 +126,7 @@ pub enum Step {
 }
 
 /// Columns that events take from tables and services.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EnrichPlan {
     /// What is looked into first, for words: a table's name, a path or a URL.
     pub from: String,
@@ -137,7 +137,7 @@ pub struct EnrichPlan {
 }
 
 /// One try of an enrichment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Try {
     /// The row of a table as of the event's time.
     AsOf {

@@ -1,20 +1,27 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::plan::{LatePlan, Mode, Plan, Step, WatermarkPlan};
+use super::plan::{Grouping, LatePlan, Mode, OutputPlan, Plan, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
-use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
-use crate::expr::Expr;
-use crate::input::infer::{CsvLayout, Inferred, infer, time_hint};
-use crate::input::{Format, OnBadRecord, ReadPlan, ReadTime, SourceFile, files};
-use crate::time::{DAY, Duration, TimeParser, TimeRule, TimeUnit, Zone};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::input::{Format, OnBadRecord};
+use crate::lookup::{OnFailure, ServicePlan};
+use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
+use log::Log;
+use rows::Rows;
 use std::path::PathBuf;
+use table::{Ask, Table};
 
+mod constant;
+mod enrich;
 mod finish;
+mod log;
+mod otherwise;
 mod output;
+mod rows;
+mod service;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -43,71 +50,69 @@ impl Default for Overrides {
 /// # Errors
 /// A job error that reports all faults; a data or machine error where the samples cannot be read.
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
+    let document = &spec.document;
     let zone = zone(spec);
-    let files = find_files(spec);
-    let csv = csv_layout(spec, files.as_deref().unwrap_or_default());
-    let declared = declared_types(spec);
+    let found = log::find(document, &spec.source.log);
+    let tables = table::find(spec);
     // Without files and a zone, nothing more can be said.
-    let (Some(zone), Some((delimiter, names)), Some(files)) = (zone, csv, files) else {
-        return Err(spec.document.faults().unwrap_or_else(|| Error::job("the job is wrong")));
+    let (Some(zone), Some(found), Some(tables)) = (zone, found, tables) else {
+        return Err(document.faults().unwrap_or_else(|| Error::job("the job is wrong")));
     };
-    let layout = CsvLayout { delimiter, names: names.as_deref() };
-    let inferred = infer(&files, layout, &declared)?;
-    if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
-        return Err(spec.document.faults().unwrap_or_else(|| no_columns(&files)));
-    }
-    let time = event_time(spec, &inferred, &zone);
-    let arrival = stream::arrival(spec, &inferred, &zone, time.as_ref());
+    let log = Log::of(document, &spec.source.log, found, "the source", &zone)?;
+    let tables = tables.into_iter().map(|t| t.table(document, &zone)).collect::<Result<Vec<Table>>>()?;
+    let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
     let max_ahead = stream::max_ahead(spec);
-    let mut planner = Planner::new(spec, &zone, inferred, time, &files);
+    let mut planner = Planner::new(spec, &zone, log, tables);
     planner.mode_override = overrides.mode;
     if let Some(word) = &spec.mode {
         // After a wrong word the laxer of the two, so that no fault follows from it.
-        planner.mode = window::mode(&spec.document, word).unwrap_or(Mode::Streamed);
+        planner.mode = window::mode(document, word).unwrap_or(Mode::Streamed);
     }
-    planner.check_types(&declared);
     planner.delay();
     planner.steps();
+    planner.tables_are_used();
     planner.outputs();
     planner.stream();
-    let on_bad_record = on_bad_record(spec);
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
-    if let Some(error) = spec.document.faults() {
+    if let Some(error) = document.faults() {
         return Err(error);
     }
-    let (Some(time), Some(on_bad_record)) = (planner.time.clone(), on_bad_record) else {
+    let Some(mut read) = planner.log.read(&zone, overrides.chunk_bytes) else {
         return Err(Error::job("the job is wrong"));
     };
-    let name = spec.name.as_ref().map_or_else(|| default_name(&spec.document.file), |n| n.value.clone());
-    // An event outside the range moves the watermark, so it has to be read.
-    let (from, to) = if planner.streamed() { (i64::MIN, i64::MAX) } else { range };
-    let read = ReadPlan {
-        files,
-        columns: vec![],
-        time,
-        arrival,
-        max_ahead,
-        zone: zone.clone(),
-        delimiter,
-        names,
-        on_bad_record,
-        positions: false,
-        from,
-        to,
-        chunk_bytes: overrides.chunk_bytes,
-    };
+    (read.arrival, read.max_ahead) = (arrival, max_ahead);
+    if !planner.streamed() {
+        // Otherwise an event outside the range moves the watermark, so it has to be read.
+        (read.from, read.to) = range;
+    }
+    let beside = beside(spec);
     // What is too far ahead of its arrival is rejected in any case.
-    let rejecting = on_bad_record == OnBadRecord::Reject || max_ahead.is_some();
-    let rejects = rejecting.then(|| rejects_path(spec, &name));
-    let mut plan = planner.finish(name, read, range, rejects);
+    let rejecting = read.on_bad_record == OnBadRecord::Reject
+        || max_ahead.is_some()
+        || planner.services.iter().any(|service| service.on_failure == OnFailure::Reject);
+    let rejects = rejecting.then(|| match &spec.source.log.rejects {
+        Some(path) => PathBuf::from(&path.value),
+        None => PathBuf::from(format!("{beside}.rejects.jsonl")),
+    });
+    let mut plan = planner.finish(job_name(spec), &beside, read, range, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     Ok(plan)
 }
 
-fn default_name(file: &str) -> String {
-    PathBuf::from(file).file_stem().map_or_else(|| "job".into(), |s| s.to_string_lossy().into_owned())
+fn job_name(spec: &JobSpec) -> String {
+    let of_file = || {
+        let stem = PathBuf::from(&spec.document.file).file_stem().map(|s| s.to_string_lossy().into_owned());
+        stem.unwrap_or_else(|| "job".into())
+    };
+    spec.name.as_ref().map_or_else(of_file, |name| name.value.clone())
+}
+
+/// What the names of files begin with that lie beside the first output: its path, or the job's name.
+fn beside(spec: &JobSpec) -> String {
+    let first = spec.outputs.iter().filter_map(|o| o.path.as_ref()).find(|p| p.value != "-");
+    first.map_or_else(|| job_name(spec), |path| path.value.trim_end_matches('/').to_string())
 }
 
 fn zone(spec: &JobSpec) -> Option<Zone> {
@@ -123,102 +128,6 @@ fn zone(spec: &JobSpec) -> Option<Zone> {
         spec.document.fault(error, &name.span);
     }
     zone
-}
-
-fn csv_layout(spec: &JobSpec, files: &[SourceFile]) -> Option<(u8, Option<Vec<String>>)> {
-    let names = spec.source.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
-    let Some(delimiter) = &spec.source.delimiter else {
-        let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
-        let default = if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' };
-        return Some((default, names));
-    };
-    match delimiter.value.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some((*byte, names)),
-        _ => {
-            let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
-            spec.document.fault(error, &delimiter.span);
-            None
-        }
-    }
-}
-
-fn find_files(spec: &JobSpec) -> Option<Vec<SourceFile>> {
-    let format = match &spec.source.format {
-        None => None,
-        Some(name) => match name.value.as_str() {
-            "csv" => Some(Format::Csv),
-            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
-            "parquet" => Some(Format::Parquet),
-            other => {
-                let error = Error::job(format!("unknown format `{other}`"))
-                    .nearest(other, ["csv", "jsonl", "parquet"]);
-                spec.document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
-                return None;
-            }
-        },
-    };
-    let patterns: Vec<String> = spec.source.path.iter().map(|p| p.value.clone()).collect();
-    match files::expand(&patterns, format) {
-        Ok(files) => Some(files),
-        Err(error) => {
-            let span = spec.source.path.first().map_or(spec.source.span.clone(), |p| p.span.clone());
-            spec.document.fault(error, &span);
-            None
-        }
-    }
-}
-
-fn declared_types(spec: &JobSpec) -> BTreeMap<String, DataType> {
-    let mut declared = BTreeMap::new();
-    for (name, ty) in &spec.source.types {
-        match DataType::parse(&ty.value) {
-            Some(ty) => {
-                declared.insert(name.value.clone(), ty);
-            }
-            None => {
-                let known = ["string", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
-                let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
-                spec.document.fault(
-                    error
-                        .hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
-                    &ty.span,
-                );
-            }
-        }
-    }
-    declared
-}
-
-/// Without a header line or a record there is no column to speak of.
-fn no_columns(files: &[SourceFile]) -> Error {
-    let what = match files {
-        [file] => format!("{} is empty", file.path.display()),
-        files => format!("all {} files of the source are empty", files.len()),
-    };
-    Error::data(what).hint("its columns are not known; a CSV file without records still has its header line")
-}
-
-fn on_bad_record(spec: &JobSpec) -> Option<OnBadRecord> {
-    let Some(word) = &spec.source.on_bad_record else { return Some(OnBadRecord::Fail) };
-    match word.value.as_str() {
-        "fail" => Some(OnBadRecord::Fail),
-        "reject" => Some(OnBadRecord::Reject),
-        other => {
-            let error = Error::job(format!("`on_bad_record` is \"fail\" or \"reject\", not \"{other}\""));
-            spec.document.fault(error, &word.span);
-            None
-        }
-    }
-}
-
-/// Where rejects go: as the job says, or beside its first output.
-fn rejects_path(spec: &JobSpec, name: &str) -> PathBuf {
-    if let Some(path) = &spec.source.rejects {
-        return PathBuf::from(&path.value);
-    }
-    let first = spec.outputs.iter().filter_map(|o| o.path.as_ref()).find(|p| p.value != "-");
-    let beside = first.map_or(name, |path| path.value.trim_end_matches('/'));
-    PathBuf::from(format!("{beside}.rejects.jsonl"))
 }
 
 /// The longest stretch of time that a job may name: 1,000 years, so that no sum of a few overflows.
@@ -296,70 +205,6 @@ fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
     Ok((from, to))
 }
 
-fn event_time(spec: &JobSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
-    let document = &spec.document;
-    let column = spec.source.time.as_ref()?;
-    if let (Some(_), Some(format)) = (&spec.source.time_unit, &spec.source.time_format) {
-        let error = Error::job("`time_unit` and `time_format` exclude each other");
-        document.fault(error, &format.span);
-        return None;
-    }
-    let found = inferred.column(&column.value);
-    if found.is_none() && inferred.columns.is_empty() {
-        // Empty files have no columns; a run over them has no rows.
-        return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
-    }
-    let Some(found) = found else {
-        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
-        return None;
-    };
-    let rule = if let Some(unit) = &spec.source.time_unit {
-        let Some(unit) = TimeUnit::parse(&unit.value) else {
-            let error = Error::job(format!("unknown time unit `{}`", unit.value));
-            document.fault(error.hint("the units are s, ms, us and ns"), &unit.span);
-            return None;
-        };
-        TimeRule::Epoch(unit)
-    } else if let Some(format) = &spec.source.time_format {
-        let bad = chrono::format::StrftimeItems::new(&format.value)
-            .any(|item| matches!(item, chrono::format::Item::Error));
-        if bad {
-            let error = Error::job(format!("`{}` is no time format", format.value));
-            document
-                .fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
-            return None;
-        }
-        TimeRule::Format(format.value.clone())
-    } else {
-        TimeRule::Iso
-    };
-    let example = found.example.clone().unwrap_or_default();
-    if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
-        let error =
-            Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
-        let unit = example.parse().ok().and_then(TimeUnit::likely).map_or("s", TimeUnit::name);
-        document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
-        return None;
-    }
-    // One bad value is a bad record; when no value can be read, it is the rule that is wrong.
-    let mut parser = TimeParser::new(rule.clone(), zone.clone());
-    let mut read = found.examples.iter().map(|text| parser.text(text.as_bytes()));
-    let readable = found.examples.is_empty() || read.any(|time| time.is_ok());
-    let textual = matches!(found.ty, DataType::String | DataType::Int64 | DataType::Float64);
-    if let (Err(reason), false, true) =
-        (TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes()), readable, textual)
-    {
-        let error = Error::job(format!("`{}` holds `{example}`, which is {reason}", column.value));
-        let error = match time_hint(example.as_bytes(), &rule) {
-            Some(hint) => error.hint(hint),
-            None => error.hint("give the format, such as time_format = \"%d-%m-%Y %H:%M\""),
-        };
-        document.fault(error, &column.span);
-        return None;
-    }
-    Some(ReadTime { column: column.value.clone(), rule })
-}
-
 fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<&str> = known.collect();
     let error = Error::job(format!("no file has a column `{name}`"));
@@ -373,16 +218,15 @@ fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error
 struct Planner<'a> {
     spec: &'a JobSpec,
     zone: Zone,
-    inferred: Inferred,
-    time: Option<ReadTime>,
-    /// Source columns and derived ones, all of them.
-    schema: Schema,
-    source_columns: usize,
-    /// Source columns that something reads.
-    used: BTreeSet<usize>,
-    steps: Vec<Step>,
-    groupings: Vec<super::plan::Grouping>,
-    outputs: Vec<super::plan::OutputPlan>,
+    /// The source, and its rows with what steps add to them.
+    log: Log,
+    rows: Rows<'a>,
+    tables: Vec<Table<'a>>,
+    /// What steps ask of tables.
+    asks: Vec<Ask>,
+    services: Vec<ServicePlan>,
+    groupings: Vec<Grouping>,
+    outputs: Vec<OutputPlan>,
     positions: bool,
     /// The mode of outputs that give none.
     mode: Mode,
@@ -390,36 +234,18 @@ struct Planner<'a> {
     mode_override: Option<Mode>,
     watermark: WatermarkPlan,
     late: Option<LatePlan>,
-    /// The source's files, and whether one of them is Parquet.
-    files: Vec<PathBuf>,
-    parquet: bool,
 }
 
 impl<'a> Planner<'a> {
-    fn new(
-        spec: &'a JobSpec,
-        zone: &Zone,
-        inferred: Inferred,
-        time: Option<ReadTime>,
-        files: &[SourceFile],
-    ) -> Planner<'a> {
-        let field = |c: &crate::input::infer::InferredColumn| {
-            // A time column that is no integer is the event time itself.
-            let instant = time
-                .as_ref()
-                .is_some_and(|t| t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_)));
-            Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty })
-        };
-        let schema = Schema::new(inferred.columns.iter().map(field).collect());
+    fn new(spec: &'a JobSpec, zone: &Zone, log: Log, tables: Vec<Table<'a>>) -> Planner<'a> {
         Planner {
             spec,
             zone: zone.clone(),
-            source_columns: schema.fields.len(),
-            schema,
-            inferred,
-            time,
-            used: BTreeSet::new(),
-            steps: vec![],
+            rows: Rows::new(&spec.document, zone, log.schema()),
+            log,
+            tables,
+            asks: vec![],
+            services: vec![],
             groupings: vec![],
             outputs: vec![],
             positions: false,
@@ -427,8 +253,6 @@ impl<'a> Planner<'a> {
             mode_override: None,
             watermark: WatermarkPlan::default(),
             late: None,
-            files: files.iter().map(|f| f.path.clone()).collect(),
-            parquet: files.iter().any(|f| f.format == Format::Parquet),
         }
     }
 
@@ -436,90 +260,22 @@ impl<'a> Planner<'a> {
         self.spec.document.fault(error, span);
     }
 
-    fn check_types(&self, declared: &BTreeMap<String, DataType>) {
-        for (name, _) in &self.spec.source.types {
-            if declared.contains_key(&name.value)
-                && self.inferred.column(&name.value).is_none()
-                && !self.inferred.columns.is_empty()
-            {
-                self.fault(unknown_column(&name.value, self.inferred.names()), &name.span);
-            }
-        }
-    }
-
-    fn use_columns(&mut self, names: impl Iterator<Item = String>) {
-        for index in names.filter_map(|n| self.schema.index_of(&n)).collect::<Vec<_>>() {
-            if index < self.source_columns {
-                self.used.insert(index);
-            }
-        }
-    }
-
-    /// Compiles an expression over the rows.
-    fn row_expr(&mut self, sql: &At<String>) -> Option<Expr> {
-        match Expr::compile(&sql.value, &self.schema, &self.zone) {
-            Ok(expr) => {
-                let names: Vec<String> = expr.inputs().map(String::from).collect();
-                self.use_columns(names.into_iter());
-                Some(expr)
-            }
-            Err(error) => {
-                self.fault(error, &sql.span);
-                None
-            }
-        }
-    }
-
     fn steps(&mut self) {
         let spec = self.spec;
         for step in &spec.steps {
             match step {
-                StepSpec::Filter(sql) => {
-                    let Some(expr) = self.row_expr(sql) else { continue };
-                    if expr.ty() != DataType::Bool {
-                        let error =
-                            Error::job(format!("`filter` needs a bool, and its type is {}", expr.ty()));
-                        self.fault(error, &sql.span);
-                        continue;
-                    }
-                    self.steps.push(Step::Filter(expr));
-                }
-                StepSpec::Derive(columns) => {
-                    for (name, sql) in columns {
-                        let Some(expr) = self.row_expr(sql) else { continue };
-                        if self.schema.index_of(&name.value).is_some() {
-                            let error = Error::job(format!("there is a column `{}` already", name.value));
-                            self.fault(error.hint("a derived column needs a name of its own"), &name.span);
-                            continue;
-                        }
-                        self.derive(&name.value, expr);
-                    }
-                }
+                StepSpec::Filter(sql) => self.rows.filter(sql),
+                StepSpec::Derive(columns) => self.rows.derive_all(columns),
+                StepSpec::Dedup { keys, within } => self.dedup(keys, within.as_ref()),
+                StepSpec::First { keys, name } => self.first(keys, name),
+                StepSpec::Enrich(enrich) => self.enrich(enrich),
+                StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
             }
         }
     }
 
-    /// Adds a step that computes a column, and gives its index.
-    fn derive(&mut self, name: &str, expr: Expr) -> usize {
-        self.schema.fields.push(Field::new(name, expr.ty()));
-        self.steps.push(Step::Derive(name.to_string(), expr));
-        self.schema.fields.len() - 1
-    }
-
-    /// The column of an expression over the rows: itself, or a new derived one.
-    fn column_of(&mut self, sql: &At<String>) -> Option<usize> {
-        let expr = self.row_expr(sql)?;
-        let plain = expr.sql().trim_matches('"');
-        if let Some(index) = self.schema.index_of(plain) {
-            return Some(index);
-        }
-        // The same expression in two aggregates is computed once.
-        let same = self.steps.iter().find_map(|step| match step {
-            Step::Derive(name, known) if known.sql() == expr.sql() && name.starts_with("__arg_") => {
-                self.schema.index_of(name)
-            }
-            _ => None,
-        });
-        Some(same.unwrap_or_else(|| self.derive(&format!("__arg_{}", self.schema.fields.len()), expr)))
+    /// Whether a file of the source is Parquet.
+    fn parquet(&self) -> bool {
+        self.log.files.iter().any(|file| file.format == Format::Parquet)
     }
 }

@@ -3,8 +3,10 @@
 
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
-use crate::input::{ReadColumn, ReadPlan};
-use crate::job::plan::{LogPartition, OutputKind, Plan};
+use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
+use crate::job::plan::{LogPartition, OutputKind, Plan, Step, TablePlan, Try};
+use crate::lookup::ServicePlan;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 impl Planner<'_> {
@@ -12,6 +14,7 @@ impl Planner<'_> {
     pub(super) fn finish(
         mut self,
         name: String,
+        beside: &str,
         mut read: ReadPlan,
         range: (i64, i64),
         rejects: Option<PathBuf>,
@@ -19,16 +22,34 @@ impl Planner<'_> {
         // A second column of the event time, as it is written: after the others that are read, so that
         // a name finds the first, and only the late output has this one.
         let as_written = self.late.as_ref().and_then(|_| self.time_as_written());
-        let kept: Vec<usize> = (0..self.schema.fields.len())
-            .filter(|i| *i >= self.source_columns || self.used.contains(i))
+        let kept: Vec<usize> = (0..self.rows.schema.fields.len())
+            .filter(|i| *i >= self.rows.source_columns || self.rows.used.contains(i))
             .collect();
-        let (sources, derived) = kept.split_at(kept.partition_point(|&i| i < self.source_columns));
+        let (sources, derived) = kept.split_at(kept.partition_point(|&i| i < self.rows.source_columns));
         let renumber = |old: usize| {
             let new = kept.iter().position(|&k| k == old).expect("a used column is kept");
-            new + usize::from(as_written.is_some() && old >= self.source_columns)
+            new + usize::from(as_written.is_some() && old >= self.rows.source_columns)
         };
         read.columns = self.read_columns(sources, as_written);
         read.positions = self.positions;
+        for step in &mut self.rows.steps {
+            match step {
+                Step::Filter(_) | Step::Derive(..) => {}
+                Step::Dedup { keys, .. } | Step::First { keys, .. } => {
+                    keys.iter_mut().for_each(|column| *column = renumber(*column));
+                }
+                Step::Enrich(enrich) => {
+                    let columns = enrich.tries.iter_mut().flat_map(|attempt| match attempt {
+                        Try::AsOf { on, .. } => on.as_mut_slice(),
+                        Try::Service(_) | Try::Constant(_) => &mut [],
+                    });
+                    columns.for_each(|column| *column = renumber(*column));
+                }
+            }
+        }
+        for service in &mut self.services {
+            service.columns.iter_mut().for_each(|column| *column = renumber(*column));
+        }
         for grouping in &mut self.groupings {
             grouping.plan.keys.iter_mut().for_each(|(column, _)| *column = renumber(*column));
             for (_, args) in &mut grouping.plan.aggregates {
@@ -50,8 +71,10 @@ impl Planner<'_> {
             }
         }
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
-        rows.extend(derived.iter().map(|&i| self.schema.fields[i].clone()));
-        let hash = self.hash(&name, &read, range);
+        rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
+        let tables = self.table_plans(beside, read.chunk_bytes);
+        let answers = (!self.services.is_empty()).then(|| PathBuf::from(format!("{beside}.lookups.jsonl")));
+        let hash = self.hash(&name, &read, &tables, range);
         Plan {
             name,
             hash,
@@ -60,12 +83,12 @@ impl Planner<'_> {
             memory: None,
             range,
             read,
-            inferred: self.inferred,
+            inferred: self.log.inferred,
             rows: Schema::new(rows),
-            steps: self.steps,
-            tables: vec![],
-            services: vec![],
-            answers: None,
+            steps: self.rows.steps,
+            tables,
+            services: self.services,
+            answers,
             groupings: self.groupings,
             outputs: self.outputs,
             rejects,
@@ -75,24 +98,37 @@ impl Planner<'_> {
     }
 
     fn read_columns(&self, sources: &[usize], as_written: Option<(usize, DataType)>) -> Vec<ReadColumn> {
-        let column =
-            |i: usize, ty, inferred| ReadColumn { name: self.schema.fields[i].name.clone(), ty, inferred };
-        let mut columns: Vec<ReadColumn> = sources
-            .iter()
-            .map(|&i| column(i, self.schema.fields[i].ty, !self.inferred.columns[i].declared))
-            .collect();
+        let column = |i: usize, ty, inferred| ReadColumn { inferred, ..self.log.column(i, ty) };
+        let mut columns: Vec<ReadColumn> =
+            sources.iter().map(|&i| self.log.column(i, self.rows.schema.fields[i].ty)).collect();
         columns.extend(as_written.map(|(i, ty)| column(i, ty, false)));
         columns
     }
 
+    /// The tables that steps ask for. What one table rejects is told once, by the first of its plans:
+    /// they all read the same columns.
+    fn table_plans(&self, beside: &str, chunk_bytes: usize) -> Vec<TablePlan> {
+        let plans = self.asks.iter().enumerate().filter_map(|(i, ask)| {
+            let table = &self.tables[ask.table];
+            let mut plan = table.plan(ask, &self.zone, chunk_bytes)?;
+            let first = self.asks[..i].iter().all(|other| other.table != ask.table);
+            if first && plan.read.on_bad_record == OnBadRecord::Reject {
+                let default = || format!("{beside}.{}.rejects.jsonl", plan.name);
+                plan.rejects =
+                    Some(PathBuf::from(table.rejects().map_or_else(default, |path| path.value.clone())));
+            }
+            Some(plan)
+        });
+        plans.collect()
+    }
+
     /// A hash of everything that decides the result, beside the data.
-    fn hash(&self, name: &str, read: &ReadPlan, range: (i64, i64)) -> String {
-        let essence = format!(
-            "{name} {:?} {:?} {} {range:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+    fn hash(&self, name: &str, read: &ReadPlan, tables: &[TablePlan], range: (i64, i64)) -> String {
+        let mut essence = format!(
+            "{name} {:?} {:?} {} {range:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             read.columns,
             read.time,
             self.zone.name(),
-            self.steps,
             self.groupings,
             self.outputs,
             read.arrival,
@@ -100,6 +136,21 @@ impl Planner<'_> {
             self.watermark,
             self.late,
         );
+        for step in &self.rows.steps {
+            // Not the path or URL that it is called by: the services have theirs below.
+            let _ = match step {
+                Step::Enrich(enrich) => write!(essence, " {:?} {:?}", enrich.take, enrich.tries),
+                step => write!(essence, " {step:?}"),
+            };
+        }
+        for table in tables {
+            let TablePlan { read, steps, index, .. } = table;
+            let _ = write!(essence, " {:?} {:?} {steps:?} {index:?}", read.columns, read.time);
+        }
+        for service in &self.services {
+            let ServicePlan { url, columns, pointers, types, on_failure, .. } = service;
+            let _ = write!(essence, " {url:?} {columns:?} {pointers:?} {types:?} {on_failure:?}");
+        }
         format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()))
     }
 }

@@ -43,7 +43,7 @@ impl Planner<'_> {
         let (columns, kind) = if grouped {
             self.groups(spec, window, timing, selections)?
         } else {
-            self.rows(spec).filter(|_| timing.is_some())?
+            self.events(spec).filter(|_| timing.is_some())?
         };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
@@ -107,7 +107,7 @@ impl Planner<'_> {
     }
 
     /// An output of the events themselves.
-    fn rows(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
+    fn events(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
         for (what, span) in [
             ("having", spec.having.as_ref().map(|h| &h.span)),
             ("top", spec.top.as_ref().map(|t| &t.by.span)),
@@ -123,18 +123,18 @@ impl Planner<'_> {
         }
         self.positions = true;
         if spec.select.is_empty() {
-            let visible: Vec<usize> = (0..self.schema.fields.len())
-                .filter(|&i| !self.schema.fields[i].name.starts_with("__arg_"))
+            let visible: Vec<usize> = (0..self.rows.schema.fields.len())
+                .filter(|&i| !self.rows.schema.fields[i].name.starts_with("__arg_"))
                 .collect();
-            self.used.extend(visible.iter().filter(|&&i| i < self.source_columns));
-            let fields = visible.iter().map(|&i| self.schema.fields[i].clone()).collect();
+            self.rows.read(visible.iter().copied());
+            let fields = visible.iter().map(|&i| self.rows.schema.fields[i].clone()).collect();
             return Some((Schema::new(fields), OutputKind::Rows(visible)));
         }
         let mut fields = vec![];
         let mut columns = vec![];
         for (name, sql) in &spec.select {
-            let column = self.column_of(sql)?;
-            fields.push(Field::new(&name.value, self.schema.fields[column].ty));
+            let column = self.rows.column_of(sql)?;
+            fields.push(Field::new(&name.value, self.rows.schema.fields[column].ty));
             columns.push(column);
         }
         Some((Schema::new(fields), OutputKind::Rows(columns)))
@@ -180,7 +180,7 @@ impl Planner<'_> {
         let (window, timing, keys, having, aggregates) = (window?, timing?, keys?, having?, aggregates?);
         let calls: Vec<AggregateCall> = calls.into_iter().map(|(call, _)| call).collect();
 
-        let mut shaped = Shaped::new(window, &keys, timing.firings, &self.schema, &aggregates);
+        let mut shaped = Shaped::new(window, &keys, timing.firings, &self.rows.schema, &aggregates);
         let mut all_selected = self.keys_stand_alone(spec, window, &timing);
         for ((name, sql), selection) in spec.select.iter().zip(&selections) {
             if shaped.schema.index_of(&name.value).is_some() {
@@ -209,14 +209,14 @@ impl Planner<'_> {
         let plan = GroupPlan {
             window,
             zone: self.zone.clone(),
-            keys: keys.iter().map(|&k| (k, self.schema.fields[k].ty)).collect(),
+            keys: keys.iter().map(|&k| (k, self.rows.schema.fields[k].ty)).collect(),
             aggregates,
             whole_windows: top.is_some(),
             lateness: timing.lateness,
             firings: timing.firings,
             audited: false,
         };
-        let names = keys.iter().map(|&k| self.schema.fields[k].name.clone()).collect();
+        let names = keys.iter().map(|&k| self.rows.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
         Some((
             shaped.schema,
@@ -227,10 +227,10 @@ impl Planner<'_> {
     fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<usize>> {
         let mut keys = vec![];
         for name in &spec.by {
-            match self.schema.index_of(&name.value) {
+            match self.rows.schema.index_of(&name.value) {
                 Some(index) => keys.push(index),
                 None => {
-                    let known = self.schema.names().filter(|n| !n.starts_with("__arg_"));
+                    let known = self.rows.schema.names().filter(|n| !n.starts_with("__arg_"));
                     self.fault(super::unknown_column(&name.value, known), &name.span);
                 }
             }
@@ -238,7 +238,7 @@ impl Planner<'_> {
         if keys.len() < spec.by.len() {
             return None;
         }
-        self.used.extend(keys.iter().filter(|&&k| k < self.source_columns));
+        self.rows.read(keys.iter().copied());
         Some(keys)
     }
 
@@ -276,9 +276,9 @@ impl Planner<'_> {
         }
         let columns: Vec<usize> = args
             .into_iter()
-            .map(|arg| self.column_of(&At { value: arg, span: sql.span.clone() }))
+            .map(|arg| self.rows.column_of(&At { value: arg, span: sql.span.clone() }))
             .collect::<Option<_>>()?;
-        let types: Vec<DataType> = columns.iter().map(|&c| self.schema.fields[c].ty).collect();
+        let types: Vec<DataType> = columns.iter().map(|&c| self.rows.schema.fields[c].ty).collect();
         match Aggregate::resolve(&call.name, call.distinct, types, quantile) {
             Ok(aggregate) => Some((aggregate, columns)),
             Err(error) => {

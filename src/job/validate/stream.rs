@@ -1,6 +1,7 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
+use super::table::Table;
 use super::{Planner, length, unknown_column};
 use crate::batch::{DataType, Field};
 use crate::error::Error;
@@ -129,7 +130,7 @@ impl Planner<'_> {
             return;
         }
         if let Some(LogPartition::Column(column)) = partition {
-            self.used.insert(column);
+            self.rows.read([column]);
         }
         (self.watermark.partition, self.watermark.idle) = (partition, idle);
         self.positions = true;
@@ -137,7 +138,7 @@ impl Planner<'_> {
             && let Some((path, format)) = late
         {
             let columns = self.late_columns();
-            self.used.extend(columns.iter().map(|(column, _)| *column));
+            self.rows.read(columns.iter().map(|(column, _)| *column));
             self.late = Some(LatePlan { path, format, columns });
         }
     }
@@ -149,13 +150,13 @@ impl Planner<'_> {
     }
 
     fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {
-        let source = &self.schema.fields[..self.source_columns];
+        let source = &self.rows.schema.fields[..self.rows.source_columns];
         match source.iter().position(|field| field.name == name.value) {
             Some(column) => Some(LogPartition::Column(column)),
             None if name.value == "file" => Some(LogPartition::File),
-            None if self.inferred.columns.is_empty() => None,
+            None if self.log.inferred.columns.is_empty() => None,
             None => {
-                let error = unknown_column(&name.value, self.inferred.names());
+                let error = unknown_column(&name.value, self.log.inferred.names());
                 self.fault(error.hint("or \"file\", where each file is a partition of the log"), &name.span);
                 None
             }
@@ -182,12 +183,15 @@ impl Planner<'_> {
             }
             _ => None,
         });
-        let rejects =
-            self.spec.source.rejects.as_ref().filter(|r| plain(Path::new(&r.value)) == plain(&file));
-        let source = self.files.iter().any(|source| plain(source) == plain(&file));
+        let same = |other: &Path| plain(other) == plain(&file);
+        let rejects = self.tables.iter().filter_map(Table::rejects).chain(&self.spec.source.log.rejects);
+        let rejects = rejects.into_iter().any(|path| same(Path::new(&path.value)));
+        let source = self.log.files.iter().any(|source| same(&source.path));
+        let table = self.tables.iter().any(|table| table.log.files.iter().any(|f| same(&f.path)));
         let taken = taken
-            .or(rejects.map(|_| "rejected records are written to the same file"))
-            .or(source.then_some("it is a file of the source"));
+            .or(rejects.then_some("rejected records are written to the same file"))
+            .or(source.then_some("it is a file of the source"))
+            .or(table.then_some("it is a file that a step looks into"));
         if let Some(taken) = taken {
             let error = Error::job(format!("late events cannot be written to `{}`: {taken}", path.value));
             self.fault(error.hint("give them a place of their own"), &path.span);
@@ -198,23 +202,23 @@ impl Planner<'_> {
 
     /// The columns of the source as the late output has them, by their numbers in the planner's schema.
     fn late_columns(&self) -> Vec<(usize, Field)> {
-        let source = self.schema.fields[..self.source_columns].iter().cloned().enumerate();
+        let source = self.rows.schema.fields[..self.rows.source_columns].iter().cloned().enumerate();
         source.filter(|(_, field)| !LATE_COLUMNS.contains(&field.name.as_str())).collect()
     }
 
     /// The type of the event time as it stands in the log, where the batch's column of it is the
     /// instant: that would not be read back by the unit or format that the job gives.
     pub(super) fn time_as_written(&self) -> Option<(usize, DataType)> {
-        let time = self.time.as_ref()?;
+        let time = self.log.time.as_ref()?;
         let ty = match time.rule {
             TimeRule::Iso | TimeRule::Untimed => return None,
             TimeRule::Epoch(_) => DataType::Int64,
             TimeRule::Format(_) => DataType::String,
         };
-        let index = self.inferred.columns.iter().position(|c| c.name == time.column)?;
+        let index = self.log.inferred.columns.iter().position(|c| c.name == time.column)?;
         // A Parquet column of timestamps is read as it is, whatever the rule.
-        let instants = self.inferred.columns[index].ty == DataType::Timestamp && self.parquet;
-        (self.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
+        let instants = self.log.inferred.columns[index].ty == DataType::Timestamp && self.parquet();
+        (self.rows.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a job of event time becomes in the plan.
 
 use super::*;
+use crate::batch::{DataType, Field};
 use crate::group::Lateness;
 use crate::job::plan::{LogPartition, OutputKind, PlannedColumn};
-use crate::time::{HOUR, MINUTE, SECOND};
+use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
 use crate::window::Window;
 
 /// The plan of a job over one CSV file; `@` in the job stands for its folder. What comes before a line

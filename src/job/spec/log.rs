@@ -1,0 +1,105 @@
+//! `[source]` and `[table.NAME]`: the files of a log, and how its records are read.
+
+use crate::error::Error;
+use crate::job::document::{At, Document, Table};
+use std::ops::Range;
+
+/// The keys that all logs share.
+#[derive(Default)]
+pub struct LogSpec {
+    pub span: Range<usize>,
+    pub path: Vec<At<String>>,
+    pub format: Option<At<String>>,
+    pub time: Option<At<String>>,
+    pub time_unit: Option<At<String>>,
+    pub time_format: Option<At<String>>,
+    pub types: Vec<(At<String>, At<String>)>,
+    pub columns: Option<Vec<At<String>>>,
+    pub delimiter: Option<At<String>>,
+    pub on_bad_record: Option<At<String>>,
+    pub rejects: Option<At<String>>,
+}
+
+/// `[source]`.
+#[derive(Default)]
+pub struct SourceSpec {
+    pub log: LogSpec,
+    pub arrival: Option<At<String>>,
+    pub partition: Option<At<String>>,
+    pub idle: Option<At<String>>,
+    pub max_ahead: Option<At<String>>,
+    pub out_of_orderness: Option<At<String>>,
+}
+
+/// `[table.NAME]`.
+pub struct TableSpec {
+    pub name: At<String>,
+    pub log: LogSpec,
+    /// Before the filter.
+    pub derive: Vec<(At<String>, At<String>)>,
+    pub filter: Option<At<String>>,
+}
+
+fn log(table: &Table) -> LogSpec {
+    LogSpec {
+        span: table.span.clone(),
+        path: table.strings("path").unwrap_or_default(),
+        format: table.string("format"),
+        time: table.string("time"),
+        time_unit: table.string("time_unit"),
+        time_format: table.string("time_format"),
+        types: table.pairs("types").unwrap_or_default(),
+        columns: table.strings("columns"),
+        delimiter: table.string("delimiter"),
+        on_bad_record: table.string("on_bad_record"),
+        rejects: table.string("rejects"),
+    }
+}
+
+/// Reads `[source]`.
+pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
+    let spec = SourceSpec {
+        log: log(table),
+        arrival: table.string("arrival"),
+        partition: table.string("partition"),
+        idle: table.string("idle"),
+        max_ahead: table.string("max_ahead"),
+        out_of_orderness: table.string("out_of_orderness"),
+    };
+    table.finish(&[]);
+    if spec.log.path.is_empty() {
+        document.fault(Error::job("[source] has no `path`"), &table.span);
+    }
+    if spec.log.time.is_none() {
+        document.fault(
+            Error::job("[source] has no `time`").hint("name the column that holds each event's time"),
+            &table.span,
+        );
+    }
+    spec
+}
+
+/// Reads one `[table.NAME]`.
+pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> TableSpec {
+    let (derive, filter) = (table.pairs("derive").unwrap_or_default(), table.string("filter"));
+    let spec = TableSpec { log: log(table), derive, filter, name };
+    for key in ["arrival", "partition", "idle", "max_ahead", "out_of_orderness"] {
+        table.misplaced(key, "a table is read whole; only the source has a watermark");
+    }
+    table.finish(&[]);
+    // The name stands in that of the file of rejected records.
+    if spec.name.value.is_empty() || spec.name.value.contains(['/', '\\']) {
+        let error = Error::job(format!("`{}` is no name for a table", spec.name.value));
+        document.fault(error.hint("letters, digits, `_` and `-`"), &spec.name.span);
+    }
+    if spec.log.path.is_empty() {
+        document.fault(Error::job(format!("[table.{}] has no `path`", spec.name.value)), &table.span);
+    }
+    for time in [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten() {
+        if table.place_of("time").is_none() {
+            let error = Error::job(format!("[table.{}] has no `time`", spec.name.value));
+            document.fault(error.hint("without it, its rows hold at any time"), &time.span);
+        }
+    }
+    spec
+}

@@ -1,0 +1,164 @@
+//! `[[output]]`: windows, keys, and where the rows go.
+
+use crate::error::Error;
+use crate::job::document::{At, Document, Table};
+use std::ops::Range;
+
+/// `[[output]]`.
+pub struct OutputSpec {
+    pub span: Range<usize>,
+    pub path: Option<At<String>>,
+    pub format: Option<At<String>>,
+    pub window: Option<WindowSpec>,
+    pub by: Vec<At<String>>,
+    pub select: Vec<(At<String>, At<String>)>,
+    pub having: Option<At<String>>,
+    pub top: Option<TopSpec>,
+    pub partition_by: Vec<At<String>>,
+    pub mode: Option<At<String>>,
+    pub firings: Option<At<bool>>,
+}
+
+/// `window = …`.
+pub struct WindowSpec {
+    pub kind: WindowKind,
+    pub offset: Option<At<String>>,
+    pub allowed_lateness: Option<At<String>>,
+}
+
+/// What kind of window, and its lengths.
+pub enum WindowKind {
+    Global,
+    Tumbling { size: At<String> },
+    Hopping { size: At<String>, slide: At<String> },
+    Cumulative { size: At<String>, step: At<String> },
+    Session { gap: At<String> },
+}
+
+/// `top = { n, by }`.
+pub struct TopSpec {
+    pub n: At<usize>,
+    pub by: At<String>,
+}
+
+/// Reads one `[[output]]`.
+pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
+    let spec = OutputSpec {
+        span: table.span.clone(),
+        path: table.string("path"),
+        format: table.string("format"),
+        window: table.string_or_table("window").and_then(|w| window(document, w)),
+        by: table.strings("by").unwrap_or_default(),
+        select: table.pairs("select").unwrap_or_default(),
+        having: table.string("having"),
+        top: table.table("top").and_then(|t| top(document, &t)),
+        partition_by: table.strings("partition_by").unwrap_or_default(),
+        mode: table.string("mode"),
+        firings: table.flag("firings"),
+    };
+    let hint = "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }";
+    table.misplaced("allowed_lateness", hint);
+    table.finish(&["of"]);
+    if spec.path.is_none() {
+        document.fault(
+            Error::job("an [[output]] has no `path`").hint("a folder, a file, or \"-\" for the terminal"),
+            &spec.span,
+        );
+    }
+    spec
+}
+
+fn window(document: &Document, window: std::result::Result<At<String>, Table>) -> Option<WindowSpec> {
+    let table = match window {
+        Ok(name) if name.value == "global" => {
+            return Some(WindowSpec { kind: WindowKind::Global, offset: None, allowed_lateness: None });
+        }
+        Ok(name) => {
+            let error = Error::job(format!("unknown window `{}`", name.value));
+            document.fault(error.hint("\"global\", or a table such as { tumbling = \"1m\" }"), &name.span);
+            return None;
+        }
+        Err(table) => table,
+    };
+    let kinds = KINDS.map(|kind| (kind, table.string(kind)));
+    let (slide, step) = (table.string("slide"), table.string("step"));
+    let (offset, allowed_lateness) = (table.string("offset"), table.string("allowed_lateness"));
+    table.finish(&[]);
+    let kind = one_kind(document, &table)?;
+    let size = kinds.into_iter().find(|(name, _)| *name == kind).and_then(|(_, size)| size);
+    let fits = [
+        fits(document, &table, kind, ("hopping", "slide"), "how far apart its windows start"),
+        fits(document, &table, kind, ("cumulative", "step"), "how much longer each window is than the last"),
+        kind != "session" || no_offset(document, &table),
+    ];
+    if fits.contains(&false) {
+        return None;
+    }
+    // What is missing now was there and is no string, which is told already.
+    let size = size?;
+    let kind = match kind {
+        "tumbling" => WindowKind::Tumbling { size },
+        "hopping" => WindowKind::Hopping { size, slide: slide? },
+        "cumulative" => WindowKind::Cumulative { size, step: step? },
+        _ => WindowKind::Session { gap: size },
+    };
+    Some(WindowSpec { kind, offset, allowed_lateness })
+}
+
+/// The kinds of windows that have an end.
+const KINDS: [&str; 4] = ["tumbling", "hopping", "cumulative", "session"];
+
+/// The one kind that the table of a window names.
+fn one_kind(document: &Document, table: &Table) -> Option<&'static str> {
+    let named: Vec<&'static str> = KINDS.into_iter().filter(|kind| table.place_of(kind).is_some()).collect();
+    let error = match named[..] {
+        [kind] => return Some(kind),
+        [] => Error::job("`window` needs `tumbling`, `hopping`, `cumulative` or `session`"),
+        _ => Error::job(format!("a window is of one kind, and this one is `{}`", named.join("` and `"))),
+    };
+    document.fault(error, &table.span);
+    None
+}
+
+/// Whether `key` is there when the window is of the kind that it goes with, and not otherwise.
+fn fits(
+    document: &Document,
+    table: &Table,
+    kind: &str,
+    (of, key): (&'static str, &'static str),
+    what: &str,
+) -> bool {
+    match (kind == of, table.place_of(key)) {
+        (true, None) => {
+            let error = Error::job(format!("`{of}` needs `{key}`: {what}"));
+            document.fault(error, &table.span);
+            false
+        }
+        (false, Some(place)) => {
+            let error = Error::job(format!("`{key}` goes with `{of}`, and this window is `{kind}`"));
+            document.fault(error, &place);
+            false
+        }
+        _ => true,
+    }
+}
+
+fn no_offset(document: &Document, table: &Table) -> bool {
+    let Some(place) = table.place_of("offset") else { return true };
+    let error = Error::job("a session has no `offset`");
+    document.fault(error.hint("it starts with its first event"), &place);
+    false
+}
+
+fn top(document: &Document, table: &Table) -> Option<TopSpec> {
+    let (n, by) = (table.count("n"), table.string("by"));
+    table.finish(&[]);
+    match (n, by) {
+        (Some(n), Some(by)) => Some(TopSpec { n, by }),
+        _ => {
+            document
+                .fault(Error::job("`top` needs `n` and `by`: { n = 3, by = \"total desc\" }"), &table.span);
+            None
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
+
+use super::unknown_column;
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer, time_hint};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
+use crate::job::document::Document;
+use crate::job::spec::{LogSpec, Names};
+use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
+use std::collections::BTreeMap;
+
+/// The files of a log and how they are laid out, before any is opened.
+pub(super) struct Found {
+    files: Vec<SourceFile>,
+    delimiter: u8,
+    names: Option<Vec<String>>,
+    declared: BTreeMap<String, DataType>,
+    on_bad_record: Option<OnBadRecord>,
+}
+
+/// A log whose columns are known.
+pub(super) struct Log {
+    pub(super) files: Vec<SourceFile>,
+    delimiter: u8,
+    names: Option<Vec<String>>,
+    pub(super) inferred: Inferred,
+    /// The event time; `None` after a fault.
+    pub(super) time: Option<ReadTime>,
+    /// `None` after a fault.
+    pub(super) on_bad_record: Option<OnBadRecord>,
+}
+
+/// Finds the files of a log. Faults are noted, and without files there is no answer.
+pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
+    let files = find_files(document, spec);
+    let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
+    let declared = declared_types(document, &spec.types);
+    let on_bad_record = on_bad_record(document, spec);
+    let (files, (delimiter, names)) = (files?, csv?);
+    Some(Found { files, delimiter, names, declared, on_bad_record })
+}
+
+impl Log {
+    /// Looks at samples of the files; `what` has them, in words.
+    ///
+    /// # Errors
+    /// Files that cannot be read as what they are; all faults of the job so far, or a data error, where
+    /// no file has a column.
+    pub(super) fn of(
+        document: &Document,
+        spec: &LogSpec,
+        found: Found,
+        what: &str,
+        zone: &Zone,
+    ) -> Result<Log> {
+        let Found { files, delimiter, names, declared, on_bad_record } = found;
+        let inferred = infer(&files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
+        if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
+            return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
+        }
+        let time = event_time(document, spec, &inferred, zone);
+        for (name, _) in &spec.types {
+            if declared.contains_key(&name.value)
+                && inferred.column(&name.value).is_none()
+                && !inferred.columns.is_empty()
+            {
+                document.fault(unknown_column(&name.value, inferred.names()), &name.span);
+            }
+        }
+        Ok(Log { files, delimiter, names, inferred, time, on_bad_record })
+    }
+
+    /// The columns of a batch of all columns.
+    pub(super) fn schema(&self) -> Schema {
+        let field = |c: &InferredColumn| {
+            // A time column that is no integer is the event time itself.
+            let instant = self
+                .time
+                .as_ref()
+                .is_some_and(|t| t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_)));
+            Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty })
+        };
+        Schema::new(self.inferred.columns.iter().map(field).collect())
+    }
+
+    /// Column number `i` of the files, read as `ty`.
+    pub(super) fn column(&self, i: usize, ty: DataType) -> ReadColumn {
+        let column = &self.inferred.columns[i];
+        ReadColumn { name: column.name.clone(), ty, inferred: !column.declared }
+    }
+
+    /// How the log is read, as far as it is known before the columns are; `None` after a fault.
+    pub(super) fn read(&self, zone: &Zone, chunk_bytes: usize) -> Option<ReadPlan> {
+        Some(ReadPlan {
+            files: self.files.clone(),
+            columns: vec![],
+            time: self.time.clone()?,
+            arrival: None,
+            max_ahead: None,
+            zone: zone.clone(),
+            delimiter: self.delimiter,
+            names: self.names.clone(),
+            on_bad_record: self.on_bad_record?,
+            positions: false,
+            from: i64::MIN,
+            to: i64::MAX,
+            chunk_bytes,
+        })
+    }
+}
+
+fn csv_layout(
+    document: &Document,
+    spec: &LogSpec,
+    files: &[SourceFile],
+) -> Option<(u8, Option<Vec<String>>)> {
+    let names = spec.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
+    let Some(delimiter) = &spec.delimiter else {
+        let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
+        let default = if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' };
+        return Some((default, names));
+    };
+    match delimiter.value.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some((*byte, names)),
+        _ => {
+            let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
+            document.fault(error, &delimiter.span);
+            None
+        }
+    }
+}
+
+fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
+    let format = match &spec.format {
+        None => None,
+        Some(name) => match name.value.as_str() {
+            "csv" => Some(Format::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+            "parquet" => Some(Format::Parquet),
+            other => {
+                let error = Error::job(format!("unknown format `{other}`"))
+                    .nearest(other, ["csv", "jsonl", "parquet"]);
+                document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
+                return None;
+            }
+        },
+    };
+    let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
+    match files::expand(&patterns, format) {
+        Ok(files) => Some(files),
+        Err(error) => {
+            let span = spec.path.first().map_or(spec.span.clone(), |p| p.span.clone());
+            document.fault(error, &span);
+            None
+        }
+    }
+}
+
+/// The types that a job declares; faults those that there are not.
+pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<String, DataType> {
+    let mut declared = BTreeMap::new();
+    for (name, ty) in types {
+        match DataType::parse(&ty.value) {
+            Some(ty) => {
+                declared.insert(name.value.clone(), ty);
+            }
+            None => {
+                let known = ["string", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
+                let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
+                document.fault(
+                    error
+                        .hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
+                    &ty.span,
+                );
+            }
+        }
+    }
+    declared
+}
+
+/// Without a header line or a record there is no column to speak of.
+fn no_columns(files: &[SourceFile], of: &str) -> Error {
+    let what = match files {
+        [file] => format!("{} is empty", file.path.display()),
+        files => format!("all {} files of {of} are empty", files.len()),
+    };
+    Error::data(what).hint("its columns are not known; a CSV file without records still has its header line")
+}
+
+fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
+    let Some(word) = &spec.on_bad_record else { return Some(OnBadRecord::Fail) };
+    match word.value.as_str() {
+        "fail" => Some(OnBadRecord::Fail),
+        "reject" => Some(OnBadRecord::Reject),
+        other => {
+            let error = Error::job(format!("`on_bad_record` is \"fail\" or \"reject\", not \"{other}\""));
+            document.fault(error, &word.span);
+            None
+        }
+    }
+}
+
+/// The event time of a log; without a column for it, its rows are of no time.
+fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
+    let Some(column) = &spec.time else {
+        return Some(ReadTime { column: String::new(), rule: TimeRule::Untimed });
+    };
+    if let (Some(_), Some(format)) = (&spec.time_unit, &spec.time_format) {
+        let error = Error::job("`time_unit` and `time_format` exclude each other");
+        document.fault(error, &format.span);
+        return None;
+    }
+    let found = inferred.column(&column.value);
+    if found.is_none() && inferred.columns.is_empty() {
+        // Empty files have no columns; a run over them has no rows.
+        return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
+    }
+    let Some(found) = found else {
+        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        return None;
+    };
+    let rule = if let Some(unit) = &spec.time_unit {
+        let Some(unit) = TimeUnit::parse(&unit.value) else {
+            let error = Error::job(format!("unknown time unit `{}`", unit.value));
+            document.fault(error.hint("the units are s, ms, us and ns"), &unit.span);
+            return None;
+        };
+        TimeRule::Epoch(unit)
+    } else if let Some(format) = &spec.time_format {
+        let bad = chrono::format::StrftimeItems::new(&format.value)
+            .any(|item| matches!(item, chrono::format::Item::Error));
+        if bad {
+            let error = Error::job(format!("`{}` is no time format", format.value));
+            document
+                .fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
+            return None;
+        }
+        TimeRule::Format(format.value.clone())
+    } else {
+        TimeRule::Iso
+    };
+    let example = found.example.clone().unwrap_or_default();
+    if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
+        let error =
+            Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
+        let unit = example.parse().ok().and_then(TimeUnit::likely).map_or("s", TimeUnit::name);
+        document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
+        return None;
+    }
+    // One bad value is a bad record; when no value can be read, it is the rule that is wrong.
+    let mut parser = TimeParser::new(rule.clone(), zone.clone());
+    let mut read = found.examples.iter().map(|text| parser.text(text.as_bytes()));
+    let readable = found.examples.is_empty() || read.any(|time| time.is_ok());
+    let textual = matches!(found.ty, DataType::String | DataType::Int64 | DataType::Float64);
+    if let (Err(reason), false, true) =
+        (TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes()), readable, textual)
+    {
+        let error = Error::job(format!("`{}` holds `{example}`, which is {reason}", column.value));
+        let error = match time_hint(example.as_bytes(), &rule) {
+            Some(hint) => error.hint(hint),
+            None => error.hint("give the format, such as time_format = \"%d-%m-%Y %H:%M\""),
+        };
+        document.fault(error, &column.span);
+        return None;
+    }
+    Some(ReadTime { column: column.value.clone(), rule })
+}

@@ -1,0 +1,135 @@
+//! `otherwise`: what is tried for events without a match.
+
+use super::Planner;
+use super::enrich::{DEFAULT, Enclosing};
+use super::service::pointer_of;
+use crate::error::{Error, nearest};
+use crate::job::document::At;
+use crate::job::plan::Try;
+use crate::job::spec::{LookupFrom, LookupSpec, Names, OtherwiseSpec};
+use std::ops::Range;
+
+impl<'a> Planner<'a> {
+    /// The tries of an `otherwise`; `None` after a fault.
+    pub(super) fn otherwise(&mut self, items: &'a [OtherwiseSpec], step: &Enclosing) -> Option<Vec<Try>> {
+        let mut tries = vec![];
+        let mut ended = false;
+        for item in items {
+            if ended {
+                let error = Error::job("nothing is tried after a constant, which every event takes");
+                self.fault(error.hint("put the constant last"), &place(item));
+                tries.push(None);
+                continue;
+            }
+            tries.push(match item {
+                OtherwiseSpec::Match(reach) if step.enrich => {
+                    let reach = self.reach(reach, step.reach, step.asked.map(|asked| asked.table));
+                    reach.and_then(|reach| Some(self.as_of(step.asked?, reach)))
+                }
+                OtherwiseSpec::Match(_) => {
+                    let error = Error::job("`match` is for tables, and this step is a lookup");
+                    self.fault(error.hint("write [table.NAME] and enrich = \"NAME\""), &place(item));
+                    None
+                }
+                OtherwiseSpec::Lookup(lookup) => self.otherwise_lookup(lookup, step),
+                OtherwiseSpec::Constant { values, .. } => {
+                    ended = true;
+                    self.constant(values, step.columns)
+                }
+            });
+        }
+        tries.into_iter().collect()
+    }
+
+    fn otherwise_lookup(&mut self, spec: &'a LookupSpec, step: &Enclosing) -> Option<Try> {
+        let take = self.taken_instead(spec, step);
+        match &spec.from {
+            LookupFrom::Service(service) => {
+                if let Some((name, _)) = service.types.first() {
+                    let error = Error::job("the columns have the types that the step gives them");
+                    self.fault(error.hint("leave `types` out"), &name.span);
+                    return None;
+                }
+                let pointers: Vec<At<String>> = take?.into_iter().map(|(_, pointer)| pointer).collect();
+                self.service(service, step.columns, &pointers)
+            }
+            LookupFrom::Files { log, on } => {
+                let Some(on) = on.as_ref().or(step.on) else {
+                    let error = Error::job("`lookup` in files needs `on`");
+                    self.fault(error.hint("such as on = { userId = \"id\" }"), &spec.span);
+                    return None;
+                };
+                let (take, table) = (take?, self.table_of(log));
+                let (types, asked) = self.asked(table, on, &take, false);
+                let mut right = true;
+                for ((ty, column), (_, source)) in types.iter().zip(step.columns).zip(&take) {
+                    if let (Some(ty), Some(wanted)) = (ty, column.ty)
+                        && *ty != wanted
+                    {
+                        let name = &column.name.value;
+                        let error =
+                            Error::job(format!("`{}` is {ty}, and `{name}` is {wanted}", source.value));
+                        let hint = format!("declare it: types = {{ {} = \"{wanted}\" }}", source.value);
+                        self.fault(error.hint(hint), &source.span);
+                        right = false;
+                    }
+                }
+                asked.filter(|_| right).map(|asked| self.as_of(&asked, DEFAULT))
+            }
+        }
+    }
+
+    /// What a lookup takes for the columns of its step, in their order: as it says, or what the step
+    /// takes of its table.
+    fn taken_instead(&self, spec: &LookupSpec, step: &Enclosing) -> Option<Names> {
+        let service = matches!(spec.from, LookupFrom::Service(_));
+        let Some(take) = &spec.take else {
+            let instead = |source: &At<String>| match (step.pointers, service) {
+                (true, true) | (false, false) => Some(source.value.clone()),
+                (false, true) => Some(pointer_of(&source.value)),
+                (true, false) => None,
+            };
+            let names = step.take.iter().map(|(name, source)| {
+                let value = instead(source)?;
+                Some((name.clone(), At { value, span: spec.span.clone() }))
+            });
+            let names: Option<Names> = names.collect();
+            if names.is_none() {
+                let error = Error::job("`lookup` needs `take`: the step's are pointers into JSON");
+                self.fault(error.hint("such as take = { country = \"countryCode\" }"), &spec.span);
+            }
+            return names;
+        };
+        let names = || step.columns.iter().map(|column| column.name.value.as_str());
+        let mut right = true;
+        for (name, _) in take.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
+            let error = Error::job(format!("the step takes no column `{}`", name.value));
+            let error = match nearest(&name.value, names()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("it takes {}", names().collect::<Vec<_>>().join(", "))),
+            };
+            self.fault(error, &name.span);
+            right = false;
+        }
+        let mut out = vec![];
+        for column in step.columns {
+            match take.iter().find(|(name, _)| name.value == column.name.value) {
+                Some(pair) => out.push(pair.clone()),
+                None => {
+                    let error = Error::job(format!("`take` leaves out `{}`", column.name.value));
+                    self.fault(error.hint("it names all columns that the step takes"), &spec.span);
+                    right = false;
+                }
+            }
+        }
+        right.then_some(out)
+    }
+}
+
+fn place(item: &OtherwiseSpec) -> Range<usize> {
+    match item {
+        OtherwiseSpec::Match(reach) => reach.direction.as_ref().map_or(0..0, |word| word.span.clone()),
+        OtherwiseSpec::Lookup(lookup) => lookup.span.clone(),
+        OtherwiseSpec::Constant { span, .. } => span.clone(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Lookups by HTTP: the URL and its columns, what is taken of an answer, and how the service is asked.
+
+use super::enrich::NewColumn;
+use super::{Planner, length, unknown_column};
+use crate::batch::DataType;
+use crate::error::{Error, nearest};
+use crate::job::document::At;
+use crate::job::plan::Try;
+use crate::job::spec::{Names, ServiceSpec};
+use crate::lookup::{OnFailure, ServicePlan};
+use std::time::Duration;
+
+/// The most requests in flight that a job may ask for.
+const MOST_IN_FLIGHT: usize = 10_000;
+/// The most retries of a request.
+const MOST_RETRIES: usize = 100;
+
+impl Planner<'_> {
+    /// The types of the columns that the step of a service takes: as declared, or string.
+    pub(super) fn service_types(&self, spec: &ServiceSpec, take: &Names) -> Vec<Option<DataType>> {
+        let names = || take.iter().map(|(name, _)| name.value.as_str());
+        for (name, _) in spec.types.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
+            let error = Error::job(format!("the lookup takes no column `{}`", name.value));
+            let error = match nearest(&name.value, names()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("it takes {}", names().collect::<Vec<_>>().join(", "))),
+            };
+            self.fault(error, &name.span);
+        }
+        let declared = super::log::declared_types(&self.spec.document, &spec.types);
+        let ty = |name: &str| match spec.types.iter().any(|(declared, _)| declared.value == name) {
+            true => declared.get(name).copied(),
+            false => Some(DataType::String),
+        };
+        names().map(ty).collect()
+    }
+
+    /// A try of a service: an equal one, or this new one.
+    pub(super) fn service(
+        &mut self,
+        spec: &ServiceSpec,
+        columns: &[NewColumn],
+        pointers: &[At<String>],
+    ) -> Option<Try> {
+        let url = self.url(&spec.url);
+        let right = pointers.iter().filter(|pointer| !self.is_pointer(pointer)).count() == 0;
+        let in_flight = self.at_most("in_flight", spec.in_flight.as_ref(), 100, MOST_IN_FLIGHT);
+        let retries = self.at_most("retries", spec.retries.as_ref(), 3, MOST_RETRIES);
+        let timeout = self.timeout(spec.timeout.as_ref());
+        let backoff = match &spec.backoff {
+            Some(text) => length(&self.spec.document, text),
+            None => Some(100_000),
+        };
+        let on_failure = self.on_failure(spec.on_failure.as_ref());
+        let types: Option<Vec<DataType>> = columns.iter().map(|column| column.ty).collect();
+        let (url, columns) = url?;
+        let micros = |us: i64| Duration::from_micros(us.unsigned_abs());
+        let plan = ServicePlan {
+            url,
+            columns,
+            pointers: pointers.iter().map(|pointer| pointer.value.clone()).collect(),
+            types: types?,
+            in_flight: in_flight?,
+            timeout: micros(timeout?),
+            retries: retries? as u32,
+            backoff: micros(backoff?),
+            on_failure: on_failure?,
+        };
+        if !right {
+            return None;
+        }
+        let index = self.services.iter().position(|known| *known == plan).unwrap_or_else(|| {
+            self.services.push(plan);
+            self.services.len() - 1
+        });
+        Some(Try::Service(index))
+    }
+
+    /// The pieces of a URL, and the columns between them.
+    fn url(&mut self, url: &At<String>) -> Option<(Vec<String>, Vec<usize>)> {
+        let text = url.value.as_str();
+        let after = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let host = after.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        let example = "such as http://host/users/{userId}";
+        let wrong = if after.is_none() {
+            Some(Error::job(format!("`{text}` cannot be asked: a service is http:// or https://")))
+        } else if host.is_empty() {
+            Some(Error::job(format!("`{text}` names no host")).hint(example))
+        } else if host.contains(['{', '}']) {
+            Some(Error::job("the host of a service is the same for all events").hint(example))
+        } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            Some(Error::job(format!("`{text}` has a space in it")).hint("%20 stands for one"))
+        } else {
+            None
+        };
+        if let Some(error) = wrong {
+            self.fault(error, &url.span);
+            return None;
+        }
+        let Some((pieces, names)) = cut(text) else {
+            let error = Error::job(format!("the braces of `{text}` do not match"));
+            let hint = "each column stands in braces of its own; %7B and %7D stand for the characters";
+            self.fault(error.hint(hint), &url.span);
+            return None;
+        };
+        if names.is_empty() {
+            let error = Error::job("every event would ask the same of this service");
+            self.fault(error.hint(format!("put columns in braces, {example}")), &url.span);
+            return None;
+        }
+        let mut columns = vec![];
+        for name in &names {
+            match self.rows.schema.index_of(name) {
+                Some(column) => columns.push(column),
+                None => self.fault(unknown_column(name, self.rows.schema.names()), &url.span),
+            }
+        }
+        self.rows.read(columns.iter().copied());
+        (columns.len() == names.len()).then_some((pieces, columns))
+    }
+
+    fn is_pointer(&self, pointer: &At<String>) -> bool {
+        let text = &pointer.value;
+        let error = if !text.is_empty() && !text.starts_with('/') {
+            let error = Error::job(format!("`{text}` is no JSON pointer"));
+            error.hint(format!("it starts with a slash: \"{}\"", pointer_of(text)))
+        } else if text.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+            Error::job(format!("`{text}` is no JSON pointer")).hint("`~0` stands for ~, and `~1` for /")
+        } else {
+            return true;
+        };
+        self.fault(error, &pointer.span);
+        false
+    }
+
+    fn at_most(&self, key: &str, number: Option<&At<usize>>, default: usize, most: usize) -> Option<usize> {
+        let Some(number) = number else { return Some(default) };
+        if number.value > most {
+            let most = crate::input::value::grouped(most as u64);
+            self.fault(Error::job(format!("the most for `{key}` is {most}")), &number.span);
+            return None;
+        }
+        Some(number.value)
+    }
+
+    fn timeout(&self, text: Option<&At<String>>) -> Option<i64> {
+        let Some(text) = text else { return Some(10_000_000) };
+        let timeout = length(&self.spec.document, text)?;
+        if timeout == 0 {
+            let error = Error::job("a `timeout` is longer than nothing");
+            self.fault(error.hint("such as timeout = \"10s\""), &text.span);
+            return None;
+        }
+        Some(timeout)
+    }
+
+    fn on_failure(&self, word: Option<&At<String>>) -> Option<OnFailure> {
+        const WORDS: [&str; 3] = ["fail", "null", "reject"];
+        let Some(word) = word else { return Some(OnFailure::Fail) };
+        match word.value.as_str() {
+            "fail" => Some(OnFailure::Fail),
+            "null" => Some(OnFailure::Null),
+            "reject" => Some(OnFailure::Reject),
+            other => {
+                let error = Error::job(format!("unknown on_failure `{other}`")).nearest(other, WORDS);
+                self.fault(error.hint("it is \"fail\", \"null\" or \"reject\""), &word.span);
+                None
+            }
+        }
+    }
+}
+
+/// Cuts a URL at its `{column}`s; `None` where braces do not match.
+fn cut(url: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let (mut pieces, mut names) = (vec![], vec![]);
+    let mut rest = url;
+    while let Some((piece, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        if piece.contains('}') || name.is_empty() || name.contains('{') {
+            return None;
+        }
+        pieces.push(piece.to_string());
+        names.push(name.to_string());
+        rest = after;
+    }
+    pieces.push(rest.to_string());
+    (!rest.contains('}')).then_some((pieces, names))
+}
+
+/// The JSON pointer to a column: dots are steps into nested objects.
+pub(super) fn pointer_of(column: &str) -> String {
+    format!("/{}", column.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+}

@@ -1,0 +1,236 @@
+//! Tables: the logs that steps look into, and what is asked of each.
+
+use super::Planner;
+use super::log::{self, Found, Log};
+use super::rows::Rows;
+use crate::asof::AsOfPlan;
+use crate::batch::{Field, Schema};
+use crate::error::{Error, Result};
+use crate::job::document::{At, Document};
+use crate::job::plan::TablePlan;
+use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
+use crate::time::{TimeRule, Zone};
+
+/// A table of the job, or the files of a lookup.
+pub(super) struct Table<'a> {
+    /// Its name in the job file, or the path of a lookup's files.
+    pub(super) name: String,
+    /// Where it is declared; not for a lookup.
+    spec: Option<&'a TableSpec>,
+    /// What its files are and how they are read.
+    keys: &'a LogSpec,
+    pub(super) log: Log,
+    pub(super) rows: Rows<'a>,
+}
+
+/// What one or more steps ask of a table. Columns are numbers of its rows' schema.
+pub(super) struct Ask {
+    pub(super) table: usize,
+    keys: Vec<usize>,
+    columns: Vec<usize>,
+    fill: bool,
+}
+
+/// A table whose files are found.
+pub(super) struct FoundTable<'a> {
+    spec: Option<&'a TableSpec>,
+    keys: &'a LogSpec,
+    found: Found,
+}
+
+/// Finds the files of all tables, and of lookups in files: equal ones are one table. Faults are noted,
+/// and if any is missing there is no answer.
+pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
+    let declared = spec.tables.iter().map(|table| (Some(table), &table.log));
+    let mut logs: Vec<(Option<&TableSpec>, &LogSpec)> = declared.collect();
+    for step in &spec.steps {
+        let (first, otherwise) = match step {
+            StepSpec::Enrich(enrich) => (None, &enrich.otherwise),
+            StepSpec::Lookup { lookup, otherwise } => (Some(lookup), otherwise),
+            _ => continue,
+        };
+        let others = otherwise.iter().filter_map(|item| match item {
+            OtherwiseSpec::Lookup(lookup) => Some(lookup),
+            _ => None,
+        });
+        for files in first.into_iter().chain(others).filter_map(files) {
+            if !logs.iter().any(|(spec, known)| spec.is_none() && same(known, files)) {
+                logs.push((None, files));
+            }
+        }
+    }
+    let found: Vec<Option<FoundTable>> = logs
+        .into_iter()
+        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(&spec.document, keys)? }))
+        .collect();
+    found.into_iter().collect()
+}
+
+fn files(lookup: &LookupSpec) -> Option<&LogSpec> {
+    match &lookup.from {
+        LookupFrom::Files { log, .. } => Some(log),
+        LookupFrom::Service(_) => None,
+    }
+}
+
+/// Whether two lookups read the same files in the same way.
+fn same(a: &LogSpec, b: &LogSpec) -> bool {
+    let texts = |list: &[At<String>]| list.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
+    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+    let of = |log: &LogSpec| {
+        let types: Vec<_> =
+            log.types.iter().map(|(name, ty)| (name.value.clone(), ty.value.clone())).collect();
+        (texts(&log.path), text(&log.format), types, log.columns.as_deref().map(texts), text(&log.delimiter))
+    };
+    of(a) == of(b)
+}
+
+impl<'a> FoundTable<'a> {
+    /// Looks at samples of the files, and plans the steps of the table.
+    ///
+    /// # Errors
+    /// As of [`Log::of`].
+    pub(super) fn table(self, document: &'a Document, zone: &Zone) -> Result<Table<'a>> {
+        let FoundTable { spec, keys, found } = self;
+        let paths: Vec<&str> = keys.path.iter().map(|path| path.value.as_str()).collect();
+        let name = spec.map_or_else(|| paths.join(", "), |spec| spec.name.value.clone());
+        let log = Log::of(document, keys, found, &title(spec, &name), zone)?;
+        let mut rows = Rows::new(document, zone, log.schema());
+        if let Some(spec) = spec {
+            rows.derive_all(&spec.derive);
+            spec.filter.iter().for_each(|sql| rows.filter(sql));
+        }
+        Ok(Table { name, spec, keys, log, rows })
+    }
+}
+
+fn title(spec: Option<&TableSpec>, name: &str) -> String {
+    if spec.is_some() { format!("[table.{name}]") } else { format!("`{name}`") }
+}
+
+impl Table<'_> {
+    /// What it is called in errors: `[table.users]`, or the path of a lookup's files.
+    pub(super) fn title(&self) -> String {
+        title(self.spec, &self.name)
+    }
+
+    /// Whether its rows have times; so it is said too where the time is faulty.
+    pub(super) fn timed(&self) -> bool {
+        self.log.time.as_ref().is_none_or(|time| time.rule != TimeRule::Untimed)
+    }
+
+    /// The path for its rejected records that the job gives.
+    pub(super) fn rejects(&self) -> Option<&At<String>> {
+        self.keys.rejects.as_ref()
+    }
+
+    /// The plan of the table as it is asked; `None` after a fault.
+    pub(super) fn plan(&self, ask: &Ask, zone: &Zone, chunk_bytes: usize) -> Option<TablePlan> {
+        let fields = &self.rows.schema.fields;
+        let kept: Vec<usize> = (0..fields.len())
+            .filter(|i| *i >= self.rows.source_columns || self.rows.used.contains(i))
+            .collect();
+        let of_files = kept.iter().filter(|&&i| i < self.rows.source_columns);
+        let mut read = self.log.read(zone, chunk_bytes)?;
+        read.columns = of_files.map(|&i| self.log.column(i, fields[i].ty)).collect();
+        // The order of rows at one instant.
+        read.positions = true;
+        let renumber = |columns: &[usize]| {
+            let new = |old: &usize| kept.iter().position(|k| k == old).expect("a used column is kept");
+            columns.iter().map(|old| (new(old), fields[*old].ty)).collect()
+        };
+        let (keys, columns) = (renumber(&ask.keys), renumber(&ask.columns));
+        Some(TablePlan {
+            name: self.name.clone(),
+            read,
+            inferred: self.log.inferred.clone(),
+            rows: Schema::new(kept.iter().map(|&i| fields[i].clone()).collect::<Vec<Field>>()),
+            steps: self.rows.steps.clone(),
+            index: AsOfPlan { keys, columns, fill: ask.fill, keep_keys: false },
+            rejects: None,
+        })
+    }
+}
+
+impl<'a> Planner<'a> {
+    /// The table of the job that has this name.
+    pub(super) fn table_named(&self, name: &At<String>) -> Option<usize> {
+        let names = || self.spec.tables.iter().map(|table| table.name.value.as_str());
+        let found = names().position(|known| known == name.value);
+        if found.is_none() {
+            let error = Error::job(format!("the job has no table `{}`", name.value));
+            let error = match (crate::error::nearest(&name.value, names()), self.spec.tables.is_empty()) {
+                (Some(near), _) => error.hint(format!("did you mean `{near}`?")),
+                (None, true) => {
+                    let text =
+                        format!("[table.{}] with `path`, `time` and so on, as in [source]", name.value);
+                    error.hint(format!("write {text}"))
+                }
+                (None, false) => {
+                    error.hint(format!("the tables are {}", names().collect::<Vec<_>>().join(", ")))
+                }
+            };
+            self.fault(error, &name.span);
+        }
+        found
+    }
+
+    /// The table of a lookup in files.
+    pub(super) fn table_of(&self, files: &LogSpec) -> Option<usize> {
+        self.tables.iter().position(|table| table.spec.is_none() && same(table.keys, files))
+    }
+
+    /// Asks a table for `columns` by `keys`: the number of the ask, and those of the columns in it.
+    pub(super) fn ask(
+        &mut self,
+        table: usize,
+        keys: &[usize],
+        columns: &[usize],
+        fill: bool,
+    ) -> (usize, Vec<usize>) {
+        self.tables[table].rows.read(keys.iter().chain(columns).copied());
+        let same = |ask: &Ask| ask.table == table && ask.keys == keys && ask.fill == fill;
+        let index = self.asks.iter().position(same).unwrap_or_else(|| {
+            self.asks.push(Ask { table, keys: keys.to_vec(), columns: vec![], fill });
+            self.asks.len() - 1
+        });
+        let known = &mut self.asks[index].columns;
+        let number = |column: &usize| match known.iter().position(|k| k == column) {
+            Some(number) => number,
+            None => {
+                known.push(*column);
+                known.len() - 1
+            }
+        };
+        (index, columns.iter().map(number).collect())
+    }
+
+    /// Faults tables that no step names, and rejects of two logs in one file.
+    pub(super) fn tables_are_used(&self) {
+        // The nearest to a wrong name is meant by it.
+        let names = || self.spec.tables.iter().map(|table| table.name.value.as_str());
+        let named: Vec<&str> = self
+            .spec
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                StepSpec::Enrich(enrich) => crate::error::nearest(&enrich.table.value, names()),
+                _ => None,
+            })
+            .collect();
+        for table in self.spec.tables.iter().filter(|table| !named.contains(&table.name.value.as_str())) {
+            let name = &table.name.value;
+            let error = Error::job(format!("no step uses [table.{name}]"));
+            self.fault(error.hint(format!("a [[step]] with enrich = \"{name}\"")), &table.name.span);
+        }
+        let tables = self.spec.tables.iter().filter_map(|table| table.log.rejects.as_ref());
+        let mut taken: Vec<&str> = vec![];
+        for path in self.spec.source.log.rejects.iter().chain(tables) {
+            if taken.contains(&path.value.as_str()) {
+                let error = Error::job(format!("two logs have their rejected records in `{}`", path.value));
+                self.fault(error.hint("give each a file of its own"), &path.span);
+            }
+            taken.push(&path.value);
+        }
+    }
+}
