@@ -12,6 +12,7 @@
 // Of text: `raw` reads bytes, `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single
 // values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
 // could not be read, `lines` on which line it is; `times` is about event time and arrival.
+mod columnar;
 mod csv;
 mod fault;
 mod feed;
@@ -53,7 +54,7 @@ pub struct ReadColumn {
 /// How the event time of a record is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadTime {
-    /// The column that holds it.
+    /// The column that holds it; of no account where the rule is [`TimeRule::Untimed`].
     pub column: String,
     /// How it is written there.
     pub rule: TimeRule,

@@ -278,3 +278,42 @@ fn what_is_rejected_for_its_times_does_not_depend_on_the_range() {
     assert_eq!(all.rejects.len(), 2);
     assert_eq!(all.rejects, some.rejects);
 }
+
+#[test]
+fn rows_without_a_time_are_of_the_instant_0() {
+    // The time of no row is read, nor asked for, nor a reason to leave a row out.
+    let log = Log(&[
+        ("code", &["a", "b", "c", "d", "e"]),
+        ("n", &["1", "2", "x", "4", ""]),
+        ("t", &["7", "no time", "", "9", "1e9"]),
+    ]);
+    let untimed = |plan: &mut ReadPlan| {
+        plan.time = ReadTime { column: String::new(), rule: TimeRule::Untimed };
+        (plan.from, plan.to) = (SECOND, 2 * SECOND);
+    };
+    let outcome = log.scan_all(&["code:string", "n:int64"], untimed);
+    let rows: Vec<_> = outcome.rows.iter().map(|(_, time, c)| (*time, c[0].as_deref().unwrap())).collect();
+    assert_eq!(rows, [(0, "a"), (0, "b"), (0, "d"), (0, "e")]);
+    assert_eq!(outcome.rejects[0].column.as_deref(), Some("n"));
+    // A column of the plan, or none at all, is no matter of times.
+    let outcome = log.scan_all(&[], untimed);
+    assert_eq!(outcome.rows.len(), 5);
+    let arrived = Log(&[("a", &["5", "6"]), ("v", &["1", "2"])]);
+    let outcome = arrived.scan_all(&["v:int64"], |plan| {
+        untimed(plan);
+        plan.arrival = Some(ReadTime { column: "a".into(), rule: TimeRule::Epoch(TimeUnit::Second) });
+    });
+    assert_eq!(outcome.arrivals, [5 * SECOND, 6 * SECOND]);
+}
+
+#[test]
+fn an_empty_file_has_no_rows_without_a_time_either() {
+    for (name, text) in
+        [("l.csv", ""), ("l.csv", "\n\n"), ("l.csv", "v\n"), ("l.jsonl", "\n"), ("l.csv.gz", "")]
+    {
+        let folder = TestFolder::with(name, text);
+        let mut plan = folder.plan("t", &[]);
+        plan.time = ReadTime { column: String::new(), rule: TimeRule::Untimed };
+        assert_eq!(scan(plan, 2).unwrap().rows.len(), 0, "{name} {text:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::value::{grouped, shown};
+use crate::input::value::{as_string, grouped, shown};
 use crate::time::{TimeParser, TimeRule, Zone, parse_date};
 
 /// What a value looks like.
@@ -258,7 +258,7 @@ fn common(a: DataType, b: DataType) -> Option<DataType> {
 
 fn clash(name: &str, (a, in_a): (DataType, &str), (b, in_b): (DataType, &str)) -> Error {
     Error::data(format!("column `{name}` is {a} in {in_a} and {b} in {in_b}"))
-        .hint(format!("declare a type that holds both: types = {{ {name:?} = \"string\" }}"))
+        .hint(format!("declare a type that holds both: {}", as_string(name)))
 }
 
 /// `6,100 values`, `1 file`.

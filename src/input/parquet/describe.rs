@@ -1,7 +1,7 @@
 //! What the footer of a Parquet file says of its columns, for type inference.
 
 use super::guarded;
-use super::schema::{self, Lookup, column_type};
+use super::schema::{self, Lookup};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use arrow_array::Array;
@@ -47,10 +47,10 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> ParquetColumn {
                 g.column(leaf.index).statistics().and_then(|s| s.null_count_opt()).is_some_and(|n| n > 0)
             };
             ParquetColumn {
-                ty: if leaf.uuid { Some(DataType::String) } else { column_type(&leaf.ty) },
-                type_name: leaf.type_name(),
-                nulls: groups.iter().any(nulls) || leaf.ty == ArrowType::Null,
-                example: if leaf.uuid { None } else { least(metadata, leaf.index, &leaf.ty) },
+                ty: leaf.of.inferred(),
+                nulls: groups.iter().any(nulls) || leaf.of.ty == ArrowType::Null,
+                example: if leaf.of.uuid { None } else { least(metadata, leaf.index, &leaf.of.ty) },
+                type_name: leaf.of.name,
                 name,
             }
         }

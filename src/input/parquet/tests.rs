@@ -2,6 +2,7 @@
 
 use super::describe::ParquetColumn;
 use super::*;
+use crate::batch::{Batch, Position};
 use crate::input::{Compression, Format, OnBadRecord, ReadTime};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
@@ -161,6 +162,11 @@ fn what_does_not_fit_is_a_bad_record() {
     );
     assert_eq!(bad(Arc::new(Float64Array::from(vec![0.5])), DataType::Int64), ["`0.5` does not fit int64"]);
     assert_eq!(bad(Arc::new(StringArray::from(vec!["x"])), DataType::Int64), ["`x` is not an int64"]);
+    let large = (1i64 << 53) + 1;
+    assert_eq!(
+        converted(Arc::new(Int64Array::from(vec![large, large - 1])), DataType::Float64),
+        (vec![Some("9007199254740992.0".into())], vec![format!("`{large}` does not fit float64")])
+    );
     assert_eq!(
         bad(Arc::new(BinaryArray::from(vec![&b"\xff"[..], b"ok"])), DataType::String),
         ["not valid UTF-8"]
