@@ -1,16 +1,26 @@
 //! What all formats have in common: arrival, columns of the same name, the order of work.
 
+use super::avro::writer;
 use super::testing::{Outcome, TestFolder, scan};
 use super::{OnBadRecord, ReadPlan, ReadTime};
 use crate::time::{HOUR, SECOND, TimeRule, TimeUnit, Zone};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The names of one log in all its forms.
-const FORMS: [&str; 7] =
-    ["log.csv", "log.csv.gz", "log.csv.zst", "log.jsonl", "log.jsonl.gz", "log.jsonl.zst", "log.parquet"];
+const FORMS: [&str; 8] = [
+    "log.csv",
+    "log.csv.gz",
+    "log.csv.zst",
+    "log.jsonl",
+    "log.jsonl.gz",
+    "log.jsonl.zst",
+    "log.parquet",
+    "log.avro",
+];
 
 /// A table of values as they are written; nothing is NULL.
 struct Log<'a>(&'a [(&'a str, &'a [&'a str])]);
@@ -36,6 +46,23 @@ impl Log<'_> {
             let field = |(name, text)| format!("\"{name}\":{}", value(text));
             let line = |r| format!("{{{}}}\n", row(r).map(field).collect::<Vec<_>>().join(","));
             return (0..self.rows()).map(line).collect::<String>().into();
+        }
+        if name.contains(".avro") {
+            let long = |values: &[&str]| values.iter().all(|v| v.is_empty() || v.parse::<i64>().is_ok());
+            let ty =
+                |values: &[&str]| if long(values) { r#"["null","long"]"# } else { r#"["null","string"]"# };
+            let fields: Vec<(&str, &str)> = self.0.iter().map(|(name, values)| (*name, ty(values))).collect();
+            let value = |name: &str, text: &str| {
+                let (_, values) = self.0.iter().find(|(n, _)| *n == name).unwrap();
+                match (text, long(values)) {
+                    ("", _) => Value::Null,
+                    (text, true) => text.parse::<i64>().unwrap().into(),
+                    (text, false) => text.into(),
+                }
+            };
+            let record = |r| Value::Object(row(r).map(|(n, v)| (n.to_string(), value(n, v))).collect());
+            let records: Vec<Value> = (0..self.rows()).map(record).collect();
+            return writer::of_json(&writer::record(&fields), &records);
         }
         let column = |values: &&[&str]| -> ArrayRef {
             if values.iter().all(|v| v.is_empty() || v.parse::<i64>().is_ok()) {

@@ -149,10 +149,11 @@ fn find_files(spec: &JobSpec) -> Option<Vec<SourceFile>> {
             "csv" => Some(Format::Csv),
             "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
             "parquet" => Some(Format::Parquet),
+            "avro" => Some(Format::Avro),
             other => {
                 let error = Error::job(format!("unknown format `{other}`"))
-                    .nearest(other, ["csv", "jsonl", "parquet"]);
-                spec.document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
+                    .nearest(other, ["csv", "jsonl", "parquet", "avro"]);
+                spec.document.fault(error.hint("the formats are csv, jsonl, parquet and avro"), &name.span);
                 return None;
             }
         },
@@ -390,7 +391,7 @@ struct Planner<'a> {
     mode_override: Option<Mode>,
     watermark: WatermarkPlan,
     late: Option<LatePlan>,
-    /// The source's files, and whether one of them is Parquet.
+    /// The source's files, and whether one of them is Parquet or Avro, which have types of their own.
     files: Vec<PathBuf>,
     parquet: bool,
 }
@@ -428,7 +429,7 @@ impl<'a> Planner<'a> {
             watermark: WatermarkPlan::default(),
             late: None,
             files: files.iter().map(|f| f.path.clone()).collect(),
-            parquet: files.iter().any(|f| f.format == Format::Parquet),
+            parquet: files.iter().any(|f| !f.format.is_text()),
         }
     }
 

@@ -16,7 +16,8 @@ use super::value::as_string;
 use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime};
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};
-use crate::time::TimeParser;
+use crate::time::{TimeParser, Zone};
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array, new_null_array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType as ArrowType;
@@ -68,6 +69,32 @@ fn decimal(precision: u8, scale: i8) -> Option<DataType> {
         Err(_) => (precision.checked_add(scale.unsigned_abs())?, 0),
     };
     (precision <= 38).then_some(DataType::Decimal { precision, scale })
+}
+
+/// What a file with types says of its columns, for type inference.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct FileColumns {
+    /// The columns of plain values, and those that cannot be read.
+    pub columns: Vec<FileColumn>,
+    /// The paths of the records that columns lie in.
+    pub records: Vec<String>,
+}
+
+/// A column of a file with types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileColumn {
+    /// Its name; of nested fields a dotted path.
+    pub name: String,
+    /// The type that it is read as; `None` where it cannot be read.
+    pub ty: Option<DataType>,
+    /// The type as the file has it; `null` where it has no values.
+    pub type_name: String,
+    /// Whether it is known to be NULL somewhere.
+    pub nulls: bool,
+    /// A value, where one is at hand.
+    pub example: Option<String>,
+    /// Whether a value that is not NULL stands for it in files that lack it.
+    pub default: bool,
 }
 
 /// A value that does not reach its column's type.
@@ -141,6 +168,22 @@ pub(super) fn no_time_column(
 /// Reads the times by the rule of `read`.
 pub(super) fn parser(plan: &ReadPlan, read: &ReadTime) -> TimeParser {
     TimeParser::new(read.rule.clone(), plan.zone.clone())
+}
+
+/// `value`, an array of one, as the type of `column`; or why it cannot be.
+pub(super) fn constant(
+    value: &ArrayRef,
+    of: &FileType,
+    column: &ReadColumn,
+    zone: &Zone,
+    path: &Path,
+) -> Result<std::result::Result<ArrayRef, String>> {
+    let mut faults = vec![];
+    let array = convert::convert(value, of.uuid, column, zone, &mut faults, path)?;
+    Ok(match faults.pop() {
+        Some(fault) => Err(fault.reason),
+        None => Ok(array),
+    })
 }
 
 /// What turns arrays of a file into batches of the plan.
@@ -282,6 +325,10 @@ pub(super) fn row_as_json<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayR
         let name = serde_json::Value::from(name);
         let text = match ArrayFormatter::try_new(array, &options) {
             _ if array.is_null(row) => None,
+            // Texts of which one is no UTF-8.
+            _ if *array.data_type() == ArrowType::BinaryView => {
+                Some(String::from_utf8_lossy(array.as_binary_view().value(row)).into_owned())
+            }
             Ok(formatter) => formatter.value(row).try_to_string().ok(),
             Err(_) => None,
         };

@@ -167,18 +167,29 @@ fn type_name(ty: &ArrowType, uuid: bool) -> String {
 
 /// The names of all columns, nested ones as dotted paths; of lists and maps the name alone.
 pub(super) fn names(metadata: &ArrowReaderMetadata) -> Vec<String> {
-    fn walk(fields: &Fields, prefix: &str, out: &mut Vec<String>) {
-        for field in fields {
-            let name = format!("{prefix}{}", field.name());
-            match field.data_type() {
-                ArrowType::Struct(inner) => walk(inner, &format!("{name}."), out),
-                _ => out.push(name),
+    let (mut names, mut records) = (vec![], vec![]);
+    walk(metadata.schema().fields(), "", &mut names, &mut records);
+    names
+}
+
+/// The paths of all structs.
+pub(super) fn records(metadata: &ArrowReaderMetadata) -> Vec<String> {
+    let (mut names, mut records) = (vec![], vec![]);
+    walk(metadata.schema().fields(), "", &mut names, &mut records);
+    records
+}
+
+fn walk(fields: &Fields, prefix: &str, names: &mut Vec<String>, records: &mut Vec<String>) {
+    for field in fields {
+        let name = format!("{prefix}{}", field.name());
+        match field.data_type() {
+            ArrowType::Struct(inner) => {
+                walk(inner, &format!("{name}."), names, records);
+                records.push(name);
             }
+            _ => names.push(name),
         }
     }
-    let mut out = vec![];
-    walk(metadata.schema().fields(), "", &mut out);
-    out
 }
 
 /// A file whose bytes cannot be read as Parquet.

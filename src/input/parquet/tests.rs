@@ -1,8 +1,8 @@
 //! Files written here are read back.
 
-use super::describe::ParquetColumn;
 use super::*;
 use crate::batch::{Batch, Position};
+use crate::input::columnar::FileColumn;
 use crate::input::{Compression, Format, OnBadRecord, ReadTime};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
@@ -365,13 +365,14 @@ fn footers_are_described() {
         ("odd", Arc::new(Time32SecondArray::from(vec![1, 2]))),
     ];
     let (_dir, file) = written(columns, 10);
-    let got = describe(&file.path).unwrap();
-    let want = |name: &str, ty, type_name: &str, nulls, example: Option<&str>| ParquetColumn {
+    let got = describe(&file.path).unwrap().columns;
+    let want = |name: &str, ty, type_name: &str, nulls, example: Option<&str>| FileColumn {
         name: name.into(),
         ty,
         type_name: type_name.into(),
         nulls,
         example: example.map(str::to_string),
+        default: false,
     };
     assert_eq!(got[0], want("n", Some(DataType::Int64), "uint16", true, Some("7")));
     assert_eq!(got[1], want("s", Some(DataType::String), "string", false, Some("a")));

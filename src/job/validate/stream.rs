@@ -212,7 +212,7 @@ impl Planner<'_> {
             TimeRule::Format(_) => DataType::String,
         };
         let index = self.inferred.columns.iter().position(|c| c.name == time.column)?;
-        // A Parquet column of timestamps is read as it is, whatever the rule.
+        // A Parquet or Avro column of timestamps is read as it is, whatever the rule.
         let instants = self.inferred.columns[index].ty == DataType::Timestamp && self.parquet;
         (self.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
     }
