@@ -68,9 +68,12 @@ impl CsvDecoder {
         let table =
             Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
         let plan = &self.plan;
-        let time = {
-            let (column, parser) = (&plan.time.column, &mut self.event_time);
-            columns::times(table, layout.time, column, Role::EventTime, parser, &mut faults)
+        let time = match layout.time {
+            Some(field) => {
+                let (column, parser) = (&plan.time.column, &mut self.event_time);
+                columns::times(table, field, column, Role::EventTime, parser, &mut faults)
+            }
+            None => vec![0; table.rows],
         };
         let arrival = match (plan.own_arrival(), layout.arrival, &mut self.arrival) {
             (Some(arrival), Some(field), Some(parser)) => {
