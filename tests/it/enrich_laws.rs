@@ -1,8 +1,9 @@
 //! The laws of steps that depend on order, over random jobs, logs and tables; `enrich_oracle` says what they
 //! must give.
 
-use crate::enrich_jobs::{self, Case};
+use crate::enrich_jobs::Case;
 use crate::enrich_oracle::{Met, expected};
+use crate::enrich_random;
 use crate::laws::{cases, machine};
 use crate::log::{Cell, Log};
 use crate::stream_laws::{check, cut, published, write_files};
@@ -39,7 +40,7 @@ fn agrees(case: &Case, cuts: &[usize], machine: Machine, format: &str) -> Result
 #[test]
 fn random_cases_have_ties_duplicates_and_matches_of_every_kind() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (complete, streamed) = (enrich_jobs::complete(60).boxed(), enrich_jobs::streamed(60).boxed());
+    let (complete, streamed) = (enrich_random::complete(60).boxed(), enrich_random::streamed(60).boxed());
     for strategy in [complete, streamed] {
         let mut all = Met::default().counts();
         for _ in 0..400 {
@@ -56,7 +57,7 @@ proptest! {
 
     #[test]
     fn steps_give_what_the_oracle_says(
-        case in enrich_jobs::complete(60),
+        case in enrich_random::complete(60),
         cuts in proptest::collection::vec(0..60usize, 0..3),
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
@@ -66,7 +67,7 @@ proptest! {
 
     #[test]
     fn steps_of_streamed_jobs_give_what_the_oracle_says(
-        case in enrich_jobs::streamed(50),
+        case in enrich_random::streamed(50),
         cuts in proptest::collection::vec(0..50usize, 0..3),
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
@@ -80,7 +81,7 @@ proptest! {
 
     #[test]
     fn steps_over_longer_logs_give_what_the_oracle_says(
-        case in prop_oneof![enrich_jobs::complete(500), enrich_jobs::streamed(400)],
+        case in prop_oneof![enrich_random::complete(500), enrich_random::streamed(400)],
         cuts in proptest::collection::vec(0..400usize, 0..5),
         machine in machine(),
         format in select(vec!["csv", "jsonl", "parquet"]),
@@ -95,7 +96,7 @@ proptest! {
     /// Steps see replay order, not arrival order. What is late depends on arrival, so nothing is streamed here.
     #[test]
     fn the_order_of_arrival_of_log_and_tables_does_not_show(
-        case in enrich_jobs::complete(120),
+        case in enrich_random::complete(120),
         seed in any::<u64>(),
         machine in machine(),
     ) {
@@ -112,7 +113,7 @@ proptest! {
     /// Threads, chunks and a memory in which nothing fits; and the second run of a folder changes nothing in it.
     #[test]
     fn threads_chunks_and_memory_do_not_show_in_steps(
-        case in prop_oneof![enrich_jobs::complete(250), enrich_jobs::streamed(200)],
+        case in prop_oneof![enrich_random::complete(250), enrich_random::streamed(200)],
         cuts in proptest::collection::vec(0..200usize, 0..3),
         format in select(vec!["csv", "jsonl", "parquet"]),
         machine in machine(),
@@ -137,7 +138,7 @@ proptest! {
     /// Nor do files, neither those of the log nor those of tables.
     #[test]
     fn files_and_formats_do_not_show_in_steps(
-        mut case in prop_oneof![enrich_jobs::complete(150), enrich_jobs::streamed(120)],
+        mut case in prop_oneof![enrich_random::complete(150), enrich_random::streamed(120)],
         cuts in proptest::collection::vec(0..120usize, 1..8),
         format in select(vec!["csv", "csv.gz", "jsonl", "parquet"]),
         machine in machine(),
@@ -160,7 +161,7 @@ proptest! {
     /// A bad record is rejected before any step, and so has no duplicates and takes no flag.
     #[test]
     fn every_record_is_in_the_account_beside_duplicates(
-        mut case in enrich_jobs::complete(120),
+        mut case in enrich_random::complete(120),
         bad in proptest::collection::btree_set(0..120usize, 1..20),
         machine in machine(),
     ) {
