@@ -172,8 +172,11 @@ impl Board {
         self.report.failed += u64::from(matches!(fate, Fate::Failed(_)));
         self.changed |= matches!(fate, Fate::Answered(..));
         self.fates[number as usize] = fate;
-        let waiting = self.waiting.remove(&number).unwrap_or_default();
-        waiting.iter().fold(false, |any, who| who.left.fetch_sub(1, Ordering::AcqRel) == 1 || any)
+        let mut done = false;
+        for who in self.waiting.remove(&number).unwrap_or_default() {
+            done |= who.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        }
+        done
     }
 
     /// Whether the file of answers has to be written.

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Where the line of an answer lies. Packed, since there is one for each URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(packed(4))]
+#[repr(C, packed(4))]
 pub(super) struct Place {
     /// The byte at which it starts, and in the highest bit whether that is in the partial file.
     at: u64,
@@ -49,6 +49,7 @@ pub(super) enum Old {
 pub(super) struct Record {
     /// The file; without one, answers go to a file without a name.
     path: Option<PathBuf>,
+    refresh: bool,
     answers: Option<File>,
     partial: OnceLock<File>,
     /// Where the next line of the partial file goes. Whoever writes or opens it holds this.
@@ -86,6 +87,7 @@ impl Record {
     ) -> Result<Record> {
         let mut record = Record {
             path: path.map(Path::to_path_buf),
+            refresh,
             answers: None,
             partial: OnceLock::new(),
             end: Mutex::new(0),
@@ -132,8 +134,14 @@ impl Record {
     }
 
     /// Where the answers of this run are until its end.
-    pub fn partial(&self) -> Option<PathBuf> {
+    fn partial(&self) -> Option<PathBuf> {
         self.path.as_deref().map(partial_path)
+    }
+
+    /// Where a run that fails leaves its answers for the next, which goes on from there. One that refreshes
+    /// begins anew.
+    pub fn kept(&self) -> Option<PathBuf> {
+        self.partial().filter(|_| !self.refresh)
     }
 
     /// Puts an answer on record. `body` is JSON without line ends.
