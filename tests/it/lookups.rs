@@ -379,7 +379,7 @@ fn otherwise_another_service_and_then_a_constant() {
 fn steps_before_a_lookup_spare_requests() {
     let server = Server::new(|path, _| known(path));
     let lab = lab(&["a", "b", "a", "c", "b"]);
-    let steps = "[[step]]\ndedup = [\"user\"]\n[[step]]\nfilter = \"user <> 'b'\"\n[[step]]\nlookup";
+    let steps = "[[step]]\ndedup = [\"user\"]\n[[step]]\nfilter = \"\\\"user\\\" <> 'b'\"\n[[step]]\nlookup";
     lab.done(&job(&server, "").replace("[[step]]\nlookup", steps), &[]);
     assert_eq!(answers(&lab), ["a,of a,1901", "c,of c,1901"]);
     assert_eq!(asked(&server), [("/users/a".to_string(), 1), ("/users/c".to_string(), 1)]);
