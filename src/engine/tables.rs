@@ -8,6 +8,7 @@ use crate::input::{InputReport, Scan};
 use crate::job::TablePlan;
 use crate::rows::RowSpace;
 use crate::sink::RejectsWriter;
+use crate::time::TimeRule;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,7 +55,11 @@ fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfR
     let mut rows = AsOfRows::new(&plan.index, RowSpace(run.options.spill_folder.clone()));
     let mut input = scan.worker()?;
     while let Some(decoded) = input.next()? {
-        let batch = local(&plan.steps, &plan.rows, decoded.batch)?;
+        let mut batch = local(&plan.steps, &plan.rows, decoded.batch)?;
+        if plan.read.time.rule == TimeRule::Untimed {
+            // What holds at any time holds from the beginning of it.
+            batch.time.fill(i64::MIN);
+        }
         if batch.rows > 0 {
             rows.push(&batch)?;
         }

@@ -409,9 +409,14 @@ impl<'a> Shared<'a> {
         memory.saturating_sub(tables).max(memory / 8) / self.options.threads
     }
 
-    /// What the workers' rows were refused for.
+    /// Counts the rows that were refused as rejected, and says which they are and why.
     pub fn refused(workers: &mut [Worker]) -> Refused {
-        workers.iter_mut().flat_map(|w| std::mem::take(&mut w.refused)).collect()
+        let refused = |worker: &mut Worker| {
+            let refused = std::mem::take(&mut worker.refused);
+            worker.tally.rejected += refused.len() as u64;
+            refused
+        };
+        workers.iter_mut().flat_map(refused).collect()
     }
 
     /// Brings together what the workers have.

@@ -13,7 +13,7 @@ fn run(log: &str, files: &[(&str, &str)], steps: &str) -> (String, [u64; 6]) {
         format!("[source]\npath = \"log.csv\"\ntime = \"at\"\n{steps}\n[[output]]\npath = \"out.csv\"\n");
     let answer = lab.done(&job, &["--json"]);
     let text = lab.text("out.csv");
-    let rows = text.split_once('\n').unwrap().1.replace("2024-05-01T", "").replace("00Z", "00");
+    let rows = text.split_once('\n').unwrap().1.replace("2024-05-01T", "").replace("Z,", ",");
     (rows, account(&serde_json::from_str(&answer.out).unwrap()))
 }
 
