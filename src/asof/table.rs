@@ -219,7 +219,7 @@ impl AsOfTable {
             for (span, needle) in spans.iter_mut().zip(needles) {
                 *span = self.memory[needle.shard()].span(needle);
             }
-            let touched = spans.iter().zip(needles).map(|(span, n)| self.memory[n.shard()].touch(span.0));
+            let touched = spans.iter().zip(needles).map(|(span, n)| self.memory[n.shard()].touch(*span));
             std::hint::black_box(touched.fold(0, std::ops::BitXor::bitxor));
             for (i, (span, needle)) in (from..).zip(spans.iter().zip(needles)) {
                 let shard = &self.memory[needle.shard()];
