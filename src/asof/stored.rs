@@ -38,9 +38,10 @@ impl Place {
         (self.high >> (64 - SHARD_BITS)) as usize
     }
 
+    /// Whether both are of one key; without a branch between the halves.
     #[inline]
     pub fn has_key_of(&self, other: &Place) -> bool {
-        self.high == other.high && self.low == other.low
+        ((self.high ^ other.high) | (self.low ^ other.low)) == 0
     }
 }
 
@@ -61,16 +62,18 @@ impl Reach {
     ) -> Option<bool> {
         let Ok(most) = u64::try_from(self.within.unwrap_or(i64::MAX)) else { return None };
         let most = if self.within.is_none() { u64::MAX } else { most };
-        let distance = |row: Option<&Place>| {
-            let row = row.filter(|row| row.has_key_of(needle))?;
-            Some(row.time.abs_diff(needle.time)).filter(|&distance| distance <= most)
+        // Whether a row is in reach, and its distance.
+        let near = |row: Option<&Place>| {
+            let Some(row) = row else { return (false, u64::MAX) };
+            let distance = row.time.abs_diff(needle.time);
+            (row.has_key_of(needle) & (distance <= most), distance)
         };
         match self.direction {
-            Direction::Backward => distance(before).map(|_| true),
-            Direction::Forward => distance(after).map(|_| false),
-            Direction::Nearest => match (distance(before), distance(after)) {
-                (Some(before), Some(after)) => Some(before <= after),
-                (before, after) => before.map(|_| true).or(after.map(|_| false)),
+            Direction::Backward => near(before).0.then_some(true),
+            Direction::Forward => near(after).0.then_some(false),
+            Direction::Nearest => match (near(before), near(after)) {
+                ((true, before), (true, after)) => Some(before <= after),
+                ((before, _), (after, _)) => (before | after).then_some(before),
             },
         }
     }
