@@ -53,7 +53,7 @@ impl Values {
     }
 
     /// The number in `row`; of strings the code.
-    #[inline]
+    #[inline(always)]
     pub fn word(&self, row: u32) -> i64 {
         let row = row as usize;
         match self {

@@ -38,9 +38,10 @@ impl Place {
         (self.high >> (64 - SHARD_BITS)) as usize
     }
 
+    /// Whether both are of one key; without a branch between the halves.
     #[inline]
     pub fn has_key_of(&self, other: &Place) -> bool {
-        self.high == other.high && self.low == other.low
+        ((self.high ^ other.high) | (self.low ^ other.low)) == 0
     }
 }
 
@@ -61,16 +62,18 @@ impl Reach {
     ) -> Option<bool> {
         let Ok(most) = u64::try_from(self.within.unwrap_or(i64::MAX)) else { return None };
         let most = if self.within.is_none() { u64::MAX } else { most };
-        let distance = |row: Option<&Place>| {
-            let row = row.filter(|row| row.has_key_of(needle))?;
-            Some(row.time.abs_diff(needle.time)).filter(|&distance| distance <= most)
+        // Whether a row is in reach, and its distance.
+        let near = |row: Option<&Place>| {
+            let Some(row) = row else { return (false, u64::MAX) };
+            let distance = row.time.abs_diff(needle.time);
+            (row.has_key_of(needle) & (distance <= most), distance)
         };
         match self.direction {
-            Direction::Backward => distance(before).map(|_| true),
-            Direction::Forward => distance(after).map(|_| false),
-            Direction::Nearest => match (distance(before), distance(after)) {
-                (Some(before), Some(after)) => Some(before <= after),
-                (before, after) => before.map(|_| true).or(after.map(|_| false)),
+            Direction::Backward => near(before).0.then_some(true),
+            Direction::Forward => near(after).0.then_some(false),
+            Direction::Nearest => match (near(before), near(after)) {
+                ((true, before), (true, after)) => Some(before <= after),
+                ((before, _), (after, _)) => (before | after).then_some(before),
             },
         }
     }
@@ -97,9 +100,8 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Stored {
     pub part: Part,
-    /// The first row of each slot; a slot holds a range of hashes.
+    /// The first row of each slot; a slot holds a range of hashes, and there are as many as keys.
     slots: Vec<u32>,
-    slot_bits: u32,
 }
 
 /// What a partition of rows gives: the number of its shard, its rows, and the texts of coded columns.
@@ -179,35 +181,36 @@ impl Stored {
     /// Makes the rows of a shard ready to be looked into.
     pub fn new(part: Part) -> Stored {
         let keys = part.places.chunk_by(|a, b| a.has_key_of(b)).count();
-        // One key a slot or two.
-        let slot_bits = keys.checked_ilog2().unwrap_or(0);
-        let mut stored = Stored { part, slots: vec![], slot_bits };
-        let mut slots = vec![0; (1 << slot_bits) + 1];
-        stored.part.places.iter().for_each(|place| slots[stored.slot(place.high) + 1] += 1);
-        slots.iter_mut().fold(0, |sum, count| {
+        let mut stored = Stored { part, slots: vec![0; keys.max(1) + 1] };
+        for i in 0..stored.part.places.len() {
+            let slot = stored.slot(stored.part.places[i].high);
+            stored.slots[slot + 1] += 1;
+        }
+        stored.slots.iter_mut().fold(0, |sum, count| {
             *count += sum;
             *count
         });
-        stored.slots = slots;
         stored
     }
 
+    #[inline]
     fn slot(&self, high: u64) -> usize {
-        (high << SHARD_BITS >> 1 >> (63 - self.slot_bits)) as usize
+        let share = u128::from(high << SHARD_BITS) * (self.slots.len() - 1) as u128;
+        (share >> 64) as usize
     }
 
-    /// The rows among which a needle belongs: from the first that is not before its slot to the last
-    /// of the slot.
+    /// The rows of the slot where a needle belongs.
     #[inline]
     pub fn span(&self, needle: &Place) -> (u32, u32) {
         let slot = self.slot(needle.high);
         (self.slots[slot], self.slots[slot + 1])
     }
 
-    /// Part of what lies at `row`: brings it into the cache.
+    /// Part of what lies in a slot: brings it into the cache.
     #[inline]
-    pub fn touch(&self, row: u32) -> u64 {
-        self.part.places.get(row as usize).map_or(0, |place| place.low)
+    pub fn touch(&self, (from, to): (u32, u32)) -> u64 {
+        let part = |row: u32| self.part.places.get(row as usize).map_or(0, |place| place.low);
+        part(from) ^ part(to.saturating_sub(1))
     }
 
     /// The nearest rows before and after the needle, of any key.
@@ -215,7 +218,14 @@ impl Stored {
     pub fn around(&self, (from, to): (u32, u32), needle: &Place, reach: &Reach) -> (u32, u32) {
         let own = &self.part.places[from as usize..to as usize];
         let before = if own.len() <= 8 {
-            own.iter().take_while(|place| *place < needle).count()
+            let mut before = 0;
+            while own.get(before).is_some_and(|place| place.high < needle.high) {
+                before += 1;
+            }
+            while own.get(before).is_some_and(|place| place < needle) {
+                before += 1;
+            }
+            before
         } else {
             own.partition_point(|place| place < needle)
         };

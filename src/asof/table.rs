@@ -14,7 +14,7 @@ use arrow_array::{ArrayRef, StringViewArray};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A table that events look into, from every thread.
 pub struct AsOfTable {
@@ -24,7 +24,7 @@ pub struct AsOfTable {
     /// The rows of each shard; none where they are on disk.
     pub(super) memory: Vec<Stored>,
     pub(super) spilled: Vec<Option<Spilled>>,
-    pub(super) file: Option<SpillFile>,
+    pub(super) file: Option<Arc<SpillFile>>,
     /// Per column whose strings are codes, the strings.
     texts: Vec<Option<StringViewArray>>,
     /// With `fill`, whether a column has NULLs.
@@ -53,26 +53,20 @@ pub(super) struct Found {
 /// The file of a table, made when the first shard is written.
 struct Spilling {
     folder: PathBuf,
-    file: OnceLock<SpillFile>,
-    making: Mutex<()>,
+    file: Mutex<Option<Arc<SpillFile>>>,
 }
 
 impl Spilling {
-    fn write(&self, stored: Stored, fill: bool) -> Result<Spilled> {
-        let file = match self.file.get() {
-            Some(file) => file,
-            None => {
-                let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-                match self.file.get() {
-                    Some(file) => file,
-                    None => {
-                        let file = SpillFile::new(&self.folder)?;
-                        self.file.get_or_init(|| file)
-                    }
-                }
-            }
-        };
-        Spilled::write(stored, fill, file)
+    fn file(&self) -> Result<Arc<SpillFile>> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            *file = Some(Arc::new(SpillFile::new(&self.folder)?));
+        }
+        Ok(file.clone().expect("a file that was just made"))
+    }
+
+    fn into_file(self) -> Option<Arc<SpillFile>> {
+        self.file.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,8 +87,7 @@ impl AsOfTable {
         }
         let spilling = Spilling {
             folder: rows.first().map(|r| r.space.0.clone()).unwrap_or_default(),
-            file: OnceLock::new(),
-            making: Mutex::new(()),
+            file: Mutex::new(None),
         };
         let partitions = gather_partitions(rows.into_iter().map(|r| r.store).collect());
         let held = AtomicUsize::new(0);
@@ -103,7 +96,7 @@ impl AsOfTable {
             let bytes = stored.bytes();
             let sparse: Vec<bool> = stored.part.columns.iter().map(|c| c.valid.is_some()).collect();
             let (stored, spilled) = if held.fetch_add(bytes, Ordering::Relaxed) + bytes > memory {
-                let spilled = spilling.write(stored, plan.fill)?;
+                let spilled = Spilled::write(stored, plan.fill, &*spilling.file()?)?;
                 held.fetch_sub(bytes, Ordering::Relaxed);
                 held.fetch_add(spilled.bytes(), Ordering::Relaxed);
                 (None, Some(spilled))
@@ -119,7 +112,7 @@ impl AsOfTable {
             plan: plan.clone(),
             memory: (0..SHARDS).map(|_| none()).collect(),
             spilled: (0..SHARDS).map(|_| None).collect(),
-            file: spilling.file.into_inner(),
+            file: spilling.into_file(),
             texts: vec![None; types.len()],
             sparse: vec![false; types.len()],
             types,
@@ -212,14 +205,14 @@ impl AsOfTable {
     /// Some needles at a time, in steps: what one step will read of all of them is asked for, without a
     /// branch between, in the step before, so that many cache misses are under way at once.
     fn find_in_memory(&self, needles: &[Place], reach: &Reach, found: &mut Found) {
-        const AT_ONCE: usize = 256;
+        const AT_ONCE: usize = 64;
         let mut spans = [(0, 0); AT_ONCE];
         for (from, needles) in (0..).step_by(AT_ONCE).zip(needles.chunks(AT_ONCE)) {
             let spans = &mut spans[..needles.len()];
             for (span, needle) in spans.iter_mut().zip(needles) {
                 *span = self.memory[needle.shard()].span(needle);
             }
-            let touched = spans.iter().zip(needles).map(|(span, n)| self.memory[n.shard()].touch(span.0));
+            let touched = spans.iter().zip(needles).map(|(span, n)| self.memory[n.shard()].touch(*span));
             std::hint::black_box(touched.fold(0, std::ops::BitXor::bitxor));
             for (i, (span, needle)) in (from..).zip(spans.iter().zip(needles)) {
                 let shard = &self.memory[needle.shard()];
