@@ -58,7 +58,7 @@ pub(super) fn header(schema: &Schema) -> Vec<u8> {
 }
 
 /// Appends the value of one row as CSV has it, or, with `quote` off, as a person reads it. NULL is nothing.
-pub(super) fn push_value(
+pub(crate) fn push_value(
     out: &mut Vec<u8>,
     column: &Column<'_>,
     row: usize,

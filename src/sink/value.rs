@@ -23,7 +23,7 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 
 /// A column of one of the types that results have, ready to be read row by row.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Column<'a> {
+pub(crate) enum Column<'a> {
     Text(TextColumn<'a>),
     Bool(&'a BooleanArray),
     Int(&'a Int64Array),
@@ -35,7 +35,7 @@ pub(super) enum Column<'a> {
 
 /// A text column, plain or as a dictionary.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum TextColumn<'a> {
+pub(crate) enum TextColumn<'a> {
     View(&'a StringViewArray),
     Utf8(&'a StringArray),
     Codes32(&'a PrimitiveArray<UInt32Type>, TextValues<'a>),
@@ -44,7 +44,7 @@ pub(super) enum TextColumn<'a> {
 
 /// The values of a dictionary.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum TextValues<'a> {
+pub(crate) enum TextValues<'a> {
     View(&'a StringViewArray),
     Utf8(&'a StringArray),
 }

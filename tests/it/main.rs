@@ -24,6 +24,7 @@ mod oracle_aggregates;
 mod oracle_windows;
 mod results;
 mod retail;
+mod step_faults;
 mod stream_laws;
 mod stream_oracle;
 mod streamed;

@@ -352,3 +352,77 @@ path = "late.jsonl"
         complete: counts every event, however late
     ");
 }
+
+#[test]
+fn explain_shows_steps_tables_and_lookups() {
+    let lab = Lab::new();
+    lab.write("wallet/1.jsonl", "{\"at\":1709200801000,\"user\":\"u1\",\"session\":\"s1\",\"amount\":1.5}\n");
+    lab.write("sessions/1.csv", "at,id,country,kind\n2024-02-29T10:00:00Z,s1,ES,created\n");
+    lab.write("sessions/2.csv", "at,id,country,kind\n2024-02-29T10:00:00Z,s2,ES,created\n");
+    lab.write("countries.csv", "code;name;people\nES;Spain;48.1\n");
+    let job = r#"
+[source]
+path = "wallet"
+time = "at"
+time_unit = "ms"
+
+[table.sessions]
+path = "sessions"
+time = "at"
+derive = { kind_of = "lower(kind)" }
+filter = "kind_of = 'created'"
+
+[[step]]
+filter = "amount > 0"
+
+[[step]]
+dedup = ["user", "session"]
+within = "1m"
+
+[[step]]
+dedup = "at"
+
+[[step]]
+enrich = "sessions"
+on = { session = "id" }
+within = "1d"
+take = { country = "country", since = "at" }
+fill = "last_value"
+otherwise = [
+  { match = "forward", within = "5m" },
+  { match = "nearest", inclusive = false },
+  { lookup = "http://sessions.internal/{session}?of={user}", take = { country = "/country", since = "/since" } },
+  { constant = { country = "X, Y", since = 2024-02-29T13:00:00Z } },
+]
+
+[[step]]
+lookup = "countries.csv"
+delimiter = ";"
+on = { country = "code" }
+take = { name = "name", people = "people" }
+types = { people = "decimal(6,2)" }
+otherwise = [{ constant = { people = 0.5 } }]
+
+[[step]]
+lookup = "https://users.internal/{user}/{at}"
+take = { age = "/0/age" }
+types = { age = "int64" }
+in_flight = 7
+timeout = "1500ms"
+retries = 0
+on_failure = "null"
+
+[[step]]
+first = ["user", "name"]
+as = "isFirst"
+
+[[output]]
+path = "out/enriched"
+partition_by = ["name"]
+"#;
+    lab.write("job.toml", job);
+    let answer = lab.highwater(&["explain", "job.toml", "--threads", "1", "--memory", "1GB"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let until_needs = answer.out.split("\nmemory:").next().unwrap_or_default();
+    insta::assert_snapshot!(until_needs, @"");
+}
