@@ -40,12 +40,14 @@ pub fn services(plan: &Plan) -> String {
     for service in &plan.services {
         let _ = writeln!(
             out,
-            "  {}: {} requests in flight, {} each, {} retries from {} on; a failure {}",
+            "  {}: {} requests in flight, {} each, {}; a failure {}",
             url(plan, service),
             service.in_flight,
             length(service.timeout),
-            service.retries,
-            length(service.backoff),
+            match service.retries {
+                0 => "no retries".to_string(),
+                retries => format!("{retries} retries from {} on", length(service.backoff)),
+            },
             match service.on_failure {
                 OnFailure::Fail => "ends the run",
                 OnFailure::Null => "is no match",
