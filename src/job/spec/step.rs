@@ -65,7 +65,7 @@ pub struct ServiceSpec {
 /// An item of `otherwise`.
 pub enum OtherwiseSpec {
     Match(ReachSpec),
-    Lookup(LookupSpec),
+    Lookup(Box<LookupSpec>),
     Constant { span: Range<usize>, values: Vec<(At<String>, At<Literal>)> },
 }
 
@@ -165,7 +165,7 @@ fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
     table.finish(&[]);
     match one_kind(document, table, "an item of `otherwise`", &OTHERWISE)? {
         "match" => reach.direction.is_some().then_some(OtherwiseSpec::Match(reach)),
-        "lookup" => lookup.lookup(document, table).map(OtherwiseSpec::Lookup),
+        "lookup" => lookup.lookup(document, table).map(|l| OtherwiseSpec::Lookup(Box::new(l))),
         _ => Some(OtherwiseSpec::Constant { span: table.span.clone(), values: constant? }),
     }
 }
