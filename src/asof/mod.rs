@@ -8,6 +8,29 @@
 //! * An event has a match where a row is in reach. With `fill`, each column is taken of the nearest row in
 //!   reach where it is not NULL.
 //! * A key with a NULL in it matches nothing, on either side.
+//! * Who read which rows, in what order, and what of the table is in memory, does not show.
+//!
+//! ```text
+//! rows (a worker's, by shard of the hash) ─▶ stored: a shard sorted by (hash, time), a row an instant
+//!                                               │ past the budget: spilled, in blocks on disk
+//!                                               ▼
+//! hashes and times of a batch ─▶ table: probe ─▶ gather: columns
+//! ```
+
+mod bits;
+mod column;
+mod gather;
+mod held;
+mod rows;
+mod spilled;
+mod stored;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use held::Held;
+pub use rows::AsOfRows;
+pub use table::{AsOfTable, Matches};
 
 /// In which direction of time rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

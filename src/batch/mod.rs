@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 /// Some rows of one source, column by column, in position order.
 ///
 /// All columns, `time` and (where they are kept) `positions` have `rows` entries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// One Arrow array per column of the batch's schema, of the type [`DataType::arrow`].
     pub columns: Vec<ArrayRef>,
@@ -25,6 +25,9 @@ pub struct Batch {
     /// several partitions the least of theirs; [`i64::MIN`] where there was none. Empty where nothing
     /// depends on arrival.
     pub reached: Vec<i64>,
+    /// The number of each row among those that its worker passed to steps that depend on order,
+    /// ascending; empty before there is one.
+    pub numbers: Vec<u64>,
     /// Number of rows.
     pub rows: usize,
 }
@@ -51,6 +54,7 @@ impl Batch {
             positions: chosen_of(&self.positions, keep),
             arrival: chosen_of(&self.arrival, keep),
             reached: chosen_of(&self.reached, keep),
+            numbers: chosen_of(&self.numbers, keep),
             rows,
         }
     }

@@ -74,6 +74,7 @@ impl AuditArgs {
             memory: self.job.memory(&plan),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
+            refresh_lookups: false,
         };
         let subject = Subject::of(&plan);
         let progress = ui::Progress::new(self.json);

@@ -83,7 +83,10 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
         let ty = column.ty.to_string();
         let missing = match column.missing_in {
             0 => String::new(),
-            n => format!("; missing in {n} files, NULL there"),
+            n => {
+                let there = if column.default { "its default" } else { "NULL" };
+                format!("; missing in {n} files, {there} there")
+            }
         };
         let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}", column.name, column.why);
     }

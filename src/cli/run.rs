@@ -27,6 +27,9 @@ pub struct RunArgs {
     /// Rows that a table on the terminal shows
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
+    /// Ask services again for what they answered in a run before
+    #[arg(long)]
+    refresh_lookups: bool,
 }
 
 /// [`job::Mode`], as the command line names it.
@@ -58,6 +61,7 @@ impl RunArgs {
             memory: self.job.memory(&plan),
             spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
+            refresh_lookups: self.refresh_lookups,
         };
         let progress = ui::Progress::new(self.quiet || self.json);
         let outcome = engine::run(&plan, &options, &progress);

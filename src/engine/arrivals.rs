@@ -105,6 +105,7 @@ impl Known {
                     positions: ordered.positions(from, to),
                     arrival: ordered.times(from, to),
                     reached: vec![],
+                    numbers: vec![],
                     rows: to - from,
                 };
                 if let (Some(LogPartition::Column(c)), Some(column)) =
@@ -160,6 +161,7 @@ fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Re
             positions: batch.positions,
             arrival: vec![],
             reached: vec![],
+            numbers: vec![],
             rows: batch.rows,
         })?;
         if store.bytes() > share {

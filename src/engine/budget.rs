@@ -1,6 +1,6 @@
 //! Memory: what the machine has, and what a plan will need.
 
-use crate::input::{Compression, Format};
+use crate::input::{Compression, Format, about_records};
 use crate::job::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::fs::File;
@@ -55,14 +55,18 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
     Estimate { records: records(plan), fixed, per_group, per_row }
 }
 
-/// How many records the files hold, about. Parquet says; of text, the first lines of at most 16 files
+/// How many records the files hold, about. Parquet says, and so do the first blocks of Avro; of text, the first lines of at most 16 files
 /// tell how long lines are, and compressed text is taken to be four times as long as its file.
 fn records(plan: &Plan) -> u64 {
-    let (mut parquet, mut text_bytes) = (0, 0);
+    let (mut typed, mut text_bytes) = (0, 0);
     let (mut head_bytes, mut head_lines) = (0, 0);
     for (i, file) in plan.read.files.iter().enumerate() {
-        if file.format == Format::Parquet {
-            parquet += parquet_rows(&file.path).unwrap_or(0);
+        match file.format {
+            Format::Parquet => typed += parquet_rows(&file.path).unwrap_or(0),
+            Format::Avro => typed += about_records(file).unwrap_or(0),
+            Format::Csv | Format::JsonLines => {}
+        }
+        if !file.format.is_text() {
             continue;
         }
         if file.compression != Compression::None {
@@ -76,7 +80,7 @@ fn records(plan: &Plan) -> u64 {
         }
     }
     let line = head_bytes.checked_div(head_lines).unwrap_or(100).max(1);
-    parquet + text_bytes / line
+    typed + text_bytes / line
 }
 
 fn parquet_rows(path: &Path) -> Option<u64> {

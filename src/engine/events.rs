@@ -1,10 +1,12 @@
 //! An output of the events themselves: rows in replay order, partition by partition.
 
+use super::stages::Verdicts;
 use super::{OutputOutcome, Run};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::job::OutputTo;
-use crate::rows::{RowStore, StoredPartition, gather_partitions};
+use crate::job::{OutputKind, OutputPlan, OutputTo};
+use crate::keyed::RowBits;
+use crate::rows::{OrderedRows, RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{PartWriter, Transaction, encoder, table};
 use arrow_array::{ArrayRef, RecordBatch};
@@ -18,19 +20,24 @@ pub fn write(
     target: usize,
     transaction: &Transaction,
     stores: Vec<RowStore>,
-) -> Result<OutputOutcome> {
+    verdicts: Option<&Verdicts>,
+) -> Result<(OutputOutcome, Option<(i64, i64)>)> {
     let output = &run.plan.outputs[index];
     let partitions = gather_partitions(stores);
+    let settled = Settled::new(output, verdicts);
     let schema = output.file_schema();
     if output.to == OutputTo::Terminal {
-        return show(run, index, &partitions);
+        return show(run, output, &partitions, &settled);
     }
     let encoder = encoder(output.format, &schema, &run.plan.zone)?;
     let arrow = schema.arrow();
-    let rows: Vec<u64> = partitions
+    let written: Vec<Written> = partitions
         .par_iter()
         .map(|partition| {
-            let ordered = partition.order()?;
+            let ordered = settled.order(partition)?;
+            if ordered.is_empty() {
+                return Ok(Written::default());
+            }
             let name = format!("data.{}", output.format.extension());
             let staged = transaction.stage(target, &Path::new(&partition.path).join(name))?;
             let mut writer = PartWriter::new(staged, output.format, &schema)?;
@@ -41,36 +48,102 @@ pub fn write(
                     .par_iter()
                     .map(|&from| {
                         let to = ordered.len().min(from + ROWS_PER_GROUP);
-                        encoder.encode(&batch(&arrow, ordered.columns(from, to))?)
+                        encoder.encode(&batch(&arrow, settled.columns(&ordered, from, to))?)
                     })
                     .collect();
                 pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
             }
             writer.finish()?;
-            Ok(ordered.len() as u64)
+            Ok(Written::of(&ordered))
         })
         .collect::<Result<_>>()?;
-    if partitions.is_empty() && output.partition_by.is_empty() {
+    let written = Written::all(&written);
+    if written.rows == 0 && output.partition_by.is_empty() {
         // A file without rows still has its columns.
         let staged = transaction.stage(target, Path::new(&format!("data.{}", output.format.extension())))?;
         PartWriter::new(staged, output.format, &schema)?.finish()?;
     }
-    Ok(OutputOutcome::new(&output.to, rows.iter().sum(), None))
+    Ok((OutputOutcome::new(&output.to, written.rows, None), written.times))
 }
 
-fn show(run: &Run, index: usize, partitions: &[StoredPartition]) -> Result<OutputOutcome> {
-    let output = &run.plan.outputs[index];
+fn show(
+    run: &Run,
+    output: &OutputPlan,
+    partitions: &[StoredPartition],
+    settled: &Settled,
+) -> Result<(OutputOutcome, Option<(i64, i64)>)> {
     let arrow = output.columns.arrow();
     let Some(partition) = partitions.first() else {
         let empty = RecordBatch::new_empty(arrow);
         let text = table::render(&empty, &run.plan.zone, run.options.table_rows, 0)?;
-        return Ok(OutputOutcome::new(&output.to, 0, Some(text)));
+        return Ok((OutputOutcome::new(&output.to, 0, Some(text)), None));
     };
-    let ordered = partition.order()?;
+    let ordered = settled.order(partition)?;
     let shown = ordered.len().min(run.options.table_rows);
-    let head = batch(&arrow, ordered.columns(0, shown))?;
+    let head = batch(&arrow, settled.columns(&ordered, 0, shown))?;
     let text = table::render(&head, &run.plan.zone, run.options.table_rows, ordered.len())?;
-    Ok(OutputOutcome::new(&output.to, ordered.len() as u64, Some(text)))
+    let written = Written::of(&ordered);
+    Ok((OutputOutcome::new(&output.to, written.rows, Some(text)), written.times))
+}
+
+/// Rows written, and their first and last event time.
+#[derive(Default, Clone, Copy)]
+struct Written {
+    rows: u64,
+    times: Option<(i64, i64)>,
+}
+
+impl Written {
+    fn of(ordered: &OrderedRows) -> Written {
+        let rows = ordered.len();
+        let times = (rows > 0).then(|| (ordered.times(0, 1)[0], ordered.times(rows - 1, rows)[0]));
+        Written { rows: rows as u64, times }
+    }
+
+    fn all(parts: &[Written]) -> Written {
+        let times = parts.iter().filter_map(|part| part.times);
+        let times = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Written { rows: parts.iter().map(|part| part.rows).sum(), times }
+    }
+}
+
+/// What is known by now of the rows in the stores of an output.
+struct Settled<'a> {
+    verdicts: Option<&'a Verdicts>,
+    /// Columns that the stores have, before that of the rows' numbers.
+    stored: usize,
+    /// Per written column that is a flag its place, ascending, and what the flags are.
+    flags: Vec<(usize, &'a RowBits)>,
+}
+
+impl<'a> Settled<'a> {
+    fn new(output: &OutputPlan, verdicts: Option<&'a Verdicts>) -> Settled<'a> {
+        let OutputKind::Rows(columns) = &output.kind else { unreachable!("an output of events has rows") };
+        let written = output.written();
+        let flag = |(place, &c): (usize, &usize)| Some((place, verdicts?.flags.get(&columns[c])?));
+        let flags: Vec<_> = written.iter().enumerate().filter_map(flag).collect();
+        Settled { verdicts, stored: written.len() - flags.len(), flags }
+    }
+
+    /// The rows of a partition in replay order, without those that come again.
+    fn order(&self, partition: &StoredPartition) -> Result<OrderedRows> {
+        let mut ordered = partition.order()?;
+        if let Some(verdicts) = self.verdicts {
+            ordered.retain(self.stored, |worker, number| !verdicts.dropped.contains(worker, number as u64));
+        }
+        Ok(ordered)
+    }
+
+    /// The written columns of rows `from..to`.
+    fn columns(&self, ordered: &OrderedRows, from: usize, to: usize) -> Vec<ArrayRef> {
+        let mut columns = ordered.columns(from, to);
+        columns.truncate(self.stored);
+        for (place, bits) in &self.flags {
+            let flag = |worker, number| bits.contains(worker, number as u64);
+            columns.insert(*place, ordered.flags(self.stored, from, to, flag));
+        }
+        columns
+    }
 }
 
 /// A record batch whose strings may be dictionaries.

@@ -82,6 +82,7 @@ impl LateStore {
             positions: rows.iter().map(|&row| batch.positions[row as usize]).collect(),
             arrival: vec![],
             reached: vec![],
+            numbers: vec![],
             rows: rows.len(),
         })
     }

@@ -20,12 +20,16 @@ mod arrivals;
 mod audit;
 mod budget;
 mod events;
+mod fold;
 mod front;
 mod groups;
 mod late;
 mod partitioned;
 mod replay;
 mod shape;
+mod stages;
+mod steps;
+mod tables;
 mod turnstile;
 mod worker;
 
@@ -35,10 +39,12 @@ pub use audit::{
 };
 pub use budget::{default_memory, estimate};
 
+use crate::asof::AsOfTable;
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
-use crate::input::{InputReport, Reject, Rejects, Scan, ScanReport};
+use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
 use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
+use crate::lookup::{LookupReport, Services};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
@@ -50,9 +56,12 @@ use audit::Observed;
 use front::Front;
 use late::{Late, LateStore};
 use replay::SessionStore;
-use std::path::PathBuf;
+use stages::Verdicts;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use steps::{Refused, Sources};
 use worker::{Shared, Tally};
 
 /// How a run uses the machine. None of it shows in a result.
@@ -66,6 +75,8 @@ pub struct RunOptions {
     pub spill_folder: PathBuf,
     /// How many rows a table on the terminal shows.
     pub table_rows: usize,
+    /// Whether services are asked again for what they answered in a run before.
+    pub refresh_lookups: bool,
 }
 
 /// Hears how far a run is.
@@ -89,6 +100,8 @@ pub struct Outcome {
     pub outputs: Vec<OutputOutcome>,
     /// Where rejected records were written, and how many.
     pub rejects: Option<(PathBuf, u64)>,
+    /// What services were asked, if any is.
+    pub lookups: Option<LookupReport>,
     /// Whether partial results went to disk.
     pub spilled: bool,
 }
@@ -156,6 +169,8 @@ struct Read {
     tally: Tally,
     groups: Vec<(Vec<GroupTable>, SpillSpace)>,
     rows: Vec<Vec<RowStore>>,
+    /// Which of those rows come again, and flags of them, where that was not known before.
+    verdicts: Option<Verdicts>,
     late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     late_only: Option<Late>,
@@ -170,16 +185,22 @@ struct Read {
 impl Run<'_> {
     fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
         let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
-        let read = self.read(if streamed { Need::Lateness } else { Need::Nothing })?;
+        let mut tables = tables::read(self)?;
+        let sources = self.sources(std::mem::take(&mut tables.tables))?;
+        let read = self.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
+        let lookups = sources.services.map(Services::finish).transpose()?;
         self.progress.writing();
         let account = read.tally.account();
-        if account.read != account.rejected + account.filtered + account.late + account.counted {
+        if account.read
+            != account.rejected + account.filtered + account.duplicate + account.late + account.counted
+        {
             return Err(Error::machine(format!("the account does not balance: {account:?}"))
                 .hint("this is a bug in highwater; please report it"));
         }
-        let rejected = rejects_of(self.plan, &read.report.rejects);
+        let rejected = rejects_at(self.plan.rejects.as_deref(), &read.report.rejects);
         let rejects = write_rejects(read.report.rejects, rejects)?;
-        let mut outputs = self.write(&transaction, read.groups, read.rows)?;
+        let (mut outputs, written) =
+            self.write(&transaction, read.groups, read.rows, read.verdicts.as_ref())?;
         let late = self.plan.late.as_ref();
         let late = late.map(|late| {
             let target = targets(self.plan).count();
@@ -188,69 +209,99 @@ impl Run<'_> {
         outputs.extend(late.transpose()?);
         let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
         let delay = self.plan.watermark.out_of_orderness;
-        let watermarks = read
-            .tally
+        let mut tally = read.tally;
+        tally.see(written);
+        let watermarks = tally
             .watermarks()
             .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
-        let drafts = self.drafts(&read.report.inputs, account, watermarks, &rejected);
+        let mut inputs = read.report.inputs;
+        inputs.extend(tables.inputs);
+        let drafts = self.drafts(&inputs, account, watermarks, &rejected);
         let report = transaction.commit(drafts)?;
         // Put in place last: a run that fails leaves the rejects of the one before.
         if rejected.is_some() {
             rejects.map(RejectsWriter::finish).transpose()?;
         }
+        for (writer, rejected) in tables.rejects {
+            if rejected.is_some() {
+                writer.finish()?;
+            }
+        }
         fill_in(&mut outputs, &report);
         Ok(Outcome {
             account,
             watermarks,
-            inputs: read.report.inputs,
+            inputs,
+            lookups,
             outputs,
             rejects: rejected,
-            spilled: read.spilled,
+            spilled: read.spilled || tables.spilled,
         })
     }
 
     /// Reads everything, on all threads.
-    fn read(&self, need: Need) -> Result<Read> {
+    fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options, arrivals, need == Need::Audit);
-        let done = std::sync::atomic::AtomicBool::new(false);
-        let workers = std::thread::scope(|scope| {
+        let shared = Shared::new(self.plan, self.options, sources, arrivals, need == Need::Audit);
+        let workers = self.watch(&scan, || rayon::broadcast(|_| shared.work(&scan)));
+        // The scan's first fault, by position, goes before what the workers met.
+        scan.check()?;
+        let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
+        let (mut workers, verdicts) = shared.later_stages(workers)?;
+        scan.set_aside(refused(Shared::refused(&mut workers)))?;
+        shared.collect(scan.finish()?, workers, verdicts)
+    }
+
+    /// Shows how far `scan` is while `work` works on it.
+    fn watch<T>(&self, scan: &Scan, work: impl FnOnce() -> T) -> T {
+        let done = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.
             let line = scope.spawn(|| {
-                while !done.load(std::sync::atomic::Ordering::Acquire) {
+                while !done.load(Ordering::Acquire) {
                     self.progress.reading(scan.bytes_done(), scan.bytes_total());
                     std::thread::park_timeout(Duration::from_millis(100));
                 }
             });
-            let workers = rayon::broadcast(|_| shared.work(&scan));
-            done.store(true, std::sync::atomic::Ordering::Release);
+            let result = work();
+            done.store(true, Ordering::Release);
             line.thread().unpark();
-            workers
+            result
         });
-        let total = scan.bytes_total();
-        // The scan's first fault, by position, goes before what the workers met.
-        let report = scan.finish()?;
-        let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
-        self.progress.reading(total, total);
-        shared.collect(report, workers)
+        self.progress.reading(scan.bytes_total(), scan.bytes_total());
+        result
     }
 
+    fn sources(&self, tables: Vec<AsOfTable>) -> Result<Sources> {
+        let Plan { services, answers, .. } = self.plan;
+        let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
+        let services = (!services.is_empty()).then(open).transpose()?;
+        Ok(Sources { tables, services })
+    }
+
+    /// Writes all outputs. Where it was not known before which rows come again, gives the first and the
+    /// last event time of those that stay.
     fn write(
         &self,
         transaction: &Transaction,
         groups: Vec<(Vec<GroupTable>, SpillSpace)>,
         rows: Vec<Vec<RowStore>>,
-    ) -> Result<Vec<OutputOutcome>> {
+        verdicts: Option<&Verdicts>,
+    ) -> Result<(Vec<OutputOutcome>, Option<(i64, i64)>)> {
         let mut outcomes: Vec<Option<OutputOutcome>> = self.plan.outputs.iter().map(|_| None).collect();
         let number =
             |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
         let mut rows = rows.into_iter();
+        let mut times = None;
         for (index, output) in self.plan.outputs.iter().enumerate() {
             if let OutputKind::Rows(_) = output.kind {
                 let stores = rows.next().expect("a store per output of events");
-                outcomes[index] = Some(events::write(self, index, number(index), transaction, stores)?);
+                let (outcome, of_rows) =
+                    events::write(self, index, number(index), transaction, stores, verdicts)?;
+                outcomes[index] = Some(outcome);
+                times = of_rows;
             }
         }
         for (g, (tables, space)) in groups.into_iter().enumerate() {
@@ -260,7 +311,7 @@ impl Run<'_> {
                 outcomes[index] = Some(outcome);
             }
         }
-        Ok(outcomes.into_iter().flatten().collect())
+        Ok((outcomes.into_iter().flatten().collect(), times))
     }
 
     fn drafts(
@@ -306,6 +357,19 @@ impl Run<'_> {
     }
 }
 
+/// Records that a service did not answer for, as bad records. Their text is not at hand any more.
+fn refused(refused: Refused) -> Vec<BadRecord> {
+    let bad = |(position, reason)| BadRecord {
+        position,
+        column: None,
+        reason,
+        hint: None,
+        raw: vec![],
+        aside: true,
+    };
+    refused.into_iter().map(bad).collect()
+}
+
 fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
     let committed = outputs.iter_mut().filter(|o| o.to != OutputTo::Terminal);
     for (output, report) in committed.zip(&report.outputs) {
@@ -316,8 +380,8 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
 }
 
 /// Where the rejects go, and how many there are; `None` if there are none.
-fn rejects_of(plan: &Plan, rejects: &Rejects) -> Option<(PathBuf, u64)> {
-    plan.rejects.clone().filter(|_| !rejects.is_empty()).map(|path| (path, rejects.len()))
+fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u64)> {
+    path.filter(|_| !rejects.is_empty()).map(|path| (path.to_path_buf(), rejects.len()))
 }
 
 /// Writes the rejects under another name; [`RejectsWriter::finish`] puts them in place.

@@ -97,6 +97,7 @@ impl SessionStore {
             positions: batch.positions.clone(),
             arrival: vec![],
             reached: vec![],
+            numbers: vec![],
             rows: batch.rows,
         })
     }
@@ -158,7 +159,7 @@ fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) 
             || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
         let (reached, time) = (words(), words());
         let positions = ordered.positions(from, to);
-        f(Batch { columns, time, positions, arrival: vec![], reached, rows: to - from })?;
+        f(Batch { columns, time, positions, arrival: vec![], reached, numbers: vec![], rows: to - from })?;
     }
     Ok(())
 }

@@ -1,45 +1,58 @@
-//! One worker: takes chunks, runs the steps, folds.
+//! One worker: takes chunks, passes them through the steps, folds what comes out.
 
 use super::arrivals::Arrivals;
 use super::audit::Observed;
 use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
+use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
+use super::steps::{Passed, Passing, Refused, Sources, Steps};
 use super::{Read, RunOptions};
+use crate::asof::AsOfTable;
 use crate::batch::{Batch, DataType};
 use crate::error::{Error, Result};
-use crate::group::{GroupPlan, GroupTable, NotCounted, SpillSpace};
+use crate::group::{GroupPlan, GroupTable, SpillSpace};
 use crate::input::{Decoded, Scan, ScanReport};
-use crate::job::{OutputKind, Plan, Step};
+use crate::job::{OutputKind, OutputPlan, Plan};
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
 use crate::sink::{Account, Watermarks};
 use crate::window::Window;
 use arrow_array::BooleanArray;
-use arrow_array::cast::AsArray;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts of one worker, or of all.
 #[derive(Debug, Clone, Copy)]
 pub struct Tally {
     read: u64,
-    rejected: u64,
-    filtered: u64,
+    pub rejected: u64,
+    pub filtered: u64,
+    duplicate: u64,
     late: u64,
-    counted: u64,
-    min: i64,
-    max: i64,
+    pub counted: u64,
+    pub min: i64,
+    pub max: i64,
 }
 
 impl Tally {
     fn new() -> Tally {
-        Tally { read: 0, rejected: 0, filtered: 0, late: 0, counted: 0, min: i64::MAX, max: i64::MIN }
+        Tally {
+            read: 0,
+            rejected: 0,
+            filtered: 0,
+            duplicate: 0,
+            late: 0,
+            counted: 0,
+            min: i64::MAX,
+            max: i64::MIN,
+        }
     }
 
     fn add(&mut self, other: &Tally) {
         self.read += other.read;
         self.rejected += other.rejected;
         self.filtered += other.filtered;
+        self.duplicate += other.duplicate;
         self.late += other.late;
         self.counted += other.counted;
         self.min = self.min.min(other.min);
@@ -52,14 +65,31 @@ impl Tally {
         self.late += events;
     }
 
+    /// Rows that come again turn out to be duplicates, so many of which a filter had left out; the others
+    /// were counted, or went no further.
+    pub fn turn_duplicate(&mut self, duplicates: u64, filtered: u64, counted: bool) {
+        self.duplicate += duplicates;
+        self.filtered -= filtered;
+        if counted {
+            self.counted -= duplicates - filtered;
+        }
+    }
+
     pub fn account(&self) -> Account {
         Account {
             read: self.read,
             rejected: self.rejected,
             filtered: self.filtered,
+            duplicate: self.duplicate,
             late: self.late,
             counted: self.counted,
-            ..Account::default()
+        }
+    }
+
+    /// Notes the first and the last of some event times.
+    pub fn see(&mut self, times: Option<(i64, i64)>) {
+        if let Some((first, last)) = times {
+            (self.min, self.max) = (self.min.min(first), self.max.max(last));
         }
     }
 
@@ -76,31 +106,41 @@ impl Tally {
 pub struct Shared<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
-    groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
+    pub(super) stages: Vec<Stage>,
+    sources: &'a Sources,
+    pub(super) groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
     arrivals: Arrivals,
     /// Whether the run is an audit.
     audit: bool,
-    spilled: AtomicBool,
+    pub(super) spilled: AtomicBool,
     /// Set when a worker failed, so that the others stop.
     failed: AtomicBool,
 }
 
 /// What one worker has at its end.
 pub struct Worker {
-    tally: Tally,
+    pub(super) tally: Tally,
+    /// What it notes in the stage under way.
+    pub(super) notes: Notes,
+    /// Batches that wait for answers, or for one that does, in order.
+    queue: VecDeque<Passed>,
+    refused: Refused,
     /// Per grouping.
-    folds: Vec<Folding>,
-    stores: Vec<RowStore>,
-    late: Option<LateStore>,
+    pub(super) folds: Vec<Folding>,
+    pub(super) stores: Vec<RowStore>,
+    pub(super) late: Option<LateStore>,
     /// Late for all but sessions, of which only a replay can tell.
-    undecided: Late,
+    pub(super) undecided: Late,
     /// What an audit notes.
-    observed: Option<Observed>,
+    pub(super) observed: Option<Observed>,
 }
+
+/// How many batches of a worker may wait for answers.
+const MOST_WAITING: usize = 32;
 
 /// How one worker folds a grouping.
 #[allow(clippy::large_enum_variant)]
-enum Folding {
+pub enum Folding {
     Table(GroupTable),
     /// Streamed sessions are replayed in arrival order, at the end.
     Replay(SessionStore),
@@ -121,11 +161,18 @@ impl Drop for Sentinel<'_> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(plan: &'a Plan, options: &'a RunOptions, arrivals: Arrivals, audit: bool) -> Shared<'a> {
+    pub fn new(
+        plan: &'a Plan,
+        options: &'a RunOptions,
+        sources: &'a Sources,
+        arrivals: Arrivals,
+        audit: bool,
+    ) -> Shared<'a> {
         let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Shared { plan, options, groups, arrivals, audit, spilled, failed }
+        let stages = stages(plan);
+        Shared { plan, options, stages, sources, groups, arrivals, audit, spilled, failed }
     }
 
     /// Works until the scan has nothing more.
@@ -133,6 +180,7 @@ impl<'a> Shared<'a> {
         let mut sentinel = Sentinel(self, false);
         let mut worker = self.worker();
         self.read(scan, &mut worker)?;
+        self.drain(&mut worker, 0, 0)?;
         sentinel.1 = true;
         Ok(worker)
     }
@@ -147,6 +195,9 @@ impl<'a> Shared<'a> {
         };
         Worker {
             tally: Tally::new(),
+            notes: Notes::new(self.plan, &self.stages[0], self.stages.len() == 1, &space),
+            queue: VecDeque::new(),
+            refused: vec![],
             folds: self.groups.iter().map(|(plan, _)| folding(plan)).collect(),
             stores: self.stores(),
             late: self.plan.late.as_ref().map(|late| LateStore::new(late, space.clone())),
@@ -162,10 +213,10 @@ impl<'a> Shared<'a> {
         while !self.failed.load(Ordering::Acquire) {
             let Some(mut decoded) = input.next()? else { break };
             match &self.arrivals {
-                Arrivals::Unwatched => self.fold(worker, decoded)?,
+                Arrivals::Unwatched => self.take(worker, decoded)?,
                 Arrivals::Known(known) => {
                     known.fill(&mut decoded.batch);
-                    self.fold(worker, decoded)?;
+                    self.take(worker, decoded)?;
                 }
                 Arrivals::InTurn(turnstile) => {
                     let read_on = !decoded.last && !turnstile.is_open(decoded.sequence);
@@ -176,7 +227,7 @@ impl<'a> Shared<'a> {
                         if passed.is_none() {
                             return Ok(());
                         }
-                        self.fold(worker, next)?;
+                        self.take(worker, next)?;
                     }
                 }
             }
@@ -184,56 +235,133 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
-    /// Runs the steps on a batch, and folds its rows.
-    fn fold(&self, worker: &mut Worker, decoded: Decoded) -> Result<()> {
-        let rows = decoded.batch.rows;
+    /// Passes what was read on to the steps.
+    fn take(&self, worker: &mut Worker, decoded: Decoded) -> Result<()> {
+        let mut batch = decoded.batch;
         if let Some(observed) = &mut worker.observed {
-            observed.events(&decoded.batch);
+            observed.events(&batch);
         }
-        let batch = self.steps(decoded.batch)?;
-        let tally = &mut worker.tally;
-        tally.read += decoded.read;
-        tally.rejected += decoded.rejected;
-        tally.filtered += (rows - batch.rows) as u64;
-        tally.counted += batch.rows as u64;
-        for &time in &batch.time {
-            tally.min = tally.min.min(time);
-            tally.max = tally.max.max(time);
+        worker.tally.read += decoded.read;
+        worker.tally.rejected += decoded.rejected;
+        let (from, to) = self.plan.range;
+        if (from, to) != (i64::MIN, i64::MAX) && batch.time.iter().any(|t| !(from..to).contains(t)) {
+            let keep: BooleanArray = batch.time.iter().map(|t| Some((from..to).contains(t))).collect();
+            let all = batch.rows;
+            batch = batch.filter(&keep);
+            worker.tally.filtered += (all - batch.rows) as u64;
         }
-        let mut lateness = LateRows::default();
-        for (g, (folding, (plan, _))) in worker.folds.iter_mut().zip(&self.groups).enumerate() {
-            match folding {
-                Folding::Table(table) => {
-                    let dropped = table.update(&batch)?;
-                    if let Some(observed) = &mut worker.observed {
-                        observed.grouping(g, &batch, &dropped.needs);
-                        continue;
-                    }
-                    if plan.lateness.is_some() {
-                        lateness.not_counted(&dropped);
-                    }
+        self.pass(worker, 0, batch)
+    }
+
+    /// Passes a batch through the steps of a stage, to what is after it.
+    fn pass(&self, worker: &mut Worker, stage: usize, batch: Batch) -> Result<()> {
+        let passing = Passing::new(&self.stages[stage], batch);
+        match self.steps(stage).pass(passing, &mut worker.notes, &mut worker.refused)? {
+            Passed::Through(batch) if worker.queue.is_empty() => self.leave(worker, stage, batch)?,
+            passed => {
+                worker.queue.push_back(passed);
+                self.drain(worker, stage, MOST_WAITING)?;
+            }
+        }
+        self.keep_budget(worker)
+    }
+
+    fn steps(&self, stage: usize) -> Steps<'_> {
+        Steps { plan: self.plan, stage: &self.stages[stage], sources: self.sources }
+    }
+
+    /// Goes on with batches whose answers have come, and waits until at most `most` are left.
+    fn drain(&self, worker: &mut Worker, stage: usize, most: usize) -> Result<()> {
+        let steps = self.steps(stage);
+        // Those behind the first ask on, so that their next answers come in the meantime.
+        for passed in &mut worker.queue {
+            if let Passed::Waiting(passing) = passed
+                && passing.is_ready(self.sources)
+            {
+                let passing = std::mem::replace(passing, Passing::nothing());
+                *passed = steps.pass(passing, &mut worker.notes, &mut worker.refused)?;
+            }
+        }
+        while let Some(first) = worker.queue.pop_front() {
+            match first {
+                Passed::Through(batch) => self.leave(worker, stage, batch)?,
+                Passed::Waiting(passing) if worker.queue.len() >= most || passing.is_ready(self.sources) => {
+                    let passed = steps.pass(passing, &mut worker.notes, &mut worker.refused)?;
+                    worker.queue.push_front(passed);
                 }
-                Folding::Replay(store) => {
-                    store.push(&batch)?;
-                    if let Some(observed) = &mut worker.observed {
-                        observed.sessions(g, &batch);
-                        continue;
-                    }
-                    lateness.maybe(plan, &batch);
+                waiting => {
+                    worker.queue.push_front(waiting);
+                    break;
                 }
             }
         }
-        worker.stores.iter_mut().try_for_each(|store| store.push(&batch))?;
-        let (late, decided) = lateness.finish();
-        if decided {
-            worker.tally.turn_late(late.len() as u64);
-        } else {
-            worker.undecided.extend(late.iter().map(|&row| batch.positions[row as usize]));
+        Ok(())
+    }
+
+    /// What comes after a stage: the rows wait for the next, or are folded.
+    fn leave(&self, worker: &mut Worker, stage: usize, batch: Batch) -> Result<()> {
+        if batch.rows == 0 {
+            return Ok(());
         }
-        if let Some(store) = &mut worker.late {
-            store.push(&batch, &late)?;
+        if stage + 1 < self.stages.len() {
+            return worker.notes.wait(&self.stages[stage], batch);
         }
-        self.keep_budget(worker)
+        self.fold(worker, batch)
+    }
+
+    /// Whether rows come to their outputs before it is known which of them come again.
+    pub(super) fn settles_rows(&self) -> bool {
+        self.stages.last().is_some_and(|last| !last.ordered.is_empty())
+    }
+
+    /// The stages after the first: settles what was noted in one, and passes the rows that waited through the
+    /// next. Gives the workers, and what is known of rows that wait in the stores of outputs.
+    ///
+    /// # Errors
+    /// An expression that cannot be computed, a service or a disk that fails.
+    pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, Option<Verdicts>)> {
+        let memory = self.share() * self.options.threads / 4;
+        for (number, stage) in self.stages.iter().enumerate() {
+            for worker in &mut workers {
+                worker.tally.filtered += worker.notes.left_out;
+            }
+            let is_last = number + 1 == self.stages.len();
+            if is_last && stage.ordered.is_empty() {
+                break;
+            }
+            let settled = settle(self.plan, stage, &mut workers, memory)?;
+            if let Some(first) = workers.first_mut() {
+                first.tally.turn_duplicate(settled.verdicts.dropped.count(), settled.filtered, is_last);
+            }
+            if is_last {
+                return Ok((workers, Some(settled.verdicts)));
+            }
+            workers = self.go_on(number, workers, &settled.verdicts)?;
+        }
+        Ok((workers, None))
+    }
+
+    /// Passes the rows that waited at the end of stage `number` through the next one.
+    fn go_on(&self, number: usize, workers: Vec<Worker>, verdicts: &Verdicts) -> Result<Vec<Worker>> {
+        let (stage, next) = (&self.stages[number], &self.stages[number + 1]);
+        let is_last = number + 2 == self.stages.len();
+        let space = RowSpace(self.options.spill_folder.clone());
+        let places: Vec<Mutex<Option<Worker>>> = workers.into_iter().map(|w| Mutex::new(Some(w))).collect();
+        let done = rayon::broadcast(|context| {
+            let index = context.index();
+            let mut worker = places[index].lock().unwrap_or_else(PoisonError::into_inner).take()?;
+            let notes = std::mem::replace(&mut worker.notes, Notes::new(self.plan, next, is_last, &space));
+            let passed = || -> Result<()> {
+                let Some(store) = notes.waiting else { return Ok(()) };
+                let mut waited = Waited::new(self.plan, stage, store, index, verdicts);
+                while let Some(batch) = waited.next()? {
+                    self.pass(&mut worker, number + 1, batch)?;
+                }
+                self.drain(&mut worker, number + 1, 0)
+            };
+            Some(passed().map(|()| worker))
+        });
+        done.into_iter().flatten().collect()
     }
 
     fn stores(&self) -> Vec<RowStore> {
@@ -249,10 +377,12 @@ impl<'a> Shared<'a> {
                     partition_columns.push(columns[*c]);
                 }
             }
-            let written = output.written();
-            let types = written.iter().map(|&c| output.columns.fields[c].ty).collect();
+            let settled = if self.settles_rows() { Some(self.plan.rows.fields.len()) } else { None };
+            let known = self.known(output, columns);
+            let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
+            types.extend(settled.map(|_| DataType::Int64));
             stores.push(RowStore::new(
-                written.iter().map(|&c| columns[c]).collect(),
+                known.iter().map(|&c| columns[c]).chain(settled).collect(),
                 types,
                 Partitioner::new(&output.partition_by, &names, &self.plan.zone),
                 partition_columns,
@@ -262,69 +392,35 @@ impl<'a> Shared<'a> {
         stores
     }
 
-    /// The time range and the steps, in order.
-    fn steps(&self, mut batch: Batch) -> Result<Batch> {
-        let (from, to) = self.plan.range;
-        if (from, to) != (i64::MIN, i64::MAX) && batch.time.iter().any(|t| !(from..to).contains(t)) {
-            let keep: BooleanArray = batch.time.iter().map(|t| Some((from..to).contains(t))).collect();
-            batch = batch.filter(&keep);
+    /// The columns of an output of events that are written and known before its rows are settled.
+    fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
+        let mut known = output.written();
+        if let Some(last) = self.stages.last() {
+            let open: Vec<usize> = flags(self.plan, &last.steps).map(|(_, column)| column).collect();
+            known.retain(|&c| !open.contains(&columns[c]));
         }
-        for step in &self.plan.steps {
-            if batch.rows == 0 {
-                break;
-            }
-            let (Step::Filter(expr) | Step::Derive(_, expr)) = step else {
-                return Err(Error::job("this step is not built yet"));
-            };
-            let column = |name: &str| {
-                let index = self.plan.rows.index_of(name).expect("the plan checked the names");
-                &batch.columns[index]
-            };
-            let value = expr.evaluate(batch.rows, column)?;
-            match step {
-                Step::Filter(_) => batch = batch.filter(value.as_boolean()),
-                _ => batch.columns.push(value),
-            }
-        }
-        // Steps that an empty batch skipped would have added columns.
-        if batch.rows == 0 {
-            batch.columns =
-                self.plan.rows.fields.iter().map(|f| arrow_array::new_empty_array(&f.ty.arrow())).collect();
-        }
-        Ok(batch)
+        known
     }
 
-    /// Spills what is largest when this worker's share of the budget is used up.
-    fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
-        let share = (self.options.memory / self.options.threads as u64) as usize;
-        let (mut groups, mut rows) = (0, worker.stores.iter().map(RowStore::bytes).sum::<usize>());
-        for folding in &mut worker.folds {
-            match folding {
-                Folding::Table(table) => groups += table.bytes(),
-                Folding::Replay(store) => rows += store.bytes(),
-            }
-        }
-        rows += worker.late.as_ref().map_or(0, LateStore::bytes);
-        if groups + rows <= share {
-            return Ok(());
-        }
-        self.spilled.store(true, Ordering::Relaxed);
-        if rows > share / 2 {
-            worker.stores.iter_mut().try_for_each(RowStore::spill)?;
-            worker.late.iter_mut().try_for_each(LateStore::spill)?;
-        }
-        for (folding, (_, space)) in worker.folds.iter_mut().zip(&self.groups) {
-            match folding {
-                Folding::Table(table) if groups > share / 2 => space.spill(table)?,
-                Folding::Replay(store) if rows > share / 2 => store.spill()?,
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Bytes that one worker may hold.
+    pub(super) fn share(&self) -> usize {
+        let tables: usize = self.sources.tables.iter().map(AsOfTable::bytes).sum();
+        let memory = self.options.memory as usize;
+        memory.saturating_sub(tables).max(memory / 8) / self.options.threads
+    }
+
+    /// What the workers' rows were refused for.
+    pub fn refused(workers: &mut [Worker]) -> Refused {
+        workers.iter_mut().flat_map(|w| std::mem::take(&mut w.refused)).collect()
     }
 
     /// Brings together what the workers have.
-    pub fn collect(self, report: ScanReport, workers: Vec<Worker>) -> Result<Read> {
+    pub fn collect(
+        self,
+        report: ScanReport,
+        workers: Vec<Worker>,
+        verdicts: Option<Verdicts>,
+    ) -> Result<Read> {
         let mut tally = Tally::new();
         let mut folds: Vec<(Vec<GroupTable>, Vec<SessionStore>)> =
             self.groups.iter().map(|_| (vec![], vec![])).collect();
@@ -371,6 +467,7 @@ impl<'a> Shared<'a> {
             tally,
             groups,
             rows,
+            verdicts,
             late,
             late_only: replayed.then_some(undecided),
             front: self.arrivals.finish(),
@@ -378,56 +475,5 @@ impl<'a> Shared<'a> {
             observed,
             spilled: self.spilled.into_inner(),
         })
-    }
-}
-
-/// Which rows of a batch are late: for every window of the streamed outputs that they fall in, and for
-/// one at least.
-#[derive(Default)]
-struct LateRows {
-    /// Rows that no grouping so far has counted, ascending, and whether one was late for them.
-    rows: Option<Vec<(u32, bool)>>,
-    undecided: bool,
-}
-
-impl LateRows {
-    fn not_counted(&mut self, dropped: &NotCounted) {
-        let late = dropped.late.iter().map(|&row| (row, true));
-        let mut rows: Vec<(u32, bool)> =
-            late.chain(dropped.outside.iter().map(|&row| (row, false))).collect();
-        rows.sort_unstable();
-        self.also(rows);
-    }
-
-    /// Rows that are late for a session of their own, and are so if they join no other.
-    fn maybe(&mut self, plan: &GroupPlan, batch: &Batch) {
-        let (Window::Session { gap }, Some(lateness)) = (plan.window, &plan.lateness) else { return };
-        let kept = gap.saturating_add(lateness.allowed).saturating_add(lateness.delays[0]);
-        let times = batch.time.iter().zip(&batch.reached);
-        let rows = (0u32..).zip(times).filter(|(_, (time, reached))| time.saturating_add(kept) <= **reached);
-        self.also(rows.map(|(row, _)| (row, true)).collect());
-        self.undecided = true;
-    }
-
-    fn also(&mut self, rows: Vec<(u32, bool)>) {
-        let Some(before) = self.rows.take() else {
-            self.rows = Some(rows);
-            return;
-        };
-        let mut both = vec![];
-        let mut others = rows.into_iter().peekable();
-        for (row, late) in before {
-            while others.next_if(|other| other.0 < row).is_some() {}
-            if let Some((_, also)) = others.next_if(|other| other.0 == row) {
-                both.push((row, late || also));
-            }
-        }
-        self.rows = Some(both);
-    }
-
-    /// The rows, and whether that is the last word on them.
-    fn finish(self) -> (Vec<u32>, bool) {
-        let rows = self.rows.unwrap_or_default();
-        (rows.into_iter().filter(|(_, late)| *late).map(|(row, _)| row).collect(), !self.undecided)
     }
 }

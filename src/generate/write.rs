@@ -80,6 +80,8 @@ pub fn extension(format: Format, compression: Compression) -> String {
         Format::Csv => "csv",
         Format::JsonLines => "jsonl",
         Format::Parquet => "parquet",
+        // Not one that `generate` offers.
+        Format::Avro => "avro",
     };
     let compression = match compression {
         Compression::None => "",

@@ -23,8 +23,9 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
     let (path, place) = (file.path.display(), bad.position.place());
     let column = bad.column.as_ref().map(|c| format!("column `{c}`: ")).unwrap_or_default();
     let reason = &bad.reason;
-    let mut error = if file.format == Format::Parquet {
-        Error::data(format!("{path}, row {}: {column}{reason}", place + 1))
+    let mut error = if !file.format.is_text() {
+        let what = if file.format == Format::Avro { "record" } else { "row" };
+        Error::data(format!("{path}, {what} {}: {column}{reason}", place + 1))
     } else {
         let line = line_of(file, place)?;
         let error = Error::data(format!("{path}, line {line}, byte {place}: {column}{reason}"));

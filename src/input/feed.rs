@@ -3,6 +3,7 @@
 //! # Contract
 //! Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
 
+use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
 use super::csv::{CsvLayout, missing};
 use super::files::{Format, SourceFile};
 use super::parquet::ParquetFile;
@@ -21,6 +22,8 @@ pub(super) enum Work {
     Csv { sequence: u64, chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
     /// Decode a chunk of JSON Lines.
     Json { sequence: u64, chunk: TextChunk },
+    /// Decode some blocks of an Avro file.
+    Avro { sequence: u64, chunk: AvroChunk, file: Arc<AvroFile> },
     /// Decode a row group, which has rows.
     Unit { sequence: u64, file: Arc<ParquetFile>, ordinal: u32, unit: usize },
     /// Hash a Parquet file.
@@ -30,6 +33,7 @@ pub(super) enum Work {
 /// The file that is being read.
 enum Open {
     Text { text: Box<TextFile>, layout: Option<Arc<CsvLayout>> },
+    Avro(Box<AvroReader>),
     Parquet { file: Arc<ParquetFile>, next: usize },
 }
 
@@ -43,7 +47,8 @@ pub(super) struct Feed {
     open: Option<Open>,
     /// Shared by the files that have the same header.
     layout: Option<Arc<CsvLayout>>,
-    /// The text files that were read to their end.
+    avro: AvroFiles,
+    /// The text and Avro files that were read to their end.
     pub(super) done: Vec<InputReport>,
 }
 
@@ -56,6 +61,7 @@ impl Feed {
             sequence: 0,
             open: None,
             layout: None,
+            avro: AvroFiles::default(),
             done: vec![],
         }
     }
@@ -78,7 +84,7 @@ impl Feed {
                         self.open(file).map_err(|e| Box::new((Position::new(file.ordinal, 0), e)))?;
                     let to_hash = match &opened {
                         Open::Parquet { file, .. } => Some(file.clone()),
-                        Open::Text { .. } => None,
+                        Open::Text { .. } | Open::Avro(_) => None,
                     };
                     self.open = Some(opened);
                     if let Some(parquet) = to_hash {
@@ -94,6 +100,21 @@ impl Feed {
                     }
                     self.open = None;
                 }
+                Some(Open::Avro(reader)) => {
+                    let place = |reader: &AvroReader| Position::new(ordinal, reader.next_record());
+                    let chunk = reader.next_chunk(self.plan.chunk_bytes);
+                    match chunk.map_err(|e| Box::new((place(reader), e)))? {
+                        Some(chunk) => {
+                            let (sequence, file) = (self.sequence, reader.file.clone());
+                            self.sequence += 1;
+                            return Ok(Some(Work::Avro { sequence, chunk, file }));
+                        }
+                        None => {
+                            let place = place(reader);
+                            self.close(ordinal).map_err(|e| Box::new((place, e)))?;
+                        }
+                    }
+                }
                 Some(Open::Text { text, layout }) => {
                     let place = Position::new(ordinal, text.offset());
                     match text.next_chunk(self.plan.chunk_bytes, buffer).map_err(|e| Box::new((place, e)))? {
@@ -106,7 +127,7 @@ impl Feed {
                             }));
                         }
                         None => {
-                            self.close_text(ordinal).map_err(|e| Box::new((place, e)))?;
+                            self.close(ordinal).map_err(|e| Box::new((place, e)))?;
                             buffer = Vec::new();
                         }
                     }
@@ -120,6 +141,9 @@ impl Feed {
             return Ok(Open::Parquet { file: Arc::new(ParquetFile::open(&self.plan, file)?), next: 0 });
         }
         let meter = Meter::hashing(Some(self.progress.clone()));
+        if file.format == Format::Avro {
+            return Ok(Open::Avro(Box::new(self.avro.open(&self.plan, file, meter)?)));
+        }
         let mut text = Box::new(TextFile::open(file, self.plan.delimiter, meter)?);
         if file.format == Format::JsonLines {
             return Ok(Open::Text { text, layout: None });
@@ -145,9 +169,13 @@ impl Feed {
         Ok(Open::Text { text, layout: Some(layout) })
     }
 
-    fn close_text(&mut self, ordinal: u32) -> Result<()> {
-        if let Some(Open::Text { text, .. }) = self.open.take() {
-            let (bytes, hash) = text.finish()?;
+    fn close(&mut self, ordinal: u32) -> Result<()> {
+        let read = match self.open.take() {
+            Some(Open::Text { text, .. }) => Some(text.finish()?),
+            Some(Open::Avro(reader)) => Some(reader.finish()?),
+            Some(Open::Parquet { .. }) | None => None,
+        };
+        if let Some((bytes, hash)) = read {
             let path = self.plan.files[ordinal as usize].path.clone();
             self.done.push(InputReport { path, ordinal, bytes, hash, records: 0, skipped: 0 });
         }
@@ -167,6 +195,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
     let mut wanted: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
     wanted.extend(plan.times().map(|time| time.column.as_str()));
     let mut known: Vec<String> = Vec::new();
+    let mut avro = AvroFiles::default();
     for file in &plan.files {
         let names = match (&plan.names, file.format) {
             (_, Format::Parquet) => {
@@ -174,6 +203,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
                 wanted.retain(|name| !opened.has_column(name));
                 continue;
             }
+            (_, Format::Avro) => avro.open(plan, file, Meter::idle())?.file.columns(),
             (Some(names), _) => names.clone(),
             (None, _) => match TextFile::open(file, plan.delimiter, Meter::idle())?.read_header()? {
                 Some(names) => names,

@@ -20,6 +20,15 @@ pub enum Format {
     JsonLines,
     /// Apache Parquet.
     Parquet,
+    /// Apache Avro object container files.
+    Avro,
+}
+
+impl Format {
+    /// Whether records are lines of text: then their place is a byte, else a number.
+    pub fn is_text(self) -> bool {
+        matches!(self, Format::Csv | Format::JsonLines)
+    }
 }
 
 /// How a text file is compressed.
@@ -146,6 +155,7 @@ fn kind_of(path: &Path) -> (Option<Format>, Compression) {
         Some("csv" | "tsv") => Some(Format::Csv),
         Some("jsonl" | "ndjson" | "json") => Some(Format::JsonLines),
         Some("parquet") => Some(Format::Parquet),
+        Some("avro") => Some(Format::Avro),
         _ => None,
     };
     (format, compression)
@@ -156,12 +166,13 @@ fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<So
     let (named, compression) = kind_of(&path);
     let Some(format) = format.or(named) else {
         return Err(Error::job(format!("the name of {shown} does not tell its format"))
-            .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet, the text formats also with .gz or .zst")
+            .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro, the text formats also with .gz or .zst")
             .hint("or say it: format = \"csv\""));
     };
-    if format == Format::Parquet && compression != Compression::None {
-        return Err(Error::job(format!("{shown}: Parquet inside gzip or Zstandard cannot be read"))
-            .hint("Parquet files are compressed inside; unpack this one first"));
+    if !format.is_text() && compression != Compression::None {
+        let name = if format == Format::Avro { "Avro" } else { "Parquet" };
+        return Err(Error::job(format!("{shown}: {name} inside gzip or Zstandard cannot be read"))
+            .hint(format!("{name} files are compressed inside; unpack this one first")));
     }
     let metadata = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
     Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression })
@@ -300,6 +311,7 @@ mod tests {
         let kind = |name: &str| kind_of(Path::new(name));
         assert_eq!(kind("x.TSV.zst"), (Some(Format::Csv), Compression::Zstd));
         assert_eq!(kind("x.ndjson"), (Some(Format::JsonLines), Compression::None));
+        assert_eq!(kind("x.avro"), (Some(Format::Avro), Compression::None));
         assert_eq!(kind("csv"), (None, Compression::None));
     }
 

@@ -3,7 +3,7 @@
 //! # Contract
 //! Lines are counted only where they are asked for, by reading the files once more, so that the
 //! reading of records need not count them. A line is what a `\n` ends, inside quotes too; the first
-//! is number 1. Of a Parquet file the number is that of the row.
+//! is number 1. Of a Parquet or Avro file the number is that of the row or record.
 
 use super::ReadPlan;
 use super::files::{Compression, Format, SourceFile};
@@ -20,7 +20,7 @@ const SEGMENT: u64 = 4 << 20;
 /// Read at once: small enough to be in the cache still when its lines are counted.
 const BLOCK: usize = 256 << 10;
 
-/// The number of the line, or of the row of a Parquet file, from 1, of each of `positions`, which
+/// The number of the line, or of the row of a Parquet file or the record of an Avro file, from 1, of each of `positions`, which
 /// come in any order. The files are read again, in parallel, no further than to the last position.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>>
 /// The numbers of the lines, or rows, at `places`, which are sorted.
 fn numbers(file: &SourceFile, mut places: Vec<u64>) -> Result<Vec<u64>> {
     match (file.format, file.compression) {
-        (Format::Parquet, _) => places.iter_mut().for_each(|place| *place += 1),
+        (Format::Parquet | Format::Avro, _) => places.iter_mut().for_each(|place| *place += 1),
         (_, Compression::None) => count_segments(file, &mut places, SEGMENT)?,
         _ => {
             let mut lines = Lines::open(file)?;

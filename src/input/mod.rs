@@ -9,10 +9,15 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
+// Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single
 // values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
 // could not be read, `lines` on which line it is; `times` is about event time and arrival.
+mod avro;
+mod columnar;
 mod csv;
+#[cfg(test)]
+mod evolution;
 mod fault;
 mod feed;
 pub mod files;
@@ -31,6 +36,7 @@ mod text;
 mod times;
 pub mod value;
 
+pub use avro::about_records;
 pub use files::{Compression, Format, SourceFile};
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker};
@@ -53,7 +59,7 @@ pub struct ReadColumn {
 /// How the event time of a record is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadTime {
-    /// The column that holds it.
+    /// The column that holds it; of no account where the rule is [`TimeRule::Untimed`].
     pub column: String,
     /// How it is written there.
     pub rule: TimeRule,
@@ -100,14 +106,15 @@ pub struct ReadPlan {
     pub from: i64,
     /// See `from`.
     pub to: i64,
-    /// Bytes of text to a chunk, or about as many of decoded Parquet rows.
+    /// Bytes of text or of Avro blocks to a chunk, or about as many of decoded Parquet rows.
     pub chunk_bytes: usize,
 }
 
 /// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecord {
-    /// Where the record starts: file, and byte of the uncompressed text or row of a Parquet file.
+    /// Where the record starts: file, and byte of the uncompressed text, or number of the row or record
+    /// in a Parquet or Avro file.
     pub position: Position,
     /// The column at fault, where there is one.
     pub column: Option<String>,

@@ -5,7 +5,6 @@
 //! * All are counted and kept; past a few megabytes they go to temporary files.
 //! * The files with rejects are read once more, to count lines.
 
-use super::files::Format;
 use super::lines::Lines;
 use super::{BadRecord, ReadPlan};
 use crate::batch::Position;
@@ -183,7 +182,7 @@ impl Rejects {
         let (number, place) = (bad.position.file(), bad.position.place());
         let plan = self.plan.clone();
         let file = &plan.files[number as usize];
-        let (line, byte) = if file.format == Format::Parquet {
+        let (line, byte) = if !file.format.is_text() {
             (place + 1, None)
         } else {
             if self.lines.as_ref().is_none_or(|(of, _)| *of != number) {

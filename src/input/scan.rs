@@ -27,7 +27,7 @@ const REJECTS_IN_MEMORY: usize = 32 << 20;
 /// Some rows, and how many records they were taken from.
 #[derive(Debug)]
 pub struct Decoded {
-    /// The number of the piece of work that they are of: a chunk of text or a row group.
+    /// The number of the piece of work that they are of: a chunk of text, some blocks or a row group.
     pub sequence: u64,
     /// Whether no more batches come of that piece.
     pub last: bool,
@@ -124,6 +124,22 @@ impl Scan {
     /// Bytes of all files, as they lie on disk.
     pub fn bytes_total(&self) -> u64 {
         self.plan.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Why the scan failed, if it has: see [`Scan::finish`], which says the same.
+    ///
+    /// # Errors
+    /// The fault with the smallest position.
+    pub fn check(&self) -> Result<()> {
+        lock(&self.failure).as_ref().map_or(Ok(()), |(_, error)| Err(error.clone()))
+    }
+
+    /// Keeps aside records that were read as rows and are refused since.
+    ///
+    /// # Errors
+    /// Where a temporary file cannot be written.
+    pub fn set_aside(&self, bad: Vec<BadRecord>) -> Result<()> {
+        lock(&self.rejects).add(bad)
     }
 
     /// What came of the scan, after every worker has given `None` or an error.
@@ -266,6 +282,16 @@ impl ScanWorker<'_> {
                 match &mut self.json {
                     Some(json) => self.scan.account(file, sequence, true, json.decode(chunk)).map(Some),
                     None => Ok(None),
+                }
+            }
+            Work::Avro { sequence, chunk, file } => {
+                let first = Position::new(file.ordinal(), chunk.first_record);
+                let (decoded, failure) = file.decode(chunk).map_err(|e| self.scan.fail(first, e))?;
+                // What is bad before the record that cannot be read comes first.
+                let decoded = self.scan.account(file.ordinal(), sequence, true, decoded)?;
+                match failure {
+                    Some((position, error)) => Err(self.scan.fail(position, error)),
+                    None => Ok(Some(decoded)),
                 }
             }
             Work::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),

@@ -1,16 +1,26 @@
 //! What all formats have in common: arrival, columns of the same name, the order of work.
 
+use super::avro::writer;
 use super::testing::{Outcome, TestFolder, scan};
 use super::{OnBadRecord, ReadPlan, ReadTime};
 use crate::time::{HOUR, SECOND, TimeRule, TimeUnit, Zone};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The names of one log in all its forms.
-const FORMS: [&str; 7] =
-    ["log.csv", "log.csv.gz", "log.csv.zst", "log.jsonl", "log.jsonl.gz", "log.jsonl.zst", "log.parquet"];
+const FORMS: [&str; 8] = [
+    "log.csv",
+    "log.csv.gz",
+    "log.csv.zst",
+    "log.jsonl",
+    "log.jsonl.gz",
+    "log.jsonl.zst",
+    "log.parquet",
+    "log.avro",
+];
 
 /// A table of values as they are written; nothing is NULL.
 struct Log<'a>(&'a [(&'a str, &'a [&'a str])]);
@@ -36,6 +46,23 @@ impl Log<'_> {
             let field = |(name, text)| format!("\"{name}\":{}", value(text));
             let line = |r| format!("{{{}}}\n", row(r).map(field).collect::<Vec<_>>().join(","));
             return (0..self.rows()).map(line).collect::<String>().into();
+        }
+        if name.contains(".avro") {
+            let long = |values: &[&str]| values.iter().all(|v| v.is_empty() || v.parse::<i64>().is_ok());
+            let ty =
+                |values: &[&str]| if long(values) { r#"["null","long"]"# } else { r#"["null","string"]"# };
+            let fields: Vec<(&str, &str)> = self.0.iter().map(|(name, values)| (*name, ty(values))).collect();
+            let value = |name: &str, text: &str| {
+                let (_, values) = self.0.iter().find(|(n, _)| *n == name).unwrap();
+                match (text, long(values)) {
+                    ("", _) => Value::Null,
+                    (text, true) => text.parse::<i64>().unwrap().into(),
+                    (text, false) => text.into(),
+                }
+            };
+            let record = |r| Value::Object(row(r).map(|(n, v)| (n.to_string(), value(n, v))).collect());
+            let records: Vec<Value> = (0..self.rows()).map(record).collect();
+            return writer::of_json(&writer::record(&fields), &records);
         }
         let column = |values: &&[&str]| -> ArrayRef {
             if values.iter().all(|v| v.is_empty() || v.parse::<i64>().is_ok()) {
@@ -277,4 +304,43 @@ fn what_is_rejected_for_its_times_does_not_depend_on_the_range() {
     assert_eq!((all.pieces.len(), some.pieces.len()), (4, 3));
     assert_eq!(all.rejects.len(), 2);
     assert_eq!(all.rejects, some.rejects);
+}
+
+#[test]
+fn rows_without_a_time_are_of_the_instant_0() {
+    // The time of no row is read, nor asked for, nor a reason to leave a row out.
+    let log = Log(&[
+        ("code", &["a", "b", "c", "d", "e"]),
+        ("n", &["1", "2", "x", "4", ""]),
+        ("t", &["7", "no time", "", "9", "1e9"]),
+    ]);
+    let untimed = |plan: &mut ReadPlan| {
+        plan.time = ReadTime { column: String::new(), rule: TimeRule::Untimed };
+        (plan.from, plan.to) = (SECOND, 2 * SECOND);
+    };
+    let outcome = log.scan_all(&["code:string", "n:int64"], untimed);
+    let rows: Vec<_> = outcome.rows.iter().map(|(_, time, c)| (*time, c[0].as_deref().unwrap())).collect();
+    assert_eq!(rows, [(0, "a"), (0, "b"), (0, "d"), (0, "e")]);
+    assert_eq!(outcome.rejects[0].column.as_deref(), Some("n"));
+    // A column of the plan, or none at all, is no matter of times.
+    let outcome = log.scan_all(&[], untimed);
+    assert_eq!(outcome.rows.len(), 5);
+    let arrived = Log(&[("a", &["5", "6"]), ("v", &["1", "2"])]);
+    let outcome = arrived.scan_all(&["v:int64"], |plan| {
+        untimed(plan);
+        plan.arrival = Some(ReadTime { column: "a".into(), rule: TimeRule::Epoch(TimeUnit::Second) });
+    });
+    assert_eq!(outcome.arrivals, [5 * SECOND, 6 * SECOND]);
+}
+
+#[test]
+fn an_empty_file_has_no_rows_without_a_time_either() {
+    for (name, text) in
+        [("l.csv", ""), ("l.csv", "\n\n"), ("l.csv", "v\n"), ("l.jsonl", "\n"), ("l.csv.gz", "")]
+    {
+        let folder = TestFolder::with(name, text);
+        let mut plan = folder.plan("t", &[]);
+        plan.time = ReadTime { column: String::new(), rule: TimeRule::Untimed };
+        assert_eq!(scan(plan, 2).unwrap().rows.len(), 0, "{name} {text:?}");
+    }
 }

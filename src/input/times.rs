@@ -2,7 +2,7 @@
 
 use super::{ReadColumn, ReadPlan, ReadTime};
 use crate::batch::DataType;
-use crate::time::Duration;
+use crate::time::{Duration, TimeRule};
 use std::fmt;
 
 /// What a time of a record is to it.
@@ -39,9 +39,14 @@ impl ReadPlan {
         self.arrival.as_ref().filter(|arrival| **arrival != self.time)
     }
 
+    /// The event time where it has to be read; none where every row is of the instant 0.
+    pub(super) fn own_time(&self) -> Option<&ReadTime> {
+        Some(&self.time).filter(|time| time.rule != TimeRule::Untimed)
+    }
+
     /// The times of a record that are read.
     pub(super) fn times(&self) -> impl Iterator<Item = &ReadTime> {
-        [&self.time].into_iter().chain(self.own_arrival())
+        self.own_time().into_iter().chain(self.own_arrival())
     }
 
     /// The arrivals of rows with these event times; `own` are those that [`Self::own_arrival`] gave.
@@ -52,7 +57,7 @@ impl ReadPlan {
     /// The time of the record that `column` is a copy of.
     pub(super) fn copied(&self, column: &ReadColumn) -> Option<Role> {
         let is = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
-        if is(&self.time) {
+        if self.own_time().is_some_and(is) {
             Some(Role::EventTime)
         } else {
             self.arrival.as_ref().filter(|arrival| is(arrival)).map(|_| Role::Arrival)

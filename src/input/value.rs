@@ -56,18 +56,21 @@ impl fmt::Display for ValueError {
 
 /// The hint for a value that does not follow a type that was inferred and not declared.
 pub fn inferred_hint(column: &ReadColumn) -> Option<String> {
-    let name = &column.name;
-    let key = if name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-') {
-        name.clone()
-    } else {
-        format!("{name:?}")
-    };
     column.inferred.then(|| {
         format!(
-            "`{name}` was inferred as {} from a sample; declare it: types = {{ {key} = \"string\" }}",
-            column.ty
+            "`{}` was inferred as {} from a sample; declare it: {}",
+            column.name,
+            column.ty,
+            as_string(&column.name)
         )
     })
+}
+
+/// The key of a job file that declares the column `name` a string.
+pub fn as_string(name: &str) -> String {
+    let bare = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+    let key = if bare { name.to_string() } else { format!("{name:?}") };
+    format!("types = {{ {key} = \"string\" }}")
 }
 
 /// A text as reasons quote it: the first 60 characters, control characters escaped.

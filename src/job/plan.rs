@@ -218,6 +218,14 @@ impl OutputPlan {
             .collect()
     }
 
+    /// The columns that name partitions.
+    pub fn partition_columns(&self) -> impl Iterator<Item = usize> {
+        self.partition_by.iter().filter_map(|part| match part {
+            PartitionPart::Column(column) => Some(*column),
+            _ => None,
+        })
+    }
+
     /// The schema of its files.
     pub fn file_schema(&self) -> Schema {
         Schema::new(self.written().into_iter().map(|i| self.columns.fields[i].clone()).collect())

@@ -4,7 +4,7 @@ use super::document::{At, Document};
 use super::plan::{Grouping, LatePlan, Mode, OutputPlan, Plan, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
 use crate::error::{Error, Result};
-use crate::input::{Format, OnBadRecord};
+use crate::input::OnBadRecord;
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 use log::Log;
@@ -274,8 +274,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether a file of the source is Parquet.
-    fn parquet(&self) -> bool {
-        self.log.files.iter().any(|file| file.format == Format::Parquet)
+    /// Whether a file of the source is Parquet or Avro, which have types of their own.
+    fn typed_files(&self) -> bool {
+        self.log.files.iter().any(|file| !file.format.is_text())
     }
 }

@@ -1,6 +1,52 @@
 //! Lookups: answers of an HTTP service by key, asked for concurrently and once, and recorded.
+//!
+//! ```text
+//! ask:      rows → URLs → queue → threads (one request each) → record → values
+//! answers:  URLs → values → columns
+//! ```
+//!
+//! # Contract
+//! * One request per distinct URL and run; services with equal URLs share it, by the rules (timeout,
+//!   retries) of the one that asked first.
+//! * What an event gets depends on the answer to its URL alone: not on threads, nor on who asked first
+//!   or was answered first.
+//! * Answers are on record before anybody sees them, so a run that was killed or failed asks nobody
+//!   twice. Failures are not: the next run asks again.
+//! * Of several requests that fail for good under [`OnFailure::Fail`], the one that is known first is
+//!   reported, and which that is depends on the services. Values that do not fit their type are reported
+//!   in the order of the rows.
+//!
+//! # Memory
+//! A URL takes its length, about 40 bytes, and the values taken from its answer; bodies are on disk. A
+//! million URLs of 67 bytes with a country each are 120 MB.
 
+// `address` makes URLs of rows, `client` makes one request, `board` knows of every URL how far it is,
+// `record` keeps the answers on disk, `value` makes columns of them, `work` is what the threads do.
+mod address;
+mod board;
+mod client;
+mod record;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod value;
+mod work;
+
+use crate::error::{Error, Result};
+use address::Address;
+use arrow_array::ArrayRef;
+use board::{Board, Fate, Waiting};
+use client::Client;
+use record::{Old, Record};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use value::{Cells, Reader, Store};
+use work::unfit;
 
 /// A service, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,4 +81,235 @@ pub enum OnFailure {
     Null,
     /// The event is a rejected record.
     Reject,
+}
+
+/// Rows that were asked for, with [`Services::ask`].
+#[derive(Debug)]
+pub struct Asked {
+    service: usize,
+    /// The number of each row's URL; `None` where a column of it is NULL.
+    urls: Vec<Option<u32>>,
+    waiting: Arc<Waiting>,
+}
+
+/// The answers for some rows.
+#[derive(Debug)]
+pub struct Answers {
+    /// Whether the row has a match.
+    pub matched: Vec<bool>,
+    /// The columns that are taken; NULL in rows without a match.
+    pub columns: Vec<ArrayRef>,
+    /// The rows to reject, by their place among those asked for, with the reason.
+    pub rejected: Vec<(usize, String)>,
+}
+
+/// What became of all lookups of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LookupReport {
+    /// Distinct URLs that a service was asked for.
+    pub asked: u64,
+    /// Distinct URLs whose answer was on record.
+    pub recorded: u64,
+    /// Requests that were made again.
+    pub retried: u64,
+    /// Distinct URLs whose request failed for good, and answers that did not fit.
+    pub failed: u64,
+}
+
+/// The services of a run, shared by all of its workers.
+pub struct Services {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the threads that ask share with the workers.
+struct Shared {
+    services: Vec<Service>,
+    record: Record,
+    board: Mutex<Board>,
+    /// Per service: there is something to ask.
+    work: Vec<Condvar>,
+    /// All of what somebody waits for is answered, or all is over.
+    answered: Condvar,
+    /// Nothing more is asked for: a request failed for good, or the run ends.
+    over: AtomicBool,
+    /// Answers of which a service could not take its columns.
+    unfit: AtomicU64,
+}
+
+struct Service {
+    plan: ServicePlan,
+    address: Address,
+    client: Client,
+    reader: Reader,
+    /// The values of the URLs that were asked for or looked up.
+    store: RwLock<Store>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("services", &self.shared.services.len()).finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// The services of `plans`, with the answers on record in the file `answers` (JSON Lines), if it is
+    /// there. `refresh` asks again for what is on record. Without a file, answers live as long as the run.
+    ///
+    /// # Errors
+    /// If an answer on record cannot be read, or another run writes the same file.
+    pub fn open(plans: &[ServicePlan], answers: Option<&Path>, refresh: bool) -> Result<Services> {
+        let mut board = Board::new(plans.len());
+        let record = Record::open(answers, refresh, |url, line, nothing, old| {
+            board.remember(
+                url,
+                if old == Old::Stale { Fate::Old(line) } else { Fate::Recorded(line, nothing) },
+            )
+        })?;
+        let service = |plan: &ServicePlan| Service {
+            plan: plan.clone(),
+            address: Address::new(plan),
+            client: Client::new(plan),
+            reader: Reader::new(&plan.pointers, &plan.types),
+            store: RwLock::default(),
+        };
+        let shared = Shared {
+            services: plans.iter().map(service).collect(),
+            record,
+            board: Mutex::new(board),
+            work: plans.iter().map(|_| Condvar::new()).collect(),
+            answered: Condvar::new(),
+            over: AtomicBool::new(false),
+            unfit: AtomicU64::new(0),
+        };
+        Ok(Services { shared: Arc::new(shared), threads: Mutex::default() })
+    }
+
+    /// Asks service number `service` for the rows `rows` of a batch of `columns`, and returns at once. A
+    /// row with NULL in one of the URL's columns is not asked for.
+    ///
+    /// # Errors
+    /// If a request failed for good before, or no thread can be started.
+    pub fn ask(&self, service: usize, columns: &[ArrayRef], rows: &[u32]) -> Result<Asked> {
+        let texts = self.shared.services[service].address.urls(columns, rows)?;
+        let waiting = Arc::new(Waiting::default());
+        let mut board = self.shared.board();
+        board.check()?;
+        let urls = texts.iter().map(|url| url.map(|url| board.ask(service, url, &waiting))).collect();
+        let wanted = board.threads_wanted(service, self.shared.services[service].plan.in_flight);
+        drop(board);
+        self.start(service, wanted)?;
+        Ok(Asked { service, urls, waiting })
+    }
+
+    /// Starts `wanted` threads, which the board has counted already, and wakes those that idle.
+    fn start(&self, service: usize, wanted: usize) -> Result<()> {
+        self.shared.work[service].notify_all();
+        for started in 0..wanted {
+            let shared = self.shared.clone();
+            let work = move || {
+                if catch_unwind(AssertUnwindSafe(|| shared.work(service))).is_err() {
+                    shared.fail(Error::machine("a thread that asks a service has failed"));
+                }
+            };
+            // Little runs on it; what is not used of a stack is not there.
+            let thread = std::thread::Builder::new().name("lookup".into()).stack_size(1 << 20).spawn(work);
+            match thread {
+                Ok(thread) => self.threads.lock().unwrap_or_else(|e| e.into_inner()).push(thread),
+                Err(cause) => {
+                    let mut board = self.shared.board();
+                    board.queues[service].threads -= wanted - started;
+                    // With fewer threads it only takes longer.
+                    if board.queues[service].threads == 0 {
+                        drop(board);
+                        let error = Error::machine("cannot start a thread to ask a service").caused_by(cause);
+                        self.shared.fail(error.clone());
+                        return Err(error);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether [`Services::answers`] will not have to wait.
+    pub fn is_answered(&self, asked: &Asked) -> bool {
+        asked.waiting.is_over() || self.shared.is_over()
+    }
+
+    /// Waits for the answers. There is an entry for each row asked for, in their order.
+    ///
+    /// # Errors
+    /// If a request failed for good or an answer does not fit, and the plan says [`OnFailure::Fail`]; if
+    /// answers on record cannot be read back.
+    pub fn answers(&self, asked: &Asked) -> Result<Answers> {
+        let shared = &*self.shared;
+        let fates = {
+            let mut board = shared.board();
+            while !asked.waiting.is_over() && !shared.is_over() {
+                board = shared.answered.wait(board).unwrap_or_else(|e| e.into_inner());
+            }
+            board.check()?;
+            asked.urls.iter().map(|url| url.map(|url| (url, board.fate(url)))).collect::<Vec<_>>()
+        };
+        let service = &shared.services[asked.service];
+        shared.read_back(service, &fates)?;
+        let store = service.store.read().unwrap_or_else(|e| e.into_inner());
+        let mut columns = service.reader.columns(fates.len());
+        let (mut matched, mut rejected) = (vec![], vec![]);
+        for (row, fate) in fates.iter().enumerate() {
+            let cells = match fate {
+                None => None,
+                Some((_, Fate::Failed(why))) => Some(Err(why.as_str())),
+                Some((_, Fate::Answered(_, true))) => None,
+                Some((url, _)) => store.get(*url).map(|cells| match cells {
+                    Cells::Values(values) => Ok(values),
+                    Cells::Unfit(why) => Err(why),
+                }),
+            };
+            match cells {
+                Some(Ok(values)) => columns.push(values),
+                _ => columns.push_nulls(),
+            }
+            matched.push(matches!(cells, Some(Ok(_))));
+            let (Some(Err(why)), Some((url, fate))) = (cells, fate) else { continue };
+            match service.plan.on_failure {
+                OnFailure::Null => {}
+                OnFailure::Reject => rejected.push((row, format!("{}: {why}", shared.board().text(*url)))),
+                OnFailure::Fail if matches!(fate, Fate::Failed(_)) => {
+                    return Err(shared.failure(&shared.board().text(*url), why));
+                }
+                OnFailure::Fail => return Err(unfit(&shared.board().text(*url), why)),
+            }
+        }
+        Ok(Answers { matched, columns: columns.finish(), rejected })
+    }
+
+    /// Ends the threads, and writes the file of answers: sorted by URL, with those that were on record
+    /// and not needed. Says what was asked.
+    ///
+    /// # Errors
+    /// If a request failed for good before (its answers stay beside the file for the next run), or the
+    /// file cannot be written.
+    pub fn finish(self) -> Result<LookupReport> {
+        self.shared.end();
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(|e| e.into_inner())) {
+            let _ = thread.join();
+        }
+        let board = self.shared.board();
+        board.check()?;
+        if board.is_changed() {
+            self.shared.record.write(&board.on_record())?;
+        }
+        let unfit = self.shared.unfit.load(Ordering::Relaxed);
+        Ok(LookupReport { failed: board.report.failed + unfit, ..board.report })
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        // The threads end on their own: one that is connecting would have to be waited for.
+        self.shared.end();
+    }
 }

@@ -108,6 +108,46 @@ impl StoredPartition {
     }
 }
 
+/// The rows of one store without partitions, a block at a time, in the order in which they were pushed.
+pub struct RowStream {
+    store: RowStore,
+    shared: Arc<Shared>,
+    blocks: std::vec::IntoIter<Place>,
+}
+
+impl RowStream {
+    /// Goes through the rows of `store`, all of which lie in one partition.
+    pub fn new(mut store: RowStore) -> RowStream {
+        (0..store.partitions.len()).for_each(|p| store.close(p));
+        let texts = (0..store.types.len())
+            .map(|c| {
+                let values = store.codes[c].as_ref()?.decode_all();
+                let codes = vec![(0..values.len() as u32).collect()];
+                Some(Texts { values, codes })
+            })
+            .collect();
+        let shared = Arc::new(Shared { stores: vec![], types: store.types.clone(), texts });
+        let blocks = store.partitions.pop().map(|partition| partition.blocks).unwrap_or_default();
+        debug_assert!(store.partitions.is_empty());
+        RowStream { store, shared, blocks: blocks.into_iter() }
+    }
+
+    /// The next block; `None` at the end.
+    ///
+    /// # Errors
+    /// A machine error of the spill file.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<OrderedRows>> {
+        let Some(place) = self.blocks.next() else { return Ok(None) };
+        let block = match place {
+            Place::Memory(block) => block,
+            disk @ Place::Disk(..) => self.store.fetch(&disk)?,
+        };
+        let order = (0..block.rows as u32).collect();
+        Ok(Some(OrderedRows { shared: self.shared.clone(), blocks: vec![(0, block)], order }))
+    }
+}
+
 impl RowStore {
     fn fetch(&self, place: &Place) -> Result<Block> {
         match place {
@@ -196,6 +236,26 @@ impl OrderedRows {
             block.time.get(row)
         };
         self.order[from..to].iter().map(time).collect()
+    }
+
+    /// Keeps the rows for which `keep` is true of their worker (its place among the stores) and their
+    /// value of the integer column `c`, which has no NULL.
+    pub fn retain(&mut self, c: usize, keep: impl Fn(usize, i64) -> bool) {
+        let mut order = std::mem::take(&mut self.order);
+        order.retain(|id| {
+            let ((worker, block), row) = self.at(*id);
+            keep(*worker, block.columns[c].word(row))
+        });
+        self.order = order;
+    }
+
+    /// What `of` says of rows `from..to` by their worker and their value of the integer column `c`.
+    pub fn flags(&self, c: usize, from: usize, to: usize, of: impl Fn(usize, i64) -> bool) -> ArrayRef {
+        let flag = |&id: &u32| {
+            let ((worker, block), row) = self.at(id);
+            Some(of(*worker, block.columns[c].word(row)))
+        };
+        Arc::new(self.order[from..to].iter().map(flag).collect::<BooleanArray>())
     }
 
     #[inline]

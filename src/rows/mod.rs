@@ -10,6 +10,6 @@ mod packed;
 mod partition;
 mod store;
 
-pub use gather::{OrderedRows, StoredPartition, gather_partitions};
+pub use gather::{OrderedRows, RowStream, StoredPartition, gather_partitions};
 pub use partition::{PartitionPart, Partitioner};
 pub use store::{RowSpace, RowStore};

@@ -1,7 +1,7 @@
 //! Highwater from outside: job files in, exit codes, words and bytes out.
 //!
-//! One binary, so that the library is linked once. `laws` holds the laws of the README against the slow
-//! model in `oracle`; the other modules hold fixed cases.
+//! One binary, so that the library is linked once. `laws`, `stream_laws`, `audit_laws` and `enrich_laws` hold
+//! the laws of the README against slow models in the `oracle`s; the other modules hold fixed cases.
 
 mod audit_laws;
 mod audit_oracle;
@@ -9,16 +9,24 @@ mod audit_words;
 mod bad_files;
 mod bad_input;
 mod daylight;
+mod enrich_jobs;
+mod enrich_laws;
+mod enrich_oracle;
+mod enrich_random;
+mod enriched;
 mod event_time_jobs;
 mod flink_docs;
 mod formats;
 mod golden;
+mod http_server;
 mod job_faults;
 mod jobs;
 mod laws;
 mod log;
+mod lookups;
 mod machine;
 mod misuse;
+mod money;
 mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;

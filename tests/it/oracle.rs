@@ -28,6 +28,7 @@ pub struct Expected {
     pub read: u64,
     pub rejected: u64,
     pub filtered: u64,
+    pub duplicate: u64,
     pub outputs: Vec<Rows>,
     /// The rows of the late file, whether the job has one or not.
     pub late: Vec<Vec<Value>>,
@@ -37,7 +38,8 @@ impl Expected {
     /// Read, rejected, filtered, duplicate, late, counted.
     pub fn account(&self) -> [u64; 6] {
         let late = self.late.len() as u64;
-        [self.read, self.rejected, self.filtered, 0, late, self.read - self.rejected - self.filtered - late]
+        let gone = self.rejected + self.filtered + self.duplicate + late;
+        [self.read, self.rejected, self.filtered, self.duplicate, late, self.read - gone]
     }
 }
 
@@ -47,13 +49,13 @@ pub struct Event {
     /// Its number in the log.
     pub id: usize,
     pub time: i64,
-    cells: BTreeMap<String, Cell>,
+    pub cells: BTreeMap<String, Cell>,
     /// What it met.
     pub watermark: Option<i64>,
 }
 
 impl Event {
-    fn get(&self, name: &str) -> &Cell {
+    pub fn get(&self, name: &str) -> &Cell {
         &self.cells[name]
     }
     fn int(&self, name: &str) -> Option<i128> {
@@ -88,16 +90,35 @@ pub fn expected(job: &Job, log: &Log, file: &str) -> Expected {
     expected_of(job, log, &[(file.to_string(), log.rows.len())])
 }
 
+/// Events on their way through further steps, with the names of their columns in order.
+pub struct Stepped {
+    pub events: Vec<Event>,
+    pub names: Vec<String>,
+    pub duplicate: u64,
+}
+
 /// What `job` gives over `log`, which lies in these files, so many rows in each.
 pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected {
+    expected_after(job, log, files, |stepped| stepped)
+}
+
+/// As [`expected_of`], where further steps come after those of `job`. Whom they leave out and do not count as
+/// a duplicate is filtered.
+pub fn expected_after(
+    job: &Job,
+    log: &Log,
+    files: &[(String, usize)],
+    steps: impl FnOnce(Stepped) -> Stepped,
+) -> Expected {
     let tz: Tz = job.zone.parse().unwrap();
     let places = log.places(files);
     let arrived = arrived(job, log, &places);
     let (read, left) = (log.rows.len() as u64, arrived.len() as u64);
-    let events = stepped(job, arrived);
-    let (rejected, filtered) = (read - left, left - events.len() as u64);
     let mut names: Vec<String> = log.columns.iter().map(|(name, _)| name.clone()).collect();
     names.extend(job.derive.map(|_| "x".to_string()));
+    let Stepped { events, names, duplicate } =
+        steps(Stepped { events: stepped(job, arrived), names, duplicate: 0 });
+    let (rejected, filtered) = (read - left, left - duplicate - events.len() as u64);
     let mut missed = Missed::default();
     let outputs = job.outputs.iter().map(|output| match &output.groups {
         None => rows(output, &events, &names, tz),
@@ -105,7 +126,7 @@ pub fn expected_of(job: &Job, log: &Log, files: &[(String, usize)]) -> Expected 
     });
     let outputs = outputs.collect();
     let late = events.iter().filter_map(|e| missed.row(job, log, &places, e)).collect();
-    Expected { read, rejected, filtered, outputs, late }
+    Expected { read, rejected, filtered, duplicate, outputs, late }
 }
 
 /// The events of a log that are not rejected, in arrival order, each with the watermark that it meets.
@@ -249,7 +270,7 @@ fn rows(output: &Output, events: &[Event], names: &[String], tz: Tz) -> Rows {
     rows
 }
 
-fn in_replay_order(mut events: Vec<&Event>) -> Vec<&Event> {
+pub fn in_replay_order(mut events: Vec<&Event>) -> Vec<&Event> {
     events.sort_by_key(|e| (e.time, e.id));
     events
 }

@@ -25,7 +25,7 @@ fn run(lab: &Lab, job: &Job, machine: Machine) -> Result<Outcome> {
 }
 
 /// Outputs, late file, rejects and accounts are as expected.
-fn check(lab: &Lab, job: &Job, expected: &Expected, outcome: &Outcome) -> Result<()> {
+pub fn check(lab: &Lab, job: &Job, expected: &Expected, outcome: &Outcome) -> Result<()> {
     differences(lab, job, expected).map_err(|why| failed(why, job))?;
     let late = format!("late.{}", job.timing.late);
     if !job.timing.late.is_empty() {
@@ -61,7 +61,7 @@ pub fn write_files(lab: &Lab, log: &Log, files: &[(String, usize)]) {
 }
 
 /// The bytes of outputs and late file.
-fn published(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
+pub fn published(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
     let mut files = lab.data("out");
     for name in ["late.jsonl", "late.parquet"] {
         if lab.path(name).exists() {

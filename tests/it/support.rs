@@ -119,6 +119,7 @@ impl Lab {
             memory: machine.memory,
             spill_folder: std::env::temp_dir(),
             table_rows: 20,
+            refresh_lookups: false,
         };
         Ok((plan_job(&spec, &overrides)?, options))
     }

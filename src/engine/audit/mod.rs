@@ -20,12 +20,13 @@ use super::arrivals::Need;
 use super::front::Front;
 use super::replay::StoredRows;
 use super::shape::output_rows;
-use super::{Progress, Run, RunOptions, pool};
+use super::{Progress, Run, RunOptions, pool, tables};
 use crate::batch::Position;
 use crate::error::Result;
 use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
 use crate::input::lines::line_numbers;
 use crate::job::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
+use crate::lookup::Services;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::window::Window;
 use compare::{Compared, Sides, Wrong, compared, kept};
@@ -58,7 +59,10 @@ pub fn audit(
     let outputs = prepare(&mut plan, &all);
     let run = Run { plan: &plan, options, progress };
     pool(options)?.install(|| {
-        let read = run.read(Need::Audit)?;
+        let mut tables = tables::read(&run)?;
+        let sources = run.sources(std::mem::take(&mut tables.tables))?;
+        let read = run.read(Need::Audit, &sources)?;
+        sources.services.map(Services::finish).transpose()?;
         progress.writing();
         let front = read.front.expect("an audit has a front");
         let observed = read.observed.expect("an audit notes events");

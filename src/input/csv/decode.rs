@@ -68,9 +68,12 @@ impl CsvDecoder {
         let table =
             Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
         let plan = &self.plan;
-        let time = {
-            let (column, parser) = (&plan.time.column, &mut self.event_time);
-            columns::times(table, layout.time, column, Role::EventTime, parser, &mut faults)
+        let time = match layout.time {
+            Some(field) => {
+                let (column, parser) = (&plan.time.column, &mut self.event_time);
+                columns::times(table, field, column, Role::EventTime, parser, &mut faults)
+            }
+            None => vec![0; table.rows],
         };
         let arrival = match (plan.own_arrival(), layout.arrival, &mut self.arrival) {
             (Some(arrival), Some(field), Some(parser)) => {
@@ -103,7 +106,7 @@ impl CsvDecoder {
         let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch { columns, time, positions, arrival, reached: vec![], rows };
+        let batch = Batch { columns, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,

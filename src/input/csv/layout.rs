@@ -12,8 +12,8 @@ pub(in crate::input) struct CsvLayout {
     pub(in crate::input) names: Vec<String>,
     /// For each column of the plan its field, if the file has it.
     pub(in crate::input) columns: Vec<Option<usize>>,
-    /// The field of the event time.
-    pub(in crate::input) time: usize,
+    /// The field of the event time, where there is one.
+    pub(in crate::input) time: Option<usize>,
     /// The field of the arrival, where that is not the event time.
     pub(in crate::input) arrival: Option<usize>,
 }
@@ -34,7 +34,7 @@ impl CsvLayout {
             let field = field_of(&time.column);
             field.ok_or_else(|| missing(&time.column, &format!("{} has", path.display()), &names))
         };
-        let time = needed(&plan.time)?;
+        let time = plan.own_time().map(needed).transpose()?;
         let arrival = plan.own_arrival().map(needed).transpose()?;
         let columns = plan.columns.iter().map(|column| field_of(&column.name)).collect();
         Ok(CsvLayout { columns, time, arrival, names })

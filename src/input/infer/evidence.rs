@@ -2,7 +2,7 @@
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::value::{grouped, shown};
+use crate::input::value::{as_string, grouped, shown};
 use crate::time::{TimeParser, TimeRule, Zone, parse_date};
 
 /// What a value looks like.
@@ -96,7 +96,7 @@ struct Seen {
     file: String,
 }
 
-/// A type that Parquet files give a column.
+/// A type that Parquet and Avro files give a column.
 #[derive(Debug)]
 struct Given {
     ty: Option<DataType>,
@@ -112,11 +112,15 @@ pub(super) struct Evidence {
     pub files: usize,
     /// Whether it is NULL somewhere.
     pub nulls: bool,
+    /// Whether a value that is not NULL stands for it in files that lack it.
+    pub default: bool,
     /// In the order in which they were first seen.
     seen: Vec<Seen>,
     given: Vec<Given>,
-    /// A value of a Parquet file.
-    parquet_example: Option<String>,
+    /// The kinds of values in JSON, with the first file that has them.
+    kinds: Vec<(&'static str, String)>,
+    /// A value of a Parquet or Avro file.
+    given_example: Option<String>,
 }
 
 impl Evidence {
@@ -130,9 +134,16 @@ impl Evidence {
         }
     }
 
-    /// The type that a Parquet file gives the column (`None`: one that is not read).
+    /// The kind of a value of a JSON Lines file.
+    pub fn json(&mut self, kind: &'static str, file: &str) {
+        if self.kinds.iter().all(|(k, _)| *k != kind) {
+            self.kinds.push((kind, file.to_string()));
+        }
+    }
+
+    /// The type that a Parquet or Avro file gives the column (`None`: one that is not read).
     pub fn given(&mut self, ty: Option<DataType>, name: &str, example: Option<String>, file: &str) {
-        self.parquet_example = self.parquet_example.take().or(example);
+        self.given_example = self.given_example.take().or(example);
         match self.given.iter_mut().find(|g| g.name == name) {
             Some(given) => given.files += 1,
             None => self.given.push(Given { ty, name: name.to_string(), files: 1, file: file.to_string() }),
@@ -148,15 +159,17 @@ impl Evidence {
     /// A value of each kind that was seen.
     pub fn examples(&self) -> Vec<String> {
         let seen: Vec<String> = self.seen.iter().map(|s| s.example.clone()).collect();
-        if seen.is_empty() { self.parquet_example.iter().cloned().collect() } else { seen }
+        if seen.is_empty() { self.given_example.iter().cloned().collect() } else { seen }
     }
 
     pub fn example(&self) -> Option<String> {
-        self.seen.first().map(|s| s.example.clone()).or_else(|| self.parquet_example.clone())
+        self.seen.first().map(|s| s.example.clone()).or_else(|| self.given_example.clone())
     }
 
-    /// The type, and why.
-    pub fn conclude(&self, name: &str) -> Result<(DataType, String)> {
+    /// The type, and why. `record` is the first file in which the column is a record, if there is one,
+    /// and whether that is JSON.
+    pub fn conclude(&self, name: &str, record: Option<&(String, bool)>) -> Result<(DataType, String)> {
+        self.check_kinds(name, record)?;
         if self.given.is_empty() {
             return Ok(self.of_values());
         }
@@ -167,20 +180,44 @@ impl Evidence {
                 None => (next, given),
                 Some((before, first)) => match common(before, next) {
                     Some(both) => (both, first),
-                    None => return Err(clash(name, (before, &first.file), (next, &given.file))),
+                    None => return Err(clash(name, (&first.name, &first.file), (&given.name, &given.file))),
                 },
             });
         }
         let Some((given, first)) = ty else { return Ok(self.of_values()) };
         let ty = match self.of_values().0 {
             _ if self.seen.is_empty() || given == DataType::String => given,
-            values => common(given, values)
-                .ok_or_else(|| clash(name, (given, &first.file), (values, &self.seen[0].file)))?,
+            values => common(given, values).ok_or_else(|| {
+                clash(name, (&first.name, &first.file), (&values.to_string(), &self.seen[0].file))
+            })?,
         };
         let files: usize = self.given.iter().map(|g| g.files).sum();
         let names: Vec<&str> = self.given.iter().map(|g| g.name.as_str()).collect();
         let why = format!("{ty}: {} in the schema of {}", names.join(" and "), count(files as u64, "file"));
         Ok((ty, why))
+    }
+
+    /// Fails where what is one thing in a file is another in a later one.
+    fn check_kinds(&self, name: &str, record: Option<&(String, bool)>) -> Result<()> {
+        if let Some((first, in_first)) = self.kinds.first()
+            && let Some((other, in_other)) = self.kinds.iter().find(|(_, file)| file != in_first)
+        {
+            return Err(clash(name, (first, in_first), (other, in_other)));
+        }
+        let given = self.given.iter().find(|g| g.ty.is_some()).map(|g| (g.name.as_str(), &g.file));
+        let plain = self.kinds.first().map(|(kind, file)| (*kind, file)).or(given);
+        let (Some((plain, in_plain)), Some((file, json))) = (plain, record) else { return Ok(()) };
+        match (in_plain == file, *json && self.given.is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(clash(name, (plain, in_plain), ("a record", file))),
+            (false, false) => {
+                let what = format!("column `{name}` is {plain} in {in_plain} and a record in {file}");
+                let alone = as_string(name);
+                Err(Error::data(what)
+                    .hint("read files in which it is a record and files in which it is not as sources of their own")
+                    .hint(format!("or, where neither is used, declare it: {alone}")))
+            }
+        }
     }
 
     /// The type of the values of text files, and why.
@@ -256,9 +293,9 @@ fn common(a: DataType, b: DataType) -> Option<DataType> {
     })
 }
 
-fn clash(name: &str, (a, in_a): (DataType, &str), (b, in_b): (DataType, &str)) -> Error {
+fn clash(name: &str, (a, in_a): (&str, &str), (b, in_b): (&str, &str)) -> Error {
     Error::data(format!("column `{name}` is {a} in {in_a} and {b} in {in_b}"))
-        .hint(format!("declare a type that holds both: types = {{ {name:?} = \"string\" }}"))
+        .hint(format!("declare a type that holds both: {}", as_string(name)))
 }
 
 /// `6,100 values`, `1 file`.

@@ -4,6 +4,11 @@
 //! * The same files give the same answer: nothing is drawn by lot. Of up to [`MOST_FILES`] files each
 //!   is looked at, of more as many, evenly spread; of each only the head is read.
 //! * Columns are the union by name, in the order in which they are first seen.
+//! * Of files with types (Parquet, Avro) the type is the smallest that holds the values of all of them
+//!   exactly, and there need be one; what files lack is no matter. In JSON Lines a column that is of one
+//!   kind in a file and of another in a later one (number and string, value and record) is an error, and
+//!   kinds that mix inside of a file make it a string. The fields of CSV are all texts: there what values
+//!   have in common is the type.
 //! * A declared type wins. An inferred one never changes a value's meaning: what does not read back
 //!   as it was written (leading zeros, more digits than int64 has) is a string.
 
@@ -71,6 +76,8 @@ pub struct InferredColumn {
     pub why: String,
     /// In how many of the files that were looked at it is missing.
     pub missing_in: usize,
+    /// Whether a value that is not NULL stands for it in Avro files that lack it.
+    pub default: bool,
     /// Whether it is NULL somewhere in the sample, or missing in a record.
     pub nulls: bool,
     /// A value of it, as it stands in the file.
@@ -85,8 +92,8 @@ pub struct InferredColumn {
 /// the answer, for the caller to report.
 ///
 /// # Errors
-/// Data: a file that cannot be read as what it is, or Parquet files whose types of a column that is
-/// not declared have nothing in common. Machine: a file cannot be opened.
+/// Data: a file that cannot be read as what it is, or files whose types of a column that is not declared
+/// have nothing in common. Machine: a file cannot be opened.
 pub fn infer(
     files: &[SourceFile],
     csv: CsvLayout,
@@ -103,7 +110,8 @@ pub fn infer(
         match file.format {
             Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
             Format::JsonLines => sample::json_lines(file, budget, &mut sample)?,
-            Format::Parquet => sample::parquet(file, &mut sample)?,
+            Format::Parquet => sample::typed(file, super::parquet::describe(&file.path)?, &mut sample),
+            Format::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
         }
     }
     sample.conclude(declared)
@@ -116,6 +124,8 @@ struct Sample {
     records: u64,
     columns: Vec<(String, Evidence)>,
     by_name: HashMap<String, usize>,
+    /// The paths that lead to records, with the first file where they do, and whether that is JSON.
+    records_in: HashMap<String, (String, bool)>,
 }
 
 impl Sample {
@@ -142,13 +152,14 @@ impl Sample {
                     continue;
                 }
                 (Some(ty), None) => (*ty, "declared".to_string()),
-                (None, None) => evidence.conclude(&name)?,
+                (None, None) => evidence.conclude(&name, self.records_in.get(&name))?,
             };
             out.columns.push(InferredColumn {
                 ty,
                 declared: declared.contains_key(&name),
                 why,
                 missing_in: self.files - evidence.files,
+                default: evidence.default,
                 nulls: evidence.nulls,
                 example: evidence.example(),
                 examples: evidence.examples(),

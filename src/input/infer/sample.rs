@@ -3,7 +3,8 @@
 use super::evidence::Class;
 use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
-use crate::input::{Compression, SourceFile, parquet};
+use crate::input::columnar::FileColumns;
+use crate::input::{Compression, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
@@ -167,10 +168,14 @@ impl Fields {
         for (key, value) in record.as_object().into_iter().flatten() {
             let name = format!("{prefix}{key}");
             if value.is_object() {
+                sample.records_in.entry(name.clone()).or_insert_with(|| (self.file.clone(), true));
                 self.look(&format!("{name}."), value, sample);
                 continue;
             }
             let column = sample.column(&name);
+            if let Some(kind) = kind_of(value) {
+                column.json(kind, &self.file);
+            }
             match value {
                 Value::Null | Value::Object(_) => column.nulls = true,
                 Value::Bool(b) => column.value(Class::Bool, b.to_string().as_bytes(), &self.file),
@@ -186,14 +191,31 @@ impl Fields {
     }
 }
 
-/// Looks at the footer of a Parquet file.
-pub(super) fn parquet(file: &SourceFile, sample: &mut Sample) -> Result<()> {
+/// What JSON calls a plain value or list.
+fn kind_of(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Null | Value::Object(_) => None,
+        Value::Bool(_) => Some("a boolean"),
+        Value::Number(_) => Some("a number"),
+        Value::String(_) => Some("a string"),
+        Value::Array(_) => Some("a list"),
+    }
+}
+
+/// Takes what a Parquet or Avro file says of its columns.
+pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample) {
     let file_name = name_of(file);
-    for column in parquet::describe(&file.path)? {
+    for name in columns.records {
+        sample.records_in.entry(name).or_insert_with(|| (file_name.clone(), false));
+    }
+    for column in columns.columns {
         let evidence = sample.column(&column.name);
         evidence.files += 1;
         evidence.nulls |= column.nulls;
-        evidence.given(column.ty, &column.type_name, column.example, &file_name);
+        evidence.default |= column.default;
+        // A column without values goes with any type.
+        if column.type_name != "null" {
+            evidence.given(column.ty, &column.type_name, column.example, &file_name);
+        }
     }
-    Ok(())
 }

@@ -233,7 +233,7 @@ fn parquet_schemas_are_taken_and_promoted() {
     assert_eq!(got.columns[0].example.as_deref(), Some("7"));
     let both = [a, c];
     let error = infer(&both, CSV, &BTreeMap::new()).unwrap_err().to_string();
-    assert!(error.contains("column `n` is int64 in a.parquet and string in c.parquet"), "{error}");
+    assert!(error.contains("column `n` is uint32 in a.parquet and string in c.parquet"), "{error}");
     let declared = BTreeMap::from([("n".to_string(), DataType::String)]);
     assert_eq!(infer(&both, CSV, &declared).unwrap().columns[0].ty, DataType::String);
 }

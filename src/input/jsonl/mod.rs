@@ -36,7 +36,8 @@ pub struct JsonDecoder {
     plan: Arc<ReadPlan>,
     reader: RecordReader,
     columns: Vec<(Column, Wanted)>,
-    time: Wanted,
+    /// None where every row is of the instant 0.
+    time: Option<Wanted>,
     parser: TimeParser,
     /// Where the arrival is not the event time.
     arrival: Option<(Wanted, TimeParser)>,
@@ -64,7 +65,7 @@ impl JsonDecoder {
             let path = (keys.len() > 1).then(|| reader.want(&keys));
             Wanted { slot: reader.want(&[name]), path }
         };
-        let time = want(&plan.time.column);
+        let time = plan.own_time().map(|time| want(&time.column));
         let parser = |time: &ReadTime| TimeParser::new(time.rule.clone(), plan.zone.clone());
         let arrival = plan.own_arrival().map(|arrival| (want(&arrival.column), parser(arrival)));
         let columns = plan
@@ -119,9 +120,14 @@ impl JsonDecoder {
     /// Appends the record that was read last.
     #[inline(always)]
     fn row(&mut self, chunk: &[u8], rows: &mut Rows) -> Result<(), Box<Fault>> {
-        let span = self.time.span(&self.reader);
-        let instant = time_of(span, chunk, &mut self.parser)
-            .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?;
+        let instant = match self.time {
+            None => 0,
+            Some(wanted) => {
+                let span = wanted.span(&self.reader);
+                time_of(span, chunk, &mut self.parser)
+                    .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?
+            }
+        };
         let arrived = match self.arrival {
             None => None,
             Some(_) => Some(self.arrival(instant, chunk)?),
@@ -174,6 +180,7 @@ impl JsonDecoder {
             positions: rows.positions,
             arrival,
             reached: vec![],
+            numbers: vec![],
             rows: count,
         };
         DecodedChunk { batch, bad: rows.bad }

@@ -1,9 +1,9 @@
 //! What the footer of a Parquet file says of its columns, for type inference.
 
 use super::guarded;
-use super::schema::{self, Lookup, column_type};
-use crate::batch::DataType;
+use super::schema::{self, Lookup};
 use crate::error::{Error, Result};
+use crate::input::columnar::{FileColumn, FileColumns};
 use arrow_array::Array;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType as ArrowType, Field};
@@ -12,53 +12,40 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use std::fs::File;
 use std::path::Path;
 
-/// A column of a Parquet file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParquetColumn {
-    /// Its name; of nested fields a dotted path.
-    pub name: String,
-    /// The type that it is read as; `None` where it cannot be read.
-    pub ty: Option<DataType>,
-    /// The type as the file has it.
-    pub type_name: String,
-    /// Whether the statistics count a NULL.
-    pub nulls: bool,
-    /// The least value of the first row group, where the statistics have it.
-    pub example: Option<String>,
-}
-
 /// The columns of the Parquet file at `path`, by its footer.
 ///
 /// # Errors
 /// Data: no Parquet file, or a damaged one. Machine: it cannot be opened.
-pub fn describe(path: &Path) -> Result<Vec<ParquetColumn>> {
+pub fn describe(path: &Path) -> Result<FileColumns> {
     let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
     guarded(path, || {
         let metadata = schema::load(path, &handle)?;
-        Ok(schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect())
+        let columns = schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect();
+        Ok(FileColumns { columns, records: schema::records(&metadata) })
     })
 }
 
-fn column(metadata: &ArrowReaderMetadata, name: String) -> ParquetColumn {
+/// A column. Its nulls are those that statistics count, its example the least value of the first row group.
+fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
     match schema::find(metadata, &name) {
         Lookup::Leaf(leaf) => {
             let groups = metadata.metadata().row_groups();
             let nulls = |g: &parquet::file::metadata::RowGroupMetaData| {
                 g.column(leaf.index).statistics().and_then(|s| s.null_count_opt()).is_some_and(|n| n > 0)
             };
-            ParquetColumn {
-                ty: if leaf.uuid { Some(DataType::String) } else { column_type(&leaf.ty) },
-                type_name: leaf.type_name(),
-                nulls: groups.iter().any(nulls) || leaf.ty == ArrowType::Null,
-                example: if leaf.uuid { None } else { least(metadata, leaf.index, &leaf.ty) },
+            FileColumn {
+                ty: leaf.of.inferred(),
+                nulls: groups.iter().any(nulls) || leaf.of.ty == ArrowType::Null,
+                example: if leaf.of.uuid { None } else { least(metadata, leaf.index, &leaf.of.ty) },
+                type_name: leaf.of.name,
+                default: false,
                 name,
             }
         }
-        Lookup::Group(ty) => {
-            ParquetColumn { name, ty: None, type_name: ty.into(), nulls: false, example: None }
-        }
-        Lookup::Missing => {
-            ParquetColumn { name, ty: None, type_name: "unknown".into(), nulls: false, example: None }
+        other => {
+            let type_name = if let Lookup::Group(ty) = other { ty } else { "unknown" };
+            let type_name = type_name.to_string();
+            FileColumn { name, ty: None, type_name, nulls: false, example: None, default: false }
         }
     }
 }

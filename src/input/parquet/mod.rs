@@ -6,28 +6,25 @@
 //! * A row group is left out only if its statistics prove that every event time in it can be read
 //!   and lies outside of `[from, to)`, and every arrival too. So what is rejected for its times does
 //!   not depend on what is left out.
-//! * A value reaches the plan's type exactly, or its row is a bad record. A column whose type can
-//!   never do so is an error before any row is read.
-//! * A timestamp without a zone (Parquet: not adjusted to UTC) is local time in the plan's zone;
-//!   INT96 is taken as UTC, which is what its writers store.
+//! * How values reach the plan's types: see [`super::columnar`]. A timestamp that is not adjusted to
+//!   UTC has no zone; INT96 is taken as UTC, which is what its writers store.
 
-mod convert;
 mod describe;
-mod event_time;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 pub use describe::describe;
 
+use super::columnar::{
+    Arrays, Assembler, Named, Origin, check, no_time_column, not_plain, not_read_as, parser, possible,
+    prunable, row_as_json, times,
+};
 use super::times::Role;
-use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
-use crate::batch::{Batch, DataType, Position};
+use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::time::TimeParser;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
-use convert::{Fault, convert};
-use event_time::{Named, Times, prunable, times};
+use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
@@ -50,24 +47,15 @@ pub struct ParquetFile {
     path: PathBuf,
     ordinal: u32,
     metadata: ArrowReaderMetadata,
-    /// Where each of the plan's columns comes from.
-    columns: Vec<Origin>,
-    time: Leaf,
+    /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
+    /// of the times.
+    columns: Vec<Option<Leaf>>,
+    /// None where every row is of the instant 0.
+    time: Option<Leaf>,
     /// Where the arrival is not the event time.
     arrival: Option<Leaf>,
     units: Vec<Unit>,
     rows_skipped: u64,
-}
-
-/// Where a column of the plan comes from.
-#[derive(Debug, Clone)]
-enum Origin {
-    /// The file does not have it: all NULL.
-    Missing,
-    /// It is the event time, or the arrival.
-    Time(Role),
-    /// A column of the file.
-    Leaf(Leaf),
 }
 
 /// A row group that is to be read.
@@ -95,14 +83,17 @@ impl ParquetFile {
         metadata: ArrowReaderMetadata,
     ) -> Result<ParquetFile> {
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
-            Lookup::Leaf(leaf) => event_time::check(&leaf, read, role, &file.path).map(|()| leaf),
-            found => Err(no_time_column(&file.path, &read.column, role, found, &metadata)),
+            Lookup::Leaf(leaf) => check(&leaf.of, read, role, &file.path).map(|()| leaf),
+            found => {
+                let group = if let Lookup::Group(ty) = found { Some(ty) } else { None };
+                Err(no_time_column(&file.path, &read.column, role, group, &schema::names(&metadata)))
+            }
         };
-        let time = time_leaf(&plan.time, Role::EventTime)?;
+        let time = plan.own_time().map(|read| time_leaf(read, Role::EventTime)).transpose()?;
         let arrival = plan.own_arrival().map(|read| time_leaf(read, Role::Arrival)).transpose()?;
         let columns =
-            plan.columns.iter().map(|c| origin(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
-        let (units, rows_skipped) = units(plan, &file.path, &metadata, &time, arrival.as_ref())?;
+            plan.columns.iter().map(|c| leaf_of(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
+        let (units, rows_skipped) = units(plan, &file.path, &metadata, time.as_ref(), arrival.as_ref())?;
         Ok(ParquetFile {
             plan: plan.clone(),
             path: file.path.clone(),
@@ -148,11 +139,8 @@ impl ParquetFile {
         // Each unit has a file of its own: clones of one handle share their offset.
         let handle = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
         let reader = guarded(&self.path, || {
-            let leaves = self.columns.iter().filter_map(|c| match c {
-                Origin::Leaf(leaf) => Some(leaf.index),
-                _ => None,
-            });
-            let leaves = leaves.chain([self.time.index]).chain(self.arrival.as_ref().map(|leaf| leaf.index));
+            let leaves = self.columns.iter().flatten().chain(&self.time).chain(&self.arrival);
+            let leaves = leaves.map(|leaf| leaf.index);
             let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
             ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
                 .with_row_groups(vec![unit.row_group])
@@ -163,19 +151,26 @@ impl ParquetFile {
         })?;
         Ok(ParquetUnit {
             reader,
+            path: self.path.clone(),
             decoder: Decoder {
-                plan: self.plan.clone(),
-                path: self.path.clone(),
-                ordinal: self.ordinal,
                 columns: self.columns.clone(),
                 time: self.time.clone(),
-                parser: parser(&self.plan, &self.plan.time),
-                arrival: self.arrival.clone().zip(self.plan.own_arrival().map(|a| parser(&self.plan, a))),
+                arrival: self.arrival.clone(),
+                assembler: Assembler::new(&self.plan, &self.path, self.ordinal, self.origins()),
             },
             next_row: unit.first_row,
             end_row: unit.first_row + unit.rows,
             failed: false,
         })
+    }
+
+    fn origins(&self) -> Vec<Origin> {
+        let origin = |(column, leaf): (&ReadColumn, &Option<Leaf>)| match (self.plan.copied(column), leaf) {
+            (Some(role), _) => Origin::Time(role),
+            (None, Some(leaf)) => Origin::Column(leaf.of.clone()),
+            (None, None) => Origin::Missing,
+        };
+        self.plan.columns.iter().zip(&self.columns).map(origin).collect()
     }
 
     fn batch_rows(&self) -> usize {
@@ -193,6 +188,7 @@ impl ParquetFile {
 /// The rows of one row group, a batch at a time.
 pub struct ParquetUnit {
     reader: ParquetRecordBatchReader,
+    path: PathBuf,
     decoder: Decoder,
     next_row: u64,
     end_row: u64,
@@ -211,7 +207,7 @@ impl ParquetUnit {
         if self.failed || self.is_done() {
             return None;
         }
-        let path = self.decoder.path.clone();
+        let path = self.path.clone();
         let outcome = guarded(&path, || self.step(&path));
         self.failed = outcome.is_err();
         Some(outcome)
@@ -228,141 +224,50 @@ impl ParquetUnit {
         }
         let first_row = self.next_row;
         self.next_row += rows;
-        self.decoder.decode(&batch, first_row)
+        self.decoder.decode(&batch, first_row, path)
     }
 }
 
 /// What turns a record batch of the file into one of the plan.
 struct Decoder {
-    plan: Arc<ReadPlan>,
-    path: PathBuf,
-    ordinal: u32,
-    columns: Vec<Origin>,
-    time: Leaf,
-    parser: TimeParser,
-    /// Where the arrival is not the event time.
-    arrival: Option<(Leaf, TimeParser)>,
+    columns: Vec<Option<Leaf>>,
+    time: Option<Leaf>,
+    arrival: Option<Leaf>,
+    assembler: Assembler,
 }
 
 impl Decoder {
-    fn decode(&mut self, batch: &RecordBatch, first_row: u64) -> Result<DecodedChunk> {
-        let rows = batch.num_rows();
-        let source = self.time.array(batch, &self.path)?;
-        let of = Named { name: &self.plan.time.column, role: Role::EventTime };
-        let Times { time, mut faults } = times(&source, &self.time, of, &mut self.parser, &self.path)?;
-        let arrival = match (&mut self.arrival, self.plan.own_arrival()) {
-            (Some((leaf, parser)), Some(read)) => {
-                let source = leaf.array(batch, &self.path)?;
-                let of = Named { name: &read.column, role: Role::Arrival };
-                let mut arrivals = times(&source, leaf, of, parser, &self.path)?;
-                faults.append(&mut arrivals.faults);
-                arrivals.time
-            }
-            _ => self.plan.arrivals(&time, vec![]),
+    fn decode(&mut self, batch: &RecordBatch, first_row: u64, path: &Path) -> Result<DecodedChunk> {
+        let array = |leaf: &Option<Leaf>| leaf.as_ref().map(|leaf| leaf.array(batch, path)).transpose();
+        let arrays = Arrays {
+            rows: batch.num_rows(),
+            first_row,
+            time: array(&self.time)?,
+            arrival: array(&self.arrival)?,
+            columns: self.columns.iter().map(array).collect::<Result<_>>()?,
+            faults: vec![],
         };
-        if self.plan.max_ahead.is_some() {
-            for (row, (&time, &arrival)) in time.iter().zip(&arrival).enumerate() {
-                if let Some(reason) = self.plan.ahead(time, arrival) {
-                    let column = self.plan.time.column.clone();
-                    faults.push(Fault { row, column, reason, hint: None, aside: true });
-                }
-            }
-        }
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        for (origin, column) in self.columns.iter().zip(&self.plan.columns) {
-            columns.push(match origin {
-                Origin::Missing => new_null_array(&column.ty.arrow(), rows),
-                Origin::Time(role) => {
-                    let times = if *role == Role::EventTime { &time } else { &arrival };
-                    Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC"))
-                }
-                Origin::Leaf(leaf) => {
-                    let array = leaf.array(batch, &self.path)?;
-                    convert(&array, leaf, column, &self.plan.zone, &mut faults, &self.path)?
-                }
-            });
-        }
-        let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
-        let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
-        let whole = Batch { columns, time, positions, arrival, reached: vec![], rows };
-        if faults.is_empty() {
-            return Ok(DecodedChunk { batch: whole, bad: vec![] });
-        }
-        // The first fault of a row is its reason; those of its times come first.
-        faults.sort_by_key(|f| f.row);
-        faults.dedup_by_key(|f| f.row);
-        let mut keep = vec![true; rows];
-        faults.iter().for_each(|f| keep[f.row] = false);
-        let bad = faults.into_iter().map(|f| bad_record(f, batch, place)).collect();
-        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad })
+        let schema = batch.schema();
+        let names = || schema.fields().iter().map(|field| field.name().as_str());
+        self.assembler.assemble(arrays, |row| row_as_json(names().zip(batch.columns()), row))
     }
 }
 
-fn bad_record(fault: Fault, batch: &RecordBatch, place: impl Fn(usize) -> Position) -> BadRecord {
-    let mut raw = schema::row_as_json(batch, fault.row).into_bytes();
-    raw.truncate(BadRecord::MAX_RAW);
-    BadRecord {
-        position: place(fault.row),
-        column: Some(fault.column),
-        reason: fault.reason,
-        hint: fault.hint,
-        raw,
-        aside: fault.aside,
-    }
-}
-
-fn parser(plan: &ReadPlan, read: &ReadTime) -> TimeParser {
-    TimeParser::new(read.rule.clone(), plan.zone.clone())
-}
-
-/// Where the plan's `column` comes from in this file.
-fn origin(
+/// The leaf that the plan's `column` comes from in this file, if it has it.
+fn leaf_of(
     column: &ReadColumn,
     plan: &ReadPlan,
     path: &Path,
     metadata: &ArrowReaderMetadata,
-) -> Result<Origin> {
-    if let Some(role) = plan.copied(column) {
-        return Ok(Origin::Time(role));
+) -> Result<Option<Leaf>> {
+    if plan.copied(column).is_some() {
+        return Ok(None);
     }
     match schema::find(metadata, &column.name) {
-        Lookup::Missing => Ok(Origin::Missing),
-        Lookup::Leaf(leaf) if convert::possible(&leaf, column.ty) => Ok(Origin::Leaf(leaf)),
-        Lookup::Leaf(leaf) => Err(Error::data(format!(
-            "column `{}` of {} is {} and cannot be read exactly as {}",
-            column.name,
-            path.display(),
-            leaf.type_name(),
-            column.ty
-        ))),
-        Lookup::Group(ty) => Err(Error::data(format!(
-            "column `{}` of {} is a {ty} and cannot be read as {}",
-            column.name,
-            path.display(),
-            column.ty
-        ))
-        .hint("name one of its fields, as in `a.b`; lists and maps are not read")),
-    }
-}
-
-fn no_time_column(
-    path: &Path,
-    name: &str,
-    role: Role,
-    found: Lookup,
-    metadata: &ArrowReaderMetadata,
-) -> Error {
-    let word = role.word();
-    match found {
-        Lookup::Group(ty) => Error::data(format!(
-            "the {word} column `{name}` of {} is a {ty}, which is no time",
-            path.display()
-        )),
-        _ => {
-            let names = schema::names(metadata);
-            Error::data(format!("{} has no column `{name}`, the source's {word}", path.display()))
-                .nearest(name, names.iter().map(String::as_str))
-        }
+        Lookup::Missing => Ok(None),
+        Lookup::Leaf(leaf) if possible(&leaf.of, column.ty) => Ok(Some(leaf)),
+        Lookup::Leaf(leaf) => Err(not_read_as(column, path, &leaf.of)),
+        Lookup::Group(ty) => Err(not_plain(column, path, ty)),
     }
 }
 
@@ -371,7 +276,7 @@ fn units(
     plan: &ReadPlan,
     path: &Path,
     metadata: &ArrowReaderMetadata,
-    time: &Leaf,
+    time: Option<&Leaf>,
     arrival: Option<&Leaf>,
 ) -> Result<(Vec<Unit>, u64)> {
     let skip = outside(plan, path, metadata, time, arrival).unwrap_or_default();
@@ -394,13 +299,13 @@ fn outside(
     plan: &ReadPlan,
     path: &Path,
     metadata: &ArrowReaderMetadata,
-    time: &Leaf,
+    time: Option<&Leaf>,
     arrival: Option<&Leaf>,
 ) -> Option<Vec<bool>> {
     if (plan.from, plan.to) == (i64::MIN, i64::MAX) {
         return None;
     }
-    let times = bounds(plan, &plan.time, path, metadata, time)?;
+    let times = bounds(plan, &plan.time, path, metadata, time?)?;
     let arrivals = match (arrival, plan.own_arrival()) {
         (Some(leaf), Some(read)) => Some(bounds(plan, read, path, metadata, leaf)?),
         _ => None,
@@ -427,17 +332,17 @@ fn bounds(
     metadata: &ArrowReaderMetadata,
     leaf: &Leaf,
 ) -> Option<Vec<Option<(i64, i64)>>> {
-    if !prunable(leaf, &read.rule) {
+    if !prunable(&leaf.of, &read.rule) {
         return None;
     }
-    let field = arrow_schema::Field::new(&read.column, leaf.ty.clone(), true);
+    let field = arrow_schema::Field::new(&read.column, leaf.of.ty.clone(), true);
     let file_schema = metadata.parquet_schema();
     let statistics = StatisticsConverter::from_column_index(leaf.index, &field, file_schema).ok()?;
     let groups = metadata.metadata().row_groups();
     let mut parser = parser(plan, read);
     // Nobody reads the messages of these faults.
     let of = Named { name: &read.column, role: Role::EventTime };
-    let mut instants = |bounds: &ArrayRef| times(bounds, leaf, of, &mut parser, path).ok();
+    let mut instants = |bounds: &ArrayRef| times(bounds, of, &mut parser, path).ok();
     let least = instants(&statistics.row_group_mins(groups).ok()?)?;
     let most = instants(&statistics.row_group_maxes(groups).ok()?)?;
     let optional = file_schema.column(leaf.index).max_def_level() > 0;

@@ -1,15 +1,14 @@
 //! What a Parquet file says of its columns: types, places, names.
 
-use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::columnar::FileType;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType as ArrowType, Field, FieldRef, Fields, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +18,8 @@ use std::sync::Arc;
 pub(super) struct Leaf {
     /// Its number among the leaves of the file.
     pub index: usize,
-    /// The type that it is read as.
-    pub ty: ArrowType,
-    /// Whether its 16 bytes are a UUID.
-    pub uuid: bool,
+    /// Its type.
+    pub of: FileType,
     /// The names on the way to it, from the root.
     path: Vec<String>,
 }
@@ -41,16 +38,6 @@ impl Leaf {
             }
         }
         Ok(array)
-    }
-
-    /// The type as messages name it.
-    pub fn type_name(&self) -> String {
-        match (&self.ty, self.uuid) {
-            (_, true) => "uuid".into(),
-            (ArrowType::Utf8View, _) => "string".into(),
-            (ArrowType::BinaryView, _) => "binary".into(),
-            (ty, _) => ty.to_string().to_lowercase(),
-        }
     }
 }
 
@@ -145,7 +132,8 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
         }
         let Some(ty) = type_at(metadata.schema().fields(), path) else { continue };
         let uuid = column.logical_type_ref() == Some(&LogicalType::Uuid);
-        let leaf = Leaf { index, ty, uuid, path: path.to_vec() };
+        let of = FileType { name: type_name(&ty, uuid), ty, uuid };
+        let leaf = Leaf { index, of, path: path.to_vec() };
         // A name with a dot in it goes before a path.
         if best.as_ref().is_none_or(|b| b.path.len() > path.len()) {
             best = Some(leaf);
@@ -167,73 +155,41 @@ fn type_at(fields: &Fields, path: &[String]) -> Option<ArrowType> {
     }
 }
 
+/// A type as messages name it.
+fn type_name(ty: &ArrowType, uuid: bool) -> String {
+    match (ty, uuid) {
+        (_, true) => "uuid".into(),
+        (ArrowType::Utf8View, _) => "string".into(),
+        (ArrowType::BinaryView, _) => "binary".into(),
+        (ty, _) => ty.to_string().to_lowercase(),
+    }
+}
+
 /// The names of all columns, nested ones as dotted paths; of lists and maps the name alone.
 pub(super) fn names(metadata: &ArrowReaderMetadata) -> Vec<String> {
-    fn walk(fields: &Fields, prefix: &str, out: &mut Vec<String>) {
-        for field in fields {
-            let name = format!("{prefix}{}", field.name());
-            match field.data_type() {
-                ArrowType::Struct(inner) => walk(inner, &format!("{name}."), out),
-                _ => out.push(name),
+    let (mut names, mut records) = (vec![], vec![]);
+    walk(metadata.schema().fields(), "", &mut names, &mut records);
+    names
+}
+
+/// The paths of all structs.
+pub(super) fn records(metadata: &ArrowReaderMetadata) -> Vec<String> {
+    let (mut names, mut records) = (vec![], vec![]);
+    walk(metadata.schema().fields(), "", &mut names, &mut records);
+    records
+}
+
+fn walk(fields: &Fields, prefix: &str, names: &mut Vec<String>, records: &mut Vec<String>) {
+    for field in fields {
+        let name = format!("{prefix}{}", field.name());
+        match field.data_type() {
+            ArrowType::Struct(inner) => {
+                walk(inner, &format!("{name}."), names, records);
+                records.push(name);
             }
+            _ => names.push(name),
         }
     }
-    let mut out = vec![];
-    walk(metadata.schema().fields(), "", &mut out);
-    out
-}
-
-/// The type that a column of this Arrow type is inferred as; `None` where it is not read.
-pub fn column_type(ty: &ArrowType) -> Option<DataType> {
-    Some(match ty {
-        ArrowType::Boolean => DataType::Bool,
-        ty if ty.is_integer() => DataType::Int64,
-        ty if ty.is_floating() => DataType::Float64,
-        ArrowType::Decimal32(p, s)
-        | ArrowType::Decimal64(p, s)
-        | ArrowType::Decimal128(p, s)
-        | ArrowType::Decimal256(p, s) => decimal(*p, *s)?,
-        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View | ArrowType::Null => DataType::String,
-        ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView => DataType::String,
-        ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
-        ArrowType::Timestamp(_, _) => DataType::Timestamp,
-        ArrowType::Dictionary(_, value) => column_type(value)?,
-        _ => return None,
-    })
-}
-
-/// A decimal type of the file as one of ours; zeros before the point are digits too.
-fn decimal(precision: u8, scale: i8) -> Option<DataType> {
-    let (precision, scale) = match u8::try_from(scale) {
-        Ok(scale) => (precision.max(scale), scale),
-        Err(_) => (precision.checked_add(scale.unsigned_abs())?, 0),
-    };
-    (precision <= 38).then_some(DataType::Decimal { precision, scale })
-}
-
-/// One row of a batch as a JSON object, to show to people.
-pub(super) fn row_as_json(batch: &RecordBatch, row: usize) -> String {
-    let options = FormatOptions::default();
-    let mut out = String::from("{");
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        if out.len() > 1 {
-            out.push(',');
-        }
-        let name = serde_json::Value::from(field.name().as_str());
-        let text = match ArrayFormatter::try_new(array, &options) {
-            _ if array.is_null(row) => None,
-            Ok(formatter) => formatter.value(row).try_to_string().ok(),
-            Err(_) => None,
-        };
-        let bare = array.data_type().is_numeric() || *array.data_type() == ArrowType::Boolean;
-        let _ = match text {
-            None => write!(out, "{name}:null"),
-            Some(text) if bare => write!(out, "{name}:{text}"),
-            Some(text) => write!(out, "{name}:{}", serde_json::Value::from(text)),
-        };
-    }
-    out.push('}');
-    out
 }
 
 /// A file whose bytes cannot be read as Parquet.

@@ -1,7 +1,8 @@
 //! Files written here are read back.
 
-use super::describe::ParquetColumn;
 use super::*;
+use crate::batch::{Batch, Position};
+use crate::input::columnar::FileColumn;
 use crate::input::{Compression, Format, OnBadRecord, ReadTime};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
@@ -80,6 +81,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         positions: chunks.iter().flat_map(|b| b.positions.clone()).collect(),
         arrival: vec![],
         reached: vec![],
+        numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
     Ok(DecodedChunk { batch, bad })
@@ -161,6 +163,11 @@ fn what_does_not_fit_is_a_bad_record() {
     );
     assert_eq!(bad(Arc::new(Float64Array::from(vec![0.5])), DataType::Int64), ["`0.5` does not fit int64"]);
     assert_eq!(bad(Arc::new(StringArray::from(vec!["x"])), DataType::Int64), ["`x` is not an int64"]);
+    let large = (1i64 << 53) + 1;
+    assert_eq!(
+        converted(Arc::new(Int64Array::from(vec![large, large - 1])), DataType::Float64),
+        (vec![Some("9007199254740992.0".into())], vec![format!("`{large}` does not fit float64")])
+    );
     assert_eq!(
         bad(Arc::new(BinaryArray::from(vec![&b"\xff"[..], b"ok"])), DataType::String),
         ["not valid UTF-8"]
@@ -359,13 +366,14 @@ fn footers_are_described() {
         ("odd", Arc::new(Time32SecondArray::from(vec![1, 2]))),
     ];
     let (_dir, file) = written(columns, 10);
-    let got = describe(&file.path).unwrap();
-    let want = |name: &str, ty, type_name: &str, nulls, example: Option<&str>| ParquetColumn {
+    let got = describe(&file.path).unwrap().columns;
+    let want = |name: &str, ty, type_name: &str, nulls, example: Option<&str>| FileColumn {
         name: name.into(),
         ty,
         type_name: type_name.into(),
         nulls,
         example: example.map(str::to_string),
+        default: false,
     };
     assert_eq!(got[0], want("n", Some(DataType::Int64), "uint16", true, Some("7")));
     assert_eq!(got[1], want("s", Some(DataType::String), "string", false, Some("a")));

@@ -138,10 +138,11 @@ fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
             "csv" => Some(Format::Csv),
             "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
             "parquet" => Some(Format::Parquet),
+            "avro" => Some(Format::Avro),
             other => {
                 let error = Error::job(format!("unknown format `{other}`"))
-                    .nearest(other, ["csv", "jsonl", "parquet"]);
-                document.fault(error.hint("the formats are csv, jsonl and parquet"), &name.span);
+                    .nearest(other, ["csv", "jsonl", "parquet", "avro"]);
+                document.fault(error.hint("the formats are csv, jsonl, parquet and avro"), &name.span);
                 return None;
             }
         },

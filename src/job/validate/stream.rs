@@ -216,8 +216,8 @@ impl Planner<'_> {
             TimeRule::Format(_) => DataType::String,
         };
         let index = self.log.inferred.columns.iter().position(|c| c.name == time.column)?;
-        // A Parquet column of timestamps is read as it is, whatever the rule.
-        let instants = self.log.inferred.columns[index].ty == DataType::Timestamp && self.parquet();
+        // A Parquet or Avro column of timestamps is read as it is, whatever the rule.
+        let instants = self.log.inferred.columns[index].ty == DataType::Timestamp && self.typed_files();
         (self.rows.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
     }
 }

@@ -1,7 +1,7 @@
-//! Parquet columns as the plan's types, exactly.
+//! Columns of files with types as the plan's types, exactly.
 
 use super::event_time::micros;
-use super::schema::{Leaf, damaged};
+use super::{Fault, FileType, damaged};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::ReadColumn;
@@ -16,24 +16,12 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A value that does not reach its column's type.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub row: usize,
-    pub column: String,
-    pub reason: String,
-    pub hint: Option<String>,
-    /// See [`crate::input::BadRecord::aside`].
-    pub aside: bool,
-}
-
-/// Whether values of the leaf can be `to` exactly, all or some of them.
-pub(super) fn possible(leaf: &Leaf, to: DataType) -> bool {
+/// Whether values of the type `from` can be `to` exactly, all or some of them.
+pub(in crate::input) fn possible(from: &FileType, to: DataType) -> bool {
     use DataType::{Bool, Date, Decimal, Float64, Int64, String, Timestamp};
-    let from = &leaf.ty;
-    match from {
+    match &from.ty {
         ArrowType::Utf8View | ArrowType::BinaryView | ArrowType::Null => true,
-        ArrowType::FixedSizeBinary(16) if leaf.uuid => to == String,
+        ArrowType::FixedSizeBinary(16) if from.uuid => to == String,
         ArrowType::Boolean => matches!(to, Bool | String),
         ArrowType::Date32 | ArrowType::Date64 => matches!(to, Date | Timestamp | String),
         ArrowType::Timestamp(_, _) => to == Timestamp,
@@ -78,7 +66,7 @@ fn cast(array: &ArrayRef, to: &ArrowType, path: &Path) -> Result<ArrayRef> {
 /// `array` as the type of `column`; what does not fit is NULL and a fault.
 pub(super) fn convert(
     array: &ArrayRef,
-    leaf: &Leaf,
+    uuid: bool,
     column: &ReadColumn,
     zone: &Zone,
     faults: &mut Vec<Fault>,
@@ -91,11 +79,11 @@ pub(super) fn convert(
         ArrowType::Null => new_null_array(&ty.arrow(), array.len()),
         ArrowType::Utf8View => text(array, ty, zone, &mut sink),
         ArrowType::BinaryView => text(valid_text(&array, &mut sink), ty, zone, &mut sink),
-        ArrowType::FixedSizeBinary(16) if leaf.uuid => uuids(&array),
+        ArrowType::FixedSizeBinary(16) if uuid => uuids(&array),
         ArrowType::Boolean if ty == DataType::Bool => array,
         ArrowType::Boolean => texts(array.as_boolean().iter()),
-        ArrowType::Int64 => integers(array, ty, &mut sink, path)?,
-        ArrowType::UInt64 => unsigned(&array, ty, &mut sink, path)?,
+        ArrowType::Int64 => integers(array, ty, &mut sink),
+        ArrowType::UInt64 => unsigned(&array, ty, &mut sink),
         ArrowType::Float64 => floats(array, ty, &mut sink),
         ArrowType::Decimal128(_, scale) => decimals(&array, *scale, ty, &mut sink),
         ArrowType::Date32 => dates(array, ty, zone, &mut sink),
@@ -203,28 +191,39 @@ fn texts<V: ToString>(values: impl Iterator<Item = Option<V>>) -> ArrayRef {
     Arc::new(out.finish())
 }
 
-fn integers(array: ArrayRef, ty: DataType, sink: &mut Faults, path: &Path) -> Result<ArrayRef> {
-    Ok(match ty {
+fn integers(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
+    match ty {
         DataType::Int64 => array,
-        DataType::Float64 => cast(&array, &ArrowType::Float64, path)?,
+        DataType::Float64 => Arc::new(
+            sink.map::<_, Float64Type>(array.as_primitive::<Int64Type>().iter(), |v| whole_float(v.into())),
+        ),
         DataType::Decimal { .. } => {
             let values = array.as_primitive::<Int64Type>().iter().map(|v| v.map(i128::from));
             rescaled(values, 0, ty, sink)
         }
         _ => texts(array.as_primitive::<Int64Type>().iter()),
-    })
+    }
 }
 
-fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Faults, path: &Path) -> Result<ArrayRef> {
+fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
     let values = array.as_primitive::<UInt64Type>().iter();
-    Ok(match ty {
+    match ty {
         DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
             i64::try_from(v).map_err(|_| ValueError::does_not_fit(v.to_string().as_bytes(), ty))
         })),
-        DataType::Float64 => cast(array, &ArrowType::Float64, path)?,
+        DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(values, |v| whole_float(v.into()))),
         DataType::Decimal { .. } => rescaled(values.map(|v| v.map(i128::from)), 0, ty, sink),
         _ => texts(values),
-    })
+    }
+}
+
+/// The float of an integer that has one.
+fn whole_float(v: i128) -> std::result::Result<f64, ValueError> {
+    let float = v as f64;
+    let exact = float as i128 == v;
+    exact
+        .then_some(float)
+        .ok_or_else(|| ValueError::does_not_fit(v.to_string().as_bytes(), DataType::Float64))
 }
 
 fn floats(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {

@@ -1,7 +1,7 @@
-//! The event times and arrivals of Parquet columns.
+//! The event times and arrivals of columns that have types.
 
-use super::convert::{Fault, normal};
-use super::schema::Leaf;
+use super::convert::normal;
+use super::{Fault, FileType};
 use crate::error::{Error, Result};
 use crate::input::ReadTime;
 use crate::input::infer::time_hint;
@@ -15,21 +15,21 @@ use std::fmt::Display;
 use std::path::Path;
 
 /// The event times or arrivals of some rows; 0 in those that have a fault.
-pub(super) struct Times {
+pub(in crate::input) struct Times {
     pub time: Vec<i64>,
     pub faults: Vec<Fault>,
 }
 
 /// A column of times, as messages name it.
 #[derive(Clone, Copy)]
-pub(super) struct Named<'a> {
+pub(in crate::input) struct Named<'a> {
     pub name: &'a str,
     pub role: Role,
 }
 
 /// Fails where the column's type cannot be a time under the rule of `read`.
-pub(super) fn check(leaf: &Leaf, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
-    let fits = match &leaf.ty {
+pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
+    let fits = match &found.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
         ty if ty.is_integer() => read.rule != TimeRule::Iso,
@@ -42,17 +42,17 @@ pub(super) fn check(leaf: &Leaf, read: &ReadTime, role: Role, path: &Path) -> Re
     let error = Error::data(format!(
         "the {word} column `{name}` of {} is {}, which is no time",
         path.display(),
-        leaf.type_name()
+        found.name
     ));
-    Err(match leaf.ty.is_integer() {
+    Err(match found.ty.is_integer() {
         true => error.hint("say the unit of its numbers: time_unit = \"s\", \"ms\", \"us\" or \"ns\""),
         false => error,
     })
 }
 
 /// Whether the order of the column's values is the order of the times that they are.
-pub(super) fn prunable(leaf: &Leaf, rule: &TimeRule) -> bool {
-    match &leaf.ty {
+pub(in crate::input) fn prunable(of: &FileType, rule: &TimeRule) -> bool {
+    match &of.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 => true,
         ty if ty.is_signed_integer() => matches!(rule, TimeRule::Epoch(_)),
         _ => false,
@@ -60,9 +60,8 @@ pub(super) fn prunable(leaf: &Leaf, rule: &TimeRule) -> bool {
 }
 
 /// The times of `array`, by what its type says, or else by the rule of `parser`.
-pub(super) fn times(
+pub(in crate::input) fn times(
     array: &ArrayRef,
-    leaf: &Leaf,
     of: Named,
     parser: &mut TimeParser,
     path: &Path,
@@ -97,10 +96,21 @@ pub(super) fn times(
                 }
             }
         }
+        // Texts of which one is no UTF-8.
+        ArrowType::BinaryView => {
+            for (row, bytes) in array.as_binary_view().iter().enumerate() {
+                match bytes {
+                    None => out.missing(row, of),
+                    Some(bytes) => {
+                        let outcome = parser.text(bytes);
+                        out.push(row, outcome, of, parser, String::from_utf8_lossy(bytes));
+                    }
+                }
+            }
+        }
         // All of it is NULL: other types do not come this far.
         _ => (0..array.len()).for_each(|row| out.missing(row, of)),
     }
-    debug_assert!(leaf.ty != ArrowType::Null || out.faults.len() == array.len());
     Ok(out)
 }
 

@@ -1,0 +1,265 @@
+//! The values of one column of some rows: fixed width where there is one, strings as codes or end to end.
+
+use super::bits::Bits;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type,
+};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+/// Values, in the least width that all of them fit.
+#[derive(Debug)]
+pub enum Values {
+    /// Bools, and codes of strings.
+    Bytes(Vec<u8>),
+    /// Codes of strings.
+    Shorts(Vec<u16>),
+    /// Dates, and codes of strings.
+    Ints(Vec<i32>),
+    /// Integers, instants, the bits of floats, and decimals that fit.
+    Words(Vec<i64>),
+    /// Decimals.
+    Wide(Vec<i128>),
+    /// Strings end to end, after where each ends.
+    Text(Vec<u64>, Vec<u8>),
+}
+
+/// Calls the same on whatever vector of numbers there is; or on the text.
+macro_rules! numbers {
+    ($values:expr, $numbers:ident => $each:expr, ($ends:ident, $text:ident) => $other:expr) => {
+        match $values {
+            Values::Bytes($numbers) => $each,
+            Values::Shorts($numbers) => $each,
+            Values::Ints($numbers) => $each,
+            Values::Words($numbers) => $each,
+            Values::Wide($numbers) => $each,
+            Values::Text($ends, $text) => $other,
+        }
+    };
+}
+
+impl Values {
+    /// None yet, of the same kind.
+    pub fn empty(&self) -> Values {
+        match self {
+            Values::Bytes(_) => Values::Bytes(vec![]),
+            Values::Shorts(_) => Values::Shorts(vec![]),
+            Values::Ints(_) => Values::Ints(vec![]),
+            Values::Words(_) => Values::Words(vec![]),
+            Values::Wide(_) => Values::Wide(vec![]),
+            Values::Text(..) => Values::Text(vec![], vec![]),
+        }
+    }
+
+    /// The number in `row`; of strings the code.
+    #[inline]
+    pub fn word(&self, row: u32) -> i64 {
+        let row = row as usize;
+        match self {
+            Values::Bytes(values) => values[row].into(),
+            Values::Shorts(values) => values[row].into(),
+            Values::Ints(values) => values[row].into(),
+            Values::Words(values) => values[row],
+            Values::Wide(_) | Values::Text(..) => unreachable!("neither decimals nor text are words"),
+        }
+    }
+
+    /// The decimal in `row`.
+    #[inline]
+    pub fn wide(&self, row: u32) -> i128 {
+        match self {
+            Values::Wide(values) => values[row as usize],
+            _ => self.word(row).into(),
+        }
+    }
+
+    /// The string in `row`, where there are no codes.
+    pub fn text(&self, row: u32) -> Option<&[u8]> {
+        let Values::Text(ends, text) = self else { return None };
+        let start = if row == 0 { 0 } else { ends[row as usize - 1] };
+        Some(&text[start as usize..ends[row as usize] as usize])
+    }
+
+    /// Appends the value in `row` of values of the same kind, or without a row what stands for NULL.
+    pub fn push(&mut self, from: &Values, row: Option<u32>) {
+        macro_rules! push {
+            ($to:expr, $kind:path) => {
+                if let $kind(values) = from {
+                    $to.push(row.map_or(0, |row| values[row as usize]));
+                }
+            };
+        }
+        match self {
+            Values::Bytes(to) => push!(to, Values::Bytes),
+            Values::Shorts(to) => push!(to, Values::Shorts),
+            Values::Ints(to) => push!(to, Values::Ints),
+            Values::Words(to) => push!(to, Values::Words),
+            Values::Wide(to) => push!(to, Values::Wide),
+            Values::Text(ends, text) => {
+                text.extend_from_slice(row.and_then(|row| from.text(row)).unwrap_or_default());
+                ends.push(text.len() as u64);
+            }
+        }
+    }
+
+    /// Bytes that the values of some rows take.
+    pub fn bytes_of(&self, rows: std::ops::Range<usize>) -> usize {
+        fn width<T>(_: &[T]) -> usize {
+            size_of::<T>()
+        }
+        numbers!(self, values => width(values) * rows.len(), (ends, _text) => {
+            let at = |end: usize| if end == 0 { 0 } else { ends[end - 1] as usize };
+            at(rows.end) - at(rows.start) + 8 * rows.len()
+        })
+    }
+
+    fn len(&self) -> usize {
+        numbers!(self, values => values.len(), (ends, _text) => ends.len())
+    }
+
+    /// Appends the bytes of the values of some rows.
+    pub fn write(&self, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
+        numbers!(self,
+            values => values[rows].iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+            (ends, text) => {
+                let start = if rows.start == 0 { 0 } else { ends[rows.start - 1] };
+                let end = ends[rows.end - 1];
+                ends[rows].iter().for_each(|e| out.extend_from_slice(&(e - start).to_le_bytes()));
+                out.extend_from_slice(&text[start as usize..end as usize]);
+            }
+        );
+    }
+
+    /// Replaces the values by `rows` of those that `input` begins with, and goes past them.
+    pub fn read(&mut self, rows: usize, input: &mut &[u8]) {
+        macro_rules! read {
+            ($to:expr, $ty:ty) => {{
+                let (here, rest) = input.split_at(rows * size_of::<$ty>());
+                *input = rest;
+                let values = here.chunks_exact(size_of::<$ty>());
+                $to.clear();
+                $to.extend(values.map(|v| <$ty>::from_le_bytes(v.try_into().expect("a value's bytes"))));
+            }};
+        }
+        match self {
+            Values::Bytes(to) => read!(to, u8),
+            Values::Shorts(to) => read!(to, u16),
+            Values::Ints(to) => read!(to, i32),
+            Values::Words(to) => read!(to, i64),
+            Values::Wide(to) => read!(to, i128),
+            Values::Text(ends, text) => {
+                read!(ends, u64);
+                let (here, rest) = input.split_at(ends.last().map_or(0, |&end| end as usize));
+                *input = rest;
+                text.clear();
+                text.extend_from_slice(here);
+            }
+        }
+    }
+}
+
+/// Values, and which of them there are (all where it does not say).
+#[derive(Debug)]
+pub struct Column {
+    pub values: Values,
+    pub valid: Option<Bits>,
+}
+
+impl Column {
+    /// The values of `array` in `rows`, in that order.
+    pub fn new(array: &ArrayRef, rows: &[u32]) -> Column {
+        let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
+        let valid = nulls.map(|n| Bits::new(rows.iter().map(|&row| n.is_valid(row as usize))));
+        macro_rules! pick {
+            ($values:expr, $map:expr) => {{
+                let values = $values;
+                rows.iter().map(|&row| $map(values[row as usize])).collect()
+            }};
+        }
+        let values = match array.data_type() {
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_dictionary::<UInt32Type>();
+                let codes = dictionary.keys().values();
+                match dictionary.values().len() {
+                    0..=0x100 => Values::Bytes(pick!(codes, |c: u32| c as u8)),
+                    0x101..=0x1_0000 => Values::Shorts(pick!(codes, |c: u32| c as u16)),
+                    _ => Values::Ints(pick!(codes, |c: u32| c as i32)),
+                }
+            }
+            DataType::Utf8View => {
+                let array = array.as_string_view();
+                let (mut ends, mut text) = (Vec::with_capacity(rows.len()), vec![]);
+                for &row in rows {
+                    if array.is_valid(row as usize) {
+                        text.extend_from_slice(array.value(row as usize).as_bytes());
+                    }
+                    ends.push(text.len() as u64);
+                }
+                text.shrink_to_fit();
+                Values::Text(ends, text)
+            }
+            DataType::Boolean => {
+                let array = array.as_boolean();
+                Values::Bytes(rows.iter().map(|&row| array.value(row as usize).into()).collect())
+            }
+            DataType::Date32 => Values::Ints(pick!(array.as_primitive::<Date32Type>().values(), |v: i32| v)),
+            DataType::Int64 => Values::Words(pick!(array.as_primitive::<Int64Type>().values(), |v: i64| v)),
+            DataType::Timestamp(..) => {
+                Values::Words(pick!(array.as_primitive::<TimestampMicrosecondType>().values(), |v: i64| v))
+            }
+            DataType::Float64 => {
+                Values::Words(pick!(array.as_primitive::<Float64Type>().values(), |v: f64| v.to_bits() as i64))
+            }
+            DataType::Decimal128(..) => {
+                let values = array.as_primitive::<Decimal128Type>().values();
+                let narrow = rows.iter().map(|&row| i64::try_from(values[row as usize]).ok());
+                match narrow.collect() {
+                    Some(narrow) => Values::Words(narrow),
+                    None => Values::Wide(pick!(values, |v: i128| v)),
+                }
+            }
+            other => unreachable!("{other} is no type of a column"),
+        };
+        Column { values, valid }
+    }
+
+    /// Without rows, of the same kind.
+    pub fn empty(&self) -> Column {
+        Column { values: self.values.empty(), valid: None }
+    }
+
+    /// Whether `row` has a value.
+    #[inline]
+    pub fn is_valid(&self, row: u32) -> bool {
+        self.valid.as_ref().is_none_or(|bits| bits.get(row))
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        self.values.bytes_of(0..self.values.len()) + self.valid.as_ref().map_or(0, Bits::bytes)
+    }
+
+    /// Appends the bytes of some rows.
+    pub fn write(&self, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
+        out.push(self.valid.is_some().into());
+        if let Some(bits) = &self.valid {
+            let own = Bits::new(rows.clone().map(|row| bits.get(row as u32)));
+            own.words().iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+        }
+        self.values.write(rows, out);
+    }
+
+    /// Replaces the column by `rows` rows of the same kind that `input` begins with, and goes past them.
+    pub fn read(&mut self, rows: usize, input: &mut &[u8]) {
+        let has_nulls = input[0] != 0;
+        *input = &input[1..];
+        self.valid = has_nulls.then(|| {
+            let (here, rest) = input.split_at(rows.div_ceil(64) * 8);
+            *input = rest;
+            let words = here.chunks_exact(8).map(|w| u64::from_le_bytes(w.try_into().expect("8 bytes")));
+            Bits::of_words(words.collect())
+        });
+        self.values.read(rows, input);
+    }
+}

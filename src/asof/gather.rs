@@ -1,0 +1,102 @@
+//! Values from all shards of a table → one Arrow array.
+
+use super::column::{Column, Values};
+use super::stored::{NONE, Place};
+use crate::batch::DataType;
+use arrow_array::builder::StringViewBuilder;
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use std::sync::Arc;
+
+/// Where the values of a column come from.
+pub struct Source<'a> {
+    /// The column of each shard, where it has rows.
+    pub columns: Vec<Option<&'a Column>>,
+    /// What was looked for, which tells the shard.
+    pub needles: &'a [Place],
+    /// The row of the shard that each needle takes, or [`NONE`].
+    pub rows: &'a [u32],
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    fn column(&self, i: usize) -> Option<&'a Column> {
+        self.columns[self.needles[i].shard()].filter(|_| self.rows[i] != NONE)
+    }
+
+    /// Which needles take a value; nothing if all do.
+    fn nulls(&self) -> Option<NullBuffer> {
+        let valid = |i: usize| self.column(i).is_some_and(|column| column.is_valid(self.rows[i]));
+        let nulls = NullBuffer::new(BooleanBuffer::collect_bool(self.rows.len(), valid));
+        Some(nulls).filter(|nulls| nulls.null_count() > 0)
+    }
+
+    /// What `get` makes of each value; the default where there is none.
+    fn map<T: Default>(&self, get: impl Fn(&Values, u32) -> T) -> Vec<T> {
+        let value =
+            |i: usize| self.column(i).map_or(T::default(), |column| get(&column.values, self.rows[i]));
+        (0..self.rows.len()).map(value).collect()
+    }
+
+    fn has_text(&self) -> bool {
+        self.columns.iter().flatten().any(|column| matches!(column.values, Values::Text(..)))
+    }
+}
+
+/// The values as an array of the type; `texts` are those of a column of codes.
+pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) -> ArrayRef {
+    let nulls = source.nulls();
+    macro_rules! words {
+        ($array:ty, $map:expr) => {
+            <$array>::new(source.map(|values, row| $map(values.word(row))).into(), nulls)
+        };
+    }
+    match ty {
+        DataType::String => strings(source, nulls, texts),
+        DataType::Bool => {
+            let bits: Vec<bool> = source.map(|values, row| values.word(row) != 0);
+            Arc::new(BooleanArray::new(bits.into(), nulls))
+        }
+        DataType::Int64 => Arc::new(words!(Int64Array, |word: i64| word)),
+        DataType::Float64 => Arc::new(words!(Float64Array, |word: i64| f64::from_bits(word as u64))),
+        DataType::Date => Arc::new(words!(Date32Array, |word: i64| word as i32)),
+        DataType::Timestamp => {
+            Arc::new(words!(TimestampMicrosecondArray, |word: i64| word).with_timezone("UTC"))
+        }
+        DataType::Decimal { .. } => {
+            let values = source.map(Values::wide);
+            Arc::new(Decimal128Array::new(values.into(), nulls).with_data_type(ty.arrow()))
+        }
+    }
+}
+
+fn strings(source: &Source, nulls: Option<NullBuffer>, texts: Option<&StringViewArray>) -> ArrayRef {
+    let Some(texts) = texts.filter(|_| !source.has_text()) else {
+        let mut out = StringViewBuilder::with_capacity(source.rows.len());
+        for i in 0..source.rows.len() {
+            let Some(column) = source.column(i).filter(|_| nulls.as_ref().is_none_or(|n| n.is_valid(i)))
+            else {
+                out.append_null();
+                continue;
+            };
+            match (column.values.text(source.rows[i]), texts) {
+                (Some(text), _) => out.append_value(String::from_utf8_lossy(text)),
+                (None, Some(texts)) => {
+                    out.append_value(texts.value(column.values.word(source.rows[i]) as usize))
+                }
+                (None, None) => out.append_null(),
+            }
+        }
+        return Arc::new(out.finish());
+    };
+    let known = texts.views();
+    let views: Vec<u128> = source.map(|values, row| known[values.word(row) as usize]);
+    let long = texts.data_buffers().iter().any(|buffer| !buffer.is_empty());
+    let buffers = if long { texts.data_buffers().to_vec() } else { vec![] };
+    // SAFETY: each view is one of `texts`, whose buffers these are, or the empty string's. Without
+    // a byte in the buffers no view points into them.
+    Arc::new(unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(views), buffers.into(), nulls) })
+}

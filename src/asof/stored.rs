@@ -1,0 +1,250 @@
+//! Some rows of a table in memory, sorted by (hash of the key, event time), with one row at an instant.
+
+use super::bits::Bits;
+use super::column::Column;
+use super::{Direction, Reach};
+use crate::batch::Position;
+use crate::error::{Error, Result};
+use crate::rows::StoredPartition;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, StringViewArray};
+
+/// The bits of a hash that say which shard of the table a key belongs to.
+pub const SHARD_BITS: u32 = 6;
+/// The shards of a table.
+pub const SHARDS: usize = 1 << SHARD_BITS;
+/// After those, the bits that rows are in order of before they are sorted here.
+const PREFIX_BITS: u32 = 22;
+/// Stands for "no row".
+pub const NONE: u32 = u32::MAX;
+
+/// Where a row belongs: the hash of its key, and its event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub high: u64,
+    pub low: u64,
+    pub time: i64,
+}
+
+impl Place {
+    pub fn new(hash: u128, time: i64) -> Place {
+        Place { high: (hash >> 64) as u64, low: hash as u64, time }
+    }
+
+    /// The shard of the key.
+    #[inline]
+    pub fn shard(&self) -> usize {
+        (self.high >> (64 - SHARD_BITS)) as usize
+    }
+
+    #[inline]
+    pub fn has_key_of(&self, other: &Place) -> bool {
+        self.high == other.high && self.low == other.low
+    }
+}
+
+/// The bits of a hash by which the rows of a shard are sorted roughly.
+pub fn prefix(high: u64) -> u64 {
+    high << SHARD_BITS >> (64 - PREFIX_BITS)
+}
+
+impl Reach {
+    /// Of the nearest row before (or at) the needle and the nearest after (or at) it: whether the first
+    /// (true) or the second is taken, if any.
+    #[inline]
+    pub(super) fn choose(
+        &self,
+        needle: &Place,
+        before: Option<&Place>,
+        after: Option<&Place>,
+    ) -> Option<bool> {
+        let Ok(most) = u64::try_from(self.within.unwrap_or(i64::MAX)) else { return None };
+        let most = if self.within.is_none() { u64::MAX } else { most };
+        let distance = |row: Option<&Place>| {
+            let row = row.filter(|row| row.has_key_of(needle))?;
+            Some(row.time.abs_diff(needle.time)).filter(|&distance| distance <= most)
+        };
+        match self.direction {
+            Direction::Backward => distance(before).map(|_| true),
+            Direction::Forward => distance(after).map(|_| false),
+            Direction::Nearest => match (distance(before), distance(after)) {
+                (Some(before), Some(after)) => Some(before <= after),
+                (before, after) => before.map(|_| true).or(after.map(|_| false)),
+            },
+        }
+    }
+
+    /// The nearest rows before and after a needle, from the first row that is not before it, and whether
+    /// that row is at its place. A row may be [`NONE`], or one past the end, or of another key.
+    #[inline]
+    pub(super) fn around(&self, lower: u32, exact: bool) -> (u32, u32) {
+        let at = u32::from(exact);
+        let (before, after) = if self.inclusive { (lower + at, lower) } else { (lower, lower + at) };
+        (before.wrapping_sub(1), after)
+    }
+}
+
+/// Rows: where they belong, and their values.
+#[derive(Debug)]
+pub struct Part {
+    /// In order, no two alike.
+    pub places: Vec<Place>,
+    pub columns: Vec<Column>,
+}
+
+/// The rows of a shard.
+#[derive(Debug)]
+pub struct Stored {
+    pub part: Part,
+    /// The first row of each slot; a slot holds a range of hashes.
+    slots: Vec<u32>,
+    slot_bits: u32,
+}
+
+/// What a partition of rows gives: the number of its shard, its rows, and the texts of coded columns.
+pub struct Sorted {
+    pub shard: usize,
+    pub stored: Stored,
+    pub texts: Vec<Option<StringViewArray>>,
+}
+
+impl Sorted {
+    /// Sorts the rows of a partition. Its columns are the halves of the hash, the time, and the values.
+    ///
+    /// # Errors
+    /// A machine error of the disk.
+    pub fn new(partition: &StoredPartition, fill: bool) -> Result<Sorted> {
+        let ordered = partition.order()?;
+        let rows = ordered.len();
+        if rows >= NONE as usize {
+            return Err(Error::machine("a table has too many rows of one key"));
+        }
+        let arrays = ordered.columns(0, rows);
+        let positions = ordered.positions(0, rows);
+        drop(ordered);
+        let word = |c: usize| arrays[c].as_primitive::<Int64Type>().values();
+        let (high, low, time) = (word(0), word(1), word(2));
+        let place = |row: u32| {
+            let row = row as usize;
+            Place { high: high[row] as u64, low: low[row] as u64, time: time[row] }
+        };
+        let order = sort(rows as u32, place, &positions);
+
+        let mut places: Vec<Place> = Vec::with_capacity(rows);
+        let mut ends: Vec<u32> = Vec::with_capacity(rows);
+        for (i, &row) in (0u32..).zip(&order) {
+            let place = place(row);
+            if places.last() == Some(&place) {
+                ends.pop();
+            } else {
+                places.push(place);
+            }
+            ends.push(i + 1);
+        }
+        places.shrink_to_fit();
+        let lasts: Vec<u32> = ends.iter().map(|&end| order[end as usize - 1]).collect();
+        let values = &arrays[3..];
+        let column = |array: &ArrayRef| match array.logical_nulls().filter(|n| n.null_count() > 0) {
+            Some(nulls) if fill && places.len() < rows => {
+                // Of the rows at one instant, the last that has a value.
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                let chosen = starts.zip(&ends).map(|(start, &end)| {
+                    let own = &order[start as usize..end as usize];
+                    *own.iter().rev().find(|&&row| nulls.is_valid(row as usize)).unwrap_or(&own[0])
+                });
+                Column::new(array, &chosen.collect::<Vec<_>>())
+            }
+            _ => Column::new(array, &lasts),
+        };
+        let columns = values.iter().map(column).collect();
+        let texts = values.iter().map(|a| Some(a.as_any_dictionary_opt()?.values().as_string_view().clone()));
+        let shard = places.first().map_or(0, Place::shard);
+        Ok(Sorted { shard, texts: texts.collect(), stored: Stored::new(Part { places, columns }) })
+    }
+}
+
+/// The rows by (hash, time, position); they come by the prefix of the hash.
+fn sort(rows: u32, place: impl Fn(u32) -> Place, positions: &[Position]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows).collect();
+    for alike in order.chunk_by_mut(|&a, &b| prefix(place(a).high) == prefix(place(b).high)) {
+        if alike.len() > 1 {
+            alike.sort_unstable_by_key(|&row| (place(row), positions[row as usize]));
+        }
+    }
+    order
+}
+
+impl Stored {
+    /// Makes the rows of a shard ready to be looked into.
+    pub fn new(part: Part) -> Stored {
+        let keys = part.places.chunk_by(|a, b| a.has_key_of(b)).count();
+        // One key a slot or two.
+        let slot_bits = keys.checked_ilog2().unwrap_or(0);
+        let mut stored = Stored { part, slots: vec![], slot_bits };
+        let mut slots = vec![0; (1 << slot_bits) + 1];
+        stored.part.places.iter().for_each(|place| slots[stored.slot(place.high) + 1] += 1);
+        slots.iter_mut().fold(0, |sum, count| {
+            *count += sum;
+            *count
+        });
+        stored.slots = slots;
+        stored
+    }
+
+    fn slot(&self, high: u64) -> usize {
+        (high << SHARD_BITS >> 1 >> (63 - self.slot_bits)) as usize
+    }
+
+    /// The rows among which a needle belongs: from the first that is not before its slot to the last
+    /// of the slot.
+    #[inline]
+    pub fn span(&self, needle: &Place) -> (u32, u32) {
+        let slot = self.slot(needle.high);
+        (self.slots[slot], self.slots[slot + 1])
+    }
+
+    /// Part of what lies at `row`: brings it into the cache.
+    #[inline]
+    pub fn touch(&self, row: u32) -> u64 {
+        self.part.places.get(row as usize).map_or(0, |place| place.low)
+    }
+
+    /// The nearest rows before and after the needle, of any key.
+    #[inline]
+    pub fn around(&self, (from, to): (u32, u32), needle: &Place, reach: &Reach) -> (u32, u32) {
+        let own = &self.part.places[from as usize..to as usize];
+        let before = if own.len() <= 8 {
+            own.iter().take_while(|place| *place < needle).count()
+        } else {
+            own.partition_point(|place| place < needle)
+        };
+        reach.around(from + before as u32, own.get(before) == Some(needle))
+    }
+
+    /// The row that the needle takes of those around it, or [`NONE`].
+    #[inline]
+    pub fn choose(&self, needle: &Place, (before, after): (u32, u32), reach: &Reach) -> u32 {
+        let place = |row: u32| self.part.places.get(row as usize);
+        match reach.choose(needle, place(before), place(after)) {
+            Some(true) => before,
+            Some(false) => after,
+            None => NONE,
+        }
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        self.part.places.capacity() * size_of::<Place>()
+            + self.slots.capacity() * 4
+            + self.part.columns.iter().map(Column::bytes).sum::<usize>()
+    }
+}
+
+/// The nearest rows before and after where a column has a value.
+#[inline]
+pub fn with_value(valid: Option<&Bits>, (before, after): (u32, u32)) -> (u32, u32) {
+    let Some(valid) = valid else { return (before, after) };
+    let last = if before == NONE { None } else { valid.last_up_to(before) };
+    (last.unwrap_or(NONE), valid.first_from(after).unwrap_or(NONE))
+}

@@ -1,0 +1,252 @@
+//! The steps on one batch.
+
+use super::stages::{Notes, Stage};
+use crate::asof::AsOfTable;
+use crate::batch::{Batch, Schema};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::job::{EnrichPlan, Plan, Step, Try};
+use crate::keyed::hash_keys;
+use crate::lookup::{Asked, Services};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array, new_null_array};
+use arrow_select::interleave::interleave;
+
+/// The tables and services that steps look into.
+#[derive(Default)]
+pub struct Sources {
+    pub tables: Vec<AsOfTable>,
+    pub services: Option<Services>,
+}
+
+/// A batch in the midst of its steps.
+pub struct Passing {
+    batch: Batch,
+    /// The step that comes next, or is under way.
+    step: usize,
+    /// What an enrichment under way has so far, and what it waits for.
+    tried: Option<Tried>,
+}
+
+/// Rows that a service did not answer, and why.
+pub type Refused = Vec<(crate::batch::Position, String)>;
+
+/// How far a batch has come.
+pub enum Passed {
+    /// Through all steps of the stage.
+    Through(Batch),
+    /// It waits for answers.
+    Waiting(Passing),
+}
+
+/// An enrichment under way.
+struct Tried {
+    /// The try that comes next.
+    next: usize,
+    /// The rows without a match so far, ascending.
+    open: Vec<u32>,
+    /// Rows, and their values per column.
+    found: Vec<(Vec<u32>, Vec<ArrayRef>)>,
+    /// Rows to reject.
+    refused: Vec<(u32, String)>,
+    asked: Option<Asked>,
+}
+
+impl Passing {
+    /// A batch before the steps of `stage`.
+    pub fn new(stage: &Stage, batch: Batch) -> Passing {
+        Passing { batch, step: stage.steps.start, tried: None }
+    }
+
+    /// Stands where a batch was taken out.
+    pub fn nothing() -> Passing {
+        Passing { batch: Batch::default(), step: usize::MAX, tried: None }
+    }
+
+    /// Whether it can go on without waiting.
+    pub fn is_ready(&self, sources: &Sources) -> bool {
+        let asked = self.tried.as_ref().and_then(|tried| tried.asked.as_ref());
+        match (asked, &sources.services) {
+            (Some(asked), Some(services)) => services.is_answered(asked),
+            _ => true,
+        }
+    }
+}
+
+/// The steps of one stage.
+pub struct Steps<'a> {
+    pub plan: &'a Plan,
+    pub stage: &'a Stage,
+    pub sources: &'a Sources,
+}
+
+impl Steps<'_> {
+    /// Runs steps until the batch is through or has to wait for answers that it has just asked for; if it
+    /// has asked before, waits for those.
+    ///
+    /// # Errors
+    /// An expression that cannot be computed, a service that fails, a disk that fails.
+    pub fn pass(&self, mut passing: Passing, notes: &mut Notes, refused: &mut Refused) -> Result<Passed> {
+        while passing.step < self.stage.steps.end && passing.batch.rows > 0 {
+            let batch = &mut passing.batch;
+            match &self.plan.steps[passing.step] {
+                Step::Filter(expr) => {
+                    let keep = evaluate(expr, &self.plan.rows, batch)?;
+                    let kept = batch.filter(keep.as_boolean());
+                    notes.note_filtered(batch, &kept);
+                    *batch = kept;
+                }
+                Step::Derive(_, expr) => {
+                    let value = evaluate(expr, &self.plan.rows, batch)?;
+                    batch.columns.push(value);
+                }
+                Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes),
+                Step::First { keys, .. } => {
+                    self.note(passing.step, keys, batch, notes);
+                    // Known later.
+                    batch.columns.push(new_null_array(&arrow_schema::DataType::Null, batch.rows));
+                }
+                Step::Enrich(enrich) => {
+                    let mut tried = passing.tried.take().unwrap_or_else(|| Tried::new(batch.rows));
+                    if !self.enrich(enrich, batch, &mut tried)? {
+                        passing.tried = Some(tried);
+                        return Ok(Passed::Waiting(passing));
+                    }
+                    *batch = finish(enrich, std::mem::take(batch), tried, refused)?;
+                }
+            }
+            passing.step += 1;
+        }
+        let mut batch = passing.batch;
+        if batch.rows == 0 {
+            // Steps that an empty batch skipped would have added columns.
+            batch.columns = self.plan.rows.fields.iter().map(|f| new_empty_array(&f.ty.arrow())).collect();
+        }
+        Ok(Passed::Through(batch))
+    }
+
+    /// Notes the keys of a batch for step number `step`.
+    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, notes: &mut Notes) {
+        notes.number(batch);
+        let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
+        let hashes = hash_keys(&columns, batch.rows);
+        let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
+        notes.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
+    }
+
+    /// Tries on; false where answers have been asked for.
+    fn enrich(&self, plan: &EnrichPlan, batch: &Batch, tried: &mut Tried) -> Result<bool> {
+        let services = || self.sources.services.as_ref().expect("a plan with a service has services");
+        if let Some(asked) = tried.asked.take() {
+            let answers = services().answers(&asked)?;
+            let refused: Vec<(u32, String)> =
+                answers.rejected.into_iter().map(|(i, why)| (tried.open[i], why)).collect();
+            tried.take(&answers.matched, answers.columns);
+            tried.open.retain(|row| refused.iter().all(|(r, _)| r != row));
+            tried.refused.extend(refused);
+            tried.next += 1;
+        }
+        while tried.next < plan.tries.len() && !tried.open.is_empty() {
+            match &plan.tries[tried.next] {
+                Try::AsOf { table, on, reach, take } => {
+                    let columns: Vec<&ArrayRef> = on.iter().map(|&c| &batch.columns[c]).collect();
+                    let keys = hash_keys(&columns, batch.rows);
+                    let table = &self.sources.tables[*table];
+                    let matches = table.probe(&keys, &batch.time, &tried.open, reach, take)?;
+                    tried.take(&matches.matched, matches.columns);
+                }
+                Try::Service(service) => {
+                    tried.asked = Some(services().ask(*service, &batch.columns, &tried.open)?);
+                    return Ok(false);
+                }
+                Try::Constant(values) => {
+                    let every = vec![0u32; tried.open.len()];
+                    let indices = arrow_array::UInt32Array::from(every);
+                    let columns = values.iter().map(|value| {
+                        arrow_select::take::take(value, &indices, None).expect("an array of one value")
+                    });
+                    let columns = columns.collect();
+                    tried.take(&vec![true; tried.open.len()], columns);
+                }
+            }
+            tried.next += 1;
+        }
+        Ok(true)
+    }
+}
+
+impl Tried {
+    fn new(rows: usize) -> Tried {
+        Tried { next: 0, open: (0..rows as u32).collect(), found: vec![], refused: vec![], asked: None }
+    }
+
+    /// Takes what a try found for the open rows.
+    fn take(&mut self, matched: &[bool], columns: Vec<ArrayRef>) {
+        let open = std::mem::take(&mut self.open);
+        let still = open.iter().zip(matched).filter(|(_, matched)| !**matched).map(|(row, _)| *row);
+        self.open = still.collect();
+        self.found.push((open, columns));
+    }
+}
+
+/// The batch with the columns of an enrichment that has come to its end, and without the rows refused.
+fn finish(plan: &EnrichPlan, mut batch: Batch, tried: Tried, refused: &mut Refused) -> Result<Batch> {
+    let mut found = tried.found;
+    let whole = found.first().is_some_and(|(rows, _)| rows.len() == batch.rows);
+    if found.len() == 1 && whole {
+        batch.columns.extend(found.pop().into_iter().flat_map(|(_, columns)| columns));
+    } else {
+        // Of several tries a row takes the last that it was open for: those before had nothing.
+        let mut place = vec![(0, 0); batch.rows];
+        for (t, (rows, _)) in found.iter().enumerate() {
+            rows.iter().enumerate().for_each(|(i, &row)| place[row as usize] = (t + 1, i));
+        }
+        for (c, field) in plan.take.iter().enumerate() {
+            let null = new_null_array(&field.ty.arrow(), 1);
+            let mut arrays: Vec<&dyn Array> = vec![&null];
+            arrays.extend(found.iter().map(|(_, columns)| columns[c].as_ref()));
+            batch.columns.push(interleave(&arrays, &place).expect("columns of one type"));
+        }
+    }
+    if tried.refused.is_empty() {
+        return Ok(batch);
+    }
+    let mut keep = vec![true; batch.rows];
+    for (row, why) in tried.refused {
+        keep[row as usize] = false;
+        refused.push((batch.positions[row as usize], why));
+    }
+    Ok(batch.filter(&BooleanArray::from(keep)))
+}
+
+/// The value of `expr` for each row of a batch whose columns are, as far as it has them, those of `schema`.
+fn evaluate(expr: &Expr, schema: &Schema, batch: &Batch) -> Result<ArrayRef> {
+    let column = |name: &str| &batch.columns[schema.index_of(name).expect("the plan checked the names")];
+    expr.evaluate(batch.rows, column)
+}
+
+/// The steps of a table: filters and derived columns.
+///
+/// # Errors
+/// An expression that cannot be computed.
+pub fn local(steps: &[Step], schema: &Schema, mut batch: Batch) -> Result<Batch> {
+    for step in steps {
+        if batch.rows == 0 {
+            break;
+        }
+        match step {
+            Step::Filter(expr) => {
+                let keep = evaluate(expr, schema, &batch)?;
+                batch = batch.filter(keep.as_boolean());
+            }
+            Step::Derive(_, expr) => {
+                let value = evaluate(expr, schema, &batch)?;
+                batch.columns.push(value);
+            }
+            Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => {
+                unreachable!("a table has filters and derived columns")
+            }
+        }
+    }
+    Ok(batch)
+}

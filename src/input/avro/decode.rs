@@ -1,0 +1,535 @@
+//! Records of blocks → arrays of the columns that are wanted; the others are stepped over.
+//!
+//! # Contract
+//! * Bytes decide by themselves: a record is read whole or it is broken, and then so is what follows
+//!   it, as nothing tells where the next one starts.
+//! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
+
+use super::schema::{Id, Logical, Node, Schema};
+use crate::input::columnar::{Fault, FileType};
+use arrow_array::builder::make_view;
+use arrow_array::types::{
+    Decimal128Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+};
+use arrow_array::{
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float64Array, Int64Array,
+    NullArray, PrimitiveArray,
+};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
+use arrow_schema::{DataType as ArrowType, TimeUnit};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Why bytes are no record.
+pub(super) type Broken = &'static str;
+
+type Outcome<T> = Result<T, Broken>;
+
+/// How deep records, lists and maps may lie in one another.
+const DEEPEST: usize = 200;
+
+const ENDED: Broken = "it goes on behind the end of its block";
+
+/// Bytes that are being read.
+pub(super) struct Cursor<'a> {
+    pub bytes: &'a [u8],
+    pub at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    fn take(&mut self, length: usize) -> Outcome<&'a [u8]> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ENDED)?;
+        self.at += length;
+        Ok(taken)
+    }
+
+    #[inline]
+    pub fn long(&mut self) -> Outcome<i64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(ENDED)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            }
+        }
+        Err("a number in it has no end")
+    }
+
+    #[inline]
+    fn int(&mut self) -> Outcome<i32> {
+        i32::try_from(self.long()?).map_err(|_| "an int in it has more than 32 bits")
+    }
+
+    #[inline]
+    fn length(&mut self) -> Outcome<usize> {
+        usize::try_from(self.long()?).map_err(|_| "a length in it is below zero")
+    }
+
+    fn bool(&mut self) -> Outcome<bool> {
+        match self.take(1)?[0] {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err("a boolean in it is neither 0 nor 1"),
+        }
+    }
+
+    /// Steps over a value.
+    fn skip(&mut self, schema: &Schema, id: Id, depth: usize) -> Outcome<()> {
+        if depth > DEEPEST {
+            return Err("it is nested too deep");
+        }
+        match schema.node(id) {
+            Node::Null => {}
+            Node::Boolean => drop(self.bool()?),
+            Node::Int(_) | Node::Enum(_) => drop(self.int()?),
+            Node::Long(_) => drop(self.long()?),
+            Node::Float => drop(self.take(4)?),
+            Node::Double => drop(self.take(8)?),
+            Node::Fixed(size, _) => drop(self.take(*size)?),
+            Node::Bytes(_) | Node::String => {
+                let length = self.length()?;
+                self.take(length)?;
+            }
+            Node::Array(items) => self.skip_blocks(|c| c.skip(schema, *items, depth + 1))?,
+            Node::Map(values) => self.skip_blocks(|c| {
+                let length = c.length()?;
+                c.take(length)?;
+                c.skip(schema, *values, depth + 1)
+            })?,
+            Node::Union(branches) => {
+                let branch = *branches.get(self.length()?).ok_or(NO_BRANCH)?;
+                self.skip(schema, branch, depth + 1)?;
+            }
+            Node::Record(fields) => {
+                for field in fields {
+                    self.skip(schema, field.ty, depth + 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps over the blocks of a list or map.
+    fn skip_blocks(&mut self, mut skip: impl FnMut(&mut Self) -> Outcome<()>) -> Outcome<()> {
+        loop {
+            match self.long()? {
+                0 => return Ok(()),
+                // Their size follows.
+                ..0 => {
+                    let size = self.length()?;
+                    self.take(size)?;
+                }
+                items => {
+                    for _ in 0..items {
+                        let before = self.at;
+                        skip(self)?;
+                        // Values without bytes are all the same, however many there are.
+                        if self.at == before {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const NO_BRANCH: Broken = "a union in it has no such branch";
+
+/// How records of one schema are read.
+#[derive(Debug)]
+pub(super) struct Program {
+    root: Op,
+    slots: Vec<SlotType>,
+}
+
+/// What happens to a value.
+#[derive(Debug)]
+enum Op {
+    Skip(Id),
+    /// A value goes to a slot.
+    Read(Read, usize),
+    /// A record, that it is there goes to a slot, and its fields.
+    Record(Option<usize>, Vec<Op>),
+    /// A union with NULL: which branch that is, and the slots that are NULL then.
+    Nullable(usize, Box<Op>, Range<usize>),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Read {
+    Null,
+    Bool,
+    Int,
+    Long,
+    Date,
+    Float,
+    Double,
+    Bytes,
+    Uuid,
+    Enum,
+    Decimal,
+    FixedDecimal(usize),
+}
+
+/// What a slot holds.
+#[derive(Debug, Clone)]
+struct SlotType {
+    column: String,
+    /// None where it only tells whether a record is there.
+    of: Option<FileType>,
+    /// Of an enum.
+    symbols: Option<Arc<[String]>>,
+}
+
+/// How the values of a type are read, if they are plain ones.
+fn read_of(node: &Node) -> Option<Read> {
+    Some(match node {
+        Node::Null => Read::Null,
+        Node::Boolean => Read::Bool,
+        Node::Int(Logical::Date) => Read::Date,
+        Node::Int(_) => Read::Int,
+        Node::Long(_) => Read::Long,
+        Node::Float => Read::Float,
+        Node::Double => Read::Double,
+        Node::Bytes(Logical::Decimal(..)) => Read::Decimal,
+        Node::Bytes(_) | Node::String => Read::Bytes,
+        Node::Fixed(size, Logical::Decimal(..)) => Read::FixedDecimal(*size),
+        Node::Fixed(16, Logical::Uuid) => Read::Uuid,
+        Node::Enum(_) => Read::Enum,
+        _ => return None,
+    })
+}
+
+impl SlotType {
+    fn of(schema: &Schema, id: Id, column: &str) -> SlotType {
+        let symbols = if let Node::Enum(symbols) = schema.node(id) { Some(symbols[..].into()) } else { None };
+        SlotType { column: column.to_string(), of: schema.file_type(id), symbols }
+    }
+}
+
+/// The one value of the plain type `id`, not a union, that `bytes` are; or what is wrong with it.
+pub(super) fn one_value(schema: &Schema, id: Id, bytes: Vec<u8>) -> Result<ArrayRef, String> {
+    let how = read_of(schema.node(id)).ok_or("it is no plain value")?;
+    let mut slot = Slot::new(&SlotType::of(schema, id, ""));
+    let mut cursor = Cursor { bytes: &bytes, at: 0 };
+    match slot.push(how, &mut cursor)? {
+        Some(reason) => Err(reason),
+        None => Ok(slot.finish(&Buffer::from_vec(bytes))),
+    }
+}
+
+impl Program {
+    /// Reads the columns at the paths `columns`, which are plain values, and whether the records at the
+    /// paths `records` are there. Gives the slot of each.
+    pub fn new(schema: &Schema, columns: &[String], records: &[String]) -> (Program, Vec<(String, usize)>) {
+        let mut compiler = Compiler { schema, columns, records, slots: vec![], found: vec![] };
+        let root = compiler.op(schema.root(), "", 0);
+        let Compiler { slots, found, .. } = compiler;
+        (Program { root, slots }, found)
+    }
+
+    /// Slots that are empty.
+    pub fn slots(&self) -> Slots {
+        Slots { slots: self.slots.iter().map(Slot::new).collect(), rows: 0, faults: vec![] }
+    }
+
+    /// Reads one record into `slots`.
+    pub fn read(&self, schema: &Schema, cursor: &mut Cursor, slots: &mut Slots) -> Outcome<()> {
+        match read(schema, &self.root, cursor, slots) {
+            Ok(()) => {
+                slots.rows += 1;
+                Ok(())
+            }
+            Err(broken) => {
+                let rows = slots.rows;
+                slots.slots.iter_mut().for_each(|slot| slot.truncate(rows));
+                slots.faults.retain(|fault| fault.row < rows);
+                Err(broken)
+            }
+        }
+    }
+}
+
+struct Compiler<'a> {
+    schema: &'a Schema,
+    columns: &'a [String],
+    records: &'a [String],
+    slots: Vec<SlotType>,
+    found: Vec<(String, usize)>,
+}
+
+impl Compiler<'_> {
+    fn op(&mut self, id: Id, path: &str, depth: usize) -> Op {
+        let inside =
+            |name: &String| path.is_empty() || name.strip_prefix(path).is_some_and(|r| r.starts_with('.'));
+        let here = |name: &String| name == path;
+        let (plain, null) = self.schema.less_null(id);
+        let start = self.slots.len();
+        let op = match self.schema.node(plain) {
+            Node::Record(fields)
+                if depth < DEEPEST
+                    && (self.columns.iter().chain(self.records).any(inside)
+                        || self.records.iter().any(here)) =>
+            {
+                let presence = self
+                    .records
+                    .iter()
+                    .any(here)
+                    .then(|| self.slot(SlotType { column: path.to_string(), of: None, symbols: None }));
+                let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+                let ops = fields.iter().map(|f| self.op(f.ty, &format!("{prefix}{}", f.name), depth + 1));
+                Op::Record(presence, ops.collect())
+            }
+            node => match read_of(node) {
+                Some(read) if self.columns.iter().any(here) => {
+                    Op::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
+                }
+                _ => return Op::Skip(id),
+            },
+        };
+        match null {
+            Some(branch) => Op::Nullable(branch, Box::new(op), start..self.slots.len()),
+            None => op,
+        }
+    }
+
+    fn slot(&mut self, of: SlotType) -> usize {
+        self.found.push((of.column.clone(), self.slots.len()));
+        self.slots.push(of);
+        self.slots.len() - 1
+    }
+}
+
+fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Outcome<()> {
+    match op {
+        Op::Skip(id) => cursor.skip(schema, *id, 0),
+        Op::Record(presence, ops) => {
+            if let Some(slot) = presence {
+                slots.slots[*slot].nulls.append_non_null();
+            }
+            ops.iter().try_for_each(|op| read(schema, op, cursor, slots))
+        }
+        Op::Nullable(null, inner, inside) => {
+            let branch = cursor.length()?;
+            if branch == *null {
+                slots.slots[inside.clone()].iter_mut().for_each(Slot::push_null);
+                return Ok(());
+            }
+            if branch > 1 {
+                return Err(NO_BRANCH);
+            }
+            read(schema, inner, cursor, slots)
+        }
+        Op::Read(how, slot) => {
+            let at = slots.rows;
+            let slot = &mut slots.slots[*slot];
+            if let Some(reason) = slot.push(*how, cursor)? {
+                let column = slot.of.column.clone();
+                slots.faults.push(Fault { row: at, column, reason, hint: None, aside: false });
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Columns that are being filled.
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    /// Records that were read whole.
+    pub rows: usize,
+    /// Values that are not what the schema says of them.
+    pub faults: Vec<Fault>,
+}
+
+impl Slots {
+    /// The arrays of all slots; texts lie in `bytes`, which is what was read.
+    pub fn finish(self, bytes: Vec<u8>) -> (Vec<ArrayRef>, Vec<Fault>) {
+        let bytes = Buffer::from_vec(bytes);
+        (self.slots.into_iter().map(|slot| slot.finish(&bytes)).collect(), self.faults)
+    }
+}
+
+struct Slot {
+    of: SlotType,
+    values: Values,
+    nulls: NullBufferBuilder,
+}
+
+enum Values {
+    /// Only whether they are there.
+    None,
+    Bool(BooleanBufferBuilder),
+    Long(Vec<i64>),
+    Date(Vec<i32>),
+    Double(Vec<f64>),
+    Decimal(Vec<i128>, u8),
+    Uuid(Vec<u8>),
+    /// Views into what is read, or of an enum into its symbols.
+    Text(Vec<u128>),
+    Enum(Vec<u128>, Vec<u128>, Buffer),
+}
+
+impl Slot {
+    fn new(of: &SlotType) -> Slot {
+        let ty = of.of.as_ref().map(|of| &of.ty);
+        let values = match ty {
+            None | Some(ArrowType::Null) => Values::None,
+            Some(ArrowType::Boolean) => Values::Bool(BooleanBufferBuilder::new(0)),
+            Some(ArrowType::Date32) => Values::Date(vec![]),
+            Some(ArrowType::Float64) => Values::Double(vec![]),
+            Some(ArrowType::Decimal128(precision, _)) => Values::Decimal(vec![], *precision),
+            Some(ArrowType::FixedSizeBinary(_)) => Values::Uuid(vec![]),
+            _ if of.symbols.is_some() => {
+                let mut texts = vec![];
+                let view = |symbol: &String| {
+                    let start = texts.len() as u32;
+                    texts.extend_from_slice(symbol.as_bytes());
+                    make_view(symbol.as_bytes(), 1, start)
+                };
+                let views = of.symbols.iter().flat_map(|s| s.iter()).map(view).collect();
+                Values::Enum(vec![], views, Buffer::from_vec(texts))
+            }
+            Some(ArrowType::Utf8View | ArrowType::BinaryView) => Values::Text(vec![]),
+            Some(_) => Values::Long(vec![]),
+        };
+        Slot { of: of.clone(), values, nulls: NullBufferBuilder::new(0) }
+    }
+
+    /// Reads a value; one that its type cannot hold is NULL, and the reason is given.
+    #[inline]
+    fn push(&mut self, how: Read, cursor: &mut Cursor) -> Outcome<Option<String>> {
+        match (&mut self.values, how) {
+            (Values::Long(out), Read::Long) => out.push(cursor.long()?),
+            (Values::Long(out), _) => out.push(cursor.int()?.into()),
+            (Values::Date(out), _) => out.push(cursor.int()?),
+            (Values::Bool(out), _) => out.append(cursor.bool()?),
+            (Values::Double(out), Read::Float) => {
+                let bytes = cursor.take(4)?.try_into().map_err(|_| ENDED)?;
+                out.push(f32::from_le_bytes(bytes).into());
+            }
+            (Values::Double(out), _) => {
+                out.push(f64::from_le_bytes(cursor.take(8)?.try_into().map_err(|_| ENDED)?));
+            }
+            (Values::Text(out), _) => {
+                let length = cursor.length()?;
+                let start = cursor.at;
+                let text = cursor.take(length)?;
+                out.push(make_view(text, 0, start as u32));
+            }
+            (Values::Enum(out, views, _), _) => {
+                let view = views.get(cursor.length()?).ok_or("an enum in it has no such symbol")?;
+                out.push(*view);
+            }
+            (Values::Uuid(out), _) => out.extend_from_slice(cursor.take(16)?),
+            (Values::Decimal(out, precision), how) => {
+                let length = if let Read::FixedDecimal(size) = how { size } else { cursor.length()? };
+                let bytes = cursor.take(length)?;
+                let bound = 10i128.pow((*precision).into());
+                match big_endian(bytes).filter(|v| -bound < *v && *v < bound) {
+                    Some(value) => out.push(value),
+                    None => {
+                        self.push_null();
+                        let name = self.of.of.as_ref().map_or("", |of| &of.name);
+                        return Ok(Some(format!("its {length} bytes are more digits than a {name} has")));
+                    }
+                }
+            }
+            (Values::None, _) => {
+                self.nulls.append_null();
+                return Ok(None);
+            }
+        }
+        self.nulls.append_non_null();
+        Ok(None)
+    }
+
+    fn push_null(&mut self) {
+        self.nulls.append_null();
+        match &mut self.values {
+            Values::None => {}
+            Values::Bool(out) => out.append(false),
+            Values::Long(out) => out.push(0),
+            Values::Date(out) => out.push(0),
+            Values::Double(out) => out.push(0.0),
+            Values::Decimal(out, _) => out.push(0),
+            Values::Uuid(out) => out.extend([0; 16]),
+            Values::Text(out) | Values::Enum(out, ..) => out.push(0),
+        }
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.nulls.truncate(rows);
+        match &mut self.values {
+            Values::None => {}
+            Values::Bool(out) => out.truncate(rows),
+            Values::Long(out) => out.truncate(rows),
+            Values::Date(out) => out.truncate(rows),
+            Values::Double(out) => out.truncate(rows),
+            Values::Decimal(out, _) => out.truncate(rows),
+            Values::Uuid(out) => out.truncate(16 * rows),
+            Values::Text(out) | Values::Enum(out, ..) => out.truncate(rows),
+        }
+    }
+
+    fn finish(mut self, bytes: &Buffer) -> ArrayRef {
+        let rows = self.nulls.len();
+        let nulls = self.nulls.finish().filter(|n| n.null_count() > 0);
+        let ty = self.of.of.as_ref().map(|of| of.ty.clone());
+        let views = |views: Vec<u128>, symbols: Buffer| -> ArrayRef {
+            let buffers = [bytes.clone(), symbols];
+            // SAFETY: every view was made by `make_view` of a range of one of the two buffers, in that
+            // order; `bytes` is what the cursor read, and shorter than 2 GiB.
+            let binary = unsafe {
+                BinaryViewArray::new_unchecked(ScalarBuffer::from(views), buffers.into(), nulls.clone())
+            };
+            // Those that are no UTF-8 are told apart where they are converted.
+            match binary.clone().to_string_view() {
+                Ok(texts) if ty == Some(ArrowType::Utf8View) => Arc::new(texts),
+                _ => Arc::new(binary),
+            }
+        };
+        match self.values {
+            Values::None if ty.is_none() => Arc::new(BooleanArray::new(BooleanBuffer::new_set(rows), nulls)),
+            Values::None => Arc::new(NullArray::new(rows)),
+            Values::Bool(mut out) => Arc::new(BooleanArray::new(out.finish(), nulls)),
+            Values::Date(out) => Arc::new(Date32Array::new(out.into(), nulls)),
+            Values::Double(out) => Arc::new(Float64Array::new(out.into(), nulls)),
+            Values::Decimal(out, _) => {
+                let plain = PrimitiveArray::<Decimal128Type>::new(out.into(), nulls);
+                Arc::new(plain.with_data_type(ty.unwrap_or(ArrowType::Decimal128(38, 0))))
+            }
+            Values::Uuid(out) => Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(out), nulls)),
+            Values::Text(out) => views(out, Buffer::from_vec(Vec::<u8>::new())),
+            Values::Enum(out, _, symbols) => views(out, symbols),
+            Values::Long(out) => {
+                let out: ScalarBuffer<i64> = out.into();
+                match ty {
+                    Some(ArrowType::Timestamp(TimeUnit::Millisecond, zone)) => Arc::new(
+                        PrimitiveArray::<TimestampMillisecondType>::new(out, nulls).with_timezone_opt(zone),
+                    ),
+                    Some(ArrowType::Timestamp(TimeUnit::Nanosecond, zone)) => Arc::new(
+                        PrimitiveArray::<TimestampNanosecondType>::new(out, nulls).with_timezone_opt(zone),
+                    ),
+                    Some(ArrowType::Timestamp(_, zone)) => Arc::new(
+                        PrimitiveArray::<TimestampMicrosecondType>::new(out, nulls).with_timezone_opt(zone),
+                    ),
+                    _ => Arc::new(Int64Array::new(out, nulls)),
+                }
+            }
+        }
+    }
+}
+
+/// The integer of two's complement bytes, the greatest first, if 128 bits hold it.
+fn big_endian(bytes: &[u8]) -> Option<i128> {
+    let negative = bytes.first().is_some_and(|b| *b >= 0x80);
+    let (fill, start) = (if negative { 0xff } else { 0 }, bytes.len().saturating_sub(16));
+    let (before, bytes) = bytes.split_at(start);
+    let mut out = [fill; 16];
+    out[16 - bytes.len()..].copy_from_slice(bytes);
+    let value = i128::from_be_bytes(out);
+    (before.iter().all(|b| *b == fill) && (value < 0) == negative).then_some(value)
+}

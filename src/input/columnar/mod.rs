@@ -1,0 +1,350 @@
+//! From the arrays of a file that has types of its own (Parquet, Avro) to a batch of the plan's types.
+//!
+//! # Contract
+//! * A value reaches the plan's type exactly, or its row is a bad record. A column whose type can
+//!   never do so is an error before any row is read.
+//! * A timestamp without a zone is local time in the plan's zone.
+
+mod convert;
+mod event_time;
+
+pub(super) use convert::possible;
+pub(super) use event_time::{Named, check, prunable, times};
+
+use super::times::Role;
+use super::value::as_string;
+use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime};
+use crate::batch::{Batch, DataType, Position};
+use crate::error::{Error, Result};
+use crate::time::{TimeParser, Zone};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array, new_null_array};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType as ArrowType;
+use std::fmt::{Display, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The type of a column in a file.
+#[derive(Debug, Clone)]
+pub(super) struct FileType {
+    /// The type that it is read as.
+    pub ty: ArrowType,
+    /// Whether its 16 bytes are a UUID.
+    pub uuid: bool,
+    /// Its name in messages.
+    pub name: String,
+}
+
+impl FileType {
+    /// The type that such a column is inferred as; `None` where it is not read.
+    pub fn inferred(&self) -> Option<DataType> {
+        if self.uuid { Some(DataType::String) } else { column_type(&self.ty) }
+    }
+}
+
+/// The type that a column of this Arrow type is inferred as; `None` where it is not read.
+fn column_type(ty: &ArrowType) -> Option<DataType> {
+    Some(match ty {
+        ArrowType::Boolean => DataType::Bool,
+        ty if ty.is_integer() => DataType::Int64,
+        ty if ty.is_floating() => DataType::Float64,
+        ArrowType::Decimal32(p, s)
+        | ArrowType::Decimal64(p, s)
+        | ArrowType::Decimal128(p, s)
+        | ArrowType::Decimal256(p, s) => decimal(*p, *s)?,
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View | ArrowType::Null => DataType::String,
+        ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView => DataType::String,
+        ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
+        ArrowType::Timestamp(_, _) => DataType::Timestamp,
+        ArrowType::Dictionary(_, value) => column_type(value)?,
+        _ => return None,
+    })
+}
+
+/// A decimal type of the file as one of ours; zeros before the point are digits too.
+fn decimal(precision: u8, scale: i8) -> Option<DataType> {
+    let (precision, scale) = match u8::try_from(scale) {
+        Ok(scale) => (precision.max(scale), scale),
+        Err(_) => (precision.checked_add(scale.unsigned_abs())?, 0),
+    };
+    (precision <= 38).then_some(DataType::Decimal { precision, scale })
+}
+
+/// What a file with types says of its columns, for type inference.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct FileColumns {
+    /// The columns of plain values, and those that cannot be read.
+    pub columns: Vec<FileColumn>,
+    /// The paths of the records that columns lie in.
+    pub records: Vec<String>,
+}
+
+/// A column of a file with types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileColumn {
+    /// Its name; of nested fields a dotted path.
+    pub name: String,
+    /// The type that it is read as; `None` where it cannot be read.
+    pub ty: Option<DataType>,
+    /// The type as the file has it; `null` where it has no values.
+    pub type_name: String,
+    /// Whether it is known to be NULL somewhere.
+    pub nulls: bool,
+    /// A value, where one is at hand.
+    pub example: Option<String>,
+    /// Whether a value that is not NULL stands for it in files that lack it.
+    pub default: bool,
+}
+
+/// A value that does not reach its column's type.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub row: usize,
+    pub column: String,
+    pub reason: String,
+    pub hint: Option<String>,
+    /// See [`BadRecord::aside`].
+    pub aside: bool,
+}
+
+/// Where a column of the plan comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    /// The file does not have it: all NULL.
+    Missing,
+    /// It is the event time, or the arrival.
+    Time(Role),
+    /// A column of the file, of this type.
+    Column(FileType),
+    /// The file does not have it, and this one value of the plan's type stands for it.
+    Default(ArrayRef),
+}
+
+/// The error for a `column` that the file at `path` has as `found`, which cannot be the plan's type.
+pub(super) fn not_read_as(column: &ReadColumn, path: &Path, found: &FileType) -> Error {
+    let error = Error::data(format!(
+        "column `{}` of {} is {} and cannot be read exactly as {}",
+        column.name,
+        path.display(),
+        found.name,
+        column.ty
+    ));
+    // What another file made of it may not be what this one has.
+    match column.inferred && possible(found, DataType::String) {
+        true => error.hint(format!("declare a type that holds both: {}", as_string(&column.name))),
+        false => error,
+    }
+}
+
+/// The error for a `column` that the file at `path` has as a record, list or map.
+pub(super) fn not_plain(column: &ReadColumn, path: &Path, found: &str) -> Error {
+    let article = if found.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    Error::data(format!(
+        "column `{}` of {} is {article} {found} and cannot be read as {}",
+        column.name,
+        path.display(),
+        column.ty
+    ))
+    .hint("name one of its fields, as in `a.b`; lists and maps are not read")
+}
+
+/// The error for a time column that the file at `path` does not have, or has as a record, list or map.
+pub(super) fn no_time_column(
+    path: &Path,
+    name: &str,
+    role: Role,
+    found: Option<&str>,
+    names: &[String],
+) -> Error {
+    let (word, path) = (role.word(), path.display());
+    match found {
+        Some(ty) => Error::data(format!("the {word} column `{name}` of {path} is a {ty}, which is no time")),
+        None => Error::data(format!("{path} has no column `{name}`, the source's {word}"))
+            .nearest(name, names.iter().map(String::as_str)),
+    }
+}
+
+/// Reads the times by the rule of `read`.
+pub(super) fn parser(plan: &ReadPlan, read: &ReadTime) -> TimeParser {
+    TimeParser::new(read.rule.clone(), plan.zone.clone())
+}
+
+/// `value`, an array of one, as the type of `column`; or why it cannot be.
+pub(super) fn constant(
+    value: &ArrayRef,
+    of: &FileType,
+    column: &ReadColumn,
+    zone: &Zone,
+    path: &Path,
+) -> Result<std::result::Result<ArrayRef, String>> {
+    let mut faults = vec![];
+    let array = convert::convert(value, of.uuid, column, zone, &mut faults, path)?;
+    Ok(match faults.pop() {
+        Some(fault) => Err(fault.reason),
+        None => Ok(array),
+    })
+}
+
+/// What turns arrays of a file into batches of the plan.
+pub(super) struct Assembler {
+    plan: Arc<ReadPlan>,
+    path: PathBuf,
+    ordinal: u32,
+    columns: Vec<Origin>,
+    event_time: TimeParser,
+    /// Where the arrival is not the event time.
+    arrival: Option<TimeParser>,
+}
+
+/// The arrays of some rows of a file.
+pub(super) struct Arrays {
+    pub rows: usize,
+    /// The number, in the file, of the first row.
+    pub first_row: u64,
+    /// The event time, where it is read.
+    pub time: Option<ArrayRef>,
+    /// The arrival, where it is read and not the event time.
+    pub arrival: Option<ArrayRef>,
+    /// Per column of the plan, what is there: the column itself, or, of one with a default, an array
+    /// that is NULL where the record around it is.
+    pub columns: Vec<Option<ArrayRef>>,
+    /// What is known to be wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Assembler {
+    /// For the file number `ordinal` at `path`; `columns` are the origins of the plan's columns.
+    pub fn new(plan: &Arc<ReadPlan>, path: &Path, ordinal: u32, columns: Vec<Origin>) -> Assembler {
+        Assembler {
+            plan: plan.clone(),
+            path: path.to_path_buf(),
+            ordinal,
+            columns,
+            event_time: parser(plan, &plan.time),
+            arrival: plan.own_arrival().map(|read| parser(plan, read)),
+        }
+    }
+
+    /// The rows of `arrays`, and those of them that are bad; `raw` shows a row to people.
+    ///
+    /// # Errors
+    /// Data: arrays that are not what the file said of them.
+    pub fn assemble(&mut self, arrays: Arrays, raw: impl Fn(usize) -> String) -> Result<DecodedChunk> {
+        let Arrays { rows, first_row, time, arrival, columns, mut faults } = arrays;
+        let time = match time {
+            None => vec![0; rows],
+            Some(array) => {
+                let of = Named { name: &self.plan.time.column, role: Role::EventTime };
+                let mut read = times(&array, of, &mut self.event_time, &self.path)?;
+                faults.append(&mut read.faults);
+                read.time
+            }
+        };
+        let arrival = match (arrival, self.plan.own_arrival(), &mut self.arrival) {
+            (Some(array), Some(read), Some(parser)) => {
+                let of = Named { name: &read.column, role: Role::Arrival };
+                let mut read = times(&array, of, parser, &self.path)?;
+                faults.append(&mut read.faults);
+                read.time
+            }
+            _ => self.plan.arrivals(&time, vec![]),
+        };
+        if self.plan.max_ahead.is_some() {
+            for (row, (&time, &arrival)) in time.iter().zip(&arrival).enumerate() {
+                if let Some(reason) = self.plan.ahead(time, arrival) {
+                    let column = self.plan.time.column.clone();
+                    faults.push(Fault { row, column, reason, hint: None, aside: true });
+                }
+            }
+        }
+        let mut out: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
+        for ((origin, column), array) in self.columns.iter().zip(&self.plan.columns).zip(columns) {
+            out.push(match (origin, array) {
+                (Origin::Time(role), _) => {
+                    let times = if *role == Role::EventTime { &time } else { &arrival };
+                    Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC"))
+                }
+                (Origin::Column(file_type), Some(array)) => {
+                    let uuid = file_type.uuid;
+                    convert::convert(&array, uuid, column, &self.plan.zone, &mut faults, &self.path)?
+                }
+                (Origin::Default(value), around) => {
+                    repeated(value, rows, around.as_ref()).map_err(|e| damaged(&self.path, &e))?
+                }
+                _ => new_null_array(&column.ty.arrow(), rows),
+            });
+        }
+        let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
+        let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
+        let whole = Batch { columns: out, time, positions, arrival, reached: vec![], numbers: vec![], rows };
+        if faults.is_empty() {
+            return Ok(DecodedChunk { batch: whole, bad: vec![] });
+        }
+        // The first fault of a row is its reason; those of its times come before those of columns.
+        faults.sort_by_key(|f| f.row);
+        faults.dedup_by_key(|f| f.row);
+        let mut keep = vec![true; rows];
+        faults.iter().for_each(|f| keep[f.row] = false);
+        let bad = faults.into_iter().map(|fault| {
+            let mut raw = raw(fault.row).into_bytes();
+            raw.truncate(BadRecord::MAX_RAW);
+            BadRecord {
+                position: place(fault.row),
+                column: Some(fault.column),
+                reason: fault.reason,
+                hint: fault.hint,
+                raw,
+                aside: fault.aside,
+            }
+        });
+        let bad = bad.collect();
+        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad })
+    }
+}
+
+/// `value`, an array of one, in `rows` rows, but for those where `around` is NULL.
+fn repeated(
+    value: &ArrayRef,
+    rows: usize,
+    around: Option<&ArrayRef>,
+) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+    let nulls = around.and_then(|array| array.logical_nulls());
+    let first = UInt32Array::new(vec![0; rows].into(), nulls);
+    arrow_select::take::take(value, &first, None)
+}
+
+/// Row `row` of some named arrays as a JSON object, to show to people.
+pub(super) fn row_as_json<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>, row: usize) -> String {
+    let options = FormatOptions::default();
+    let mut out = String::from("{");
+    for (name, array) in columns {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        let name = serde_json::Value::from(name);
+        let text = match ArrayFormatter::try_new(array, &options) {
+            _ if array.is_null(row) => None,
+            // Texts of which one is no UTF-8.
+            _ if *array.data_type() == ArrowType::BinaryView => {
+                Some(String::from_utf8_lossy(array.as_binary_view().value(row)).into_owned())
+            }
+            Ok(formatter) => formatter.value(row).try_to_string().ok(),
+            Err(_) => None,
+        };
+        let bare = array.data_type().is_numeric() || *array.data_type() == ArrowType::Boolean;
+        let _ = match text {
+            None => write!(out, "{name}:null"),
+            Some(text) if bare => write!(out, "{name}:{text}"),
+            Some(text) => write!(out, "{name}:{}", serde_json::Value::from(text)),
+        };
+    }
+    out.push('}');
+    out
+}
+
+/// A file whose arrays are not what it said of them.
+fn damaged(path: &Path, cause: &dyn Display) -> Error {
+    Error::data(format!("cannot read {}: its columns are not what it says of them", path.display()))
+        .caused_by(cause)
+}

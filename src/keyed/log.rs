@@ -1,0 +1,185 @@
+//! The keys of the rows that one worker passed to a step, in buckets by hash.
+
+use super::KeyHashes;
+use crate::batch::Position;
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Buckets of keys: enough that one of ten million keys fits a second-level cache.
+pub(super) const BUCKETS: usize = 256;
+/// Bytes to a page: what is packed together, and written to disk together.
+const PAGE: usize = 16 << 10;
+/// The most bytes of one entry.
+const MOST: usize = 16 + 3 * 10;
+
+/// A row as a step sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub hash: u128,
+    pub time: i64,
+    pub position: u64,
+    pub row: u64,
+    pub worker: u32,
+}
+
+/// The keys, times and positions of one worker's rows, a few more bytes each than their hashes.
+///
+/// Within a page, numbers, positions and times are the distances from the row before in as few bytes as
+/// they need; the first row's are those from 0.
+pub struct KeyLog {
+    buckets: Vec<Bucket>,
+    folder: PathBuf,
+    file: Option<(File, u64)>,
+    /// Bytes of the pages in memory.
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Bucket {
+    open: Vec<u8>,
+    last: (u64, u64, i64),
+    pages: Vec<Page>,
+    entries: u64,
+}
+
+enum Page {
+    Memory(Vec<u8>),
+    /// Offset and length.
+    Disk(u64, usize),
+}
+
+impl KeyLog {
+    /// An empty log, which spills to an unnamed file in `folder`.
+    pub fn new(folder: &Path) -> KeyLog {
+        KeyLog {
+            buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
+            folder: folder.to_path_buf(),
+            file: None,
+            bytes: 0,
+        }
+    }
+
+    /// Notes the keys of some rows, whose numbers and positions grow from one to the next.
+    pub fn push(&mut self, keys: &KeyHashes, times: &[i64], positions: &[Position], numbers: &[u64]) {
+        let rows = keys.hashes.iter().zip(times).zip(positions.iter().zip(numbers));
+        for ((&hash, &time), (position, &number)) in rows {
+            let bucket = &mut self.buckets[bucket_of(hash)];
+            if bucket.open.len() + MOST > PAGE {
+                let page = std::mem::take(&mut bucket.open);
+                bucket.pages.push(Page::Memory(page));
+                bucket.last = (0, 0, 0);
+            }
+            let before = bucket.open.capacity();
+            let position = position.as_u64();
+            bucket.open.extend_from_slice(&hash.to_le_bytes());
+            put(&mut bucket.open, number.wrapping_sub(bucket.last.0));
+            put(&mut bucket.open, position.wrapping_sub(bucket.last.1));
+            let step = time.wrapping_sub(bucket.last.2);
+            put(&mut bucket.open, (step << 1 ^ step >> 63) as u64);
+            bucket.last = (number, position, time);
+            bucket.entries += 1;
+            self.bytes += bucket.open.capacity() - before;
+        }
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Writes all keys to disk.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn spill(&mut self) -> Result<()> {
+        let failed = |cause| Error::io("write spilled keys to", &self.folder, cause);
+        if self.file.is_none() {
+            self.file = Some((tempfile::tempfile_in(&self.folder).map_err(failed)?, 0));
+        }
+        let Some((file, end)) = &mut self.file else { return Ok(()) };
+        for bucket in &mut self.buckets {
+            if !bucket.open.is_empty() {
+                bucket.pages.push(Page::Memory(std::mem::take(&mut bucket.open)));
+                bucket.last = (0, 0, 0);
+            }
+            for page in &mut bucket.pages {
+                if let Page::Memory(bytes) = page {
+                    file.write_all_at(bytes, *end).map_err(failed)?;
+                    let len = bytes.len();
+                    *page = Page::Disk(*end, len);
+                    *end += len as u64;
+                }
+            }
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// How many rows are in `bucket`.
+    pub(super) fn entries(&self, bucket: usize) -> u64 {
+        self.buckets[bucket].entries
+    }
+
+    /// Gives the rows of `bucket`, in their order, as those of `worker`.
+    pub(super) fn read(&self, bucket: usize, worker: u32, mut give: impl FnMut(Entry)) -> Result<()> {
+        let bucket = &self.buckets[bucket];
+        let mut buffer = vec![];
+        for page in &bucket.pages {
+            match page {
+                Page::Memory(bytes) => unpack(bytes, worker, &mut give),
+                Page::Disk(offset, len) => {
+                    let (file, _) = self.file.as_ref().expect("a page on disk has a file");
+                    buffer.resize(*len, 0);
+                    file.read_exact_at(&mut buffer, *offset)
+                        .map_err(|e| Error::io("read spilled keys from", &self.folder, e))?;
+                    unpack(&buffer, worker, &mut give);
+                }
+            }
+        }
+        unpack(&bucket.open, worker, &mut give);
+        Ok(())
+    }
+}
+
+fn bucket_of(hash: u128) -> usize {
+    (hash >> 120) as usize
+}
+
+/// Appends a number, seven bits to a byte, the lowest first.
+#[inline]
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+#[inline]
+fn take(bytes: &[u8], at: &mut usize) -> u64 {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let byte = bytes[*at];
+        *at += 1;
+        number |= u64::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            return number;
+        }
+        shift += 7;
+    }
+}
+
+fn unpack(bytes: &[u8], worker: u32, give: &mut impl FnMut(Entry)) {
+    let (mut row, mut position, mut time, mut at) = (0u64, 0u64, 0i64, 0);
+    while at < bytes.len() {
+        let hash = u128::from_le_bytes(bytes[at..at + 16].try_into().expect("16 bytes"));
+        at += 16;
+        row = row.wrapping_add(take(bytes, &mut at));
+        position = position.wrapping_add(take(bytes, &mut at));
+        let step = take(bytes, &mut at);
+        time = time.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
+        give(Entry { hash, time, position, row, worker });
+    }
+}

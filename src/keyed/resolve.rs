@@ -1,0 +1,107 @@
+//! Who came first of each key, and who came again, when all keys are there.
+
+use super::RowBits;
+use super::log::{BUCKETS, Entry, KeyLog};
+use crate::error::Result;
+use rayon::prelude::*;
+
+/// Which rows are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those that dedup drops: that come at most so many microseconds (ever, where there is no bound)
+    /// after the row of their key that was kept last.
+    Duplicates(Option<i64>),
+    /// The first of each key.
+    Firsts,
+    /// The row of each key that dedup kept last.
+    LastKept(Option<i64>),
+}
+
+/// Bytes of an entry and its share of the table.
+const ENTRY: u64 = (std::mem::size_of::<Entry>() + 16) as u64;
+const NONE: u32 = u32::MAX;
+
+/// The rows that are `wanted`, of all that `logs` noted (one log a worker) and that are not in
+/// `dropped`. Works on several buckets at once, in about `memory` bytes; `rows` says how many rows each
+/// worker has numbered.
+///
+/// # Errors
+/// A machine error of the spill files.
+pub fn resolve(
+    logs: &[KeyLog],
+    wanted: Wanted,
+    dropped: &RowBits,
+    rows: &[u64],
+    memory: usize,
+) -> Result<RowBits> {
+    let found = RowBits::new(rows);
+    let share = (memory / rayon::current_num_threads()).max(64 << 10) as u64;
+    (0..BUCKETS).into_par_iter().try_for_each(|bucket| {
+        let entries: u64 = logs.iter().map(|log| log.entries(bucket)).sum();
+        // A bucket that is too large is read several times, each time for the keys of some hashes.
+        let parts = (entries * ENTRY).div_ceil(share).next_power_of_two().min(1 << 16);
+        for part in 0..parts {
+            let mut some = Vec::with_capacity((entries / parts) as usize);
+            for (worker, log) in logs.iter().enumerate() {
+                log.read(bucket, worker as u32, |entry| {
+                    if (entry.hash >> 104) as u64 & (parts - 1) == part
+                        && !dropped.contains(worker, entry.row)
+                    {
+                        some.push(entry);
+                    }
+                })?;
+            }
+            keys(&some, |group| of_key(group, wanted, |e| found.insert(e.worker as usize, e.row)));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Gives the entries of each key, in the order in which they stand.
+fn keys(entries: &[Entry], mut give: impl FnMut(&mut [Entry])) {
+    // Chains of entries of one key: the table has the last of each, and each names the one before.
+    let size = (entries.len() * 2).next_power_of_two().max(2);
+    let mut last = vec![NONE; size];
+    let mut before = vec![NONE; entries.len()];
+    for (i, entry) in entries.iter().enumerate() {
+        let mut slot = entry.hash as usize & (size - 1);
+        while last[slot] != NONE && entries[last[slot] as usize].hash != entry.hash {
+            slot = (slot + 1) & (size - 1);
+        }
+        before[i] = std::mem::replace(&mut last[slot], i as u32);
+    }
+    let mut group = vec![];
+    for end in last.into_iter().filter(|&end| end != NONE) {
+        group.clear();
+        let mut at = end;
+        while at != NONE {
+            group.push(entries[at as usize]);
+            at = before[at as usize];
+        }
+        give(&mut group);
+    }
+}
+
+/// Finds the wanted rows among those of one key.
+fn of_key(group: &mut [Entry], wanted: Wanted, mut give: impl FnMut(&Entry)) {
+    let replay = |e: &Entry| (e.time, e.position);
+    let within = match wanted {
+        Wanted::Firsts => {
+            return group.iter().min_by_key(|e| replay(e)).into_iter().for_each(give);
+        }
+        Wanted::Duplicates(within) | Wanted::LastKept(within) => within,
+    };
+    group.sort_unstable_by_key(replay);
+    let mut kept = &group[0];
+    for entry in &group[1..] {
+        if within.is_some_and(|within| entry.time.saturating_sub(kept.time) > within) {
+            kept = entry;
+        } else if let Wanted::Duplicates(_) = wanted {
+            give(entry);
+        }
+    }
+    if let Wanted::LastKept(_) = wanted {
+        give(kept);
+    }
+}

@@ -1,0 +1,233 @@
+//! One request to a service: what came of it, and whether it is worth making again.
+
+use super::ServicePlan;
+use crate::input::value::shown;
+use crate::time;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use ureq::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body, Error as Cause, http};
+
+/// The most bytes that an answer may have.
+const LONGEST: u64 = 1 << 20;
+/// The most redirects that are followed.
+const REDIRECTS: u32 = 5;
+/// How long the addresses of a host are remembered.
+const ADDRESSES_HOLD: Duration = Duration::from_secs(10);
+
+/// What a service said.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Its status, and a JSON body: without the spaces around values, and read.
+    Answer(u16, String, Value),
+    /// It has no answer, as this status says.
+    Nothing(u16),
+}
+
+/// A request that failed.
+#[derive(Debug)]
+pub(super) struct Miss {
+    /// What happened, in words.
+    pub what: String,
+    /// Whether the next request may fare better.
+    pub again: bool,
+    /// How long to wait before it, where the service says so.
+    pub after: Option<Duration>,
+}
+
+/// Asks one service, from any number of threads.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: Agent,
+    timeout: Duration,
+}
+
+impl Client {
+    pub fn new(plan: &ServicePlan) -> Client {
+        let connections = plan.in_flight.max(1);
+        let config = Agent::config_builder()
+            .user_agent(concat!("highwater/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json, */*;q=0.5")
+            .timeout_global(Some(plan.timeout))
+            .http_status_as_error(false)
+            .max_redirects(REDIRECTS)
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
+            // A request and its answer are small, and there is a pair of buffers to each connection.
+            .input_buffer_size(16 << 10)
+            .output_buffer_size(16 << 10)
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::new(), Addresses::default());
+        Client { agent, timeout: plan.timeout }
+    }
+
+    /// Asks for `url`, once.
+    pub fn get(&self, url: &str) -> Result<Reply, Miss> {
+        let mut response = self.agent.get(url).call().map_err(|e| self.miss(&e))?;
+        let status = response.status();
+        match status.as_u16() {
+            404 | 410 => {
+                // Read to its end, so that the connection serves the next request.
+                let _ = read(&mut response);
+                Ok(Reply::Nothing(status.as_u16()))
+            }
+            200..300 => {
+                let body = read(&mut response).map_err(|e| self.miss(&e))?;
+                let (text, value) = json(body).map_err(for_good)?;
+                Ok(Reply::Answer(status.as_u16(), text, value))
+            }
+            number => {
+                let body = read(&mut response).unwrap_or_default();
+                let mut what = match status.canonical_reason() {
+                    Some(reason) => format!("{number} {reason}"),
+                    None => format!("status {number}"),
+                };
+                let body = body.trim_ascii();
+                if !body.is_empty() {
+                    what += &format!(": `{}`", shown(body));
+                }
+                let after = matches!(number, 429 | 503).then(|| retry_after(&response)).flatten();
+                Err(Miss { what, again: number == 429 || number >= 500, after })
+            }
+        }
+    }
+
+    /// Cuts all connections; requests that are under way fail, and so do all further ones.
+    pub fn shut_down(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    fn miss(&self, cause: &Cause) -> Miss {
+        let what = match cause {
+            Cause::Timeout(_) => self.timed_out(),
+            Cause::Io(e) => match e.kind() {
+                ErrorKind::TimedOut => self.timed_out(),
+                ErrorKind::ConnectionRefused => "connection refused".into(),
+                ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof => "the connection broke".into(),
+                _ => e.to_string(),
+            },
+            Cause::HostNotFound => "no address is known of the host".into(),
+            Cause::BodyExceedsLimit(_) => {
+                return for_good(format!("the answer has more than {} MiB", LONGEST >> 20));
+            }
+            Cause::TooManyRedirects => return for_good(format!("more than {REDIRECTS} redirects")),
+            Cause::BadUri(_) | Cause::Http(_) => {
+                return for_good(format!("no URL that can be asked: {cause}"));
+            }
+            _ => cause.to_string(),
+        };
+        Miss { what, again: true, after: None }
+    }
+
+    fn timed_out(&self) -> String {
+        let timeout = i64::try_from(self.timeout.as_micros()).unwrap_or(i64::MAX);
+        format!("timeout after {}", time::Duration::Length(timeout))
+    }
+}
+
+fn for_good(what: String) -> Miss {
+    Miss { what, again: false, after: None }
+}
+
+fn read(response: &mut http::Response<Body>) -> Result<Vec<u8>, Cause> {
+    response.body_mut().with_config().limit(LONGEST + 1).read_to_vec()
+}
+
+/// The seconds of `Retry-After`; the form with a date is not read.
+fn retry_after(response: &http::Response<Body>) -> Option<Duration> {
+    let text = response.headers().get("retry-after")?.to_str().ok()?;
+    Some(Duration::from_secs(text.trim().parse().ok()?))
+}
+
+/// The JSON of a body, compact and read.
+fn json(body: Vec<u8>) -> Result<(String, Value), String> {
+    let no_json = |why: &dyn std::fmt::Display| format!("the answer is no JSON ({why}): `{}`", shown(&body));
+    if body.trim_ascii().is_empty() {
+        return Err("the answer is empty, and no JSON".into());
+    }
+    let text = std::str::from_utf8(&body).map_err(|_| no_json(&"not UTF-8"))?;
+    let value = serde_json::from_str(text).map_err(|e| no_json(&e))?;
+    Ok((compact(text), value))
+}
+
+/// JSON text without the spaces outside of strings: numbers and strings stay as they are written.
+fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in json.chars() {
+        if quoted {
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if c == '"' {
+            quoted = true;
+        } else if c.is_ascii_whitespace() {
+            continue;
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Finds the addresses of hosts, and remembers them for a while: the one that comes with the client asks
+/// for them, in a thread of its own, on every request.
+#[derive(Debug, Default)]
+struct Addresses {
+    find: DefaultResolver,
+    known: Mutex<HashMap<String, (Instant, Vec<SocketAddr>)>>,
+}
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Cause> {
+        let key = match (uri.scheme(), uri.authority()) {
+            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+            _ => return self.find.resolve(uri, config, timeout),
+        };
+        let known = || self.known.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some((since, found)) = known().get(&key)
+            && since.elapsed() < ADDRESSES_HOLD
+        {
+            let mut addresses = self.empty();
+            found.iter().for_each(|address| addresses.push(*address));
+            return Ok(addresses);
+        }
+        let addresses = self.find.resolve(uri, config, timeout)?;
+        known().insert(key, (Instant::now(), addresses.to_vec()));
+        Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_json_keeps_numbers_and_strings_as_written() {
+        let (text, _) = json(b" { \"a b\" : [ 1.0 , 1E5,\n-0 , 12345678901234567890.10 ] , \"q\\\" \\\\\": \" x \" , \"u\": \"\\u00e9\" } ".to_vec()).unwrap();
+        assert_eq!(text, r#"{"a b":[1.0,1E5,-0,12345678901234567890.10],"q\" \\":" x ","u":"\u00e9"}"#);
+    }
+
+    #[test]
+    fn what_is_no_json_is_named() {
+        let why = |body: &[u8]| json(body.to_vec()).unwrap_err();
+        assert_eq!(why(b"<html>"), "the answer is no JSON (expected value at line 1 column 1): `<html>`");
+        assert!(why(b"{} x").contains("trailing characters"));
+        assert!(why(b"\"\xff\"").contains("not UTF-8"));
+        assert_eq!(why(b" \n"), "the answer is empty, and no JSON");
+    }
+}

@@ -1,0 +1,180 @@
+//! The threads that ask, and what they share with the workers.
+
+use super::board::{Board, Fate};
+use super::client::{Miss, Reply};
+use super::record::Place;
+use super::{OnFailure, Service, ServicePlan, Shared};
+use crate::error::{Error, Result};
+use serde_json::Value;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, MutexGuard};
+use std::time::{Duration, Instant};
+
+impl Shared {
+    pub fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Ends all waits.
+    pub fn end(&self) {
+        let board = self.board();
+        self.over.store(true, Ordering::Release);
+        drop(board);
+        self.work.iter().chain([&self.answered]).for_each(Condvar::notify_all);
+        self.services.iter().for_each(|service| service.client.shut_down());
+    }
+
+    /// Ends all waits with an error; the first one stays.
+    pub fn fail(&self, error: Error) {
+        let mut board = self.board();
+        if !self.over.swap(true, Ordering::AcqRel) {
+            board.failed = Some(error);
+        }
+        drop(board);
+        self.end();
+    }
+
+    /// The life of a thread that asks.
+    pub fn work(&self, number: usize) {
+        let mut board = self.board();
+        while !self.is_over() {
+            let Some(url) = board.queues[number].urls.pop_front() else {
+                board.queues[number].idle += 1;
+                board = self.work[number].wait(board).unwrap_or_else(|e| e.into_inner());
+                board.queues[number].idle -= 1;
+                continue;
+            };
+            let text = board.text(url);
+            drop(board);
+            let fate = self.ask_for(number, url, &text);
+            board = self.board();
+            // Connections are cut at the end, and what came over them means nothing.
+            let Some(fate) = fate.filter(|_| !self.is_over()) else { return };
+            let fate = match fate {
+                Ok(fate) => fate,
+                Err(error) => {
+                    drop(board);
+                    return self.fail(error);
+                }
+            };
+            if board.settle(url, fate) {
+                self.answered.notify_all();
+            }
+        }
+    }
+
+    /// Asks until there is an answer or no hope of one; `None` at the end of the run.
+    fn ask_for(&self, number: usize, url: u32, text: &str) -> Option<Result<Fate>> {
+        let service = &self.services[number];
+        let plan = &service.plan;
+        let mut wait = plan.backoff;
+        for tried in 1.. {
+            let reply = service.client.get(text);
+            if self.is_over() {
+                return None;
+            }
+            let miss = match reply {
+                Ok(Reply::Nothing(status)) => {
+                    let place = self.record.append(text, status, None);
+                    return Some(place.map(|place| Fate::Answered(place, true)));
+                }
+                Ok(Reply::Answer(status, body, value)) => {
+                    let place = self.record.append(text, status, Some(&body));
+                    return Some(place.map(|place| {
+                        self.take(service, url, &value);
+                        Fate::Answered(place, false)
+                    }));
+                }
+                Err(miss) => miss,
+            };
+            if !miss.again || tried > plan.retries {
+                return Some(self.give_up(plan, text, miss, tried));
+            }
+            let asked_for = miss.after.unwrap_or_default().min(plan.timeout);
+            self.pause(wait.max(asked_for))?;
+            wait = wait.saturating_mul(2);
+        }
+        None
+    }
+
+    fn give_up(&self, plan: &ServicePlan, url: &str, miss: Miss, tried: u32) -> Result<Fate> {
+        let why = if tried == 1 { miss.what } else { format!("{}, asked {tried} times", miss.what) };
+        if plan.on_failure == OnFailure::Fail {
+            return Err(self.failure(url, &why));
+        }
+        Ok(Fate::Failed(Arc::new(why)))
+    }
+
+    /// Waits before a retry; `None` if the run ends meanwhile.
+    fn pause(&self, wait: Duration) -> Option<()> {
+        let mut board = self.board();
+        board.report.retried += 1;
+        let until = Instant::now().checked_add(wait);
+        while !self.is_over() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = left.unwrap_or(Duration::MAX);
+            if left.is_zero() {
+                return Some(());
+            }
+            board = self.answered.wait_timeout(board, left).unwrap_or_else(|e| e.into_inner()).0;
+        }
+        None
+    }
+
+    /// Reads from the record what `service` has not seen yet.
+    pub fn read_back(&self, service: &Service, fates: &[Option<(u32, Fate)>]) -> Result<()> {
+        let missing: Vec<(u32, Place)> = {
+            let store = service.store.read().unwrap_or_else(|e| e.into_inner());
+            let mut missing: Vec<(u32, Place)> = fates
+                .iter()
+                .flatten()
+                .filter_map(|(url, fate)| match fate {
+                    Fate::Answered(place, false) if !store.has(*url) => Some((*url, *place)),
+                    _ => None,
+                })
+                .collect();
+            missing.sort_unstable_by_key(|(url, _)| *url);
+            missing.dedup_by_key(|(url, _)| *url);
+            missing
+        };
+        for (url, place) in missing {
+            self.take(service, url, &self.record.body(place)?);
+        }
+        Ok(())
+    }
+
+    /// Keeps what `service` takes from an answer.
+    fn take(&self, service: &Service, url: u32, answer: &Value) {
+        let row = service.reader.read(answer);
+        let new = service.store.write().unwrap_or_else(|e| e.into_inner()).insert(url, &row);
+        self.unfit.fetch_add(u64::from(new && row.is_unfit()), Ordering::Relaxed);
+    }
+
+    /// The error of a request that failed for good.
+    pub fn failure(&self, url: &str, why: &str) -> Error {
+        let error = Error::machine(format!("no answer from {url}")).caused_by(why).hint(
+            "on_failure = \"null\" goes on without what a service does not answer, \"reject\" sets such records aside",
+        );
+        match self.record.kept() {
+            Some(partial) => error.hint(format!(
+                "the answers so far are kept in {}: run again, and only the others are asked for",
+                partial.display()
+            )),
+            None => error,
+        }
+    }
+}
+
+/// The error of an answer that does not fit.
+pub(super) fn unfit(url: &str, why: &str) -> Error {
+    Error::machine(format!("the answer of {url} cannot be taken"))
+        .caused_by(why)
+        .hint(
+            "declare the type that the service gives in `types`, or set on_failure = \"null\" or \"reject\"",
+        )
+        .hint("if the service has changed, --refresh-lookups asks again for what is on record")
+}
