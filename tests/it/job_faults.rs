@@ -164,7 +164,7 @@ types = { amount = "decmal(18,2)" }
     6 | format = "cvs"
       |          ^^^^^
       hint: did you mean `csv`?
-      hint: the formats are csv, jsonl and parquet
+      hint: the formats are csv, jsonl, parquet and avro
 
     error: `delimiter` must be one ASCII character, and no quote or line end
      --> job.toml:8:13

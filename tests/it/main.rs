@@ -6,6 +6,7 @@
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
+mod avro;
 mod bad_files;
 mod bad_input;
 mod daylight;
