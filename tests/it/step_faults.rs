@@ -305,7 +305,7 @@ otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |
     17 | otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |                                               ^^^^^
-      hint: the formats are csv, jsonl and parquet
+      hint: the formats are csv, jsonl, parquet and avro
     "#);
     let job = r#"
 [table.users]
