@@ -5,12 +5,16 @@ use super::{JobArgs, ui};
 use crate::engine::estimate;
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
-use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan, Step};
+use crate::input::ReadPlan;
+use crate::input::infer::Inferred;
+use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
 use clap::Args;
 use std::fmt::Write;
+
+mod steps;
 
 /// Show what a job would do, from samples of its files.
 #[derive(Debug, Args)]
@@ -35,10 +39,11 @@ fn explain(plan: &Plan, threads: usize, memory: u64) -> String {
     let mut out = String::new();
     let sections = [
         format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
-        files(plan),
-        columns(plan),
+        format!("\n{}\n{}", files(&plan.read), columns(&plan.read, &plan.inferred)),
         watermark(plan),
-        steps(plan),
+        steps::tables(plan),
+        steps::services(plan),
+        steps::steps(plan),
         outputs(plan),
         needs(plan, threads, memory),
     ];
@@ -46,10 +51,10 @@ fn explain(plan: &Plan, threads: usize, memory: u64) -> String {
     out
 }
 
-fn files(plan: &Plan) -> String {
-    let files = &plan.read.files;
+fn files(read: &ReadPlan) -> String {
+    let files = &read.files;
     let bytes: u64 = files.iter().map(|f| f.bytes).sum();
-    let mut out = format!("\nfiles: {}, {}\n", files.len(), ui::human_bytes(bytes));
+    let mut out = format!("files: {}, {}\n", files.len(), ui::human_bytes(bytes));
     for (i, file) in files.iter().enumerate() {
         if files.len() > 6 && i == 3 {
             let _ = writeln!(out, "  … {} more", files.len() - 4);
@@ -61,17 +66,16 @@ fn files(plan: &Plan) -> String {
     out
 }
 
-fn columns(plan: &Plan) -> String {
-    let inferred = &plan.inferred;
+fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
     let mut out = format!(
-        "\ncolumns, from a sample of {} records in {} files:\n",
+        "columns, from a sample of {} records in {} files:\n",
         ui::grouped(inferred.records),
         ui::grouped(inferred.files as u64)
     );
     let width = inferred.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
     for column in &inferred.columns {
-        let read = plan.read.columns.iter().any(|c| c.name == column.name);
-        let mark = match (plan.read.time.column == column.name, read) {
+        let is_read = read.columns.iter().any(|c| c.name == column.name);
+        let mark = match (read.time.column == column.name, is_read) {
             (true, _) => "time",
             (_, true) => "read",
             _ => "    ",
@@ -89,11 +93,14 @@ fn columns(plan: &Plan) -> String {
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}: cannot be read: {why}");
     }
-    let _ = writeln!(out, "event time: {}, {}", plan.read.time.column, rule(&plan.read.time.rule));
-    if let Some(arrival) = &plan.read.arrival {
+    let _ = match &read.time.rule {
+        TimeRule::Untimed => writeln!(out, "event time: none; its rows hold at any time"),
+        rule => writeln!(out, "event time: {}, {}", read.time.column, self::rule(rule)),
+    };
+    if let Some(arrival) = &read.arrival {
         let _ = writeln!(out, "arrival: {}, {}", arrival.column, rule(&arrival.rule));
     }
-    if let Some(ahead) = plan.read.max_ahead {
+    if let Some(ahead) = read.max_ahead {
         let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", written(ahead));
     }
     out
@@ -129,21 +136,6 @@ fn watermark(plan: &Plan) -> String {
     }
     if let Some(late) = &plan.late {
         let _ = writeln!(out, "  late events: {} ({})", late.path.display(), late.format.name());
-    }
-    out
-}
-
-fn steps(plan: &Plan) -> String {
-    let mut out = String::new();
-    for (i, step) in plan.steps.iter().enumerate() {
-        if i == 0 {
-            out.push_str("\nsteps:\n");
-        }
-        let _ = match step {
-            Step::Filter(expr) => writeln!(out, "  filter {}", expr.sql()),
-            Step::Derive(name, expr) => writeln!(out, "  derive {name} {} = {}", expr.ty(), expr.sql()),
-            Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => writeln!(out, "  {step:?}"),
-        };
     }
     out
 }

@@ -91,6 +91,16 @@ impl<'a> Table<'a> {
         self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(name, _)| name.span())
     }
 
+    /// Whether `key` is a table or list of nothing.
+    pub fn is_empty(&self, key: &str) -> bool {
+        let value = self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value);
+        value.is_some_and(|value| match value.get_ref() {
+            DeValue::Table(table) => table.is_empty(),
+            DeValue::Array(list) => list.is_empty(),
+            _ => false,
+        })
+    }
+
     /// Faults `key` where the table has it; `hint` says where it belongs.
     pub fn misplaced(&self, key: &'static str, hint: &str) {
         let Some(place) = self.place_of(key) else { return };
@@ -268,7 +278,7 @@ impl<'a> Table<'a> {
                     let title = format!("[{key}.{}]", at.value);
                     named.push((at, Table::new(self.document, &title, table, value.span())));
                 }
-                None => self.wrong_type(&at.value, &wanted, value),
+                None => self.wrong_type(&at.value, &format!("a table, [{key}.{}]", at.value), value),
             }
         }
         named.sort_by_key(|(name, _)| name.span.start);

@@ -151,13 +151,18 @@ impl Log {
         self.rows.iter().map(line).collect::<String>().into_bytes()
     }
 
-    /// Parquet with row groups of this many rows.
-    pub fn parquet(&self, group: usize) -> Vec<u8> {
+    /// The records as a batch.
+    pub fn batch(&self) -> RecordBatch {
         let arrays = self.columns.iter().enumerate().map(|(i, (name, kind))| {
             let cells = self.rows.iter().map(|row| &row[i]);
             (name.as_str(), array(*kind, cells), true)
         });
-        let batch = RecordBatch::try_from_iter_with_nullable(arrays).unwrap();
+        RecordBatch::try_from_iter_with_nullable(arrays).unwrap()
+    }
+
+    /// Parquet with row groups of this many rows.
+    pub fn parquet(&self, group: usize) -> Vec<u8> {
+        let batch = self.batch();
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
         let mut writer = ArrowWriter::try_new(vec![], batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();

@@ -6,6 +6,7 @@
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
+mod avro;
 mod bad_files;
 mod bad_input;
 mod daylight;
@@ -32,6 +33,7 @@ mod oracle_aggregates;
 mod oracle_windows;
 mod results;
 mod retail;
+mod step_faults;
 mod stream_laws;
 mod stream_oracle;
 mod streamed;

@@ -352,3 +352,139 @@ path = "late.jsonl"
         complete: counts every event, however late
     ");
 }
+
+#[test]
+fn explain_shows_steps_tables_and_lookups() {
+    let lab = Lab::new();
+    lab.write("wallet/1.jsonl", "{\"at\":1709200801000,\"user\":\"u1\",\"session\":\"s1\",\"amount\":1.5}\n");
+    lab.write("sessions/1.csv", "at,id,country,kind\n2024-02-29T10:00:00Z,s1,ES,created\n");
+    lab.write("sessions/2.csv", "at,id,country,kind\n2024-02-29T10:00:00Z,s2,ES,created\n");
+    lab.write("countries.csv", "code;name;people\nES;Spain;48.1\n");
+    let job = r#"
+[source]
+path = "wallet"
+time = "at"
+time_unit = "ms"
+
+[table.sessions]
+path = "sessions"
+time = "at"
+derive = { kind_of = "lower(kind)" }
+filter = "kind_of = 'created'"
+
+[[step]]
+filter = "amount > 0"
+
+[[step]]
+dedup = ["user", "session"]
+within = "1m"
+
+[[step]]
+dedup = "at"
+
+[[step]]
+enrich = "sessions"
+on = { session = "id" }
+within = "1d"
+take = { country = "country", since = "at" }
+fill = "last_value"
+otherwise = [
+  { match = "forward", within = "5m" },
+  { match = "nearest", inclusive = false },
+  { lookup = "http://sessions.internal/{session}?of={user}", take = { country = "/country", since = "/since" } },
+  { constant = { country = "X, Y", since = 2024-02-29T13:00:00Z } },
+]
+
+[[step]]
+lookup = "countries.csv"
+delimiter = ";"
+on = { country = "code" }
+take = { name = "name", people = "people" }
+types = { people = "decimal(6,2)" }
+otherwise = [{ constant = { people = 0.5 } }]
+
+[[step]]
+lookup = "https://users.internal/{user}/{at}"
+take = { age = "/0/age" }
+types = { age = "int64" }
+in_flight = 7
+timeout = "1500ms"
+retries = 0
+on_failure = "null"
+
+[[step]]
+first = ["user", "name"]
+as = "isFirst"
+
+[[output]]
+path = "out/enriched"
+partition_by = ["name"]
+"#;
+    lab.write("job.toml", job);
+    let answer = lab.highwater(&["explain", "job.toml", "--threads", "1", "--memory", "1GB"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let until_needs = answer.out.split("\nmemory:").next().unwrap_or_default();
+    insta::assert_snapshot!(until_needs, @r#"
+    job job, time zone UTC
+
+    files: 1, 61 B
+      wallet/1.jsonl  61 B
+
+    columns, from a sample of 1 records in 1 files:
+      time  at       int64           int64: 1 value in 1 file, e.g. 1709200801000
+      read  user     string          string: 1 value in 1 file, e.g. u1
+      read  session  string          string: 1 value in 1 file, e.g. s1
+      read  amount   float64         float64: 1 value in 1 file, e.g. 1.5
+    event time: at, integers in ms since 1970
+
+    table sessions, by id:
+      files: 2, 108 B
+        sessions/1.csv  54 B
+        sessions/2.csv  54 B
+      columns, from a sample of 2 records in 2 files:
+        time  at       timestamp       timestamp: 2 values in 2 files, e.g. 2024-02-29T10:00:00Z
+        read  id       string          string: 2 values in 2 files, e.g. s1
+        read  country  string          string: 2 values in 2 files, e.g. ES
+        read  kind     string          string: 2 values in 2 files, e.g. created
+      event time: at, ISO-8601
+      derive kind_of string = lower(kind)
+      filter kind_of = 'created'
+      taken: country string, at timestamp; each where it is not NULL
+
+    table countries.csv, by code:
+      files: 1, 31 B
+        countries.csv  31 B
+      columns, from a sample of 1 records in 1 files:
+        read  code    string          string: 1 value in 1 file, e.g. ES
+        read  name    string          string: 1 value in 1 file, e.g. Spain
+        read  people  decimal(6,2)    declared
+      event time: none; its rows hold at any time
+      taken: name string, people decimal(6,2)
+
+    lookups: answers are kept in out/enriched.lookups.jsonl
+      http://sessions.internal/{session}?of={user}: 100 requests in flight, 10s each, 3 retries from 100ms on; a failure ends the run
+      https://users.internal/{user}/{at}: 7 requests in flight, 1500ms each, no retries; a failure is no match
+
+    steps:
+      filter amount > 0
+      dedup by user, session within 1m
+      dedup by at
+      enrich country string, since timestamp
+        country, at of sessions: the latest row at or before the event, at most 24h away, where session = id
+        otherwise country, at of sessions: the earliest row at or after the event, at most 5m away, where session = id
+        otherwise country, at of sessions: the nearest row before or after the event, at most 24h away, where session = id
+        otherwise /country, /since of http://sessions.internal/{session}?of={user}
+        otherwise "X, Y", 2024-02-29T13:00:00Z
+      enrich name string, people decimal(6,2)
+        name, people of countries.csv: the last row where country = code
+        otherwise NULL, 0.50
+      enrich age int64
+        /0/age of https://users.internal/{user}/{at}
+      first by user, name as isFirst
+
+    outputs:
+      out/enriched (parquet): events in replay order
+        columns at int64, user string, session string, amount float64, country string, since timestamp, name string, people decimal(6,2), age int64, isFirst bool
+        partitioned by name
+    "#);
+}

@@ -158,6 +158,9 @@ impl Container {
             return Err(error);
         }
         let mut chunk = AvroChunk { first_record: self.next_record, bytes: vec![], blocks: vec![] };
+        // Blocks are most often small next to a chunk.
+        let left = usize::try_from(self.size.saturating_sub(self.place())).unwrap_or(size);
+        chunk.bytes.reserve(left.min(size + size / 8));
         while chunk.bytes.len() < size.max(1) {
             match self.next_block(&mut chunk) {
                 Ok(true) => {}

@@ -46,6 +46,16 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn long(&mut self) -> Outcome<i64> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1))
+            }
+            _ => self.longer(),
+        }
+    }
+
+    fn longer(&mut self) -> Outcome<i64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or(ENDED)?;
@@ -231,9 +241,14 @@ impl Program {
         (Program { root, slots }, found)
     }
 
-    /// Slots that are empty.
-    pub fn slots(&self) -> Slots {
-        Slots { slots: self.slots.iter().map(Slot::new).collect(), rows: 0, faults: vec![] }
+    /// Slots that are empty, with room for `rows` records.
+    pub fn slots(&self, rows: usize) -> Slots {
+        let slot = |of| {
+            let mut slot = Slot::new(of);
+            slot.reserve(rows);
+            slot
+        };
+        Slots { slots: self.slots.iter().map(slot).collect(), rows: 0, faults: vec![] }
     }
 
     /// Reads one record into `slots`.
@@ -396,6 +411,19 @@ impl Slot {
             Some(_) => Values::Long(vec![]),
         };
         Slot { of: of.clone(), values, nulls: NullBufferBuilder::new(0) }
+    }
+
+    fn reserve(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::None => {}
+            Values::Bool(out) => out.reserve(rows),
+            Values::Long(out) => out.reserve(rows),
+            Values::Date(out) => out.reserve(rows),
+            Values::Double(out) => out.reserve(rows),
+            Values::Decimal(out, _) => out.reserve(rows),
+            Values::Uuid(out) => out.reserve(16 * rows),
+            Values::Text(out) | Values::Enum(out, ..) => out.reserve(rows),
+        }
     }
 
     /// Reads a value; one that its type cannot hold is NULL, and the reason is given.

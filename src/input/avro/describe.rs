@@ -26,7 +26,7 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
     if let Ok(Some(chunk)) = container.next_chunk(1) {
         let readable = columns.iter().filter(|c| c.ty.is_some()).map(|c| c.name.clone()).collect::<Vec<_>>();
         let (program, slots) = Program::new(&schema, &readable, &[]);
-        let (mut bytes, mut read) = (vec![], program.slots());
+        let (mut bytes, mut read) = (vec![], program.slots(RECORDS as usize));
         if let Some(block) = chunk.blocks.first()
             && container.codec.decompress(&chunk.bytes[block.start..block.end], &mut bytes).is_ok()
         {

@@ -255,7 +255,10 @@ impl AvroFile {
     /// Reads the records of a chunk, as far as that goes; gives what they were read from.
     fn read(&self, chunk: AvroChunk) -> (Slots, Vec<u8>, Option<String>) {
         let AvroChunk { bytes, blocks, .. } = chunk;
-        let mut slots = self.program.slots();
+        let records: u64 = blocks.iter().map(|b| b.records).sum();
+        // Whatever a file says: of more records than bytes there are few.
+        let room = usize::try_from(records).map_or(bytes.len(), |n| n.min(bytes.len()));
+        let mut slots = self.program.slots(room);
         let in_block = |at: u64, why: &str| format!("in the block at byte {at}: {why}");
         let (bytes, places, failure) = match self.codec {
             Codec::Null => (bytes, blocks.iter().map(|b| b.start..b.end).collect::<Vec<_>>(), None),

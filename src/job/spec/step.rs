@@ -65,7 +65,7 @@ pub struct ServiceSpec {
 /// An item of `otherwise`.
 pub enum OtherwiseSpec {
     Match(ReachSpec),
-    Lookup(LookupSpec),
+    Lookup(Box<LookupSpec>),
     Constant { span: Range<usize>, values: Vec<(At<String>, At<Literal>)> },
 }
 
@@ -165,7 +165,7 @@ fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
     table.finish(&[]);
     match one_kind(document, table, "an item of `otherwise`", &OTHERWISE)? {
         "match" => reach.direction.is_some().then_some(OtherwiseSpec::Match(reach)),
-        "lookup" => lookup.lookup(document, table).map(OtherwiseSpec::Lookup),
+        "lookup" => lookup.lookup(document, table).map(|l| OtherwiseSpec::Lookup(Box::new(l))),
         _ => Some(OtherwiseSpec::Constant { span: table.span.clone(), values: constant? }),
     }
 }
@@ -259,12 +259,11 @@ struct LookupKeys {
 impl LookupKeys {
     fn read(document: &Document, table: &Table) -> LookupKeys {
         let names = |key| {
-            let names = table.names(key)?;
-            if names.is_empty() {
+            if table.is_empty(key) {
                 let place = table.place_of(key).unwrap_or(table.span.clone());
                 document.fault(Error::job(format!("`{key}` names no column")), &place);
             }
-            Some(names).filter(|names| !names.is_empty())
+            table.names(key)
         };
         LookupKeys {
             lookup: table.strings("lookup"),
@@ -302,12 +301,12 @@ impl LookupKeys {
             return None;
         }
         let (others, what, this): (&[&'static str], _, _) = match service {
-            true => (&OF_FILES, "files", "asks a service"),
-            false => (&OF_SERVICES, "a service", "looks into files"),
+            true => (&OF_FILES, "in files", "asks a service"),
+            false => (&OF_SERVICES, "by a service", "looks into files"),
         };
         let mut right = true;
         for (key, place) in others.iter().filter_map(|key| Some((key, table.place_of(key)?))) {
-            let error = Error::job(format!("`{key}` goes with a lookup in {what}, and this one {this}"));
+            let error = Error::job(format!("`{key}` goes with a lookup {what}, and this one {this}"));
             document.fault(error, &place);
             right = false;
         }

@@ -77,6 +77,10 @@ impl<'a> Planner<'a> {
         let table = self.table_named(&spec.table);
         let reach = self.reach(&spec.reach, DEFAULT, table);
         let (types, asked) = self.asked(table, &spec.on, &spec.take, fill.unwrap_or(false));
+        let first = match (&asked, reach, fill) {
+            (Some(asked), Some(reach), Some(_)) => Some(self.as_of(asked, reach)),
+            _ => None,
+        };
         let columns = new_columns(&spec.take, types);
         let enclosing = Enclosing {
             columns: &columns,
@@ -88,10 +92,6 @@ impl<'a> Planner<'a> {
             reach: reach.unwrap_or(DEFAULT),
         };
         let otherwise = self.otherwise(&spec.otherwise, &enclosing);
-        let first = match (&asked, reach, fill) {
-            (Some(asked), Some(reach), Some(_)) => Some(self.as_of(asked, reach)),
-            _ => None,
-        };
         self.append(&spec.table.value, columns, first, otherwise);
     }
 
@@ -104,9 +104,9 @@ impl<'a> Planner<'a> {
                 let table = self.table_of(log);
                 let (types, asked) = self.asked(table, on, take, false);
                 let columns = new_columns(take, types);
+                let first = asked.as_ref().map(|asked| self.as_of(asked, DEFAULT));
                 let enclosing = Enclosing::lookup(&columns, take, Some(on));
                 let otherwise = self.otherwise(otherwise, &enclosing);
-                let first = asked.as_ref().map(|asked| self.as_of(asked, DEFAULT));
                 let from = table.map(|table| self.tables[table].name.clone());
                 self.append(&from.unwrap_or_default(), columns, first, otherwise);
             }
@@ -232,13 +232,13 @@ impl<'a> Planner<'a> {
             let of_source = self.log.inferred.column(&event.name).is_some();
             let hint = match key.ty {
                 DataType::String if of_source => {
-                    format!("in [source]: types = {{ {} = \"string\" }}", toml_key(&event.name))
+                    format!("[source]: types = {{ {} = \"string\" }}", toml_key(&event.name))
                 }
                 _ => {
-                    format!("of {}: types = {{ {} = \"{}\" }}", table.title(), toml_key(&key.name), event.ty)
+                    format!("{}: types = {{ {} = \"{}\" }}", table.title(), toml_key(&key.name), event.ty)
                 }
             };
-            self.fault(error.hint(format!("declare one as the other is, {hint}")), &place.span);
+            self.fault(error.hint(format!("declare one as the other is; in {hint}")), &place.span);
         }
         alike
     }

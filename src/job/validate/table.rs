@@ -50,7 +50,7 @@ pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
             _ => continue,
         };
         let others = otherwise.iter().filter_map(|item| match item {
-            OtherwiseSpec::Lookup(lookup) => Some(lookup),
+            OtherwiseSpec::Lookup(lookup) => Some(&**lookup),
             _ => None,
         });
         for files in first.into_iter().chain(others).filter_map(files) {

@@ -7,6 +7,8 @@ use crate::job::plan::{LogPartition, OutputKind, PlannedColumn};
 use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
 use crate::window::Window;
 
+mod looks;
+
 /// The plan of a job over one CSV file; `@` in the job stands for its folder. What comes before a line
 /// of dashes goes above `[source]`.
 fn plan(csv: &str, job: &str, overrides: Overrides) -> Result<Plan> {

@@ -1,0 +1,160 @@
+//! Steps in words, with the tables and services that they look into.
+
+use super::{columns, files};
+use crate::asof::{Direction, Reach};
+use crate::cli::lengths::written;
+use crate::job::{EnrichPlan, Plan, Step, TablePlan, Try};
+use crate::lookup::{OnFailure, ServicePlan};
+use crate::sink::csv::push_value;
+use crate::sink::value::{Column, TimeText};
+use crate::time::{TimeRule, Zone};
+use arrow_array::ArrayRef;
+use std::fmt::Write;
+
+/// The tables that steps look into.
+pub fn tables(plan: &Plan) -> String {
+    plan.tables.iter().map(table).collect()
+}
+
+fn table(table: &TablePlan) -> String {
+    let by = names(table.index.keys.iter().map(|(column, _)| &table.rows.fields[*column].name));
+    let mut inner = files(&table.read) + &columns(&table.read, &table.inferred);
+    for step in &table.steps {
+        inner.push_str(&own_step(step));
+    }
+    let taken =
+        table.index.columns.iter().map(|(column, ty)| format!("{} {ty}", table.rows.fields[*column].name));
+    let fill = if table.index.fill { "; each where it is not NULL" } else { "" };
+    let _ = writeln!(inner, "taken: {}{fill}", names(taken));
+    let mut out = format!("\ntable {}, by {by}:\n", table.name);
+    inner.lines().for_each(|line| {
+        let _ = writeln!(out, "  {line}");
+    });
+    out
+}
+
+/// The services that steps ask.
+pub fn services(plan: &Plan) -> String {
+    let Some(answers) = &plan.answers else { return String::new() };
+    let mut out = format!("\nlookups: answers are kept in {}\n", answers.display());
+    for service in &plan.services {
+        let _ = writeln!(
+            out,
+            "  {}: {} requests in flight, {} each, {}; a failure {}",
+            url(plan, service),
+            service.in_flight,
+            length(service.timeout),
+            match service.retries {
+                0 => "no retries".to_string(),
+                retries => format!("{retries} retries from {} on", length(service.backoff)),
+            },
+            match service.on_failure {
+                OnFailure::Fail => "ends the run",
+                OnFailure::Null => "is no match",
+                OnFailure::Reject => "rejects the event",
+            }
+        );
+    }
+    out
+}
+
+/// The steps, in order.
+pub fn steps(plan: &Plan) -> String {
+    let mut out = String::new();
+    for (i, step) in plan.steps.iter().enumerate() {
+        if i == 0 {
+            out.push_str("\nsteps:\n");
+        }
+        let columns = |columns: &[usize]| names(columns.iter().map(|column| &plan.rows.fields[*column].name));
+        let _ = match step {
+            Step::Filter(_) | Step::Derive(..) => write!(out, "  {}", own_step(step)),
+            Step::Dedup { keys, within: Some(within) } => {
+                writeln!(out, "  dedup by {} within {}", columns(keys), written(*within))
+            }
+            Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}", columns(keys)),
+            Step::First { keys, name } => writeln!(out, "  first by {} as {name}", columns(keys)),
+            Step::Enrich(enrich) => write!(out, "{}", enriched(plan, enrich)),
+        };
+    }
+    out
+}
+
+/// A step that needs no other row.
+fn own_step(step: &Step) -> String {
+    match step {
+        Step::Filter(expr) => format!("filter {}\n", expr.sql()),
+        Step::Derive(name, expr) => format!("derive {name} {} = {}\n", expr.ty(), expr.sql()),
+        Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => String::new(),
+    }
+}
+
+fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
+    let take = names(enrich.take.iter().map(|field| format!("{} {}", field.name, field.ty)));
+    let mut out = format!("  enrich {take}\n");
+    for (i, attempt) in enrich.tries.iter().enumerate() {
+        let what = match attempt {
+            Try::AsOf { table, on, reach, take } => {
+                let table = &plan.tables[*table];
+                let column = |number: usize| &table.rows.fields[number].name;
+                let pairs = on.iter().zip(&table.index.keys);
+                let on = pairs
+                    .map(|(event, (key, _))| format!("{} = {}", plan.rows.fields[*event].name, column(*key)));
+                let on: Vec<String> = on.collect();
+                let take = names(take.iter().map(|number| column(table.index.columns[*number].0)));
+                let timed = table.read.time.rule != TimeRule::Untimed;
+                let row = if timed { as_of(reach) } else { "the last row".to_string() };
+                format!("{take} of {}: {row} where {}", table.name, on.join(" and "))
+            }
+            Try::Service(number) => {
+                let service = &plan.services[*number];
+                format!("{} of {}", names(service.pointers.iter()), url(plan, service))
+            }
+            Try::Constant(values) => names(values.iter().map(|value| constant(value, &plan.zone))),
+        };
+        let _ = writeln!(out, "    {}{what}", if i == 0 { "" } else { "otherwise " });
+    }
+    out
+}
+
+/// Which row is taken.
+fn as_of(reach: &Reach) -> String {
+    let row = match (reach.direction, reach.inclusive) {
+        (Direction::Backward, true) => "the latest row at or before the event",
+        (Direction::Backward, false) => "the latest row before the event",
+        (Direction::Forward, true) => "the earliest row at or after the event",
+        (Direction::Forward, false) => "the earliest row after the event",
+        (Direction::Nearest, true) => "the nearest row before, at or after the event",
+        (Direction::Nearest, false) => "the nearest row before or after the event",
+    };
+    match reach.within {
+        Some(within) => format!("{row}, at most {} away,", written(within)),
+        None => row.to_string(),
+    }
+}
+
+/// The URL as the job file has it.
+fn url(plan: &Plan, service: &ServicePlan) -> String {
+    let columns = service.columns.iter().map(|column| format!("{{{}}}", plan.rows.fields[*column].name));
+    let columns = columns.chain([String::new()]);
+    service.url.iter().zip(columns).map(|(piece, column)| format!("{piece}{column}")).collect()
+}
+
+/// The one value of an array, as CSV has it.
+fn constant(value: &ArrayRef, zone: &Zone) -> String {
+    match Column::of(value) {
+        Ok(column) if !column.is_null(0) => {
+            let mut text = vec![];
+            push_value(&mut text, &column, 0, &mut TimeText::new(zone), true);
+            String::from_utf8_lossy(&text).into_owned()
+        }
+        _ => "NULL".to_string(),
+    }
+}
+
+fn length(duration: std::time::Duration) -> String {
+    written(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn names(names: impl Iterator<Item = impl ToString>) -> String {
+    names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+}
