@@ -236,18 +236,20 @@ fn help_ends_in_two_examples_that_work() {
       <JOB>  The job file
 
     Options:
-          --from <TIME>    Leave out events before this time (in the job's time zone, or with an offset)
-          --to <TIME>      Leave out events from this time on
-          --threads <N>    Worker threads [default: the job's, or one per core]
-          --memory <SIZE>  Memory for partial results, such as 512MB; past it they go to disk [default:
-                           the job's, or half of the machine's]
-          --mode <MODE>    Which events the windows count, whatever the job file says: all of them, or
-                           those that a live job would have counted [possible values: complete,
-                           streamed]
-          --json           Print the account and the outputs as JSON on stdout, and no tables
-      -q, --quiet          Print nothing but tables and errors
-          --rows <N>       Rows that a table on the terminal shows [default: 20]
-      -h, --help           Print help (see more with '--help')
+          --from <TIME>      Leave out events before this time (in the job's time zone, or with an
+                             offset)
+          --to <TIME>        Leave out events from this time on
+          --threads <N>      Worker threads [default: the job's, or one per core]
+          --memory <SIZE>    Memory for partial results, such as 512MB; past it they go to disk
+                             [default: the job's, or half of the machine's]
+          --mode <MODE>      Which events the windows count, whatever the job file says: all of them, or
+                             those that a live job would have counted [possible values: complete,
+                             streamed]
+          --json             Print the account and the outputs as JSON on stdout, and no tables
+      -q, --quiet            Print nothing but tables and errors
+          --rows <N>         Rows that a table on the terminal shows [default: 20]
+          --refresh-lookups  Ask services again for what they answered in a run before
+      -h, --help             Print help (see more with '--help')
 
     Examples:
       highwater run data/jobs/big-spenders.toml
