@@ -32,9 +32,9 @@ pub fn write(
     let encoder = encoder(output.format, &schema, &run.plan.zone)?;
     let arrow = schema.arrow();
     let written: Vec<Written> = partitions
-        .par_iter()
+        .into_par_iter()
         .map(|partition| {
-            let ordered = settled.order(partition)?;
+            let ordered = settled.order(&partition)?;
             if ordered.is_empty() {
                 return Ok(Written::default());
             }

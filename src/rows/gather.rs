@@ -3,10 +3,10 @@
 use super::order::sort_by_time;
 use super::packed::{Block, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
+use super::strings::Strings;
 use crate::batch::{DataType, Position};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
-use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
@@ -21,8 +21,8 @@ pub struct StoredPartition {
     shared: Arc<Shared>,
     /// The partition's path below the output.
     pub path: String,
-    /// Worker and its number of the partition.
-    members: Vec<(usize, usize)>,
+    /// Its blocks, each with its worker.
+    blocks: Vec<(usize, Place)>,
 }
 
 struct Shared {
@@ -44,16 +44,17 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
     }
     let Some(types) = stores.first().map(|s| s.types.clone()) else { return vec![] };
     let texts = (0..types.len()).map(|c| unite_codes(&stores, c)).collect();
-    let mut members: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
-    for (w, store) in stores.iter().enumerate() {
-        for p in 0..store.partitions.len() {
-            members.entry(store.partitioner.path_of(p as u32).to_string()).or_default().push((w, p));
+    let mut partitions: BTreeMap<String, Vec<(usize, Place)>> = BTreeMap::new();
+    for (w, store) in stores.iter_mut().enumerate() {
+        for (p, partition) in std::mem::take(&mut store.partitions).into_iter().enumerate() {
+            let path = store.partitioner.path_of(p as u32).to_string();
+            partitions.entry(path).or_default().extend(partition.blocks.into_iter().map(|block| (w, block)));
         }
     }
     let shared = Arc::new(Shared { stores, types, texts });
-    members
+    partitions
         .into_iter()
-        .map(|(path, members)| StoredPartition { shared: shared.clone(), path, members })
+        .map(|(path, blocks)| StoredPartition { shared: shared.clone(), path, blocks })
         .collect()
 }
 
@@ -78,7 +79,7 @@ fn unite_codes(stores: &[RowStore], c: usize) -> Option<Texts> {
 pub struct OrderedRows {
     shared: Arc<Shared>,
     /// Worker and block.
-    blocks: Vec<(usize, Block)>,
+    blocks: Vec<(usize, Arc<Block>)>,
     /// Block and row in it.
     order: Vec<u32>,
 }
@@ -89,13 +90,8 @@ impl StoredPartition {
     /// # Errors
     /// A machine error of the spill files.
     pub fn order(&self) -> Result<OrderedRows> {
-        let mut blocks: Vec<(usize, Block)> = vec![];
-        for &(w, p) in &self.members {
-            let store = &self.shared.stores[w];
-            for place in &store.partitions[p].blocks {
-                blocks.push((w, store.fetch(place)?));
-            }
-        }
+        let fetch = |(w, place): &(usize, Place)| Ok((*w, self.shared.stores[*w].fetch(place)?));
+        let blocks = self.blocks.iter().map(fetch).collect::<Result<Vec<_>>>()?;
         if blocks.len() > (u32::MAX >> BLOCK_BITS) as usize {
             return Err(Error::machine(format!("the partition `{}` has too many rows", self.path))
                 .hint("partition the output by date and hour"));
@@ -139,31 +135,28 @@ impl RowStream {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<OrderedRows>> {
         let Some(place) = self.blocks.next() else { return Ok(None) };
-        let block = match place {
-            Place::Memory(block) => block,
-            disk @ Place::Disk(..) => self.store.fetch(&disk)?,
-        };
+        let block = self.store.fetch(&place)?;
         let order = (0..block.rows as u32).collect();
         Ok(Some(OrderedRows { shared: self.shared.clone(), blocks: vec![(0, block)], order }))
     }
 }
 
 impl RowStore {
-    fn fetch(&self, place: &Place) -> Result<Block> {
+    fn fetch(&self, place: &Place) -> Result<Arc<Block>> {
         match place {
             Place::Memory(block) => Ok(block.clone()),
             Place::Disk(offset, len) => {
                 let (file, _) = self.spilled.as_ref().expect("a block on disk has a file");
                 let mut bytes = vec![0; *len];
                 file.read_exact_at(&mut bytes, *offset).map_err(spill_error(&self.space.0))?;
-                read_block(&bytes, self.types.len(), &self.space.0)
+                read_block(&bytes, self.types.len(), &self.space.0).map(Arc::new)
             }
         }
     }
 }
 
 /// The rows of all blocks by position. Each worker's blocks are in order; a merge of a few streams.
-fn by_position(blocks: &[(usize, Block)]) -> Vec<u32> {
+fn by_position(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
     let mut streams: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for (b, (worker, _)) in blocks.iter().enumerate() {
         streams.entry(*worker).or_default().push(b as u32);
@@ -259,7 +252,7 @@ impl OrderedRows {
     }
 
     #[inline]
-    fn at(&self, id: u32) -> (&(usize, Block), usize) {
+    fn at(&self, id: u32) -> (&(usize, Arc<Block>), usize) {
         (&self.blocks[(id >> BLOCK_BITS) as usize], id as usize & (BLOCK_ROWS - 1))
     }
 
@@ -307,22 +300,26 @@ impl OrderedRows {
             return Arc::new(DictionaryArray::new(codes, texts.values.clone()));
         }
         let values = texts.values.as_string_view();
-        let mut out = StringViewBuilder::with_capacity(ids.len());
+        let mut out = Strings::new(ids.len(), self.blocks.len());
         for &id in ids {
             let ((worker, block), row) = self.at(id);
             let column = &block.columns[c];
             match &column.values {
-                PackedColumn::Text(..) if column.is_null(row) => out.append_null(),
+                PackedColumn::Text(..) | PackedColumn::Uuids(_) if column.is_null(row) => out.null(),
                 PackedColumn::Text(ends, text) => {
                     let start = if row == 0 { 0 } else { ends.get(row - 1) as usize };
-                    out.append_value(String::from_utf8_lossy(&text[start..ends.get(row) as usize]));
+                    out.lend((id >> BLOCK_BITS) as usize, text, start, ends.get(row) as usize);
                 }
+                PackedColumn::Uuids(uuids) => out.uuid(&uuids[row]),
                 _ => {
                     let code = texts.codes[*worker][column.word(row) as usize] as usize;
-                    out.append_option(values.is_valid(code).then(|| values.value(code)));
+                    match values.is_valid(code) {
+                        true => out.text(values.value(code).as_bytes()),
+                        false => out.null(),
+                    }
                 }
             }
         }
-        Arc::new(out.finish())
+        out.finish()
     }
 }

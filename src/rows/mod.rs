@@ -9,6 +9,8 @@ mod order;
 mod packed;
 mod partition;
 mod store;
+mod strings;
+mod uuid;
 
 pub use gather::{OrderedRows, RowStream, StoredPartition, gather_partitions};
 pub use partition::{PartitionPart, Partitioner};

@@ -1,6 +1,7 @@
 //! Columns of a few thousand rows in as few bytes as their range needs.
 
 use crate::error::Result;
+use arrow_buffer::Buffer;
 use std::io::{Read, Write};
 
 /// Integers as a least value and the distances from it, each in 0, 1, 2, 4 or 8 bytes.
@@ -96,7 +97,9 @@ pub enum PackedColumn {
     /// Decimals that do not fit 64 bits.
     Wide(Vec<i128>),
     /// Strings end to end, and where each ends.
-    Text(Packed, Vec<u8>),
+    Text(Packed, Buffer),
+    /// Strings all of which are UUIDs, or NULL.
+    Uuids(Vec<[u8; 16]>),
 }
 
 /// A column of a block, and which of its rows are NULL (all valid where empty).
@@ -117,7 +120,7 @@ impl BlockColumn {
         match &self.values {
             PackedColumn::Words(packed) => packed.get(i),
             PackedColumn::Wide(values) => values[i] as i64,
-            PackedColumn::Text(..) => unreachable!("text has no words"),
+            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text has no words"),
         }
     }
 
@@ -126,7 +129,7 @@ impl BlockColumn {
         match &self.values {
             PackedColumn::Words(packed) => packed.get(i).into(),
             PackedColumn::Wide(values) => values[i],
-            PackedColumn::Text(..) => unreachable!("text is no number"),
+            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text is no number"),
         }
     }
 
@@ -135,6 +138,7 @@ impl BlockColumn {
             PackedColumn::Words(packed) => packed.bytes(),
             PackedColumn::Wide(values) => values.capacity() * 16,
             PackedColumn::Text(ends, text) => ends.bytes() + text.capacity(),
+            PackedColumn::Uuids(values) => values.capacity() * 16,
         };
         values + self.nulls.capacity() + 24
     }
@@ -178,6 +182,10 @@ impl Block {
                     ends.write(out)?;
                     write_bytes(out, text)?;
                 }
+                PackedColumn::Uuids(values) => {
+                    out.write_all(&[3])?;
+                    write_bytes(out, values.as_flattened())?;
+                }
             }
         }
         Ok(())
@@ -197,7 +205,8 @@ impl Block {
                         bytes.chunks_exact(16).map(|c| i128::from_le_bytes(c.try_into().expect("16 bytes")));
                     PackedColumn::Wide(words.collect())
                 }
-                _ => PackedColumn::Text(Packed::read(input)?, read_bytes(input)?),
+                2 => PackedColumn::Text(Packed::read(input)?, read_bytes(input)?.into()),
+                _ => PackedColumn::Uuids(read_bytes(input)?.as_chunks().0.to_vec()),
             };
             Ok(BlockColumn { values, nulls })
         };
@@ -236,12 +245,13 @@ mod tests {
                 columns: vec![
                     BlockColumn { values: PackedColumn::Words(packed.clone()), nulls: vec![true; values.len()] },
                     BlockColumn { values: PackedColumn::Wide(values.iter().map(|&v| i128::from(v) << 40).collect()), nulls: vec![] },
-                    BlockColumn { values: PackedColumn::Text(packed, b"abc".to_vec()), nulls: vec![] },
+                    BlockColumn { values: PackedColumn::Text(packed, b"abc".to_vec().into()), nulls: vec![] },
+                    BlockColumn { values: PackedColumn::Uuids(vec![[7; 16]; values.len()]), nulls: vec![] },
                 ],
             };
             let mut bytes = vec![];
             block.write(&mut bytes).unwrap();
-            prop_assert_eq!(Block::read(&mut &bytes[..], 3).unwrap(), block);
+            prop_assert_eq!(Block::read(&mut &bytes[..], 4).unwrap(), block);
         }
     }
 }

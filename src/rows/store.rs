@@ -2,6 +2,7 @@
 
 use super::packed::{Block, BlockColumn, Packed, PackedColumn, spill_error};
 use super::partition::Partitioner;
+use super::uuid;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
 use crate::group::ColumnCodes;
@@ -12,6 +13,7 @@ use arrow_buffer::NullBuffer;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The most rows of a block: what 13 bits number.
 pub(super) const BLOCK_ROWS: usize = 1 << BLOCK_BITS;
@@ -33,14 +35,22 @@ pub struct RowStore {
     pub(super) partitions: Vec<Partition>,
     packed_bytes: usize,
     open_rows: usize,
+    pushes: u32,
     rows: Vec<u32>,
     pub(super) space: RowSpace,
     pub(super) spilled: Option<(File, u64)>,
 }
 
+/// A partition that has got no row in so many pushes is closed, if it is worth a block.
+const IDLE: u32 = 16;
+/// The fewest rows that are.
+const WORTH: usize = 512;
+
 /// The rows of one partition of one worker.
 #[derive(Default)]
 pub(super) struct Partition {
+    /// The number of the push that brought the last row.
+    used: u32,
     open: Vec<OpenColumn>,
     time: Vec<i64>,
     positions: Vec<i64>,
@@ -49,7 +59,7 @@ pub(super) struct Partition {
 
 /// Where a block is.
 pub(super) enum Place {
-    Memory(Block),
+    Memory(Arc<Block>),
     /// Offset and length.
     Disk(u64, usize),
 }
@@ -80,6 +90,7 @@ impl RowStore {
             partitions: vec![],
             packed_bytes: 0,
             open_rows: 0,
+            pushes: 0,
             rows: vec![],
             space,
             spilled: None,
@@ -101,6 +112,7 @@ impl RowStore {
         let members = members(&partition_of, self.partitions.len());
         for (p, rows) in &members {
             let partition = &mut self.partitions[*p];
+            partition.used = self.pushes;
             partition.time.extend(rows.iter().map(|&row| batch.time[row as usize]));
             partition.positions.extend(rows.iter().map(|&row| batch.positions[row as usize].as_u64() as i64));
         }
@@ -110,10 +122,16 @@ impl RowStore {
         }
         self.open_rows += batch.rows;
         for p in 0..self.partitions.len() {
-            if self.partitions[p].time.len() >= BLOCK_ROWS {
+            let Partition { time, used, .. } = &self.partitions[p];
+            let is_idle = self.pushes.wrapping_sub(*used) > IDLE;
+            if time.len() >= BLOCK_ROWS || is_idle && time.len() >= WORTH {
                 self.close(p);
+                if is_idle {
+                    self.partitions[p].free();
+                }
             }
         }
+        self.pushes = self.pushes.wrapping_add(1);
         self.rows = partition_of;
         Ok(())
     }
@@ -203,7 +221,7 @@ impl RowStore {
                 columns: partition.open.iter().map(|c| c.pack(from, to)).collect(),
             };
             self.packed_bytes += block.bytes();
-            partition.blocks.push(Place::Memory(block));
+            partition.blocks.push(Place::Memory(Arc::new(block)));
             from = to;
         }
         partition.time.drain(..rows);
@@ -247,6 +265,13 @@ impl RowStore {
 }
 
 impl Partition {
+    /// Gives back the room of open rows, of which there are none.
+    fn free(&mut self) {
+        if self.time.is_empty() {
+            (self.time, self.positions, self.open) = (vec![], vec![], vec![]);
+        }
+    }
+
     fn column(&mut self, c: usize, make: impl Fn() -> OpenColumn) -> &mut OpenColumn {
         while self.open.len() <= c {
             self.open.push(make());
@@ -312,6 +337,18 @@ fn members(partition_of: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
     members
 }
 
+/// The strings as UUIDs, if all are: `text` end to end, where each ends, and which are NULL.
+fn uuids(ends: &[i64], text: &[u8], nulls: &[bool]) -> Option<Vec<[u8; 16]>> {
+    let mut start = 0;
+    let mut uuids = Vec::with_capacity(ends.len());
+    for (row, &end) in ends.iter().enumerate() {
+        let is_null = nulls.get(row).copied().unwrap_or(false);
+        uuids.push(if is_null { [0; 16] } else { uuid::bytes(&text[start..end as usize])? });
+        start = end as usize;
+    }
+    Some(uuids)
+}
+
 impl OpenColumn {
     fn len(&self) -> usize {
         match self {
@@ -339,8 +376,13 @@ impl OpenColumn {
             OpenColumn::Text(ends, text, nulls) => {
                 let start = if from == 0 { 0 } else { ends[from - 1] };
                 let own: Vec<i64> = ends[from..to].iter().map(|e| e - start).collect();
-                let text = text[start as usize..ends[to - 1] as usize].to_vec();
-                BlockColumn { values: PackedColumn::Text(Packed::new(&own), text), nulls: part(nulls) }
+                let text = &text[start as usize..ends[to - 1] as usize];
+                let nulls = part(nulls);
+                let values = match uuids(&own, text, &nulls) {
+                    Some(uuids) => PackedColumn::Uuids(uuids),
+                    None => PackedColumn::Text(Packed::new(&own), text.to_vec().into()),
+                };
+                BlockColumn { values, nulls }
             }
         }
     }
