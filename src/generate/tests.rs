@@ -58,7 +58,7 @@ const PINNED: [&str; 4] = [
     "319894974972f274b6f70d2faff2f818",
     "5a7d9936fde0d8407ccb5223ccd49224",
     "c2762bf4dc048db2a75372ef61d3e577",
-    "bbcc307c4f13dbccd13ae852ed9e9f03",
+    "149d4fd4eae8838cbb5acd16f84b0fb4",
 ];
 
 #[test]
