@@ -1,4 +1,4 @@
-//! Highwater replays recorded events through event-time windows, over plain files.
+//! Highwater replays recorded events through event-time windows and enrichment, over plain files.
 //!
 //! ```text
 //! files → chunks → batches → steps → windows → outputs
@@ -18,7 +18,7 @@
 //! | [`asof`] | tables by key and event time, of which an event takes the nearest row |
 //! | [`rows`] | events that pass through: kept compactly, given back in replay order |
 //! | [`group`] | (window, key) → partial aggregates by slice, key and lateness, merged exactly |
-//! | [`input`] | files, chunks, CSV, JSON Lines, Parquet → batches; bad records; type inference |
+//! | [`input`] | files, chunks, CSV, JSON Lines, Parquet, Avro → batches; bad records; type inference |
 //! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
 //! | [`keyed`] | who came first of a key, and who came again |
 //! | [`lookup`] | answers of a service, asked for once and recorded |

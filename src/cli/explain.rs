@@ -19,7 +19,7 @@ mod steps;
 /// Show what a job would do, from samples of its files.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater explain data/jobs/big-spenders.toml\n  \
-    highwater explain data/jobs/pageviews-per-postcode.toml --threads 8")]
+    highwater explain data/jobs/money-enrichment.toml --threads 8")]
 pub struct ExplainArgs {
     #[command(flatten)]
     job: JobArgs,

@@ -52,7 +52,7 @@ enum KindArg {
     Transactions,
     /// user_id, postcode, webpage, timestamp
     Pageviews,
-    /// Wallet events, user session events, user events
+    /// Wallet events, user session events, user events, and the countries that a service would answer
     Money,
 }
 

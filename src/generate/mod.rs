@@ -35,7 +35,7 @@ pub enum Kind {
     Transactions,
     /// Page views by postcode, many of them late.
     PageViews,
-    /// Three logs: wallet events, the sessions they were made in, and the users' changes.
+    /// Wallet events, the sessions they were made in, the users' changes, and what a service would answer.
     Money,
 }
 

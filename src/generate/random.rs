@@ -30,6 +30,8 @@ pub enum Stream {
     Sessions,
     /// User events.
     UserEvents,
+    /// Facts of one session each that no event tells of.
+    Strangers,
 }
 
 /// A generator of random draws: PCG XSL RR 128/64 (`pcg64`).

@@ -12,6 +12,8 @@ pub enum ColumnType {
     Int,
     /// A number with two decimals: `decimal(18,2)` in Parquet.
     Amount,
+    /// True or false.
+    Bool,
     /// Text; also times as text.
     Text,
 }
@@ -41,6 +43,8 @@ pub enum Cell {
     Int(i64),
     /// A number in hundredths.
     Amount(i64),
+    /// True or false.
+    Bool(bool),
     /// Bytes of the row's text.
     Text(Range<usize>),
 }
@@ -82,6 +86,11 @@ impl Row {
     /// The next cell is a number in hundredths.
     pub fn amount(&mut self, hundredths: i64) {
         self.cells.push(Cell::Amount(hundredths));
+    }
+
+    /// The next cell is true or false.
+    pub fn bool(&mut self, value: bool) {
+        self.cells.push(Cell::Bool(value));
     }
 
     /// The next cell is this text.

@@ -58,7 +58,7 @@ const PINNED: [&str; 4] = [
     "319894974972f274b6f70d2faff2f818",
     "5a7d9936fde0d8407ccb5223ccd49224",
     "c2762bf4dc048db2a75372ef61d3e577",
-    "bbcc307c4f13dbccd13ae852ed9e9f03",
+    "149d4fd4eae8838cbb5acd16f84b0fb4",
 ];
 
 #[test]
@@ -131,8 +131,8 @@ fn page_views_come_late_as_the_profile_says() {
 fn wallet_events_repeat_and_find_their_sessions() {
     let out = folder();
     let written = generate(&Options::new(Kind::Money, 20_000, out.path()));
-    assert_eq!(written.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [20_000, 5_000, 1_666]);
-    let [wallet, sessions, users] = [0, 1, 2].map(|n| objects(&written.files[n].path));
+    assert_eq!(written.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [20_000, 5_000, 1_666, 2_633]);
+    let [wallet, sessions, users, answers] = [0, 1, 2, 3].map(|n| objects(&written.files[n].path));
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
 
     let ids: HashSet<String> = wallet.iter().map(|e| text(&e["id"])).collect();
@@ -143,11 +143,16 @@ fn wallet_events_repeat_and_find_their_sessions() {
         .map(|s| (text(&s["id"]), s))
         .collect();
     assert_eq!(created.len(), 2500);
-    let (mut without, mut unknown, mut before) = (0, 0, 0);
+    let answers: HashSet<String> = answers.iter().map(|a| text(&a["id"])).collect();
+    assert!(answers.len() == 2_633 && created.keys().all(|id| answers.contains(id)));
+    let (mut without, mut unknown, mut answered, mut before) = (0, 0, 0, 0);
     for event in &wallet {
         match created.get(&text(&event["userSessionId"])) {
             None if event["userSessionId"].is_null() => without += 1,
-            None => unknown += 1,
+            None => {
+                unknown += 1;
+                answered += usize::from(answers.contains(&text(&event["userSessionId"])));
+            }
             Some(session) => {
                 assert_eq!(session["userId"], event["userId"]);
                 // ISO texts of one form are in the order of their times.
@@ -156,8 +161,19 @@ fn wallet_events_repeat_and_find_their_sessions() {
         }
     }
     assert!((900..1800).contains(&without), "{without}");
-    assert!((130..270).contains(&unknown), "{unknown}");
+    assert!(
+        (130..270).contains(&unknown) && (unknown / 2..unknown).contains(&answered),
+        "{unknown} {answered}"
+    );
     assert!((300..500).contains(&before), "{before}");
+    // Some are old, and some come in the same millisecond as another of their user.
+    let old = wallet.iter().filter(|e| e["old"] == true).count();
+    assert!((270..450).contains(&old), "{old}");
+    let twins: HashSet<[String; 3]> =
+        wallet.iter().map(|e| ["userId", "processedAt", "id"].map(|c| text(&e[c]))).collect();
+    let moments: HashSet<&[String]> = twins.iter().map(|t| &t[..2]).collect();
+    let twins = twins.len() - moments.len();
+    assert!((130..270).contains(&twins), "{twins}");
     for log in [&sessions, &users] {
         assert!(log.is_sorted_by_key(|e| text(&e["processedAt"])));
     }

@@ -151,6 +151,7 @@ fn csv_line(out: &mut Vec<u8>, row: &Row) {
             Cell::Null => {}
             Cell::Int(value) => push_int(out, *value),
             Cell::Amount(hundredths) => push_amount(out, *hundredths),
+            Cell::Bool(value) => push_bool(out, *value),
             Cell::Text(range) => push_csv_text(out, row.text_of(range).as_bytes()),
         }
     }
@@ -185,6 +186,7 @@ fn json_line(out: &mut Vec<u8>, columns: &[Column], row: &Row) {
             Cell::Null => {}
             Cell::Int(value) => push_int(out, *value),
             Cell::Amount(hundredths) => push_amount(out, *hundredths),
+            Cell::Bool(value) => push_bool(out, *value),
             Cell::Text(range) => push_json_text(out, row.text_of(range).as_bytes()),
         }
     }
@@ -201,6 +203,10 @@ fn push_json_text(out: &mut Vec<u8>, text: &[u8]) {
         out.push(byte);
     }
     out.push(b'"');
+}
+
+fn push_bool(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 fn push_int(out: &mut Vec<u8>, value: i64) {
@@ -273,21 +279,30 @@ mod tests {
 
     #[test]
     fn lines_are_quoted_and_escaped() {
-        const COLUMNS: [Column; 4] = [
+        const COLUMNS: [Column; 5] = [
             Column::new("n", ColumnType::Int),
             Column::new("nothing", ColumnType::Text),
             Column::new("words", ColumnType::Text),
             Column::new("amount", ColumnType::Amount),
+            Column::new("old", ColumnType::Bool),
         ];
         let mut row = Row::default();
         row.int(i64::MIN);
         row.null();
         row.text("Acme, \"the\" shop");
         row.amount(-105);
+        row.bool(true);
         let (mut csv, mut json) = (vec![], vec![]);
         csv_line(&mut csv, &row);
         json_line(&mut json, &COLUMNS, &row);
-        assert_eq!(csv, b"-9223372036854775808,,\"Acme, \"\"the\"\" shop\",-1.05\n");
-        assert_eq!(json, br#"{"n":-9223372036854775808,"words":"Acme, \"the\" shop","amount":-1.05}"#.to_vec().into_iter().chain([b'\n']).collect::<Vec<u8>>());
+        assert_eq!(csv, b"-9223372036854775808,,\"Acme, \"\"the\"\" shop\",-1.05,true\n");
+        assert_eq!(
+            json,
+            br#"{"n":-9223372036854775808,"words":"Acme, \"the\" shop","amount":-1.05,"old":true}"#
+                .to_vec()
+                .into_iter()
+                .chain([b'\n'])
+                .collect::<Vec<u8>>()
+        );
     }
 }

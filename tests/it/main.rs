@@ -28,6 +28,7 @@ mod lookups;
 mod machine;
 mod misuse;
 mod money;
+mod money_sample;
 mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;

@@ -1,4 +1,5 @@
-//! Wallet events: payments, transactions and others, some of them twice, some without a session.
+//! Wallet events: payments, transactions and others, some of them twice, some without a session, some two in
+//! one millisecond.
 
 use super::super::Log;
 use super::super::random::{Draw, Stream, Uuid};
@@ -8,7 +9,7 @@ use crate::time::{DAY, SECOND};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::new("type", ColumnType::Text),
     Column::new("id", ColumnType::Text),
     Column::new("userId", ColumnType::Text),
@@ -17,6 +18,7 @@ const COLUMNS: [Column; 8] = [
     Column::new("amount", ColumnType::Amount),
     Column::new("currency", ColumnType::Text),
     Column::new("moneyType", ColumnType::Text),
+    Column::new("old", ColumnType::Bool),
 ];
 
 const CURRENCIES: [&str; 6] = ["EUR", "GBP", "USD", "SEK", "PLN", "BRL"];
@@ -35,19 +37,21 @@ struct Event {
     session: Option<Uuid>,
     /// Hundredths, currency, money type.
     money: Option<(i64, &'static str, &'static str)>,
+    /// Booked so late that what the log says of its session is not to be believed.
+    old: bool,
 }
 
-/// The log of wallet events: 97 % are events of their own, 3 % repeats of one up to a minute before.
+/// The log of wallet events: 97 % are events of their own, 3 % repeats of one some time before.
 pub struct WalletEvents {
     world: World,
     draw: Draw,
-    /// Events of their own, in all and so far.
-    own: u64,
+    /// Events of their own so far.
     index: u64,
     /// Repeats that are still to be given to an event.
     repeats: u64,
     /// The next event of its own, and the repeats that have not arrived.
     next: Option<Event>,
+    last: Option<Event>,
     waiting: BinaryHeap<Reverse<Event>>,
 }
 
@@ -55,33 +59,32 @@ impl WalletEvents {
     /// The log of `world.shape.rows` events.
     pub fn new(world: World) -> WalletEvents {
         let rows = world.shape.rows;
-        let repeats = (u128::from(rows) * 3 / 100) as u64;
+        let repeats = rows - world.own;
         let draw = Draw::new(world.shape.seed, Stream::Wallet);
-        let own = rows - repeats;
-        WalletEvents { world, draw, own, index: 0, repeats, next: None, waiting: BinaryHeap::new() }
+        WalletEvents { world, draw, index: 0, repeats, next: None, last: None, waiting: BinaryHeap::new() }
     }
 
     /// Draws the next event of its own, and perhaps a repeat of it.
     fn advance(&mut self) -> Option<Event> {
-        if self.index == self.own {
+        if self.index == self.world.own {
             return None;
         }
         let event = self.event();
         // Of n events left, r are repeated: each with the chance r / n gives r in the end.
-        if self.draw.chance(self.repeats, self.own - self.index) {
+        if self.draw.chance(self.repeats, self.world.own - self.index) {
             self.repeats -= 1;
             let repeat = self.repeat(&event);
             self.waiting.push(Reverse(repeat));
         }
         self.index += 1;
+        self.last = Some(event.clone());
         Some(event)
     }
 
     fn event(&mut self) -> Event {
-        let arrival = self.world.shape.arrival(self.index, self.own);
+        let arrival = self.world.shape.arrival(self.index, self.world.own);
         let draw = &mut self.draw;
         let time = arrival - self.world.shape.lateness.draw(draw, arrival);
-        let (user, session) = who(&self.world, draw, time);
         let kind = match draw.below(100) {
             0..60 => "PaymentEvent",
             60..90 => "TransactionEvent",
@@ -90,29 +93,48 @@ impl WalletEvents {
         };
         let money = (draw.lognormal(2000, 1.3), draw.pick(&CURRENCIES), draw.pick(&MONEY_TYPES));
         let money = (kind != "LimitChangedEvent").then_some(money);
-        Event { arrival, index: self.index, time, kind, id: draw.uuid(), user, session, money }
+        let (id, old) = (draw.uuid(), kind == "PaymentEvent" && draw.chance(3, 100));
+        // Of 100 events, one comes in the same millisecond as the one before it, of the same user and kind.
+        let twin = draw.chance(1, 100);
+        let session = self.early(arrival);
+        if let (None, true, Some(last)) = (&session, twin, &self.last) {
+            let money = last.money.zip(money).map(|(last, new)| (new.0, new.1, last.2));
+            return Event { index: self.index, id, money, ..last.clone() };
+        }
+        let (user, session) = session.unwrap_or_else(|| who(&self.world, &mut self.draw, time));
+        Event { arrival, index: self.index, time, kind, id, user, session, money, old }
     }
 
-    /// Half of the repeats are the same record again, half were processed again a little later.
+    /// The user and session of this event, if its session begins just after it.
+    fn early(&self, arrival: i64) -> Option<(Uuid, Option<Uuid>)> {
+        let slot = self.world.started(arrival);
+        let session =
+            Some(slot).filter(|&slot| slot < self.world.sessions).map(|slot| self.world.session(slot))?;
+        let first = session.early && self.world.first_of(slot) == Some(self.index);
+        first.then(|| (self.world.user_id(session.user), Some(session.id)))
+    }
+
+    /// Of eight repeats, four are the same record again, three were processed again a little later, and one
+    /// some minutes later.
     fn repeat(&mut self, event: &Event) -> Event {
-        let arrival = event.arrival + self.draw.between(SECOND / 2, 40 * SECOND);
-        let time = if self.draw.chance(1, 2) { event.time } else { arrival };
+        let kind = self.draw.below(8);
+        let delay = if kind < 7 { (SECOND / 2, 40 * SECOND) } else { (90 * SECOND, 300 * SECOND) };
+        let arrival = event.arrival + self.draw.between(delay.0, delay.1);
+        let time = if kind < 4 { event.time } else { arrival };
         Event { arrival, time, ..event.clone() }
     }
 }
 
 /// The user of an event at `time`, and the session. Of 100 events, 5 have no session, 1 has one that
-/// no log knows, 2 come in the second day of theirs, 2 come before their session's start is logged.
+/// no event tells of, 2 come in the second day of theirs.
 fn who(world: &World, draw: &mut Draw, time: i64) -> (Uuid, Option<Uuid>) {
     let user = draw.below(world.users);
     let started = world.started(time);
     let day_ago = world.started(time - DAY);
     let session = match draw.below(100) {
         0..5 => None,
-        5 => return (world.user_id(user), Some(draw.uuid())),
+        5 => return (world.user_id(user), Some(world.stranger(draw.below(world.strangers)).0)),
         6..8 => among(draw, world.started(time - 2 * DAY), day_ago),
-        // The session of this moment's slot may have started; the one after has not.
-        8..10 => Some(started + 1).filter(|&next| next < world.sessions),
         _ => among(draw, if time < DAY { 0 } else { day_ago + 1 }, started),
     };
     match session.map(|index| world.session(index)) {
@@ -175,4 +197,5 @@ fn write(event: &Event, row: &mut Row) {
         }
         None => (0..3).for_each(|_| row.null()),
     }
+    if event.old { row.bool(true) } else { row.null() }
 }

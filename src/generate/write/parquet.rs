@@ -1,7 +1,7 @@
 //! Rows into a Parquet file, zstd.
 
 use super::super::row::{Cell, Column, ColumnType, Row};
-use arrow_array::builder::{Decimal128Builder, Int64Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Decimal128Builder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
@@ -28,6 +28,7 @@ pub struct ParquetWriter {
 enum ColumnBuilder {
     Int(Int64Builder),
     Amount(Decimal128Builder),
+    Bool(BooleanBuilder),
     Text(StringBuilder),
 }
 
@@ -78,6 +79,7 @@ impl ColumnBuilder {
             ColumnType::Amount => ColumnBuilder::Amount(
                 Decimal128Builder::with_capacity(BATCH).with_data_type(arrow_type(ColumnType::Amount)),
             ),
+            ColumnType::Bool => ColumnBuilder::Bool(BooleanBuilder::with_capacity(BATCH)),
             ColumnType::Text => ColumnBuilder::Text(StringBuilder::new()),
         }
     }
@@ -89,6 +91,8 @@ impl ColumnBuilder {
             (ColumnBuilder::Int(b), _) => b.append_null(),
             (ColumnBuilder::Amount(b), Cell::Amount(hundredths)) => b.append_value(i128::from(*hundredths)),
             (ColumnBuilder::Amount(b), _) => b.append_null(),
+            (ColumnBuilder::Bool(b), Cell::Bool(value)) => b.append_value(*value),
+            (ColumnBuilder::Bool(b), _) => b.append_null(),
             (ColumnBuilder::Text(b), Cell::Text(range)) => b.append_value(row.text_of(range)),
             (ColumnBuilder::Text(b), _) => b.append_null(),
         }
@@ -98,6 +102,7 @@ impl ColumnBuilder {
         match self {
             ColumnBuilder::Int(b) => Arc::new(b.finish()),
             ColumnBuilder::Amount(b) => Arc::new(b.finish()),
+            ColumnBuilder::Bool(b) => Arc::new(b.finish()),
             ColumnBuilder::Text(b) => Arc::new(b.finish()),
         }
     }
@@ -107,6 +112,7 @@ fn arrow_type(ty: ColumnType) -> DataType {
     match ty {
         ColumnType::Int => DataType::Int64,
         ColumnType::Amount => DataType::Decimal128(18, 2),
+        ColumnType::Bool => DataType::Boolean,
         ColumnType::Text => DataType::Utf8,
     }
 }

@@ -1,0 +1,53 @@
+//! What a service would answer: in which country the client of a session is now. A file of it stands in for the
+//! service where there is none.
+
+use super::super::Log;
+use super::super::row::{Column, ColumnType, Row};
+use super::World;
+
+const COLUMNS: [Column; 2] =
+    [Column::new("id", ColumnType::Text), Column::new("clientCountryCode", ColumnType::Text)];
+
+/// An answer for each session, and for two of three that no event tells of.
+pub struct Answers {
+    world: World,
+    index: u64,
+}
+
+impl Answers {
+    /// The answers for the sessions of `world`.
+    pub fn new(world: World) -> Answers {
+        Answers { world, index: 0 }
+    }
+}
+
+impl Log for Answers {
+    fn folder(&self) -> &'static str {
+        "session-countries"
+    }
+
+    fn name(&self) -> &'static str {
+        "session-countries"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self) -> u64 {
+        self.world.sessions + self.world.strangers * 2 / 3
+    }
+
+    fn next(&mut self, row: &mut Row) {
+        let (id, country) = match self.index.checked_sub(self.world.sessions) {
+            None => {
+                let session = self.world.session(self.index);
+                (session.id, session.moved)
+            }
+            Some(stranger) => self.world.stranger(stranger),
+        };
+        self.index += 1;
+        row.uuid(id);
+        row.text(country);
+    }
+}
