@@ -5,6 +5,7 @@ mod chart;
 mod columns;
 mod explain;
 mod generate;
+mod inspect;
 mod lengths;
 mod run;
 pub mod ui;
@@ -33,6 +34,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Say how late events come, and what each delay of the watermark would have cost
     Audit(audit::AuditArgs),
+    /// Show what a live job would hold at a time: open windows, keys, the rows of tables
+    Inspect(inspect::InspectArgs),
     /// Make sample data: sales, transactions, pageviews or money, seeded
     Generate(generate::GenerateArgs),
 }
@@ -48,6 +51,13 @@ struct JobArgs {
     /// Leave out events from this time on
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// How a command uses the machine.
+#[derive(Debug, Args)]
+struct MachineArgs {
     /// Worker threads [default: the job's, or one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -66,10 +76,22 @@ fn bytes(text: &str) -> std::result::Result<u64, String> {
 
 impl JobArgs {
     fn overrides(&self) -> crate::job::Overrides {
+        crate::job::Overrides { from: self.from.clone(), to: self.to.clone(), ..self.machine.overrides() }
+    }
+
+    fn threads(&self, plan: &crate::job::Plan) -> usize {
+        self.machine.threads(plan)
+    }
+
+    fn memory(&self, plan: &crate::job::Plan) -> u64 {
+        self.machine.memory(plan)
+    }
+}
+
+impl MachineArgs {
+    fn overrides(&self) -> crate::job::Overrides {
         let default = crate::job::Overrides::default();
         crate::job::Overrides {
-            from: self.from.clone(),
-            to: self.to.clone(),
             chunk_bytes: self.chunk_size.map_or(default.chunk_bytes, |n| n.clamp(1, 1 << 30) as usize),
             ..default
         }
@@ -94,6 +116,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Run(args) => args.run(),
         Command::Explain(args) => args.run(),
         Command::Audit(args) => args.run(),
+        Command::Inspect(args) => args.run(),
         Command::Generate(args) => {
             let summary = args.run()?;
             ui::generated(&summary)

@@ -40,6 +40,8 @@ pub enum Need {
     Lateness,
     /// The same, and the front notes what an audit tells.
     Audit,
+    /// Nothing; but the state of steps at this instant is kept.
+    State(i64),
 }
 
 /// What had been reached before each row that came behind the front.
@@ -59,7 +61,7 @@ impl Arrivals {
     /// # Errors
     /// What keeps the log from being read.
     pub fn new(plan: &Plan, need: Need, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
-        if need == Need::Nothing {
+        if matches!(need, Need::Nothing | Need::State(_)) {
             return Ok(Arrivals::Unwatched);
         }
         let front = Front::new(plan, need == Need::Audit);

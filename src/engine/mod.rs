@@ -7,7 +7,8 @@
 //! ```
 //! Where an output is streamed, batches pass the front of event time in arrival order on their way to the
 //! steps, so that every row knows what the watermark was before it; what is late goes to the late output.
-//! An [`audit()`] is the same run without outputs, with late events kept apart by class.
+//! An [`audit()`] is the same run without outputs, with late events kept apart by class; [`inspect()`] is one
+//! that ends at an instant, and shows what it holds.
 //!
 //! # Contract
 //! * Every worker takes chunks as they come, runs the steps on them, and folds them into partial
@@ -23,6 +24,7 @@ mod events;
 mod fold;
 mod front;
 mod groups;
+mod inspect;
 mod late;
 mod partitioned;
 mod replay;
@@ -38,6 +40,7 @@ pub use audit::{
     audit,
 };
 pub use budget::{default_memory, estimate};
+pub use inspect::{Section, State, StateKind, inspect};
 
 use crate::asof::AsOfTable;
 use crate::error::{Error, Result};
@@ -54,6 +57,7 @@ use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
+use inspect::HeldKeys;
 use late::{Late, LateStore};
 use replay::SessionStore;
 use stages::Verdicts;
@@ -171,6 +175,8 @@ struct Read {
     rows: Vec<Vec<RowStore>>,
     /// Which of those rows come again, and flags of them, where that was not known before.
     verdicts: Option<Verdicts>,
+    /// The keys that steps hold, where they are asked for.
+    held: Vec<HeldKeys>,
     late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     late_only: Option<Late>,
@@ -244,14 +250,14 @@ impl Run<'_> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options, sources, arrivals, need == Need::Audit);
+        let shared = Shared::new(self.plan, self.options, sources, arrivals, need);
         let workers = self.watch(&scan, || rayon::broadcast(|_| shared.work(&scan)));
         // The scan's first fault, by position, goes before what the workers met.
         scan.check()?;
         let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
-        let (mut workers, verdicts) = shared.later_stages(workers)?;
+        let (mut workers, found) = shared.later_stages(workers)?;
         scan.set_aside(refused(Shared::refused(&mut workers)))?;
-        shared.collect(scan.finish()?, workers, verdicts)
+        shared.collect(scan.finish()?, workers, found)
     }
 
     /// Shows how far `scan` is while `work` works on it.

@@ -6,6 +6,7 @@
 //! a flag of `first`, a service that must not be asked for duplicates, a window. What is left open at the
 //! end of the last stage is settled when its rows are written.
 
+use super::inspect::{HeldKeys, held_keys};
 use super::worker::Worker;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
@@ -107,7 +108,7 @@ pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = (usize, 
 }
 
 /// How many columns a step appends.
-fn appended(step: &Step) -> usize {
+pub fn appended(step: &Step) -> usize {
     match step {
         Step::Filter(_) | Step::Dedup { .. } => 0,
         Step::Derive(..) | Step::First { .. } => 1,
@@ -122,7 +123,7 @@ fn asks(step: &Step) -> bool {
 }
 
 /// The columns of the batch that a step reads.
-fn reads(plan: &Plan, step: &Step) -> Vec<usize> {
+pub fn reads(plan: &Plan, step: &Step) -> Vec<usize> {
     match step {
         Step::Filter(expr) | Step::Derive(_, expr) => {
             expr.inputs().filter_map(|name| plan.rows.index_of(name)).collect()
@@ -144,6 +145,8 @@ fn reads(plan: &Plan, step: &Step) -> Vec<usize> {
 pub struct Notes {
     /// Per step of [`Stage::ordered`].
     pub logs: Vec<KeyLog>,
+    /// The same rows' keys and numbers, where the state of steps is asked for.
+    pub kept: Vec<RowStore>,
     /// How many rows were numbered.
     pub numbered: u64,
     /// How many rows filters left out, and of those that had numbers the numbers.
@@ -154,8 +157,11 @@ pub struct Notes {
 }
 
 impl Notes {
-    pub fn new(plan: &Plan, stage: &Stage, is_last: bool, space: &RowSpace) -> Notes {
+    /// `keeps` says whether the keys are kept beside their hashes.
+    pub fn new(plan: &Plan, stage: &Stage, is_last: bool, keeps: bool, space: &RowSpace) -> Notes {
+        let kept = stage.ordered.iter().filter(|_| keeps);
         Notes {
+            kept: kept.map(|&step| key_store(plan, step, space)).collect(),
             logs: stage.ordered.iter().map(|_| KeyLog::new(&space.0)).collect(),
             waiting: (!is_last).then(|| {
                 let mut types: Vec<DataType> = stage.live.iter().map(|&c| plan.rows.fields[c].ty).collect();
@@ -208,15 +214,25 @@ impl Notes {
 
     pub fn bytes(&self) -> usize {
         let logs: usize = self.logs.iter().map(KeyLog::bytes).sum();
-        logs + self.filtered.len() * 8 + self.waiting.as_ref().map_or(0, RowStore::bytes)
+        let stores = self.kept.iter().chain(&self.waiting);
+        logs + self.filtered.len() * 8 + stores.map(RowStore::bytes).sum::<usize>()
     }
 
     /// # Errors
     /// A machine error when the disk fails.
     pub fn spill(&mut self) -> Result<()> {
         self.logs.iter_mut().try_for_each(KeyLog::spill)?;
-        self.waiting.iter_mut().try_for_each(RowStore::spill)
+        self.kept.iter_mut().chain(&mut self.waiting).try_for_each(RowStore::spill)
     }
+}
+
+/// A store of the keys that step number `step` sees, and of the numbers of their rows.
+fn key_store(plan: &Plan, step: usize, space: &RowSpace) -> RowStore {
+    let keys = plan.steps[step].keys().expect("a step of keys").iter();
+    let types: Vec<DataType> =
+        keys.map(|&c| plan.rows.fields[c].ty).chain(std::iter::once(DataType::Int64)).collect();
+    let partitioner = Partitioner::new(&[], &[], &Zone::utc());
+    RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space.clone())
 }
 
 /// The numbers of rows as a column.
@@ -238,18 +254,30 @@ pub struct Settled {
     pub verdicts: Verdicts,
     /// How many of the rows that come again a filter left out.
     pub filtered: u64,
+    /// The keys that its steps hold, where the state of steps is asked for.
+    pub held: Vec<HeldKeys>,
 }
 
-/// Settles what `workers` noted in `stage`. Works in about `memory` bytes.
+/// Settles what `workers` noted in `stage`. Works in about `memory` bytes. With `at`, says which keys
+/// its steps hold at that instant.
 ///
 /// # Errors
 /// A machine error of the spill files.
-pub fn settle(plan: &Plan, stage: &Stage, workers: &mut [Worker], memory: usize) -> Result<Settled> {
+pub fn settle(
+    plan: &Plan,
+    stage: &Stage,
+    workers: &mut [Worker],
+    memory: usize,
+    at: Option<i64>,
+) -> Result<Settled> {
     let rows: Vec<u64> = workers.iter().map(|w| w.notes.numbered).collect();
     let mut verdicts = Verdicts { dropped: RowBits::new(&rows), flags: BTreeMap::new() };
     let mut flags = flags(plan, &stage.steps);
     let mut logs: Vec<_> =
         workers.iter_mut().map(|w| std::mem::take(&mut w.notes.logs).into_iter()).collect();
+    let mut kept: Vec<_> =
+        workers.iter_mut().map(|w| std::mem::take(&mut w.notes.kept).into_iter()).collect();
+    let mut held = vec![];
     for &step in &stage.ordered {
         let logs: Vec<KeyLog> = logs.iter_mut().filter_map(Iterator::next).collect();
         let wanted = match plan.steps[step] {
@@ -257,6 +285,17 @@ pub fn settle(plan: &Plan, stage: &Stage, workers: &mut [Worker], memory: usize)
             _ => Wanted::Firsts,
         };
         let found = resolve(&logs, wanted, &verdicts.dropped, &rows, memory)?;
+        if let Some(at) = at {
+            let stores: Vec<RowStore> = kept.iter_mut().filter_map(Iterator::next).collect();
+            held.push(match wanted {
+                Wanted::Duplicates(within) => {
+                    let wanted = Wanted::LastKept(within);
+                    let last = resolve(&logs, wanted, &verdicts.dropped, &rows, memory)?;
+                    held_keys(plan, step, stores, &last, within.map(|within| (at, within)))?
+                }
+                _ => held_keys(plan, step, stores, &found, None)?,
+            });
+        }
         match wanted {
             Wanted::Firsts => {
                 let (_, column) = flags.next().expect("a column for each `first`");
@@ -270,7 +309,7 @@ pub fn settle(plan: &Plan, stage: &Stage, workers: &mut [Worker], memory: usize)
         worker.notes.filtered.iter().filter(|&&row| verdicts.dropped.contains(w, row)).count() as u64
     };
     let filtered: u64 = workers.iter().enumerate().map(again).sum();
-    Ok(Settled { verdicts, filtered })
+    Ok(Settled { verdicts, filtered, held })
 }
 
 /// The rows that waited, as they go on.

@@ -1,6 +1,6 @@
 //! The steps on one batch.
 
-use super::stages::{Notes, Stage};
+use super::stages::{Notes, Stage, numbers};
 use crate::asof::AsOfTable;
 use crate::batch::{Batch, Schema};
 use crate::error::Result;
@@ -100,9 +100,9 @@ impl Steps<'_> {
                     let value = evaluate(expr, &self.plan.rows, batch)?;
                     batch.columns.push(value);
                 }
-                Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes),
+                Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes)?,
                 Step::First { keys, .. } => {
-                    self.note(passing.step, keys, batch, notes);
+                    self.note(passing.step, keys, batch, notes)?;
                     // Known later.
                     batch.columns.push(new_null_array(&arrow_schema::DataType::Null, batch.rows));
                 }
@@ -126,12 +126,17 @@ impl Steps<'_> {
     }
 
     /// Notes the keys of a batch for step number `step`.
-    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, notes: &mut Notes) {
+    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, notes: &mut Notes) -> Result<()> {
         notes.number(batch);
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);
         let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
         notes.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
+        let Some(store) = notes.kept.get_mut(place) else { return Ok(()) };
+        let mut columns: Vec<ArrayRef> = columns.into_iter().cloned().collect();
+        columns.push(numbers(&batch.numbers));
+        let (time, positions) = (batch.time.clone(), batch.positions.clone());
+        store.push(&Batch { columns, time, positions, rows: batch.rows, ..Batch::default() })
     }
 
     /// Tries on; false where answers have been asked for.

@@ -1,7 +1,8 @@
 //! One worker: takes chunks, passes them through the steps, folds what comes out.
 
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, Need};
 use super::audit::Observed;
+use super::inspect::HeldKeys;
 use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
@@ -112,6 +113,8 @@ pub struct Shared<'a> {
     arrivals: Arrivals,
     /// Whether the run is an audit.
     audit: bool,
+    /// The instant at which the state of steps is asked for.
+    at: Option<i64>,
     pub(super) spilled: AtomicBool,
     /// Set when a worker failed, so that the others stop.
     failed: AtomicBool,
@@ -133,6 +136,15 @@ pub struct Worker {
     pub(super) undecided: Late,
     /// What an audit notes.
     pub(super) observed: Option<Observed>,
+}
+
+/// What is known when the last stage is settled.
+#[derive(Default)]
+pub struct Found {
+    /// Of rows that wait in the stores of outputs, if anything of them was left open.
+    pub verdicts: Option<Verdicts>,
+    /// The keys that steps hold, where they are asked for.
+    pub held: Vec<HeldKeys>,
 }
 
 /// How many batches of a worker may wait for answers.
@@ -166,13 +178,15 @@ impl<'a> Shared<'a> {
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,
-        audit: bool,
+        need: Need,
     ) -> Shared<'a> {
         let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let stages = stages(plan);
-        Shared { plan, options, stages, sources, groups, arrivals, audit, spilled, failed }
+        let audit = need == Need::Audit;
+        let at = if let Need::State(at) = need { Some(at) } else { None };
+        Shared { plan, options, stages, sources, groups, arrivals, audit, at, spilled, failed }
     }
 
     /// Works until the scan has nothing more.
@@ -195,7 +209,7 @@ impl<'a> Shared<'a> {
         };
         Worker {
             tally: Tally::new(),
-            notes: Notes::new(self.plan, &self.stages[0], self.stages.len() == 1, &space),
+            notes: self.notes(0),
             queue: VecDeque::new(),
             refused: vec![],
             folds: self.groups.iter().map(|(plan, _)| folding(plan)).collect(),
@@ -204,6 +218,12 @@ impl<'a> Shared<'a> {
             undecided: Late::default(),
             observed: self.audit.then(|| Observed::new(self.plan)),
         }
+    }
+
+    fn notes(&self, stage: usize) -> Notes {
+        let space = RowSpace(self.options.spill_folder.clone());
+        let is_last = stage + 1 == self.stages.len();
+        Notes::new(self.plan, &self.stages[stage], is_last, self.at.is_some(), &space)
     }
 
     fn read(&self, scan: &Scan, worker: &mut Worker) -> Result<()> {
@@ -315,11 +335,12 @@ impl<'a> Shared<'a> {
     }
 
     /// The stages after the first: settles what was noted in one, and passes the rows that waited through the
-    /// next. Gives the workers, and what is known of rows that wait in the stores of outputs.
+    /// next. Gives the workers, and what was found.
     ///
     /// # Errors
     /// An expression that cannot be computed, a service or a disk that fails.
-    pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, Option<Verdicts>)> {
+    pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, Found)> {
+        let mut found = Found::default();
         let memory = self.share() * self.options.threads / 4;
         for (number, stage) in self.stages.iter().enumerate() {
             for worker in &mut workers {
@@ -329,28 +350,28 @@ impl<'a> Shared<'a> {
             if is_last && stage.ordered.is_empty() {
                 break;
             }
-            let settled = settle(self.plan, stage, &mut workers, memory)?;
+            let settled = settle(self.plan, stage, &mut workers, memory, self.at)?;
+            found.held.extend(settled.held);
             if let Some(first) = workers.first_mut() {
                 first.tally.turn_duplicate(settled.verdicts.dropped.count(), settled.filtered, is_last);
             }
             if is_last {
-                return Ok((workers, Some(settled.verdicts)));
+                found.verdicts = Some(settled.verdicts);
+                return Ok((workers, found));
             }
             workers = self.go_on(number, workers, &settled.verdicts)?;
         }
-        Ok((workers, None))
+        Ok((workers, found))
     }
 
     /// Passes the rows that waited at the end of stage `number` through the next one.
     fn go_on(&self, number: usize, workers: Vec<Worker>, verdicts: &Verdicts) -> Result<Vec<Worker>> {
-        let (stage, next) = (&self.stages[number], &self.stages[number + 1]);
-        let is_last = number + 2 == self.stages.len();
-        let space = RowSpace(self.options.spill_folder.clone());
+        let stage = &self.stages[number];
         let places: Vec<Mutex<Option<Worker>>> = workers.into_iter().map(|w| Mutex::new(Some(w))).collect();
         let done = rayon::broadcast(|context| {
             let index = context.index();
             let mut worker = places[index].lock().unwrap_or_else(PoisonError::into_inner).take()?;
-            let notes = std::mem::replace(&mut worker.notes, Notes::new(self.plan, next, is_last, &space));
+            let notes = std::mem::replace(&mut worker.notes, self.notes(number + 1));
             let passed = || -> Result<()> {
                 let Some(store) = notes.waiting else { return Ok(()) };
                 let mut waited = Waited::new(self.plan, stage, store, index, verdicts);
@@ -420,12 +441,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Brings together what the workers have.
-    pub fn collect(
-        self,
-        report: ScanReport,
-        workers: Vec<Worker>,
-        verdicts: Option<Verdicts>,
-    ) -> Result<Read> {
+    pub fn collect(self, report: ScanReport, workers: Vec<Worker>, found: Found) -> Result<Read> {
         let mut tally = Tally::new();
         let mut folds: Vec<(Vec<GroupTable>, Vec<SessionStore>)> =
             self.groups.iter().map(|_| (vec![], vec![])).collect();
@@ -472,7 +488,8 @@ impl<'a> Shared<'a> {
             tally,
             groups,
             rows,
-            verdicts,
+            verdicts: found.verdicts,
+            held: found.held,
             late,
             late_only: replayed.then_some(undecided),
             front: self.arrivals.finish(),

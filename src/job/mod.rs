@@ -10,7 +10,7 @@ pub use plan::{
     PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
 };
 pub use spec::JobSpec;
-pub use validate::{Overrides, parse_bytes, parse_length, plan_job};
+pub use validate::{Overrides, parse_bytes, parse_length, parse_time, plan_job};
 
 use crate::error::{Error, Result};
 use std::path::Path;

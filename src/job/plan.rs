@@ -125,6 +125,16 @@ pub enum Step {
     Enrich(EnrichPlan),
 }
 
+impl Step {
+    /// The key columns of a step that depends on order.
+    pub fn keys(&self) -> Option<&[usize]> {
+        match self {
+            Step::Dedup { keys, .. } | Step::First { keys, .. } => Some(keys),
+            Step::Filter(_) | Step::Derive(..) | Step::Enrich(_) => None,
+        }
+    }
+}
+
 /// Columns that events take from tables and services.
 #[derive(Debug, Clone)]
 pub struct EnrichPlan {

@@ -187,15 +187,8 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
-    let bound = |flag: &str, text: &Option<String>, default: i64| match text {
-        None => Ok(default),
-        Some(text) => {
-            let instant = TimeParser::new(TimeRule::Iso, zone.clone()).text(text.as_bytes());
-            instant.map_err(|_| {
-                Error::job(format!("{flag} `{text}` is not a time that can be read"))
-                    .hint("such as 2024-02-29, 2024-02-29T13:00 or 2024-02-29T13:00:00Z")
-            })
-        }
+    let bound = |flag: &str, text: &Option<String>, default: i64| {
+        text.as_ref().map_or(Ok(default), |text| parse_time(flag, text, zone))
     };
     let from = bound("--from", &overrides.from, i64::MIN)?;
     let to = bound("--to", &overrides.to, i64::MAX)?;
@@ -203,6 +196,18 @@ fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
         return Err(Error::job("--from is not before --to, so no event lies between them"));
     }
     Ok((from, to))
+}
+
+/// The instant that the command line gives for `flag`: in `zone`, or with an offset.
+///
+/// # Errors
+/// A job error where it is no time.
+pub fn parse_time(flag: &str, text: &str, zone: &Zone) -> Result<i64> {
+    let instant = TimeParser::new(TimeRule::Iso, zone.clone()).text(text.as_bytes());
+    instant.map_err(|_| {
+        Error::job(format!("{flag} `{text}` is not a time that can be read"))
+            .hint("such as 2024-02-29, 2024-02-29T13:00 or 2024-02-29T13:00:00Z")
+    })
 }
 
 fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {

@@ -8,7 +8,7 @@ use super::value::{self, Column, TimeText};
 use crate::batch::Schema;
 use crate::error::Result;
 use crate::time::Zone;
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 
 /// Encodes pieces as lines of JSON.
 #[derive(Debug)]
@@ -21,13 +21,7 @@ pub struct JsonLinesEncoder {
 impl JsonLinesEncoder {
     /// An encoder of rows of `schema` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone) -> JsonLinesEncoder {
-        let before = schema.names().enumerate().map(|(i, name)| {
-            let mut out = vec![if i == 0 { b'{' } else { b',' }];
-            push_string(&mut out, name);
-            out.push(b':');
-            out
-        });
-        JsonLinesEncoder { zone: zone.clone(), before: before.collect() }
+        JsonLinesEncoder { zone: zone.clone(), before: before(schema.names()) }
     }
 }
 
@@ -38,17 +32,60 @@ impl Encoder for JsonLinesEncoder {
         let keys: usize = self.before.iter().map(Vec::len).sum();
         let mut out = Vec::with_capacity(batch.num_rows() * (keys + columns.len() * 12 + 2));
         for row in 0..batch.num_rows() {
-            if columns.is_empty() {
-                out.push(b'{');
-            }
-            for (column, before) in columns.iter().zip(&self.before) {
-                out.extend_from_slice(before);
-                push_value(&mut out, column, row, &mut times);
-            }
-            out.extend_from_slice(b"}\n");
+            push_object(&mut out, &self.before, &columns, row, &mut times);
+            out.push(b'\n');
         }
         Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })
     }
+}
+
+/// Each row of `columns`, named by `names`, as a JSON object.
+///
+/// # Errors
+/// A column that is not of a type of results.
+pub fn objects<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    columns: &[ArrayRef],
+    rows: usize,
+    zone: &Zone,
+) -> Result<Vec<String>> {
+    let before = before(names);
+    let columns = columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+    let mut times = TimeText::new(zone);
+    let object = |row| {
+        let mut out = vec![];
+        push_object(&mut out, &before, &columns, row, &mut times);
+        String::from_utf8(out).expect("JSON of texts")
+    };
+    Ok((0..rows).map(object).collect())
+}
+
+/// What stands before each value: `{"a":`, `,"b":` and so on.
+fn before<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
+    let before = names.into_iter().enumerate().map(|(i, name)| {
+        let mut out = vec![if i == 0 { b'{' } else { b',' }];
+        push_string(&mut out, name);
+        out.push(b':');
+        out
+    });
+    before.collect()
+}
+
+fn push_object(
+    out: &mut Vec<u8>,
+    before: &[Vec<u8>],
+    columns: &[Column<'_>],
+    row: usize,
+    times: &mut TimeText,
+) {
+    if columns.is_empty() {
+        out.push(b'{');
+    }
+    for (column, before) in columns.iter().zip(before) {
+        out.extend_from_slice(before);
+        push_value(out, column, row, times);
+    }
+    out.push(b'}');
 }
 
 fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, times: &mut TimeText) {

@@ -4,7 +4,7 @@ use super::csv;
 use super::value::{Column, TimeText};
 use crate::error::Result;
 use crate::time::Zone;
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 
 /// The most characters of a cell that are shown.
 const WIDEST: usize = 40;
@@ -51,6 +51,21 @@ fn push_line(out: &mut String, cells: impl Iterator<Item = String>) {
 
 fn pad(text: &str, width: usize, number: bool) -> String {
     if number { format!("{text:>width$}") } else { format!("{text:<width$}") }
+}
+
+/// The value of each of the first `rows` rows of a column, as a person reads it; NULL is nothing.
+///
+/// # Errors
+/// A column that is not of a type of results.
+pub fn texts(column: &ArrayRef, rows: usize, zone: &Zone) -> Result<Vec<String>> {
+    let column = Column::of(column)?;
+    let mut times = TimeText::new(zone);
+    let text = |row| {
+        let mut text = vec![];
+        csv::push_value(&mut text, &column, row, &mut times, false);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    Ok((0..rows).map(text).collect())
 }
 
 /// A value on one line, of at most 40 characters, that cannot move the cursor.

@@ -1,0 +1,128 @@
+//! `highwater inspect`: what a live job would hold at a time.
+
+use super::{MachineArgs, ui};
+use crate::engine::{self, RunOptions, Section, State, StateKind};
+use crate::error::{Error, Result, exit};
+use crate::job::{self, Mode, Overrides};
+use crate::sink::table;
+use crate::time::Zone;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Show what a live job would hold at a time: open windows with what they have so far, the keys of dedup
+/// and first, the last row of each key of the tables.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    highwater inspect data/jobs/user-sessions.toml --at 2024-06-01T12:00\n  \
+    highwater inspect data/jobs/sales-per-seller.toml --at 2024-06-01T00:10:30Z \
+    --key seller_id=seller-00002 --output state.parquet")]
+pub struct InspectArgs {
+    /// The job file
+    job: PathBuf,
+    /// The time (in the job's time zone, or with an offset); events exactly at it count
+    #[arg(long, value_name = "TIME")]
+    at: String,
+    /// Show only what has this value in this column of its key; of several all must hold
+    #[arg(long = "key", value_name = "COLUMN=VALUE")]
+    keys: Vec<String>,
+    /// Write all of it to a .parquet, .jsonl or .csv file
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print all of it as JSON on stdout, and no tables
+    #[arg(long)]
+    json: bool,
+    /// Rows that a table on the terminal shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    rows: usize,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl InspectArgs {
+    pub fn run(&self) -> Result<u8> {
+        let keys = self.keys.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>>>()?;
+        let spec = job::read(&self.job)?;
+        let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
+        let plan = job::plan_job(&spec, &overrides)?;
+        let at = job::parse_time("--at", &self.at, &plan.zone)?;
+        let options = RunOptions {
+            threads: self.machine.threads(&plan),
+            memory: self.machine.memory(&plan),
+            spill_folder: std::env::temp_dir(),
+            table_rows: self.rows,
+            refresh_lookups: false,
+        };
+        let (name, zone) = (plan.name.clone(), plan.zone.clone());
+        let progress = ui::Progress::new(self.json);
+        let state = engine::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
+        progress.finish();
+        let state = state?;
+        if self.json {
+            print_json(&name, &state, &zone)?;
+            return Ok(exit::DONE);
+        }
+        if state.sections.is_empty() {
+            ui::note(
+                "the job holds nothing: it has no windows, no dedup and first, and no table looked into backward",
+            );
+        }
+        for (i, section) in state.sections.iter().enumerate() {
+            let between = if i == 0 { "" } else { "\n" };
+            ui::print(&format!("{between}{}\n", heading(section)))?;
+            if section.rows > 0 {
+                ui::print(&table::render(&section.table(self.rows)?, &zone, self.rows, section.rows)?)?;
+            }
+        }
+        ui::note(&ui::account_line(&state.account));
+        if let Some(path) = &self.output {
+            let rows: usize = state.sections.iter().map(|section| section.rows).sum();
+            let word = if rows == 1 { "row" } else { "rows" };
+            ui::note(&format!("{}: {} {word}", path.display(), ui::grouped(rows as u64)));
+        }
+        Ok(exit::DONE)
+    }
+}
+
+/// A column and its value.
+fn parse_key(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((column, value)) if !column.is_empty() => Ok((column.to_string(), value.to_string())),
+        _ => {
+            Err(Error::job(format!("--key `{text}` is no column with a value"))
+                .hint("such as --key userId=17"))
+        }
+    }
+}
+
+fn heading(section: &Section) -> String {
+    let count = |one: &str, many: &str| {
+        format!("{} {}", ui::grouped(section.rows as u64), if section.rows == 1 { one } else { many })
+    };
+    let name = ui::plain(&section.name);
+    match section.kind {
+        StateKind::Dedup => format!("{name}: {} held", count("key", "keys")),
+        StateKind::First => format!("{name}: {} seen", count("key", "keys")),
+        StateKind::Table => format!("table {name}: {} held", count("row", "rows")),
+        StateKind::Window => format!("windows of {name}: {} open", count("group", "groups")),
+    }
+}
+
+/// Entry by entry: there may be more than fit twice.
+fn print_json(job: &str, state: &State, zone: &Zone) -> Result<()> {
+    let at = crate::sink::value::TimeText::new(zone).text(state.at);
+    let account = serde_json::to_string(&state.account)
+        .map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
+    ui::print(&format!(
+        "{{\"job\":{},\"at\":\"{at}\",\"account\":{account},\"entries\":[",
+        serde_json::Value::from(job)
+    ))?;
+    let (mut text, mut first) = (String::new(), true);
+    state.entries(zone, |entry| {
+        text.push_str(if first { "\n" } else { ",\n" });
+        text.push_str(entry);
+        first = false;
+        if text.len() > 1 << 20 { ui::print(&std::mem::take(&mut text)) } else { Ok(()) }
+    })?;
+    text.push_str("\n]}\n");
+    ui::print(&text)
+}

@@ -1,0 +1,603 @@
+//! What a live job of this job file would hold at an instant: open windows, the keys of steps, rows of tables.
+//!
+//! # Contract
+//! * The state at T is what a run over the events up to and including T holds at its end, every event
+//!   counted however late it came: an event exactly at T counts, and a window that ends at T is closed.
+//! * **window**: of each output the windows that end after T (a session's end is its last event + gap;
+//!   `global` never ends) and that have events, with the output's columns as of now. `having` and `top`
+//!   are not applied: they are for windows that are done.
+//! * **dedup**: the row of each key that stayed last, while T is at most `within` after it; always without
+//!   `within`. **first**: the first event of each key.
+//! * **table**: the last row at or before T of each key of a table that is looked into backward or nearest,
+//!   at most the widest `within` old; with `fill` each column's last value. A table without a time is no
+//!   state: its rows hold always.
+//! * An answer of a service is no state, and services are not asked, unless something later depends on
+//!   what they say: then they are asked as `run` asks them.
+//! * Who read what does not show. Entries are sorted by kind, name, window and key.
+
+use super::arrivals::Need;
+use super::events::{batch, plain_strings};
+use super::partitioned::PartitionedWriter;
+use super::shape::output_rows;
+use super::stages::{appended, reads};
+use super::{Progress, Run, RunOptions, pool, tables, target};
+use crate::asof::{AsOfTable, Direction};
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::group::{Merged, key_rows};
+use crate::input::InputReport;
+use crate::job::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
+use crate::keyed::RowBits;
+use crate::lookup::{OnFailure, Services};
+use crate::rows::{RowStore, RowStream};
+use crate::sink::{
+    Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Target, Transaction, jsonl, table,
+};
+use crate::time::{TimeRule, Zone};
+use crate::window::{Window, WindowSpan};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    new_empty_array,
+};
+use arrow_select::concat::concat;
+use arrow_select::filter::filter;
+use arrow_select::take::take;
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is held at an instant.
+#[derive(Debug)]
+pub struct State {
+    /// The instant, microseconds.
+    pub at: i64,
+    /// Where every record went, those after the instant among the filtered.
+    pub account: Account,
+    /// What is held, sorted by kind and name.
+    pub sections: Vec<Section>,
+    /// Whether partial results went to disk.
+    pub spilled: bool,
+}
+
+/// The kind of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateKind {
+    /// A key that `dedup` holds.
+    Dedup,
+    /// A key that `first` has seen.
+    First,
+    /// The row of a key of a table.
+    Table,
+    /// An open window.
+    Window,
+}
+
+impl StateKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            StateKind::Dedup => "dedup",
+            StateKind::First => "first",
+            StateKind::Table => "table",
+            StateKind::Window => "window",
+        }
+    }
+}
+
+/// What one output, step or table holds: an entry a row, sorted by window and key.
+#[derive(Debug)]
+pub struct Section {
+    /// The kind.
+    pub kind: StateKind,
+    /// The path of an output, the words of a step, the name of a table.
+    pub name: String,
+    /// The number of entries.
+    pub rows: usize,
+    /// The times of rows that are held; none of windows.
+    times: Vec<i64>,
+    /// The windows; none of steps, tables, and `global`.
+    spans: Vec<WindowSpan>,
+    /// Names and types of the key columns, and the columns.
+    keys: (Vec<Field>, Vec<ArrayRef>),
+    /// The columns of the output, or those that are taken of a table.
+    values: (Vec<Field>, Vec<ArrayRef>),
+}
+
+/// What a file of state holds. Keys and values are JSON objects: every job has others.
+const COLUMNS: [(&str, DataType); 7] = [
+    ("state", DataType::String),
+    ("name", DataType::String),
+    ("key", DataType::String),
+    ("time", DataType::Timestamp),
+    ("window_start", DataType::Timestamp),
+    ("window_end", DataType::Timestamp),
+    ("value", DataType::String),
+];
+/// Entries that are made text at once.
+const ROWS: usize = 1 << 16;
+
+/// The state of `plan`, which was made with every output complete and no range, at the instant `at`. Of it
+/// the entries whose key has each of the `wanted` columns with its value, as a terminal shows it. With
+/// `output`, it is written to that file too.
+///
+/// # Errors
+/// As for a run; a job error where no key has a wanted column, or where `output` is one of the job's.
+pub fn inspect(
+    mut plan: Plan,
+    at: i64,
+    wanted: &[(String, String)],
+    output: Option<&Path>,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<State> {
+    let output = output.map(|path| file(&plan, path)).transpose()?;
+    // The output is locked before hours of work, not after.
+    let transaction =
+        output.as_ref().and_then(|o| target(&o.to)).map(|t| Transaction::begin(&[t])).transpose()?;
+    prepare(&mut plan, at);
+    let run = Run { plan: &plan, options, progress };
+    pool(options)?.install(|| {
+        let mut tables = tables::read(&run)?;
+        let mut sections = vec![];
+        for (number, table) in tables.tables.iter().enumerate() {
+            sections.extend(of_table(&plan, number, table, at)?);
+        }
+        let sources = run.sources(std::mem::take(&mut tables.tables))?;
+        let read = run.read(Need::State(at), &sources)?;
+        sources.services.map(Services::finish).transpose()?;
+        progress.writing();
+        sections.extend(read.held.into_iter().map(|held| held.section(&plan)));
+        for (g, (groups, space)) in read.groups.into_iter().enumerate() {
+            let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), groups, space)?;
+            sections.extend(windows(&plan, g, merged, at)?);
+        }
+        sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        number_names(&mut sections);
+        let sections = chosen(sections, wanted, &plan.zone)?;
+        let spilled = read.spilled || tables.spilled;
+        let state = State { at, account: read.tally.account(), sections, spilled };
+        if let (Some(transaction), Some(output)) = (transaction, &output) {
+            let mut inputs = read.report.inputs;
+            inputs.extend(tables.inputs);
+            state.write(&plan, output, transaction, &inputs)?;
+        }
+        Ok(state)
+    })
+}
+
+/// Makes `plan` one of events up to `at`, of which the state is kept, and nothing written.
+fn prepare(plan: &mut Plan, at: i64) {
+    plan.range = (i64::MIN, at.saturating_add(1));
+    (plan.read.from, plan.read.to) = plan.range;
+    plan.outputs.retain(|output| matches!(output.kind, OutputKind::Groups { .. }));
+    for output in &mut plan.outputs {
+        if let OutputKind::Groups { post, .. } = &mut output.kind {
+            (post.having, post.top) = (None, None);
+        }
+    }
+    plan.groupings.iter_mut().for_each(|grouping| grouping.plan.whole_windows = false);
+    (plan.late, plan.rejects) = (None, None);
+    for number in 0..plan.tables.len() {
+        plan.tables[number].rejects = None;
+        plan.tables[number].index.keep_keys = reach(plan, number).is_some();
+    }
+    without_services(plan);
+}
+
+/// Takes out the services of which nothing later depends.
+fn without_services(plan: &mut Plan) {
+    let mut width = plan.read.columns.len();
+    let mut asked = false;
+    for step in 0..plan.steps.len() {
+        let own = width..width + appended(&plan.steps[step]);
+        width = own.end;
+        let later = &plan.steps[step + 1..];
+        let read = later.iter().any(|later| reads(plan, later).iter().any(|column| own.contains(column)))
+            || plan.groupings.iter().any(|grouping| {
+                let arguments = grouping.plan.aggregates.iter().flat_map(|(_, columns)| columns);
+                grouping.plan.keys.iter().map(|(column, _)| column).chain(arguments).any(|c| own.contains(c))
+            });
+        // What is rejected goes no further.
+        let counts = !plan.groupings.is_empty() || later.iter().any(|later| later.keys().is_some());
+        let services = &plan.services;
+        if let Step::Enrich(enrich) = &mut plan.steps[step] {
+            let is_needed =
+                |service: usize| read || counts && services[service].on_failure == OnFailure::Reject;
+            enrich.tries.retain(|t| !matches!(t, Try::Service(service) if !is_needed(*service)));
+            asked |= enrich.tries.iter().any(|t| matches!(t, Try::Service(_)));
+        }
+    }
+    if !asked {
+        plan.services.clear();
+        plan.answers = None;
+    }
+}
+
+/// How far back rows of a table are held: the widest `within` of the steps that look back into it. `None`
+/// where none does, or where its rows have no time.
+fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
+    if plan.tables[number].read.time.rule == TimeRule::Untimed {
+        return None;
+    }
+    let tries = plan.steps.iter().flat_map(|step| match step {
+        Step::Enrich(enrich) => &enrich.tries[..],
+        _ => &[],
+    });
+    let back = tries.filter_map(|t| match t {
+        Try::AsOf { table, reach, .. } if *table == number && reach.direction != Direction::Forward => {
+            Some(reach.within)
+        }
+        _ => None,
+    });
+    // Without `within` any age is in reach.
+    back.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
+}
+
+fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<Section>> {
+    let Some(within) = reach(plan, number) else { return Ok(None) };
+    let of = &plan.tables[number];
+    let held = table.held_at(at, within)?;
+    let fields = |columns: &[(usize, DataType)]| -> Vec<Field> {
+        columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
+    };
+    Ok(Some(Section {
+        kind: StateKind::Table,
+        name: of.name.clone(),
+        rows: held.times.len(),
+        times: held.times,
+        spans: vec![],
+        keys: (fields(&of.index.keys), held.keys),
+        values: (fields(&of.index.columns), held.columns),
+    }))
+}
+
+/// The keys that a step holds.
+pub struct HeldKeys {
+    step: usize,
+    keys: Vec<ArrayRef>,
+    times: Vec<i64>,
+}
+
+/// The keys of step number `step` that workers kept in `stores`, of the rows in `bits`; where `since` gives
+/// an instant and a length, those of rows that are at most so long before it. Sorted by key.
+///
+/// # Errors
+/// A machine error of the spill files.
+pub fn held_keys(
+    plan: &Plan,
+    step: usize,
+    stores: Vec<RowStore>,
+    bits: &RowBits,
+    since: Option<(i64, i64)>,
+) -> Result<HeldKeys> {
+    let columns = plan.steps[step].keys().expect("a step of keys");
+    let types: Vec<_> = columns.iter().map(|&c| plan.rows.fields[c].ty.arrow()).collect();
+    let of_worker = |(worker, store): (usize, RowStore)| -> Result<(Vec<Vec<ArrayRef>>, Vec<i64>)> {
+        let (mut blocks, mut all) = (vec![], vec![]);
+        let mut stream = RowStream::new(store);
+        while let Some(block) = stream.next()? {
+            let rows = block.len();
+            let mut columns: Vec<ArrayRef> = block.columns(0, rows).iter().map(plain_strings).collect();
+            let numbers = columns.pop().expect("a column of numbers");
+            let times = block.times(0, rows);
+            let numbers = numbers.as_primitive::<Int64Type>().values().iter().zip(&times);
+            let is_held = |(&number, time): (&i64, &i64)| {
+                let young = since.is_none_or(|(at, within)| at.saturating_sub(*time) <= within);
+                young && bits.contains(worker, number as u64)
+            };
+            let held: BooleanArray = numbers.map(|row| Some(is_held(row))).collect();
+            all.extend(held.values().set_indices().map(|row| times[row]));
+            blocks.push(columns.iter().map(|c| filter(c, &held).expect("a mask as long")).collect());
+        }
+        Ok((blocks, all))
+    };
+    let stores: Vec<(usize, RowStore)> = stores.into_iter().enumerate().collect();
+    let found = stores.into_par_iter().map(of_worker).collect::<Result<Vec<_>>>()?;
+    let times: Vec<i64> = found.iter().flat_map(|(_, times)| times).copied().collect();
+    let blocks: Vec<&Vec<ArrayRef>> = found.iter().flat_map(|(blocks, _)| blocks).collect();
+    let keys: Vec<ArrayRef> =
+        types.iter().enumerate().map(|(c, ty)| joined(ty, blocks.iter().map(|block| &block[c]))).collect();
+    let converter = key_rows(types.into_iter());
+    let rows = converter.convert_columns(&keys).expect("keys of the plan's types");
+    let mut order: Vec<u32> = (0..times.len() as u32).collect();
+    order.par_sort_unstable_by(|&a, &b| rows.row(a as usize).cmp(&rows.row(b as usize)));
+    let times = order.iter().map(|&row| times[row as usize]).collect();
+    let order = UInt32Array::from(order);
+    let keys = keys.iter().map(|c| take(c, &order, None).expect("rows of the column")).collect();
+    Ok(HeldKeys { step, keys, times })
+}
+
+impl HeldKeys {
+    fn section(self, plan: &Plan) -> Section {
+        let step = &plan.steps[self.step];
+        let keys = step.keys().expect("a step of keys").iter();
+        let fields: Vec<Field> = keys.map(|&c| plan.rows.fields[c].clone()).collect();
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let kind = if let Step::Dedup { .. } = step { StateKind::Dedup } else { StateKind::First };
+        Section {
+            kind,
+            name: format!("{}({})", kind.name(), names.join(", ")),
+            rows: self.times.len(),
+            times: self.times,
+            spans: vec![],
+            keys: (fields, self.keys),
+            values: (vec![], vec![]),
+        }
+    }
+}
+
+/// Several arrays of a type as one.
+fn joined<'a>(ty: &arrow_schema::DataType, arrays: impl Iterator<Item = &'a ArrayRef>) -> ArrayRef {
+    let arrays: Vec<&dyn Array> = arrays.map(AsRef::as_ref).collect();
+    if arrays.is_empty() { new_empty_array(ty) } else { concat(&arrays).expect("columns of one type") }
+}
+
+/// Some open windows of an output.
+struct Open {
+    spans: Vec<WindowSpan>,
+    keys: Vec<ArrayRef>,
+    values: Vec<ArrayRef>,
+}
+
+/// The windows of the outputs of grouping `g` that are open at `at`.
+fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section>> {
+    let grouping = &plan.groupings[g];
+    let outputs: Vec<(&OutputPlan, _)> = plan
+        .outputs
+        .iter()
+        .filter_map(|output| match &output.kind {
+            OutputKind::Groups { grouping, post } if *grouping == g => Some((output, post)),
+            _ => None,
+        })
+        .collect();
+    let is_value =
+        |column: &PlannedColumn| matches!(column, PlannedColumn::Value(_) | PlannedColumn::Computed(_));
+    let mut open: Vec<Vec<Open>> = outputs.iter().map(|_| vec![]).collect();
+    merged.drive(
+        |block| {
+            let is_open: BooleanArray = block.spans.iter().map(|span| Some(span.end > at)).collect();
+            if is_open.true_count() == 0 {
+                return Ok(vec![]);
+            }
+            let of = |column: &ArrayRef| plain_strings(&filter(column, &is_open).expect("a mask as long"));
+            let spans: Vec<WindowSpan> = is_open.values().set_indices().map(|i| block.spans[i]).collect();
+            let keys: Vec<ArrayRef> = block.keys.iter().map(of).collect();
+            let open = outputs.iter().map(|(output, post)| {
+                let rows = output_rows(grouping, output, post, &block)?;
+                let values = post.columns.iter().zip(&rows.columns).filter(|(column, _)| is_value(column));
+                let values = values.map(|(_, column)| of(column)).collect();
+                Ok(Open { spans: spans.clone(), keys: keys.clone(), values })
+            });
+            open.collect::<Result<Vec<_>>>()
+        },
+        |found| {
+            open.iter_mut().zip(found).for_each(|(open, found)| open.push(found));
+            Ok(())
+        },
+    )?;
+    let sections = outputs.iter().zip(open).map(|((output, post), open)| {
+        let key = |(name, (_, ty)): (&String, &(usize, DataType))| Field::new(name.clone(), *ty);
+        let keys: Vec<Field> = grouping.keys.iter().zip(&grouping.plan.keys).map(key).collect();
+        let values = post.columns.iter().zip(&output.columns.fields).filter(|(column, _)| is_value(column));
+        let values: Vec<Field> = values.map(|(_, field)| field.clone()).collect();
+        let all = |fields: &[Field], of: fn(&Open) -> &[ArrayRef]| -> Vec<ArrayRef> {
+            let column =
+                |(c, field): (usize, &Field)| joined(&field.ty.arrow(), open.iter().map(|o| &of(o)[c]));
+            fields.iter().enumerate().map(column).collect()
+        };
+        let spans: Vec<WindowSpan> = open.iter().flat_map(|open| &open.spans).copied().collect();
+        Section {
+            kind: StateKind::Window,
+            name: match &output.to {
+                OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
+                OutputTo::Terminal => "-".into(),
+            },
+            rows: spans.len(),
+            times: vec![],
+            spans: if grouping.plan.window == Window::Global { vec![] } else { spans },
+            keys: (keys.clone(), all(&keys, |open| &open.keys)),
+            values: (values.clone(), all(&values, |open| &open.values)),
+        }
+    });
+    Ok(sections.collect())
+}
+
+/// Tells sections of one kind and name apart by a number.
+fn number_names(sections: &mut [Section]) {
+    for group in sections.chunk_by_mut(|a, b| (a.kind, &a.name) == (b.kind, &b.name)) {
+        let again = group.iter_mut().enumerate().skip(1);
+        again.for_each(|(i, section)| section.name.push_str(&format!(" #{}", i + 1)));
+    }
+}
+
+/// The entries whose keys have all the `wanted` values.
+fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) -> Result<Vec<Section>> {
+    let known: Vec<&str> =
+        sections.iter().flat_map(|section| section.keys.0.iter().map(|f| f.name.as_str())).collect();
+    for (name, _) in wanted {
+        if !known.contains(&name.as_str()) {
+            let error =
+                Error::job(format!("--key `{name}`: nothing that is held has a key column of that name"));
+            return Err(error.nearest(name, known));
+        }
+    }
+    let has = |section: &Section, name: &str| section.keys.0.iter().position(|field| field.name == name);
+    let mut found = vec![];
+    for mut section in sections {
+        let columns: Option<Vec<usize>> = wanted.iter().map(|(name, _)| has(&section, name)).collect();
+        let Some(columns) = columns else { continue };
+        if !columns.is_empty() {
+            let mut keep = vec![true; section.rows];
+            for (column, (_, value)) in columns.into_iter().zip(wanted) {
+                let texts = table::texts(&section.keys.1[column], section.rows, zone)?;
+                keep.iter_mut().zip(texts).for_each(|(keep, text)| *keep &= text == *value);
+            }
+            section.retain(&keep);
+        }
+        found.push(section);
+    }
+    Ok(found)
+}
+
+impl Section {
+    fn retain(&mut self, keep: &[bool]) {
+        let mask = BooleanArray::from(keep.to_vec());
+        for column in self.keys.1.iter_mut().chain(&mut self.values.1) {
+            *column = filter(column, &mask).expect("a mask as long");
+        }
+        let mut kept = keep.iter();
+        self.times.retain(|_| kept.next() == Some(&true));
+        let mut kept = keep.iter();
+        self.spans.retain(|_| kept.next() == Some(&true));
+        self.rows = mask.true_count();
+    }
+
+    /// The first `rows` entries as a table: the window or the time, keys, values.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn table(&self, rows: usize) -> Result<RecordBatch> {
+        let rows = rows.min(self.rows);
+        let mut fields = vec![];
+        let mut columns = vec![];
+        let [time, start, end] = self.instants(0, rows);
+        let instants = match self.kind {
+            StateKind::Window if self.spans.is_empty() => vec![],
+            StateKind::Window => vec![("window_start", start), ("window_end", end)],
+            _ => vec![("time", time)],
+        };
+        for (name, column) in instants {
+            fields.push(Field::new(name, DataType::Timestamp));
+            columns.push(column);
+        }
+        for (own, arrays) in [&self.keys, &self.values] {
+            fields.extend(own.iter().cloned());
+            columns.extend(arrays.iter().map(|array| array.slice(0, rows)));
+        }
+        let schema = arrow_schema::Schema::new(
+            fields.iter().map(|f| arrow_schema::Field::new(&f.name, f.ty.arrow(), true)).collect::<Vec<_>>(),
+        );
+        batch(&Arc::new(schema), columns)
+    }
+
+    /// Time, window start and window end of entries `from..to`.
+    fn instants(&self, from: usize, to: usize) -> [ArrayRef; 3] {
+        let column = |of: &dyn Fn(usize) -> Option<i64>| -> ArrayRef {
+            Arc::new((from..to).map(of).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        };
+        [
+            column(&|row| self.times.get(row).copied()),
+            column(&|row| self.spans.get(row).map(|span| span.start)),
+            column(&|row| self.spans.get(row).map(|span| span.end)),
+        ]
+    }
+
+    /// The keys and, where there are such, values of entries `from..to` as JSON objects, times in `zone`.
+    fn objects(&self, from: usize, to: usize, zone: &Zone) -> Result<(Vec<String>, Vec<Option<String>>)> {
+        let objects = |(fields, columns): &(Vec<Field>, Vec<ArrayRef>)| {
+            let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(from, to - from)).collect();
+            jsonl::objects(fields.iter().map(|field| field.name.as_str()), &columns, to - from, zone)
+        };
+        let values = match self.kind {
+            StateKind::Dedup | StateKind::First => vec![None; to - from],
+            StateKind::Table | StateKind::Window => objects(&self.values)?.into_iter().map(Some).collect(),
+        };
+        Ok((objects(&self.keys)?, values))
+    }
+
+    /// Entries `from..to` as rows of [`COLUMNS`].
+    fn rows(&self, from: usize, to: usize, zone: &Zone) -> Result<Vec<ArrayRef>> {
+        let (keys, values) = self.objects(from, to, zone)?;
+        let same = |text: &str| -> ArrayRef {
+            Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(text, to - from)))
+        };
+        let [time, start, end] = self.instants(from, to);
+        let keys: ArrayRef = Arc::new(StringViewArray::from_iter_values(keys));
+        let values: ArrayRef = Arc::new(values.into_iter().collect::<StringViewArray>());
+        Ok(vec![same(self.kind.name()), same(&self.name), keys, time, start, end, values])
+    }
+}
+
+/// The file of state as an output.
+fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
+    let wrong = || Error::job(format!("the state cannot be written to {}", path.display()));
+    let Some(format) = Format::of_path(path) else {
+        return Err(wrong().hint("give a .parquet, .jsonl or .csv file"));
+    };
+    let own = Target::file(path).state();
+    if plan.outputs.iter().filter_map(|output| target(&output.to)).any(|target| target.state() == own) {
+        return Err(wrong().hint("it is an output of the job"));
+    }
+    let fields = COLUMNS.map(|(name, ty)| Field::new(name, ty)).to_vec();
+    Ok(OutputPlan {
+        to: OutputTo::File(path.to_path_buf()),
+        format,
+        kind: OutputKind::Rows(vec![]),
+        columns: Schema::new(fields),
+        partition_by: vec![],
+    })
+}
+
+impl State {
+    fn write(
+        &self,
+        plan: &Plan,
+        output: &OutputPlan,
+        transaction: Transaction,
+        inputs: &[InputReport],
+    ) -> Result<()> {
+        let mut writer = PartitionedWriter::new(plan, output, 0, &transaction)?;
+        for (section, from, to) in self.pieces() {
+            writer.push("", writer.file_batch(&section.rows(from, to, &plan.zone)?)?)?;
+        }
+        writer.finish()?;
+        let inputs = inputs.iter().map(|i| InputEntry {
+            path: i.path.display().to_string(),
+            bytes: i.bytes,
+            hash: i.hash.clone(),
+            records: i.records,
+        });
+        let draft = ManifestDraft {
+            job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
+            output: OutputInfo { format: output.format.name().into(), ..OutputInfo::default() },
+            inputs: inputs.collect(),
+            account: self.account,
+            ..ManifestDraft::default()
+        };
+        transaction.commit(vec![draft]).map(drop)
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = (&Section, usize, usize)> {
+        let of = |section: &'_ Section| {
+            (0..section.rows)
+                .step_by(ROWS)
+                .map(|from| (from, (from + ROWS).min(section.rows)))
+                .collect::<Vec<_>>()
+        };
+        self.sections
+            .iter()
+            .flat_map(move |section| of(section).into_iter().map(move |(from, to)| (section, from, to)))
+    }
+
+    /// Gives all entries as JSON objects of the columns of the file, keys and values as objects in them.
+    ///
+    /// # Errors
+    /// What `give` returns.
+    pub fn entries(&self, zone: &Zone, mut give: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let names = ["time", "window_start", "window_end"];
+        for (section, from, to) in self.pieces() {
+            let (keys, values) = section.objects(from, to, zone)?;
+            let instants = jsonl::objects(names, &section.instants(from, to), to - from, zone)?;
+            let name = jsonl::objects(["state", "name"], &section.rows(from, from + 1, zone)?[..2], 1, zone)?;
+            let head = name[0].trim_end_matches('}');
+            for ((key, value), instants) in keys.iter().zip(&values).zip(&instants) {
+                let instants = &instants[1..instants.len() - 1];
+                let value = value.as_deref().unwrap_or("null");
+                give(&format!("{head},\"key\":{key},{instants},\"value\":{value}}}"))?;
+            }
+        }
+        Ok(())
+    }
+}
