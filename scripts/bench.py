@@ -93,6 +93,42 @@ ARCHIVE = PAGEVIEWS + """
 path = "{out}"
 partition_by = ["date", "hour"]
 """
+MONEY = """
+[source]
+path = {inputs}
+time = "processedAt"
+types = {{ amount = "decimal(18,2)" }}
+
+[table.sessions]
+path = "{data}/sessions.jsonl"
+time = "processedAt"
+
+[table.users]
+path = "{data}/users.jsonl"
+time = "processedAt"
+
+[[step]]
+dedup = ["id"]
+
+[[step]]
+enrich = "sessions"
+on = {{ userSessionId = "id" }}
+within = "1d"
+take = {{ clientCountryCode = "clientCountryCode" }}
+
+[[step]]
+enrich = "users"
+on = {{ userId = "userId" }}
+take = {{ residentCountryCode = "residentCountryCode" }}
+
+[[step]]
+first = ["userId", "moneyType"]
+as = "is_first"
+
+[[output]]
+path = "{out}"
+partition_by = ["date", "hour"]
+"""
 SPENDERS = """
 [source]
 path = {inputs}
@@ -122,6 +158,8 @@ WORKS = {w.name: w for w in [
     Work("W3", "the same from Parquet", "pageviews", ["pageviews.parquet"], PER_POSTCODE, facts="W1", times=2, megabytes=600),
     Work("W4", "CSV, decimal sum per account and month, having", "transactions", ["transactions.csv"], SPENDERS, facts="W4",
          times=3, megabytes=400),
+    Work("W5", "payments: dedup, two as-of joins, first flags", "money", ["money.jsonl"], MONEY, out="result", facts="W5",
+         times=3, megabytes=1000, peers=("duckdb", "polars")),
     Work("W6", "CSV to Parquet by date and hour", "pageviews", ["pageviews.csv"], ARCHIVE, out="result", facts="W6",
          times=1.5, megabytes=800),
     Work("W7", "CSV, sessions per user, gap 30 min", "pageviews", ["pageviews.csv"], SESSIONS, facts="W7", times=2,
@@ -141,6 +179,9 @@ FACTS = {
           "bit_xor(hash({ws}, postcode::VARCHAR, n::BIGINT))::VARCHAR AS h FROM {src}",
     "W4": "count(*) AS rows, sum(total::DECIMAL(38,2))::VARCHAR AS total, "
           "bit_xor(hash(window_start::DATE, account_no::VARCHAR, total::DECIMAL(38,2)))::VARCHAR AS h FROM {src}",
+    "W5": "count(*) AS rows, sum(amount::DECIMAL(18,2))::VARCHAR AS total, bit_xor(hash(id::VARCHAR, userId::VARCHAR, "
+          "epoch_ms(processedAt), amount::DECIMAL(18,2), clientCountryCode::VARCHAR, residentCountryCode::VARCHAR, is_first))"
+          "::VARCHAR AS h FROM {src}",
     "W6": "count(*) AS rows, sum(user_id)::BIGINT::VARCHAR AS total, "
           "bit_xor(hash(user_id::BIGINT, postcode::VARCHAR, webpage::VARCHAR, {ts}))::VARCHAR || ' ' || "
           "sum(hash(user_id::BIGINT, postcode::VARCHAR, webpage::VARCHAR, {ts}) % 1000003)::VARCHAR AS h FROM {src}",
@@ -309,11 +350,12 @@ class Bench:
             folder.mkdir(parents=True)
             paths = json.dumps([str(p) for p in self.inputs(work)])
             threshold = self.meta["transactions"]["threshold"]
-            job = work.job.format(inputs=paths, out=folder / work.out, late=folder / "late.parquet", threshold=threshold)
+            job = work.job.format(inputs=paths, out=folder / work.out, late=folder / "late.parquet", threshold=threshold,
+                                  data=self.data)
             (folder / "job.toml").write_text(f'name = "bench-{work.name.lower()}"\n{job}')
             command = [self.binary, "run", folder / "job.toml", "--threads", str(self.threads)]
             return command, folder, folder / work.out
-        result = self.out / (f"{engine}_{work.name}" + ("" if work.name == "W6" else ".parquet"))
+        result = self.out / (f"{engine}_{work.name}" + ("" if work.name in ("W5", "W6") else ".parquet"))
         shutil.rmtree(result, ignore_errors=True) if result.is_dir() else result.unlink(missing_ok=True)
         script = Path(__file__).with_name("window_peers.py") if work.own_peers else self.peers / "peers.py"
         return [sys.executable, script, engine, work.name], self.out, result

@@ -5,6 +5,7 @@ use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
 use crate::job::{OutputTo, Plan};
+use crate::lookup::LookupReport;
 use crate::sink::Account;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -132,6 +133,18 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
             "\nthe late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them",
         );
     }
+    if let Some(LookupReport { asked, recorded, retried, failed }) = outcome.lookups {
+        let [asked, recorded] = [asked, recorded].map(grouped);
+        text.push_str(&format!("\nlookups: {asked} asked of services, {recorded} on record"));
+        for (count, what) in [(retried, "asked again"), (failed, "failed")] {
+            if count > 0 {
+                text.push_str(&format!(", {} {what}", grouped(count)));
+            }
+        }
+        if let Some(path) = &plan.answers {
+            text.push_str(&format!("; answers in {}", path.display()));
+        }
+    }
     if outcome.spilled {
         text.push_str("\nmemory was short, and partial results went to disk; --memory allows more");
     }
@@ -176,13 +189,16 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         .iter()
         .map(|i| json!({ "path": i.path.display().to_string(), "bytes": i.bytes, "hash": i.hash, "records": i.records }))
         .collect();
-    let value = json!({
+    let mut value = json!({
         "job": { "name": plan.name, "hash": plan.hash },
         "account": outcome.account,
         "watermarks": outcome.watermarks,
         "inputs": inputs,
         "outputs": outputs,
     });
+    if let Some(lookups) = outcome.lookups {
+        value["lookups"] = json!(lookups);
+    }
     print_value(&value)
 }
 

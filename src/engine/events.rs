@@ -1,7 +1,7 @@
 //! An output of the events themselves: rows in replay order, partition by partition.
 
 use super::stages::Verdicts;
-use super::{OutputOutcome, Run};
+use super::{FirstAndLast, OutputOutcome, Run};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::job::{OutputKind, OutputPlan, OutputTo};
@@ -21,7 +21,7 @@ pub fn write(
     transaction: &Transaction,
     stores: Vec<RowStore>,
     verdicts: Option<&Verdicts>,
-) -> Result<(OutputOutcome, Option<(i64, i64)>)> {
+) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let output = &run.plan.outputs[index];
     let partitions = gather_partitions(stores);
     let settled = Settled::new(output, verdicts);
@@ -71,7 +71,7 @@ fn show(
     output: &OutputPlan,
     partitions: &[StoredPartition],
     settled: &Settled,
-) -> Result<(OutputOutcome, Option<(i64, i64)>)> {
+) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let arrow = output.columns.arrow();
     let Some(partition) = partitions.first() else {
         let empty = RecordBatch::new_empty(arrow);
@@ -90,7 +90,7 @@ fn show(
 #[derive(Default, Clone, Copy)]
 struct Written {
     rows: u64,
-    times: Option<(i64, i64)>,
+    times: Option<FirstAndLast>,
 }
 
 impl Written {

@@ -161,6 +161,9 @@ fn target(to: &OutputTo) -> Option<Target> {
     }
 }
 
+/// The first and the last event time of some rows.
+type FirstAndLast = (i64, i64);
+
 struct Run<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
@@ -295,7 +298,7 @@ impl Run<'_> {
         groups: Vec<(Vec<GroupTable>, SpillSpace)>,
         rows: Vec<Vec<RowStore>>,
         verdicts: Option<&Verdicts>,
-    ) -> Result<(Vec<OutputOutcome>, Option<(i64, i64)>)> {
+    ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
         let mut outcomes: Vec<Option<OutputOutcome>> = self.plan.outputs.iter().map(|_| None).collect();
         let number =
             |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
@@ -363,7 +366,7 @@ impl Run<'_> {
     }
 }
 
-/// Records that a service did not answer for, as bad records. Their text is not at hand any more.
+/// Records that a service did not answer for, as bad records; their text is read again.
 fn refused(refused: Refused) -> Vec<BadRecord> {
     let bad = |(position, reason)| BadRecord {
         position,

@@ -153,6 +153,23 @@ impl Lines {
         self.counted = upto;
         Ok(self.ends + 1)
     }
+
+    /// The text from the place that was asked for last to the end of its line, at most `most` bytes.
+    pub(super) fn rest_of_line(&mut self, most: usize) -> Result<Vec<u8>> {
+        loop {
+            let rest = &self.buffer[self.counted..];
+            let end = memchr::memchr(b'\n', rest);
+            if end.is_some() || rest.len() >= most {
+                let line = &rest[..end.unwrap_or(most).min(most)];
+                return Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+            }
+            let read = self.raw.append(&mut self.buffer, BLOCK)?;
+            if read == 0 {
+                return Ok(self.buffer[self.counted..].to_vec());
+            }
+            self.read += read as u64;
+        }
+    }
 }
 
 fn count_lines(text: &[u8]) -> u64 {
@@ -168,6 +185,25 @@ mod tests {
     fn slowly(text: &[u8]) -> Vec<u64> {
         let line = |place| 1 + text[..place].iter().filter(|&&c| c == b'\n').count() as u64;
         (0..=text.len()).map(line).collect()
+    }
+
+    #[test]
+    fn the_rest_of_a_line_may_lie_over_several_blocks() {
+        let text = format!("a\n{}\r\nend", "x".repeat(2 * BLOCK));
+        for name in ["a.csv", "a.csv.gz"] {
+            let folder = TestFolder::with(name, &text);
+            let plan = folder.plan("t", &[]);
+            let mut lines = Lines::open(&plan.files[0]).unwrap();
+            assert_eq!((lines.line_of(0).unwrap(), lines.rest_of_line(9).unwrap()), (1, b"a".to_vec()));
+            assert_eq!(
+                (lines.line_of(2).unwrap(), lines.rest_of_line(9).unwrap()),
+                (2, b"xxxxxxxxx".to_vec())
+            );
+            let long = "x".repeat(2 * BLOCK).into_bytes();
+            assert_eq!(lines.rest_of_line(3 * BLOCK).unwrap(), long);
+            let last = 2 + 2 * BLOCK as u64 + 2;
+            assert_eq!((lines.line_of(last).unwrap(), lines.rest_of_line(9).unwrap()), (3, b"end".to_vec()));
+        }
     }
 
     #[test]

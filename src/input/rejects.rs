@@ -176,7 +176,7 @@ impl Rejects {
     }
 
     fn take(&mut self) -> Result<Option<Reject>> {
-        let Some(Reverse(Head { bad, run })) = self.heads.pop() else { return Ok(None) };
+        let Some(Reverse(Head { mut bad, run })) = self.heads.pop() else { return Ok(None) };
         self.advance(run)?;
         self.left -= 1;
         let (number, place) = (bad.position.file(), bad.position.place());
@@ -188,10 +188,14 @@ impl Rejects {
             if self.lines.as_ref().is_none_or(|(of, _)| *of != number) {
                 self.lines = Some((number, Lines::open(file)?));
             }
-            let line = match &mut self.lines {
-                Some((_, lines)) => lines.line_of(place)?,
-                None => 0,
-            };
+            let mut line = 0;
+            if let Some((_, lines)) = &mut self.lines {
+                line = lines.line_of(place)?;
+                // What was read as a row and refused later did not keep its text.
+                if bad.raw.is_empty() {
+                    bad.raw = lines.rest_of_line(BadRecord::MAX_RAW)?;
+                }
+            }
             (line, Some(place))
         };
         Ok(Some(Reject {

@@ -104,7 +104,7 @@ pub struct Answers {
 }
 
 /// What became of all lookups of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct LookupReport {
     /// Distinct URLs that a service was asked for.
     pub asked: u64,

@@ -35,6 +35,8 @@ pub struct RowStore {
     pub(super) partitions: Vec<Partition>,
     packed_bytes: usize,
     open_rows: usize,
+    /// Bytes of the strings of open rows.
+    open_text: usize,
     pushes: u32,
     rows: Vec<u32>,
     pub(super) space: RowSpace,
@@ -90,6 +92,7 @@ impl RowStore {
             partitions: vec![],
             packed_bytes: 0,
             open_rows: 0,
+            open_text: 0,
             pushes: 0,
             rows: vec![],
             space,
@@ -126,9 +129,9 @@ impl RowStore {
             let is_idle = self.pushes.wrapping_sub(*used) > IDLE;
             if time.len() >= BLOCK_ROWS || is_idle && time.len() >= WORTH {
                 self.close(p);
-                if is_idle {
-                    self.partitions[p].free();
-                }
+            }
+            if is_idle {
+                self.partitions[p].free();
             }
         }
         self.pushes = self.pushes.wrapping_add(1);
@@ -197,6 +200,7 @@ impl RowStore {
             }
             for row in rows.iter().map(|&row| row as usize) {
                 let text = texts.is_valid(row).then(|| texts.value(row).as_bytes());
+                self.open_text += text.map_or(0, <[u8]>::len);
                 self.partitions[*p].text(c, text);
             }
         }
@@ -214,6 +218,7 @@ impl RowStore {
         let mut from = 0;
         while from < rows {
             let to = rows.min(from + BLOCK_ROWS);
+            self.open_text -= partition.open.iter().map(|c| c.text(from, to)).sum::<usize>();
             let block = Block {
                 rows: to - from,
                 time: Packed::new(&partition.time[from..to]),
@@ -234,7 +239,7 @@ impl RowStore {
     /// Bytes of memory held, about.
     pub fn bytes(&self) -> usize {
         let codes: usize = self.codes.iter().flatten().map(ColumnCodes::bytes).sum();
-        self.packed_bytes + codes + self.open_rows * (self.columns.len() + 2) * 12
+        self.packed_bytes + codes + self.open_rows * (self.columns.len() + 2) * 12 + self.open_text
     }
 
     /// Writes all closed blocks to disk.
@@ -243,6 +248,7 @@ impl RowStore {
     /// A machine error when the disk fails.
     pub fn spill(&mut self) -> Result<()> {
         (0..self.partitions.len()).for_each(|p| self.close(p));
+        self.partitions.iter_mut().for_each(Partition::free);
         if self.spilled.is_none() {
             let file = tempfile::tempfile_in(&self.space.0).map_err(spill_error(&self.space.0))?;
             self.spilled = Some((file, 0));
@@ -355,6 +361,16 @@ impl OpenColumn {
             OpenColumn::Words(words, _) => words.len(),
             OpenColumn::Wide(words, _) => words.len(),
             OpenColumn::Text(ends, ..) => ends.len(),
+        }
+    }
+
+    /// Bytes of the strings of some rows.
+    fn text(&self, from: usize, to: usize) -> usize {
+        match self {
+            OpenColumn::Text(ends, ..) => {
+                (ends[to - 1] - if from == 0 { 0 } else { ends[from - 1] }) as usize
+            }
+            _ => 0,
         }
     }
 
