@@ -20,6 +20,7 @@ mod flink_docs;
 mod formats;
 mod golden;
 mod http_server;
+mod inspect;
 mod job_faults;
 mod jobs;
 mod laws;

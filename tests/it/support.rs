@@ -110,6 +110,19 @@ impl Lab {
         engine::audit(plan, &options, delays, &Silent)
     }
 
+    /// As [`Lab::library`], the entries of the state at `at`, each a line of JSON.
+    pub fn inspect(&self, job: &str, machine: Machine, at: i64) -> Result<Vec<String>, Error> {
+        let (plan, options) = self.planned(job, machine, Some(Mode::Complete))?;
+        let zone = plan.zone.clone();
+        let state = engine::inspect(plan, at, &[], None, &options, &Silent)?;
+        let mut entries = vec![];
+        state.entries(&zone, |entry| {
+            entries.push(entry.to_string());
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
     fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
         let job = job.replace('@', &self.root().display().to_string());
         let spec = JobSpec::parse("job.toml", &job)?;

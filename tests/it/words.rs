@@ -191,7 +191,7 @@ fn a_table_says_how_many_rows_it_leaves_out() {
 #[test]
 fn help_ends_in_two_examples_that_work() {
     let lab = with_data();
-    for command in ["run", "explain", "audit", "generate"] {
+    for command in ["run", "explain", "audit", "inspect", "generate"] {
         let help = lab.highwater(&[command, "--help"]);
         assert_eq!(help.code, 0);
         let (_, examples) = help.out.rsplit_once("Examples:\n").expect("examples");
@@ -213,6 +213,7 @@ fn help_ends_in_two_examples_that_work() {
       run       Run a job: read its source, and commit its outputs
       explain   Show what a job would do, from samples of its files: schema, plan, memory
       audit     Say how late events come, and what each delay of the watermark would have cost
+      inspect   Show what a live job would hold at a time: open windows, keys, the rows of tables
       generate  Make sample data: sales, transactions, pageviews or money, seeded
       help      Print this message or the help of the given subcommand(s)
 
