@@ -14,8 +14,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     highwater inspect data/jobs/user-sessions.toml --at 2024-06-01T12:00\n  \
-    highwater inspect data/jobs/sales-per-seller.toml --at 2024-06-01T00:10:30Z \
-    --key seller_id=seller-00002 --output state.parquet")]
+    highwater inspect data/jobs/sales-per-seller.toml --at 2024-06-01T00:10 \
+    --output state.parquet")]
 pub struct InspectArgs {
     /// The job file
     job: PathBuf,
@@ -98,7 +98,10 @@ fn heading(section: &Section) -> String {
     let count = |one: &str, many: &str| {
         format!("{} {}", ui::grouped(section.rows as u64), if section.rows == 1 { one } else { many })
     };
-    let name = ui::plain(&section.name);
+    let name = match section.name.as_str() {
+        "-" => "the terminal".to_string(),
+        name => ui::plain(name),
+    };
     match section.kind {
         StateKind::Dedup => format!("{name}: {} held", count("key", "keys")),
         StateKind::First => format!("{name}: {} seen", count("key", "keys")),
