@@ -2,6 +2,7 @@
 
 use crate::aggregate::canonical;
 use crate::batch::DataType;
+use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
@@ -272,18 +273,21 @@ impl ColumnCodes {
     }
 
     fn decode_strings(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        let text = |code: u32| match &self.values[code as usize] {
-            Value::Null => None,
-            Value::Word(word) => {
-                let bytes = word.to_le_bytes();
-                let len = *word as u32 as usize;
-                Some(String::from_utf8_lossy(&bytes[4..4 + len]).into_owned())
+        let mut texts = StringViewBuilder::with_capacity(codes.size_hint().0);
+        for code in codes {
+            match &self.values[code as usize] {
+                Value::Null => texts.append_null(),
+                Value::Word(word) => {
+                    let len = *word as u32 as usize;
+                    texts.append_value(String::from_utf8_lossy(&word.to_le_bytes()[4..4 + len]));
+                }
+                Value::Long(start, len) => {
+                    let text = &self.arena[*start..*start + *len as usize];
+                    texts.append_value(String::from_utf8_lossy(text));
+                }
             }
-            Value::Long(start, len) => {
-                Some(String::from_utf8_lossy(&self.arena[*start..*start + *len as usize]).into_owned())
-            }
-        };
-        Arc::new(codes.map(text).collect::<StringViewArray>())
+        }
+        Arc::new(texts.finish())
     }
 }
 

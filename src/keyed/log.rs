@@ -70,14 +70,18 @@ impl KeyLog {
                 let page = std::mem::take(&mut bucket.open);
                 bucket.pages.push(Page::Memory(page));
                 bucket.last = (0, 0, 0);
+                bucket.open = Vec::with_capacity(PAGE);
+                self.bytes += PAGE;
             }
             let before = bucket.open.capacity();
             let position = position.as_u64();
-            bucket.open.extend_from_slice(&hash.to_le_bytes());
-            put(&mut bucket.open, number.wrapping_sub(bucket.last.0));
-            put(&mut bucket.open, position.wrapping_sub(bucket.last.1));
+            let mut entry = [0; MOST];
+            entry[..16].copy_from_slice(&hash.to_le_bytes());
+            let mut end = put(&mut entry, 16, number.wrapping_sub(bucket.last.0));
+            end = put(&mut entry, end, position.wrapping_sub(bucket.last.1));
             let step = time.wrapping_sub(bucket.last.2);
-            put(&mut bucket.open, (step << 1 ^ step >> 63) as u64);
+            end = put(&mut entry, end, (step << 1 ^ step >> 63) as u64);
+            bucket.open.extend_from_slice(&entry[..end]);
             bucket.last = (number, position, time);
             bucket.entries += 1;
             self.bytes += bucket.open.capacity() - before;
@@ -147,14 +151,16 @@ fn bucket_of(hash: u128) -> usize {
     (hash >> 120) as usize
 }
 
-/// Appends a number, seven bits to a byte, the lowest first.
+/// Writes a number at `at`, seven bits to a byte, the lowest first; gives the place behind it.
 #[inline]
-fn put(out: &mut Vec<u8>, mut number: u64) {
+fn put(entry: &mut [u8; MOST], mut at: usize, mut number: u64) -> usize {
     while number >= 0x80 {
-        out.push(number as u8 | 0x80);
+        entry[at] = number as u8 | 0x80;
         number >>= 7;
+        at += 1;
     }
-    out.push(number as u8);
+    entry[at] = number as u8;
+    at + 1
 }
 
 #[inline]

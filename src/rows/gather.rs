@@ -12,6 +12,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
     TimestampMicrosecondArray, UInt32Array,
 };
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
         (0..store.partitions.len()).for_each(|p| store.close(p));
     }
     let Some(types) = stores.first().map(|s| s.types.clone()) else { return vec![] };
-    let texts = (0..types.len()).map(|c| unite_codes(&stores, c)).collect();
+    let texts = (0..types.len()).into_par_iter().map(|c| unite_codes(&stores, c)).collect();
     let mut partitions: BTreeMap<String, Vec<(usize, Place)>> = BTreeMap::new();
     for (w, store) in stores.iter_mut().enumerate() {
         for (p, partition) in std::mem::take(&mut store.partitions).into_iter().enumerate() {

@@ -11,6 +11,7 @@ use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, Tim
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use std::fs::File;
+use std::mem::take;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub struct RowStore {
     /// Bytes of the strings of open rows.
     open_text: usize,
     pushes: u32,
+    /// Room that idle partitions gave away, for those that come next.
+    spare: Vec<Room>,
     rows: Vec<u32>,
     pub(super) space: RowSpace,
     pub(super) spilled: Option<(File, u64)>,
@@ -47,6 +50,11 @@ pub struct RowStore {
 const IDLE: u32 = 16;
 /// The fewest rows that are.
 const WORTH: usize = 512;
+/// How much room of idle partitions is kept.
+const SPARE: usize = 4;
+
+/// Times, positions and columns without rows.
+type Room = (Vec<i64>, Vec<i64>, Vec<OpenColumn>);
 
 /// The rows of one partition of one worker.
 #[derive(Default)]
@@ -94,6 +102,7 @@ impl RowStore {
             open_rows: 0,
             open_text: 0,
             pushes: 0,
+            spare: vec![],
             rows: vec![],
             space,
             spilled: None,
@@ -105,7 +114,7 @@ impl RowStore {
     /// # Errors
     /// A data error where a value cannot name a partition.
     pub fn push(&mut self, batch: &Batch) -> Result<()> {
-        let mut partition_of = std::mem::take(&mut self.rows);
+        let mut partition_of = take(&mut self.rows);
         partition_of.clear();
         let keys: Vec<&ArrayRef> = self.partition_columns.iter().map(|&c| &batch.columns[c]).collect();
         self.partitioner.assign(&batch.time, &keys, &mut partition_of)?;
@@ -116,6 +125,11 @@ impl RowStore {
         for (p, rows) in &members {
             let partition = &mut self.partitions[*p];
             partition.used = self.pushes;
+            if partition.open.is_empty()
+                && let Some(room) = self.spare.pop()
+            {
+                (partition.time, partition.positions, partition.open) = room;
+            }
             partition.time.extend(rows.iter().map(|&row| batch.time[row as usize]));
             partition.positions.extend(rows.iter().map(|&row| batch.positions[row as usize].as_u64() as i64));
         }
@@ -130,8 +144,9 @@ impl RowStore {
             if time.len() >= BLOCK_ROWS || is_idle && time.len() >= WORTH {
                 self.close(p);
             }
-            if is_idle {
-                self.partitions[p].free();
+            if is_idle && let Some(room) = self.partitions[p].free() {
+                self.spare.push(room);
+                self.spare.truncate(SPARE);
             }
         }
         self.pushes = self.pushes.wrapping_add(1);
@@ -248,7 +263,8 @@ impl RowStore {
     /// A machine error when the disk fails.
     pub fn spill(&mut self) -> Result<()> {
         (0..self.partitions.len()).for_each(|p| self.close(p));
-        self.partitions.iter_mut().for_each(Partition::free);
+        self.partitions.iter_mut().for_each(|partition| drop(partition.free()));
+        self.spare.clear();
         if self.spilled.is_none() {
             let file = tempfile::tempfile_in(&self.space.0).map_err(spill_error(&self.space.0))?;
             self.spilled = Some((file, 0));
@@ -271,11 +287,10 @@ impl RowStore {
 }
 
 impl Partition {
-    /// Gives back the room of open rows, of which there are none.
-    fn free(&mut self) {
-        if self.time.is_empty() {
-            (self.time, self.positions, self.open) = (vec![], vec![], vec![]);
-        }
+    /// Gives away the room of open rows, if there are none.
+    fn free(&mut self) -> Option<Room> {
+        let is_room = self.time.is_empty() && !self.open.is_empty();
+        is_room.then(|| (take(&mut self.time), take(&mut self.positions), take(&mut self.open)))
     }
 
     fn column(&mut self, c: usize, make: impl Fn() -> OpenColumn) -> &mut OpenColumn {
