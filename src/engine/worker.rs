@@ -427,7 +427,8 @@ impl<'a> Shared<'a> {
     pub(super) fn share(&self) -> usize {
         let tables: usize = self.sources.tables.iter().map(AsOfTable::bytes).sum();
         let memory = self.options.memory as usize;
-        memory.saturating_sub(tables).max(memory / 8) / self.options.threads
+        // Batches under way, sorting what goes to disk and the allocator come on top.
+        memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / self.options.threads
     }
 
     /// Counts the rows that were refused as rejected, and says which they are and why.
