@@ -209,6 +209,21 @@ fn or_the_event_is_rejected() {
     assert!(!lab.manifests("").is_empty());
 }
 
+/// A window asks for no positions of its own; what is rejected before it needs them.
+#[test]
+fn or_the_event_is_rejected_before_a_window() {
+    let server = Server::new(|path, _| if path == "/users/sick" { Reply::status(500) } else { known(path) });
+    let lab = lab(&["a", "sick", "c", "sick"]);
+    let windowed = "window = \"global\"\nselect = { n = \"count(*)\" }\n";
+    lab.done(&(job(&server, "on_failure = \"reject\"\nretries = 0") + windowed), &[]);
+    assert!(lab.text("out.csv").ends_with(",2\n"), "{}", lab.text("out.csv"));
+    let rejects = lab.text("rejects.jsonl");
+    let raw = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["raw"].to_string();
+    let raw: Vec<String> = rejects.lines().map(raw).collect();
+    assert_eq!(raw.len(), 2);
+    assert!(raw.iter().all(|raw| raw.contains("sick")), "{rejects}");
+}
+
 /// Rejects of records and of lookups are in one file, in the order of the log.
 #[test]
 fn rejects_of_records_and_of_lookups_lie_together() {

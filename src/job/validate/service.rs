@@ -69,6 +69,8 @@ impl Planner<'_> {
         if !right {
             return None;
         }
+        // A record that is rejected after it was read is told by its position.
+        self.positions |= plan.on_failure == OnFailure::Reject;
         let index = self.services.iter().position(|known| *known == plan).unwrap_or_else(|| {
             self.services.push(plan);
             self.services.len() - 1
