@@ -63,10 +63,8 @@ impl AsOfRows {
             columns,
             time: keys.hashes.iter().map(|&hash| prefix((hash >> 64) as u64) as i64).collect(),
             positions: batch.positions.clone(),
-            arrival: vec![],
-            reached: vec![],
-            numbers: vec![],
             rows: batch.rows,
+            ..Batch::default()
         };
         if !keys.nulls.is_empty() {
             rows = rows.filter(&keys.nulls.iter().map(|null| Some(!null)).collect::<BooleanArray>());

@@ -12,8 +12,7 @@ use crate::batch::{Batch, DataType, Position};
 use crate::error::Result;
 use crate::input::Scan;
 use crate::job::{LogPartition, Plan};
-use crate::rows::{Partitioner, RowSpace, RowStore, gather_partitions};
-use crate::time::Zone;
+use crate::rows::{RowSpace, RowStore, gather_partitions};
 use crate::window::Window;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -106,9 +105,8 @@ impl Known {
                     time,
                     positions: ordered.positions(from, to),
                     arrival: ordered.times(from, to),
-                    reached: vec![],
-                    numbers: vec![],
                     rows: to - from,
+                    ..Batch::default()
                 };
                 if let (Some(LogPartition::Column(c)), Some(column)) =
                     (plan.watermark.partition, columns.pop())
@@ -149,9 +147,7 @@ fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Re
         _ => None,
     };
     types.extend(partition.map(|c| plan.rows.fields[c].ty));
-    let partitioner = Partitioner::new(&[], &[], &Zone::utc());
-    let numbers = (0..types.len()).collect();
-    let mut store = RowStore::new(numbers, types, partitioner, vec![], RowSpace(spill_folder.to_path_buf()));
+    let mut store = RowStore::unpartitioned(types, RowSpace(spill_folder.to_path_buf()));
     let mut input = scan.worker()?;
     while let Some(decoded) = input.next()? {
         let batch = decoded.batch;
@@ -161,10 +157,8 @@ fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Re
             columns,
             time: batch.arrival,
             positions: batch.positions,
-            arrival: vec![],
-            reached: vec![],
-            numbers: vec![],
             rows: batch.rows,
+            ..Batch::default()
         })?;
         if store.bytes() > share {
             store.spill()?;

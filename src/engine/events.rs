@@ -24,7 +24,7 @@ pub fn write(
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let output = &run.plan.outputs[index];
     let partitions = gather_partitions(stores);
-    let settled = Settled::new(output, verdicts);
+    let settled = SettledRows::new(output, verdicts);
     let schema = output.file_schema();
     if output.to == OutputTo::Terminal {
         return show(run, output, &partitions, &settled);
@@ -70,7 +70,7 @@ fn show(
     run: &Run,
     output: &OutputPlan,
     partitions: &[StoredPartition],
-    settled: &Settled,
+    settled: &SettledRows,
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let arrow = output.columns.arrow();
     let Some(partition) = partitions.first() else {
@@ -108,7 +108,7 @@ impl Written {
 }
 
 /// What is known by now of the rows in the stores of an output.
-struct Settled<'a> {
+struct SettledRows<'a> {
     verdicts: Option<&'a Verdicts>,
     /// Columns that the stores have, before that of the rows' numbers.
     stored: usize,
@@ -116,13 +116,13 @@ struct Settled<'a> {
     flags: Vec<(usize, &'a RowBits)>,
 }
 
-impl<'a> Settled<'a> {
-    fn new(output: &OutputPlan, verdicts: Option<&'a Verdicts>) -> Settled<'a> {
+impl<'a> SettledRows<'a> {
+    fn new(output: &OutputPlan, verdicts: Option<&'a Verdicts>) -> SettledRows<'a> {
         let OutputKind::Rows(columns) = &output.kind else { unreachable!("an output of events has rows") };
         let written = output.written();
         let flag = |(place, &c): (usize, &usize)| Some((place, verdicts?.flags.get(&columns[c])?));
         let flags: Vec<_> = written.iter().enumerate().filter_map(flag).collect();
-        Settled { verdicts, stored: written.len() - flags.len(), flags }
+        SettledRows { verdicts, stored: written.len() - flags.len(), flags }
     }
 
     /// The rows of a partition in replay order, without those that come again.

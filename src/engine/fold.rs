@@ -61,7 +61,7 @@ impl Shared<'_> {
 
     /// Spills what is largest when this worker's share of the budget is used up.
     pub(super) fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
-        let share = self.share();
+        let share = self.share;
         let (mut groups, mut rows) = (0, worker.stores.iter().map(RowStore::bytes).sum::<usize>());
         for folding in &mut worker.folds {
             match folding {

@@ -6,11 +6,10 @@ use crate::batch::{Batch, DataType, Field, Position, Schema};
 use crate::error::Result;
 use crate::input::lines::line_numbers;
 use crate::job::{LatePlan, OutputTo, Plan};
-use crate::rows::{OrderedRows, Partitioner, RowSpace, RowStore, gather_partitions};
+use crate::rows::{OrderedRows, RowSpace, RowStore, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;
 use crate::sink::{PartWriter, Transaction, encoder};
-use crate::time::Zone;
 use crate::window::{Assigner, Window, WindowSpan};
 use arrow_array::{
     ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
@@ -51,9 +50,7 @@ impl LateStore {
         let mut types: Vec<DataType> = late.columns.iter().map(|(_, field)| field.ty).collect();
         types.extend([DataType::Int64, DataType::Int64]);
         let columns: Vec<usize> = late.columns.iter().map(|(column, _)| *column).collect();
-        let partitioner = Partitioner::new(&[], &[], &Zone::utc());
-        let numbers = (0..types.len()).collect();
-        LateStore { columns, rows: RowStore::new(numbers, types, partitioner, vec![], space) }
+        LateStore { columns, rows: RowStore::unpartitioned(types, space) }
     }
 
     /// Keeps the rows of `batch` of these numbers.
@@ -80,10 +77,8 @@ impl LateStore {
             // The order of the output: arrival, then position.
             time: pick(&batch.arrival),
             positions: rows.iter().map(|&row| batch.positions[row as usize]).collect(),
-            arrival: vec![],
-            reached: vec![],
-            numbers: vec![],
             rows: rows.len(),
+            ..Batch::default()
         })
     }
 

@@ -95,10 +95,8 @@ impl SessionStore {
             columns,
             time: arrival,
             positions: batch.positions.clone(),
-            arrival: vec![],
-            reached: vec![],
-            numbers: vec![],
             rows: batch.rows,
+            ..Batch::default()
         })
     }
 

@@ -12,8 +12,7 @@ use crate::batch::{Batch, DataType};
 use crate::error::Result;
 use crate::job::{OutputKind, Plan, Step, Try};
 use crate::keyed::{KeyLog, RowBits, Wanted, resolve};
-use crate::rows::{Partitioner, RowSpace, RowStore, RowStream};
-use crate::time::Zone;
+use crate::rows::{RowSpace, RowStore, RowStream};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, new_null_array};
@@ -36,20 +35,18 @@ pub struct Stage {
 pub fn stages(plan: &Plan) -> Vec<Stage> {
     let mut stages = vec![];
     let (mut from, mut open) = (0, Open::default());
-    let mut width = plan.read.columns.len();
     for (i, step) in plan.steps.iter().enumerate() {
         let waits =
             open.flags.iter().any(|&flag| reads(plan, step).contains(&flag)) || open.dedup && asks(step);
         if waits {
-            stages.push(stage(plan, from..i, width));
+            stages.push(stage(plan, from..i));
             (from, open) = (i, Open::default());
         }
         match step {
             Step::Dedup { .. } => open.dedup = true,
-            Step::First { .. } => drop(open.flags.insert(width)),
+            Step::First { .. } => drop(open.flags.insert(width(plan, i))),
             _ => {}
         }
-        width += appended(step);
     }
     let by_flag = plan.outputs.iter().any(|output| match &output.kind {
         OutputKind::Rows(columns) => {
@@ -59,10 +56,10 @@ pub fn stages(plan: &Plan) -> Vec<Stage> {
     });
     let end = plan.steps.len();
     if open.any() && (!plan.groupings.is_empty() || by_flag) {
-        stages.push(stage(plan, from..end, width));
+        stages.push(stage(plan, from..end));
         from = end;
     }
-    stages.push(Stage { live: vec![], ..stage(plan, from..end, width) });
+    stages.push(Stage { live: vec![], ..stage(plan, from..end) });
     stages
 }
 
@@ -79,7 +76,7 @@ impl Open {
     }
 }
 
-fn stage(plan: &Plan, steps: Range<usize>, width: usize) -> Stage {
+fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
     let is_ordered = |i: &usize| matches!(plan.steps[*i], Step::Dedup { .. } | Step::First { .. });
     let ordered: Vec<usize> = steps.clone().filter(is_ordered).collect();
     let mut live: BTreeSet<usize> = plan.steps[steps.end..].iter().flat_map(|s| reads(plan, s)).collect();
@@ -93,22 +90,24 @@ fn stage(plan: &Plan, steps: Range<usize>, width: usize) -> Stage {
         }
     }
     live.extend(plan.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
-    let flags: Vec<usize> = flags(plan, &steps).map(|(_, column)| column).collect();
-    live.retain(|column| *column < width && !flags.contains(column));
+    let flags: Vec<usize> = flags(plan, &steps).collect();
+    live.retain(|column| *column < width(plan, steps.end) && !flags.contains(column));
     Stage { steps, ordered, live: live.into_iter().collect() }
 }
 
-/// The flags that steps of `steps` append: number of the step, and of the column.
-pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = (usize, usize)> {
-    let width = |step: usize| -> usize {
-        plan.read.columns.len() + plan.steps[..step].iter().map(appended).sum::<usize>()
-    };
+/// The columns of the flags that steps of `steps` append, in order.
+pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = usize> {
     let firsts = steps.clone().filter(|&i| matches!(plan.steps[i], Step::First { .. }));
-    firsts.map(move |i| (i, width(i)))
+    firsts.map(|i| width(plan, i))
+}
+
+/// How many columns a batch has before step number `step`.
+pub fn width(plan: &Plan, step: usize) -> usize {
+    plan.read.columns.len() + plan.steps[..step].iter().map(appended).sum::<usize>()
 }
 
 /// How many columns a step appends.
-pub fn appended(step: &Step) -> usize {
+fn appended(step: &Step) -> usize {
     match step {
         Step::Filter(_) | Step::Dedup { .. } => 0,
         Step::Derive(..) | Step::First { .. } => 1,
@@ -166,8 +165,7 @@ impl Notes {
             waiting: (!is_last).then(|| {
                 let mut types: Vec<DataType> = stage.live.iter().map(|&c| plan.rows.fields[c].ty).collect();
                 types.extend([DataType::Int64; 3]);
-                let partitioner = Partitioner::new(&[], &[], &Zone::utc());
-                RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space.clone())
+                RowStore::unpartitioned(types, space.clone())
             }),
             ..Notes::default()
         }
@@ -184,6 +182,9 @@ impl Notes {
 
     /// Notes that a filter kept `kept` of `all`.
     pub fn note_filtered(&mut self, all: &Batch, kept: &Batch) {
+        if all.rows == kept.rows {
+            return;
+        }
         self.left_out += (all.rows - kept.rows) as u64;
         let mut stay = kept.numbers.iter().peekable();
         let gone = all.numbers.iter().filter(|number| stay.next_if_eq(number).is_none());
@@ -205,10 +206,8 @@ impl Notes {
             columns,
             time: batch.time,
             positions: batch.positions,
-            arrival: vec![],
-            reached: vec![],
-            numbers: vec![],
             rows: batch.rows,
+            ..Batch::default()
         })
     }
 
@@ -231,8 +230,7 @@ fn key_store(plan: &Plan, step: usize, space: &RowSpace) -> RowStore {
     let keys = plan.steps[step].keys().expect("a step of keys").iter();
     let types: Vec<DataType> =
         keys.map(|&c| plan.rows.fields[c].ty).chain(std::iter::once(DataType::Int64)).collect();
-    let partitioner = Partitioner::new(&[], &[], &Zone::utc());
-    RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space.clone())
+    RowStore::unpartitioned(types, space.clone())
 }
 
 /// The numbers of rows as a column.
@@ -298,7 +296,7 @@ pub fn settle(
         }
         match wanted {
             Wanted::Firsts => {
-                let (_, column) = flags.next().expect("a column for each `first`");
+                let column = flags.next().expect("a column for each `first`");
                 verdicts.flags.insert(column, found);
             }
             _ => verdicts.dropped.extend(&found),
@@ -353,8 +351,7 @@ impl<'a> Waited<'a> {
                 numbers.iter().map(|&n| Some(bits.contains(self.worker, n as u64))).collect::<BooleanArray>(),
             )
         };
-        let width = self.plan.read.columns.len()
-            + self.plan.steps[..self.stage.steps.end].iter().map(appended).sum::<usize>();
+        let width = width(self.plan, self.stage.steps.end);
         let mut columns: Vec<ArrayRef> = vec![new_null_array(&arrow_schema::DataType::Null, rows); width];
         self.stage.live.iter().zip(kept).for_each(|(&c, column)| columns[c] = column);
         self.verdicts.flags.iter().for_each(|(&c, bits)| columns[c] = flag(bits));
@@ -366,8 +363,8 @@ impl<'a> Waited<'a> {
             positions: block.positions(0, rows),
             arrival,
             reached,
-            numbers: vec![],
             rows,
+            ..Batch::default()
         };
         Ok(Some(batch.filter(&stays)))
     }

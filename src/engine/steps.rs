@@ -58,11 +58,6 @@ impl Passing {
         Passing { batch, step: stage.steps.start, tried: None }
     }
 
-    /// Stands where a batch was taken out.
-    pub fn nothing() -> Passing {
-        Passing { batch: Batch::default(), step: usize::MAX, tried: None }
-    }
-
     /// Whether it can go on without waiting.
     pub fn is_ready(&self, sources: &Sources) -> bool {
         let asked = self.tried.as_ref().and_then(|tried| tried.asked.as_ref());
@@ -91,15 +86,11 @@ impl Steps<'_> {
             let batch = &mut passing.batch;
             match &self.plan.steps[passing.step] {
                 Step::Filter(expr) => {
-                    let keep = evaluate(expr, &self.plan.rows, batch)?;
-                    let kept = batch.filter(keep.as_boolean());
+                    let kept = filtered(expr, &self.plan.rows, batch)?;
                     notes.note_filtered(batch, &kept);
                     *batch = kept;
                 }
-                Step::Derive(_, expr) => {
-                    let value = evaluate(expr, &self.plan.rows, batch)?;
-                    batch.columns.push(value);
-                }
+                Step::Derive(_, expr) => derive(expr, &self.plan.rows, batch)?,
                 Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes)?,
                 Step::First { keys, .. } => {
                     self.note(passing.step, keys, batch, notes)?;
@@ -143,12 +134,13 @@ impl Steps<'_> {
     fn enrich(&self, plan: &EnrichPlan, batch: &Batch, tried: &mut Tried) -> Result<bool> {
         let services = || self.sources.services.as_ref().expect("a plan with a service has services");
         if let Some(asked) = tried.asked.take() {
-            let answers = services().answers(&asked)?;
-            let refused: Vec<(u32, String)> =
-                answers.rejected.into_iter().map(|(i, why)| (tried.open[i], why)).collect();
+            let mut answers = services().answers(&asked)?;
+            for (i, why) in answers.rejected {
+                tried.refused.push((tried.open[i], why));
+                // Nothing further is tried for it.
+                answers.matched[i] = true;
+            }
             tried.take(&answers.matched, answers.columns);
-            tried.open.retain(|row| refused.iter().all(|(r, _)| r != row));
-            tried.refused.extend(refused);
             tried.next += 1;
         }
         while tried.next < plan.tries.len() && !tried.open.is_empty() {
@@ -230,6 +222,18 @@ fn evaluate(expr: &Expr, schema: &Schema, batch: &Batch) -> Result<ArrayRef> {
     expr.evaluate(batch.rows, column)
 }
 
+/// The rows for which `expr` is true.
+fn filtered(expr: &Expr, schema: &Schema, batch: &Batch) -> Result<Batch> {
+    Ok(batch.filter(evaluate(expr, schema, batch)?.as_boolean()))
+}
+
+/// Appends the value of `expr`.
+fn derive(expr: &Expr, schema: &Schema, batch: &mut Batch) -> Result<()> {
+    let value = evaluate(expr, schema, batch)?;
+    batch.columns.push(value);
+    Ok(())
+}
+
 /// The steps of a table: filters and derived columns.
 ///
 /// # Errors
@@ -240,14 +244,8 @@ pub fn local(steps: &[Step], schema: &Schema, mut batch: Batch) -> Result<Batch>
             break;
         }
         match step {
-            Step::Filter(expr) => {
-                let keep = evaluate(expr, schema, &batch)?;
-                batch = batch.filter(keep.as_boolean());
-            }
-            Step::Derive(_, expr) => {
-                let value = evaluate(expr, schema, &batch)?;
-                batch.columns.push(value);
-            }
+            Step::Filter(expr) => batch = filtered(expr, schema, &batch)?,
+            Step::Derive(_, expr) => derive(expr, schema, &mut batch)?,
             Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => {
                 unreachable!("a table has filters and derived columns")
             }

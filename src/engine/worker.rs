@@ -115,6 +115,8 @@ pub struct Shared<'a> {
     audit: bool,
     /// The instant at which the state of steps is asked for.
     at: Option<i64>,
+    /// Bytes that one worker may hold.
+    pub(super) share: usize,
     pub(super) spilled: AtomicBool,
     /// Set when a worker failed, so that the others stop.
     failed: AtomicBool,
@@ -184,9 +186,13 @@ impl<'a> Shared<'a> {
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let stages = stages(plan);
+        let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
+        let memory = options.memory as usize;
+        // Batches under way, sorting what goes to disk and the allocator come on top.
+        let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
         let audit = need == Need::Audit;
         let at = if let Need::State(at) = need { Some(at) } else { None };
-        Shared { plan, options, stages, sources, groups, arrivals, audit, at, spilled, failed }
+        Shared { plan, options, stages, sources, groups, arrivals, audit, at, share, spilled, failed }
     }
 
     /// Works until the scan has nothing more.
@@ -294,13 +300,13 @@ impl<'a> Shared<'a> {
     fn drain(&self, worker: &mut Worker, stage: usize, most: usize) -> Result<()> {
         let steps = self.steps(stage);
         // Those behind the first ask on, so that their next answers come in the meantime.
-        for passed in &mut worker.queue {
-            if let Passed::Waiting(passing) = passed
-                && passing.is_ready(self.sources)
-            {
-                let passing = std::mem::replace(passing, Passing::nothing());
-                *passed = steps.pass(passing, &mut worker.notes, &mut worker.refused)?;
-            }
+        for passed in std::mem::take(&mut worker.queue) {
+            worker.queue.push_back(match passed {
+                Passed::Waiting(passing) if passing.is_ready(self.sources) => {
+                    steps.pass(passing, &mut worker.notes, &mut worker.refused)?
+                }
+                passed => passed,
+            });
         }
         while let Some(first) = worker.queue.pop_front() {
             match first {
@@ -341,7 +347,7 @@ impl<'a> Shared<'a> {
     /// An expression that cannot be computed, a service or a disk that fails.
     pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, Found)> {
         let mut found = Found::default();
-        let memory = self.share() * self.options.threads / 4;
+        let memory = self.share * self.options.threads / 4;
         for (number, stage) in self.stages.iter().enumerate() {
             for worker in &mut workers {
                 worker.tally.filtered += worker.notes.left_out;
@@ -417,18 +423,10 @@ impl<'a> Shared<'a> {
     fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
         let mut known = output.written();
         if let Some(last) = self.stages.last() {
-            let open: Vec<usize> = flags(self.plan, &last.steps).map(|(_, column)| column).collect();
+            let open: Vec<usize> = flags(self.plan, &last.steps).collect();
             known.retain(|&c| !open.contains(&columns[c]));
         }
         known
-    }
-
-    /// Bytes that one worker may hold.
-    pub(super) fn share(&self) -> usize {
-        let tables: usize = self.sources.tables.iter().map(AsOfTable::bytes).sum();
-        let memory = self.options.memory as usize;
-        // Batches under way, sorting what goes to disk and the allocator come on top.
-        memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / self.options.threads
     }
 
     /// Counts the rows that were refused as rejected, and says which they are and why.

@@ -6,6 +6,7 @@ use super::uuid;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
 use crate::group::ColumnCodes;
+use crate::time::Zone;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
@@ -107,6 +108,12 @@ impl RowStore {
             space,
             spilled: None,
         }
+    }
+
+    /// An empty store of all columns of its batches, which are of these types, without partitions.
+    pub fn unpartitioned(types: Vec<DataType>, space: RowSpace) -> RowStore {
+        let partitioner = Partitioner::new(&[], &[], &Zone::utc());
+        RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space)
     }
 
     /// Keeps the rows of `batch`.

@@ -1,37 +1,14 @@
 //! Jobs over Avro: the same bytes as from other formats, files of several schemas, and words.
 
-use crate::log::{Cell, Kind, Log};
+use crate::log::{self, Cell, Log};
 use crate::support::{Lab, Machine, PLAIN};
-use Cell::{Bool, Date, Decimal, Float, Int, Null, Text};
+use Cell::{Null, Text};
 use arrow_array::RecordBatch;
 use arrow_avro::writer::AvroWriter;
 use std::collections::BTreeMap;
 
-const START: i64 = 1_711_843_200_000_000;
-
-/// Sales of `n` rows.
 fn sales(n: i64) -> Log {
-    let rows = (0..n).map(|i| {
-        vec![
-            Int(START + i * 977_000_000 % 90_000_000_000),
-            if i % 11 == 10 { Null } else { Text(format!("shop {}, größe", i % 13)) },
-            if i % 7 == 3 { Null } else { Int(i * i - 5000) },
-            if i % 5 == 4 { Null } else { Decimal(i128::from(i * 1001 - 60_000), 2) },
-            Float((i - 100) as f64 * 0.37),
-            if i % 3 == 0 { Null } else { Bool(i % 2 == 0) },
-            Date(19_800 + (i % 40) as i32),
-        ]
-    });
-    let columns = [
-        ("at", Kind::Int),
-        ("note", Kind::Text),
-        ("n", Kind::Int),
-        ("amount", Kind::Decimal(2)),
-        ("ratio", Kind::Float),
-        ("ok", Kind::Bool),
-        ("day", Kind::Date),
-    ];
-    Log::new(&columns, rows.collect())
+    log::sales(n, |i| if i % 11 == 10 { Null } else { Text(format!("shop {}, größe", i % 13)) })
 }
 
 /// An Avro file of blocks of this many rows, as arrow-avro writes it.

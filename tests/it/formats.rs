@@ -1,10 +1,8 @@
 //! One log in every form that a source can have: the same bytes come out.
 
-use crate::log::{Cell, Kind, Log};
+use crate::log::{self, Cell, Log};
 use crate::support::{Lab, PLAIN};
-use Cell::{Bool, Date, Decimal, Float, Int, Null, Text};
-
-const START: i64 = 1_711_843_200_000_000;
+use Cell::{Int, Null, Text};
 
 /// Sales with everything that a format could trip over.
 fn sales() -> Log {
@@ -19,31 +17,10 @@ fn sales() -> Log {
         "größe 日本",
         " spaced ",
     ];
-    let rows = (0..240i64).map(|i| {
-        let text = match i % 11 {
-            10 => Null,
-            n => Text(texts[n as usize % texts.len()].into()),
-        };
-        vec![
-            Int(START + i * 977_000_000 % 90_000_000_000),
-            text,
-            if i % 7 == 3 { Null } else { Int(i * i - 5000) },
-            if i % 5 == 4 { Null } else { Decimal(i128::from(i * 1001 - 60_000), 2) },
-            Float((i - 100) as f64 * 0.37),
-            if i % 3 == 0 { Null } else { Bool(i % 2 == 0) },
-            Date(19_800 + (i % 40) as i32),
-        ]
-    });
-    let columns = [
-        ("at", Kind::Int),
-        ("note", Kind::Text),
-        ("n", Kind::Int),
-        ("amount", Kind::Decimal(2)),
-        ("ratio", Kind::Float),
-        ("ok", Kind::Bool),
-        ("day", Kind::Date),
-    ];
-    Log::new(&columns, rows.collect())
+    log::sales(240, |i| match i % 11 {
+        10 => Null,
+        n => Text(texts[n as usize % texts.len()].into()),
+    })
 }
 
 /// A job over `path` that shows every column, as groups and as events.

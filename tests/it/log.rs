@@ -225,3 +225,31 @@ impl Cell {
 pub fn json(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
+
+const START: i64 = 1_711_843_200_000_000;
+
+/// Sales of so many rows, with a column of each type and NULLs in most; `note` gives the text of a row.
+pub fn sales(rows: i64, note: impl Fn(i64) -> Cell) -> Log {
+    use Cell::{Bool, Date, Decimal, Float, Int, Null};
+    let rows = (0..rows).map(|i| {
+        vec![
+            Int(START + i * 977_000_000 % 90_000_000_000),
+            note(i),
+            if i % 7 == 3 { Null } else { Int(i * i - 5000) },
+            if i % 5 == 4 { Null } else { Decimal(i128::from(i * 1001 - 60_000), 2) },
+            Float((i - 100) as f64 * 0.37),
+            if i % 3 == 0 { Null } else { Bool(i % 2 == 0) },
+            Date(19_800 + (i % 40) as i32),
+        ]
+    });
+    let columns = [
+        ("at", Kind::Int),
+        ("note", Kind::Text),
+        ("n", Kind::Int),
+        ("amount", Kind::Decimal(2)),
+        ("ratio", Kind::Float),
+        ("ok", Kind::Bool),
+        ("day", Kind::Date),
+    ];
+    Log::new(&columns, rows.collect())
+}

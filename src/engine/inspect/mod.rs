@@ -22,7 +22,7 @@ pub use state::{Section, State, StateKind};
 use super::arrivals::Need;
 use super::events::plain_strings;
 use super::shape::output_rows;
-use super::stages::{appended, reads};
+use super::stages::{reads, width};
 use super::{Progress, Run, RunOptions, pool, tables, target};
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::{DataType, Field};
@@ -116,11 +116,9 @@ fn prepare(plan: &mut Plan, at: i64) {
 
 /// Takes out the services of which nothing later depends.
 fn without_services(plan: &mut Plan) {
-    let mut width = plan.read.columns.len();
     let mut asked = false;
     for step in 0..plan.steps.len() {
-        let own = width..width + appended(&plan.steps[step]);
-        width = own.end;
+        let own = width(plan, step)..width(plan, step + 1);
         let later = &plan.steps[step + 1..];
         let read = later.iter().any(|later| reads(plan, later).iter().any(|column| own.contains(column)))
             || plan.groupings.iter().any(|grouping| {

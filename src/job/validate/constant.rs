@@ -3,7 +3,7 @@
 use super::Planner;
 use super::enrich::NewColumn;
 use crate::batch::DataType;
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::input::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use crate::job::document::{At, Literal, LiteralKind};
 use crate::job::plan::Try;
@@ -21,17 +21,7 @@ impl Planner<'_> {
         values: &[(At<String>, At<Literal>)],
         columns: &[NewColumn],
     ) -> Option<Try> {
-        let names = || columns.iter().map(|column| column.name.value.as_str());
-        let mut right = true;
-        for (name, _) in values.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
-            let error = Error::job(format!("the step takes no column `{}`", name.value));
-            let error = match nearest(&name.value, names()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("it takes {}", names().collect::<Vec<_>>().join(", "))),
-            };
-            self.fault(error, &name.span);
-            right = false;
-        }
+        let mut right = self.taken_by_step(values.iter().map(|(name, _)| name), columns);
         let mut arrays = vec![];
         for column in columns {
             let Some(ty) = column.ty else {

@@ -1,7 +1,7 @@
 //! `otherwise`: what is tried for events without a match.
 
 use super::Planner;
-use super::enrich::{DEFAULT, Enclosing};
+use super::enrich::{DEFAULT, Enclosing, NewColumn};
 use super::service::pointer_of;
 use crate::error::{Error, nearest};
 use crate::job::document::At;
@@ -100,17 +100,7 @@ impl<'a> Planner<'a> {
             }
             return names;
         };
-        let names = || step.columns.iter().map(|column| column.name.value.as_str());
-        let mut right = true;
-        for (name, _) in take.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
-            let error = Error::job(format!("the step takes no column `{}`", name.value));
-            let error = match nearest(&name.value, names()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("it takes {}", names().collect::<Vec<_>>().join(", "))),
-            };
-            self.fault(error, &name.span);
-            right = false;
-        }
+        let mut right = self.taken_by_step(take.iter().map(|(name, _)| name), step.columns);
         let mut out = vec![];
         for column in step.columns {
             match take.iter().find(|(name, _)| name.value == column.name.value) {
@@ -123,6 +113,26 @@ impl<'a> Planner<'a> {
             }
         }
         right.then_some(out)
+    }
+
+    /// Whether the step takes columns of all these names; a fault for each that it does not.
+    pub(super) fn taken_by_step<'n>(
+        &self,
+        names: impl Iterator<Item = &'n At<String>>,
+        columns: &[NewColumn],
+    ) -> bool {
+        let known = || columns.iter().map(|column| column.name.value.as_str());
+        let mut right = true;
+        for name in names.filter(|name| !known().any(|known| known == name.value)) {
+            let error = Error::job(format!("the step takes no column `{}`", name.value));
+            let error = match nearest(&name.value, known()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("it takes {}", known().collect::<Vec<_>>().join(", "))),
+            };
+            self.fault(error, &name.span);
+            right = false;
+        }
+        right
     }
 }
 
