@@ -19,6 +19,7 @@
 
 mod arrivals;
 mod audit;
+mod backfill;
 mod budget;
 mod events;
 mod fold;
@@ -38,6 +39,10 @@ mod worker;
 pub use audit::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
     audit,
+};
+pub use backfill::{
+    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange,
+    Volume, backfill,
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};

@@ -1,0 +1,179 @@
+//! Late events, and files that were wrong: outputs that are in place are corrected, and nothing else.
+//!
+//! # Contract
+//! * After `backfill(run(A), B)` the outputs have the bytes of `run(A ∪ B)`; after a retraction of C those of a
+//!   run without C. Files are known by content: one that was counted before changes nothing.
+//! * Late events of a streamed run, given as its late output, are counted in the streamed outputs alone: the
+//!   others have them already. Windows that they touch come out as `complete` gives them.
+//! * What a window was and is comes from one of these, the first that will do (see [`Method`]): the stored values
+//!   and the new events; the events of the windows touched, from an archive or the source; everything.
+//! * Outputs are staged and committed together, as in a run.
+
+use super::{Progress, RunOptions};
+use crate::error::Result;
+use crate::job::{JobSpec, OutputTo, Overrides, Plan};
+use crate::sink::Account;
+use std::path::PathBuf;
+
+/// What a backfill is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The files, in any order; without any, those that the source has and no run has counted.
+    pub files: Vec<PathBuf>,
+    /// Whether the files' events are taken out, not added.
+    pub retract: bool,
+    /// The archive that history is read from, if it is not an output of the job.
+    pub from_archive: Option<PathBuf>,
+    /// Whether to say what would change, and to change nothing.
+    pub plan_only: bool,
+    /// How many changes are given in full; all of them go to the change log.
+    pub shown: usize,
+}
+
+/// What a backfill did, or would do.
+#[derive(Debug)]
+pub struct BackfillOutcome {
+    /// The plan of the job with the files.
+    pub plan: Plan,
+    /// The files given, and what they are.
+    pub files: Vec<GivenFile>,
+    /// Why everything was computed again, if it was.
+    pub all_again: Option<String>,
+    /// The account after it: the old one with the new events in it. Of a plan the old one.
+    pub account: Account,
+    /// The outputs that are files, in the job's order.
+    pub outputs: Vec<Corrected>,
+    /// Bytes and files of history that were (or would be) read, beside the parts of the outputs themselves.
+    pub history: HistoryRead,
+    /// Whether it was applied: not for a plan, nor where nothing changes.
+    pub applied: bool,
+}
+
+/// A file that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: GivenKind,
+    /// Records read from it.
+    pub records: u64,
+}
+
+/// What a given file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenKind {
+    /// Events that no run has counted.
+    New,
+    /// Events that were counted before, from the file of this path: nothing is done.
+    Known(PathBuf),
+    /// Late events of the job itself.
+    Late,
+    /// Events that are taken out.
+    Retracted,
+    /// Rows of this table.
+    Table(String),
+}
+
+/// What happened to one output.
+#[derive(Debug)]
+pub struct Corrected {
+    /// Where it lies.
+    pub to: OutputTo,
+    /// How it was corrected.
+    pub method: Method,
+    /// Windows that the events fall in, or, where everything was computed again, that changed; 0 for outputs of events.
+    pub windows: u64,
+    /// Groups (window and keys) that the events fall in, or that changed; of outputs of events rows added or taken out.
+    pub rows_touched: u64,
+    /// Rows that it has now; of a plan those that it had.
+    pub rows: u64,
+    /// The parts that are read and written anew, by path; without those that are removed or new.
+    pub parts: Vec<String>,
+    /// Parts read: rows and bytes of the old ones.
+    pub read: Volume,
+    /// Parts written; of a plan the size of those that would be replaced.
+    pub written: Volume,
+    /// Parts that stay as they are.
+    pub unchanged: usize,
+    /// Parts that are gone.
+    pub removed: usize,
+    /// The first changes, in order of window and key.
+    pub changes: Vec<Change>,
+    /// How many values changed, in all.
+    pub changed: u64,
+}
+
+/// Rows and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Files of history read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HistoryRead {
+    /// Files, of an archive its parts.
+    pub files: usize,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// How an output is corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// It is not touched.
+    Untouched,
+    /// New events are merged into what is stored: values of groups, rows of an archive.
+    Merged,
+    /// The windows (or partitions) touched are computed again from their events.
+    Recomputed,
+    /// All of it is computed again, and parts that differ are replaced.
+    AllAgain,
+}
+
+/// One value that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The window, microseconds UTC; none for a global window.
+    pub window: Option<(i64, i64)>,
+    /// The keys, by name, as text; NULL is none.
+    pub keys: Vec<(String, Option<String>)>,
+    /// The column.
+    pub column: String,
+    /// What it was, as text; none for NULL, and where the row is new.
+    pub before: Option<String>,
+    /// What it is, as text; none for NULL, and where the row is gone.
+    pub after: Option<String>,
+    /// Whether the row is new, is gone, or stays.
+    pub row: RowChange,
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowChange {
+    /// It was not there.
+    Added,
+    /// It is no longer.
+    Removed,
+    /// It has other values.
+    Changed,
+}
+
+/// Corrects the outputs of a job. `machine` says how a plan may use the machine.
+///
+/// # Errors
+/// The job was never run, or files of history are gone that are needed (job errors); bad data; a machine that
+/// fails. The outputs are then as before.
+pub fn backfill(
+    _spec: &JobSpec,
+    _overrides: &Overrides,
+    _request: &Request,
+    _machine: &dyn Fn(&Plan) -> RunOptions,
+    _progress: &dyn Progress,
+) -> Result<BackfillOutcome> {
+    Err(crate::error::Error::machine("not built yet"))
+}
