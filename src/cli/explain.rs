@@ -151,6 +151,7 @@ fn outputs(plan: &Plan) -> String {
         };
         let what = match &output.kind {
             OutputKind::Rows(_) => "events in replay order".to_string(),
+            OutputKind::Archive(_) => "archive: records as they were read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
                 let g = &plan.groupings[*grouping];
                 let keys = if g.keys.is_empty() { "all events".to_string() } else { g.keys.join(", ") };

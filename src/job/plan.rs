@@ -218,6 +218,8 @@ pub struct OutputPlan {
     pub columns: Schema,
     /// The folders that a row goes to, from the outermost.
     pub partition_by: Vec<PartitionPart>,
+    /// Whether the parts of its aggregates that can be merged are kept beside it.
+    pub state: bool,
 }
 
 impl OutputPlan {
@@ -247,6 +249,9 @@ impl OutputPlan {
 pub enum OutputKind {
     /// The events themselves, in replay order; per column of the output, its column in the batch.
     Rows(Vec<usize>),
+    /// The records of the source before any step, in replay order: their columns in the batch. The
+    /// output has two more, for where each record comes from: `_file` and `_place`.
+    Archive(Vec<usize>),
     /// The groups of `groupings[grouping]`.
     Groups {
         /// Which grouping.

@@ -73,7 +73,8 @@ pub fn inspect(
             sections.extend(of_table(&plan, number, table, at)?);
         }
         let sources = run.sources(std::mem::take(&mut tables.tables))?;
-        let read = run.read(Need::State(at), &sources)?;
+        let mut read = run.read(Need::State(at), &sources)?;
+        let mut inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
         sections.extend(read.held.into_iter().map(|held| held.section(&plan)));
@@ -87,7 +88,6 @@ pub fn inspect(
         let spilled = read.spilled || tables.spilled;
         let state = State { at, account: read.tally.account(), sections, spilled };
         if let (Some(transaction), Some(output)) = (transaction, &output) {
-            let mut inputs = read.report.inputs;
             inputs.extend(tables.inputs);
             state.write(&plan, output, transaction, &inputs)?;
         }

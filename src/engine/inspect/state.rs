@@ -222,6 +222,7 @@ pub(super) fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
         to: OutputTo::File(path.to_path_buf()),
         format,
         kind: OutputKind::Rows(vec![]),
+        state: false,
         columns: Schema::new(fields),
         partition_by: vec![],
     })

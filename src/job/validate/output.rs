@@ -47,7 +47,7 @@ impl Planner<'_> {
         };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
-        Some(OutputPlan { to, format, kind, columns, partition_by })
+        Some(OutputPlan { to, format, kind, columns, partition_by, state: false })
     }
 
     fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
@@ -368,7 +368,7 @@ impl Planner<'_> {
         kind: &OutputKind,
     ) -> Option<Vec<PartitionPart>> {
         let timeless = match kind {
-            OutputKind::Rows(_) => false,
+            OutputKind::Rows(_) | OutputKind::Archive(_) => false,
             OutputKind::Groups { grouping, .. } => self.groupings[*grouping].plan.window == Window::Global,
         };
         let mut parts = vec![];
