@@ -66,15 +66,16 @@ pub fn write(
                     .collect();
                 pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
             }
-            writer.finish()?;
-            Ok(Written::of(&ordered))
+            let written = Written::of(&ordered);
+            writer.finish(written.times)?;
+            Ok(written)
         })
         .collect::<Result<_>>()?;
     let written = Written::all(&written);
     if written.rows == 0 && output.partition_by.is_empty() {
         // A file without rows still has its columns.
         let staged = transaction.stage(target, Path::new(&format!("data.{}", output.format.extension())))?;
-        PartWriter::new(staged, output.format, &schema)?.finish()?;
+        PartWriter::new(staged, output.format, &schema)?.finish(None)?;
     }
     Ok((OutputOutcome::new(&output.to, written.rows, None), written.times))
 }

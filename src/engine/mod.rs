@@ -57,8 +57,8 @@ use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
-    Transaction, Watermarks,
+    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
+    Target, Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
@@ -74,6 +74,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use steps::Sources;
+use tables::Tables;
 use worker::{Scope, Shared, Tally, Worker};
 
 /// How a run uses the machine. None of it shows in a result.
@@ -277,8 +278,8 @@ impl Run<'_> {
         let watermarks = tally
             .watermarks()
             .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
-        inputs.extend(tables.inputs);
-        let drafts = self.drafts(&inputs, account, watermarks, &rejected);
+        let drafts = self.drafts(input_entries(&inputs, &tables), account, watermarks, &rejected);
+        inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
         let own = rejects.filter(|_| rejected.is_some());
         let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
         let rejects = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
@@ -395,23 +396,17 @@ impl Run<'_> {
 
     fn drafts(
         &self,
-        inputs: &[InputReport],
+        inputs: Vec<InputEntry>,
         account: Account,
         watermarks: Option<Watermarks>,
         rejects: &Option<(PathBuf, u64)>,
     ) -> Vec<ManifestDraft> {
-        let inputs: Vec<InputEntry> = inputs
-            .iter()
-            .map(|i| InputEntry {
-                path: i.path.display().to_string(),
-                bytes: i.bytes,
-                hash: i.hash.clone(),
-                records: i.records,
-            })
-            .collect();
+        let columns = self.plan.inferred.columns.iter();
+        let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
         let draft = |output: OutputInfo| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
             output,
+            source: source.clone(),
             inputs: inputs.clone(),
             account,
             watermarks,
@@ -427,7 +422,8 @@ impl Run<'_> {
                     let Grouping { plan, keys } = &self.plan.groupings[*grouping];
                     let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                     let streamed = plan.lateness.as_ref().map(allowed);
-                    OutputInfo { format, window: Some(plan.window.to_string()), keys: keys.clone(), streamed }
+                    let window = Some(plan.window.to_string());
+                    OutputInfo { format, window, keys: keys.clone(), streamed, archive: false }
                 }
             })
         });
@@ -436,6 +432,19 @@ impl Run<'_> {
         let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
         outputs.chain(late).collect()
     }
+}
+
+/// The files of the source and of the tables as a manifest names them.
+fn input_entries(source: &[InputReport], tables: &Tables) -> Vec<InputEntry> {
+    let entry = |table: Option<&String>, input: &InputReport| InputEntry {
+        path: input.path.display().to_string(),
+        bytes: input.bytes,
+        hash: input.hash.clone(),
+        records: input.records,
+        table: table.cloned(),
+    };
+    let source = source.iter().map(|input| entry(None, input));
+    source.chain(tables.inputs.iter().map(|(table, input)| entry(Some(table), input))).collect()
 }
 
 /// A record that a service did not answer for; its text is read again.

@@ -182,7 +182,6 @@ fn append_decoded(decoder: &mut impl Read, out: &mut Vec<u8>, most: usize) -> st
     read
 }
 
-/// The size and content hash of the file at `path`.
 /// The size of a file and the hash of its bytes, as manifests write it.
 ///
 /// # Errors

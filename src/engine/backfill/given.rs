@@ -65,6 +65,8 @@ pub struct SourceEntry {
     pub hash: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Whether it is known to have no records.
+    pub empty: bool,
     /// What it is to the backfill.
     pub role: Role,
 }
@@ -104,6 +106,7 @@ impl Given {
             path: input.path.clone(),
             hash: input.hash.clone(),
             bytes: input.bytes,
+            empty: input.records == 0,
             role: Role::Old,
         };
         given.source = in_place.inputs.iter().map(old).collect();
@@ -158,11 +161,10 @@ impl Given {
     }
 
     fn add(&mut self, path: String, hash: String, bytes: u64) -> Result<()> {
-        if let Some(known) = self.source.iter().find(|entry| entry.hash == hash) {
-            let kind = match known.role {
-                Role::New => return Ok(()),
-                _ => GivenKind::Known(PathBuf::from(&known.path)),
-            };
+        // Files without records are all alike, and count nothing twice.
+        let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
+        if let Some(known) = self.source.iter().find(known) {
+            let kind = GivenKind::Known(PathBuf::from(&known.path));
             self.note(Path::new(&path), kind);
             return Ok(());
         }
@@ -172,7 +174,7 @@ impl Given {
                 .hint("or count everything anew: `highwater run JOB --changed reload`"));
         }
         self.note(Path::new(&path), GivenKind::New);
-        self.source.push(SourceEntry { path, hash, bytes, role: Role::New });
+        self.source.push(SourceEntry { path, hash, bytes, empty: false, role: Role::New });
         Ok(())
     }
 
