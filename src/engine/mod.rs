@@ -355,7 +355,9 @@ impl Run<'_> {
         let outputs = targets(self.plan).map(|output| {
             let format = output.format.name().into();
             draft(match &output.kind {
-                OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+                OutputKind::Rows(_) | OutputKind::Archive(_) => {
+                    OutputInfo { format, ..OutputInfo::default() }
+                }
                 OutputKind::Groups { grouping, .. } => {
                     let Grouping { plan, keys } = &self.plan.groupings[*grouping];
                     let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));

@@ -224,6 +224,7 @@ pub(super) fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
         kind: OutputKind::Rows(vec![]),
         columns: Schema::new(fields),
         partition_by: vec![],
+        state: false,
     })
 }
 
