@@ -387,7 +387,12 @@ impl Planner<'_> {
                     "the partition `{0}` would have the name of the output's column `{0}`",
                     name.value
                 ))
-                .hint("give the column another name in `select`"),
+                .hint(match archive {
+                    true => {
+                        "an archive keeps the source's names: choose others of year, month, date and hour"
+                    }
+                    false => "give the column another name in `select`",
+                }),
                 (Some(_), None) if timeless => {
                     Error::job(format!("`{}` needs a window with a start", name.value))
                 }

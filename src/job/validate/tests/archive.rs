@@ -108,6 +108,9 @@ fn where_an_archive_cannot_be() {
     let error = refused(LOG, &archive("path = \"@/raw\"\npartition_by = [\"date\", \"user\"]\n"));
     assert!(error.contains("an archive cannot be partitioned by `user`"), "{error}");
     assert!(error.contains("year, month, date or hour") && error.contains("job.toml:7:25"), "{error}");
+    let csv = LOG.replace("unused", "date");
+    let error = refused(&csv, &archive("path = \"@/raw\"\npartition_by = \"date\"\n"));
+    assert!(error.contains("column `date`") && error.contains("choose others of year"), "{error}");
     let error = refused(LOG, &archive("path = \"-\"\n"));
     assert!(error.contains("an archive cannot be on the terminal"), "{error}");
     let csv = LOG.replace("user", "_place").replace("unused", "_file");
