@@ -151,7 +151,7 @@ fn outputs(plan: &Plan) -> String {
         };
         let what = match &output.kind {
             OutputKind::Rows(_) => "events in replay order".to_string(),
-            OutputKind::Archive(_) => "archive: records as they were read, in replay order".to_string(),
+            OutputKind::Archive(_) => "archive: the records as they are read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
                 let g = &plan.groupings[*grouping];
                 let keys = if g.keys.is_empty() { "all events".to_string() } else { g.keys.join(", ") };
@@ -164,6 +164,9 @@ fn outputs(plan: &Plan) -> String {
         let _ = writeln!(out, "    columns {}", columns.join(", "));
         if let OutputKind::Groups { grouping, .. } = output.kind {
             out.push_str(&mode(&plan.groupings[grouping].plan));
+        }
+        if output.state {
+            out.push_str("    state is kept: late events are merged without reading history\n");
         }
         if !output.partition_by.is_empty() {
             let parts: Vec<String> = output

@@ -11,7 +11,7 @@ use crate::job::document::At;
 use crate::job::plan::{
     Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name, window_fields,
 };
-use crate::job::spec::OutputSpec;
+use crate::job::spec::{OutputSpec, is_true};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;
@@ -40,14 +40,17 @@ impl Planner<'_> {
         let grouped = spec.window.is_some()
             || !spec.by.is_empty()
             || selections.iter().any(|selection| !selection.calls.is_empty());
-        let (columns, kind) = if grouped {
+        let (columns, kind) = if is_true(&spec.archive) {
+            self.archive(spec)?
+        } else if grouped {
             self.groups(spec, window, timing, selections)?
         } else {
             self.events(spec).filter(|_| timing.is_some())?
         };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
-        Some(OutputPlan { to, format, kind, columns, partition_by, state: false })
+        let plan = OutputPlan { to, format, kind, columns, partition_by, state: is_true(&spec.state) };
+        (!plan.state || self.state(spec, &plan)).then_some(plan)
     }
 
     fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
@@ -371,6 +374,7 @@ impl Planner<'_> {
             OutputKind::Rows(_) | OutputKind::Archive(_) => false,
             OutputKind::Groups { grouping, .. } => self.groupings[*grouping].plan.window == Window::Global,
         };
+        let archive = matches!(kind, OutputKind::Archive(_));
         let mut parts = vec![];
         for name in &spec.partition_by {
             let time = PartitionPart::of_time(&name.value);
@@ -383,13 +387,22 @@ impl Planner<'_> {
                     "the partition `{0}` would have the name of the output's column `{0}`",
                     name.value
                 ))
-                .hint("give the column another name in `select`"),
+                .hint(match archive {
+                    true => {
+                        "an archive keeps the source's names: choose others of year, month, date and hour"
+                    }
+                    false => "give the column another name in `select`",
+                }),
                 (Some(_), None) if timeless => {
                     Error::job(format!("`{}` needs a window with a start", name.value))
                 }
                 (Some(part), None) => {
                     parts.push(part);
                     continue;
+                }
+                (None, _) if archive => {
+                    Error::job(format!("an archive cannot be partitioned by `{}`", name.value))
+                        .hint("only by the event time: year, month, date or hour")
                 }
                 (None, Some(column)) => {
                     parts.push(PartitionPart::Column(column));
