@@ -235,6 +235,14 @@ impl Transaction {
         self.outputs[output].staging.staged()
     }
 
+    /// The parts that output number `output` has so far: those that are finished or kept.
+    ///
+    /// # Errors
+    /// One is not finished.
+    pub fn parts(&self, output: usize) -> Result<Vec<Part>> {
+        Ok(self.outputs[output].staging.all_parts()?.into_iter().map(|staged| staged.part).collect())
+    }
+
     /// The manifest that is in place, if there is one.
     pub fn manifest(&self, output: usize) -> Option<&Manifest> {
         self.outputs[output].old.as_ref()

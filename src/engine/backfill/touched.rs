@@ -49,13 +49,31 @@ impl Touched {
         all
     }
 
-    /// Whether a part whose rows are of windows from `first` to `last` may hold some of them.
-    pub fn may_lie_in(&self, first: i64, last: i64) -> bool {
-        let overlaps = |window: &WindowSpan| window.start <= last && window.end >= first;
+    /// The stretches of time that the windows cover, from the first to the last of those that meet.
+    pub fn extents(&self) -> Extents {
         match self {
-            Touched::Windows(windows) => windows.iter().any(overlaps),
-            Touched::Sessions(clusters) => clusters.of.values().flatten().any(overlaps),
+            Touched::Windows(windows) => Extents::of(windows.iter()),
+            Touched::Sessions(clusters) => clusters.extents(),
         }
+    }
+}
+
+/// Stretches of time that windows cover, by which parts are found that may hold some of them.
+pub struct Extents(Ranges);
+
+impl Extents {
+    fn of<'a>(windows: impl Iterator<Item = &'a WindowSpan>) -> Extents {
+        let mut all: Ranges = windows.map(|window| (window.start, window.end)).collect();
+        disjoint(&mut all);
+        Extents(all)
+    }
+
+    /// Whether a part whose rows are of windows from `first` to `last` may hold some of these, or some that
+    /// touch them. It may where that is not known.
+    pub fn may_lie_in(&self, first: Option<i64>, last: Option<i64>) -> bool {
+        let (Some(first), Some(last)) = (first, last) else { return true };
+        let after = self.0.partition_point(|extent| extent.1 < first);
+        self.0.get(after).is_some_and(|extent| extent.0 <= last)
     }
 }
 
@@ -88,6 +106,11 @@ impl Clusters {
         *cluster = grown;
         join(clusters);
         true
+    }
+
+    /// The stretches of time that the clusters cover.
+    pub fn extents(&self) -> Extents {
+        Extents::of(self.of.values().flatten())
     }
 
     /// Whether a session lies in a cluster of its key.
@@ -148,13 +171,15 @@ mod tests {
         let touched = Touched::Sessions(clusters);
         assert_eq!(touched.windows(), 3);
         assert_eq!(touched.ranges(), [(0, 36), (100, 101)]);
-        assert!(touched.may_lie_in(-50, 0) && !touched.may_lie_in(46, 99));
+        let extents = touched.extents();
+        assert!(extents.may_lie_in(Some(-50), Some(0)) && !extents.may_lie_in(Some(46), Some(99)));
     }
 
     #[test]
     fn windows_that_overlap_are_one_range() {
         let touched = Touched::Windows(vec![span(0, 10), span(5, 15), span(15, 20), span(30, 40)]);
         assert_eq!(touched.ranges(), [(0, 20), (30, 40)]);
-        assert!(touched.may_lie_in(25, 30) && !touched.may_lie_in(21, 29));
+        let extents = touched.extents();
+        assert!(extents.may_lie_in(Some(25), Some(30)) && !extents.may_lie_in(Some(21), Some(29)));
     }
 }
