@@ -116,6 +116,11 @@ impl Scope {
     pub fn all(plan: &Plan) -> Scope {
         Scope { groupings: vec![true; plan.groupings.len()], outputs: vec![true; plan.outputs.len()] }
     }
+
+    /// None of them.
+    pub fn none(plan: &Plan) -> Scope {
+        Scope { groupings: vec![false; plan.groupings.len()], outputs: vec![false; plan.outputs.len()] }
+    }
 }
 
 /// What all workers share.

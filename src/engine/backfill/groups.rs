@@ -8,6 +8,7 @@ use super::changes::{Differ, Differences};
 use super::combine::merge_rows;
 use super::given::InPlace;
 use super::methods::Merging;
+use super::narrow::partition;
 use super::parts::PartReader;
 use super::splice::{Order, in_windows, matches, splice};
 use super::touched::{Clusters, Touched};
@@ -134,7 +135,10 @@ impl<'a> GroupOutput<'a> {
                 let keys = KeyBytes::new(&keys)?;
                 let spans = self.spans(&rows);
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
-                while (0..rows.num_rows()).fold(false, |grown, row| clusters.grow(keys.row(row), spans[row]) || grown) {}
+                while (0..rows.num_rows())
+                    .fold(false, |grown, row| clusters.grow(keys.row(row), spans[row]) || grown)
+                {
+                }
             }
         }
     }
@@ -147,7 +151,9 @@ impl<'a> GroupOutput<'a> {
         for (path, from, len) in shaped.stretches {
             let mut rows = rows.slice(from, len);
             let inside = match touched {
-                Some(Touched::Windows(windows)) if !self.is_global() => Some(in_windows(&rows, 0, 1, windows)),
+                Some(Touched::Windows(windows)) if !self.is_global() => {
+                    Some(in_windows(&rows, 0, 1, windows))
+                }
                 Some(Touched::Sessions(clusters)) => Some(self.in_clusters(&rows, clusters)?),
                 _ => None,
             };
@@ -159,11 +165,6 @@ impl<'a> GroupOutput<'a> {
             }
         }
         Ok(())
-    }
-
-    /// The path of the partition that a part is.
-    fn partition<'p>(&self, part: &'p Part) -> &'p str {
-        part.path.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
     /// Writes the parts that `new` rows go to, or that the windows that they replace lie in. Changes are written to `log`.
@@ -180,7 +181,7 @@ impl<'a> GroupOutput<'a> {
         log: &mut dyn std::io::Write,
     ) -> Result<Corrected> {
         let old: BTreeMap<&str, &Part> =
-            self.manifest.parts.iter().map(|part| (self.partition(part), part)).collect();
+            self.manifest.parts.iter().map(|part| (partition(part), part)).collect();
         let mut paths = self.near(replace);
         paths.extend(new.keys().cloned());
         for (path, part) in &old {
@@ -223,8 +224,9 @@ impl<'a> GroupOutput<'a> {
     pub fn near(&self, replace: &Replace) -> BTreeSet<String> {
         let Replace::Windows(touched) = replace else { return BTreeSet::new() };
         let extents = touched.extents();
-        let near = |part: &&Part| part.rows > 0 && extents.may_lie_in(part.first, part.last);
-        self.manifest.parts.iter().filter(near).map(|part| self.partition(part).to_string()).collect()
+        let any = touched.windows() > 0;
+        let near = |part: &&Part| any && part.rows > 0 && extents.may_lie_in(part.first, part.last);
+        self.manifest.parts.iter().filter(near).map(|part| partition(part).to_string()).collect()
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -240,7 +242,8 @@ impl<'a> GroupOutput<'a> {
         lines: &mut Vec<u8>,
     ) -> Result<PartChange> {
         let schema = self.reader.schema.arrow();
-        let old = part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
+        let old =
+            part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
         let mut new = concat_batches(&schema, &new).map_err(unlike)?;
         let by_keys = matches!(replace, Replace::Merging(_) | Replace::Windows(Touched::Sessions(_)));
         let order = Order::Columns(self.order(by_keys));
@@ -255,7 +258,9 @@ impl<'a> GroupOutput<'a> {
                 gone.finish()
             }
             Replace::Windows(Touched::Sessions(clusters)) => self.in_clusters(&old, clusters)?,
-            Replace::Windows(Touched::Windows(_)) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
+            Replace::Windows(Touched::Windows(_)) if self.is_global() => {
+                BooleanBuffer::new_set(old.num_rows())
+            }
             Replace::Windows(Touched::Windows(windows)) => in_windows(&old, 0, 1, windows),
         };
         let found = differ.diff(&part_keys(self.output, path), &only(&old, gone.clone())?, &new, lines)?;
@@ -265,7 +270,13 @@ impl<'a> GroupOutput<'a> {
     }
 
     /// Stages the part of a partition; none without rows, unless the output is all one part.
-    fn write(&self, run: &Run, transaction: &Transaction, path: &str, rows: &RecordBatch) -> Result<Option<Part>> {
+    fn write(
+        &self,
+        run: &Run,
+        transaction: &Transaction,
+        path: &str,
+        rows: &RecordBatch,
+    ) -> Result<Option<Part>> {
         if rows.num_rows() == 0 && !self.output.partition_by.is_empty() {
             return Ok(None);
         }
@@ -387,7 +398,7 @@ impl KeyBytes {
 }
 
 /// The keys that stand in the path of a partition and not in its file.
-fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>)> {
+pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>)> {
     let folders = path.split('/').zip(&output.partition_by);
     let keys = folders.filter_map(|(folder, part)| {
         let PartitionPart::Column(c) = part else { return None };
@@ -402,5 +413,7 @@ fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
 }
 
 fn unlike(cause: arrow_schema::ArrowError) -> Error {
-    Error::machine("rows of an output do not fit together").caused_by(cause).hint("this is a bug in highwater")
+    Error::machine("rows of an output do not fit together")
+        .caused_by(cause)
+        .hint("this is a bug in highwater")
 }

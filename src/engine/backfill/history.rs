@@ -1,7 +1,7 @@
 //! Where events that were counted before are read again: an archive, or the files of the source.
 
-use super::given::{Given, InPlace, Role};
 use super::HistoryRead;
+use super::given::{Given, InPlace, Role};
 use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, FILE, Intake, PLACE, Positions};
 use crate::error::{Error, Result};
@@ -70,7 +70,8 @@ impl Archive {
         }
         let has = |column: &ReadColumn| manifest.source.iter().any(|known| known.name == column.name);
         if let Some(missing) = plan.read.columns.iter().find(|column| !has(column)) {
-            let error = Error::job(format!("the archive {} has no column `{}`", path.display(), missing.name));
+            let error =
+                Error::job(format!("the archive {} has no column `{}`", path.display(), missing.name));
             let names = manifest.source.iter().map(|known| known.name.as_str());
             return Err(error.nearest(&missing.name, names));
         }
@@ -84,14 +85,14 @@ impl Archive {
 
     /// The parts that may hold events of these times.
     pub fn within(&self, ranges: &Ranges) -> Vec<&Part> {
-        let overlaps = |part: &&Part| match (part.first, part.last) {
-            (Some(first), Some(last)) => {
-                let after = ranges.partition_point(|range| range.1 <= first);
-                ranges.get(after).is_some_and(|range| range.0 <= last)
-            }
-            _ => part.rows > 0,
-        };
-        self.parts.iter().filter(overlaps).collect()
+        self.parts.iter().filter(|part| self.is_within(part, ranges)).collect()
+    }
+
+    /// Whether a part may hold events of these times.
+    pub fn is_within(&self, part: &Part, ranges: &Ranges) -> bool {
+        let (Some(first), Some(last)) = (part.first, part.last) else { return part.rows > 0 };
+        let after = ranges.partition_point(|range| range.1 <= first);
+        ranges.get(after).is_some_and(|range| range.0 <= last)
     }
 
     /// Reads these parts; rows of files that are not counted are left out.
@@ -149,9 +150,7 @@ impl History {
         if let Some(archive) = own.into_iter().next() {
             return Ok(History::Archive(archive));
         }
-        let gone = given.source.iter().filter(|entry| entry.role != Role::New).find(|entry| {
-            std::fs::metadata(&entry.path).map_or(true, |there| there.len() != entry.bytes)
-        });
+        let gone = given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place());
         Ok(match gone {
             None => History::Source,
             Some(entry) => {
@@ -224,7 +223,7 @@ pub fn of_files(
     if paths.is_empty() {
         return Ok(None);
     }
-    let files = files::listed(&paths, plan.read.files.first().map(|file| file.format).filter(|_| false))?;
+    let files = files::listed(&paths, given.format)?;
     let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
     if let Counted::Within(ranges) = &counted
         && archived == Archived::No

@@ -25,7 +25,12 @@ impl ChangeLog {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn begin(transaction: &Transaction, number: usize, files: &[GivenFile], method: Method) -> Result<ChangeLog> {
+    pub fn begin(
+        transaction: &Transaction,
+        number: usize,
+        files: &[GivenFile],
+        method: Method,
+    ) -> Result<ChangeLog> {
         let folder = transaction.state_folder(number).join(FOLDER);
         let next = match std::fs::read_dir(&folder) {
             Ok(entries) => entries.count() + 1,

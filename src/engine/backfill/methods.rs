@@ -68,15 +68,20 @@ pub fn all_again(plan: &Plan, given: &Given, hash_in_place: &str) -> Result<Opti
     } else {
         let of_sessions = plan.outputs.iter().find(|output| {
             groups(output).is_some_and(|g| {
-                matches!(plan.groupings[g].plan.window, Window::Session { .. }) && !tells_sessions(plan, output)
+                matches!(plan.groupings[g].plan.window, Window::Session { .. })
+                    && !tells_sessions(plan, output)
             })
         });
-        of_sessions.map(|_| "an output of sessions does not hold all of them (`having`, `top`, or keys in paths)".to_string())
+        of_sessions.map(|_| {
+            "an output of sessions does not hold all of them (`having`, `top`, or keys in paths)".to_string()
+        })
     };
     let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
     match reason {
-        Some(reason) if streamed => Err(Error::job(format!("a streamed job cannot be corrected so: {reason}"))
-            .hint("run it again; or correct the outputs of a job in mode \"complete\"")),
+        Some(reason) if streamed => {
+            Err(Error::job(format!("a streamed job cannot be corrected so: {reason}"))
+                .hint("run it again; or correct the outputs of a job in mode \"complete\""))
+        }
         reason => Ok(reason),
     }
 }

@@ -98,8 +98,7 @@ impl Clusters {
         let Some(clusters) = self.of.get_mut(key) else { return false };
         let touches = |c: &&mut WindowSpan| c.start <= session.end && session.start <= c.end;
         let Some(cluster) = clusters.iter_mut().find(touches) else { return false };
-        let grown =
-            WindowSpan { start: cluster.start.min(session.start), end: cluster.end.max(session.end) };
+        let grown = WindowSpan { start: cluster.start.min(session.start), end: cluster.end.max(session.end) };
         if grown == *cluster {
             return false;
         }
