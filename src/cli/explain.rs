@@ -2,7 +2,7 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::estimate;
+use crate::engine::{estimate, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -29,6 +29,7 @@ impl ExplainArgs {
     pub fn run(&self) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let plan = job::plan_job(&spec, &self.job.overrides())?;
+        recover(&plan)?;
         ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
         Ok(exit::DONE)
     }

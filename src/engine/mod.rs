@@ -90,6 +90,8 @@ pub struct RunOptions {
     pub table_rows: usize,
     /// Whether services are asked again for what they answered in a run before.
     pub refresh_lookups: bool,
+    /// Whether all files are read anew, where an archive holds one whose content is another by now.
+    pub reload: bool,
 }
 
 /// Hears how far a run is.
@@ -141,8 +143,7 @@ pub struct OutputOutcome {
 /// # Errors
 /// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
-    let mut targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
-    targets.extend(plan.late.as_ref().map(|late| Target::file(&late.path)));
+    let targets = places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
@@ -151,6 +152,21 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
         let staged = run.stage(&transaction, rejects)?;
         staged.commit(transaction)
     })
+}
+
+/// Brings the outputs of `plan` to the state before or after a commit that a dead run left: for commands that
+/// only read, as `run` does so itself.
+///
+/// # Errors
+/// As of [`crate::sink::recover`].
+pub fn recover(plan: &Plan) -> Result<()> {
+    crate::sink::recover(&places(plan))
+}
+
+/// The places that a run of `plan` writes to: the outputs that are files, then the late output.
+fn places(plan: &Plan) -> Vec<Target> {
+    let outputs = plan.outputs.iter().filter_map(|output| target(&output.to));
+    outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
 }
 
 fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {

@@ -133,6 +133,7 @@ impl Lab {
             spill_folder: std::env::temp_dir(),
             table_rows: 20,
             refresh_lookups: false,
+            reload: false,
         };
         Ok((plan_job(&spec, &overrides)?, options))
     }

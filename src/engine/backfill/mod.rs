@@ -119,10 +119,14 @@ pub struct Corrected {
     pub unchanged: usize,
     /// Parts that are gone.
     pub removed: usize,
+    /// Parts that were not there before.
+    pub added: usize,
     /// The first changes, in order of window and key.
     pub changes: Vec<Change>,
     /// How many values changed, in all.
     pub changed: u64,
+    /// The file of all changes; none of a plan, nor where nothing changed.
+    pub change_log: Option<PathBuf>,
 }
 
 /// Rows and bytes.
