@@ -276,7 +276,7 @@ impl Transaction {
             if committed {
                 self.phase = Phase::Committed;
             }
-            outcome.map_err(|e| if committed { e.hint(UNFINISHED) } else { e })?;
+            outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
         for output in &self.outputs {
             fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
@@ -286,7 +286,8 @@ impl Transaction {
     }
 }
 
-const UNFINISHED: &str = "the commit is recorded, and the next run completes it.";
+const UNFINISHED: &str =
+    "the commit is recorded, and the next run completes it, once nothing stands in its way.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
     let paths =

@@ -9,6 +9,8 @@ mod audit_words;
 mod avro;
 mod bad_files;
 mod bad_input;
+mod crash;
+mod crash_load;
 mod daylight;
 mod enrich_jobs;
 mod enrich_laws;
