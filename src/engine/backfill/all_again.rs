@@ -8,7 +8,6 @@ use super::changes::{Differ, Differences, log_part};
 use super::given::Role;
 use super::groups::{PartChange, part_keys};
 use super::history::{History, of_files};
-use super::log::ChangeLog;
 use super::narrow::{Done, Narrow, folder};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
@@ -153,7 +152,7 @@ impl Narrow<'_> {
         if paths.is_empty() {
             return Ok(corrected);
         }
-        let mut log = ChangeLog::begin(self.transaction, number, &self.given.files, Method::AllAgain)?;
+        let mut log = self.log(number, Method::AllAgain)?;
         let differ = match &output.kind {
             OutputKind::Groups { grouping, .. } => {
                 let grouping = &self.run.plan.groupings[*grouping];
@@ -195,7 +194,7 @@ impl Narrow<'_> {
             corrected.note(&change);
             found.absorb(change.found, self.shown);
         }
-        log.finish()?;
+        corrected.change_log = Some(log.finish()?);
         corrected.changes = found.changes;
         corrected.changed = found.values;
         corrected.rows_touched += found.rows;

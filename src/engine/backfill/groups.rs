@@ -38,8 +38,6 @@ pub type NewRows = BTreeMap<String, Vec<RecordBatch>>;
 
 /// A grouped output that is corrected.
 pub struct GroupOutput<'a> {
-    /// Its number in the plan.
-    pub index: usize,
     /// Its number among the targets.
     pub number: usize,
     pub output: &'a OutputPlan,
@@ -69,7 +67,7 @@ impl<'a> GroupOutput<'a> {
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         let (grouping, manifest) = (&plan.groupings[*grouping], &in_place.manifests[number]);
-        Some(GroupOutput { index, number, output, post, grouping, reader, manifest })
+        Some(GroupOutput { number, output, post, grouping, reader, manifest })
     }
 
     /// The number of its grouping.
@@ -314,8 +312,10 @@ impl Corrected {
             written: Volume::default(),
             unchanged: manifest.parts.len(),
             removed: 0,
+            added: 0,
             changes: vec![],
             changed: 0,
+            change_log: None,
         }
     }
 
@@ -335,6 +335,7 @@ impl Corrected {
             (_, Some(new)) => {
                 self.written.add(new);
                 self.parts.push(new.path.clone());
+                self.added += usize::from(old.is_none());
             }
             (Some(_), None) => self.removed += 1,
             (None, None) => {}

@@ -10,15 +10,19 @@
 
 use super::{GivenFile, GivenKind, Method};
 use crate::error::{Error, Result};
-use crate::sink::{StateFile, Transaction};
+use crate::sink::{StateFile, Target, Transaction};
 use serde_json::json;
 use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
 /// The folder in the state of an output.
 const FOLDER: &str = "changes";
 
 /// The change log of one backfill and one output.
-pub struct ChangeLog(BufWriter<StateFile>);
+pub struct ChangeLog {
+    file: BufWriter<StateFile>,
+    path: PathBuf,
+}
 
 impl ChangeLog {
     /// Begins the next file of output number `number`.
@@ -27,7 +31,7 @@ impl ChangeLog {
     /// The disk fails.
     pub fn begin(
         transaction: &Transaction,
-        number: usize,
+        (number, target): (usize, &Target),
         files: &[GivenFile],
         method: Method,
     ) -> Result<ChangeLog> {
@@ -37,29 +41,31 @@ impl ChangeLog {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => 1,
             Err(e) => return Err(Error::io("list", &folder, e)),
         };
-        let file = transaction.stage_state(number, &format!("{FOLDER}/{next:06}.jsonl"))?;
-        let mut log = ChangeLog(BufWriter::new(file));
+        let name = format!("{FOLDER}/{next:06}.jsonl");
+        let file = transaction.stage_state(number, &name)?;
+        let mut log = ChangeLog { file: BufWriter::new(file), path: target.state().join(name) };
         let files: Vec<_> = files
             .iter()
             .map(|file| json!({ "path": file.path.display().to_string(), "kind": file.kind.name() }))
             .collect();
         let head = json!({ "backfill": { "files": files, "method": method.name() } });
-        writeln!(log.0, "{head}").map_err(failed)?;
+        writeln!(log.file, "{head}").map_err(failed)?;
         Ok(log)
     }
 
     /// Where lines go.
     pub fn lines(&mut self) -> &mut dyn Write {
-        &mut self.0
+        &mut self.file
     }
 
-    /// Ends the file.
+    /// Ends the file, and gives the path that it will have.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn finish(self) -> Result<()> {
-        let file = self.0.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.finish()
+    pub fn finish(self) -> Result<PathBuf> {
+        let file = self.file.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.finish()?;
+        Ok(self.path)
     }
 }
 

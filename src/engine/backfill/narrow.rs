@@ -112,6 +112,7 @@ impl<'a> Narrow<'a> {
                     planned.parts.push(part.path.clone());
                 }
             }
+            planned.added = paths.len();
             let name = format!("data.{}", output.format.extension());
             planned.parts.extend(paths.iter().map(|path| Path::new(path).join(&name).display().to_string()));
             planned.parts.sort();
@@ -193,7 +194,7 @@ impl<'a> Narrow<'a> {
                         (None, Some(touched)) => (Replace::Windows(touched), recomputed.remove(&number)),
                         (None, None) => unreachable!("a grouping in scope has windows"),
                     };
-                    let mut log = ChangeLog::begin(self.transaction, number, &self.given.files, method)?;
+                    let mut log = self.log(number, method)?;
                     let rows = rows.unwrap_or_default();
                     let corrected = groups.correct(
                         &self.run,
@@ -225,6 +226,11 @@ impl<'a> Narrow<'a> {
     fn sources(&self) -> Result<Sources> {
         let tables = tables::read(&self.run)?;
         self.run.sources(tables.tables)
+    }
+
+    /// Begins the change log of an output.
+    pub fn log(&self, number: usize, method: Method) -> Result<ChangeLog> {
+        ChangeLog::begin(self.transaction, (number, &self.targets[number].1), &self.given.files, method)
     }
 
     /// What is read of the given files.
@@ -450,7 +456,7 @@ impl<'a> Narrow<'a> {
         events::write(&self.run, index, number, self.transaction, stores, known, &wanted)?;
         let written = self.transaction.parts(number)?;
         let mut corrected = Corrected { method, ..Corrected::untouched(output, manifest) };
-        let mut log = ChangeLog::begin(self.transaction, number, &self.given.files, method)?;
+        let mut log = self.log(number, method)?;
         for path in touched.keys() {
             let of = |parts: &[Part]| parts.iter().find(|part| partition(part) == path).cloned();
             let change = super::groups::PartChange {
@@ -466,7 +472,7 @@ impl<'a> Narrow<'a> {
                 changes::log_part(log.lines(), Path::new(&part.path), before, after)?;
             }
         }
-        log.finish()?;
+        corrected.change_log = Some(log.finish()?);
         for part in manifest.parts.iter().filter(|part| !touched.contains_key(partition(part))) {
             self.transaction.keep(number, &part.path)?;
         }

@@ -21,7 +21,7 @@ fn write(folder: &Path, format: Format, schema: &Schema, pieces: &[RecordBatch])
     for piece in pieces {
         writer.append(encoder.encode(piece).unwrap()).unwrap();
     }
-    let part = writer.finish().unwrap();
+    let part = writer.finish(None).unwrap();
     tx.commit(vec![ManifestDraft::default()]).unwrap();
     (PartReader { root: target.path, format, schema: schema.clone() }, part)
 }
