@@ -69,12 +69,14 @@ impl AuditArgs {
         let spec = job::read(&self.job.job)?;
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        engine::recover(&plan)?;
         let options = RunOptions {
             threads: self.job.threads(&plan),
             memory: self.job.memory(&plan),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,
+            reload: false,
         };
         let subject = Subject::of(&plan);
         let progress = ui::Progress::new(self.json);

@@ -2,7 +2,7 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::estimate;
+use crate::engine::{estimate, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -29,6 +29,7 @@ impl ExplainArgs {
     pub fn run(&self) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let plan = job::plan_job(&spec, &self.job.overrides())?;
+        recover(&plan)?;
         ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
         Ok(exit::DONE)
     }
@@ -151,6 +152,7 @@ fn outputs(plan: &Plan) -> String {
         };
         let what = match &output.kind {
             OutputKind::Rows(_) => "events in replay order".to_string(),
+            OutputKind::Archive(_) => "archive: the records as they are read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
                 let g = &plan.groupings[*grouping];
                 let keys = if g.keys.is_empty() { "all events".to_string() } else { g.keys.join(", ") };
@@ -163,6 +165,9 @@ fn outputs(plan: &Plan) -> String {
         let _ = writeln!(out, "    columns {}", columns.join(", "));
         if let OutputKind::Groups { grouping, .. } = output.kind {
             out.push_str(&mode(&plan.groupings[grouping].plan));
+        }
+        if output.state {
+            out.push_str("    state is kept: late events are merged without reading history\n");
         }
         if !output.partition_by.is_empty() {
             let parts: Vec<String> = output

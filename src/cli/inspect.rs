@@ -44,6 +44,7 @@ impl InspectArgs {
         let spec = job::read(&self.job)?;
         let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        engine::recover(&plan)?;
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions {
             threads: self.machine.threads(&plan),
@@ -51,6 +52,7 @@ impl InspectArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
             refresh_lookups: false,
+            reload: false,
         };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(self.json);

@@ -1,6 +1,7 @@
 //! The command line: one file per command; `ui` is the only printer.
 
 mod audit;
+mod backfill;
 mod chart;
 mod columns;
 mod explain;
@@ -34,6 +35,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Say how late events come, and what each delay of the watermark would have cost
     Audit(audit::AuditArgs),
+    /// Count late events, or files that were wrong, in outputs that are in place; show what changes
+    Backfill(backfill::BackfillArgs),
     /// Show what a live job would hold at a time: open windows, keys, the rows of tables
     Inspect(inspect::InspectArgs),
     /// Make sample data: sales, transactions, pageviews or money, seeded
@@ -116,6 +119,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Run(args) => args.run(),
         Command::Explain(args) => args.run(),
         Command::Audit(args) => args.run(),
+        Command::Backfill(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Generate(args) => {
             let summary = args.run()?;

@@ -30,6 +30,19 @@ pub struct RunArgs {
     /// Ask services again for what they answered in a run before
     #[arg(long)]
     refresh_lookups: bool,
+    /// What to do where a job with an archive finds a file with another content than it was read with
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    changed: Changed,
+}
+
+/// What becomes of an archive when a file that is in it has changed.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Changed {
+    /// Say so, and change nothing
+    #[default]
+    Fail,
+    /// Read all files anew
+    Reload,
 }
 
 /// [`job::Mode`], as the command line names it.
@@ -62,6 +75,7 @@ impl RunArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
+            reload: matches!(self.changed, Changed::Reload),
         };
         let progress = ui::Progress::new(self.quiet || self.json);
         let outcome = engine::run(&plan, &options, &progress);

@@ -161,6 +161,11 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
     Ok(())
 }
 
+/// `1 row`, `1,234 rows`.
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
+}
+
 /// Bytes as people read them.
 pub fn human_bytes(bytes: u64) -> String {
     match bytes {

@@ -48,7 +48,7 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
         .outputs
         .iter()
         .filter_map(|o| match &o.kind {
-            OutputKind::Rows(columns) => Some(rows(columns.len())),
+            OutputKind::Rows(columns) | OutputKind::Archive(columns) => Some(rows(columns.len())),
             OutputKind::Groups { .. } => None,
         })
         .collect();

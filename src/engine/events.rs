@@ -9,22 +9,35 @@ use crate::keyed::RowBits;
 use crate::rows::{OrderedRows, RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{PartWriter, Transaction, encoder, table};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Writes output number `index` of the plan, which is number `target` of the transaction.
+/// What is known beside the rows of an output.
+#[derive(Clone, Copy)]
+pub enum Known<'a> {
+    /// Of events that came through the steps: which of them come again, and their flags.
+    Verdicts(Option<&'a Verdicts>),
+    /// Of an archive: the paths of the files that positions are in.
+    Files(&'a [String]),
+}
+
+/// Writes output number `index` of the plan, which is number `target` of the transaction: of its partitions
+/// those that are `wanted`, by path.
 pub fn write(
     run: &Run,
     index: usize,
     target: usize,
     transaction: &Transaction,
     stores: Vec<RowStore>,
-    verdicts: Option<&Verdicts>,
+    known: Known,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let output = &run.plan.outputs[index];
-    let partitions = gather_partitions(stores);
-    let settled = SettledRows::new(output, verdicts);
+    let mut partitions = gather_partitions(stores);
+    partitions.retain(|partition| wanted(&partition.path));
+    let settled = SettledRows::new(output, known);
     let schema = output.file_schema();
     if output.to == OutputTo::Terminal {
         return show(run, output, &partitions, &settled);
@@ -53,15 +66,16 @@ pub fn write(
                     .collect();
                 pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
             }
-            writer.finish()?;
-            Ok(Written::of(&ordered))
+            let written = Written::of(&ordered);
+            writer.finish(written.times)?;
+            Ok(written)
         })
         .collect::<Result<_>>()?;
     let written = Written::all(&written);
     if written.rows == 0 && output.partition_by.is_empty() {
         // A file without rows still has its columns.
         let staged = transaction.stage(target, Path::new(&format!("data.{}", output.format.extension())))?;
-        PartWriter::new(staged, output.format, &schema)?.finish()?;
+        PartWriter::new(staged, output.format, &schema)?.finish(None)?;
     }
     Ok((OutputOutcome::new(&output.to, written.rows, None), written.times))
 }
@@ -114,15 +128,26 @@ struct SettledRows<'a> {
     stored: usize,
     /// Per written column that is a flag its place, ascending, and what the flags are.
     flags: Vec<(usize, &'a RowBits)>,
+    /// Of an archive the paths of files, as a dictionary.
+    files: Option<ArrayRef>,
 }
 
 impl<'a> SettledRows<'a> {
-    fn new(output: &OutputPlan, verdicts: Option<&'a Verdicts>) -> SettledRows<'a> {
-        let OutputKind::Rows(columns) = &output.kind else { unreachable!("an output of events has rows") };
+    fn new(output: &OutputPlan, known: Known<'a>) -> SettledRows<'a> {
         let written = output.written();
-        let flag = |(place, &c): (usize, &usize)| Some((place, verdicts?.flags.get(&columns[c])?));
+        let (verdicts, files) = match known {
+            Known::Verdicts(verdicts) => (verdicts, None),
+            Known::Files(files) => (None, Some(files)),
+        };
+        let columns: &[usize] = match &output.kind {
+            OutputKind::Rows(columns) => columns,
+            _ => &[],
+        };
+        let flag = |(place, &c): (usize, &usize)| Some((place, verdicts?.flags.get(columns.get(c)?)?));
         let flags: Vec<_> = written.iter().enumerate().filter_map(flag).collect();
-        SettledRows { verdicts, stored: written.len() - flags.len(), flags }
+        let stored = written.len() - flags.len() - if files.is_some() { 2 } else { 0 };
+        let files = files.map(|files| Arc::new(StringViewArray::from_iter_values(files)) as ArrayRef);
+        SettledRows { verdicts, stored, flags, files }
     }
 
     /// The rows of a partition in replay order, without those that come again.
@@ -141,6 +166,12 @@ impl<'a> SettledRows<'a> {
         for (place, bits) in &self.flags {
             let flag = |worker, number| bits.contains(worker, number as u64);
             columns.insert(*place, ordered.flags(self.stored, from, to, flag));
+        }
+        if let Some(files) = &self.files {
+            let positions = ordered.positions(from, to);
+            let codes = UInt32Array::from_iter_values(positions.iter().map(|p| p.file()));
+            columns.push(Arc::new(DictionaryArray::new(codes, files.clone())));
+            columns.push(Arc::new(Int64Array::from_iter_values(positions.iter().map(|p| p.place() as i64))));
         }
         columns
     }

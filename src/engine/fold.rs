@@ -41,6 +41,7 @@ impl Shared<'_> {
                     }
                     lateness.maybe(plan, &batch);
                 }
+                Folding::Skipped => {}
             }
         }
         if self.settles_rows() {
@@ -62,11 +63,13 @@ impl Shared<'_> {
     /// Spills what is largest when this worker's share of the budget is used up.
     pub(super) fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
         let share = self.share;
-        let (mut groups, mut rows) = (0, worker.stores.iter().map(RowStore::bytes).sum::<usize>());
+        let kept = worker.stores.iter().chain(&worker.archives);
+        let (mut groups, mut rows) = (0, kept.map(RowStore::bytes).sum::<usize>());
         for folding in &mut worker.folds {
             match folding {
                 Folding::Table(table) => groups += table.bytes(),
                 Folding::Replay(store) => rows += store.bytes(),
+                Folding::Skipped => {}
             }
         }
         rows += worker.late.as_ref().map_or(0, LateStore::bytes) + worker.notes.bytes();
@@ -75,7 +78,7 @@ impl Shared<'_> {
         }
         self.spilled.store(true, Ordering::Relaxed);
         if rows > share / 2 {
-            worker.stores.iter_mut().try_for_each(RowStore::spill)?;
+            worker.stores.iter_mut().chain(&mut worker.archives).try_for_each(RowStore::spill)?;
             worker.late.iter_mut().try_for_each(LateStore::spill)?;
             worker.notes.spill()?;
         }

@@ -9,16 +9,19 @@ use crate::group::{GroupBlock, Merged};
 use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, Post, Top};
 use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
+use crate::window::{Window, WindowSpan};
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_row::SortField;
 use arrow_schema::SortOptions;
 use arrow_select::concat::concat_batches;
 
 /// Rows of one output that came of a block: consecutive stretches, each of one partition.
-struct Shaped {
-    columns: Vec<ArrayRef>,
+pub struct Shaped {
+    pub columns: Vec<ArrayRef>,
+    /// The window of each row; nothing where there is one for all of time.
+    windows: Vec<WindowSpan>,
     /// Partition path, first row, rows.
-    stretches: Vec<(String, usize, usize)>,
+    pub stretches: Vec<(String, usize, usize)>,
 }
 
 enum Sink<'a> {
@@ -77,9 +80,10 @@ impl Sink<'_> {
         match self {
             Sink::Files(writer) => {
                 let batch = writer.file_batch(&rows.columns)?;
-                rows.stretches
-                    .iter()
-                    .try_for_each(|(path, from, len)| writer.push(path, batch.slice(*from, *len)))
+                rows.stretches.iter().try_for_each(|(path, from, len)| {
+                    let windows = rows.windows.get(*from..from + len).unwrap_or_default();
+                    writer.push(path, batch.slice(*from, *len), windows)
+                })
             }
             Sink::Terminal { head, rows: total } => {
                 let batch = super::events::batch(&output.columns.arrow(), rows.columns)?;
@@ -113,7 +117,7 @@ impl OutputOutcome {
 }
 
 /// The rows of `output` that come of `block`.
-fn shape(
+pub fn shape(
     run: &Run,
     grouping: &Grouping,
     output: &OutputPlan,
@@ -125,26 +129,25 @@ fn shape(
         let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());
         kept = Some(top_rows(top, &columns, &block.spans, all));
     }
-    let mut starts: Vec<i64> = block.spans.iter().map(|s| s.start).collect();
+    let mut windows = block.spans.clone();
     if let Some(kept) = kept {
-        starts = kept.iter().map(|&i| starts[i as usize]).collect();
+        windows = kept.iter().map(|&i| windows[i as usize]).collect();
         let kept = UInt32Array::from(kept);
         columns = columns
             .iter()
             .map(|c| arrow_select::take::take(c, &kept, None).expect("rows of the block"))
             .collect();
     }
+    let starts: Vec<i64> = windows.iter().map(|window| window.start).collect();
     let stretches = stretches(run, output, &columns, &starts)?;
-    Ok(Shaped { columns, stretches })
+    if grouping.plan.window == Window::Global {
+        windows.clear();
+    }
+    Ok(Shaped { columns, windows, stretches })
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.
-fn top_rows(
-    top: &Top,
-    columns: &[ArrayRef],
-    spans: &[crate::window::WindowSpan],
-    rows: Vec<u32>,
-) -> Vec<u32> {
+fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[WindowSpan], rows: Vec<u32>) -> Vec<u32> {
     let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
     let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
         let options = SortOptions { descending: *descending, nulls_first: false };

@@ -132,7 +132,7 @@ pub fn write(
             pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
         }
     }
-    writer.finish()?;
+    writer.finish(None)?;
     Ok(OutputOutcome::new(&OutputTo::File(late.path.clone()), rows, None))
 }
 

@@ -26,6 +26,7 @@ mod fold;
 mod front;
 mod groups;
 mod inspect;
+mod intake;
 mod late;
 mod partitioned;
 mod replay;
@@ -48,6 +49,7 @@ pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
 
 use crate::asof::AsOfTable;
+use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
@@ -55,23 +57,25 @@ use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, Target,
-    Transaction, Watermarks,
+    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
+    Target, Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
 use inspect::HeldKeys;
+use intake::Intake;
 use late::{Late, LateStore};
 use replay::SessionStore;
 use stages::Verdicts;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use steps::{Refused, Sources};
-use worker::{Shared, Tally};
+use steps::Sources;
+use tables::Tables;
+use worker::{Scope, Shared, Tally, Worker};
 
 /// How a run uses the machine. None of it shows in a result.
 #[derive(Debug, Clone)]
@@ -86,6 +90,8 @@ pub struct RunOptions {
     pub table_rows: usize,
     /// Whether services are asked again for what they answered in a run before.
     pub refresh_lookups: bool,
+    /// Whether all files are read anew, where an archive holds one whose content is another by now.
+    pub reload: bool,
 }
 
 /// Hears how far a run is.
@@ -137,12 +143,30 @@ pub struct OutputOutcome {
 /// # Errors
 /// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
-    let mut targets: Vec<Target> = plan.outputs.iter().filter_map(|o| target(&o.to)).collect();
-    targets.extend(plan.late.as_ref().map(|late| Target::file(&late.path)));
+    let targets = places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool(options)?.install(|| Run { plan, options, progress }.go(transaction, rejects))
+    pool(options)?.install(|| {
+        let run = Run { plan, options, progress };
+        let staged = run.stage(&transaction, rejects)?;
+        staged.commit(transaction)
+    })
+}
+
+/// Brings the outputs of `plan` to the state before or after a commit that a dead run left: for commands that
+/// only read, as `run` does so itself.
+///
+/// # Errors
+/// As of [`crate::sink::recover`].
+pub fn recover(plan: &Plan) -> Result<()> {
+    crate::sink::recover(&places(plan))
+}
+
+/// The places that a run of `plan` writes to: the outputs that are files, then the late output.
+fn places(plan: &Plan) -> Vec<Target> {
+    let outputs = plan.outputs.iter().filter_map(|output| target(&output.to));
+    outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
 }
 
 fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
@@ -169,6 +193,17 @@ fn target(to: &OutputTo) -> Option<Target> {
 /// The first and the last event time of some rows.
 type FirstAndLast = (i64, i64);
 
+/// What reading gave for the outputs of a plan.
+struct Results<'a> {
+    groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    /// Of outputs of events, in the plan's order.
+    rows: Vec<Vec<RowStore>>,
+    /// Of archives, in the plan's order.
+    archives: Vec<Vec<RowStore>>,
+    /// The paths of the source's files by ordinal, as archives name them.
+    files: &'a [String],
+}
+
 struct Run<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
@@ -177,10 +212,13 @@ struct Run<'a> {
 
 /// What reading gives: partial groups per grouping, rows per output of events.
 struct Read {
-    report: ScanReport,
+    /// Of each intake.
+    reports: Vec<ScanReport>,
     tally: Tally,
     groups: Vec<(Vec<GroupTable>, SpillSpace)>,
     rows: Vec<Vec<RowStore>>,
+    /// The rows of archives.
+    archives: Vec<Vec<RowStore>>,
     /// Which of those rows come again, and flags of them, where that was not known before.
     verdicts: Option<Verdicts>,
     /// The keys that steps hold, where they are asked for.
@@ -196,29 +234,57 @@ struct Read {
     spilled: bool,
 }
 
+impl Read {
+    /// The files that were read, intake by intake.
+    fn inputs(&mut self) -> Vec<InputReport> {
+        self.reports.iter_mut().flat_map(|report| std::mem::take(&mut report.inputs)).collect()
+    }
+}
+
+/// A run whose outputs are staged, and what is left to do.
+struct Staged {
+    outcome: Outcome,
+    drafts: Vec<ManifestDraft>,
+    /// The files of rejects, which are put in place after the commit.
+    rejects: Vec<RejectsWriter>,
+}
+
+impl Staged {
+    /// Commits the outputs, and what was rejected.
+    fn commit(mut self, transaction: Transaction) -> Result<Outcome> {
+        let report = transaction.commit(self.drafts)?;
+        // Put in place last: a run that fails leaves the rejects of the one before.
+        self.rejects.into_iter().try_for_each(RejectsWriter::finish)?;
+        fill_in(&mut self.outcome.outputs, &report);
+        Ok(self.outcome)
+    }
+}
+
 impl Run<'_> {
-    fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
+    /// Reads the source, and stages all outputs.
+    fn stage(&self, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
         let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
         let mut tables = tables::read(self)?;
         let sources = self.sources(std::mem::take(&mut tables.tables))?;
-        let read = self.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
+        let mut read = self.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
         let lookups = sources.services.map(Services::finish).transpose()?;
         self.progress.writing();
         let account = read.tally.account();
-        if account.read
-            != account.rejected + account.filtered + account.duplicate + account.late + account.counted
-        {
-            return Err(Error::machine(format!("the account does not balance: {account:?}"))
-                .hint("this is a bug in highwater; please report it"));
-        }
-        let rejected = rejects_at(self.plan.rejects.as_deref(), &read.report.rejects);
-        let rejects = write_rejects(read.report.rejects, rejects)?;
-        let (mut outputs, written) =
-            self.write(&transaction, read.groups, read.rows, read.verdicts.as_ref())?;
+        balances(&account)?;
+        let mut inputs = read.inputs();
+        let found = read.reports.pop().expect("a report of the source").rejects;
+        let rejected = rejects_at(self.plan.rejects.as_deref(), &found);
+        let rejects = write_rejects(found, rejects)?;
+        let files: Vec<String> = self.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
+        let (mut outputs, written) = self.write(
+            transaction,
+            Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
+            read.verdicts.as_ref(),
+        )?;
         let late = self.plan.late.as_ref();
         let late = late.map(|late| {
             let target = targets(self.plan).count();
-            late::write(self, late, target, &transaction, read.late, read.late_only.as_ref())
+            late::write(self, late, target, transaction, read.late, read.late_only.as_ref())
         });
         outputs.extend(late.transpose()?);
         let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
@@ -228,44 +294,55 @@ impl Run<'_> {
         let watermarks = tally
             .watermarks()
             .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
-        let mut inputs = read.report.inputs;
-        inputs.extend(tables.inputs);
-        let drafts = self.drafts(&inputs, account, watermarks, &rejected);
-        let report = transaction.commit(drafts)?;
-        // Put in place last: a run that fails leaves the rejects of the one before.
-        if rejected.is_some() {
-            rejects.map(RejectsWriter::finish).transpose()?;
-        }
-        for (writer, rejected) in tables.rejects {
-            if rejected.is_some() {
-                writer.finish()?;
-            }
-        }
-        fill_in(&mut outputs, &report);
-        Ok(Outcome {
-            account,
-            watermarks,
-            inputs,
-            lookups,
-            outputs,
-            rejects: rejected,
-            spilled: read.spilled || tables.spilled,
-        })
+        let drafts = self.drafts(input_entries(&inputs, &tables), account, watermarks, &rejected);
+        inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
+        let own = rejects.filter(|_| rejected.is_some());
+        let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
+        let rejects = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
+        let spilled = read.spilled || tables.spilled;
+        let outcome = Outcome { account, watermarks, inputs, lookups, outputs, rejects: rejected, spilled };
+        Ok(Staged { outcome, drafts, rejects })
     }
 
-    /// Reads everything, on all threads.
+    /// Reads the source for all results.
     fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
+        self.read_all(need, sources, &[Intake::source(&self.plan.read)], &Scope::all(self.plan))
+    }
+
+    /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
+    fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
-        let scan = Scan::new(Arc::new(self.plan.read.clone()))?;
-        let shared = Shared::new(self.plan, self.options, sources, arrivals, need);
-        let workers = self.watch(&scan, || rayon::broadcast(|_| shared.work(&scan)));
-        // The scan's first fault, by position, goes before what the workers met.
-        scan.check()?;
-        let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
-        let (mut workers, found) = shared.later_stages(workers)?;
-        scan.set_aside(refused(Shared::refused(&mut workers)))?;
-        shared.collect(scan.finish()?, workers, found)
+        let shared = Shared::new(self.plan, scope, self.options, sources, arrivals, need);
+        let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
+        let mut scans = vec![];
+        for intake in intakes {
+            let scan = Scan::new(intake.read.clone())?;
+            let done = self.watch(&scan, || {
+                rayon::broadcast(|context| {
+                    let mut hand = hands[context.index()].lock().unwrap_or_else(PoisonError::into_inner);
+                    let worker = hand.take();
+                    *hand = Some(shared.work(intake, &scan, worker)?);
+                    Ok(())
+                })
+            });
+            // The scan's first fault, by position, goes before what the workers met.
+            scan.check()?;
+            done.into_iter().collect::<Result<()>>()?;
+            scans.push(scan);
+        }
+        let workers =
+            hands.into_iter().filter_map(|hand| hand.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let (mut workers, found) = shared.later_stages(workers.collect())?;
+        let refused = Shared::refused(&mut workers);
+        let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {
+            scan.set_aside(
+                intake.of_this(&refused).map(|(position, reason)| bad_record(position, reason)).collect(),
+            )?;
+            scan.finish()
+        });
+        let reports = reports.collect::<Result<Vec<_>>>()?;
+        shared.collect(reports, workers, found)
     }
 
     /// Shows how far `scan` is while `work` works on it.
@@ -300,21 +377,26 @@ impl Run<'_> {
     fn write(
         &self,
         transaction: &Transaction,
-        groups: Vec<(Vec<GroupTable>, SpillSpace)>,
-        rows: Vec<Vec<RowStore>>,
+        results: Results,
         verdicts: Option<&Verdicts>,
     ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
+        let Results { groups, rows, archives, files } = results;
         let mut outcomes: Vec<Option<OutputOutcome>> = self.plan.outputs.iter().map(|_| None).collect();
         let number =
             |output: usize| self.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
-        let mut rows = rows.into_iter();
+        let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
         let mut times = None;
         for (index, output) in self.plan.outputs.iter().enumerate() {
-            if let OutputKind::Rows(_) = output.kind {
-                let stores = rows.next().expect("a store per output of events");
-                let (outcome, of_rows) =
-                    events::write(self, index, number(index), transaction, stores, verdicts)?;
-                outcomes[index] = Some(outcome);
+            let (stores, known) = match output.kind {
+                OutputKind::Rows(_) => (rows.next(), events::Known::Verdicts(verdicts)),
+                OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
+                OutputKind::Groups { .. } => continue,
+            };
+            let stores = stores.expect("stores for each output of events");
+            let (outcome, of_rows) =
+                events::write(self, index, number(index), transaction, stores, known, &|_| true)?;
+            outcomes[index] = Some(outcome);
+            if matches!(output.kind, OutputKind::Rows(_)) {
                 times = of_rows;
             }
         }
@@ -330,23 +412,17 @@ impl Run<'_> {
 
     fn drafts(
         &self,
-        inputs: &[InputReport],
+        inputs: Vec<InputEntry>,
         account: Account,
         watermarks: Option<Watermarks>,
         rejects: &Option<(PathBuf, u64)>,
     ) -> Vec<ManifestDraft> {
-        let inputs: Vec<InputEntry> = inputs
-            .iter()
-            .map(|i| InputEntry {
-                path: i.path.display().to_string(),
-                bytes: i.bytes,
-                hash: i.hash.clone(),
-                records: i.records,
-            })
-            .collect();
+        let columns = self.plan.inferred.columns.iter();
+        let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
         let draft = |output: OutputInfo| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
             output,
+            source: source.clone(),
             inputs: inputs.clone(),
             account,
             watermarks,
@@ -355,12 +431,15 @@ impl Run<'_> {
         let outputs = targets(self.plan).map(|output| {
             let format = output.format.name().into();
             draft(match &output.kind {
-                OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+                OutputKind::Rows(_) | OutputKind::Archive(_) => {
+                    OutputInfo { format, ..OutputInfo::default() }
+                }
                 OutputKind::Groups { grouping, .. } => {
                     let Grouping { plan, keys } = &self.plan.groupings[*grouping];
                     let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                     let streamed = plan.lateness.as_ref().map(allowed);
-                    OutputInfo { format, window: Some(plan.window.to_string()), keys: keys.clone(), streamed }
+                    let window = Some(plan.window.to_string());
+                    OutputInfo { format, window, keys: keys.clone(), streamed, archive: false }
                 }
             })
         });
@@ -371,17 +450,33 @@ impl Run<'_> {
     }
 }
 
-/// Records that a service did not answer for, as bad records; their text is read again.
-fn refused(refused: Refused) -> Vec<BadRecord> {
-    let bad = |(position, reason)| BadRecord {
-        position,
-        column: None,
-        reason,
-        hint: None,
-        raw: vec![],
-        aside: true,
+/// The files of the source and of the tables as a manifest names them.
+fn input_entries(source: &[InputReport], tables: &Tables) -> Vec<InputEntry> {
+    let entry = |table: Option<&String>, input: &InputReport| InputEntry {
+        path: input.path.display().to_string(),
+        bytes: input.bytes,
+        hash: input.hash.clone(),
+        records: input.records,
+        table: table.cloned(),
     };
-    refused.into_iter().map(bad).collect()
+    let source = source.iter().map(|input| entry(None, input));
+    source.chain(tables.inputs.iter().map(|(table, input)| entry(Some(table), input))).collect()
+}
+
+/// A record that a service did not answer for; its text is read again.
+fn bad_record(position: Position, reason: String) -> BadRecord {
+    BadRecord { position, column: None, reason, hint: None, raw: vec![], aside: true }
+}
+
+/// # Errors
+/// The law of the account does not hold, which is a bug.
+fn balances(account: &Account) -> Result<()> {
+    let Account { read, rejected, filtered, duplicate, late, counted } = account;
+    if *read == rejected + filtered + duplicate + late + counted {
+        return Ok(());
+    }
+    Err(Error::machine(format!("the account does not balance: {account:?}"))
+        .hint("this is a bug in highwater; please report it"))
 }
 
 fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
@@ -398,7 +493,7 @@ fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u64)> 
     path.filter(|_| !rejects.is_empty()).map(|path| (path.to_path_buf(), rejects.len()))
 }
 
-/// Writes the rejects under another name; [`RejectsWriter::finish`] puts them in place.
+/// Writes the rejects under another name, to the disk; [`RejectsWriter::finish`] puts them in place.
 fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
     let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
@@ -413,5 +508,7 @@ fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Opti
             raw: &raw,
         })?;
     }
+    // Before the commit, so that a full disk leaves everything as it was.
+    writer.sync()?;
     Ok(Some(writer))
 }

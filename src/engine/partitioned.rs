@@ -10,6 +10,7 @@ use crate::job::{OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, PartWriter, Transaction, encoder};
+use crate::window::WindowSpan;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
@@ -42,6 +43,8 @@ struct OpenPart {
     pending: Vec<RecordBatch>,
     pending_rows: usize,
     writer: Option<PartWriter>,
+    /// The least start and the greatest end of the rows' windows.
+    span: Option<(i64, i64)>,
 }
 
 impl<'a> PartitionedWriter<'a> {
@@ -66,11 +69,12 @@ impl<'a> PartitionedWriter<'a> {
         })
     }
 
-    /// Takes the next rows of a partition.
+    /// Takes the next rows of a partition, which are of these windows; none are given where rows have no window
+    /// of their own.
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn push(&mut self, partition: &str, rows: RecordBatch) -> Result<()> {
+    pub fn push(&mut self, partition: &str, rows: RecordBatch, windows: &[WindowSpan]) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -85,6 +89,8 @@ impl<'a> PartitionedWriter<'a> {
             }
         }
         let open = self.open.entry(partition.to_string()).or_default();
+        let spans = open.span.into_iter().chain(windows.iter().map(|window| (window.start, window.end)));
+        open.span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let mut rest = rows;
         while open.pending_rows + rest.num_rows() >= ROWS_PER_GROUP {
             let take = ROWS_PER_GROUP - open.pending_rows;
@@ -134,7 +140,7 @@ impl<'a> PartitionedWriter<'a> {
             if part.pending_rows > 0 {
                 writer.append(encoder.encode(&join(&part.pending)?)?)?;
             }
-            writer.finish().map(drop)
+            writer.finish(part.span).map(drop)
         })
     }
 
@@ -145,7 +151,7 @@ impl<'a> PartitionedWriter<'a> {
     pub fn finish(mut self) -> Result<u64> {
         self.finish_parts(|open| std::mem::take(open).into_iter().collect())?;
         if self.rows == 0 && self.output.partition_by.is_empty() {
-            create(self.transaction, self.target, self.output, "")?.finish()?;
+            create(self.transaction, self.target, self.output, "")?.finish(None)?;
         }
         Ok(self.rows)
     }

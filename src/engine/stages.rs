@@ -52,7 +52,7 @@ pub fn stages(plan: &Plan) -> Vec<Stage> {
         OutputKind::Rows(columns) => {
             output.partition_columns().any(|column| open.flags.contains(&columns[column]))
         }
-        OutputKind::Groups { .. } => false,
+        OutputKind::Groups { .. } | OutputKind::Archive(_) => false,
     });
     let end = plan.steps.len();
     if open.any() && (!plan.groupings.is_empty() || by_flag) {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Tables {
     pub tables: Vec<AsOfTable>,
-    /// The files, in the order in which they were read.
-    pub inputs: Vec<InputReport>,
+    /// The name of a table with each of its files, in the order in which they were read.
+    pub inputs: Vec<(String, InputReport)>,
     /// Where rejects of tables go, and how many there are.
     pub rejects: Vec<(RejectsWriter, Option<(PathBuf, u64)>)>,
     pub spilled: bool,
@@ -45,7 +45,7 @@ pub fn read(run: &Run) -> Result<Tables> {
         if let Some(writer) = write_rejects(report.rejects, writer)? {
             read.rejects.push((writer, rejected));
         }
-        read.inputs.extend(report.inputs);
+        read.inputs.extend(report.inputs.into_iter().map(|input| (plan.name.clone(), input)));
     }
     Ok(read)
 }

@@ -3,6 +3,7 @@
 use super::arrivals::{Arrivals, Need};
 use super::audit::Observed;
 use super::inspect::HeldKeys;
+use super::intake::{Archived, Intake};
 use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
@@ -103,9 +104,29 @@ impl Tally {
     }
 }
 
+/// Which results a read is for: by grouping and by output.
+pub struct Scope {
+    pub groupings: Vec<bool>,
+    /// Of outputs of groups of no account.
+    pub outputs: Vec<bool>,
+}
+
+impl Scope {
+    /// All results of a plan.
+    pub fn all(plan: &Plan) -> Scope {
+        Scope { groupings: vec![true; plan.groupings.len()], outputs: vec![true; plan.outputs.len()] }
+    }
+
+    /// None of them.
+    pub fn none(plan: &Plan) -> Scope {
+        Scope { groupings: vec![false; plan.groupings.len()], outputs: vec![false; plan.outputs.len()] }
+    }
+}
+
 /// What all workers share.
 pub struct Shared<'a> {
     plan: &'a Plan,
+    scope: &'a Scope,
     options: &'a RunOptions,
     pub(super) stages: Vec<Stage>,
     sources: &'a Sources,
@@ -133,6 +154,8 @@ pub struct Worker {
     /// Per grouping.
     pub(super) folds: Vec<Folding>,
     pub(super) stores: Vec<RowStore>,
+    /// The rows of archives, as they were read.
+    pub(super) archives: Vec<RowStore>,
     pub(super) late: Option<LateStore>,
     /// Late for all but sessions, of which only a replay can tell.
     pub(super) undecided: Late,
@@ -158,6 +181,8 @@ pub enum Folding {
     Table(GroupTable),
     /// Streamed sessions are replayed in arrival order, at the end.
     Replay(SessionStore),
+    /// The read is not for this one.
+    Skipped,
 }
 
 /// Makes the others stop when a worker ends in a fault or a panic: they may wait for its turn.
@@ -177,6 +202,7 @@ impl Drop for Sentinel<'_> {
 impl<'a> Shared<'a> {
     pub fn new(
         plan: &'a Plan,
+        scope: &'a Scope,
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,
@@ -192,14 +218,14 @@ impl<'a> Shared<'a> {
         let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
         let audit = need == Need::Audit;
         let at = if let Need::State(at) = need { Some(at) } else { None };
-        Shared { plan, options, stages, sources, groups, arrivals, audit, at, share, spilled, failed }
+        Shared { plan, scope, options, stages, sources, groups, arrivals, audit, at, share, spilled, failed }
     }
 
-    /// Works until the scan has nothing more.
-    pub fn work(&self, scan: &Scan) -> Result<Worker> {
+    /// Works until the scan has nothing more; `worker` is who has worked on another scan before.
+    pub fn work(&self, intake: &Intake, scan: &Scan, worker: Option<Worker>) -> Result<Worker> {
         let mut sentinel = Sentinel(self, false);
-        let mut worker = self.worker();
-        self.read(scan, &mut worker)?;
+        let mut worker = worker.unwrap_or_else(|| self.worker());
+        self.read(intake, scan, &mut worker)?;
         self.drain(&mut worker, 0, 0)?;
         sentinel.1 = true;
         Ok(worker)
@@ -218,8 +244,11 @@ impl<'a> Shared<'a> {
             notes: self.notes(0),
             queue: VecDeque::new(),
             refused: vec![],
-            folds: self.groups.iter().map(|(plan, _)| folding(plan)).collect(),
+            folds: (self.groups.iter().zip(&self.scope.groupings))
+                .map(|((plan, _), wanted)| if *wanted { folding(plan) } else { Folding::Skipped })
+                .collect(),
             stores: self.stores(),
+            archives: self.archives(),
             late: self.plan.late.as_ref().map(|late| LateStore::new(late, space.clone())),
             undecided: Late::default(),
             observed: self.audit.then(|| Observed::new(self.plan)),
@@ -232,17 +261,17 @@ impl<'a> Shared<'a> {
         Notes::new(self.plan, &self.stages[stage], is_last, self.at.is_some(), &space)
     }
 
-    fn read(&self, scan: &Scan, worker: &mut Worker) -> Result<()> {
+    fn read(&self, intake: &Intake, scan: &Scan, worker: &mut Worker) -> Result<()> {
         let mut input = scan.worker()?;
         // Batches of a row group that wait for their turn; of text a chunk is one batch.
         let mut waiting: VecDeque<Decoded> = VecDeque::new();
         while !self.failed.load(Ordering::Acquire) {
             let Some(mut decoded) = input.next()? else { break };
             match &self.arrivals {
-                Arrivals::Unwatched => self.take(worker, decoded)?,
+                Arrivals::Unwatched => self.take(intake, worker, decoded)?,
                 Arrivals::Known(known) => {
                     known.fill(&mut decoded.batch);
-                    self.take(worker, decoded)?;
+                    self.take(intake, worker, decoded)?;
                 }
                 Arrivals::InTurn(turnstile) => {
                     let read_on = !decoded.last && !turnstile.is_open(decoded.sequence);
@@ -253,7 +282,7 @@ impl<'a> Shared<'a> {
                         if passed.is_none() {
                             return Ok(());
                         }
-                        self.take(worker, next)?;
+                        self.take(intake, worker, next)?;
                     }
                 }
             }
@@ -261,9 +290,9 @@ impl<'a> Shared<'a> {
         Ok(())
     }
 
-    /// Passes what was read on to the steps.
-    fn take(&self, worker: &mut Worker, decoded: Decoded) -> Result<()> {
-        let mut batch = decoded.batch;
+    /// Passes what was read on to archives and the steps.
+    fn take(&self, intake: &Intake, worker: &mut Worker, decoded: Decoded) -> Result<()> {
+        let mut batch = intake.admit(decoded.batch)?;
         if let Some(observed) = &mut worker.observed {
             observed.events(&batch);
         }
@@ -276,7 +305,19 @@ impl<'a> Shared<'a> {
             batch = batch.filter(&keep);
             worker.tally.filtered += (all - batch.rows) as u64;
         }
-        self.pass(worker, 0, batch)
+        if batch.rows > 0 {
+            let wanted = |number| match intake.archived {
+                Archived::All => true,
+                Archived::Only(one) => one == number,
+                Archived::No => false,
+            };
+            let archives = worker.archives.iter_mut().enumerate().filter(|(number, _)| wanted(*number));
+            archives.map(|(_, store)| store.push(&batch)).collect::<Result<()>>()?;
+        }
+        match intake.counted(batch) {
+            Some(batch) => self.pass(worker, 0, batch),
+            None => self.keep_budget(worker),
+        }
     }
 
     /// Passes a batch through the steps of a stage, to what is after it.
@@ -393,7 +434,7 @@ impl<'a> Shared<'a> {
 
     fn stores(&self) -> Vec<RowStore> {
         let mut stores = vec![];
-        for output in &self.plan.outputs {
+        for (output, _) in self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted) {
             let OutputKind::Rows(columns) = &output.kind else { continue };
             let mut names: Vec<(String, DataType)> = vec![];
             let mut partition_columns = vec![];
@@ -419,6 +460,21 @@ impl<'a> Shared<'a> {
         stores
     }
 
+    fn archives(&self) -> Vec<RowStore> {
+        let wanted = self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted);
+        let archives = wanted.filter_map(|(output, _)| match &output.kind {
+            OutputKind::Archive(columns) => Some((columns, &output.partition_by)),
+            _ => None,
+        });
+        let store = |(columns, partition_by): (&Vec<usize>, &Vec<PartitionPart>)| {
+            let types = columns.iter().map(|&c| self.plan.rows.fields[c].ty).collect();
+            let partitioner = Partitioner::new(partition_by, &[], &self.plan.zone);
+            let space = RowSpace(self.options.spill_folder.clone());
+            RowStore::new(columns.clone(), types, partitioner, vec![], space)
+        };
+        archives.map(store).collect()
+    }
+
     /// The columns of an output of events that are written and known before its rows are settled.
     fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
         let mut known = output.written();
@@ -440,12 +496,14 @@ impl<'a> Shared<'a> {
     }
 
     /// Brings together what the workers have.
-    pub fn collect(self, report: ScanReport, workers: Vec<Worker>, found: Found) -> Result<Read> {
+    pub fn collect(self, reports: Vec<ScanReport>, workers: Vec<Worker>, found: Found) -> Result<Read> {
         let mut tally = Tally::new();
         let mut folds: Vec<(Vec<GroupTable>, Vec<SessionStore>)> =
             self.groups.iter().map(|_| (vec![], vec![])).collect();
         let outputs = workers.first().map_or(0, |w| w.stores.len());
         let mut rows: Vec<Vec<RowStore>> = (0..outputs).map(|_| vec![]).collect();
+        let mut archives: Vec<Vec<RowStore>> =
+            (0..workers.first().map_or(0, |w| w.archives.len())).map(|_| vec![]).collect();
         let (mut late, mut undecided) = (vec![], Late::default());
         let mut observed: Option<Observed> = None;
         for worker in workers {
@@ -454,9 +512,11 @@ impl<'a> Shared<'a> {
                 match folding {
                     Folding::Table(table) => tables.push(table),
                     Folding::Replay(store) => stores.push(store),
+                    Folding::Skipped => {}
                 }
             }
             worker.stores.into_iter().zip(&mut rows).for_each(|(store, r)| r.push(store));
+            worker.archives.into_iter().zip(&mut archives).for_each(|(store, r)| r.push(store));
             late.extend(worker.late);
             undecided.extend(worker.undecided);
             match (&mut observed, worker.observed) {
@@ -464,7 +524,8 @@ impl<'a> Shared<'a> {
                 (all, one) => *all = one,
             }
         }
-        if tally.read != report.inputs.iter().map(|i| i.records).sum::<u64>() {
+        let records = reports.iter().flat_map(|report| &report.inputs).map(|input| input.records);
+        if tally.read != records.sum::<u64>() {
             return Err(Error::machine("the workers and the scan counted different numbers of records")
                 .hint("this is a bug in highwater; please report it"));
         }
@@ -483,10 +544,11 @@ impl<'a> Shared<'a> {
         }
         tally.turn_late(undecided.len() as u64);
         Ok(Read {
-            report,
+            reports,
             tally,
             groups,
             rows,
+            archives,
             verdicts: found.verdicts,
             held: found.held,
             late,

@@ -73,6 +73,30 @@ pub fn expand(patterns: &[String], format: Option<Format>) -> Result<Vec<SourceF
             return Err(nothing_matches(pattern));
         }
     }
+    in_order(paths, format)
+}
+
+/// These files, in natural path order, each once. The format of a file is as in [`expand`].
+///
+/// # Errors
+/// A file that is not there or is a folder, a name that tells no format.
+pub fn listed(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<SourceFile>> {
+    for path in paths {
+        if !path.exists() {
+            return Err(nothing_matches(&path.display().to_string()));
+        }
+        if path.is_dir() {
+            return Err(Error::job(format!("{} is a folder, and files are wanted", path.display())));
+        }
+    }
+    // Of two ways to write one file, the one that comes first in natural order stays.
+    let mut paths = paths.to_vec();
+    paths.sort_by(|a, b| natural_order(a, b));
+    in_order(paths, format)
+}
+
+/// The files at `paths` in natural order; the first of those that are the same file.
+fn in_order(mut paths: Vec<PathBuf>, format: Option<Format>) -> Result<Vec<SourceFile>> {
     // The same file may be meant by two patterns, or be written in two ways.
     let mut seen = HashSet::new();
     paths.retain(|path| seen.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())));

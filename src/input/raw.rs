@@ -182,8 +182,11 @@ fn append_decoded(decoder: &mut impl Read, out: &mut Vec<u8>, most: usize) -> st
     read
 }
 
-/// The size and content hash of the file at `path`.
-pub(super) fn hash_file(path: &Path) -> Result<(u64, String)> {
+/// The size of a file and the hash of its bytes, as manifests write it.
+///
+/// # Errors
+/// A machine error where it cannot be read.
+pub fn hash_file(path: &Path) -> Result<(u64, String)> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
     let disk = Disk { file, meter: Meter::hashing(None) };
     RawText { path: path.to_path_buf(), decoder: Decoder::Plain(disk) }.finish()

@@ -7,10 +7,13 @@ mod validate;
 
 pub use plan::{
     EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
-    PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
+    PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name, archive_fields,
 };
 pub use spec::JobSpec;
-pub use validate::{Overrides, parse_bytes, parse_length, parse_time, plan_job};
+pub use validate::{
+    Overrides, SourceFiles, destinations, late_path, parse_bytes, parse_length, parse_time, plan_job,
+    source_files, source_format, table_files,
+};
 
 use crate::error::{Error, Result};
 use std::path::Path;

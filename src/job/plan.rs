@@ -218,6 +218,9 @@ pub struct OutputPlan {
     pub columns: Schema,
     /// The folders that a row goes to, from the outermost.
     pub partition_by: Vec<PartitionPart>,
+    /// Whether what its groups are made of is kept beside them, so that late events are merged into it and
+    /// history is not read. Of grouped outputs alone.
+    pub state: bool,
 }
 
 impl OutputPlan {
@@ -247,6 +250,9 @@ impl OutputPlan {
 pub enum OutputKind {
     /// The events themselves, in replay order; per column of the output, its column in the batch.
     Rows(Vec<usize>),
+    /// The records of the source as they are read, before any step, in replay order: all columns of the
+    /// source, by their numbers in the batch. The output's columns are these, then [`archive_fields`].
+    Archive(Vec<usize>),
     /// The groups of `groupings[grouping]`.
     Groups {
         /// Which grouping.
@@ -296,6 +302,12 @@ pub struct Top {
     pub n: usize,
     /// Columns of the output, and whether descending.
     pub by: Vec<(usize, bool)>,
+}
+
+/// The columns that an archive ends with: the file that a record is from, and its place in it
+/// ([`crate::batch::Position::place`]).
+pub fn archive_fields() -> [Field; 2] {
+    [Field::new("_file", DataType::String), Field::new("_place", DataType::Int64)]
 }
 
 /// The columns that a windowed output begins with.

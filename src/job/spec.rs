@@ -8,7 +8,7 @@ mod output;
 mod step;
 
 pub use log::{LogSpec, SourceSpec, TableSpec};
-pub use output::{OutputSpec, WindowKind, WindowSpec};
+pub use output::{OutputSpec, WindowKind, WindowSpec, is_true};
 pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
 
 /// A job file's content, with the place of every value.

@@ -1,10 +1,11 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::plan::{Grouping, LatePlan, Mode, OutputPlan, Plan, WatermarkPlan};
+use super::plan::{Grouping, LatePlan, Mode, OutputPlan, OutputTo, Plan, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::OnBadRecord;
+use crate::input::{Format, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 use log::Log;
@@ -12,6 +13,7 @@ use rows::Rows;
 use std::path::PathBuf;
 use table::{Ask, Table};
 
+mod archive;
 mod constant;
 mod enrich;
 mod finish;
@@ -37,11 +39,23 @@ pub struct Overrides {
     pub chunk_bytes: usize,
     /// The mode of every output that has one, whatever the job file says.
     pub mode: Option<Mode>,
+    /// The files of the source, in place of those that its `path` stands for.
+    pub source: Option<SourceFiles>,
+}
+
+/// The files of a source, said one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceFiles {
+    /// Their paths, in any order: they are read in natural order, each once, and keep their spelling.
+    pub files: Vec<PathBuf>,
+    /// Columns that files have had which are not among these, in their order: of these types, as if
+    /// inferred, where the job does not declare another.
+    pub types: Vec<(String, DataType)>,
 }
 
 impl Default for Overrides {
     fn default() -> Overrides {
-        Overrides { from: None, to: None, chunk_bytes: 1 << 20, mode: None }
+        Overrides { from: None, to: None, chunk_bytes: 1 << 20, mode: None, source: None }
     }
 }
 
@@ -52,13 +66,17 @@ impl Default for Overrides {
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let document = &spec.document;
     let zone = zone(spec);
-    let found = log::find(document, &spec.source.log);
+    let log = &spec.source.log;
+    let found = match &overrides.source {
+        Some(files) => log::given(document, log, files)?,
+        None => log::find(document, log),
+    };
     let tables = table::find(spec);
     // Without files and a zone, nothing more can be said.
     let (Some(zone), Some(found), Some(tables)) = (zone, found, tables) else {
-        return Err(document.faults().unwrap_or_else(|| Error::job("the job is wrong")));
+        return Err(faults(spec));
     };
-    let log = Log::of(document, &spec.source.log, found, "the source", &zone)?;
+    let log = Log::of(document, log, found, "the source", &zone)?;
     let tables = tables.into_iter().map(|t| t.table(document, &zone)).collect::<Result<Vec<Table>>>()?;
     let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
     let max_ahead = stream::max_ahead(spec);
@@ -99,6 +117,52 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     Ok(plan)
+}
+
+/// The files that the source's `path` stands for by now, in natural order.
+///
+/// # Errors
+/// A job error: there are none, or a name tells no format.
+pub fn source_files(spec: &JobSpec) -> Result<Vec<PathBuf>> {
+    match log::find_files(&spec.document, &spec.source.log) {
+        Some(files) => Ok(files.into_iter().map(|file| file.path).collect()),
+        None => Err(faults(spec)),
+    }
+}
+
+/// The files of the job's tables by now, with the names of the tables, and those of lookups in files, whose
+/// name is their `lookup` as it is written. Each table's are in natural order.
+///
+/// # Errors
+/// A job error: a table has none, or a name tells no format.
+pub fn table_files(spec: &JobSpec) -> Result<Vec<(String, PathBuf)>> {
+    let Some(tables) = table::find(spec) else { return Err(faults(spec)) };
+    Ok(tables.iter().flat_map(table::FoundTable::files).collect())
+}
+
+/// The format of the source's files, if the job gives one that there is.
+pub fn source_format(spec: &JobSpec) -> Option<Format> {
+    let format = log::format(&spec.document, &spec.source.log);
+    spec.document.forget_faults();
+    format.flatten()
+}
+
+/// Where the outputs of a job go, in its order.
+pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
+    let paths = spec.outputs.iter().filter_map(|output| output.path.as_ref());
+    paths.map(|path| output::goes_to(&path.value)).collect()
+}
+
+/// The file of late events, if the job has one.
+pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
+    spec.late.as_ref().map(|path| PathBuf::from(&path.value))
+}
+
+/// The faults noted so far, after one; they are told, and forgotten.
+fn faults(spec: &JobSpec) -> Error {
+    let faults = spec.document.faults();
+    spec.document.forget_faults();
+    faults.unwrap_or_else(|| Error::job("the job is wrong"))
 }
 
 fn job_name(spec: &JobSpec) -> String {

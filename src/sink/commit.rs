@@ -9,7 +9,7 @@
 //! * A part with the bytes of the one in place leaves that file untouched; a commit that changes
 //!   nothing writes nothing.
 
-use super::journal::{self, OutputOperations, Place, Rename};
+use super::journal::{self, OutputOperations, Place, Recovery, Rename};
 use super::lock::Lock;
 use super::manifest::{self, Manifest, ManifestDraft, Part};
 use super::stage::{StagedFile, StagedPart, Staging};
@@ -66,6 +66,56 @@ impl Target {
             TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
         }
     }
+
+    /// The state folder's path below the root, as in a part's path.
+    fn state_below_root(&self) -> Result<String> {
+        let name = match self.kind {
+            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
+            TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
+        };
+        let name = name.ok_or_else(|| not_utf8(&self.path))?;
+        Ok(format!("{STATE_FOLDER}/{name}"))
+    }
+
+    /// Where it lies, with the links on the way followed. The folders have to be there.
+    fn place(&self) -> Result<Place> {
+        let absolute = |path: PathBuf| {
+            let path = fs::canonicalize(&path).map_err(|e| Error::io("open", &path, e))?;
+            if path.to_str().is_some() { Ok(path) } else { Err(not_utf8(&path)) }
+        };
+        Ok(Place { root: absolute(self.root())?, state: absolute(self.state())? })
+    }
+}
+
+/// A file of an output's state while it is written; see [`Transaction::stage_state`]. Dropped without
+/// [`StateFile::finish`], it is not there, and the commit fails.
+#[derive(Debug)]
+pub struct StateFile(StagedFile);
+
+impl StateFile {
+    /// Ends the file, and makes its bytes durable.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn finish(self) -> Result<()> {
+        self.0.finish(0, None).map(drop)
+    }
+
+    /// The error of a failed write to this file.
+    pub fn failed(&self, cause: std::io::Error) -> Error {
+        self.0.failed(cause)
+    }
+}
+
+impl std::io::Write for StateFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    /// Does nothing: bytes reach the disk when the file is finished.
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What a commit did, output by output.
@@ -87,7 +137,7 @@ pub struct OutputReport {
 }
 
 /// Outputs that are being written together. Dropped without [`Transaction::commit`], it leaves them as
-/// they were.
+/// they were, and nothing of what was staged.
 #[derive(Debug)]
 pub struct Transaction {
     outputs: Vec<Output>,
@@ -137,7 +187,9 @@ impl Transaction {
         }
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
         for output in &mut tx.outputs {
-            journal::recover(&output.place, &held)?;
+            if let Recovery::Busy(taken) = journal::recover(&output.place, &held)? {
+                return Err(taken);
+            }
             output.load()?;
         }
         Ok(tx)
@@ -159,6 +211,36 @@ impl Transaction {
     /// neither staged nor kept is removed by the commit.
     pub fn keep(&self, output: usize, path: &str) -> Result<Part> {
         self.outputs[output].staging.keep(path)
+    }
+
+    /// Opens a file of the state of output number `output`: it is put in place below the state folder by the same
+    /// commit as the parts, and is none of them. `name` is its path there, as in `changes/000001.jsonl`; the folders
+    /// above it are made. A commit leaves the files of the state that it is not given as they are.
+    ///
+    /// # Errors
+    /// The name leads out of the folder; the file system refuses.
+    pub fn stage_state(&self, output: usize, name: &str) -> Result<StateFile> {
+        let output = &self.outputs[output];
+        Ok(StateFile(output.staging.stage_state(&output.target.state_below_root()?, name)?))
+    }
+
+    /// The state folder of output number `output`.
+    pub fn state_folder(&self, output: usize) -> &Path {
+        &self.outputs[output].place.state
+    }
+
+    /// The parts of output number `output` that were finished so far and are not as they lie in place, sorted by
+    /// path, each with the file that it lies in until the commit.
+    pub fn staged(&self, output: usize) -> Vec<(Part, PathBuf)> {
+        self.outputs[output].staging.staged()
+    }
+
+    /// The parts that output number `output` has so far: those that are finished or kept.
+    ///
+    /// # Errors
+    /// One is not finished.
+    pub fn parts(&self, output: usize) -> Result<Vec<Part>> {
+        Ok(self.outputs[output].staging.all_parts()?.into_iter().map(|staged| staged.part).collect())
     }
 
     /// The manifest that is in place, if there is one.
@@ -194,7 +276,7 @@ impl Transaction {
             if committed {
                 self.phase = Phase::Committed;
             }
-            outcome.map_err(|e| if committed { e.hint(UNFINISHED) } else { e })?;
+            outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
         for output in &self.outputs {
             fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
@@ -204,7 +286,8 @@ impl Transaction {
     }
 }
 
-const UNFINISHED: &str = "the commit is recorded, and the next run completes it.";
+const UNFINISHED: &str =
+    "the commit is recorded, and the next run completes it, once nothing stands in its way.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
     let paths =
@@ -232,14 +315,7 @@ impl Output {
     /// Creates the folders of `target`, which must not be one of `others`.
     fn open(target: &Target, others: &[Output]) -> Result<Output> {
         let created = fsutil::create_folders(&target.state())?;
-        let absolute = |path: PathBuf| {
-            let path = fs::canonicalize(&path).map_err(|e| Error::io("open", &path, e))?;
-            match path.to_str() {
-                Some(_) => Ok(path),
-                None => Err(Error::job(format!("the output path {} is not UTF-8", path.display()))),
-            }
-        };
-        let place = Place { root: absolute(target.root())?, state: absolute(target.state())? };
+        let place = target.place()?;
         let staging = Staging::new(place.state.join(journal::STAGING), place.root.clone(), []);
         let (target, staging) = (target.clone(), Arc::new(staging));
         let output = Output { target, place, staging, old: None, ready: false, created, lock: None };
@@ -263,17 +339,15 @@ impl Output {
     /// the manifest is staged, and the partition folders are made.
     fn plan(&self, draft: ManifestDraft) -> Result<(OutputOperations, OutputReport)> {
         let parts = self.staging.all_parts()?;
-        let mut renames = vec![];
-        for StagedPart { part, staged } in &parts {
-            let Some(staged) = staged.clone() else { continue };
-            self.make_way(&part.path)?;
-            renames.push(Rename { staged, part: part.path.clone(), bytes: part.bytes });
-        }
+        let mut renames = self.renames(&parts, |path| self.staging.was_part(path))?;
+        // What lies in the state folder is ours.
+        let mut of_state = self.renames(&self.staging.all_states()?, |_| true)?;
         let report = OutputReport {
             written: renames.iter().map(|r| r.part.clone()).collect(),
             unchanged: parts.len() - renames.len(),
             removed: self.staging.removed(),
         };
+        renames.append(&mut of_state);
         let manifest =
             self.stage_manifest(Manifest::new(draft, parts.into_iter().map(|p| p.part).collect()))?;
         if manifest.is_some() || !renames.is_empty() {
@@ -288,11 +362,20 @@ impl Output {
         Ok((OutputOperations { root, state, renames, deletions, manifest }, report))
     }
 
-    /// Makes the folder of a part, and refuses to replace a file that is not ours.
-    fn make_way(&self, part: &str) -> Result<()> {
+    /// The renames of the staged ones of `files`, for which the folders are made. Refuses to replace a file that is
+    /// not ours, by its path.
+    fn renames(&self, files: &[StagedPart], ours: impl Fn(&str) -> bool) -> Result<Vec<Rename>> {
+        let staged = files.iter().filter_map(|file| Some((&file.part, file.staged.clone()?)));
+        let rename = |(part, staged): (&Part, String)| {
+            self.make_way(&part.path, ours(&part.path))?;
+            Ok(Rename { staged, part: part.path.clone(), bytes: part.bytes })
+        };
+        staged.map(rename).collect()
+    }
+
+    fn make_way(&self, part: &str, ours: bool) -> Result<()> {
         let to = self.place.root.join(part);
-        let known = self.staging.was_part(part);
-        if !known && to.symlink_metadata().is_ok() {
+        if !ours && to.symlink_metadata().is_ok() {
             return Err(Error::job(format!(
                 "refusing to replace {}, which Highwater did not write",
                 to.display()
@@ -329,6 +412,7 @@ impl Output {
         if staging.exists() {
             let _ = fsutil::remove_folder(&staging);
             fsutil::remove_empty_below(&self.place.root);
+            fsutil::remove_empty_below(&self.place.state);
         }
         self.lock = None;
         self.remove_created();
@@ -339,6 +423,35 @@ impl Output {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Brings outputs to the state before or after the commit that a dead run left, for a command that only reads
+/// them. What is not there is not made; outputs that a living process writes are left to it.
+///
+/// # Errors
+/// A commit cannot be brought to its end: the file system refuses, or another of its outputs is gone.
+pub fn recover(targets: &[Target]) -> Result<()> {
+    for target in targets {
+        let state = target.state();
+        let there = |name: &str| state.join(name).symlink_metadata().is_ok();
+        let journal = there(journal::FILE);
+        if !journal && !there(journal::STAGING) && !there("journal.tmp") {
+            continue;
+        }
+        let recovered = target.place().and_then(|place| {
+            let Ok(_lock) = Lock::try_take(&place.state)? else { return Ok(()) };
+            journal::recover(&place, std::slice::from_ref(&place.state)).map(drop)
+        });
+        // Without a journal the output is whole, and what was staged may wait for the next that writes.
+        if journal {
+            recovered?;
+        }
+    }
+    Ok(())
+}
+
+fn not_utf8(path: &Path) -> Error {
+    Error::job(format!("the output path {} is not UTF-8", path.display()))
 }
 
 /// Refuses a target that holds what Highwater did not write. Reads only.

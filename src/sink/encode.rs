@@ -140,11 +140,11 @@ impl PartWriter {
         }
     }
 
-    /// Ends the part.
-    pub fn finish(self) -> Result<Part> {
+    /// Ends the part, whose rows have these first and last instants (see [`Part::first`]).
+    pub fn finish(self, span: Option<(i64, i64)>) -> Result<Part> {
         match self.file {
-            Open::Text(file) => file.finish(self.rows),
-            Open::Parquet(file) => file.finish()?.finish(self.rows),
+            Open::Text(file) => file.finish(self.rows, span),
+            Open::Parquet(file) => file.finish()?.finish(self.rows, span),
         }
     }
 }

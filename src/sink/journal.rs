@@ -123,33 +123,44 @@ fn read(state: &Path) -> Result<Option<Journal>> {
     }
 }
 
+/// What came of a recovery.
+#[derive(Debug)]
+pub(super) enum Recovery {
+    /// The output is as before or after the commit.
+    Done,
+    /// Another process holds an output of the commit, as the error says; nothing was done.
+    Busy(Error),
+}
+
 /// Brings an output, whose lock is held, to the state before or after the commit that a dead run
 /// left, and removes what that run staged. `held` are the state folders whose locks are held.
-pub(super) fn recover(place: &Place, held: &[PathBuf]) -> Result<()> {
+pub(super) fn recover(place: &Place, held: &[PathBuf]) -> Result<Recovery> {
     match read(&place.state)? {
         None => roll_back(place),
-        Some(Journal { role: Role::Primary(operations), .. }) => {
-            let _locks = lock_others(place, &operations, held)?;
-            complete(place, &operations)
-        }
+        Some(Journal { role: Role::Primary(operations), .. }) => complete_alone(place, &operations, held),
         Some(Journal { role: Role::Pointer(to), id, .. }) => recover_by_pointer(place, &to, &id, held),
     }
 }
 
-fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> Result<()> {
+fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> Result<Recovery> {
     let pointer = place.state.join(FILE);
     let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
         Error::io("open", &place.root.join(to), e)
             .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
             .hint(format!("bring it back, or give that run up by removing {}.", pointer.display()))
     })?;
-    let _lock = if held.contains(&state) { None } else { Some(Lock::take(&state)?) };
+    let _lock = match held.contains(&state) {
+        true => None,
+        false => match Lock::try_take(&state)? {
+            Ok(lock) => Some(lock),
+            Err(taken) => return Ok(Recovery::Busy(taken)),
+        },
+    };
     match read(&state)? {
         Some(Journal { id: found, role: Role::Primary(operations), .. }) if found == id => {
             let primary = Place { root: primary_root(place, &state, &operations)?, state: state.clone() };
             let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
-            let _locks = lock_others(&primary, &operations, &held)?;
-            complete(&primary, &operations)
+            complete_alone(&primary, &operations, &held)
         }
         _ => {
             fsutil::remove_file(&pointer)?;
@@ -165,15 +176,19 @@ fn primary_root(place: &Place, state: &Path, operations: &[OutputOperations]) ->
     root.ok_or_else(|| Error::machine(format!("the journal of {} leads nowhere", place.root.display())))
 }
 
-fn lock_others(primary: &Place, operations: &[OutputOperations], held: &[PathBuf]) -> Result<Vec<Lock>> {
+/// Completes a commit with the locks of all its outputs.
+fn complete_alone(primary: &Place, operations: &[OutputOperations], held: &[PathBuf]) -> Result<Recovery> {
     let mut locks = vec![];
     for place in operations.iter().map(|o| place_of(primary, o)) {
         let place = place?;
         if place != *primary && !held.contains(&place.state) {
-            locks.push(Lock::take(&place.state)?);
+            match Lock::try_take(&place.state)? {
+                Ok(lock) => locks.push(lock),
+                Err(taken) => return Ok(Recovery::Busy(taken)),
+            }
         }
     }
-    Ok(locks)
+    complete(primary, operations).map(|()| Recovery::Done)
 }
 
 fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
@@ -188,14 +203,15 @@ fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
 }
 
 /// Nothing was committed: what was staged goes, and so do folders that were made for it.
-fn roll_back(place: &Place) -> Result<()> {
+fn roll_back(place: &Place) -> Result<Recovery> {
     let staging = place.state.join(STAGING);
     let _ = fs::remove_file(place.state.join("journal.tmp"));
     if staging.exists() {
         fsutil::remove_folder(&staging)?;
         fsutil::remove_empty_below(&place.root);
+        fsutil::remove_empty_below(&place.state);
     }
-    Ok(())
+    Ok(Recovery::Done)
 }
 
 /// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.

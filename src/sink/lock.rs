@@ -7,8 +7,8 @@
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -31,13 +31,27 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock of the output whose state lies in `state`, or says who has it.
     pub fn take(state: &Path) -> Result<Lock> {
+        Lock::try_take(state)?
+    }
+
+    /// As [`Lock::take`]; the inner error is that another process has it.
+    pub fn try_take(state: &Path) -> Result<Result<Lock>> {
         let path = state.join("lock");
+        let mut tries = 0;
         loop {
+            tries += 1;
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = open.map_err(|e| Error::io("open the lock", &path, e))?;
+            let mut file = match open {
+                // Another run that failed has just removed the folder, which was empty.
+                Err(e) if e.kind() == ErrorKind::NotFound && tries < 100 => {
+                    fs::create_dir_all(state).map_err(|e| Error::io("create the folder", state, e))?;
+                    continue;
+                }
+                open => open.map_err(|e| Error::io("open the lock", &path, e))?,
+            };
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(taken(state, &mut file)),
+                Err(TryLockError::WouldBlock) => return Ok(Err(taken(state, &mut file))),
                 Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
             }
             if !is_at(&file, &path) {
@@ -45,7 +59,7 @@ impl Lock {
             }
             // The owner's name is for people: a full disk must not stop what may free space.
             let _ = sign(&mut file);
-            return Ok(Lock { path, _file: file });
+            return Ok(Ok(Lock { path, _file: file }));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! path. A manifest of a version that this program does not know is an error, never a guess.
 
 use super::TOOL;
+use crate::batch::DataType;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -26,7 +27,10 @@ pub struct Manifest {
     pub job: JobInfo,
     /// The output within the job.
     pub output: OutputInfo,
-    /// The files that were read, in position order.
+    /// All columns of the source, in its order, with the types that the job declares or its files show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<SourceColumn>,
+    /// The files that were read, in position order: those of the source, then those of tables.
     pub inputs: Vec<InputEntry>,
     /// Where every record went.
     pub account: Account,
@@ -47,7 +51,9 @@ pub struct ManifestDraft {
     pub job: JobInfo,
     /// The output within the job.
     pub output: OutputInfo,
-    /// The files that were read, in position order.
+    /// All columns of the source, in its order.
+    pub source: Vec<SourceColumn>,
+    /// The files that were read, in position order: those of the source, then those of tables.
     pub inputs: Vec<InputEntry>,
     /// Where every record went.
     pub account: Account,
@@ -80,6 +86,30 @@ pub struct OutputInfo {
     /// Of a streamed output how late an event may be, as the job writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streamed: Option<String>,
+    /// Whether it is an archive: the records of the source as they were read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archive: bool,
+}
+
+/// A column of the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as a job file writes it.
+    pub r#type: String,
+}
+
+impl SourceColumn {
+    /// A column of the type `ty`.
+    pub fn new(name: impl Into<String>, ty: DataType) -> SourceColumn {
+        SourceColumn { name: name.into(), r#type: ty.to_string() }
+    }
+
+    /// Its type; `None` where the text is that of no type.
+    pub fn ty(&self) -> Option<DataType> {
+        DataType::parse(&self.r#type)
+    }
 }
 
 /// One input file. It is known by its content, not by its name.
@@ -93,6 +123,9 @@ pub struct InputEntry {
     pub hash: String,
     /// Records read from it.
     pub records: u64,
+    /// The table that it is a file of; none for a file of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
 }
 
 /// Where every record went: `read = rejected + filtered + duplicate + late + counted`.
@@ -137,15 +170,44 @@ pub struct Part {
     pub bytes: u64,
     /// XXH3-128 of its bytes, in hex.
     pub hash: String,
+    /// The least event time of its rows, of groups the least `window_start`, microseconds UTC; none without rows,
+    /// and where there is neither time nor window.
+    #[serde(default, with = "instant_if", skip_serializing_if = "Option::is_none")]
+    pub first: Option<i64>,
+    /// The greatest event time of its rows, of groups the greatest `window_end`; as [`Part::first`].
+    #[serde(default, with = "instant_if", skip_serializing_if = "Option::is_none")]
+    pub last: Option<i64>,
+}
+
+impl Account {
+    /// Adds the records of another account.
+    pub fn add(&mut self, other: &Account) {
+        self.each(other, |own, other| own + other);
+    }
+
+    /// Takes out the records of another account, which were in this one.
+    pub fn take(&mut self, other: &Account) {
+        self.each(other, u64::saturating_sub);
+    }
+
+    fn each(&mut self, other: &Account, f: impl Fn(u64, u64) -> u64) {
+        let Account { read, rejected, filtered, duplicate, late, counted } = other;
+        self.read = f(self.read, *read);
+        self.rejected = f(self.rejected, *rejected);
+        self.filtered = f(self.filtered, *filtered);
+        self.duplicate = f(self.duplicate, *duplicate);
+        self.late = f(self.late, *late);
+        self.counted = f(self.counted, *counted);
+    }
 }
 
 impl Manifest {
     /// The manifest of a draft and its parts.
     pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>) -> Manifest {
         parts.sort_by(|a, b| a.path.cmp(&b.path));
-        let ManifestDraft { job, output, inputs, account, watermarks, rejects } = draft;
+        let ManifestDraft { job, output, source, inputs, account, watermarks, rejects } = draft;
         let tool = TOOL.to_string();
-        Manifest { version: VERSION, tool, job, output, inputs, account, watermarks, rejects, parts }
+        Manifest { version: VERSION, tool, job, output, source, inputs, account, watermarks, rejects, parts }
     }
 
     /// The manifest in the state folder `state`; `None` if there is none.
@@ -231,6 +293,13 @@ mod tests {
     use super::*;
 
     pub fn sample() -> Manifest {
+        let input = |path: &str, table: Option<&str>| InputEntry {
+            path: path.into(),
+            bytes: 10,
+            hash: "aa".into(),
+            records: 2,
+            table: table.map(str::to_string),
+        };
         let draft = ManifestDraft {
             job: JobInfo { name: "views".into(), hash: "00ff".into() },
             output: OutputInfo {
@@ -238,8 +307,13 @@ mod tests {
                 window: Some("tumbling 1m".into()),
                 keys: vec!["postcode".into()],
                 streamed: Some("allowed lateness 24h".into()),
+                archive: false,
             },
-            inputs: vec![InputEntry { path: "a.csv".into(), bytes: 10, hash: "aa".into(), records: 2 }],
+            source: vec![
+                SourceColumn::new("time", DataType::Timestamp),
+                SourceColumn::new("price", DataType::Decimal { precision: 9, scale: 2 }),
+            ],
+            inputs: vec![input("a.csv", None), input("rates.csv", Some("rates"))],
             account: Account { read: 2, counted: 2, ..Account::default() },
             watermarks: Some(Watermarks {
                 min_event_time: 1_500_000,
@@ -248,8 +322,15 @@ mod tests {
             }),
             rejects: None,
         };
-        let part = |path: &str| Part { path: path.into(), rows: 1, bytes: 5, hash: "bb".into() };
-        Manifest::new(draft, vec![part("b"), part("a")])
+        let part = |path: &str, span: Option<(i64, i64)>| Part {
+            path: path.into(),
+            rows: 1,
+            bytes: 5,
+            hash: "bb".into(),
+            first: span.map(|(first, _)| first),
+            last: span.map(|(_, last)| last),
+        };
+        Manifest::new(draft, vec![part("b", None), part("a", Some((0, 60_000_000)))])
     }
 
     #[test]
@@ -278,12 +359,29 @@ mod tests {
             ],
             "streamed": "allowed lateness 24h"
           },
+          "source": [
+            {
+              "name": "time",
+              "type": "timestamp"
+            },
+            {
+              "name": "price",
+              "type": "decimal(9,2)"
+            }
+          ],
           "inputs": [
             {
               "path": "a.csv",
               "bytes": 10,
               "hash": "aa",
               "records": 2
+            },
+            {
+              "path": "rates.csv",
+              "bytes": 10,
+              "hash": "aa",
+              "records": 2,
+              "table": "rates"
             }
           ],
           "account": {
@@ -304,7 +402,9 @@ mod tests {
               "path": "a",
               "rows": 1,
               "bytes": 5,
-              "hash": "bb"
+              "hash": "bb",
+              "first": "1970-01-01T00:00:00Z",
+              "last": "1970-01-01T00:01:00Z"
             },
             {
               "path": "b",
@@ -315,6 +415,27 @@ mod tests {
           ]
         }
         "#);
+    }
+
+    #[test]
+    fn columns_of_the_source_keep_their_types() {
+        for column in sample().source {
+            assert_eq!(SourceColumn::new(&column.name, column.ty().unwrap()), column);
+        }
+        assert_eq!(SourceColumn { name: "x".into(), r#type: "money".into() }.ty(), None);
+    }
+
+    #[test]
+    fn a_manifest_of_before_is_read() {
+        let tmp = tempfile::tempdir().unwrap();
+        let text = r#"{"version": 1, "tool": "t", "job": {"name": "j", "hash": "h"}, "output": {"format": "csv"},
+            "inputs": [{"path": "a.csv", "bytes": 1, "hash": "aa", "records": 2}],
+            "account": {"read": 2, "rejected": 0, "filtered": 0, "duplicate": 0, "late": 0, "counted": 2},
+            "parts": [{"path": "p", "rows": 1, "bytes": 2, "hash": "cc"}]}"#;
+        std::fs::write(tmp.path().join(FILE), text).unwrap();
+        let old = Manifest::load(tmp.path()).unwrap().unwrap();
+        assert_eq!((old.parts[0].first, old.inputs[0].table.as_deref()), (None, None));
+        assert!(old.source.is_empty() && !old.output.archive);
     }
 
     #[test]

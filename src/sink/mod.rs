@@ -30,9 +30,11 @@ pub mod stage;
 pub mod table;
 pub mod value;
 
-pub use commit::{CommitReport, OutputReport, Target, TargetKind, Transaction};
+pub use commit::{CommitReport, OutputReport, StateFile, Target, TargetKind, Transaction, recover};
 pub use encode::{Encoded, Encoder, Format, PartWriter, encoder};
-pub use manifest::{Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, Watermarks};
+pub use manifest::{
+    Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn, Watermarks,
+};
 pub use rejects::{Reject, RejectsWriter};
 pub use stage::StagedFile;
 

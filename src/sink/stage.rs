@@ -26,6 +26,8 @@ pub(super) struct Staging {
     next: AtomicU64,
     /// By the part's path; `None` while the file is being written.
     parts: Mutex<BTreeMap<String, Option<StagedPart>>>,
+    /// Files of the state folder, by their paths below the output's folder, in the same way.
+    states: Mutex<BTreeMap<String, Option<StagedPart>>>,
 }
 
 /// A part that the output will have.
@@ -39,17 +41,36 @@ pub(super) struct StagedPart {
 impl Staging {
     pub fn new(folder: PathBuf, root: PathBuf, old: impl IntoIterator<Item = Part>) -> Staging {
         let old = old.into_iter().map(|part| (part.path.clone(), part)).collect();
-        Staging { folder, root, old, next: AtomicU64::new(0), parts: Mutex::default() }
+        let (parts, states) = Default::default();
+        Staging { folder, root, old, next: AtomicU64::new(0), parts, states }
     }
 
     fn parts(&self) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
         self.parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    fn states(&self) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
+        self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Opens a staged file for the part at `relative`.
     pub fn stage(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
         let path = part_path(relative)?;
         self.reserve(&path)?;
+        self.open(path, false)
+    }
+
+    /// Opens a staged file for `name` below `state`, which is the state folder's path below the output's folder.
+    pub fn stage_state(self: &Arc<Staging>, state: &str, name: &str) -> Result<StagedFile> {
+        let path = format!("{state}/{}", part_path(Path::new(name))?);
+        match self.states().insert(path.clone(), None) {
+            None => {}
+            Some(_) => return Err(Error::machine(format!("two files of the state are called {path}"))),
+        }
+        self.open(path, true)
+    }
+
+    fn open(self: &Arc<Staging>, path: String, is_state: bool) -> Result<StagedFile> {
         std::fs::create_dir_all(&self.folder).map_err(|e| Error::io("create the folder", &self.folder, e))?;
         let name = format!("{}.staged", self.next.fetch_add(1, Ordering::Relaxed));
         let on_disk = self.folder.join(&name);
@@ -57,6 +78,7 @@ impl Staging {
         let staging = Arc::clone(self);
         Ok(StagedFile {
             staging,
+            is_state,
             path,
             name,
             on_disk,
@@ -89,6 +111,12 @@ impl Staging {
         self.parts().insert(part.part.path.clone(), Some(part));
     }
 
+    /// The parts that are finished and are not as they lie in place, with the staged files.
+    pub fn staged(&self) -> Vec<(Part, PathBuf)> {
+        let staged = |part: &StagedPart| Some((part.part.clone(), self.folder.join(part.staged.as_ref()?)));
+        self.parts().values().flatten().filter_map(staged).collect()
+    }
+
     /// Whether the file of `part` is the one that the manifest in place describes, by its size.
     fn in_place(&self, part: &Part) -> bool {
         self.root.join(&part.path).metadata().is_ok_and(|m| m.is_file() && m.len() == part.bytes)
@@ -96,8 +124,12 @@ impl Staging {
 
     /// All parts, sorted by path.
     pub fn all_parts(&self) -> Result<Vec<StagedPart>> {
-        let unfinished = |path: &str| Error::machine(format!("the part {path} was not finished"));
-        self.parts().iter().map(|(path, part)| part.clone().ok_or_else(|| unfinished(path))).collect()
+        finished(&self.parts())
+    }
+
+    /// All files of the state, sorted by path.
+    pub fn all_states(&self) -> Result<Vec<StagedPart>> {
+        finished(&self.states())
     }
 
     /// The paths of the manifest in place that are parts no longer, sorted.
@@ -113,6 +145,11 @@ impl Staging {
     pub fn was_part(&self, path: &str) -> bool {
         self.old.contains_key(path)
     }
+}
+
+fn finished(files: &BTreeMap<String, Option<StagedPart>>) -> Result<Vec<StagedPart>> {
+    let unfinished = |path: &str| Error::machine(format!("the part {path} was not finished"));
+    files.iter().map(|(path, part)| part.clone().ok_or_else(|| unfinished(path))).collect()
 }
 
 /// A part's path as the manifest has it: relative, `/` between names, within the output.
@@ -135,6 +172,8 @@ fn part_path(relative: &Path) -> Result<String> {
 /// part is not there, and the commit fails.
 pub struct StagedFile {
     staging: Arc<Staging>,
+    /// Whether it is a file of the state folder, and no part.
+    is_state: bool,
     path: String,
     name: String,
     on_disk: PathBuf,
@@ -169,15 +208,16 @@ impl StagedFile {
         Error::io("write", &self.on_disk, cause)
     }
 
-    /// Ends the part, which holds `rows` rows, and makes its bytes durable; or, if the file in place
+    /// Ends the part, which holds `rows` rows with these first and last instants (see [`Part::first`]), and makes its bytes durable; or, if the file in place
     /// has the same bytes, keeps that and drops this one. Safe to call from many threads.
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn finish(mut self, rows: u64) -> Result<Part> {
+    pub fn finish(mut self, rows: u64, span: Option<(i64, i64)>) -> Result<Part> {
         self.flush_buffer().map_err(|e| self.failed(e))?;
         let hash = format!("{:032x}", self.hasher.digest128());
-        let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash };
+        let (first, last) = span.unzip();
+        let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
         let same = self
             .staging
             .old
@@ -191,7 +231,11 @@ impl StagedFile {
             self.file.sync_all().map_err(|e| self.failed(e))?;
             Some(std::mem::take(&mut self.name))
         };
-        self.staging.done(StagedPart { part: part.clone(), staged });
+        let done = StagedPart { part: part.clone(), staged };
+        match self.is_state {
+            true => drop(self.staging.states().insert(part.path.clone(), Some(done))),
+            false => self.staging.done(done),
+        }
         Ok(part)
     }
 

@@ -16,6 +16,8 @@ mod backfill_races;
 mod backfill_streamed;
 mod bad_files;
 mod bad_input;
+mod crash;
+mod crash_load;
 mod daylight;
 mod enrich_jobs;
 mod enrich_laws;

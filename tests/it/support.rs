@@ -191,6 +191,7 @@ impl Machine {
             spill_folder: std::env::temp_dir(),
             table_rows: 20,
             refresh_lookups: false,
+            reload: false,
         }
     }
 }

@@ -135,14 +135,14 @@ fn prepare(plan: &mut Plan, delays: &[i64]) -> Vec<OutputPlan> {
 fn grouping_of(output: &OutputPlan) -> Option<usize> {
     match &output.kind {
         OutputKind::Groups { grouping, .. } => Some(*grouping),
-        OutputKind::Rows(_) => None,
+        OutputKind::Rows(_) | OutputKind::Archive(_) => None,
     }
 }
 
 fn post_of(output: &OutputPlan) -> &Post {
     match &output.kind {
         OutputKind::Groups { post, .. } => post,
-        OutputKind::Rows(_) => unreachable!("events are not audited"),
+        OutputKind::Rows(_) | OutputKind::Archive(_) => unreachable!("events are not audited"),
     }
 }
 

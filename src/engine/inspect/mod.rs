@@ -23,7 +23,7 @@ use super::arrivals::Need;
 use super::events::plain_strings;
 use super::shape::output_rows;
 use super::stages::{reads, width};
-use super::{Progress, Run, RunOptions, pool, tables, target};
+use super::{Progress, Run, RunOptions, input_entries, pool, tables, target};
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::{DataType, Field};
 use crate::error::Result;
@@ -73,7 +73,8 @@ pub fn inspect(
             sections.extend(of_table(&plan, number, table, at)?);
         }
         let sources = run.sources(std::mem::take(&mut tables.tables))?;
-        let read = run.read(Need::State(at), &sources)?;
+        let mut read = run.read(Need::State(at), &sources)?;
+        let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
         sections.extend(read.held.into_iter().map(|held| held.section(&plan)));
@@ -87,9 +88,7 @@ pub fn inspect(
         let spilled = read.spilled || tables.spilled;
         let state = State { at, account: read.tally.account(), sections, spilled };
         if let (Some(transaction), Some(output)) = (transaction, &output) {
-            let mut inputs = read.report.inputs;
-            inputs.extend(tables.inputs);
-            state.write(&plan, output, transaction, &inputs)?;
+            state.write(&plan, output, transaction, input_entries(&inputs, &tables))?;
         }
         Ok(state)
     })

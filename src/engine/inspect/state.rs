@@ -5,7 +5,6 @@ use crate::engine::events::batch;
 use crate::engine::partitioned::PartitionedWriter;
 use crate::engine::target;
 use crate::error::{Error, Result};
-use crate::input::InputReport;
 use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{
     Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Target, Transaction, jsonl, table,
@@ -222,6 +221,7 @@ pub(super) fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
         to: OutputTo::File(path.to_path_buf()),
         format,
         kind: OutputKind::Rows(vec![]),
+        state: false,
         columns: Schema::new(fields),
         partition_by: vec![],
     })
@@ -233,23 +233,17 @@ impl State {
         plan: &Plan,
         output: &OutputPlan,
         transaction: Transaction,
-        inputs: &[InputReport],
+        inputs: Vec<InputEntry>,
     ) -> Result<()> {
         let mut writer = PartitionedWriter::new(plan, output, 0, &transaction)?;
         for (section, from, to) in self.pieces() {
-            writer.push("", writer.file_batch(&section.rows(from, to, &plan.zone)?)?)?;
+            writer.push("", writer.file_batch(&section.rows(from, to, &plan.zone)?)?, &[])?;
         }
         writer.finish()?;
-        let inputs = inputs.iter().map(|i| InputEntry {
-            path: i.path.display().to_string(),
-            bytes: i.bytes,
-            hash: i.hash.clone(),
-            records: i.records,
-        });
         let draft = ManifestDraft {
             job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
             output: OutputInfo { format: output.format.name().into(), ..OutputInfo::default() },
-            inputs: inputs.collect(),
+            inputs,
             account: self.account,
             ..ManifestDraft::default()
         };

@@ -99,12 +99,29 @@ pub fn infer(
     csv: CsvLayout,
     declared: &BTreeMap<String, DataType>,
 ) -> Result<Inferred> {
+    infer_after(&[], files, csv, declared)
+}
+
+/// As [`infer`], after other files that had the columns `known`: these come first in the answer, whether
+/// `files` have them or not, and they have these types, unless others are declared.
+///
+/// # Errors
+/// As of [`infer`].
+pub fn infer_after(
+    known: &[(String, DataType)],
+    files: &[SourceFile],
+    csv: CsvLayout,
+    declared: &BTreeMap<String, DataType>,
+) -> Result<Inferred> {
     let chosen: Vec<&SourceFile> = match files.len() {
         0..=MOST_FILES => files.iter().collect(),
         n => (0..MOST_FILES).map(|i| &files[i * n / MOST_FILES]).collect(),
     };
     let budget = sample::Budget::of(chosen.len());
     let mut sample = Sample::default();
+    for (name, _) in known {
+        sample.column(name);
+    }
     for file in chosen {
         sample.files += 1;
         match file.format {
@@ -114,7 +131,8 @@ pub fn infer(
             Format::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
         }
     }
-    sample.conclude(declared)
+    let known = known.iter().map(|(name, ty)| (name.as_str(), *ty)).collect();
+    sample.conclude(declared, &known)
 }
 
 /// What has been seen so far.
@@ -142,7 +160,11 @@ impl Sample {
         &mut self.columns[index].1
     }
 
-    fn conclude(self, declared: &BTreeMap<String, DataType>) -> Result<Inferred> {
+    fn conclude(
+        self,
+        declared: &BTreeMap<String, DataType>,
+        known: &BTreeMap<&str, DataType>,
+    ) -> Result<Inferred> {
         let mut out =
             Inferred { columns: vec![], unsupported: vec![], files: self.files, records: self.records };
         for (name, evidence) in self.columns {
@@ -152,6 +174,9 @@ impl Sample {
                     continue;
                 }
                 (Some(ty), None) => (*ty, "declared".to_string()),
+                (None, None) if known.contains_key(name.as_str()) => {
+                    (known[name.as_str()], "as it was before".to_string())
+                }
                 (None, None) => evidence.conclude(&name, self.records_in.get(&name))?,
             };
             out.columns.push(InferredColumn {

@@ -17,6 +17,8 @@ pub struct OutputSpec {
     pub partition_by: Vec<At<String>>,
     pub mode: Option<At<String>>,
     pub firings: Option<At<bool>>,
+    pub archive: Option<At<bool>>,
+    pub state: Option<At<bool>>,
 }
 
 /// `window = …`.
@@ -55,9 +57,14 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
         partition_by: table.strings("partition_by").unwrap_or_default(),
         mode: table.string("mode"),
         firings: table.flag("firings"),
+        archive: table.flag("archive"),
+        state: table.flag("state"),
     };
     let hint = "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }";
     table.misplaced("allowed_lateness", hint);
+    if is_true(&spec.archive) {
+        archive(document, table, &spec);
+    }
     table.finish(&["of"]);
     if spec.path.is_none() {
         document.fault(
@@ -66,6 +73,27 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
         );
     }
     spec
+}
+
+/// Whether a flag is there and set.
+pub fn is_true(flag: &Option<At<bool>>) -> bool {
+    flag.as_ref().is_some_and(|flag| flag.value)
+}
+
+/// An archive has the records as they came: nothing of what an output makes of them.
+fn archive(document: &Document, table: &Table, spec: &OutputSpec) {
+    let keys = ["window", "by", "select", "having", "top", "mode"];
+    let flags = [("firings", &spec.firings), ("state", &spec.state)];
+    let keys =
+        keys.into_iter().chain(flags.into_iter().filter(|(_, flag)| is_true(flag)).map(|(key, _)| key));
+    for key in keys {
+        let Some(place) = table.place_of(key) else { continue };
+        let error = Error::job(format!("an archive has no `{key}`"));
+        document.fault(
+            error.hint("it holds all records of the source as they are read: write a second [[output]]"),
+            &place,
+        );
+    }
 }
 
 fn window(document: &Document, window: std::result::Result<At<String>, Table>) -> Option<WindowSpec> {

@@ -57,7 +57,7 @@ impl Planner<'_> {
             }
         }
         for output in &mut self.outputs {
-            if let OutputKind::Rows(columns) = &mut output.kind {
+            if let OutputKind::Rows(columns) | OutputKind::Archive(columns) = &mut output.kind {
                 columns.iter_mut().for_each(|column| *column = renumber(*column));
             }
         }

@@ -1,9 +1,9 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
-use super::unknown_column;
+use super::{SourceFiles, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
-use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer, time_hint};
+use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
 use crate::job::document::Document;
 use crate::job::spec::{LogSpec, Names};
@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.
 pub(super) struct Found {
-    files: Vec<SourceFile>,
+    pub(super) files: Vec<SourceFile>,
     delimiter: u8,
     names: Option<Vec<String>>,
     declared: BTreeMap<String, DataType>,
+    /// Columns known from files that are not among these.
+    known: Vec<(String, DataType)>,
     on_bad_record: Option<OnBadRecord>,
 }
 
@@ -33,12 +35,30 @@ pub(super) struct Log {
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
 pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
-    let files = find_files(document, spec);
+    found(document, spec, find_files(document, spec), vec![])
+}
+
+/// A log of these files. Faults are noted, and after some there is no answer.
+///
+/// # Errors
+/// A file is missing, or its name tells no format.
+pub(super) fn given(document: &Document, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
+    let format = format(document, spec);
+    let files = format.map(|format| files::listed(&given.files, format)).transpose()?;
+    Ok(found(document, spec, files, given.types.clone()))
+}
+
+fn found(
+    document: &Document,
+    spec: &LogSpec,
+    files: Option<Vec<SourceFile>>,
+    known: Vec<(String, DataType)>,
+) -> Option<Found> {
     let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let (files, (delimiter, names)) = (files?, csv?);
-    Some(Found { files, delimiter, names, declared, on_bad_record })
+    Some(Found { files, delimiter, names, declared, known, on_bad_record })
 }
 
 impl Log {
@@ -54,8 +74,9 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { files, delimiter, names, declared, on_bad_record } = found;
-        let inferred = infer(&files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
+        let Found { files, delimiter, names, declared, known, on_bad_record } = found;
+        let inferred =
+            infer_after(&known, &files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
         }
@@ -131,22 +152,26 @@ fn csv_layout(
     }
 }
 
-fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
-    let format = match &spec.format {
-        None => None,
-        Some(name) => match name.value.as_str() {
-            "csv" => Some(Format::Csv),
-            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
-            "parquet" => Some(Format::Parquet),
-            "avro" => Some(Format::Avro),
-            other => {
-                let error = Error::job(format!("unknown format `{other}`"))
-                    .nearest(other, ["csv", "jsonl", "parquet", "avro"]);
-                document.fault(error.hint("the formats are csv, jsonl, parquet and avro"), &name.span);
-                return None;
-            }
-        },
-    };
+/// The format that a log gives, if any; `None` after a fault.
+pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
+    let Some(name) = &spec.format else { return Some(None) };
+    Some(Some(match name.value.as_str() {
+        "csv" => Format::Csv,
+        "jsonl" | "ndjson" | "json" => Format::JsonLines,
+        "parquet" => Format::Parquet,
+        "avro" => Format::Avro,
+        other => {
+            let error = Error::job(format!("unknown format `{other}`"))
+                .nearest(other, ["csv", "jsonl", "parquet", "avro"]);
+            document.fault(error.hint("the formats are csv, jsonl, parquet and avro"), &name.span);
+            return None;
+        }
+    }))
+}
+
+/// The files that the patterns of a log stand for; `None` after a fault.
+pub(super) fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
+    let format = format(document, spec)?;
     let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
     match files::expand(&patterns, format) {
         Ok(files) => Some(files),

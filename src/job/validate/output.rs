@@ -11,7 +11,7 @@ use crate::job::document::At;
 use crate::job::plan::{
     Grouping, OutputKind, OutputPlan, OutputTo, PlannedColumn, Post, Top, aggregate_name, window_fields,
 };
-use crate::job::spec::OutputSpec;
+use crate::job::spec::{OutputSpec, is_true};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;
@@ -40,14 +40,17 @@ impl Planner<'_> {
         let grouped = spec.window.is_some()
             || !spec.by.is_empty()
             || selections.iter().any(|selection| !selection.calls.is_empty());
-        let (columns, kind) = if grouped {
+        let (columns, kind) = if is_true(&spec.archive) {
+            self.archive(spec)?
+        } else if grouped {
             self.groups(spec, window, timing, selections)?
         } else {
             self.events(spec).filter(|_| timing.is_some())?
         };
         let (to, format) = destination?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
-        Some(OutputPlan { to, format, kind, columns, partition_by })
+        let plan = OutputPlan { to, format, kind, columns, partition_by, state: is_true(&spec.state) };
+        (!plan.state || self.state(spec, &plan)).then_some(plan)
     }
 
     fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
@@ -66,29 +69,27 @@ impl Planner<'_> {
                 }
             },
         };
-        if path.value == "-" {
-            return Some((OutputTo::Terminal, Format::Csv));
+        let to = goes_to(&path.value);
+        if to == OutputTo::Terminal {
+            return Some((to, Format::Csv));
         }
         if path.value.contains("://") || path.value.ends_with(".html") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
             self.fault(error.hint("a folder, a .parquet, .csv or .jsonl file, or \"-\""), &path.span);
             return None;
         }
-        let target = PathBuf::from(&path.value);
-        match (Format::of_path(&target), target.extension().is_some()) {
-            (Some(format), _) if !path.value.ends_with('/') => {
-                Some((OutputTo::File(target), named.unwrap_or(format)))
-            }
-            (None, true) if named.is_none() && !path.value.ends_with('/') && looks_like_file(&target) => {
-                let error = Error::job(format!("the extension of `{}` says no format", path.value));
-                self.fault(
-                    error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
-                    &path.span,
-                );
-                None
-            }
-            _ => Some((OutputTo::Folder(target), named.unwrap_or(Format::Parquet))),
+        let target = Path::new(&path.value);
+        let is_unclear = !path.value.ends_with('/') && looks_like_file(target);
+        if named.is_none() && is_unclear && Format::of_path(target).is_none() {
+            let error = Error::job(format!("the extension of `{}` says no format", path.value));
+            self.fault(
+                error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
+                &path.span,
+            );
+            return None;
         }
+        let own = Format::of_path(target).filter(|_| matches!(to, OutputTo::File(_)));
+        Some((to, named.or(own).unwrap_or(Format::Parquet)))
     }
 
     fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
@@ -368,9 +369,10 @@ impl Planner<'_> {
         kind: &OutputKind,
     ) -> Option<Vec<PartitionPart>> {
         let timeless = match kind {
-            OutputKind::Rows(_) => false,
+            OutputKind::Rows(_) | OutputKind::Archive(_) => false,
             OutputKind::Groups { grouping, .. } => self.groupings[*grouping].plan.window == Window::Global,
         };
+        let archive = matches!(kind, OutputKind::Archive(_));
         let mut parts = vec![];
         for name in &spec.partition_by {
             let time = PartitionPart::of_time(&name.value);
@@ -383,13 +385,22 @@ impl Planner<'_> {
                     "the partition `{0}` would have the name of the output's column `{0}`",
                     name.value
                 ))
-                .hint("give the column another name in `select`"),
+                .hint(match archive {
+                    true => {
+                        "an archive keeps the source's names: choose others of year, month, date and hour"
+                    }
+                    false => "give the column another name in `select`",
+                }),
                 (Some(_), None) if timeless => {
                     Error::job(format!("`{}` needs a window with a start", name.value))
                 }
                 (Some(part), None) => {
                     parts.push(part);
                     continue;
+                }
+                (None, _) if archive => {
+                    Error::job(format!("an archive cannot be partitioned by `{}`", name.value))
+                        .hint("only by the event time: year, month, date or hour")
                 }
                 (None, Some(column)) => {
                     parts.push(PartitionPart::Column(column));
@@ -491,6 +502,18 @@ fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
         None => Some(None),
         Some(None) => None,
         Some(some) => Some(some),
+    }
+}
+
+/// Where an output with this `path` goes: the terminal, a file by its extension, else a folder.
+pub(super) fn goes_to(path: &str) -> OutputTo {
+    if path == "-" {
+        return OutputTo::Terminal;
+    }
+    let target = PathBuf::from(path);
+    match Format::of_path(&target) {
+        Some(_) if !path.ends_with('/') => OutputTo::File(target),
+        _ => OutputTo::Folder(target),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::job::document::{At, Document};
 use crate::job::plan::TablePlan;
 use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
 use crate::time::{TimeRule, Zone};
+use std::path::PathBuf;
 
 /// A table of the job, or the files of a lookup.
 pub(super) struct Table<'a> {
@@ -86,14 +87,24 @@ fn same(a: &LogSpec, b: &LogSpec) -> bool {
 }
 
 impl<'a> FoundTable<'a> {
+    /// Its name, or the path of a lookup's files.
+    fn name(&self) -> String {
+        let paths: Vec<&str> = self.keys.path.iter().map(|path| path.value.as_str()).collect();
+        self.spec.map_or_else(|| paths.join(", "), |spec| spec.name.value.clone())
+    }
+
+    /// Its files, each with the table's name.
+    pub(super) fn files(&self) -> Vec<(String, PathBuf)> {
+        self.found.files.iter().map(|file| (self.name(), file.path.clone())).collect()
+    }
+
     /// Looks at samples of the files, and plans the steps of the table.
     ///
     /// # Errors
     /// As of [`Log::of`].
     pub(super) fn table(self, document: &'a Document, zone: &Zone) -> Result<Table<'a>> {
+        let name = self.name();
         let FoundTable { spec, keys, found } = self;
-        let paths: Vec<&str> = keys.path.iter().map(|path| path.value.as_str()).collect();
-        let name = spec.map_or_else(|| paths.join(", "), |spec| spec.name.value.clone());
         let log = Log::of(document, keys, found, &title(spec, &name), zone)?;
         let mut rows = Rows::new(document, zone, log.schema());
         if let Some(spec) = spec {

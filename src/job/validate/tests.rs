@@ -7,6 +7,7 @@ use crate::job::plan::{LogPartition, OutputKind, PlannedColumn};
 use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
 use crate::window::Window;
 
+mod archive;
 mod looks;
 
 /// The plan of a job over one CSV file; `@` in the job stands for its folder. What comes before a line
@@ -123,7 +124,7 @@ fn an_output_has_the_mode_of_the_command_line_or_its_own_or_the_jobs() {
         let plan = plan(csv, job, Overrides { mode, ..Overrides::default() }).unwrap();
         let late = |output: &super::super::plan::OutputPlan| match output.kind {
             OutputKind::Groups { grouping, .. } => plan.groupings[grouping].plan.lateness.is_some(),
-            OutputKind::Rows(_) => false,
+            OutputKind::Rows(_) | OutputKind::Archive(_) => false,
         };
         plan.outputs.iter().map(late).collect()
     };

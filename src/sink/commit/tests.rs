@@ -31,7 +31,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn put(tx: &Transaction, output: usize, path: &str, text: &str) -> Result<Part> {
     let mut file = tx.stage(output, Path::new(path))?;
     file.write_all(text.as_bytes()).map_err(|e| file.failed(e))?;
-    file.finish(1)
+    file.finish(1, None)
 }
 
 fn draft(read: u64) -> ManifestDraft {
@@ -134,6 +134,132 @@ fn a_kept_part_needs_no_staging() {
     let report = tx.commit(vec![draft(1)]).unwrap();
     assert_eq!(report.outputs[0], OutputReport { written: vec!["p".into()], unchanged: 1, removed: vec![] });
     assert_eq!(fs::read_to_string(tmp.path().join("a/q")).unwrap(), "2");
+}
+
+/// A run that leaves, beside `parts`, a file in the state of the first and of the second output.
+fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitReport> {
+    let tx = Transaction::begin(targets)?;
+    for (output, path, text) in parts {
+        put(&tx, *output, path, text)?;
+    }
+    for output in [0, 1] {
+        let mut changes = tx.stage_state(output, "changes/000001.jsonl")?;
+        changes.write_all(b"{}\n").map_err(|e| changes.failed(e))?;
+        changes.finish()?;
+    }
+    tx.commit(targets.iter().map(|_| draft(parts.len() as u64)).collect())
+}
+
+const LOGS: [&str; 2] = ["a/_highwater/changes/000001.jsonl", "b/_highwater/report.csv/changes/000001.jsonl"];
+
+#[test]
+fn files_of_the_state_come_with_the_commit_and_are_no_parts() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    run(&targets, FIRST).unwrap();
+    let report = correct(&targets, SECOND).unwrap();
+    assert_eq!(report.outputs[0].written, ["date=2/part.parquet", "date=4/hour=5/part.parquet"]);
+    assert!(report.outputs.iter().all(|o| o.unchanged <= 1));
+    let now = tree(tmp.path());
+    assert!(LOGS.iter().all(|log| now[*log] == b"{}\n"), "{:?}", now.keys());
+    // Beside them all is as if there were none; and they stay, unlike parts that are not given again.
+    let other = tempfile::tempdir().unwrap();
+    let plain = self::targets(other.path());
+    run(&plain, FIRST).unwrap();
+    run(&plain, SECOND).unwrap();
+    let mut without = now.clone();
+    without.retain(|path, _| !LOGS.contains(&path.as_str()));
+    assert_eq!(without, tree(other.path()));
+    run(&targets, SECOND).unwrap();
+    assert_eq!(tree(tmp.path()), now);
+    let tx = Transaction::begin(&targets).unwrap();
+    assert!(tx.state_folder(1).ends_with("b/_highwater/report.csv"));
+    for wrong in ["", "../x", "/x"] {
+        assert!(tx.stage_state(0, wrong).is_err(), "{wrong}");
+    }
+    let unfinished = tx.stage_state(0, "changes/2.jsonl").unwrap();
+    assert!(tx.stage_state(0, "changes/2.jsonl").is_err());
+    drop(unfinished);
+    assert!(tx.commit(vec![draft(1); 3]).unwrap_err().message().contains("2.jsonl was not finished"));
+    assert_eq!(tree(tmp.path()), now);
+}
+
+#[test]
+fn an_interruption_takes_files_of_the_state_to_the_same_side() {
+    let mut committed = 0;
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        run(&targets, FIRST).unwrap();
+        let old = tree(tmp.path());
+        failpoint::testing::fail_at(Some(n));
+        let outcome = correct(&targets, SECOND);
+        failpoint::testing::fail_at(None);
+        // A command that only reads is enough.
+        recover(&targets[n % 3..=n % 3]).unwrap();
+        recover(&targets).unwrap();
+        let mut now = tree(tmp.path());
+        // A dead run's lock file is nobody's.
+        now.retain(|path, _| !path.ends_with("lock"));
+        if now != old {
+            assert_eq!(now[LOGS[0]], now[LOGS[1]]);
+            let (report, y) = (&now["b/report.csv"], &now["c/y"]);
+            assert_eq!((report.as_slice(), y.as_slice(), now.len()), (&b"report 2"[..], &b"y2"[..], 10));
+            committed += 1;
+        }
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    assert!(committed > 5);
+}
+
+#[test]
+fn what_was_staged_can_be_read() {
+    let tmp = tempfile::tempdir().unwrap();
+    let target = [Target::folder(tmp.path().join("a"))];
+    run(&target, &[(0, "p", "1"), (0, "q", "2")]).unwrap();
+    let tx = Transaction::begin(&target).unwrap();
+    put(&tx, 0, "q", "2").unwrap();
+    put(&tx, 0, "p", "new").unwrap();
+    let unfinished = tx.stage(0, Path::new("r")).unwrap();
+    let staged = tx.staged(0);
+    assert_eq!(staged.len(), 1);
+    assert_eq!((staged[0].0.path.as_str(), fs::read_to_string(&staged[0].1).unwrap().as_str()), ("p", "new"));
+    drop(unfinished);
+    drop(tx);
+    assert_eq!(fs::read_to_string(tmp.path().join("a/p")).unwrap(), "1");
+}
+
+#[test]
+fn recovery_for_readers_makes_nothing_and_leaves_the_living_alone() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    recover(&targets).unwrap();
+    assert!(tree(tmp.path()).is_empty());
+    run(&targets, FIRST).unwrap();
+    // Dead after the commit point, and the second output is being written by a living process.
+    failpoint::testing::fail_at(Some(14));
+    run(&targets, SECOND).unwrap_err();
+    failpoint::testing::fail_at(None);
+    let lock = Lock::take(&targets[1].state()).unwrap();
+    let without_locks = || {
+        let mut tree = tree(tmp.path());
+        tree.retain(|path, _| !path.ends_with("/lock"));
+        tree
+    };
+    let before = without_locks();
+    recover(&targets).unwrap();
+    assert!(without_locks() == before);
+    drop(lock);
+    recover(&targets[2..]).unwrap();
+    assert_eq!(fs::read_to_string(tmp.path().join("b/report.csv")).unwrap(), "report 2");
+    // A living process's staging is not touched.
+    let tx = Transaction::begin(&targets).unwrap();
+    put(&tx, 0, "z", "z").unwrap();
+    let before = tree(tmp.path());
+    recover(&targets).unwrap();
+    assert_eq!(tree(tmp.path()), before);
 }
 
 #[test]

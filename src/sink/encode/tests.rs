@@ -59,7 +59,7 @@ fn file_of(format: Format, pieces: &[RecordBatch], parallel: bool) -> Vec<u8> {
         assert!(piece.bytes() > 0);
         part.append(piece).unwrap();
     }
-    assert_eq!(part.finish().unwrap().rows, pieces.iter().map(|p| p.num_rows() as u64).sum::<u64>());
+    assert_eq!(part.finish(None).unwrap().rows, pieces.iter().map(|p| p.num_rows() as u64).sum::<u64>());
     tx.commit(vec![ManifestDraft::default()]).unwrap();
     std::fs::read(&target.path).unwrap()
 }

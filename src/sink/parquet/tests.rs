@@ -31,7 +31,7 @@ fn file_of(schema: &Schema, pieces: &[RecordBatch]) -> Vec<u8> {
     for piece in pieces {
         part.append(encoder.encode(piece).unwrap()).unwrap();
     }
-    let part = part.finish().unwrap();
+    let part = part.finish(None).unwrap();
     tx.commit(vec![Default::default()]).unwrap();
     let bytes = std::fs::read(tmp.path().join("o/p.parquet")).unwrap();
     assert_eq!(bytes.len() as u64, part.bytes);

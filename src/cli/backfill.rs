@@ -1,0 +1,101 @@
+//! `highwater backfill`: late events, and files that were wrong, in outputs that are in place.
+
+mod json;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use super::{MachineArgs, ui};
+use crate::engine::{self, BackfillOutcome, Request, RunOptions};
+use crate::error::{Result, exit};
+use crate::job::{self, OutputTo, Plan};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Count late events, or files that were wrong, in outputs that are in place: what changes is shown, and the
+/// outputs are then as if the job had been run over all files at once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples (each after `highwater run` of its job):\n  \
+    highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv --plan\n  \
+    highwater backfill data/jobs/pageviews-per-postcode.toml out/pageviews-late.jsonl")]
+pub struct BackfillArgs {
+    /// The job file
+    job: PathBuf,
+    /// The files: new ones, changed tables, or the late output of the job [default: those of the source that no
+    /// run has counted]
+    files: Vec<PathBuf>,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Take the events of the files out again
+    #[arg(long, requires = "files")]
+    retract: bool,
+    /// Read history from this archive, an output of another job over the same source
+    #[arg(long, value_name = "DIR")]
+    from_archive: Option<PathBuf>,
+    /// Changes of each output that are shown
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    show: usize,
+    /// Print what changes as JSON on stdout, and no tables
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but the tables of changes and errors
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl BackfillArgs {
+    pub fn run(&self) -> Result<u8> {
+        let spec = job::read(&self.job)?;
+        let machine = |plan: &Plan| RunOptions {
+            threads: self.machine.threads(plan),
+            memory: self.machine.memory(plan),
+            spill_folder: std::env::temp_dir(),
+            table_rows: 0,
+            refresh_lookups: false,
+            reload: false,
+        };
+        let progress = ui::Progress::new(self.quiet || self.json);
+        let request = self.request();
+        let outcome = engine::backfill(&spec, &self.machine.overrides(), &request, &machine, &progress);
+        progress.finish();
+        let outcome = outcome?;
+        if self.json {
+            ui::print_value(&json::json(&request, &outcome))?;
+            return Ok(exit::DONE);
+        }
+        if !self.quiet {
+            ui::print(&text::report(&request, &outcome))?;
+        }
+        ui::print(&text::changes(&request, &outcome))?;
+        if !self.quiet {
+            ui::note(&text::end(&request, &outcome));
+        }
+        Ok(exit::DONE)
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            files: self.files.clone(),
+            retract: self.retract,
+            from_archive: self.from_archive.clone(),
+            plan_only: self.plan,
+            shown: self.show,
+        }
+    }
+}
+
+/// The path of an output.
+fn path(to: &OutputTo) -> String {
+    match to {
+        OutputTo::Folder(path) | OutputTo::File(path) => ui::plain(&path.display().to_string()),
+        OutputTo::Terminal => "-".to_string(),
+    }
+}
+
+/// Whether nothing came of it, and nothing was to come.
+fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
+    !request.plan_only && !outcome.applied
+}

@@ -1,0 +1,252 @@
+//! A backfill for people: what it touched, the values that changed, and how it stands after it. Of a plan
+//! the same, as it would be.
+
+use super::{idle, path};
+use crate::cli::columns::{self, Column};
+use crate::cli::ui::{self, count, grouped};
+use crate::engine::{
+    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
+};
+use crate::job::{OutputKind, OutputTo};
+use crate::sink::value::TimeText;
+use std::fmt::Write;
+use std::path::Path;
+
+/// So many of the files that were replaced are named; a plan names as many as it shows changes.
+const NAMED: usize = 3;
+
+/// What was given, and what it touched.
+pub fn report(request: &Request, outcome: &BackfillOutcome) -> String {
+    let mut out = String::new();
+    for file in &outcome.files {
+        let _ = writeln!(out, "{}", given(file, request.plan_only));
+    }
+    if idle(request, outcome) {
+        return out;
+    }
+    for output in &outcome.outputs {
+        corrected(&mut out, request, outcome, output);
+    }
+    let read = outcome.history;
+    let files = count(read.files as u64, "file", "files");
+    out.push_str(&match (read.files, request.plan_only) {
+        (0, true) => "no history would be read\n".to_string(),
+        (0, false) => "no history was read\n".to_string(),
+        (_, true) => format!("{files} of history would be read, {}\n", ui::human_bytes(read.bytes)),
+        (_, false) => format!("{files} of history read, {}\n", ui::human_bytes(read.bytes)),
+    });
+    out
+}
+
+fn given(file: &GivenFile, plan: bool) -> String {
+    let GivenFile { path, kind, records } = file;
+    let records = count(*records, "record", "records");
+    let path = shown(path);
+    match kind {
+        GivenKind::New => format!("{path}: {records}"),
+        GivenKind::Known(before) if before == &file.path => format!("{path}: counted before, left out"),
+        GivenKind::Known(before) => format!("{path}: counted before as {}, left out", shown(before)),
+        GivenKind::Late => {
+            format!("{path}: {records}, late events of the job: they count where they were late")
+        }
+        GivenKind::Retracted if plan => format!("{path}: {records} to take out"),
+        GivenKind::Retracted => format!("{path}: {records} taken out"),
+        GivenKind::Table(name) => format!("{path}: {records} of table {}", ui::plain(name)),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    ui::plain(&path.display().to_string())
+}
+
+fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, output: &Corrected) {
+    let _ = writeln!(out, "{}: {}", path(&output.to), method(request, outcome, output));
+    if output.method == Method::Untouched {
+        return;
+    }
+    let plan = request.plan_only;
+    let files = |n: usize, done: &str, wanted: &str| {
+        (n > 0).then(|| format!("{} {}", count(n as u64, "file", "files"), if plan { wanted } else { done }))
+    };
+    let mut parts: Vec<String> = [
+        files(output.parts.len(), "replaced", "to replace"),
+        files(output.added, "new", "to add"),
+        files(output.removed, "removed", "to remove"),
+        files(output.unchanged, "unchanged", "unchanged"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !plan {
+        parts.push(format!("{} now", count(output.rows, "row", "rows")));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(out, "  {}", parts.join(", "));
+    }
+    let (read, written) = (volume(output.read), volume(output.written));
+    let _ = match plan {
+        true => writeln!(out, "  to read {read}; to replace {written}"),
+        false => writeln!(out, "  read {read}; written {written}"),
+    };
+    named(out, output, if plan { request.shown } else { NAMED });
+}
+
+/// The names of the files that are replaced; of a folder with partitions those of the partitions.
+fn named(out: &mut String, output: &Corrected, most: usize) {
+    if matches!(output.to, OutputTo::File(_)) || output.parts.is_empty() {
+        return;
+    }
+    let name = |part: &String| ui::plain(part.rsplit_once('/').map_or(part.as_str(), |(folder, _)| folder));
+    let mut names: Vec<String> = output.parts.iter().map(name).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(most);
+    names.truncate(most);
+    if names.is_empty() {
+        return;
+    }
+    let more = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
+    let _ = writeln!(out, "  {}{more}", names.join(", "));
+}
+
+fn volume(volume: Volume) -> String {
+    format!("{} ({})", count(volume.rows, "row", "rows"), ui::human_bytes(volume.bytes))
+}
+
+/// How an output is corrected, and how much of it.
+fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
+    let would = if request.plan_only { "would be " } else { "" };
+    let touched = touched(request, outcome, output);
+    match output.method {
+        Method::Untouched => "not touched".to_string(),
+        Method::Merged => format!("{would}merged into what is stored: {touched}"),
+        Method::Recomputed => format!("{would}computed again from {}: {touched}", history(request, outcome)),
+        Method::AllAgain => {
+            let why = outcome.all_again.as_ref().map(|why| format!(", because {why}")).unwrap_or_default();
+            match (request.plan_only, touched.as_str()) {
+                // What comes of it is known when it is done.
+                (true, _) => format!("everything would be computed again{why}"),
+                (false, touched) => format!("everything computed again{why}: {touched} changed"),
+            }
+        }
+    }
+}
+
+/// Where the events of the windows touched are read from.
+fn history(request: &Request, outcome: &BackfillOutcome) -> String {
+    let own = outcome.plan.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
+    match &request.from_archive {
+        _ if own => "the archive".to_string(),
+        Some(folder) => format!("the archive {}", shown(folder)),
+        None => "the source".to_string(),
+    }
+}
+
+fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
+    let planned = outcome.plan.outputs.iter().find(|planned| planned.to == output.to);
+    let grouped = planned.is_some_and(|planned| matches!(planned.kind, OutputKind::Groups { .. }));
+    if grouped {
+        let groups = count(output.rows_touched, "group", "groups");
+        return match output.windows {
+            0 => groups,
+            windows => format!("{}, {groups}", count(windows, "window", "windows")),
+        };
+    }
+    let rows = count(output.rows_touched, "row", "rows");
+    match (output.method, request.plan_only, request.retract) {
+        (Method::AllAgain, ..) => rows,
+        (_, true, false) => format!("{rows} to add"),
+        (_, true, true) => format!("{rows} to take out"),
+        (_, false, false) => format!("{rows} added"),
+        (_, false, true) => format!("{rows} taken out"),
+    }
+}
+
+/// The tables of the values that changed, each with where all of them are.
+pub fn changes(request: &Request, outcome: &BackfillOutcome) -> String {
+    let mut out = String::new();
+    let mut times = TimeText::new(&outcome.plan.zone);
+    for output in outcome.outputs.iter().filter(|output| output.changed > 0) {
+        let values = count(output.changed, "value", "values");
+        let change = if request.plan_only { "would change" } else { "changed" };
+        let _ = writeln!(out, "\n{}: {values} {change}", path(&output.to));
+        if !output.changes.is_empty() {
+            out.push_str(&columns::render(&table(&output.changes, &mut times)));
+        }
+        let more = output.changed.saturating_sub(output.changes.len() as u64);
+        let log = output.change_log.as_deref().map(shown);
+        let line = match (more, log) {
+            (0, None) => continue,
+            (0, Some(log)) => format!("also in {log}"),
+            (more, None) => format!("… and {} more", grouped(more)),
+            (_, Some(log)) if output.changes.is_empty() => format!("all in {log}"),
+            (more, Some(log)) => format!("… and {} more; all in {log}", grouped(more)),
+        };
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+fn table(changes: &[Change], times: &mut TimeText) -> Vec<Column> {
+    let mut columns = vec![];
+    if changes.iter().any(|change| change.window.is_some()) {
+        let mut bound = |head: &str, of: fn((i64, i64)) -> i64| {
+            let text = |change: &Change| change.window.map_or(String::new(), |window| times.text(of(window)));
+            columns.push(Column::words(head, changes.iter().map(text).collect::<Vec<_>>()));
+        };
+        bound("window_start", |window| window.0);
+        bound("window_end", |window| window.1);
+    }
+    let names = changes.first().map(|change| &change.keys[..]).unwrap_or_default();
+    for (i, (name, _)) in names.iter().enumerate() {
+        let text = |change: &Change| change.keys.get(i).and_then(|key| key.1.clone()).unwrap_or_default();
+        columns.push(Column::words(name, changes.iter().map(text)));
+    }
+    columns.push(Column::words("column", changes.iter().map(|change| change.column.clone())));
+    columns.push(values("before", changes, |change| &change.before));
+    columns.push(values("after", changes, |change| &change.after));
+    if changes.iter().any(|change| change.row != RowChange::Changed) {
+        let mark = |change: &Change| match change.row {
+            RowChange::Added => "new row",
+            RowChange::Removed => "row gone",
+            RowChange::Changed => "",
+        };
+        columns.push(Column::words("", changes.iter().map(|change| mark(change).to_string())));
+    }
+    columns
+}
+
+/// Values of several columns: on the right where all are numbers.
+fn values(head: &str, changes: &[Change], of: fn(&Change) -> &Option<String>) -> Column {
+    let texts = || changes.iter().map(|change| of(change).clone().unwrap_or_default());
+    let number = |text: &str| text.is_empty() || text.parse::<f64>().is_ok();
+    match changes.iter().flat_map(of).all(|text| number(text)) {
+        true => Column::numbers(head, texts()),
+        false => Column::words(head, texts()),
+    }
+}
+
+/// How it stands: the account, and what was left out.
+pub fn end(request: &Request, outcome: &BackfillOutcome) -> String {
+    let mut lines = vec![];
+    if idle(request, outcome) {
+        lines.push(match (outcome.files.is_empty(), outcome.files.iter().all(known)) {
+            (true, _) => "nothing to do: the source has no file that was not counted",
+            (false, true) => "nothing to do: the files were counted before",
+            (false, false) => "nothing changes",
+        });
+    }
+    let account = ui::account_line(&outcome.account);
+    lines.push(&account);
+    if outcome.plan.outputs.iter().any(|output| output.to == OutputTo::Terminal) {
+        lines.push("tables on the terminal are of a run alone: `highwater run` shows them");
+    }
+    if request.plan_only {
+        lines.push("this is a plan: nothing was changed");
+    }
+    lines.join("\n")
+}
+
+fn known(file: &GivenFile) -> bool {
+    matches!(file.kind, GivenKind::Known(_))
+}

@@ -1,0 +1,324 @@
+//! What is in place, what is given, and the list of files that both make together.
+//!
+//! # Contract
+//! Files are known by content. Those of the source that count after the backfill stand in natural path order,
+//! as they would for a run over all of them: positions are in that list.
+
+use super::{GivenFile, GivenKind, Request};
+use crate::error::{Error, Result};
+use crate::input::{Format, InputReport, files, hash_file};
+use crate::job::{self, JobSpec};
+use crate::sink::{InputEntry, Manifest, Target, Transaction};
+use hashbrown::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The outputs as a run, or a backfill, left them.
+pub struct InPlace {
+    /// Of each target.
+    pub manifests: Vec<Manifest>,
+    /// The files of the source, in position order.
+    pub inputs: Vec<InputEntry>,
+    /// The files of tables.
+    pub tables: Vec<InputEntry>,
+}
+
+impl InPlace {
+    /// Reads the manifests of all targets of an open transaction.
+    ///
+    /// # Errors
+    /// A target was never written, or not by the run that wrote the others.
+    pub fn new(transaction: &Transaction, targets: &[Target]) -> Result<InPlace> {
+        let mut manifests: Vec<Manifest> = vec![];
+        for (number, target) in targets.iter().enumerate() {
+            let Some(manifest) = transaction.manifest(number) else {
+                return Err(Error::job(format!("{} was never written", target.path.display()))
+                    .hint("run the job first; a backfill corrects what is in place"));
+            };
+            if let Some(first) = manifests.first()
+                && (first.job.hash != manifest.job.hash || first.inputs != manifest.inputs)
+            {
+                let (one, other) = (targets[0].path.display(), target.path.display());
+                return Err(Error::job(format!("{one} and {other} are not of one run"))
+                    .hint("run the job again: `highwater run` brings all its outputs to one state"));
+            }
+            manifests.push(manifest.clone());
+        }
+        let Some(first) = manifests.first() else {
+            return Err(Error::job("the job has no output that stays").hint("give it a folder or a file"));
+        };
+        let (tables, inputs) = first.inputs.iter().cloned().partition(|input| input.table.is_some());
+        Ok(InPlace { manifests, inputs, tables })
+    }
+
+    /// The hash of the plan that wrote the outputs.
+    pub fn job_hash(&self) -> &str {
+        &self.manifests[0].job.hash
+    }
+}
+
+/// A file of the source, whatever becomes of it.
+#[derive(Debug, Clone)]
+pub struct SourceEntry {
+    /// Its path, as manifests and archives name it.
+    pub path: String,
+    /// Its hash.
+    pub hash: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Whether it is known to have no records.
+    pub empty: bool,
+    /// What it is to the backfill.
+    pub role: Role,
+}
+
+impl SourceEntry {
+    /// Whether it lies where it did, by its size: its content is known when it is read.
+    pub fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|there| there.len() == self.bytes)
+    }
+}
+
+/// What a file of the source is to a backfill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Counted before, and it stays so.
+    Old,
+    /// Not counted before.
+    New,
+    /// Counted before, and taken out.
+    Retracted,
+}
+
+/// The given files, sorted out.
+pub struct Given {
+    /// Each of them, in the order given.
+    pub files: Vec<GivenFile>,
+    /// All files of the source, in natural path order.
+    pub source: Vec<SourceEntry>,
+    /// The late output of the job, if it was given.
+    pub late: Option<PathBuf>,
+    /// What is different about a table, if anything is.
+    pub tables: Option<String>,
+    /// The format of the source's files, if the job says.
+    pub format: Option<Format>,
+}
+
+impl Given {
+    /// Sorts out the files of a request.
+    ///
+    /// # Errors
+    /// A file is missing, was never counted (of a retraction), or is not what it was when it was counted.
+    pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<Given> {
+        let of_tables = job::table_files(spec)?;
+        let format = job::source_format(spec);
+        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format };
+        let old = |input: &InputEntry| SourceEntry {
+            path: input.path.clone(),
+            hash: input.hash.clone(),
+            bytes: input.bytes,
+            empty: input.records == 0,
+            role: Role::Old,
+        };
+        given.source = in_place.inputs.iter().map(old).collect();
+        if request.files.is_empty() && !request.retract {
+            given.unseen(spec)?;
+        }
+        let patterns = job::source_files(spec).unwrap_or_default();
+        let late = Late::of(spec)?;
+        for path in expanded(&request.files)? {
+            if request.retract {
+                given.retract(&path)?;
+                continue;
+            }
+            if !path.exists() {
+                return Err(Error::job(format!("there is no file {}", path.display())));
+            }
+            let own = |other: &Path| same_file(other, &path);
+            if let Some((name, _)) = of_tables.iter().find(|(_, file)| own(file)) {
+                given.note(&path, GivenKind::Table(name.clone()));
+                continue;
+            }
+            let (bytes, hash) = hash_file(&path)?;
+            if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
+                if in_place.manifests[0].account.late == 0 {
+                    given.note(&path, GivenKind::Known(path.clone()));
+                } else {
+                    given.note(&path, GivenKind::Late);
+                    given.late = Some(path);
+                }
+                continue;
+            }
+            // A file that the source's patterns name is spelled as they do.
+            let spelled = patterns.iter().find(|file| own(file)).unwrap_or(&path);
+            given.add(spelled.display().to_string(), hash, bytes)?;
+        }
+        given.tables = changed_tables(&of_tables, &in_place.tables)?;
+        if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
+            return Err(Error::job("late events of the job and new files are given together")
+                .hint("backfill them one after the other"));
+        }
+        given.source.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        Ok(given)
+    }
+
+    /// Files that the source's patterns name now and no run has counted.
+    fn unseen(&mut self, spec: &JobSpec) -> Result<()> {
+        for path in job::source_files(spec)? {
+            let (bytes, hash) = hash_file(&path)?;
+            let path = path.display().to_string();
+            let known = self.source.iter().any(|entry| entry.path == path && entry.hash == hash);
+            if !known {
+                self.add(path, hash, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: String, hash: String, bytes: u64) -> Result<()> {
+        // Files without records are all alike, and count nothing twice.
+        let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
+        if let Some(known) = self.source.iter().find(known) {
+            let kind = GivenKind::Known(PathBuf::from(&known.path));
+            self.note(Path::new(&path), kind);
+            return Ok(());
+        }
+        if self.source.iter().any(|entry| entry.path == path) {
+            return Err(changed(&path));
+        }
+        self.note(Path::new(&path), GivenKind::New);
+        self.source.push(SourceEntry { path, hash, bytes, empty: false, role: Role::New });
+        Ok(())
+    }
+
+    fn retract(&mut self, path: &Path) -> Result<()> {
+        let named = path.display().to_string();
+        let hash = path.exists().then(|| hash_file(path)).transpose()?.map(|(_, hash)| hash);
+        let is = |entry: &&mut SourceEntry| match &hash {
+            Some(hash) => entry.hash == *hash,
+            None => entry.path == named,
+        };
+        let Some(entry) = self.source.iter_mut().find(is) else {
+            let error = Error::job(format!("{named} was never counted, so there is nothing to take out"));
+            let paths = self.source.iter().map(|entry| entry.path.as_str());
+            return Err(match hash {
+                Some(_) if self.source.iter().any(|entry| entry.path == named) => {
+                    error.hint("a file of this name was counted, with another content")
+                }
+                _ => error.nearest(&named, paths),
+            });
+        };
+        entry.role = Role::Retracted;
+        let path = PathBuf::from(&entry.path);
+        self.note(&path, GivenKind::Retracted);
+        Ok(())
+    }
+
+    fn note(&mut self, path: &Path, kind: GivenKind) {
+        self.files.push(GivenFile { path: path.to_path_buf(), kind, records: 0 });
+    }
+
+    /// The files of the source with this role, with their places in the list.
+    pub fn with(&self, role: Role) -> impl Iterator<Item = (u32, &SourceEntry)> {
+        (0..).zip(&self.source).filter(move |(_, entry)| entry.role == role)
+    }
+
+    /// Whether there is a file with this role.
+    pub fn has(&self, role: Role) -> bool {
+        self.with(role).next().is_some()
+    }
+
+    /// Checks that files which were read again are what they were.
+    ///
+    /// # Errors
+    /// One has changed.
+    pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
+        for report in read {
+            let path = report.path.display().to_string();
+            if self.source.iter().any(|entry| entry.path == path && entry.hash != report.hash) {
+                return Err(changed(&path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is to be done.
+    pub fn changes_nothing(&self) -> bool {
+        self.late.is_none() && self.tables.is_none() && !self.has(Role::New) && !self.has(Role::Retracted)
+    }
+
+    /// The places of the files that have one of these roles, by path.
+    pub fn ordinals(&self, roles: &[Role]) -> HashMap<String, u32> {
+        let all = (0..).zip(&self.source).filter(|(_, entry)| roles.contains(&entry.role));
+        all.map(|(ordinal, entry)| (entry.path.clone(), ordinal)).collect()
+    }
+
+    /// All paths, by place.
+    pub fn paths(&self) -> Vec<String> {
+        self.source.iter().map(|entry| entry.path.clone()).collect()
+    }
+}
+
+/// The late output of a job.
+struct Late {
+    path: PathBuf,
+    /// The hash of its file, if its manifest is there.
+    hash: Option<String>,
+}
+
+impl Late {
+    fn of(spec: &JobSpec) -> Result<Option<Late>> {
+        let Some(path) = job::late_path(spec) else { return Ok(None) };
+        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
+        Ok(Some(Late { path, hash }))
+    }
+
+    fn is(&self, path: &Path, hash: &str) -> bool {
+        same_file(&self.path, path) || self.hash.as_deref() == Some(hash)
+    }
+}
+
+/// What is different about the files of tables since they were read.
+fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Option<String>> {
+    let mut left: Vec<&InputEntry> = before.iter().collect();
+    for (name, path) in now {
+        let (_, hash) = hash_file(path)?;
+        let same = |entry: &&InputEntry| entry.table.as_ref() == Some(name) && entry.hash == hash;
+        let known = left.len();
+        // A table that is asked by several keys is read once for each.
+        left.retain(|entry| !same(entry));
+        if left.len() == known && !before.iter().any(|entry| same(&entry)) {
+            return Ok(Some(format!("{} of the table `{name}` is new or has changed", path.display())));
+        }
+    }
+    Ok(left.first().map(|gone| {
+        format!("{} of the table `{}` is gone", gone.path, gone.table.as_deref().unwrap_or_default())
+    }))
+}
+
+fn changed(path: &str) -> Error {
+    Error::data(format!("{path} is not what it was when it was counted"))
+        .hint("it grew or was changed: put new events into files of their own")
+        .hint("or count everything anew: `highwater run JOB --changed reload`")
+}
+
+/// Folders stand for the files in them.
+fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = vec![];
+    for path in given {
+        if path.is_dir() {
+            let files = files::expand(&[path.display().to_string()], None)?;
+            all.extend(files.into_iter().map(|file| file.path));
+        } else {
+            all.push(path.clone());
+        }
+    }
+    Ok(all)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}

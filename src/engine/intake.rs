@@ -1,0 +1,208 @@
+//! What a run reads: the source as the plan has it, some files of it, or an archive in its place.
+//!
+//! # Contract
+//! The rows of several intakes have positions in one list of files, whatever files each of them reads.
+
+use super::steps::Refused;
+use crate::batch::{Batch, Position};
+use crate::error::{Error, Result};
+use crate::input::ReadPlan;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, BooleanArray};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// The column of an archive that names the file of a record, as the inputs of manifests do.
+pub const FILE: &str = "_file";
+/// The column of an archive that has the place of a record in its file: [`Position::place`].
+pub const PLACE: &str = "_place";
+
+/// Something that is read.
+pub struct Intake {
+    /// The files, and what is read of them.
+    pub read: Arc<ReadPlan>,
+    /// Where the positions of its rows come from.
+    pub positions: Positions,
+    /// Which archives its rows go to.
+    pub archived: Archived,
+    /// Which of them go through the steps and on.
+    pub counted: Counted,
+}
+
+/// Which archives the rows of an intake go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    /// To all that the read is for.
+    All,
+    /// To this one of them, by its place among them.
+    Only(usize),
+    /// To none.
+    No,
+}
+
+/// Which rows of an intake go through the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// All.
+    All,
+    /// Those with event times in these ranges, `[from, to)`, disjoint and ascending.
+    Within(Arc<Vec<(i64, i64)>>),
+    /// None.
+    No,
+}
+
+/// Where the positions of rows come from.
+pub enum Positions {
+    /// Files have the ordinals of the read plan.
+    Own,
+    /// Files have these ordinals, in the order of the read plan, which ascend.
+    Of(Vec<u32>),
+    /// The last two columns are [`FILE`] and [`PLACE`]; these are the ordinals of files by path. Rows of
+    /// other files are left out.
+    Columns(HashMap<String, u32>),
+}
+
+impl Intake {
+    /// The source of a plan.
+    pub fn source(read: &ReadPlan) -> Intake {
+        Intake {
+            read: Arc::new(read.clone()),
+            positions: Positions::Own,
+            archived: Archived::All,
+            counted: Counted::All,
+        }
+    }
+
+    /// Gives the rows of a batch their positions, and leaves out those of files that are not wanted.
+    ///
+    /// # Errors
+    /// A data error where an archive does not say where a record comes from.
+    pub fn admit(&self, mut batch: Batch) -> Result<Batch> {
+        match &self.positions {
+            Positions::Own => {}
+            Positions::Of(ordinals) => {
+                let moved = |p: &mut Position| *p = Position::new(ordinals[p.file() as usize], p.place());
+                batch.positions.iter_mut().for_each(moved);
+            }
+            Positions::Columns(ordinals) => batch = self.from_columns(batch, ordinals)?,
+        }
+        Ok(batch)
+    }
+
+    /// The rows of a batch that go through the steps.
+    pub fn counted(&self, batch: Batch) -> Option<Batch> {
+        let ranges = match &self.counted {
+            Counted::All => return Some(batch),
+            Counted::No => return None,
+            Counted::Within(ranges) => ranges,
+        };
+        let wanted = |time: i64| {
+            let after = ranges.partition_point(|range| range.0 <= time);
+            after > 0 && time < ranges[after - 1].1
+        };
+        if batch.time.iter().all(|&time| wanted(time)) {
+            return Some(batch);
+        }
+        let keep: BooleanArray = batch.time.iter().map(|&time| Some(wanted(time))).collect();
+        Some(batch.filter(&keep))
+    }
+
+    /// Of records that were refused, by their positions in the run, those of this intake, by their
+    /// positions in its own files. Those of an archive were rejected before they came to it, or will be
+    /// once more.
+    pub fn of_this<'a>(&'a self, refused: &'a Refused) -> impl Iterator<Item = (Position, String)> + 'a {
+        refused.iter().filter_map(|(position, reason)| {
+            let file = match &self.positions {
+                Positions::Own => position.file(),
+                Positions::Of(ordinals) => ordinals.binary_search(&position.file()).ok()? as u32,
+                Positions::Columns(_) => return None,
+            };
+            Some((Position::new(file, position.place()), reason.clone()))
+        })
+    }
+
+    fn from_columns(&self, mut batch: Batch, ordinals: &HashMap<String, u32>) -> Result<Batch> {
+        let (places, files) = (batch.columns.pop(), batch.columns.pop());
+        let (Some(places), Some(files)) = (places, files) else {
+            return Err(Error::machine("an archive is read without its positions"));
+        };
+        let (files, places) = (files.as_string_view(), places.as_primitive::<Int64Type>());
+        if files.null_count() + places.null_count() > 0 {
+            let path = self.read.files.first().map(|file| file.path.display().to_string());
+            return Err(Error::data(format!(
+                "a record of the archive {} does not say where it comes from (`{FILE}`, `{PLACE}`)",
+                path.unwrap_or_default()
+            )));
+        }
+        // Neighbours are mostly of one file.
+        let mut last: (&str, Option<u32>) = ("", ordinals.get("").copied());
+        let mut positions = Vec::with_capacity(batch.rows);
+        let mut keep: Option<Vec<bool>> = None;
+        for row in 0..batch.rows {
+            let file = files.value(row);
+            if file != last.0 {
+                last = (file, ordinals.get(file).copied());
+            }
+            match last.1 {
+                Some(ordinal) => positions.push(Position::new(ordinal, places.value(row) as u64)),
+                None => {
+                    keep.get_or_insert_with(|| vec![true; batch.rows])[row] = false;
+                    positions.push(Position::default());
+                }
+            }
+        }
+        batch.positions = positions;
+        Ok(match keep {
+            Some(keep) => batch.filter(&BooleanArray::from(keep)),
+            None => batch,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, Int64Array, StringViewArray};
+
+    fn intake(positions: Positions, counted: Counted) -> Intake {
+        let read = ReadPlan {
+            files: vec![],
+            columns: vec![],
+            time: crate::input::ReadTime { column: String::new(), rule: crate::time::TimeRule::Untimed },
+            arrival: None,
+            max_ahead: None,
+            zone: crate::time::Zone::utc(),
+            delimiter: b',',
+            names: None,
+            on_bad_record: crate::input::OnBadRecord::Fail,
+            positions: true,
+            from: i64::MIN,
+            to: i64::MAX,
+            chunk_bytes: 1 << 20,
+        };
+        Intake { positions, counted, ..Intake::source(&read) }
+    }
+
+    #[test]
+    fn positions_come_of_columns_and_rows_of_other_files_go() {
+        let ordinals = [("a".to_string(), 4), ("b".to_string(), 2)].into_iter().collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringViewArray::from(vec!["a", "b", "x", "a"])),
+            Arc::new(Int64Array::from(vec![7, 0, 1, 9])),
+        ];
+        let batch = Batch { columns, time: vec![1, 2, 3, 4], rows: 4, ..Batch::default() };
+        let batch = intake(Positions::Columns(ordinals), Counted::All).admit(batch).unwrap();
+        assert_eq!(batch.time, [1, 2, 4]);
+        assert_eq!(batch.positions, [Position::new(4, 7), Position::new(2, 0), Position::new(4, 9)]);
+        assert!(batch.columns.is_empty());
+    }
+
+    #[test]
+    fn ranges_are_half_open() {
+        let batch = Batch { time: (0..10).collect(), rows: 10, ..Batch::default() };
+        let ranges = Counted::Within(Arc::new(vec![(1, 3), (5, 6)]));
+        let batch = intake(Positions::Own, ranges).counted(batch).unwrap();
+        assert_eq!(batch.time, [1, 2, 5]);
+    }
+}
