@@ -7,7 +7,7 @@
 use crate::enrich_jobs::{Case, Made, Step};
 use crate::enrich_random;
 use crate::event_time_jobs::Window;
-use crate::jobs::{self, Groups};
+use crate::jobs::{self, Groups, Output};
 use crate::laws;
 use crate::log::{Cell, Kind, Log};
 use crate::support::Lab;
@@ -51,11 +51,13 @@ pub enum Steps {
     Plain,
     /// Any but `dedup` and `first`.
     Orderless,
+    /// Any but `dedup`.
+    Firsts,
     Any,
 }
 
 pub fn steps() -> impl Strategy<Value = Steps> {
-    prop_oneof![4 => Just(Steps::Plain), 2 => Just(Steps::Orderless), 2 => Just(Steps::Any)]
+    prop_oneof![4 => Just(Steps::Plain), 2 => Just(Steps::Orderless), 1 => Just(Steps::Firsts), 2 => Just(Steps::Any)]
 }
 
 /// A case over a log of at most so many rows. `simple` says whether all groups have to be of the kind whose stored
@@ -71,27 +73,44 @@ pub fn split(
             .prop_map(|(job, log)| Case { job, log, tables: vec![], steps: vec![] })
             .boxed(),
         Steps::Orderless => enrich_random::complete(most).prop_map(orderless).boxed(),
+        Steps::Firsts => enrich_random::complete(most).prop_map(without_dedup).boxed(),
         Steps::Any => enrich_random::complete(most).boxed(),
     });
     let simplified = vec(proptest::bool::weighted(if simple { 1.0 } else { 0.5 }), 3);
-    (case, simplified, vec(archive(), archives), layout()).prop_map(
-        |(mut case, simplified, archives, layout)| {
-            let x = case.job.derive.map(|d| jobs::DERIVES[d].1);
-            let groups = case.job.outputs.iter_mut().filter_map(|output| output.groups.as_mut());
-            for (groups, simple) in groups.zip(simplified) {
-                if simple {
-                    simplify(groups, x);
-                }
+    let coarse = vec(proptest::bool::weighted(0.4), 3);
+    let parts = (case, simplified, coarse, any::<bool>(), vec(archive(), archives), layout());
+    parts.prop_map(|(mut case, simplified, coarse, events, archives, layout)| {
+        let x = case.job.derive.map(|d| jobs::DERIVES[d].1);
+        for ((output, simple), coarse) in case.job.outputs.iter_mut().zip(simplified).zip(coarse) {
+            let Some(groups) = &mut output.groups else { continue };
+            if simple {
+                simplify(groups, x);
             }
-            let files = layout.files(&case.log);
-            Split { case, archives, files }
-        },
-    )
+            if coarse {
+                // Few groups of many events, so that some change sides.
+                groups.by.truncate(1);
+                let by = &groups.by;
+                let own = |part: &&str| ["year", "month", "date", "hour"].contains(part) || by.contains(part);
+                output.partition_by.retain(own);
+            }
+        }
+        if events && !case.steps.is_empty() && case.job.outputs.iter().all(|output| output.groups.is_some()) {
+            // What steps did shows best in events.
+            case.job.outputs.push(Output { format: "jsonl", partition_by: vec![], groups: None });
+        }
+        let files = layout.files(&case.log);
+        Split { case, archives, files }
+    })
+}
+
+fn without_dedup(mut case: Case) -> Case {
+    case.steps.retain(|step| !matches!(step, Step::Dedup { .. }));
+    case
 }
 
 /// Without steps that depend on order: what they flagged is flagged otherwise.
-fn orderless(mut case: Case) -> Case {
-    case.steps.retain(|step| !matches!(step, Step::Dedup { .. }));
+fn orderless(case: Case) -> Case {
+    let mut case = without_dedup(case);
     for step in &mut case.steps {
         if let Step::First { by, name } = step {
             *step = Step::Derive(name, Made::Missing(by[0]));

@@ -386,13 +386,13 @@ fn random_cases_of_backfills_have_ties_flips_and_parts_that_stay() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = split(90, steps(), false, 0..=2);
     let mut met = Met::default();
-    for _ in 0..300 {
+    for _ in 0..600 {
         let split = strategy.new_tree(&mut runner).unwrap().current();
         meet(&split, &mut met);
     }
     let counts: BTreeMap<String, usize> =
         serde_json::from_value(serde_json::to_value(&met).unwrap()).unwrap();
-    assert!(counts.values().all(|count| *count > 15), "{counts:#?}");
+    assert!(counts.values().all(|count| *count > 10), "{counts:#?}");
 }
 
 fn meet(split: &Split, met: &mut Met) {
