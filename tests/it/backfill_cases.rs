@@ -294,10 +294,15 @@ impl Archive {
     }
 }
 
-/// Whether new events can be merged into the stored values of these groups.
-pub fn merges(groups: &Groups, x: Option<Kind>) -> bool {
+/// Whether new events can be merged into the stored values of this output of groups.
+pub fn merges(output: &Output, x: Option<Kind>) -> bool {
+    let Some(groups) = &output.groups else { return false };
     let plain = groups.having.is_none() && groups.top.is_none() && !groups.computed;
+    // JSON has no word for floats that are no numbers, so a file does not tell all.
+    let floats = |(name, args): &(&str, Vec<&str>)| args[0] == "f" && ["min", "max"].contains(name);
+    let told = output.format != "jsonl" || !groups.by.contains(&"f") && !groups.aggregates.iter().any(floats);
     plain
+        && told
         && !matches!(groups.window, Window::Session { .. })
         && groups.aggregates.iter().all(|aggregate| is_distributive(aggregate, x))
 }

@@ -451,7 +451,7 @@ fn meet(split: &Split, met: &mut Met) {
             }
             continue;
         };
-        let merging = merges(groups, split.x()) && !split.depends_on_order();
+        let merging = merges(output, split.x()) && !split.depends_on_order();
         met.merging_outputs += usize::from(merging);
         met.other_outputs += usize::from(!merging);
         let (before, after) = (by_key(old, &groups.by), by_key(new, &groups.by));

@@ -219,9 +219,7 @@ fn merging(most: usize) -> impl Strategy<Value = Split> {
     split(most, select(vec![Steps::Plain, Steps::Orderless]), true, 0..=2)
         .prop_map(|mut split| {
             let x = split.x();
-            split.case.job.outputs.retain(|output| {
-                output.groups.as_ref().is_some_and(|groups| crate::backfill_cases::merges(groups, x))
-            });
+            split.case.job.outputs.retain(|output| crate::backfill_cases::merges(output, x));
             split
         })
         .prop_filter("nothing to merge", |split| {
