@@ -489,3 +489,28 @@ fn an_archive_by_hand() {
     assert_eq!(rows(&lab.text("out/archive.jsonl")), [a, c, b]);
     as_a_run_over_all(&lab);
 }
+
+/// Events of one instant stand in the order of positions: of their files, whichever came later, then of their places.
+#[test]
+fn ties_stand_where_a_run_over_all_has_them() {
+    let lab = Lab::new();
+    let log = |name: &str, instants: [i64; 6]| {
+        let lines =
+            instants.iter().enumerate().map(|(i, at)| format!("2024-05-01T00:0{at}:00Z,{name}{i},0\n"));
+        lab.write(&format!("log/{name}.csv"), format!("at,k,n\n{}", lines.collect::<String>()));
+    };
+    log("2", [1, 0, 1, 0, 2, 1]);
+    log("4", [2, 1, 0, 1, 0, 1]);
+    let events = "[[output]]\npath = \"out/events.csv\"\n";
+    let archive = "[[output]]\npath = \"out/archive.jsonl\"\narchive = true\n";
+    lab.done(&format!("{}{events}{archive}", job("", TEN)), &[]);
+    log("1", [1, 0, 1, 1, 0, 2]);
+    log("3", [1, 1, 0, 2, 1, 0]);
+    done(&lab, &["log/3.csv"]);
+    done(&lab, &["log/1.csv"]);
+    let ones = |line: &&str| line.starts_with("2024-05-01T00:01");
+    let text = lab.text("out/events.csv");
+    let keys: Vec<&str> = text.lines().filter(ones).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(keys, ["10", "12", "13", "20", "22", "25", "30", "31", "34", "41", "43", "45"]);
+    as_a_run_over_all(&lab);
+}
