@@ -9,6 +9,18 @@
 //!   and the new events; the events of the windows touched, from an archive or the source; everything.
 //! * Outputs are staged and committed together, as in a run.
 
+#[allow(dead_code)]
+mod changes;
+#[allow(dead_code)]
+mod combine;
+mod order;
+#[allow(dead_code)]
+mod parts;
+#[allow(dead_code)]
+mod splice;
+#[cfg(test)]
+mod testing;
+
 use super::{Progress, RunOptions};
 use crate::error::Result;
 use crate::job::{JobSpec, OutputTo, Overrides, Plan};
