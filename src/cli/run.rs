@@ -78,7 +78,11 @@ impl RunArgs {
             reload: matches!(self.changed, Changed::Reload),
         };
         let progress = ui::Progress::new(self.quiet || self.json);
-        let outcome = engine::run(&plan, &options, &progress);
+        let outcome = match engine::catch_up(&plan, &spec, &overrides, &options, &progress) {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => engine::run(&plan, &options, &progress),
+            Err(error) => Err(error),
+        };
         progress.finish();
         let outcome = outcome?;
         if self.json {

@@ -43,7 +43,7 @@ pub use audit::{
 };
 pub use backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange,
-    Volume, backfill,
+    Volume, backfill, catch_up,
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
@@ -431,9 +431,8 @@ impl Run<'_> {
         let outputs = targets(self.plan).map(|output| {
             let format = output.format.name().into();
             draft(match &output.kind {
-                OutputKind::Rows(_) | OutputKind::Archive(_) => {
-                    OutputInfo { format, ..OutputInfo::default() }
-                }
+                OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+                OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
                 OutputKind::Groups { grouping, .. } => {
                     let Grouping { plan, keys } = &self.plan.groupings[*grouping];
                     let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));

@@ -97,10 +97,19 @@ impl StoredPartition {
             return Err(Error::machine(format!("the partition `{}` has too many rows", self.path))
                 .hint("partition the output by date and hour"));
         }
-        let ids = by_position(&blocks);
-        let time = |&id: &u32| blocks[(id >> BLOCK_BITS) as usize].1.time.get(id as usize & (BLOCK_ROWS - 1));
-        let times: Vec<i64> = ids.iter().map(time).collect();
-        let order = sort_by_time(ids, &times);
+        let time = |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.time.get(id as usize & (BLOCK_ROWS - 1));
+        let position =
+            |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.positions.get(id as usize & (BLOCK_ROWS - 1));
+        let in_order = ascend(&blocks);
+        let ids = if in_order { by_position(&blocks) } else { as_pushed(&blocks) };
+        let times: Vec<i64> = ids.iter().map(|&id| time(id)).collect();
+        let mut order = sort_by_time(ids, &times);
+        if !in_order {
+            // Rows of an archive come in replay order, among others.
+            for tied in order.chunk_by_mut(|&a, &b| time(a) == time(b)).filter(|tied| tied.len() > 1) {
+                tied.sort_unstable_by_key(|&id| position(id) as u64);
+            }
+        }
         Ok(OrderedRows { shared: self.shared.clone(), blocks, order })
     }
 }
@@ -154,6 +163,26 @@ impl RowStore {
             }
         }
     }
+}
+
+/// Whether the positions of each worker's rows ascend.
+fn ascend(blocks: &[(usize, Arc<Block>)]) -> bool {
+    let mut last: BTreeMap<usize, u64> = BTreeMap::new();
+    blocks.iter().all(|(worker, block)| {
+        let last = last.entry(*worker).or_insert(0);
+        (0..block.rows).all(|row| {
+            let position = block.positions.get(row) as u64;
+            std::mem::replace(last, position) <= position
+        })
+    })
+}
+
+/// The rows of all blocks, in no order that matters.
+fn as_pushed(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
+    let rows = (0u32..)
+        .zip(blocks)
+        .flat_map(|(b, (_, block))| (0..block.rows as u32).map(move |row| b << BLOCK_BITS | row));
+    rows.collect()
 }
 
 /// The rows of all blocks by position. Each worker's blocks are in order; a merge of a few streams.

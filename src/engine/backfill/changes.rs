@@ -11,9 +11,9 @@
 //! ```text
 //! {"window_start":"2024-02-29T13:00:00Z","window_end":"2024-02-29T13:01:00Z","keys":{"postcode":"AB1"},"column":"views","before":1,"after":2,"row":"changed"}
 //! ```
-//! with `"row":"added"` or `"row":"removed"` where there is no row before or after, `column`, `before` and `after` left out
-//! where such a row has no values, and the bounds left out where the window is global. Of outputs of events a line is
-//! a part ([`log_part`]).
+//! with `"row":"added"` or `"row":"removed"` where there is no row before or after; `column`, `before` and `after`
+//! are left out where such a row has no values, the bounds where the window is global. Of outputs of events
+//! a line is a part ([`log_part`]).
 
 use super::order::{Cells, cells, compare_rows, first_past};
 use super::{Change, RowChange};
@@ -80,9 +80,9 @@ impl Differences {
 }
 
 impl Differ {
-    /// For rows of `schema`: `window` are the columns of the bounds, none where the window is global, and `keys` the names
-    /// of all keys in the order of the output, also of those that are no columns of `schema`. Times are written in
-    /// `zone`, and the first `shown` changes are kept in full.
+    /// For rows of `schema`: `window` are the columns of the bounds, none where the window is global, and `keys`
+    /// the names of all keys in the order of the output, also of those that are no columns of `schema`. Times
+    /// are written in `zone`, and the first `shown` changes are kept in full.
     pub fn new(
         schema: &Schema,
         window: Option<(usize, usize)>,
@@ -105,9 +105,9 @@ impl Differ {
         }
     }
 
-    /// What differs between the `old` and the `new` rows of a part, or of some of its windows: both are sorted by window
-    /// and have the columns of the schema (texts plain, no dictionaries). Stretches of equal rows take little time.
-    /// Each change is written to `log`.
+    /// What differs between the `old` and the `new` rows of a part, or of some of its windows: both are sorted by
+    /// window and have the columns of the schema (texts plain, no dictionaries). Stretches of equal rows take
+    /// little time. Each change is written to `log`.
     ///
     /// # Errors
     /// A machine error: the log cannot be written; or a column of another type, a fault of the program.
@@ -175,6 +175,9 @@ struct Side<'a> {
     /// All columns, to be written.
     written: Vec<Column<'a>>,
 }
+
+/// A row of a side, if it has it.
+type At<'s> = Option<(&'s Side<'s>, usize)>;
 
 impl Side<'_> {
     /// The window of a row; none where it is global.
@@ -246,7 +249,7 @@ impl<'a> Report<'a> {
     }
 
     /// The changes of one row, which stands in the old rows, in the new ones or in both.
-    fn row(&mut self, span: Option<WindowSpan>, old: Option<(&Side, usize)>, new: Option<(&Side, usize)>) {
+    fn row(&mut self, span: Option<WindowSpan>, old: At, new: At) {
         let (change, (side, row)) = match (old, new) {
             (Some(_), Some(new)) => (RowChange::Changed, new),
             (None, Some(new)) => (RowChange::Added, new),
@@ -307,7 +310,7 @@ impl<'a> Report<'a> {
         &mut self,
         span: Option<WindowSpan>,
         column: Option<usize>,
-        (old, new): (Option<(&Side, usize)>, Option<(&Side, usize)>),
+        (old, new): (At, At),
         change: RowChange,
     ) {
         let (lines, times) = (&mut self.lines, &mut self.times);
@@ -339,11 +342,11 @@ impl<'a> Report<'a> {
         &mut self,
         window: Option<WindowSpan>,
         column: Option<usize>,
-        (old, new): (Option<(&Side, usize)>, Option<(&Side, usize)>),
+        (old, new): (At, At),
         row: RowChange,
     ) -> Change {
         let times = &mut self.times;
-        let mut text = |side: Option<(&Side, usize)>, column: usize| {
+        let mut text = |side: At, column: usize| {
             let (side, row) = side?;
             let column = &side.written[column];
             let mut text = vec![];

@@ -66,7 +66,8 @@ pub fn all_again(plan: &Plan, given: &Given, hash_in_place: &str) -> Result<Opti
     } else if given.late.is_none() && plan.steps.iter().any(ordered) {
         Some("an event can change which others come first or again (`dedup`, `first`)".to_string())
     } else {
-        let of_sessions = plan.outputs.iter().find(|output| {
+        let touched = (0..plan.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
+        let of_sessions = touched.map(|i| &plan.outputs[i]).find(|output| {
             groups(output).is_some_and(|g| {
                 matches!(plan.groupings[g].plan.window, Window::Session { .. })
                     && !tells_sessions(plan, output)

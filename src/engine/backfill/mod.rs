@@ -26,10 +26,11 @@ mod splice;
 mod testing;
 mod touched;
 
-use super::{Progress, Run, RunOptions, pool, target};
+use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, pool, target};
 use crate::error::{Error, Result};
-use crate::job::{self, JobSpec, OutputTo, Overrides, Plan, SourceFiles};
-use crate::sink::{Account, Target, Transaction};
+use crate::input::{InputReport, hash_file};
+use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
+use crate::sink::{Account, Manifest, Part, Target, Transaction};
 use given::{Given, InPlace, Role};
 use history::History;
 use narrow::{Done, Narrow};
@@ -252,6 +253,59 @@ pub fn backfill(
     }
     let applied = !request.plan_only;
     Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied })
+}
+
+/// What `run` does for a job that keeps an archive and was run before: it counts the files that no run has
+/// counted. `None` where all is to be read: nothing is in place yet, or a part of it is gone.
+///
+/// # Errors
+/// As [`backfill`]; a file that was counted is not what it was.
+pub fn catch_up(
+    plan: &Plan,
+    spec: &JobSpec,
+    overrides: &Overrides,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Outcome>> {
+    let archived = plan.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
+    if !archived || plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some() || options.reload {
+        return Ok(None);
+    }
+    for target in plan.outputs.iter().filter_map(|output| target(&output.to)) {
+        let Some(manifest) = Manifest::load(&target.state())? else { return Ok(None) };
+        let is_there = |part: &Part| {
+            let there = std::fs::metadata(target.root().join(&part.path));
+            there.is_ok_and(|there| there.len() == part.bytes)
+        };
+        if !manifest.parts.iter().all(is_there) {
+            return Ok(None);
+        }
+    }
+    let done = backfill(spec, overrides, &Request::default(), &|_| options.clone(), progress)?;
+    let mut inputs = vec![];
+    for file in done.files.iter().filter(|file| file.kind == GivenKind::New) {
+        let (path, (bytes, hash)) = (file.path.clone(), hash_file(&file.path)?);
+        inputs.push(InputReport { path, ordinal: 0, bytes, hash, records: file.records, skipped: 0 });
+    }
+    let first = plan.outputs.iter().find_map(|output| target(&output.to));
+    let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
+    let outputs = done.outputs.iter().map(|output| OutputOutcome {
+        to: output.to.clone(),
+        rows: output.rows,
+        written: output.parts.len(),
+        unchanged: output.unchanged,
+        removed: output.removed,
+        table: None,
+    });
+    Ok(Some(Outcome {
+        account: done.account,
+        watermarks: manifest.and_then(|manifest| manifest.watermarks),
+        inputs,
+        outputs: outputs.collect(),
+        rejects: None,
+        lookups: None,
+        spilled: false,
+    }))
 }
 
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the

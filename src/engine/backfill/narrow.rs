@@ -20,7 +20,7 @@ use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
 use crate::engine::{Read, Run, events, tables};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::group::Merged;
 use crate::input::{ReadPlan, ScanReport, files};
 use crate::job::OutputKind;
@@ -91,6 +91,8 @@ impl<'a> Narrow<'a> {
             planned.method = self.method(number);
             let mut paths: BTreeSet<String> = BTreeSet::new();
             if let Some(partitions) = fresh.partitions.get(&number) {
+                let Account { read, rejected, .. } = fresh.read.tally.account();
+                planned.rows_touched = read - rejected;
                 paths.extend(partitions.keys().cloned());
             }
             if let Some(rows) = fresh.merged.get(&number) {
@@ -257,6 +259,14 @@ impl<'a> Narrow<'a> {
                 let roles = [Role::Retracted];
                 let (archived, counted) = (Archived::All, Counted::All);
                 Ok(vec![archive.intake(plan, &parts, self.given, &roles, archived, counted)?])
+            }
+            _ if !there => {
+                let gone = self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place());
+                let path = gone.map(|(_, entry)| entry.path.clone()).unwrap_or_default();
+                Err(Error::job(format!(
+                    "what is taken out has to be read once more, and {path} is not there"
+                ))
+                .hint("give it back, or name an archive that holds it with --from-archive"))
             }
             _ => {
                 let intake = of_files(plan, self.given, Role::Retracted, Archived::All, Counted::All)?;
@@ -501,7 +511,11 @@ impl<'a> Narrow<'a> {
             };
             return Ok((account, both));
         }
-        account.take(&new);
+        // An archive has no record that could not be read, and records of other files beside these.
+        let counted = new.filtered + new.duplicate + new.late + new.counted;
+        let gone = |input: &&InputEntry| self.given.with(Role::Retracted).any(|(_, e)| e.path == input.path);
+        let records = self.in_place.inputs.iter().filter(gone).map(|input| input.records).sum();
+        account.take(&Account { read: records, rejected: records.saturating_sub(counted), ..new });
         let edge = |old: Watermarks, gone: Watermarks| {
             gone.min_event_time <= old.min_event_time || gone.max_event_time >= old.max_event_time
         };

@@ -84,7 +84,7 @@ impl<'a> Cells<'a> {
             (Cells::Decimal(a, None), Cells::Decimal(b, None)) => {
                 first_unlike(&a[i..i + most], &b[j..j + most])
             }
-            _ => None.or_else(|| (0..most).find(|&k| self.compare(i + k, other, j + k).is_ne())),
+            _ => (0..most).find(|&k| self.compare(i + k, other, j + k).is_ne()),
         };
         run.unwrap_or(most)
     }

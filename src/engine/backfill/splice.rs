@@ -15,6 +15,7 @@ use arrow_buffer::bit_iterator::BitSliceIterator;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::ArrowError;
+use arrow_select::interleave::interleave;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -86,24 +87,22 @@ pub fn splice(
     new: &RecordBatch,
     order: &Order,
 ) -> Result<RecordBatch> {
-    let (a, b) = order.sides(old, new)?;
-    let kept = gone.map(|gone| !gone);
-    let mut stretches = Stretches::default();
-    let mut at = 0;
-    for row in 0..new.num_rows() {
-        let next = first_past(at, old.num_rows(), |i| compare_rows(&a, i, &b, row) == Ordering::Greater);
-        stretches.old(at..next, kept.as_ref());
-        stretches.push(NEW, row..row + 1);
-        at = next;
-    }
-    stretches.old(at..old.num_rows(), kept.as_ref());
+    let stretches = Stretches::of(old, gone, new, order)?;
     let spliced = || {
-        let columns = old.columns().iter().zip(new.columns()).map(|(a, b)| stretches.copy(a, b));
+        let rows = (stretches.list.len() > stretches.rows / SHORT).then(|| stretches.one_by_one());
+        let columns = old.columns().iter().zip(new.columns()).map(|(old, new)| match &rows {
+            Some(rows) => interleave(&[old, new], rows),
+            None => stretches.copy(old, new),
+        });
         let options = RecordBatchOptions::new().with_row_count(Some(stretches.rows));
         RecordBatch::try_new_with_options(old.schema(), columns.collect::<ArrowResult<_>>()?, &options)
     };
     spliced().map_err(|e| Error::machine("cannot put new rows among old ones").caused_by(e))
 }
+
+/// Rows of a stretch on average, below which rows are copied one by one. Measured with 1 M old rows of six
+/// columns: at 4.5 rows the two take the same time, at 1 row stretches take three to four times as long.
+const SHORT: usize = 4;
 
 const OLD: usize = 0;
 const NEW: usize = 1;
@@ -117,6 +116,27 @@ struct Stretches {
 }
 
 impl Stretches {
+    /// The result of [`splice`].
+    fn of(
+        old: &RecordBatch,
+        gone: Option<&BooleanBuffer>,
+        new: &RecordBatch,
+        order: &Order,
+    ) -> Result<Stretches> {
+        let (a, b) = order.sides(old, new)?;
+        let kept = gone.map(|gone| !gone);
+        let mut stretches = Stretches::default();
+        let mut at = 0;
+        for row in 0..new.num_rows() {
+            let next = first_past(at, old.num_rows(), |i| compare_rows(&a, i, &b, row) == Ordering::Greater);
+            stretches.old(at..next, kept.as_ref());
+            stretches.push(NEW, row..row + 1);
+            at = next;
+        }
+        stretches.old(at..old.num_rows(), kept.as_ref());
+        Ok(stretches)
+    }
+
     fn push(&mut self, side: usize, rows: Range<usize>) {
         self.rows += rows.len();
         match self.list.last_mut() {
@@ -137,6 +157,13 @@ impl Stretches {
         }
     }
 
+    /// The rows, one by one: the batch, and the row in it.
+    fn one_by_one(&self) -> Vec<(usize, usize)> {
+        let rows = |&(side, from, to): &(usize, usize, usize)| (from..to).map(move |row| (side, row));
+        self.list.iter().flat_map(rows).collect()
+    }
+
+    /// The rows of a column, copied in stretches.
     fn copy(&self, old: &ArrayRef, new: &ArrayRef) -> ArrowResult<ArrayRef> {
         if let [(side, from, to)] = self.list[..] {
             return Ok(if side == OLD { old } else { new }.slice(from, to - from));

@@ -113,3 +113,23 @@ pub(super) fn sorted(batch: &RecordBatch, keys: &[Vec<u8>]) -> RecordBatch {
     rows.sort_by_key(|&row| &keys[row as usize]);
     take_record_batch(batch, &UInt32Array::from(rows)).unwrap()
 }
+
+/// Rows of page views per minute and postcode: `rows` of them, with every `step`-th of all that there could be.
+pub(super) fn views(rows: i64, step: i64, shift: i64) -> RecordBatch {
+    let ids = || (0..rows).map(|i| i * step + shift);
+    let minute = |id: i64| id / 2000 * 60_000_000;
+    let times = |values: Vec<i64>| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+    };
+    let postcodes = ids().map(|id| Some(format!("AB{:04} postcode", id % 2000)));
+    let decimals = ids().map(|id| Some(i128::from(id) * 100)).collect::<Decimal128Array>();
+    RecordBatch::try_from_iter([
+        ("window_start", times(ids().map(minute).collect())),
+        ("window_end", times(ids().map(|id| minute(id) + 60_000_000).collect())),
+        ("postcode", Arc::new(postcodes.collect::<StringViewArray>())),
+        ("views", Arc::new(ids().collect::<Int64Array>())),
+        ("total", Arc::new(decimals.with_precision_and_scale(38, 2).unwrap())),
+        ("most", Arc::new(ids().map(|id| (id % 7 > 0).then_some(id as f64)).collect::<Float64Array>())),
+    ])
+    .unwrap()
+}

@@ -52,28 +52,33 @@ impl Touched {
     /// The stretches of time that the windows cover, from the first to the last of those that meet.
     pub fn extents(&self) -> Extents {
         match self {
-            Touched::Windows(windows) => Extents::of(windows.iter()),
+            Touched::Windows(windows) => Extents::of(windows.iter(), false),
             Touched::Sessions(clusters) => clusters.extents(),
         }
     }
 }
 
 /// Stretches of time that windows cover, by which parts are found that may hold some of them.
-pub struct Extents(Ranges);
+pub struct Extents {
+    ranges: Ranges,
+    /// Whether what only meets one of them counts: sessions that meet are one.
+    closed: bool,
+}
 
 impl Extents {
-    fn of<'a>(windows: impl Iterator<Item = &'a WindowSpan>) -> Extents {
-        let mut all: Ranges = windows.map(|window| (window.start, window.end)).collect();
-        disjoint(&mut all);
-        Extents(all)
+    fn of<'a>(windows: impl Iterator<Item = &'a WindowSpan>, closed: bool) -> Extents {
+        let mut ranges: Ranges = windows.map(|window| (window.start, window.end)).collect();
+        disjoint(&mut ranges);
+        Extents { ranges, closed }
     }
 
     /// Whether a part whose rows are of windows from `first` to `last` may hold some of these, or some that
     /// touch them. It may where that is not known.
     pub fn may_lie_in(&self, first: Option<i64>, last: Option<i64>) -> bool {
         let (Some(first), Some(last)) = (first, last) else { return true };
-        let after = self.0.partition_point(|extent| extent.1 < first);
-        self.0.get(after).is_some_and(|extent| extent.0 <= last)
+        let before = |extent: &(i64, i64)| if self.closed { extent.1 < first } else { extent.1 <= first };
+        let after = self.ranges.partition_point(before);
+        self.ranges.get(after).is_some_and(|extent| extent.0 < last || self.closed && extent.0 == last)
     }
 }
 
@@ -109,7 +114,7 @@ impl Clusters {
 
     /// The stretches of time that the clusters cover.
     pub fn extents(&self) -> Extents {
-        Extents::of(self.of.values().flatten())
+        Extents::of(self.of.values().flatten(), true)
     }
 
     /// Whether a session lies in a cluster of its key.
@@ -179,6 +184,6 @@ mod tests {
         let touched = Touched::Windows(vec![span(0, 10), span(5, 15), span(15, 20), span(30, 40)]);
         assert_eq!(touched.ranges(), [(0, 20), (30, 40)]);
         let extents = touched.extents();
-        assert!(extents.may_lie_in(Some(25), Some(30)) && !extents.may_lie_in(Some(21), Some(29)));
+        assert!(extents.may_lie_in(Some(25), Some(31)) && !extents.may_lie_in(Some(20), Some(30)));
     }
 }

@@ -1,5 +1,6 @@
 //! What differs, against a table of all values.
 
+use super::super::testing::views;
 use super::*;
 use crate::batch::{DataType, Field};
 use arrow_array::*;
@@ -130,7 +131,7 @@ proptest! {
         let mut times = TimeText::utc();
         let lines: Vec<serde_json::Value> =
             std::str::from_utf8(&log).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        let zero = |v: &serde_json::Value| if v.to_string() == "-0.0" { serde_json::json!(0.0) } else { v.clone() };
+        let zero = |v: &serde_json::Value| if *v == serde_json::json!(-0.0) { serde_json::json!(0.0) } else { v.clone() };
         let got: Vec<_> = lines.iter().map(|l| {
             ["window_start", "window_end", "keys", "column", "before", "after", "row"].map(|k| zero(&l[k]))
         }).collect();
@@ -152,7 +153,8 @@ proptest! {
                 RowChange::Changed => "changed",
             };
             let text = times.text(change.window.unwrap().0);
-            prop_assert_eq!([text, change.column.clone(), word.to_string()].map(serde_json::Value::from), [0, 3, 6].map(|i| want[i].clone()));
+            let got = [text, change.column.clone(), word.to_string()].map(serde_json::Value::from);
+            prop_assert_eq!(got, [0, 3, 6].map(|i| want[i].clone()));
         }
     }
 }
@@ -183,7 +185,12 @@ fn a_global_window_has_no_bounds_and_a_part_names_keys() {
     let mut log = vec![];
     let land = [("land".to_string(), Some("de\n".to_string()))];
     let found = differ.diff(&land, &old, &new, &mut log).unwrap();
-    insta::assert_snapshot!(String::from_utf8(log).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(log).unwrap(), @r#"
+    {"keys":{"land":"de\n","city":"\"A\""},"column":"total","before":null,"after":null,"row":"added"}
+    {"keys":{"land":"de\n","city":"\"A\""},"column":"last","before":null,"after":null,"row":"added"}
+    {"keys":{"land":"de\n","city":"Ulm"},"column":"total","before":0.07,"after":null,"row":"removed"}
+    {"keys":{"land":"de\n","city":"Ulm"},"column":"last","before":"1970-01-01T07:00:00.000007+07:00","after":null,"row":"removed"}
+    "#);
     assert_eq!((found.values, found.rows, found.windows.len()), (4, 2, 1));
     assert_eq!(found.changes[2].before.as_deref(), Some("0.07"));
     assert_eq!(found.changes[2].keys[0], land[0]);
@@ -201,7 +208,11 @@ fn rows_of_keys_alone_are_one_change() {
     let mut log = vec![];
     let found = differ.diff(&[], &of("a"), &of("b"), &mut log).unwrap();
     log_part(&mut log, Path::new("date=2024-02-29/data.parquet"), 3, 5).unwrap();
-    insta::assert_snapshot!(String::from_utf8(log).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(log).unwrap(), @r#"
+    {"keys":{"city":"a"},"row":"removed"}
+    {"keys":{"city":"b"},"row":"added"}
+    {"part":"date=2024-02-29/data.parquet","rows_before":3,"rows_after":5}
+    "#);
     assert_eq!((found.values, found.rows), (2, 2));
 }
 
@@ -232,6 +243,28 @@ fn differences_of_parts_are_added_up() {
     assert_eq!(all.windows, [1, 2, 3, 4, 5].map(span));
     let first: Vec<_> = all.changes.iter().map(|c| (c.window.unwrap().0, c.column.as_str())).collect();
     assert_eq!(first, [(1, "a"), (1, "b"), (2, "b"), (3, "a")]);
+}
+
+/// `cargo test --release changes::tests::timings -- --ignored --nocapture`
+#[test]
+#[ignore = "measures"]
+fn timings() {
+    let old = views(1_000_000, 1, 0);
+    let fields = ["window_start", "window_end", "postcode", "views", "total", "most"];
+    let schema = Schema::new(fields.map(|name| Field::new(name, DataType::Int64)).to_vec());
+    let differ = Differ::new(&schema, Some((0, 1)), &["postcode".to_string()], &Zone::utc(), 20);
+    for (what, new) in [
+        ("equal rows", views(1_000_000, 1, 0)),
+        ("every 1000th row gone", {
+            let keep: BooleanArray = (0..1_000_000).map(|i| Some(i % 1000 != 0)).collect();
+            arrow_select::filter::filter_record_batch(&old, &keep).unwrap()
+        }),
+        ("the first row gone, one more at the end", views(1_000_000, 1, 1)),
+    ] {
+        let clock = std::time::Instant::now();
+        let found = differ.diff(&[], &old, &new, &mut std::io::sink()).unwrap();
+        println!("{what}: {} values changed, {:.1?}", found.values, clock.elapsed());
+    }
 }
 
 #[test]

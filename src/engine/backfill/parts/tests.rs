@@ -1,6 +1,6 @@
 //! What was written is read back.
 
-use super::super::testing::{Row, any_values, batch as rows_of, few_values, schema};
+use super::super::testing::{Row, any_values, batch as rows_of, few_values, schema, views};
 use super::*;
 use crate::batch::Field;
 use crate::sink::{ManifestDraft, PartWriter, Target, Transaction, encoder};
@@ -37,7 +37,7 @@ fn shown(batch: &RecordBatch) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     #[test]
     fn rows_come_back_as_they_were(
@@ -117,5 +117,26 @@ fn a_part_that_is_another_is_refused() {
         assert!(error.contains("cannot be read back"), "{error}");
         std::fs::remove_file(&path).unwrap();
         assert!(reader.read(&part).is_err());
+    }
+}
+
+/// `cargo test --release parts::tests::timings -- --ignored --nocapture`
+#[test]
+#[ignore = "measures"]
+fn timings() {
+    let rows = views(1_000_000, 1, 0);
+    let types = [DataType::Timestamp, DataType::Timestamp, DataType::String, DataType::Int64];
+    let decimal = DataType::Decimal { precision: 38, scale: 2 };
+    let types = types.into_iter().chain([decimal, DataType::Float64]);
+    let names = rows.schema();
+    let fields = names.fields().iter().zip(types).map(|(field, ty)| Field::new(field.name(), ty));
+    let schema = Schema::new(fields.collect());
+    let folder = tempfile::tempdir().unwrap();
+    for format in FORMATS {
+        let place = folder.path().join(format.name());
+        let (reader, part) = write(&place, format, &schema, std::slice::from_ref(&rows));
+        let clock = std::time::Instant::now();
+        assert_eq!(reader.read(&part).unwrap().num_rows(), rows.num_rows());
+        println!("{format:?}, {} rows, {} bytes: {:.1?}", part.rows, part.bytes, clock.elapsed());
     }
 }

@@ -64,7 +64,7 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
     let mut at = if text.starts_with(&header) { header.len() } else { return Err(0) };
     // A NULL that is the only value of its record is written as `""`, or there would be an empty line.
     let lone = columns.len() == 1 && schema.fields[0].ty != DataType::String;
-    let last = columns.len().checked_sub(1).unwrap_or_default();
+    let last = columns.len().saturating_sub(1);
     while at < text.len() && !columns.is_empty() {
         for (i, column) in columns.iter_mut().enumerate() {
             let mut field = csv_field(text, at).ok_or(at)?;

@@ -1,6 +1,6 @@
 //! Splicing against sorting everything.
 
-use super::super::testing::{Row, batch, few_values, keys, sorted};
+use super::super::testing::{Row, batch, few_values, keys, sorted, views};
 use super::*;
 use arrow_array::*;
 use arrow_select::concat::concat_batches;
@@ -29,7 +29,7 @@ proptest! {
 
     #[test]
     fn it_is_a_stable_sort_of_what_is_kept(
-        old in vec(few_values(), 0..40), new in vec(few_values(), 0..40), by in columns(), gone in vec(any::<bool>(), 40),
+        old in vec(few_values(), 0..40), new in prop_oneof![vec(few_values(), 0..3), vec(few_values(), 0..40)], by in columns(), gone in vec(any::<bool>(), 40),
     ) {
         let (old, new) = (by_columns(&old, &by), by_columns(&new, &by));
         let order = Order::Columns(by.clone());
@@ -106,26 +106,6 @@ fn rows_of_other_types_are_refused() {
     assert!(matches(&old, &new, &Order::Columns(vec![0])).is_err());
 }
 
-/// Rows of page views per minute and postcode: `rows` of them, with every `step`-th of all that there could be.
-fn views(rows: i64, step: i64, shift: i64) -> RecordBatch {
-    let ids = || (0..rows).map(|i| i * step + shift);
-    let minute = |id: i64| id / 2000 * 60_000_000;
-    let times = |values: Vec<i64>| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
-    };
-    let postcodes = ids().map(|id| Some(format!("AB{:04} postcode", id % 2000)));
-    let decimals = ids().map(|id| Some(i128::from(id) * 100)).collect::<Decimal128Array>();
-    RecordBatch::try_from_iter([
-        ("window_start", times(ids().map(minute).collect())),
-        ("window_end", times(ids().map(|id| minute(id) + 60_000_000).collect())),
-        ("postcode", Arc::new(postcodes.collect::<StringViewArray>())),
-        ("views", Arc::new(ids().collect::<Int64Array>())),
-        ("total", Arc::new(decimals.with_precision_and_scale(38, 2).unwrap())),
-        ("most", Arc::new(ids().map(|id| (id % 7 > 0).then_some(id as f64)).collect::<Float64Array>())),
-    ])
-    .unwrap()
-}
-
 /// `cargo test --release splice::tests::timings -- --ignored --nocapture`
 #[test]
 #[ignore = "measures"]
@@ -136,6 +116,8 @@ fn timings() {
         (views(1_000_000, 2, 0), views(100_000, 20, 1)),
         (views(1_000_000, 2, 0), views(1_000_000, 2, 1)),
         (views(1_000_000, 2, 0), views(1_000_000, 2, 0)),
+        (views(1_000_000, 8, 0), views(250_000, 32, 1)),
+        (views(1_000_000, 8, 0), views(125_000, 64, 1)),
     ] {
         let clock = Instant::now();
         let found = matches(&old, &new, &order).unwrap();
@@ -145,27 +127,23 @@ fn timings() {
         found.iter().flatten().for_each(|&row| gone.set_bit(row as usize, true));
         let gone = gone.finish();
         let clock = Instant::now();
-        let spliced = splice(&old, Some(&gone), &new, &order).unwrap();
+        splice(&old, Some(&gone), &new, &order).unwrap();
         let splicing = clock.elapsed();
-        let a = order.sides(&old, &new).unwrap();
+        let stretches = Stretches::of(&old, Some(&gone), &new, &order).unwrap();
+        let columns = || old.columns().iter().zip(new.columns());
         let clock = Instant::now();
-        let merge = (0..new.num_rows()).fold(0, |at, row| {
-            first_past(at, old.num_rows(), |i| compare_rows(&a.0, i, &a.1, row) == Ordering::Greater)
-        });
-        let searching = clock.elapsed();
-        assert!(merge > 0);
-        let (a, b): (Vec<&dyn Array>, Vec<(usize, usize)>) = (
-            vec![old.column(2), new.column(2)],
-            (0..spliced.num_rows()).map(|i| (i % 2, i / 2 % new.num_rows())).collect(),
-        );
+        columns().for_each(|(old, new)| drop(stretches.copy(old, new).unwrap()));
+        let copying = clock.elapsed();
         let clock = Instant::now();
-        arrow_select::interleave::interleave(&a, &b).unwrap();
+        let rows = stretches.one_by_one();
+        columns().for_each(|(old, new)| drop(interleave(&[old, new], &rows).unwrap()));
+        let interleaving = clock.elapsed();
         println!(
-            "{} old, {} new, {} matched: matches {matching:.1?}, splice {splicing:.1?} of which searching {searching:.1?}; interleave of one text {:.1?}",
+            "{} old, {} new, {} matched: matches {matching:.1?}, splice {splicing:.1?} ({} stretches: copying {copying:.1?}, interleaving {interleaving:.1?})",
             old.num_rows(),
             new.num_rows(),
             found.iter().flatten().count(),
-            clock.elapsed(),
+            stretches.list.len(),
         );
     }
 }
