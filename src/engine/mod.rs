@@ -198,7 +198,7 @@ struct Read {
 }
 
 impl Run<'_> {
-    fn go(&self, transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
+    fn go(&self, mut transaction: Transaction, rejects: Option<RejectsWriter>) -> Result<Outcome> {
         let streamed = self.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
         let mut tables = tables::read(self)?;
         let sources = self.sources(std::mem::take(&mut tables.tables))?;
@@ -232,16 +232,13 @@ impl Run<'_> {
         let mut inputs = read.report.inputs;
         let drafts = self.drafts(input_entries(&inputs, &tables), account, watermarks, &rejected);
         inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
-        let report = transaction.commit(drafts)?;
-        // Put in place last: a run that fails leaves the rejects of the one before.
-        if rejected.is_some() {
-            rejects.map(RejectsWriter::finish).transpose()?;
-        }
-        for (writer, rejected) in tables.rejects {
-            if rejected.is_some() {
-                writer.finish()?;
+        let of_tables = tables.rejects.into_iter().map(|(writer, rejected)| (Some(writer), rejected));
+        for (writer, rejected) in std::iter::once((rejects, rejected.clone())).chain(of_tables) {
+            if let (Some(writer), Some(_)) = (writer, rejected) {
+                transaction.put_beside(writer)?;
             }
         }
+        let report = transaction.commit(drafts)?;
         fill_in(&mut outputs, &report);
         Ok(Outcome {
             account,
@@ -407,7 +404,7 @@ fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u64)> 
     path.filter(|_| !rejects.is_empty()).map(|path| (path.to_path_buf(), rejects.len()))
 }
 
-/// Writes the rejects under another name, to the disk; [`RejectsWriter::finish`] puts them in place.
+/// Writes the rejects under another name; the commit puts them in place.
 fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
     let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
@@ -422,7 +419,5 @@ fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Opti
             raw: &raw,
         })?;
     }
-    // Before the commit, so that a full disk leaves everything as it was.
-    writer.sync()?;
     Ok(Some(writer))
 }
