@@ -245,16 +245,15 @@ impl Read {
 struct Staged {
     outcome: Outcome,
     drafts: Vec<ManifestDraft>,
-    /// The files of rejects, which are put in place after the commit.
+    /// The files of rejects, which are put in place by the same commit.
     rejects: Vec<RejectsWriter>,
 }
 
 impl Staged {
     /// Commits the outputs, and what was rejected.
-    fn commit(mut self, transaction: Transaction) -> Result<Outcome> {
+    fn commit(mut self, mut transaction: Transaction) -> Result<Outcome> {
+        self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
         let report = transaction.commit(self.drafts)?;
-        // Put in place last: a run that fails leaves the rejects of the one before.
-        self.rejects.into_iter().try_for_each(RejectsWriter::finish)?;
         fill_in(&mut self.outcome.outputs, &report);
         Ok(self.outcome)
     }
@@ -492,7 +491,7 @@ fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u64)> 
     path.filter(|_| !rejects.is_empty()).map(|path| (path.to_path_buf(), rejects.len()))
 }
 
-/// Writes the rejects under another name, to the disk; [`RejectsWriter::finish`] puts them in place.
+/// Writes the rejects under another name; the commit puts them in place.
 fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
     let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
@@ -507,7 +506,5 @@ fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Opti
             raw: &raw,
         })?;
     }
-    // Before the commit, so that a full disk leaves everything as it was.
-    writer.sync()?;
     Ok(Some(writer))
 }

@@ -11,81 +11,14 @@
 
 use super::journal::{self, OutputOperations, Place, Recovery, Rename};
 use super::lock::Lock;
-use super::manifest::{self, Manifest, ManifestDraft, Part};
+use super::manifest::{Manifest, ManifestDraft, Part};
 use super::stage::{StagedFile, StagedPart, Staging};
-use super::{STATE_FOLDER, failpoint, fsutil};
+use super::target::{Target, TargetKind};
+use super::{RejectsWriter, failpoint, fsutil};
 use crate::error::{Error, Result};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Where an output goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The folder or the file.
-    pub path: PathBuf,
-    /// Which of the two it is.
-    pub kind: TargetKind,
-}
-
-/// Whether an output is one file or a folder of parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    /// A folder of parts. Its state lies in `PATH/_highwater`.
-    Folder,
-    /// One file. Its state lies in `_highwater/NAME` beside it.
-    File,
-}
-
-impl Target {
-    /// A folder of parts.
-    pub fn folder(path: impl Into<PathBuf>) -> Target {
-        Target { path: path.into(), kind: TargetKind::Folder }
-    }
-
-    /// A single file.
-    pub fn file(path: impl Into<PathBuf>) -> Target {
-        Target { path: path.into(), kind: TargetKind::File }
-    }
-
-    /// The folder that the output's parts lie in.
-    pub fn root(&self) -> PathBuf {
-        let root = match self.kind {
-            TargetKind::Folder => Some(self.path.as_path()),
-            TargetKind::File => self.path.parent(),
-        };
-        root.filter(|r| !r.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
-    }
-
-    /// The output's state folder, where [`Manifest::load`] finds its manifest.
-    pub fn state(&self) -> PathBuf {
-        let state = self.root().join(STATE_FOLDER);
-        match self.kind {
-            TargetKind::Folder => state,
-            TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
-        }
-    }
-
-    /// The state folder's path below the root, as in a part's path.
-    fn state_below_root(&self) -> Result<String> {
-        let name = match self.kind {
-            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
-            TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
-        };
-        let name = name.ok_or_else(|| not_utf8(&self.path))?;
-        Ok(format!("{STATE_FOLDER}/{name}"))
-    }
-
-    /// Where it lies, with the links on the way followed. The folders have to be there.
-    fn place(&self) -> Result<Place> {
-        let absolute = |path: PathBuf| {
-            let path = fs::canonicalize(&path).map_err(|e| Error::io("open", &path, e))?;
-            if path.to_str().is_some() { Ok(path) } else { Err(not_utf8(&path)) }
-        };
-        Ok(Place { root: absolute(self.root())?, state: absolute(self.state())? })
-    }
-}
 
 /// A file of an output's state while it is written; see [`Transaction::stage_state`]. Dropped without
 /// [`StateFile::finish`], it is not there, and the commit fails.
@@ -141,6 +74,7 @@ pub struct OutputReport {
 #[derive(Debug)]
 pub struct Transaction {
     outputs: Vec<Output>,
+    beside: Vec<RejectsWriter>,
     phase: Phase,
 }
 
@@ -173,12 +107,12 @@ impl Transaction {
     /// A target holds files that Highwater did not write, or is named twice (job errors); another
     /// process writes to it, or the file system refuses (machine errors).
     pub fn begin(targets: &[Target]) -> Result<Transaction> {
-        let foreign: Vec<Error> = targets.iter().filter_map(|t| refuse_foreign(t).err()).collect();
+        let foreign: Vec<Error> = targets.iter().filter_map(|t| t.refuse_foreign().err()).collect();
         if let Some(errors) = Error::all(foreign) {
             return Err(errors);
         }
         // The outputs opened so far are closed by the drop of `tx` when a later one fails.
-        let mut tx = Transaction { outputs: vec![], phase: Phase::Open };
+        let mut tx = Transaction { outputs: vec![], beside: vec![], phase: Phase::Open };
         for target in targets {
             let output = Output::open(target, &tx.outputs)?;
             tx.outputs.push(output);
@@ -243,6 +177,16 @@ impl Transaction {
         Ok(self.outputs[output].staging.all_parts()?.into_iter().map(|staged| staged.part).collect())
     }
 
+    /// Takes a file of rejects that is written to its end: the commit puts it in place with the outputs.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn put_beside(&mut self, mut rejects: RejectsWriter) -> Result<()> {
+        rejects.sync()?;
+        self.beside.push(rejects);
+        Ok(())
+    }
+
     /// The manifest that is in place, if there is one.
     pub fn manifest(&self, output: usize) -> Option<&Manifest> {
         self.outputs[output].old.as_ref()
@@ -270,14 +214,18 @@ impl Transaction {
         planned.retain(|(_, o)| !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some());
         if let Some((primary, _)) = planned.first().cloned() {
             let (places, operations): (Vec<Place>, Vec<OutputOperations>) = planned.into_iter().unzip();
-            let operations = relative_to(&primary.root, &places, operations);
+            let mut operations = relative_to(&primary.root, &places, operations);
+            operations[0].beside =
+                self.beside.iter().map(|rejects| rejects.beside(&primary.root)).collect::<Result<_>>()?;
             let mut committed = false;
             let outcome = journal::commit(&places, operations, &mut committed);
             if committed {
                 self.phase = Phase::Committed;
+                self.beside.drain(..).for_each(RejectsWriter::hand_over);
             }
             outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
+        self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
         for output in &self.outputs {
             fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
         }
@@ -304,6 +252,8 @@ impl Drop for Transaction {
         if failpoint::crashed() || self.phase == Phase::Committed {
             return;
         }
+        // Their folders may be ones that were made for outputs.
+        self.beside.clear();
         // Secondary outputs before the primary, so that a pointer never misses its journal.
         for output in self.outputs.iter_mut().rev() {
             output.take_back();
@@ -359,7 +309,7 @@ impl Output {
         }
         let deletions = report.removed.clone();
         let (root, state) = (PathBuf::new(), PathBuf::new());
-        Ok((OutputOperations { root, state, renames, deletions, manifest }, report))
+        Ok((OutputOperations { root, state, renames, deletions, manifest, beside: vec![] }, report))
     }
 
     /// The renames of the staged ones of `files`, for which the folders are made. Refuses to replace a file that is
@@ -448,82 +398,6 @@ pub fn recover(targets: &[Target]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn not_utf8(path: &Path) -> Error {
-    Error::job(format!("the output path {} is not UTF-8", path.display()))
-}
-
-/// Refuses a target that holds what Highwater did not write. Reads only.
-fn refuse_foreign(target: &Target) -> Result<()> {
-    let path = &target.path;
-    let Ok(there) = path.metadata() else { return Ok(()) };
-    match target.kind {
-        TargetKind::Folder if !there.is_dir() => {
-            Err(Error::job(format!("the output {} is a file, not a folder", path.display())))
-        }
-        TargetKind::File if there.is_dir() => {
-            Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
-        }
-        TargetKind::Folder if is_ours(target) => Ok(()),
-        // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
-        // it puts the first part in place.
-        TargetKind::Folder => match foreign_entry(path)? {
-            Some(entry) if !is_ours(target) => Err(Error::job(format!(
-                "refusing to write into {}, which holds files that Highwater did not write ({})",
-                path.display(),
-                entry.display()
-            ))
-            .hint("choose another path for the output, or empty that folder.")),
-            _ => Ok(()),
-        },
-        TargetKind::File if !is_ours(target) => {
-            Err(Error::job(format!("refusing to replace {}, which Highwater did not write", path.display()))
-                .hint("choose another path for the output, or remove that file."))
-        }
-        TargetKind::File => Ok(()),
-    }
-}
-
-/// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a
-/// first run that was killed before its commit point may have left some.
-fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
-    let mut foreign = vec![];
-    for name in names_in(folder)? {
-        let hidden = name.to_string_lossy().starts_with('.');
-        if !hidden && name.as_os_str() != STATE_FOLDER && holds_a_file(&folder.join(&name))? {
-            foreign.push(name);
-        }
-    }
-    Ok(foreign.into_iter().min())
-}
-
-fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-    let entries = entries.map_err(|e| Error::io("list", folder, e))?;
-    Ok(entries.into_iter().map(|entry| PathBuf::from(entry.file_name())).collect())
-}
-
-fn holds_a_file(path: &Path) -> Result<bool> {
-    if !path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
-        return Ok(true);
-    }
-    for name in names_in(path)? {
-        if holds_a_file(&path.join(name))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether Highwater wrote what lies at `target`: it left a manifest, or a journal of a commit that is
-/// under way. The journal first: it goes when the manifest has come.
-fn is_ours(target: &Target) -> bool {
-    let is_file = |name: &str| match target.state().join(name).metadata() {
-        Ok(there) => there.is_file(),
-        Err(e) => e.kind() == ErrorKind::PermissionDenied,
-    };
-    is_file(journal::FILE) || is_file(manifest::FILE)
 }
 
 #[cfg(test)]

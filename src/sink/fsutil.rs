@@ -48,7 +48,12 @@ pub(super) fn create_folders(path: &Path) -> Result<Vec<PathBuf>> {
     let above = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
     missing.extend(above.map(Path::to_path_buf));
     missing.reverse();
-    fs::create_dir_all(path).map_err(|e| Error::io("create the folder", path, e))?;
+    if let Err(e) = fs::create_dir_all(path) {
+        for made in missing.iter().rev() {
+            let _ = fs::remove_dir(made);
+        }
+        return Err(Error::io("create the folder", path, e));
+    }
     Ok(missing)
 }
 

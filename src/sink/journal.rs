@@ -55,6 +55,18 @@ pub(super) struct OutputOperations {
     pub deletions: Vec<String>,
     /// The staged manifest's name in the staging folder; `None` where the one in place stays.
     pub manifest: Option<String>,
+    /// Of the primary output: files that lie beside outputs and come with the commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// A file that is no output, and its place: paths from the primary output's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Beside {
+    /// Where it lies until the commit.
+    pub staged: PathBuf,
+    /// Where it goes.
+    pub to: PathBuf,
 }
 
 /// A staged file and its place.
@@ -263,6 +275,15 @@ fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
             fs::rename(&from, &to).map_err(|e| Error::io("replace", &to, e))?;
         }
         fsutil::sync_folder(&place.state)?;
+    }
+    for Beside { staged, to } in &operations.beside {
+        failpoint::step("put beside")?;
+        let (staged, to) = (place.root.join(staged), place.root.join(to));
+        // One that is gone was put in place, and what became of it since is no business of the outputs.
+        if staged.exists() {
+            fs::rename(&staged, &to).map_err(|e| Error::io("replace", &to, e))?;
+        }
+        to.parent().filter(|folder| folder.exists()).map_or(Ok(()), fsutil::sync_folder)?;
     }
     Ok(())
 }

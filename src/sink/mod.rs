@@ -28,15 +28,17 @@ pub mod parquet;
 pub mod rejects;
 pub mod stage;
 pub mod table;
+pub mod target;
 pub mod value;
 
-pub use commit::{CommitReport, OutputReport, StateFile, Target, TargetKind, Transaction, recover};
+pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, Format, PartWriter, encoder};
 pub use manifest::{
     Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn, Watermarks,
 };
 pub use rejects::{Reject, RejectsWriter};
 pub use stage::StagedFile;
+pub use target::{Target, TargetKind};
 
 /// What writes the files: goes into manifests and Parquet footers.
 pub const TOOL: &str = concat!("highwater ", env!("CARGO_PKG_VERSION"));

@@ -1,9 +1,11 @@
 //! The file of rejected records: JSON Lines, or CSV where the path ends in `.csv`.
 //!
-//! It is written under another name and put in place whole when the run is done.
+//! It is written under another name and put in place whole when the run is done, by the commit of the run's
+//! outputs where there is one (see [`super::Transaction::put_beside`]).
 
 use super::encode::Format;
-use super::{csv, fsutil, jsonl};
+use super::journal::Beside;
+use super::{csv, failpoint, fsutil, jsonl};
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -26,7 +28,7 @@ pub struct Reject<'a> {
     pub raw: &'a [u8],
 }
 
-/// Writes rejected records. Dropped without [`RejectsWriter::finish`], it leaves what was there.
+/// Writes rejected records. Dropped without being put in place, it leaves what was there.
 #[derive(Debug)]
 pub struct RejectsWriter {
     path: PathBuf,
@@ -34,6 +36,10 @@ pub struct RejectsWriter {
     csv: bool,
     file: Option<BufWriter<File>>,
     line: Vec<u8>,
+    /// Folders that were not there before, outermost first.
+    created: Vec<PathBuf>,
+    /// Whether the temporary file is a journal's, which puts it in place.
+    handed_over: bool,
 }
 
 impl RejectsWriter {
@@ -42,15 +48,20 @@ impl RejectsWriter {
         let name = path
             .file_name()
             .ok_or_else(|| Error::job(format!("the rejects path {} does not name a file", path.display())))?;
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
-        }
         let temporary = path.with_file_name(format!(".{}.staged", name.to_string_lossy()));
-        let file = File::create(&temporary).map_err(|e| Error::io("create", &temporary, e))?;
-        let csv = Format::of_path(path) == Some(Format::Csv);
-        let file = Some(BufWriter::with_capacity(1 << 16, file));
-        let mut writer = RejectsWriter { path: path.to_path_buf(), temporary, csv, file, line: vec![] };
-        if csv {
+        let mut writer = RejectsWriter {
+            path: path.to_path_buf(),
+            temporary,
+            csv: Format::of_path(path) == Some(Format::Csv),
+            file: None,
+            line: vec![],
+            created: vec![],
+            handed_over: false,
+        };
+        writer.created = fsutil::create_folders(writer.folder())?;
+        let file = File::create(&writer.temporary).map_err(|e| Error::io("create", &writer.temporary, e))?;
+        writer.file = Some(BufWriter::with_capacity(1 << 16, file));
+        if writer.csv {
             writer.line.extend_from_slice(b"file,line,byte,column,reason,raw\n");
             writer.put_line()?;
         }
@@ -117,15 +128,43 @@ impl RejectsWriter {
         self.sync()?;
         self.file = None;
         fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("replace", &self.path, e))?;
-        let folder = self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fsutil::sync_folder(folder)
+        self.created.clear();
+        fsutil::sync_folder(self.folder())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// The rename that puts the file in place, with paths from the folder `base`, which is absolute.
+    pub(super) fn beside(&self, base: &Path) -> Result<Beside> {
+        let folder = fs::canonicalize(self.folder()).map_err(|e| Error::io("open", self.folder(), e))?;
+        fsutil::sync_folder(&folder)?;
+        let folder = fsutil::relative_path(base, &folder);
+        let path = |of: &Path| folder.join(of.file_name().unwrap_or_default());
+        let beside = Beside { staged: path(&self.temporary), to: path(&self.path) };
+        match beside.staged.to_str().and(beside.to.to_str()) {
+            Some(_) => Ok(beside),
+            None => Err(Error::job(format!("the rejects path {} is not UTF-8", self.path.display()))),
+        }
+    }
+
+    /// Leaves what was written to the journal that has its [`Beside`].
+    pub(super) fn hand_over(mut self) {
+        self.handed_over = true;
     }
 }
 
 impl Drop for RejectsWriter {
     fn drop(&mut self) {
+        if self.handed_over || failpoint::crashed() {
+            return;
+        }
         // Gone already where it was put in place.
         let _ = fs::remove_file(&self.temporary);
+        for folder in self.created.iter().rev() {
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl Staging {
     pub fn stage(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
         let path = part_path(relative)?;
         self.reserve(&path)?;
-        self.open(path, false)
+        Ok(self.begin(path, false))
     }
 
     /// Opens a staged file for `name` below `state`, which is the state folder's path below the output's folder.
@@ -67,26 +67,24 @@ impl Staging {
             None => {}
             Some(_) => return Err(Error::machine(format!("two files of the state are called {path}"))),
         }
-        self.open(path, true)
+        Ok(self.begin(path, true))
     }
 
-    fn open(self: &Arc<Staging>, path: String, is_state: bool) -> Result<StagedFile> {
-        std::fs::create_dir_all(&self.folder).map_err(|e| Error::io("create the folder", &self.folder, e))?;
+    fn begin(self: &Arc<Staging>, path: String, is_state: bool) -> StagedFile {
         let name = format!("{}.staged", self.next.fetch_add(1, Ordering::Relaxed));
         let on_disk = self.folder.join(&name);
-        let file = File::create(&on_disk).map_err(|e| Error::io("create", &on_disk, e))?;
         let staging = Arc::clone(self);
-        Ok(StagedFile {
+        StagedFile {
             staging,
             is_state,
             path,
             name,
             on_disk,
-            file,
+            file: None,
             buffer: vec![],
             hasher: Box::new(Xxh3::new()),
             bytes: 0,
-        })
+        }
     }
 
     /// Keeps the part at `path` of the manifest in place as it is.
@@ -177,7 +175,8 @@ pub struct StagedFile {
     path: String,
     name: String,
     on_disk: PathBuf,
-    file: File,
+    /// Made when there is something to write to it: a small part that is as the one in place needs none.
+    file: Option<File>,
     buffer: Vec<u8>,
     hasher: Box<Xxh3>,
     bytes: u64,
@@ -208,13 +207,13 @@ impl StagedFile {
         Error::io("write", &self.on_disk, cause)
     }
 
-    /// Ends the part, which holds `rows` rows with these first and last instants (see [`Part::first`]), and makes its bytes durable; or, if the file in place
-    /// has the same bytes, keeps that and drops this one. Safe to call from many threads.
+    /// Ends the part, which holds `rows` rows with these first and last instants (see [`Part::first`]), and
+    /// makes its bytes durable; or, if the file in place has the same bytes, keeps that and drops this one.
+    /// Safe to call from many threads.
     ///
     /// # Errors
     /// The disk is full or fails.
     pub fn finish(mut self, rows: u64, span: Option<(i64, i64)>) -> Result<Part> {
-        self.flush_buffer().map_err(|e| self.failed(e))?;
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.unzip();
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
@@ -224,11 +223,14 @@ impl StagedFile {
             .get(&part.path)
             .is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
         let staged = if same && self.staging.in_place(&part) {
-            fsutil::remove_file(&self.on_disk)?;
+            if self.file.take().is_some() {
+                fsutil::remove_file(&self.on_disk)?;
+            }
             None
         } else {
+            self.flush_buffer().map_err(|e| self.failed(e))?;
             failpoint::step("sync staged file")?;
-            self.file.sync_all().map_err(|e| self.failed(e))?;
+            self.open_file().and_then(|file| file.sync_all()).map_err(|e| self.failed(e))?;
             Some(std::mem::take(&mut self.name))
         };
         let done = StagedPart { part: part.clone(), staged };
@@ -244,10 +246,24 @@ impl StagedFile {
         self.bytes += bytes.len() as u64;
     }
 
+    fn open_file(&mut self) -> io::Result<&mut File> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => {
+                if let Some(folder) = self.on_disk.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                Ok(none.insert(File::create(&self.on_disk)?))
+            }
+        }
+    }
+
     fn flush_buffer(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let written = self.open_file().and_then(|file| file.write_all(&buffer));
+        self.buffer = buffer;
         self.buffer.clear();
-        Ok(())
+        written
     }
 }
 
@@ -262,7 +278,7 @@ impl Write for StagedFile {
             self.flush_buffer()?;
         }
         if bytes.len() >= BUFFER {
-            self.file.write_all(bytes)?;
+            self.open_file()?.write_all(bytes)?;
         } else {
             self.buffer.extend_from_slice(bytes);
         }

@@ -106,10 +106,12 @@ fn killed(kills: usize) {
             let mut child = start(&lab, job);
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let share = (seed >> 40) as f64 / (1_u64 << 24) as f64;
-            std::thread::sleep(longest.mul_f64(share * 1.3));
+            // Every other one near the end, where the commit is.
+            let share = if n % 2 == 0 { share * 1.2 } else { 0.6 + share / 2.0 };
+            std::thread::sleep(longest.mul_f64(share));
             child.kill().unwrap();
             let died = child.wait().unwrap().signal().is_some();
-            if n % 2 == 0 {
+            if n / 2 % 2 == 0 {
                 sink::recover(&targets(&lab)).unwrap();
             } else {
                 drop(Transaction::begin(&targets(&lab)).unwrap());
@@ -147,7 +149,11 @@ fn read_days(lab: &Lab) -> BTreeMap<String, (usize, Vec<i64>)> {
     let pattern = lab.path("out/events").join("**/*.parquet").display().to_string();
     let mut days = BTreeMap::new();
     for path in glob::glob(&pattern).unwrap() {
-        let path: PathBuf = path.unwrap();
+        // A folder that went after it was listed; as below.
+        let path: PathBuf = match path {
+            Err(e) if e.error().kind() == std::io::ErrorKind::NotFound => continue,
+            path => path.unwrap(),
+        };
         let day = path.parent().unwrap().file_name().unwrap().to_string_lossy().to_string();
         let file = match File::open(&path) {
             // It went after it was listed, as the day that one job has and the other has not.
@@ -179,7 +185,8 @@ fn a_reader_sees_each_partition_whole_old_or_new() {
             while !done.load(Ordering::Relaxed) {
                 let days = read_days(&lab);
                 // Day 40 is in one of the two; the others are there always, with the rows of one run.
-                assert!((39..=40).contains(&days.len()), "{} days", days.len());
+                let always = days.keys().filter(|day| *day != "date=2024-02-09").count();
+                assert_eq!(always, 39, "{:?}", days.keys());
                 assert!(days.values().all(|day| *day == (30, vec![1]) || *day == (29, vec![2])), "{days:?}");
                 reads.fetch_add(1, Ordering::Relaxed);
                 mixed.fetch_add(

@@ -6,7 +6,8 @@
  *   SHIM_MODE  after: makes the call, then kills the process; a write stops half way
  *              full:  the call fails with ENOSPC (a write comes half way), and so does all that takes space later
  *   SHIM_LOG   a file that each call is appended to: "number name path [other path]"
- * Opens count only where they may create a file or empty one. */
+ * What changes nothing does not count: opens that neither make nor empty a file, folders that are there, files that
+ * are not. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -75,6 +76,13 @@ static const char *of_path(int fd, const char *path, char *out) {
     return below_root(out);
 }
 
+static int exists(const char *path) {
+    struct stat there;
+    return !fstatat(AT_FDCWD, path, &there, AT_SYMLINK_NOFOLLOW);
+}
+
+static const char *if_exists(const char *path, int wanted) { return path && exists(path) == wanted ? path : NULL; }
+
 static void die(void) {
     kill(getpid(), SIGKILL);
     for (;;) pause();
@@ -119,24 +127,28 @@ static int count(const char *name, const char *path, const char *other, int take
         va_end(list);     \
     }
 
-#define OPENED(fd, path, flags) \
-    (((flags) & (O_CREAT | O_TRUNC)) ? of_path(fd, path, (char[PATH_MAX]){0}) : NULL)
+/* A file that is there takes no space when it is opened. */
+#define OPEN(fd, path, flags, call)                                                    \
+    const char *opened = ((flags) & (O_CREAT | O_TRUNC)) ? of_path(fd, path, (char[PATH_MAX]){0}) : NULL; \
+    int there = opened && exists(opened);                                              \
+    if (there && !((flags) & O_TRUNC)) opened = NULL;                                  \
+    CALL("open", opened, NULL, !there, there, call)
 
 int open(const char *path, int flags, ...) {
     MODE(flags, flags)
-    CALL("open", OPENED(AT_FDCWD, path, flags), NULL, 1, 0, REAL(open)(path, flags, mode));
+    OPEN(AT_FDCWD, path, flags, REAL(open)(path, flags, mode));
 }
 int open64(const char *path, int flags, ...) {
     MODE(flags, flags)
-    CALL("open", OPENED(AT_FDCWD, path, flags), NULL, 1, 0, REAL(open64)(path, flags, mode));
+    OPEN(AT_FDCWD, path, flags, REAL(open64)(path, flags, mode));
 }
 int openat(int fd, const char *path, int flags, ...) {
     MODE(flags, flags)
-    CALL("open", OPENED(fd, path, flags), NULL, 1, 0, REAL(openat)(fd, path, flags, mode));
+    OPEN(fd, path, flags, REAL(openat)(fd, path, flags, mode));
 }
 int openat64(int fd, const char *path, int flags, ...) {
     MODE(flags, flags)
-    CALL("open", OPENED(fd, path, flags), NULL, 1, 0, REAL(openat64)(fd, path, flags, mode));
+    OPEN(fd, path, flags, REAL(openat64)(fd, path, flags, mode));
 }
 
 /* A write at which it stops comes half way first: that is what torn files are made of. */
@@ -190,17 +202,21 @@ int link(const char *from, const char *to) {
     CALL("link", path, NULL, 1, 0, REAL(link)(from, to));
 }
 int unlink(const char *path) {
-    CALL("unlink", of_path(AT_FDCWD, path, (char[PATH_MAX]){0}), NULL, 0, 1, REAL(unlink)(path));
+    const char *gone = if_exists(of_path(AT_FDCWD, path, (char[PATH_MAX]){0}), 1);
+    CALL("unlink", gone, NULL, 0, 1, REAL(unlink)(path));
 }
 int unlinkat(int fd, const char *path, int flags) {
-    CALL("unlink", of_path(fd, path, (char[PATH_MAX]){0}), NULL, 0, 1, REAL(unlinkat)(fd, path, flags));
+    const char *gone = if_exists(of_path(fd, path, (char[PATH_MAX]){0}), 1);
+    CALL("unlink", gone, NULL, 0, 1, REAL(unlinkat)(fd, path, flags));
 }
 int rmdir(const char *path) {
     CALL("rmdir", of_path(AT_FDCWD, path, (char[PATH_MAX]){0}), NULL, 0, 1, REAL(rmdir)(path));
 }
 int mkdir(const char *path, mode_t mode) {
-    CALL("mkdir", of_path(AT_FDCWD, path, (char[PATH_MAX]){0}), NULL, 1, 0, REAL(mkdir)(path, mode));
+    const char *made = if_exists(of_path(AT_FDCWD, path, (char[PATH_MAX]){0}), 0);
+    CALL("mkdir", made, NULL, 1, 0, REAL(mkdir)(path, mode));
 }
 int mkdirat(int fd, const char *path, mode_t mode) {
-    CALL("mkdir", of_path(fd, path, (char[PATH_MAX]){0}), NULL, 1, 0, REAL(mkdirat)(fd, path, mode));
+    const char *made = if_exists(of_path(fd, path, (char[PATH_MAX]){0}), 0);
+    CALL("mkdir", made, NULL, 1, 0, REAL(mkdirat)(fd, path, mode));
 }

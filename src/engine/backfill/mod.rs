@@ -203,7 +203,7 @@ pub fn backfill(
 ) -> Result<BackfillOutcome> {
     // Outputs are locked and brought to one state before anything is read of them.
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
-    let transaction = Transaction::begin(&targets)?;
+    let mut transaction = Transaction::begin(&targets)?;
     let in_place = InPlace::new(&transaction, &targets)?;
     let given = Given::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
@@ -243,8 +243,8 @@ pub fn backfill(
     })?;
     let Done { drafts, outputs, account, history, rejects, records } = done;
     if !request.plan_only {
+        rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
         transaction.commit(drafts)?;
-        rejects.map_or(Ok(()), Rejected::finish)?;
     }
     let mut files = given.files;
     for file in &mut files {

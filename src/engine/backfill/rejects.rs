@@ -5,7 +5,7 @@ use crate::engine::rejects_at;
 use crate::error::{Error, Result};
 use crate::input::ScanReport;
 use crate::job::Plan;
-use crate::sink::{Reject, RejectsWriter};
+use crate::sink::{Reject, RejectsWriter, Transaction};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// Puts it in place.
+    /// Lets the commit of `transaction` put it in place.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn finish(self) -> Result<()> {
-        self.writers.into_iter().try_for_each(RejectsWriter::finish)
+    pub fn put_beside(self, transaction: &mut Transaction) -> Result<()> {
+        self.writers.into_iter().try_for_each(|writer| transaction.put_beside(writer))
     }
 
     /// Those of a run.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::sink::Account;
+use crate::sink::{Account, Reject};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::SystemTime;
@@ -138,7 +138,7 @@ fn a_kept_part_needs_no_staging() {
 
 /// A run that leaves, beside `parts`, a file in the state of the first and of the second output.
 fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitReport> {
-    let tx = Transaction::begin(targets)?;
+    let mut tx = Transaction::begin(targets)?;
     for (output, path, text) in parts {
         put(&tx, *output, path, text)?;
     }
@@ -147,9 +147,14 @@ fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitRe
         changes.write_all(b"{}\n").map_err(|e| changes.failed(e))?;
         changes.finish()?;
     }
+    let mut rejects = RejectsWriter::create(&targets[0].path.with_file_name(REJECTS))?;
+    let reject = Reject { file: "a.csv", line: 1, byte: None, column: None, reason: "", raw: b"x" };
+    rejects.write(&reject)?;
+    tx.put_beside(rejects)?;
     tx.commit(targets.iter().map(|_| draft(parts.len() as u64)).collect())
 }
 
+const REJECTS: &str = "bad.jsonl";
 const LOGS: [&str; 2] = ["a/_highwater/changes/000001.jsonl", "b/_highwater/report.csv/changes/000001.jsonl"];
 
 #[test]
@@ -168,7 +173,7 @@ fn files_of_the_state_come_with_the_commit_and_are_no_parts() {
     run(&plain, FIRST).unwrap();
     run(&plain, SECOND).unwrap();
     let mut without = now.clone();
-    without.retain(|path, _| !LOGS.contains(&path.as_str()));
+    without.retain(|path, _| !LOGS.contains(&path.as_str()) && path != REJECTS);
     assert_eq!(without, tree(other.path()));
     run(&targets, SECOND).unwrap();
     assert_eq!(tree(tmp.path()), now);
@@ -199,12 +204,13 @@ fn an_interruption_takes_files_of_the_state_to_the_same_side() {
         recover(&targets[n % 3..=n % 3]).unwrap();
         recover(&targets).unwrap();
         let mut now = tree(tmp.path());
-        // A dead run's lock file is nobody's.
-        now.retain(|path, _| !path.ends_with("lock"));
+        // A dead run's lock file is nobody's, and its rejects, unless committed, are written over by the next.
+        now.retain(|path, _| !path.ends_with("lock") && path != ".bad.jsonl.staged");
         if now != old {
             assert_eq!(now[LOGS[0]], now[LOGS[1]]);
             let (report, y) = (&now["b/report.csv"], &now["c/y"]);
-            assert_eq!((report.as_slice(), y.as_slice(), now.len()), (&b"report 2"[..], &b"y2"[..], 10));
+            assert_eq!((report.as_slice(), y.as_slice(), now.len()), (&b"report 2"[..], &b"y2"[..], 11));
+            assert!(now.contains_key(REJECTS));
             committed += 1;
         }
         if outcome.is_ok() {

@@ -1,0 +1,152 @@
+//! Where outputs go, and whether what lies there is ours.
+
+use super::journal::{self, Place};
+use super::{STATE_FOLDER, manifest};
+use crate::error::{Error, Result};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The folder or the file.
+    pub path: PathBuf,
+    /// Which of the two it is.
+    pub kind: TargetKind,
+}
+
+/// Whether an output is one file or a folder of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A folder of parts. Its state lies in `PATH/_highwater`.
+    Folder,
+    /// One file. Its state lies in `_highwater/NAME` beside it.
+    File,
+}
+
+impl Target {
+    /// A folder of parts.
+    pub fn folder(path: impl Into<PathBuf>) -> Target {
+        Target { path: path.into(), kind: TargetKind::Folder }
+    }
+
+    /// A single file.
+    pub fn file(path: impl Into<PathBuf>) -> Target {
+        Target { path: path.into(), kind: TargetKind::File }
+    }
+
+    /// The folder that the output's parts lie in.
+    pub fn root(&self) -> PathBuf {
+        let root = match self.kind {
+            TargetKind::Folder => Some(self.path.as_path()),
+            TargetKind::File => self.path.parent(),
+        };
+        root.filter(|r| !r.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+    }
+
+    /// The output's state folder, where [`super::Manifest::load`] finds its manifest.
+    pub fn state(&self) -> PathBuf {
+        let state = self.root().join(STATE_FOLDER);
+        match self.kind {
+            TargetKind::Folder => state,
+            TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
+        }
+    }
+
+    /// The state folder's path below the root, as in a part's path.
+    pub(super) fn state_below_root(&self) -> Result<String> {
+        let name = match self.kind {
+            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
+            TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
+        };
+        let name = name.ok_or_else(|| not_utf8(&self.path))?;
+        Ok(format!("{STATE_FOLDER}/{name}"))
+    }
+
+    /// Where it lies, with the links on the way followed. The folders have to be there.
+    pub(super) fn place(&self) -> Result<Place> {
+        let absolute = |path: PathBuf| {
+            let path = fs::canonicalize(&path).map_err(|e| Error::io("open", &path, e))?;
+            if path.to_str().is_some() { Ok(path) } else { Err(not_utf8(&path)) }
+        };
+        Ok(Place { root: absolute(self.root())?, state: absolute(self.state())? })
+    }
+
+    /// Refuses what Highwater did not write. Reads only.
+    pub(super) fn refuse_foreign(&self) -> Result<()> {
+        let path = &self.path;
+        let Ok(there) = path.metadata() else { return Ok(()) };
+        match self.kind {
+            TargetKind::Folder if !there.is_dir() => {
+                Err(Error::job(format!("the output {} is a file, not a folder", path.display())))
+            }
+            TargetKind::File if there.is_dir() => {
+                Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
+            }
+            TargetKind::Folder if self.is_ours() => Ok(()),
+            // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
+            // it puts the first part in place.
+            TargetKind::Folder => match foreign_entry(path)? {
+                Some(entry) if !self.is_ours() => Err(Error::job(format!(
+                    "refusing to write into {}, which holds files that Highwater did not write ({})",
+                    path.display(),
+                    entry.display()
+                ))
+                .hint("choose another path for the output, or empty that folder.")),
+                _ => Ok(()),
+            },
+            TargetKind::File if !self.is_ours() => Err(Error::job(format!(
+                "refusing to replace {}, which Highwater did not write",
+                path.display()
+            ))
+            .hint("choose another path for the output, or remove that file.")),
+            TargetKind::File => Ok(()),
+        }
+    }
+
+    /// Whether Highwater wrote what lies here: it left a manifest, or a journal of a commit that is
+    /// under way. The journal first: it goes when the manifest has come.
+    fn is_ours(&self) -> bool {
+        let is_file = |name: &str| match self.state().join(name).metadata() {
+            Ok(there) => there.is_file(),
+            Err(e) => e.kind() == ErrorKind::PermissionDenied,
+        };
+        is_file(journal::FILE) || is_file(manifest::FILE)
+    }
+}
+
+fn not_utf8(path: &Path) -> Error {
+    Error::job(format!("the output path {} is not UTF-8", path.display()))
+}
+
+/// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a
+/// first run that was killed before its commit point may have left some.
+fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
+    let mut foreign = vec![];
+    for name in names_in(folder)? {
+        let hidden = name.to_string_lossy().starts_with('.');
+        if !hidden && name.as_os_str() != STATE_FOLDER && holds_a_file(&folder.join(&name))? {
+            foreign.push(name);
+        }
+    }
+    Ok(foreign.into_iter().min())
+}
+
+fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let entries = entries.map_err(|e| Error::io("list", folder, e))?;
+    Ok(entries.into_iter().map(|entry| PathBuf::from(entry.file_name())).collect())
+}
+
+fn holds_a_file(path: &Path) -> Result<bool> {
+    if !path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
+        return Ok(true);
+    }
+    for name in names_in(path)? {
+        if holds_a_file(&path.join(name))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
