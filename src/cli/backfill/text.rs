@@ -65,18 +65,7 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
         return;
     }
     let plan = request.plan_only;
-    let files = |n: usize, done: &str, wanted: &str| {
-        (n > 0).then(|| format!("{} {}", count(n as u64, "file", "files"), if plan { wanted } else { done }))
-    };
-    let mut parts: Vec<String> = [
-        files(output.parts.len(), "replaced", "to replace"),
-        files(output.added, "new", "to add"),
-        files(output.removed, "removed", "to remove"),
-        files(output.unchanged, "unchanged", "unchanged"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let mut parts = parts(output, plan);
     if !plan {
         parts.push(format!("{} now", count(output.rows, "row", "rows")));
     }
@@ -85,19 +74,35 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
     }
     let (read, written) = (volume(output.read), volume(output.written));
     let _ = match plan {
-        true => writeln!(out, "  to read {read}; to replace {written}"),
-        false => writeln!(out, "  read {read}; written {written}"),
+        true => writeln!(out, "  to read {read}, to write about {written}"),
+        false => writeln!(out, "  read {read}, wrote {written}"),
     };
     named(out, output, if plan { request.shown } else { NAMED });
 }
 
-/// The names of the files that are replaced; of a folder with partitions those of the partitions.
+/// What becomes of the files of an output: `2 files replaced`, `1 new`.
+fn parts(output: &Corrected, plan: bool) -> Vec<String> {
+    let counts = [
+        (output.parts.len(), "replaced", "to replace"),
+        (output.added, "new", "to add"),
+        (output.removed, "removed", "to remove"),
+        (output.unchanged, "unchanged", "unchanged"),
+    ];
+    let some = counts.into_iter().filter(|(n, ..)| *n > 0).enumerate();
+    some.map(|(i, (n, done, wanted))| {
+        let word = if plan { wanted } else { done };
+        match i {
+            0 => format!("{} {word}", count(n as u64, "file", "files")),
+            _ => format!("{} {word}", grouped(n as u64)),
+        }
+    })
+    .collect()
+}
+
+/// The names of the partitions whose files are replaced.
 fn named(out: &mut String, output: &Corrected, most: usize) {
-    if matches!(output.to, OutputTo::File(_)) || output.parts.is_empty() {
-        return;
-    }
-    let name = |part: &String| ui::plain(part.rsplit_once('/').map_or(part.as_str(), |(folder, _)| folder));
-    let mut names: Vec<String> = output.parts.iter().map(name).collect();
+    let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| ui::plain(folder));
+    let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
     names.dedup();
     let more = names.len().saturating_sub(most);
     names.truncate(most);
