@@ -127,6 +127,12 @@ impl Error {
         self
     }
 
+    /// The same error with this hint, in the place of those that were right until something changed.
+    pub fn only_hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hints = vec![hint.into()];
+        self
+    }
+
     /// The same error with a hint that names the nearest of `known` to `wrong`, if one is near.
     pub fn nearest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
         match nearest(wrong, known) {

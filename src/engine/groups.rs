@@ -16,12 +16,12 @@ use arrow_schema::SortOptions;
 use arrow_select::concat::concat_batches;
 
 /// Rows of one output that came of a block: consecutive stretches, each of one partition.
-struct Shaped {
-    columns: Vec<ArrayRef>,
+pub struct Shaped {
+    pub columns: Vec<ArrayRef>,
     /// The window of each row; nothing where there is one for all of time.
     windows: Vec<WindowSpan>,
     /// Partition path, first row, rows.
-    stretches: Vec<(String, usize, usize)>,
+    pub stretches: Vec<(String, usize, usize)>,
 }
 
 enum Sink<'a> {
@@ -117,7 +117,7 @@ impl OutputOutcome {
 }
 
 /// The rows of `output` that come of `block`.
-fn shape(
+pub fn shape(
     run: &Run,
     grouping: &Grouping,
     output: &OutputPlan,

@@ -24,12 +24,32 @@ pub struct Intake {
     pub read: Arc<ReadPlan>,
     /// Where the positions of its rows come from.
     pub positions: Positions,
-    /// The event times wanted, disjoint and ascending, `[from, to)`; all without.
-    pub within: Option<Arc<Vec<(i64, i64)>>>,
-    /// Whether its rows go to archives.
-    pub archived: bool,
-    /// Whether they go through the steps and on.
-    pub counted: bool,
+    /// Which archives its rows go to.
+    pub archived: Archived,
+    /// Which of them go through the steps and on.
+    pub counted: Counted,
+}
+
+/// Which archives the rows of an intake go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    /// To all that the read is for.
+    All,
+    /// To this one of them, by its place among them.
+    Only(usize),
+    /// To none.
+    No,
+}
+
+/// Which rows of an intake go through the steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// All.
+    All,
+    /// Those with event times in these ranges, `[from, to)`, disjoint and ascending.
+    Within(Arc<Vec<(i64, i64)>>),
+    /// None.
+    No,
 }
 
 /// Where the positions of rows come from.
@@ -49,13 +69,12 @@ impl Intake {
         Intake {
             read: Arc::new(read.clone()),
             positions: Positions::Own,
-            within: None,
-            archived: true,
-            counted: true,
+            archived: Archived::All,
+            counted: Counted::All,
         }
     }
 
-    /// Gives the rows of a batch their positions, and leaves out those that are not wanted.
+    /// Gives the rows of a batch their positions, and leaves out those of files that are not wanted.
     ///
     /// # Errors
     /// A data error where an archive does not say where a record comes from.
@@ -68,16 +87,25 @@ impl Intake {
             }
             Positions::Columns(ordinals) => batch = self.from_columns(batch, ordinals)?,
         }
-        let Some(ranges) = &self.within else { return Ok(batch) };
+        Ok(batch)
+    }
+
+    /// The rows of a batch that go through the steps.
+    pub fn counted(&self, batch: Batch) -> Option<Batch> {
+        let ranges = match &self.counted {
+            Counted::All => return Some(batch),
+            Counted::No => return None,
+            Counted::Within(ranges) => ranges,
+        };
         let wanted = |time: i64| {
             let after = ranges.partition_point(|range| range.0 <= time);
             after > 0 && time < ranges[after - 1].1
         };
         if batch.time.iter().all(|&time| wanted(time)) {
-            return Ok(batch);
+            return Some(batch);
         }
         let keep: BooleanArray = batch.time.iter().map(|&time| Some(wanted(time))).collect();
-        Ok(batch.filter(&keep))
+        Some(batch.filter(&keep))
     }
 
     /// Of records that were refused, by their positions in the run, those of this intake, by their
@@ -137,7 +165,7 @@ mod tests {
     use super::*;
     use arrow_array::{ArrayRef, Int64Array, StringViewArray};
 
-    fn intake(positions: Positions, within: Option<Vec<(i64, i64)>>) -> Intake {
+    fn intake(positions: Positions, counted: Counted) -> Intake {
         let read = ReadPlan {
             files: vec![],
             columns: vec![],
@@ -153,7 +181,7 @@ mod tests {
             to: i64::MAX,
             chunk_bytes: 1 << 20,
         };
-        Intake { within: within.map(Arc::new), positions, ..Intake::source(&read) }
+        Intake { positions, counted, ..Intake::source(&read) }
     }
 
     #[test]
@@ -164,7 +192,7 @@ mod tests {
             Arc::new(Int64Array::from(vec![7, 0, 1, 9])),
         ];
         let batch = Batch { columns, time: vec![1, 2, 3, 4], rows: 4, ..Batch::default() };
-        let batch = intake(Positions::Columns(ordinals), None).admit(batch).unwrap();
+        let batch = intake(Positions::Columns(ordinals), Counted::All).admit(batch).unwrap();
         assert_eq!(batch.time, [1, 2, 4]);
         assert_eq!(batch.positions, [Position::new(4, 7), Position::new(2, 0), Position::new(4, 9)]);
         assert!(batch.columns.is_empty());
@@ -173,7 +201,8 @@ mod tests {
     #[test]
     fn ranges_are_half_open() {
         let batch = Batch { time: (0..10).collect(), rows: 10, ..Batch::default() };
-        let batch = intake(Positions::Own, Some(vec![(1, 3), (5, 6)])).admit(batch).unwrap();
+        let ranges = Counted::Within(Arc::new(vec![(1, 3), (5, 6)]));
+        let batch = intake(Positions::Own, ranges).counted(batch).unwrap();
         assert_eq!(batch.time, [1, 2, 5]);
     }
 }

@@ -493,7 +493,7 @@ fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u64)> 
     path.filter(|_| !rejects.is_empty()).map(|path| (path.to_path_buf(), rejects.len()))
 }
 
-/// Writes the rejects under another name; [`RejectsWriter::finish`] puts them in place.
+/// Writes the rejects under another name, to the disk; [`RejectsWriter::finish`] puts them in place.
 fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
     let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
@@ -508,5 +508,7 @@ fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Opti
             raw: &raw,
         })?;
     }
+    // Before the commit, so that a full disk leaves everything as it was.
+    writer.sync()?;
     Ok(Some(writer))
 }

@@ -3,7 +3,7 @@
 use super::arrivals::{Arrivals, Need};
 use super::audit::Observed;
 use super::inspect::HeldKeys;
-use super::intake::Intake;
+use super::intake::{Archived, Intake};
 use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
@@ -115,6 +115,11 @@ impl Scope {
     /// All results of a plan.
     pub fn all(plan: &Plan) -> Scope {
         Scope { groupings: vec![true; plan.groupings.len()], outputs: vec![true; plan.outputs.len()] }
+    }
+
+    /// None of them.
+    pub fn none(plan: &Plan) -> Scope {
+        Scope { groupings: vec![false; plan.groupings.len()], outputs: vec![false; plan.outputs.len()] }
     }
 }
 
@@ -300,13 +305,19 @@ impl<'a> Shared<'a> {
             batch = batch.filter(&keep);
             worker.tally.filtered += (all - batch.rows) as u64;
         }
-        if intake.archived && batch.rows > 0 {
-            worker.archives.iter_mut().try_for_each(|store| store.push(&batch))?;
+        if batch.rows > 0 {
+            let wanted = |number| match intake.archived {
+                Archived::All => true,
+                Archived::Only(one) => one == number,
+                Archived::No => false,
+            };
+            let archives = worker.archives.iter_mut().enumerate().filter(|(number, _)| wanted(*number));
+            archives.map(|(_, store)| store.push(&batch)).collect::<Result<()>>()?;
         }
-        if !intake.counted {
-            return self.keep_budget(worker);
+        match intake.counted(batch) {
+            Some(batch) => self.pass(worker, 0, batch),
+            None => self.keep_budget(worker),
         }
-        self.pass(worker, 0, batch)
     }
 
     /// Passes a batch through the steps of a stage, to what is after it.

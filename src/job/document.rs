@@ -66,6 +66,11 @@ impl Document {
         faults.sort_by_key(|(place, _)| *place);
         Error::all(faults.into_iter().map(|(_, error)| error).collect())
     }
+
+    /// Forgets the faults noted so far: what was asked may be asked again otherwise.
+    pub fn forget_faults(&self) {
+        self.faults.borrow_mut().clear();
+    }
 }
 
 /// One table of the file. Every key is asked for by name; [`Table::finish`] faults the others.

@@ -11,7 +11,8 @@ pub use plan::{
 };
 pub use spec::JobSpec;
 pub use validate::{
-    Overrides, SourceFiles, parse_bytes, parse_length, parse_time, plan_job, source_files, table_files,
+    Overrides, SourceFiles, destinations, late_path, parse_bytes, parse_length, parse_time, plan_job,
+    source_files, source_format, table_files,
 };
 
 use crate::error::{Error, Result};

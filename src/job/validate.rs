@@ -1,11 +1,11 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::plan::{Grouping, LatePlan, Mode, OutputPlan, Plan, WatermarkPlan};
+use super::plan::{Grouping, LatePlan, Mode, OutputPlan, OutputTo, Plan, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::OnBadRecord;
+use crate::input::{Format, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 use log::Log;
@@ -140,9 +140,29 @@ pub fn table_files(spec: &JobSpec) -> Result<Vec<(String, PathBuf)>> {
     Ok(tables.iter().flat_map(table::FoundTable::files).collect())
 }
 
-/// The faults noted so far, after one.
+/// The format of the source's files, if the job gives one that there is.
+pub fn source_format(spec: &JobSpec) -> Option<Format> {
+    let format = log::format(&spec.document, &spec.source.log);
+    spec.document.forget_faults();
+    format.flatten()
+}
+
+/// Where the outputs of a job go, in its order.
+pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
+    let paths = spec.outputs.iter().filter_map(|output| output.path.as_ref());
+    paths.map(|path| output::goes_to(&path.value)).collect()
+}
+
+/// The file of late events, if the job has one.
+pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
+    spec.late.as_ref().map(|path| PathBuf::from(&path.value))
+}
+
+/// The faults noted so far, after one; they are told, and forgotten.
 fn faults(spec: &JobSpec) -> Error {
-    spec.document.faults().unwrap_or_else(|| Error::job("the job is wrong"))
+    let faults = spec.document.faults();
+    spec.document.forget_faults();
+    faults.unwrap_or_else(|| Error::job("the job is wrong"))
 }
 
 fn job_name(spec: &JobSpec) -> String {

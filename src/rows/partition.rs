@@ -158,11 +158,14 @@ impl Partitioner {
     }
 }
 
+/// What Hive calls the folder of NULL.
+const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
+
 /// A value as a folder's name, as Hive writes it.
 fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
     use arrow_array::Array;
     if column.is_null(row) {
-        return Ok("__HIVE_DEFAULT_PARTITION__".into());
+        return Ok(NULL_FOLDER.into());
     }
     let text = array_value_to_string(column, row)
         .map_err(|e| Error::data("a value cannot name a partition").caused_by(e))?;
@@ -171,6 +174,31 @@ fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
         return Err(Error::data(format!("`{text}` is too long to name a partition's folder")));
     }
     Ok(text)
+}
+
+/// The value that a folder's name stands for: what [`Partitioner`] made it of. NULL is none.
+pub fn folder_value(name: &str) -> Option<String> {
+    if name == NULL_FOLDER {
+        return None;
+    }
+    if name == "%00" {
+        return Some(String::new());
+    }
+    let (mut bytes, mut rest) = (vec![], name.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Percent-encodes what cannot stand in a folder's name, as Hive and Spark do.
@@ -213,5 +241,13 @@ mod tests {
         assert_eq!(out, [0, 1, 0]);
         assert_eq!(partitioner.path_of(0), "date=2024-03-01/country=a%2Fb/hour=00");
         assert_eq!(partitioner.path_of(1), "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00");
+    }
+
+    #[test]
+    fn folders_are_read_as_they_are_written() {
+        for text in ["a/b", "", ".", "..", "50%", "größe", "a%2Fb", "plain", "%"] {
+            assert_eq!(folder_value(&escape(text)).as_deref(), Some(text));
+        }
+        assert_eq!(folder_value(NULL_FOLDER), None);
     }
 }

@@ -116,6 +116,11 @@ impl RowStore {
         RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space)
     }
 
+    /// The paths of the partitions that have rows.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        (0..self.partitions.len() as u32).map(|partition| self.partitioner.path_of(partition))
+    }
+
     /// Keeps the rows of `batch`.
     ///
     /// # Errors

@@ -235,6 +235,14 @@ impl Transaction {
         self.outputs[output].staging.staged()
     }
 
+    /// The parts that output number `output` has so far: those that are finished or kept.
+    ///
+    /// # Errors
+    /// One is not finished.
+    pub fn parts(&self, output: usize) -> Result<Vec<Part>> {
+        Ok(self.outputs[output].staging.all_parts()?.into_iter().map(|staged| staged.part).collect())
+    }
+
     /// The manifest that is in place, if there is one.
     pub fn manifest(&self, output: usize) -> Option<&Manifest> {
         self.outputs[output].old.as_ref()
@@ -268,7 +276,7 @@ impl Transaction {
             if committed {
                 self.phase = Phase::Committed;
             }
-            outcome.map_err(|e| if committed { e.hint(UNFINISHED) } else { e })?;
+            outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
         for output in &self.outputs {
             fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
@@ -278,7 +286,8 @@ impl Transaction {
     }
 }
 
-const UNFINISHED: &str = "the commit is recorded, and the next run completes it.";
+const UNFINISHED: &str =
+    "the commit is recorded, and the next run completes it, once nothing stands in its way.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
     let paths =

@@ -45,7 +45,7 @@ impl Encoder for CsvEncoder {
 }
 
 /// The header line.
-pub(super) fn header(schema: &Schema) -> Vec<u8> {
+pub(crate) fn header(schema: &Schema) -> Vec<u8> {
     let mut out = vec![];
     for (i, name) in schema.names().enumerate() {
         if i > 0 {

@@ -61,7 +61,7 @@ pub fn objects<'a>(
 }
 
 /// What stands before each value: `{"a":`, `,"b":` and so on.
-fn before<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
+pub(crate) fn before<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
     let before = names.into_iter().enumerate().map(|(i, name)| {
         let mut out = vec![if i == 0 { b'{' } else { b',' }];
         push_string(&mut out, name);
@@ -88,7 +88,8 @@ fn push_object(
     out.push(b'}');
 }
 
-fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, times: &mut TimeText) {
+/// Appends the value of one row as JSON.
+pub(crate) fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, times: &mut TimeText) {
     match column {
         _ if column.is_null(row) => out.extend_from_slice(b"null"),
         Column::Text(a) => push_string(out, a.get(row).unwrap_or_default()),
@@ -111,7 +112,7 @@ fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, times: &mut Ti
 }
 
 /// Appends a JSON string.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());

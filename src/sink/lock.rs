@@ -37,11 +37,13 @@ impl Lock {
     /// As [`Lock::take`]; the inner error is that another process has it.
     pub fn try_take(state: &Path) -> Result<Result<Lock>> {
         let path = state.join("lock");
+        let mut tries = 0;
         loop {
+            tries += 1;
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = match open {
                 // Another run that failed has just removed the folder, which was empty.
-                Err(e) if e.kind() == ErrorKind::NotFound => {
+                Err(e) if e.kind() == ErrorKind::NotFound && tries < 100 => {
                     fs::create_dir_all(state).map_err(|e| Error::io("create the folder", state, e))?;
                     continue;
                 }

@@ -179,6 +179,28 @@ pub struct Part {
     pub last: Option<i64>,
 }
 
+impl Account {
+    /// Adds the records of another account.
+    pub fn add(&mut self, other: &Account) {
+        self.each(other, |own, other| own + other);
+    }
+
+    /// Takes out the records of another account, which were in this one.
+    pub fn take(&mut self, other: &Account) {
+        self.each(other, u64::saturating_sub);
+    }
+
+    fn each(&mut self, other: &Account, f: impl Fn(u64, u64) -> u64) {
+        let Account { read, rejected, filtered, duplicate, late, counted } = other;
+        self.read = f(self.read, *read);
+        self.rejected = f(self.rejected, *rejected);
+        self.filtered = f(self.filtered, *filtered);
+        self.duplicate = f(self.duplicate, *duplicate);
+        self.late = f(self.late, *late);
+        self.counted = f(self.counted, *counted);
+    }
+}
+
 impl Manifest {
     /// The manifest of a draft and its parts.
     pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>) -> Manifest {

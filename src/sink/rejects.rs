@@ -105,12 +105,17 @@ impl RejectsWriter {
         written.map_err(|e| Error::io("write", &self.temporary, e))
     }
 
+    /// Makes what was written durable, so that little can go wrong when it is put in place.
+    pub fn sync(&mut self) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let synced = file.flush().and_then(|()| file.get_ref().sync_all());
+        synced.map_err(|e| Error::io("write", &self.temporary, e))
+    }
+
     /// Puts the file in place.
     pub fn finish(mut self) -> Result<()> {
-        let file = self.file.take().expect("open until finished");
-        let file = file.into_inner().map_err(|e| e.into_error());
-        let synced = file.and_then(|f| f.sync_all());
-        synced.map_err(|e| Error::io("write", &self.temporary, e))?;
+        self.sync()?;
+        self.file = None;
         fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("replace", &self.path, e))?;
         let folder = self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fsutil::sync_folder(folder)

@@ -57,6 +57,8 @@ pub enum Made {
     OrNone(&'static str),
     /// One more.
     More(&'static str),
+    /// Whether it is NULL.
+    Missing(&'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -199,6 +201,7 @@ impl Made {
             Made::Unless(flag, column) => format!("CASE WHEN {flag} THEN NULL ELSE {column} END"),
             Made::OrNone(column) => format!("coalesce({column}, 'none')"),
             Made::More(column) => format!("{column} + 1"),
+            Made::Missing(column) => format!("{column} IS NULL"),
         }
     }
 }

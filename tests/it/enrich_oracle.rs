@@ -119,6 +119,7 @@ fn make(made: &Made, e: &Event) -> Cell {
             Cell::Int(n) => Cell::Int(n + 1),
             _ => Cell::Null,
         },
+        Made::Missing(column) => Cell::Bool(*e.get(column) == Cell::Null),
     }
 }
 

@@ -1,14 +1,23 @@
 //! Highwater from outside: job files in, exit codes, words and bytes out.
 //!
 //! One binary, so that the library is linked once. `laws`, `stream_laws`, `audit_laws` and `enrich_laws` hold
-//! the laws of the README against slow models in the `oracle`s; the other modules hold fixed cases.
+//! the laws of the README against slow models in the `oracle`s, `backfill_laws`, `backfill_minimal` and
+//! `backfill_streamed` that of split against runs over everything; the other modules hold fixed cases.
 
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
 mod avro;
+mod backfill;
+mod backfill_cases;
+mod backfill_laws;
+mod backfill_minimal;
+mod backfill_races;
+mod backfill_streamed;
 mod bad_files;
 mod bad_input;
+mod crash;
+mod crash_load;
 mod daylight;
 mod enrich_jobs;
 mod enrich_laws;

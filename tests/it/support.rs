@@ -1,6 +1,6 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::engine::{self, AuditReport, Outcome, RunOptions};
+use highwater::engine::{self, AuditReport, BackfillOutcome, Outcome, Request, RunOptions};
 use highwater::error::Error;
 use highwater::job::{JobSpec, Mode, Overrides, Plan, plan_job};
 use std::collections::BTreeMap;
@@ -104,6 +104,25 @@ impl Lab {
         engine::run(&plan, &options, &Silent)
     }
 
+    /// As [`Lab::library`], in this mode whatever the job says.
+    pub fn library_as(&self, job: &str, machine: Machine, mode: Mode) -> Result<Outcome, Error> {
+        let (plan, options) = self.planned(job, machine, Some(mode))?;
+        engine::run(&plan, &options, &Silent)
+    }
+
+    /// As [`Lab::library`], a backfill; its files too may stand below `@`.
+    pub fn backfill(&self, job: &str, request: Request, machine: Machine) -> Result<BackfillOutcome, Error> {
+        let place = |path: PathBuf| PathBuf::from(self.at(&path.display().to_string()));
+        let request = Request {
+            files: request.files.into_iter().map(place).collect(),
+            from_archive: request.from_archive.map(place),
+            ..request
+        };
+        let spec = JobSpec::parse("job.toml", &self.at(job))?;
+        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
+        engine::backfill(&spec, &overrides, &request, &|_| machine.options(), &Silent)
+    }
+
     /// As [`Lab::library`], an audit.
     pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
@@ -124,18 +143,14 @@ impl Lab {
     }
 
     fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
-        let job = job.replace('@', &self.root().display().to_string());
-        let spec = JobSpec::parse("job.toml", &job)?;
+        let spec = JobSpec::parse("job.toml", &self.at(job))?;
         let overrides = Overrides { chunk_bytes: machine.chunk_bytes, mode, ..Overrides::default() };
-        let options = RunOptions {
-            threads: machine.threads,
-            memory: machine.memory,
-            spill_folder: std::env::temp_dir(),
-            table_rows: 20,
-            refresh_lookups: false,
-            reload: false,
-        };
-        Ok((plan_job(&spec, &overrides)?, options))
+        Ok((plan_job(&spec, &overrides)?, machine.options()))
+    }
+
+    /// `text` with the folder in place of `@`.
+    fn at(&self, text: &str) -> String {
+        text.replace('@', &self.root().display().to_string())
     }
 
     /// The bytes of every file below `name`, by path.
@@ -165,6 +180,19 @@ impl Lab {
         let files = self.files(name).into_iter();
         let manifests = files.filter(|(path, _)| path.ends_with("manifest.json"));
         manifests.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect()
+    }
+}
+
+impl Machine {
+    fn options(self) -> RunOptions {
+        RunOptions {
+            threads: self.threads,
+            memory: self.memory,
+            spill_folder: std::env::temp_dir(),
+            table_rows: 20,
+            refresh_lookups: false,
+            reload: false,
+        }
     }
 }
 

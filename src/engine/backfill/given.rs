@@ -6,7 +6,7 @@
 
 use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
-use crate::input::{files, hash_file};
+use crate::input::{Format, InputReport, files, hash_file};
 use crate::job::{self, JobSpec};
 use crate::sink::{InputEntry, Manifest, Target, Transaction};
 use hashbrown::HashMap;
@@ -71,6 +71,13 @@ pub struct SourceEntry {
     pub role: Role,
 }
 
+impl SourceEntry {
+    /// Whether it lies where it did, by its size: its content is known when it is read.
+    pub fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|there| there.len() == self.bytes)
+    }
+}
+
 /// What a file of the source is to a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -92,6 +99,8 @@ pub struct Given {
     pub late: Option<PathBuf>,
     /// What is different about a table, if anything is.
     pub tables: Option<String>,
+    /// The format of the source's files, if the job says.
+    pub format: Option<Format>,
 }
 
 impl Given {
@@ -101,7 +110,8 @@ impl Given {
     /// A file is missing, was never counted (of a retraction), or is not what it was when it was counted.
     pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<Given> {
         let of_tables = job::table_files(spec)?;
-        let mut given = Given { files: vec![], source: vec![], late: None, tables: None };
+        let format = job::source_format(spec);
+        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format };
         let old = |input: &InputEntry| SourceEntry {
             path: input.path.clone(),
             hash: input.hash.clone(),
@@ -130,8 +140,12 @@ impl Given {
             }
             let (bytes, hash) = hash_file(&path)?;
             if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
-                given.note(&path, GivenKind::Late);
-                given.late = Some(path);
+                if in_place.manifests[0].account.late == 0 {
+                    given.note(&path, GivenKind::Known(path.clone()));
+                } else {
+                    given.note(&path, GivenKind::Late);
+                    given.late = Some(path);
+                }
                 continue;
             }
             // A file that the source's patterns name is spelled as they do.
@@ -169,9 +183,7 @@ impl Given {
             return Ok(());
         }
         if self.source.iter().any(|entry| entry.path == path) {
-            return Err(Error::data(format!("{path} is not what it was when it was counted"))
-                .hint("it grew or was changed: put new events into files of their own")
-                .hint("or count everything anew: `highwater run JOB --changed reload`"));
+            return Err(changed(&path));
         }
         self.note(Path::new(&path), GivenKind::New);
         self.source.push(SourceEntry { path, hash, bytes, empty: false, role: Role::New });
@@ -213,6 +225,20 @@ impl Given {
     /// Whether there is a file with this role.
     pub fn has(&self, role: Role) -> bool {
         self.with(role).next().is_some()
+    }
+
+    /// Checks that files which were read again are what they were.
+    ///
+    /// # Errors
+    /// One has changed.
+    pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
+        for report in read {
+            let path = report.path.display().to_string();
+            if self.source.iter().any(|entry| entry.path == path && entry.hash != report.hash) {
+                return Err(changed(&path));
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing is to be done.
@@ -268,6 +294,12 @@ fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Op
     Ok(left.first().map(|gone| {
         format!("{} of the table `{}` is gone", gone.path, gone.table.as_deref().unwrap_or_default())
     }))
+}
+
+fn changed(path: &str) -> Error {
+    Error::data(format!("{path} is not what it was when it was counted"))
+        .hint("it grew or was changed: put new events into files of their own")
+        .hint("or count everything anew: `highwater run JOB --changed reload`")
 }
 
 /// Folders stand for the files in them.

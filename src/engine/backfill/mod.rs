@@ -9,10 +9,31 @@
 //!   and the new events; the events of the windows touched, from an archive or the source; everything.
 //! * Outputs are staged and committed together, as in a run.
 
-use super::{Progress, RunOptions};
-use crate::error::Result;
-use crate::job::{JobSpec, OutputTo, Overrides, Plan};
-use crate::sink::Account;
+mod all_again;
+mod changes;
+mod combine;
+mod given;
+mod groups;
+mod history;
+mod log;
+mod methods;
+mod narrow;
+mod order;
+mod parts;
+mod rejects;
+mod splice;
+#[cfg(test)]
+mod testing;
+mod touched;
+
+use super::{Progress, Run, RunOptions, pool, target};
+use crate::error::{Error, Result};
+use crate::job::{self, JobSpec, OutputTo, Overrides, Plan, SourceFiles};
+use crate::sink::{Account, Target, Transaction};
+use given::{Given, InPlace, Role};
+use history::History;
+use narrow::{Done, Narrow};
+use rejects::Rejected;
 use std::path::PathBuf;
 
 /// What a backfill is asked for.
@@ -173,11 +194,81 @@ pub enum RowChange {
 /// The job was never run, or files of history are gone that are needed (job errors); bad data; a machine that
 /// fails. The outputs are then as before.
 pub fn backfill(
-    _spec: &JobSpec,
-    _overrides: &Overrides,
-    _request: &Request,
-    _machine: &dyn Fn(&Plan) -> RunOptions,
-    _progress: &dyn Progress,
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &Request,
+    machine: &dyn Fn(&Plan) -> RunOptions,
+    progress: &dyn Progress,
 ) -> Result<BackfillOutcome> {
-    Err(crate::error::Error::machine("not built yet"))
+    // Outputs are locked and brought to one state before anything is read of them.
+    let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
+    let transaction = Transaction::begin(&targets)?;
+    let in_place = InPlace::new(&transaction, &targets)?;
+    let given = Given::new(spec, request, &in_place)?;
+    let mut plan = planned(spec, overrides, &in_place, &given)?;
+    let options = machine(&plan);
+    let numbered =
+        plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
+    let targets: Vec<(usize, Target)> = numbered.collect();
+    let untouched = || {
+        let outputs = targets.iter().zip(&in_place.manifests);
+        outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
+    };
+    if given.changes_nothing() {
+        let (account, outputs) = (in_place.manifests[0].account, untouched());
+        let history = HistoryRead::default();
+        let (files, all_again, applied) = (given.files, None, false);
+        return Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied });
+    }
+    let all_again = methods::all_again(&plan, &given, in_place.job_hash())?;
+    // Whatever is given counts, however late it came.
+    plan.late = None;
+    plan.watermark = Default::default();
+    let archives = history::own_archives(&plan, &targets, &in_place);
+    let own = history::own_archives(&plan, &targets, &in_place);
+    let history = History::choose(&plan, &in_place, own, request.from_archive.as_deref(), &given)?;
+    let done = pool(&options)?.install(|| {
+        let run = Run { plan: &plan, options: &options, progress };
+        let (transaction, targets, in_place) = (&transaction, &targets[..], &in_place);
+        let (given, history, shown) = (&given, &history, request.shown);
+        let narrow =
+            Narrow { run, transaction, targets, in_place, given, history, archives: &archives, shown };
+        match (&all_again, request.plan_only) {
+            (None, true) => narrow.plan(),
+            (None, false) => narrow.stage(),
+            (Some(_), true) => narrow.plan_all_again(),
+            (Some(_), false) => narrow.stage_all_again(),
+        }
+    })?;
+    let Done { drafts, outputs, account, history, rejects, records } = done;
+    if !request.plan_only {
+        transaction.commit(drafts)?;
+        rejects.map_or(Ok(()), Rejected::finish)?;
+    }
+    let mut files = given.files;
+    for file in &mut files {
+        let path = file.path.display().to_string();
+        file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
+    }
+    let applied = !request.plan_only;
+    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied })
+}
+
+/// The plan of the job over all files that count after the backfill. Those that are gone are known by the
+/// columns that they had.
+fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
+    let left = || given.source.iter().filter(|entry| entry.role != Role::Retracted);
+    let there = left().map(|entry| PathBuf::from(&entry.path)).filter(|path| path.exists());
+    let files: Vec<PathBuf> = there.collect();
+    let columns = in_place.manifests[0].source.iter();
+    let types = match files.len() == left().count() {
+        true => vec![],
+        false => columns.filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
+    };
+    if files.is_empty() {
+        let error = Error::job("no file of the source is left on the disk, so its columns cannot be told");
+        return Err(error.hint("give one of them back, or remove the outputs"));
+    }
+    let source = Some(SourceFiles { files, types });
+    job::plan_job(spec, &Overrides { source, ..overrides.clone() })
 }

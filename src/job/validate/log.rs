@@ -153,7 +153,7 @@ fn csv_layout(
 }
 
 /// The format that a log gives, if any; `None` after a fault.
-fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
+pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
     let Some(name) = &spec.format else { return Some(None) };
     Some(Some(match name.value.as_str() {
         "csv" => Format::Csv,

@@ -69,29 +69,27 @@ impl Planner<'_> {
                 }
             },
         };
-        if path.value == "-" {
-            return Some((OutputTo::Terminal, Format::Csv));
+        let to = goes_to(&path.value);
+        if to == OutputTo::Terminal {
+            return Some((to, Format::Csv));
         }
         if path.value.contains("://") || path.value.ends_with(".html") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
             self.fault(error.hint("a folder, a .parquet, .csv or .jsonl file, or \"-\""), &path.span);
             return None;
         }
-        let target = PathBuf::from(&path.value);
-        match (Format::of_path(&target), target.extension().is_some()) {
-            (Some(format), _) if !path.value.ends_with('/') => {
-                Some((OutputTo::File(target), named.unwrap_or(format)))
-            }
-            (None, true) if named.is_none() && !path.value.ends_with('/') && looks_like_file(&target) => {
-                let error = Error::job(format!("the extension of `{}` says no format", path.value));
-                self.fault(
-                    error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
-                    &path.span,
-                );
-                None
-            }
-            _ => Some((OutputTo::Folder(target), named.unwrap_or(Format::Parquet))),
+        let target = Path::new(&path.value);
+        let is_unclear = !path.value.ends_with('/') && looks_like_file(target);
+        if named.is_none() && is_unclear && Format::of_path(target).is_none() {
+            let error = Error::job(format!("the extension of `{}` says no format", path.value));
+            self.fault(
+                error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
+                &path.span,
+            );
+            return None;
         }
+        let own = Format::of_path(target).filter(|_| matches!(to, OutputTo::File(_)));
+        Some((to, named.or(own).unwrap_or(Format::Parquet)))
     }
 
     fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
@@ -504,6 +502,18 @@ fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
         None => Some(None),
         Some(None) => None,
         Some(some) => Some(some),
+    }
+}
+
+/// Where an output with this `path` goes: the terminal, a file by its extension, else a folder.
+pub(super) fn goes_to(path: &str) -> OutputTo {
+    if path == "-" {
+        return OutputTo::Terminal;
+    }
+    let target = PathBuf::from(path);
+    match Format::of_path(&target) {
+        Some(_) if !path.ends_with('/') => OutputTo::File(target),
+        _ => OutputTo::Folder(target),
     }
 }
 

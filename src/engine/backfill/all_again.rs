@@ -1,0 +1,211 @@
+//! Everything is computed again, over all files, and what differs takes the place of what was.
+//!
+//! # Contract
+//! This is the run that would give the outputs, with the old parts kept where they are the same. It reads the
+//! files of the source; where one is gone, an archive and the new files.
+
+use super::changes::{Differ, Differences, log_part};
+use super::given::Role;
+use super::groups::{PartChange, part_keys};
+use super::history::{History, of_files};
+use super::narrow::{Done, Narrow, folder};
+use super::parts::PartReader;
+use super::rejects::{Rejected, merged_rejects};
+use super::{Corrected, HistoryRead, Method};
+use crate::engine::arrivals::Need;
+use crate::engine::intake::{Archived, Counted};
+use crate::engine::worker::Scope;
+use crate::engine::{Results, Staged, balances};
+use crate::error::Result;
+use crate::job::OutputKind;
+use crate::lookup::Services;
+use crate::sink::{Part, RejectsWriter};
+use crate::window::Window;
+use arrow_array::RecordBatch;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+impl Narrow<'_> {
+    /// Says what would be read; what would change is known when it is computed.
+    pub fn plan_all_again(&self) -> Result<Done> {
+        let all = self.targets.iter().zip(&self.in_place.manifests).map(|((index, _), manifest)| {
+            let mut planned = Corrected::untouched(&self.run.plan.outputs[*index], manifest);
+            planned.method = Method::AllAgain;
+            planned.unchanged = 0;
+            manifest.parts.iter().for_each(|part| planned.written.add(part));
+            planned.parts = manifest.parts.iter().map(|part| part.path.clone()).collect();
+            planned
+        });
+        let outputs = all.collect();
+        let (_, history) = self.history.intakes(self.run.plan, self.given, &[Role::Old], Counted::All)?;
+        let account = self.in_place.manifests[0].account;
+        Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records: vec![] })
+    }
+
+    /// Stages the outputs of all events.
+    ///
+    /// # Errors
+    /// As [`Narrow::stage`].
+    pub fn stage_all_again(&self) -> Result<Done> {
+        let left = || self.given.source.iter().filter(|entry| entry.role != Role::Retracted);
+        let of_source = left().all(|entry| entry.is_in_place());
+        let mut done = if of_source { self.from_source()? } else { self.from_archive()? };
+        for number in 0..self.targets.len() {
+            done.outputs.push(self.compared(number)?);
+        }
+        Ok(done)
+    }
+
+    /// A run over the files of the source.
+    fn from_source(&self) -> Result<Done> {
+        let rejects = self.run.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+        let Staged { outcome, drafts, rejects } = self.run.stage(self.transaction, rejects)?;
+        self.given.are_as_counted(outcome.inputs.iter())?;
+        let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
+        let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
+        Ok(Done {
+            drafts,
+            outputs: vec![],
+            account: outcome.account,
+            history: HistoryRead { files: old.len(), bytes: old.iter().sum() },
+            rejects: Some(Rejected::of_run(rejects)),
+            records: records.collect(),
+        })
+    }
+
+    /// The same over an archive and the new files.
+    fn from_archive(&self) -> Result<Done> {
+        let plan = self.run.plan;
+        let mut tables = crate::engine::tables::read(&self.run)?;
+        let sources = self.run.sources(std::mem::take(&mut tables.tables))?;
+        let new = of_files(plan, self.given, Role::New, Archived::All, Counted::All)?;
+        let is_archive = matches!(self.history, History::Archive(_));
+        let (mut intakes, history) = self.history.intakes(plan, self.given, &[Role::Old], Counted::All)?;
+        if is_archive {
+            intakes.iter_mut().for_each(|intake| intake.archived = Archived::All);
+        }
+        let archived = intakes.len();
+        intakes.extend(new);
+        let mut read = self.run.read_all(Need::Nothing, &sources, &intakes, &Scope::all(plan))?;
+        sources.services.map(Services::finish).transpose()?;
+        self.run.progress.writing();
+        let of_archive: u64 =
+            read.reports[..archived].iter().flat_map(|r| &r.inputs).map(|input| input.records).sum();
+        // What could not be read of old files is not in the archive.
+        let mut account = read.tally.account();
+        let unread = self.unread(of_archive);
+        account.read += unread;
+        account.rejected += unread;
+        balances(&account)?;
+        let mut reports = std::mem::take(&mut read.reports);
+        let new_reports = reports.split_off(archived);
+        let records = new_reports
+            .iter()
+            .flat_map(|report| &report.inputs)
+            .map(|input| (input.path.display().to_string(), input.records))
+            .collect();
+        let inputs = self.inputs_with(&new_reports);
+        let files = self.given.paths();
+        let results =
+            Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files };
+        let (_, written) = self.run.write(self.transaction, results, read.verdicts.as_ref())?;
+        let mut tally = read.tally;
+        tally.see(written);
+        let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
+        let path = match &rejects {
+            Some(rejects) => rejects.path.clone().map(|path| (path, 0)),
+            None => self.in_place.manifests[0].rejects.as_ref().map(|path| (path.into(), 0)),
+        };
+        let drafts = self.run.drafts(inputs, account, tally.watermarks(), &path);
+        Ok(Done { drafts, outputs: vec![], account, history, rejects, records })
+    }
+
+    /// Records of old files that an archive, which has `archived` of them, does not have.
+    fn unread(&self, archived: u64) -> u64 {
+        let old = self
+            .in_place
+            .inputs
+            .iter()
+            .filter(|input| self.given.with(Role::Old).any(|(_, entry)| entry.path == input.path));
+        old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
+    }
+
+    /// What has become of an output: its old parts beside those that are staged.
+    fn compared(&self, number: usize) -> Result<Corrected> {
+        let (index, target) = &self.targets[number];
+        let output = &self.run.plan.outputs[*index];
+        let manifest = &self.in_place.manifests[number];
+        let mut corrected = Corrected { method: Method::AllAgain, ..Corrected::untouched(output, manifest) };
+        let old: BTreeMap<&str, &Part> =
+            manifest.parts.iter().map(|part| (part.path.as_str(), part)).collect();
+        let staged: BTreeMap<String, _> = self
+            .transaction
+            .staged(number)
+            .into_iter()
+            .map(|(part, at)| (part.path.clone(), (part, at)))
+            .collect();
+        let now: BTreeMap<String, Part> =
+            self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
+        let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
+        let mut paths: Vec<String> = staged.keys().cloned().chain(gone).collect();
+        paths.sort();
+        if paths.is_empty() {
+            return Ok(corrected);
+        }
+        let mut log = self.log(number, Method::AllAgain)?;
+        let differ = match &output.kind {
+            OutputKind::Groups { grouping, .. } => {
+                let grouping = &self.run.plan.groupings[*grouping];
+                let window = (grouping.plan.window != Window::Global).then_some((0, 1));
+                let schema = output.file_schema();
+                Some(Differ::new(&schema, window, &grouping.keys, &self.run.plan.zone, self.shown))
+            }
+            _ => None,
+        };
+        let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
+        let mut found = Differences::default();
+        for path in paths {
+            let old = old.get(path.as_str()).copied();
+            let new = staged.get(&path);
+            let mut change = PartChange {
+                old: old.cloned(),
+                new: new.map(|(part, _)| part.clone()),
+                found: Differences::default(),
+            };
+            match &differ {
+                // Old values of other columns are not told apart from new ones one by one.
+                Some(differ) if manifest.job.hash == self.run.plan.hash => {
+                    let none = || RecordBatch::new_empty(reader.schema.arrow());
+                    let before = old.map_or_else(|| Ok(none()), |part| reader.read(part))?;
+                    let after = match new {
+                        Some((part, at)) => read_staged(&reader, part, at)?,
+                        None => none(),
+                    };
+                    let keys = part_keys(output, folder(&path));
+                    change.found = differ.diff(&keys, &before, &after, log.lines())?;
+                }
+                _ => {
+                    let [before, after] =
+                        [&change.old, &change.new].map(|part| part.as_ref().map_or(0, |part| part.rows));
+                    log_part(log.lines(), Path::new(&path), before, after)?;
+                    corrected.rows_touched += before.abs_diff(after);
+                }
+            }
+            corrected.note(&change);
+            found.absorb(change.found, self.shown);
+        }
+        corrected.change_log = Some(log.finish()?);
+        corrected.changes = found.changes;
+        corrected.changed = found.values;
+        corrected.rows_touched += found.rows;
+        corrected.windows = found.windows.len() as u64;
+        Ok(corrected)
+    }
+}
+
+/// A part where it lies until the commit.
+fn read_staged(reader: &PartReader, part: &Part, at: &Path) -> Result<RecordBatch> {
+    let folder = at.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    PartReader { root: folder, ..reader.clone() }.read(&Part { path: name, ..part.clone() })
+}

@@ -1,0 +1,235 @@
+//! Where events that were counted before are read again: an archive, or the files of the source.
+
+use super::HistoryRead;
+use super::given::{Given, InPlace, Role};
+use crate::batch::DataType;
+use crate::engine::intake::{Archived, Counted, FILE, Intake, PLACE, Positions};
+use crate::error::{Error, Result};
+use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, files};
+use crate::job::{OutputKind, Plan};
+use crate::sink::{self, Manifest, Part, Target};
+use crate::time::TimeRule;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Disjoint ranges of event time, ascending, `[from, to)`.
+pub type Ranges = Vec<(i64, i64)>;
+
+/// An archive that can be read again.
+pub struct Archive {
+    /// The folder that its parts lie in.
+    root: PathBuf,
+    format: sink::Format,
+    /// Its parts.
+    pub parts: Vec<Part>,
+    /// Among the archives of the job, which it is, if it is one of them.
+    pub own: Option<usize>,
+}
+
+/// What was counted before.
+pub enum History {
+    /// Records of an archive.
+    Archive(Archive),
+    /// The files themselves.
+    Source,
+    /// Nothing can be read: why.
+    Gone(Error),
+}
+
+/// The archives of a job, in its order, each with its target's number.
+pub fn own_archives(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Vec<Archive> {
+    let archives = targets.iter().enumerate().filter_map(|(number, (index, target))| {
+        let output = &plan.outputs[*index];
+        let archive = matches!(output.kind, OutputKind::Archive(_));
+        archive.then(|| (target.root(), output.format, in_place.manifests[number].parts.clone()))
+    });
+    let archives = archives.enumerate();
+    archives.map(|(own, (root, format, parts))| Archive { root, format, parts, own: Some(own) }).collect()
+}
+
+impl Archive {
+    /// The archive in the folder or file `path`, written by another job.
+    ///
+    /// # Errors
+    /// It is no archive, or holds other files than those that the job has counted, or has not the columns
+    /// that the job reads.
+    fn other(path: &Path, plan: &Plan, in_place: &InPlace) -> Result<Archive> {
+        let target = if path.is_dir() { Target::folder(path) } else { Target::file(path) };
+        let no_archive = || {
+            Error::job(format!("{} is no archive", path.display()))
+                .hint("an archive is an output with `archive = true`, written by `highwater run`")
+        };
+        let manifest = Manifest::load(&target.state())?.ok_or_else(no_archive)?;
+        if !manifest.output.archive {
+            return Err(no_archive());
+        }
+        let holds = |hash: &str| manifest.inputs.iter().any(|input| input.hash == hash);
+        if let Some(missing) = in_place.inputs.iter().find(|input| !holds(&input.hash)) {
+            let error = Error::job(format!("the archive {} does not hold {}", path.display(), missing.path));
+            return Err(error.hint("run the archive's job over it first"));
+        }
+        let has = |column: &ReadColumn| manifest.source.iter().any(|known| known.name == column.name);
+        if let Some(missing) = plan.read.columns.iter().find(|column| !has(column)) {
+            let error =
+                Error::job(format!("the archive {} has no column `{}`", path.display(), missing.name));
+            let names = manifest.source.iter().map(|known| known.name.as_str());
+            return Err(error.nearest(&missing.name, names));
+        }
+        let format = match manifest.output.format.as_str() {
+            "csv" => sink::Format::Csv,
+            "jsonl" => sink::Format::JsonLines,
+            _ => sink::Format::Parquet,
+        };
+        Ok(Archive { root: target.root(), format, parts: manifest.parts, own: None })
+    }
+
+    /// The parts that may hold events of these times.
+    pub fn within(&self, ranges: &Ranges) -> Vec<&Part> {
+        self.parts.iter().filter(|part| self.is_within(part, ranges)).collect()
+    }
+
+    /// Whether a part may hold events of these times.
+    pub fn is_within(&self, part: &Part, ranges: &Ranges) -> bool {
+        let (Some(first), Some(last)) = (part.first, part.last) else { return part.rows > 0 };
+        let after = ranges.partition_point(|range| range.1 <= first);
+        ranges.get(after).is_some_and(|range| range.0 <= last)
+    }
+
+    /// Reads these parts; rows of files that are not counted are left out.
+    ///
+    /// # Errors
+    /// A part is missing.
+    pub fn intake(
+        &self,
+        plan: &Plan,
+        parts: &[&Part],
+        given: &Given,
+        roles: &[Role],
+        archived: Archived,
+        counted: Counted,
+    ) -> Result<Intake> {
+        let format = match self.format {
+            sink::Format::Parquet => InputFormat::Parquet,
+            sink::Format::Csv => InputFormat::Csv,
+            sink::Format::JsonLines => InputFormat::JsonLines,
+        };
+        let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
+        let mut read = ReadPlan { files: files::listed(&paths, Some(format))?, ..plan.read.clone() };
+        // What an archive holds was admitted once, and is written as outputs are.
+        (read.max_ahead, read.on_bad_record) = (None, OnBadRecord::Fail);
+        (read.delimiter, read.names, read.positions) = (b',', None, true);
+        (read.from, read.to) = (i64::MIN, i64::MAX);
+        for time in std::iter::once(&mut read.time).chain(&mut read.arrival) {
+            let instant = |c: &ReadColumn| c.name == time.column && c.ty == DataType::Timestamp;
+            if plan.read.columns.iter().any(instant) {
+                time.rule = TimeRule::Iso;
+            }
+        }
+        let position = |name: &str, ty| ReadColumn { name: name.into(), ty, inferred: false };
+        read.columns.extend([position(FILE, DataType::String), position(PLACE, DataType::Int64)]);
+        let positions = Positions::Columns(given.ordinals(roles));
+        Ok(Intake { read: Arc::new(read), positions, archived, counted })
+    }
+}
+
+impl History {
+    /// The first that will do of: an archive of the job, the one that is named, the source's files.
+    ///
+    /// # Errors
+    /// The archive that is named cannot be used.
+    pub fn choose(
+        plan: &Plan,
+        in_place: &InPlace,
+        own: Vec<Archive>,
+        named: Option<&Path>,
+        given: &Given,
+    ) -> Result<History> {
+        if let Some(path) = named {
+            return Archive::other(path, plan, in_place).map(History::Archive);
+        }
+        if let Some(archive) = own.into_iter().next() {
+            return Ok(History::Archive(archive));
+        }
+        let gone = given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place());
+        Ok(match gone {
+            None => History::Source,
+            Some(entry) => {
+                let what = if Path::new(&entry.path).exists() { "has changed" } else { "is gone" };
+                let error = Error::job(format!(
+                    "what was counted before has to be read again, and {} {what}",
+                    entry.path
+                ));
+                let hint = "name an archive that holds it with --from-archive, or keep one: `archive = true`";
+                History::Gone(error.hint(hint))
+            }
+        })
+    }
+
+    /// Reads what was counted before, of these times, from files with one of these roles.
+    ///
+    /// # Errors
+    /// There is nothing to read it from.
+    pub fn intakes(
+        &self,
+        plan: &Plan,
+        given: &Given,
+        roles: &[Role],
+        counted: Counted,
+    ) -> Result<(Vec<Intake>, HistoryRead)> {
+        match self {
+            History::Gone(error) => Err(error.clone()),
+            History::Archive(archive) => {
+                let parts = match &counted {
+                    Counted::Within(ranges) => archive.within(ranges),
+                    _ => archive.parts.iter().collect(),
+                };
+                let bytes = parts.iter().map(|part| part.bytes).sum();
+                let volume = HistoryRead { files: parts.len(), bytes };
+                if parts.is_empty() {
+                    return Ok((vec![], volume));
+                }
+                Ok((vec![archive.intake(plan, &parts, given, roles, Archived::No, counted)?], volume))
+            }
+            History::Source => {
+                let mut intakes = vec![];
+                let mut volume = HistoryRead::default();
+                for role in roles {
+                    let Some(intake) = of_files(plan, given, *role, Archived::No, counted.clone())? else {
+                        continue;
+                    };
+                    volume.files += intake.read.files.len();
+                    volume.bytes += intake.read.files.iter().map(|file| file.bytes).sum::<u64>();
+                    intakes.push(intake);
+                }
+                Ok((intakes, volume))
+            }
+        }
+    }
+}
+
+/// Reads the files of the source that have this role; none if there are none.
+///
+/// # Errors
+/// One is missing.
+pub fn of_files(
+    plan: &Plan,
+    given: &Given,
+    role: Role,
+    archived: Archived,
+    counted: Counted,
+) -> Result<Option<Intake>> {
+    let (ordinals, paths): (Vec<u32>, Vec<PathBuf>) =
+        given.with(role).map(|(ordinal, entry)| (ordinal, PathBuf::from(&entry.path))).unzip();
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let files = files::listed(&paths, given.format)?;
+    let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
+    if let Counted::Within(ranges) = &counted
+        && archived == Archived::No
+        && let (Some(first), Some(last)) = (ranges.first(), ranges.last())
+    {
+        (read.from, read.to) = (read.from.max(first.0), read.to.min(last.1));
+    }
+    Ok(Some(Intake { read: Arc::new(read), positions: Positions::Of(ordinals), archived, counted }))
+}

@@ -1,0 +1,104 @@
+//! The file of rejected records after a correction: as a run over all files would write it.
+
+use super::given::{Given, InPlace, Role};
+use crate::engine::rejects_at;
+use crate::error::{Error, Result};
+use crate::input::ScanReport;
+use crate::job::Plan;
+use crate::sink::{Reject, RejectsWriter};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A file of rejects that is written, and not in place yet.
+pub struct Rejected {
+    writers: Vec<RejectsWriter>,
+    /// Where those of the source will lie; none if there are none.
+    pub path: Option<PathBuf>,
+}
+
+impl Rejected {
+    /// Puts it in place.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn finish(self) -> Result<()> {
+        self.writers.into_iter().try_for_each(RejectsWriter::finish)
+    }
+
+    /// Those of a run.
+    pub fn of_run(writers: Vec<RejectsWriter>) -> Rejected {
+        Rejected { writers, path: None }
+    }
+}
+
+/// A rejected record as the file has it.
+#[derive(Deserialize)]
+struct Line {
+    file: String,
+    line: u64,
+    byte: Option<u64>,
+    column: Option<String>,
+    reason: String,
+    raw: String,
+}
+
+/// The rejects of old files and of new ones, in the order of all files; `None` where nothing changes.
+///
+/// # Errors
+/// The old file cannot be read; the disk fails.
+pub fn merged_rejects(
+    plan: &Plan,
+    in_place: &InPlace,
+    given: &Given,
+    reports: Vec<ScanReport>,
+) -> Result<Option<Rejected>> {
+    let Some(path) = &plan.rejects else { return Ok(None) };
+    let adds = given.has(Role::New)
+        && reports.iter().any(|report| rejects_at(Some(path), &report.rejects).is_some());
+    if !adds && !given.has(Role::Retracted) {
+        return Ok(None);
+    }
+    let mut by_file: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    if let Some(old) = &in_place.manifests[0].rejects {
+        for line in read(Path::new(old))? {
+            by_file.entry(line.file.clone()).or_default().push(line);
+        }
+    }
+    for reject in reports.into_iter().filter(|_| given.has(Role::New)).flat_map(|report| report.rejects) {
+        let crate::input::Reject { path, line, byte, column, reason, raw } = reject?;
+        let (file, raw) = (path.display().to_string(), String::from_utf8_lossy(&raw).into_owned());
+        by_file.entry(file.clone()).or_default().push(Line { file, line, byte, column, reason, raw });
+    }
+    let mut writer = RejectsWriter::create(path)?;
+    let mut any = false;
+    for entry in given.source.iter().filter(|entry| entry.role != Role::Retracted) {
+        for line in by_file.remove(&entry.path).unwrap_or_default() {
+            any = true;
+            writer.write(&Reject {
+                file: &line.file,
+                line: line.line,
+                byte: line.byte,
+                column: line.column.as_deref(),
+                reason: &line.reason,
+                raw: line.raw.as_bytes(),
+            })?;
+        }
+    }
+    let writers = any.then_some(writer).into_iter().collect();
+    Ok(Some(Rejected { writers, path: any.then(|| path.clone()) }))
+}
+
+fn read(path: &Path) -> Result<Vec<Line>> {
+    let broken = |e: String| {
+        Error::machine(format!("{} cannot be read as a file of rejects", path.display()))
+            .caused_by(e)
+            .hint("it was changed from outside; run the job anew")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        return reader.deserialize().map(|line| line.map_err(|e| broken(e.to_string()))).collect();
+    }
+    text.lines().map(|line| serde_json::from_str(line).map_err(|e| broken(e.to_string()))).collect()
+}
