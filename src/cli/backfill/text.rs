@@ -83,7 +83,7 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
 /// What becomes of the files of an output: `2 files replaced`, `1 new`.
 fn parts(output: &Corrected, plan: bool) -> Vec<String> {
     let counts = [
-        (output.parts.len(), "replaced", "to replace"),
+        (output.parts.len().saturating_sub(output.added), "replaced", "to replace"),
         (output.added, "new", "to add"),
         (output.removed, "removed", "to remove"),
         (output.unchanged, "unchanged", "unchanged"),
@@ -99,7 +99,7 @@ fn parts(output: &Corrected, plan: bool) -> Vec<String> {
     .collect()
 }
 
-/// The names of the partitions whose files are replaced.
+/// The names of the partitions whose files are written.
 fn named(out: &mut String, output: &Corrected, most: usize) {
     let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| ui::plain(folder));
     let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
@@ -120,17 +120,20 @@ fn volume(volume: Volume) -> String {
 /// How an output is corrected, and how much of it.
 fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
     let would = if request.plan_only { "would be " } else { "" };
-    let touched = touched(request, outcome, output);
+    let touched = match touched(request, outcome, output) {
+        touched if touched.is_empty() => touched,
+        touched => format!(": {touched}"),
+    };
     match output.method {
         Method::Untouched => "not touched".to_string(),
-        Method::Merged => format!("{would}merged into what is stored: {touched}"),
-        Method::Recomputed => format!("{would}computed again from {}: {touched}", history(request, outcome)),
+        Method::Merged => format!("{would}merged into what is stored{touched}"),
+        Method::Recomputed => format!("{would}computed again from {}{touched}", history(request, outcome)),
         Method::AllAgain => {
             let why = outcome.all_again.as_ref().map(|why| format!(", because {why}")).unwrap_or_default();
-            match (request.plan_only, touched.as_str()) {
-                // What comes of it is known when it is done.
-                (true, _) => format!("everything would be computed again{why}"),
-                (false, touched) => format!("everything computed again{why}: {touched} changed"),
+            // What comes of it is known when it is done.
+            match request.plan_only {
+                true => format!("everything would be computed again{why}"),
+                false => format!("everything computed again{why}{touched} changed"),
             }
         }
     }
@@ -159,6 +162,8 @@ fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> 
     let rows = count(output.rows_touched, "row", "rows");
     match (output.method, request.plan_only, request.retract) {
         (Method::AllAgain, ..) => rows,
+        // A plan may not count them.
+        (_, true, _) if output.rows_touched == 0 => String::new(),
         (_, true, false) => format!("{rows} to add"),
         (_, true, true) => format!("{rows} to take out"),
         (_, false, false) => format!("{rows} added"),
