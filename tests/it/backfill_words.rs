@@ -20,12 +20,53 @@ fn a_late_file_is_planned_and_merged_and_then_known() {
     let lab = with_data();
     said(&lab, &["run", ARCHIVE]);
     let before = lab.files("out");
-    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE, "--plan"]), @"");
+    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE, "--plan"]), @r"
+    data/pageviews-late/late.csv: 40 records
+    out/pageviews-archive: would be merged into what is stored
+      1 file to replace, 71 unchanged
+      to read 85 rows (2.3 kB), to write about 85 rows (2.3 kB)
+      date=2024-06-01/hour=13
+    out/pageviews-counts: would be merged into what is stored: 35 windows, 40 groups
+      1 file to replace, 71 unchanged
+      to read 85 rows (1.6 kB), to write about 85 rows (1.6 kB)
+      date=2024-06-01/hour=13
+    no history would be read
+    --
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
+    this is a plan: nothing was changed
+    ");
     assert!(lab.files("out") == before, "a plan changes nothing");
-    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE, "--show", "4"]), @"");
+    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE, "--show", "4"]), @r"
+    data/pageviews-late/late.csv: 40 records
+    out/pageviews-archive: merged into what is stored: 40 rows added
+      1 file replaced, 71 unchanged, 6,040 rows now
+      read 85 rows (2.3 kB), wrote 125 rows (2.7 kB)
+      date=2024-06-01/hour=13
+    out/pageviews-counts: merged into what is stored: 35 windows, 40 groups
+      1 file replaced, 71 unchanged, 6,017 rows now
+      read 85 rows (1.6 kB), wrote 105 rows (1.7 kB)
+      date=2024-06-01/hour=13
+    no history was read
+
+    out/pageviews-counts: 70 values changed
+    window_start          window_end            postcode  column         before       after
+    ────────────────────  ────────────────────  ────────  ─────────  ──────────  ──────────
+    2024-06-01T13:00:00Z  2024-06-01T13:01:00Z  NW1       views               1           2
+    2024-06-01T13:03:00Z  2024-06-01T13:04:00Z  SP18      views               1           2
+    2024-06-01T13:03:00Z  2024-06-01T13:04:00Z  SP18      last_view  1717246990  1717246993
+    2024-06-01T13:05:00Z  2024-06-01T13:06:00Z  CT24      views               1           2
+    … and 66 more; all in out/pageviews-counts/_highwater/changes/000001.jsonl
+    --
+    read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
+    ");
     let log = lab.text("out/pageviews-counts/_highwater/changes/000001.jsonl");
     assert_eq!(log.lines().count(), 71);
-    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE]), @"");
+    insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE]), @r"
+    data/pageviews-late/late.csv: counted before, left out
+    --
+    nothing to do: the files were counted before
+    read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
+    ");
 
     // As a run over both.
     let corrected = lab.data("out");
@@ -42,7 +83,26 @@ fn the_late_output_makes_up_for_what_the_live_job_left_out() {
     let lab = with_data();
     said(&lab, &["run", STREAMED, "-q"]);
     let late = "out/pageviews-late.jsonl";
-    insta::assert_snapshot!(said(&lab, &["backfill", STREAMED, late, "--show", "3"]), @"");
+    insta::assert_snapshot!(said(&lab, &["backfill", STREAMED, late, "--show", "3"]), @r"
+    out/pageviews-late.jsonl: 179 records, late events of the job: they count where they were late
+    out/pageviews-per-postcode: computed again from the source: 174 windows, 179 groups
+      44 files replaced, 28 unchanged, 5,997 rows now
+      read 3,764 rows (66.1 kB), wrote 3,941 rows (67.3 kB)
+      date=2024-06-01/hour=00, date=2024-06-01/hour=01, date=2024-06-01/hour=02 and 41 more
+    out/pageviews-per-postcode-complete: not touched
+    2 files of history read, 340.5 kB
+
+    out/pageviews-per-postcode: 358 values changed
+    window_start          window_end            postcode  column  before  after
+    ────────────────────  ────────────────────  ────────  ──────  ──────  ─────  ───────
+    2024-06-01T00:03:00Z  2024-06-01T00:04:00Z  BB16      views               1  new row
+    2024-06-01T00:03:00Z  2024-06-01T00:04:00Z  BB16      users               1  new row
+    2024-06-01T00:08:00Z  2024-06-01T00:09:00Z  WC24      views               1  new row
+    … and 355 more; all in out/pageviews-per-postcode/_highwater/changes/000001.jsonl
+    --
+    read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
+    tables on the terminal are of a run alone: `highwater run` shows them
+    ");
     let counts = lab.data("out/pageviews-per-postcode");
     assert!(counts == lab.data("out/pageviews-per-postcode-complete") && counts.len() == 72);
 }
