@@ -14,6 +14,7 @@ mod backfill_laws;
 mod backfill_minimal;
 mod backfill_races;
 mod backfill_streamed;
+mod backfill_words;
 mod bad_files;
 mod bad_input;
 mod crash;

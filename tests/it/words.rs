@@ -213,6 +213,8 @@ fn help_ends_in_two_examples_that_work() {
       run       Run a job: read its source, and commit its outputs
       explain   Show what a job would do, from samples of its files: schema, plan, memory
       audit     Say how late events come, and what each delay of the watermark would have cost
+      backfill  Count late events, or files that were wrong, in outputs that are in place; show what
+                changes
       inspect   Show what a live job would hold at a time: open windows, keys, the rows of tables
       generate  Make sample data: sales, transactions, pageviews or money, seeded
       help      Print this message or the help of the given subcommand(s)
@@ -250,6 +252,8 @@ fn help_ends_in_two_examples_that_work() {
       -q, --quiet            Print nothing but tables and errors
           --rows <N>         Rows that a table on the terminal shows [default: 20]
           --refresh-lookups  Ask services again for what they answered in a run before
+          --changed <HOW>    What to do where a job with an archive finds a file with another content
+                             than it was read with [default: fail] [possible values: fail, reload]
       -h, --help             Print help (see more with '--help')
 
     Examples:

@@ -6,6 +6,7 @@
 use crate::engine::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
 };
+use crate::job::OutputTo;
 use crate::sink::value::TimeText;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -68,6 +69,10 @@ fn corrected(output: &Corrected) -> Value {
         changed,
         change_log,
     } = output;
+    let path = match to {
+        OutputTo::Folder(path) | OutputTo::File(path) => text(path),
+        OutputTo::Terminal => "-".to_string(),
+    };
     let method = match method {
         Method::Untouched => "untouched",
         Method::Merged => "merged",
@@ -75,7 +80,7 @@ fn corrected(output: &Corrected) -> Value {
         Method::AllAgain => "all_again",
     };
     json!({
-        "path": super::path(to),
+        "path": path,
         "method": method,
         "windows": windows,
         "rows_touched": rows_touched,

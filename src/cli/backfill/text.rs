@@ -65,18 +65,7 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
         return;
     }
     let plan = request.plan_only;
-    let files = |n: usize, done: &str, wanted: &str| {
-        (n > 0).then(|| format!("{} {}", count(n as u64, "file", "files"), if plan { wanted } else { done }))
-    };
-    let mut parts: Vec<String> = [
-        files(output.parts.len(), "replaced", "to replace"),
-        files(output.added, "new", "to add"),
-        files(output.removed, "removed", "to remove"),
-        files(output.unchanged, "unchanged", "unchanged"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let mut parts = parts(output, plan);
     if !plan {
         parts.push(format!("{} now", count(output.rows, "row", "rows")));
     }
@@ -85,19 +74,35 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
     }
     let (read, written) = (volume(output.read), volume(output.written));
     let _ = match plan {
-        true => writeln!(out, "  to read {read}; to replace {written}"),
-        false => writeln!(out, "  read {read}; written {written}"),
+        true => writeln!(out, "  to read {read}, to write about {written}"),
+        false => writeln!(out, "  read {read}, wrote {written}"),
     };
     named(out, output, if plan { request.shown } else { NAMED });
 }
 
-/// The names of the files that are replaced; of a folder with partitions those of the partitions.
+/// What becomes of the files of an output: `2 files replaced`, `1 new`.
+fn parts(output: &Corrected, plan: bool) -> Vec<String> {
+    let counts = [
+        (output.parts.len().saturating_sub(output.added), "replaced", "to replace"),
+        (output.added, "new", "to add"),
+        (output.removed, "removed", "to remove"),
+        (output.unchanged, "unchanged", "unchanged"),
+    ];
+    let some = counts.into_iter().filter(|(n, ..)| *n > 0).enumerate();
+    some.map(|(i, (n, done, wanted))| {
+        let word = if plan { wanted } else { done };
+        match i {
+            0 => format!("{} {word}", count(n as u64, "file", "files")),
+            _ => format!("{} {word}", grouped(n as u64)),
+        }
+    })
+    .collect()
+}
+
+/// The names of the partitions whose files are written.
 fn named(out: &mut String, output: &Corrected, most: usize) {
-    if matches!(output.to, OutputTo::File(_)) || output.parts.is_empty() {
-        return;
-    }
-    let name = |part: &String| ui::plain(part.rsplit_once('/').map_or(part.as_str(), |(folder, _)| folder));
-    let mut names: Vec<String> = output.parts.iter().map(name).collect();
+    let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| ui::plain(folder));
+    let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
     names.dedup();
     let more = names.len().saturating_sub(most);
     names.truncate(most);
@@ -115,17 +120,20 @@ fn volume(volume: Volume) -> String {
 /// How an output is corrected, and how much of it.
 fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
     let would = if request.plan_only { "would be " } else { "" };
-    let touched = touched(request, outcome, output);
+    let touched = match touched(request, outcome, output) {
+        touched if touched.is_empty() => touched,
+        touched => format!(": {touched}"),
+    };
     match output.method {
         Method::Untouched => "not touched".to_string(),
-        Method::Merged => format!("{would}merged into what is stored: {touched}"),
-        Method::Recomputed => format!("{would}computed again from {}: {touched}", history(request, outcome)),
+        Method::Merged => format!("{would}merged into what is stored{touched}"),
+        Method::Recomputed => format!("{would}computed again from {}{touched}", history(request, outcome)),
         Method::AllAgain => {
             let why = outcome.all_again.as_ref().map(|why| format!(", because {why}")).unwrap_or_default();
-            match (request.plan_only, touched.as_str()) {
-                // What comes of it is known when it is done.
-                (true, _) => format!("everything would be computed again{why}"),
-                (false, touched) => format!("everything computed again{why}: {touched} changed"),
+            // What comes of it is known when it is done.
+            match request.plan_only {
+                true => format!("everything would be computed again{why}"),
+                false => format!("everything computed again{why}{touched} changed"),
             }
         }
     }
@@ -154,6 +162,8 @@ fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> 
     let rows = count(output.rows_touched, "row", "rows");
     match (output.method, request.plan_only, request.retract) {
         (Method::AllAgain, ..) => rows,
+        // A plan may not count them.
+        (_, true, _) if output.rows_touched == 0 => String::new(),
         (_, true, false) => format!("{rows} to add"),
         (_, true, true) => format!("{rows} to take out"),
         (_, false, false) => format!("{rows} added"),

@@ -110,7 +110,7 @@ pub struct Corrected {
     pub rows_touched: u64,
     /// Rows that it has now; of a plan those that it had.
     pub rows: u64,
-    /// The parts that are read and written anew, by path; without those that are removed or new.
+    /// The parts that are written, by path: those that are replaced and those that are new.
     pub parts: Vec<String>,
     /// Parts read: rows and bytes of the old ones.
     pub read: Volume,

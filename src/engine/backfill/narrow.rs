@@ -206,8 +206,7 @@ impl<'a> Narrow<'a> {
                         self.shown,
                         log.lines(),
                     )?;
-                    log.finish()?;
-                    corrected
+                    Corrected { change_log: Some(log.finish()?), ..corrected }
                 }
                 (None, None) => {
                     for part in &manifest.parts {
