@@ -10,7 +10,7 @@ use super::given::InPlace;
 use super::methods::Merging;
 use super::narrow::partition;
 use super::parts::PartReader;
-use super::splice::{Order, in_windows, matches, splice};
+use super::splice::{in_windows, matches, splice};
 use super::touched::{Clusters, Touched};
 use super::{Corrected, Method, Volume};
 use crate::engine::Run;
@@ -244,7 +244,7 @@ impl<'a> GroupOutput<'a> {
             part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
         let mut new = concat_batches(&schema, &new).map_err(unlike)?;
         let by_keys = matches!(replace, Replace::Merging(_) | Replace::Windows(Touched::Sessions(_)));
-        let order = Order::Columns(self.order(by_keys));
+        let order = self.order(by_keys);
         let gone = match replace {
             Replace::Merging(merging) => {
                 let merging: Vec<_> = self.output.written().into_iter().map(|c| merging[c].clone()).collect();

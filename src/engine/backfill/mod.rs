@@ -34,7 +34,6 @@ use crate::sink::{Account, Manifest, Part, Target, Transaction};
 use given::{Given, InPlace, Role};
 use history::History;
 use narrow::{Done, Narrow};
-use rejects::Rejected;
 use std::path::PathBuf;
 
 /// What a backfill is asked for.

@@ -18,8 +18,6 @@ use std::cmp::Ordering;
 pub(super) enum Cells<'a> {
     /// Integers and instants.
     Long(&'a [i64], Option<&'a NullBuffer>),
-    /// Positions.
-    Place(&'a [u64]),
     Day(&'a [i32], Option<&'a NullBuffer>),
     /// Decimals of one scale.
     Decimal(&'a [i128], Option<&'a NullBuffer>),
@@ -63,7 +61,6 @@ impl<'a> Cells<'a> {
             (Cells::Text(a), Cells::Text(b)) => {
                 nulls_last(&a.nulls(), i, &b.nulls(), j, || compare_texts(a, i, b, j))
             }
-            (Cells::Place(a), Cells::Place(b)) => a[i].cmp(&b[j]),
             (Cells::Day(a, x), Cells::Day(b, y)) => nulls_last(x, i, y, j, || a[i].cmp(&b[j])),
             (Cells::Decimal(a, x), Cells::Decimal(b, y)) => nulls_last(x, i, y, j, || a[i].cmp(&b[j])),
             (Cells::Float(a, x), Cells::Float(b, y)) => {

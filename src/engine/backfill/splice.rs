@@ -21,51 +21,20 @@ use std::ops::Range;
 
 type ArrowResult<T> = std::result::Result<T, ArrowError>;
 
-/// What rows are sorted by.
-#[derive(Debug, Clone)]
-pub enum Order<'a> {
-    /// These columns, the first before the second and so on, each as [`super::order`] says: of a grouped output
-    /// the bounds of the window and the keys, of one with `top` the bounds alone.
-    Columns(Vec<usize>),
-    /// Replay order: event time, then position.
-    Replay {
-        /// Of the old rows.
-        old: Replay<'a>,
-        /// Of the new rows.
-        new: Replay<'a>,
-    },
-}
+/// The columns that rows are sorted by, the first before the second and so on, each as [`super::order`] says: of a
+/// grouped output the bounds of the window and the keys, of one with `top` the bounds alone.
+pub type Order = [usize];
 
-/// Event times and positions of rows, which need not be columns of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Replay<'a> {
-    /// Event times, microseconds UTC.
-    pub time: &'a [i64],
-    /// Positions, [`crate::batch::Position::as_u64`], among the files of old and new rows.
-    pub position: &'a [u64],
-}
-
-impl<'a> Replay<'a> {
-    fn cells(&self) -> Vec<Cells<'a>> {
-        vec![Cells::Long(self.time, None), Cells::Place(self.position)]
+/// What old and new rows are compared by.
+fn sides<'a>(
+    old: &'a RecordBatch,
+    new: &'a RecordBatch,
+    by: &Order,
+) -> Result<(Vec<Cells<'a>>, Vec<Cells<'a>>)> {
+    if let Some((a, b)) = unlike(old, new) {
+        return Err(Error::machine(format!("rows of the types {a} cannot go among rows of the types {b}")));
     }
-}
-
-impl<'a> Order<'a> {
-    /// What old and new rows are compared by.
-    fn sides(&self, old: &'a RecordBatch, new: &'a RecordBatch) -> Result<(Vec<Cells<'a>>, Vec<Cells<'a>>)> {
-        if let Some((a, b)) = unlike(old, new) {
-            return Err(Error::machine(format!(
-                "rows of the types {a} cannot go among rows of the types {b}"
-            )));
-        }
-        Ok(match self {
-            Order::Columns(by) => {
-                (cells(old.columns(), by.iter().copied())?, cells(new.columns(), by.iter().copied())?)
-            }
-            Order::Replay { old, new } => (old.cells(), new.cells()),
-        })
-    }
+    Ok((cells(old.columns(), by.iter().copied())?, cells(new.columns(), by.iter().copied())?))
 }
 
 /// The types of two batches, where they are not the same.
@@ -123,7 +92,7 @@ impl Stretches {
         new: &RecordBatch,
         order: &Order,
     ) -> Result<Stretches> {
-        let (a, b) = order.sides(old, new)?;
+        let (a, b) = sides(old, new, order)?;
         let kept = gone.map(|gone| !gone);
         let mut stretches = Stretches::default();
         let mut at = 0;
@@ -180,7 +149,7 @@ impl Stretches {
 /// # Errors
 /// As [`splice`].
 pub fn matches(old: &RecordBatch, new: &RecordBatch, order: &Order) -> Result<Vec<Option<u32>>> {
-    let (a, b) = order.sides(old, new)?;
+    let (a, b) = sides(old, new, order)?;
     let (rows, mut at) = (old.num_rows(), 0);
     let find = |row| {
         at = first_past(at, rows, |i| compare_rows(&a, i, &b, row) != Ordering::Less);

@@ -32,7 +32,7 @@ proptest! {
         old in vec(few_values(), 0..40), new in prop_oneof![vec(few_values(), 0..3), vec(few_values(), 0..40)], by in columns(), gone in vec(any::<bool>(), 40),
     ) {
         let (old, new) = (by_columns(&old, &by), by_columns(&new, &by));
-        let order = Order::Columns(by.clone());
+        let order = by.clone();
         let gone = BooleanBuffer::collect_bool(old.num_rows(), |i| gone[i]);
         for gone in [None, Some(&gone)] {
             let kept = kept(&old, |i| gone.is_none_or(|gone| !gone.value(i)));
@@ -40,31 +40,6 @@ proptest! {
             let want = sorted(&all, &keys(&all, &by));
             prop_assert_eq!(splice(&old, gone, &new, &order).unwrap(), want);
         }
-    }
-
-    #[test]
-    fn rows_in_replay_order_are_spliced_by_what_is_beside_them(
-        mut old in vec((0..4i64, any::<u64>()), 0..30), mut new in vec((-1..5i64, any::<u64>()), 0..30),
-    ) {
-        old.sort();
-        new.sort();
-        // The rows hold nothing but where they come from.
-        let rows = |from: i64, n: usize| {
-            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..n as i64).map(|i| from + i)));
-            RecordBatch::try_from_iter([("n", numbers)]).unwrap()
-        };
-        let (a, b) = (rows(0, old.len()), rows(1000, new.len()));
-        let (old_time, old_position): (Vec<i64>, Vec<u64>) = old.iter().copied().unzip();
-        let (new_time, new_position): (Vec<i64>, Vec<u64>) = new.iter().copied().unzip();
-        let order = Order::Replay {
-            old: Replay { time: &old_time, position: &old_position },
-            new: Replay { time: &new_time, position: &new_position },
-        };
-        let mut want: Vec<_> = old.iter().zip(0i64..).chain(new.iter().zip(1000..)).collect();
-        want.sort();
-        let want: ArrayRef = Arc::new(Int64Array::from_iter_values(want.iter().map(|w| w.1)));
-        let spliced = splice(&a, None, &b, &order).unwrap();
-        prop_assert_eq!(spliced.column(0), &want);
     }
 
     #[test]
@@ -77,7 +52,7 @@ proptest! {
         let (a, b) = (keys(&old, &by), keys(&new, &by));
         let want: Vec<Option<u32>> =
             b.iter().map(|key| a.iter().position(|other| other == key).map(|i| i as u32)).collect();
-        prop_assert_eq!(matches(&old, &new, &Order::Columns(by)).unwrap(), want);
+        prop_assert_eq!(matches(&old, &new, &by).unwrap(), want);
     }
 
     #[test]
@@ -101,16 +76,16 @@ fn rows_of_other_types_are_refused() {
     let column = |array: ArrayRef| RecordBatch::try_from_iter([("x", array)]).unwrap();
     let (old, new) =
         (column(Arc::new(Int64Array::from(vec![1]))), column(Arc::new(Date32Array::from(vec![1]))));
-    let error = splice(&old, None, &new, &Order::Columns(vec![0])).unwrap_err();
+    let error = splice(&old, None, &new, &[0]).unwrap_err();
     assert!(error.to_string().contains("types"), "{error}");
-    assert!(matches(&old, &new, &Order::Columns(vec![0])).is_err());
+    assert!(matches(&old, &new, &[0]).is_err());
 }
 
 /// `cargo test --release splice::tests::timings -- --ignored --nocapture`
 #[test]
 #[ignore = "measures"]
 fn timings() {
-    let order = Order::Columns(vec![0, 1, 2]);
+    let order = [0, 1, 2];
     for (old, new) in [
         (views(1_000_000, 2, 0), views(1000, 2000, 1)),
         (views(1_000_000, 2, 0), views(100_000, 20, 1)),
