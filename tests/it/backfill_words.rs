@@ -22,7 +22,7 @@ fn a_late_file_is_planned_and_merged_and_then_known() {
     let before = lab.files("out");
     insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE, "--plan"]), @r"
     data/pageviews-late/late.csv: 40 records
-    out/pageviews-archive: would be merged into what is stored
+    out/pageviews-archive: would be merged into what is stored: 40 rows to add
       1 file to replace, 71 unchanged
       to read 85 rows (2.3 kB), to write about 85 rows (2.3 kB)
       date=2024-06-01/hour=13

@@ -8,12 +8,13 @@ use super::changes::{Differ, Differences, log_part};
 use super::given::Role;
 use super::groups::{PartChange, part_keys};
 use super::history::{History, of_files};
-use super::narrow::{Done, Narrow, folder};
+use super::narrow::{Done, Narrow, folder, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
 use super::{Corrected, HistoryRead, Method};
 use crate::engine::arrivals::Need;
-use crate::engine::intake::{Archived, Counted};
+use crate::engine::intake::{Archived, Counted, Intake};
+use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
 use crate::engine::{Results, Staged, balances};
 use crate::error::Result;
@@ -37,9 +38,13 @@ impl Narrow<'_> {
             planned
         });
         let outputs = all.collect();
-        let (_, history) = self.history.intakes(self.run.plan, self.given, &[Role::Old], Counted::All)?;
-        let account = self.in_place.manifests[0].account;
-        Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records: vec![] })
+        let plan = self.run.plan;
+        let (_, history) = self.history.intakes(plan, self.given, &[Role::Old], Counted::All)?;
+        let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
+        let intakes: Vec<Intake> = new.into_iter().collect();
+        let read = self.run.read_all(Need::Nothing, &Sources::default(), &intakes, &Scope::none(plan))?;
+        let (account, records) = (self.in_place.manifests[0].account, records(&read));
+        Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records })
     }
 
     /// Stages the outputs of all events.

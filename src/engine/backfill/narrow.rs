@@ -589,7 +589,8 @@ fn times(stores: Vec<RowStore>) -> Result<BTreeMap<String, Option<(i64, i64)>>> 
     Ok(all)
 }
 
-fn records(read: &Read) -> Vec<(String, u64)> {
+/// Records of each file that was read.
+pub fn records(read: &Read) -> Vec<(String, u64)> {
     let inputs = read.reports.iter().flat_map(|report| &report.inputs);
     inputs.map(|input| (input.path.display().to_string(), input.records)).collect()
 }
