@@ -22,6 +22,7 @@ mod order;
 mod parts;
 mod rejects;
 mod splice;
+mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
