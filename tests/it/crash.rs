@@ -93,7 +93,7 @@ impl Scene {
         let log = fs::read_to_string(self.lab.path("calls.txt")).expect("the shim was loaded");
         let root = self.lab.path("out").display().to_string();
         let call = |line: &str| {
-            let mut words = line.split(' ').skip(1).map(|word| word.replace(&root, "out"));
+            let mut words = line.split(' ').skip(1).map(|word| plain(&word.replace(&root, "out")));
             let mut word = || words.next().unwrap_or_default();
             Call { name: word(), path: word(), to: word() }
         };
@@ -221,6 +221,18 @@ fn differ_not(is: &Snapshot, wanted: &Snapshot, when: &str) {
         a.iter().filter(|(path, content)| b.get(*path) != Some(content)).map(|(p, _)| p.clone()).collect()
     };
     assert!(is == wanted, "{when}: is {:?}, not {:?}", names(is, wanted), names(wanted, is));
+}
+
+/// A path without `NAME/..`.
+fn plain(path: &str) -> String {
+    let mut names: Vec<&str> = vec![];
+    for name in path.split('/') {
+        match name {
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.join("/")
 }
 
 /// All that lies below `folder`.
