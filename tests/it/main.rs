@@ -37,6 +37,7 @@ mod laws;
 mod log;
 mod lookups;
 mod machine;
+mod manifests;
 mod misuse;
 mod money;
 mod money_sample;
