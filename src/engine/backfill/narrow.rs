@@ -64,6 +64,8 @@ struct Fresh<'a> {
     merged: BTreeMap<usize, NewRows>,
     /// Per grouping.
     touched: Vec<Option<Touched>>,
+    /// Per grouping how many groups the events fall in.
+    groups: Vec<u64>,
     outputs: Vec<GroupOutput<'a>>,
     /// The partitions of each archive and output of events that are touched, by target, with the event times of
     /// the new rows.
@@ -97,11 +99,11 @@ impl<'a> Narrow<'a> {
             }
             if let Some(rows) = fresh.merged.get(&number) {
                 paths.extend(rows.keys().cloned());
-                planned.rows_touched = rows.values().flatten().map(|rows| rows.num_rows() as u64).sum();
             }
             if let Some(output) = fresh.outputs.iter().find(|output| output.number == number) {
                 let touched = fresh.touched[output.grouping()].as_ref();
                 planned.windows = touched.map_or(0, Touched::windows);
+                planned.rows_touched = fresh.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
                 }
@@ -206,7 +208,12 @@ impl<'a> Narrow<'a> {
                         self.shown,
                         log.lines(),
                     )?;
-                    Corrected { change_log: Some(log.finish()?), ..corrected }
+                    Corrected {
+                        windows: touched.map_or(0, Touched::windows),
+                        rows_touched: fresh.groups[groups.grouping()],
+                        change_log: Some(log.finish()?),
+                        ..corrected
+                    }
                 }
                 (None, None) => {
                     for part in &manifest.parts {
@@ -305,6 +312,7 @@ impl<'a> Narrow<'a> {
             partitions.insert(number, touched);
         }
         let (mut merged_rows, mut touched) = (BTreeMap::new(), vec![]);
+        let mut groups = vec![0; plan.groupings.len()];
         for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
             if !scope.groupings[g] {
                 touched.push(None);
@@ -320,6 +328,7 @@ impl<'a> Narrow<'a> {
             };
             let mut windows = vec![];
             let rows = gather(&self.run, merged, &own, None, |block| {
+                groups[g] += block.len() as u64;
                 match &mut clusters {
                     None => {
                         windows.extend_from_slice(&block.spans);
@@ -350,7 +359,7 @@ impl<'a> Narrow<'a> {
                 }
             }));
         }
-        Ok(Fresh { read, merged: merged_rows, touched, outputs, partitions })
+        Ok(Fresh { read, merged: merged_rows, touched, groups, outputs, partitions })
     }
 
     /// What has to be read again, for which results, and how much of it is history; nothing where nothing has.
