@@ -33,7 +33,7 @@ select = { n = "count(*)", sum = "sum(v)" }
 "#;
 
 /// Sets a flag when it goes, as it does when a test fails: threads that wait for it have to end.
-struct Raised<'a>(&'a AtomicBool);
+pub struct Raised<'a>(pub &'a AtomicBool);
 
 impl Drop for Raised<'_> {
     fn drop(&mut self) {

@@ -18,6 +18,7 @@ mod backfill_words;
 mod bad_files;
 mod bad_input;
 mod crash;
+mod crash_backfill;
 mod crash_load;
 mod daylight;
 mod enrich_jobs;
