@@ -85,7 +85,7 @@ impl Intake {
                 let moved = |p: &mut Position| *p = Position::new(ordinals[p.file() as usize], p.place());
                 batch.positions.iter_mut().for_each(moved);
             }
-            Positions::Columns(ordinals) => batch = self.from_columns(batch, ordinals)?,
+            Positions::Columns(ordinals) => batch = self.placed_by_columns(batch, ordinals)?,
         }
         Ok(batch)
     }
@@ -122,7 +122,7 @@ impl Intake {
         })
     }
 
-    fn from_columns(&self, mut batch: Batch, ordinals: &HashMap<String, u32>) -> Result<Batch> {
+    fn placed_by_columns(&self, mut batch: Batch, ordinals: &HashMap<String, u32>) -> Result<Batch> {
         let (places, files) = (batch.columns.pop(), batch.columns.pop());
         let (Some(places), Some(files)) = (places, files) else {
             return Err(Error::machine("an archive is read without its positions"));

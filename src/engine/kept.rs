@@ -2,7 +2,7 @@
 //! those that `having` and `top` leave out of it.
 //!
 //! ```text
-//! _highwater/state/date=2024-05-01/groups.parquet    window_start  window_end  postcode  __agg_0  __agg_1
+//! _highwater/state/date=2024-05-01/groups.state    window_start  window_end  postcode  __agg_0  __agg_1
 //! ```
 //! # Contract
 //! A group lies in the partition of its row. Groups are sorted as rows are, and a file is written from all of its
@@ -40,9 +40,10 @@ pub fn kept_order(grouping: &Grouping) -> usize {
     grouping.keys.len() + if grouping.plan.window == Window::Global { 0 } else { 2 }
 }
 
-/// Where the groups of a partition lie, below the state folder.
+/// Where the groups of a partition lie, below the state folder. It is a Parquet file by a name that no glob for data
+/// takes.
 pub fn kept_path(partition: &str) -> PathBuf {
-    Path::new("state").join(partition).join("groups.parquet")
+    Path::new("state").join(partition).join("groups.state")
 }
 
 /// The groups of `block`, which has states, as rows of the state of `output`.

@@ -27,6 +27,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone, Copy)]
 pub struct Tally {
     read: u64,
+    /// Records of an archive that are of files which do not count.
+    foreign: u64,
     pub rejected: u64,
     pub filtered: u64,
     duplicate: u64,
@@ -40,6 +42,7 @@ impl Tally {
     fn new() -> Tally {
         Tally {
             read: 0,
+            foreign: 0,
             rejected: 0,
             filtered: 0,
             duplicate: 0,
@@ -52,6 +55,7 @@ impl Tally {
 
     fn add(&mut self, other: &Tally) {
         self.read += other.read;
+        self.foreign += other.foreign;
         self.rejected += other.rejected;
         self.filtered += other.filtered;
         self.duplicate += other.duplicate;
@@ -292,11 +296,14 @@ impl<'a> Shared<'a> {
 
     /// Passes what was read on to archives and the steps.
     fn take(&self, intake: &Intake, worker: &mut Worker, decoded: Decoded) -> Result<()> {
+        let rows = decoded.batch.rows;
         let mut batch = intake.admit(decoded.batch)?;
+        let foreign = (rows - batch.rows) as u64;
+        worker.tally.foreign += foreign;
         if let Some(observed) = &mut worker.observed {
             observed.events(&batch);
         }
-        worker.tally.read += decoded.read;
+        worker.tally.read += decoded.read - foreign;
         worker.tally.rejected += decoded.rejected;
         let (from, to) = self.plan.range;
         if (from, to) != (i64::MIN, i64::MAX) && batch.time.iter().any(|t| !(from..to).contains(t)) {
@@ -525,7 +532,7 @@ impl<'a> Shared<'a> {
             }
         }
         let records = reports.iter().flat_map(|report| &report.inputs).map(|input| input.records);
-        if tally.read != records.sum::<u64>() {
+        if tally.read + tally.foreign != records.sum::<u64>() {
             return Err(Error::machine("the workers and the scan counted different numbers of records")
                 .hint("this is a bug in highwater; please report it"));
         }

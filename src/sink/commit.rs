@@ -148,7 +148,7 @@ impl Transaction {
     }
 
     /// Opens a file of the state of output number `output`: it is put in place below the state folder by the same
-    /// commit as the parts, and is none of them. `name` is its path there, as in `changes/000001.jsonl`; the folders
+    /// commit as the parts, and is none of them. `name` is its path there, as in `changes/000001.log`; the folders
     /// above it are made. A commit leaves the files of the state that it is not given as they are.
     ///
     /// # Errors

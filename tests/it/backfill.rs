@@ -360,7 +360,7 @@ fn a_job_that_was_changed_since_its_run() {
 
 /// The lines of a change log.
 fn changes(lab: &Lab, number: usize) -> Vec<serde_json::Value> {
-    let text = lab.text(&format!("out/_highwater/out.csv/changes/{number:06}.jsonl"));
+    let text = lab.text(&format!("out/_highwater/out.csv/changes/{number:06}.log"));
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
@@ -379,7 +379,7 @@ fn changes_are_logged() {
     lab.write("log/3.csv", csv(&[("00:12", "b", 16)]));
     done(&lab, &["log/3.csv"]);
     let logs: Vec<String> = lab.files("out").into_keys().filter(|path| path.contains("/changes/")).collect();
-    assert_eq!(logs, [1, 2].map(|n| format!("_highwater/out.csv/changes/{n:06}.jsonl")));
+    assert_eq!(logs, [1, 2].map(|n| format!("_highwater/out.csv/changes/{n:06}.log")));
     let text = |n| changes(&lab, n).iter().map(|line| format!("{line}\n")).collect::<String>();
     assert!(text(1).contains("log/2.csv") && !text(1).contains("log/3.csv"), "{}", text(1));
     assert!(text(2).contains("log/3.csv") && !text(2).contains("log/2.csv"), "{}", text(2));

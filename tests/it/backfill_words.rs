@@ -55,11 +55,11 @@ fn a_late_file_is_planned_and_merged_and_then_known() {
     2024-06-01T13:03:00Z  2024-06-01T13:04:00Z  SP18      views               1           2
     2024-06-01T13:03:00Z  2024-06-01T13:04:00Z  SP18      last_view  1717246990  1717246993
     2024-06-01T13:05:00Z  2024-06-01T13:06:00Z  CT24      views               1           2
-    … and 66 more; all in out/pageviews-counts/_highwater/changes/000001.jsonl
+    … and 66 more; all in out/pageviews-counts/_highwater/changes/000001.log
     --
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
     ");
-    let log = lab.text("out/pageviews-counts/_highwater/changes/000001.jsonl");
+    let log = lab.text("out/pageviews-counts/_highwater/changes/000001.log");
     assert_eq!(log.lines().count(), 71);
     insta::assert_snapshot!(said(&lab, &["backfill", ARCHIVE, LATE]), @r"
     data/pageviews-late/late.csv: counted before, left out
@@ -98,7 +98,7 @@ fn the_late_output_makes_up_for_what_the_live_job_left_out() {
     2024-06-01T00:03:00Z  2024-06-01T00:04:00Z  BB16      views               1  new row
     2024-06-01T00:03:00Z  2024-06-01T00:04:00Z  BB16      users               1  new row
     2024-06-01T00:08:00Z  2024-06-01T00:09:00Z  WC24      views               1  new row
-    … and 355 more; all in out/pageviews-per-postcode/_highwater/changes/000001.jsonl
+    … and 355 more; all in out/pageviews-per-postcode/_highwater/changes/000001.log
     --
     read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
     tables on the terminal are of a run alone: `highwater run` shows them

@@ -68,7 +68,7 @@ fn counts(method: Method) -> Corrected {
             change(Some("8\u{1b}[2J"), "views", Some("3"), None, Removed),
         ],
         changed: 1_238,
-        change_log: Some("out/counts/_highwater/changes/000003.jsonl".into()),
+        change_log: Some("out/counts/_highwater/changes/000003.log".into()),
     }
 }
 
@@ -137,7 +137,7 @@ fn what_is_merged() {
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00  7        AB7       last    a
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00           AB7       views               1  new row
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00  8�[2J    AB7       views   3              row gone
-    … and 1,234 more; all in out/counts/_highwater/changes/000003.jsonl
+    … and 1,234 more; all in out/counts/_highwater/changes/000003.log
     --
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
     tables on the terminal are of a run alone: `highwater run` shows them
@@ -231,7 +231,7 @@ fn what_is_taken_out_and_what_is_computed_from_the_beginning() {
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00  7        AB7       last    a
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00           AB7       views               1  new row
     2024-06-01T20:00:00+07:00  2024-06-01T20:01:00+07:00  8�[2J    AB7       views   3              row gone
-    … and 1,234 more; all in out/counts/_highwater/changes/000003.jsonl
+    … and 1,234 more; all in out/counts/_highwater/changes/000003.log
     --
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
     ");
@@ -415,7 +415,7 @@ fn what_programs_read() {
               "row": "removed"
             }
           ],
-          "change_log": "out/counts/_highwater/changes/000003.jsonl"
+          "change_log": "out/counts/_highwater/changes/000003.log"
         }
       ]
     }

@@ -94,16 +94,14 @@ impl Narrow<'_> {
         let mut read = self.run.read_all(Need::Nothing, &sources, &intakes, &Scope::all(plan))?;
         sources.services.map(Services::finish).transpose()?;
         self.run.progress.writing();
-        let of_archive: u64 =
-            read.reports[..archived].iter().flat_map(|r| &r.inputs).map(|input| input.records).sum();
         // What could not be read of old files is not in the archive.
+        let new_reports = read.reports.split_off(archived);
+        let new: u64 = new_reports.iter().flat_map(|report| &report.inputs).map(|input| input.records).sum();
         let mut account = read.tally.account();
-        let unread = self.unread(of_archive);
+        let unread = self.unread(account.read - new);
         account.read += unread;
         account.rejected += unread;
         balances(&account)?;
-        let mut reports = std::mem::take(&mut read.reports);
-        let new_reports = reports.split_off(archived);
         let records = new_reports
             .iter()
             .flat_map(|report| &report.inputs)

@@ -219,8 +219,6 @@ impl<'a> GroupOutput<'a> {
         }
         corrected.changes = found.changes;
         corrected.changed = found.values;
-        corrected.rows_touched = found.rows;
-        corrected.windows = found.windows.len() as u64;
         Ok(corrected)
     }
 

@@ -1,7 +1,7 @@
 //! The change log: one file for every backfill, beside what it changed.
 //!
 //! ```text
-//! _highwater/changes/000001.jsonl
+//! _highwater/changes/000001.log
 //! {"backfill":{"files":[{"path":"late.csv","kind":"new"}],"method":"merged"}}
 //! {"window_start":…,"column":"views","before":1,"after":2,"row":"changed"}
 //! ```
@@ -41,7 +41,7 @@ impl ChangeLog {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => 1,
             Err(e) => return Err(Error::io("list", &folder, e)),
         };
-        let name = format!("{FOLDER}/{next:06}.jsonl");
+        let name = format!("{FOLDER}/{next:06}.log");
         let file = transaction.stage_state(number, &name)?;
         let mut log = ChangeLog { file: BufWriter::new(file), path: target.state().join(name) };
         let files: Vec<_> = files

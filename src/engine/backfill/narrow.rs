@@ -65,6 +65,8 @@ struct Fresh<'a> {
     merged: BTreeMap<usize, Gathered>,
     /// Per grouping.
     touched: Vec<Option<Touched>>,
+    /// Per grouping how many groups the events fall in.
+    groups: Vec<u64>,
     outputs: Vec<GroupOutput<'a>>,
     /// The partitions of each archive and output of events that are touched, by target, with the event times of
     /// the new rows.
@@ -96,14 +98,13 @@ impl<'a> Narrow<'a> {
                 planned.rows_touched = read - rejected;
                 paths.extend(partitions.keys().cloned());
             }
-            if let Some(Gathered { rows, states }) = fresh.merged.get(&number) {
+            if let Some(Gathered { rows, .. }) = fresh.merged.get(&number) {
                 paths.extend(rows.keys().cloned());
-                let groups = if rows.is_empty() { states } else { rows };
-                planned.rows_touched = groups.values().flatten().map(|rows| rows.num_rows() as u64).sum();
             }
             if let Some(output) = fresh.outputs.iter().find(|output| output.number == number) {
                 let touched = fresh.touched[output.grouping()].as_ref();
                 planned.windows = touched.map_or(0, Touched::windows);
+                planned.rows_touched = fresh.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
                 }
@@ -209,7 +210,12 @@ impl<'a> Narrow<'a> {
                         Method::Merged => fresh.merged.remove(&number),
                         _ => recomputed.remove(&number),
                     };
-                    self.groups(groups, found.unwrap_or_default(), touched)?
+                    let corrected = self.groups(groups, found.unwrap_or_default(), touched)?;
+                    Corrected {
+                        windows: touched.windows(),
+                        rows_touched: fresh.groups[groups.grouping()],
+                        ..corrected
+                    }
                 }
                 (None, None) => {
                     for part in &manifest.parts {
@@ -344,6 +350,7 @@ impl<'a> Narrow<'a> {
             partitions.insert(number, touched);
         }
         let (mut merged_rows, mut touched) = (BTreeMap::new(), vec![]);
+        let mut groups = vec![0; plan.groupings.len()];
         for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
             if !scope.groupings[g] {
                 touched.push(None);
@@ -361,6 +368,7 @@ impl<'a> Narrow<'a> {
             // Where states are merged, results of the new events alone say nothing.
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
             let rows = gather(&self.run, merged, &own, &rows_wanted, None, |block| {
+                groups[g] += block.len() as u64;
                 match &mut clusters {
                     None => {
                         windows.extend_from_slice(&block.spans);
@@ -391,7 +399,7 @@ impl<'a> Narrow<'a> {
                 }
             }));
         }
-        Ok(Fresh { read, merged: merged_rows, touched, outputs, partitions })
+        Ok(Fresh { read, merged: merged_rows, touched, groups, outputs, partitions })
     }
 
     /// What has to be read again, for which results, and how much of it is history; nothing where nothing has.

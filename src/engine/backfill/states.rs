@@ -102,8 +102,8 @@ impl<'a> StateParts<'a> {
 
     /// The partitions whose state may have groups of the windows touched.
     pub fn near(&self, touched: &Touched) -> BTreeSet<String> {
-        let extents = touched.extents();
-        let near = |part: &&Part| extents.may_lie_in(part.first, part.last);
+        let (extents, any) = (touched.extents(), touched.windows() > 0);
+        let near = |part: &&Part| any && extents.may_lie_in(part.first, part.last);
         self.output.manifest.state.iter().filter(near).map(|part| partition(part).to_string()).collect()
     }
 

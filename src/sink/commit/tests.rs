@@ -143,7 +143,7 @@ fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitRe
         put(&tx, *output, path, text)?;
     }
     for output in [0, 1] {
-        let mut changes = tx.stage_state(output, "changes/000001.jsonl")?;
+        let mut changes = tx.stage_state(output, "changes/000001.log")?;
         changes.write_all(b"{}\n").map_err(|e| changes.failed(e))?;
         changes.finish()?;
     }
@@ -155,7 +155,7 @@ fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitRe
 }
 
 const REJECTS: &str = "bad.jsonl";
-const LOGS: [&str; 2] = ["a/_highwater/changes/000001.jsonl", "b/_highwater/report.csv/changes/000001.jsonl"];
+const LOGS: [&str; 2] = ["a/_highwater/changes/000001.log", "b/_highwater/report.csv/changes/000001.log"];
 
 #[test]
 fn files_of_the_state_come_with_the_commit_and_are_no_parts() {
