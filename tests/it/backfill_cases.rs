@@ -78,15 +78,12 @@ pub fn split(
     });
     let simplified = vec(proptest::bool::weighted(if simple { 1.0 } else { 0.5 }), 3);
     let coarse = vec(proptest::bool::weighted(0.4), 3);
-    let kept = vec(proptest::bool::weighted(0.4), 3);
+    let having = proptest::option::of(0..3usize);
+    let top = proptest::option::of((1..3usize, select(vec!["c desc", "c"])));
+    let kept = vec(proptest::option::weighted(0.4, (having, top, any::<bool>())), 3);
     let parts = (case, (simplified, kept), coarse, any::<bool>(), vec(archive(), archives), layout());
     parts.prop_map(|(mut case, (simplified, kept), coarse, events, archives, layout)| {
         let x = case.job.derive.map(|d| jobs::DERIVES[d].1);
-        for (output, kept) in case.job.outputs.iter_mut().zip(kept) {
-            if kept {
-                keep_state(output);
-            }
-        }
         for ((output, simple), coarse) in case.job.outputs.iter_mut().zip(simplified).zip(coarse) {
             let Some(groups) = &mut output.groups else { continue };
             if simple {
@@ -98,6 +95,16 @@ pub fn split(
                 let by = &groups.by;
                 let own = |part: &&str| ["year", "month", "date", "hour"].contains(part) || by.contains(part);
                 output.partition_by.retain(own);
+            }
+        }
+        for (output, kept) in case.job.outputs.iter_mut().zip(kept) {
+            let Some((having, top, keyed)) = kept else { continue };
+            keep_state(output);
+            let Some(groups) = output.groups.as_mut().filter(|_| output.state && !simple) else { continue };
+            (groups.having, groups.top) = (groups.having.or(having), groups.top.or(top));
+            let key = groups.by.iter().find(|key| ["k", "n", "b", "d"].contains(key));
+            if let Some(key) = key.filter(|key| keyed && !output.partition_by.contains(key)) {
+                output.partition_by.push(key);
             }
         }
         if events && !case.steps.is_empty() && case.job.outputs.iter().all(|output| output.groups.is_some()) {

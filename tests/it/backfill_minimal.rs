@@ -145,7 +145,9 @@ fn names_what_is_replaced(
             Method::Merged => {
                 let touched = touched(split, i, old, &new);
                 replaced.is_subset(&named)
-                    && named.difference(&replaced).all(|path| concerned(spans[path], &touched))
+                    && named
+                        .difference(&replaced)
+                        .all(|path| spans.get(path).is_none_or(|span| concerned(*span, &touched)))
             }
             Method::Recomputed => replaced.is_subset(&named),
             Method::AllAgain => outcome.all_again.is_some(),
