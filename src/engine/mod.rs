@@ -331,8 +331,9 @@ impl Run<'_> {
             done.into_iter().collect::<Result<()>>()?;
             scans.push(scan);
         }
-        let workers =
-            hands.into_iter().filter_map(|hand| hand.into_inner().unwrap_or_else(PoisonError::into_inner));
+        // Without anything to read there is still somebody to say so.
+        let hand = |hand: Mutex<Option<Worker>>| hand.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let workers = hands.into_iter().map(|one| hand(one).unwrap_or_else(|| shared.worker()));
         let (mut workers, found) = shared.later_stages(workers.collect())?;
         let refused = Shared::refused(&mut workers);
         let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {

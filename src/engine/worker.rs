@@ -235,7 +235,8 @@ impl<'a> Shared<'a> {
         Ok(worker)
     }
 
-    fn worker(&self) -> Worker {
+    /// Somebody who has done nothing yet.
+    pub fn worker(&self) -> Worker {
         let space = RowSpace(self.options.spill_folder.clone());
         let folding = |plan: &Arc<GroupPlan>| match (plan.window, &plan.lateness) {
             (Window::Session { .. }, Some(_)) => {
