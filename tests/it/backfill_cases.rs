@@ -82,7 +82,7 @@ pub fn split(
     let top = proptest::option::of((1..3usize, select(vec!["c desc", "c"])));
     let kept = vec(proptest::option::weighted(0.4, (having, top, any::<bool>())), 3);
     let parts = (case, (simplified, kept), coarse, any::<bool>(), vec(archive(), archives), layout());
-    parts.prop_map(|(mut case, (simplified, kept), coarse, events, archives, layout)| {
+    parts.prop_map(move |(mut case, (simplified, kept), coarse, events, archives, layout)| {
         let x = case.job.derive.map(|d| jobs::DERIVES[d].1);
         for ((output, simple), coarse) in case.job.outputs.iter_mut().zip(simplified).zip(coarse) {
             let Some(groups) = &mut output.groups else { continue };
