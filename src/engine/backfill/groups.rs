@@ -133,9 +133,11 @@ impl<'a> GroupOutput<'a> {
                 let keys = KeyBytes::new(&keys)?;
                 let spans = self.spans(&rows);
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
-                while (0..rows.num_rows())
-                    .fold(false, |grown, row| clusters.grow(keys.row(row), spans[row]) || grown)
-                {
+                loop {
+                    let grown = (0..rows.num_rows()).filter(|&row| clusters.grow(keys.row(row), spans[row]));
+                    if grown.count() == 0 {
+                        break;
+                    }
                 }
             }
         }
@@ -369,8 +371,8 @@ pub fn gather(
         },
         |(block, shaped)| {
             see(&block)?;
-            let each = outputs.iter().zip(shaped).zip(&mut rows);
-            each.map(|((output, shaped), rows)| output.select(shaped, touched, rows)).collect()
+            let mut each = outputs.iter().zip(shaped).zip(&mut rows);
+            each.try_for_each(|((output, shaped), rows)| output.select(shaped, touched, rows))
         },
     )?;
     Ok(rows)
