@@ -61,21 +61,21 @@ DUCKDB = """
 import duckdb, json, sys, glob, os
 what, source, late, out, hours = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5])
 c = duckdb.connect()
-c.sql("SET threads TO 2; SET TimeZone = 'UTC'")
+c.execute("SET threads TO 2; SET TimeZone = 'UTC'")
 read = "SELECT user_id, postcode, webpage, timestamp FROM read_csv({}, columns = {{'user_id': 'BIGINT', 'postcode': 'VARCHAR', 'webpage': 'VARCHAR', 'timestamp': 'BIGINT'}})"
-parts = "strftime(to_timestamp(timestamp), '%Y-%m-%d') AS date, strftime(to_timestamp(timestamp), '%H') AS hour"
+parts = "strftime(to_timestamp({0}), '%Y-%m-%d') AS date, strftime(to_timestamp({0}), '%H') AS hour"
 def write(views, minutes):
     options = "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, hour), OVERWRITE_OR_IGNORE, FILENAME_PATTERN 'data')"
-    c.sql(f"COPY (SELECT *, {parts} FROM {views} ORDER BY timestamp) TO '{out}/archive' {options}")
-    c.sql(f"COPY (SELECT minute AS timestamp, postcode, views, {parts.replace('timestamp', 'minute')} FROM {minutes} ORDER BY minute, postcode) TO '{out}/counts' {options}")
+    c.execute(f"COPY (SELECT *, {parts.format('timestamp')} FROM {views} ORDER BY timestamp) TO '{out}/archive' {options}")
+    c.execute(f"COPY (SELECT minute AS timestamp, postcode, views, {parts.format('minute')} FROM {minutes} ORDER BY minute, postcode) TO '{out}/counts' {options}")
 count = "SELECT timestamp // 60 * 60 AS minute, postcode, count(*) AS views FROM views GROUP BY ALL"
 if what == "again":
     files = sorted(glob.glob(source + "/*.csv")) + ([late] if late else [])
-    c.sql("CREATE VIEW views AS " + read.format(files))
+    c.execute("CREATE VIEW views AS " + read.format(files))
 else:
     old = [p for d, h in hours for p in glob.glob(f"{out}/archive/date={d}/hour={h}/*.parquet")]
-    c.sql(f"CREATE TABLE views AS SELECT user_id, postcode, webpage, timestamp FROM read_parquet({old}) UNION ALL " + read.format([late]))
-c.sql("CREATE VIEW minutes AS " + count)
+    c.execute(f"CREATE TABLE views AS SELECT user_id, postcode, webpage, timestamp FROM read_parquet({old}) UNION ALL " + read.format([late]))
+c.execute("CREATE VIEW minutes AS " + count)
 write("views", "minutes")
 """
 
@@ -140,8 +140,8 @@ def put_back(kept, out):
 def totals(out):
     """Rows and counts of a result: archive rows, groups, views."""
     c = duckdb.connect()
-    rows = c.sql(f"SELECT count(*) FROM read_parquet('{out}/archive/*/*/*.parquet', hive_partitioning = false)").fetchone()[0]
-    groups, views = c.sql(f"SELECT count(*), sum(views)::BIGINT FROM read_parquet('{out}/counts/*/*/*.parquet', hive_partitioning = false)").fetchone()
+    rows = c.execute(f"SELECT count(*) FROM read_parquet('{out}/archive/*/*/*.parquet', hive_partitioning = false)").fetchone()[0]
+    groups, views = c.execute(f"SELECT count(*), sum(views)::BIGINT FROM read_parquet('{out}/counts/*/*/*.parquet', hive_partitioning = false)").fetchone()
     return rows, groups, views
 
 
@@ -164,7 +164,7 @@ def main():
                         "--span", f"{args.days}d", "--out", source], check=True, stdout=subprocess.DEVNULL)
     for file in source.iterdir():
         file.read_bytes()
-    first = int(duckdb.sql(f"SELECT min(timestamp) FROM read_csv('{source}/*.csv')").fetchone()[0]) // HOUR * HOUR
+    first = int(duckdb.connect().execute(f"SELECT min(timestamp) FROM read_csv('{source}/*.csv')").fetchone()[0]) // HOUR * HOUR
     inside = list(range(2, args.days * 24 - 2))
     draw = random.Random(7)
     cases = [("1 hour", [draw.choice(inside)])]

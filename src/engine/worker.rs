@@ -319,8 +319,8 @@ impl<'a> Shared<'a> {
                 Archived::Only(one) => one == number,
                 Archived::No => false,
             };
-            let archives = worker.archives.iter_mut().enumerate().filter(|(number, _)| wanted(*number));
-            archives.map(|(_, store)| store.push(&batch)).collect::<Result<()>>()?;
+            let mut archives = worker.archives.iter_mut().enumerate().filter(|(number, _)| wanted(*number));
+            archives.try_for_each(|(_, store)| store.push(&batch))?;
         }
         match intake.counted(batch) {
             Some(batch) => self.pass(worker, 0, batch),

@@ -54,7 +54,7 @@ impl Narrow<'_> {
     pub fn stage_all_again(&self) -> Result<Done> {
         let left = || self.given.source.iter().filter(|entry| entry.role != Role::Retracted);
         let of_source = left().all(|entry| entry.is_in_place());
-        let mut done = if of_source { self.from_source()? } else { self.from_archive()? };
+        let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
         }
@@ -62,7 +62,7 @@ impl Narrow<'_> {
     }
 
     /// A run over the files of the source.
-    fn from_source(&self) -> Result<Done> {
+    fn over_source(&self) -> Result<Done> {
         let rejects = self.run.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let Staged { outcome, drafts, rejects } = self.run.stage(self.transaction, rejects)?;
         self.given.are_as_counted(outcome.inputs.iter())?;
@@ -79,7 +79,7 @@ impl Narrow<'_> {
     }
 
     /// The same over an archive and the new files.
-    fn from_archive(&self) -> Result<Done> {
+    fn over_archive(&self) -> Result<Done> {
         let plan = self.run.plan;
         let mut tables = crate::engine::tables::read(&self.run)?;
         let sources = self.run.sources(std::mem::take(&mut tables.tables))?;

@@ -139,9 +139,11 @@ impl<'a> GroupOutput<'a> {
                 let keys = KeyBytes::new(&keys)?;
                 let spans = self.spans(&rows);
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
-                while (0..rows.num_rows())
-                    .fold(false, |grown, row| clusters.grow(keys.row(row), spans[row]) || grown)
-                {
+                loop {
+                    let grown = (0..rows.num_rows()).filter(|&row| clusters.grow(keys.row(row), spans[row]));
+                    if grown.count() == 0 {
+                        break;
+                    }
                 }
             }
         }

@@ -284,7 +284,7 @@ impl<'a> Narrow<'a> {
         let plan = self.run.plan;
         if let Some(late) = &self.given.late {
             let read = ReadPlan {
-                files: files::listed(&[late.clone()], None)?,
+                files: files::listed(std::slice::from_ref(late), None)?,
                 positions: true,
                 ..plan.read.clone()
             };
