@@ -131,7 +131,9 @@ proptest! {
 
         // Files are not replaced by their like, and nothing is left of the work.
         let (new, now) = (left(&lab), lab.written("out"));
-        for (path, bytes) in &new {
+        // What is done in several goes may be undone by a later one.
+        let once = !matches!(goes, Goes::Each | Goes::EachOfAll);
+        for (path, bytes) in new.iter().filter(|_| once) {
             let replaced = old.get(path) == Some(bytes) && now[path] != stamps[path];
             prop_assert!(!replaced, "{} is written again as it was\n{:?}", path, split);
         }
