@@ -2,9 +2,11 @@
 //!
 //! # Contract
 //! [`FloatSum`] holds the exact sum of what was added, so its rounded value does not depend on the
-//! order of additions and merges. Sums of 2^50 values of any finite size are covered.
+//! order of additions and merges. Sums of 2^50 values of any finite size are covered. Its encoded state is a function
+//! of the exact sum too: sums of the same values are the same bytes.
 
 use super::Reader;
+use super::digits::Digits;
 use arrow_buffer::i256;
 
 /// Knuth's TwoSum: `a + b` rounded, and what the rounding lost, exactly.
@@ -17,8 +19,12 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// Values of at least this size are kept scaled, so that no partial sum overflows.
 const HUGE: f64 = f64::from_bits((1023 + 960) << 52);
+/// The scale of huge values is 2 to the power of minus this.
+const SCALED: i32 = 200;
 /// The scale of huge values, 2^-200.
-const SCALE: f64 = f64::from_bits((1023 - 200) << 52);
+const SCALE: f64 = f64::from_bits((1023 - SCALED as u64) << 52);
+/// Digits of this power of two and more are huge when a state is read back.
+const HUGE_DIGIT: i32 = 900;
 
 /// The exact sum of floats: `high + low + rest + huge / SCALE`, and which infinities were met.
 #[derive(Clone, Default)]
@@ -89,6 +95,19 @@ impl FloatSum {
 
     /// The sum, rounded to nearest once.
     pub fn value(&self) -> f64 {
+        // What is huge hangs on the order of additions, and takes the place of small parts: see to it that it does not.
+        let huge = self.extra.as_ref().is_some_and(|extra| !extra.huge.is_empty());
+        if huge { self.canonical().rounded() } else { self.rounded() }
+    }
+
+    /// The same sum in parts that hang on nothing else.
+    fn canonical(&self) -> FloatSum {
+        let mut state = vec![];
+        self.encode(&mut state);
+        FloatSum::decode(&mut Reader(&state))
+    }
+
+    fn rounded(&self) -> f64 {
         let mut parts = vec![];
         grow(&mut parts, self.high);
         grow(&mut parts, self.low);
@@ -129,26 +148,29 @@ impl FloatSum {
     }
 
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.high.to_le_bytes());
-        out.extend_from_slice(&self.low.to_le_bytes());
-        let extra = self.extra.as_deref().cloned().unwrap_or_default();
-        out.push(
-            u8::from(extra.nan) | u8::from(extra.plus_infinity) << 1 | u8::from(extra.minus_infinity) << 2,
-        );
-        for list in [&extra.rest, &extra.huge] {
-            out.extend_from_slice(&(list.len() as u64).to_le_bytes());
-            list.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
-        }
+        let none = Extra::default();
+        let extra = self.extra.as_deref().unwrap_or(&none);
+        let small = [self.high, self.low].into_iter().chain(extra.rest.iter().copied());
+        let huge = extra.huge.iter().map(|&x| (x, SCALED));
+        let digits = Digits::of(small.map(|x| (x, 0)).chain(huge));
+        let flags = [extra.nan, extra.plus_infinity, extra.minus_infinity, digits.negative];
+        out.push((0..).zip(flags).map(|(bit, flag)| u8::from(flag) << bit).sum());
+        digits.put(out);
     }
 
     pub fn decode(state: &mut Reader) -> FloatSum {
-        let mut sum = FloatSum { high: state.f64(), low: state.f64(), extra: None };
+        let mut sum = FloatSum::default();
         let flags = state.u8();
-        let lists: Vec<Vec<f64>> = (0..2).map(|_| (0..state.u64()).map(|_| state.f64()).collect()).collect();
-        if flags != 0 || lists.iter().any(|l| !l.is_empty()) {
-            let [rest, huge] = lists.try_into().expect("two lists");
-            let (nan, plus_infinity, minus_infinity) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
-            sum.extra = Some(Box::new(Extra { rest, huge, nan, plus_infinity, minus_infinity }));
+        for (part, huge) in Digits::get(flags & 8 != 0, state).parts(HUGE_DIGIT, SCALED) {
+            match huge {
+                true => grow(&mut sum.extra.get_or_insert_default().huge, part),
+                false => sum.add(part),
+            }
+        }
+        if flags & 7 != 0 {
+            let extra = sum.extra.get_or_insert_default();
+            extra.nan = flags & 1 != 0;
+            (extra.plus_infinity, extra.minus_infinity) = (flags & 2 != 0, flags & 4 != 0);
         }
         sum
     }
@@ -235,6 +257,7 @@ pub fn pow10(n: u8) -> i256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sums_are_exact_in_any_order() {
@@ -275,6 +298,88 @@ mod tests {
         sum.encode(&mut bytes);
         let back = FloatSum::decode(&mut Reader(&bytes));
         assert_eq!(back.value(), sum.value());
+    }
+
+    fn state(sum: &FloatSum) -> Vec<u8> {
+        let mut bytes = vec![];
+        sum.encode(&mut bytes);
+        bytes
+    }
+
+    fn floats() -> impl Strategy<Value = Vec<f64>> {
+        let float = prop_oneof![
+            4 => any::<f64>(),
+            4 => -1e3..1e3f64,
+            1 => proptest::sample::select(vec![
+                f64::MAX, -f64::MAX, HUGE, -HUGE, HUGE / 2.0, -HUGE / 4.0, 5e-324, -5e-324, 2e-308, -0.0, 1e-300,
+                f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN,
+            ]),
+        ];
+        proptest::collection::vec(float, 0..24)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// In any order, in parts, through states, with values that come and go: the same bytes, the same value.
+        #[test]
+        fn a_sum_has_one_state(values in floats(), others in floats(), seed in any::<u64>()) {
+            let mut whole = FloatSum::default();
+            values.iter().for_each(|&x| whole.add(x));
+            let mut parts = vec![FloatSum::default(); 3];
+            let mut random = seed;
+            let mut below = |n: usize| {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (random >> 33) as usize % n
+            };
+            let mut rest = values.clone();
+            while !rest.is_empty() {
+                let x = rest.swap_remove(below(rest.len()));
+                parts[below(3)].add(x);
+            }
+            for x in others.into_iter().filter(|x| x.is_finite()) {
+                parts[below(3)].add(x);
+                parts[below(3)].add(-x);
+            }
+            let mut merged = parts.swap_remove(below(3));
+            for part in &parts {
+                match below(2) {
+                    0 => merged.merge(part),
+                    _ => merged.merge(&part.canonical()),
+                }
+            }
+            prop_assert_eq!(state(&merged), state(&whole));
+            prop_assert_eq!(state(&merged.canonical()), state(&whole));
+            for other in [&merged, &merged.canonical()] {
+                prop_assert_eq!(other.value().to_bits(), whole.value().to_bits());
+                prop_assert_eq!(other.divided_by(7.0).to_bits(), whole.divided_by(7.0).to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn other_sums_have_other_states() {
+        let of = |values: &[f64]| {
+            let mut sum = FloatSum::default();
+            values.iter().for_each(|&x| sum.add(x));
+            state(&sum)
+        };
+        let all = [
+            of(&[]),
+            of(&[1.0]),
+            of(&[-1.0]),
+            of(&[1.0, 5e-324]),
+            of(&[1.0, -5e-324]),
+            of(&[4294967296.0]),
+            of(&[f64::MAX]),
+            of(&[f64::MAX, f64::MAX]),
+            of(&[f64::INFINITY]),
+            of(&[f64::NAN]),
+            of(&[5e-324]),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(of(&[-0.0]), of(&[1.0, -1.0]));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod approx;
 mod boolean;
 mod codec;
 mod count;
+mod digits;
 mod distinct;
 mod domain;
 mod exact;
@@ -215,7 +216,9 @@ pub trait Accumulator: Send + Sync {
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()>;
 
     /// Appends the state of `slot` to `out`; of a state that grows without bound the first piece, of at
-    /// most about 256 KiB.
+    /// most about 256 KiB. Of other aggregates but `first`, `last`, `arg_min` and `arg_max`, whose rows have
+    /// positions, it is a function of the set of values alone: whatever was folded and merged in which order, equal
+    /// values have equal bytes.
     fn encode(&self, slot: u32, out: &mut Vec<u8>);
 
     /// Calls `write` with each further piece of the state of `slot`, if it has more than the first. Each

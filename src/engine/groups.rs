@@ -1,10 +1,12 @@
 //! A grouping's outputs: from merged groups through `having` and `top` to files and tables.
 
 use super::events::plain_strings;
+use super::kept::{self, kept, kept_schema};
 use super::partitioned::PartitionedWriter;
 use super::shape::{OutputRows, output_rows};
 use super::{OutputOutcome, Run, target};
-use crate::error::Result;
+use crate::batch::Schema;
+use crate::error::{Error, Result};
 use crate::group::{GroupBlock, Merged};
 use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, Post, Top};
 use crate::rows::{PartitionPart, Partitioner};
@@ -19,13 +21,13 @@ use arrow_select::concat::concat_batches;
 pub struct Shaped {
     pub columns: Vec<ArrayRef>,
     /// The window of each row; nothing where there is one for all of time.
-    windows: Vec<WindowSpan>,
+    pub windows: Vec<WindowSpan>,
     /// Partition path, first row, rows.
     pub stretches: Vec<(String, usize, usize)>,
 }
 
 enum Sink<'a> {
-    Files(Box<PartitionedWriter<'a>>),
+    Files(Box<PartitionedWriter<'a>>, Option<(Box<PartitionedWriter<'a>>, Schema)>),
     Terminal { head: Vec<RecordBatch>, rows: usize },
 }
 
@@ -54,7 +56,14 @@ pub fn write(
             None => Ok(Sink::Terminal { head: vec![], rows: 0 }),
             Some(_) => {
                 let writer = PartitionedWriter::new(run.plan, output, number(*i), transaction)?;
-                Ok(Sink::Files(Box::new(writer)))
+                let state = || {
+                    let number = number(*i);
+                    let writer =
+                        PartitionedWriter::of_state(run.plan, grouping, output, number, transaction)?;
+                    Ok::<_, Error>((Box::new(writer), kept_schema(grouping)))
+                };
+                let state = output.state.then(state).transpose()?;
+                Ok(Sink::Files(Box::new(writer), state))
             }
         })
         .collect::<Result<Vec<_>>>()?;
@@ -62,12 +71,18 @@ pub fn write(
         |block| {
             outputs
                 .iter()
-                .map(|(_, output, post)| shape(run, grouping, output, post, &block))
+                .map(|(_, output, post)| {
+                    let groups = output.state.then(|| kept(run, grouping, output, post, &block));
+                    Ok((shape(run, grouping, output, post, &block)?, groups.transpose()?))
+                })
                 .collect::<Result<Vec<_>>>()
         },
-        |shaped: Vec<Shaped>| {
-            for ((sink, (_, output, _)), rows) in sinks.iter_mut().zip(&outputs).zip(shaped) {
+        |shaped: Vec<(Shaped, Option<Shaped>)>| {
+            for ((sink, (_, output, _)), (rows, groups)) in sinks.iter_mut().zip(&outputs).zip(shaped) {
                 sink.take(run, output, rows)?;
+                if let (Sink::Files(_, Some((writer, schema))), Some(groups)) = (sink, groups) {
+                    kept::push(writer, &groups, schema)?;
+                }
             }
             Ok(())
         },
@@ -78,7 +93,7 @@ pub fn write(
 impl Sink<'_> {
     fn take(&mut self, run: &Run, output: &OutputPlan, rows: Shaped) -> Result<()> {
         match self {
-            Sink::Files(writer) => {
+            Sink::Files(writer, _) => {
                 let batch = writer.file_batch(&rows.columns)?;
                 rows.stretches.iter().try_for_each(|(path, from, len)| {
                     let windows = rows.windows.get(*from..from + len).unwrap_or_default();
@@ -98,7 +113,10 @@ impl Sink<'_> {
 
     fn finish(self, run: &Run, output: &OutputPlan) -> Result<OutputOutcome> {
         match self {
-            Sink::Files(writer) => Ok(OutputOutcome::new(&output.to, writer.finish()?, None)),
+            Sink::Files(writer, state) => {
+                state.map(|(writer, _)| writer.finish()).transpose()?;
+                Ok(OutputOutcome::new(&output.to, writer.finish()?, None))
+            }
             Sink::Terminal { head, rows } => {
                 let schema = head.first().map_or_else(|| output.columns.arrow(), RecordBatch::schema);
                 let head = concat_batches(&schema, &head).unwrap_or_else(|_| RecordBatch::new_empty(schema));
@@ -167,7 +185,7 @@ fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[WindowSpan], rows: Vec<u32
 }
 
 /// Where each row goes: stretches of rows with one partition.
-fn stretches(
+pub fn stretches(
     run: &Run,
     output: &OutputPlan,
     columns: &[ArrayRef],

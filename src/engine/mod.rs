@@ -27,6 +27,7 @@ mod front;
 mod groups;
 mod inspect;
 mod intake;
+mod kept;
 mod late;
 mod partitioned;
 mod replay;

@@ -5,11 +5,13 @@
 //! [`ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
 
 use super::events::batch;
+use super::kept::{kept_path, kept_schema};
+use crate::batch::Schema;
 use crate::error::{Error, Result};
-use crate::job::{OutputPlan, Plan};
+use crate::job::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Encoder, PartWriter, Transaction, encoder};
+use crate::sink::{Encoder, Format, PartWriter, Transaction, encoder};
 use crate::window::WindowSpan;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
@@ -17,11 +19,10 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
-/// Writes one grouped output.
+/// Writes one grouped output, or the state of one.
 pub struct PartitionedWriter<'a> {
     output: &'a OutputPlan,
-    target: usize,
-    transaction: &'a Transaction,
+    files: Files<'a>,
     encoder: Box<dyn Encoder>,
     schema: SchemaRef,
     open: BTreeMap<String, OpenPart>,
@@ -37,6 +38,16 @@ pub struct PartitionedWriter<'a> {
 /// How many partitions that follow one another stay open. Where clocks go back over midnight, rows return
 /// to the one before.
 const LINGERING: usize = 3;
+
+/// Where rows go.
+struct Files<'a> {
+    target: usize,
+    transaction: &'a Transaction,
+    format: Format,
+    schema: Schema,
+    /// Whether they are those of the state.
+    of_state: bool,
+}
 
 #[derive(Default)]
 struct OpenPart {
@@ -54,13 +65,28 @@ impl<'a> PartitionedWriter<'a> {
         target: usize,
         transaction: &'a Transaction,
     ) -> Result<Self> {
-        let schema = output.file_schema();
+        let (format, schema, of_state) = (output.format, output.file_schema(), false);
+        PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
+    }
+
+    /// Writes the state of `output`: groups of `grouping`, as [`super::kept`] has them.
+    pub fn of_state(
+        plan: &Plan,
+        grouping: &Grouping,
+        output: &'a OutputPlan,
+        target: usize,
+        transaction: &'a Transaction,
+    ) -> Result<Self> {
+        let (format, schema, of_state) = (Format::Parquet, kept_schema(grouping), true);
+        PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
+    }
+
+    fn to(plan: &Plan, output: &'a OutputPlan, files: Files<'a>) -> Result<Self> {
         Ok(PartitionedWriter {
             output,
-            target,
-            transaction,
-            encoder: encoder(output.format, &schema, &plan.zone)?,
-            schema: schema.arrow(),
+            encoder: encoder(files.format, &files.schema, &plan.zone)?,
+            schema: files.schema.arrow(),
+            files,
             open: BTreeMap::new(),
             queue: vec![],
             in_order: follow_one_another(&output.partition_by),
@@ -113,11 +139,10 @@ impl<'a> PartitionedWriter<'a> {
         let encoder = &self.encoder;
         let pieces: Vec<_> = queue.par_iter().map(|(_, piece)| encoder.encode(piece)).collect();
         for ((partition, _), piece) in queue.iter().zip(pieces) {
-            let (transaction, target, output) = (self.transaction, self.target, self.output);
             let open = self.open.get_mut(partition).expect("a queued piece has an open part");
             let writer = match open.writer.take() {
                 Some(writer) => open.writer.insert(writer),
-                None => open.writer.insert(create(transaction, target, output, partition)?),
+                None => open.writer.insert(self.files.create(partition)?),
             };
             writer.append(piece?)?;
         }
@@ -130,12 +155,11 @@ impl<'a> PartitionedWriter<'a> {
         take: impl FnOnce(&mut BTreeMap<String, OpenPart>) -> Vec<(String, OpenPart)>,
     ) -> Result<()> {
         self.flush()?;
-        let (transaction, target, output, encoder) =
-            (self.transaction, self.target, self.output, &self.encoder);
+        let (files, encoder) = (&self.files, &self.encoder);
         take(&mut self.open).into_par_iter().try_for_each(|(partition, mut part)| {
             let mut writer = match part.writer.take() {
                 Some(writer) => writer,
-                None => create(transaction, target, output, &partition)?,
+                None => files.create(&partition)?,
             };
             if part.pending_rows > 0 {
                 writer.append(encoder.encode(&join(&part.pending)?)?)?;
@@ -150,13 +174,13 @@ impl<'a> PartitionedWriter<'a> {
     /// A machine error when the disk fails.
     pub fn finish(mut self) -> Result<u64> {
         self.finish_parts(|open| std::mem::take(open).into_iter().collect())?;
-        if self.rows == 0 && self.output.partition_by.is_empty() {
-            create(self.transaction, self.target, self.output, "")?.finish(None)?;
+        if self.rows == 0 && self.output.partition_by.is_empty() && !self.files.of_state {
+            self.files.create("")?.finish(None)?;
         }
         Ok(self.rows)
     }
 
-    /// The batch of these columns, without those that the path holds.
+    /// The batch of these columns of the output, without those that the path holds.
     pub fn file_batch(&self, columns: &[ArrayRef]) -> Result<RecordBatch> {
         batch(&self.schema, self.output.written().into_iter().map(|c| columns[c].clone()).collect())
     }
@@ -171,15 +195,16 @@ fn follow_one_another(parts: &[PartitionPart]) -> bool {
     !parts.iter().any(|p| matches!(p, Column(_))) && dated(Hour, &[Date]) && dated(Month, &[Date, Year])
 }
 
-fn create(
-    transaction: &Transaction,
-    target: usize,
-    output: &OutputPlan,
-    partition: &str,
-) -> Result<PartWriter> {
-    let name = format!("data.{}", output.format.extension());
-    let staged = transaction.stage(target, &Path::new(partition).join(name))?;
-    PartWriter::new(staged, output.format, &output.file_schema())
+impl Files<'_> {
+    fn create(&self, partition: &str) -> Result<PartWriter> {
+        let staged = if self.of_state {
+            self.transaction.stage_state_part(self.target, &kept_path(partition))?
+        } else {
+            let name = format!("data.{}", self.format.extension());
+            self.transaction.stage(self.target, &Path::new(partition).join(name))?
+        };
+        PartWriter::new(staged, self.format, &self.schema)
+    }
 }
 
 /// One batch of several with the same columns; dictionaries that differ become plain strings.

@@ -4,6 +4,7 @@
 //! that a slot of a source belongs to a group, which is a window and a key. Merging is exact, so the
 //! order of entries within a group never shows; where order counts (firings), it is arrival order.
 
+use super::kept::kept;
 use super::pane::Arrived;
 use super::table::GroupPlan;
 use crate::aggregate::Accumulator;
@@ -43,12 +44,12 @@ impl<K: Ord + Copy> Rows<K> {
         }
     }
 
-    /// The results of all rows.
-    pub fn values(&self, plan: &GroupPlan, sources: &[&States]) -> Result<Vec<ArrayRef>> {
+    /// All rows.
+    pub fn finish(&self, plan: &GroupPlan, sources: &[&States]) -> Result<Finished> {
         let mut states = accumulators(plan);
         states.iter_mut().for_each(|state| state.resize(self.groups.len()));
         merge(&mut states, &self.pairs, sources)?;
-        finish(&states, self.groups.len())
+        finish(plan, &states, self.groups.len())
     }
 }
 
@@ -64,8 +65,22 @@ pub fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]
     Ok(())
 }
 
+/// Finished groups.
+pub struct Finished {
+    /// The result of each aggregate.
+    pub values: Vec<ArrayRef>,
+    /// The state of each aggregate, if the plan keeps them.
+    pub states: Option<Vec<ArrayRef>>,
+}
+
+/// The first `rows` slots.
+pub fn finish(plan: &GroupPlan, states: &States, rows: usize) -> Result<Finished> {
+    let values = results(states, rows)?;
+    Ok(Finished { values, states: plan.keep_states.then(|| kept(states, rows)) })
+}
+
 /// The results of the first `rows` slots.
-pub fn finish(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
+pub fn results(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
     states.iter().map(|state| state.finish(rows)).collect()
 }
 
@@ -136,7 +151,7 @@ pub fn firings<K: Ord + Copy>(
             fired.merge(&wave.rows, running.as_ref())?;
         }
     }
-    Ok(Firings { values: finish(&fired, rows.len())?, groups: rows, numbers })
+    Ok(Firings { values: results(&fired, rows.len())?, groups: rows, numbers })
 }
 
 struct Wave {
@@ -195,7 +210,7 @@ pub fn stages<K: Ord + Copy>(
             Some(last) if pairs.iter().all(Vec::is_empty) => last.values.clone(),
             _ => {
                 merge(&mut states, pairs, sources)?;
-                finish(&states, groups.len())?
+                results(&states, groups.len())?
             }
         };
         stages.push(Stage { present: present.clone(), values });

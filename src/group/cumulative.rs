@@ -1,6 +1,6 @@
 //! Cumulative windows that start together: each is the one before and a slice more.
 
-use super::compose::{States, accumulators, finish, merge};
+use super::compose::{Finished, States, accumulators, finish, merge};
 use super::memory::{Memory, MergedWindow, Unit};
 use super::merge::GroupBlock;
 use super::table::GroupPlan;
@@ -58,8 +58,8 @@ impl Memory {
             spans.resize(rows as usize, window.span);
             ranks.extend_from_slice(&held.ranks);
         }
-        let values = finish(&out, rows as usize)?;
-        Ok(GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None })
+        let Finished { values, states } = finish(plan, &out, rows as usize)?;
+        Ok(GroupBlock { spans, keys: self.keys_of(ranks), values, states, firings: None })
     }
 }
 

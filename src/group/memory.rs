@@ -1,6 +1,6 @@
 //! Groups whose partial aggregates all lie in memory: windows and sessions of all workers, in order.
 
-use super::compose::{self, Group, Rows, Stages, States, Update};
+use super::compose::{self, Finished, Group, Rows, Stages, States, Update};
 use super::keys::ColumnCodes;
 use super::lateness::Thresholds;
 use super::merge::{AuditBlock, GroupBlock};
@@ -192,7 +192,8 @@ impl Memory {
                 let windows = &windows[unit.from..unit.to];
                 let (entries, updates) = self.entries_of_firings(windows, unit);
                 let fired = compose::firings(plan, &sources, entries, updates)?;
-                let mut block = self.shape(windows, &fired.groups, fired.values);
+                let finished = Finished { values: fired.values, states: None };
+                let mut block = self.shape(windows, &fired.groups, finished);
                 block.firings = Some(fired.numbers);
                 Ok(block)
             }
@@ -203,8 +204,8 @@ impl Memory {
                 for (w, window) in (0u32..).zip(windows) {
                     self.rows_of_window(w, window, unit, &mut rows);
                 }
-                let values = rows.values(plan, &sources)?;
-                Ok(self.shape(windows, &rows.groups, values))
+                let finished = rows.finish(plan, &sources)?;
+                Ok(self.shape(windows, &rows.groups, finished))
             }
             Layout::Sessions(entries) => {
                 let mut rows: Rows<u32> = Rows::new(sources.len());
@@ -217,17 +218,18 @@ impl Memory {
                     spans.push(span);
                     session.iter().for_each(|&(_, table, slot)| rows.add(&[(group, table, slot)]));
                 }
-                let values = rows.values(plan, &sources)?;
+                let Finished { values, states } = rows.finish(plan, &sources)?;
                 let ranks = rows.groups.iter().map(|g| g.1).collect();
-                Ok(GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None })
+                Ok(GroupBlock { spans, keys: self.keys_of(ranks), values, states, firings: None })
             }
         }
     }
 
-    fn shape(&self, windows: &[MergedWindow], groups: &[Group<u32>], values: Vec<ArrayRef>) -> GroupBlock {
+    fn shape(&self, windows: &[MergedWindow], groups: &[Group<u32>], finished: Finished) -> GroupBlock {
         let spans = groups.iter().map(|g| windows[g.0 as usize].span).collect();
         let ranks = groups.iter().map(|g| g.1).collect();
-        GroupBlock { spans, keys: self.keys_of(ranks), values, firings: None }
+        let Finished { values, states } = finished;
+        GroupBlock { spans, keys: self.keys_of(ranks), values, states, firings: None }
     }
 
     pub fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {

@@ -19,6 +19,8 @@ pub struct GroupBlock {
     pub keys: Vec<ArrayRef>,
     /// The result of each aggregate.
     pub values: Vec<ArrayRef>,
+    /// Of a plan that keeps states, that of each aggregate, for [`super::KeptGroups`].
+    pub states: Option<Vec<ArrayRef>>,
     /// Of a plan with firings, the number of each within its window and key, from 1.
     pub firings: Option<Vec<i64>>,
 }

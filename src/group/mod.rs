@@ -17,6 +17,7 @@
 
 mod compose;
 mod cumulative;
+mod kept;
 mod keys;
 mod lateness;
 mod memory;
@@ -29,6 +30,7 @@ mod spill;
 mod table;
 
 pub use compose::Stage;
+pub use kept::KeptGroups;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{AuditBlock, GroupBlock, Merged};
 pub use spill::{SpillSpace, key_rows};

@@ -5,7 +5,7 @@
 //! memory as long as a window wants them. Runs of stretches of sessions are sorted by key: they are
 //! joined, and written once more as runs of sessions, in the order of windows.
 
-use super::compose::{self, Rows, States, Update, accumulators};
+use super::compose::{self, Finished, Rows, States, Update, accumulators};
 use super::memory::{BLOCK_GROUPS, counted};
 use super::merge::{AuditBlock, GroupBlock};
 use super::pane::Arrived;
@@ -94,18 +94,19 @@ fn compose_window(plan: &GroupPlan, span: WindowSpan, parts: Vec<PartOfWindow>) 
             }
         }
     }
-    let (groups, values, firings) = if plan.firings {
+    let (groups, finished, firings) = if plan.firings {
         let fired = compose::firings(plan, &sources, entries, updates)?;
-        (fired.groups, fired.values, Some(fired.numbers))
+        (fired.groups, Finished { values: fired.values, states: None }, Some(fired.numbers))
     } else {
         entries.sort_unstable();
         let mut rows = Rows::new(sources.len());
         rows.add(&entries);
-        let values = rows.values(plan, &sources)?;
-        (rows.groups, values, None)
+        let finished = rows.finish(plan, &sources)?;
+        (rows.groups, finished, None)
     };
     let keys = key_columns(plan, groups.iter().map(|g| g.1));
-    Ok(GroupBlock { spans: vec![span; groups.len()], keys, values, firings })
+    let Finished { values, states } = finished;
+    Ok(GroupBlock { spans: vec![span; groups.len()], keys, values, states, firings })
 }
 
 /// Key columns of their bytes.
@@ -306,9 +307,9 @@ fn merge_runs(
     let (mut spans, mut keys): (Vec<WindowSpan>, Vec<Box<[u8]>>) = (vec![], vec![]);
     let mut states = accumulators(plan);
     let block = |spans: Vec<WindowSpan>, keys: Vec<Box<[u8]>>, states: States| -> Result<GroupBlock> {
-        let values = states.iter().map(|s| s.finish(spans.len())).collect::<Result<_>>()?;
+        let Finished { values, states } = compose::finish(plan, &states, spans.len())?;
         let keys = key_columns(plan, keys.iter().map(|k| &**k));
-        Ok(GroupBlock { spans, keys, values, firings: None })
+        Ok(GroupBlock { spans, keys, values, states, firings: None })
     };
     let (folder, bytes) = space.bound();
     let mut heads = Heads::new(runs, Order::Time)?;

@@ -31,6 +31,9 @@ pub struct GroupPlan {
     pub firings: bool,
     /// Whether late events are kept, apart by class, for an audit.
     pub audited: bool,
+    /// Whether groups come with their states, which are merged with later events; of functions whose states are
+    /// in one piece.
+    pub keep_states: bool,
 }
 
 /// When an event is late for a window: when the window's end + `allowed` + delay ≤ the greatest event

@@ -8,6 +8,7 @@ mod validate;
 pub use plan::{
     EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
     PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name, archive_fields,
+    window_fields,
 };
 pub use spec::JobSpec;
 pub use validate::{

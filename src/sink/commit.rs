@@ -155,7 +155,25 @@ impl Transaction {
     /// The name leads out of the folder; the file system refuses.
     pub fn stage_state(&self, output: usize, name: &str) -> Result<StateFile> {
         let output = &self.outputs[output];
-        Ok(StateFile(output.staging.stage_state(&output.target.state_below_root()?, name)?))
+        Ok(StateFile(output.staging.stage_state(name)?))
+    }
+
+    /// Opens a part of the state of output number `output`: one of the files that say what its groups are made of.
+    /// `relative` is its path below the state folder. The manifest names them, and they come, stay and go with the
+    /// parts.
+    ///
+    /// # Errors
+    /// The path leads out of the folder, or was given before.
+    pub fn stage_state_part(&self, output: usize, relative: &Path) -> Result<StagedFile> {
+        self.outputs[output].staging.stage_kept(relative)
+    }
+
+    /// Keeps a part of the state that is in place, by its path in the manifest, as [`Transaction::keep`] does.
+    ///
+    /// # Errors
+    /// It is gone, or is not what the manifest says.
+    pub fn keep_state_part(&self, output: usize, path: &str) -> Result<Part> {
+        self.outputs[output].staging.keep_state(path)
     }
 
     /// The state folder of output number `output`.
@@ -266,7 +284,8 @@ impl Output {
     fn open(target: &Target, others: &[Output]) -> Result<Output> {
         let created = fsutil::create_folders(&target.state())?;
         let place = target.place()?;
-        let staging = Staging::new(place.state.join(journal::STAGING), place.root.clone(), []);
+        let folder = place.state.join(journal::STAGING);
+        let staging = Staging::new(folder, place.root.clone(), target.state_below_root()?, None);
         let (target, staging) = (target.clone(), Arc::new(staging));
         let output = Output { target, place, staging, old: None, ready: false, created, lock: None };
         if others.iter().any(|other| other.place.state == output.place.state) {
@@ -278,9 +297,9 @@ impl Output {
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
         self.old = Manifest::load(&self.place.state)?;
-        let parts = self.old.iter().flat_map(|m| m.parts.iter().cloned());
         let folder = self.place.state.join(journal::STAGING);
-        self.staging = Arc::new(Staging::new(folder, self.place.root.clone(), parts));
+        let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
+        self.staging = Arc::new(Staging::new(folder, root, state, self.old.as_ref()));
         self.ready = true;
         Ok(())
     }
@@ -292,14 +311,20 @@ impl Output {
         let mut renames = self.renames(&parts, |path| self.staging.was_part(path))?;
         // What lies in the state folder is ours.
         let mut of_state = self.renames(&self.staging.all_states()?, |_| true)?;
+        let kept = self.staging.all_kept()?;
+        let below_root = |StagedPart { part, staged }: &StagedPart| {
+            let path = self.staging.of_state(&part.path);
+            StagedPart { part: Part { path, ..part.clone() }, staged: staged.clone() }
+        };
+        of_state.extend(self.renames(&kept.iter().map(below_root).collect::<Vec<_>>(), |_| true)?);
         let report = OutputReport {
             written: renames.iter().map(|r| r.part.clone()).collect(),
             unchanged: parts.len() - renames.len(),
             removed: self.staging.removed(),
         };
         renames.append(&mut of_state);
-        let manifest =
-            self.stage_manifest(Manifest::new(draft, parts.into_iter().map(|p| p.part).collect()))?;
+        let [parts, kept] = [parts, kept].map(|files| files.into_iter().map(|file| file.part).collect());
+        let manifest = self.stage_manifest(Manifest::new(draft, parts, kept))?;
         if manifest.is_some() || !renames.is_empty() {
             fsutil::sync_folder(&self.place.state.join(journal::STAGING))?;
             fsutil::sync_folder(&self.place.state)?;
@@ -307,7 +332,8 @@ impl Output {
         for above in self.created.iter().filter_map(|folder| folder.parent()) {
             fsutil::sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
         }
-        let deletions = report.removed.clone();
+        let mut deletions = report.removed.clone();
+        deletions.extend(self.staging.removed_kept().iter().map(|path| self.staging.of_state(path)));
         let (root, state) = (PathBuf::new(), PathBuf::new());
         Ok((OutputOperations { root, state, renames, deletions, manifest, beside: vec![] }, report))
     }

@@ -42,6 +42,10 @@ pub struct Manifest {
     pub rejects: Option<String>,
     /// The files of the output, sorted by path.
     pub parts: Vec<Part>,
+    /// The files that say what its groups are made of, if it keeps that, sorted by path; their paths are below the
+    /// state folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<Part>,
 }
 
 /// All of a manifest that the engine knows; the transaction adds the parts. Fields as in [`Manifest`].
@@ -202,12 +206,14 @@ impl Account {
 }
 
 impl Manifest {
-    /// The manifest of a draft and its parts.
-    pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>) -> Manifest {
+    /// The manifest of a draft, its parts and those of its state.
+    pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>, mut state: Vec<Part>) -> Manifest {
         parts.sort_by(|a, b| a.path.cmp(&b.path));
+        state.sort_by(|a, b| a.path.cmp(&b.path));
         let ManifestDraft { job, output, source, inputs, account, watermarks, rejects } = draft;
         let tool = TOOL.to_string();
-        Manifest { version: VERSION, tool, job, output, source, inputs, account, watermarks, rejects, parts }
+        let version = VERSION;
+        Manifest { version, tool, job, output, source, inputs, account, watermarks, rejects, parts, state }
     }
 
     /// The manifest in the state folder `state`; `None` if there is none.
@@ -330,7 +336,8 @@ mod tests {
             first: span.map(|(first, _)| first),
             last: span.map(|(_, last)| last),
         };
-        Manifest::new(draft, vec![part("b", None), part("a", Some((0, 60_000_000)))])
+        let parts = vec![part("b", None), part("a", Some((0, 60_000_000)))];
+        Manifest::new(draft, parts, vec![])
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Staged files: written beside the target, on its file system, under names that no reader looks for.
 
-use super::manifest::Part;
+use super::manifest::{Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
@@ -21,13 +21,30 @@ pub(super) struct Staging {
     folder: PathBuf,
     /// The output's folder.
     root: PathBuf,
+    /// The state folder's path below the output's folder.
+    state: String,
     /// The parts of the manifest that is in place, by path.
     old: HashMap<String, Part>,
+    /// Its parts of the state, by path below the state folder.
+    old_kept: HashMap<String, Part>,
     next: AtomicU64,
     /// By the part's path; `None` while the file is being written.
     parts: Mutex<BTreeMap<String, Option<StagedPart>>>,
     /// Files of the state folder, by their paths below the output's folder, in the same way.
     states: Mutex<BTreeMap<String, Option<StagedPart>>>,
+    /// Parts of the state, by their paths below the state folder, in the same way.
+    kept: Mutex<BTreeMap<String, Option<StagedPart>>>,
+}
+
+/// What a staged file becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A part of the output.
+    Part,
+    /// A file of the state folder that no manifest names.
+    File,
+    /// A part of the state: the manifest names it.
+    Kept,
 }
 
 /// A part that the output will have.
@@ -39,44 +56,61 @@ pub(super) struct StagedPart {
 }
 
 impl Staging {
-    pub fn new(folder: PathBuf, root: PathBuf, old: impl IntoIterator<Item = Part>) -> Staging {
-        let old = old.into_iter().map(|part| (part.path.clone(), part)).collect();
-        let (parts, states) = Default::default();
-        Staging { folder, root, old, next: AtomicU64::new(0), parts, states }
+    /// Stages in `folder` what goes below `root` or the state folder, which lies at `state` below that, and takes the
+    /// place of `old`, the manifest that is in place.
+    pub fn new(folder: PathBuf, root: PathBuf, state: String, old: Option<&Manifest>) -> Staging {
+        let by_path =
+            |parts: &Vec<Part>| parts.iter().map(|part| (part.path.clone(), part.clone())).collect();
+        let (old, old_kept) = match old {
+            Some(old) => (by_path(&old.parts), by_path(&old.state)),
+            None => Default::default(),
+        };
+        let (parts, states, kept) = Default::default();
+        Staging { folder, root, state, old, old_kept, next: AtomicU64::new(0), parts, states, kept }
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
-        self.parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn states(&self) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
-        self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn files(&self, kind: Kind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
+        let files = match kind {
+            Kind::Part => &self.parts,
+            Kind::File => &self.states,
+            Kind::Kept => &self.kept,
+        };
+        files.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Opens a staged file for the part at `relative`.
     pub fn stage(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
         let path = part_path(relative)?;
-        self.reserve(&path)?;
-        Ok(self.begin(path, false))
+        self.reserve(&path, Kind::Part)?;
+        Ok(self.begin(path, Kind::Part))
     }
 
-    /// Opens a staged file for `name` below `state`, which is the state folder's path below the output's folder.
-    pub fn stage_state(self: &Arc<Staging>, state: &str, name: &str) -> Result<StagedFile> {
-        let path = format!("{state}/{}", part_path(Path::new(name))?);
-        match self.states().insert(path.clone(), None) {
-            None => {}
-            Some(_) => return Err(Error::machine(format!("two files of the state are called {path}"))),
-        }
-        Ok(self.begin(path, true))
+    /// Opens a staged file for `name` below the state folder.
+    pub fn stage_state(self: &Arc<Staging>, name: &str) -> Result<StagedFile> {
+        let path = self.of_state(&part_path(Path::new(name))?);
+        self.reserve(&path, Kind::File)?;
+        Ok(self.begin(path, Kind::File))
     }
 
-    fn begin(self: &Arc<Staging>, path: String, is_state: bool) -> StagedFile {
+    /// Opens a staged file for the part of the state at `relative` below the state folder.
+    pub fn stage_kept(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
+        let path = part_path(relative)?;
+        self.reserve(&path, Kind::Kept)?;
+        Ok(self.begin(path, Kind::Kept))
+    }
+
+    /// Below the output's folder what lies at `path` below the state folder.
+    pub fn of_state(&self, path: &str) -> String {
+        format!("{}/{path}", self.state)
+    }
+
+    fn begin(self: &Arc<Staging>, path: String, kind: Kind) -> StagedFile {
         let name = format!("{}.staged", self.next.fetch_add(1, Ordering::Relaxed));
         let on_disk = self.folder.join(&name);
         let staging = Arc::clone(self);
         StagedFile {
             staging,
-            is_state,
+            kind,
             path,
             name,
             on_disk,
@@ -89,60 +123,99 @@ impl Staging {
 
     /// Keeps the part at `path` of the manifest in place as it is.
     pub fn keep(&self, path: &str) -> Result<Part> {
-        let part = self.old.get(path).filter(|part| self.in_place(part)).cloned();
+        self.keep_as_it_is(path, Kind::Part)
+    }
+
+    /// The same for a part of the state, by its path below the state folder.
+    pub fn keep_state(&self, path: &str) -> Result<Part> {
+        self.keep_as_it_is(path, Kind::Kept)
+    }
+
+    fn keep_as_it_is(&self, path: &str, kind: Kind) -> Result<Part> {
+        let part = self.old(path, kind).filter(|part| self.in_place(part, kind)).cloned();
         let part = part.ok_or_else(|| {
-            Error::machine(format!("{} is gone or was changed from outside", self.root.join(path).display()))
+            let path = self.on_disk(path, kind);
+            Error::machine(format!("{} is gone or was changed from outside", path.display()))
         })?;
-        self.reserve(path)?;
-        self.done(StagedPart { part: part.clone(), staged: None });
+        self.reserve(path, kind)?;
+        self.done(StagedPart { part: part.clone(), staged: None }, kind);
         Ok(part)
     }
 
-    fn reserve(&self, path: &str) -> Result<()> {
-        match self.parts().insert(path.to_string(), None) {
+    fn reserve(&self, path: &str, kind: Kind) -> Result<()> {
+        match self.files(kind).insert(path.to_string(), None) {
             None => Ok(()),
             Some(_) => Err(Error::machine(format!("two parts of one output are called {path}"))),
         }
     }
 
-    fn done(&self, part: StagedPart) {
-        self.parts().insert(part.part.path.clone(), Some(part));
+    fn done(&self, part: StagedPart, kind: Kind) {
+        self.files(kind).insert(part.part.path.clone(), Some(part));
+    }
+
+    /// What the manifest in place says of a file.
+    fn old(&self, path: &str, kind: Kind) -> Option<&Part> {
+        match kind {
+            Kind::Part => self.old.get(path),
+            Kind::File => None,
+            Kind::Kept => self.old_kept.get(path),
+        }
+    }
+
+    /// Where a file lies when it is in place.
+    fn on_disk(&self, path: &str, kind: Kind) -> PathBuf {
+        match kind {
+            Kind::Part | Kind::File => self.root.join(path),
+            Kind::Kept => self.root.join(&self.state).join(path),
+        }
     }
 
     /// The parts that are finished and are not as they lie in place, with the staged files.
     pub fn staged(&self) -> Vec<(Part, PathBuf)> {
         let staged = |part: &StagedPart| Some((part.part.clone(), self.folder.join(part.staged.as_ref()?)));
-        self.parts().values().flatten().filter_map(staged).collect()
+        self.files(Kind::Part).values().flatten().filter_map(staged).collect()
     }
 
     /// Whether the file of `part` is the one that the manifest in place describes, by its size.
-    fn in_place(&self, part: &Part) -> bool {
-        self.root.join(&part.path).metadata().is_ok_and(|m| m.is_file() && m.len() == part.bytes)
+    fn in_place(&self, part: &Part, kind: Kind) -> bool {
+        self.on_disk(&part.path, kind).metadata().is_ok_and(|m| m.is_file() && m.len() == part.bytes)
     }
 
     /// All parts, sorted by path.
     pub fn all_parts(&self) -> Result<Vec<StagedPart>> {
-        finished(&self.parts())
+        finished(&self.files(Kind::Part))
     }
 
-    /// All files of the state, sorted by path.
+    /// All files of the state that are no parts of it, sorted by path.
     pub fn all_states(&self) -> Result<Vec<StagedPart>> {
-        finished(&self.states())
+        finished(&self.files(Kind::File))
+    }
+
+    /// All parts of the state, sorted by path.
+    pub fn all_kept(&self) -> Result<Vec<StagedPart>> {
+        finished(&self.files(Kind::Kept))
     }
 
     /// The paths of the manifest in place that are parts no longer, sorted.
     pub fn removed(&self) -> Vec<String> {
-        let parts = self.parts();
-        let mut gone: Vec<String> =
-            self.old.keys().filter(|path| !parts.contains_key(*path)).cloned().collect();
-        gone.sort();
-        gone
+        gone(&self.old, &self.files(Kind::Part))
+    }
+
+    /// The same of the parts of the state.
+    pub fn removed_kept(&self) -> Vec<String> {
+        gone(&self.old_kept, &self.files(Kind::Kept))
     }
 
     /// Whether the manifest in place names the part at `path`.
     pub fn was_part(&self, path: &str) -> bool {
         self.old.contains_key(path)
     }
+}
+
+fn gone(old: &HashMap<String, Part>, now: &BTreeMap<String, Option<StagedPart>>) -> Vec<String> {
+    let mut gone: Vec<String> = old.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
+    gone.sort();
+    gone
 }
 
 fn finished(files: &BTreeMap<String, Option<StagedPart>>) -> Result<Vec<StagedPart>> {
@@ -170,8 +243,7 @@ fn part_path(relative: &Path) -> Result<String> {
 /// part is not there, and the commit fails.
 pub struct StagedFile {
     staging: Arc<Staging>,
-    /// Whether it is a file of the state folder, and no part.
-    is_state: bool,
+    kind: Kind,
     path: String,
     name: String,
     on_disk: PathBuf,
@@ -217,12 +289,9 @@ impl StagedFile {
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.unzip();
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
-        let same = self
-            .staging
-            .old
-            .get(&part.path)
-            .is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
-        let staged = if same && self.staging.in_place(&part) {
+        let old = self.staging.old(&part.path, self.kind);
+        let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
+        let staged = if same && self.staging.in_place(&part, self.kind) {
             if self.file.take().is_some() {
                 fsutil::remove_file(&self.on_disk)?;
             }
@@ -233,11 +302,7 @@ impl StagedFile {
             self.open_file().and_then(|file| file.sync_all()).map_err(|e| self.failed(e))?;
             Some(std::mem::take(&mut self.name))
         };
-        let done = StagedPart { part: part.clone(), staged };
-        match self.is_state {
-            true => drop(self.staging.states().insert(part.path.clone(), Some(done))),
-            false => self.staging.done(done),
-        }
+        self.staging.done(StagedPart { part: part.clone(), staged }, self.kind);
         Ok(part)
     }
 

@@ -78,8 +78,11 @@ pub fn split(
     });
     let simplified = vec(proptest::bool::weighted(if simple { 1.0 } else { 0.5 }), 3);
     let coarse = vec(proptest::bool::weighted(0.4), 3);
-    let parts = (case, simplified, coarse, any::<bool>(), vec(archive(), archives), layout());
-    parts.prop_map(|(mut case, simplified, coarse, events, archives, layout)| {
+    let having = proptest::option::of(0..3usize);
+    let top = proptest::option::of((1..3usize, select(vec!["c desc", "c"])));
+    let kept = vec(proptest::option::weighted(0.4, (having, top, any::<bool>())), 3);
+    let parts = (case, (simplified, kept), coarse, any::<bool>(), vec(archive(), archives), layout());
+    parts.prop_map(move |(mut case, (simplified, kept), coarse, events, archives, layout)| {
         let x = case.job.derive.map(|d| jobs::DERIVES[d].1);
         for ((output, simple), coarse) in case.job.outputs.iter_mut().zip(simplified).zip(coarse) {
             let Some(groups) = &mut output.groups else { continue };
@@ -94,13 +97,56 @@ pub fn split(
                 output.partition_by.retain(own);
             }
         }
+        for (output, kept) in case.job.outputs.iter_mut().zip(kept) {
+            let Some((having, top, keyed)) = kept else { continue };
+            keep_state(output);
+            let Some(groups) = output.groups.as_mut().filter(|_| output.state && !simple) else { continue };
+            (groups.having, groups.top) = (groups.having.or(having), groups.top.or(top));
+            let key = groups.by.iter().find(|key| ["k", "n", "b", "d"].contains(key));
+            if let Some(key) = key.filter(|key| keyed && !output.partition_by.contains(key)) {
+                output.partition_by.push(key);
+            }
+        }
         if events && !case.steps.is_empty() && case.job.outputs.iter().all(|output| output.groups.is_some()) {
             // What steps did shows best in events.
-            case.job.outputs.push(Output { format: "jsonl", partition_by: vec![], groups: None });
+            case.job.outputs.push(Output {
+                format: "jsonl",
+                partition_by: vec![],
+                groups: None,
+                state: false,
+            });
         }
         let files = layout.files(&case.log);
         Split { case, archives, files }
     })
+}
+
+/// Keeps the state of an output, without the aggregates that have none; not of sessions and of events.
+pub fn keep_state(output: &mut Output) {
+    let Some(groups) = output.groups.as_mut() else { return };
+    if matches!(groups.window, Window::Session { .. }) {
+        return;
+    }
+    let none = [
+        "count distinct",
+        "approx_count_distinct",
+        "median",
+        "quantile",
+        "first",
+        "last",
+        "arg_min",
+        "arg_max",
+    ];
+    groups.aggregates.retain(|(name, _)| !none.contains(name));
+    let first = groups.aggregates.first();
+    if let Some((_, by)) = &mut groups.top
+        && by.contains("a0")
+        && first.is_none_or(|(name, _)| jobs::is_near(name))
+    {
+        *by = "c desc";
+    }
+    groups.having = groups.having.filter(|&having| having != 3 || first.is_some());
+    output.state = true;
 }
 
 fn without_dedup(mut case: Case) -> Case {

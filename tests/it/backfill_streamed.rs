@@ -37,10 +37,10 @@ fn streamed(most: usize) -> impl Strategy<Value = Streamed> {
             vec(0..most, 0..3),
             select(vec!["csv", "jsonl", "parquet"]),
             select(vec!["jsonl", "parquet"]),
-            any::<bool>(),
+            any::<[bool; 2]>(),
         )
     })
-    .prop_map(|((mut job, log), more, archives, cuts, format, late, simple)| {
+    .prop_map(|((mut job, log), more, archives, cuts, format, late, [simple, kept])| {
         job.outputs.extend(more);
         job.timing.late = late;
         let x = job.derive.map(|d| jobs::DERIVES[d].1);
@@ -52,6 +52,9 @@ fn streamed(most: usize) -> impl Strategy<Value = Streamed> {
             } else if simple {
                 crate::backfill_cases::simplify(groups, x);
             }
+        }
+        if kept {
+            crate::backfill_cases::keep_state(&mut job.outputs[0]);
         }
         let files = cut(&log, &cuts, format);
         Streamed { job, archives, log, files }

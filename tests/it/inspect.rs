@@ -416,7 +416,7 @@ fn of<'a>(entries: &'a [Value], state: &str, name: &str) -> Vec<&'a Value> {
 fn keys_after(case: &Case, step: usize, log: &Log, at: i64) -> Result<BTreeSet<(String, i64)>> {
     let mut until = case.clone();
     until.steps.truncate(step + 1);
-    until.job.outputs = vec![Output { format: "jsonl", partition_by: vec![], groups: None }];
+    until.job.outputs = vec![Output { format: "jsonl", partition_by: vec![], groups: None, state: false }];
     let lab = lab_of(&until, log);
     lab.library(&until.toml(""), PLAIN).map_err(failed)?;
     let mut held: BTreeMap<String, i64> = BTreeMap::new();

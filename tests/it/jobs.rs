@@ -31,6 +31,8 @@ pub struct Output {
     pub partition_by: Vec<&'static str>,
     /// `None` for the events themselves.
     pub groups: Option<Groups>,
+    /// Whether what its groups are made of is kept.
+    pub state: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -193,7 +195,7 @@ pub fn placed(groups: Option<Groups>) -> impl Strategy<Value = Output> {
         if parts.len() != 1 {
             parts.extend(columns);
         }
-        Output { format, partition_by: parts, groups: groups.clone() }
+        Output { format, partition_by: parts, groups: groups.clone(), state: false }
     })
 }
 
@@ -269,6 +271,7 @@ impl Job {
                 output.format
             ));
             toml.push_str(&format!("partition_by = {:?}\n", output.partition_by));
+            toml.push_str(if output.state { "state = true\n" } else { "" });
             if let Some(groups) = &output.groups {
                 toml.push_str(&groups.toml());
             }

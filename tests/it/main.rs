@@ -13,6 +13,7 @@ mod backfill_cases;
 mod backfill_laws;
 mod backfill_minimal;
 mod backfill_races;
+mod backfill_states;
 mod backfill_streamed;
 mod backfill_words;
 mod bad_files;

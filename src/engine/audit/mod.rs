@@ -126,6 +126,7 @@ fn prepare(plan: &mut Plan, delays: &[i64]) -> Vec<OutputPlan> {
         grouping.plan.audited = true;
         grouping.plan.firings = false;
         grouping.plan.whole_windows = false;
+        grouping.plan.keep_states = false;
         grouping.plan.lateness.iter_mut().for_each(|l| l.delays = delays.to_vec());
     }
     plan.late = None;
@@ -220,6 +221,7 @@ impl OfOutputs<'_> {
                 spans: block.spans.clone(),
                 keys: block.keys.clone(),
                 values: block.stages[i].values.clone(),
+                states: None,
                 firings: None,
             };
             let rows = output_rows(grouping, output, post, &groups)?;

@@ -139,12 +139,13 @@ fn sessions(plan: GroupPlan, batches: &[Batch], spill: (&Path, u64)) -> Result<(
         let keys = plan.keys.iter().map(|(_, ty)| arrow_array::new_empty_array(&ty.arrow())).collect();
         let values =
             plan.aggregates.iter().map(|(a, _)| arrow_array::new_empty_array(&a.ty().arrow())).collect();
-        return Ok((GroupBlock { spans: vec![], keys, values, firings: None }, late));
+        return Ok((GroupBlock { spans: vec![], keys, values, states: None, firings: None }, late));
     }
     let block = GroupBlock {
         spans: blocks.iter().flat_map(|b| b.spans.iter().copied()).collect(),
         keys: (0..plan.keys.len()).map(|i| column(|b| &b.keys, i)).collect(),
         values: (0..plan.aggregates.len()).map(|i| column(|b| &b.values, i)).collect(),
+        states: None,
         firings: None,
     };
     Ok((block, late))

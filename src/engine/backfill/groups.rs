@@ -11,11 +11,13 @@ use super::methods::Merging;
 use super::narrow::partition;
 use super::parts::PartReader;
 use super::splice::{in_windows, matches, splice};
+use super::states::StateParts;
 use super::touched::{Clusters, Touched};
 use super::{Corrected, Method, Volume};
 use crate::engine::Run;
 use crate::engine::events::{batch, plain_strings};
 use crate::engine::groups::{Shaped, shape};
+use crate::engine::kept::kept;
 use crate::error::{Error, Result};
 use crate::group::{GroupBlock, Merged, key_rows};
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post};
@@ -31,7 +33,7 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rows that an output is to have, by the path of their partition, with the columns of its files.
 pub type NewRows = BTreeMap<String, Vec<RecordBatch>>;
@@ -41,10 +43,12 @@ pub struct GroupOutput<'a> {
     /// Its number among the targets.
     pub number: usize,
     pub output: &'a OutputPlan,
-    post: &'a Post,
-    grouping: &'a Grouping,
+    pub post: &'a Post,
+    pub grouping: &'a Grouping,
     reader: PartReader,
-    manifest: &'a Manifest,
+    pub manifest: &'a Manifest,
+    /// Its state folder.
+    pub state: PathBuf,
 }
 
 /// How the rows of an output take the place of old ones.
@@ -53,6 +57,8 @@ pub enum Replace<'a> {
     Merging(&'a Merging),
     /// They are all that these windows have.
     Windows(&'a Touched),
+    /// They are all that these windows have in these partitions.
+    Partitions(&'a Touched, &'a BTreeSet<String>),
 }
 
 impl<'a> GroupOutput<'a> {
@@ -67,7 +73,7 @@ impl<'a> GroupOutput<'a> {
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         let (grouping, manifest) = (&plan.groupings[*grouping], &in_place.manifests[number]);
-        Some(GroupOutput { number, output, post, grouping, reader, manifest })
+        Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
     }
 
     /// The number of its grouping.
@@ -144,7 +150,7 @@ impl<'a> GroupOutput<'a> {
     }
 
     /// Of shaped rows those of touched windows, by partition.
-    fn select(&self, shaped: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
+    pub fn select(&self, shaped: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
         let schema = self.reader.schema.arrow();
         let columns = self.output.written().into_iter().map(|c| plain_strings(&shaped.columns[c])).collect();
         let rows = batch(&schema, columns)?;
@@ -204,7 +210,7 @@ impl<'a> GroupOutput<'a> {
             .collect::<Result<_>>()?;
         let mut corrected = Corrected::untouched(self.output, self.manifest);
         corrected.method = match replace {
-            Replace::Merging(_) => Method::Merged,
+            Replace::Merging(_) | Replace::Partitions(..) => Method::Merged,
             Replace::Windows(_) => Method::Recomputed,
         };
         let mut found = Differences::default();
@@ -220,10 +226,18 @@ impl<'a> GroupOutput<'a> {
 
     /// The partitions in place that windows which are replaced may lie in.
     pub fn near(&self, replace: &Replace) -> BTreeSet<String> {
-        let Replace::Windows(touched) = replace else { return BTreeSet::new() };
+        let (touched, within) = match replace {
+            Replace::Merging(_) => return BTreeSet::new(),
+            Replace::Windows(touched) => (touched, None),
+            Replace::Partitions(touched, within) => (touched, Some(within)),
+        };
         let extents = touched.extents();
         let any = touched.windows() > 0;
-        let near = |part: &&Part| any && part.rows > 0 && extents.may_lie_in(part.first, part.last);
+        let near = |part: &&Part| {
+            any && part.rows > 0
+                && extents.may_lie_in(part.first, part.last)
+                && within.is_none_or(|within| within.contains(partition(part)))
+        };
         self.manifest.parts.iter().filter(near).map(|part| partition(part).to_string()).collect()
     }
 
@@ -255,11 +269,11 @@ impl<'a> GroupOutput<'a> {
                 matches.into_iter().flatten().for_each(|row| gone.set_bit(row as usize, true));
                 gone.finish()
             }
-            Replace::Windows(Touched::Sessions(clusters)) => self.in_clusters(&old, clusters)?,
-            Replace::Windows(Touched::Windows(_)) if self.is_global() => {
-                BooleanBuffer::new_set(old.num_rows())
-            }
-            Replace::Windows(Touched::Windows(windows)) => in_windows(&old, 0, 1, windows),
+            Replace::Windows(touched) | Replace::Partitions(touched, _) => match touched {
+                Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
+                Touched::Windows(_) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
+                Touched::Windows(windows) => in_windows(&old, 0, 1, windows),
+            },
         };
         let found = differ.diff(&part_keys(self.output, path), &only(&old, gone.clone())?, &new, lines)?;
         let rows = splice(&old, Some(&gone), &new, &order)?;
@@ -351,7 +365,17 @@ impl Volume {
     }
 }
 
-/// Collects the rows of outputs of one grouping, and calls `see` with the windows and keys of every block.
+/// What outputs get of one grouping.
+#[derive(Default)]
+pub struct Gathered {
+    /// The rows.
+    pub rows: NewRows,
+    /// Where the output keeps its state, the groups with their states.
+    pub states: NewRows,
+}
+
+/// Collects the groups of outputs of one grouping, as rows those of which rows are `wanted`, and calls `see` with the
+/// windows and keys of every block.
 ///
 /// # Errors
 /// An expression that cannot be computed, an overflow, a spill file that fails.
@@ -359,23 +383,36 @@ pub fn gather(
     run: &Run,
     merged: Merged,
     outputs: &[&GroupOutput],
+    wanted: &(dyn Fn(&GroupOutput) -> bool + Sync),
     touched: Option<&Touched>,
     mut see: impl FnMut(&GroupBlock) -> Result<()>,
-) -> Result<Vec<NewRows>> {
-    let mut rows: Vec<NewRows> = outputs.iter().map(|_| NewRows::new()).collect();
+) -> Result<Vec<Gathered>> {
+    let states: Vec<Option<StateParts>> = outputs.iter().map(|output| StateParts::of(output)).collect();
+    let mut gathered: Vec<Gathered> = outputs.iter().map(|_| Gathered::default()).collect();
     merged.drive(
         |block| {
-            let shaped = |o: &&GroupOutput| shape(run, o.grouping, o.output, o.post, &block);
+            let shaped = |o: &&GroupOutput| {
+                let rows = wanted(o).then(|| shape(run, o.grouping, o.output, o.post, &block));
+                let groups = o.output.state.then(|| kept(run, o.grouping, o.output, o.post, &block));
+                Ok((rows.transpose()?, groups.transpose()?))
+            };
             let shaped = outputs.iter().map(shaped).collect::<Result<Vec<_>>>()?;
             Ok((block, shaped))
         },
         |(block, shaped)| {
             see(&block)?;
-            let mut each = outputs.iter().zip(shaped).zip(&mut rows);
-            each.try_for_each(|((output, shaped), rows)| output.select(shaped, touched, rows))
+            for (i, (rows, groups)) in shaped.into_iter().enumerate() {
+                if let Some(rows) = rows {
+                    outputs[i].select(rows, touched, &mut gathered[i].rows)?;
+                }
+                if let (Some(groups), Some(state)) = (groups, &states[i]) {
+                    state.select(groups, touched, &mut gathered[i].states)?;
+                }
+            }
+            Ok(())
         },
     )?;
-    Ok(rows)
+    Ok(gathered)
 }
 
 /// Keys of rows as bytes that are equal where the keys are.
@@ -409,11 +446,13 @@ pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>
     keys.collect()
 }
 
-fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
+/// The rows that are wanted.
+pub fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
     filter_record_batch(rows, &BooleanArray::new(wanted, None)).map_err(unlike)
 }
 
-fn unlike(cause: arrow_schema::ArrowError) -> Error {
+/// The error of rows that do not have the same columns.
+pub fn unlike(cause: arrow_schema::ArrowError) -> Error {
     Error::machine("rows of an output do not fit together")
         .caused_by(cause)
         .hint("this is a bug in highwater")

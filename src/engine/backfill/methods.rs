@@ -113,7 +113,9 @@ pub fn method(plan: &Plan, index: usize, given: &Given) -> Method {
             let flags = plan.steps.iter().any(|step| matches!(step, Step::First { .. }));
             if given.late.is_some() && !streamed {
                 Method::Untouched
-            } else if (adds || given.late.is_some() && !flags) && stored_merging(plan, output).is_some() {
+            } else if (adds || given.late.is_some() && !flags)
+                && (output.state || stored_merging(plan, output).is_some())
+            {
                 Method::Merged
             } else {
                 Method::Recomputed

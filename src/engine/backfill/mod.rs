@@ -22,6 +22,7 @@ mod order;
 mod parts;
 mod rejects;
 mod splice;
+mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
@@ -276,7 +277,11 @@ pub fn catch_up(
             let there = std::fs::metadata(target.root().join(&part.path));
             there.is_ok_and(|there| there.len() == part.bytes)
         };
-        if !manifest.parts.iter().all(is_there) {
+        let is_kept = |part: &Part| {
+            let there = std::fs::metadata(target.state().join(&part.path));
+            there.is_ok_and(|there| there.len() == part.bytes)
+        };
+        if !manifest.parts.iter().all(is_there) || !manifest.state.iter().all(is_kept) {
             return Ok(None);
         }
     }

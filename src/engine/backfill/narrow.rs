@@ -8,13 +8,14 @@
 //! 3. The parts concerned are staged; all others stay as they are.
 
 use super::given::{Given, InPlace, Role};
-use super::groups::{GroupOutput, KeyBytes, NewRows, Replace, gather};
+use super::groups::{Gathered, GroupOutput, KeyBytes, Replace, gather};
 use super::history::{Archive, History, Ranges, of_files};
 use super::log::ChangeLog;
 use super::methods::{method, stored_merging, tells_sessions};
 use super::rejects::{Rejected, merged_rejects};
+use super::states::{Made, StateParts};
 use super::touched::{Clusters, Touched, disjoint};
-use super::{Corrected, HistoryRead, Method, changes};
+use super::{Corrected, HistoryRead, Method, Volume, changes};
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::engine::steps::Sources;
@@ -60,8 +61,8 @@ pub struct Done {
 /// What the given files say.
 struct Fresh<'a> {
     read: Read,
-    /// The rows of merged outputs, by target.
-    merged: BTreeMap<usize, NewRows>,
+    /// The rows and the states of merged outputs, by target.
+    merged: BTreeMap<usize, Gathered>,
     /// Per grouping.
     touched: Vec<Option<Touched>>,
     /// Per grouping how many groups the events fall in.
@@ -97,7 +98,7 @@ impl<'a> Narrow<'a> {
                 planned.rows_touched = read - rejected;
                 paths.extend(partitions.keys().cloned());
             }
-            if let Some(rows) = fresh.merged.get(&number) {
+            if let Some(Gathered { rows, .. }) = fresh.merged.get(&number) {
                 paths.extend(rows.keys().cloned());
             }
             if let Some(output) = fresh.outputs.iter().find(|output| output.number == number) {
@@ -106,6 +107,18 @@ impl<'a> Narrow<'a> {
                 planned.rows_touched = fresh.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
+                }
+                if let (Some(touched), Some(state)) = (touched, StateParts::of(output)) {
+                    let read = match fresh.merged.get(&number) {
+                        Some(new) => {
+                            let partitions = state.partitions(&new.states, touched);
+                            paths.extend(partitions.iter().cloned());
+                            partitions
+                        }
+                        None => state.near(touched),
+                    };
+                    planned.read.bytes += state.bytes(&read);
+                    planned.written.bytes += state.bytes(&read);
                 }
             }
             for part in &manifest.parts {
@@ -151,7 +164,7 @@ impl<'a> Narrow<'a> {
         self.run.progress.writing();
 
         // Windows that were computed again, by grouping and then by output.
-        let mut recomputed: BTreeMap<usize, NewRows> = BTreeMap::new();
+        let mut recomputed: BTreeMap<usize, Gathered> = BTreeMap::new();
         if let Some((read, scope)) = &mut again {
             for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
                 if !scope.groupings[g] {
@@ -160,7 +173,7 @@ impl<'a> Narrow<'a> {
                 let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), tables, space)?;
                 let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Recomputed;
                 let own: Vec<&GroupOutput> = fresh.outputs.iter().filter(own).collect();
-                let rows = gather(&self.run, merged, &own, fresh.touched[g].as_ref(), |_| Ok(()))?;
+                let rows = gather(&self.run, merged, &own, &|_| true, fresh.touched[g].as_ref(), |_| Ok(()))?;
                 recomputed.extend(own.iter().map(|output| output.number).zip(rows));
             }
         }
@@ -191,33 +204,25 @@ impl<'a> Narrow<'a> {
             outputs.push(match (stores, groups) {
                 (Some(stores), _) => self.events(number, stores, &touched)?,
                 (None, Some(groups)) => {
-                    let merging = stored_merging(plan, output).filter(|_| method == Method::Merged);
                     let touched = fresh.touched[groups.grouping()].as_ref();
-                    let (replace, rows) = match (&merging, touched) {
-                        (Some(merging), _) => (Replace::Merging(merging), fresh.merged.remove(&number)),
-                        (None, Some(touched)) => (Replace::Windows(touched), recomputed.remove(&number)),
-                        (None, None) => unreachable!("a grouping in scope has windows"),
+                    let touched = touched.expect("a grouping in scope has windows");
+                    let found = match method {
+                        Method::Merged => fresh.merged.remove(&number),
+                        _ => recomputed.remove(&number),
                     };
-                    let mut log = self.log(number, method)?;
-                    let rows = rows.unwrap_or_default();
-                    let corrected = groups.correct(
-                        &self.run,
-                        self.transaction,
-                        rows,
-                        &replace,
-                        self.shown,
-                        log.lines(),
-                    )?;
+                    let corrected = self.groups(groups, found.unwrap_or_default(), touched)?;
                     Corrected {
-                        windows: touched.map_or(0, Touched::windows),
+                        windows: touched.windows(),
                         rows_touched: fresh.groups[groups.grouping()],
-                        change_log: Some(log.finish()?),
                         ..corrected
                     }
                 }
                 (None, None) => {
                     for part in &manifest.parts {
                         self.transaction.keep(number, &part.path)?;
+                    }
+                    for part in &manifest.state {
+                        self.transaction.keep_state_part(number, &part.path)?;
                     }
                     Corrected { method, ..Corrected::untouched(output, manifest) }
                 }
@@ -229,6 +234,39 @@ impl<'a> Narrow<'a> {
         let rejects = merged_rejects(plan, self.in_place, self.given, reports)?;
         let drafts = self.drafts(inputs, account, watermarks, rejects.as_ref());
         Ok(Done { drafts, outputs, account, history, rejects, records })
+    }
+
+    /// Writes what is new of an output of groups.
+    fn groups(&self, groups: &GroupOutput, found: Gathered, touched: &Touched) -> Result<Corrected> {
+        let (run, transaction, method) = (&self.run, self.transaction, self.method(groups.number));
+        let Gathered { rows, states } = found;
+        let state = StateParts::of(groups);
+        let merged = method == Method::Merged;
+        let merging = stored_merging(run.plan, groups.output).filter(|_| merged);
+        let (mut made, mut volumes) = (None, Default::default());
+        if let Some(state) = &state {
+            if merged {
+                let (rows, of_state) = state.merge(run, transaction, states, touched, merging.is_none())?;
+                (made, volumes) = (Some(rows), of_state);
+            } else {
+                volumes = state.replace(run, transaction, states, touched)?;
+            }
+        }
+        let (rows, partitions) = match made {
+            Some(Made { rows, partitions }) if merging.is_none() => (rows, Some(partitions)),
+            _ => (rows, None),
+        };
+        let replace = match (&merging, &partitions) {
+            (Some(merging), _) => Replace::Merging(merging),
+            (None, Some(partitions)) => Replace::Partitions(touched, partitions),
+            (None, None) => Replace::Windows(touched),
+        };
+        let mut log = self.log(groups.number, method)?;
+        let mut corrected = groups.correct(run, transaction, rows, &replace, self.shown, log.lines())?;
+        let [read, written]: [Volume; 2] = volumes;
+        corrected.read.bytes += read.bytes;
+        corrected.written.bytes += written.bytes;
+        Ok(Corrected { change_log: Some(log.finish()?), ..corrected })
     }
 
     fn sources(&self) -> Result<Sources> {
@@ -327,7 +365,9 @@ impl<'a> Narrow<'a> {
                 _ => None,
             };
             let mut windows = vec![];
-            let rows = gather(&self.run, merged, &own, None, |block| {
+            // Where states are merged, results of the new events alone say nothing.
+            let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
+            let rows = gather(&self.run, merged, &own, &rows_wanted, None, |block| {
                 groups[g] += block.len() as u64;
                 match &mut clusters {
                     None => {

@@ -104,7 +104,9 @@ fn prepare(plan: &mut Plan, at: i64) {
             (post.having, post.top) = (None, None);
         }
     }
-    plan.groupings.iter_mut().for_each(|grouping| grouping.plan.whole_windows = false);
+    plan.groupings.iter_mut().for_each(|grouping| {
+        (grouping.plan.whole_windows, grouping.plan.keep_states) = (false, false);
+    });
     (plan.late, plan.rejects) = (None, None);
     for number in 0..plan.tables.len() {
         plan.tables[number].rejects = None;

@@ -216,6 +216,7 @@ impl Planner<'_> {
             lateness: timing.lateness,
             firings: timing.firings,
             audited: false,
+            keep_states: is_true(&spec.state),
         };
         let names = keys.iter().map(|&k| self.rows.schema.fields[k].name.clone()).collect();
         let grouping = self.grouping(Grouping { plan, keys: names });
@@ -351,7 +352,9 @@ impl Planner<'_> {
         });
         match same {
             Some(index) => {
-                self.groupings[index].plan.whole_windows |= wanted.plan.whole_windows;
+                let plan = &mut self.groupings[index].plan;
+                plan.whole_windows |= wanted.plan.whole_windows;
+                plan.keep_states |= wanted.plan.keep_states;
                 index
             }
             None => {
