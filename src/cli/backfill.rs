@@ -5,7 +5,8 @@ mod json;
 mod tests;
 mod text;
 
-use super::{MachineArgs, ui};
+use super::run::Mode;
+use super::{JobArgs, ui};
 use crate::engine::{self, BackfillOutcome, Request, RunOptions};
 use crate::error::{Result, exit};
 use crate::job::{self, OutputTo, Plan};
@@ -19,8 +20,8 @@ use std::path::PathBuf;
     highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv --plan\n  \
     highwater backfill data/jobs/pageviews-per-postcode.toml out/pageviews-late.jsonl")]
 pub struct BackfillArgs {
-    /// The job file
-    job: PathBuf,
+    #[command(flatten)]
+    job: JobArgs,
     /// The files: new ones, changed tables, or the late output of the job [default: those of the source that no
     /// run has counted]
     files: Vec<PathBuf>,
@@ -42,16 +43,18 @@ pub struct BackfillArgs {
     /// Print nothing but the tables of changes and errors
     #[arg(long, short)]
     quiet: bool,
-    #[command(flatten)]
-    machine: MachineArgs,
+    /// The mode that the job was run with, if not its own
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
 }
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
-        let spec = job::read(&self.job)?;
+        let spec = job::read(&self.job.job)?;
+        let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let machine = |plan: &Plan| RunOptions {
-            threads: self.machine.threads(plan),
-            memory: self.machine.memory(plan),
+            threads: self.job.threads(plan),
+            memory: self.job.memory(plan),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,
@@ -59,7 +62,7 @@ impl BackfillArgs {
         };
         let progress = ui::Progress::new(self.quiet || self.json);
         let request = self.request();
-        let outcome = engine::backfill(&spec, &self.machine.overrides(), &request, &machine, &progress);
+        let outcome = engine::backfill(&spec, &overrides, &request, &machine, &progress);
         progress.finish();
         let outcome = outcome?;
         if self.json {

@@ -43,7 +43,7 @@ enum Command {
     Generate(generate::GenerateArgs),
 }
 
-/// What `run`, `explain` and `audit` share.
+/// What `run`, `explain`, `audit` and `backfill` share.
 #[derive(Debug, Args)]
 struct JobArgs {
     /// The job file

@@ -47,7 +47,7 @@ enum Changed {
 
 /// [`job::Mode`], as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Mode {
+pub(super) enum Mode {
     /// Every event, however late it came
     Complete,
     /// What a live job would have counted; the rest is late

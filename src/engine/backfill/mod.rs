@@ -9,9 +9,12 @@
 //!   and the new events; the events of the windows touched, from an archive or the source; everything.
 //! * Outputs are staged and committed together, as in a run.
 
+mod account;
+mod again;
 mod all_again;
 mod changes;
 mod combine;
+mod fresh;
 mod given;
 mod groups;
 mod history;
