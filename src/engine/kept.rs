@@ -16,7 +16,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::group::GroupBlock;
 use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name, window_fields};
-use crate::window::Window;
+use crate::window::{Window, WindowSpan};
 use arrow_array::{ArrayRef, NullArray, TimestampMicrosecondArray};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,12 +57,33 @@ pub fn kept(
     post: &Post,
     block: &GroupBlock,
 ) -> Result<Shaped> {
-    let bound = |pick: fn(&crate::window::WindowSpan) -> i64| -> ArrayRef {
-        let values = block.spans.iter().map(pick);
-        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
-    };
-    let (start, end) = (bound(|span| span.start), bound(|span| span.end));
-    // Partitions are named by what a group is called alone, so no expression is computed.
+    let stretches = partitions(run, output, post, block)?;
+    let global = grouping.plan.window == Window::Global;
+    let (mut columns, windows) =
+        if global { (vec![], vec![]) } else { (bounds(block).to_vec(), block.spans.clone()) };
+    columns.extend(block.keys.iter().cloned());
+    columns.extend(block.states.iter().flatten().cloned());
+    Ok(Shaped { columns, windows, stretches })
+}
+
+/// Whether windows and keys alone say in which partition a group lies.
+pub fn are_told_by_group(output: &OutputPlan, post: &Post) -> bool {
+    use PlannedColumn::{Key, WindowEnd, WindowStart};
+    output.partition_columns().all(|c| matches!(post.columns[c], Key(_) | WindowStart | WindowEnd))
+}
+
+/// The partitions that groups lie in, which windows and keys tell: stretches of path, first group, groups. No
+/// expression is computed.
+///
+/// # Errors
+/// A value that cannot name a folder.
+pub fn partitions(
+    run: &Run,
+    output: &OutputPlan,
+    post: &Post,
+    block: &GroupBlock,
+) -> Result<Vec<(String, usize, usize)>> {
+    let [start, end] = bounds(block);
     let named = post.columns.iter().map(|column| match column {
         PlannedColumn::WindowStart => start.clone(),
         PlannedColumn::WindowEnd => end.clone(),
@@ -70,13 +91,16 @@ pub fn kept(
         _ => Arc::new(NullArray::new(block.len())),
     });
     let starts: Vec<i64> = block.spans.iter().map(|span| span.start).collect();
-    let stretches = stretches(run, output, &named.collect::<Vec<_>>(), &starts)?;
-    let global = grouping.plan.window == Window::Global;
-    let (mut columns, windows) =
-        if global { (vec![], vec![]) } else { (vec![start, end], block.spans.clone()) };
-    columns.extend(block.keys.iter().cloned());
-    columns.extend(block.states.iter().flatten().cloned());
-    Ok(Shaped { columns, windows, stretches })
+    stretches(run, output, &named.collect::<Vec<_>>(), &starts)
+}
+
+/// The bounds of the windows of groups.
+fn bounds(block: &GroupBlock) -> [ArrayRef; 2] {
+    let bound = |pick: fn(&WindowSpan) -> i64| -> ArrayRef {
+        let values = block.spans.iter().map(pick);
+        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+    };
+    [bound(|span| span.start), bound(|span| span.end)]
 }
 
 /// Writes the groups of a block after those of the blocks before.

@@ -10,6 +10,7 @@ use super::touched::{Clusters, Touched};
 use crate::engine::Read;
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
+use crate::engine::kept::{self, are_told_by_group};
 use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::job::OutputKind;
 use crate::rows::{RowStore, gather_partitions};
 use crate::sink::Part;
 use crate::window::Window;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the given files say.
@@ -35,6 +36,9 @@ pub struct Fresh<'a> {
     /// The partitions of each archive and output of events that are touched, by target, with the event times of
     /// the new rows.
     pub partitions: BTreeMap<usize, BTreeMap<String, Option<(i64, i64)>>>,
+    /// The partitions that the new groups lie in, by target, of outputs whose windows are computed again; as far as
+    /// windows and keys tell.
+    pub named: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl<'a> Narrow<'a> {
@@ -74,6 +78,7 @@ impl<'a> Narrow<'a> {
         }
         let (mut merged_rows, mut touched) = (BTreeMap::new(), vec![]);
         let mut groups = vec![0; plan.groupings.len()];
+        let mut named = BTreeMap::new();
         for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
             if !scope.groupings[g] {
                 touched.push(None);
@@ -90,8 +95,18 @@ impl<'a> Narrow<'a> {
             let mut windows = vec![];
             // Where states are merged, results of the new events alone say nothing.
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
+            let again = |o: &&GroupOutput| {
+                let told = clusters.is_none() && are_told_by_group(o.output, o.post);
+                o.grouping() == g && told && self.method(o.number) == Method::Recomputed
+            };
+            let again: Vec<&GroupOutput> = outputs.iter().filter(again).collect();
             let rows = gather(&self.run, merged, &own, &rows_wanted, None, |block| {
                 groups[g] += block.len() as u64;
+                for output in &again {
+                    let of_block = kept::partitions(&self.run, output.output, output.post, block)?;
+                    let named: &mut BTreeSet<String> = named.entry(output.number).or_default();
+                    named.extend(of_block.into_iter().map(|(path, ..)| path));
+                }
                 match &mut clusters {
                     None => {
                         windows.extend_from_slice(&block.spans);
@@ -122,7 +137,7 @@ impl<'a> Narrow<'a> {
                 }
             }));
         }
-        Ok(Fresh { read, merged: merged_rows, touched, groups, outputs, partitions })
+        Ok(Fresh { read, merged: merged_rows, touched, groups, outputs, partitions, named })
     }
 
     /// What is read of the given files.

@@ -90,6 +90,7 @@ impl<'a> Narrow<'a> {
                 planned.rows_touched = fresh.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
+                    paths.extend(fresh.named.get(&number).into_iter().flatten().cloned());
                 }
                 if let (Some(touched), Some(state)) = (touched, StateParts::of(output)) {
                     let read = match fresh.merged.get(&number) {
