@@ -37,7 +37,7 @@ pub struct Fresh<'a> {
     /// the new rows.
     pub partitions: BTreeMap<usize, BTreeMap<String, Option<(i64, i64)>>>,
     /// The partitions that the new groups lie in, by target, of outputs whose windows are computed again; as far as
-    /// windows and keys tell.
+    /// windows and keys tell. Of sessions also those of new ones that join one before.
     pub named: BTreeMap<usize, BTreeSet<String>>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Narrow<'a> {
             // Where states are merged, results of the new events alone say nothing.
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
             let again = |o: &&GroupOutput| {
-                let told = clusters.is_none() && are_told_by_group(o.output, o.post);
+                let told = are_told_by_group(o.output, o.post);
                 o.grouping() == g && told && self.method(o.number) == Method::Recomputed
             };
             let again: Vec<&GroupOutput> = outputs.iter().filter(again).collect();
