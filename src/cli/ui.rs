@@ -145,6 +145,12 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
             text.push_str(&format!("; answers in {}", path.display()));
         }
     }
+    for path in &outcome.left_out {
+        text.push_str(&format!(
+            "\n{} was counted before and is no file of the source: its events are no longer in the outputs",
+            plain(path)
+        ));
+    }
     if outcome.spilled {
         text.push_str("\nmemory was short, and partial results went to disk; --memory allows more");
     }
@@ -201,6 +207,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         "inputs": inputs,
         "outputs": outputs,
     });
+    if !outcome.left_out.is_empty() {
+        value["left_out"] = json!(outcome.left_out);
+    }
     if let Some(lookups) = outcome.lookups {
         value["lookups"] = json!(lookups);
     }

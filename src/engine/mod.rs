@@ -120,6 +120,9 @@ pub struct Outcome {
     pub lookups: Option<LookupReport>,
     /// Whether partial results went to disk.
     pub spilled: bool,
+    /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
+    /// or they are gone. Their events are no longer in the outputs.
+    pub left_out: Vec<String>,
 }
 
 /// What became of one output.
@@ -150,9 +153,20 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options)?.install(|| {
         let run = Run { plan, options, progress };
-        let staged = run.stage(&transaction, rejects)?;
+        let mut staged = run.stage(&transaction, rejects)?;
+        staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
         staged.commit(transaction)
     })
+}
+
+/// The files of the source that the outputs in place have counted and that were not read now.
+fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
+    let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
+    let is_read = |input: &&InputEntry| {
+        read.iter().any(|now| now.hash == input.hash || now.path == Path::new(&input.path))
+    };
+    let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));
+    gone.map(|input| input.path.clone()).collect()
 }
 
 /// Brings the outputs of `plan` to the state before or after a commit that a dead run left: for commands that
@@ -300,7 +314,9 @@ impl Run<'_> {
         let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
         let rejects = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
         let spilled = read.spilled || tables.spilled;
-        let outcome = Outcome { account, watermarks, inputs, lookups, outputs, rejects: rejected, spilled };
+        let (rejects_at, left_out) = (rejected, vec![]);
+        let outcome =
+            Outcome { account, watermarks, inputs, lookups, outputs, rejects: rejects_at, spilled, left_out };
         Ok(Staged { outcome, drafts, rejects })
     }
 

@@ -205,9 +205,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// The manifest that is in place, if there is one.
+    /// The manifest that is in place, if there is one, and such an output.
     pub fn manifest(&self, output: usize) -> Option<&Manifest> {
-        self.outputs[output].old.as_ref()
+        self.outputs.get(output)?.old.as_ref()
     }
 
     /// Makes the staged parts the content of the outputs, all together. One draft per output.

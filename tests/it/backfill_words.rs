@@ -125,3 +125,16 @@ fn programs_are_told_the_same() {
     let quiet = lab.highwater(&["backfill", ARCHIVE, LATE, "--quiet"]);
     assert_eq!((quiet.code, quiet.out.as_str(), quiet.err.as_str()), (0, "", ""));
 }
+
+/// A run over the source alone has no place for a file that only a backfill knew, and says so.
+#[test]
+fn a_run_tells_which_files_it_leaves_out() {
+    let lab = with_data();
+    let gone = format!("{LATE} was counted before and is no file of the source");
+    for words in [&["run", ARCHIVE][..], &["backfill", ARCHIVE, LATE], &["run", ARCHIVE]] {
+        assert!(!said(&lab, words).contains(&gone), "{words:?}");
+    }
+    let anew = said(&lab, &["run", ARCHIVE, "--changed", "reload"]);
+    assert!(anew.contains(&gone) && anew.contains("read 6,000 ="), "{anew}");
+    assert!(!said(&lab, &["run", ARCHIVE, "--changed", "reload"]).contains(&gone));
+}

@@ -312,6 +312,7 @@ pub fn catch_up(
         rejects: None,
         lookups: None,
         spilled: false,
+        left_out: vec![],
     }))
 }
 
