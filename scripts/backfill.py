@@ -192,25 +192,26 @@ def main():
         shutil.rmtree(base / f"{engine}-kept", ignore_errors=True)
         os.rename(base / engine, base / f"{engine}-kept")
     print("full run: " + ", ".join(f"{engine} {took:.2f}" for engine, took in full.items()))
-    plan = []
-    if True:
-        out = base / "highwater"
-        put_back(base / "highwater-kept", out)
-        late = base / "late-plan.csv"
-        late_file(late, args.late, cases[0][1], first, 1)
-        plan = [clock(command("highwater", "late", late, out, []) + ["--plan"]) for _ in range(args.runs)]
+    out = base / "highwater"
+    put_back(base / "highwater-kept", out)
+    late = base / "late-plan.csv"
+    late_file(late, args.late, cases[0][1], first, 1)
+    plan = [clock(command("highwater", "late", late, out, []) + ["--plan"]) for _ in range(args.runs)]
     print(f"backfill --plan of one hour: {min(plan):.3f}\n")
-    print(f"| late events in | partitions | highwater | of its full run |" + "".join(f" {e} again | {e} by hand |" for e in programs if e != "highwater"))
-    print("| --- | ---: | ---: | ---: |" + " ---: | ---: |" * (len(programs) - 1))
+    others = [engine for engine in programs if engine != "highwater"]
+    print("| late events in | partitions | highwater | of its full run |" + "".join(f" {e} by hand |" for e in others))
+    print("| --- | ---: | ---: | ---: |" + " ---: |" * len(others))
     wrong = False
     for name, hours in cases:
         late = base / f"late-{len(hours)}.csv"
         touched = late_file(late, args.late, hours, first, len(hours))
         took = {}
         found = {}
-        for _ in range(args.runs):
+        for turn in range(args.runs):
             for engine in programs:
-                ways = ["late"] if engine == "highwater" else ["again", "by hand"]
+                # The full job over all files takes as long wherever the late events lie.
+                once = turn == 0 and name == cases[-1][0]
+                ways = ["late"] if engine == "highwater" else ["by hand"] + ["again"] * once
                 for way in ways:
                     out = base / engine
                     put_back(base / f"{engine}-kept", out)
@@ -221,10 +222,11 @@ def main():
             print(f"results differ: {found}", file=sys.stderr)
         own = min(took[("highwater", "late")])
         cells = [name, str(len(touched)), f"{own:.2f}", f"{100 * own / full['highwater']:.1f} %"]
-        for engine in programs:
-            if engine != "highwater":
-                cells += [f"{min(took[(engine, way)]):.2f}" for way in ["again", "by hand"]]
+        cells += [f"{min(took[(engine, 'by hand')]):.2f}" for engine in others]
         print("| " + " | ".join(cells) + " |", flush=True)
+        if name == cases[-1][0] and others:
+            again = ", ".join(f"{engine} {took[(engine, 'again')][0]:.2f}" for engine in others)
+            print(f"\nthe full job with the late file: {again}")
     sys.exit(1 if wrong else 0)
 
 
