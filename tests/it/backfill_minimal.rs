@@ -144,9 +144,12 @@ fn names_what_is_replaced(
             Method::Untouched => replaced.is_empty() && named.is_empty(),
             Method::Merged => {
                 let touched = touched(split, i, old, &new);
+                // A new group may be in the state alone, in a part of it that has other times than that of the rows.
+                let of_state = split.case.job.outputs.get(i).is_some_and(|output| output.state);
                 replaced.is_subset(&named)
                     && named
                         .difference(&replaced)
+                        .filter(|_| !of_state)
                         .all(|path| spans.get(path).is_none_or(|span| concerned(*span, &touched)))
             }
             Method::Recomputed => replaced.is_subset(&named),

@@ -221,6 +221,8 @@ impl<'a> GroupOutput<'a> {
         }
         corrected.changes = found.changes;
         corrected.changed = found.values;
+        // As a plan has them: by the whole path, not by the partition's.
+        corrected.parts.sort();
         Ok(corrected)
     }
 

@@ -96,7 +96,8 @@ impl<'a> Narrow<'a> {
                     let read = match fresh.merged.get(&number) {
                         Some(new) => {
                             let partitions = state.partitions(&new.states, touched);
-                            paths.extend(partitions.iter().cloned());
+                            paths.extend(new.states.keys().cloned());
+                            paths.extend(output.near(&Replace::Partitions(touched, &partitions)));
                             partitions
                         }
                         None => state.near(touched),
