@@ -174,7 +174,7 @@ mod tests {
         assert!(!clusters.holds(b"a", span(60, 75)) && !clusters.holds(b"b", span(5, 45)));
         let touched = Touched::Sessions(clusters);
         assert_eq!(touched.windows(), 3);
-        assert_eq!(touched.ranges(), [(0, 36), (100, 101)]);
+        assert_eq!(touched.ranges(), [(0, 1), (5, 36), (100, 101)]);
         let extents = touched.extents();
         assert!(extents.may_lie_in(Some(-50), Some(0)) && !extents.may_lie_in(Some(46), Some(99)));
     }
