@@ -76,7 +76,6 @@ impl AuditArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,
-            reload: false,
         };
         let subject = Subject::of(&plan);
         let progress = ui::Progress::new(self.json);

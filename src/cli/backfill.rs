@@ -58,7 +58,6 @@ impl BackfillArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,
-            reload: false,
         };
         let progress = ui::Progress::new(self.quiet || self.json);
         let request = self.request();

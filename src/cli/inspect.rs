@@ -52,7 +52,6 @@ impl InspectArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
             refresh_lookups: false,
-            reload: false,
         };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(self.json);

@@ -75,14 +75,14 @@ impl RunArgs {
             spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
-            reload: matches!(self.changed, Changed::Reload),
         };
         let progress = ui::Progress::new(self.quiet || self.json);
-        let outcome = match engine::catch_up(&plan, &spec, &overrides, &options, &progress) {
-            Ok(Some(outcome)) => Ok(outcome),
-            Ok(None) => engine::run(&plan, &options, &progress),
-            Err(error) => Err(error),
+        let known = match self.changed {
+            Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, &progress),
+            Changed::Reload => Ok(None),
         };
+        let all = || engine::run(&plan, &options, &progress);
+        let outcome = known.and_then(|known| known.map_or_else(all, Ok));
         progress.finish();
         let outcome = outcome?;
         if self.json {

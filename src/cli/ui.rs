@@ -108,7 +108,7 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
         text.push_str(&format!("\n{} rejected records in {}", grouped(*count), path.display()));
     }
     for output in &outcome.outputs {
-        let rows = format!("{} {}", grouped(output.rows), if output.rows == 1 { "row" } else { "rows" });
+        let rows = count(output.rows, "row", "rows");
         match &output.to {
             OutputTo::Terminal => {}
             OutputTo::File(path) if output.written > 0 => {

@@ -7,16 +7,12 @@ use super::steps::Refused;
 use crate::batch::{Batch, Position};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
+use crate::job::archive_fields;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray};
 use hashbrown::HashMap;
 use std::sync::Arc;
-
-/// The column of an archive that names the file of a record, as the inputs of manifests do.
-pub const FILE: &str = "_file";
-/// The column of an archive that has the place of a record in its file: [`Position::place`].
-pub const PLACE: &str = "_place";
 
 /// Something that is read.
 pub struct Intake {
@@ -58,7 +54,7 @@ pub enum Positions {
     Own,
     /// Files have these ordinals, in the order of the read plan, which ascend.
     Of(Vec<u32>),
-    /// The last two columns are [`FILE`] and [`PLACE`]; these are the ordinals of files by path. Rows of
+    /// The last two columns are [`archive_fields`]; these are the ordinals of files by path. Rows of
     /// other files are left out.
     Columns(HashMap<String, u32>),
 }
@@ -130,9 +126,12 @@ impl Intake {
         let (files, places) = (files.as_string_view(), places.as_primitive::<Int64Type>());
         if files.null_count() + places.null_count() > 0 {
             let path = self.read.files.first().map(|file| file.path.display().to_string());
+            let [file, place] = archive_fields();
             return Err(Error::data(format!(
-                "a record of the archive {} does not say where it comes from (`{FILE}`, `{PLACE}`)",
-                path.unwrap_or_default()
+                "a record of the archive {} does not say where it comes from (`{}`, `{}`)",
+                path.unwrap_or_default(),
+                file.name,
+                place.name
             )));
         }
         // Neighbours are mostly of one file.

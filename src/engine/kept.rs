@@ -12,12 +12,13 @@ use super::Run;
 use super::events::batch;
 use super::groups::{Shaped, stretches};
 use super::partitioned::PartitionedWriter;
+use super::shape::bounds;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::group::GroupBlock;
 use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name, window_fields};
-use crate::window::{Window, WindowSpan};
-use arrow_array::{ArrayRef, NullArray, TimestampMicrosecondArray};
+use crate::window::Window;
+use arrow_array::NullArray;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,8 +69,7 @@ pub fn kept(
 
 /// Whether windows and keys alone say in which partition a group lies.
 pub fn are_told_by_group(output: &OutputPlan, post: &Post) -> bool {
-    use PlannedColumn::{Key, WindowEnd, WindowStart};
-    output.partition_columns().all(|c| matches!(post.columns[c], Key(_) | WindowStart | WindowEnd))
+    output.partition_columns().all(|c| post.columns[c].names_group())
 }
 
 /// The partitions that groups lie in, which windows and keys tell: stretches of path, first group, groups. No
@@ -92,15 +92,6 @@ pub fn partitions(
     });
     let starts: Vec<i64> = block.spans.iter().map(|span| span.start).collect();
     stretches(run, output, &named.collect::<Vec<_>>(), &starts)
-}
-
-/// The bounds of the windows of groups.
-fn bounds(block: &GroupBlock) -> [ArrayRef; 2] {
-    let bound = |pick: fn(&WindowSpan) -> i64| -> ArrayRef {
-        let values = block.spans.iter().map(pick);
-        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
-    };
-    [bound(|span| span.start), bound(|span| span.end)]
 }
 
 /// Writes the groups of a block after those of the blocks before.

@@ -91,8 +91,6 @@ pub struct RunOptions {
     pub table_rows: usize,
     /// Whether services are asked again for what they answered in a run before.
     pub refresh_lookups: bool,
-    /// Whether all files are read anew, where an archive holds one whose content is another by now.
-    pub reload: bool,
 }
 
 /// Hears how far a run is.

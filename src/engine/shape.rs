@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::GroupBlock;
 use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name};
+use crate::window::WindowSpan;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array, TimestampMicrosecondArray};
 use std::sync::Arc;
@@ -28,11 +29,7 @@ pub fn output_rows(
     block: &GroupBlock,
 ) -> Result<OutputRows> {
     let rows = block.len();
-    let bound = |pick: fn(&crate::window::WindowSpan) -> i64| -> ArrayRef {
-        let values = block.spans.iter().map(pick);
-        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
-    };
-    let (start, end) = (bound(|s| s.start), bound(|s| s.end));
+    let [start, end] = bounds(block);
     let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
     let computed = post.columns.iter().filter_map(|column| match column {
         PlannedColumn::Computed(expr) => Some(expr),
@@ -75,6 +72,15 @@ pub fn output_rows(
             Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
     }
     Ok(OutputRows { columns, kept })
+}
+
+/// The bounds of the windows of groups.
+pub fn bounds(block: &GroupBlock) -> [ArrayRef; 2] {
+    let bound = |pick: fn(&WindowSpan) -> i64| -> ArrayRef {
+        let values = block.spans.iter().map(pick);
+        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+    };
+    [bound(|span| span.start), bound(|span| span.end)]
 }
 
 /// The columns, of which those that `exprs` read are plain; the others are left as they are, since

@@ -290,6 +290,13 @@ pub enum PlannedColumn {
     Computed(Expr),
 }
 
+impl PlannedColumn {
+    /// Whether it says which group a row is of: a bound of the window, or a key.
+    pub fn names_group(&self) -> bool {
+        matches!(self, PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_))
+    }
+}
+
 /// The name that aggregate number `i` of a grouping has in expressions.
 pub fn aggregate_name(i: usize) -> String {
     format!("__agg_{i}")

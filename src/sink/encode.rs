@@ -41,6 +41,11 @@ impl Format {
         }
     }
 
+    /// The format that job files and manifests call `name`.
+    pub fn named(name: &str) -> Option<Format> {
+        [Format::Parquet, Format::Csv, Format::JsonLines].into_iter().find(|format| format.name() == name)
+    }
+
     /// The name that job files and manifests use.
     pub fn name(self) -> &'static str {
         self.extension()

@@ -138,3 +138,21 @@ fn a_run_tells_which_files_it_leaves_out() {
     assert!(anew.contains(&gone) && anew.contains("read 6,000 ="), "{anew}");
     assert!(!said(&lab, &["run", ARCHIVE, "--changed", "reload"]).contains(&gone));
 }
+
+/// Late events are counted once and all: a late output that is not the run's own is no guess.
+#[test]
+fn a_late_output_that_was_changed_is_refused() {
+    let lab = with_data();
+    said(&lab, &["run", STREAMED, "-q"]);
+    let whole = lab.text("out/pageviews-late.jsonl");
+    let before = lab.files("out/pageviews-per-postcode");
+    let twice = format!("{whole}{}\n", whole.lines().next().unwrap());
+    let less = whole.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>();
+    for (text, given) in [(twice, 180), (less, 178)] {
+        lab.write("out/pageviews-late.jsonl", text);
+        let answer = lab.highwater(&["backfill", STREAMED, "out/pageviews-late.jsonl"]);
+        assert_eq!(answer.code, 3, "{}", answer.err);
+        assert!(answer.err.contains(&format!("{given} late events are given, and 179 were left out")));
+        assert!(lab.files("out/pageviews-per-postcode") == before);
+    }
+}

@@ -1,6 +1,6 @@
 //! Backfills that are killed, find the disk full, or are watched by readers.
 
-use crate::crash::Scene;
+use crate::crash::{Scene, snapshot};
 use crate::crash_load::Raised;
 use crate::support::Lab;
 use arrow_array::cast::AsArray;
@@ -9,7 +9,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::File;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -129,28 +128,15 @@ fn kills_at_random_moments_leave_nothing_but_the_wanted_bytes() {
         let is_done = answer.code == 0 || n % 2 == 1 && answer.err.contains("was never counted");
         assert!(is_done, "kill {n}: {}", answer.err);
         assert!(state(&lab) == *wanted, "kill {n}: {:?}", state(&lab).keys());
-        let left = walkdir(&lab.path("out"));
-        let dead = |path: &PathBuf| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let left = snapshot(&lab.path("out"));
+        let dead = |path: &String| {
+            let name = path.rsplit('/').next().unwrap();
             name == "staging" || name == "lock" || name.starts_with("journal") || name.ends_with(".tmp")
         };
-        assert!(!left.iter().any(dead), "kill {n}: {left:?}");
+        assert!(!left.keys().any(dead), "kill {n}: {:?}", left.keys());
     }
     println!("{died} of {kills} died");
     assert!(died * 4 > kills, "{died} of {kills}");
-}
-
-/// All folders and files below `folder`.
-fn walkdir(folder: &std::path::Path) -> Vec<PathBuf> {
-    let mut all = vec![];
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(walkdir(&path));
-        }
-        all.push(path);
-    }
-    all
 }
 
 /// The counts of every day, as a reader with a glob finds them.

@@ -191,7 +191,6 @@ impl Machine {
             spill_folder: std::env::temp_dir(),
             table_rows: 20,
             refresh_lookups: false,
-            reload: false,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::arrivals::Need;
 use crate::engine::intake::Counted;
 use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::ScanReport;
 use crate::sink::{Account, InputEntry, Watermarks};
 use std::path::Path;
@@ -19,8 +19,12 @@ impl Narrow<'_> {
         let (new, mut account) = (read.tally.account(), before.account);
         let (old, seen) = (before.watermarks, read.tally.watermarks());
         if self.given.late.is_some() {
-            account.late -= new.read;
-            account.counted += new.read;
+            if new.read != account.late {
+                let (given, late) = (new.read, account.late);
+                return Err(Error::data(format!("{given} late events are given, and {late} were left out"))
+                    .hint("give the late output whole, as the run that is in place wrote it"));
+            }
+            account.counted += std::mem::take(&mut account.late);
             return Ok((account, old));
         }
         if self.given.has(Role::New) {
@@ -47,8 +51,9 @@ impl Narrow<'_> {
             return Ok((account, old));
         }
         // The first or the last event goes: what is left says which come now.
-        let (intakes, _) = self.history.intakes(self.run.plan, self.given, &[Role::Old], Counted::All)?;
-        let left = self.run.read_all(Need::Nothing, sources, &intakes, &Scope::none(self.run.plan))?;
+        let (intake, _) = self.history.intake(self.run.plan, self.given, Counted::All)?;
+        let left =
+            self.run.read_all(Need::Nothing, sources, intake.as_slice(), &Scope::none(self.run.plan))?;
         let watermark = old.and_then(|old| old.watermark);
         Ok((account, left.tally.watermarks().map(|left| Watermarks { watermark, ..left })))
     }

@@ -74,7 +74,7 @@ impl Narrow<'_> {
         }
         if !ranges.is_empty() {
             if own.is_none() {
-                let (of_history, read) = self.history.intakes(plan, self.given, &[Role::Old], counted)?;
+                let (of_history, read) = self.history.intake(plan, self.given, counted)?;
                 intakes.extend(of_history);
                 history = read;
             }
@@ -94,7 +94,7 @@ impl Narrow<'_> {
         if parts.is_empty() {
             return Ok(None);
         }
-        archive.intake(self.run.plan, parts, self.given, &[Role::Old], archived, counted).map(Some)
+        archive.intake(self.run.plan, parts, self.given, Role::Old, archived, counted).map(Some)
     }
 
     fn needs(&self, fresh: &Fresh) -> Needs {

@@ -7,7 +7,7 @@
 use super::changes::{Differ, Differences, log_part};
 use super::given::Role;
 use super::groups::{PartChange, part_keys};
-use super::history::{History, of_files};
+use super::history::of_files;
 use super::narrow::{Done, Narrow, folder, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
@@ -39,11 +39,11 @@ impl Narrow<'_> {
         });
         let outputs = all.collect();
         let plan = self.run.plan;
-        let (_, history) = self.history.intakes(plan, self.given, &[Role::Old], Counted::All)?;
+        let (_, history) = self.history.intake(plan, self.given, Counted::All)?;
         let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
-        let intakes: Vec<Intake> = new.into_iter().collect();
-        let read = self.run.read_all(Need::Nothing, &Sources::default(), &intakes, &Scope::none(plan))?;
-        let (account, records) = (self.in_place.manifests[0].account, records(&read));
+        let (sources, scope) = (Sources::default(), Scope::none(plan));
+        let read = self.run.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
+        let (account, records) = (self.in_place.manifests[0].account, records(&read.reports));
         Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records })
     }
 
@@ -52,8 +52,7 @@ impl Narrow<'_> {
     /// # Errors
     /// As [`Narrow::stage`].
     pub fn stage_all_again(&self) -> Result<Done> {
-        let left = || self.given.source.iter().filter(|entry| entry.role != Role::Retracted);
-        let of_source = left().all(|entry| entry.is_in_place());
+        let of_source = self.given.left().all(|entry| entry.is_in_place());
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
@@ -81,16 +80,12 @@ impl Narrow<'_> {
     /// The same over an archive and the new files.
     fn over_archive(&self) -> Result<Done> {
         let plan = self.run.plan;
-        let mut tables = crate::engine::tables::read(&self.run)?;
-        let sources = self.run.sources(std::mem::take(&mut tables.tables))?;
-        let new = of_files(plan, self.given, Role::New, Archived::All, Counted::All)?;
-        let is_archive = matches!(self.history, History::Archive(_));
-        let (mut intakes, history) = self.history.intakes(plan, self.given, &[Role::Old], Counted::All)?;
-        if is_archive {
-            intakes.iter_mut().for_each(|intake| intake.archived = Archived::All);
-        }
+        let sources = self.sources()?;
+        let (old, history) = self.history.intake(plan, self.given, Counted::All)?;
+        let old = old.map(|intake| Intake { archived: Archived::All, ..intake });
+        let mut intakes: Vec<Intake> = old.into_iter().collect();
         let archived = intakes.len();
-        intakes.extend(new);
+        intakes.extend(of_files(plan, self.given, Role::New, Archived::All, Counted::All)?);
         let mut read = self.run.read_all(Need::Nothing, &sources, &intakes, &Scope::all(plan))?;
         sources.services.map(Services::finish).transpose()?;
         self.run.progress.writing();
@@ -102,11 +97,7 @@ impl Narrow<'_> {
         account.read += unread;
         account.rejected += unread;
         balances(&account)?;
-        let records = new_reports
-            .iter()
-            .flat_map(|report| &report.inputs)
-            .map(|input| (input.path.display().to_string(), input.records))
-            .collect();
+        let records = records(&new_reports);
         let inputs = self.inputs_with(&new_reports);
         let files = self.given.paths();
         let results =

@@ -161,9 +161,8 @@ impl<'a> Narrow<'a> {
         match self.history {
             History::Archive(archive) if !there => {
                 let parts: Vec<&Part> = archive.parts.iter().collect();
-                let roles = [Role::Retracted];
                 let (archived, counted) = (Archived::All, Counted::All);
-                Ok(vec![archive.intake(plan, &parts, self.given, &roles, archived, counted)?])
+                Ok(vec![archive.intake(plan, &parts, self.given, Role::Retracted, archived, counted)?])
             }
             _ if !there => {
                 let gone = self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place());

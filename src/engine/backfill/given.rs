@@ -123,7 +123,11 @@ impl Given {
         if request.files.is_empty() && !request.retract {
             given.unseen(spec)?;
         }
-        let patterns = job::source_files(spec).unwrap_or_default();
+        // What the patterns name now; a job whose files are gone names none.
+        let named =
+            if request.files.is_empty() { vec![] } else { job::source_files(spec).unwrap_or_default() };
+        let named = canonical(named.into_iter());
+        let tables = canonical(of_tables.iter().map(|(_, path)| path.clone()));
         let late = Late::of(spec)?;
         for path in expanded(&request.files)? {
             if request.retract {
@@ -133,9 +137,9 @@ impl Given {
             if !path.exists() {
                 return Err(Error::job(format!("there is no file {}", path.display())));
             }
-            let own = |other: &Path| same_file(other, &path);
-            if let Some((name, _)) = of_tables.iter().find(|(_, file)| own(file)) {
-                given.note(&path, GivenKind::Table(name.clone()));
+            let place = whole(&path);
+            if let Some(number) = tables.iter().position(|(known, _)| *known == place) {
+                given.note(&path, GivenKind::Table(of_tables[number].0.clone()));
                 continue;
             }
             let (bytes, hash) = hash_file(&path)?;
@@ -149,7 +153,8 @@ impl Given {
                 continue;
             }
             // A file that the source's patterns name is spelled as they do.
-            let spelled = patterns.iter().find(|file| own(file)).unwrap_or(&path);
+            let spelled =
+                named.iter().find(|(known, _)| *known == place).map_or(&path, |(_, spelled)| spelled);
             given.add(spelled.display().to_string(), hash, bytes)?;
         }
         given.tables = changed_tables(&of_tables, &in_place.tables)?;
@@ -222,6 +227,11 @@ impl Given {
         (0..).zip(&self.source).filter(move |(_, entry)| entry.role == role)
     }
 
+    /// The files that count after the backfill.
+    pub fn left(&self) -> impl Iterator<Item = &SourceEntry> {
+        self.source.iter().filter(|entry| entry.role != Role::Retracted)
+    }
+
     /// Whether there is a file with this role.
     pub fn has(&self, role: Role) -> bool {
         self.with(role).next().is_some()
@@ -246,10 +256,9 @@ impl Given {
         self.late.is_none() && self.tables.is_none() && !self.has(Role::New) && !self.has(Role::Retracted)
     }
 
-    /// The places of the files that have one of these roles, by path.
-    pub fn ordinals(&self, roles: &[Role]) -> HashMap<String, u32> {
-        let all = (0..).zip(&self.source).filter(|(_, entry)| roles.contains(&entry.role));
-        all.map(|(ordinal, entry)| (entry.path.clone(), ordinal)).collect()
+    /// The places of the files that have this role, by path.
+    pub fn ordinals(&self, role: Role) -> HashMap<String, u32> {
+        self.with(role).map(|(ordinal, entry)| (entry.path.clone(), ordinal)).collect()
     }
 
     /// All paths, by place.
@@ -274,7 +283,7 @@ impl Late {
     }
 
     fn is(&self, path: &Path, hash: &str) -> bool {
-        same_file(&self.path, path) || self.hash.as_deref() == Some(hash)
+        whole(&self.path) == whole(path) || self.hash.as_deref() == Some(hash)
     }
 }
 
@@ -316,9 +325,12 @@ fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
+/// Paths, each with what it is spelled like, without links and `..`.
+fn canonical(paths: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+    paths.map(|path| (whole(&path), path)).collect()
+}
+
+/// The path without links and `..`; as it is, where nothing is there.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }

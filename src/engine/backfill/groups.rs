@@ -10,7 +10,7 @@ use super::given::InPlace;
 use super::methods::Merging;
 use super::narrow::partition;
 use super::parts::PartReader;
-use super::splice::{in_windows, matches, splice};
+use super::splice::{in_windows, matched, matches, splice};
 use super::states::StateParts;
 use super::touched::{Clusters, Touched};
 use super::{Corrected, Method, Volume};
@@ -23,12 +23,12 @@ use crate::group::{GroupBlock, Merged, key_rows};
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Manifest, Part, PartWriter, Target, Transaction, encoder};
+use crate::sink::{Manifest, Part, PartWriter, StagedFile, Target, Transaction, encoder};
 use crate::window::{Window, WindowSpan};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_buffer::BooleanBuffer;
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use rayon::prelude::*;
@@ -102,18 +102,19 @@ impl<'a> GroupOutput<'a> {
 
     /// The bounds of the window of each row of one of its files; nothing where there is one window for all of time.
     fn spans(&self, rows: &RecordBatch) -> Vec<WindowSpan> {
-        if self.is_global() {
-            return vec![];
-        }
-        let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
-        bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
+        if self.is_global() { vec![] } else { spans(rows) }
+    }
+
+    /// The keys of the rows of one of its files, where they all stand in the file.
+    fn keys(&self, rows: &RecordBatch) -> Result<KeyBytes> {
+        let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
+        KeyBytes::new(&keys)
     }
 
     /// The rows that lie in a cluster of their key. Only of outputs that tell their sessions: their keys stand
     /// in the files.
     fn in_clusters(&self, rows: &RecordBatch, clusters: &Clusters) -> Result<BooleanBuffer> {
-        let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
-        let keys = KeyBytes::new(&keys)?;
+        let keys = self.keys(rows)?;
         let inside = self.spans(rows).into_iter().enumerate();
         Ok(inside.map(|(row, span)| clusters.holds(keys.row(row), span)).collect())
     }
@@ -134,9 +135,7 @@ impl<'a> GroupOutput<'a> {
             left = rest;
             for part in near {
                 let rows = self.reader.read(part)?;
-                let keys: Vec<ArrayRef> =
-                    self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
-                let keys = KeyBytes::new(&keys)?;
+                let keys = self.keys(&rows)?;
                 let spans = self.spans(&rows);
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
                 loop {
@@ -266,10 +265,7 @@ impl<'a> GroupOutput<'a> {
                 let merging: Vec<_> = self.output.written().into_iter().map(|c| merging[c].clone()).collect();
                 let matches = matches(&old, &new, &order)?;
                 new = merge_rows(&old, &new, &matches, &merging)?;
-                let mut gone = BooleanBufferBuilder::new(old.num_rows());
-                gone.append_n(old.num_rows(), false);
-                matches.into_iter().flatten().for_each(|row| gone.set_bit(row as usize, true));
-                gone.finish()
+                matched(&matches, old.num_rows())
             }
             Replace::Windows(touched) | Replace::Partitions(touched, _) => match touched {
                 Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
@@ -294,16 +290,9 @@ impl<'a> GroupOutput<'a> {
         if rows.num_rows() == 0 && !self.output.partition_by.is_empty() {
             return Ok(None);
         }
-        let encoder = encoder(self.output.format, &self.reader.schema, &run.plan.zone)?;
         let name = format!("data.{}", self.output.format.extension());
         let staged = transaction.stage(self.number, &Path::new(path).join(name))?;
-        let mut writer = PartWriter::new(staged, self.output.format, &self.reader.schema)?;
-        for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
-            let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
-            writer.append(encoder.encode(&piece)?)?;
-        }
-        let spans = self.spans(rows).into_iter().map(|span| (span.start, span.end));
-        writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))).map(Some)
+        write_part(run, staged, &self.reader, rows, &self.spans(rows)).map(Some)
     }
 }
 
@@ -446,6 +435,34 @@ pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>
         Some((output.columns.fields[*c].name.clone(), crate::rows::folder_value(value)))
     });
     keys.collect()
+}
+
+/// The window of each row of a file whose first two columns are its bounds.
+pub fn spans(rows: &RecordBatch) -> Vec<WindowSpan> {
+    let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
+    bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
+}
+
+/// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
+/// one that `reader` can read.
+///
+/// # Errors
+/// The disk fails.
+pub fn write_part(
+    run: &Run,
+    staged: StagedFile,
+    reader: &PartReader,
+    rows: &RecordBatch,
+    spans: &[WindowSpan],
+) -> Result<Part> {
+    let encoder = encoder(reader.format, &reader.schema, &run.plan.zone)?;
+    let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
+    for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
+        let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
+        writer.append(encoder.encode(&piece)?)?;
+    }
+    let spans = spans.iter().map(|span| (span.start, span.end));
+    writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
 }
 
 /// The rows that are wanted.

@@ -3,10 +3,10 @@
 use super::HistoryRead;
 use super::given::{Given, InPlace, Role};
 use crate::batch::DataType;
-use crate::engine::intake::{Archived, Counted, FILE, Intake, PLACE, Positions};
+use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, files};
-use crate::job::{OutputKind, Plan};
+use crate::job::{OutputKind, Plan, archive_fields};
 use crate::sink::{self, Manifest, Part, Target};
 use crate::time::TimeRule;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub type Ranges = Vec<(i64, i64)>;
 
 /// An archive that can be read again.
+#[derive(Clone)]
 pub struct Archive {
     /// The folder that its parts lie in.
     root: PathBuf,
@@ -75,11 +76,7 @@ impl Archive {
             let names = manifest.source.iter().map(|known| known.name.as_str());
             return Err(error.nearest(&missing.name, names));
         }
-        let format = match manifest.output.format.as_str() {
-            "csv" => sink::Format::Csv,
-            "jsonl" => sink::Format::JsonLines,
-            _ => sink::Format::Parquet,
-        };
+        let format = sink::Format::named(&manifest.output.format).ok_or_else(no_archive)?;
         Ok(Archive { root: target.root(), format, parts: manifest.parts, own: None })
     }
 
@@ -95,7 +92,7 @@ impl Archive {
         ranges.get(after).is_some_and(|range| range.0 <= last)
     }
 
-    /// Reads these parts; rows of files that are not counted are left out.
+    /// Reads these parts; rows of files that have another role are left out.
     ///
     /// # Errors
     /// A part is missing.
@@ -104,7 +101,7 @@ impl Archive {
         plan: &Plan,
         parts: &[&Part],
         given: &Given,
-        roles: &[Role],
+        role: Role,
         archived: Archived,
         counted: Counted,
     ) -> Result<Intake> {
@@ -125,9 +122,9 @@ impl Archive {
                 time.rule = TimeRule::Iso;
             }
         }
-        let position = |name: &str, ty| ReadColumn { name: name.into(), ty, inferred: false };
-        read.columns.extend([position(FILE, DataType::String), position(PLACE, DataType::Int64)]);
-        let positions = Positions::Columns(given.ordinals(roles));
+        let fields = archive_fields().into_iter();
+        read.columns.extend(fields.map(|f| ReadColumn { name: f.name, ty: f.ty, inferred: false }));
+        let positions = Positions::Columns(given.ordinals(role));
         Ok(Intake { read: Arc::new(read), positions, archived, counted })
     }
 }
@@ -140,15 +137,15 @@ impl History {
     pub fn choose(
         plan: &Plan,
         in_place: &InPlace,
-        own: Vec<Archive>,
+        own: &[Archive],
         named: Option<&Path>,
         given: &Given,
     ) -> Result<History> {
         if let Some(path) = named {
             return Archive::other(path, plan, in_place).map(History::Archive);
         }
-        if let Some(archive) = own.into_iter().next() {
-            return Ok(History::Archive(archive));
+        if let Some(archive) = own.first() {
+            return Ok(History::Archive(archive.clone()));
         }
         let gone = given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place());
         Ok(match gone {
@@ -165,17 +162,16 @@ impl History {
         })
     }
 
-    /// Reads what was counted before, of these times, from files with one of these roles.
+    /// Reads what was counted before and stays, of these times.
     ///
     /// # Errors
     /// There is nothing to read it from.
-    pub fn intakes(
+    pub fn intake(
         &self,
         plan: &Plan,
         given: &Given,
-        roles: &[Role],
         counted: Counted,
-    ) -> Result<(Vec<Intake>, HistoryRead)> {
+    ) -> Result<(Option<Intake>, HistoryRead)> {
         match self {
             History::Gone(error) => Err(error.clone()),
             History::Archive(archive) => {
@@ -186,22 +182,17 @@ impl History {
                 let bytes = parts.iter().map(|part| part.bytes).sum();
                 let volume = HistoryRead { files: parts.len(), bytes };
                 if parts.is_empty() {
-                    return Ok((vec![], volume));
+                    return Ok((None, volume));
                 }
-                Ok((vec![archive.intake(plan, &parts, given, roles, Archived::No, counted)?], volume))
+                let intake = archive.intake(plan, &parts, given, Role::Old, Archived::No, counted)?;
+                Ok((Some(intake), volume))
             }
             History::Source => {
-                let mut intakes = vec![];
-                let mut volume = HistoryRead::default();
-                for role in roles {
-                    let Some(intake) = of_files(plan, given, *role, Archived::No, counted.clone())? else {
-                        continue;
-                    };
-                    volume.files += intake.read.files.len();
-                    volume.bytes += intake.read.files.iter().map(|file| file.bytes).sum::<u64>();
-                    intakes.push(intake);
-                }
-                Ok((intakes, volume))
+                let intake = of_files(plan, given, Role::Old, Archived::No, counted)?;
+                let files = || intake.iter().flat_map(|intake| &intake.read.files);
+                let volume =
+                    HistoryRead { files: files().count(), bytes: files().map(|file| file.bytes).sum() };
+                Ok((intake, volume))
             }
         }
     }

@@ -32,13 +32,13 @@ mod touched;
 
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, pool, target};
 use crate::error::{Error, Result};
-use crate::input::{InputReport, hash_file};
+use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
 use crate::sink::{Account, Manifest, Part, Target, Transaction};
-use given::{Given, InPlace, Role};
+use given::{Given, InPlace};
 use history::History;
 use narrow::{Done, Narrow};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a backfill is asked for.
 #[derive(Debug, Clone, Default)]
@@ -229,8 +229,7 @@ pub fn backfill(
     plan.late = None;
     plan.watermark = Default::default();
     let archives = history::own_archives(&plan, &targets, &in_place);
-    let own = history::own_archives(&plan, &targets, &in_place);
-    let history = History::choose(&plan, &in_place, own, request.from_archive.as_deref(), &given)?;
+    let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
     let done = pool(&options)?.install(|| {
         let run = Run { plan: &plan, options: &options, progress };
         let (transaction, targets, in_place) = (&transaction, &targets[..], &in_place);
@@ -271,31 +270,37 @@ pub fn catch_up(
     progress: &dyn Progress,
 ) -> Result<Option<Outcome>> {
     let archived = plan.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
-    if !archived || plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some() || options.reload {
+    if !archived || plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some() {
         return Ok(None);
     }
     for target in plan.outputs.iter().filter_map(|output| target(&output.to)) {
         let Some(manifest) = Manifest::load(&target.state())? else { return Ok(None) };
-        let is_there = |part: &Part| {
-            let there = std::fs::metadata(target.root().join(&part.path));
-            there.is_ok_and(|there| there.len() == part.bytes)
+        let are_in = |folder: PathBuf, parts: &[Part]| {
+            let there = |part: &Part| std::fs::metadata(folder.join(&part.path));
+            parts.iter().all(|part| there(part).is_ok_and(|there| there.len() == part.bytes))
         };
-        let is_kept = |part: &Part| {
-            let there = std::fs::metadata(target.state().join(&part.path));
-            there.is_ok_and(|there| there.len() == part.bytes)
-        };
-        if !manifest.parts.iter().all(is_there) || !manifest.state.iter().all(is_kept) {
+        if !are_in(target.root(), &manifest.parts) || !are_in(target.state(), &manifest.state) {
             return Ok(None);
         }
     }
     let done = backfill(spec, overrides, &Request::default(), &|_| options.clone(), progress)?;
-    let mut inputs = vec![];
-    for file in done.files.iter().filter(|file| file.kind == GivenKind::New) {
-        let (path, (bytes, hash)) = (file.path.clone(), hash_file(&file.path)?);
-        inputs.push(InputReport { path, ordinal: 0, bytes, hash, records: file.records, skipped: 0 });
-    }
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
     let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
+    let is_new = |path: &str| {
+        let of = |file: &GivenFile| file.kind == GivenKind::New && file.path == Path::new(path);
+        done.files.iter().any(of)
+    };
+    let counted = manifest.iter().flat_map(|manifest| &manifest.inputs);
+    let new = counted.filter(|input| input.table.is_none() && is_new(&input.path));
+    let inputs = new.map(|input| InputReport {
+        path: PathBuf::from(&input.path),
+        ordinal: 0,
+        bytes: input.bytes,
+        hash: input.hash.clone(),
+        records: input.records,
+        skipped: 0,
+    });
+    let inputs = inputs.collect();
     let outputs = done.outputs.iter().map(|output| OutputOutcome {
         to: output.to.clone(),
         rows: output.rows,
@@ -319,11 +324,10 @@ pub fn catch_up(
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the
 /// columns that they had.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
-    let left = || given.source.iter().filter(|entry| entry.role != Role::Retracted);
-    let there = left().map(|entry| PathBuf::from(&entry.path)).filter(|path| path.exists());
+    let there = given.left().map(|entry| PathBuf::from(&entry.path)).filter(|path| path.exists());
     let files: Vec<PathBuf> = there.collect();
     let columns = in_place.manifests[0].source.iter();
-    let types = match files.len() == left().count() {
+    let types = match files.len() == given.left().count() {
         true => vec![],
         false => columns.filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
     };

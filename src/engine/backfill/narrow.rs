@@ -19,9 +19,10 @@ use super::touched::Touched;
 use super::{Corrected, HistoryRead, Method, Volume, changes};
 use crate::engine::arrivals::Need;
 use crate::engine::steps::Sources;
-use crate::engine::{Read, Run, events, tables};
+use crate::engine::{Run, events, tables};
 use crate::error::Result;
 use crate::group::Merged;
+use crate::input::ScanReport;
 use crate::job::OutputKind;
 use crate::lookup::Services;
 use crate::rows::RowStore;
@@ -122,7 +123,14 @@ impl<'a> Narrow<'a> {
         });
         let outputs = planned.collect();
         let account = self.in_place.manifests[0].account;
-        Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records: records(&fresh.read) })
+        Ok(Done {
+            drafts: vec![],
+            outputs,
+            account,
+            history,
+            rejects: None,
+            records: records(&fresh.read.reports),
+        })
     }
 
     /// Stages the correction.
@@ -210,7 +218,7 @@ impl<'a> Narrow<'a> {
                 }
             });
         }
-        let records = records(&fresh.read);
+        let records = records(&fresh.read.reports);
         let inputs = self.inputs_with(&fresh.read.reports);
         let reports = std::mem::take(&mut fresh.read.reports);
         let rejects = merged_rejects(plan, self.in_place, self.given, reports)?;
@@ -251,7 +259,11 @@ impl<'a> Narrow<'a> {
         Ok(Corrected { change_log: Some(log.finish()?), ..corrected })
     }
 
-    fn sources(&self) -> Result<Sources> {
+    /// The tables and services that steps look into.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn sources(&self) -> Result<Sources> {
         let tables = tables::read(&self.run)?;
         self.run.sources(tables.tables)
     }
@@ -337,7 +349,7 @@ pub fn folder(path: &str) -> &str {
 }
 
 /// Records of each file that was read.
-pub fn records(read: &Read) -> Vec<(String, u64)> {
-    let inputs = read.reports.iter().flat_map(|report| &report.inputs);
+pub fn records(reports: &[ScanReport]) -> Vec<(String, u64)> {
+    let inputs = reports.iter().flat_map(|report| &report.inputs);
     inputs.map(|input| (input.path.display().to_string(), input.records)).collect()
 }

@@ -158,6 +158,14 @@ pub fn matches(old: &RecordBatch, new: &RecordBatch, order: &Order) -> Result<Ve
     Ok((0..new.num_rows()).map(find).collect())
 }
 
+/// The old rows, of which there are so many, that new ones match, as [`matches`] gives them.
+pub fn matched(matches: &[Option<u32>], rows: usize) -> BooleanBuffer {
+    let mut found = BooleanBufferBuilder::new(rows);
+    found.append_n(rows, false);
+    matches.iter().flatten().for_each(|row| found.set_bit(*row as usize, true));
+    found.finish()
+}
+
 /// Which old rows are of one of `windows`. The old rows are sorted by window, whose bounds are the columns `start`
 /// and `end`, and `windows` are sorted.
 ///

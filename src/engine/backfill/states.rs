@@ -8,11 +8,11 @@
 //!   spread over partitions, all of the partitions that the window may lie in are read, and rows of each may change.
 
 use super::Volume;
-use super::groups::{GroupOutput, NewRows, only, unlike};
+use super::groups::{GroupOutput, NewRows, only, spans, unlike, write_part};
 use super::narrow::folder;
 use super::order::{cells, compare_rows};
 use super::parts::PartReader;
-use super::splice::{in_windows, matches, splice};
+use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
 use crate::engine::Run;
 use crate::engine::events::{batch, plain_strings};
@@ -21,13 +21,10 @@ use crate::engine::kept::{kept_order, kept_path, kept_schema};
 use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
 use crate::job::{Grouping, PlannedColumn};
-use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Format, Part, PartWriter, Transaction, encoder};
+use crate::sink::{Format, Part, Transaction};
 use crate::window::{Assigner, Window, WindowSpan};
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{RecordBatch, UInt32Array};
-use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
@@ -244,10 +241,7 @@ impl<'a> StateParts<'a> {
         let mut columns = new.columns()[..heads].to_vec();
         columns.extend(groups.states());
         let new = RecordBatch::try_new(self.schema.clone(), columns).map_err(unlike)?;
-        let mut gone = BooleanBufferBuilder::new(old.num_rows());
-        gone.append_n(old.num_rows(), false);
-        matches.into_iter().flatten().for_each(|row| gone.set_bit(row as usize, true));
-        splice(old, Some(&gone.finish()), &new, &self.order)
+        splice(old, Some(&matched(&matches, old.num_rows())), &new, &self.order)
     }
 
     /// Groups of several partitions, in order.
@@ -275,11 +269,7 @@ impl<'a> StateParts<'a> {
 
     /// The window of each group; none where there is one for all of time.
     fn spans(&self, groups: &RecordBatch) -> Vec<WindowSpan> {
-        if self.is_global() {
-            return vec![];
-        }
-        let bound = |c: usize| groups.column(c).as_primitive::<TimestampMicrosecondType>().values();
-        bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
+        if self.is_global() { vec![] } else { spans(groups) }
     }
 
     /// Stages the part of a partition; none without groups.
@@ -293,15 +283,8 @@ impl<'a> StateParts<'a> {
         if groups.num_rows() == 0 {
             return Ok(None);
         }
-        let encoder = encoder(Format::Parquet, &self.reader.schema, &run.plan.zone)?;
         let staged = transaction.stage_state_part(self.output.number, &kept_path(path))?;
-        let mut writer = PartWriter::new(staged, Format::Parquet, &self.reader.schema)?;
-        for from in (0..groups.num_rows()).step_by(ROWS_PER_GROUP) {
-            let piece = groups.slice(from, ROWS_PER_GROUP.min(groups.num_rows() - from));
-            writer.append(encoder.encode(&piece)?)?;
-        }
-        let spans = self.spans(groups).into_iter().map(|span| (span.start, span.end));
-        writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))).map(Some)
+        write_part(run, staged, &self.reader, groups, &self.spans(groups)).map(Some)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::aggregate::Function;
 use crate::batch::Schema;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::plan::{OutputKind, OutputPlan, PlannedColumn, archive_fields};
+use crate::job::plan::{OutputKind, OutputPlan, archive_fields};
 use crate::job::spec::{OutputSpec, is_true};
 use crate::rows::PartitionPart;
 use crate::window::Window;
@@ -69,13 +69,9 @@ impl Planner<'_> {
                  and late events are counted from the archive or the source",
             );
         }
-        let of_group = |column: usize| {
-            let column = &post.columns[column];
-            matches!(column, PlannedColumn::Key(_) | PlannedColumn::WindowStart | PlannedColumn::WindowEnd)
-        };
         for (name, part) in spec.partition_by.iter().zip(&output.partition_by) {
             let PartitionPart::Column(column) = part else { continue };
-            if !of_group(*column) {
+            if !post.columns[*column].names_group() {
                 let error =
                     Error::job(format!("an output with `state` cannot be partitioned by `{}`", name.value));
                 self.fault(

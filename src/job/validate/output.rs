@@ -57,13 +57,11 @@ impl Planner<'_> {
         let path = spec.path.as_ref()?;
         let named = match &spec.format {
             None => None,
-            Some(name) => match name.value.as_str() {
-                "parquet" => Some(Format::Parquet),
-                "csv" => Some(Format::Csv),
-                "jsonl" => Some(Format::JsonLines),
-                other => {
-                    let error = Error::job(format!("unknown output format `{other}`"))
-                        .nearest(other, ["parquet", "csv", "jsonl"]);
+            Some(name) => match Format::named(&name.value) {
+                Some(format) => Some(format),
+                None => {
+                    let error = Error::job(format!("unknown output format `{}`", name.value))
+                        .nearest(&name.value, ["parquet", "csv", "jsonl"]);
                     self.fault(error.hint("the formats are parquet, csv and jsonl"), &name.span);
                     return None;
                 }
