@@ -12,7 +12,9 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | the command line, and the only printer |
+//! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
+//! | [`sql`] | the statement that gives an output, in six dialects |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
 //! | [`generate`] | seeded sample logs |
 //! | [`asof`] | tables by key and event time, of which an event takes the nearest row |
@@ -25,6 +27,7 @@
 //! | [`expr`] | SQL expressions, by Polars |
 //! | [`aggregate`] | one file per family; the merge law of each |
 //! | [`window`] | which windows an instant lies in, and its slice of time |
+//! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
@@ -49,7 +52,10 @@ pub mod input;
 pub mod job;
 pub mod keyed;
 pub mod lookup;
+pub mod pg;
 pub mod rows;
 pub mod sink;
+pub mod sql;
 pub mod time;
+pub mod verify;
 pub mod window;

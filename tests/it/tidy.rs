@@ -5,15 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 13] = [
     &["cli"],
-    &["engine"],
+    &["verify"],
+    &["engine", "sql"],
     &["job", "generate"],
     &["asof"],
     &["rows"],
     &["group"],
     &["keyed", "lookup"],
     &["input", "sink", "expr", "aggregate", "window"],
+    &["pg"],
     &["batch"],
     &["time"],
     &["error"],
