@@ -1,0 +1,1 @@
+//! Relations out of raw files, in each dialect.
