@@ -65,7 +65,7 @@ pub(super) fn aggregate(
             floats(s, ty, "variances");
             spread(dialect, ty, &s.operand(first)?, sample, root)
         }
-        Function::Quantile(q) => return quantile(s, i, (&x, ty), q, group),
+        Function::Quantile(q) => return Ok(quantile(s, i, &s.operand(first)?, q, group)),
         Function::First | Function::Last | Function::ArgMin | Function::ArgMax => {
             return by_order(s, i, (aggregate, args), group);
         }
@@ -198,47 +198,43 @@ fn spread(dialect: Dialect, ty: DataType, x: &str, sample: bool, root: bool) -> 
         );
         match unit {
             1 => ratio,
+            // By a column: Polars takes a number for a factor, and rounds its reciprocal.
+            unit if dialect == Dialect::Polars => {
+                let squared = i128::from(unit) * i128::from(unit);
+                format!("{ratio} / {}", words::to_double(dialect, &format!("{squared} + 0 * {count}")))
+            }
             unit => format!("{ratio} / {:?}", unit as f64 * unit as f64),
         }
     };
     if root { format!("SQRT({variance})") } else { variance }
 }
 
-fn quantile(
-    s: &mut Statement,
-    i: usize,
-    (x, ty): (&str, DataType),
-    q: f64,
-    group: &[String],
-) -> Result<Aggregated> {
-    let number = match ty {
-        DataType::Float64 => x.to_string(),
-        _ => words::to_double(s.dialect, x),
-    };
-    match s.dialect {
-        Dialect::DuckDb | Dialect::Spark | Dialect::BigQuery => {
-            s.note("quantiles may differ in the last digit: the way between two values is rounded in another order");
-        }
-        _ => {}
+/// The value at rank q · (n − 1), or so far on the way to the next. Where the engine has a function for it that
+/// rounds otherwise, or none, the values are numbered.
+fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggregated {
+    let number = words::to_double(s.dialect, x);
+    if s.dialect == Dialect::Postgres {
+        return Aggregated::plain(format!("PERCENTILE_CONT({q:?}) WITHIN GROUP (ORDER BY {number})"));
     }
-    Ok(Aggregated::plain(match s.dialect {
-        Dialect::Polars => format!("QUANTILE_CONT({x}, {q:?})"),
-        Dialect::DuckDb => format!("QUANTILE_CONT({number}, {q:?})"),
-        Dialect::Postgres | Dialect::Spark => {
-            format!("PERCENTILE_CONT({q:?}) WITHIN GROUP (ORDER BY {number})")
-        }
-        Dialect::BigQuery => {
-            let over = super::steps::partition_by(group);
-            let ranked =
-                format!("PERCENTILE_CONT({number}, {q:?}) OVER ({}) AS _quantile_{i}", over.trim_end());
-            return Ok(Aggregated {
-                prepared: vec![],
-                ranked: vec![ranked],
-                value: format!("MAX(_quantile_{i})"),
-            });
-        }
-        Dialect::Flink => return Err(s.refuse("median and quantile")),
-    }))
+    let by = super::steps::partition_by(group);
+    let count = match s.dialect {
+        Dialect::Polars => format!("CAST(COUNT(_by_{i}) OVER ({}) AS BIGINT)", by.trim_end()),
+        _ => format!("COUNT(_by_{i}) OVER ({})", by.trim_end()),
+    };
+    let q = words::to_double(s.dialect, &format!("{q:?}"));
+    let at = |plus: i64| format!("MAX(CASE WHEN _nth_{i} = FLOOR(_rank_{i}) + {plus} THEN _by_{i} END)");
+    let way = format!("(MAX(_rank_{i}) - FLOOR(MAX(_rank_{i})))");
+    Aggregated {
+        prepared: vec![
+            format!("CASE WHEN {x} IS NULL THEN 1 ELSE 0 END AS _none_{i}"),
+            format!("{number} AS _by_{i}"),
+        ],
+        ranked: vec![
+            format!("ROW_NUMBER() OVER ({by}ORDER BY _none_{i}, _by_{i}) AS _nth_{i}"),
+            format!("{q} * ({count} - 1) AS _rank_{i}"),
+        ],
+        value: format!("{0} + COALESCE(({1} - {0}) * {way}, 0)", at(1), at(2)),
+    }
 }
 
 /// `first`, `last`, `arg_min`, `arg_max`: of the rows that count the first by an order, numbered.

@@ -77,13 +77,15 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     let days = days(s, &events, offset, wide)?;
     let index = match (every, unit) {
         // Weeks start on Monday 1970-01-05.
+        (Units::Days(1), _) => "_day".to_string(),
+        (Units::Months(1), _) => "_month".to_string(),
         (Units::Days(n), CalendarUnit::Week) => words::floor_div(s.dialect, "_day - 4", n),
         (Units::Days(n), _) => words::floor_div(s.dialect, "_day", n),
         (Units::Months(n), _) => words::floor_div(s.dialect, "_month", n),
     };
     let next = "LEAD(_begins) OVER (ORDER BY _day)";
     let select = Select::new(["*".to_string(), format!("{index} AS _i"), format!("{next} AS _next")], &days);
-    let days = s.with("days", select);
+    let days = s.with("numbered_days", select);
     let starts = s.with(
         "starts",
         Select::new(
@@ -117,7 +119,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
 fn spans(s: &mut Statement, window: Window, every: Units, days: &str, starts: &str) -> (String, i64) {
     let months = |s: &mut Statement| {
         let select = Select::new(["_month", "MIN(_begins) AS _begins"], days).group(["_month".to_string()]);
-        s.with("months", select)
+        s.with("local_months", select)
     };
     let from = format!("{starts} AS a");
     let columns = |end: &str| ["a._i AS _w".to_string(), "a._start".to_string(), format!("{end} AS _end")];
@@ -211,9 +213,8 @@ fn once(s: &mut Statement, select: Select) -> String {
 ///
 /// Joins by equality: events and local days meet in the days of UTC that they touch.
 fn place_by_day(s: &mut Statement, days: &str) {
-    let us = s.micros(TIME);
-    let day = words::floor_div(s.dialect, &us, DAY);
-    s.append("timed", [format!("{us} AS _us"), format!("{day} AS _utc_day")]);
+    let day = words::floor_div(s.dialect, "_us", DAY);
+    s.append("by_utc_day", [format!("{day} AS _utc_day")]);
     // A local day touches three at most.
     let touched = numbers(s, "touched", 0, 3);
     let first = words::floor_div(s.dialect, "d._begins", DAY);
@@ -265,7 +266,7 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
         }
         _ => Select::new(["UNNEST(GENERATE_SERIES(_low, _high)) AS _day"], reach),
     };
-    let numbered = s.with("numbered_days", select);
+    let numbered = s.with("all_days", select);
     let month = month(&date(s.dialect, "_day"));
     let shift = if offset == 0 { String::new() } else { format!(" + ({offset})") };
     let start = format!("_day * {DAY}{shift}");

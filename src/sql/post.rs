@@ -62,7 +62,7 @@ pub(super) fn groups(
         let others = named.frame.fields.iter().filter(|f| output.columns.index_of(&f.name).is_none());
         schema.fields.extend(others.cloned());
         let select = Select::new(["*"], &s.last).filter(named.expr(&s, having, &schema)?);
-        s.last = s.with("having", select);
+        s.last = s.with("kept", select);
     }
     let keys: Vec<String> = grouping.keys.iter().map(|key| ascending(&s, grouping, key)).collect();
     let bounds: Vec<String> = placed.bounds.iter().flat_map(|_| window_fields()).map(|f| f.name).collect();
@@ -78,7 +78,7 @@ pub(super) fn groups(
         by.extend(keys.clone());
         ranked(&mut s, &bounds, &by);
         let select = Select::new(["*"], &s.last).filter(format!("_rank <= {}", top.n));
-        s.last = s.with("top", select);
+        s.last = s.with("top_rows", select);
         order.push("_rank".into());
     } else {
         order.extend(keys);

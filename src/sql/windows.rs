@@ -28,7 +28,11 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
     for &(column, _) in &grouping.plan.keys {
         keys.push(s.column(column)?);
     }
-    match window(&grouping.plan) {
+    let window = window(&grouping.plan);
+    if window != Window::Global {
+        s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
+    }
+    match window {
         Window::Global => {
             if keys.is_empty() {
                 // Grouped by something, no events make no row.
@@ -39,7 +43,7 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
         }
         Window::Session { gap } => return Ok(sessions(s, gap, keys, zoned)),
         Window::Tumbling { size: Duration::Length(size), offset } => {
-            let start = start(s, &s.micros(TIME), size, offset);
+            let start = start(s, "_us", size, offset);
             s.append("placed", [format!("{start} AS _start")]);
             bounds(s, "_start", &format!("_start + {size}"), zoned);
         }
@@ -47,22 +51,21 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             // An event lies in at most so many windows: the one that started last, and those before.
             let most = (size + slide - 1) / slide;
             let back = if most > 1 { format!(" - hops._k * {slide}") } else { String::new() };
-            let start =
-                format!("{}{back} AS _start", start(s, &s.micros(&format!("e.{TIME}")), slide, offset));
+            let start = format!("{}{back} AS _start", start(s, "e._us", slide, offset));
             let mut select = Select::new(["e.*".to_string(), start], format!("{} AS e", s.last));
             if most > 1 {
                 select = select.join(format!("CROSS JOIN {} AS hops", numbers(s, "hops", 0, most)));
             }
             s.last = s.with("placed", select);
-            let open = format!("_start + {size} > {}", s.micros(TIME));
+            let open = format!("_start + {size} > _us");
             let select = Select::new(["*"], &s.last).filter(open);
-            s.last = s.with("open", select);
+            s.last = s.with("held", select);
             bounds(s, "_start", &format!("_start + {size}"), zoned);
         }
         Window::Cumulative { size: Duration::Length(size), step: Duration::Length(step), offset } => {
             let most = (size + step - 1) / step;
             let steps = numbers(s, "steps", 1, most);
-            let start = start(s, &s.micros(TIME), size, offset);
+            let start = start(s, "_us", size, offset);
             s.append("placed", [format!("{start} AS _start")]);
             // The last of them is cut short.
             let end = format!(
@@ -71,11 +74,11 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             let select = Select::new(["e.*".to_string(), end], format!("{} AS e", s.last))
                 .join(format!("CROSS JOIN {steps} AS steps"));
             s.last = s.with("stepped", select);
-            let select = Select::new(["*"], &s.last).filter(format!("_end > {}", s.micros(TIME)));
-            s.last = s.with("open", select);
+            let select = Select::new(["*"], &s.last).filter("_end > _us");
+            s.last = s.with("held", select);
             bounds(s, "_start", "_end", zoned);
         }
-        window => {
+        _ => {
             calendar::place(s, window)?;
             bounds(s, "_start", "_end", zoned);
         }
@@ -147,16 +150,15 @@ pub(super) fn window(plan: &GroupPlan) -> Window {
 fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, zoned: bool) -> Placed {
     let by = super::steps::partition_by(&keys);
     let order = format!("{by}ORDER BY {TIME}, {POSITION}");
-    let now = s.micros(TIME);
-    let pause = format!("{now} - LAG({now}) OVER ({order})");
+    let pause = format!("_us - LAG(_us) OVER ({order})");
     s.append("paused", [format!("CASE WHEN {pause} <= {gap} THEN 0 ELSE 1 END AS _begins")]);
     let running = format!("SUM(_begins) OVER ({order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)");
     s.append("windowed", [format!("{running} AS _session")]);
     let first = format!("MIN({TIME})");
-    let last = format!("{} + {gap}", s.micros(&format!("MAX({TIME})")));
+    let last = format!("MAX(_us) + {gap}");
     let bounds = match (s.dialect, zoned) {
         (Dialect::Polars, false) => {
-            [words::from_micros(s.dialect, &s.micros(&first)), words::from_micros(s.dialect, &last)]
+            [words::from_micros(s.dialect, "MIN(_us)"), words::from_micros(s.dialect, &last)]
         }
         (Dialect::Polars, true) => [first, format!("MAX({TIME}) + CAST({gap} AS INTERVAL)")],
         (dialect, _) => [first, words::from_micros(dialect, &last)],
