@@ -35,6 +35,7 @@ mod shape;
 mod stages;
 mod steps;
 mod tables;
+mod trace;
 mod turnstile;
 mod worker;
 
@@ -48,6 +49,7 @@ pub use backfill::{
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
+pub use trace::{GroupOf, Traced, TracedRow, trace};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;

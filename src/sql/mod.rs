@@ -12,6 +12,8 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+pub mod source;
+
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
