@@ -12,7 +12,9 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+pub mod expr;
 pub mod source;
+pub mod words;
 
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};

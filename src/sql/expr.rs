@@ -1,0 +1,1 @@
+//! Job expressions in each dialect.
