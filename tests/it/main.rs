@@ -28,6 +28,7 @@ mod enrich_oracle;
 mod enrich_random;
 mod enriched;
 mod event_time_jobs;
+mod explanations;
 mod flink_docs;
 mod formats;
 mod golden;
