@@ -8,6 +8,7 @@ use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
 use crate::lookup::ServicePlan;
+use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::time::Zone;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub groupings: Vec<Grouping>,
     /// The outputs, in the job's order.
     pub outputs: Vec<OutputPlan>,
+    /// The outputs that are published to tables of servers, in their order.
+    pub publications: Vec<Publication>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
     /// How the watermark follows the events; the default where no output is streamed, unless the command
@@ -277,6 +280,18 @@ impl OutputPlan {
     pub fn file_schema(&self) -> Schema {
         Schema::new(self.written().into_iter().map(|i| self.columns.fields[i].clone()).collect())
     }
+}
+
+/// An output that is published: what its folder holds goes to a table of a server too.
+#[derive(Debug)]
+pub struct Publication {
+    /// Number in [`Plan::outputs`], of a folder of Parquet with groups.
+    pub output: usize,
+    /// The table.
+    pub address: TableAddress,
+    /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
+    /// together, the keys, the firing.
+    pub key: Vec<usize>,
 }
 
 /// What an output holds.
