@@ -4,3 +4,4 @@ pub mod compare;
 pub mod raw;
 pub mod referee;
 pub mod server;
+pub mod wide;

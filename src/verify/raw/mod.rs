@@ -215,6 +215,3 @@ fn joined(parts: &[Part], column: usize) -> Result<ArrayRef> {
             .map_err(|e| Error::data("columns of several files cannot be joined").caused_by(e)),
     }
 }
-
-#[cfg(test)]
-mod tests;

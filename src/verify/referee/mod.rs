@@ -8,18 +8,21 @@
 //! * The result has the types of [`DataType`]: integers of all widths are int64 (wider ones decimal), a `Datetime`
 //!   without a zone is UTC.
 
+mod days;
 mod instants;
 mod typed;
 mod values;
 
 pub(super) use values::decimal;
 
-use crate::batch::{DataType, Schema};
+use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::bridge;
 use crate::job::Plan;
-use crate::sql;
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use crate::sql::{self, Relation};
+use crate::verify::wide;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use instants::Clock;
 use polars::prelude as pl;
 use polars::prelude::IntoLazy;
 use polars::sql::SQLContext;
@@ -30,19 +33,54 @@ use polars::sql::SQLContext;
 /// # Errors
 /// A job error: wrong SQL. A data error: input that cannot be read, an overflow.
 pub fn run(plan: &Plan, query: &str) -> Result<RecordBatch> {
-    let relations = sql::relations(plan)?;
+    referee(plan, query, false)
+}
+
+/// As [`run`], for a statement of a user's: the relations also have the columns of the files that the job does not
+/// read, if the statement names them.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
+    referee(plan, query, true)
+}
+
+fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     let mut context = SQLContext::new();
     let zone = plan.zone.name();
-    for relation in &relations {
-        let typed = typed::rows(relation)?;
-        let columns =
-            typed.columns.iter().map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
-        let columns = columns.collect::<pl::PolarsResult<Vec<_>>>().map_err(|e| refused(plan, &e))?;
-        let frame = pl::DataFrame::new(typed.rows, columns).map_err(|e| refused(plan, &e))?;
-        context.register(&relation.name, frame.lazy());
+    let mut times: Option<(i64, i64)> = None;
+    for relation in sql::relations(plan)? {
+        let more = if own { wide::columns(plan, &relation.name, query) } else { vec![] };
+        let mut read = relation.read.clone();
+        read.columns.extend(more.iter().cloned());
+        let mut fields: Vec<Field> = more.iter().map(|column| Field::new(&column.name, column.ty)).collect();
+        fields.splice(0..0, relation.fields.iter().cloned());
+        let typed = typed::rows(&Relation { name: relation.name.clone(), read: &read, fields }, more.len())?;
+        if let Some((first, last)) = typed.times.filter(|_| relation.name == "source") {
+            times = Some((first, last));
+        }
+        let columns = typed.columns.iter();
+        let columns = columns.map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
+        let frame = columns.collect::<pl::PolarsResult<Vec<_>>>();
+        let frame = frame.and_then(|columns| pl::DataFrame::new(typed.rows, columns));
+        context.register(&relation.name, frame.map_err(|e| refused(plan, &e))?.lazy());
+    }
+    for (name, offset) in day_relations(plan) {
+        let days = days::days(&Clock::of(zone), times.unwrap_or((0, 0)), days::around(plan), offset);
+        let column =
+            |(name, ty, array): &(&str, DataType, ArrayRef)| bridge::to_polars(name, *ty, array, zone);
+        let rows = days[0].2.len();
+        let frame = days.iter().map(column).collect::<pl::PolarsResult<Vec<_>>>();
+        let frame = frame.and_then(|columns| pl::DataFrame::new(rows, columns));
+        context.register(&name, frame.map_err(|e| refused(plan, &e))?.lazy());
     }
     let frame = context.execute(query).and_then(|frame| frame.collect()).map_err(|e| refused(plan, &e))?;
     result(frame)
+}
+
+/// The relations of days, with their offsets.
+fn day_relations(_plan: &Plan) -> Vec<(String, i64)> {
+    vec![("_days".to_string(), 0)]
 }
 
 /// The rows of a frame as a batch of our types.
@@ -59,12 +97,12 @@ fn result(frame: pl::DataFrame) -> Result<RecordBatch> {
         };
         let nulls = column.null_count();
         let array = bridge::to_arrow(column, ty).map_err(failed)?;
-        if arrow_array::Array::null_count(&array) != nulls {
+        if array.null_count() != nulls {
             return Err(Error::data(format!(
                 "a value of the column `{name}` of Polars' result does not fit {ty}"
             )));
         }
-        fields.push(crate::batch::Field::new(name, ty));
+        fields.push(Field::new(name, ty));
         arrays.push(array);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -33,11 +33,12 @@ pub struct Typed {
     pub times: Option<(i64, i64)>,
 }
 
-/// The rows of `relation`.
+/// The rows of `relation`. Its last `more` columns are none of the job's: they make no record a bad one, but are text
+/// where one of their values cannot be read.
 ///
 /// # Errors
 /// A data error: files that cannot be read, and bad records where the plan does not reject them.
-pub fn rows(relation: &Relation) -> Result<Typed> {
+pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
     let plan = relation.read;
     let raw = raw::read(relation)?;
     let clock = Clock::of(plan.zone.name());
@@ -61,7 +62,17 @@ pub fn rows(relation: &Relation) -> Result<Typed> {
         cast(array, column, &clock)
     };
     let columns: Vec<Result<Read>> = plan.columns.par_iter().map(read).collect();
-    let columns = columns.into_iter().collect::<Result<Vec<Read>>>()?;
+    let mut columns = columns.into_iter().collect::<Result<Vec<Read>>>()?;
+    let own = columns.len() - more;
+    let mut fields = relation.fields.clone();
+    for (column, read) in plan.columns.iter().zip(&mut columns).skip(own) {
+        let unread = !std::mem::take(&mut read.bad).is_empty();
+        if let Some(array) = raw.column(&column.name).filter(|_| unread) {
+            read.array = text::of(array)?;
+            let field = fields.iter_mut().find(|field| field.name == column.name);
+            field.into_iter().for_each(|field| field.ty = DataType::String);
+        }
+    }
 
     let named = plan.columns.iter().map(|column| column.name.as_str()).zip(&columns);
     let own = event_time.iter().map(|time| (plan.time.column.as_str(), time));
@@ -69,7 +80,7 @@ pub fn rows(relation: &Relation) -> Result<Typed> {
     let keep = kept(plan, &raw, own.chain(named), event_time.as_ref(), arrival.as_ref())?;
 
     let mut out = Typed { columns: vec![], rows: raw.rows, times: None };
-    for field in &relation.fields {
+    for field in fields {
         let array = match field.name.as_str() {
             POSITION => raw.column(POSITION).cloned(),
             TIME => event_time.as_ref().map(|time| time.array.clone()),
@@ -87,7 +98,7 @@ pub fn rows(relation: &Relation) -> Result<Typed> {
             out.times = times.iter().min().copied().zip(times.iter().max().copied());
         }
         out.rows = array.len();
-        out.columns.push((field.clone(), array));
+        out.columns.push((field, array));
     }
     Ok(out)
 }
