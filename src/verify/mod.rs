@@ -17,6 +17,7 @@ pub mod referee;
 pub mod server;
 mod theirs;
 mod variation;
+mod wide;
 
 use crate::batch::Schema;
 use crate::engine::{GroupOf, Progress, RunOptions, Traced, trace};
