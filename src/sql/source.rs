@@ -1,10 +1,10 @@
-//! Relations out of files.
+//! Relations out of raw files, in each dialect.
 
 use super::{Dialect, Relation};
 use crate::error::Result;
 use crate::time::Zone;
 
-/// stub
+/// A stub.
 pub fn setup(_dialect: Dialect, _relation: &Relation, _zone: &Zone) -> Result<Vec<String>> {
     Ok(vec![])
 }
