@@ -125,8 +125,8 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, request: &Request) -> Resul
     let mut others = vec![];
     for &index in &chosen {
         let output = plan.outputs[index].to.to_string();
-        let all = || job::plan_job(spec, overrides);
-        match theirs::table(&plan, index, request, stdin.as_ref(), &all) {
+        let again = || job::plan_job(spec, overrides);
+        match theirs::table(&plan, index, request, stdin.as_ref(), &again) {
             Ok(theirs) => others.push((index, theirs)),
             Err(why) if chosen.len() > 1 => verdict.skipped.push(Skipped { output, why }),
             Err(why) => return Err(why),
