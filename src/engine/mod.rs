@@ -36,6 +36,7 @@ mod shape;
 mod stages;
 mod steps;
 mod tables;
+mod trace;
 mod turnstile;
 mod worker;
 
@@ -49,6 +50,7 @@ pub use backfill::{
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
+pub use trace::{GroupOf, Traced, TracedRow, trace};
 pub use publish::Published;
 
 use crate::asof::AsOfTable;

@@ -10,7 +10,7 @@
 //!   cut that must not show in a result.
 
 mod aggregate_call;
-mod bridge;
+pub(crate) mod bridge;
 mod decimal;
 
 pub use aggregate_call::{AggregateCall, Selection, parse_selection};

@@ -2,6 +2,7 @@
 
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
+use crate::error::{self, Error, Result};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -57,6 +58,29 @@ pub struct Plan {
     pub watermark: WatermarkPlan,
     /// Where late events go, if the job says and an output of it is streamed.
     pub late: Option<LatePlan>,
+}
+
+impl Plan {
+    /// The numbers of the outputs at the path `only`, or of all where there is none.
+    ///
+    /// # Errors
+    /// A job error: no output has that path.
+    pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
+        let all = 0..self.outputs.len();
+        let Some(only) = only else { return Ok(all.collect()) };
+        let bare = |path: &str| path.trim_end_matches('/').to_string();
+        let paths: Vec<String> = self.outputs.iter().map(|output| output.to.to_string()).collect();
+        let found: Vec<usize> = all.filter(|&i| bare(&paths[i]) == bare(only)).collect();
+        if found.is_empty() {
+            let paths = paths.iter().map(String::as_str);
+            let error = Error::job(format!("the job has no output `{only}`"));
+            return Err(match error::nearest(only, paths.clone()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("its outputs are {}", paths.collect::<Vec<_>>().join(", "))),
+            });
+        }
+        Ok(found)
+    }
 }
 
 /// Which events count.
@@ -206,6 +230,16 @@ pub enum OutputTo {
     File(PathBuf),
     /// A table on the terminal.
     Terminal,
+}
+
+impl std::fmt::Display for OutputTo {
+    /// The path, as the job has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OutputTo::Folder(path) | OutputTo::File(path) => path.display().fmt(f),
+            OutputTo::Terminal => f.write_str("-"),
+        }
+    }
 }
 
 /// One output.

@@ -132,3 +132,14 @@ pub struct Duplicate {
 pub fn compare(_here: &Table, _there: &Table, _rules: &Rules) -> Result<Comparison> {
     Err(Error::job("nothing is compared yet"))
 }
+
+/// The columns of a result. Of a text file all are texts.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn schema(table: &Table) -> Result<Schema> {
+    match table {
+        Table::Rows { schema, .. } => Ok(schema.clone()),
+        Table::Files(_) => Err(Error::job("nothing is compared yet")),
+    }
+}
