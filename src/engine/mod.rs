@@ -50,8 +50,8 @@ pub use backfill::{
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
-pub use trace::{GroupOf, Traced, TracedRow, trace};
 pub use publish::Published;
+pub use trace::{GroupOf, Traced, TracedRow, trace};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;
