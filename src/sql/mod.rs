@@ -15,6 +15,7 @@
 mod aggregates;
 mod asof;
 mod calendar;
+mod dedup;
 pub mod expr;
 mod post;
 pub mod source;
@@ -233,9 +234,9 @@ fn is_ours(name: &str) -> bool {
         TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
         "_next", "_session", "_window", "_rank", "_until",
     ];
-    const NUMBERED: [&str; 15] = [
+    const NUMBERED: [&str; 22] = [
         "nth", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none", "by", "rank",
-        "value",
+        "k", "kept", "then", "leads", "led", "after", "reach", "value",
     ];
     let name = name.to_lowercase();
     let numbered = || {
