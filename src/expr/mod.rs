@@ -12,7 +12,7 @@
 //!   cut that must not show in a result.
 
 mod aggregate_call;
-mod bridge;
+pub(crate) mod bridge;
 mod decimal;
 mod integer;
 mod quotient;
