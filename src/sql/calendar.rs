@@ -8,7 +8,7 @@
 
 use super::statement::{Select, Statement};
 use super::windows::numbers;
-use super::{Dialect, TIME, words};
+use super::{Dialect, words};
 use crate::error::Result;
 use crate::time::{CalendarUnit, DAY, Duration, EARLIEST, HOUR, LATEST, Zone};
 use crate::window::Window;
