@@ -63,7 +63,16 @@ pub(super) fn aggregate(
         Function::BoolOr => greatest(dialect, DataType::Bool, &x),
         Function::Spread { sample, root } => {
             floats(s, ty, "variances");
-            spread(dialect, ty, &s.operand(first)?, sample, root)
+            let x = s.operand(first)?;
+            if ty == DataType::Float64 {
+                // From the least value on: the squares of large numbers that lie near to one another have too many
+                // digits for a float.
+                let over = super::steps::partition_by(group);
+                let above = format!("{x} - MIN({x}) OVER ({}) AS _above_{i}", over.trim_end());
+                let value = spread(dialect, ty, &format!("_above_{i}"), sample, root);
+                return Ok(Aggregated { prepared: vec![], ranked: vec![above], value });
+            }
+            spread(dialect, ty, &x, sample, root)
         }
         Function::Quantile(q) => return Ok(quantile(s, i, &s.operand(first)?, q, group)),
         Function::First | Function::Last | Function::ArgMin | Function::ArgMax => {
@@ -171,40 +180,30 @@ pub(super) fn greatest(dialect: Dialect, ty: DataType, x: &str) -> String {
     }
 }
 
-/// Variance or standard deviation. Of integers and decimals n·Σx² − (Σx)² is exact, and divided once.
+/// Variance or standard deviation, from n·Σx² − (Σx)², which is exact of integers and decimals, and divided once.
 fn spread(dialect: Dialect, ty: DataType, x: &str, sample: bool, root: bool) -> String {
     let count = counted(dialect, x);
-    let variance = if ty == DataType::Float64 {
-        match (dialect, sample) {
-            (Dialect::Polars, true) => format!("VARIANCE({x})"),
-            (Dialect::Polars, false) => {
-                format!("CASE WHEN {count} = 1 THEN 0.0 ELSE VARIANCE({x}) * ({count} - 1) / {count} END")
-            }
-            (_, true) => format!("VAR_SAMP({x})"),
-            (_, false) => format!("VAR_POP({x})"),
+    let unit = unit(ty);
+    let whole = match (ty, unit) {
+        (DataType::Float64, _) => x.to_string(),
+        (_, 1) => format!("CAST({x} AS {})", wide(dialect)),
+        (_, unit) => format!("CAST({x} * {unit} AS {})", wide(dialect)),
+    };
+    let above = format!("{count} * SUM({whole} * {whole}) - SUM({whole}) * SUM({whole})");
+    let below = if sample { format!("{count} * ({count} - 1)") } else { format!("{count} * {count}") };
+    let above = match ty {
+        DataType::Float64 => format!("({above})"),
+        _ => words::to_double(dialect, &above),
+    };
+    let ratio = format!("{above} / NULLIF({}, 0)", words::to_double(dialect, &below));
+    let variance = match unit {
+        1 => ratio,
+        // By a column: Polars takes a number for a factor, and rounds its reciprocal.
+        unit if dialect == Dialect::Polars => {
+            let squared = i128::from(unit) * i128::from(unit);
+            format!("{ratio} / {}", words::to_double(dialect, &format!("{squared} + 0 * {count}")))
         }
-    } else {
-        let unit = unit(ty);
-        let whole = match unit {
-            1 => format!("CAST({x} AS {})", wide(dialect)),
-            unit => format!("CAST({x} * {unit} AS {})", wide(dialect)),
-        };
-        let above = format!("{count} * SUM({whole} * {whole}) - SUM({whole}) * SUM({whole})");
-        let below = if sample { format!("{count} * ({count} - 1)") } else { format!("{count} * {count}") };
-        let ratio = format!(
-            "{} / NULLIF({}, 0)",
-            words::to_double(dialect, &above),
-            words::to_double(dialect, &below)
-        );
-        match unit {
-            1 => ratio,
-            // By a column: Polars takes a number for a factor, and rounds its reciprocal.
-            unit if dialect == Dialect::Polars => {
-                let squared = i128::from(unit) * i128::from(unit);
-                format!("{ratio} / {}", words::to_double(dialect, &format!("{squared} + 0 * {count}")))
-            }
-            unit => format!("{ratio} / {:?}", unit as f64 * unit as f64),
-        }
+        unit => format!("{ratio} / {:?}", unit as f64 * unit as f64),
     };
     if root { format!("SQRT({variance})") } else { variance }
 }

@@ -75,7 +75,11 @@ fn matches(
     let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
     let mut conditions = vec![];
     for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
-        conditions.push(format!("r.{} = e.{}", field(*key), s.column(event)?));
+        let (row, event) = (format!("r.{}", field(*key)), format!("e.{}", s.column(event)?));
+        conditions.push(match s.is_lone_decimal(on) {
+            true => format!("{} = {}", s.as_text(&row), s.as_text(&event)),
+            false => format!("{row} = {event}"),
+        });
     }
     let mut select = Select::new([format!("e.{POSITION} AS _of_{t}")], format!("{} AS e", s.last));
     for (c, &column) in (1..).zip(take) {

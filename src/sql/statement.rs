@@ -216,6 +216,31 @@ impl<'a> Statement<'a> {
         keys.iter().map(|&key| self.column(key)).collect()
     }
 
+    /// The SQL of key columns where rows are told apart by them alone: Polars has no hash of a single decimal, so there
+    /// it is its text.
+    ///
+    /// # Errors
+    /// See [`Statement::keys`].
+    pub fn partition(&self, keys: &[usize]) -> Result<Vec<String>> {
+        let mut names = self.keys(keys)?;
+        if let (true, [name]) = (self.is_lone_decimal(keys), &mut names[..]) {
+            *name = self.as_text(name);
+        }
+        Ok(names)
+    }
+
+    /// Whether `keys` are one decimal, and the dialect is Polars.
+    pub fn is_lone_decimal(&self, keys: &[usize]) -> bool {
+        let ty = |key: usize| self.plan.rows.fields[key].ty;
+        self.dialect == Dialect::Polars
+            && matches!(keys, [key] if matches!(ty(*key), DataType::Decimal { .. }))
+    }
+
+    /// A value as text.
+    pub fn as_text(&self, sql: &str) -> String {
+        format!("CAST({sql} AS {})", self.type_name(DataType::String))
+    }
+
     /// The error that this dialect has no words for `what`.
     pub fn refuse(&self, what: impl std::fmt::Display) -> Error {
         Error::job(format!("{what} cannot be said in the SQL of {}", self.dialect.name()))

@@ -32,14 +32,14 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
     }
     match window {
         Window::Global => {
-            if keys.is_empty() {
-                // Grouped by something, no events make no row.
+            if keys.is_empty() || s.is_lone_decimal(&columns) {
+                // Grouped by something, no events make no row. And Polars groups by no decimal alone.
                 s.append("windowed", ["1 AS _window".to_string()]);
                 keys.push("_window".into());
             }
             return Ok(Placed { group: keys, bounds: None });
         }
-        Window::Session { gap } => return Ok(sessions(s, gap, keys, zoned)),
+        Window::Session { gap } => return Ok(sessions(s, gap, keys, &s.partition(&columns)?, zoned)),
         Window::Tumbling { size: Duration::Length(size), offset } => {
             let start = start(s, "_us", size, offset);
             s.append("placed", [format!("{start} AS _start")]);
@@ -145,8 +145,8 @@ pub(super) fn window(plan: &GroupPlan) -> Window {
 }
 
 /// Events of a key that follow one another within the gap have the number of their session.
-fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, zoned: bool) -> Placed {
-    let by = super::steps::partition_by(&keys);
+fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, by: &[String], zoned: bool) -> Placed {
+    let by = super::steps::partition_by(by);
     let order = format!("{by}ORDER BY {TIME}, {POSITION}");
     let pause = format!("_us - LAG(_us) OVER ({order})");
     s.append("paused", [format!("CASE WHEN {pause} <= {gap} THEN 0 ELSE 1 END AS _begins")]);
