@@ -376,7 +376,7 @@ fn features(engine: &Engine, refused: &[&str]) {
 
 #[test]
 fn polars_gives_every_feature() {
-    features(&POLARS, &["dedup within"]);
+    features(&POLARS, &[]);
 }
 
 #[test]
