@@ -83,7 +83,8 @@ pub fn table(
 fn setup(plan: &Plan, dialect: Dialect) -> Result<Vec<String>> {
     let mut all = vec![];
     for relation in sql::relations(plan)? {
-        all.extend(sql::source::setup(dialect, &relation, &plan.zone)?);
+        let late = plan.watermark.out_of_orderness;
+        all.extend(sql::source::setup(dialect, &relation, &plan.zone, late)?);
     }
     Ok(all)
 }
