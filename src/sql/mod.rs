@@ -15,6 +15,7 @@
 mod aggregates;
 mod asof;
 mod calendar;
+mod dedup;
 pub mod expr;
 mod post;
 pub mod source;
@@ -233,8 +234,10 @@ fn is_ours(name: &str) -> bool {
         TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
         "_next", "_session", "_window", "_rank", "_until",
     ];
-    const NUMBERED: [&str; 11] =
-        ["nth", "key", "us", "twin", "next", "of", "taken", "has", "by", "value", "quantile"];
+    const NUMBERED: [&str; 22] = [
+        "nth", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none", "by", "rank",
+        "k", "kept", "then", "leads", "led", "after", "reach", "value",
+    ];
     let name = name.to_lowercase();
     let numbered = || {
         let mut words = name.trim_start_matches('_').split('_');

@@ -22,7 +22,7 @@ mod wide;
 use crate::batch::Schema;
 use crate::engine::{GroupOf, Progress, RunOptions, Traced, trace};
 use crate::error::{Error, Result};
-use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan};
+use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan, PlannedColumn};
 use crate::pg::Server;
 use compare::{Comparison, Rules, Table, compare};
 use std::path::PathBuf;
@@ -125,8 +125,8 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, request: &Request) -> Resul
     let mut others = vec![];
     for &index in &chosen {
         let output = plan.outputs[index].to.to_string();
-        let all = || job::plan_job(spec, overrides);
-        match theirs::table(&plan, index, request, stdin.as_ref(), &all) {
+        let again = || job::plan_job(spec, overrides);
+        match theirs::table(&plan, index, request, stdin.as_ref(), &again) {
             Ok(theirs) => others.push((index, theirs)),
             Err(why) if chosen.len() > 1 => verdict.skipped.push(Skipped { output, why }),
             Err(why) => return Err(why),
@@ -150,13 +150,20 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, request: &Request) -> Resul
                 traces = case.trace(&comparison)?;
             }
         }
+        let mut notes = theirs.notes;
+        notes.extend(approximate(&plan, &plan.outputs[index]).into_iter().map(|name| {
+            format!(
+                "`{name}` is approximate here: up to {:.1} % off is taken for the same",
+                100.0 * APPROXIMATE
+            )
+        }));
         verdict.verified.push(Verified {
             output: plan.outputs[index].to.to_string(),
             against: theirs.name,
             comparison,
             explanation,
             traces,
-            notes: theirs.notes,
+            notes,
         });
     }
     Ok(verdict)
@@ -246,6 +253,12 @@ impl Case<'_> {
             let renamed = mapping::keys(columns, &self.plan.zone, &request.map, &names)?;
             rules.keys = names.into_iter().filter(|_| request.map.is_empty()).chain(renamed).collect();
         }
+        for name in approximate(self.plan, self.output()) {
+            // Whoever counts exactly is off by the error of the sketch, which is 1.15 %.
+            if !rules.tolerance.iter().any(|(column, ..)| *column == name) {
+                rules.tolerance.push((name, 0.0, APPROXIMATE));
+            }
+        }
         if !request.map.is_empty() {
             // Whoever says what is compared need not say what is not.
             let there = compare::schema(self.theirs)?;
@@ -269,6 +282,21 @@ impl Case<'_> {
         let traced = trace(plan, &groups, TRACED_EVENTS, self.request.options, self.request.progress)?;
         Ok(groups.into_iter().zip(traced).collect())
     }
+}
+
+/// Five standard errors of `approx_count_distinct`, of what is counted exactly.
+const APPROXIMATE: f64 = 5.0 * 0.0115;
+
+/// The columns of an output that are `approx_count_distinct`.
+fn approximate(plan: &Plan, output: &OutputPlan) -> Vec<String> {
+    let OutputKind::Groups { grouping, post } = &output.kind else { return vec![] };
+    let aggregates = &plan.groupings[*grouping].plan.aggregates;
+    let is = |column: &PlannedColumn| {
+        matches!(column, PlannedColumn::Value(i)
+            if aggregates[*i].0.function == crate::aggregate::Function::ApproxCountDistinct)
+    };
+    let columns = output.columns.fields.iter().zip(&post.columns);
+    columns.filter(|(_, column)| is(column)).map(|(field, _)| field.name.clone()).collect()
 }
 
 /// The columns of an output that say which group a row is of; none of outputs of events.

@@ -1,12 +1,10 @@
 //! The side there: SQL by a referee, a file, stdin.
 
 use super::compare::Table;
-use super::{Against, Request, referee, server};
+use super::{Against, Request, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::files::expand;
-use crate::input::infer::Inferred;
-use crate::input::{ReadColumn, ReadPlan};
 use crate::job::Plan;
 use crate::sql::{self, Dialect, Script};
 use arrow_array::RecordBatch;
@@ -39,14 +37,13 @@ pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
     Ok(Some(file))
 }
 
-/// What output number `index` is compared with; `all` makes the plan with all columns of the files, not those alone
-/// that the job reads.
+/// What output number `index` is compared with; `again` makes the plan once more, to be changed.
 pub fn table(
     plan: &Plan,
     index: usize,
     request: &Request,
     stdin: Option<&NamedTempFile>,
-    all: &dyn Fn() -> Result<Plan>,
+    again: &dyn Fn() -> Result<Plan>,
 ) -> Result<Theirs> {
     let who = if request.server.is_some() { "PostgreSQL" } else { "Polars" };
     let (table, name, notes) = match &request.against {
@@ -58,11 +55,12 @@ pub fn table(
         Against::Query(path) => {
             let query = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
             let query = query.trim().trim_end_matches(';').trim_end().to_string();
-            let plan = &with_all_columns(all()?);
             let rows = match &request.server {
                 Some(server) => {
-                    let setup = setup(plan, Dialect::Postgres)?;
-                    server::run(plan, &Script { setup, query, notes: vec![] }, server)?
+                    let mut plan = again()?;
+                    wide::widen(&mut plan, &query);
+                    let setup = setup(&plan, Dialect::Postgres)?;
+                    server::run(&plan, &Script { setup, query, notes: vec![] }, server)?
                 }
                 None => referee::run(plan, &query)?,
             };
@@ -79,22 +77,6 @@ pub fn table(
         }
     };
     Ok(Theirs { table, name, notes })
-}
-
-/// `plan`, which reads every column that its files have: a query may ask for any.
-fn with_all_columns(mut plan: Plan) -> Plan {
-    add_columns(&mut plan.read, &plan.inferred);
-    plan.tables.iter_mut().for_each(|table| add_columns(&mut table.read, &table.inferred));
-    plan
-}
-
-fn add_columns(read: &mut ReadPlan, inferred: &Inferred) {
-    for column in &inferred.columns {
-        if read.columns.iter().all(|known| known.name != column.name) {
-            let (name, ty) = (column.name.clone(), column.ty);
-            read.columns.push(ReadColumn { name, ty, inferred: !column.declared });
-        }
-    }
 }
 
 /// The statements that make the relations of `plan`.

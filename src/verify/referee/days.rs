@@ -26,7 +26,7 @@ pub fn days(clock: &Clock, (first, last): (i64, i64), around: i64, offset: i64) 
     ]
 }
 
-/// How many days before and after an event a window of the plan may reach, and some more.
+/// How many days before and after an event a statement may ask for: two of the largest windows and more than a year.
 pub fn around(plan: &Plan) -> i64 {
     let days = |size: &Duration| match size {
         Duration::Length(length) => length / DAY + 1,
@@ -47,5 +47,5 @@ pub fn around(plan: &Plan) -> i64 {
         Window::Hopping { size, slide, offset } => days(size).max(days(slide)) + offset.abs() / DAY,
         Window::Cumulative { size, offset, .. } => days(size) + offset.abs() / DAY,
     };
-    2 * plan.groupings.iter().map(|grouping| of(&grouping.plan.window)).max().unwrap_or(0) + 60
+    2 * plan.groupings.iter().map(|grouping| of(&grouping.plan.window)).max().unwrap_or(0) + 400
 }

@@ -65,7 +65,7 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         let frame = frame.and_then(|columns| pl::DataFrame::new(typed.rows, columns));
         context.register(&relation.name, frame.map_err(|e| refused(plan, &e))?.lazy());
     }
-    for (name, offset) in day_relations(plan) {
+    for (name, offset) in sql::day_relations(plan) {
         let days = days::days(&Clock::of(zone), times.unwrap_or((0, 0)), days::around(plan), offset);
         let column =
             |(name, ty, array): &(&str, DataType, ArrayRef)| bridge::to_polars(name, *ty, array, zone);
@@ -76,11 +76,6 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     }
     let frame = context.execute(query).and_then(|frame| frame.collect()).map_err(|e| refused(plan, &e))?;
     result(frame)
-}
-
-/// The relations of days, with their offsets.
-fn day_relations(_plan: &Plan) -> Vec<(String, i64)> {
-    vec![("_days".to_string(), 0)]
 }
 
 /// The rows of a frame as a batch of our types.
