@@ -78,9 +78,22 @@ fn records_and_results_go_to_the_server_and_back() {
 fn what_the_server_refuses_is_said_with_its_place() {
     let Some(server) = postgres() else { return };
     let wrong = |query: &str| asked(&server, query).expect_err(query);
-    insta::assert_snapshot!(wrong("SELECT k,\n  acount\nFROM source"));
-    insta::assert_snapshot!(wrong("SELECT 1 / (_position - _position) FROM source"));
-    insta::assert_snapshot!(wrong("SELECT _time - _time AS apart FROM source"));
+    insta::assert_snapshot!(wrong("SELECT k,\n  acount\nFROM source"), @r#"
+    error: PostgreSQL refuses the statement
+     --> the statement:2:3
+      |
+    2 |   acount
+      |   ^^^^^^
+      cause: column "acount" does not exist (42703)
+    "#);
+    insta::assert_snapshot!(wrong("SELECT 1 / (_position - _position) FROM source"), @r"
+    error: PostgreSQL cannot compute the statement
+      cause: division by zero (22012)
+    ");
+    insta::assert_snapshot!(wrong("SELECT _time - _time AS apart FROM source"), @r"
+    error: the column `apart` of the result is of the type interval, which no column can hold
+      hint: cast it in the statement: apart::text
+    ");
 }
 
 /// A statement cannot write a table of the user's, and the session leaves nothing.
