@@ -77,42 +77,46 @@ fn matches(
     for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
         conditions.push(format!("r.{} = e.{}", field(*key), s.column(event)?));
     }
-    let columns: Vec<String> =
-        take.iter().map(|&c| format!("r.{}", field(table.index.columns[c].0))).collect();
-    let candidates: Vec<String> =
-        (1..).zip(&columns).map(|(c, column)| format!("{column} AS _taken_{t}_{c}")).collect();
     let mut select = Select::new([format!("e.{POSITION} AS _of_{t}")], format!("{} AS e", s.last));
-    select.columns.extend(candidates);
-    let join = match conditions.is_empty() {
+    for (c, &column) in (1..).zip(take) {
+        select.columns.push(format!("r.{} AS _taken_{t}_{c}", field(table.index.columns[column].0)));
+    }
+    select.columns.push(format!("r.{POSITION} AS _row_{t}"));
+    if timed {
+        select.columns.push(format!("r.{TIME} AS _at_{t}"));
+        select.filters = in_reach(s, reach);
+        if reach.direction == Direction::Nearest {
+            let (event, row) = (s.micros(&format!("e.{TIME}")), s.micros(&format!("r.{TIME}")));
+            select.columns.push(format!("ABS({event} - {row}) AS _apart_{t}"));
+        }
+    }
+    select = select.join(match conditions.is_empty() {
         true => format!("CROSS JOIN {rows} AS r"),
         false => format!("JOIN {rows} AS r ON {}", conditions.join(" AND ")),
-    };
-    select = select.join(join);
-    if timed {
-        select.filters = in_reach(s, reach);
-    }
-    let order = nearest_first(s, reach, timed);
-    let prefix =
-        format!("{}_{number}{}", short(&table.name), if t > 1 { format!("_{t}") } else { String::new() });
+    });
+    let again = if t > 1 { format!("_{t}") } else { String::new() };
+    let suffix = format!("{}_{number}{again}", short(&table.name));
+    let candidates = s.with(&format!("candidates_{suffix}"), select);
+
+    let order = nearest_first(t, reach, timed);
+    let mut numbered = Select::new(["*"], candidates);
     if !table.index.fill {
-        select
+        numbered
             .columns
-            .push(format!("ROW_NUMBER() OVER (PARTITION BY e.{POSITION} ORDER BY {order}) AS _nth_{t}"));
-        let candidates = s.with(&format!("candidates_{prefix}"), select);
-        let nearest = Select::new(["*"], candidates).filter(format!("_nth_{t} = 1"));
-        return Ok(s.with(&format!("matches_{prefix}"), nearest));
+            .push(format!("ROW_NUMBER() OVER (PARTITION BY _of_{t} ORDER BY {order}) AS _nth_{t}"));
+        let numbered = s.with(&format!("numbered_{suffix}"), numbered);
+        let nearest = Select::new(["*"], numbered).filter(format!("_nth_{t} = 1"));
+        return Ok(s.with(&format!("matches_{suffix}"), nearest));
     }
-    // Each column is taken of the nearest row where it is not NULL.
-    for (c, column) in (1..).zip(&columns) {
-        // All in one direction: Polars knows no other.
-        let (here, gone) = if order.ends_with("DESC") { (1, 0) } else { (0, 1) };
-        let direction = if here == 1 { " DESC" } else { "" };
-        select.columns.push(format!(
-            "ROW_NUMBER() OVER (PARTITION BY e.{POSITION} ORDER BY CASE WHEN {column} IS NULL THEN {gone} ELSE {here} END{direction}, {order}) AS _nth_{t}_{c}"
+    // Each column is taken of the nearest row where it is not NULL. All in one direction: Polars knows no other.
+    let none = if order.ends_with("DESC") { "THEN 0 ELSE 1 END DESC" } else { "THEN 1 ELSE 0 END" };
+    for c in 1..=take.len() {
+        numbered.columns.push(format!(
+            "ROW_NUMBER() OVER (PARTITION BY _of_{t} ORDER BY CASE WHEN _taken_{t}_{c} IS NULL {none}, {order}) AS _nth_{t}_{c}"
         ));
     }
-    let candidates = s.with(&format!("candidates_{prefix}"), select);
-    let mut filled = Select::new([format!("_of_{t}")], candidates).group([format!("_of_{t}")]);
+    let numbered = s.with(&format!("numbered_{suffix}"), numbered);
+    let mut filled = Select::new([format!("_of_{t}")], numbered).group([format!("_of_{t}")]);
     for (c, &column) in (1..).zip(take) {
         let value = format!("CASE WHEN _nth_{t}_{c} = 1 THEN _taken_{t}_{c} END");
         let ty = table.index.columns[column].1;
@@ -120,7 +124,7 @@ fn matches(
             .columns
             .push(format!("{} AS _taken_{t}_{c}", super::aggregates::greatest(s.dialect, ty, &value)));
     }
-    Ok(s.with(&format!("matches_{prefix}"), filled))
+    Ok(s.with(&format!("matches_{suffix}"), filled))
 }
 
 /// The rows of a table after its steps.
@@ -167,19 +171,14 @@ fn in_reach(s: &Statement, reach: &Reach) -> Vec<String> {
     conditions
 }
 
-/// The order of rows, the nearest first; of rows at one instant the last by position.
-fn nearest_first(s: &Statement, reach: &Reach, timed: bool) -> String {
-    let time = format!("r.{TIME}");
+/// The order of candidates, the nearest first; of rows at one instant the last by position.
+fn nearest_first(t: usize, reach: &Reach, timed: bool) -> String {
     match reach.direction {
-        _ if !timed => format!("r.{POSITION} DESC"),
-        Direction::Backward => format!("{time} DESC, r.{POSITION} DESC"),
-        Direction::Forward => format!("{time}, r.{POSITION} * -1"),
-        Direction::Nearest => {
-            let distance = format!("ABS({} - {})", s.micros(&format!("e.{TIME}")), s.micros(&time));
-            // At equal distance the earlier; a distance has the name of its first column, as an order needs
-            // different names in Polars.
-            format!("{distance}, {time}, r.{POSITION} * -1")
-        }
+        _ if !timed => format!("_row_{t} DESC"),
+        Direction::Backward => format!("_at_{t} DESC, _row_{t} DESC"),
+        Direction::Forward => format!("_at_{t}, _row_{t} * -1"),
+        // At equal distance the earlier.
+        Direction::Nearest => format!("_apart_{t}, _at_{t}, _row_{t} * -1"),
     }
 }
 

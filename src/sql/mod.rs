@@ -15,11 +15,14 @@
 mod aggregates;
 mod asof;
 mod calendar;
+mod dedup;
 pub mod expr;
 mod post;
 pub mod source;
 mod statement;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod windows;
 pub mod words;
 
@@ -190,6 +193,9 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
             script.setup.extend(source::setup(dialect, &relation, &plan.zone)?);
         }
     }
+    if dialect == Dialect::Flink {
+        script.notes.push("instants are of milliseconds in Flink: what is finer is cut".into());
+    }
     if matches!(dialect, Dialect::Spark | Dialect::Flink | Dialect::BigQuery) {
         script.notes.push(format!("no {} has run this statement yet", dialect.title()));
     }
@@ -199,7 +205,9 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
 /// Faults columns that have names of ours, or names that the dialect takes for one.
 fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()> {
     relations(plan)?;
+    let bounds = output.columns.index_of("window_start").is_some();
     if let OutputKind::Groups { .. } = output.kind
+        && bounds
         && let Some(bound) = window_fields().iter().find(|bound| plan.rows.index_of(&bound.name).is_some())
     {
         return Err(Error::job(format!("the events have a column `{}`, as windows have in SQL", bound.name)));
@@ -233,8 +241,10 @@ fn is_ours(name: &str) -> bool {
         TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
         "_next", "_session", "_window", "_rank", "_until",
     ];
-    const NUMBERED: [&str; 11] =
-        ["nth", "key", "us", "twin", "next", "of", "taken", "has", "by", "value", "quantile"];
+    const NUMBERED: [&str; 22] = [
+        "nth", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none", "by", "rank",
+        "k", "kept", "then", "leads", "led", "after", "reach", "value",
+    ];
     let name = name.to_lowercase();
     let numbered = || {
         let mut words = name.trim_start_matches('_').split('_');

@@ -1,7 +1,7 @@
 //! The steps of a job as CTEs: each reads the one before.
 
 use super::statement::{Select, Statement};
-use super::{POSITION, TIME, asof, words};
+use super::{POSITION, TIME, asof, dedup, words};
 use crate::error::Result;
 use crate::job::Step;
 
@@ -32,7 +32,7 @@ pub(super) fn steps(s: &mut Statement) -> Result<()> {
                 let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
                 s.last = s.with(&format!("dedup_{number}"), select);
             }
-            Step::Dedup { keys, within: Some(within) } => dedup_within(s, number, keys, *within)?,
+            Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
             Step::First { keys, name } => {
                 let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
                 s.append(&format!("first_{number}"), [column]);
@@ -66,61 +66,12 @@ fn row_number(s: &Statement, keys: &[usize]) -> Result<String> {
 }
 
 /// The rows of a key in replay order.
-fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
-    let by = partition_by(&keys.iter().map(|&key| s.column(key)).collect::<Result<Vec<_>>>()?);
+pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
+    let by = partition_by(&s.keys(keys)?);
     Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
 }
 
 /// `PARTITION BY … `, or nothing where there is nothing to tell apart.
 pub(super) fn partition_by(keys: &[String]) -> String {
     if keys.is_empty() { String::new() } else { format!("PARTITION BY {} ", keys.join(", ")) }
-}
-
-/// Keeps the first row of each key, and each that comes more than `within` after the one that was kept last: a chain,
-/// which goes from each row that stays to the next that does.
-fn dedup_within(s: &mut Statement, number: usize, keys: &[usize], within: i64) -> Result<()> {
-    use super::Dialect::{BigQuery, DuckDb, Postgres};
-    if !matches!(s.dialect, DuckDb | Postgres | BigQuery) {
-        let error = s.refuse("`dedup` with `within`, a chain that wants a recursive query,");
-        return Err(error.hint("the dialects duckdb, postgres and bigquery have one"));
-    }
-    let names = keys.iter().map(|&key| s.column(key)).collect::<Result<Vec<_>>>()?;
-    let of_key = partition_by(&names);
-    let (us, key, nth, twin, next) = (
-        format!("_us_{number}"),
-        format!("_key_{number}"),
-        format!("_nth_{number}"),
-        format!("_twin_{number}"),
-        format!("_next_{number}"),
-    );
-    s.append(
-        &format!("timed_{number}"),
-        [
-            format!("{} AS {us}", s.micros(TIME)),
-            // A number for each key: joins by it know NULL.
-            match names.is_empty() {
-                true => format!("1 AS {key}"),
-                false => format!("DENSE_RANK() OVER (ORDER BY {}) AS {key}", names.join(", ")),
-            },
-        ],
-    );
-    let far = within.saturating_add(1);
-    s.append(
-        &format!("numbered_{number}"),
-        [
-            format!("ROW_NUMBER() OVER ({}) AS {nth}", replay_order(s, keys)?),
-            format!("ROW_NUMBER() OVER (PARTITION BY {key}, {us} ORDER BY {POSITION}) AS {twin}"),
-            format!(
-                "MIN({us}) OVER ({of_key}ORDER BY {us} RANGE BETWEEN {far} FOLLOWING AND UNBOUNDED FOLLOWING) AS {next}"
-            ),
-        ],
-    );
-    let rows = s.last.clone();
-    let first = Select::new(["*"], &rows).filter(format!("{nth} = 1"));
-    s.last = s.with_recursive(&format!("dedup_{number}"), first, |name| {
-        Select::new(["following.*"], format!("{name} AS kept")).join(format!(
-            "JOIN {rows} AS following ON following.{key} = kept.{key} AND following.{us} = kept.{next} AND following.{twin} = 1"
-        ))
-    });
-    Ok(())
 }

@@ -142,6 +142,24 @@ pub fn from_micros_like(dialect: Dialect, micros: &str, like: &str) -> String {
     }
 }
 
+/// What a clock in `zone` (an IANA name) shows at an instant: a timestamp without a zone. Flink loses what is less
+/// than a second.
+pub fn local(dialect: Dialect, instant: &str, zone: &str) -> String {
+    match dialect {
+        // Columns are in the job's zone already.
+        Dialect::Polars => instant.to_string(),
+        Dialect::DuckDb | Dialect::Spark | Dialect::Flink if zone == "UTC" => instant.to_string(),
+        Dialect::DuckDb => format!("(({instant} AT TIME ZONE 'UTC') AT TIME ZONE '{zone}')"),
+        Dialect::Postgres => format!("({instant} AT TIME ZONE '{zone}')"),
+        // The session is in UTC.
+        Dialect::Spark => format!("FROM_UTC_TIMESTAMP({instant}, '{zone}')"),
+        Dialect::Flink => format!(
+            "TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({instant}, 'yyyy-MM-dd HH:mm:ss'), 'UTC', '{zone}'))"
+        ),
+        Dialect::BigQuery => format!("DATETIME({instant}, '{zone}')"),
+    }
+}
+
 /// A number as a 64-bit float.
 pub fn to_double(dialect: Dialect, number: &str) -> String {
     format!("CAST({number} AS {})", type_name(dialect, DataType::Float64))
@@ -150,14 +168,44 @@ pub fn to_double(dialect: Dialect, number: &str) -> String {
 /// The greatest integer that is not above `a / b`, of a 64-bit integer `a` and a positive `b`.
 pub fn floor_div(dialect: Dialect, a: &str, b: i64) -> String {
     // Most engines cut quotients towards zero: there a multiple of `b` is divided.
-    let rest = |modulo: &str| format!("{modulo}({modulo}({a}, {b}) + {b}, {b})");
+    let rest = format!("MOD(MOD({a}, {b}) + {b}, {b})");
+    let a = closed(a);
     match dialect {
-        Dialect::Polars => format!("(({a}) // {b})"),
-        Dialect::DuckDb => format!("((({a}) - {}) // {b})", rest("MOD")),
-        Dialect::Postgres | Dialect::Flink => format!("((({a}) - {}) / {b})", rest("MOD")),
-        Dialect::Spark => format!("((({a}) - PMOD({a}, {b})) DIV {b})"),
-        Dialect::BigQuery => format!("DIV(({a}) - {}, {b})", rest("MOD")),
+        Dialect::Polars => format!("({a} // {b})"),
+        Dialect::DuckDb => format!("(({a} - {rest}) // {b})"),
+        Dialect::Postgres | Dialect::Flink => format!("(({a} - {rest}) / {b})"),
+        Dialect::Spark => format!("(({a} - PMOD({a}, {b})) DIV {b})"),
+        Dialect::BigQuery => format!("DIV({a} - {rest}, {b})"),
     }
+}
+
+/// `sql`, between parentheses where it is more than one word: a name, a number, a call.
+pub fn closed(sql: &str) -> String {
+    if is_closed(sql) { sql.to_string() } else { format!("({sql})") }
+}
+
+/// Whether `sql` reads as one word: a name, a number, a call, or something between parentheses.
+fn is_closed(sql: &str) -> bool {
+    let mut depth = 0i32;
+    let mut quote = None;
+    for (at, c) in sql.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => {
+                depth -= 1;
+                // `(a) + (b)` closes before its end.
+                if depth == 0 && sql.starts_with('(') && at + 1 != sql.len() {
+                    return false;
+                }
+            }
+            (None, c) if depth == 0 && !(c.is_alphanumeric() || matches!(c, '_' | '.')) => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -182,6 +230,17 @@ mod tests {
         assert_eq!(timestamp(Dialect::Postgres, -1), "TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'");
         assert_eq!(timestamp(Dialect::Flink, 1_000), "TIMESTAMP '1970-01-01 00:00:00.001'");
         assert_eq!(timestamp(Dialect::Spark, 1), "TIMESTAMP '1970-01-01 00:00:00.000001Z'");
+    }
+
+    #[test]
+    fn what_is_more_than_one_word_gets_parentheses() {
+        for word in ["a", "\"a b\"", "t.\"x\"", "12", "f(a, (b)) ", "(a + b)", "(')')"] {
+            let word = word.trim();
+            assert_eq!(closed(word), word);
+        }
+        for more in ["a + b", "(a) + (b)", "-1", "'a' || b", "CAST(a AS INT) + 1", "NOT b"] {
+            assert_eq!(closed(more), format!("({more})"));
+        }
     }
 
     #[test]
