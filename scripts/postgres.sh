@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A PostgreSQL for tests: on loopback, with a folder and a port of its own, gone with `stop`.
 #
-#   eval "$(scripts/postgres.sh start)"   starts it, or finds it running, and sets HIGHWATER_POSTGRES
+#   eval "$(scripts/postgres.sh start)"   starts it, or finds it running, and sets HIGHWATER_POSTGRES, which tests
+#                                         read, and PGHOST, PGPORT and so on, which psql and jobs read
 #   scripts/postgres.sh url               prints its URL
 #   scripts/postgres.sh stop              ends it, and removes its folder
 #
@@ -110,6 +111,7 @@ start)
     flock 9
     start 9>&-
     echo "export HIGHWATER_POSTGRES='$(url)'"
+    echo "export PGHOST=127.0.0.1 PGPORT=$(cat "$home/port") PGUSER=$user PGPASSWORD=$password PGDATABASE=$database"
     ;;
 url)
     [ -f "$home/port" ] || fail "it is not running: scripts/postgres.sh start"

@@ -38,6 +38,7 @@ pub mod value;
 
 pub use avro::about_records;
 pub use files::{Compression, Format, SourceFile};
+pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use raw::hash_file;
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker};

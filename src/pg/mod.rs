@@ -11,7 +11,7 @@ mod tls;
 mod url;
 
 pub use server::Server;
-pub use table::TableAddress;
+pub use table::{TableAddress, table_name};
 
 use crate::batch::DataType;
 use crate::error::Error;

@@ -40,14 +40,9 @@ impl TableAddress {
         if database.is_none() && !given && !said {
             return Err(Error::job(format!("the URL of the table `{table}` names no database")).hint(FORM));
         }
-        let (schema, name) = match table.split_once('.') {
-            Some((schema, name)) => (Some(schema.to_string()), name.to_string()),
-            None => (None, table.clone()),
-        };
-        let empty = name.is_empty() || schema.as_ref().is_some_and(String::is_empty);
-        if empty || name.contains('.') {
+        let Some((schema, name)) = split(table) else {
             return Err(Error::job(format!("`{table}` is no name of a table")).hint(FORM));
-        }
+        };
         // A longer one would be cut, and found again under another name.
         if let Some(long) = [schema.as_ref(), Some(&name)].into_iter().flatten().find(|name| name.len() > 63)
         {
@@ -68,6 +63,19 @@ impl TableAddress {
         let database = encoded(self.server.database());
         format!("postgres://{}/{database}/{schema}{}", self.server.place(), encoded(&self.name))
     }
+}
+
+/// The table that a URL names, with its schema if it names one: whatever else is wrong with it.
+pub fn table_name(url: &str) -> Option<String> {
+    let table = Url::parse(url).ok()?.path.pop()?;
+    split(&table).map(|_| table)
+}
+
+/// `schema.table` or `table`.
+fn split(table: &str) -> Option<(Option<String>, String)> {
+    let (schema, name) = table.split_once('.').map_or((None, table), |(schema, name)| (Some(schema), name));
+    let wrong = name.is_empty() || name.contains('.') || schema.is_some_and(str::is_empty);
+    (!wrong).then(|| (schema.map(str::to_string), name.to_string()))
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ fn push_two(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends a float: the shortest text that reads back to the same number.
-pub(super) fn push_float(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
     if value.is_finite() {
         serde_json::to_writer(out, &value).expect("a finite number, written to memory");
     } else if value.is_nan() {
@@ -244,7 +244,7 @@ pub(super) fn push_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
 }
 
 /// Appends a date, given in days since 1970-01-01.
-pub(super) fn push_date(out: &mut Vec<u8>, days: i64) {
+pub(crate) fn push_date(out: &mut Vec<u8>, days: i64) {
     let (year, month, day) = civil_from_days(days);
     if (0..=9999).contains(&year) {
         push_two(out, year / 100);

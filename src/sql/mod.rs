@@ -190,7 +190,12 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
     };
     if dialect != Dialect::Polars {
         for relation in relations(plan)? {
-            script.setup.extend(source::setup(dialect, &relation, &plan.zone)?);
+            script.setup.extend(source::setup(
+                dialect,
+                &relation,
+                &plan.zone,
+                plan.watermark.out_of_orderness,
+            )?);
         }
     }
     if dialect == Dialect::Flink {

@@ -1,4 +1,53 @@
 //! Two results, row by row: what is here alone, there alone, or not the same.
+//!
+//! # Contract
+//! Columns are paired by name, upper and lower case being two. Rows are paired by the values of the key columns; without
+//! key columns all columns are keys, and a row that comes n times here and m times there is matched as often as the
+//! smaller of the two says. Of rows whose key comes more than once on a side, those that are the same are paired first,
+//! then the others in the order of the files, and what is left is on one side alone.
+//!
+//! Two values are the same if
+//! * both are NULL;
+//! * both are numbers of the same value, whatever their types: 1.50 and 1.5, −0 and 0, 2 and 2.0. A float beside
+//!   decimals with digits after the point is the same as those whose nearest float it is (no float has the value of 0.1);
+//!   NaN is NaN;
+//! * both are the same instant, whatever their precision or zone. A time without a zone is UTC, and a date is its
+//!   midnight in UTC;
+//! * both are texts of the same bytes, or both true, or both false.
+//!
+//! Types that have no value in common (a text and a number) are a difference of the schema, and the column is not compared.
+//!
+//! CSV, JSON Lines and the folders of a path (`date=2024-02-29`) hold texts without types. They are read as the other
+//! side's type: numbers with an exponent or without, ISO times with a blank or a `T` and with an offset or without,
+//! `true`, `t`, `1`. A text that is none of that type is like no value. An empty field without quotes is NULL; `""` is
+//! the empty text where texts are meant, and NULL elsewhere. Where both sides have no types, a column is of the first type that all of
+//! its values read as: number (without leading zeros or `+`), time, true or false; else text. A column that stands in
+//! paths alone is compared if the other side has it, and no difference if not.
+//!
+//! With a tolerance (a, r) numbers are the same too if |here − there| ≤ max(a, r·|there|); of times the seconds are
+//! meant. NULL is near to nothing else.
+//!
+//! # How
+//! Every row is hashed to 128 bits, column by column, in a form that equal values share. A bucket by the hash of the key
+//! adds up the hashes of each side: where the sums are equal, so are the rows, and they are not looked at again. What is left is read
+//! once more, in as many goes as memory asks for, and paired by the hashes of the keys; only rows that are shown are held
+//! as values. The hashes are seeded anew in each process, so no file can be made to collide. Threads and
+//! memory change no result.
+
+mod column;
+mod infer;
+mod matching;
+mod meaning;
+mod mix;
+mod pairs;
+mod shown;
+mod side;
+mod sums;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 use crate::batch::Schema;
 use crate::error::{Error, Result};
@@ -15,7 +64,8 @@ pub enum Table {
         /// The rows.
         batches: Vec<RecordBatch>,
     },
-    /// In files, of one result: columns that stand in the path alone (`date=2024-02-29`) are columns too.
+    /// In files, of one result: columns that stand in the path alone (`date=2024-02-29`) are columns too. They are read
+    /// twice, so a pipe is none.
     Files(Vec<PathBuf>),
 }
 
@@ -55,11 +105,11 @@ pub struct Comparison {
     pub differing: u64,
     /// Per column that is compared and is no key.
     pub columns: Vec<ColumnCount>,
-    /// The first rows that are not the same, by key.
+    /// The first rows that are not the same, by key: NULL comes first, numbers and times by size, texts by bytes.
     pub rows: Vec<RowDifference>,
-    /// Keys that come more than once on a side, the first of them.
+    /// Keys that come more than once on a side, the first of them; at most as many as rows are shown.
     pub duplicates: Vec<Duplicate>,
-    /// How many such keys.
+    /// How many such keys; one that does on both sides is one.
     pub duplicate_keys: u64,
 }
 
@@ -128,7 +178,36 @@ pub struct Duplicate {
 /// Compares two results.
 ///
 /// # Errors
-/// A file that cannot be read as a result; a key column that a side lacks.
-pub fn compare(_here: &Table, _there: &Table, _rules: &Rules) -> Result<Comparison> {
-    Err(Error::job("nothing is compared yet"))
+/// A file that cannot be read as a result; a key column that a side lacks; a name in the rules that neither side has.
+pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison> {
+    let limits = sums::Limits::of(rules);
+    compare_within(here, there, rules, limits)
+}
+
+fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limits) -> Result<Comparison> {
+    let threads = rules.threads.max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| Error::machine("cannot start worker threads").caused_by(e))?;
+    pool.install(|| {
+        let sides = [side::Side::open(here, Side::Here)?, side::Side::open(there, Side::There)?];
+        let (columns, schema) = matching::columns(&sides, rules)?;
+        let work = matching::Work { sides, columns, show: rules.show, threads, limits };
+        let sums = sums::add_up(&work)?;
+        let (mut comparison, rows, duplicates) = pairs::classify(&work, &sums)?;
+        comparison.schema = schema;
+        comparison.rows = shown::rows(&work, rows)?;
+        comparison.duplicates = shown::duplicates(&work, duplicates)?;
+        Ok(comparison)
+    })
+}
+
+/// The columns of a result. Of a text file all are texts.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn schema(table: &Table) -> Result<Schema> {
+    match table {
+        Table::Rows { schema, .. } => Ok(schema.clone()),
+        Table::Files(_) => Err(Error::job("nothing is compared yet")),
+    }
 }

@@ -15,6 +15,7 @@ mod schema;
 mod tests;
 
 pub use describe::describe;
+pub(crate) use schema::{damaged, load};
 
 use super::columnar::{
     Arrays, Assembler, Named, Origin, check, no_time_column, not_plain, not_read_as, parser, possible,
@@ -359,7 +360,7 @@ fn bounds(
 }
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     thread_local! {
         static READING: Cell<bool> = const { Cell::new(false) };
     }
@@ -376,5 +377,5 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     READING.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(read));
     READING.set(false);
-    outcome.unwrap_or_else(|_| Err(schema::damaged(path, &"its bytes make no sense")))
+    outcome.unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
 }

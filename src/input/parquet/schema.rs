@@ -50,7 +50,7 @@ pub(super) enum Lookup {
 }
 
 /// Reads the footer of `file`; text and binary columns will be read as views.
-pub(super) fn load(path: &Path, file: &File) -> Result<ArrowReaderMetadata> {
+pub(crate) fn load(path: &Path, file: &File) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new;
     // What writers embed of Arrow's schema may not fit the file's own; then that one is used.
     let metadata = ArrowReaderMetadata::load(file, options())
@@ -193,7 +193,7 @@ fn walk(fields: &Fields, prefix: &str, names: &mut Vec<String>, records: &mut Ve
 }
 
 /// A file whose bytes cannot be read as Parquet.
-pub(super) fn damaged(path: &Path, cause: &dyn Display) -> Error {
+pub(crate) fn damaged(path: &Path, cause: &dyn Display) -> Error {
     Error::data(format!("cannot read {}: it is damaged, cut short or no Parquet file", path.display()))
         .caused_by(cause)
 }

@@ -70,7 +70,7 @@ impl Translator<'_> {
             return Err(self.no_words(whole));
         }
         let clock = self.clock(whole, ast)?;
-        let pieces = pieces(text_of(format)).ok_or_else(|| self.no_words(whole))?;
+        let pieces = words::format_pieces(text_of(format)).ok_or_else(|| self.no_words(whole))?;
         let as_is = |text: &str| words::text(self.dialect, text);
         Ok(match self.dialect {
             Dialect::DuckDb => format!("STRFTIME({clock}, {})", as_is(text_of(format))),
@@ -79,7 +79,7 @@ impl Translator<'_> {
             }
             Dialect::BigQuery => format!("FORMAT_DATETIME({}, {clock})", as_is(text_of(format))),
             Dialect::Postgres => {
-                let format: String = pieces.iter().map(|piece| piece.postgres()).collect();
+                let format: String = pieces.iter().map(words::FormatPiece::postgres).collect();
                 format!("TO_CHAR({clock}, {})", as_is(&format))
             }
             Dialect::Spark | Dialect::Flink => {
@@ -87,7 +87,7 @@ impl Translator<'_> {
                     Some(Kind::Of(DataType::Date)) => format!("CAST({clock} AS TIMESTAMP)"),
                     _ => clock,
                 };
-                let format: String = pieces.iter().map(|piece| piece.java()).collect();
+                let format: String = pieces.iter().map(words::FormatPiece::java).collect();
                 format!("DATE_FORMAT({clock}, {})", as_is(&format))
             }
             Dialect::Polars => return Err(self.no_words(whole)),
@@ -167,80 +167,6 @@ impl Translator<'_> {
             Err(_) => Err(self.no_words(ast)),
         }
     }
-}
-
-/// A piece of a strftime format.
-enum Piece {
-    /// As it stands.
-    Text(String),
-    /// A specifier: PostgreSQL's and Java's name of it.
-    Part(&'static str, &'static str),
-}
-
-impl Piece {
-    fn postgres(&self) -> String {
-        match self {
-            Piece::Text(text) if text.bytes().any(|c| c.is_ascii_alphabetic() || c == b'"') => {
-                format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            Piece::Text(text) => text.clone(),
-            Piece::Part(name, _) => (*name).to_string(),
-        }
-    }
-
-    fn java(&self) -> String {
-        match self {
-            Piece::Text(text)
-                if text.bytes().all(|c| matches!(c, b' ' | b'-' | b':' | b'/' | b'.' | b',')) =>
-            {
-                text.clone()
-            }
-            Piece::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            Piece::Part(_, name) => (*name).to_string(),
-        }
-    }
-}
-
-/// The pieces of a format, if each is the same everywhere.
-fn pieces(format: &str) -> Option<Vec<Piece>> {
-    let mut out = vec![];
-    let mut text = String::new();
-    let mut rest = format.chars();
-    while let Some(c) = rest.next() {
-        if c != '%' {
-            text.push(c);
-            continue;
-        }
-        let part = match rest.next()? {
-            '%' => {
-                text.push('%');
-                continue;
-            }
-            'Y' => Piece::Part("YYYY", "yyyy"),
-            'm' => Piece::Part("MM", "MM"),
-            'd' => Piece::Part("DD", "dd"),
-            'H' => Piece::Part("HH24", "HH"),
-            'M' => Piece::Part("MI", "mm"),
-            'S' => Piece::Part("SS", "ss"),
-            'j' => Piece::Part("DDD", "DDD"),
-            'y' => Piece::Part("YY", "yy"),
-            'I' => Piece::Part("HH12", "hh"),
-            'p' => Piece::Part("AM", "a"),
-            'A' => Piece::Part("FMDay", "EEEE"),
-            'a' => Piece::Part("Dy", "EEE"),
-            'B' => Piece::Part("FMMonth", "MMMM"),
-            'b' => Piece::Part("Mon", "MMM"),
-            _ => return None,
-        };
-        if !text.is_empty() {
-            out.push(Piece::Text(std::mem::take(&mut text)));
-        }
-        out.push(part);
-    }
-    if !text.is_empty() {
-        out.push(Piece::Text(text));
-    }
-    Some(out)
 }
 
 /// The days and microseconds of `1 day 2 hours`; none where there are months, whose length varies.

@@ -1,0 +1,265 @@
+//! Spark, Flink and BigQuery: relations that no engine of ours has run.
+
+use super::files::{Layout, Part};
+use super::{View, own_time, wanted};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::input::Compression;
+use crate::sql::{Dialect, POSITION, TIME, words};
+use crate::time::SECOND;
+use arrow_schema::DataType as ArrowType;
+
+impl View<'_> {
+    fn text(&self, value: &str) -> String {
+        words::text(self.dialect, value)
+    }
+
+    /// A temporary view for each file, then one over all of them.
+    pub(super) fn spark(&self) -> Result<Vec<String>> {
+        self.no_rejects()?;
+        let mut out = vec![];
+        if self.relation.name == "source" {
+            out.push("SET TIME ZONE 'UTC'".to_string());
+            out.push("SET spark.sql.ansi.enabled = true".to_string());
+            out.push("SET spark.sql.decimalOperations.allowPrecisionLoss = false".to_string());
+        }
+        let mut selects = vec![];
+        for part in self.parts {
+            for path in &part.paths {
+                let name = self.ident(&format!("{}_{}", self.text_name(), selects.len()));
+                let columns = self.outline_columns(part)?;
+                let (format, schema, options) = match &part.layout {
+                    Layout::Csv(_) => (
+                        "csv",
+                        format!(" ({})", columns.join(", ")),
+                        format!(
+                            ", header '{}', sep {}, quote '\"', escape '\"', multiLine 'true', enforceSchema 'true'",
+                            self.read().names.is_none(),
+                            self.text(&(self.read().delimiter as char).to_string())
+                        ),
+                    ),
+                    Layout::Json => ("json", format!(" ({})", columns.join(", ")), String::new()),
+                    Layout::Parquet(_) => ("parquet", String::new(), String::new()),
+                    Layout::Avro => return Err(self.cannot("Avro files")),
+                };
+                out.push(format!(
+                    "CREATE OR REPLACE TEMPORARY VIEW {name}{schema}\nUSING {format}\nOPTIONS (path {}{options})",
+                    self.text(path)
+                ));
+                selects.push(format!(
+                    "    SELECT {}, {} AS _part, MONOTONICALLY_INCREASING_ID() AS _row FROM {name}",
+                    self.outline_raw(part).join(", "),
+                    selects.len()
+                ));
+            }
+        }
+        let records = format!(
+            "  SELECT *, ROW_NUMBER() OVER (ORDER BY _part, _row) - 1 AS {}\n  FROM (\n{}\n  )",
+            self.ident(POSITION),
+            selects.join("\n    UNION ALL\n")
+        );
+        out.push(format!(
+            "CREATE OR REPLACE TEMPORARY VIEW {} AS\nWITH records AS (\n{records}\n)\n{}",
+            self.ident(&self.relation.name),
+            self.select("records")?
+        ));
+        Ok(out)
+    }
+
+    /// A table of the filesystem connector, with its watermark, and a view over it.
+    pub(super) fn flink(&self, out_of_orderness: i64) -> Result<Vec<String>> {
+        self.no_rejects()?;
+        let part = self.one_part()?;
+        let mut columns = self.outline_columns(part)?;
+        if let Some(time) = own_time(self.read()) {
+            columns.push(format!("{} AS {}", self.ident(TIME), self.time(time)?));
+            let (time, seconds) = (self.ident(TIME), out_of_orderness / SECOND);
+            let millis = out_of_orderness % SECOND / 1000;
+            columns.push(format!("WATERMARK FOR {time} AS {time} - INTERVAL '{seconds}.{millis:03}' SECOND"));
+        }
+        let delimiter = (self.read().delimiter as char).to_string();
+        let format = match &part.layout {
+            Layout::Csv(_) => {
+                let delimiter = self.text(&delimiter);
+                format!(
+                    "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
+                )
+            }
+            Layout::Json => "  'format' = 'json'".to_string(),
+            Layout::Parquet(_) => "  'format' = 'parquet'".to_string(),
+            Layout::Avro => return Err(self.cannot("Avro files")),
+        };
+        let path = match part.paths.as_slice() {
+            [path] => format!("  'path' = {}", self.text(path)),
+            paths => {
+                let folders: Vec<&str> =
+                    paths.iter().map(|p| p.rsplit_once('/').map_or(".", |(folder, _)| folder)).collect();
+                if folders.iter().any(|folder| *folder != folders[0]) {
+                    return Err(self.cannot("files of different folders as one"));
+                }
+                let names: Vec<String> =
+                    paths.iter().map(|p| regex_as_it_is(p.rsplit('/').next().unwrap_or(p))).collect();
+                let names = self.text(&format!(".*/({})", names.join("|")));
+                format!("  'path' = {},\n  'source.path.regex-pattern' = {names}", self.text(folders[0]))
+            }
+        };
+        if part.compression == Compression::Zstd {
+            return Err(self.cannot("files of Zstandard"));
+        }
+        let table = self.ident(&self.text_name());
+        let mut out = vec![];
+        if self.relation.name == "source" {
+            out.push("SET 'table.local-time-zone' = 'UTC'".to_string());
+            out.push("SET 'execution.runtime-mode' = 'batch'".to_string());
+        }
+        out.push(format!(
+            "CREATE TEMPORARY TABLE {table} (\n  {}\n) WITH (\n  'connector' = 'filesystem',\n{path},\n{format}\n)",
+            columns.join(",\n  ")
+        ));
+        // The header line is a record to Flink.
+        let without_header = match (&part.layout, &self.read().names) {
+            (Layout::Csv(names), None) => {
+                let (name, text) = (self.ident(&names[0]), self.text(&names[0]));
+                format!("\n  WHERE {name} IS NULL OR {name} <> {text}")
+            }
+            _ => String::new(),
+        };
+        out.push(format!(
+            "CREATE TEMPORARY VIEW {} AS\nWITH records AS (\n  SELECT {}, CAST(0 AS BIGINT) AS {} FROM {table}{without_header}\n)\n{}",
+            self.ident(&self.relation.name),
+            self.outline_raw(part).join(", "),
+            self.ident(POSITION),
+            self.select("records")?
+        ));
+        Ok(out)
+    }
+
+    /// An external table, of a bucket that the reader puts in, and a view over it.
+    pub(super) fn bigquery(&self) -> Result<Vec<String>> {
+        self.no_rejects()?;
+        let part = self.one_part()?;
+        let columns = self.outline_columns(part)?;
+        let uris: Vec<String> =
+            part.paths.iter().map(|p| self.text(&format!("gs://YOUR_BUCKET/{p}"))).collect();
+        let uris = uris.join(", ");
+        if part.compression == Compression::Zstd {
+            return Err(self.cannot("files of Zstandard"));
+        }
+        let options = match &part.layout {
+            Layout::Csv(_) => format!(
+                "format = 'CSV', uris = [{uris}], field_delimiter = {}, skip_leading_rows = {}, allow_quoted_newlines = true",
+                self.text(&(self.read().delimiter as char).to_string()),
+                u8::from(self.read().names.is_none())
+            ),
+            Layout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
+            Layout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
+            Layout::Avro => return Err(self.cannot("Avro files")),
+        };
+        let schema = match &part.layout {
+            Layout::Parquet(_) => String::new(),
+            _ => format!(" (\n  {}\n)", columns.join(",\n  ")),
+        };
+        let table = self.ident(&self.text_name());
+        Ok(vec![
+            format!("CREATE OR REPLACE EXTERNAL TABLE {table}{schema}\nOPTIONS ({options})"),
+            format!(
+                "CREATE OR REPLACE VIEW {} AS\nWITH records AS (\n  SELECT {}, CAST(0 AS INT64) AS {} FROM {table}\n)\n{}",
+                self.ident(&self.relation.name),
+                self.outline_raw(part).join(", "),
+                self.ident(POSITION),
+                self.select("records")?
+            ),
+        ])
+    }
+
+    /// The definitions of the columns of the files.
+    fn outline_columns(&self, part: &Part) -> Result<Vec<String>> {
+        let text = words::type_name(self.dialect, DataType::String);
+        match &part.layout {
+            Layout::Csv(names) => {
+                Ok(names.iter().map(|name| format!("{} {text}", self.ident(name))).collect())
+            }
+            Layout::Json => {
+                let mut roots: Vec<(String, Vec<String>)> = vec![];
+                for name in wanted(self.read()) {
+                    let (root, field) = match name.split_once('.') {
+                        Some((_, path)) if path.contains('.') => {
+                            return Err(self.cannot(&format!("`{name}`, more than one object deep")));
+                        }
+                        Some((root, field)) => (root.to_string(), vec![field.to_string()]),
+                        None => (name, vec![]),
+                    };
+                    match roots.iter_mut().find(|(known, _)| *known == root) {
+                        Some((_, fields)) => fields.extend(field),
+                        None => roots.push((root, field)),
+                    }
+                }
+                Ok(roots
+                    .iter()
+                    .map(|(root, fields)| {
+                        let pair = |field: &String| match self.dialect {
+                            Dialect::Spark => format!("{}: {text}", self.ident(field)),
+                            _ => format!("{} {text}", self.ident(field)),
+                        };
+                        let fields: Vec<String> = fields.iter().map(pair).collect();
+                        match (fields.is_empty(), self.dialect) {
+                            (true, _) => format!("{} {text}", self.ident(root)),
+                            (_, Dialect::Flink) => format!("{} ROW<{}>", self.ident(root), fields.join(", ")),
+                            _ => format!("{} STRUCT<{}>", self.ident(root), fields.join(", ")),
+                        }
+                    })
+                    .collect())
+            }
+            Layout::Parquet(fields) => fields
+                .iter()
+                .map(|(name, ty)| Ok(format!("{} {}", self.ident(name), self.file_type(name, ty)?)))
+                .collect(),
+            Layout::Avro => Err(self.cannot("Avro files")),
+        }
+    }
+
+    /// The type that a column of a Parquet file has here.
+    fn file_type(&self, name: &str, ty: &ArrowType) -> Result<String> {
+        let of = |ty: DataType| Ok(words::type_name(self.dialect, ty));
+        match ty {
+            ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => of(DataType::String),
+            ArrowType::Boolean => of(DataType::Bool),
+            ArrowType::Int32 => Ok("INT".into()),
+            ArrowType::Int64 => of(DataType::Int64),
+            ArrowType::Float32 => Ok("FLOAT".into()),
+            ArrowType::Float64 => of(DataType::Float64),
+            ArrowType::Date32 => of(DataType::Date),
+            ArrowType::Decimal128(precision, scale @ 0..) => {
+                of(DataType::Decimal { precision: *precision, scale: *scale as u8 })
+            }
+            ArrowType::Timestamp(_, _) => of(DataType::Timestamp),
+            _ => Err(self.cannot(&format!("`{name}`, which is {ty}"))),
+        }
+    }
+
+    /// The columns that are wanted, by their names; NULL where the files have them not.
+    fn outline_raw(&self, part: &Part) -> Vec<String> {
+        let text = words::type_name(self.dialect, DataType::String);
+        let raw = |name: &String| {
+            let quoted = self.ident(name);
+            match &part.layout {
+                Layout::Csv(names) if names.contains(name) => quoted,
+                Layout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
+                Layout::Json => match name.split_once('.') {
+                    Some((root, field)) => {
+                        format!("{}.{} AS {quoted}", self.ident(root), self.ident(field))
+                    }
+                    None => quoted,
+                },
+                _ => format!("CAST(NULL AS {text}) AS {quoted}"),
+            }
+        };
+        wanted(self.read()).iter().map(raw).collect()
+    }
+}
+
+fn regex_as_it_is(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_alphanumeric() || "_-".contains(c) { c.to_string() } else { format!("\\{c}") })
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! What columns are that have no type on either side.
+
+use super::column::Cells;
+use super::matching::{Compared, scan};
+use super::meaning::Meaning;
+use super::side::Side;
+use super::value::{instant, surely_number};
+use crate::error::Result;
+use std::sync::Mutex;
+
+/// What all values seen so far could be.
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    any: bool,
+    number: bool,
+    scale: u8,
+    instant: bool,
+    bool: bool,
+}
+
+impl Guess {
+    const OPEN: Guess = Guess { any: false, number: true, scale: 0, instant: true, bool: true };
+
+    fn see(&mut self, text: &str) {
+        // The empty text is NULL in all types but text.
+        if text.is_empty() {
+            return;
+        }
+        self.any = true;
+        if self.number {
+            match surely_number(text) {
+                Some(scale) => self.scale = self.scale.max(scale),
+                None => self.number = false,
+            }
+        }
+        self.instant = self.instant && instant(text).is_some();
+        self.bool = self.bool && matches!(text, "true" | "false");
+    }
+
+    fn both(self, other: Guess) -> Guess {
+        Guess {
+            any: self.any | other.any,
+            number: self.number & other.number,
+            scale: self.scale.max(other.scale),
+            instant: self.instant & other.instant,
+            bool: self.bool & other.bool,
+        }
+    }
+
+    fn meaning(self) -> Meaning {
+        match self {
+            Guess { any: false, .. } => Meaning::Text,
+            Guess { number: true, scale, .. } => Meaning::Number(scale),
+            Guess { instant: true, .. } => Meaning::Instant,
+            Guess { bool: true, .. } => Meaning::Bool,
+            _ => Meaning::Text,
+        }
+    }
+}
+
+/// Gives `columns` the meaning that all of their values have.
+pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result<()> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let guesses = Mutex::new(vec![Guess::OPEN; names.len()]);
+    scan(sides, &[0, 1], &names, |_, piece| {
+        let mut seen = vec![Guess::OPEN; piece.cells.len()];
+        for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
+            match cells {
+                Cells::Untyped(texts) => texts.iter().flatten().for_each(|text| guess.see(text)),
+                Cells::Constant(Some(text)) => guess.see(text),
+                _ => {}
+            }
+        }
+        let mut guesses = guesses.lock().unwrap_or_else(|e| e.into_inner());
+        guesses.iter_mut().zip(seen).for_each(|(guess, seen)| *guess = guess.both(seen));
+        Ok(())
+    })?;
+    let guesses = guesses.into_inner().unwrap_or_else(|e| e.into_inner());
+    for (column, guess) in columns.into_iter().zip(guesses) {
+        column.meaning = guess.meaning();
+        // What is subtracted is not to be cut.
+        if let (Meaning::Number(scale), Some(_)) = (column.meaning, column.tolerance) {
+            column.meaning = Meaning::Number(scale.max(18));
+        }
+    }
+    Ok(())
+}

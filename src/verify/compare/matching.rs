@@ -1,0 +1,194 @@
+//! Which columns of the two sides are compared, and as what.
+
+use super::infer;
+use super::meaning::{Kind, Meaning, Verdict, verdict};
+use super::side::{Column, Piece, Side};
+use super::sums::Limits;
+use super::{Rules, SchemaDifference, Side as Which};
+use crate::error::{Error, Result};
+use rayon::prelude::*;
+
+/// A column that is compared.
+#[derive(Debug, Clone)]
+pub(super) struct Compared {
+    pub name: String,
+    pub meaning: Meaning,
+    /// The absolute and the relative difference that is none.
+    pub tolerance: Option<(f64, f64)>,
+}
+
+/// The columns that are compared: those of the key, then the others.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub all: Vec<Compared>,
+    /// How many are of the key.
+    pub keys: usize,
+    /// Rows are paired by all of their columns.
+    pub whole: bool,
+}
+
+impl Columns {
+    /// The names of the first `n`.
+    pub fn names(&self, n: usize) -> Vec<&str> {
+        self.all[..n].iter().map(|column| column.name.as_str()).collect()
+    }
+}
+
+/// A comparison under way.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub sides: [Side; 2],
+    pub columns: Columns,
+    pub show: usize,
+    pub threads: usize,
+    pub limits: Limits,
+}
+
+impl Work {
+    /// Reads the columns `names` of the sides `which`; `see` is told the number of the side. In any order, in several threads.
+    pub fn scan(
+        &self,
+        which: &[usize],
+        names: &[&str],
+        see: impl Fn(usize, &Piece) -> Result<()> + Sync,
+    ) -> Result<()> {
+        scan(&self.sides, which, names, see)
+    }
+}
+
+/// As [`Work::scan`].
+pub(super) fn scan(
+    sides: &[Side; 2],
+    which: &[usize],
+    names: &[&str],
+    see: impl Fn(usize, &Piece) -> Result<()> + Sync,
+) -> Result<()> {
+    let parts = which.iter().flat_map(|side| (0..sides[*side].parts.len()).map(|part| (*side, part)));
+    let parts: Vec<(usize, usize)> = parts.collect();
+    parts
+        .into_par_iter()
+        .with_max_len(1)
+        .try_for_each(|(side, part)| sides[side].read(part, names, &|piece| see(side, piece)))
+}
+
+/// Pairs the columns of both sides; what cannot be paired is a difference of the schema.
+///
+/// # Errors
+/// Names in the rules that are wrong; a key that cannot be compared; no column in common.
+pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<SchemaDifference>)> {
+    check_names(sides, rules)?;
+    let [here, there] = sides;
+    let find = |side: &Side, name: &str| side.columns.iter().find(|column| column.name == name).cloned();
+    let mut schema = vec![];
+    let mut all: Vec<(Compared, bool)> = vec![];
+    for column in here.columns.iter().filter(|column| !rules.ignore.contains(&column.name)) {
+        let Some(other) = find(there, &column.name) else {
+            if !column.in_path {
+                schema.push(SchemaDifference::Only(Which::Here, column.name.clone()));
+            }
+            continue;
+        };
+        let tolerance = rules.tolerance.iter().find(|(name, ..)| *name == column.name);
+        let tolerance = tolerance.map(|(_, a, r)| (*a, *r)).filter(|(a, r)| *a > 0.0 || *r > 0.0);
+        let name = column.name.clone();
+        match verdict(column.kinds.iter().chain(&other.kinds), tolerance.is_some()) {
+            Verdict::As(meaning) => all.push((Compared { name, meaning, tolerance }, false)),
+            Verdict::ByValues => all.push((Compared { name, meaning: Meaning::Text, tolerance }, true)),
+            Verdict::Apart => {
+                schema.push(SchemaDifference::Types(name, type_name(column), type_name(&other)))
+            }
+        }
+    }
+    for column in &there.columns {
+        if find(here, &column.name).is_none() && !column.in_path && !rules.ignore.contains(&column.name) {
+            schema.push(SchemaDifference::Only(Which::There, column.name.clone()));
+        }
+    }
+    if let Some(name) = rules.keys.iter().find(|key| all.iter().all(|(column, _)| column.name != **key)) {
+        let types = [here, there].map(|side| find(side, name).map_or(String::new(), |c| type_name(&c)));
+        return Err(Error::data(format!("the key `{name}` cannot be compared"))
+            .caused_by(format!("it is {} here and {} there", types[0], types[1])));
+    }
+    if all.is_empty() {
+        return Err(no_columns(sides));
+    }
+    infer::meanings(sides, all.iter_mut().filter(|(_, open)| *open).map(|(column, _)| column).collect())?;
+    let mut all: Vec<Compared> = all.into_iter().map(|(column, _)| column).collect();
+    for column in all.iter_mut().filter(|column| column.tolerance.is_some()) {
+        if !matches!(column.meaning, Meaning::Number(_) | Meaning::Float | Meaning::Instant) {
+            return Err(Error::job(format!(
+                "`{}` has no numbers: a tolerance means nothing there",
+                column.name
+            )));
+        }
+    }
+    let place = |column: &Compared| rules.keys.iter().position(|key| *key == column.name);
+    all.sort_by_key(|column| place(column).unwrap_or(usize::MAX));
+    let whole = rules.keys.is_empty();
+    let keys = if whole { all.len() } else { all.iter().filter(|column| place(column).is_some()).count() };
+    if let Some(column) = all[..keys].iter().find(|column| column.tolerance.is_some()) {
+        let what = format!("`{}` pairs rows, so it cannot have a tolerance", column.name);
+        let error = Error::job(what);
+        return Err(if whole {
+            error.hint("name the columns of the key, and give the tolerance to others")
+        } else {
+            error
+        });
+    }
+    Ok((Columns { all, keys, whole }, schema))
+}
+
+fn type_name(column: &Column) -> String {
+    let names: Vec<String> =
+        column.kinds.iter().filter(|kind| **kind != Kind::Nothing).map(Kind::name).collect();
+    if names.is_empty() { Kind::Nothing.name() } else { names.join(" and ") }
+}
+
+fn check_names(sides: &[Side; 2], rules: &Rules) -> Result<()> {
+    let has = |side: &Side, name: &str| side.columns.iter().any(|column| column.name == name);
+    let known = |side: &Side| side.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+    for (i, key) in rules.keys.iter().enumerate() {
+        if rules.keys[..i].contains(key) {
+            return Err(Error::job(format!("the key `{key}` is named twice")));
+        }
+        if rules.ignore.contains(key) {
+            return Err(Error::job(format!("`{key}` is a key, and cannot be left out of the comparison")));
+        }
+        for (side, place) in sides.iter().zip(["here", "there"]) {
+            if !has(side, key) {
+                let error = Error::data(format!("the key `{key}` is no column {place}"));
+                let known = known(side);
+                return Err(match known.iter().find(|name| name.eq_ignore_ascii_case(key)) {
+                    Some(name) => {
+                        error.hint(format!("there is `{name}`: upper and lower case are two in names"))
+                    }
+                    None => error.nearest(key, known.iter().map(String::as_str)),
+                });
+            }
+        }
+    }
+    let tolerances = rules.tolerance.iter().map(|(name, ..)| (name, "a tolerance is for"));
+    for (name, what) in tolerances.chain(rules.ignore.iter().map(|name| (name, "to be left out is"))) {
+        if !sides.iter().any(|side| has(side, name)) {
+            let known: Vec<String> = sides.iter().flat_map(known).collect();
+            return Err(Error::job(format!("{what} `{name}`, which is a column of neither side"))
+                .nearest(name, known.iter().map(String::as_str)));
+        }
+    }
+    match rules.tolerance.iter().find(|(_, a, r)| !(*a >= 0.0 && *r >= 0.0)) {
+        Some((name, ..)) => Err(Error::job(format!("the tolerance of `{name}` is less than nothing"))),
+        None => Ok(()),
+    }
+}
+
+fn no_columns(sides: &[Side; 2]) -> Error {
+    let names = |side: &Side| {
+        let names: Vec<String> = side.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+        if names.is_empty() { "nothing".to_string() } else { names.join(", ") }
+    };
+    Error::data("the two results have no column in common that can be compared").caused_by(format!(
+        "here are {}; there are {}",
+        names(&sides[0]),
+        names(&sides[1])
+    ))
+}

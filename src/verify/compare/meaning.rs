@@ -1,0 +1,108 @@
+//! What the values of a column are compared as, which the types of both sides decide.
+
+use super::value::INSTANT_SCALE;
+
+/// The type of a column in one file or table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// NULL alone.
+    Nothing,
+    Bool,
+    Int,
+    Float,
+    /// Exact, of so many digits, and so many of them after the point.
+    Decimal(u8, u8),
+    Date,
+    Time,
+    Text,
+    /// Text of a file that has no types.
+    Untyped,
+    /// A type that no result of ours has, by its name.
+    Foreign(String),
+}
+
+impl Kind {
+    /// Its name as schemas have it.
+    pub fn name(&self) -> String {
+        match self {
+            Kind::Nothing => "null".to_string(),
+            Kind::Bool => "bool".to_string(),
+            Kind::Int => "int64".to_string(),
+            Kind::Float => "float64".to_string(),
+            Kind::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+            Kind::Date => "date".to_string(),
+            Kind::Time => "timestamp".to_string(),
+            Kind::Text => "string".to_string(),
+            Kind::Untyped => "text".to_string(),
+            Kind::Foreign(name) => name.clone(),
+        }
+    }
+}
+
+/// What values are compared as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// There are none.
+    Nothing,
+    Text,
+    Bool,
+    /// Exact numbers, in units of so many digits after the point.
+    Number(u8),
+    /// The floats that are nearest.
+    Float,
+    /// Nanoseconds since 1970.
+    Instant,
+}
+
+impl Meaning {
+    /// Digits after the point of what is an exact number.
+    pub fn scale(self) -> u8 {
+        match self {
+            Meaning::Number(scale) => scale,
+            Meaning::Instant => INSTANT_SCALE,
+            _ => 0,
+        }
+    }
+}
+
+/// How a column of these kinds, of all files of both sides, is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    As(Meaning),
+    /// All of it is text without types: its values decide.
+    ByValues,
+    /// There is no such value that both types have.
+    Apart,
+}
+
+/// See the contract of [`super`]. With a `tolerance` numbers are to be subtracted.
+pub(super) fn verdict<'a>(kinds: impl IntoIterator<Item = &'a Kind>, tolerance: bool) -> Verdict {
+    let kinds: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Nothing).collect();
+    let untyped = kinds.contains(&&Kind::Untyped);
+    let typed: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Untyped).collect();
+    let all = |is: fn(&Kind) -> bool| typed.iter().all(|kind| is(kind));
+    let any = |is: fn(&Kind) -> bool| typed.iter().any(|kind| is(kind));
+    let meaning = match () {
+        () if typed.is_empty() && untyped => return Verdict::ByValues,
+        () if typed.is_empty() => Meaning::Nothing,
+        () if all(|kind| *kind == Kind::Text) => Meaning::Text,
+        () if all(|kind| *kind == Kind::Bool) => Meaning::Bool,
+        () if all(|kind| matches!(kind, Kind::Date | Kind::Time)) => Meaning::Instant,
+        () if all(|kind| matches!(kind, Kind::Int | Kind::Float | Kind::Decimal(..))) => {
+            let float = any(|kind| *kind == Kind::Float);
+            let scale = |kind: &&Kind| if let Kind::Decimal(_, scale) = kind { *scale } else { 0 };
+            let scale = typed.iter().map(scale).max().unwrap_or(0);
+            match (float, tolerance) {
+                (true, true) => Meaning::Float,
+                // Among whole numbers a float is one of them or none.
+                (true, false) if scale == 0 && !all(|kind| *kind == Kind::Float) => Meaning::Number(0),
+                (true, false) => Meaning::Float,
+                // What a text has of digits past the scale is to be subtracted too.
+                (false, true) if untyped => Meaning::Number(scale.max(18)),
+                (false, _) => Meaning::Number(scale),
+            }
+        }
+        () => return Verdict::Apart,
+    };
+    Verdict::As(meaning)
+}

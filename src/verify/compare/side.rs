@@ -1,0 +1,358 @@
+//! One of the two results: its columns, and its rows in parts that can be read at the same time.
+
+use super::column::{Cells, kind};
+use super::meaning::Kind;
+use super::text::TextFile;
+use super::{Side as Which, Table};
+use crate::error::{Error, Result};
+use crate::input::{
+    Format, damaged_parquet as damaged, files, guarded_parquet as guarded, load_parquet as load,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use rayon::prelude::*;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows that are read at once.
+const BATCH: usize = 8192;
+/// Row groups that are larger are read in slices, so that several workers have something to do.
+const SLICE: usize = 1 << 20;
+
+/// A column of a side.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub name: String,
+    /// Of each of the files that have it, each kind once.
+    pub kinds: Vec<Kind>,
+    /// It stands in paths alone.
+    pub in_path: bool,
+}
+
+/// A result that has been opened.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub columns: Vec<Column>,
+    pub parts: Vec<Part>,
+}
+
+/// Some of the rows of a side, in their order.
+#[derive(Debug)]
+pub(super) enum Part {
+    Batch(RecordBatch),
+    Parquet { file: Arc<ParquetFile>, row_group: usize, from: usize, rows: usize },
+    Text { file: TextFile, constants: Constants },
+}
+
+/// Columns in the path of a file, and their values.
+type Constants = Vec<(String, Option<String>)>;
+
+#[derive(Debug)]
+pub(super) struct ParquetFile {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+    constants: Constants,
+}
+
+/// Rows that have been read.
+pub(super) struct Piece {
+    pub cells: Vec<Cells>,
+    pub rows: usize,
+    /// Where the rows are in their side; they follow each other.
+    pub first: u64,
+}
+
+/// Where a row is in its side: the part above, the row in it below. In the order of the rows.
+pub(super) fn place(part: usize, row: u64) -> u64 {
+    ((part as u64) << 40) | row
+}
+
+impl Side {
+    /// Opens a result.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be read; a column twice.
+    pub fn open(table: &Table, which: Which) -> Result<Side> {
+        let mut side = Side { columns: vec![], parts: vec![] };
+        match table {
+            Table::Rows { schema, batches } => {
+                for field in schema.arrow().fields() {
+                    side.column(field.name(), kind(field.data_type()), false);
+                }
+                for batch in batches {
+                    side.batch(batch, which)?;
+                }
+            }
+            Table::Files(paths) => {
+                for file in files::listed(paths, None)? {
+                    let constants = constants(&file.path);
+                    if file.format == Format::Parquet {
+                        side.parquet(&file.path, constants, which)?;
+                        continue;
+                    }
+                    if file.format == Format::Avro {
+                        return Err(Error::job(format!(
+                            "{} is Avro, which is not compared",
+                            file.path.display()
+                        ))
+                        .hint("results may be Parquet, CSV or JSON Lines"));
+                    }
+                    let file = TextFile::open(file)?;
+                    once(file.names.iter(), which, &file.path().display().to_string())?;
+                    for name in &file.names {
+                        side.column(name, Kind::Untyped, false);
+                    }
+                    side.constants(&constants);
+                    side.parts.push(Part::Text { file, constants });
+                }
+            }
+        }
+        Ok(side)
+    }
+
+    fn column(&mut self, name: &str, kind: Kind, in_path: bool) {
+        match self.columns.iter_mut().find(|column| column.name == name) {
+            Some(column) => {
+                column.in_path &= in_path;
+                if !column.kinds.contains(&kind) {
+                    column.kinds.push(kind);
+                }
+            }
+            None => self.columns.push(Column { name: name.to_string(), kinds: vec![kind], in_path }),
+        }
+    }
+
+    fn constants(&mut self, constants: &Constants) {
+        for (name, _) in constants {
+            self.column(name, Kind::Untyped, true);
+        }
+    }
+
+    fn batch(&mut self, batch: &RecordBatch, which: Which) -> Result<()> {
+        let schema = batch.schema();
+        once(schema.fields().iter().map(|field| field.name()), which, "a table")?;
+        for field in schema.fields() {
+            self.column(field.name(), kind(field.data_type()), false);
+        }
+        // Slices are several tasks; they share the values.
+        for from in (0..batch.num_rows()).step_by(SLICE) {
+            self.parts.push(Part::Batch(batch.slice(from, SLICE.min(batch.num_rows() - from))));
+        }
+        Ok(())
+    }
+
+    fn parquet(&mut self, path: &Path, constants: Constants, which: Which) -> Result<()> {
+        let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let metadata = guarded(path, || load(path, &handle))?;
+        let fields = metadata.schema().fields();
+        once(fields.iter().map(|field| field.name()), which, &path.display().to_string())?;
+        for field in fields {
+            self.column(field.name(), kind(field.data_type()), false);
+        }
+        // What the file says itself goes before its path.
+        let constants: Constants = constants
+            .into_iter()
+            .filter(|(name, _)| fields.iter().all(|field| field.name() != name))
+            .collect();
+        self.constants(&constants);
+        let groups: Vec<usize> =
+            metadata.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as usize).collect();
+        let file = Arc::new(ParquetFile { path: path.to_path_buf(), metadata, constants });
+        for (row_group, all) in groups.into_iter().enumerate() {
+            for from in (0..all).step_by(SLICE) {
+                let rows = SLICE.min(all - from);
+                self.parts.push(Part::Parquet { file: file.clone(), row_group, from, rows });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows there are; none where only reading tells.
+    pub fn rows(&self) -> Option<u64> {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Batch(batch) => Some(batch.num_rows() as u64),
+                Part::Parquet { rows, .. } => Some(*rows as u64),
+                Part::Text { .. } => None,
+            })
+            .sum()
+    }
+
+    /// Reads the columns `names` of part number `part`; pieces come in any order, in several threads.
+    pub fn read(
+        &self,
+        part: usize,
+        names: &[&str],
+        see: &(impl Fn(&Piece) -> Result<()> + Sync),
+    ) -> Result<()> {
+        match &self.parts[part] {
+            Part::Batch(batch) => {
+                for from in (0..batch.num_rows()).step_by(BATCH) {
+                    let slice = batch.slice(from, BATCH.min(batch.num_rows() - from));
+                    see(&piece(&slice, names, &vec![], place(part, from as u64))?)?;
+                }
+                Ok(())
+            }
+            Part::Parquet { file, row_group, from, rows } => {
+                let all = file.metadata.metadata().row_group(*row_group).num_rows().max(0) as usize;
+                let selection = (*rows < all).then(|| {
+                    let rest = all - from - rows;
+                    let parts =
+                        [RowSelector::skip(*from), RowSelector::select(*rows), RowSelector::skip(rest)];
+                    RowSelection::from_iter(parts)
+                });
+                let mut first = place(part, 0);
+                file.read(*row_group, selection, names, &mut |batch| {
+                    see(&piece(batch, names, &file.constants, first)?)?;
+                    first += batch.num_rows() as u64;
+                    Ok(())
+                })
+            }
+            Part::Text { file, constants } => file.chunks()?.par_bridge().try_for_each(|chunk| {
+                let chunk = chunk?;
+                let (mut cells, rows) = file.columns(&chunk, names)?;
+                for (cells, name) in cells.iter_mut().zip(names) {
+                    if let Some((_, value)) = constants.iter().find(|(constant, _)| constant == name)
+                        && !file.names.iter().any(|own| own == name)
+                    {
+                        *cells = Cells::Constant(value.clone());
+                    }
+                }
+                see(&Piece { cells, rows, first: place(part, chunk.first) })
+            }),
+        }
+    }
+
+    /// Reads the columns `names` of the rows at `places`, which ascend: [`Piece::first`] is not to be used, as the
+    /// rows' places are given apart.
+    pub fn pick(
+        &self,
+        places: &[u64],
+        names: &[&str],
+        see: &(impl Fn(&Piece, &[(usize, u64)]) -> Result<()> + Sync),
+    ) -> Result<()> {
+        places.par_chunk_by(|a, b| a >> 40 == b >> 40).try_for_each(|places| {
+            let part = (places[0] >> 40) as usize;
+            let sparse = |rows: usize| places.len() * 16 < rows;
+            match &self.parts[part] {
+                Part::Parquet { file, row_group, from, rows } if sparse(*rows) => {
+                    let all = file.metadata.metadata().row_group(*row_group).num_rows().max(0) as usize;
+                    let row = |place: u64| (place & ((1 << 40) - 1)) as usize + from;
+                    let ranges = places.iter().map(|place| row(*place)..row(*place) + 1);
+                    let selection = RowSelection::from_consecutive_ranges(ranges, all);
+                    let mut rest = places;
+                    file.read(*row_group, Some(selection), names, &mut |batch| {
+                        let (these, after) = rest.split_at(batch.num_rows().min(rest.len()));
+                        rest = after;
+                        let rows: Vec<(usize, u64)> =
+                            these.iter().enumerate().map(|(i, place)| (i, *place)).collect();
+                        see(&piece(batch, names, &file.constants, 0)?, &rows)
+                    })
+                }
+                _ => self.read(part, names, &|piece| {
+                    let end = piece.first + piece.rows as u64;
+                    let from = places.partition_point(|place| *place < piece.first);
+                    let to = places.partition_point(|place| *place < end);
+                    let row = |place: &u64| ((place - piece.first) as usize, *place);
+                    let rows: Vec<(usize, u64)> = places[from..to].iter().map(row).collect();
+                    if rows.is_empty() { Ok(()) } else { see(piece, &rows) }
+                }),
+            }
+        })
+    }
+}
+
+impl ParquetFile {
+    fn read(
+        &self,
+        row_group: usize,
+        selection: Option<RowSelection>,
+        names: &[&str],
+        see: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let path = &self.path;
+        let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let fields = self.metadata.schema().fields();
+        let roots = fields.iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.map(|(i, _)| i));
+        let mut reader = guarded(path, || {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
+                .with_row_groups(vec![row_group])
+                .with_projection(mask)
+                .with_batch_size(BATCH);
+            let builder = match selection {
+                Some(selection) => builder.with_row_selection(selection),
+                None => builder,
+            };
+            builder.build().map_err(|e| damaged(path, &e))
+        })?;
+        loop {
+            let next = guarded(path, || reader.next().transpose().map_err(|e| damaged(path, &e)))?;
+            match next {
+                Some(batch) => see(&batch)?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn piece(batch: &RecordBatch, names: &[&str], constants: &Constants, first: u64) -> Result<Piece> {
+    let cells = names.iter().map(|name| {
+        let own = |array: &ArrayRef| Cells::of(array);
+        let constant = || constants.iter().find(|(constant, _)| constant == name);
+        match batch.column_by_name(name) {
+            Some(array) => own(array),
+            None => Ok(constant().map_or(Cells::Nothing, |(_, value)| Cells::Constant(value.clone()))),
+        }
+    });
+    Ok(Piece { cells: cells.collect::<Result<_>>()?, rows: batch.num_rows(), first })
+}
+
+/// Refuses a name that comes twice: nobody could say which of the two is meant.
+fn once<'a>(names: impl Iterator<Item = &'a String>, which: Which, place: &str) -> Result<()> {
+    let names: Vec<&String> = names.collect();
+    match (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
+        None => Ok(()),
+        Some(i) => {
+            let side = if which == Which::Here { "here" } else { "there" };
+            Err(Error::data(format!("{side}, {place} has two columns called `{}`", names[i])))
+        }
+    }
+}
+
+/// `date=2024-02-29` of a path's folders.
+fn constants(path: &Path) -> Constants {
+    let folders = path.parent().into_iter().flat_map(|folder| folder.components());
+    let pair = |text: String| {
+        let (name, value) = text.split_once('=')?;
+        let value = unescaped(value);
+        (!name.is_empty())
+            .then(|| (unescaped(name), (value != "__HIVE_DEFAULT_PARTITION__").then_some(value)))
+    };
+    folders.filter_map(|folder| pair(folder.as_os_str().to_string_lossy().into_owned())).collect()
+}
+
+/// A text in which `%3A` stands for `:`.
+fn unescaped(text: &str) -> String {
+    let mut out = vec![];
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = |bytes: &[u8]| u8::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok();
+        match after.get(..2).and_then(hex) {
+            Some(byte) if *first == b'%' => {
+                out.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,259 @@
+//! The first look: rows are hashed into buckets, and buckets whose sums are equal are the same on both sides.
+
+use super::Rules;
+use super::matching::Work;
+use super::mix::Mixer;
+use super::side::Piece;
+use super::value::Digest;
+use crate::error::Result;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// How much is held at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Buckets, at most; a power of two.
+    pub buckets: usize,
+    /// Hashes of keys.
+    pub listed: usize,
+    /// Words of rows that are paired.
+    pub words: usize,
+}
+
+impl Limits {
+    /// With less than this, nothing can be done in a reasonable time.
+    const LEAST: u64 = 64 << 20;
+
+    pub fn of(rules: &Rules) -> Limits {
+        let memory = usize::try_from(rules.memory.max(Limits::LEAST)).unwrap_or(usize::MAX);
+        let cell = size_of::<Cell>() * rules.threads.max(1);
+        let buckets = (memory / 8 / cell).clamp(1 << 10, 1 << 21);
+        Limits { buckets: 1 << buckets.ilog2(), listed: memory / 3 / 8, words: memory / 3 / 8 }
+    }
+}
+
+/// The sum of the hashes here less those there, and how many rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Cell {
+    sums: Digest,
+    rows: [u32; 2],
+}
+
+impl Cell {
+    fn add(&mut self, side: usize, hash: Digest) {
+        match side {
+            0 => {
+                self.sums.0 = self.sums.0.wrapping_add(hash.0);
+                self.sums.1 = self.sums.1.wrapping_add(hash.1);
+            }
+            _ => {
+                self.sums.0 = self.sums.0.wrapping_sub(hash.0);
+                self.sums.1 = self.sums.1.wrapping_sub(hash.1);
+            }
+        }
+        self.rows[side] = self.rows[side].wrapping_add(1);
+    }
+
+    fn merge(&mut self, other: &Cell) {
+        self.sums.0 = self.sums.0.wrapping_add(other.sums.0);
+        self.sums.1 = self.sums.1.wrapping_add(other.sums.1);
+        self.rows[0] = self.rows[0].wrapping_add(other.rows[0]);
+        self.rows[1] = self.rows[1].wrapping_add(other.rows[1]);
+    }
+}
+
+/// What is known after the first look.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// Rows in all.
+    pub rows: [u64; 2],
+    /// Rows of buckets that are done with, of either side.
+    pub matched: u64,
+    /// By bucket: the rows of both sides that have to be looked at again.
+    pub open: Vec<u32>,
+    pub mixer: Mixer,
+}
+
+impl Sums {
+    /// The bucket of a key by the first half of its hash.
+    #[inline]
+    pub fn bucket(&self, hash: u64) -> usize {
+        bucket(hash, self.open.len())
+    }
+}
+
+#[inline]
+fn bucket(hash: u64, buckets: usize) -> usize {
+    (hash >> 32) as usize & (buckets - 1)
+}
+
+/// One for each thread, which it alone uses.
+pub(super) struct PerThread<T>(Vec<Mutex<T>>);
+
+impl<T: Default> PerThread<T> {
+    pub fn new(threads: usize) -> PerThread<T> {
+        PerThread((0..threads).map(|_| Mutex::default()).collect())
+    }
+
+    pub fn mine(&self) -> MutexGuard<'_, T> {
+        let own = rayon::current_thread_index().unwrap_or(0) % self.0.len();
+        self.0[own].lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub fn all(self) -> Vec<T> {
+        self.0.into_iter().map(|one| one.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
+    }
+}
+
+/// Hashes the first `columns` columns of a piece on top of what `states` has.
+pub(super) fn hash(
+    work: &Work,
+    mixer: &Mixer,
+    piece: &Piece,
+    columns: std::ops::Range<usize>,
+    states: &mut [Digest],
+) {
+    for (column, cells) in work.columns.all[columns.clone()].iter().zip(&piece.cells[columns]) {
+        cells.digests(column.meaning, 0..piece.rows, |row, digest| mixer.add(&mut states[row], digest));
+    }
+}
+
+/// Lists of hashes are kept apart by their upper bits, to be sorted in parallel.
+const LISTS: usize = 256;
+
+#[derive(Default)]
+struct Tally {
+    cells: Vec<Cell>,
+    rows: [u64; 2],
+    states: Vec<Digest>,
+    buckets: Vec<u32>,
+    lists: Vec<Vec<u64>>,
+}
+
+impl Tally {
+    fn list(&mut self, hash: u64) {
+        if self.lists.is_empty() {
+            self.lists = vec![vec![]; LISTS];
+        }
+        self.lists[(hash >> 56) as usize].push(hash);
+    }
+}
+
+/// Reads both sides once.
+pub(super) fn add_up(work: &Work) -> Result<Sums> {
+    let mixer = Mixer::new();
+    let known = work.sides.each_ref().map(|side| side.rows());
+    let most = known.iter().flatten().max().copied().unwrap_or(8 << 20);
+    let wanted = usize::try_from(most / 8).unwrap_or(usize::MAX).max(1);
+    let buckets = wanted.next_power_of_two().min(work.limits.buckets);
+    // Buckets that are the same have the same duplicates on both sides, so one side's keys tell them.
+    let listed = match known {
+        [Some(here), Some(there)] if there < here => 1,
+        [None, Some(_)] => 1,
+        _ => 0,
+    };
+    let (count, full) = (AtomicUsize::new(0), AtomicBool::new(work.columns.whole));
+    let tallies: PerThread<Tally> = PerThread::new(work.threads);
+    let (keys, all) = (work.columns.keys, work.columns.all.len());
+    work.scan(&[0, 1], &work.columns.names(all), |side, piece| {
+        let tally = &mut *tallies.mine();
+        if tally.cells.is_empty() {
+            tally.cells = vec![Cell::default(); buckets];
+        }
+        tally.rows[side] += piece.rows as u64;
+        tally.states.clear();
+        tally.states.resize(piece.rows, mixer.start());
+        hash(work, &mixer, piece, 0..keys, &mut tally.states);
+        if full.load(Ordering::Relaxed) {
+            tally.lists = vec![];
+        } else if side == listed {
+            for row in 0..piece.rows {
+                tally.list(tally.states[row].0);
+            }
+            let before = count.fetch_add(piece.rows, Ordering::Relaxed);
+            full.fetch_or(before + piece.rows > work.limits.listed, Ordering::Relaxed);
+        }
+        tally.buckets.clear();
+        tally.buckets.extend(tally.states.iter().map(|state| bucket(state.0, buckets) as u32));
+        hash(work, &mixer, piece, keys..all, &mut tally.states);
+        for (bucket, state) in tally.buckets.iter().zip(&tally.states) {
+            tally.cells[*bucket as usize].add(side, *state);
+        }
+        Ok(())
+    })?;
+    let mut tallies = tallies.all();
+    let rows = tallies.iter().fold([0, 0], |sum, t| [sum[0] + t.rows[0], sum[1] + t.rows[1]]);
+    let cells = merged(&mut tallies, buckets);
+    let again = match (work.columns.whole, full.into_inner()) {
+        (true, _) => vec![],
+        (false, false) => repeated(tallies.into_iter().map(|tally| tally.lists).collect()),
+        (false, true) => {
+            drop(tallies);
+            listed_in_goes(work, &mixer, listed, rows[listed])?
+        }
+    };
+    let mut doubtful = vec![false; buckets];
+    again.into_iter().for_each(|hash| doubtful[bucket(hash, buckets)] = true);
+    let (mut open, mut matched) = (vec![0; buckets], 0);
+    for (i, cell) in cells.iter().enumerate() {
+        if cell.sums != (0, 0) || cell.rows[0] != cell.rows[1] || doubtful[i] {
+            open[i] = cell.rows[0].saturating_add(cell.rows[1]);
+        } else {
+            matched += u64::from(cell.rows[0]);
+        }
+    }
+    Ok(Sums { rows, matched, open, mixer })
+}
+
+fn merged(tallies: &mut [Tally], buckets: usize) -> Vec<Cell> {
+    let mut parts = tallies.iter_mut().map(|tally| std::mem::take(&mut tally.cells));
+    let mut sum = parts.find(|cells| !cells.is_empty()).unwrap_or_else(|| vec![Cell::default(); buckets]);
+    for cells in parts.filter(|cells| !cells.is_empty()) {
+        sum.par_iter_mut().zip(&cells).for_each(|(sum, cell)| sum.merge(cell));
+    }
+    sum
+}
+
+/// The hashes that come more than once, each once.
+fn repeated(lists: Vec<Vec<Vec<u64>>>) -> Vec<u64> {
+    let mut parts: Vec<Vec<Vec<u64>>> = (0..LISTS).map(|_| vec![]).collect();
+    for list in lists {
+        for (part, hashes) in parts.iter_mut().zip(list) {
+            part.push(hashes);
+        }
+    }
+    let again = parts.into_par_iter().map(|part| {
+        let mut hashes = part.concat();
+        drop(part);
+        hashes.sort_unstable();
+        hashes.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| same[0]).collect::<Vec<_>>()
+    });
+    again.collect::<Vec<_>>().concat()
+}
+
+/// As many goes over the keys of a side as its hashes need that memory does not hold at once.
+fn listed_in_goes(work: &Work, mixer: &Mixer, side: usize, rows: u64) -> Result<Vec<u64>> {
+    let keys = work.columns.keys;
+    let goes = rows.div_ceil(work.limits.listed.max(1) as u64).max(1);
+    let mut again = vec![];
+    for go in 0..goes {
+        let tallies: PerThread<Tally> = PerThread::new(work.threads);
+        work.scan(&[side], &work.columns.names(keys), |_, piece| {
+            let tally = &mut *tallies.mine();
+            tally.states.clear();
+            tally.states.resize(piece.rows, mixer.start());
+            hash(work, mixer, piece, 0..keys, &mut tally.states);
+            for row in 0..piece.rows {
+                let hash = tally.states[row].0;
+                // The lower bits, as the upper ones tell the list.
+                if u64::from(hash as u32) * goes >> 32 == go {
+                    tally.list(hash);
+                }
+            }
+            Ok(())
+        })?;
+        again.extend(repeated(tallies.all().into_iter().map(|tally| tally.lists).collect()));
+    }
+    Ok(again)
+}

@@ -1,0 +1,342 @@
+//! CSV and JSON Lines of others: values without types.
+//!
+//! # Contract
+//! * CSV: a header line; `,` between fields, or a tab where the name ends in `.tsv`; a field may stand in quotes, and in
+//!   them a quote is doubled. An empty field without quotes is NULL, `""` is the empty text. Empty lines are no records.
+//! * JSON Lines: an object to a line. What an object has not is NULL; numbers are the digits that stand there; arrays and
+//!   objects are their JSON. Empty lines are no records.
+
+use super::column::Cells;
+use crate::error::{Error, Result};
+use crate::input::{Compression, Format, SourceFile};
+use arrow_array::builder::StringViewBuilder;
+use rayon::prelude::*;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// Records are handed to workers in pieces of about so many bytes.
+const CHUNK: usize = 1 << 20;
+
+/// A text file, and the names of its columns.
+#[derive(Debug)]
+pub(super) struct TextFile {
+    file: SourceFile,
+    /// Between the fields of CSV; none of JSON Lines.
+    comma: Option<u8>,
+    /// In the order of the file; of JSON Lines as they first come.
+    pub names: Vec<String>,
+}
+
+/// Some whole records.
+pub(super) struct Chunk {
+    /// The number of the first of them in its file, from 0.
+    pub first: u64,
+    /// The line that it begins on, from 1.
+    line: u64,
+    bytes: Vec<u8>,
+}
+
+impl TextFile {
+    /// Opens a file and finds the names of its columns, for which JSON Lines are read to their end.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be read. A data error: no header, or records that are none.
+    pub fn open(file: SourceFile) -> Result<TextFile> {
+        let tabs = file.path.to_string_lossy().to_ascii_lowercase().contains(".tsv");
+        let comma = (file.format == Format::Csv).then_some(if tabs { b'\t' } else { b',' });
+        let mut text = TextFile { file, comma, names: vec![] };
+        match comma {
+            Some(comma) => {
+                let mut header = vec![];
+                Records::open(&text)?.record(&mut header)?;
+                text.names = fields(&header, comma).map(Option::unwrap_or_default).collect();
+                if text.names.is_empty() || text.names.iter().any(String::is_empty) {
+                    return Err(text.wrong(1, "a header with a name for each column is wanted"));
+                }
+            }
+            None => text.names = text.names_of_objects()?,
+        }
+        Ok(text)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &PathBuf {
+        &self.file.path
+    }
+
+    fn names_of_objects(&self) -> Result<Vec<String>> {
+        let found: Mutex<HashMap<String, (u64, usize)>> = Mutex::default();
+        self.chunks()?.par_bridge().try_for_each(|chunk| {
+            let chunk = chunk?;
+            let mut seen: HashMap<String, (u64, usize)> = HashMap::new();
+            for (i, object) in self.objects(&chunk).enumerate() {
+                for (at, name) in object?.keys().enumerate() {
+                    if !seen.contains_key(name) {
+                        seen.insert(name.clone(), (chunk.first + i as u64, at));
+                    }
+                }
+            }
+            let mut found = found.lock().unwrap_or_else(|e| e.into_inner());
+            for (name, place) in seen {
+                let first = found.entry(name).or_insert(place);
+                *first = place.min(*first);
+            }
+            Ok(())
+        })?;
+        let mut names: Vec<_> = found.into_inner().unwrap_or_else(|e| e.into_inner()).into_iter().collect();
+        names.sort_by_key(|(_, place)| *place);
+        Ok(names.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The records of the file, piece by piece.
+    pub fn chunks(&self) -> Result<Records<'_>> {
+        let mut records = Records::open(self)?;
+        if self.comma.is_some() {
+            records.record(&mut vec![])?;
+        }
+        Ok(records)
+    }
+
+    /// The columns `names` of some records, and how many records there are. What the file has not is NULL.
+    pub fn columns(&self, chunk: &Chunk, names: &[&str]) -> Result<(Vec<Cells>, usize)> {
+        let mut builders: Vec<StringViewBuilder> = names.iter().map(|_| StringViewBuilder::new()).collect();
+        let mut rows = 0;
+        match self.comma {
+            Some(comma) => {
+                let wanted: Vec<Option<usize>> =
+                    self.names.iter().map(|name| names.iter().position(|other| name == other)).collect();
+                let mut rest = &chunk.bytes[..];
+                let mut line = chunk.line;
+                while !rest.is_empty() {
+                    let (record, after, lines) = split_record(rest);
+                    rest = after;
+                    let at = line;
+                    line += lines;
+                    if record.is_empty() {
+                        continue;
+                    }
+                    let text = std::str::from_utf8(record).map_err(|_| self.wrong(at, "it is not UTF-8"))?;
+                    let mut count = 0;
+                    for field in fields(text.as_bytes(), comma) {
+                        if let Some(Some(i)) = wanted.get(count) {
+                            builders[*i].append_option(field.as_deref());
+                        }
+                        count += 1;
+                    }
+                    if count != self.names.len() {
+                        let message =
+                            format!("{count} fields, where the header has {} names", self.names.len());
+                        return Err(self.wrong(at, &message));
+                    }
+                    rows += 1;
+                }
+                // Names that are asked for and are no column of this file.
+                for builder in &mut builders {
+                    for _ in builder.values_written()..rows {
+                        builder.append_null();
+                    }
+                }
+            }
+            None => {
+                for object in self.objects(chunk) {
+                    let mut object = object?;
+                    for (builder, name) in builders.iter_mut().zip(names) {
+                        builder.append_option(object.get_mut(*name).and_then(text_of));
+                    }
+                    rows += 1;
+                }
+            }
+        }
+        Ok((builders.into_iter().map(|mut builder| Cells::Untyped(builder.finish())).collect(), rows))
+    }
+
+    fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Map<String, Value>>> + 'a {
+        let lines = chunk.bytes.split(|b| *b == b'\n').zip(chunk.line..);
+        let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+        lines.map(|(line, number)| {
+            serde_json::from_slice(line)
+                .map_err(|e| self.wrong(number, "a JSON object is wanted on each line").caused_by(e))
+        })
+    }
+
+    fn wrong(&self, line: u64, what: &str) -> Error {
+        Error::data(format!("{}, line {line}: {what}", self.file.path.display()))
+    }
+}
+
+trait Written {
+    /// How many rows have been given to a builder.
+    fn values_written(&self) -> usize;
+}
+
+impl Written for StringViewBuilder {
+    fn values_written(&self) -> usize {
+        arrow_array::builder::ArrayBuilder::len(self)
+    }
+}
+
+fn text_of(value: &mut Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(std::mem::take(text)),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Reads a file record by record.
+pub(super) struct Records<'a> {
+    text: &'a TextFile,
+    from: Box<dyn BufRead + Send>,
+    records: u64,
+    line: u64,
+    failed: bool,
+}
+
+impl<'a> Records<'a> {
+    fn open(text: &'a TextFile) -> Result<Records<'a>> {
+        let failed = |e| Error::io("read", &text.file.path, e);
+        let file = File::open(&text.file.path).map_err(failed)?;
+        let decoded: Box<dyn Read + Send> = match text.file.compression {
+            Compression::None => Box::new(file),
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(failed)?),
+        };
+        let mut from = Box::new(BufReader::with_capacity(256 << 10, decoded));
+        // The mark of UTF-8 that some writers begin with.
+        if from.fill_buf().map_err(failed)?.starts_with("\u{feff}".as_bytes()) {
+            from.consume(3);
+        }
+        Ok(Records { text, from, records: 0, line: 1, failed: false })
+    }
+
+    /// Appends the next record with its line end; nothing at the end of the file.
+    fn record(&mut self, out: &mut Vec<u8>) -> Result<usize> {
+        let start = out.len();
+        let at = self.line;
+        loop {
+            let read =
+                self.from.read_until(b'\n', out).map_err(|e| Error::io("read", &self.text.file.path, e))?;
+            self.line += u64::from(read > 0);
+            let open = self.text.comma.is_some() && quotes(&out[start..]) % 2 == 1;
+            match (open, read) {
+                (true, 0) => return Err(self.text.wrong(at, "a quote is opened here and never closed")),
+                (true, _) => {}
+                (false, _) => return Ok(out.len() - start),
+            }
+        }
+    }
+}
+
+fn quotes(bytes: &[u8]) -> usize {
+    memchr::memchr_iter(b'"', bytes).count()
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Chunk>;
+
+    fn next(&mut self) -> Option<Result<Chunk>> {
+        if self.failed {
+            return None;
+        }
+        let mut chunk = Chunk { first: self.records, line: self.line, bytes: vec![] };
+        while chunk.bytes.len() < CHUNK {
+            let start = chunk.bytes.len();
+            match self.record(&mut chunk.bytes) {
+                Ok(0) => break,
+                Ok(_) => self.records += u64::from(!chunk.bytes[start..].trim_ascii().is_empty()),
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        (!chunk.bytes.is_empty()).then_some(Ok(chunk))
+    }
+}
+
+/// The first record without its line end, what is after it, and how many lines it has.
+fn split_record(bytes: &[u8]) -> (&[u8], &[u8], u64) {
+    let (mut end, mut open, mut lines) = (0, false, 0);
+    loop {
+        let Some(length) = memchr::memchr(b'\n', &bytes[end..]) else {
+            let record = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            return (record, &[], lines + 1);
+        };
+        lines += 1;
+        open ^= quotes(&bytes[end..end + length]) % 2 == 1;
+        end += length + 1;
+        if !open {
+            let record = &bytes[..end - 1];
+            return (record.strip_suffix(b"\r").unwrap_or(record), &bytes[end..], lines);
+        }
+    }
+}
+
+/// The fields of a record (a line end after it is none of it); none for an empty field without quotes.
+fn fields(record: &[u8], comma: u8) -> impl Iterator<Item = Option<String>> {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    let record = record.strip_suffix(b"\r").unwrap_or(record);
+    let mut rest = (!record.is_empty()).then_some(record);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let end = |bytes: &[u8]| memchr::memchr(comma, bytes).unwrap_or(bytes.len());
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (field, length) = if bytes.first() == Some(&b'"') {
+            let mut text = vec![];
+            let mut at = 1;
+            while let Some(length) = memchr::memchr(b'"', &bytes[at..]) {
+                text.extend_from_slice(&bytes[at..at + length]);
+                at += length + 1;
+                if bytes.get(at) != Some(&b'"') {
+                    break;
+                }
+                text.push(b'"');
+                at += 1;
+            }
+            // What stands behind the closing quote is part of the text, as most readers have it.
+            let length = at + end(&bytes[at..]);
+            text.extend_from_slice(&bytes[at..length]);
+            (Some(lossy(&text)), length)
+        } else {
+            let length = end(bytes);
+            ((length > 0).then(|| lossy(&bytes[..length])), length)
+        };
+        rest = bytes.get(length + 1..);
+        Some(field)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(record: &str) -> Vec<Option<String>> {
+        fields(record.as_bytes(), b',').collect()
+    }
+
+    #[test]
+    fn fields_are_split_at_commas_outside_of_quotes() {
+        let some = |text: &str| Some(text.to_string());
+        assert_eq!(split("a,b\r\n"), [some("a"), some("b")]);
+        assert_eq!(split("a,,"), [some("a"), None, None]);
+        assert_eq!(split(",\"\""), [None, some("")]);
+        assert_eq!(split("\"a,\"\"b\"\"\n\",c"), [some("a,\"b\"\n"), some("c")]);
+        assert_eq!(split("\"open"), [some("open")]);
+        assert_eq!(split("5 inch,\"x\"y"), [some("5 inch"), some("xy")]);
+        assert_eq!(split(""), []);
+    }
+
+    #[test]
+    fn records_end_outside_of_quotes() {
+        let text = b"a,\"x\ny\"\r\n\nb\n";
+        let (record, rest, lines) = split_record(text);
+        assert_eq!((record, lines), (&b"a,\"x\ny\""[..], 2));
+        let (record, rest, lines) = split_record(rest);
+        assert_eq!((record, lines), (&b""[..], 1));
+        assert_eq!(split_record(rest), (&b"b"[..], &b""[..], 1));
+    }
+}
