@@ -1,13 +1,16 @@
 //! `highwater verify`.
 
 mod events;
+mod json;
+mod markdown;
+mod text;
 
 use super::{MachineArgs, ui};
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::pg::Server;
-use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
+use crate::verify::{Against, Request, Verdict, verify, verify_files};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -92,13 +95,12 @@ impl VerifyArgs {
         progress.finish();
         let verdict = verdict?;
         if self.json {
-            ui::print_value(&json(&verdict))?;
+            ui::print_value(&json::value(&verdict))?;
         } else if self.markdown {
-            let reports: Vec<String> = verdict.verified.iter().map(markdown).collect();
-            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, "* ")))?;
+            ui::print(&markdown::report(&verdict))?;
         } else {
-            let reports: Vec<String> = verdict.verified.iter().map(text).collect();
-            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, "")))?;
+            let reports: Vec<String> = verdict.verified.iter().map(text::report).collect();
+            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict)))?;
         }
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
     }
@@ -169,24 +171,12 @@ fn is_result(path: &Path) -> bool {
     path.is_dir() || path.extension().is_some_and(|e| e != "toml")
 }
 
-fn text(verified: &Verified) -> String {
-    format!("{:#?}\n", verified.comparison) + &events::text(verified)
-}
-
-fn markdown(verified: &Verified) -> String {
-    text(verified)
-}
-
-fn json(_verdict: &Verdict) -> serde_json::Value {
-    serde_json::Value::Null
-}
-
 /// The outputs that were not compared, a line each, and why.
-fn skipped(verdict: &Verdict, bullet: &str) -> String {
+fn skipped(verdict: &Verdict) -> String {
     let mut out = String::new();
     for skipped in &verdict.skipped {
         let why = ui::plain(skipped.why.message());
-        out.push_str(&format!("{bullet}{} is not compared: {why}\n", ui::plain(&skipped.output)));
+        out.push_str(&format!("{} is not compared: {why}\n", ui::plain(&skipped.output)));
     }
     out
 }
