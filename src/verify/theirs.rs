@@ -60,9 +60,9 @@ pub fn table(
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
                     let setup = setup(&plan, Dialect::Postgres)?;
-                    server::run(&plan, &Script { setup, query, notes: vec![] }, server)?
+                    server::run_own(&plan, &Script { setup, query, notes: vec![] }, server)?
                 }
-                None => referee::run(plan, &query)?,
+                None => referee::run_own(plan, &query)?,
             };
             (rows_of(rows)?, format!("{} by {who}", path.display()), vec![])
         }
