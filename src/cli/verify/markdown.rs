@@ -1,142 +1,182 @@
 //! A comparison as Markdown, for a pull request.
+//!
+//! # Contract
+//! Names and values are code, so nothing in them can be markup, a mention or a link; what code cannot hold is
+//! written as entities.
 
-use super::{events, text};
-use crate::cli::ui::grouped;
-use crate::verify::{Verdict, Verified};
-use std::fmt::Write;
+use super::{Names, words};
+use crate::cli::ui::{count, grouped, plain};
+use crate::verify::compare::{Comparison, Duplicate, RowDifference, Side};
 
-/// All outputs.
-pub fn report(verdict: &Verdict) -> String {
-    let mut out: Vec<String> = verdict.verified.iter().map(one).collect();
-    for skipped in &verdict.skipped {
-        out.push(format!(
-            "**{}** is not compared: {}\n",
-            escape(&skipped.output),
-            escape(skipped.why.message())
+/// The verdict as the heading; then what differs, and why.
+pub fn report(comparison: &Comparison, names: &Names, explanations: &[String]) -> String {
+    let mark = if comparison.same() { "✅" } else { "❌" };
+    let verdict = words::verdict(comparison, "");
+    let mut out = format!("### {mark} {}{verdict}\n\n", code(names.output));
+    let rows = |n: u64| count(n, "row", "rows");
+    let (here, there) = (rows(comparison.here), rows(comparison.there));
+    out.push_str(&format!("Here {}: {here}. There {}: {there}.\n", code(names.here), code(names.there)));
+    if comparison.same() {
+        return out;
+    }
+    let schema = words::schema(comparison, code);
+    if !schema.is_empty() {
+        out.push_str(&format!(
+            "\n{}\n",
+            schema.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
         ));
     }
-    out.join("\n")
+    if !explanations.is_empty() {
+        let lines = explanations.iter().map(|line| format!("- {}", inline(line)));
+        out.push_str(&format!("\n**Why**\n\n{}\n", lines.collect::<Vec<_>>().join("\n")));
+    }
+    let counts = words::counts(comparison);
+    let counts = counts.into_iter().map(|(name, n, share)| vec![name.to_string(), grouped(n), share]);
+    out.push_str(&table(&["rows", ">", ">"], counts));
+    columns(&mut out, comparison);
+    differing(&mut out, comparison);
+    duplicates(&mut out, comparison);
+    out
 }
 
-fn one(verified: &Verified) -> String {
-    let Verified { output, against, comparison, explanation, notes, .. } = verified;
-    let verdict = if comparison.same() { "✅" } else { "❌" };
-    let words = if comparison.same() { "the same as" } else { "different from" };
-    let mut out = format!("### {verdict} {} is {words} {}\n\n", escape(output), escape(against));
-    if let Some(why) = explanation {
-        let _ = writeln!(out, "**Explained by** {}\n", escape(why));
-    }
-    let (heads, rows): (Vec<String>, Vec<String>) = text::classes(comparison)
-        .into_iter()
-        .map(|(name, n, percent)| (name.to_string(), format!("{} ({percent} %)", grouped(n))))
-        .unzip();
-    out.push_str(&table(&heads, &[rows]));
-    for difference in &comparison.schema {
-        let _ = writeln!(out, "\n* {}", escape(&text::schema_line(difference)));
-    }
-    let differing: Vec<Vec<String>> = comparison
-        .columns
-        .iter()
-        .filter(|c| c.null_here + c.null_there + c.different > 0)
+fn columns(out: &mut String, comparison: &Comparison) {
+    let both = comparison.matched + comparison.differing;
+    let odd = comparison.columns.iter().filter(|column| column.matched < both);
+    let lines: Vec<Vec<String>> = odd
         .map(|c| {
             let numbers = [c.matched, c.null_here, c.null_there, c.different].map(grouped);
-            std::iter::once(c.name.clone()).chain(numbers).collect()
+            [vec![code(&c.name)], numbers.to_vec()].concat()
         })
         .collect();
-    if !differing.is_empty() {
-        out.push('\n');
-        out.push_str(&table(
-            &["column", "matched", "null here", "null there", "different"].map(String::from),
-            &differing,
-        ));
+    if lines.is_empty() {
+        return;
     }
-    if let Some(first) = comparison.rows.first() {
-        let mut heads: Vec<String> = first.key.iter().map(|(name, _)| name.clone()).collect();
-        heads.extend(["column", "here", "there"].map(String::from));
-        let mut rows = vec![];
-        for row in &comparison.rows {
-            for (column, here, there) in text::lines(row) {
-                let key = row.key.iter().map(|(_, value)| value.clone().unwrap_or_else(|| "NULL".into()));
-                rows.push(key.chain([column, here, there]).collect());
-            }
-        }
-        out.push('\n');
-        out.push_str(&table(&heads, &rows));
-        let all = comparison.only_here + comparison.only_there + comparison.differing;
-        if all > comparison.rows.len() as u64 {
-            let _ = writeln!(out, "\n… and {} more rows", grouped(all - comparison.rows.len() as u64));
-        }
+    out.push_str(&table(&["column", ">same", ">NULL here", ">NULL there", ">different"], lines));
+    let same = comparison.columns.iter().filter(|column| column.matched == both);
+    let same: Vec<String> = same.map(|column| code(&column.name)).collect();
+    if !same.is_empty() {
+        out.push_str(&format!("\nThe same in all: {}.\n", words::listed(&same)));
     }
-    if comparison.duplicate_keys > 0 {
-        let _ = writeln!(out, "\n{} keys come more than once:\n", grouped(comparison.duplicate_keys));
-        for duplicate in &comparison.duplicates {
-            let _ = writeln!(out, "* {}", escape(&text::duplicate_line(duplicate)));
-        }
-    }
-    for note in notes {
-        let _ = writeln!(out, "\n> {}", escape(note));
-    }
-    for (group, traced) in &verified.traces {
-        let _ = writeln!(
-            out,
-            "\n{} of {}:\n",
-            crate::cli::ui::count(traced.events, "event", "events"),
-            escape(&events::name(group))
-        );
-        let heads: Vec<String> =
-            std::iter::once("file:line".to_string()).chain(traced.columns.clone()).collect();
-        let rows: Vec<Vec<String>> = traced
-            .rows
-            .iter()
-            .map(|row| {
-                let values = row.values.iter().map(|value| value.clone().unwrap_or_default());
-                std::iter::once(format!("{}:{}", row.file.display(), row.line)).chain(values).collect()
-            })
-            .collect();
-        out.push_str(&table(&heads, &rows));
-    }
-    out
 }
 
-fn table(heads: &[String], rows: &[Vec<String>]) -> String {
-    let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
-        format!("| {} |\n", cells.join(" | "))
+fn differing(out: &mut String, comparison: &Comparison) {
+    let Some(first) = comparison.rows.first() else { return };
+    let mut heads: Vec<String> = first.key.iter().map(|(name, _)| code(name)).collect();
+    // Rows that are paired by all of their columns have no others.
+    let cells_of: fn(&RowDifference) -> Vec<Vec<String>> =
+        if comparison.rows.iter().all(|row| row.cells.is_empty()) {
+            heads.push("side".to_string());
+            |row| vec![[key(row), vec![side(row.only).to_string()]].concat()]
+        } else {
+            heads.extend(["column", "here", "there"].map(str::to_string));
+            cells
+        };
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    out.push_str(&table(&heads, comparison.rows.iter().flat_map(cells_of).collect::<Vec<_>>()));
+    let all = comparison.differing + comparison.only_here + comparison.only_there;
+    let more = all.saturating_sub(comparison.rows.len() as u64);
+    if more > 0 {
+        out.push_str(&format!("\n… and {} more.\n", count(more, "row", "rows")));
+    }
+}
+
+fn key(row: &RowDifference) -> Vec<String> {
+    row.key.iter().map(|(_, value)| code(&words::value(value.as_deref()))).collect()
+}
+
+fn side(only: Option<Side>) -> &'static str {
+    match only {
+        None => "both",
+        Some(Side::Here) => "only here",
+        Some(Side::There) => "only there",
+    }
+}
+
+/// The lines of a row: one for each cell that differs.
+fn cells(row: &RowDifference) -> Vec<Vec<String>> {
+    const NO_ROW: &str = "*no row*";
+    let line = |name: &str, here: String, there: String| [key(row), vec![code(name), here, there]].concat();
+    let value = |value: &Option<String>| code(&words::value(value.as_deref()));
+    let cell = |(name, here, there): &(String, Option<String>, Option<String>)| match row.only {
+        None => {
+            let (here, there) = words::pair(here.as_deref(), there.as_deref());
+            line(name, code(&here), code(&there))
+        }
+        Some(Side::Here) => line(name, value(here), NO_ROW.to_string()),
+        Some(Side::There) => line(name, NO_ROW.to_string(), value(there)),
     };
-    let rule = format!("|{}\n", " --- |".repeat(heads.len()));
-    let rows: String = rows.iter().map(|row| line(row)).collect();
-    line(heads) + &rule + &rows
+    row.cells.iter().map(cell).collect()
 }
 
-/// A text that is none of Markdown's signs, nor HTML.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '|' | '[' | ']' | '#' | '!' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
+fn duplicates(out: &mut String, comparison: &Comparison) {
+    let Comparison { duplicates, duplicate_keys, .. } = comparison;
+    if *duplicate_keys == 0 {
+        return;
     }
-    out
+    let verb = if *duplicate_keys == 1 { "comes" } else { "come" };
+    out.push_str(&format!("\n{} {verb} more than once.\n", count(*duplicate_keys, "key", "keys")));
+    let Some(first) = duplicates.first() else { return };
+    let mut heads: Vec<String> = first.key.iter().map(|(name, _)| code(name)).collect();
+    heads.extend(["side", ">rows"].map(str::to_string));
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    let line = |again: &Duplicate| {
+        let mut line: Vec<String> =
+            again.key.iter().map(|(_, value)| code(&words::value(value.as_deref()))).collect();
+        line.push(if again.side == Side::Here { "here" } else { "there" }.to_string());
+        line.push(grouped(again.rows));
+        line
+    };
+    out.push_str(&table(&heads, duplicates.iter().map(line)));
+    let more = words::keys_not_named(comparison);
+    if more > 0 {
+        out.push_str(&format!("\n… and {} more.\n", count(more, "key", "keys")));
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A table below an empty line; heads that begin with `>` are of numbers, which stand on the right.
+pub(super) fn table(heads: &[&str], lines: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let names = heads.iter().map(|head| head.strip_prefix('>').unwrap_or(head).to_string()).collect();
+    let rule =
+        heads.iter().map(|head| if head.starts_with('>') { "---:" } else { "---" }.to_string()).collect();
+    let lines: String = lines.into_iter().map(line).collect();
+    format!("\n{}{}{lines}", line(names), line(rule))
+}
 
-    #[test]
-    fn nothing_in_a_value_is_markup() {
-        assert_eq!(
-            escape("a|b `c` <img src=x> [l](u)\n@me"),
-            "a\\|b \\`c\\` &lt;img src=x&gt; \\[l\\](u) &#64;me"
-        );
+/// A text as code, also inside of a table.
+pub(super) fn code(text: &str) -> String {
+    let text = plain(text);
+    if text.is_empty() {
+        return text;
     }
+    if !text.contains(['`', '|', '\\']) && text.trim() == text {
+        return format!("`{text}`");
+    }
+    let entity = |c: char| match c {
+        c if c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | ':' | '-' | '…') => c.to_string(),
+        c => format!("&#{};", u32::from(c)),
+    };
+    format!("<code>{}</code>", text.chars().map(entity).collect::<String>())
+}
+
+/// Words of ours with values in them: what is between backticks stays code, and the rest cannot be markup.
+pub(super) fn inline(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // Without a partner a backtick is one.
+    if parts.len().is_multiple_of(2) {
+        return code(text);
+    }
+    let part = |(i, part): (usize, &&str)| match i % 2 {
+        1 => code(part),
+        _ => plain(part)
+            .chars()
+            .map(|c| match c {
+                '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '@' | '|' | '~' | '!' => {
+                    format!("&#{};", u32::from(c))
+                }
+                c => c.to_string(),
+            })
+            .collect(),
+    };
+    parts.iter().enumerate().map(part).collect()
 }
