@@ -76,20 +76,18 @@ fn load(client: &mut Client, relation: &Relation) -> Result<bool> {
             &[&table],
         )
         .map_err(failed)?;
-    let columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
+    let mut columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
     if columns.is_empty() {
         return Ok(false);
     }
     let raw = raw::read(relation)?;
+    // The table may have all fields of the files, and the job reads some of them.
+    columns.retain(|name| raw.column(name).is_some());
     let mut arrays = vec![];
     for name in &columns {
-        let array = raw.column(name).ok_or_else(|| {
-            Error::job(format!(
-                "the table {table} has a column `{name}`, which the records of `{}` have not",
-                relation.name
-            ))
-        })?;
-        arrays.push(text::of(array)?);
+        if let Some(array) = raw.column(name) {
+            arrays.push(text::of(array)?);
+        }
     }
     let texts: Vec<&StringViewArray> = arrays.iter().map(|array| array.as_string_view()).collect();
     let names: Vec<String> = columns.iter().map(|name| pg::quoted(name)).collect();
