@@ -13,13 +13,25 @@ nearest is `spark` (identifiers between backticks), after what only Flink writes
 Ends with a table, and with 1 where an engine disagrees, a statement does not parse, or a refusal is not one that is
 known below. DuckDB and sqlglot are installed by pip where they are missing.
 """
-import argparse, csv, io, os, pathlib, re, subprocess, sys, tomllib
+import argparse, io, logging, os, pathlib, re, subprocess, sys, tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIALECTS = ["duckdb", "postgres", "spark", "flink", "bigquery"]
 
-# What a dialect has no words for, by the number of the job: each is refused by name, and a part of the message.
-REFUSED = {}
+# What a dialect has no words for, by the numbers of the jobs: each is refused by name, with these words.
+ZSTD = "files of Zstandard"
+BAD = "records of which bad ones are left out"
+QUOTIENT = "`amount / qty` cannot be said"
+REFUSED = {
+    **{(dialect, job): ZSTD for dialect in ("flink", "bigquery") for job in ("04", "06", "16", "27", "28", "39", "40", "43", "56")},
+    **{(dialect, "58"): BAD for dialect in ("spark", "flink", "bigquery")},
+    **{(dialect, "35"): QUOTIENT for dialect in ("spark", "bigquery")},
+    **{(dialect, "36"): "`ROUND(weight)` cannot be said" for dialect in ("flink", "bigquery")},
+    ("flink", "33"): "`TRIM(note)` cannot be said",
+    ("flink", "35"): "`CAST(rate AS DECIMAL(8,2))` cannot be said",
+    ("flink", "38"): "`EXTRACT(WEEK FROM due)` cannot be said",
+    ("flink", "40"): "`page ~ '^/[a-z]'` cannot be said",
+}
 
 
 def package(name):
@@ -38,7 +50,7 @@ def statements(text):
     """The statements of a script, each of which ends in `;` at the end of a line."""
     parts = re.split(r";[ \t]*$", text, flags=re.M)
     bare = [re.sub(r"^\s*--.*$", "", part, flags=re.M).strip() for part in parts]
-    return [part.strip() for part, kept in zip(parts, bare) if kept]
+    return [part for part in bare if part]
 
 
 def duckdb_rows(duckdb, script):
@@ -79,8 +91,7 @@ def for_sqlglot(dialect, statement):
         return statement
     if re.match(r"SET '", statement):
         return None
-    statement = re.sub(r",\s*`_time` AS .*", "", statement)
-    return re.sub(r",\s*WATERMARK FOR .*", "", statement)
+    return re.sub(r",\n  `_time` AS .*\n  WATERMARK FOR .*", "", statement)
 
 
 def outputs(job):
@@ -94,6 +105,7 @@ def main():
     parser.add_argument("--only", default="", help="numbers of jobs, with commas between")
     parser.add_argument("--keep", action="store_true", help="show the statements that fail")
     options = parser.parse_args()
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it tells of each SET
     duckdb, sqlglot = package("duckdb"), package("sqlglot")
     server = os.environ.get("HIGHWATER_POSTGRES")
     if not server:

@@ -241,14 +241,6 @@ impl<'a> View<'a> {
         format!("{}_text", self.relation.name)
     }
 
-    /// Whether all files are of one layout.
-    fn one_part(&self) -> Result<&'a Part> {
-        match self.parts {
-            [part] => Ok(part),
-            _ => Err(self.cannot("files of different columns or formats as one")),
-        }
-    }
-
     /// Fails where there are Avro files.
     fn no_avro(&self) -> Result<()> {
         if self.read().files.iter().any(|file| file.format == Format::Avro) {

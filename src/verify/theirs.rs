@@ -84,7 +84,7 @@ fn setup(plan: &Plan, dialect: Dialect) -> Result<Vec<String>> {
     let mut all = vec![];
     for relation in sql::relations(plan)? {
         let late = plan.watermark.out_of_orderness;
-        all.extend(sql::source::setup(dialect, &relation, &plan.zone, late)?);
+        all.extend(sql::source::setup_with_watermark(dialect, &relation, &plan.zone, late)?);
     }
     Ok(all)
 }
