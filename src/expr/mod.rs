@@ -184,6 +184,9 @@ fn first_line(text: &str) -> String {
 }
 
 fn to_polars(text: &str, sql: &str) -> Result<pl::Expr> {
+    // Polars warns, on stderr, of what will change in its own API: nothing that who writes a job could act on.
+    static QUIET: std::sync::Once = std::sync::Once::new();
+    QUIET.call_once(|| polars::error::set_warning_function(|_, _| {}));
     polars::sql::sql_expr(text).map_err(|cause| {
         let error = wrong(sql, &cause);
         let functions = polars::sql::keywords::all_functions();

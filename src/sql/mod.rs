@@ -190,12 +190,9 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
     };
     if dialect != Dialect::Polars {
         for relation in relations(plan)? {
-            script.setup.extend(source::setup(
-                dialect,
-                &relation,
-                &plan.zone,
-                plan.watermark.out_of_orderness,
-            )?);
+            let delay = plan.watermark.out_of_orderness;
+            let setup = source::setup_with_watermark(dialect, &relation, &plan.zone, delay)?;
+            script.setup.extend(setup);
         }
     }
     if dialect == Dialect::Flink {

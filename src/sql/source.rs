@@ -24,13 +24,20 @@ use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
 use crate::time::{TimeRule, Zone};
 use files::{Layout, Part};
 
-/// The statements, each without its semicolon, that make `relation` out of its files. `out_of_orderness`, in
-/// microseconds, is that of the watermark, which Flink's tables have.
+/// The statements, each without its semicolon, that make `relation` out of its files.
 ///
 /// # Errors
 /// A job error that names what the dialect cannot read; a data or machine error: a file without a header line that
 /// can be read.
-pub fn setup(
+pub fn setup(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
+    setup_with_watermark(dialect, relation, zone, 0)
+}
+
+/// The same, where event times are out of order by so many microseconds: Flink's tables have a watermark.
+///
+/// # Errors
+/// As [`setup`].
+pub fn setup_with_watermark(
     dialect: Dialect,
     relation: &Relation,
     zone: &Zone,
@@ -232,14 +239,6 @@ impl<'a> View<'a> {
     /// The name of the relation of raw records, which is none of the job's.
     fn text_name(&self) -> String {
         format!("{}_text", self.relation.name)
-    }
-
-    /// Whether all files are of one layout.
-    fn one_part(&self) -> Result<&'a Part> {
-        match self.parts {
-            [part] => Ok(part),
-            _ => Err(self.cannot("files of different columns or formats as one")),
-        }
     }
 
     /// Fails where there are Avro files.

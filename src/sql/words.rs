@@ -271,6 +271,7 @@ pub(super) fn format_pieces(format: &str) -> Option<Vec<FormatPiece>> {
             'a' => FormatPiece::Part("Dy", "EEE"),
             'B' => FormatPiece::Part("FMMonth", "MMMM"),
             'b' => FormatPiece::Part("Mon", "MMM"),
+            'z' => FormatPiece::Part("TZHTZM", "xx"),
             _ => return None,
         };
         if !text.is_empty() {

@@ -66,110 +66,131 @@ impl View<'_> {
         Ok(out)
     }
 
-    /// A table of the filesystem connector, with its watermark, and a view over it.
+    /// A table of the filesystem connector for each layout, with its watermark, and a view over them.
     pub(super) fn flink(&self, out_of_orderness: i64) -> Result<Vec<String>> {
         self.no_rejects()?;
-        let part = self.one_part()?;
-        let mut columns = self.outline_columns(part)?;
-        if let Some(time) = own_time(self.read()) {
-            columns.push(format!("{} AS {}", self.ident(TIME), self.time(time)?));
-            let (time, seconds) = (self.ident(TIME), out_of_orderness / SECOND);
-            let millis = out_of_orderness % SECOND / 1000;
-            columns.push(format!("WATERMARK FOR {time} AS {time} - INTERVAL '{seconds}.{millis:03}' SECOND"));
-        }
-        let delimiter = (self.read().delimiter as char).to_string();
-        let format = match &part.layout {
-            Layout::Csv(_) => {
-                let delimiter = self.text(&delimiter);
-                format!(
-                    "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
-                )
-            }
-            Layout::Json => "  'format' = 'json'".to_string(),
-            Layout::Parquet(_) => "  'format' = 'parquet'".to_string(),
-            Layout::Avro => return Err(self.cannot("Avro files")),
-        };
-        let path = match part.paths.as_slice() {
-            [path] => format!("  'path' = {}", self.text(path)),
-            paths => {
-                let folders: Vec<&str> =
-                    paths.iter().map(|p| p.rsplit_once('/').map_or(".", |(folder, _)| folder)).collect();
-                if folders.iter().any(|folder| *folder != folders[0]) {
-                    return Err(self.cannot("files of different folders as one"));
-                }
-                let names: Vec<String> =
-                    paths.iter().map(|p| regex_as_it_is(p.rsplit('/').next().unwrap_or(p))).collect();
-                let names = self.text(&format!(".*/({})", names.join("|")));
-                format!("  'path' = {},\n  'source.path.regex-pattern' = {names}", self.text(folders[0]))
-            }
-        };
-        if part.compression == Compression::Zstd {
-            return Err(self.cannot("files of Zstandard"));
-        }
-        let table = self.ident(&self.text_name());
         let mut out = vec![];
         if self.relation.name == "source" {
             out.push("SET 'table.local-time-zone' = 'UTC'".to_string());
             out.push("SET 'execution.runtime-mode' = 'batch'".to_string());
         }
-        out.push(format!(
-            "CREATE TEMPORARY TABLE {table} (\n  {}\n) WITH (\n  'connector' = 'filesystem',\n{path},\n{format}\n)",
-            columns.join(",\n  ")
-        ));
-        // The header line is a record to Flink.
-        let without_header = match (&part.layout, &self.read().names) {
-            (Layout::Csv(names), None) => {
-                let (name, text) = (self.ident(&names[0]), self.text(&names[0]));
-                format!("\n  WHERE {name} IS NULL OR {name} <> {text}")
+        let mut selects = vec![];
+        for part in self.parts {
+            if part.compression == Compression::Zstd {
+                return Err(self.cannot("files of Zstandard"));
             }
-            _ => String::new(),
-        };
-        out.push(format!(
-            "CREATE TEMPORARY VIEW {} AS\nWITH records AS (\n  SELECT {}, CAST(0 AS BIGINT) AS {} FROM {table}{without_header}\n)\n{}",
-            self.ident(&self.relation.name),
-            self.outline_raw(part).join(", "),
-            self.ident(POSITION),
-            self.select("records")?
-        ));
+            let mut columns = self.outline_columns(part)?;
+            if let Some(time) = own_time(self.read()) {
+                columns.push(format!("{} AS {}", self.ident(TIME), self.time(time)?));
+                let (time, seconds) = (self.ident(TIME), out_of_orderness / SECOND);
+                let millis = out_of_orderness % SECOND / 1000;
+                let delay = format!("INTERVAL '{seconds}.{millis:03}' SECOND(10, 3)");
+                columns.push(format!("WATERMARK FOR {time} AS {time} - {delay}"));
+            }
+            let table = self.part_name(selects.len());
+            out.push(format!(
+                "CREATE TEMPORARY TABLE {table} (\n  {}\n) WITH (\n  'connector' = 'filesystem',\n{},\n{}\n)",
+                columns.join(",\n  "),
+                self.flink_path(part)?,
+                self.flink_format(part)?
+            ));
+            // The header line is a record to Flink.
+            let without_header = match (&part.layout, &self.read().names) {
+                (Layout::Csv(names), None) => {
+                    let (name, text) = (self.ident(&names[0]), self.text(&names[0]));
+                    format!(" WHERE {name} IS NULL OR {name} <> {text}")
+                }
+                _ => String::new(),
+            };
+            selects.push(format!("  SELECT {} FROM {table}{without_header}", self.unordered(part)));
+        }
+        out.push(format!("CREATE TEMPORARY VIEW {}", self.over(&selects)?));
         Ok(out)
     }
 
-    /// An external table, of a bucket that the reader puts in, and a view over it.
+    fn flink_format(&self, part: &Part) -> Result<String> {
+        let delimiter = self.text(&(self.read().delimiter as char).to_string());
+        Ok(match &part.layout {
+            Layout::Csv(_) => format!(
+                "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
+            ),
+            Layout::Json => "  'format' = 'json'".to_string(),
+            Layout::Parquet(_) => "  'format' = 'parquet'".to_string(),
+            Layout::Avro => return Err(self.cannot("Avro files")),
+        })
+    }
+
+    fn flink_path(&self, part: &Part) -> Result<String> {
+        let [first, more @ ..] = part.paths.as_slice() else { return Err(self.cannot("no files")) };
+        if more.is_empty() {
+            return Ok(format!("  'path' = {}", self.text(first)));
+        }
+        let folder = |path: &str| path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_string();
+        if more.iter().any(|path| folder(path) != folder(first)) {
+            return Err(self.cannot("files of different folders as one"));
+        }
+        let names: Vec<String> =
+            part.paths.iter().map(|path| regex_as_it_is(path.rsplit('/').next().unwrap_or(path))).collect();
+        let names = self.text(&format!(".*/({})", names.join("|")));
+        let path = self.text(&folder(first));
+        Ok(format!("  'path' = {path},\n  'source.path.regex-pattern' = {names}"))
+    }
+
+    /// An external table for each layout, of a bucket that the reader puts in, and a view over them.
     pub(super) fn bigquery(&self) -> Result<Vec<String>> {
         self.no_rejects()?;
-        let part = self.one_part()?;
-        let columns = self.outline_columns(part)?;
-        let uris: Vec<String> =
-            part.paths.iter().map(|p| self.text(&format!("gs://YOUR_BUCKET/{p}"))).collect();
-        let uris = uris.join(", ");
-        if part.compression == Compression::Zstd {
-            return Err(self.cannot("files of Zstandard"));
+        let mut out = vec![];
+        let mut selects = vec![];
+        for part in self.parts {
+            if part.compression == Compression::Zstd {
+                return Err(self.cannot("files of Zstandard"));
+            }
+            let columns = self.outline_columns(part)?;
+            let uris: Vec<String> =
+                part.paths.iter().map(|path| self.text(&format!("gs://YOUR_BUCKET/{path}"))).collect();
+            let uris = uris.join(", ");
+            let options = match &part.layout {
+                Layout::Csv(_) => format!(
+                    "format = 'CSV', uris = [{uris}], field_delimiter = {}, skip_leading_rows = {}, \
+                     allow_quoted_newlines = true",
+                    self.text(&(self.read().delimiter as char).to_string()),
+                    u8::from(self.read().names.is_none())
+                ),
+                Layout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
+                Layout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
+                Layout::Avro => return Err(self.cannot("Avro files")),
+            };
+            let schema = match &part.layout {
+                Layout::Parquet(_) => String::new(),
+                _ => format!(" (\n  {}\n)", columns.join(",\n  ")),
+            };
+            let table = self.part_name(selects.len());
+            out.push(format!("CREATE OR REPLACE EXTERNAL TABLE {table}{schema}\nOPTIONS ({options})"));
+            selects.push(format!("  SELECT {} FROM {table}", self.unordered(part)));
         }
-        let options = match &part.layout {
-            Layout::Csv(_) => format!(
-                "format = 'CSV', uris = [{uris}], field_delimiter = {}, skip_leading_rows = {}, allow_quoted_newlines = true",
-                self.text(&(self.read().delimiter as char).to_string()),
-                u8::from(self.read().names.is_none())
-            ),
-            Layout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
-            Layout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
-            Layout::Avro => return Err(self.cannot("Avro files")),
-        };
-        let schema = match &part.layout {
-            Layout::Parquet(_) => String::new(),
-            _ => format!(" (\n  {}\n)", columns.join(",\n  ")),
-        };
-        let table = self.ident(&self.text_name());
-        Ok(vec![
-            format!("CREATE OR REPLACE EXTERNAL TABLE {table}{schema}\nOPTIONS ({options})"),
-            format!(
-                "CREATE OR REPLACE VIEW {} AS\nWITH records AS (\n  SELECT {}, CAST(0 AS INT64) AS {} FROM {table}\n)\n{}",
-                self.ident(&self.relation.name),
-                self.outline_raw(part).join(", "),
-                self.ident(POSITION),
-                self.select("records")?
-            ),
-        ])
+        out.push(format!("CREATE OR REPLACE VIEW {}", self.over(&selects)?));
+        Ok(out)
+    }
+
+    /// The name of the table of one layout.
+    fn part_name(&self, number: usize) -> String {
+        match self.parts.len() {
+            1 => self.ident(&self.text_name()),
+            _ => self.ident(&format!("{}_{number}", self.text_name())),
+        }
+    }
+
+    /// The columns of a part, without an order of records.
+    fn unordered(&self, part: &Part) -> String {
+        let bigint = words::type_name(self.dialect, DataType::Int64);
+        format!("{}, CAST(0 AS {bigint}) AS {}", self.outline_raw(part).join(", "), self.ident(POSITION))
+    }
+
+    /// What a view of the relation's name is, over these SELECTs of raw records.
+    fn over(&self, selects: &[String]) -> Result<String> {
+        let records = selects.join("\n  UNION ALL\n");
+        let name = self.ident(&self.relation.name);
+        Ok(format!("{name} AS\nWITH records AS (\n{records}\n)\n{}", self.select("records")?))
     }
 
     /// The definitions of the columns of the files.

@@ -125,7 +125,7 @@ impl View<'_> {
         }
         let quoted = |format: &str| words::text(self.dialect, format);
         let formatted = || {
-            let pieces = words::format_pieces(format).filter(|_| !offset);
+            let pieces = words::format_pieces(format);
             pieces.ok_or_else(|| self.cannot(&format!("times of the format `{format}`")))
         };
         let postgres = || -> Result<String> {
@@ -139,9 +139,11 @@ impl View<'_> {
                 format!("(STRPTIME({text}, {}) AT TIME ZONE 'UTC')", quoted(format))
             }
             Dialect::DuckDb => self.instant_of_local(&format!("STRPTIME({text}, {})", quoted(format))),
-            // The session is in UTC, so nothing is shifted.
+            Dialect::Postgres if offset => format!("TO_TIMESTAMP({text}, {})", quoted(&postgres()?)),
+            // With an offset, so that the zone of the session does not show.
             Dialect::Postgres => {
-                let read = format!("TO_TIMESTAMP({text}, {})", quoted(&postgres()?));
+                let format = quoted(&(postgres()? + " TZHTZM"));
+                let read = format!("TO_TIMESTAMP({text} || ' +0000', {format})");
                 self.instant_of_local(&format!("({read} AT TIME ZONE 'UTC')"))
             }
             Dialect::Spark => self.instant_of_local(&format!("TO_TIMESTAMP({text}, {})", quoted(&java()?))),
