@@ -8,7 +8,7 @@
 
 use super::statement::{Select, Statement};
 use super::windows::numbers;
-use super::{Dialect, TIME, words};
+use super::{Dialect, words};
 use crate::error::Result;
 use crate::time::{CalendarUnit, DAY, Duration, EARLIEST, HOUR, LATEST, Zone};
 use crate::window::Window;
@@ -100,8 +100,8 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     let mut select = Select::new(["e.*", "w._start", "w._end"], format!("{} AS e", s.last));
     if hops > 1 {
         let hops = numbers(s, "hops", 0, hops);
-        let hopped = Select::new(["e.*", "e._i - hops._k AS _w"], format!("{} AS e", s.last))
-            .join(format!("CROSS JOIN {hops} AS hops"));
+        let hopped = Select::new(["e.*", "e._i - h._k AS _w"], format!("{} AS e", s.last))
+            .join(format!("CROSS JOIN {hops} AS h"));
         s.last = s.with("hopped", hopped);
         select.from = format!("{} AS e", s.last);
         select = select.join(format!("JOIN {spans} AS w ON w._w = e._w"));
@@ -248,10 +248,11 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
         return Ok(s.with("local_days", select));
     }
     let zone = s.plan.zone.clone();
-    let day = words::floor_div(s.dialect, &s.micros(&format!("MIN({TIME})")), DAY);
-    let last = words::floor_div(s.dialect, &s.micros(&format!("MAX({TIME})")), DAY);
-    let reach = Select::new([format!("{day} - {wide} AS _low"), format!("{last} + {wide} AS _high")], events);
-    let reach = s.with("reach", reach);
+    let reach = s.with("reach", Select::new(["MIN(_us) AS _low", "MAX(_us) AS _high"], events));
+    let day = |of: &str| words::floor_div(s.dialect, of, DAY);
+    let columns =
+        [format!("{} - {wide} AS _low", day("_low")), format!("{} + {wide} AS _high", day("_high"))];
+    let reach = s.with("reach_in_days", Select::new(columns, reach));
     let select = match s.dialect {
         Dialect::Postgres => Select::new(["GENERATE_SERIES(_low, _high) AS _day"], reach),
         Dialect::Spark => Select::new(["EXPLODE(SEQUENCE(_low, _high)) AS _day"], reach),
@@ -275,9 +276,12 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
         return Ok(s.with("local_days", Select::new(columns, numbered)));
     }
     if !begins_are_plain(&zone, offset) {
-        let at = if offset == 0 { String::new() } else { format!(" + {}", Duration::Length(offset)) };
+        let at = match offset {
+            0 => String::new(),
+            _ => format!(" {} {}", if offset < 0 { "-" } else { "+" }, Duration::Length(offset.abs())),
+        };
         let what = format!(
-            "days of {} that start at midnight{at}, in the midst of an hour that clocks skip,",
+            "days of {} from midnight{at}, where clocks skip the time that some start at,",
             zone.name()
         );
         return Err(s.refuse(what).hint("the dialect polars has them"));

@@ -17,7 +17,7 @@ use crate::time::{EARLIEST, LATEST};
 /// # Errors
 /// None but those of its keys.
 pub(super) fn within(s: &mut Statement, number: usize, keys: &[usize], within: i64) -> Result<()> {
-    let names = keys.iter().map(|&key| s.column(key)).collect::<Result<Vec<_>>>()?;
+    let names = s.keys(keys)?;
     let key = match names.is_empty() {
         true => "1".to_string(),
         // A number for each key: joins by it know NULL.

@@ -21,6 +21,8 @@ mod post;
 pub mod source;
 mod statement;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod windows;
 pub mod words;
 
@@ -193,6 +195,9 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
             script.setup.extend(setup);
         }
     }
+    if dialect == Dialect::Flink {
+        script.notes.push("instants are of milliseconds in Flink: what is finer is cut".into());
+    }
     if matches!(dialect, Dialect::Spark | Dialect::Flink | Dialect::BigQuery) {
         script.notes.push(format!("no {} has run this statement yet", dialect.title()));
     }
@@ -202,7 +207,9 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
 /// Faults columns that have names of ours, or names that the dialect takes for one.
 fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()> {
     relations(plan)?;
+    let bounds = output.columns.index_of("window_start").is_some();
     if let OutputKind::Groups { .. } = output.kind
+        && bounds
         && let Some(bound) = window_fields().iter().find(|bound| plan.rows.index_of(&bound.name).is_some())
     {
         return Err(Error::job(format!("the events have a column `{}`, as windows have in SQL", bound.name)));

@@ -201,6 +201,21 @@ impl<'a> Statement<'a> {
         words::type_name(self.dialect, ty)
     }
 
+    /// The SQL of key columns.
+    ///
+    /// # Errors
+    /// A job error: a type that the dialect cannot take for a key.
+    pub fn keys(&self, keys: &[usize]) -> Result<Vec<String>> {
+        let float = |c: &&usize| self.plan.rows.fields[**c].ty == DataType::Float64;
+        if self.dialect == Dialect::BigQuery
+            && let Some(&key) = keys.iter().find(float)
+        {
+            let name = &self.plan.rows.fields[key].name;
+            return Err(self.refuse(format!("`{name}`, a float64, as a key")));
+        }
+        keys.iter().map(|&key| self.column(key)).collect()
+    }
+
     /// The error that this dialect has no words for `what`.
     pub fn refuse(&self, what: impl std::fmt::Display) -> Error {
         Error::job(format!("{what} cannot be said in the SQL of {}", self.dialect.name()))

@@ -67,7 +67,7 @@ fn row_number(s: &Statement, keys: &[usize]) -> Result<String> {
 
 /// The rows of a key in replay order.
 pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
-    let by = partition_by(&keys.iter().map(|&key| s.column(key)).collect::<Result<Vec<_>>>()?);
+    let by = partition_by(&s.keys(keys)?);
     Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
 }
 

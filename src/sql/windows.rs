@@ -24,10 +24,8 @@ pub(super) struct Placed {
 /// # Errors
 /// A job error that names what the dialect cannot express.
 pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Result<Placed> {
-    let mut keys = vec![];
-    for &(column, _) in &grouping.plan.keys {
-        keys.push(s.column(column)?);
-    }
+    let columns: Vec<usize> = grouping.plan.keys.iter().map(|key| key.0).collect();
+    let mut keys = s.keys(&columns)?;
     let window = window(&grouping.plan);
     if window != Window::Global {
         s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
@@ -50,11 +48,11 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
         Window::Hopping { size: Duration::Length(size), slide: Duration::Length(slide), offset } => {
             // An event lies in at most so many windows: the one that started last, and those before.
             let most = (size + slide - 1) / slide;
-            let back = if most > 1 { format!(" - hops._k * {slide}") } else { String::new() };
+            let back = if most > 1 { format!(" - h._k * {slide}") } else { String::new() };
             let start = format!("{}{back} AS _start", start(s, "e._us", slide, offset));
             let mut select = Select::new(["e.*".to_string(), start], format!("{} AS e", s.last));
             if most > 1 {
-                select = select.join(format!("CROSS JOIN {} AS hops", numbers(s, "hops", 0, most)));
+                select = select.join(format!("CROSS JOIN {} AS h", numbers(s, "hops", 0, most)));
             }
             s.last = s.with("placed", select);
             let open = format!("_start + {size} > _us");
@@ -69,10 +67,10 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             s.append("placed", [format!("{start} AS _start")]);
             // The last of them is cut short.
             let end = format!(
-                "e._start + CASE WHEN steps._k * {step} > {size} THEN {size} ELSE steps._k * {step} END AS _end"
+                "e._start + CASE WHEN k._k * {step} > {size} THEN {size} ELSE k._k * {step} END AS _end"
             );
             let select = Select::new(["e.*".to_string(), end], format!("{} AS e", s.last))
-                .join(format!("CROSS JOIN {steps} AS steps"));
+                .join(format!("CROSS JOIN {steps} AS k"));
             s.last = s.with("stepped", select);
             let select = Select::new(["*"], &s.last).filter("_end > _us");
             s.last = s.with("held", select);

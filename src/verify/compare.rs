@@ -49,7 +49,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use crate::batch::Schema;
+use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
 use arrow_array::RecordBatch;
 use std::path::PathBuf;
@@ -189,7 +189,14 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::machine("cannot start worker threads").caused_by(e))?;
     pool.install(|| {
-        let sides = [side::Side::open(here, Side::Here)?, side::Side::open(there, Side::There)?];
+        let mut here = side::Side::open(here, Side::Here)?;
+        let mut there = side::Side::open(there, Side::There)?;
+        match (here.is_blank(), there.is_blank()) {
+            (true, false) => here.columns_of(&there),
+            (false, true) => there.columns_of(&here),
+            _ => {}
+        }
+        let sides = [here, there];
         let (columns, schema) = matching::columns(&sides, rules)?;
         let work = matching::Work { sides, columns, show: rules.show, threads, limits };
         let sums = sums::add_up(&work)?;
@@ -201,13 +208,24 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
     })
 }
 
-/// The columns of a result. Of a text file all are texts.
+/// The columns of a result that both sides may have, each with its type if all files agree on one that the program
+/// has; of text files it is none.
 ///
 /// # Errors
-/// A file that cannot be read.
-pub fn schema(table: &Table) -> Result<Schema> {
-    match table {
-        Table::Rows { schema, .. } => Ok(schema.clone()),
-        Table::Files(_) => Err(Error::job("nothing is compared yet")),
-    }
+/// A file that is not there or cannot be read.
+pub fn columns(table: &Table) -> Result<Vec<(String, Option<DataType>)>> {
+    let side = side::Side::open(table, Side::There)?;
+    let ty = |kinds: &[meaning::Kind]| match kinds {
+        [meaning::Kind::Float] => Some(DataType::Float64),
+        [meaning::Kind::Int] => Some(DataType::Int64),
+        [meaning::Kind::Text] => Some(DataType::String),
+        [meaning::Kind::Decimal(precision, scale)] => {
+            Some(DataType::Decimal { precision: *precision, scale: *scale })
+        }
+        [meaning::Kind::Bool] => Some(DataType::Bool),
+        [meaning::Kind::Date] => Some(DataType::Date),
+        [meaning::Kind::Time] => Some(DataType::Timestamp),
+        _ => None,
+    };
+    Ok(side.columns.iter().map(|column| (column.name.clone(), ty(&column.kinds))).collect())
 }

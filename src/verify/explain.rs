@@ -305,10 +305,10 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         return Ok(None);
     }
     let columns = &case.output().columns;
-    let there = super::compare::schema(case.theirs)?;
+    let there = super::compare::columns(case.theirs)?;
     let mut noisy = vec![];
     for count in found.columns.iter().filter(|c| c.null_here + c.null_there + c.different > 0) {
-        let float_there = there.type_of(&count.name) == Some(DataType::Float64);
+        let float_there = there.contains(&(count.name.clone(), Some(DataType::Float64)));
         match columns.type_of(&count.name) {
             Some(DataType::Float64) => noisy.push(count.name.clone()),
             // A decimal is exact; it differs by noise from what was added up in floats only.

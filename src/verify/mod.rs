@@ -71,6 +71,8 @@ pub struct Request<'a> {
 pub struct Verified {
     /// Its path.
     pub output: String,
+    /// What is here, in words.
+    pub here: String,
     /// What is there, in words.
     pub against: String,
     /// How they differ.
@@ -159,6 +161,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, request: &Request) -> Resul
         }));
         verdict.verified.push(Verified {
             output: plan.outputs[index].to.to_string(),
+            here: format!("highwater, by {}", spec.file()),
             against: theirs.name,
             comparison,
             explanation,
@@ -181,6 +184,7 @@ pub fn verify_files(here: &std::path::Path, request: &Request) -> Result<Verifie
         compare(&theirs::files(here)?, &theirs::files(there)?, &request.rules(request.keys.clone()))?;
     Ok(Verified {
         output: here.display().to_string(),
+        here: here.display().to_string(),
         against: there.display().to_string(),
         comparison,
         explanation: None,
@@ -261,10 +265,10 @@ impl Case<'_> {
         }
         if !request.map.is_empty() {
             // Whoever says what is compared need not say what is not.
-            let there = compare::schema(self.theirs)?;
-            let missing = columns.names().filter(|name| there.index_of(name).is_none());
-            rules.ignore.extend(missing.map(str::to_string));
-            rules.keys.retain(|key| there.index_of(key).is_some() || request.keys.contains(key));
+            let there = compare::columns(self.theirs)?;
+            let is_there = |name: &str| there.iter().any(|(column, _)| column == name);
+            rules.ignore.extend(columns.names().filter(|name| !is_there(name)).map(str::to_string));
+            rules.keys.retain(|key| is_there(key) || request.keys.contains(key));
         }
         Ok(rules)
     }

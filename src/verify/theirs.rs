@@ -60,9 +60,9 @@ pub fn table(
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
                     let setup = setup(&plan, Dialect::Postgres)?;
-                    server::run(&plan, &Script { setup, query, notes: vec![] }, server)?
+                    server::run_own(&plan, &Script { setup, query, notes: vec![] }, server)?
                 }
-                None => referee::run(plan, &query)?,
+                None => referee::run_own(plan, &query)?,
             };
             (rows_of(rows)?, format!("{} by {who}", path.display()), vec![])
         }
@@ -83,7 +83,8 @@ pub fn table(
 fn setup(plan: &Plan, dialect: Dialect) -> Result<Vec<String>> {
     let mut all = vec![];
     for relation in sql::relations(plan)? {
-        all.extend(sql::source::setup(dialect, &relation, &plan.zone)?);
+        let late = plan.watermark.out_of_orderness;
+        all.extend(sql::source::setup_with_watermark(dialect, &relation, &plan.zone, late)?);
     }
     Ok(all)
 }

@@ -70,7 +70,7 @@ fn verified(lab: &Lab, here: &Job, there: &Job, args: &[&str]) -> Answer {
 /// The line that tells why, if there is one.
 fn why(answer: &Answer) -> Option<&str> {
     assert_eq!(answer.code, 1, "{}\n{}", answer.out, answer.err);
-    answer.out.lines().find_map(|line| line.strip_prefix("explained by "))
+    answer.out.lines().find_map(|line| line.strip_prefix("why: "))
 }
 
 /// The planted fault is told, in words that begin so; with one value changed beside it nothing is.
@@ -94,7 +94,7 @@ fn nothing_is_told_where_nothing_differs() {
     let lab = lab();
     let answer = verified(&lab, &PLAIN, &PLAIN, &[]);
     assert_eq!(answer.code, 0, "{}\n{}", answer.out, answer.err);
-    assert!(!answer.out.contains("explained by"), "{}", answer.out);
+    assert!(!answer.out.contains("why: "), "{}", answer.out);
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn reads_alike(lab: &Lab, job: &str) -> Result<usize, TestCaseError> {
 }
 
 const TIMES: [&str; 3] = ["", "time_unit = \"us\"", "time_format = \"%d/%m/%Y %H:%M\""];
+const RIGHT: [&str; 3] = ["2024-02-29", "1709164800000000", "29/02/2024 00:00"];
 const ZEROS: [&str; 8] = ["", "0", "00", "-0", "0.0", "007", "+7", "-5"];
 
 /// The text of a value of a column, mostly one that can be read.
@@ -102,11 +103,12 @@ proptest! {
         bom in any::<bool>(),
         gz in any::<bool>(),
     ) {
-        let head = "at,k,n,m,f,b,d,t\n";
-        let mut files = vec![String::from(if bom { "\u{feff}" } else { "" }) + head];
+        // Of a log without any time that can be read, a job is refused.
+        let head = format!("at,k,n,m,f,b,d,t\n{},,,,,,,\n", RIGHT[rule]);
+        let mut files = vec![String::from(if bom { "\u{feff}" } else { "" }) + &head];
         for (i, (record, quotes, line_end)) in records.iter().enumerate() {
             if Some(i) == cut {
-                files.push(head.into());
+                files.push(head.clone());
             }
             let fields: Vec<String> = record.iter().zip(quotes).map(|(text, quote)| field(text, *quote)).collect();
             let last = files.last_mut().unwrap();
@@ -157,8 +159,8 @@ proptest! {
         }
         let lab = Lab::new();
         // The types are declared, but the columns have to be there.
-        let first = names.map(|name| format!("\"{name}\": null")).join(",");
-        lab.write("log.jsonl", format!("{{{first}}}\n{}", lines.join("\n")));
+        let first = names[1..].iter().map(|name| format!("\"{name}\": null")).collect::<Vec<_>>().join(",");
+        lab.write("log.jsonl", format!("{{\"at\": {:?}, {first}}}\n{}", RIGHT[rule], lines.join("\n")));
         let job = job("log.jsonl", TIMES[rule], "on_bad_record = \"reject\"\nrejects = \"@/rejects.jsonl\"");
         reads_alike(&lab, &job).map_err(|e| TestCaseError::fail(format!("{e}\n{lines:#?}")))?;
     }
@@ -273,10 +275,24 @@ fn statements_of_users_see_the_wall_clock_and_all_columns() {
 #[test]
 fn what_polars_refuses_is_said_in_its_words() {
     let wrong = |query: &str| sales(query).expect_err(query).to_string();
-    insta::assert_snapshot!(wrong("SELEC account FROM source"));
-    insta::assert_snapshot!(wrong("SELECT acount FROM source"));
-    insta::assert_snapshot!(wrong("SELECT account FROM sources"));
-    insta::assert_snapshot!(wrong("SELECT account - at FROM source"));
+    insta::assert_snapshot!(wrong("SELEC account FROM source"), @r"
+    error: Polars refuses the statement
+      cause: sql parser error: Expected: an SQL statement, found: SELEC at Line: 1, Column: 1
+    ");
+    insta::assert_snapshot!(wrong("SELECT acount FROM source"), @r#"
+    error: Polars refuses the statement
+      cause: not found: unable to find column "acount"; valid columns: ["account", "amount", "_time", "_position"]
+      hint: did you mean `account`?
+    "#);
+    insta::assert_snapshot!(wrong("SELECT account FROM sources"), @r"
+    error: Polars refuses the statement
+      cause: relation 'sources' was not found
+      hint: did you mean `source`?
+    ");
+    insta::assert_snapshot!(wrong("SELECT account - at FROM source"), @r"
+    error: Polars refuses the statement
+      cause: - not allowed on str and datetime[μs, Asia/Jakarta]
+    ");
 }
 
 #[test]

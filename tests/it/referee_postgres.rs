@@ -26,8 +26,9 @@ const JOB: &str = "timezone = \"Asia/Jakarta\"\n[source]\npath = \"@/log*.csv\"\
     by = [\"k\"]\nselect = { total = \"sum(m)\" }\n";
 
 /// What the statements of a relation look like.
-const SETUP: [&str; 2] = [
-    "CREATE TEMP TABLE source_text (at text, k text, m text, _position bigint)",
+const SETUP: [&str; 3] = [
+    "SET TIME ZONE 'Asia/Jakarta'",
+    "CREATE TEMP TABLE source_text (at text, more text, k text, m text, _position bigint)",
     "CREATE TEMP VIEW source AS SELECT k, CAST(m AS numeric(18,2)) AS m, CAST(at AS timestamptz) AS _time, _position \
     FROM source_text",
 ];
@@ -41,7 +42,7 @@ fn asked(server: &Server, query: &str) -> Result<Table, Error> {
     );
     let setup = SETUP.map(String::from).to_vec();
     let script = Script { setup, query: query.to_string(), notes: vec![] };
-    server::run(&lab.plan(JOB)?, &script, server).map(|batch| Table::of(&[batch]))
+    server::run_own(&lab.plan(JOB)?, &script, server).map(|batch| Table::of(&[batch]))
 }
 
 #[test]
@@ -78,9 +79,22 @@ fn records_and_results_go_to_the_server_and_back() {
 fn what_the_server_refuses_is_said_with_its_place() {
     let Some(server) = postgres() else { return };
     let wrong = |query: &str| asked(&server, query).expect_err(query);
-    insta::assert_snapshot!(wrong("SELECT k,\n  acount\nFROM source"));
-    insta::assert_snapshot!(wrong("SELECT 1 / (_position - _position) FROM source"));
-    insta::assert_snapshot!(wrong("SELECT _time - _time AS apart FROM source"));
+    insta::assert_snapshot!(wrong("SELECT k,\n  acount\nFROM source"), @r#"
+    error: PostgreSQL refuses the statement
+     --> the statement:2:3
+      |
+    2 |   acount
+      |   ^^^^^^
+      cause: column "acount" does not exist (42703)
+    "#);
+    insta::assert_snapshot!(wrong("SELECT 1 / (_position - _position) FROM source"), @r"
+    error: PostgreSQL cannot compute the statement
+      cause: division by zero (22012)
+    ");
+    insta::assert_snapshot!(wrong("SELECT _time - _time AS apart FROM source"), @r"
+    error: the column `apart` of the result is of the type interval, which no column can hold
+      hint: cast it in the statement: apart::text
+    ");
 }
 
 /// A statement cannot write a table of the user's, and the session leaves nothing.

@@ -50,20 +50,35 @@ impl Table {
 
     /// The first thing in which `other` is not the same.
     pub fn difference(&self, other: &Table) -> Option<String> {
+        self.difference_but(other, &[])
+    }
+
+    /// As [`Table::difference`]; in the columns `near`, floats may differ in the last digits.
+    pub fn difference_but(&self, other: &Table, near: &[String]) -> Option<String> {
         if self.columns != other.columns {
             return Some(format!("columns\n  {:?}\nand\n  {:?}", self.columns, other.columns));
         }
         for (i, (one, two)) in self.rows.iter().zip(&other.rows).enumerate() {
-            if one != two {
-                let names = self.columns.iter().map(|(name, _)| name.as_str());
-                let differ = names.zip(one.iter().zip(two)).filter(|(_, (one, two))| one != two);
-                let differ: Vec<_> = differ.collect();
+            let names = self.columns.iter().map(|(name, _)| name.as_str());
+            let differ = names.zip(one.iter().zip(two)).filter(|(name, (one, two))| {
+                one != two && !(near.iter().any(|near| near == name) && close(one, two))
+            });
+            let differ: Vec<_> = differ.collect();
+            if !differ.is_empty() {
                 return Some(format!("row {i}: {differ:?} of\n  {one:?}\nand\n  {two:?}"));
             }
         }
         let (one, two) = (self.rows.len(), other.rows.len());
         let more = self.rows.get(two).or(other.rows.get(one));
         more.map(|more| format!("{one} rows and {two}: the first that is more is {more:?}"))
+    }
+}
+
+/// Whether two floats differ in the last digits at most.
+fn close(one: &str, two: &str) -> bool {
+    match (one.parse::<f64>(), two.parse::<f64>()) {
+        (Ok(one), Ok(two)) => (one - two).abs() <= 1e-9 * one.abs().max(two.abs()).max(1.0),
+        _ => false,
     }
 }
 

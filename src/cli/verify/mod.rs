@@ -1,6 +1,13 @@
 //! `highwater verify`.
 
 mod events;
+mod json;
+mod markdown;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use super::{MachineArgs, ui};
 use crate::engine::RunOptions;
@@ -9,6 +16,7 @@ use crate::job;
 use crate::pg::Server;
 use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
 use clap::Args;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Compare the results of a job with those of SQL, of a file, or of another program; say where they differ, and why.
@@ -92,13 +100,17 @@ impl VerifyArgs {
         progress.finish();
         let verdict = verdict?;
         if self.json {
-            ui::print_value(&json(&verdict))?;
-        } else if self.markdown {
-            let reports: Vec<String> = verdict.verified.iter().map(markdown).collect();
-            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, "* ")))?;
+            let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
+            let skipped: Vec<_> = verdict
+                .skipped
+                .iter()
+                .map(|s| json!({ "output": s.output, "why": s.why.to_string() }))
+                .collect();
+            ui::print_value(&json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped }))?;
         } else {
-            let reports: Vec<String> = verdict.verified.iter().map(text).collect();
-            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, "")))?;
+            let one = if self.markdown { in_markdown } else { in_text };
+            let reports: Vec<String> = verdict.verified.iter().map(one).collect();
+            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, self.markdown)))?;
         }
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
     }
@@ -169,24 +181,56 @@ fn is_result(path: &Path) -> bool {
     path.is_dir() || path.extension().is_some_and(|e| e != "toml")
 }
 
-fn text(verified: &Verified) -> String {
-    format!("{:#?}\n", verified.comparison) + &events::text(verified)
+/// What the report calls things.
+#[derive(Debug, Clone, Copy)]
+struct Names<'a> {
+    /// This side: what computed it, or where it is.
+    here: &'a str,
+    /// The other side.
+    there: &'a str,
+    /// The output that is compared.
+    output: &'a str,
 }
 
-fn markdown(verified: &Verified) -> String {
-    text(verified)
+impl<'a> Names<'a> {
+    fn of(verified: &'a Verified) -> Names<'a> {
+        Names { here: &verified.here, there: &verified.against, output: &verified.output }
+    }
 }
 
-fn json(_verdict: &Verdict) -> serde_json::Value {
-    serde_json::Value::Null
+fn in_text(verified: &Verified) -> String {
+    let mut out = text::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    for note in &verified.notes {
+        out.push_str(&format!("  note: {}\n", ui::plain(note)));
+    }
+    out + &events::text(verified)
+}
+
+fn in_markdown(verified: &Verified) -> String {
+    let mut out =
+        markdown::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    for note in &verified.notes {
+        out.push_str(&format!("\n_{}_\n", markdown::inline(note)));
+    }
+    out + &events::markdown(verified)
+}
+
+fn in_json(verified: &Verified) -> serde_json::Value {
+    let mut value = json::value(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    value["notes"] = json!(verified.notes);
+    value["events"] = events::json(verified);
+    value
 }
 
 /// The outputs that were not compared, a line each, and why.
-fn skipped(verdict: &Verdict, bullet: &str) -> String {
+fn skipped(verdict: &Verdict, in_markdown: bool) -> String {
     let mut out = String::new();
     for skipped in &verdict.skipped {
-        let why = ui::plain(skipped.why.message());
-        out.push_str(&format!("{bullet}{} is not compared: {why}\n", ui::plain(&skipped.output)));
+        let why = format!("{} is not compared: {}", skipped.output, skipped.why.message());
+        match in_markdown {
+            true => out.push_str(&format!("\n- {}\n", markdown::inline(&why))),
+            false => out.push_str(&format!("{}\n", ui::plain(&why))),
+        }
     }
     out
 }

@@ -16,6 +16,7 @@
 
 mod copy;
 mod shape;
+mod sql;
 
 use crate::batch::Schema;
 use crate::error::{Error, Result};
@@ -24,6 +25,8 @@ use arrow_array::{Array, RecordBatch};
 use copy::CopyText;
 use postgres::Client;
 use shape::{Shape, UniqueKey};
+use sql::Sql;
+use std::collections::BTreeSet;
 use std::io::Write;
 
 /// A table, and what goes to it.
@@ -63,10 +66,16 @@ pub struct Publishing<'a> {
     client: Client,
     /// None where the table is not there yet.
     shape: Option<Shape>,
-    put: u64,
-    /// Rows among them with a NULL in the key, and the first column that has one.
-    nulls: Option<usize>,
-    gone: u64,
+    put: Sent,
+    gone: Sent,
+}
+
+/// Rows on the connection.
+#[derive(Debug, Default)]
+struct Sent {
+    rows: u64,
+    /// The columns of the key that were NULL in one of them.
+    nulls: BTreeSet<usize>,
 }
 
 impl std::fmt::Debug for Publishing<'_> {
@@ -104,7 +113,7 @@ impl<'a> Publishing<'a> {
             .map_err(wrong)?;
         let shape = Shape::look(&mut client, spec.address).map_err(wrong)?;
         shape.as_ref().map_or(Ok(()), |shape| shape.fits(spec))?;
-        Ok(Publishing { spec, client, shape, put: 0, nulls: None, gone: 0 })
+        Ok(Publishing { spec, client, shape, put: Sent::default(), gone: Sent::default() })
     }
 
     /// Whether the table was there.
@@ -118,14 +127,7 @@ impl<'a> Publishing<'a> {
     /// Those of the batches; a data error: a text that PostgreSQL cannot hold; a machine error: the connection.
     pub fn put(&mut self, rows: impl Iterator<Item = Result<RecordBatch>>) -> Result<()> {
         let all: Vec<usize> = (0..self.spec.schema.fields.len()).collect();
-        let (key, mut nulls) = (self.spec.key, None);
-        let rows = rows.inspect(|batch| {
-            if let Ok(batch) = batch {
-                nulls = nulls.or_else(|| key.iter().copied().find(|&k| batch.column(k).null_count() > 0));
-            }
-        });
-        self.put += copy(&mut self.client, self.spec, PUT, &all, rows)?;
-        self.nulls = nulls;
+        self.put = copy(&mut self.client, self.spec, PUT, &all, rows)?;
         Ok(())
     }
 
@@ -135,7 +137,7 @@ impl<'a> Publishing<'a> {
     /// # Errors
     /// As [`Publishing::put`].
     pub fn take_out(&mut self, keys: impl Iterator<Item = Result<RecordBatch>>) -> Result<()> {
-        self.gone += copy(&mut self.client, self.spec, GONE, self.spec.key, keys)?;
+        self.gone = copy(&mut self.client, self.spec, GONE, self.spec.key, keys)?;
         Ok(())
     }
 
@@ -149,58 +151,33 @@ impl<'a> Publishing<'a> {
         if created {
             self.create()?;
         }
-        let TableSpec { address, schema, key } = self.spec;
+        let TableSpec { address, schema, .. } = self.spec;
         let shape = self.shape.as_ref().expect("the table is there by now");
-        if let (Some(null), UniqueKey::NullsDiffer) = (self.nulls, shape.key(self.spec)) {
-            return Err(no_null(address, &schema.fields[null].name));
+        if let (Some(null), UniqueKey::NullsDiffer) = (self.put.nulls.first(), shape.key(self.spec)) {
+            return Err(no_null(address, &schema.fields[*null].name));
         }
-        let table = shape.name.clone();
-        let name = |i: usize| quoted(&schema.fields[i].name);
-        let list =
-            |columns: &mut dyn Iterator<Item = usize>| columns.map(name).collect::<Vec<_>>().join(", ");
-        let keys = list(&mut key.iter().copied());
-        let all = list(&mut (0..schema.fields.len()));
-        let values: Vec<String> = (0..schema.fields.len()).filter(|i| !key.contains(i)).map(name).collect();
+        let sql = Sql::new(self.spec, shape);
         let mut done = Published { table: address.url(), ..Published::default() };
         let wrong = |e: postgres::Error| {
             failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is as it was")
         };
-        if self.gone > 0 && !created {
+        if self.gone.rows > 0 && !created {
             self.client.batch_execute(&format!("ANALYZE {PUT}; ANALYZE {GONE}")).map_err(wrong)?;
-            let same = |a: &str, b: &str, equal: &str| {
-                let terms = key.iter().map(|&k| format!("{a}.{0} {equal} {b}.{0}", name(k)));
-                terms.collect::<Vec<_>>().join(" AND ")
-            };
-            let any_null =
-                key.iter().map(|&k| format!("g.{} IS NULL", name(k))).collect::<Vec<_>>().join(" OR ");
-            // Keys without NULL by `=`, which an index serves; the few others one by one.
-            for (equal, those) in
-                [("=", format!("NOT ({any_null})")), ("IS NOT DISTINCT FROM", any_null.clone())]
-            {
-                let sql = format!(
-                    "DELETE FROM {table} AS t USING {GONE} AS g WHERE {} AND ({those}) \
-                     AND NOT EXISTS (SELECT FROM {PUT} AS p WHERE {})",
-                    same("t", "g", equal),
-                    same("p", "g", equal)
-                );
-                done.deleted += self.client.execute(&sql, &[]).map_err(wrong)?;
-            }
+            done.deleted = self.client.execute(&sql.delete(&self.gone), &[]).map_err(wrong)?;
         }
-        let set = values.iter().map(|v| format!("{v} = EXCLUDED.{v}")).collect::<Vec<_>>().join(", ");
-        let [old, new] = ["t", "EXCLUDED"].map(|of| {
-            let values: Vec<String> = values.iter().map(|v| format!("{of}.{v}")).collect();
-            format!("ROW({})", values.join(", "))
-        });
-        let sql = format!(
-            "WITH written AS (INSERT INTO {table} AS t ({all}) SELECT {all} FROM {PUT} \
-             ON CONFLICT ({keys}) DO UPDATE SET {set} WHERE {old} IS DISTINCT FROM {new} \
-             RETURNING (t.xmax = 0) AS inserted) \
-             SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
-        );
-        let row = self.client.query_one(&sql, &[]).map_err(wrong)?;
-        let [inserted, updated] = [0, 1].map(|i| row.get::<_, i64>(i) as u64);
+        let mut count = |sql: &str| -> Result<[u64; 2]> {
+            let row = self.client.query_one(sql, &[]).map_err(wrong)?;
+            Ok([0, 1].map(|i| row.get::<_, i64>(i) as u64))
+        };
+        // Of a partitioned table no row says whether it was there.
+        let [there, _] = if sql.partitioned { count(&sql.there(&self.put))? } else { [0, 0] };
+        let [inserted, updated] = count(&sql.upsert())?;
         (done.inserted, done.updated) = (inserted, updated);
-        done.unchanged = self.put - inserted - updated;
+        if sql.partitioned {
+            done.inserted = self.put.rows.saturating_sub(there);
+            done.updated = (inserted + updated).saturating_sub(done.inserted);
+        }
+        done.unchanged = self.put.rows.saturating_sub(done.inserted + done.updated);
         // What waits for the commit to be checked is checked here, where nothing else has happened yet.
         self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(wrong)?;
         Ok(done)
@@ -211,12 +188,12 @@ impl<'a> Publishing<'a> {
         let wrong = |e: postgres::Error| failed(format!("cannot create the table {}", address.url()), &e);
         let columns = schema.fields.iter().map(|f| format!("{} {}", quoted(&f.name), sql_type(f.ty)));
         let keys: Vec<String> = key.iter().map(|&k| quoted(&schema.fields[k].name)).collect();
-        let unique = match self.nulls {
+        let unique = match self.put.nulls.first() {
             None => "PRIMARY KEY",
             Some(null) => {
                 let version = self.client.query_one("SELECT current_setting('server_version_num')::int", &[]);
                 if version.map_err(wrong)?.get::<_, i32>(0) < 150_000 {
-                    return Err(no_null(address, &schema.fields[null].name));
+                    return Err(no_null(address, &schema.fields[*null].name));
                 }
                 "UNIQUE NULLS NOT DISTINCT"
             }
@@ -246,14 +223,14 @@ impl<'a> Publishing<'a> {
     }
 }
 
-/// Sends rows to a table of the connection, with these of the columns, and says how many.
+/// Sends rows to a table of the connection, with these of the columns.
 fn copy(
     client: &mut Client,
     spec: TableSpec,
     to: &str,
     columns: &[usize],
     rows: impl Iterator<Item = Result<RecordBatch>>,
-) -> Result<u64> {
+) -> Result<Sent> {
     let wrong = |e: &postgres::Error| {
         failed(format!("cannot send rows for the table {}", spec.address.url()), e)
             .hint("the table is as it was")
@@ -267,8 +244,12 @@ fn copy(
     let mut writer =
         client.copy_in(&format!("COPY {to} ({}) FROM STDIN", names.join(", "))).map_err(|e| wrong(&e))?;
     let mut text = CopyText::new(fields.iter().map(|f| f.name.as_str()));
+    let mut nulls = BTreeSet::new();
     for batch in rows {
-        let sent = writer.write_all(text.of(&batch?)?).and_then(|()| writer.flush());
+        let batch = batch?;
+        let keys = columns.iter().zip(batch.columns()).filter(|(column, _)| spec.key.contains(column));
+        nulls.extend(keys.filter(|(_, values)| values.null_count() > 0).map(|(column, _)| *column));
+        let sent = writer.write_all(text.of(&batch)?).and_then(|()| writer.flush());
         sent.map_err(|e| {
             let cause = e.get_ref().and_then(|cause| cause.downcast_ref::<postgres::Error>());
             let unsaid =
@@ -276,7 +257,7 @@ fn copy(
             cause.map_or_else(unsaid, wrong)
         })?;
     }
-    writer.finish().map_err(|e| wrong(&e))
+    Ok(Sent { rows: writer.finish().map_err(|e| wrong(&e))?, nulls })
 }
 
 fn no_null(address: &TableAddress, column: &str) -> Error {

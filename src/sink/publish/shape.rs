@@ -81,6 +81,11 @@ impl Shape {
         }))
     }
 
+    /// Whether its rows lie in partitions.
+    pub fn is_partitioned(&self) -> bool {
+        self.kind == "p"
+    }
+
     /// How it tells the rows of `spec` apart.
     pub fn key(&self, spec: TableSpec) -> UniqueKey {
         let mut key: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();

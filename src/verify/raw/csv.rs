@@ -42,9 +42,10 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
             file.bad(row, &format!("it is {what}"))?;
             continue;
         }
-        for (column, field) in columns.iter_mut().zip(&fields) {
+        for (i, field) in fields.iter().enumerate() {
             if let Some(field) = *field {
-                column.append_option(records.value(field));
+                let value = records.value(field);
+                columns[i].append_option(value.filter(|value| wanted[i].text || !value.is_empty()));
             }
         }
         numbers.push(row);

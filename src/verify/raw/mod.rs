@@ -6,7 +6,7 @@
 //!   is no record of its format (a line of CSV with other fields than its header has, a line that is no JSON
 //!   object) has a number and no row, or is an error, as the plan's `on_bad_record` says.
 //! * What a file of text has is text, as it stands there: an empty field of CSV without quotes is NULL and `""` the
-//!   empty text; a JSON number is its digits, an object or array its JSON. A column that a file lacks is NULL in
+//!   empty text, or NULL where no text is wanted; a JSON number is its digits, an object or array its JSON. A column that a file lacks is NULL in
 //!   its rows. Only whole numbers that JSON writes with a fraction or exponent (`2.0`) are written plainly where an
 //!   integer is wanted, since JSON knows one kind of number.
 //! * Columns of Parquet keep their types, unless files differ in them: then all are text.
@@ -61,6 +61,8 @@ struct Wanted {
     name: String,
     /// Whether an integer is to be made of it.
     integer: bool,
+    /// Whether a text is.
+    text: bool,
 }
 
 /// The rows of one file.
@@ -106,16 +108,17 @@ pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
 
 fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = vec![];
-    let mut want = |name: &str, integer: bool| match all.iter_mut().find(|known| known.name == name) {
-        Some(known) => known.integer |= integer,
-        None => all.push(Wanted { name: name.to_string(), integer }),
-    };
+    let mut want =
+        |name: &str, integer: bool, text: bool| match all.iter_mut().find(|known| known.name == name) {
+            Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
+            None => all.push(Wanted { name: name.to_string(), integer, text }),
+        };
     for column in &plan.columns {
-        want(&column.name, column.ty == DataType::Int64);
+        want(&column.name, column.ty == DataType::Int64, column.ty == DataType::String);
     }
     for time in [Some(&plan.time), plan.arrival.as_ref()].into_iter().flatten() {
         if time.rule != TimeRule::Untimed {
-            want(&time.column, matches!(time.rule, TimeRule::Epoch(_)));
+            want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false);
         }
     }
     all

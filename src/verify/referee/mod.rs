@@ -141,15 +141,17 @@ fn refused(plan: &Plan, cause: &pl::PolarsError) -> Error {
         pl::PolarsError::ComputeError(_) | pl::PolarsError::OutOfBounds(_) | pl::PolarsError::NoData(_) => {
             Error::data("Polars cannot compute the statement").caused_by(words)
         }
-        pl::PolarsError::ColumnNotFound(name) => {
-            let name = name.to_string();
+        _ => {
+            let error = Error::job("Polars refuses the statement").caused_by(&words);
+            // A name that is not found stands in quotes.
+            let Some(name) = words.split(['"', '\'']).nth(1).filter(|_| words.contains("found")) else {
+                return error;
+            };
             let relations = sql::relations(plan).unwrap_or_default();
-            let known: Vec<String> =
-                relations.iter().flat_map(|r| r.fields.iter().map(|f| f.name.clone())).collect();
-            let error = Error::job("Polars refuses the statement").caused_by(words);
-            error.nearest(name.trim_matches(['"', '\'']), known.iter().map(String::as_str))
+            let columns =
+                relations.iter().flat_map(|relation| relation.fields.iter().map(|f| f.name.as_str()));
+            error.nearest(name, relations.iter().map(|relation| relation.name.as_str()).chain(columns))
         }
-        _ => Error::job("Polars refuses the statement").caused_by(words),
     }
 }
 

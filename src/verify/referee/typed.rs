@@ -178,9 +178,7 @@ fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
     let mut read = match array.data_type() {
         ArrowType::Utf8View => {
             let read = |t: &str| clock.text(t, &time.rule).ok_or_else(|| no_time(&t));
-            // Outside of strings, `""` is nothing.
-            let texts = array.as_string_view().iter().map(|t| t.filter(|t| !t.is_empty()));
-            each::<_, TimestampMicrosecondType>(texts, ty, read)
+            each::<_, TimestampMicrosecondType>(array.as_string_view().iter(), ty, read)
         }
         found if found.is_integer() && time.rule != TimeRule::Iso => {
             let wide = text::of(array)?;
@@ -279,8 +277,7 @@ fn impossible(found: &ArrowType, column: &ReadColumn) -> Error {
 /// A column of texts as the plan wants it; `exact` says that a float may not round them.
 fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: bool) -> Read {
     let ty = column.ty.arrow();
-    // Outside of strings, `""` is nothing.
-    let values = texts.iter().map(|t| t.filter(|t| !t.is_empty()));
+    let values = texts.iter();
     match column.ty {
         DataType::String => Read { array: Arc::new(texts.clone()), bad: vec![] },
         DataType::Int64 => each::<_, Int64Type>(values, ty, |t| values::integer(t, column.inferred)),

@@ -4,8 +4,9 @@
 //! * Everything lies in temporary tables and views of one session, which the server forgets with the connection. Once
 //!   they are made, the session is read-only: the query cannot write a table of the user's.
 //! * A relation's records go, as text, to the temporary table `<relation>_text`, as soon as a statement of the setup has
-//!   made it; its columns are found by name.
-//! * The session's time zone is the job's, so that `EXTRACT(month FROM …)` is the month there.
+//!   made it; its columns are found by name, and those that the job does not read stay NULL.
+//! * A statement of a user's runs in the job's time zone, so that `EXTRACT(month FROM …)` is the month there; the setup
+//!   of a printed one says which zone it needs.
 //! * `numeric` comes back digit by digit: as the decimal type that the server names for a column, else as
 //!   `decimal(38, s)` with the most places of its values, or as text where 38 digits do not hold it.
 
@@ -32,21 +33,57 @@ const CHUNK: usize = 1 << 16;
 /// A machine error of the connection; a job error where the server refuses the SQL, with its words and place.
 pub fn run(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch> {
     let mut client = server.connect()?;
-    prepare(&mut client, plan.zone.name()).map_err(|e| pg::failed("cannot prepare the session", &e))?;
+    set_up(&mut client, plan, script)?;
+    answer(&mut client, &script.query)
+}
+
+/// As [`run`], for a statement of a user's: an instant is shown in the job's time zone, whatever the setup needs.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_own(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch> {
+    let mut client = server.connect()?;
+    set_up(&mut client, plan, script)?;
+    // The views are computed as the setup wants it, before the zone is another.
+    for relation in sql::relations(plan)? {
+        let name = pg::quoted(&relation.name);
+        let rows = "pg_temp._own_rows";
+        let steps = format!(
+            "CREATE TEMP TABLE _own_rows AS SELECT * FROM pg_temp.{name}; DROP VIEW pg_temp.{name}; \
+             ALTER TABLE {rows} RENAME TO {name}; ANALYZE pg_temp.{name}"
+        );
+        client
+            .batch_execute(&steps)
+            .map_err(|e| pg::failed(format!("cannot make the rows of `{}`", relation.name), &e))?;
+    }
+    let zone = format!("SET TIME ZONE {}", pg::literal(plan.zone.name()));
+    client.batch_execute(&zone).map_err(|e| pg::failed("cannot set the time zone", &e))?;
+    answer(&mut client, &script.query)
+}
+
+/// The relations of a plan, out of its records.
+fn set_up(client: &mut Client, plan: &Plan, script: &Script) -> Result<()> {
+    client
+        .batch_execute("SET datestyle TO ISO; SET client_min_messages TO error")
+        .map_err(|e| pg::failed("cannot prepare the session", &e))?;
     let relations = sql::relations(plan)?;
     let mut waiting: Vec<&Relation> = relations.iter().collect();
     for statement in &script.setup {
         client.batch_execute(statement).map_err(|e| refused(statement, &e))?;
         for i in (0..waiting.len()).rev() {
-            if load(&mut client, waiting[i])? {
+            if load(client, waiting[i])? {
                 waiting.remove(i);
             }
         }
     }
+    Ok(())
+}
+
+/// The result of a statement that may write nothing.
+fn answer(client: &mut Client, query: &str) -> Result<RecordBatch> {
     client
         .batch_execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         .map_err(|e| pg::failed("cannot make the session read-only", &e))?;
-    let query = &script.query;
     let statement = client.prepare(query).map_err(|e| refused(query, &e))?;
     let mut result = rows::Rows::of(statement.columns())?;
     let nothing: [&dyn postgres::types::ToSql; 0] = [];
@@ -55,14 +92,6 @@ pub fn run(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch>
         result.push(&row)?;
     }
     result.finish()
-}
-
-/// What the session is like: times in the job's zone, and texts of dates as ISO has them.
-fn prepare(client: &mut Client, zone: &str) -> std::result::Result<(), postgres::Error> {
-    client.batch_execute(&format!(
-        "SET TIME ZONE {}; SET datestyle TO ISO; SET client_min_messages TO error",
-        pg::literal(zone)
-    ))
 }
 
 /// Fills the table of a relation, if there is one by now.
@@ -76,21 +105,20 @@ fn load(client: &mut Client, relation: &Relation) -> Result<bool> {
             &[&table],
         )
         .map_err(failed)?;
-    let mut columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
+    let columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
     if columns.is_empty() {
         return Ok(false);
     }
     let raw = raw::read(relation)?;
-    // The table may have all fields of the files, and the job reads some of them.
-    columns.retain(|name| raw.column(name).is_some());
-    let mut arrays = vec![];
+    // Of the fields of the files those that the job reads.
+    let (mut names, mut arrays) = (vec![], vec![]);
     for name in &columns {
         if let Some(array) = raw.column(name) {
+            names.push(pg::quoted(name));
             arrays.push(text::of(array)?);
         }
     }
     let texts: Vec<&StringViewArray> = arrays.iter().map(|array| array.as_string_view()).collect();
-    let names: Vec<String> = columns.iter().map(|name| pg::quoted(name)).collect();
     let sent = |e| Error::machine(format!("cannot load the records of `{}`", relation.name)).caused_by(e);
     let mut copy =
         client.copy_in(&format!("COPY {table} ({}) FROM STDIN", names.join(", "))).map_err(failed)?;
