@@ -189,7 +189,14 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::machine("cannot start worker threads").caused_by(e))?;
     pool.install(|| {
-        let sides = [side::Side::open(here, Side::Here)?, side::Side::open(there, Side::There)?];
+        let mut here = side::Side::open(here, Side::Here)?;
+        let mut there = side::Side::open(there, Side::There)?;
+        match (here.is_blank(), there.is_blank()) {
+            (true, false) => here.columns_of(&there),
+            (false, true) => there.columns_of(&here),
+            _ => {}
+        }
+        let sides = [here, there];
         let (columns, schema) = matching::columns(&sides, rules)?;
         let work = matching::Work { sides, columns, show: rules.show, threads, limits };
         let sums = sums::add_up(&work)?;

@@ -114,6 +114,19 @@ impl Side {
         Ok(side)
     }
 
+    /// Whether it is JSON Lines without a record, which have the columns that they should have.
+    pub fn is_blank(&self) -> bool {
+        self.columns.is_empty()
+            && self.parts.iter().all(|part| matches!(part, Part::Text { .. }))
+            && !self.parts.is_empty()
+    }
+
+    /// Takes the columns of `other` for its own.
+    pub fn columns_of(&mut self, other: &Side) {
+        let none = |column: &Column| Column { kinds: vec![Kind::Nothing], ..column.clone() };
+        self.columns = other.columns.iter().map(none).collect();
+    }
+
     fn column(&mut self, name: &str, kind: Kind, in_path: bool) {
         match self.columns.iter_mut().find(|column| column.name == name) {
             Some(column) => {
