@@ -84,6 +84,7 @@ impl BackfillArgs {
             retract: self.retract,
             from_archive: self.from_archive.clone(),
             plan_only: self.plan,
+            publish_all: false,
             shown: self.show,
         }
     }

@@ -143,7 +143,7 @@ fn watermark(plan: &Plan) -> String {
 
 fn outputs(plan: &Plan) -> String {
     let mut out = "\noutputs:\n".to_string();
-    for output in &plan.outputs {
+    for (index, output) in plan.outputs.iter().enumerate() {
         let to = match &output.to {
             OutputTo::Folder(path) | OutputTo::File(path) => {
                 format!("{} ({})", path.display(), output.format.name())
@@ -165,6 +165,10 @@ fn outputs(plan: &Plan) -> String {
         let _ = writeln!(out, "    columns {}", columns.join(", "));
         if let OutputKind::Groups { grouping, .. } = output.kind {
             out.push_str(&mode(&plan.groupings[grouping].plan));
+        }
+        for publication in plan.publications.iter().filter(|publication| publication.output == index) {
+            let keys: Vec<&str> = publication.key.iter().map(|&k| &*output.columns.fields[k].name).collect();
+            let _ = writeln!(out, "    published to {}, key {}", publication.address.url(), keys.join(", "));
         }
         if output.state {
             out.push_str("    state is kept: late events are merged without reading history\n");

@@ -9,7 +9,9 @@ mod generate;
 mod inspect;
 mod lengths;
 mod run;
+mod sql;
 pub mod ui;
+mod verify;
 
 use crate::error::Result;
 use clap::{Args, Parser, Subcommand};
@@ -37,6 +39,10 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Count late events, or files that were wrong, in outputs that are in place; show what changes
     Backfill(backfill::BackfillArgs),
+    /// Compare results with those of SQL, of a file or of another program; say where and why they differ
+    Verify(verify::VerifyArgs),
+    /// Print the SQL that computes the outputs of a job
+    Sql(sql::SqlArgs),
     /// Show what a live job would hold at a time: open windows, keys, the rows of tables
     Inspect(inspect::InspectArgs),
     /// Make sample data: sales, transactions, pageviews or money, seeded
@@ -120,6 +126,8 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Explain(args) => args.run(),
         Command::Audit(args) => args.run(),
         Command::Backfill(args) => args.run(),
+        Command::Verify(args) => args.run(),
+        Command::Sql(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Generate(args) => {
             let summary = args.run()?;

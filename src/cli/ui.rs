@@ -1,6 +1,6 @@
 //! The only printer: results on stdout, everything else on stderr.
 
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Outcome, Published};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
@@ -128,6 +128,9 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
             }
         }
     }
+    for line in outcome.published.iter().map(published) {
+        text.push_str(&format!("\n{line}"));
+    }
     if outcome.account.late > 0 && plan.late.is_none() {
         text.push_str(
             "\nthe late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them",
@@ -165,6 +168,25 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
     ));
     let _ = writeln!(std::io::stderr(), "{text}");
     Ok(())
+}
+
+/// What became of the table of a server.
+pub fn published(table: &Published) -> String {
+    let Published { table, inserted, updated, unchanged, deleted } = table;
+    let counts =
+        [(inserted, "inserted"), (updated, "updated"), (deleted, "deleted"), (unchanged, "unchanged")];
+    let counts = counts.iter().filter(|(n, _)| **n > 0).map(|(n, what)| format!("{} {what}", grouped(**n)));
+    let counts: Vec<String> = counts.collect();
+    match counts.is_empty() {
+        true => format!("{table}: no row"),
+        false => format!("{table}: {}", counts.join(", ")),
+    }
+}
+
+/// The same for programs.
+pub fn published_json(tables: &[Published]) -> Vec<serde_json::Value> {
+    let one = |Published { table, inserted, updated, unchanged, deleted }: &Published| json!({ "table": table, "inserted": inserted, "updated": updated, "unchanged": unchanged, "deleted": deleted });
+    tables.iter().map(one).collect()
 }
 
 /// `1 row`, `1,234 rows`.
@@ -209,6 +231,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     });
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);
+    }
+    if !outcome.published.is_empty() {
+        value["published"] = json!(published_json(&outcome.published));
     }
     if let Some(lookups) = outcome.lookups {
         value["lookups"] = json!(lookups);

@@ -122,7 +122,7 @@ impl Written {
 }
 
 /// What is known by now of the rows in the stores of an output.
-struct SettledRows<'a> {
+pub(super) struct SettledRows<'a> {
     verdicts: Option<&'a Verdicts>,
     /// Columns that the stores have, before that of the rows' numbers.
     stored: usize,
@@ -133,7 +133,7 @@ struct SettledRows<'a> {
 }
 
 impl<'a> SettledRows<'a> {
-    fn new(output: &OutputPlan, known: Known<'a>) -> SettledRows<'a> {
+    pub fn new(output: &OutputPlan, known: Known<'a>) -> SettledRows<'a> {
         let written = output.written();
         let (verdicts, files) = match known {
             Known::Verdicts(verdicts) => (verdicts, None),
@@ -151,7 +151,7 @@ impl<'a> SettledRows<'a> {
     }
 
     /// The rows of a partition in replay order, without those that come again.
-    fn order(&self, partition: &StoredPartition) -> Result<OrderedRows> {
+    pub fn order(&self, partition: &StoredPartition) -> Result<OrderedRows> {
         let mut ordered = partition.order()?;
         if let Some(verdicts) = self.verdicts {
             ordered.retain(self.stored, |worker, number| !verdicts.dropped.contains(worker, number as u64));
@@ -160,7 +160,7 @@ impl<'a> SettledRows<'a> {
     }
 
     /// The written columns of rows `from..to`.
-    fn columns(&self, ordered: &OrderedRows, from: usize, to: usize) -> Vec<ArrayRef> {
+    pub fn columns(&self, ordered: &OrderedRows, from: usize, to: usize) -> Vec<ArrayRef> {
         let mut columns = ordered.columns(from, to);
         columns.truncate(self.stored);
         for (place, bits) in &self.flags {

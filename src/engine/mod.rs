@@ -30,11 +30,13 @@ mod intake;
 mod kept;
 mod late;
 mod partitioned;
+mod publish;
 mod replay;
 mod shape;
 mod stages;
 mod steps;
 mod tables;
+mod trace;
 mod turnstile;
 mod worker;
 
@@ -48,6 +50,8 @@ pub use backfill::{
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
+pub use publish::Published;
+pub use trace::{GroupOf, Traced, TracedRow, trace};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;
@@ -68,6 +72,7 @@ use front::Front;
 use inspect::HeldKeys;
 use intake::Intake;
 use late::{Late, LateStore};
+use publish::Extent;
 use replay::SessionStore;
 use stages::Verdicts;
 use std::path::{Path, PathBuf};
@@ -118,6 +123,8 @@ pub struct Outcome {
     pub lookups: Option<LookupReport>,
     /// Whether partial results went to disk.
     pub spilled: bool,
+    /// What became of the tables of servers, in the order of the outputs.
+    pub published: Vec<Published>,
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
@@ -148,12 +155,13 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let targets = places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin(&targets)?;
+    publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
-        staged.commit(transaction)
+        staged.commit(plan, transaction)
     })
 }
 
@@ -264,9 +272,11 @@ struct Staged {
 
 impl Staged {
     /// Commits the outputs, and what was rejected.
-    fn commit(mut self, mut transaction: Transaction) -> Result<Outcome> {
+    fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
         self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
-        let report = transaction.commit(self.drafts)?;
+        let tables = publish::open(plan, &transaction, Extent::All)?;
+        let (report, published) = tables.commit(transaction, Some(self.drafts))?;
+        self.outcome.published = published;
         fill_in(&mut self.outcome.outputs, &report);
         Ok(self.outcome)
     }
@@ -312,9 +322,18 @@ impl Run<'_> {
         let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
         let rejects = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
         let spilled = read.spilled || tables.spilled;
-        let (rejects_at, left_out) = (rejected, vec![]);
-        let outcome =
-            Outcome { account, watermarks, inputs, lookups, outputs, rejects: rejects_at, spilled, left_out };
+        let (published, left_out) = (vec![], vec![]);
+        let outcome = Outcome {
+            account,
+            watermarks,
+            inputs,
+            outputs,
+            rejects: rejected,
+            lookups,
+            spilled,
+            published,
+            left_out,
+        };
         Ok(Staged { outcome, drafts, rejects })
     }
 
@@ -443,7 +462,8 @@ impl Run<'_> {
             watermarks,
             rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
         };
-        let outputs = targets(self.plan).map(|output| {
+        let outputs = self.plan.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
+        let outputs = outputs.map(|(index, output)| {
             let format = output.format.name().into();
             draft(match &output.kind {
                 OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
@@ -453,7 +473,8 @@ impl Run<'_> {
                     let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                     let streamed = plan.lateness.as_ref().map(allowed);
                     let window = Some(plan.window.to_string());
-                    OutputInfo { format, window, keys: keys.clone(), streamed, archive: false }
+                    let table = publish::table(self.plan, index);
+                    OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
                 }
             })
         });

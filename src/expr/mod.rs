@@ -6,12 +6,16 @@
 //! * Decimal arithmetic stays decimal: a literal such as `0.19` beside a decimal is a decimal, and a
 //!   product of decimals has all of its digits (scale s1 + s2, as in the SQL standard), where Polars
 //!   alone would make the one a float and round the other to the larger scale.
+//! * Integer arithmetic is in 64 bits, also of parts of a time and of lengths, which Polars has narrower.
+//! * A quotient of floats is rounded once, also by a constant, which Polars multiplies with the inverse of.
 //! * Evaluation is row by row: aggregates and window functions are refused here, since a batch is a
 //!   cut that must not show in a result.
 
 mod aggregate_call;
-mod bridge;
+pub(crate) mod bridge;
 mod decimal;
+mod integer;
+mod quotient;
 
 pub use aggregate_call::{AggregateCall, Selection, parse_selection};
 
@@ -46,12 +50,7 @@ impl Expr {
     /// A job error without a place: syntax, an unknown column or function (with the nearest name), a
     /// type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
-        let ast = dotted_names(parse(sql)?, schema);
-        if let Some(name) = aggregate_call::first_aggregate(&ast) {
-            return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
-                .hint("aggregates belong to `select` and `having` of an output"));
-        }
-        let exact = decimal::exact(&ast, schema, zone.name());
+        let exact = for_polars(exact(sql, schema, zone)?, schema, zone);
         let compiled = to_polars(&exact.to_string(), sql)?;
         let inputs = inputs(&compiled, sql, schema)?;
         let ty = output_type(&compiled, &inputs, zone.name()).map_err(|cause| wrong(sql, cause))?;
@@ -96,6 +95,56 @@ impl Expr {
     }
 }
 
+/// The syntax tree of `sql` with columns by their full names, decimal arithmetic that stays decimal, and integers
+/// of 64 bits.
+///
+/// # Errors
+/// A job error: syntax, an aggregate.
+pub(crate) fn exact(sql: &str, schema: &Schema, zone: &Zone) -> Result<sqlparser::ast::Expr> {
+    let ast = dotted_names(parse(sql)?, schema);
+    if let Some(name) = aggregate_call::first_aggregate(&ast) {
+        return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
+            .hint("aggregates belong to `select` and `having` of an output"));
+    }
+    Ok(integer::widened(decimal::exact(&ast, schema, zone.name()), schema, zone.name()))
+}
+
+/// What [`exact`] made, in the form in which Polars divides exactly.
+pub(crate) fn for_polars(ast: sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> sqlparser::ast::Expr {
+    quotient::by_columns(ast, schema, zone.name())
+}
+
+/// What a part of an expression is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A value that a column can hold.
+    Of(DataType),
+    /// A timestamp that is in no zone, as `CAST(t AS TIMESTAMP)` makes one: it shows UTC.
+    Zoneless,
+    /// The literal NULL.
+    Null,
+    /// Anything else: a length of time, say.
+    Other,
+}
+
+/// What `ast`, which [`exact`] made or is a part of what it made, gives over columns of `schema`; none
+/// where that is not known.
+pub(crate) fn kind(ast: &sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> Option<Kind> {
+    Some(match kind_of(ast, schema, zone.name())? {
+        pl::DataType::Null => Kind::Null,
+        pl::DataType::Datetime(_, None) => Kind::Zoneless,
+        dtype => bridge::data_type(&dtype).map_or(Kind::Other, Kind::Of),
+    })
+}
+
+/// The Polars type of what `ast` gives over columns of `schema`.
+fn kind_of(ast: &sqlparser::ast::Expr, schema: &Schema, zone: &str) -> Option<pl::DataType> {
+    let text = ast.to_string();
+    let compiled = to_polars(&text, &text).ok()?;
+    let inputs = inputs(&compiled, &text, schema).ok()?;
+    polars_type(&compiled, &inputs, zone).ok()
+}
+
 /// The syntax tree of `sql`.
 pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Expr> {
     let mut parser = sqlparser::parser::Parser::new(&sqlparser::dialect::GenericDialect {})
@@ -135,6 +184,9 @@ fn first_line(text: &str) -> String {
 }
 
 fn to_polars(text: &str, sql: &str) -> Result<pl::Expr> {
+    // Polars warns, on stderr, of what will change in its own API: nothing that who writes a job could act on.
+    static QUIET: std::sync::Once = std::sync::Once::new();
+    QUIET.call_once(|| polars::error::set_warning_function(|_, _| {}));
     polars::sql::sql_expr(text).map_err(|cause| {
         let error = wrong(sql, &cause);
         let functions = polars::sql::keywords::all_functions();
@@ -170,12 +222,22 @@ fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>>
 
 /// The type that `compiled` gives over columns of these types.
 fn output_type(compiled: &pl::Expr, inputs: &[Field], zone: &str) -> std::result::Result<DataType, String> {
+    let dtype = polars_type(compiled, inputs, zone)?;
+    bridge::data_type(&dtype).ok_or_else(|| format!("it gives a {dtype}, which no column can hold"))
+}
+
+/// The same in Polars' types.
+fn polars_type(
+    compiled: &pl::Expr,
+    inputs: &[Field],
+    zone: &str,
+) -> std::result::Result<pl::DataType, String> {
     let columns = inputs.iter().map(|f| bridge::empty(&f.name, f.ty, zone)).collect();
     let frame = pl::DataFrame::new(0, columns).map_err(|e| e.to_string())?;
     let mut lazy = frame.lazy().select([compiled.clone().alias("value")]);
     let schema = lazy.collect_schema().map_err(|e| e.to_string())?;
     let (_, dtype) = schema.iter().next().ok_or("no value")?;
-    bridge::data_type(dtype).ok_or_else(|| format!("it gives a {dtype}, which no column can hold"))
+    Ok(dtype.clone())
 }
 
 #[cfg(test)]

@@ -83,6 +83,31 @@ fn other_types_come_through() {
 }
 
 #[test]
+fn integers_are_of_64_bits() {
+    let first = |sql| eval(sql).1.as_primitive::<Int64Type>().value(0);
+    assert_eq!(first("EXTRACT(month FROM at) * 100"), 300);
+    assert_eq!(first("EXTRACT(day FROM at) * 60 * 60"), 3600);
+    assert_eq!(first("LENGTH(name) - 40"), -13);
+    assert_eq!(first("-LENGTH(name)"), -27);
+    assert_eq!(first("CASE WHEN qty > 0 THEN 2000000000 ELSE 1 END + 2000000000"), 4_000_000_000);
+    assert_eq!(first("(LENGTH(name) - 40) % 7"), 1);
+}
+
+#[test]
+fn a_quotient_does_not_depend_on_the_rows_beside_it() {
+    let schema = Schema::new(vec![Field::new("x", DataType::Int64)]);
+    let expr = Expr::compile("x / 3 + x / -(2 + 1)", &schema, &Zone::utc()).unwrap();
+    let third = Expr::compile("x / 3", &schema, &Zone::utc()).unwrap();
+    for rows in [1, 2, 5] {
+        let x: ArrayRef = Arc::new(Int64Array::from(vec![7; rows]));
+        let value = third.evaluate(rows, |_| &x).unwrap();
+        assert_eq!(value.as_primitive::<Float64Type>().values()[0], 7.0 / 3.0, "of {rows}");
+        let value = expr.evaluate(rows, |_| &x).unwrap();
+        assert_eq!(value.as_primitive::<Float64Type>().values()[0], 0.0, "of {rows}");
+    }
+}
+
+#[test]
 fn a_dotted_path_is_a_column() {
     let schema = Schema::new(vec![Field::new("user.city", DataType::String)]);
     let expr = Expr::compile("UPPER(user.city)", &schema, &Zone::utc()).unwrap();

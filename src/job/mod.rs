@@ -7,8 +7,8 @@ mod validate;
 
 pub use plan::{
     EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
-    PlannedColumn, Post, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name, archive_fields,
-    window_fields,
+    PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
+    archive_fields, window_fields,
 };
 pub use spec::JobSpec;
 pub use validate::{

@@ -2,11 +2,13 @@
 
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
+use crate::error::{self, Error, Result};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
 use crate::lookup::ServicePlan;
+use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::time::Zone;
@@ -47,6 +49,8 @@ pub struct Plan {
     pub groupings: Vec<Grouping>,
     /// The outputs, in the job's order.
     pub outputs: Vec<OutputPlan>,
+    /// The outputs that are published to tables of servers, in their order.
+    pub publications: Vec<Publication>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
     /// How the watermark follows the events; the default where no output is streamed, unless the command
@@ -54,6 +58,29 @@ pub struct Plan {
     pub watermark: WatermarkPlan,
     /// Where late events go, if the job says and an output of it is streamed.
     pub late: Option<LatePlan>,
+}
+
+impl Plan {
+    /// The numbers of the outputs at the path `only`, or of all where there is none.
+    ///
+    /// # Errors
+    /// A job error: no output has that path.
+    pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
+        let all = 0..self.outputs.len();
+        let Some(only) = only else { return Ok(all.collect()) };
+        let bare = |path: &str| path.trim_end_matches('/').to_string();
+        let paths: Vec<String> = self.outputs.iter().map(|output| output.to.to_string()).collect();
+        let found: Vec<usize> = all.filter(|&i| bare(&paths[i]) == bare(only)).collect();
+        if found.is_empty() {
+            let paths = paths.iter().map(String::as_str);
+            let error = Error::job(format!("the job has no output `{only}`"));
+            return Err(match error::nearest(only, paths.clone()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("its outputs are {}", paths.collect::<Vec<_>>().join(", "))),
+            });
+        }
+        Ok(found)
+    }
 }
 
 /// Which events count.
@@ -205,6 +232,16 @@ pub enum OutputTo {
     Terminal,
 }
 
+impl std::fmt::Display for OutputTo {
+    /// The path, as the job has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OutputTo::Folder(path) | OutputTo::File(path) => path.display().fmt(f),
+            OutputTo::Terminal => f.write_str("-"),
+        }
+    }
+}
+
 /// One output.
 #[derive(Debug)]
 pub struct OutputPlan {
@@ -243,6 +280,18 @@ impl OutputPlan {
     pub fn file_schema(&self) -> Schema {
         Schema::new(self.written().into_iter().map(|i| self.columns.fields[i].clone()).collect())
     }
+}
+
+/// An output that is published: what its folder holds goes to a table of a server too.
+#[derive(Debug)]
+pub struct Publication {
+    /// Number in [`Plan::outputs`], of a folder of Parquet with groups.
+    pub output: usize,
+    /// The table.
+    pub address: TableAddress,
+    /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
+    /// together, the keys, the firing.
+    pub key: Vec<usize>,
 }
 
 /// What an output holds.

@@ -28,6 +28,16 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// The text of the job file.
+    pub fn text(&self) -> &str {
+        &self.document.text
+    }
+
+    /// Its name in errors.
+    pub fn file(&self) -> &str {
+        &self.document.file
+    }
+
     /// Parses the text of a job file; `file` is its name in errors.
     ///
     /// # Errors

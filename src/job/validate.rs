@@ -1,7 +1,7 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::plan::{Grouping, LatePlan, Mode, OutputPlan, OutputTo, Plan, WatermarkPlan};
+use super::plan::{Grouping, LatePlan, Mode, OutputPlan, OutputTo, Plan, Publication, WatermarkPlan};
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -20,6 +20,7 @@ mod finish;
 mod log;
 mod otherwise;
 mod output;
+mod published;
 mod rows;
 mod service;
 mod stream;
@@ -149,8 +150,7 @@ pub fn source_format(spec: &JobSpec) -> Option<Format> {
 
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
-    let paths = spec.outputs.iter().filter_map(|output| output.path.as_ref());
-    paths.map(|path| output::goes_to(&path.value)).collect()
+    spec.outputs.iter().filter_map(output::goes_to).collect()
 }
 
 /// The file of late events, if the job has one.
@@ -175,8 +175,12 @@ fn job_name(spec: &JobSpec) -> String {
 
 /// What the names of files begin with that lie beside the first output: its path, or the job's name.
 fn beside(spec: &JobSpec) -> String {
-    let first = spec.outputs.iter().filter_map(|o| o.path.as_ref()).find(|p| p.value != "-");
-    first.map_or_else(|| job_name(spec), |path| path.value.trim_end_matches('/').to_string())
+    let first = spec.outputs.iter().find(|o| o.path.as_ref().is_some_and(|path| path.value != "-"));
+    let path = first.and_then(|output| match published::mirror(output) {
+        Some(OutputTo::Folder(mirror)) => Some(mirror.display().to_string()),
+        _ => output.path.as_ref().map(|path| path.value.clone()),
+    });
+    path.map_or_else(|| job_name(spec), |path| path.trim_end_matches('/').to_string())
 }
 
 fn zone(spec: &JobSpec) -> Option<Zone> {
@@ -296,6 +300,7 @@ struct Planner<'a> {
     services: Vec<ServicePlan>,
     groupings: Vec<Grouping>,
     outputs: Vec<OutputPlan>,
+    publications: Vec<Publication>,
     positions: bool,
     /// The mode of outputs that give none.
     mode: Mode,
@@ -317,6 +322,7 @@ impl<'a> Planner<'a> {
             services: vec![],
             groupings: vec![],
             outputs: vec![],
+            publications: vec![],
             positions: false,
             mode: Mode::default(),
             mode_override: None,

@@ -218,7 +218,23 @@ impl Transaction {
     ///
     /// # Panics
     /// If there are not as many drafts as outputs.
-    pub fn commit(mut self, drafts: Vec<ManifestDraft>) -> Result<CommitReport> {
+    pub fn commit(self, drafts: Vec<ManifestDraft>) -> Result<CommitReport> {
+        self.commit_after(drafts, || Ok(()))
+    }
+
+    /// As [`Transaction::commit`], with `last` before the commit point: when everything is done that may fail for want
+    /// of space, and nothing can be seen yet.
+    ///
+    /// # Errors
+    /// That of `last`: the outputs are as they were. Else as [`Transaction::commit`].
+    ///
+    /// # Panics
+    /// As [`Transaction::commit`].
+    pub fn commit_after(
+        mut self,
+        drafts: Vec<ManifestDraft>,
+        last: impl FnOnce() -> Result<()>,
+    ) -> Result<CommitReport> {
         assert_eq!(drafts.len(), self.outputs.len(), "one manifest per output");
         let mut report = CommitReport::default();
         let mut planned = vec![];
@@ -228,6 +244,7 @@ impl Transaction {
             report.outputs.push(outcome);
             planned.push((output.place.clone(), operations));
         }
+        last()?;
         // An output that stays as it is takes no part in the commit, and none is made if all do.
         planned.retain(|(_, o)| !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some());
         if let Some((primary, _)) = planned.first().cloned() {

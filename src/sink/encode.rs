@@ -2,7 +2,7 @@
 
 use super::manifest::Part;
 use super::stage::StagedFile;
-use super::{csv, jsonl, parquet};
+use super::{csv, jsonl, keyed, parquet};
 use crate::batch::Schema;
 use crate::error::Result;
 use crate::time::Zone;
@@ -19,6 +19,35 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     JsonLines,
+    /// A key, a tab, and a JSON object a line.
+    Keyed(LineKey),
+}
+
+/// The columns of a line's key, by their numbers in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct LineKey {
+    columns: [u16; LineKey::MOST],
+    len: u8,
+}
+
+impl LineKey {
+    /// So many columns at most.
+    pub const MOST: usize = 4;
+
+    /// A key of these columns; `None` if they are too many.
+    pub fn new(columns: &[usize]) -> Option<LineKey> {
+        let mut key = LineKey::default();
+        for column in columns {
+            *key.columns.get_mut(usize::from(key.len))? = u16::try_from(*column).ok()?;
+            key.len += 1;
+        }
+        Some(key)
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        self.columns[..usize::from(self.len)].iter().map(|&column| usize::from(column))
+    }
 }
 
 impl Format {
@@ -28,6 +57,7 @@ impl Format {
             "parquet" => Some(Format::Parquet),
             "csv" => Some(Format::Csv),
             "jsonl" | "ndjson" => Some(Format::JsonLines),
+            "kcat" => Some(Format::Keyed(LineKey::default())),
             _ => None,
         }
     }
@@ -38,12 +68,14 @@ impl Format {
             Format::Parquet => "parquet",
             Format::Csv => "csv",
             Format::JsonLines => "jsonl",
+            Format::Keyed(_) => "kcat",
         }
     }
 
-    /// The format that job files and manifests call `name`.
+    /// The format that job files and manifests call `name`; of keyed lines, without their key.
     pub fn named(name: &str) -> Option<Format> {
-        [Format::Parquet, Format::Csv, Format::JsonLines].into_iter().find(|format| format.name() == name)
+        let all = [Format::Parquet, Format::Csv, Format::JsonLines, Format::Keyed(LineKey::default())];
+        all.into_iter().find(|format| format.name() == name)
     }
 
     /// The name that job files and manifests use.
@@ -97,6 +129,7 @@ pub fn encoder(format: Format, schema: &Schema, zone: &Zone) -> Result<Box<dyn E
         Format::Parquet => Box::new(parquet::ParquetEncoder::new(schema)?),
         Format::Csv => Box::new(csv::CsvEncoder::new(zone)),
         Format::JsonLines => Box::new(jsonl::JsonLinesEncoder::new(schema, zone)),
+        Format::Keyed(key) => Box::new(keyed::KeyedEncoder::new(schema, zone, key)),
     })
 }
 
@@ -122,7 +155,7 @@ impl PartWriter {
     pub fn new(mut staged: StagedFile, format: Format, schema: &Schema) -> Result<PartWriter> {
         let file = match format {
             Format::Parquet => Open::Parquet(Box::new(parquet::ParquetFile::new(staged, schema)?)),
-            Format::JsonLines => Open::Text(staged),
+            Format::JsonLines | Format::Keyed(_) => Open::Text(staged),
             Format::Csv => {
                 staged.write_all(&csv::header(schema)).map_err(|e| staged.failed(e))?;
                 Open::Text(staged)

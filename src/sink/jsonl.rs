@@ -71,7 +71,7 @@ pub(crate) fn before<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8
     before.collect()
 }
 
-fn push_object(
+pub(super) fn push_object(
     out: &mut Vec<u8>,
     before: &[Vec<u8>],
     columns: &[Column<'_>],

@@ -93,6 +93,9 @@ pub struct OutputInfo {
     /// Whether it is an archive: the records of the source as they were read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub archive: bool,
+    /// The table of a server that it is the mirror of, without a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
 }
 
 /// A column of the source.
@@ -314,6 +317,7 @@ mod tests {
                 keys: vec!["postcode".into()],
                 streamed: Some("allowed lateness 24h".into()),
                 archive: false,
+                table: None,
             },
             source: vec![
                 SourceColumn::new("time", DataType::Timestamp),

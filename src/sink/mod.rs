@@ -22,9 +22,11 @@ mod failpoint;
 mod fsutil;
 mod journal;
 pub mod jsonl;
+pub mod keyed;
 mod lock;
 pub mod manifest;
 pub mod parquet;
+pub mod publish;
 pub mod rejects;
 pub mod stage;
 pub mod table;
@@ -32,7 +34,7 @@ pub mod target;
 pub mod value;
 
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
-pub use encode::{Encoded, Encoder, Format, PartWriter, encoder};
+pub use encode::{Encoded, Encoder, Format, LineKey, PartWriter, encoder};
 pub use manifest::{
     Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn, Watermarks,
 };

@@ -12,11 +12,26 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+mod aggregates;
+mod asof;
+mod calendar;
+mod dedup;
+pub mod expr;
+mod post;
+pub mod source;
+mod statement;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod windows;
+pub mod words;
+
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
-use crate::job::Plan;
+use crate::job::{OutputKind, OutputPlan, Plan, window_fields};
 use crate::time::TimeRule;
+use statement::Statement;
 
 /// The column of the event time in a relation.
 pub const TIME: &str = "_time";
@@ -60,6 +75,18 @@ impl Dialect {
             Dialect::Spark => "spark",
             Dialect::Flink => "flink",
             Dialect::BigQuery => "bigquery",
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Dialect::Polars => "Polars",
+            Dialect::DuckDb => "DuckDB",
+            Dialect::Postgres => "PostgreSQL",
+            Dialect::Spark => "Spark",
+            Dialect::Flink => "Flink",
+            Dialect::BigQuery => "BigQuery",
         }
     }
 }
@@ -121,10 +148,110 @@ fn relation<'a>(name: &str, read: &'a ReadPlan) -> Result<Relation<'a>> {
     Ok(Relation { name: name.to_string(), read, fields })
 }
 
+/// The relations of local days that the statements of Polars read, where windows go by the calendar: their names, and
+/// the offset of windows, in microseconds on the wall clock. Each has two columns: `day`, a date, and `begins`, a 64-bit
+/// integer: the instant, in microseconds, at which the wall clock of the job's zone first shows that day's midnight and
+/// the offset, or later. All days are there from two of the largest windows and a year before the first event to as much
+/// after the last.
+pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
+    let mut all = vec![];
+    for grouping in &plan.groupings {
+        if let Some((_, _, offset)) = calendar::starts(windows::window(&grouping.plan)) {
+            let relation = (calendar::relation_name(offset), offset);
+            if !all.contains(&relation) {
+                all.push(relation);
+            }
+        }
+    }
+    all
+}
+
 /// The SQL of output number `output` of `plan`.
 ///
 /// # Errors
 /// A job error that names what the dialect cannot express.
-pub fn script(_plan: &Plan, _output: usize, dialect: Dialect) -> Result<Script> {
-    Err(Error::job(format!("no SQL for {} yet", dialect.name())))
+pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
+    let output = &plan.outputs[output];
+    check_names(plan, output, dialect)?;
+    let mut statement = Statement::new(plan, dialect);
+    let mut script = match &output.kind {
+        OutputKind::Archive(_) => {
+            let what = "an archive, whose rows tell the file and the place that each record is from,";
+            return Err(statement.refuse(what));
+        }
+        OutputKind::Rows(columns) => {
+            steps::steps(&mut statement)?;
+            post::rows(statement, output, columns)?
+        }
+        OutputKind::Groups { grouping, post } => {
+            steps::steps(&mut statement)?;
+            post::groups(statement, output, &plan.groupings[*grouping], post)?
+        }
+    };
+    if dialect != Dialect::Polars {
+        for relation in relations(plan)? {
+            let delay = plan.watermark.out_of_orderness;
+            let setup = source::setup_with_watermark(dialect, &relation, &plan.zone, delay)?;
+            script.setup.extend(setup);
+        }
+    }
+    if dialect == Dialect::Flink {
+        script.notes.push("instants are of milliseconds in Flink: what is finer is cut".into());
+    }
+    if matches!(dialect, Dialect::Spark | Dialect::Flink | Dialect::BigQuery) {
+        script.notes.push(format!("no {} has run this statement yet", dialect.title()));
+    }
+    Ok(script)
+}
+
+/// Faults columns that have names of ours, or names that the dialect takes for one.
+fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()> {
+    relations(plan)?;
+    let bounds = output.columns.index_of("window_start").is_some();
+    if let OutputKind::Groups { .. } = output.kind
+        && bounds
+        && let Some(bound) = window_fields().iter().find(|bound| plan.rows.index_of(&bound.name).is_some())
+    {
+        return Err(Error::job(format!("the events have a column `{}`, as windows have in SQL", bound.name)));
+    }
+    let tables = plan.tables.iter().map(|table| &table.rows);
+    for schema in [&plan.rows, &output.columns].into_iter().chain(tables) {
+        let mut known: Vec<&str> = vec![];
+        for name in schema.names() {
+            if is_ours(name) {
+                return Err(Error::job(format!("the column `{name}` has a name that SQL needs"))
+                    .hint("give it another name"));
+            }
+            let alike = |other: &&&str| other.to_lowercase() == name.to_lowercase() && **other != name;
+            if let Some(other) = known.iter().find(alike)
+                && matches!(dialect, Dialect::DuckDb | Dialect::Spark | Dialect::BigQuery)
+            {
+                return Err(Error::job(format!(
+                    "`{other}` and `{name}` are one column in the SQL of {}",
+                    dialect.name()
+                )));
+            }
+            known.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// Whether statements have columns of this name.
+fn is_ours(name: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
+        "_next", "_session", "_window", "_rank", "_until",
+    ];
+    const NUMBERED: [&str; 22] = [
+        "nth", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none", "by", "rank",
+        "k", "kept", "then", "leads", "led", "after", "reach", "value",
+    ];
+    let name = name.to_lowercase();
+    let numbered = || {
+        let mut words = name.trim_start_matches('_').split('_');
+        words.next().is_some_and(|word| NUMBERED.contains(&word))
+            && words.next().is_some_and(|number| number.bytes().all(|c| c.is_ascii_digit()))
+    };
+    NAMES.contains(&name.as_str()) || name.starts_with('_') && !name.starts_with("__") && numbered()
 }

@@ -49,7 +49,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use crate::batch::Schema;
+use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
 use arrow_array::RecordBatch;
 use std::path::PathBuf;
@@ -206,4 +206,26 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
         comparison.duplicates = shown::duplicates(&work, duplicates)?;
         Ok(comparison)
     })
+}
+
+/// The columns of a result that both sides may have, each with its type if all files agree on one that the program
+/// has; of text files it is none.
+///
+/// # Errors
+/// A file that is not there or cannot be read.
+pub fn columns(table: &Table) -> Result<Vec<(String, Option<DataType>)>> {
+    let side = side::Side::open(table, Side::There)?;
+    let ty = |kinds: &[meaning::Kind]| match kinds {
+        [meaning::Kind::Float] => Some(DataType::Float64),
+        [meaning::Kind::Int] => Some(DataType::Int64),
+        [meaning::Kind::Text] => Some(DataType::String),
+        [meaning::Kind::Decimal(precision, scale)] => {
+            Some(DataType::Decimal { precision: *precision, scale: *scale })
+        }
+        [meaning::Kind::Bool] => Some(DataType::Bool),
+        [meaning::Kind::Date] => Some(DataType::Date),
+        [meaning::Kind::Time] => Some(DataType::Timestamp),
+        _ => None,
+    };
+    Ok(side.columns.iter().map(|column| (column.name.clone(), ty(&column.kinds))).collect())
 }

@@ -105,6 +105,88 @@ fn copy(folder: &Path, lab: &Lab, ending: &str) {
     }
 }
 
+/// As people write it: one row for each customer and month of the calendar.
+const QUERY: &str = r#"
+SELECT * FROM (
+  SELECT EXTRACT(year FROM "InvoiceDate") AS year, EXTRACT(month FROM "InvoiceDate") AS month, "CustomerID",
+         SUM("Quantity" * "UnitPrice") AS total
+  FROM source
+  WHERE "CustomerID" IS NOT NULL
+  GROUP BY EXTRACT(year FROM "InvoiceDate"), EXTRACT(month FROM "InvoiceDate"), "CustomerID"
+) AS months
+WHERE total > 10000;
+"#;
+
+/// Their columns as expressions over ours.
+const MAP: [&str; 6] = [
+    "--output",
+    "out/big-customers.csv",
+    "--map",
+    "year=EXTRACT(year FROM window_start)",
+    "--map",
+    "month=EXTRACT(month FROM window_start)",
+];
+
+#[test]
+fn big_customers_as_a_query_of_others_has_them() {
+    let Some(folder) = invoices() else {
+        println!("skipped: ../shared/data/online-retail is not there");
+        return;
+    };
+    let lab = Lab::new();
+    lab.write("q.sql", QUERY);
+    lab.write("job.toml", JOB.replace("PATH", &format!("{}/*.csv", folder.display())));
+    let verify = |args: &[&str]| lab.highwater(&[&["verify", "job.toml"], &MAP[..], args].concat());
+    let answer = verify(&["--against", "q.sql"]);
+    assert_eq!(answer.code, 0, "{}\n{}", answer.out, answer.err);
+    assert!(answer.out.contains("total"), "{}", answer.out);
+    // The query of another threshold is another.
+    lab.write("other.sql", QUERY.replace("10000", "20000"));
+    assert_eq!(verify(&["--against", "other.sql"]).code, 1);
+    if let Ok(server) = std::env::var("HIGHWATER_POSTGRES") {
+        let answer = verify(&["--against", "q.sql", "--postgres", &server]);
+        assert_eq!(answer.code, 0, "{}\n{}", answer.out, answer.err);
+    }
+
+    // One price of one line is a thousandth off: one row, one column.
+    lab.done(&JOB.replace("PATH", &format!("{}/*.csv", folder.display())), &["--quiet"]);
+    lab.write("golden.csv", lab.text("out/big-customers.csv"));
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap();
+        if file.path().extension().is_some_and(|e| e == "csv") {
+            let text = std::fs::read_to_string(file.path()).unwrap();
+            let line = text.lines().find(|line| line.contains(",17450.0,"));
+            let name = file.file_name().into_string().unwrap();
+            let text = match line.filter(|_| name == "2011-09-20.csv") {
+                Some(line) => {
+                    let price = line.split(',').nth_back(2).unwrap();
+                    text.replacen(
+                        line,
+                        &line.replace(&format!(",{price},17450"), &format!(",{price}1,17450")),
+                        1,
+                    )
+                }
+                None => text,
+            };
+            lab.write(&format!("copy/{name}"), text);
+        }
+    }
+    lab.write("copy.toml", JOB.replace("PATH", "copy/*.csv"));
+    let args = [
+        "verify",
+        "copy.toml",
+        "--against",
+        "golden.csv",
+        "--output",
+        "out/big-customers.csv",
+        "--explain",
+        "--json",
+    ];
+    let answer = lab.highwater(&args);
+    assert_eq!(answer.code, 1, "{}\n{}", answer.out, answer.err);
+    println!("{}", answer.out);
+}
+
 /// The invoices as values of their types.
 fn typed(csv: &[u8]) -> Log {
     let mut reader = csv::Reader::from_reader(csv);

@@ -142,6 +142,11 @@ impl Lab {
         Ok(entries)
     }
 
+    /// The plan of `job`, as [`Lab::library`] runs it.
+    pub fn plan(&self, job: &str) -> Result<Plan, Error> {
+        self.planned(job, PLAIN, None).map(|(plan, _)| plan)
+    }
+
     fn planned(&self, job: &str, machine: Machine, mode: Option<Mode>) -> Result<(Plan, RunOptions), Error> {
         let spec = JobSpec::parse("job.toml", &self.at(job))?;
         let overrides = Overrides { chunk_bytes: machine.chunk_bytes, mode, ..Overrides::default() };

@@ -3,6 +3,7 @@
 //! # Contract
 //! Names and order stay. Times are RFC 3339 in UTC; values are texts, and NULL is null.
 
+use crate::cli::ui;
 use crate::engine::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
 };
@@ -13,8 +14,8 @@ use std::path::Path;
 
 /// What a backfill did, or would do. Structs are taken apart by name, so a new field cannot be forgotten here.
 pub fn json(request: &Request, outcome: &BackfillOutcome) -> Value {
-    let BackfillOutcome { plan, files, all_again, account, outputs, history, applied } = outcome;
-    json!({
+    let BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published } = outcome;
+    let mut value = json!({
         "job": { "name": plan.name, "hash": plan.hash },
         "plan": request.plan_only,
         "applied": applied,
@@ -23,7 +24,11 @@ pub fn json(request: &Request, outcome: &BackfillOutcome) -> Value {
         "account": account,
         "history": read(*history),
         "outputs": outputs.iter().map(corrected).collect::<Vec<_>>(),
-    })
+    });
+    if !published.is_empty() {
+        value["published"] = json!(ui::published_json(published));
+    }
+    value
 }
 
 fn text(path: &Path) -> String {

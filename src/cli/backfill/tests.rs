@@ -107,6 +107,7 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
         outputs,
         history: HistoryRead::default(),
         applied: true,
+        published: vec![],
     }
 }
 

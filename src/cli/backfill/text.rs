@@ -248,6 +248,8 @@ pub fn end(request: &Request, outcome: &BackfillOutcome) -> String {
     }
     let account = ui::account_line(&outcome.account);
     lines.push(&account);
+    let published: Vec<String> = outcome.published.iter().map(ui::published).collect();
+    lines.extend(published.iter().map(String::as_str));
     if outcome.plan.outputs.iter().any(|output| output.to == OutputTo::Terminal) {
         lines.push("tables on the terminal are of a run alone: `highwater run` shows them");
     }

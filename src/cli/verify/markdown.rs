@@ -21,7 +21,10 @@ pub fn report(comparison: &Comparison, names: &Names, explanations: &[String]) -
     }
     let schema = words::schema(comparison, code);
     if !schema.is_empty() {
-        out.push_str(&format!("\n{}\n", schema.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")));
+        out.push_str(&format!(
+            "\n{}\n",
+            schema.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
+        ));
     }
     if !explanations.is_empty() {
         let lines = explanations.iter().map(|line| format!("- {}", inline(line)));
@@ -131,16 +134,17 @@ fn duplicates(out: &mut String, comparison: &Comparison) {
 }
 
 /// A table below an empty line; heads that begin with `>` are of numbers, which stand on the right.
-fn table(heads: &[&str], lines: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(super) fn table(heads: &[&str], lines: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let names = heads.iter().map(|head| head.strip_prefix('>').unwrap_or(head).to_string()).collect();
-    let rule = heads.iter().map(|head| if head.starts_with('>') { "---:" } else { "---" }.to_string()).collect();
+    let rule =
+        heads.iter().map(|head| if head.starts_with('>') { "---:" } else { "---" }.to_string()).collect();
     let lines: String = lines.into_iter().map(line).collect();
     format!("\n{}{}{lines}", line(names), line(rule))
 }
 
 /// A text as code, also inside of a table.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = plain(text);
     if text.is_empty() {
         return text;
@@ -156,7 +160,7 @@ fn code(text: &str) -> String {
 }
 
 /// Words of ours with values in them: what is between backticks stays code, and the rest cannot be markup.
-fn inline(text: &str) -> String {
+pub(super) fn inline(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     // Without a partner a backtick is one.
     if parts.len().is_multiple_of(2) {

@@ -1,10 +1,14 @@
 use super::*;
 use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, SchemaDifference, Side};
 
-const NAMES: Names<'static> = Names { here: "highwater", there: "totals.sql in Polars", output: "out/totals" };
+const NAMES: Names<'static> =
+    Names { here: "highwater", there: "totals.sql in Polars", output: "out/totals" };
 
 fn key(seller: &str) -> Vec<(String, Option<String>)> {
-    vec![("window_start".into(), Some("2024-03-01T00:00:00Z".into())), ("seller_id".into(), Some(seller.into()))]
+    vec![
+        ("window_start".into(), Some("2024-03-01T00:00:00Z".into())),
+        ("seller_id".into(), Some(seller.into())),
+    ]
 }
 
 fn cell(name: &str, here: Option<&str>, there: Option<&str>) -> (String, Option<String>, Option<String>) {
@@ -84,7 +88,11 @@ fn other_columns() -> Comparison {
 fn keys_that_come_again() -> Comparison {
     let again = |seller, side, rows| Duplicate { side, key: key(seller), rows };
     Comparison {
-        duplicates: vec![again("a", Side::Here, 2), again("a", Side::There, 2), again("b", Side::There, 1000)],
+        duplicates: vec![
+            again("a", Side::Here, 2),
+            again("a", Side::There, 2),
+            again("b", Side::There, 1000),
+        ],
         duplicate_keys: 7,
         ..same()
     }

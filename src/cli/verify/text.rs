@@ -8,7 +8,9 @@ use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, 
 /// The verdict in the first line; then what differs, and why.
 pub fn report(comparison: &Comparison, names: &Names, explanations: &[String]) -> String {
     let mut out = format!("{}\n", words::verdict(comparison, names.output));
-    for (side, name, rows) in [("here", names.here, comparison.here), ("there", names.there, comparison.there)] {
+    for (side, name, rows) in
+        [("here", names.here, comparison.here), ("there", names.there, comparison.there)]
+    {
         out.push_str(&format!("  {side:<5}  {}, {}\n", plain(name), count(rows, "row", "rows")));
     }
     if comparison.same() {
@@ -51,7 +53,8 @@ fn columns_told(comparison: &Comparison) -> String {
         numbers("different", |column| column.different),
     ]);
     let same: Vec<String> = same.iter().map(|column| plain(&column.name)).collect();
-    let rest = if same.is_empty() { String::new() } else { format!("the same in all: {}\n", words::listed(&same)) };
+    let rest =
+        if same.is_empty() { String::new() } else { format!("the same in all: {}\n", words::listed(&same)) };
     format!("\n{table}{rest}")
 }
 
@@ -86,7 +89,8 @@ fn rows(comparison: &Comparison) -> String {
     }
     let all = comparison.differing + comparison.only_here + comparison.only_there;
     let more = all.saturating_sub(shown.len() as u64);
-    let more = if more > 0 { format!("… and {} more\n", count(more, "row", "rows")) } else { String::new() };
+    let more =
+        if more > 0 { format!("… and {} more\n", count(more, "row", "rows")) } else { String::new() };
     format!("\n{}{more}", columns::render(&table))
 }
 
@@ -137,6 +141,7 @@ fn duplicates(comparison: &Comparison) -> String {
     table.push(Column::words("side", duplicates.iter().map(place)));
     table.push(Column::numbers("rows", duplicates.iter().map(|again| grouped(again.rows))));
     let more = words::keys_not_named(comparison);
-    let more = if more > 0 { format!("… and {} more\n", count(more, "key", "keys")) } else { String::new() };
+    let more =
+        if more > 0 { format!("… and {} more\n", count(more, "key", "keys")) } else { String::new() };
     format!("{line}{}{more}", columns::render(&table))
 }

@@ -69,7 +69,11 @@ pub fn schema(comparison: &Comparison, quote: impl Fn(&str) -> String) -> Vec<St
         )),
         SchemaDifference::Only(Side::Here, name) => Some(match other_case(name, Side::There) {
             Some(other) => {
-                format!("{} here is {} there: upper and lower case are two in names", quote(name), quote(other))
+                format!(
+                    "{} here is {} there: upper and lower case are two in names",
+                    quote(name),
+                    quote(other)
+                )
             }
             None => format!("{} is only here", quote(name)),
         }),

@@ -108,7 +108,7 @@ impl Archive {
         let format = match self.format {
             sink::Format::Parquet => InputFormat::Parquet,
             sink::Format::Csv => InputFormat::Csv,
-            sink::Format::JsonLines => InputFormat::JsonLines,
+            sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
         let mut read = ReadPlan { files: files::listed(&paths, Some(format))?, ..plan.read.clone() };

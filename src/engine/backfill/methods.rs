@@ -93,7 +93,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
     let float_key = plan.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
     post.having.is_none()
         && post.top.is_none()
-        && !(float_key && output.format == Format::JsonLines)
+        && !(float_key && matches!(output.format, Format::JsonLines | Format::Keyed(_)))
         && !output.partition_by.iter().any(|part| matches!(part, PartitionPart::Column(_)))
         && crate::engine::target(&output.to).is_some()
 }

@@ -21,7 +21,7 @@ mod history;
 mod log;
 mod methods;
 mod narrow;
-mod order;
+pub(super) mod order;
 mod parts;
 mod rejects;
 mod splice;
@@ -30,6 +30,7 @@ mod states;
 mod testing;
 mod touched;
 
+use super::publish::{self, Extent, Published};
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, pool, target};
 use crate::error::{Error, Result};
 use crate::input::InputReport;
@@ -53,6 +54,8 @@ pub struct Request {
     pub plan_only: bool,
     /// How many changes are given in full; all of them go to the change log.
     pub shown: usize,
+    /// Whether tables of servers get all rows, as of a run, and not only those that changed.
+    pub publish_all: bool,
 }
 
 /// What a backfill did, or would do.
@@ -72,6 +75,8 @@ pub struct BackfillOutcome {
     pub history: HistoryRead,
     /// Whether it was applied: not for a plan, nor where nothing changes.
     pub applied: bool,
+    /// What became of the tables of servers, in the order of the outputs.
+    pub published: Vec<Published>,
 }
 
 /// A file that was given.
@@ -218,11 +223,18 @@ pub fn backfill(
         let outputs = targets.iter().zip(&in_place.manifests);
         outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
     };
+    if !request.plan_only {
+        publish::check(&plan)?;
+    }
     if given.changes_nothing() {
         let (account, outputs) = (in_place.manifests[0].account, untouched());
         let history = HistoryRead::default();
         let (files, all_again, applied) = (given.files, None, false);
-        return Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied });
+        let published = match request.publish_all {
+            true => publish::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, None)?.1,
+            false => vec![],
+        };
+        return Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published });
     }
     let all_again = methods::all_again(&plan, &given, in_place.job_hash())?;
     // Whatever is given counts, however late it came.
@@ -244,9 +256,11 @@ pub fn backfill(
         }
     })?;
     let Done { drafts, outputs, account, history, rejects, records } = done;
+    let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
-        transaction.commit(drafts)?;
+        let extent = if request.publish_all { Extent::All } else { Extent::Changed };
+        published = publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?.1;
     }
     let mut files = given.files;
     for file in &mut files {
@@ -254,7 +268,7 @@ pub fn backfill(
         file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
     }
     let applied = !request.plan_only;
-    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied })
+    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published })
 }
 
 /// What `run` does for a job that keeps an archive and was run before: it counts the files that no run has
@@ -283,7 +297,8 @@ pub fn catch_up(
             return Ok(None);
         }
     }
-    let done = backfill(spec, overrides, &Request::default(), &|_| options.clone(), progress)?;
+    let request = Request { publish_all: true, ..Request::default() };
+    let done = backfill(spec, overrides, &request, &|_| options.clone(), progress)?;
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
     let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
     let is_new = |path: &str| {
@@ -317,6 +332,7 @@ pub fn catch_up(
         rejects: None,
         lookups: None,
         spilled: false,
+        published: done.published,
         left_out: vec![],
     }))
 }

@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 
 /// The values of a column, ready to be compared. Texts are plain, not dictionaries.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cells<'a> {
+pub(in crate::engine) enum Cells<'a> {
     /// Integers and instants.
     Long(&'a [i64], Option<&'a NullBuffer>),
     Day(&'a [i32], Option<&'a NullBuffer>),
@@ -123,7 +123,7 @@ fn compare_texts(a: &StringViewArray, i: usize, b: &StringViewArray, j: usize) -
 ///
 /// # Errors
 /// As [`Cells::of`].
-pub(super) fn cells(
+pub(in crate::engine) fn cells(
     columns: &[ArrayRef],
     indices: impl IntoIterator<Item = usize>,
 ) -> Result<Vec<Cells<'_>>> {
@@ -132,7 +132,7 @@ pub(super) fn cells(
 
 /// The order of row `i` of `a` and row `j` of `b`, the same columns of two batches.
 #[inline]
-pub(super) fn compare_rows(a: &[Cells], i: usize, b: &[Cells], j: usize) -> Ordering {
+pub(in crate::engine) fn compare_rows(a: &[Cells], i: usize, b: &[Cells], j: usize) -> Ordering {
     for (a, b) in a.iter().zip(b) {
         match a.compare(i, b, j) {
             Ordering::Equal => {}
@@ -145,7 +145,7 @@ pub(super) fn compare_rows(a: &[Cells], i: usize, b: &[Cells], j: usize) -> Orde
 /// The first of `from..rows` that is `past`, or `rows`; all rows after one that is past are too. Galloping: takes
 /// time by the logarithm of how far it is.
 #[inline]
-pub(super) fn first_past(from: usize, rows: usize, past: impl Fn(usize) -> bool) -> usize {
+pub(in crate::engine) fn first_past(from: usize, rows: usize, past: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut step) = (from, 1);
     let mut high = loop {
         let at = low + step - 1;

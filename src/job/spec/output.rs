@@ -9,6 +9,8 @@ pub struct OutputSpec {
     pub span: Range<usize>,
     pub path: Option<At<String>>,
     pub format: Option<At<String>>,
+    pub mirror: Option<At<String>>,
+    pub key: Vec<At<String>>,
     pub window: Option<WindowSpec>,
     pub by: Vec<At<String>>,
     pub select: Vec<(At<String>, At<String>)>,
@@ -49,6 +51,8 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
         span: table.span.clone(),
         path: table.string("path"),
         format: table.string("format"),
+        mirror: table.string("mirror"),
+        key: table.strings("key").unwrap_or_default(),
         window: table.string_or_table("window").and_then(|w| window(document, w)),
         by: table.strings("by").unwrap_or_default(),
         select: table.pairs("select").unwrap_or_default(),
@@ -68,7 +72,8 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
     table.finish(&["of"]);
     if spec.path.is_none() {
         document.fault(
-            Error::job("an [[output]] has no `path`").hint("a folder, a file, or \"-\" for the terminal"),
+            Error::job("an [[output]] has no `path`")
+                .hint("a folder, a file, postgres://…/table, or \"-\" for the terminal"),
             &spec.span,
         );
     }

@@ -91,6 +91,7 @@ impl Planner<'_> {
             answers,
             groupings: self.groupings,
             outputs: self.outputs,
+            publications: self.publications,
             rejects,
             watermark: self.watermark,
             late: self.late,

@@ -1,7 +1,7 @@
 //! The outputs of a job: windows, keys, aggregates, and where the rows go.
 
-use super::Planner;
 use super::window::Timing;
+use super::{Planner, published};
 use crate::aggregate::Aggregate;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
@@ -48,7 +48,13 @@ impl Planner<'_> {
             self.events(spec).filter(|_| timing.is_some())?
         };
         let (to, format) = destination?;
+        let address = self.address(spec)?;
         let partition_by = self.partition_by(spec, &to, &columns, &kind)?;
+        let format = self.line_key(spec, format, &columns, &partition_by)?;
+        if let Some(address) = address {
+            let publication = self.publication(spec, address, (&columns, &kind), &partition_by)?;
+            self.publications.push(publication);
+        }
         let plan = OutputPlan { to, format, kind, columns, partition_by, state: is_true(&spec.state) };
         (!plan.state || self.state(spec, &plan)).then_some(plan)
     }
@@ -61,19 +67,28 @@ impl Planner<'_> {
                 Some(format) => Some(format),
                 None => {
                     let error = Error::job(format!("unknown output format `{}`", name.value))
-                        .nearest(&name.value, ["parquet", "csv", "jsonl"]);
-                    self.fault(error.hint("the formats are parquet, csv and jsonl"), &name.span);
+                        .nearest(&name.value, ["parquet", "csv", "jsonl", "kcat"]);
+                    self.fault(error.hint("the formats are parquet, csv, jsonl and kcat"), &name.span);
                     return None;
                 }
             },
         };
-        let to = goes_to(&path.value);
+        let to = goes_to(spec)?;
+        if crate::pg::is_url(&path.value) {
+            if let (Some(name), false) = (&spec.format, matches!(named, None | Some(Format::Parquet))) {
+                let error = Error::job("the mirror of a table is of Parquet");
+                self.fault(error.hint("leave out `format`"), &name.span);
+                return None;
+            }
+            return self.belongs(spec, Format::Parquet).then_some((to, Format::Parquet));
+        }
         if to == OutputTo::Terminal {
             return Some((to, Format::Csv));
         }
         if path.value.contains("://") || path.value.ends_with(".html") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
-            self.fault(error.hint("a folder, a .parquet, .csv or .jsonl file, or \"-\""), &path.span);
+            let hint = "a folder, a .parquet, .csv, .jsonl or .kcat file, postgres://…/table, or \"-\"";
+            self.fault(error.hint(hint), &path.span);
             return None;
         }
         let target = Path::new(&path.value);
@@ -81,13 +96,14 @@ impl Planner<'_> {
         if named.is_none() && is_unclear && Format::of_path(target).is_none() {
             let error = Error::job(format!("the extension of `{}` says no format", path.value));
             self.fault(
-                error.hint("use .parquet, .csv or .jsonl; or a folder: end the path in /"),
+                error.hint("use .parquet, .csv, .jsonl or .kcat; or a folder: end the path in /"),
                 &path.span,
             );
             return None;
         }
         let own = Format::of_path(target).filter(|_| matches!(to, OutputTo::File(_)));
-        Some((to, named.or(own).unwrap_or(Format::Parquet)))
+        let format = named.or(own).unwrap_or(Format::Parquet);
+        self.belongs(spec, format).then_some((to, format))
     }
 
     fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
@@ -506,16 +522,21 @@ fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-/// Where an output with this `path` goes: the terminal, a file by its extension, else a folder.
-pub(super) fn goes_to(path: &str) -> OutputTo {
+/// Where an output goes by its path: the terminal, a file by its extension, else a folder; of a table of a server the
+/// folder of its mirror.
+pub(super) fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
+    let path = &spec.path.as_ref()?.value;
+    if let Some(mirror) = published::mirror(spec) {
+        return Some(mirror);
+    }
     if path == "-" {
-        return OutputTo::Terminal;
+        return Some(OutputTo::Terminal);
     }
     let target = PathBuf::from(path);
-    match Format::of_path(&target) {
+    Some(match Format::of_path(&target) {
         Some(_) if !path.ends_with('/') => OutputTo::File(target),
         _ => OutputTo::Folder(target),
-    }
+    })
 }
 
 /// Whether the last part of a path looks like a file name: a short extension of letters.

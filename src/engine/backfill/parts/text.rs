@@ -33,7 +33,8 @@ pub(super) fn read(
     let text = Buffer::from_vec(text);
     let mut columns: Vec<Column> = schema.fields.iter().map(|f| Column::new(f.ty, rows)).collect();
     let end = match format {
-        Format::JsonLines => json_lines(&text, schema, &mut columns)?,
+        Format::JsonLines => json_lines(&text, schema, &mut columns, false)?,
+        Format::Keyed(_) => json_lines(&text, schema, &mut columns, true)?,
         _ => csv(&text, schema, &mut columns)?,
     };
     let rows = if columns.is_empty() { rows } else { columns[0].len };
@@ -112,10 +113,14 @@ fn undouble(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, usize> {
+/// Lines of JSON; `keyed` ones have it after a tab, and what comes before is in it too.
+fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column], keyed: bool) -> Result<usize, usize> {
     let before = jsonl::before(schema.names());
     let mut at = 0;
     while at < text.len() && !columns.is_empty() {
+        if keyed {
+            at += memchr(b'\t', &text[at..]).ok_or(at)? + 1;
+        }
         for (column, before) in columns.iter_mut().zip(&before) {
             let field = text[at..].starts_with(before).then(|| json_field(text, at + before.len()));
             let field = field.flatten().ok_or(at)?;

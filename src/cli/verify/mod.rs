@@ -1,0 +1,236 @@
+//! `highwater verify`.
+
+mod events;
+mod json;
+mod markdown;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use super::{MachineArgs, ui};
+use crate::engine::RunOptions;
+use crate::error::{Error, Result, exit};
+use crate::job;
+use crate::pg::Server;
+use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Compare the results of a job with those of SQL, of a file, or of another program; say where they differ, and why.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 the same; 1 different.\n\nExamples:\n  \
+    highwater verify data/jobs/big-spenders.toml\n  \
+    duckdb -csv < q.sql | highwater verify data/jobs/sales-per-seller.toml --against -")]
+pub struct VerifyArgs {
+    /// The job file; or a result (Parquet, CSV, JSON Lines, a folder) to be compared with that of --against
+    job: PathBuf,
+    /// What the outputs are compared with: a file with SQL (.sql), a result (.parquet, .csv, .jsonl, a folder), or `-` for
+    /// CSV on stdin [default: the SQL of the job, run by Polars over the raw files]
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Let this PostgreSQL run the SQL, over the raw files in temporary tables; the password comes from PGPASSWORD or
+    /// the pgpass file
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Only this output, by its path
+    #[arg(long, value_name = "PATH")]
+    output: Option<String>,
+    /// The columns that pair rows [default: window and keys of the output]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    key: Vec<String>,
+    /// A column of the other side as an expression over those of the output: 'year=EXTRACT(year FROM window_start)'
+    #[arg(long, value_name = "THERE=SQL", value_parser = assignment)]
+    map: Vec<(String, String)>,
+    /// Columns that are not compared
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// What difference of a column is none: absolute, and relative to the value there
+    #[arg(long, value_name = "COLUMN=ABS,REL", value_parser = tolerance)]
+    tolerance: Vec<(String, f64, f64)>,
+    /// Differing rows that are shown
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    show: usize,
+    /// List the input events, by file and line, of the first groups that differ
+    #[arg(long)]
+    explain: bool,
+    /// Print the report as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the report as Markdown, for a pull request
+    #[arg(long)]
+    markdown: bool,
+    /// Leave out events before this time (in the job's time zone, or with an offset)
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Leave out events from this time on
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// The mode of every output, whatever the job says
+    #[arg(long, value_name = "MODE")]
+    mode: Option<super::run::Mode>,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+fn assignment(text: &str) -> std::result::Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a name, `=` and an expression")?;
+    Ok((name.trim().to_string(), value.trim().to_string()))
+}
+
+fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
+    let (name, bounds) = text.rsplit_once('=').ok_or("a column, `=`, and one or two numbers")?;
+    let number = |text: &str| match text.trim().parse::<f64>() {
+        Ok(x) if x >= 0.0 && x.is_finite() => Ok(x),
+        _ => Err(format!("`{text}` is no number from 0 on")),
+    };
+    let (absolute, relative) = match bounds.split_once(',') {
+        Some((absolute, relative)) => (number(absolute)?, number(relative)?),
+        None => (number(bounds)?, 0.0),
+    };
+    Ok((name.trim().to_string(), absolute, relative))
+}
+
+impl VerifyArgs {
+    pub fn run(&self) -> Result<u8> {
+        let progress = ui::Progress::new(self.json || self.markdown);
+        let verdict = self.verdict(&progress);
+        progress.finish();
+        let verdict = verdict?;
+        if self.json {
+            let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
+            let skipped: Vec<_> = verdict
+                .skipped
+                .iter()
+                .map(|s| json!({ "output": s.output, "why": s.why.to_string() }))
+                .collect();
+            ui::print_value(&json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped }))?;
+        } else {
+            let one = if self.markdown { in_markdown } else { in_text };
+            let reports: Vec<String> = verdict.verified.iter().map(one).collect();
+            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, self.markdown)))?;
+        }
+        Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
+    }
+
+    fn verdict(&self, progress: &ui::Progress) -> Result<Verdict> {
+        let server = self.postgres.as_deref().map(Server::parse).transpose()?;
+        let against = self.against()?;
+        if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
+            return Err(Error::job("--postgres runs SQL, and --against is a result")
+                .hint("leave --postgres out, or give --against a file that ends in .sql"));
+        }
+        let request = |options| Request {
+            against: against.clone(),
+            server: server.clone(),
+            output: self.output.clone(),
+            keys: self.key.clone(),
+            map: self.map.clone(),
+            ignore: self.ignore.clone(),
+            tolerance: self.tolerance.clone(),
+            show: self.show,
+            trace: self.explain,
+            options,
+            progress,
+        };
+        let options = |threads, memory| RunOptions {
+            threads,
+            memory,
+            spill_folder: std::env::temp_dir(),
+            table_rows: 0,
+            refresh_lookups: false,
+        };
+        if is_result(&self.job) {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let memory = self.machine.memory.unwrap_or_else(crate::engine::default_memory);
+            let options = options(self.machine.threads.map_or(cores, usize::from), memory);
+            let verified = verify_files(&self.job, &request(&options))?;
+            return Ok(Verdict { verified: vec![verified], skipped: vec![] });
+        }
+        let spec = job::read(&self.job)?;
+        let overrides = job::Overrides {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            mode: self.mode.map(job::Mode::from),
+            ..self.machine.overrides()
+        };
+        let plan = job::plan_job(&spec, &overrides)?;
+        let options = options(self.machine.threads(&plan), self.machine.memory(&plan));
+        verify(&spec, &overrides, &request(&options))
+    }
+
+    fn against(&self) -> Result<Against> {
+        let Some(path) = &self.against else { return Ok(Against::Printed) };
+        if path.as_os_str() == "-" {
+            return Ok(Against::Stdin);
+        }
+        if !path.exists() {
+            return Err(Error::job(format!("{} is not there", path.display())));
+        }
+        Ok(match path.extension().and_then(|e| e.to_str()) {
+            Some("sql") => Against::Query(path.clone()),
+            _ => Against::Result(path.clone()),
+        })
+    }
+}
+
+/// Whether it is a result, and not a job file.
+fn is_result(path: &Path) -> bool {
+    path.is_dir() || path.extension().is_some_and(|e| e != "toml")
+}
+
+/// What the report calls things.
+#[derive(Debug, Clone, Copy)]
+struct Names<'a> {
+    /// This side: what computed it, or where it is.
+    here: &'a str,
+    /// The other side.
+    there: &'a str,
+    /// The output that is compared.
+    output: &'a str,
+}
+
+impl<'a> Names<'a> {
+    fn of(verified: &'a Verified) -> Names<'a> {
+        Names { here: &verified.here, there: &verified.against, output: &verified.output }
+    }
+}
+
+fn in_text(verified: &Verified) -> String {
+    let mut out = text::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    for note in &verified.notes {
+        out.push_str(&format!("  note: {}\n", ui::plain(note)));
+    }
+    out + &events::text(verified)
+}
+
+fn in_markdown(verified: &Verified) -> String {
+    let mut out =
+        markdown::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    for note in &verified.notes {
+        out.push_str(&format!("\n_{}_\n", markdown::inline(note)));
+    }
+    out + &events::markdown(verified)
+}
+
+fn in_json(verified: &Verified) -> serde_json::Value {
+    let mut value = json::value(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
+    value["notes"] = json!(verified.notes);
+    value["events"] = events::json(verified);
+    value
+}
+
+/// The outputs that were not compared, a line each, and why.
+fn skipped(verdict: &Verdict, in_markdown: bool) -> String {
+    let mut out = String::new();
+    for skipped in &verdict.skipped {
+        let why = format!("{} is not compared: {}", skipped.output, skipped.why.message());
+        match in_markdown {
+            true => out.push_str(&format!("\n- {}\n", markdown::inline(&why))),
+            false => out.push_str(&format!("{}\n", ui::plain(&why))),
+        }
+    }
+    out
+}

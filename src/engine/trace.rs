@@ -1,0 +1,187 @@
+//! The events that went into a group: from which file and line each came.
+//!
+//! # Contract
+//! A trace is the run again as far as the windows: the events that come out of the steps, in replay order, of
+//! which those of a group are kept. So what a step left out is not in it, and what it appended is. Lateness is
+//! left out of account: events that a streamed output had called late are in it.
+
+use super::events::{Known, SettledRows, plain_strings};
+use super::{Need, Progress, Run, RunOptions, pool, tables};
+use crate::batch::{DataType, Field, Position};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::input::lines::line_numbers;
+use crate::job::{OutputKind, OutputPlan, OutputTo, Plan, Step};
+use crate::rows::gather_partitions;
+use crate::sink::Format;
+use crate::sink::csv;
+use crate::sink::value::{Column, TimeText};
+use crate::time::Zone;
+use arrow_array::ArrayRef;
+use std::path::PathBuf;
+
+/// A group of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOf {
+    /// Start and end of its window, microseconds UTC; none of the global window.
+    pub window: Option<(i64, i64)>,
+    /// The names and values of its keys, as CSV has them; NULL is none.
+    pub keys: Vec<(String, Option<String>)>,
+}
+
+/// The events of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// How many there are.
+    pub events: u64,
+    /// The columns that the job reads and derives.
+    pub columns: Vec<String>,
+    /// The first of them, in replay order.
+    pub rows: Vec<TracedRow>,
+}
+
+/// An event, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedRow {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, or the number of the row of a Parquet file or the record of an Avro file, from 1.
+    pub line: u64,
+    /// The event time, microseconds UTC.
+    pub time: i64,
+    /// The values, as CSV has them; NULL is none.
+    pub values: Vec<Option<String>>,
+}
+
+/// The events of each of `groups`, of which the first `most` are shown.
+///
+/// # Errors
+/// As of a run; a key that is no column of the events.
+pub fn trace(
+    mut plan: Plan,
+    groups: &[GroupOf],
+    most: usize,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<Traced>> {
+    let columns = plan.rows.clone();
+    let keys = groups.iter().map(|group| key_columns(&columns.fields, group)).collect::<Result<Vec<_>>>()?;
+    // What can be told before rows are kept is: most of them are of other groups.
+    if let Some(condition) = condition(&columns.fields, groups) {
+        plan.steps.push(Step::Filter(Expr::compile(&condition, &columns, &plan.zone)?));
+    }
+    plan.outputs = vec![OutputPlan {
+        to: OutputTo::Terminal,
+        format: Format::Parquet,
+        kind: OutputKind::Rows((0..columns.fields.len()).collect()),
+        columns: columns.clone(),
+        partition_by: vec![],
+        state: false,
+    }];
+    plan.groupings.clear();
+    plan.read.positions = true;
+    (plan.late, plan.rejects) = (None, None);
+    let names: Vec<String> = columns.names().map(str::to_string).collect();
+    let mut traced: Vec<(Traced, Vec<Position>)> =
+        groups.iter().map(|_| (Traced { events: 0, columns: names.clone(), rows: vec![] }, vec![])).collect();
+    pool(options)?.install(|| -> Result<()> {
+        let run = Run { plan: &plan, options, progress };
+        let mut tables = tables::read(&run)?;
+        let sources = run.sources(std::mem::take(&mut tables.tables))?;
+        let mut read = run.read(Need::Nothing, &sources)?;
+        let settled = SettledRows::new(&plan.outputs[0], Known::Verdicts(read.verdicts.as_ref()));
+        for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
+            let ordered = settled.order(&partition)?;
+            for from in (0..ordered.len()).step_by(CUT) {
+                let to = ordered.len().min(from + CUT);
+                let arrays: Vec<ArrayRef> =
+                    settled.columns(&ordered, from, to).iter().map(plain_strings).collect();
+                let mut cells = Cells::new(&arrays)?;
+                let (times, positions) = (ordered.times(from, to), ordered.positions(from, to));
+                for ((group, keys), (found, places)) in groups.iter().zip(&keys).zip(&mut traced) {
+                    for row in 0..to - from {
+                        let inside =
+                            group.window.is_none_or(|(start, end)| (start..end).contains(&times[row]));
+                        if !inside || keys.iter().any(|(column, value)| cells.text(*column, row) != *value) {
+                            continue;
+                        }
+                        found.events += 1;
+                        if found.rows.len() < most {
+                            let file = plan.read.files[positions[row].file() as usize].path.clone();
+                            let values = (0..names.len()).map(|c| cells.text(c, row)).collect();
+                            found.rows.push(TracedRow { file, line: 0, time: times[row], values });
+                            places.push(positions[row]);
+                        }
+                    }
+                }
+            }
+        }
+        for (found, places) in &mut traced {
+            let lines = line_numbers(&plan.read, places)?;
+            found.rows.iter_mut().zip(lines).for_each(|(row, line)| row.line = line);
+        }
+        Ok(())
+    })?;
+    Ok(traced.into_iter().map(|(found, _)| found).collect())
+}
+
+/// Rows that are looked at in one go.
+const CUT: usize = 1 << 14;
+
+fn key_columns(fields: &[Field], group: &GroupOf) -> Result<Vec<(usize, Option<String>)>> {
+    let column = |(name, value): &(String, Option<String>)| {
+        let column = fields.iter().position(|f| f.name == *name);
+        let unknown = || {
+            Error::job(format!("`{name}` is no column of the events"))
+                .nearest(name, fields.iter().map(|f| f.name.as_str()))
+        };
+        Ok((column.ok_or_else(unknown)?, value.clone()))
+    };
+    group.keys.iter().map(column).collect()
+}
+
+/// A condition that is true for all events of the groups, and for few others: by the keys that are texts or
+/// integers. `None` where that says nothing.
+fn condition(fields: &[Field], groups: &[GroupOf]) -> Option<String> {
+    let of_group = |group: &GroupOf| {
+        let of_key = |(name, value): &(String, Option<String>)| {
+            let column = format!("\"{}\"", name.replace('"', "\"\""));
+            let ty = fields.iter().find(|f| f.name == *name)?.ty;
+            match (value, ty) {
+                (None, _) => Some(format!("{column} IS NULL")),
+                (Some(value), DataType::String) => {
+                    Some(format!("{column} = '{}'", value.replace('\'', "''")))
+                }
+                (Some(value), DataType::Int64) => Some(format!("{column} = {}", value.parse::<i64>().ok()?)),
+                _ => None,
+            }
+        };
+        let conditions: Vec<String> = group.keys.iter().filter_map(of_key).collect();
+        (!conditions.is_empty()).then(|| format!("({})", conditions.join(" AND ")))
+    };
+    let all: Option<Vec<String>> = groups.iter().map(of_group).collect();
+    all.filter(|all| !all.is_empty()).map(|all| all.join(" OR "))
+}
+
+/// The values of some rows as text, as CSV has them without quotes; times in UTC.
+struct Cells<'a> {
+    columns: Vec<Column<'a>>,
+    times: TimeText,
+}
+
+impl<'a> Cells<'a> {
+    fn new(arrays: &'a [ArrayRef]) -> Result<Cells<'a>> {
+        let columns = arrays.iter().map(Column::of).collect::<Result<_>>()?;
+        Ok(Cells { columns, times: TimeText::new(&Zone::utc()) })
+    }
+
+    fn text(&mut self, column: usize, row: usize) -> Option<String> {
+        let column = &self.columns[column];
+        if column.is_null(row) {
+            return None;
+        }
+        let mut out = vec![];
+        csv::push_value(&mut out, column, row, &mut self.times, false);
+        Some(String::from_utf8_lossy(&out).into_owned())
+    }
+}

@@ -1,0 +1,149 @@
+//! Tables of servers as outputs, and the keys of lines.
+//!
+//! # Contract
+//! An output whose path is a URL is the folder of its mirror, to the engine and to all that follows; that the folder is
+//! published to a table is said by [`Plan::publications`](crate::job::Plan::publications) alone. So the hash of a plan
+//! does not know of it, and one folder may be published here today and there tomorrow.
+
+use super::Planner;
+use crate::batch::Schema;
+use crate::error::Error;
+use crate::job::plan::{OutputKind, OutputTo, PlannedColumn, Publication};
+use crate::job::spec::OutputSpec;
+use crate::pg::{self, TableAddress};
+use crate::rows::PartitionPart;
+use crate::sink::{Format, LineKey};
+use crate::window::Window;
+use std::path::PathBuf;
+
+/// The folder of an output that is published: its `mirror`, else one by the table's name.
+pub(super) fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
+    let path = spec.path.as_ref().filter(|path| pg::is_url(&path.value))?;
+    Some(OutputTo::Folder(match &spec.mirror {
+        Some(folder) => PathBuf::from(&folder.value),
+        None => {
+            PathBuf::from("out").join(pg::table_name(&path.value).unwrap_or("table".into()).replace('/', "_"))
+        }
+    }))
+}
+
+impl Planner<'_> {
+    /// Whether the keys that only some outputs have are where they belong; faults those that are not.
+    pub(super) fn belongs(&self, spec: &OutputSpec, format: Format) -> bool {
+        let mut right = true;
+        if let (Some(mirror), Some(path)) = (&spec.mirror, &spec.path)
+            && !pg::is_url(&path.value)
+        {
+            let error = Error::job("`mirror` is for an output that is the table of a server");
+            self.fault(error.hint("path = \"postgres://user@host:5432/database/table\""), &mirror.span);
+            right = false;
+        }
+        if let (Some(key), false) = (spec.key.first(), matches!(format, Format::Keyed(_))) {
+            let error = Error::job("`key` is for lines that kcat publishes");
+            self.fault(
+                error.hint("format = \"kcat\", or a path that ends in .kcat; groups have `by`"),
+                &key.span,
+            );
+            right = false;
+        }
+        right
+    }
+
+    /// The address of the table that an output is published to, if its path is one. Faults an address that is none.
+    pub(super) fn address(&self, spec: &OutputSpec) -> Option<Option<TableAddress>> {
+        let Some(path) = spec.path.as_ref().filter(|path| pg::is_url(&path.value)) else { return Some(None) };
+        TableAddress::parse(&path.value).map(Some).map_err(|error| self.fault(error, &path.span)).ok()
+    }
+
+    /// How an output of `columns` is published to the table at `address`.
+    pub(super) fn publication(
+        &self,
+        spec: &OutputSpec,
+        address: TableAddress,
+        (columns, kind): (&Schema, &OutputKind),
+        partition_by: &[PartitionPart],
+    ) -> Option<Publication> {
+        let path = spec.path.as_ref()?;
+        let fault = |error: Error, hint: &str| {
+            self.fault(error.hint(hint), &path.span);
+            None
+        };
+        let OutputKind::Groups { grouping, post } = kind else {
+            return fault(
+                Error::job("events cannot be written to the table of a server"),
+                "a table is kept up to date by its key, and events have none: give `window` or `by`, or write a folder",
+            );
+        };
+        // Windows that start together are told apart by their end; all others, and sessions of one key, by the start.
+        let ends = matches!(self.groupings[*grouping].plan.window, Window::Cumulative { .. });
+        let is_key = |column: &PlannedColumn| match column {
+            PlannedColumn::WindowStart | PlannedColumn::Key(_) | PlannedColumn::Firing => true,
+            PlannedColumn::WindowEnd => ends,
+            PlannedColumn::Value(_) | PlannedColumn::Computed(_) => false,
+        };
+        let key: Vec<usize> = (0..post.columns.len()).filter(|&i| is_key(&post.columns[i])).collect();
+        if key.is_empty() {
+            let error = Error::job("an output of one row in all cannot be written to the table of a server");
+            return fault(error, "a table is kept up to date by its key: give `window` or `by`");
+        }
+        for (name, part) in spec.partition_by.iter().zip(partition_by) {
+            if matches!(part, PartitionPart::Column(_)) {
+                let error =
+                    Error::job(format!("the mirror of a table cannot be partitioned by `{}`", name.value));
+                self.fault(error.hint("only by year, month, date or hour"), &name.span);
+                return None;
+            }
+        }
+        if let Some(long) = columns.names().find(|name| name.len() > 63) {
+            let error = Error::job(format!(
+                "the column `{long}` has a name that is longer than PostgreSQL's 63 bytes"
+            ));
+            return fault(error, "give it another name in `select` or `derive`");
+        }
+        if self.publications.iter().any(|other| other.address.url() == address.url()) {
+            return fault(
+                Error::job(format!("two outputs are written to {}", address.url())),
+                "give each a table",
+            );
+        }
+        Some(Publication { output: self.outputs.len(), address, key })
+    }
+
+    /// `format` with the key that lines of it have, where they have one.
+    pub(super) fn line_key(
+        &self,
+        spec: &OutputSpec,
+        format: Format,
+        columns: &Schema,
+        partition_by: &[PartitionPart],
+    ) -> Option<Format> {
+        let Format::Keyed(_) = format else { return Some(format) };
+        let names = if spec.key.is_empty() { &spec.by } else { &spec.key };
+        let mut key = vec![];
+        for name in names {
+            let Some(column) = columns.index_of(&name.value) else {
+                let error = Error::job(format!("the output has no column `{}`", name.value));
+                self.fault(error.nearest(&name.value, columns.names()), &name.span);
+                return None;
+            };
+            let of_path = |column| partition_by.contains(&PartitionPart::Column(column));
+            if of_path(column) {
+                let error =
+                    Error::job(format!("`{}` names partitions, and so stands in no line", name.value));
+                self.fault(error.hint("give another `key`, or leave it out of `partition_by`"), &name.span);
+                return None;
+            }
+            // By its number in the file, where columns that name partitions are not.
+            key.push((0..column).filter(|&before| !of_path(before)).count());
+        }
+        let error = match LineKey::new(&key) {
+            Some(key) if key.columns().next().is_some() => return Some(Format::Keyed(key)),
+            Some(_) => {
+                Error::job("lines for kcat need a key").hint("key = [\"…\"]: the columns before the tab")
+            }
+            None => Error::job(format!("a key has {} columns at most", LineKey::MOST)),
+        };
+        self.fault(error, spec.key.get(LineKey::MOST).map_or(&spec.span, |name| &name.span));
+        None
+    }
+}

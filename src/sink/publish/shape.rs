@@ -1,0 +1,223 @@
+//! A table as it is: its columns and unique keys, and whether an output fits in it.
+
+use super::TableSpec;
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::pg::{TableAddress, quoted, sql_type};
+use postgres::Client;
+
+/// What a table is like.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Its name with its schema, as SQL has it.
+    pub name: String,
+    /// `r` and `p` are tables.
+    kind: String,
+    columns: Vec<Column>,
+    /// The columns of each unique key, sorted, and whether NULL equals NULL in it.
+    unique: Vec<(Vec<String>, bool)>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    ty: String,
+    /// Whether a row must give it a value.
+    needed: bool,
+    generated: bool,
+}
+
+/// How a table tells the rows of an output apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UniqueKey {
+    /// Not at all.
+    Missing,
+    /// But for keys with a NULL, which it cannot hold, or holds twice.
+    NullsDiffer,
+    /// Also where a key is NULL.
+    NullsEqual,
+}
+
+impl Shape {
+    /// Looks at the table; `None` if it is not there.
+    pub fn look(
+        client: &mut Client,
+        address: &TableAddress,
+    ) -> std::result::Result<Option<Shape>, postgres::Error> {
+        let table = client.query_opt(
+            "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.oid = to_regclass($1)",
+            &[&address.quoted()],
+        )?;
+        let Some(table) = table else { return Ok(None) };
+        let oid: u32 = table.get(0);
+        let columns = client.query(
+            "SELECT attname::text, format_type(atttypid, atttypmod), \
+               attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> '' \
+             FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            &[&oid],
+        )?;
+        let columns = columns.iter().map(|row| Column {
+            name: row.get(0),
+            ty: row.get(1),
+            needed: row.get(2),
+            generated: row.get(3),
+        });
+        // `to_jsonb`, as the catalog has that column from version 15 on.
+        let unique = client.query(
+            "SELECT ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid \
+                AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) ORDER BY a.attname::text COLLATE \"C\"), \
+               coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) \
+             FROM pg_catalog.pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
+               AND i.indpred IS NULL AND i.indexprs IS NULL",
+            &[&oid],
+        )?;
+        Ok(Some(Shape {
+            name: format!("{}.{}", quoted(table.get(1)), quoted(table.get(2))),
+            kind: table.get(3),
+            columns: columns.collect(),
+            unique: unique.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        }))
+    }
+
+    /// Whether its rows lie in partitions.
+    pub fn is_partitioned(&self) -> bool {
+        self.kind == "p"
+    }
+
+    /// How it tells the rows of `spec` apart.
+    pub fn key(&self, spec: TableSpec) -> UniqueKey {
+        let mut key: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();
+        key.sort_unstable();
+        let own = self
+            .unique
+            .iter()
+            .filter(|(columns, _)| columns.iter().map(String::as_str).eq(key.iter().copied()));
+        own.fold(UniqueKey::Missing, |best, (_, nulls_equal)| match nulls_equal {
+            true => UniqueKey::NullsEqual,
+            false if best == UniqueKey::Missing => UniqueKey::NullsDiffer,
+            false => best,
+        })
+    }
+
+    /// Whether every row of `spec` has its place here.
+    ///
+    /// # Errors
+    /// A job error for each thing that is in the way.
+    pub fn fits(&self, spec: TableSpec) -> Result<()> {
+        let url = spec.address.url();
+        if !matches!(self.kind.as_str(), "r" | "p") {
+            return Err(
+                Error::job(format!("{url} is there, and is no table")).hint("give the output another name")
+            );
+        }
+        let mut wrong = vec![];
+        for field in &spec.schema.fields {
+            let (name, wanted) = (&field.name, sql_type(field.ty));
+            match self.columns.iter().find(|column| column.name == *name) {
+                None => {
+                    let hint = format!("ALTER TABLE {} ADD COLUMN {} {wanted}", self.name, quoted(name));
+                    let names = self.columns.iter().map(|column| column.name.as_str());
+                    wrong.push(
+                        Error::job(format!("the table {url} has no column `{name}`"))
+                            .nearest(name, names)
+                            .hint(hint),
+                    );
+                }
+                Some(column) if column.generated => {
+                    wrong.push(Error::job(format!(
+                        "the column `{name}` of the table {url} is generated there"
+                    )));
+                }
+                Some(column) if !holds(&column.ty, field.ty) => {
+                    let is = &column.ty;
+                    let error = format!(
+                        "the column `{name}` of the table {url} is {is}, which cannot hold every {wanted}"
+                    );
+                    let using = match (is.starts_with("timestamp"), field.ty) {
+                        (true, DataType::Timestamp) if !is.ends_with("with time zone") => {
+                            format!(" USING {} AT TIME ZONE 'UTC'", quoted(name))
+                        }
+                        _ => String::new(),
+                    };
+                    let column = quoted(name);
+                    let hint =
+                        format!("ALTER TABLE {} ALTER COLUMN {column} TYPE {wanted}{using}", self.name);
+                    wrong.push(Error::job(error).hint(hint));
+                }
+                Some(_) => {}
+            }
+        }
+        for column in &self.columns {
+            if column.needed && spec.schema.index_of(&column.name).is_none() {
+                let name = &column.name;
+                let error = Error::job(format!(
+                    "the table {url} needs a value for `{name}`, which the output has not"
+                ));
+                let hint = format!(
+                    "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL, or give it a default",
+                    self.name,
+                    quoted(name)
+                );
+                wrong.push(error.hint(hint));
+            }
+        }
+        if self.key(spec) == UniqueKey::Missing {
+            let names: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();
+            let error = format!(
+                "the table {url} has no unique key of {}, so its rows cannot be told apart",
+                names.join(", ")
+            );
+            let names: Vec<String> = names.into_iter().map(quoted).collect();
+            let hint = format!("ALTER TABLE {} ADD PRIMARY KEY ({})", self.name, names.join(", "));
+            wrong.push(Error::job(error).hint(hint));
+        }
+        Error::all(wrong).map_or(Ok(()), |error| {
+            Err(error
+                .hint("or give the output another table: one that is not there is created as it has to be"))
+        })
+    }
+}
+
+/// Whether a column of the type `is`, as `format_type` spells it, holds every value of `ty` as it is.
+fn holds(is: &str, ty: DataType) -> bool {
+    match ty {
+        DataType::String => matches!(is, "text" | "character varying"),
+        DataType::Int64 => matches!(is, "bigint" | "numeric"),
+        DataType::Timestamp => matches!(is, "timestamp with time zone" | "timestamp(6) with time zone"),
+        DataType::Decimal { precision, scale } => {
+            let sized = is.strip_prefix("numeric(").and_then(|size| size.strip_suffix(')')?.split_once(','));
+            let sized = sized.and_then(|(p, s)| Some((p.parse::<i32>().ok()?, s.parse::<i32>().ok()?)));
+            let whole = i32::from(precision) - i32::from(scale);
+            is == "numeric" || sized.is_some_and(|(p, s)| s >= i32::from(scale) && p - s >= whole)
+        }
+        DataType::Bool | DataType::Float64 | DataType::Date => is == sql_type(ty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_would_round_or_cut_is_refused() {
+        let money = DataType::Decimal { precision: 18, scale: 2 };
+        for (is, ty, fits) in [
+            ("numeric", money, true),
+            ("numeric(18,2)", money, true),
+            ("numeric(20,3)", money, true),
+            ("numeric(18,3)", money, false),
+            ("numeric(18,1)", money, false),
+            ("double precision", money, false),
+            ("bigint", DataType::Int64, true),
+            ("integer", DataType::Int64, false),
+            ("real", DataType::Float64, false),
+            ("character varying(10)", DataType::String, false),
+            ("timestamp without time zone", DataType::Timestamp, false),
+            ("timestamp(3) with time zone", DataType::Timestamp, false),
+        ] {
+            assert_eq!(holds(is, ty), fits, "{is} for {ty}");
+        }
+    }
+}

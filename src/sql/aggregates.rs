@@ -1,0 +1,282 @@
+//! Aggregates: what a group's rows come to, exactly where an engine can.
+
+use super::statement::Statement;
+use super::{Dialect, POSITION, TIME, words};
+use crate::aggregate::{Aggregate, Function};
+use crate::batch::DataType;
+use crate::error::Result;
+
+/// An aggregate as SQL.
+pub(super) struct Aggregated {
+    /// Columns that the rows need first, `expression AS name`.
+    pub prepared: Vec<String>,
+    /// Columns over those: windows over the rows of a group.
+    pub ranked: Vec<String>,
+    /// The value, where rows are grouped.
+    pub value: String,
+}
+
+impl Aggregated {
+    fn plain(value: String) -> Aggregated {
+        Aggregated { prepared: vec![], ranked: vec![], value }
+    }
+}
+
+/// Aggregate number `i` of a grouping whose rows are told apart by `group`.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn aggregate(
+    s: &mut Statement,
+    i: usize,
+    (aggregate, args): (&Aggregate, &[usize]),
+    group: &[String],
+) -> Result<Aggregated> {
+    let dialect = s.dialect;
+    let Some(&first) = args.first() else { return Ok(Aggregated::plain(counted(dialect, "*"))) };
+    let (x, ty) = (s.column(first)?, aggregate.args[0]);
+    let value = match aggregate.function {
+        Function::CountRows => counted(dialect, "*"),
+        Function::Count => counted(dialect, &x),
+        Function::CountDistinct => counted(dialect, &format!("DISTINCT {x}")),
+        Function::ApproxCountDistinct => {
+            s.note("approx_count_distinct is counted exactly: past 768 values ours is within a few per cent of it");
+            counted(dialect, &format!("DISTINCT {x}"))
+        }
+        Function::Sum => {
+            floats(s, ty, "sums");
+            sum(dialect, ty, &x)
+        }
+        Function::Avg => {
+            floats(s, ty, "averages");
+            average(dialect, ty, &x)
+        }
+        Function::Min => {
+            nan(s, ty);
+            least(dialect, ty, &x)
+        }
+        Function::Max => {
+            nan(s, ty);
+            greatest(dialect, ty, &x)
+        }
+        Function::BoolAnd => least(dialect, DataType::Bool, &x),
+        Function::BoolOr => greatest(dialect, DataType::Bool, &x),
+        Function::Spread { sample, root } => {
+            floats(s, ty, "variances");
+            spread(dialect, ty, &s.operand(first)?, sample, root)
+        }
+        Function::Quantile(q) => return Ok(quantile(s, i, &s.operand(first)?, q, group)),
+        Function::First | Function::Last | Function::ArgMin | Function::ArgMax => {
+            return by_order(s, i, (aggregate, args), group);
+        }
+    };
+    Ok(Aggregated::plain(value))
+}
+
+/// `COUNT(…)` as a 64-bit integer.
+pub(super) fn counted(dialect: Dialect, what: &str) -> String {
+    match dialect {
+        // Without a sign there, of 32 bits.
+        Dialect::Polars => format!("CAST(COUNT({what}) AS BIGINT)"),
+        _ => format!("COUNT({what})"),
+    }
+}
+
+fn floats(s: &mut Statement, ty: DataType, what: &str) {
+    if ty == DataType::Float64 {
+        s.note(format!(
+            "{what} of float64 may differ in the last digits: engines add floats in some order and round each time"
+        ));
+    }
+}
+
+fn nan(s: &mut Statement, ty: DataType) {
+    if ty == DataType::Float64 && !matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
+        s.note(format!("min and max of float64 take NaN for the greatest; {} does not", s.dialect.name()));
+    }
+}
+
+/// The wide type in which integers are added without overflow.
+fn wide(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Polars | Dialect::DuckDb => "HUGEINT",
+        Dialect::Postgres => "NUMERIC",
+        Dialect::Spark | Dialect::Flink => "DECIMAL(38, 0)",
+        Dialect::BigQuery => "BIGNUMERIC",
+    }
+}
+
+/// The exact sum of integers or decimals, in a type that holds it.
+fn exact_sum(dialect: Dialect, ty: DataType, x: &str) -> String {
+    match (dialect, ty) {
+        // Their sums are wide by themselves.
+        (Dialect::DuckDb | Dialect::Postgres, _) => format!("SUM({x})"),
+        (_, DataType::Int64) => format!("SUM(CAST({x} AS {}))", wide(dialect)),
+        (Dialect::Spark | Dialect::Flink, DataType::Decimal { scale, .. }) => {
+            format!("SUM(CAST({x} AS DECIMAL(38, {scale})))")
+        }
+        _ => format!("SUM({x})"),
+    }
+}
+
+fn sum(dialect: Dialect, ty: DataType, x: &str) -> String {
+    match (dialect, ty) {
+        (Dialect::Polars | Dialect::BigQuery, DataType::Int64) => format!("SUM({x})"),
+        (_, DataType::Int64) => {
+            format!("CAST({} AS {})", exact_sum(dialect, ty, x), words::type_name(dialect, DataType::Int64))
+        }
+        (_, DataType::Float64) => format!("SUM({x})"),
+        _ => exact_sum(dialect, ty, x),
+    }
+}
+
+/// The exact sum by the count, rounded once: units of the last digit are whole numbers, and doubles hold those.
+fn average(dialect: Dialect, ty: DataType, x: &str) -> String {
+    if ty == DataType::Float64 {
+        return format!("AVG({x})");
+    }
+    let (sum, count) = (exact_sum(dialect, ty, x), counted(dialect, x));
+    match unit(ty) {
+        1 => format!("{} / {count}", words::to_double(dialect, &sum)),
+        unit => format!("{} / ({unit} * {count})", words::to_double(dialect, &format!("{sum} * {unit}"))),
+    }
+}
+
+/// How many units of the last digit make 1; 1 where that is too long a number.
+fn unit(ty: DataType) -> i64 {
+    match ty {
+        DataType::Decimal { scale: scale @ 1..=15, .. } => 10i64.pow(scale.into()),
+        _ => 1,
+    }
+}
+
+fn least(dialect: Dialect, ty: DataType, x: &str) -> String {
+    match (dialect, ty) {
+        (Dialect::DuckDb | Dialect::Postgres | Dialect::Spark, DataType::Bool) => format!("BOOL_AND({x})"),
+        (Dialect::BigQuery, DataType::Bool) => format!("LOGICAL_AND({x})"),
+        (Dialect::Flink, DataType::Bool) => format!("MIN(CASE WHEN {x} THEN 1 WHEN NOT {x} THEN 0 END) = 1"),
+        (Dialect::Postgres, DataType::String) => format!("MIN({x} COLLATE \"C\")"),
+        _ => format!("MIN({x})"),
+    }
+}
+
+/// The greatest value of `x`; also the only one, where there is one.
+pub(super) fn greatest(dialect: Dialect, ty: DataType, x: &str) -> String {
+    match (dialect, ty) {
+        (Dialect::DuckDb | Dialect::Postgres | Dialect::Spark, DataType::Bool) => format!("BOOL_OR({x})"),
+        (Dialect::BigQuery, DataType::Bool) => format!("LOGICAL_OR({x})"),
+        (Dialect::Flink, DataType::Bool) => format!("MAX(CASE WHEN {x} THEN 1 WHEN NOT {x} THEN 0 END) = 1"),
+        (Dialect::Postgres, DataType::String) => format!("MAX({x} COLLATE \"C\")"),
+        _ => format!("MAX({x})"),
+    }
+}
+
+/// Variance or standard deviation. Of integers and decimals n·Σx² − (Σx)² is exact, and divided once.
+fn spread(dialect: Dialect, ty: DataType, x: &str, sample: bool, root: bool) -> String {
+    let count = counted(dialect, x);
+    let variance = if ty == DataType::Float64 {
+        match (dialect, sample) {
+            (Dialect::Polars, true) => format!("VARIANCE({x})"),
+            (Dialect::Polars, false) => {
+                format!("CASE WHEN {count} = 1 THEN 0.0 ELSE VARIANCE({x}) * ({count} - 1) / {count} END")
+            }
+            (_, true) => format!("VAR_SAMP({x})"),
+            (_, false) => format!("VAR_POP({x})"),
+        }
+    } else {
+        let unit = unit(ty);
+        let whole = match unit {
+            1 => format!("CAST({x} AS {})", wide(dialect)),
+            unit => format!("CAST({x} * {unit} AS {})", wide(dialect)),
+        };
+        let above = format!("{count} * SUM({whole} * {whole}) - SUM({whole}) * SUM({whole})");
+        let below = if sample { format!("{count} * ({count} - 1)") } else { format!("{count} * {count}") };
+        let ratio = format!(
+            "{} / NULLIF({}, 0)",
+            words::to_double(dialect, &above),
+            words::to_double(dialect, &below)
+        );
+        match unit {
+            1 => ratio,
+            // By a column: Polars takes a number for a factor, and rounds its reciprocal.
+            unit if dialect == Dialect::Polars => {
+                let squared = i128::from(unit) * i128::from(unit);
+                format!("{ratio} / {}", words::to_double(dialect, &format!("{squared} + 0 * {count}")))
+            }
+            unit => format!("{ratio} / {:?}", unit as f64 * unit as f64),
+        }
+    };
+    if root { format!("SQRT({variance})") } else { variance }
+}
+
+/// The value at rank q · (n − 1), or so far on the way to the next. Where the engine has a function for it that
+/// rounds otherwise, or none, the values are numbered.
+fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggregated {
+    let number = words::to_double(s.dialect, x);
+    if s.dialect == Dialect::Postgres {
+        return Aggregated::plain(format!("PERCENTILE_CONT({q:?}) WITHIN GROUP (ORDER BY {number})"));
+    }
+    let by = super::steps::partition_by(group);
+    let count = match s.dialect {
+        Dialect::Polars => format!("CAST(COUNT(_by_{i}) OVER ({}) AS BIGINT)", by.trim_end()),
+        _ => format!("COUNT(_by_{i}) OVER ({})", by.trim_end()),
+    };
+    let q = words::to_double(s.dialect, &format!("{q:?}"));
+    let at = |plus: i64| format!("MAX(CASE WHEN _nth_{i} = FLOOR(_rank_{i}) + {plus} THEN _by_{i} END)");
+    let way = format!("(MAX(_rank_{i}) - FLOOR(MAX(_rank_{i})))");
+    Aggregated {
+        prepared: vec![
+            format!("CASE WHEN {x} IS NULL THEN 1 ELSE 0 END AS _none_{i}"),
+            format!("{number} AS _by_{i}"),
+        ],
+        ranked: vec![
+            format!("ROW_NUMBER() OVER ({by}ORDER BY _none_{i}, _by_{i}) AS _nth_{i}"),
+            format!("{q} * ({count} - 1) AS _rank_{i}"),
+        ],
+        value: format!("{0} + COALESCE(({1} - {0}) * {way}, 0)", at(1), at(2)),
+    }
+}
+
+/// `first`, `last`, `arg_min`, `arg_max`: of the rows that count the first by an order, numbered.
+fn by_order(
+    s: &mut Statement,
+    i: usize,
+    (aggregate, args): (&Aggregate, &[usize]),
+    group: &[String],
+) -> Result<Aggregated> {
+    let x = s.operand(args[0])?;
+    let mut prepared = vec![];
+    let mut order = vec![format!("_has_{i} DESC")];
+    // All orders descend: Polars knows no other where directions are mixed.
+    let earliest = [format!("{} * -1 DESC", s.micros(TIME)), format!("{POSITION} * -1 DESC")];
+    let latest = [format!("{TIME} DESC"), format!("{POSITION} DESC")];
+    let has = match aggregate.function {
+        Function::First | Function::Last => {
+            order.extend(if aggregate.function == Function::First { earliest } else { latest });
+            format!("{x} IS NULL")
+        }
+        _ => {
+            let (y, ty) = (s.column(args[1])?, aggregate.args[1]);
+            nan(s, ty);
+            prepared.push(format!("{y} AS _by_{i}"));
+            let text = s.dialect == Dialect::Postgres && ty == DataType::String;
+            let by = format!("_by_{i}{}", if text { " COLLATE \"C\"" } else { "" });
+            if aggregate.function == Function::ArgMax {
+                order.push(format!("{by} DESC"));
+                order.extend(earliest);
+            } else {
+                order = vec![format!("_has_{i} * -1"), by, TIME.to_string(), POSITION.to_string()];
+            }
+            format!("{x} IS NULL OR {} IS NULL", s.operand(args[1])?)
+        }
+    };
+    prepared.insert(0, format!("CASE WHEN {has} THEN 0 ELSE 1 END AS _has_{i}"));
+    let ranked = format!(
+        "ROW_NUMBER() OVER ({}ORDER BY {}) AS _nth_{i}",
+        super::steps::partition_by(group),
+        order.join(", ")
+    );
+    let chosen = format!("CASE WHEN _nth_{i} = 1 AND _has_{i} = 1 THEN {x} END");
+    let value = greatest(s.dialect, aggregate.args[0], &chosen);
+    Ok(Aggregated { prepared, ranked: vec![ranked], value })
+}

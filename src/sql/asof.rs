@@ -1,0 +1,212 @@
+//! Enrichments as joins: the rows in reach are numbered from the nearest, and the first is taken.
+
+use super::statement::{Select, Statement};
+use super::{Dialect, POSITION, TIME, words};
+use crate::asof::{Direction, Reach};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::job::{EnrichPlan, Step, TablePlan, Try};
+use crate::time::TimeRule;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef};
+
+/// Appends an enrichment, step `number` of the job.
+pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a EnrichPlan) -> Result<()> {
+    let mut joined = Select::new(["e.*"], format!("{} AS e", s.last));
+    // Per column that is appended, the arms of a CASE.
+    let mut arms: Vec<String> = vec![String::new(); enrich.take.len()];
+    let mut otherwise: Vec<String> =
+        enrich.take.iter().map(|field| format!("CAST(NULL AS {})", s.type_name(field.ty))).collect();
+    for (t, attempt) in (1..).zip(&enrich.tries) {
+        match attempt {
+            Try::AsOf { table, on, reach, take } => {
+                let found = s.plan.tables.get(*table).expect("a table of the plan");
+                let matches = matches(s, (number, t), found, on, reach, take)?;
+                joined = joined.join(format!("LEFT JOIN {matches} AS m{t} ON m{t}._of_{t} = e.{POSITION}"));
+                for (c, arm) in arms.iter_mut().enumerate() {
+                    arm.push_str(&format!(" WHEN m{t}._of_{t} IS NOT NULL THEN m{t}._taken_{t}_{}", c + 1));
+                }
+            }
+            Try::Constant(values) => {
+                for ((value, field), otherwise) in values.iter().zip(&enrich.take).zip(&mut otherwise) {
+                    *otherwise = constant(s.dialect, value, field.ty);
+                }
+                break;
+            }
+            Try::Service(_) => {
+                let what = format!("the answers of a service (`{}`), which no file holds,", enrich.from);
+                return Err(s.refuse(what).hint("verify the steps before it, or look up a file"));
+            }
+        }
+    }
+    let alone = enrich.tries.len() == 1;
+    for (c, ((field, arms), otherwise)) in enrich.take.iter().zip(&arms).zip(&otherwise).enumerate() {
+        let name = s.ident(&field.name);
+        joined.columns.push(match alone && !arms.is_empty() {
+            // A row without a match has NULL, as a row of an outer join does.
+            true => format!("m1._taken_1_{} AS {name}", c + 1),
+            false if arms.is_empty() => format!("{otherwise} AS {name}"),
+            false => format!("CASE{arms} ELSE {otherwise} END AS {name}"),
+        });
+    }
+    s.last = s.with(&format!("enrich_{}_{number}", short(&enrich.from)), joined);
+    enrich.take.iter().for_each(|field| s.push_column(&field.name));
+    Ok(())
+}
+
+/// A table's name, or of a path the name of the file.
+fn short(from: &str) -> &str {
+    let name = from.rsplit(['/', '\\']).next().unwrap_or(from);
+    name.split('.').next().unwrap_or(name)
+}
+
+/// The rows that events take in one try: `_of_T`, the position of the event, and `_taken_T_1` and so on.
+fn matches(
+    s: &mut Statement,
+    (number, t): (usize, usize),
+    table: &TablePlan,
+    on: &[usize],
+    reach: &Reach,
+    take: &[usize],
+) -> Result<String> {
+    let rows = rows(s, (number, t), table)?;
+    let timed = table.read.time.rule != TimeRule::Untimed;
+    let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
+    let mut conditions = vec![];
+    for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
+        conditions.push(format!("r.{} = e.{}", field(*key), s.column(event)?));
+    }
+    let mut select = Select::new([format!("e.{POSITION} AS _of_{t}")], format!("{} AS e", s.last));
+    for (c, &column) in (1..).zip(take) {
+        select.columns.push(format!("r.{} AS _taken_{t}_{c}", field(table.index.columns[column].0)));
+    }
+    select.columns.push(format!("r.{POSITION} AS _row_{t}"));
+    if timed {
+        select.columns.push(format!("r.{TIME} AS _at_{t}"));
+        select.filters = in_reach(s, reach);
+        if reach.direction == Direction::Nearest {
+            let (event, row) = (s.micros(&format!("e.{TIME}")), s.micros(&format!("r.{TIME}")));
+            select.columns.push(format!("ABS({event} - {row}) AS _apart_{t}"));
+        }
+    }
+    select = select.join(match conditions.is_empty() {
+        true => format!("CROSS JOIN {rows} AS r"),
+        false => format!("JOIN {rows} AS r ON {}", conditions.join(" AND ")),
+    });
+    let again = if t > 1 { format!("_{t}") } else { String::new() };
+    let suffix = format!("{}_{number}{again}", short(&table.name));
+    let candidates = s.with(&format!("candidates_{suffix}"), select);
+
+    let order = nearest_first(t, reach, timed);
+    let mut numbered = Select::new(["*"], candidates);
+    if !table.index.fill {
+        numbered
+            .columns
+            .push(format!("ROW_NUMBER() OVER (PARTITION BY _of_{t} ORDER BY {order}) AS _nth_{t}"));
+        let numbered = s.with(&format!("numbered_{suffix}"), numbered);
+        let nearest = Select::new(["*"], numbered).filter(format!("_nth_{t} = 1"));
+        return Ok(s.with(&format!("matches_{suffix}"), nearest));
+    }
+    // Each column is taken of the nearest row where it is not NULL. All in one direction: Polars knows no other.
+    let none = if order.ends_with("DESC") { "THEN 0 ELSE 1 END DESC" } else { "THEN 1 ELSE 0 END" };
+    for c in 1..=take.len() {
+        numbered.columns.push(format!(
+            "ROW_NUMBER() OVER (PARTITION BY _of_{t} ORDER BY CASE WHEN _taken_{t}_{c} IS NULL {none}, {order}) AS _nth_{t}_{c}"
+        ));
+    }
+    let numbered = s.with(&format!("numbered_{suffix}"), numbered);
+    let mut filled = Select::new([format!("_of_{t}")], numbered).group([format!("_of_{t}")]);
+    for (c, &column) in (1..).zip(take) {
+        let value = format!("CASE WHEN _nth_{t}_{c} = 1 THEN _taken_{t}_{c} END");
+        let ty = table.index.columns[column].1;
+        filled
+            .columns
+            .push(format!("{} AS _taken_{t}_{c}", super::aggregates::greatest(s.dialect, ty, &value)));
+    }
+    Ok(s.with(&format!("matches_{suffix}"), filled))
+}
+
+/// The rows of a table after its steps.
+fn rows(s: &mut Statement, (number, t): (usize, usize), table: &TablePlan) -> Result<String> {
+    let mut last = s.ident(&table.name);
+    for (i, step) in (1..).zip(&table.steps) {
+        let column = |name: &str| words::ident(s.dialect, name);
+        let translate =
+            |sql: &str| super::expr::translate(s.dialect, sql, &table.rows, &s.plan.zone, &column);
+        let (what, select) = match step {
+            Step::Filter(expr) => ("filter", Select::new(["*"], &last).filter(translate(expr.sql())?)),
+            Step::Derive(name, expr) => {
+                let derived = format!("{} AS {}", translate(expr.sql())?, column(name));
+                ("derive", Select::new(["*".to_string(), derived], &last))
+            }
+            _ => continue,
+        };
+        let again = if t > 1 { format!("_{t}") } else { String::new() };
+        last = s.with(&format!("{}_{what}_{number}_{i}{again}", short(&table.name)), select);
+    }
+    Ok(last)
+}
+
+/// The conditions that a row of the table, `r`, is in reach of an event, `e`.
+fn in_reach(s: &Statement, reach: &Reach) -> Vec<String> {
+    let (row, event) = (format!("r.{TIME}"), format!("e.{TIME}"));
+    let sign = match (reach.direction, reach.inclusive) {
+        (Direction::Backward, true) => Some("<="),
+        (Direction::Backward, false) => Some("<"),
+        (Direction::Forward, true) => Some(">="),
+        (Direction::Forward, false) => Some(">"),
+        (Direction::Nearest, true) => None,
+        (Direction::Nearest, false) => Some("<>"),
+    };
+    let mut conditions: Vec<String> = sign.map(|sign| format!("{row} {sign} {event}")).into_iter().collect();
+    if let Some(within) = reach.within {
+        let (row, event) = (s.micros(&row), s.micros(&event));
+        conditions.push(match reach.direction {
+            Direction::Backward => format!("{event} - {row} <= {within}"),
+            Direction::Forward => format!("{row} - {event} <= {within}"),
+            Direction::Nearest => format!("ABS({row} - {event}) <= {within}"),
+        });
+    }
+    conditions
+}
+
+/// The order of candidates, the nearest first; of rows at one instant the last by position.
+fn nearest_first(t: usize, reach: &Reach, timed: bool) -> String {
+    match reach.direction {
+        _ if !timed => format!("_row_{t} DESC"),
+        Direction::Backward => format!("_at_{t} DESC, _row_{t} DESC"),
+        Direction::Forward => format!("_at_{t}, _row_{t} * -1"),
+        // At equal distance the earlier.
+        Direction::Nearest => format!("_apart_{t}, _at_{t}, _row_{t} * -1"),
+    }
+}
+
+/// The only value of `array` as a literal.
+fn constant(dialect: Dialect, array: &ArrayRef, ty: DataType) -> String {
+    let name = words::type_name(dialect, ty);
+    if array.is_null(0) {
+        return format!("CAST(NULL AS {name})");
+    }
+    match ty {
+        DataType::String => words::text(dialect, array.as_string_view().value(0)),
+        DataType::Bool => (if array.as_boolean().value(0) { "TRUE" } else { "FALSE" }).into(),
+        DataType::Int64 => format!("CAST({} AS {name})", array.as_primitive::<Int64Type>().value(0)),
+        DataType::Float64 => {
+            let value = array.as_primitive::<Float64Type>().value(0);
+            format!("CAST('{value:?}' AS {name})")
+        }
+        DataType::Decimal { .. } => {
+            format!("CAST('{}' AS {name})", array.as_primitive::<Decimal128Type>().value_as_string(0))
+        }
+        DataType::Date => {
+            let day = i64::from(array.as_primitive::<Date32Type>().value(0));
+            let (year, month, day) = crate::time::civil_from_days(day);
+            format!("DATE '{year:04}-{month:02}-{day:02}'")
+        }
+        DataType::Timestamp => {
+            let micros = array.as_primitive::<TimestampMicrosecondType>().value(0);
+            words::from_micros_like(dialect, &micros.to_string(), &format!("e.{TIME}"))
+        }
+    }
+}

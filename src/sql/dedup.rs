@@ -1,0 +1,129 @@
+//! `dedup` with `within`: a chain that goes from each row that stays to the next that does.
+//!
+//! # Contract
+//! The first row of a key stays, and after a row that stays the first that comes more than `within` later. Where the
+//! dialect has recursive queries, the chain is walked. Where it has none, it is doubled: with each round the rows that
+//! stay are known twice as far, and rounds are as many as the longest chain needs that the range of times can hold.
+
+use super::statement::{Select, Statement};
+use super::steps::{partition_by, replay_order};
+use super::windows::numbers;
+use super::{Dialect, POSITION, TIME};
+use crate::error::Result;
+use crate::time::{EARLIEST, LATEST};
+
+/// Appends the rows that stay, step `number` of the job.
+///
+/// # Errors
+/// None but those of its keys.
+pub(super) fn within(s: &mut Statement, number: usize, keys: &[usize], within: i64) -> Result<()> {
+    let names = s.keys(keys)?;
+    let key = match names.is_empty() {
+        true => "1".to_string(),
+        // A number for each key: joins by it know NULL.
+        false => format!("MIN({POSITION}) OVER ({})", partition_by(&names).trim_end()),
+    };
+    let us = s.micros(TIME);
+    s.append(
+        &format!("timed_{number}"),
+        [format!("{us} AS _us_{number}"), format!("{key} AS _key_{number}")],
+    );
+    let nth = format!("ROW_NUMBER() OVER ({}) AS _nth_{number}", replay_order(s, keys)?);
+    // Of rows at one instant at most the first stays.
+    let twin = format!(
+        "ROW_NUMBER() OVER (PARTITION BY _key_{number}, _us_{number} ORDER BY {POSITION}) AS _twin_{number}"
+    );
+    if matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::BigQuery) {
+        walked(s, number, [nth, twin], within);
+    } else {
+        doubled(s, number, [nth, twin], within);
+    }
+    Ok(())
+}
+
+fn walked(s: &mut Statement, n: usize, [nth, twin]: [String; 2], within: i64) {
+    let far = within.saturating_add(1);
+    let next = format!(
+        "MIN(_us_{n}) OVER (PARTITION BY _key_{n} ORDER BY _us_{n} RANGE BETWEEN {far} FOLLOWING AND UNBOUNDED FOLLOWING) AS _next_{n}"
+    );
+    s.append(&format!("numbered_{n}"), [nth, twin, next]);
+    let rows = s.last.clone();
+    let first = Select::new(["*"], &rows).filter(format!("_nth_{n} = 1"));
+    s.last = s.with_recursive(&format!("dedup_{n}"), first, |name| {
+        Select::new(["r.*"], format!("{name} AS kept")).join(format!(
+            "JOIN {rows} AS r ON r._key_{n} = kept._key_{n} AND r._us_{n} = kept._next_{n} AND r._twin_{n} = 1"
+        ))
+    });
+}
+
+/// Later than every row.
+const NEVER: i64 = i64::MAX;
+
+fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
+    s.append(&format!("numbered_{n}"), numbered);
+    let rows = s.last.clone();
+    let both = numbers(s, &format!("both_{n}"), 0, 2);
+    // Each row, and the instant from which on the next may stay: going back in time, the last row before that
+    // instant is the next. Instants that are in no row are ordered with those that are.
+    let twins = Select::new(
+        [
+            format!("e._key_{n}"),
+            format!("e._us_{n}"),
+            format!("e.{POSITION} AS _row_{n}"),
+            format!("CASE WHEN e._nth_{n} = 1 THEN 1 ELSE 0 END AS _kept_{n}"),
+            format!("b._k AS _k_{n}"),
+            format!("CASE WHEN b._k = 0 THEN e._us_{n} ELSE e._us_{n} + {within} END AS _at_{n}"),
+            format!("CASE WHEN b._k = 0 THEN e._us_{n} ELSE {NEVER} END AS _then_{n}"),
+        ],
+        format!("{rows} AS e"),
+    )
+    .join(format!("CROSS JOIN {both} AS b"))
+    .filter(format!("e._twin_{n} = 1"));
+    let twins = s.with(&format!("reaching_{n}"), twins);
+    let next = format!(
+        "MIN(_then_{n}) OVER (PARTITION BY _key_{n} ORDER BY _at_{n} DESC, _k_{n} DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _next_{n}"
+    );
+    let reached = s.with(&format!("reached_{n}"), Select::new(["*".to_string(), next], twins));
+    let columns = ["_key", "_us", "_row", "_kept", "_next"].map(|name| format!("{name}_{n}"));
+    let mut chain = s.with(&format!("next_{n}"), Select::new(columns, reached).filter(format!("_k_{n} = 1")));
+
+    let (from, to) = s.plan.range;
+    let span = to.min(LATEST).saturating_sub(from.max(EARLIEST)).max(0);
+    let links = span / within.saturating_add(1) + 1;
+    for round in 1..=links.ilog2() + 1 {
+        // Each row, and the row that it leads to; that row's own next lies twice as far.
+        let columns = [
+            format!("c._key_{n}"),
+            format!("c._us_{n}"),
+            format!("c._row_{n}"),
+            format!("b._k AS _k_{n}"),
+            format!("CASE WHEN b._k = 0 THEN c._us_{n} ELSE c._next_{n} END AS _at_{n}"),
+            format!("CASE WHEN b._k = 0 THEN c._next_{n} ELSE -{NEVER} END AS _then_{n}"),
+            format!("c._kept_{n}"),
+            format!("CASE WHEN b._k = 0 THEN 0 ELSE c._kept_{n} END AS _leads_{n}"),
+        ];
+        let doubled = Select::new(columns, format!("{chain} AS c")).join(format!("CROSS JOIN {both} AS b"));
+        let doubled = s.with(&format!("doubled_{n}_{round}"), doubled);
+        let after = format!(
+            "MAX(_then_{n}) OVER (PARTITION BY _key_{n} ORDER BY _at_{n}, _k_{n} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _after_{n}"
+        );
+        let led = format!("MAX(_leads_{n}) OVER (PARTITION BY _key_{n}, _at_{n}) AS _led_{n}");
+        let led = s.with(&format!("led_{n}_{round}"), Select::new(["*".to_string(), after, led], doubled));
+        let select = Select::new(
+            [
+                format!("_key_{n}"),
+                format!("_us_{n}"),
+                format!("_row_{n}"),
+                format!("MAX(CASE WHEN _k_{n} = 0 AND _led_{n} = 1 THEN 1 ELSE _kept_{n} END) AS _kept_{n}"),
+                format!("MAX(CASE WHEN _k_{n} = 1 THEN _after_{n} END) AS _next_{n}"),
+            ],
+            led,
+        )
+        .group([format!("_key_{n}"), format!("_us_{n}"), format!("_row_{n}")]);
+        chain = s.with(&format!("chain_{n}_{round}"), select);
+    }
+    let kept = s.with(&format!("kept_{n}"), Select::new(["*"], chain).filter(format!("_kept_{n} = 1")));
+    let select = Select::new(["e.*"], format!("{rows} AS e"))
+        .join(format!("JOIN {kept} AS k ON k._row_{n} = e.{POSITION}"));
+    s.last = s.with(&format!("dedup_{n}"), select);
+}

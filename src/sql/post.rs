@@ -1,0 +1,209 @@
+//! From groups to the rows of an output: expressions, `having`, `top`, and the order of rows.
+
+use super::statement::{Select, Statement};
+use super::{Dialect, POSITION, Script, TIME, aggregates, windows};
+use crate::batch::{DataType, Field, Schema};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name, window_fields};
+
+/// The statement of an output of events.
+pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<Script> {
+    let mut select = Select::new(Vec::<String>::new(), &s.last);
+    for (field, &column) in output.columns.fields.iter().zip(columns) {
+        select.columns.push(named(&s.column(column)?, &s.ident(&field.name)));
+    }
+    let order = [TIME, POSITION].map(String::from);
+    Ok(s.finish(select.order(order)))
+}
+
+/// `sql AS name`, or the name alone where it is that.
+fn named(sql: &str, name: &str) -> String {
+    if sql == name { name.to_string() } else { format!("{sql} AS {name}") }
+}
+
+/// The statement of an output of groups.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn groups(
+    mut s: Statement,
+    output: &OutputPlan,
+    grouping: &Grouping,
+    post: &Post,
+) -> Result<Script> {
+    if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
+        return Err(s.refuse("an output of every firing, whose rows tell of events that came in between,"));
+    }
+    if grouping.plan.lateness.is_some() {
+        s.note("this is the output in complete mode: every event counts, however late it came");
+    }
+    let named = Named::new(&s, output, grouping, post);
+    let placed = windows::place(&mut s, grouping, named.zoned)?;
+    let grouped = group(&mut s, grouping, &named, &placed)?;
+    s.last = s.with("grouped", grouped);
+
+    // What `having` and `top` look at are columns of the output, so they are computed first.
+    let computed = |s: &Statement| {
+        let column = |(field, column): (&Field, &PlannedColumn)| {
+            let PlannedColumn::Computed(expr) = column else { return Ok(None) };
+            Ok(Some(format!("{} AS {}", named.expr(s, expr, &named.frame)?, s.ident(&field.name))))
+        };
+        let all = output.columns.fields.iter().zip(&post.columns).map(column);
+        all.filter_map(Result::transpose).collect::<Result<Vec<String>>>()
+    };
+    let computed = computed(&s)?;
+    let early = (post.having.is_some() || post.top.is_some()) && !computed.is_empty();
+    if early {
+        s.append("computed", computed.clone());
+    }
+    if let Some(having) = &post.having {
+        let mut schema = output.columns.clone();
+        let others = named.frame.fields.iter().filter(|f| output.columns.index_of(&f.name).is_none());
+        schema.fields.extend(others.cloned());
+        let select = Select::new(["*"], &s.last).filter(named.expr(&s, having, &schema)?);
+        s.last = s.with("kept", select);
+    }
+    let keys: Vec<String> = grouping.keys.iter().map(|key| ascending(&s, grouping, key)).collect();
+    let bounds: Vec<String> = placed.bounds.iter().flat_map(|_| window_fields()).map(|f| f.name).collect();
+    let mut order = bounds.clone();
+    if let Some(top) = &post.top {
+        let mut by = vec![];
+        for &(column, descending) in &top.by {
+            let field = &output.columns.fields[column];
+            let collate = collation(&s, field.ty);
+            let direction = if descending { " DESC" } else { "" };
+            by.push(format!("{}{collate}{direction} NULLS LAST", s.ident(&field.name)));
+        }
+        by.extend(keys.clone());
+        ranked(&mut s, &bounds, &by);
+        let select = Select::new(["*"], &s.last).filter(format!("_rank <= {}", top.n));
+        s.last = s.with("top_rows", select);
+        order.push("_rank".into());
+    } else {
+        order.extend(keys);
+    }
+    let mut select = Select::new(Vec::<String>::new(), &s.last);
+    let mut computed = computed.into_iter();
+    for (field, column) in output.columns.fields.iter().zip(&post.columns) {
+        let name = s.ident(&field.name);
+        select.columns.push(match column {
+            PlannedColumn::Value(v) => self::named(&s.ident(&named.values[*v]), &name),
+            PlannedColumn::Computed(_) => match (computed.next(), early) {
+                (Some(sql), false) => sql,
+                _ => name,
+            },
+            // The windows' own names need no quotes.
+            PlannedColumn::WindowStart | PlannedColumn::WindowEnd => field.name.clone(),
+            PlannedColumn::Key(_) | PlannedColumn::Firing => name,
+        });
+    }
+    Ok(s.finish(select.order(order)))
+}
+
+/// Appends `_rank`: the number of a row in its window, in the order `by`.
+fn ranked(s: &mut Statement, bounds: &[String], by: &[String]) {
+    let window = super::steps::partition_by(bounds);
+    if s.dialect == Dialect::Polars {
+        // It orders a window in one direction alone; so the rows are brought into order before.
+        let order = bounds.iter().chain(by).cloned();
+        let ordered = Select::new(["*"], &s.last).order(order);
+        s.last = s.with("ordered", ordered);
+        return s.append("ranked", [format!("ROW_NUMBER() OVER ({}) AS _rank", window.trim_end())]);
+    }
+    s.append("ranked", [format!("ROW_NUMBER() OVER ({window}ORDER BY {}) AS _rank", by.join(", "))]);
+}
+
+/// A key in the order of rows: text by its bytes, NULL last.
+fn ascending(s: &Statement, grouping: &Grouping, key: &str) -> String {
+    let number = grouping.keys.iter().position(|k| k == key).expect("a key of the grouping");
+    format!("{}{} NULLS LAST", s.ident(key), collation(s, grouping.plan.keys[number].1))
+}
+
+fn collation(s: &Statement, ty: DataType) -> &'static str {
+    if s.dialect == Dialect::Postgres && ty == DataType::String { " COLLATE \"C\"" } else { "" }
+}
+
+/// The names that columns of groups have.
+struct Named {
+    /// Of each aggregate: that of the first column of the output that it is.
+    values: Vec<String>,
+    /// Which aggregates the output reads.
+    used: Vec<bool>,
+    /// What expressions see: bounds, keys, and aggregates by number.
+    frame: Schema,
+    /// Whether an expression reads the bounds.
+    zoned: bool,
+}
+
+impl Named {
+    fn new(s: &Statement, output: &OutputPlan, grouping: &Grouping, post: &Post) -> Named {
+        let exprs: Vec<&Expr> = post
+            .columns
+            .iter()
+            .filter_map(|column| match column {
+                PlannedColumn::Computed(expr) => Some(expr),
+                _ => None,
+            })
+            .chain(&post.having)
+            .collect();
+        let reads = |name: &str| exprs.iter().any(|expr| expr.inputs().any(|input| input == name));
+        let (mut values, mut used) = (vec![], vec![]);
+        for i in 0..grouping.plan.aggregates.len() {
+            let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
+            let own = post.columns.iter().position(is);
+            values.push(match own {
+                Some(column) => output.columns.fields[column].name.clone(),
+                None => format!("_value_{}", i + 1),
+            });
+            used.push(own.is_some() || reads(&aggregate_name(i)));
+        }
+        let mut fields: Vec<Field> = window_fields().into();
+        for (key, &(_, ty)) in grouping.keys.iter().zip(&grouping.plan.keys) {
+            fields.push(Field::new(key, ty));
+        }
+        for (i, (aggregate, _)) in grouping.plan.aggregates.iter().enumerate() {
+            fields.push(Field::new(aggregate_name(i), aggregate.ty()));
+        }
+        let zoned = s.dialect == Dialect::Polars && window_fields().iter().any(|bound| reads(&bound.name));
+        Named { values, used, frame: Schema::new(fields), zoned }
+    }
+
+    /// An expression over groups, whose columns are those of `schema`.
+    fn expr(&self, s: &Statement, expr: &Expr, schema: &Schema) -> Result<String> {
+        let column = |name: &str| match (0..self.values.len()).find(|i| aggregate_name(*i) == name) {
+            Some(i) => s.ident(&self.values[i]),
+            None => s.ident(name),
+        };
+        super::expr::translate(s.dialect, expr.sql(), schema, &s.plan.zone, &column)
+    }
+}
+
+/// The rows of each window and key as one.
+fn group(s: &mut Statement, grouping: &Grouping, named: &Named, placed: &windows::Placed) -> Result<Select> {
+    let (mut prepared, mut ranked, mut values) = (vec![], vec![], vec![]);
+    for (i, (aggregate, args)) in grouping.plan.aggregates.iter().enumerate() {
+        if !named.used[i] {
+            continue;
+        }
+        let made = aggregates::aggregate(s, i + 1, (aggregate, args), &placed.group)?;
+        prepared.extend(made.prepared);
+        ranked.extend(made.ranked);
+        values.push(format!("{} AS {}", made.value, s.ident(&named.values[i])));
+    }
+    if !prepared.is_empty() {
+        s.append("prepared", prepared);
+    }
+    if !ranked.is_empty() {
+        s.append("numbered", ranked);
+    }
+    let mut columns = vec![];
+    for (bound, field) in placed.bounds.iter().flatten().zip(window_fields()) {
+        columns.push(self::named(bound, &field.name));
+    }
+    for (key, &(column, _)) in grouping.keys.iter().zip(&grouping.plan.keys) {
+        columns.push(self::named(&s.column(column)?, &s.ident(key)));
+    }
+    columns.extend(values);
+    Ok(Select::new(columns, &s.last).group(placed.group.clone()))
+}

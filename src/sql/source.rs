@@ -1,0 +1,259 @@
+//! Relations out of the raw files, in each dialect: views of the columns of a job, with its types.
+//!
+//! # Contract
+//! * A relation has the rows and values that the job reads: NULL is an empty CSV field without quotes (and in any
+//!   column but those of text, also one with them) and JSON's null; times without an offset are local to the job's
+//!   zone, the earlier of two and the end of a gap; `_position` counts the records of all files in position order.
+//! * Records that the job would reject are left out where it rejects them. Where it stops at them, nothing is
+//!   checked: a job that stopped has no result.
+//! * DuckDB and PostgreSQL are exact, but for numbers of JSON of more than 17 digits, which DuckDB reads as floats.
+//!   PostgreSQL reads no files: its statements make a table of text, which is filled by COPY.
+//! * Flink and BigQuery know no order of records within files, so `_position` is 0 there.
+
+mod exact;
+mod files;
+mod outline;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use super::{Dialect, POSITION, Relation, TIME, words};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
+use crate::time::{TimeRule, Zone};
+use files::{Layout, Part};
+
+/// The statements, each without its semicolon, that make `relation` out of its files.
+///
+/// # Errors
+/// A job error that names what the dialect cannot read; a data or machine error: a file without a header line that
+/// can be read.
+pub fn setup(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
+    setup_with_watermark(dialect, relation, zone, 0)
+}
+
+/// The same, where event times are out of order by so many microseconds: Flink's tables have a watermark.
+///
+/// # Errors
+/// As [`setup`].
+pub fn setup_with_watermark(
+    dialect: Dialect,
+    relation: &Relation,
+    zone: &Zone,
+    out_of_orderness: i64,
+) -> Result<Vec<String>> {
+    if dialect == Dialect::Polars {
+        return Ok(vec![]);
+    }
+    let parts = files::parts(relation.read, &wanted(relation.read))?;
+    let view = View { dialect, relation, zone, parts: &parts };
+    match dialect {
+        Dialect::Polars => Ok(vec![]),
+        Dialect::DuckDb => view.duckdb(),
+        Dialect::Postgres => view.postgres(),
+        Dialect::Spark => view.spark(),
+        Dialect::Flink => view.flink(out_of_orderness),
+        Dialect::BigQuery => view.bigquery(),
+    }
+}
+
+/// The names of the columns that are read of the files, each once.
+fn wanted(read: &ReadPlan) -> Vec<String> {
+    let mut names: Vec<String> = vec![];
+    let times = own_time(read).into_iter().chain(read.arrival.as_ref()).map(|time| &time.column);
+    for name in read.columns.iter().map(|c| &c.name).chain(times) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// The event time, where there is one.
+fn own_time(read: &ReadPlan) -> Option<&ReadTime> {
+    Some(&read.time).filter(|time| time.rule != TimeRule::Untimed)
+}
+
+/// What a view is made of.
+struct View<'a> {
+    dialect: Dialect,
+    relation: &'a Relation<'a>,
+    zone: &'a Zone,
+    parts: &'a [Part],
+}
+
+/// A column of the files before its cast.
+enum Raw<'a> {
+    /// Text. Of CSV an empty one is NULL, unless text is wanted.
+    Text {
+        /// The SQL.
+        sql: String,
+        /// Whether it is a field of CSV.
+        csv: bool,
+    },
+    /// A value with the type that a Parquet file gives it.
+    Typed {
+        /// The SQL.
+        sql: String,
+        /// Its type in the file.
+        ty: &'a arrow_schema::DataType,
+    },
+}
+
+impl<'a> View<'a> {
+    fn read(&self) -> &'a ReadPlan {
+        self.relation.read
+    }
+
+    fn ident(&self, name: &str) -> String {
+        words::ident(self.dialect, name)
+    }
+
+    /// The columns of the relation that are read, each name once.
+    fn columns(&self) -> impl Iterator<Item = &'a ReadColumn> {
+        let all = &self.read().columns;
+        all.iter().enumerate().filter(|(i, c)| !all[..*i].iter().any(|b| b.name == c.name)).map(|(_, c)| c)
+    }
+
+    /// The time of the record that `column` is a copy of.
+    fn copied(&self, column: &ReadColumn) -> Option<&'a ReadTime> {
+        let is = |time: &&ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
+        own_time(self.read()).filter(is).or(self.read().arrival.as_ref().filter(is))
+    }
+
+    /// The raw column `name`: all parts are of text, or all of Parquet with one type of it.
+    fn raw(&self, name: &str) -> Result<Raw<'a>> {
+        let sql = self.ident(name);
+        let mut typed = None;
+        for part in self.parts {
+            match &part.layout {
+                Layout::Parquet(fields) => {
+                    let Some((_, ty)) = fields.iter().find(|(field, _)| field == name) else { continue };
+                    if typed.is_some_and(|known| known != ty) {
+                        return Err(self.cannot(&format!("the types of `{name}`, which differ by file")));
+                    }
+                    typed = Some(ty);
+                }
+                _ if self.parts.iter().any(|p| matches!(p.layout, Layout::Parquet(_))) => {
+                    return Err(self.cannot("files of text and of Parquet as one"));
+                }
+                _ => {}
+            }
+        }
+        let csv = self.parts.iter().any(|part| matches!(part.layout, Layout::Csv(_)));
+        Ok(match typed {
+            Some(ty) => Raw::Typed { sql, ty },
+            None => Raw::Text { sql, csv },
+        })
+    }
+
+    fn cannot(&self, what: &str) -> Error {
+        let (dialect, name) = (self.dialect.name(), &self.relation.name);
+        Error::job(format!("the SQL of {dialect} cannot read {what}, of `{name}`"))
+    }
+
+    /// The SELECT of the relation's columns from `records`, and what bad records are left out by.
+    fn select(&self, from: &str) -> Result<String> {
+        let reject = self.read().on_bad_record == crate::input::OnBadRecord::Reject;
+        let mut columns = vec![];
+        let mut conditions = vec![];
+        for column in self.columns() {
+            let sql = match self.copied(column) {
+                Some(time) => self.time(time)?,
+                None => {
+                    let (value, valid) = self.value(column, reject)?;
+                    conditions.extend(valid);
+                    value
+                }
+            };
+            let name = self.ident(&column.name);
+            columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
+        }
+        let read = self.read();
+        if let Some(time) = own_time(read) {
+            let sql = self.time(time)?;
+            columns.push(format!("{sql} AS {}", self.ident(TIME)));
+            if reject {
+                conditions.push(format!("{sql} IS NOT NULL"));
+            }
+            if let (Some(arrival), Some(most)) = (&read.arrival, read.max_ahead) {
+                let micros = |sql: &str| words::to_micros(self.dialect, sql);
+                conditions.push(format!("{} <= {} + {most}", micros(&sql), micros(&self.time(arrival)?)));
+            }
+        }
+        if let Some(arrival) = &read.arrival
+            && reject
+        {
+            conditions.push(format!("{} IS NOT NULL", self.time(arrival)?));
+        }
+        columns.push(self.ident(POSITION));
+        let mut out = format!("SELECT\n  {}\nFROM {from}", columns.join(",\n  "));
+        if !conditions.is_empty() {
+            out += &format!("\nWHERE {}", conditions.join("\n  AND "));
+        }
+        Ok(out)
+    }
+
+    /// The value of a column that is no copy of a time; where bad records are rejected also whether it is good.
+    fn value(&self, column: &ReadColumn, reject: bool) -> Result<(String, Option<String>)> {
+        match self.raw(&column.name)? {
+            Raw::Text { sql, csv: _ } if column.ty == DataType::String => Ok((sql, None)),
+            Raw::Text { sql, csv } => {
+                let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
+                let value = match column.ty {
+                    DataType::Timestamp => self.instant_of_text(&text, &TimeRule::Iso, reject)?,
+                    ty => format!("CAST({text} AS {})", words::type_name(self.dialect, ty)),
+                };
+                if !reject {
+                    return Ok((value, None));
+                }
+                let good = self.good(&text, column)?;
+                let value = match column.ty {
+                    DataType::Timestamp => value,
+                    _ => format!("CASE WHEN {good} THEN {value} END"),
+                };
+                Ok((value, Some(format!("({text} IS NULL OR {good})"))))
+            }
+            Raw::Typed { sql, ty } => {
+                if reject {
+                    return Err(self.cannot("Parquet and leave bad records out"));
+                }
+                Ok((self.typed_value(&sql, ty, column)?, None))
+            }
+        }
+    }
+
+    /// The instant of a time of the record.
+    fn time(&self, time: &ReadTime) -> Result<String> {
+        let reject = self.read().on_bad_record == crate::input::OnBadRecord::Reject;
+        match self.raw(&time.column)? {
+            Raw::Text { sql, csv } => {
+                let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
+                self.instant_of_text(&text, &time.rule, reject)
+            }
+            Raw::Typed { sql, ty } => self.instant_of_typed(&sql, ty, &time.rule),
+        }
+    }
+
+    /// The name of the relation of raw records, which is none of the job's.
+    fn text_name(&self) -> String {
+        format!("{}_text", self.relation.name)
+    }
+
+    /// Fails where there are Avro files.
+    fn no_avro(&self) -> Result<()> {
+        if self.read().files.iter().any(|file| file.format == Format::Avro) {
+            return Err(self.cannot("Avro files"));
+        }
+        Ok(())
+    }
+
+    /// Fails where bad records are to be left out.
+    fn no_rejects(&self) -> Result<()> {
+        if self.read().on_bad_record == crate::input::OnBadRecord::Reject {
+            return Err(self.cannot("records of which bad ones are left out (`on_bad_record = \"reject\"`)"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! DuckDB and PostgreSQL: relations that are exact.
+
+use super::files::{Layout, Part};
+use super::time::days_of_month;
+use super::{View, wanted};
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::input::{Compression, OnBadRecord, ReadColumn};
+use crate::sql::{Dialect, POSITION, words};
+use crate::time::TimeRule;
+use arrow_schema::DataType as ArrowType;
+
+impl View<'_> {
+    /// A view over `read_csv`, `read_ndjson_objects` or `read_parquet`.
+    pub(super) fn duckdb(&self) -> Result<Vec<String>> {
+        self.no_avro()?;
+        let position = self.ident(POSITION);
+        let records = match self.parts {
+            [part] => format!(
+                "SELECT {}, ROW_NUMBER() OVER () - 1 AS {position}\n  FROM {}",
+                self.raw_columns(part).join(", "),
+                self.duckdb_files(part)
+            ),
+            parts => {
+                let parts: Vec<String> = parts
+                    .iter()
+                    .enumerate()
+                    .map(|(number, part)| {
+                        format!(
+                            "    SELECT {}, {number} AS _part, ROW_NUMBER() OVER () AS _row\n    FROM {}",
+                            self.raw_columns(part).join(", "),
+                            self.duckdb_files(part)
+                        )
+                    })
+                    .collect();
+                format!(
+                    "SELECT *, ROW_NUMBER() OVER (ORDER BY _part, _row) - 1 AS {position}\n  FROM (\n{}\n  )",
+                    parts.join("\n    UNION ALL\n")
+                )
+            }
+        };
+        let mut out = self.clock_functions();
+        out.push(format!(
+            "CREATE OR REPLACE TEMP VIEW {} AS\nWITH records AS (\n  {records}\n)\n{}",
+            self.ident(&self.relation.name),
+            self.select("records")?
+        ));
+        Ok(out)
+    }
+
+    /// The columns that are wanted, by their names; NULL where the files have them not.
+    fn raw_columns(&self, part: &Part) -> Vec<String> {
+        let all = wanted(self.read());
+        all.iter()
+            .map(|name| {
+                let quoted = self.ident(name);
+                let key = |key: &str| key.replace('"', "\\\"").replace('\'', "''");
+                match &part.layout {
+                    Layout::Csv(names) if names.contains(name) => quoted,
+                    Layout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
+                    Layout::Json => {
+                        let whole = format!("json ->> '$.\"{}\"'", key(name));
+                        let path: Vec<String> = name.split('.').map(|k| format!("\"{}\"", key(k))).collect();
+                        match path.len() {
+                            1 => format!("{whole} AS {quoted}"),
+                            _ => format!("COALESCE({whole}, json ->> '$.{}') AS {quoted}", path.join(".")),
+                        }
+                    }
+                    _ => format!("NULL AS {quoted}"),
+                }
+            })
+            .collect()
+    }
+
+    fn duckdb_files(&self, part: &Part) -> String {
+        let text = |value: &str| words::text(Dialect::DuckDb, value);
+        let paths: Vec<String> = part.paths.iter().map(|path| text(&glob_as_it_is(path))).collect();
+        let paths = format!("[{}]", paths.join(", "));
+        let reject = self.read().on_bad_record == OnBadRecord::Reject;
+        let lenient = if reject { ", ignore_errors = true" } else { "" };
+        match &part.layout {
+            Layout::Csv(names) => {
+                let columns: Vec<String> = names.iter().map(|n| format!("{}: 'VARCHAR'", text(n))).collect();
+                let header = self.read().names.is_none();
+                let delimiter = (self.read().delimiter as char).to_string();
+                format!(
+                    "read_csv({paths}, auto_detect = false, header = {header}, delim = {}, quote = '\"', \
+                     escape = '\"', allow_quoted_nulls = false, columns = {{{}}}{lenient})",
+                    text(&delimiter),
+                    columns.join(", ")
+                )
+            }
+            Layout::Json => format!("read_ndjson_objects({paths}{lenient})"),
+            Layout::Parquet(_) | Layout::Avro => format!("read_parquet({paths}, union_by_name = true)"),
+        }
+    }
+
+    /// A table of text, that COPY fills, and a view over it.
+    pub(super) fn postgres(&self) -> Result<Vec<String>> {
+        self.no_avro()?;
+        let table = self.ident(&self.text_name());
+        let mut names = wanted(self.read());
+        let mut load = String::new();
+        if let [part] = self.parts
+            && let Layout::Csv(fields) = &part.layout
+        {
+            // All fields of the files, so that people can load them as they are.
+            names = fields.iter().chain(names.iter().filter(|n| !fields.contains(n))).cloned().collect();
+            let list: Vec<String> = fields.iter().map(|name| self.ident(name)).collect();
+            let header = self.read().names.is_none();
+            let delimiter = words::text(Dialect::Postgres, &(self.read().delimiter as char).to_string());
+            for path in &part.paths {
+                let from = match part.compression {
+                    Compression::None => words::text(Dialect::Postgres, path),
+                    Compression::Gzip => format!("PROGRAM 'gzip -dc {path}'"),
+                    Compression::Zstd => format!("PROGRAM 'zstd -dc {path}'"),
+                };
+                load += &format!(
+                    "-- \\copy {table} ({}) FROM {from} WITH (FORMAT csv, HEADER {header}, DELIMITER {delimiter})\n",
+                    list.join(", ")
+                );
+            }
+        }
+        // Compared byte by byte, as jobs do.
+        let columns: Vec<String> =
+            names.iter().map(|name| format!("{} TEXT COLLATE \"C\"", self.ident(name))).collect();
+        let mut out = vec![format!(
+            "CREATE TEMP TABLE {table} (\n  {},\n  {} BIGINT GENERATED BY DEFAULT AS IDENTITY (MINVALUE 0 START 0)\n)",
+            columns.join(",\n  "),
+            self.ident(POSITION)
+        )];
+        out.extend(self.clock_functions());
+        out.push(format!(
+            "{load}CREATE TEMP VIEW {} AS\n{}",
+            self.ident(&self.relation.name),
+            self.select(&table)?
+        ));
+        Ok(out)
+    }
+
+    /// Whether a text that is not NULL is a value of the column, as jobs read them.
+    pub(super) fn good(&self, text: &str, column: &ReadColumn) -> Result<String> {
+        let duckdb = self.dialect == Dialect::DuckDb;
+        let matches = |regex: &str| match duckdb {
+            true => format!("REGEXP_MATCHES({text}, '{regex}')"),
+            false => format!("{text} ~ '{regex}'"),
+        };
+        // A part that fails on what does not match the other has to come after it.
+        let and =
+            |regex: &str, more: &str| format!("CASE WHEN {} THEN {more} ELSE FALSE END", matches(regex));
+        let range = "BETWEEN -9223372036854775808 AND 9223372036854775807";
+        let integer = match column.inferred {
+            true => "^[+-]?(0|[1-9][0-9]*)$",
+            false => "^[+-]?[0-9]+$",
+        };
+        Ok(match column.ty {
+            DataType::String => "TRUE".into(),
+            DataType::Bool => format!("LOWER({text}) IN ('true', 'false')"),
+            DataType::Int64 if duckdb => and(integer, &format!("TRY_CAST({text} AS BIGINT) IS NOT NULL")),
+            DataType::Int64 => and(integer, &format!("CAST({text} AS NUMERIC) {range}")),
+            DataType::Float64 => {
+                matches("^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(inf|infinity)$|^nan$")
+            }
+            // Zeros at either end count for nothing. What has an exponent is left out too.
+            DataType::Decimal { precision, scale } => {
+                let digits = precision - scale;
+                let form = format!("^[+-]?0*[0-9]{{0,{digits}}}([.][0-9]{{0,{scale}}}0*)?$");
+                format!("({} AND {})", matches("[0-9]"), matches(&form))
+            }
+            DataType::Date if duckdb => {
+                and("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", &format!("TRY_CAST({text} AS DATE) IS NOT NULL"))
+            }
+            DataType::Date => {
+                and("^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", &days_of_month(text))
+            }
+            DataType::Timestamp => {
+                format!("{} IS NOT NULL", self.instant_of_text(text, &TimeRule::Iso, true)?)
+            }
+        })
+    }
+
+    /// The value of a Parquet column as the type of the job.
+    pub(super) fn typed_value(&self, sql: &str, ty: &ArrowType, column: &ReadColumn) -> Result<String> {
+        let name = words::type_name(self.dialect, column.ty);
+        let text = matches!(ty, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View);
+        if column.ty == DataType::Timestamp {
+            return self.instant_of_typed(sql, ty, &TimeRule::Iso);
+        }
+        if self.dialect == Dialect::Postgres {
+            return Ok(if column.ty == DataType::String {
+                sql.into()
+            } else {
+                format!("CAST({sql} AS {name})")
+            });
+        }
+        match (ty, column.ty) {
+            (_, DataType::String) if text => Ok(sql.to_string()),
+            (ty, DataType::String) if ty.is_floating() => {
+                Err(self.cannot(&format!("`{}`, floats, as text", column.name)))
+            }
+            (ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView, DataType::String) => {
+                match self.dialect {
+                    Dialect::DuckDb => Ok(format!("DECODE({sql})")),
+                    _ => Err(self.cannot(&format!("`{}`, bytes, as text", column.name))),
+                }
+            }
+            _ => Ok(format!("CAST({sql} AS {name})")),
+        }
+    }
+}
+
+/// A path that DuckDB would take for a pattern, so that it is that path.
+fn glob_as_it_is(path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        match c {
+            '*' | '?' | '[' => out += &format!("[{c}]"),
+            c => out.push(c),
+        }
+    }
+    out
+}

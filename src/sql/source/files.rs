@@ -1,0 +1,98 @@
+//! What stands in the files: the header lines of CSV, the schemas of Parquet. None of it by the readers of jobs.
+
+use crate::error::{Error, Result};
+use crate::input::{Compression, Format, ReadPlan, SourceFile};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use std::io::Read;
+
+/// How the records of a file are laid out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Layout {
+    /// CSV with these fields.
+    Csv(Vec<String>),
+    /// An object a line.
+    Json,
+    /// Parquet: of the columns that are wanted, those that are there, with their types.
+    Parquet(Vec<(String, arrow_schema::DataType)>),
+    /// Avro.
+    Avro,
+}
+
+/// Files of one layout and compression, one after the other in position order.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub layout: Layout,
+    pub compression: Compression,
+    /// The paths, as the job's pattern gave them.
+    pub paths: Vec<String>,
+}
+
+/// The files of `read` as parts.
+pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
+    let mut parts: Vec<Part> = vec![];
+    for file in &read.files {
+        let layout = layout(file, read, wanted)?;
+        let path = file.path.display().to_string();
+        match parts.last_mut() {
+            Some(part) if part.layout == layout && part.compression == file.compression => {
+                part.paths.push(path)
+            }
+            _ => parts.push(Part { layout, compression: file.compression, paths: vec![path] }),
+        }
+    }
+    Ok(parts)
+}
+
+fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layout> {
+    Ok(match file.format {
+        Format::JsonLines => Layout::Json,
+        Format::Avro => Layout::Avro,
+        Format::Csv => match &read.names {
+            Some(names) => Layout::Csv(names.clone()),
+            None => Layout::Csv(header(file, read.delimiter)?),
+        },
+        Format::Parquet => {
+            let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
+            let damaged = |e: parquet::errors::ParquetError| {
+                Error::data(format!("cannot read {}", file.path.display())).caused_by(e)
+            };
+            let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(damaged)?;
+            let fields = builder.schema().fields().iter();
+            Layout::Parquet(
+                fields
+                    .filter(|f| wanted.contains(f.name()))
+                    .map(|f| (f.name().clone(), f.data_type().clone()))
+                    .collect(),
+            )
+        }
+    })
+}
+
+/// The names in the first line of a CSV file.
+fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
+    let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
+    let bytes: Box<dyn Read> = match file.compression {
+        Compression::None => Box::new(handle),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
+        Compression::Zstd => {
+            Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?)
+        }
+    };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(bytes);
+    let mut record = csv::StringRecord::new();
+    let found = reader.read_record(&mut record).map_err(|e| {
+        Error::data(format!("cannot read the header line of {}", file.path.display())).caused_by(e)
+    })?;
+    let names: Vec<String> =
+        record.iter().enumerate().map(|(i, name)| strip_mark(i, name).to_string()).collect();
+    if found && !names.is_empty() {
+        return Ok(names);
+    }
+    Err(Error::data(format!("{} has no header line", file.path.display())))
+}
+
+/// The first name without the byte order mark that some programs write.
+fn strip_mark(field: usize, name: &str) -> &str {
+    if field == 0 { name.trim_start_matches('\u{feff}') } else { name }
+}

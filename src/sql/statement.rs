@@ -1,0 +1,245 @@
+//! A statement as it grows: common table expressions, one per step or stage, each reading those before.
+
+use super::{Dialect, Script, words};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::job::Plan;
+use std::fmt::Write;
+
+/// One SELECT, written over lines.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Select {
+    pub columns: Vec<String>,
+    pub from: String,
+    /// Whole clauses, such as `LEFT JOIN x AS y ON …`.
+    pub joins: Vec<String>,
+    /// Conditions that all hold.
+    pub filters: Vec<String>,
+    pub groups: Vec<String>,
+    pub order: Vec<String>,
+}
+
+impl Select {
+    pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>, from: impl Into<String>) -> Select {
+        let columns = columns.into_iter().map(Into::into).collect();
+        Select { columns, from: from.into(), ..Select::default() }
+    }
+
+    pub fn join(mut self, clause: impl Into<String>) -> Select {
+        self.joins.push(clause.into());
+        self
+    }
+
+    pub fn filter(mut self, condition: impl Into<String>) -> Select {
+        self.filters.push(condition.into());
+        self
+    }
+
+    pub fn group(mut self, by: impl IntoIterator<Item = String>) -> Select {
+        self.groups.extend(by);
+        self
+    }
+
+    pub fn order(mut self, by: impl IntoIterator<Item = String>) -> Select {
+        self.order.extend(by);
+        self
+    }
+
+    /// Appends the text, each line after `indent`; what a literal holds stays as it is.
+    fn write(&self, out: &mut String, indent: &str) {
+        let mut line = |text: &str| {
+            let _ = writeln!(out, "{indent}{text}");
+        };
+        let width: usize = self.columns.iter().map(|c| c.len() + 2).sum();
+        if width <= 90 {
+            line(&format!("SELECT {}", self.columns.join(", ")));
+        } else {
+            line("SELECT");
+            for (i, column) in self.columns.iter().enumerate() {
+                line(&format!("  {column}{}", if i + 1 < self.columns.len() { "," } else { "" }));
+            }
+        }
+        if !self.from.is_empty() {
+            line(&format!("FROM {}", self.from));
+        }
+        self.joins.iter().for_each(|join| line(join));
+        for (i, condition) in self.filters.iter().enumerate() {
+            line(&format!("{} {condition}", if i == 0 { "WHERE" } else { "  AND" }));
+        }
+        for (words, list) in [("GROUP BY", &self.groups), ("ORDER BY", &self.order)] {
+            if !list.is_empty() {
+                line(&format!("{words} {}", list.join(", ")));
+            }
+        }
+    }
+}
+
+/// A column of the events as they are at some step.
+#[derive(Debug, Clone)]
+enum Column<'a> {
+    /// A column of the last relation.
+    Plain(String),
+    /// The argument of an aggregate: written where it is used, so that an output shows its own alone.
+    Inline(&'a Expr),
+}
+
+/// A statement as it grows.
+pub(super) struct Statement<'a> {
+    pub plan: &'a Plan,
+    pub dialect: Dialect,
+    /// The relation that the next step reads.
+    pub last: String,
+    /// The columns of the plan's rows so far.
+    columns: Vec<Column<'a>>,
+    /// Names in lower case that relations have.
+    taken: Vec<String>,
+    ctes: Vec<(String, Vec<Select>)>,
+    recursive: bool,
+    notes: Vec<String>,
+}
+
+impl<'a> Statement<'a> {
+    pub fn new(plan: &'a Plan, dialect: Dialect) -> Statement<'a> {
+        let tables = plan.tables.iter().map(|table| table.name.to_lowercase());
+        let taken = std::iter::once("source".to_string()).chain(tables).collect();
+        let columns =
+            plan.read.columns.iter().map(|c| Column::Plain(words::ident(dialect, &c.name))).collect();
+        let last = words::ident(dialect, "source");
+        Statement { plan, dialect, last, columns, taken, ctes: vec![], recursive: false, notes: vec![] }
+    }
+
+    /// A name as an identifier.
+    pub fn ident(&self, name: &str) -> String {
+        words::ident(self.dialect, name)
+    }
+
+    /// Adds a CTE of about this name, and gives the name.
+    pub fn with(&mut self, name: &str, select: Select) -> String {
+        self.with_union(name, vec![select])
+    }
+
+    /// The same, of all rows of some SELECTs.
+    pub fn with_union(&mut self, name: &str, selects: Vec<Select>) -> String {
+        let name = self.free(name);
+        self.ctes.push((name.clone(), selects));
+        name
+    }
+
+    /// The same, where the second SELECT reads what the first and itself gave; it is written by the name.
+    pub fn with_recursive(&mut self, name: &str, first: Select, next: impl FnOnce(&str) -> Select) -> String {
+        let name = self.free(name);
+        let next = next(&name);
+        self.ctes.push((name.clone(), vec![first, next]));
+        self.recursive = true;
+        name
+    }
+
+    /// A name that no relation has, and that needs no quotes.
+    fn free(&mut self, name: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        let mut name: String = name.chars().map(plain).collect();
+        while self.taken.contains(&name) {
+            name.push('_');
+        }
+        self.taken.push(name.clone());
+        name
+    }
+
+    /// Adds a CTE of all columns of the last relation and some more, which is the last from now on.
+    pub fn append(&mut self, name: &str, columns: impl IntoIterator<Item = String>) {
+        let all = std::iter::once("*".to_string()).chain(columns);
+        self.last = self.with(name, Select::new(all, &self.last));
+    }
+
+    /// Says something to the reader of the statement, once.
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A column of the rows was appended by a step.
+    pub fn push_column(&mut self, name: &str) {
+        self.columns.push(Column::Plain(self.ident(name)));
+    }
+
+    /// An argument of aggregates is a column of the rows too.
+    pub fn push_argument(&mut self, expr: &'a Expr) {
+        self.columns.push(Column::Inline(expr));
+    }
+
+    /// The SQL of column number `c` of the plan's rows.
+    pub fn column(&self, c: usize) -> Result<String> {
+        match &self.columns[c] {
+            Column::Plain(name) => Ok(name.clone()),
+            Column::Inline(expr) => self.translate(expr),
+        }
+    }
+
+    /// The same as an operand: in parentheses where it is no name.
+    pub fn operand(&self, c: usize) -> Result<String> {
+        Ok(match &self.columns[c] {
+            Column::Plain(name) => name.clone(),
+            Column::Inline(expr) => format!("({})", self.translate(expr)?),
+        })
+    }
+
+    /// An expression over the plan's rows.
+    pub fn translate(&self, expr: &Expr) -> Result<String> {
+        let column = |name: &str| self.ident(name);
+        super::expr::translate(self.dialect, expr.sql(), &self.plan.rows, &self.plan.zone, &column)
+    }
+
+    /// Microseconds since 1970 of an instant.
+    pub fn micros(&self, instant: &str) -> String {
+        words::to_micros(self.dialect, instant)
+    }
+
+    pub fn type_name(&self, ty: DataType) -> String {
+        words::type_name(self.dialect, ty)
+    }
+
+    /// The SQL of key columns.
+    ///
+    /// # Errors
+    /// A job error: a type that the dialect cannot take for a key.
+    pub fn keys(&self, keys: &[usize]) -> Result<Vec<String>> {
+        let float = |c: &&usize| self.plan.rows.fields[**c].ty == DataType::Float64;
+        if self.dialect == Dialect::BigQuery
+            && let Some(&key) = keys.iter().find(float)
+        {
+            let name = &self.plan.rows.fields[key].name;
+            return Err(self.refuse(format!("`{name}`, a float64, as a key")));
+        }
+        keys.iter().map(|&key| self.column(key)).collect()
+    }
+
+    /// The error that this dialect has no words for `what`.
+    pub fn refuse(&self, what: impl std::fmt::Display) -> Error {
+        Error::job(format!("{what} cannot be said in the SQL of {}", self.dialect.name()))
+    }
+
+    /// The statement that ends in `select`.
+    pub fn finish(self, select: Select) -> Script {
+        let mut query = String::new();
+        for (i, (name, selects)) in self.ctes.iter().enumerate() {
+            let with = match (i, self.recursive) {
+                (0, true) => "WITH RECURSIVE ",
+                (0, false) => "WITH ",
+                _ => "",
+            };
+            let _ = writeln!(query, "{with}{name} AS (");
+            for (j, select) in selects.iter().enumerate() {
+                if j > 0 {
+                    query.push_str("  UNION ALL\n");
+                }
+                select.write(&mut query, "  ");
+            }
+            query.push_str(if i + 1 < self.ctes.len() { "),\n" } else { ")\n" });
+        }
+        select.write(&mut query, "");
+        Script { setup: vec![], query: query.trim_end().to_string(), notes: self.notes }
+    }
+}

@@ -1,0 +1,77 @@
+//! The steps of a job as CTEs: each reads the one before.
+
+use super::statement::{Select, Statement};
+use super::{POSITION, TIME, asof, dedup, words};
+use crate::error::Result;
+use crate::job::Step;
+
+/// Appends the records in the plan's range, and all steps.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn steps(s: &mut Statement) -> Result<()> {
+    events(s);
+    let plan = s.plan;
+    for (i, step) in plan.steps.iter().enumerate() {
+        let number = i + 1;
+        match step {
+            Step::Filter(expr) => {
+                let select = Select::new(["*"], &s.last).filter(s.translate(expr)?);
+                s.last = s.with(&format!("filter_{number}"), select);
+            }
+            Step::Derive(name, expr) if name.starts_with("__arg_") => s.push_argument(expr),
+            Step::Derive(name, expr) => {
+                let column = format!("{} AS {}", s.translate(expr)?, s.ident(name));
+                s.append(&format!("derive_{number}"), [column]);
+                s.push_column(name);
+            }
+            Step::Dedup { keys, within: None } => {
+                let nth = format!("_nth_{number}");
+                let row = format!("{} AS {nth}", row_number(s, keys)?);
+                s.append(&format!("numbered_{number}"), [row]);
+                let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
+                s.last = s.with(&format!("dedup_{number}"), select);
+            }
+            Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
+            Step::First { keys, name } => {
+                let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
+                s.append(&format!("first_{number}"), [column]);
+                s.push_column(name);
+            }
+            Step::Enrich(enrich) => asof::enrich(s, number, enrich)?,
+        }
+    }
+    Ok(())
+}
+
+/// The records of the source whose event time is wanted.
+fn events(s: &mut Statement) {
+    let (from, to) = s.plan.range;
+    let mut select = Select::new(["*"], &s.last);
+    for (bound, sign, open) in [(from, ">=", i64::MIN), (to, "<", i64::MAX)] {
+        if bound != open {
+            select = select.filter(match s.dialect {
+                // Its literals are in no zone, and do not compare with instants.
+                super::Dialect::Polars => format!("{} {sign} {bound}", s.micros(TIME)),
+                dialect => format!("{TIME} {sign} {}", words::timestamp(dialect, bound)),
+            });
+        }
+    }
+    s.last = s.with("events", select);
+}
+
+/// The number of a row among those of its key, in replay order, from 1.
+fn row_number(s: &Statement, keys: &[usize]) -> Result<String> {
+    Ok(format!("ROW_NUMBER() OVER ({})", replay_order(s, keys)?))
+}
+
+/// The rows of a key in replay order.
+pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
+    let by = partition_by(&s.keys(keys)?);
+    Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
+}
+
+/// `PARTITION BY … `, or nothing where there is nothing to tell apart.
+pub(super) fn partition_by(keys: &[String]) -> String {
+    if keys.is_empty() { String::new() } else { format!("PARTITION BY {} ", keys.join(", ")) }
+}

@@ -1,0 +1,167 @@
+//! What a dialect refuses by name, and what it tells.
+
+use super::*;
+use crate::job::{JobSpec, Overrides, plan_job};
+
+mod statements;
+
+const EVENTS: &str = "at,user,item,amount,share\n\
+    2024-03-31T00:10:00Z,u1,a,1.50,0.5\n\
+    2024-03-31T02:00:00Z,u2,b,2.25,0.25\n";
+const USERS: &str = "at,user,city,born\n2024-03-01T00:00:00Z,u1,Oslo,1990\n";
+
+/// The plan of a job over two logs, in the zone `zone`.
+fn plan(zone: &str, job: &str) -> Plan {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("events.csv"), EVENTS).unwrap();
+    std::fs::write(folder.path().join("users.csv"), USERS).unwrap();
+    let table = match job.contains("enrich") {
+        true => "[table.users]\npath = \"@/users.csv\"\ntime = \"at\"\n",
+        false => "",
+    };
+    let source = "[source]\npath = \"@/events.csv\"\ntime = \"at\"\ntypes = { amount = \"decimal(18,2)\" }\n";
+    let job = format!("timezone = \"{zone}\"\n{source}{table}{job}\n")
+        .replace('@', &folder.path().display().to_string());
+    let spec = JobSpec::parse("job.toml", &job).unwrap_or_else(|error| panic!("{error}"));
+    plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn query(dialect: Dialect, zone: &str, job: &str) -> String {
+    script(&plan(zone, job), 0, dialect).unwrap_or_else(|error| panic!("{error}")).query
+}
+
+fn refused(dialect: Dialect, zone: &str, job: &str) -> String {
+    script(&plan(zone, job), 0, dialect).unwrap_err().to_string()
+}
+
+#[test]
+fn a_chain_is_walked_where_queries_recur() {
+    let job = r#"
+[[step]]
+dedup = ["user"]
+within = "1m"
+[[output]]
+path = "@/out"
+"#;
+    insta::assert_snapshot!(query(Dialect::DuckDb, "UTC", job), @r#"
+WITH RECURSIVE events AS (
+  SELECT *
+  FROM "source"
+),
+timed_1 AS (
+  SELECT *, EPOCH_US(_time) AS _us_1, MIN(_position) OVER (PARTITION BY "user") AS _key_1
+  FROM events
+),
+numbered_1 AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (PARTITION BY "user" ORDER BY _time, _position) AS _nth_1,
+    ROW_NUMBER() OVER (PARTITION BY _key_1, _us_1 ORDER BY _position) AS _twin_1,
+    MIN(_us_1) OVER (PARTITION BY _key_1 ORDER BY _us_1 RANGE BETWEEN 60000001 FOLLOWING AND UNBOUNDED FOLLOWING) AS _next_1
+  FROM timed_1
+),
+dedup_1 AS (
+  SELECT *
+  FROM numbered_1
+  WHERE _nth_1 = 1
+  UNION ALL
+  SELECT r.*
+  FROM dedup_1 AS kept
+  JOIN numbered_1 AS r ON r._key_1 = kept._key_1 AND r._us_1 = kept._next_1 AND r._twin_1 = 1
+)
+SELECT "at", "user", "item", "amount", "share"
+FROM dedup_1
+ORDER BY _time, _position
+"#);
+    // Doubled elsewhere: 2^28 minutes are more than 300 years.
+    let polars = query(Dialect::Polars, "UTC", job);
+    assert!(polars.contains("chain_1_28 AS (") && !polars.contains("chain_1_29 AS ("));
+}
+
+#[test]
+fn what_has_no_words_is_told_by_name() {
+    let archive = "[[output]]\npath = \"@/out\"\narchive = true";
+    insta::assert_snapshot!(refused(Dialect::DuckDb, "UTC", archive), @"error: an archive, whose rows tell the file and the place that each record is from, cannot be said in the SQL of duckdb");
+    let service = r#"
+[[step]]
+lookup = "http://host/{user}"
+take = { city = "/city" }
+types = { city = "string" }
+[[output]]
+path = "@/out"
+"#;
+    insta::assert_snapshot!(refused(Dialect::Polars, "UTC", service), @r"
+error: the answers of a service (`http://host/{user}`), which no file holds, cannot be said in the SQL of polars
+  hint: verify the steps before it, or look up a file
+");
+    let firings = r#"
+[[output]]
+path = "@/out"
+mode = "streamed"
+firings = true
+window = { tumbling = "1m" }
+select = { n = "count(*)" }
+"#;
+    insta::assert_snapshot!(refused(Dialect::Postgres, "UTC", firings), @"error: an output of every firing, whose rows tell of events that came in between, cannot be said in the SQL of postgres");
+    let float = "[[output]]\npath = \"@/out\"\nby = [\"share\"]\nselect = { n = \"count(*)\" }";
+    insta::assert_snapshot!(refused(Dialect::BigQuery, "UTC", float), @"error: `share`, a float64, as a key cannot be said in the SQL of bigquery");
+    let centuries =
+        "[[output]]\npath = \"@/out\"\nwindow = { tumbling = \"200 years\" }\nselect = { n = \"count(*)\" }";
+    insta::assert_snapshot!(refused(Dialect::Polars, "UTC", centuries), @"error: windows of more than a hundred years cannot be said in the SQL of polars");
+    let skipped = "[[output]]\npath = \"@/out\"\nwindow = { tumbling = \"1 day\", offset = \"90m\" }\n\
+        select = { n = \"count(*)\" }";
+    insta::assert_snapshot!(refused(Dialect::Postgres, "Europe/London", skipped), @r"
+error: days of Europe/London from midnight + 90m, where clocks skip the time that some start at, cannot be said in the SQL of postgres
+  hint: the dialect polars has them
+");
+    query(Dialect::Polars, "Europe/London", skipped);
+}
+
+#[test]
+fn names_that_statements_need_are_refused() {
+    let named = |name: &str| {
+        let job = format!(
+            "[[step]]\nderive = {{ {name} = \"amount * 2\" }}\n[[output]]\npath = \"@/out\"\n\
+             window = {{ tumbling = \"1m\" }}\nselect = {{ n = \"count(*)\" }}"
+        );
+        plan("UTC", &job)
+    };
+    let error = |name: &str, dialect| script(&named(name), 0, dialect).map(|_| ()).map_err(|e| e.to_string());
+    for name in ["_time", "_start", "_nth_4", "_taken_1_2", "window_end"] {
+        assert!(error(name, Dialect::Polars).unwrap_err().contains(name), "{name}");
+    }
+    for name in ["_id", "_nth", "nth_4", "_of_user", "_source_id"] {
+        assert_eq!(error(name, Dialect::Polars), Ok(()), "{name}");
+    }
+    // One column where names have no case.
+    assert_eq!(error("Amount", Dialect::Postgres), Ok(()));
+    insta::assert_snapshot!(error("Amount", Dialect::DuckDb).unwrap_err(), @"error: `amount` and `Amount` are one column in the SQL of duckdb");
+}
+
+#[test]
+fn an_output_shows_its_own_arguments_alone() {
+    let job = r#"
+[[output]]
+path = "@/a"
+select = { double = "amount * 2" }
+[[output]]
+path = "@/b"
+by = ["user"]
+select = { n = "sum(amount * 3)" }
+"#;
+    let plan = plan("UTC", job);
+    let own = script(&plan, 0, Dialect::Postgres).unwrap().query;
+    assert!(own.contains("* 2") && !own.contains("* 3"), "{own}");
+}
+
+#[test]
+fn notes_tell_where_digits_depend_on_the_engine() {
+    let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(share)\" }";
+    let notes = script(&plan("UTC", job), 0, Dialect::Spark).unwrap().notes;
+    insta::assert_snapshot!(notes.join("\n"), @r"
+sums of float64 may differ in the last digits: engines add floats in some order and round each time
+no Spark has run this statement yet
+");
+    let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
+    assert!(script(&plan("UTC", job), 0, Dialect::Polars).unwrap().notes.is_empty());
+}

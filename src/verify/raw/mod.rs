@@ -1,0 +1,220 @@
+//! The raw records of a source or table, read by libraries that share no code with `input`: the `csv` crate,
+//! `serde_json`, and arrow's Parquet reader.
+//!
+//! # Contract
+//! * The rows are the records of all files in natural path order; `_position` numbers them from 0. A record that
+//!   is no record of its format (a line of CSV with other fields than its header has, a line that is no JSON
+//!   object) has a number and no row, or is an error, as the plan's `on_bad_record` says.
+//! * What a file of text has is text, as it stands there: an empty field of CSV without quotes is NULL and `""` the
+//!   empty text, or NULL where no text is wanted; a JSON number is its digits, an object or array its JSON. A column that a file lacks is NULL in
+//!   its rows. Only whole numbers that JSON writes with a fraction or exponent (`2.0`) are written plainly where an
+//!   integer is wanted, since JSON knows one kind of number.
+//! * Columns of Parquet keep their types, unless files differ in them: then all are text.
+//! * All of it is held in memory, which is what a referee of other people's code asks for.
+
+mod csv;
+mod jsonl;
+mod parquet;
+pub(super) mod text;
+
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::{Compression, Format, OnBadRecord, ReadPlan, SourceFile};
+use crate::sql::{POSITION, Relation};
+use crate::time::TimeRule;
+use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
+use arrow_schema::DataType as ArrowType;
+use rayon::prelude::*;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The records of a relation, before any cast: columns of text where the files are text, of the files' types where
+/// they are not. NULL is what an empty field without quotes is.
+#[derive(Debug)]
+pub struct RawTable {
+    /// The columns that are read, those of event time and arrival among them, then the position (int64).
+    pub columns: Vec<(String, ArrayRef)>,
+    /// How many records.
+    pub rows: usize,
+    /// By file of the plan, the number of its first record.
+    pub first: Vec<u64>,
+}
+
+impl RawTable {
+    /// The column `name`.
+    pub fn column(&self, name: &str) -> Option<&ArrayRef> {
+        self.columns.iter().find(|(known, _)| known == name).map(|(_, array)| array)
+    }
+
+    /// The record at a position: the number of its file in the plan, and its own number there, from 0.
+    pub fn place(&self, position: u64) -> (usize, u64) {
+        // Of files without records the last one that starts there has it.
+        let file = self.first.partition_point(|first| *first <= position).saturating_sub(1);
+        (file, position - self.first.get(file).copied().unwrap_or(0))
+    }
+}
+
+/// A column that is read.
+#[derive(Debug, Clone)]
+struct Wanted {
+    name: String,
+    /// Whether an integer is to be made of it.
+    integer: bool,
+    /// Whether a text is.
+    text: bool,
+}
+
+/// The rows of one file.
+struct Part {
+    /// Per wanted column, its values; none where the file lacks it.
+    columns: Vec<Option<ArrayRef>>,
+    /// Of each row, the number of its record.
+    numbers: Vec<u64>,
+    /// Records, rows or not.
+    records: u64,
+}
+
+/// Reads the files of `relation`, in position order.
+///
+/// # Errors
+/// A data error or a machine error: a file that cannot be read, or is of a format that this reader does not know.
+pub fn read(relation: &Relation) -> Result<RawTable> {
+    let plan = relation.read;
+    let wanted = wanted(plan);
+    let parts: Vec<Result<Part>> = plan.files.par_iter().map(|file| read_file(file, plan, &wanted)).collect();
+    let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
+    let mut first = Vec::with_capacity(parts.len());
+    let mut positions: Vec<i64> = Vec::with_capacity(parts.iter().map(|part| part.numbers.len()).sum());
+    let mut records = 0;
+    for part in &parts {
+        first.push(records);
+        positions.extend(part.numbers.iter().map(|number| (records + number) as i64));
+        records += part.records;
+    }
+    let mut columns = Vec::with_capacity(wanted.len() + 1);
+    for (i, column) in wanted.iter().enumerate() {
+        columns.push((column.name.clone(), joined(&parts, i)?));
+    }
+    let rows = positions.len();
+    columns.push((POSITION.to_string(), Arc::new(Int64Array::from(positions)) as ArrayRef));
+    Ok(RawTable { columns, rows, first })
+}
+
+/// The column that holds the event time of each record, if there is one.
+pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
+    (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
+}
+
+fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
+    let mut all: Vec<Wanted> = vec![];
+    let mut want =
+        |name: &str, integer: bool, text: bool| match all.iter_mut().find(|known| known.name == name) {
+            Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
+            None => all.push(Wanted { name: name.to_string(), integer, text }),
+        };
+    for column in &plan.columns {
+        want(&column.name, column.ty == DataType::Int64, column.ty == DataType::String);
+    }
+    for time in [Some(&plan.time), plan.arrival.as_ref()].into_iter().flatten() {
+        if time.rule != TimeRule::Untimed {
+            want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false);
+        }
+    }
+    all
+}
+
+fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part> {
+    let of = File { path: &file.path, plan };
+    match file.format {
+        Format::Csv => csv::read(&of, &content(file)?, wanted),
+        Format::JsonLines => jsonl::read(&of, &content(file)?, wanted),
+        Format::Parquet => parquet::read(&of, wanted),
+        Format::Avro => {
+            Err(Error::job(format!("{}: Avro files have no second reader here", file.path.display()))
+                .hint("verify with a SQL engine of your own: its result as a file, or on stdin"))
+        }
+    }
+}
+
+/// The file that is read, and how.
+struct File<'a> {
+    path: &'a Path,
+    plan: &'a ReadPlan,
+}
+
+impl File<'_> {
+    /// A record that is none: an error, unless the plan rejects those.
+    fn bad(&self, number: u64, what: &str) -> Result<()> {
+        match self.plan.on_bad_record {
+            OnBadRecord::Reject => Ok(()),
+            OnBadRecord::Fail => Err(bad_record(self.path, number, what)),
+        }
+    }
+
+    /// Fails where a time's column is not among the file's.
+    fn check_times(&self, has: impl Fn(&str) -> bool) -> Result<()> {
+        for time in [Some(&self.plan.time), self.plan.arrival.as_ref()].into_iter().flatten() {
+            if time.rule != TimeRule::Untimed && !has(&time.column) {
+                return Err(Error::data(format!("{} has no column `{}`", self.path.display(), time.column)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error for record number `number`, from 0, of a file.
+pub(super) fn bad_record(path: &Path, number: u64, what: &str) -> Error {
+    Error::data(format!("{}: record {}: {what}", path.display(), number + 1))
+}
+
+/// The text of a file.
+fn content(file: &SourceFile) -> Result<Vec<u8>> {
+    let failed = |e| Error::io("read", &file.path, e);
+    let raw = std::fs::read(&file.path).map_err(failed)?;
+    if raw.is_empty() {
+        return Ok(raw);
+    }
+    let mut text = vec![];
+    match file.compression {
+        Compression::None => return Ok(raw),
+        Compression::Gzip => flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut text),
+        Compression::Zstd => {
+            zstd::stream::read::Decoder::new(&raw[..]).and_then(|mut all| all.read_to_end(&mut text))
+        }
+    }
+    .map_err(|e| Error::data(format!("{} cannot be decompressed", file.path.display())).caused_by(e))?;
+    Ok(text)
+}
+
+/// The byte order mark that some programs put before UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BOM).unwrap_or(text)
+}
+
+/// One column over all files.
+fn joined(parts: &[Part], column: usize) -> Result<ArrayRef> {
+    let mut types =
+        parts.iter().filter_map(|part| part.columns[column].as_ref()).map(|array| array.data_type());
+    let first = types.next().cloned().unwrap_or(ArrowType::Utf8View);
+    let same = types.all(|ty| *ty == first);
+    let ty = if same { first } else { ArrowType::Utf8View };
+    let arrays = parts.iter().map(|part| match &part.columns[column] {
+        None if ty == ArrowType::Utf8View => {
+            Ok(Arc::new(StringViewArray::new_null(part.numbers.len())) as ArrayRef)
+        }
+        None => Ok(new_null_array(&ty, part.numbers.len())),
+        Some(array) if same => Ok(array.clone()),
+        Some(array) => text::of(array),
+    });
+    let arrays = arrays.collect::<Result<Vec<ArrayRef>>>()?;
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
+    match arrays.as_slice() {
+        [] => Ok(Arc::new(StringViewArray::new_null(0))),
+        [one] => Ok(arrow_array::make_array(one.to_data())),
+        all => arrow_select::concat::concat(all)
+            .map_err(|e| Error::data("columns of several files cannot be joined").caused_by(e)),
+    }
+}

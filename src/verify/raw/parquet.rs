@@ -1,0 +1,72 @@
+//! Parquet by arrow's reader: columns as they are.
+
+use super::{File, Part, Wanted};
+use crate::error::{Error, Result};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as ArrowType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// The rows of a file.
+pub(super) fn read(file: &File, wanted: &[Wanted]) -> Result<Part> {
+    let path = file.path;
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::data(format!("{} cannot be read as Parquet", path.display())).caused_by(e)
+    };
+    let opened = std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|e| failed(&e))?;
+    let schema = builder.schema().clone();
+    let column_of = |name: &str| schema.fields().iter().position(|field| field.name() == name);
+    let mut columns = vec![];
+    for column in wanted {
+        let found = column_of(&column.name);
+        let outer = column.name.split('.').next().unwrap_or("");
+        let nested =
+            found.map_or(column_of(outer), Some).filter(|&i| schema.field(i).data_type().is_nested());
+        if nested.is_some() {
+            return Err(Error::job(format!(
+                "{}: `{}` lies in a record, which has no second reader here",
+                path.display(),
+                column.name
+            )));
+        }
+        columns.push(found);
+    }
+    file.check_times(|name| column_of(name).is_some())?;
+    let roots: Vec<usize> = columns.iter().flatten().copied().collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let reader = builder.with_projection(mask).with_batch_size(1 << 16).build().map_err(|e| failed(&e))?;
+    let batches = reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
+    let joined = |name: &str| -> Result<ArrayRef> {
+        let arrays: Vec<&dyn Array> =
+            batches.iter().filter_map(|batch| batch.column_by_name(name)).map(|array| &**array).collect();
+        let array = match arrays.is_empty() {
+            true => arrow_array::new_empty_array(
+                schema.field_with_name(name).map_err(|e| failed(&e))?.data_type(),
+            ),
+            false => arrow_select::concat::concat(&arrays).map_err(|e| failed(&e))?,
+        };
+        plain(&array).map_err(|e| failed(&e))
+    };
+    let columns =
+        wanted.iter().zip(&columns).map(|(column, found)| found.map(|_| joined(&column.name)).transpose());
+    Ok(Part {
+        columns: columns.collect::<Result<Vec<_>>>()?,
+        numbers: (0..rows as u64).collect(),
+        records: rows as u64,
+    })
+}
+
+/// Texts of every kind as one kind, and dictionaries as their values.
+fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+    match array.data_type() {
+        ArrowType::Dictionary(_, values) => plain(&arrow_cast::cast(array, values)?),
+        ArrowType::Utf8
+        | ArrowType::LargeUtf8
+        | ArrowType::Binary
+        | ArrowType::LargeBinary
+        | ArrowType::BinaryView => arrow_cast::cast(array, &ArrowType::Utf8View),
+        _ => Ok(array.clone()),
+    }
+}

@@ -1,0 +1,160 @@
+//! The embedded referee: Polars runs SQL over the raw records.
+//!
+//! # Contract
+//! * Nothing of it is shared with the engine: files are read by [`super::raw`], values by std and `chrono`, and all
+//!   that computes is Polars.
+//! * The statement sees the relations of [`crate::sql::relations`]. An instant is a `Datetime` in microseconds, shown in
+//!   the job's time zone: `EXTRACT(month FROM …)` is the month there.
+//! * The result has the types of [`DataType`]: integers of all widths are int64 (wider ones decimal), a `Datetime`
+//!   without a zone is UTC.
+
+mod days;
+mod instants;
+mod typed;
+mod values;
+
+pub(super) use values::decimal;
+
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::expr::bridge;
+use crate::job::Plan;
+use crate::sql::{self, Relation};
+use crate::verify::wide;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use instants::Clock;
+use polars::prelude as pl;
+use polars::prelude::IntoLazy;
+use polars::sql::SQLContext;
+
+/// The result of `query`, a statement in the dialect of Polars, over the relations of `plan`. Its columns are of
+/// the types that [`crate::batch::DataType`] has.
+///
+/// # Errors
+/// A job error: wrong SQL. A data error: input that cannot be read, an overflow.
+pub fn run(plan: &Plan, query: &str) -> Result<RecordBatch> {
+    referee(plan, query, false)
+}
+
+/// As [`run`], for a statement of a user's: the relations also have the columns of the files that the job does not
+/// read, if the statement names them.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
+    referee(plan, query, true)
+}
+
+fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
+    let mut context = SQLContext::new();
+    let zone = plan.zone.name();
+    let mut times: Option<(i64, i64)> = None;
+    for relation in sql::relations(plan)? {
+        let more = if own { wide::columns(plan, &relation.name, query) } else { vec![] };
+        let mut read = relation.read.clone();
+        read.columns.extend(more.iter().cloned());
+        let mut fields: Vec<Field> = more.iter().map(|column| Field::new(&column.name, column.ty)).collect();
+        fields.splice(0..0, relation.fields.iter().cloned());
+        let typed = typed::rows(&Relation { name: relation.name.clone(), read: &read, fields }, more.len())?;
+        if let Some((first, last)) = typed.times.filter(|_| relation.name == "source") {
+            times = Some((first, last));
+        }
+        let columns = typed.columns.iter();
+        let columns = columns.map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
+        let frame = columns.collect::<pl::PolarsResult<Vec<_>>>();
+        let frame = frame.and_then(|columns| pl::DataFrame::new(typed.rows, columns));
+        context.register(&relation.name, frame.map_err(|e| refused(plan, &e))?.lazy());
+    }
+    for (name, offset) in sql::day_relations(plan) {
+        let days = days::days(&Clock::of(zone), times.unwrap_or((0, 0)), days::around(plan), offset);
+        let column =
+            |(name, ty, array): &(&str, DataType, ArrayRef)| bridge::to_polars(name, *ty, array, zone);
+        let rows = days[0].2.len();
+        let frame = days.iter().map(column).collect::<pl::PolarsResult<Vec<_>>>();
+        let frame = frame.and_then(|columns| pl::DataFrame::new(rows, columns));
+        context.register(&name, frame.map_err(|e| refused(plan, &e))?.lazy());
+    }
+    let frame = context.execute(query).and_then(|frame| frame.collect()).map_err(|e| refused(plan, &e))?;
+    result(frame)
+}
+
+/// The rows of a frame as a batch of our types.
+fn result(frame: pl::DataFrame) -> Result<RecordBatch> {
+    let rows = frame.height();
+    let mut fields = vec![];
+    let mut arrays = vec![];
+    for column in frame.columns() {
+        let name = column.name().to_string();
+        let (column, ty) = plain(column, &name)?;
+        let failed = |e: pl::PolarsError| {
+            Error::data(format!("the column `{name}` of Polars' result does not fit {ty}"))
+                .caused_by(first_line(&e))
+        };
+        let nulls = column.null_count();
+        let array = bridge::to_arrow(column, ty).map_err(failed)?;
+        if array.null_count() != nulls {
+            return Err(Error::data(format!(
+                "a value of the column `{name}` of Polars' result does not fit {ty}"
+            )));
+        }
+        fields.push(Field::new(name, ty));
+        arrays.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Schema::new(fields).arrow(), arrays, &options)
+        .map_err(|e| Error::data("Polars' result cannot be taken over").caused_by(e))
+}
+
+/// A column in a type that one of ours holds.
+fn plain(column: &pl::Column, name: &str) -> Result<(pl::Column, DataType)> {
+    let found = column.dtype().clone();
+    let cast = |to: pl::DataType| {
+        column.strict_cast(&to).map_err(|e| {
+            Error::data(format!("the column `{name}` of Polars' result, {found}, cannot be taken over"))
+                .caused_by(first_line(&e))
+        })
+    };
+    match &found {
+        pl::DataType::Int128 | pl::DataType::UInt128 => {
+            Ok((cast(pl::DataType::Decimal(38, 0))?, DataType::Decimal { precision: 38, scale: 0 }))
+        }
+        pl::DataType::UInt64 => match cast(pl::DataType::Int64) {
+            Ok(column) => Ok((column, DataType::Int64)),
+            Err(_) => {
+                Ok((cast(pl::DataType::Decimal(20, 0))?, DataType::Decimal { precision: 20, scale: 0 }))
+            }
+        },
+        _ => match bridge::data_type(&found) {
+            Some(ty) => Ok((column.clone(), ty)),
+            None => Err(Error::job(format!(
+                "the column `{name}` of Polars' result is {found}, which no column can hold"
+            ))
+            .hint(format!("cast it in the statement, as in CAST({name} AS VARCHAR)"))),
+        },
+    }
+}
+
+/// The error for a statement that Polars does not run, in its words.
+fn refused(plan: &Plan, cause: &pl::PolarsError) -> Error {
+    let words = first_line(cause);
+    match cause {
+        pl::PolarsError::ComputeError(_) | pl::PolarsError::OutOfBounds(_) | pl::PolarsError::NoData(_) => {
+            Error::data("Polars cannot compute the statement").caused_by(words)
+        }
+        _ => {
+            let error = Error::job("Polars refuses the statement").caused_by(&words);
+            // A name that is not found stands in quotes.
+            let Some(name) = words.split(['"', '\'']).nth(1).filter(|_| words.contains("found")) else {
+                return error;
+            };
+            let relations = sql::relations(plan).unwrap_or_default();
+            let columns =
+                relations.iter().flat_map(|relation| relation.fields.iter().map(|f| f.name.as_str()));
+            error.nearest(name, relations.iter().map(|relation| relation.name.as_str()).chain(columns))
+        }
+    }
+}
+
+fn first_line(cause: &pl::PolarsError) -> String {
+    cause.to_string().lines().next().unwrap_or("").to_string()
+}

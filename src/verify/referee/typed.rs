@@ -1,0 +1,309 @@
+//! Raw records as columns of the job's types.
+//!
+//! # Contract
+//! A record of which a value cannot be read exactly as its column's type, or whose time is missing or cannot be read,
+//! is a bad record: left out where the plan rejects those, else an error that names it. One whose event time lies
+//! further ahead of its arrival than `max_ahead` is left out in any case.
+
+use super::instants::Clock;
+use super::values;
+use crate::batch::{DataType, Field};
+use crate::error::{Error, Result};
+use crate::input::{OnBadRecord, ReadColumn, ReadPlan, ReadTime};
+use crate::sql::{POSITION, Relation, TIME};
+use crate::time::TimeRule;
+use crate::verify::raw::{self, RawTable, text};
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringViewArray, new_null_array,
+};
+use arrow_schema::DataType as ArrowType;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// The rows of a relation.
+#[derive(Debug)]
+pub struct Typed {
+    /// Its columns, of the types of its fields.
+    pub columns: Vec<(Field, ArrayRef)>,
+    /// How many rows.
+    pub rows: usize,
+    /// The first and the last event time, where there is one.
+    pub times: Option<(i64, i64)>,
+}
+
+/// The rows of `relation`. Its last `more` columns are none of the job's: they make no record a bad one, but are text
+/// where one of their values cannot be read.
+///
+/// # Errors
+/// A data error: files that cannot be read, and bad records where the plan does not reject them.
+pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
+    let plan = relation.read;
+    let raw = raw::read(relation)?;
+    let clock = Clock::of(plan.zone.name());
+    let event_time = match raw::time_column(plan) {
+        Some(_) => Some(times(&raw, &plan.time, &clock)?),
+        None => None,
+    };
+    let arrival = plan.arrival.as_ref().filter(|arrival| **arrival != plan.time);
+    let arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
+
+    let read = |column: &ReadColumn| -> Result<Read> {
+        let copy_of = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
+        if let Some(time) = event_time.as_ref().filter(|_| copy_of(&plan.time)) {
+            return Ok(Read { array: time.array.clone(), bad: vec![] });
+        }
+        if let Some(arrival) = arrival.as_ref().filter(|_| plan.arrival.as_ref().is_some_and(copy_of)) {
+            return Ok(Read { array: arrival.array.clone(), bad: vec![] });
+        }
+        let array =
+            raw.column(&column.name).ok_or_else(|| Error::data(format!("no column `{}`", column.name)))?;
+        cast(array, column, &clock)
+    };
+    let columns: Vec<Result<Read>> = plan.columns.par_iter().map(read).collect();
+    let mut columns = columns.into_iter().collect::<Result<Vec<Read>>>()?;
+    let own = columns.len() - more;
+    let mut fields = relation.fields.clone();
+    for (column, read) in plan.columns.iter().zip(&mut columns).skip(own) {
+        let unread = !std::mem::take(&mut read.bad).is_empty();
+        if let Some(array) = raw.column(&column.name).filter(|_| unread) {
+            read.array = text::of(array)?;
+            let field = fields.iter_mut().find(|field| field.name == column.name);
+            field.into_iter().for_each(|field| field.ty = DataType::String);
+        }
+    }
+
+    let named = plan.columns.iter().map(|column| column.name.as_str()).zip(&columns);
+    let own = event_time.iter().map(|time| (plan.time.column.as_str(), time));
+    let own = own.chain(plan.arrival.iter().map(|time| time.column.as_str()).zip(&arrival));
+    let keep = kept(plan, &raw, own.chain(named), event_time.as_ref(), arrival.as_ref())?;
+
+    let mut out = Typed { columns: vec![], rows: raw.rows, times: None };
+    for field in fields {
+        let array = match field.name.as_str() {
+            POSITION => raw.column(POSITION).cloned(),
+            TIME => event_time.as_ref().map(|time| time.array.clone()),
+            // Of a name that comes twice, the first.
+            name => plan.columns.iter().position(|c| c.name == name).map(|i| columns[i].array.clone()),
+        };
+        let array = array.ok_or_else(|| Error::data(format!("no column `{}`", field.name)))?;
+        let array = match &keep {
+            None => array,
+            Some(keep) => arrow_select::filter::filter(&array, keep)
+                .map_err(|e| Error::data(format!("the column `{}`", field.name)).caused_by(e))?,
+        };
+        if field.name == TIME {
+            let times = array.as_primitive::<TimestampMicrosecondType>().values();
+            out.times = times.iter().min().copied().zip(times.iter().max().copied());
+        }
+        out.rows = array.len();
+        out.columns.push((field, array));
+    }
+    Ok(out)
+}
+
+/// The rows that are no bad records, if there are such; or the error for the first one.
+fn kept<'a>(
+    plan: &ReadPlan,
+    raw: &RawTable,
+    columns: impl Iterator<Item = (&'a str, &'a Read)>,
+    event_time: Option<&Read>,
+    arrival: Option<&Read>,
+) -> Result<Option<BooleanArray>> {
+    let mut keep = vec![true; raw.rows];
+    // Records that are ahead of their arrival are no faults, whatever else is wrong with them.
+    if let (Some(most), Some(time)) = (plan.max_ahead, event_time) {
+        let instants = |read: &Read| read.array.as_primitive::<TimestampMicrosecondType>().clone();
+        let (times, arrivals) = (instants(time), instants(arrival.unwrap_or(time)));
+        for (row, keep) in keep.iter_mut().enumerate() {
+            *keep = times.is_null(row)
+                || arrivals.is_null(row)
+                || times.value(row) <= arrivals.value(row).saturating_add(most);
+        }
+    }
+    let mut first: Option<(usize, &str, &str)> = None;
+    for (name, read) in columns {
+        for (row, what) in &read.bad {
+            if plan.on_bad_record == OnBadRecord::Fail
+                && keep[*row]
+                && first.is_none_or(|(known, ..)| *row < known)
+            {
+                first = Some((*row, name, what));
+            }
+        }
+        if plan.on_bad_record == OnBadRecord::Reject {
+            read.bad.iter().for_each(|(row, _)| keep[*row] = false);
+        }
+    }
+    if let Some((row, name, what)) = first {
+        let position = raw.column(POSITION).map_or(0, |p| p.as_primitive::<Int64Type>().value(row));
+        let (file, number) = raw.place(position as u64);
+        let path = plan.files.get(file).map(|file| file.path.clone()).unwrap_or_default();
+        return Err(raw::bad_record(&path, number, &format!("column `{name}`: {what}")));
+    }
+    Ok((!keep.iter().all(|keep| *keep)).then(|| BooleanArray::from(keep)))
+}
+
+/// A column, and the rows whose value could not be read.
+struct Read {
+    array: ArrayRef,
+    bad: Vec<(usize, String)>,
+}
+
+/// The values that are there, each read by `read`.
+fn each<V, T: ArrowPrimitiveType>(
+    values: impl Iterator<Item = Option<V>>,
+    ty: ArrowType,
+    mut read: impl FnMut(V) -> std::result::Result<T::Native, String>,
+) -> Read {
+    let mut bad = vec![];
+    let read = values.enumerate().map(|(row, value)| match read(value?) {
+        Ok(value) => Some(value),
+        Err(what) => {
+            bad.push((row, what));
+            None
+        }
+    });
+    let array: PrimitiveArray<T> = read.collect();
+    Read { array: Arc::new(array.with_data_type(ty)), bad }
+}
+
+/// An event time or arrival: as each, and NULL is bad.
+fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
+    let array =
+        raw.column(&time.column).ok_or_else(|| Error::data(format!("no column `{}`", time.column)))?;
+    let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is no time that can be read");
+    let ty = DataType::Timestamp.arrow();
+    let mut read = match array.data_type() {
+        ArrowType::Utf8View => {
+            let read = |t: &str| clock.text(t, &time.rule).ok_or_else(|| no_time(&t));
+            each::<_, TimestampMicrosecondType>(array.as_string_view().iter(), ty, read)
+        }
+        found if found.is_integer() && time.rule != TimeRule::Iso => {
+            let wide = text::of(array)?;
+            let read = |t: &str| {
+                let value = t.parse().ok().and_then(|value| clock.number(value, &time.rule));
+                value.ok_or_else(|| no_time(&t))
+            };
+            each::<_, TimestampMicrosecondType>(wide.as_string_view().iter(), ty, read)
+        }
+        ArrowType::Null | ArrowType::Date32 | ArrowType::Date64 | ArrowType::Timestamp(..) => {
+            let mut read = instants(array, clock)?;
+            let known = read.array.as_primitive::<TimestampMicrosecondType>().clone();
+            let believed = |t: i64| clock.event_time(t).ok_or_else(|| no_time(&t));
+            let mut again = each::<_, TimestampMicrosecondType>(known.iter(), ty, believed);
+            again.bad.append(&mut read.bad);
+            again
+        }
+        other => {
+            return Err(Error::data(format!(
+                "the time column `{}` is {other}, which is no time",
+                time.column
+            )));
+        }
+    };
+    let known: std::collections::HashSet<usize> = read.bad.iter().map(|(row, _)| *row).collect();
+    let missing = (0..read.array.len()).filter(|row| read.array.is_null(*row) && !known.contains(row));
+    let missing: Vec<_> = missing.map(|row| (row, "the time is missing".to_string())).collect();
+    read.bad.extend(missing);
+    Ok(read)
+}
+
+/// The instants of a column of dates or timestamps: local ones in the clock's zone.
+fn instants(array: &ArrayRef, clock: &Clock) -> Result<Read> {
+    let failed = |e| Error::data("a column of times").caused_by(e);
+    let ty = DataType::Timestamp.arrow();
+    let in_zone = |t: i64| clock.local(t).ok_or_else(|| values::not_a(&t.to_string(), "timestamp"));
+    Ok(match array.data_type() {
+        ArrowType::Timestamp(unit, zone) => {
+            let micros = text::micros(array, *unit)?;
+            let values = micros.as_primitive::<TimestampMicrosecondType>();
+            match zone {
+                Some(_) => each::<_, TimestampMicrosecondType>(values.iter(), ty, Ok),
+                None => each::<_, TimestampMicrosecondType>(values.iter(), ty, in_zone),
+            }
+        }
+        ArrowType::Null => Read { array: new_null_array(&ty, array.len()), bad: vec![] },
+        _ => {
+            let days = arrow_cast::cast(array, &ArrowType::Date32).map_err(failed)?;
+            let midnight = |day: i32| in_zone(i64::from(day) * 86_400_000_000);
+            each::<_, TimestampMicrosecondType>(days.as_primitive::<Date32Type>().iter(), ty, midnight)
+        }
+    })
+}
+
+/// A column as the plan wants it.
+fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
+    let ty = column.ty;
+    let found = array.data_type();
+    let same = *found == ty.arrow() && ty != DataType::Timestamp;
+    if same {
+        return Ok(Read { array: array.clone(), bad: vec![] });
+    }
+    if *found == ArrowType::Null {
+        return Ok(Read { array: new_null_array(&ty.arrow(), array.len()), bad: vec![] });
+    }
+    if ty == DataType::Timestamp && *found != ArrowType::Utf8View {
+        return match found {
+            ArrowType::Date32 | ArrowType::Date64 | ArrowType::Timestamp(..) => instants(array, clock),
+            _ => Err(impossible(found, column)),
+        };
+    }
+    let number = found.is_integer() || found.is_floating() || found.is_decimal();
+    let possible = match ty {
+        DataType::String => true,
+        DataType::Int64 => number,
+        DataType::Float64 => number,
+        DataType::Decimal { .. } => number && !found.is_floating(),
+        _ => false,
+    };
+    if *found != ArrowType::Utf8View && !possible && !(ty == DataType::Date && *found == ArrowType::Date64) {
+        return Err(impossible(found, column));
+    }
+    if found.is_floating() && ty == DataType::Float64 {
+        let wide = arrow_cast::cast(array, &ArrowType::Float64).map_err(|_| impossible(found, column))?;
+        return Ok(Read { array: wide, bad: vec![] });
+    }
+    let texts = text::of(array)?;
+    let exact = found.is_integer();
+    Ok(of_text(texts.as_string_view(), column, clock, exact))
+}
+
+fn impossible(found: &ArrowType, column: &ReadColumn) -> Error {
+    Error::data(format!("column `{}` is {found} and cannot be read as {}", column.name, column.ty))
+}
+
+/// A column of texts as the plan wants it; `exact` says that a float may not round them.
+fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: bool) -> Read {
+    let ty = column.ty.arrow();
+    let values = texts.iter();
+    match column.ty {
+        DataType::String => Read { array: Arc::new(texts.clone()), bad: vec![] },
+        DataType::Int64 => each::<_, Int64Type>(values, ty, |t| values::integer(t, column.inferred)),
+        DataType::Float64 if exact => each::<_, Float64Type>(values, ty, |t| {
+            let float = values::float(t)?;
+            (t.parse() == Ok(float as i128)).then_some(float).ok_or_else(|| values::not_a(t, column.ty))
+        }),
+        DataType::Float64 => each::<_, Float64Type>(values, ty, values::float),
+        DataType::Date => each::<_, Date32Type>(values, ty, values::date),
+        DataType::Decimal { precision, scale } => {
+            each::<_, Decimal128Type>(values, ty, |t| values::decimal(t, precision, scale))
+        }
+        DataType::Timestamp => each::<_, TimestampMicrosecondType>(values, ty, |t| {
+            clock.text(t, &TimeRule::Iso).ok_or_else(|| values::not_a(t, column.ty))
+        }),
+        DataType::Bool => {
+            let mut bad = vec![];
+            let read = values.enumerate().map(|(row, t)| match values::boolean(t?) {
+                Ok(value) => Some(value),
+                Err(what) => {
+                    bad.push((row, what));
+                    None
+                }
+            });
+            let array: BooleanArray = read.collect();
+            Read { array: Arc::new(array), bad }
+        }
+    }
+}

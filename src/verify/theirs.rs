@@ -1,0 +1,115 @@
+//! The side there: SQL by a referee, a file, stdin.
+
+use super::compare::Table;
+use super::{Against, Request, referee, server, wide};
+use crate::batch::{DataType, Field, Schema};
+use crate::error::{Error, Result};
+use crate::input::files::expand;
+use crate::job::Plan;
+use crate::sql::{self, Dialect, Script};
+use arrow_array::RecordBatch;
+use std::io;
+use std::path::Path;
+use tempfile::{Builder, NamedTempFile};
+
+/// What is there.
+pub struct Theirs {
+    pub table: Table,
+    /// In words.
+    pub name: String,
+    pub notes: Vec<String>,
+}
+
+/// Stdin as a file, if that is what is there: it may be read more than once.
+pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
+    if request.against != Against::Stdin {
+        return Ok(None);
+    }
+    let folder = &request.options.spill_folder;
+    let failed = |e| Error::io("write to", folder, e);
+    let mut file = Builder::new().suffix(".csv").tempfile_in(folder).map_err(failed)?;
+    let bytes = io::copy(&mut io::stdin().lock(), &mut file)
+        .map_err(|e| Error::machine("cannot read stdin").caused_by(e))?;
+    if bytes == 0 {
+        return Err(Error::data("nothing came on stdin")
+            .hint("the other side prints CSV with a header line: duckdb -csv < q.sql | highwater verify job.toml --against -"));
+    }
+    Ok(Some(file))
+}
+
+/// What output number `index` is compared with; `again` makes the plan once more, to be changed.
+pub fn table(
+    plan: &Plan,
+    index: usize,
+    request: &Request,
+    stdin: Option<&NamedTempFile>,
+    again: &dyn Fn() -> Result<Plan>,
+) -> Result<Theirs> {
+    let who = if request.server.is_some() { "PostgreSQL" } else { "Polars" };
+    let (table, name, notes) = match &request.against {
+        Against::Stdin => {
+            let file = stdin.expect("stdin was read");
+            (Table::Files(vec![file.path().to_path_buf()]), "stdin".to_string(), vec![])
+        }
+        Against::Result(path) => (files(path)?, path.display().to_string(), vec![]),
+        Against::Query(path) => {
+            let query = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+            let query = query.trim().trim_end_matches(';').trim_end().to_string();
+            let rows = match &request.server {
+                Some(server) => {
+                    let mut plan = again()?;
+                    wide::widen(&mut plan, &query);
+                    let setup = setup(&plan, Dialect::Postgres)?;
+                    server::run_own(&plan, &Script { setup, query, notes: vec![] }, server)?
+                }
+                None => referee::run_own(plan, &query)?,
+            };
+            (rows_of(rows)?, format!("{} by {who}", path.display()), vec![])
+        }
+        Against::Printed => {
+            let dialect = if request.server.is_some() { Dialect::Postgres } else { Dialect::Polars };
+            let script = sql::script(plan, index, dialect)?;
+            let rows = match &request.server {
+                Some(server) => server::run(plan, &script, server)?,
+                None => referee::run(plan, &script.query)?,
+            };
+            (rows_of(rows)?, format!("the job's SQL by {who}"), script.notes)
+        }
+    };
+    Ok(Theirs { table, name, notes })
+}
+
+/// The statements that make the relations of `plan`.
+fn setup(plan: &Plan, dialect: Dialect) -> Result<Vec<String>> {
+    let mut all = vec![];
+    for relation in sql::relations(plan)? {
+        let late = plan.watermark.out_of_orderness;
+        all.extend(sql::source::setup_with_watermark(dialect, &relation, &plan.zone, late)?);
+    }
+    Ok(all)
+}
+
+fn rows_of(batch: RecordBatch) -> Result<Table> {
+    let field = |f: &arrow_schema::FieldRef| {
+        let ty = match f.data_type() {
+            arrow_schema::DataType::Boolean => DataType::Bool,
+            arrow_schema::DataType::Int64 => DataType::Int64,
+            arrow_schema::DataType::Float64 => DataType::Float64,
+            arrow_schema::DataType::Decimal128(precision, scale) => {
+                DataType::Decimal { precision: *precision, scale: (*scale).max(0) as u8 }
+            }
+            arrow_schema::DataType::Date32 => DataType::Date,
+            arrow_schema::DataType::Timestamp(..) => DataType::Timestamp,
+            _ => DataType::String,
+        };
+        Field::new(f.name(), ty)
+    };
+    let schema = Schema::new(batch.schema().fields().iter().map(field).collect());
+    Ok(Table::Rows { schema, batches: vec![batch] })
+}
+
+/// A result in a file, or in a folder of parts.
+pub fn files(path: &Path) -> Result<Table> {
+    let files = expand(&[path.display().to_string()], None)?;
+    Ok(Table::Files(files.into_iter().map(|file| file.path).collect()))
+}

@@ -1,0 +1,121 @@
+//! A job changed in one way, to see whether the other side is of that job.
+
+use super::compare::{Comparison, Rules, Table};
+use super::{Case, mapping, ours};
+use crate::batch::DataType;
+use crate::error::{Result, exit};
+use crate::job::{self, JobSpec, OutputKind, Overrides, Plan};
+use crate::sink::Account;
+use crate::window::Window;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, PrimitiveArray, cast::AsArray};
+use std::sync::Arc;
+
+/// What is changed.
+#[derive(Default)]
+pub struct Variation<'a> {
+    /// The job file.
+    pub job: Option<&'a dyn Fn(&mut toml::Table)>,
+    /// What the command line says.
+    pub overrides: Option<Overrides>,
+    /// The plan.
+    pub plan: Option<&'a dyn Fn(&mut Plan)>,
+    /// Instants of the result, by column: how many microseconds later they are shown.
+    pub later: Vec<(String, i64)>,
+}
+
+/// What came of it.
+pub struct Varied {
+    pub comparison: Comparison,
+    pub account: Account,
+}
+
+impl Case<'_> {
+    /// The result of the changed job beside what is there, by `rules`. `None` where there is no such job, or it fails
+    /// on the data: then it is not what the other side did.
+    pub fn vary_by(&self, variation: &Variation, rules: &Rules) -> Result<Option<Varied>> {
+        match self.attempt(variation, rules) {
+            Ok(varied) => Ok(Some(varied)),
+            // A disk that is full is no finding.
+            Err(error) if error.kind().exit_code() == exit::MACHINE => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same, by the rules of the request; only whether both sides are the same then.
+    pub fn same_with(&self, variation: &Variation) -> Result<Option<Account>> {
+        let varied = self.vary_by(variation, &Rules { show: 0, ..self.rules()? })?;
+        Ok(varied.filter(|varied| varied.comparison.same()).map(|varied| varied.account))
+    }
+
+    fn attempt(&self, variation: &Variation, rules: &Rules) -> Result<Varied> {
+        let overrides = variation.overrides.as_ref().unwrap_or(self.overrides);
+        let mut plan = match variation.job {
+            None => job::plan_job(self.spec, overrides)?,
+            Some(change) => {
+                let mut table = self.job()?;
+                change(&mut table);
+                let text = toml::to_string(&table)
+                    .map_err(|e| crate::error::Error::machine("a job cannot be written").caused_by(e))?;
+                job::plan_job(&JobSpec::parse(self.spec.file(), &text)?, overrides)?
+            }
+        };
+        if let Some(change) = variation.plan {
+            change(&mut plan);
+        }
+        let ours = ours::compute(plan, &[self.index], self.request)?;
+        let here = &ours.tables[0];
+        let comparison = if variation.later.is_empty() {
+            self.compare_by(here, rules)?
+        } else {
+            let shown = self.later(here, &variation.later)?;
+            self.compare_by(&shown.table, rules)?
+        };
+        Ok(Varied { comparison, account: ours.account })
+    }
+
+    /// The job file, to be changed.
+    pub fn job(&self) -> Result<toml::Table> {
+        let table = self.spec.text().parse::<toml::Table>();
+        table.map_err(|e| crate::error::Error::job("the job cannot be read again").caused_by(e))
+    }
+
+    /// `here` with instants shown later.
+    pub fn later(&self, here: &Table, later: &[(String, i64)]) -> Result<mapping::Mapped> {
+        let schema = self.output().columns.clone();
+        mapping::rewritten(here, &schema, &mut |batch| {
+            let shift = |(i, column): (usize, &ArrayRef)| {
+                let field = &schema.fields[i];
+                match later.iter().find(|(name, _)| *name == field.name) {
+                    Some((_, by)) if field.ty == DataType::Timestamp => shifted(column, *by),
+                    _ => column.clone(),
+                }
+            };
+            Ok((schema.clone(), batch.columns().iter().enumerate().map(shift).collect()))
+        })
+    }
+
+    /// The window of the output; `None` of outputs of events.
+    pub fn window(&self) -> Option<Window> {
+        match self.output().kind {
+            OutputKind::Groups { grouping, .. } => Some(self.plan.groupings[grouping].plan.window),
+            _ => None,
+        }
+    }
+
+    /// A change of the output's window.
+    pub fn with_window(&self, window: Window) -> impl Fn(&mut Plan) + use<> {
+        let index = self.index;
+        move |plan| {
+            if let OutputKind::Groups { grouping, .. } = plan.outputs[index].kind {
+                plan.groupings[grouping].plan.window = window;
+            }
+        }
+    }
+}
+
+fn shifted(column: &ArrayRef, by: i64) -> ArrayRef {
+    let instants = column.as_primitive::<TimestampMicrosecondType>();
+    let later: PrimitiveArray<TimestampMicrosecondType> = instants.unary(|t| t.saturating_add(by));
+    Arc::new(later.with_data_type(column.data_type().clone()))
+}
