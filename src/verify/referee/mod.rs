@@ -10,6 +10,7 @@
 
 mod days;
 mod instants;
+mod stages;
 mod typed;
 mod values;
 
@@ -74,8 +75,28 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         let frame = frame.and_then(|columns| pl::DataFrame::new(rows, columns));
         context.register(&name, frame.map_err(|e| refused(plan, &e))?.lazy());
     }
-    let frame = context.execute(query).and_then(|frame| frame.collect()).map_err(|e| refused(plan, &e))?;
-    result(frame)
+    let stages = stages::of(query);
+    for (name, statement) in &stages.first {
+        let frame = collect(plan, &mut context, statement)?;
+        context.register(name, frame.lazy());
+    }
+    result(collect(plan, &mut context, &stages.last)?)
+}
+
+/// The rows of a statement.
+fn collect(plan: &Plan, context: &mut SQLContext, statement: &str) -> Result<pl::DataFrame> {
+    // Polars panics at what it was built without, as groups by one decimal.
+    let run = || context.execute(statement).and_then(|frame| frame.collect());
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        Ok(frame) => frame.map_err(|e| refused(plan, &e)),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+            Err(Error::job("Polars cannot run the statement")
+                .caused_by(words)
+                .hint("a group by one decimal is beyond it: cast the decimal to VARCHAR, or group by more"))
+        }
+    }
 }
 
 /// The rows of a frame as a batch of our types.

@@ -1,0 +1,110 @@
+//! A statement in stages: what it reads more than once is computed once.
+//!
+//! Polars computes a CTE again for each of its readers, so a chain of steps that each read the one before twice would cost
+//! twice as much with every step.
+
+use sqlparser::ast::{Cte, Query, Statement, Visit, Visitor, With, visit_relations};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+use std::ops::ControlFlow;
+
+/// What is to be computed before a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stages {
+    /// Names of relations, and the statements that give their rows; each may read those before it.
+    pub first: Vec<(String, String)>,
+    /// The statement that is left.
+    pub last: String,
+}
+
+/// The stages of `query`. One that is not understood here is left as it is, for Polars to judge.
+pub fn of(query: &str) -> Stages {
+    cut(query).unwrap_or_else(|| Stages { first: vec![], last: query.to_string() })
+}
+
+fn cut(query: &str) -> Option<Stages> {
+    let mut statements = Parser::parse_sql(&GenericDialect {}, query).ok()?;
+    let Some(Statement::Query(mut query)) = statements.pop().filter(|_| statements.is_empty()) else {
+        return None;
+    };
+    // Names of inner queries could hide those of outer ones.
+    let mut nested = Nested(0);
+    let _ = query.visit(&mut nested);
+    let with = query.with.take().filter(|with| nested.0 == 1 && !with.recursive)?;
+    if with.cte_tables.iter().any(|cte| !cte.alias.columns.is_empty()) {
+        return None;
+    }
+    let readers = |name: &str| {
+        let of = |query: &Query| {
+            let mut count = 0;
+            let _ = visit_relations(query, |relation| {
+                let parts = &relation.0;
+                let ident = parts.last().and_then(|part| part.as_ident());
+                count += usize::from(parts.len() == 1 && ident.is_some_and(|ident| ident.value == name));
+                ControlFlow::<()>::Continue(())
+            });
+            count
+        };
+        of(&query) + with.cte_tables.iter().map(|cte| of(&cte.query)).sum::<usize>()
+    };
+    let shared: Vec<bool> = with.cte_tables.iter().map(|cte| readers(&cte.alias.name.value) > 1).collect();
+    let (mut first, mut waiting): (Vec<(String, String)>, Vec<Cte>) = (vec![], vec![]);
+    let after = |waiting: &[Cte], query: &Query| {
+        let cte_tables = waiting.to_vec();
+        let with = (!cte_tables.is_empty()).then(|| With { cte_tables, ..with.clone() });
+        Query { with, ..query.clone() }.to_string()
+    };
+    for (cte, shared) in with.cte_tables.iter().zip(shared) {
+        match shared {
+            true => first.push((cte.alias.name.value.clone(), after(&waiting, &cte.query))),
+            false => waiting.push(cte.clone()),
+        }
+    }
+    let last = after(&waiting, &query);
+    Some(Stages { first, last })
+}
+
+/// How many queries have CTEs.
+struct Nested(usize);
+
+impl Visitor for Nested {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.0 += usize::from(query.with.is_some());
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_twice_is_a_stage() {
+        let query = "WITH a AS (SELECT * FROM source), b AS (SELECT x FROM a), c AS (SELECT * FROM b JOIN b AS d USING (x)) \
+            SELECT \"x\" FROM c WHERE x IN (SELECT x FROM b) ORDER BY x";
+        let stages = of(query);
+        assert_eq!(
+            stages.first,
+            [("b".to_string(), "WITH a AS (SELECT * FROM source) SELECT x FROM a".to_string())]
+        );
+        assert_eq!(
+            stages.last,
+            "WITH a AS (SELECT * FROM source), c AS (SELECT * FROM b JOIN b AS d USING(x)) \
+            SELECT \"x\" FROM c WHERE x IN (SELECT x FROM b) ORDER BY x"
+        );
+    }
+
+    #[test]
+    fn other_statements_are_left_as_they_are() {
+        for query in [
+            "SELECT  1",
+            "SELEC 1",
+            "WITH a AS (SELECT 1 AS x) SELECT * FROM (WITH a AS (SELECT 2 AS x) SELECT * FROM a) JOIN a ON true JOIN a AS b ON true",
+            "WITH a (x) AS (SELECT 1) SELECT * FROM a JOIN a AS b USING (x)",
+        ] {
+            assert_eq!(of(query), Stages { first: vec![], last: query.to_string() });
+        }
+    }
+}
