@@ -89,11 +89,12 @@ mod tests {
             (table.quoted(), table.url()),
             ("\"totals\"".into(), "postgres://db:6000/sales/totals".into())
         );
-        let table = TableAddress::parse("postgres://me@db/sales/Re%20port.a%22b?sslmode=disable").unwrap();
+        let table =
+            TableAddress::parse("postgres://me@db:6000/sales/Re%20port.a%22b?sslmode=disable").unwrap();
         assert_eq!(table.quoted(), "\"Re port\".\"a\"\"b\"");
-        assert_eq!(table.url(), "postgres://db:5432/sales/Re%20port.a%22b");
-        let table = TableAddress::parse("postgres://me@db/totals?dbname=sales").unwrap();
-        assert_eq!(table.url(), "postgres://db:5432/sales/totals");
+        assert_eq!(table.url(), "postgres://db:6000/sales/Re%20port.a%22b");
+        let table = TableAddress::parse("postgres://me@db:6000/totals?dbname=sales").unwrap();
+        assert_eq!(table.url(), "postgres://db:6000/sales/totals");
     }
 
     #[test]

@@ -318,7 +318,7 @@ path = "f.txt"
        |
     44 | path = "f.txt"
        |        ^^^^^^^
-      hint: use .parquet, .csv or .jsonl; or a folder: end the path in /
+      hint: use .parquet, .csv, .jsonl or .kcat; or a folder: end the path in /
     "##);
 }
 

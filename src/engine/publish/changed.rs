@@ -85,8 +85,9 @@ mod tests {
         let after =
             batch(&[(1, None, 2.5), (2, Some("b"), -0.0), (3, Some("c"), f64::NAN), (2, Some("a"), 1.0)]);
         let changed = rows(&before, &after, &[0, 2]).unwrap();
-        assert_eq!(changed.new, batch(&[(1, None, 2.5), (2, Some("a"), 1.0)]));
-        assert_eq!(changed.gone, batch(&[(1, Some("a"), 1.0)]).project(&[0, 2]).unwrap());
+        assert_eq!(changed.new.columns(), batch(&[(1, None, 2.5), (2, Some("a"), 1.0)]).columns());
+        let gone = batch(&[(1, Some("a"), 1.0)]).project(&[0, 2]).unwrap();
+        assert_eq!(changed.gone.columns(), gone.columns());
         let changed = rows(&after, &after, &[0, 2]).unwrap();
         assert_eq!((changed.new.num_rows(), changed.gone.num_rows()), (0, 0));
     }

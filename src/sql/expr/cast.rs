@@ -56,7 +56,7 @@ impl Translator<'_> {
                 _ => Ok(format!("CAST(TRUNC({sql}) AS {})", words::type_name(dialect, Int64))),
             },
             (Kind::Of(Decimal { .. }), Kind::Of(Float64)) => plain(Float64),
-            (Kind::Of(Decimal { scale, .. }), Kind::Of(Int64)) if scale == 0 => plain(Int64),
+            (Kind::Of(Decimal { scale: 0, .. }), Kind::Of(Int64)) => plain(Int64),
             (Kind::Of(Decimal { .. }), Kind::Of(Int64)) => {
                 let whole = self.rounded(ast, inner, 0)?;
                 Ok(format!("CAST({whole} AS {})", words::type_name(dialect, Int64)))

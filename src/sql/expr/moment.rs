@@ -174,7 +174,7 @@ impl Translator<'_> {
 fn length(text: &str) -> Option<(i64, i64)> {
     let (mut days, mut micros) = (0i64, 0i64);
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return None;
     }
     for pair in words.chunks(2) {

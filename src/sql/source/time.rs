@@ -254,7 +254,7 @@ pub(super) fn days_of_month(text: &str) -> String {
 
 /// By how much, in microseconds, the clock of `zone` was or will be put back, each length once, from 1970 to 2100; 0 is
 /// among them where it only ever went forward.
-fn changes(zone: &Zone) -> Vec<i64> {
+pub(super) fn changes(zone: &Zone) -> Vec<i64> {
     let mut zone = zone.clone();
     let mut before = zone.offset(0);
     let mut changes = vec![];

@@ -80,11 +80,12 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
     })?;
     let guesses = guesses.into_inner().unwrap_or_else(|e| e.into_inner());
     for (column, guess) in columns.into_iter().zip(guesses) {
-        column.meaning = guess.meaning();
-        // What is subtracted is not to be cut.
-        if let (Meaning::Number(scale), Some(_)) = (column.meaning, column.tolerance) {
-            column.meaning = Meaning::Number(scale.max(18));
-        }
+        column.meaning = match (guess.meaning(), column.tolerance) {
+            // What is subtracted is not to be cut; of NULL alone nothing is.
+            (Meaning::Number(scale), Some(_)) => Meaning::Number(scale.max(18)),
+            (_, Some(_)) if !guess.any => Meaning::Number(18),
+            (meaning, _) => meaning,
+        };
     }
     Ok(())
 }

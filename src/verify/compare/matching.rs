@@ -115,7 +115,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
     infer::meanings(sides, all.iter_mut().filter(|(_, open)| *open).map(|(column, _)| column).collect())?;
     let mut all: Vec<Compared> = all.into_iter().map(|(column, _)| column).collect();
     for column in all.iter_mut().filter(|column| column.tolerance.is_some()) {
-        if !matches!(column.meaning, Meaning::Number(_) | Meaning::Float | Meaning::Instant) {
+        if matches!(column.meaning, Meaning::Text | Meaning::Bool) {
             return Err(Error::job(format!(
                 "`{}` has no numbers: a tolerance means nothing there",
                 column.name
