@@ -90,7 +90,7 @@ def measured(command):
 def ours(binary, here, there, memory):
     command = [binary, "verify", here, "--against", there, "--key", ",".join(KEYS), "--json", "--threads", "2", "--memory", memory]
     out, seconds, peak = measured(command)
-    rows = json.loads(out)["rows"]
+    rows = json.loads(out)["outputs"][0]["rows"]
     return [rows["matched"], rows["differing"], rows["only_here"], rows["only_there"]], seconds, peak
 
 

@@ -65,19 +65,25 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let guesses = Mutex::new(vec![Guess::OPEN; names.len()]);
-    scan(sides, &[0, 1], &names, |_, piece| {
-        let mut seen = vec![Guess::OPEN; piece.cells.len()];
-        for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
-            match cells {
-                Cells::Untyped(texts) => texts.iter().flatten().for_each(|text| guess.see(text)),
-                Cells::Constant(Some(text)) => guess.see(text),
-                _ => {}
+    scan(
+        sides,
+        &[0, 1],
+        &names,
+        |_, _| true,
+        |_, piece| {
+            let mut seen = vec![Guess::OPEN; piece.cells.len()];
+            for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
+                match cells {
+                    Cells::Untyped(texts) => texts.iter().flatten().for_each(|text| guess.see(text)),
+                    Cells::Constant(Some(text)) => guess.see(text),
+                    _ => {}
+                }
             }
-        }
-        let mut guesses = guesses.lock().unwrap_or_else(|e| e.into_inner());
-        guesses.iter_mut().zip(seen).for_each(|(guess, seen)| *guess = guess.both(seen));
-        Ok(())
-    })?;
+            let mut guesses = guesses.lock().unwrap_or_else(|e| e.into_inner());
+            guesses.iter_mut().zip(seen).for_each(|(guess, seen)| *guess = guess.both(seen));
+            Ok(())
+        },
+    )?;
     let guesses = guesses.into_inner().unwrap_or_else(|e| e.into_inner());
     for (column, guess) in columns.into_iter().zip(guesses) {
         column.meaning = match (guess.meaning(), column.tolerance) {

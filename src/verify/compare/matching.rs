@@ -52,7 +52,17 @@ impl Work {
         names: &[&str],
         see: impl Fn(usize, &Piece) -> Result<()> + Sync,
     ) -> Result<()> {
-        scan(&self.sides, which, names, see)
+        scan(&self.sides, which, names, |_, _| true, see)
+    }
+
+    /// The same of both sides, of the parts that are `wanted`: by side and number.
+    pub fn scan_parts(
+        &self,
+        names: &[&str],
+        wanted: impl Fn(usize, usize) -> bool,
+        see: impl Fn(usize, &Piece) -> Result<()> + Sync,
+    ) -> Result<()> {
+        scan(&self.sides, &[0, 1], names, wanted, see)
     }
 }
 
@@ -61,10 +71,11 @@ pub(super) fn scan(
     sides: &[Side; 2],
     which: &[usize],
     names: &[&str],
+    wanted: impl Fn(usize, usize) -> bool,
     see: impl Fn(usize, &Piece) -> Result<()> + Sync,
 ) -> Result<()> {
     let parts = which.iter().flat_map(|side| (0..sides[*side].parts.len()).map(|part| (*side, part)));
-    let parts: Vec<(usize, usize)> = parts.collect();
+    let parts: Vec<(usize, usize)> = parts.filter(|(side, part)| wanted(*side, *part)).collect();
     parts
         .into_par_iter()
         .with_max_len(1)

@@ -5,7 +5,7 @@ use super::matching::{Compared, Work};
 use super::meaning::Meaning;
 use super::shown::First;
 use super::side::Piece;
-use super::sums::{PerThread, Sums, hash};
+use super::sums::{Marks, PerThread, Sums, hash};
 use super::value::{Digest, NULL, Value};
 use super::{ColumnCount, Comparison};
 use crate::error::Result;
@@ -156,7 +156,10 @@ struct Kept {
 fn go(work: &Work, sums: &Sums, layout: &Layout, range: Range<usize>) -> Result<Vec<Found>> {
     let kept: PerThread<Kept> = PerThread::new(work.threads);
     let all = work.columns.all.len();
-    work.scan(&[0, 1], &work.columns.names(all), |side, piece| {
+    let mut wanted = Marks::new(sums.open.len());
+    range.clone().filter(|bucket| sums.open[*bucket] > 0).for_each(|bucket| wanted.add(bucket));
+    let has = |side: usize, part: usize| sums.has[side][part].meets(&wanted);
+    work.scan_parts(&work.columns.names(all), has, |side, piece| {
         let kept = &mut *kept.mine();
         if kept.parts.is_empty() {
             kept.parts = vec![vec![]; PARTS];

@@ -184,6 +184,12 @@ impl Side {
         Ok(())
     }
 
+    /// The number of the part that a piece is of, and whether one worker reads it, whose rows it then has all of.
+    pub fn part_of(&self, piece: &Piece) -> (usize, bool) {
+        let part = (piece.first >> 40) as usize;
+        (part, !matches!(self.parts[part], Part::Text { .. }))
+    }
+
     /// How many rows there are; none where only reading tells.
     pub fn rows(&self) -> Option<u64> {
         self.parts

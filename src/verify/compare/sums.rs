@@ -3,12 +3,12 @@
 use super::Rules;
 use super::matching::Work;
 use super::mix::Mixer;
-use super::side::Piece;
+use super::side::{Piece, Side};
 use super::value::Digest;
 use crate::error::Result;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How much is held at once.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +72,8 @@ pub(super) struct Sums {
     pub matched: u64,
     /// By bucket: the rows of both sides that have to be looked at again.
     pub open: Vec<u32>,
+    /// Of each side, by part, which buckets it has rows of.
+    pub has: [Vec<Marks>; 2],
     pub mixer: Mixer,
 }
 
@@ -80,6 +82,32 @@ impl Sums {
     #[inline]
     pub fn bucket(&self, hash: u64) -> usize {
         bucket(hash, self.open.len())
+    }
+}
+
+/// Which buckets there are rows of: a bit for all whose numbers have the same last bits. None of a part that was
+/// not read in order, which may have any.
+#[derive(Debug, Default)]
+pub(super) struct Marks(Vec<u64>);
+
+impl Marks {
+    /// Bits, at most: few parts of a result have a bucket, and all parts' bits fit in some MB.
+    const MOST: usize = 1 << 20;
+
+    /// For so many buckets, a power of two.
+    pub fn new(buckets: usize) -> Marks {
+        Marks(vec![0; buckets.min(Marks::MOST).div_ceil(64)])
+    }
+
+    #[inline]
+    pub fn add(&mut self, bucket: usize) {
+        let bit = bucket & (self.0.len() * 64 - 1);
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
+    /// Whether a bucket may be in both.
+    pub fn meets(&self, other: &Marks) -> bool {
+        self.0.is_empty() || self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
     }
 }
 
@@ -156,6 +184,8 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
     let (count, full) = (AtomicUsize::new(0), AtomicBool::new(work.columns.whole));
     let tallies: PerThread<Tally> = PerThread::new(work.threads);
     let (keys, all) = (work.columns.keys, work.columns.all.len());
+    let unmarked = |side: &Side| side.parts.iter().map(|_| Mutex::default()).collect();
+    let marks: [Vec<Mutex<Option<Marks>>>; 2] = work.sides.each_ref().map(unmarked);
     work.scan(&[0, 1], &work.columns.names(all), |side, piece| {
         let tally = &mut *tallies.mine();
         if tally.cells.is_empty() {
@@ -176,6 +206,12 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
         }
         tally.buckets.clear();
         tally.buckets.extend(tally.states.iter().map(|state| bucket(state.0, buckets) as u32));
+        let (part, in_order) = work.sides[side].part_of(piece);
+        if in_order {
+            let mut marks = marks[side][part].lock().unwrap_or_else(PoisonError::into_inner);
+            let marks = marks.get_or_insert_with(|| Marks::new(buckets));
+            tally.buckets.iter().for_each(|bucket| marks.add(*bucket as usize));
+        }
         hash(work, &mixer, piece, keys..all, &mut tally.states);
         for (bucket, state) in tally.buckets.iter().zip(&tally.states) {
             tally.cells[*bucket as usize].add(side, *state);
@@ -203,7 +239,11 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
             matched += u64::from(cell.rows[0]);
         }
     }
-    Ok(Sums { rows, matched, open, mixer })
+    let has = marks.map(|parts| {
+        let marks = |part: Mutex<Option<Marks>>| part.into_inner().unwrap_or_else(|e| e.into_inner());
+        parts.into_iter().map(|part| marks(part).unwrap_or_default()).collect()
+    });
+    Ok(Sums { rows, matched, open, has, mixer })
 }
 
 fn merged(tallies: &mut [Tally], buckets: usize) -> Vec<Cell> {
