@@ -191,7 +191,7 @@ fn a_table_says_how_many_rows_it_leaves_out() {
 #[test]
 fn help_ends_in_two_examples_that_work() {
     let lab = with_data();
-    for command in ["run", "explain", "audit", "inspect", "generate"] {
+    for command in ["run", "explain", "audit", "inspect", "verify", "sql", "generate"] {
         let help = lab.highwater(&[command, "--help"]);
         assert_eq!(help.code, 0);
         let (_, examples) = help.out.rsplit_once("Examples:\n").expect("examples");
