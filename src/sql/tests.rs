@@ -11,9 +11,7 @@ const EVENTS: &str = "at,user,item,amount,share\n\
 const USERS: &str = "at,user,city,born\n2024-03-01T00:00:00Z,u1,Oslo,1990\n";
 
 /// The plan of a job over two logs, in the zone `zone`.
-///
-/// The folder of its files goes with the first value.
-fn plan(zone: &str, job: &str) -> (tempfile::TempDir, Plan) {
+fn plan(zone: &str, job: &str) -> Plan {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("events.csv"), EVENTS).unwrap();
     std::fs::write(folder.path().join("users.csv"), USERS).unwrap();
@@ -25,18 +23,15 @@ fn plan(zone: &str, job: &str) -> (tempfile::TempDir, Plan) {
     let job = format!("timezone = \"{zone}\"\n{source}{table}{job}\n")
         .replace('@', &folder.path().display().to_string());
     let spec = JobSpec::parse("job.toml", &job).unwrap_or_else(|error| panic!("{error}"));
-    let plan = plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
-    (folder, plan)
+    plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn query(dialect: Dialect, zone: &str, job: &str) -> String {
-    let (_folder, plan) = plan(zone, job);
-    script(&plan, 0, dialect).unwrap_or_else(|error| panic!("{error}")).query
+    script(&plan(zone, job), 0, dialect).unwrap_or_else(|error| panic!("{error}")).query
 }
 
 fn refused(dialect: Dialect, zone: &str, job: &str) -> String {
-    let (_folder, plan) = plan(zone, job);
-    script(&plan, 0, dialect).unwrap_err().to_string()
+    script(&plan(zone, job), 0, dialect).unwrap_err().to_string()
 }
 
 #[test]
@@ -131,8 +126,7 @@ fn names_that_statements_need_are_refused() {
         );
         plan("UTC", &job)
     };
-    let error =
-        |name: &str, dialect| script(&named(name).1, 0, dialect).map(|_| ()).map_err(|e| e.to_string());
+    let error = |name: &str, dialect| script(&named(name), 0, dialect).map(|_| ()).map_err(|e| e.to_string());
     for name in ["_time", "_start", "_nth_4", "_taken_1_2", "window_end"] {
         assert!(error(name, Dialect::Polars).unwrap_err().contains(name), "{name}");
     }
@@ -155,7 +149,7 @@ path = "@/b"
 by = ["user"]
 select = { n = "sum(amount * 3)" }
 "#;
-    let (_folder, plan) = plan("UTC", job);
+    let plan = plan("UTC", job);
     let own = script(&plan, 0, Dialect::Postgres).unwrap().query;
     assert!(own.contains("* 2") && !own.contains("* 3"), "{own}");
 }
@@ -163,11 +157,11 @@ select = { n = "sum(amount * 3)" }
 #[test]
 fn notes_tell_where_digits_depend_on_the_engine() {
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(share)\" }";
-    let notes = script(&plan("UTC", job).1, 0, Dialect::Spark).unwrap().notes;
+    let notes = script(&plan("UTC", job), 0, Dialect::Spark).unwrap().notes;
     insta::assert_snapshot!(notes.join("\n"), @r"
 sums of float64 may differ in the last digits: engines add floats in some order and round each time
 no Spark has run this statement yet
 ");
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
-    assert!(script(&plan("UTC", job).1, 0, Dialect::Polars).unwrap().notes.is_empty());
+    assert!(script(&plan("UTC", job), 0, Dialect::Polars).unwrap().notes.is_empty());
 }
