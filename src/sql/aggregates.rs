@@ -221,7 +221,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
         _ => format!("COUNT(_by_{i}) OVER ({})", by.trim_end()),
     };
     let q = words::to_double(s.dialect, &format!("{q:?}"));
-    let at = |plus: i64| format!("MAX(CASE WHEN _nth_{i} = FLOOR(_rank_{i}) + {plus} THEN _by_{i} END)");
+    let at = |plus: i64| format!("MAX(CASE WHEN _place_{i} = FLOOR(_rank_{i}) + {plus} THEN _by_{i} END)");
     let way = format!("(MAX(_rank_{i}) - FLOOR(MAX(_rank_{i})))");
     Aggregated {
         prepared: vec![
@@ -229,7 +229,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
             format!("{number} AS _by_{i}"),
         ],
         ranked: vec![
-            format!("ROW_NUMBER() OVER ({by}ORDER BY _none_{i}, _by_{i}) AS _nth_{i}"),
+            format!("ROW_NUMBER() OVER ({by}ORDER BY _none_{i}, _by_{i}) AS _place_{i}"),
             format!("{q} * ({count} - 1) AS _rank_{i}"),
         ],
         value: format!("{0} + COALESCE(({1} - {0}) * {way}, 0)", at(1), at(2)),
@@ -271,11 +271,11 @@ fn by_order(
     };
     prepared.insert(0, format!("CASE WHEN {has} THEN 0 ELSE 1 END AS _has_{i}"));
     let ranked = format!(
-        "ROW_NUMBER() OVER ({}ORDER BY {}) AS _nth_{i}",
+        "ROW_NUMBER() OVER ({}ORDER BY {}) AS _place_{i}",
         super::steps::partition_by(group),
         order.join(", ")
     );
-    let chosen = format!("CASE WHEN _nth_{i} = 1 AND _has_{i} = 1 THEN {x} END");
+    let chosen = format!("CASE WHEN _place_{i} = 1 AND _has_{i} = 1 THEN {x} END");
     let value = greatest(s.dialect, aggregate.args[0], &chosen);
     Ok(Aggregated { prepared, ranked: vec![ranked], value })
 }

@@ -3,13 +3,16 @@
 //! # Contract
 //! The first row of a key stays, and after a row that stays the first that comes more than `within` later. Where the
 //! dialect has recursive queries, the chain is walked. Where it has none, it is doubled: with each round the rows that
-//! stay are known twice as far, and rounds are as many as the longest chain needs that the range of times can hold.
+//! stay are known twice as far, and rounds are as many as the longest chain needs that the range of times and the files
+//! can hold.
 
 use super::statement::{Select, Statement};
 use super::steps::{partition_by, replay_order};
 use super::windows::numbers;
 use super::{Dialect, POSITION, TIME};
 use crate::error::Result;
+use crate::input::{Compression, SourceFile};
+use crate::job::Plan;
 use crate::time::{EARLIEST, LATEST};
 
 /// Appends the rows that stay, step `number` of the job.
@@ -90,6 +93,14 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
     let (from, to) = s.plan.range;
     let span = to.min(LATEST).saturating_sub(from.max(EARLIEST)).max(0);
     let links = span / within.saturating_add(1) + 1;
+    let rows_of_files = most_rows(s.plan).filter(|rows| *rows < links);
+    if let Some(rows) = rows_of_files {
+        s.note(format!(
+            "`dedup` with `within` is followed for {rows} rows of a key, as many as these files can have: more files \
+             want another statement"
+        ));
+    }
+    let links = rows_of_files.unwrap_or(links);
     for round in 1..=links.ilog2() + 1 {
         // Each row, and the row that it leads to; that row's own next lies twice as far.
         let columns = [
@@ -126,4 +137,19 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
     let select = Select::new(["e.*"], format!("{rows} AS e"))
         .join(format!("JOIN {kept} AS k ON k._row_{n} = e.{POSITION}"));
     s.last = s.with(&format!("dedup_{n}"), select);
+}
+
+/// The most records that the files of the source can have, if their sizes tell.
+fn most_rows(plan: &Plan) -> Option<i64> {
+    let of_file = |file: &SourceFile| {
+        // A record is a character and the end of a line, at least. Deflate makes at most 1032 bytes of one.
+        let bytes = match file.compression {
+            _ if !file.format.is_text() => None,
+            Compression::None => Some(file.bytes),
+            Compression::Gzip => file.bytes.checked_mul(1032),
+            Compression::Zstd => None,
+        };
+        i64::try_from(bytes? / 2 + 1).ok()
+    };
+    plan.read.files.iter().try_fold(1i64, |rows, file| rows.checked_add(of_file(file)?))
 }

@@ -243,9 +243,9 @@ fn is_ours(name: &str) -> bool {
         TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
         "_next", "_session", "_window", "_rank", "_until",
     ];
-    const NUMBERED: [&str; 23] = [
-        "nth", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none", "by", "rank",
-        "k", "kept", "then", "leads", "led", "after", "above", "reach", "value",
+    const NUMBERED: [&str; 24] = [
+        "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
+        "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value",
     ];
     let name = name.to_lowercase();
     let numbered = || {

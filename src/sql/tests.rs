@@ -10,8 +10,19 @@ const EVENTS: &str = "at,user,item,amount,share\n\
     2024-03-31T02:00:00Z,u2,b,2.25,0.25\n";
 const USERS: &str = "at,user,city,born\n2024-03-01T00:00:00Z,u1,Oslo,1990\n";
 
+/// A plan, and the folder of its files: the statements that make relations of them look at their first lines.
+struct Planned(Plan, #[expect(dead_code)] tempfile::TempDir);
+
+impl std::ops::Deref for Planned {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0
+    }
+}
+
 /// The plan of a job over two logs, in the zone `zone`.
-fn plan(zone: &str, job: &str) -> Plan {
+fn plan(zone: &str, job: &str) -> Planned {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("events.csv"), EVENTS).unwrap();
     std::fs::write(folder.path().join("users.csv"), USERS).unwrap();
@@ -23,7 +34,8 @@ fn plan(zone: &str, job: &str) -> Plan {
     let job = format!("timezone = \"{zone}\"\n{source}{table}{job}\n")
         .replace('@', &folder.path().display().to_string());
     let spec = JobSpec::parse("job.toml", &job).unwrap_or_else(|error| panic!("{error}"));
-    plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))
+    let plan = plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
+    Planned(plan, folder)
 }
 
 fn query(dialect: Dialect, zone: &str, job: &str) -> String {
@@ -73,9 +85,15 @@ SELECT "at", "user", "item", "amount", "share"
 FROM dedup_1
 ORDER BY _time, _position
 "#);
-    // Doubled elsewhere: 2^28 minutes are more than 300 years.
-    let polars = query(Dialect::Polars, "UTC", job);
-    assert!(polars.contains("chain_1_28 AS (") && !polars.contains("chain_1_29 AS ("));
+    // Doubled elsewhere: 2^6 rows are more than a file of so many bytes has.
+    assert!((64..120).contains(&EVENTS.len()));
+    let polars = script(&plan("UTC", job), 0, Dialect::Polars).unwrap();
+    assert!(polars.query.contains("chain_1_6 AS (") && !polars.query.contains("chain_1_7 AS ("));
+    assert!(polars.notes[0].contains("as many as these files can have"), "{:?}", polars.notes);
+    // And of rows 200 years apart two are more than all of time has.
+    let polars = script(&plan("UTC", &job.replace("1m", "73000 days")), 0, Dialect::Polars).unwrap();
+    assert!(polars.query.contains("chain_1_2 AS (") && !polars.query.contains("chain_1_3 AS ("));
+    assert!(polars.notes.is_empty(), "{:?}", polars.notes);
 }
 
 #[test]
@@ -164,4 +182,35 @@ no Spark has run this statement yet
 ");
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
     assert!(script(&plan("UTC", job), 0, Dialect::Polars).unwrap().notes.is_empty());
+}
+
+/// Every CTE hands on all columns, so two of one name would be one too many for the engines that notice.
+#[test]
+fn columns_of_steps_and_of_aggregates_have_names_of_their_own() {
+    let job = r#"
+[[step]]
+dedup = ["user", "item"]
+[[step]]
+dedup = ["user"]
+within = "1m"
+[[step]]
+first = ["user"]
+as = "new"
+[[step]]
+dedup = ["item"]
+within = "2m"
+[[output]]
+path = "@/out"
+window = { session = "30m" }
+by = ["user"]
+select = { a = "first(item)", b = "last(item)", c = "median(amount)", d = "stddev_samp(share)", e = "arg_max(item, amount)" }
+top = { n = 1, by = "a" }
+"#;
+    let query = query(Dialect::DuckDb, "UTC", job);
+    let names = query.split(" AS _").skip(1).map(|rest| rest.split([',', '\n', ' ']).next().unwrap_or(rest));
+    let mut names: Vec<&str> = names.collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert!(all > 15 && names.len() == all, "{all} {names:?}\n{query}");
 }

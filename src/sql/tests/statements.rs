@@ -71,7 +71,7 @@ prepared AS (
 numbered AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY window_start, window_end, "user" ORDER BY _has_5 DESC, _time DESC, _position DESC) AS _nth_5
+    ROW_NUMBER() OVER (PARTITION BY window_start, window_end, "user" ORDER BY _has_5 DESC, _time DESC, _position DESC) AS _place_5
   FROM prepared
 ),
 grouped AS (
@@ -83,7 +83,7 @@ grouped AS (
     CAST(SUM("amount") * 100 AS DOUBLE) / (100 * CAST(COUNT("amount") AS BIGINT)) AS "mean",
     SUM("amount") AS "_value_3",
     CAST(COUNT(*) AS BIGINT) AS "_value_4",
-    MAX(CASE WHEN _nth_5 = 1 AND _has_5 = 1 THEN "item" END) AS "last"
+    MAX(CASE WHEN _place_5 = 1 AND _has_5 = 1 THEN "item" END) AS "last"
   FROM numbered
   GROUP BY window_start, window_end, "user"
 ),
@@ -156,7 +156,7 @@ prepared AS (
 numbered AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY "user", _session ORDER BY _none_3, _by_3) AS _nth_3,
+    ROW_NUMBER() OVER (PARTITION BY "user", _session ORDER BY _none_3, _by_3) AS _place_3,
     CAST(0.5 AS DOUBLE) * (COUNT(_by_3) OVER (PARTITION BY "user", _session) - 1) AS _rank_3
   FROM prepared
 ),
@@ -167,7 +167,7 @@ grouped AS (
     "user",
     COUNT(*) AS "n",
     SUM("amount") AS "total",
-    MAX(CASE WHEN _nth_3 = FLOOR(_rank_3) + 1 THEN _by_3 END) + COALESCE((MAX(CASE WHEN _nth_3 = FLOOR(_rank_3) + 2 THEN _by_3 END) - MAX(CASE WHEN _nth_3 = FLOOR(_rank_3) + 1 THEN _by_3 END)) * (MAX(_rank_3) - FLOOR(MAX(_rank_3))), 0) AS "median"
+    MAX(CASE WHEN _place_3 = FLOOR(_rank_3) + 1 THEN _by_3 END) + COALESCE((MAX(CASE WHEN _place_3 = FLOOR(_rank_3) + 2 THEN _by_3 END) - MAX(CASE WHEN _place_3 = FLOOR(_rank_3) + 1 THEN _by_3 END)) * (MAX(_rank_3) - FLOOR(MAX(_rank_3))), 0) AS "median"
   FROM numbered
   GROUP BY "user", _session
 )
