@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 /// can be run elsewhere.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater sql data/jobs/big-spenders.toml --dialect duckdb\n  \
-    highwater sql data/jobs/pageviews-per-postcode.toml --dialect postgres --output out/pageviews-per-postcode")]
+    highwater sql data/jobs/user-sessions.toml --dialect postgres --output out/user-sessions.csv")]
 pub struct SqlArgs {
     #[command(flatten)]
     job: JobArgs,

@@ -7,7 +7,7 @@
 
 use super::compare::{Comparison, Rules, Side, Table};
 use super::variation::Variation;
-use super::{Case, GroupOf, group_of, instants, naming};
+use super::{Case, GroupOf, group_of, instant, instants, naming};
 use crate::batch::DataType;
 use crate::engine::trace;
 use crate::error::Result;
@@ -110,10 +110,8 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
 fn firsts(found: &Comparison) -> Option<(i64, i64)> {
     let first = |side| {
         let rows = found.rows.iter().filter(|row| row.only == Some(side));
-        let starts = rows.filter_map(|row| {
-            let value = row.key.iter().find(|(name, _)| name == "window_start")?.1.as_ref()?;
-            Some(chrono::DateTime::parse_from_rfc3339(value).ok()?.timestamp_micros())
-        });
+        let starts = rows
+            .filter_map(|row| instant(row.key.iter().find(|(name, _)| name == "window_start")?.1.as_ref()?));
         starts.min()
     };
     Some((first(Side::Here)?, first(Side::There)?))
@@ -171,7 +169,8 @@ fn bounds(case: &Case) -> Result<Option<String>> {
     let end = |by: i64| vec![("window_end".to_string(), by)];
     let length = Duration::Length;
     // Each: the window, how its bounds are shown then, and what that means.
-    let mut tries: Vec<(Window, Vec<(String, i64)>, &str)> = vec![];
+    type Try = (Window, Vec<(String, i64)>, &'static str);
+    let mut tries: Vec<Try> = vec![];
     let closed = "both bounds of a window as part of it: an event on a bound counts twice";
     let late = "a window's end as part of it and its start not: (start, end]";
     match case.window() {
@@ -368,10 +367,11 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
             ));
         }
     }
+    let read = &case.plan.read;
     let mut columns: Vec<String> = vec![];
-    for column in &case.plan.read.columns {
-        if !columns.contains(&column.name) {
-            columns.push(column.name.clone());
+    for name in std::iter::once(&read.time.column).chain(read.columns.iter().map(|column| &column.name)) {
+        if !columns.contains(name) {
+            columns.push(name.clone());
         }
     }
     if columns.is_empty() {

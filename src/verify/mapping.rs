@@ -12,6 +12,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// Makes other columns of a batch.
+type Change<'a> = dyn FnMut(&RecordBatch) -> Result<(Schema, Vec<ArrayRef>)> + 'a;
+
 /// A result with more columns, in files that go with it.
 pub struct Mapped {
     _folder: TempDir,
@@ -65,11 +68,7 @@ pub fn mapped(table: &Table, schema: &Schema, zone: &Zone, map: &[(String, Strin
 }
 
 /// `table`, a result of columns `schema` in Parquet files, with each batch made into another.
-pub fn rewritten(
-    table: &Table,
-    schema: &Schema,
-    change: &mut dyn FnMut(&RecordBatch) -> Result<(Schema, Vec<ArrayRef>)>,
-) -> Result<Mapped> {
+pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<Mapped> {
     let Table::Files(files) = table else {
         return Err(Error::machine("only results in files are rewritten"));
     };
@@ -84,12 +83,7 @@ pub fn rewritten(
     Ok(Mapped { _folder: folder, table: Table::Files(out) })
 }
 
-fn rewrite(
-    from: &PathBuf,
-    to: &Path,
-    schema: &Schema,
-    change: &mut dyn FnMut(&RecordBatch) -> Result<(Schema, Vec<ArrayRef>)>,
-) -> Result<()> {
+fn rewrite(from: &PathBuf, to: &Path, schema: &Schema, change: &mut Change) -> Result<()> {
     let unread = |e: parquet::errors::ParquetError| {
         Error::machine(format!("cannot read back {}", from.display())).caused_by(e)
     };

@@ -313,15 +313,20 @@ fn naming(output: &OutputPlan) -> Vec<String> {
 /// The group that a differing row is of, if its key says all that names one.
 fn group_of(key: &[(String, Option<String>)], naming: &[String]) -> Option<GroupOf> {
     let value = |name: &str| key.iter().find(|(column, _)| column == name).map(|(_, value)| value.clone());
-    let bound = |name: &str| {
-        let text = value(name)??;
-        chrono::DateTime::parse_from_rfc3339(&text).ok().map(|t| t.timestamp_micros())
-    };
+    let bound = |name: &str| instant(&value(name)??);
     let windowed = naming.iter().any(|name| name == "window_start");
     let window = if windowed { Some((bound("window_start")?, bound("window_end")?)) } else { None };
     let keys = naming.iter().filter(|name| *name != "window_start" && *name != "window_end");
     let keys: Option<Vec<_>> = keys.map(|name| Some((name.clone(), value(name)?))).collect();
     Some(GroupOf { window, keys: keys? })
+}
+
+/// An instant as results have it, microseconds UTC: with an offset or without, then UTC.
+fn instant(text: &str) -> Option<i64> {
+    let with_offset = chrono::DateTime::parse_from_rfc3339(text).map(|t| t.timestamp_micros());
+    let without =
+        |format| chrono::NaiveDateTime::parse_from_str(text, format).map(|t| t.and_utc().timestamp_micros());
+    with_offset.or_else(|_| without("%Y-%m-%dT%H:%M:%S%.f")).or_else(|_| without("%Y-%m-%d %H:%M:%S%.f")).ok()
 }
 
 /// The columns of an output that are instants.

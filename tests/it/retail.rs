@@ -113,7 +113,7 @@ SELECT * FROM (
          SUM("Quantity" * "UnitPrice") AS total
   FROM source
   WHERE "CustomerID" IS NOT NULL
-  GROUP BY EXTRACT(year FROM "InvoiceDate"), EXTRACT(month FROM "InvoiceDate"), "CustomerID"
+  GROUP BY 1, 2, 3
 ) AS months
 WHERE total > 10000;
 "#;

@@ -215,6 +215,9 @@ fn help_ends_in_two_examples_that_work() {
       audit     Say how late events come, and what each delay of the watermark would have cost
       backfill  Count late events, or files that were wrong, in outputs that are in place; show what
                 changes
+      verify    Compare results with those of SQL, of a file or of another program; say where and why
+                they differ
+      sql       Print the SQL that computes the outputs of a job
       inspect   Show what a live job would hold at a time: open windows, keys, the rows of tables
       generate  Make sample data: sales, transactions, pageviews or money, seeded
       help      Print this message or the help of the given subcommand(s)

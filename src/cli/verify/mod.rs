@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 the same; 1 different.\n\nExamples:\n  \
     highwater verify data/jobs/big-spenders.toml\n  \
-    highwater verify data/jobs/pageviews-per-postcode.toml --output out/pageviews-per-postcode-complete --markdown")]
+    highwater verify data/jobs/sales-per-seller.toml --output out/sales-per-seller.csv --markdown")]
 pub struct VerifyArgs {
     /// The job file; or a result (Parquet, CSV, JSON Lines, a folder) to be compared with that of --against
     job: PathBuf,

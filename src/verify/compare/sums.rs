@@ -287,7 +287,7 @@ fn listed_in_goes(work: &Work, mixer: &Mixer, side: usize, rows: u64) -> Result<
             for row in 0..piece.rows {
                 let hash = tally.states[row].0;
                 // The lower bits, as the upper ones tell the list.
-                if u64::from(hash as u32) * goes >> 32 == go {
+                if (u64::from(hash as u32) * goes) >> 32 == go {
                     tally.list(hash);
                 }
             }

@@ -131,7 +131,10 @@ fn numbers_are_equal_across_types() {
     assert_eq!(differ(cents.clone(), micros), [2]);
     assert_eq!(differ(cents.clone(), Int64Array::from(vec![1, 0, 0, 2])), [0, 2]);
     assert_eq!(differ(cents.clone(), Float64Array::from(vec![1.5, -0.0, -0.05, 2.0])), NONE);
-    assert_eq!(differ(cents, Float64Array::from(vec![1.5, 0.0, -0.050000000000000010, 2.0000001])), [2, 3]);
+    assert_eq!(
+        differ(cents, Float64Array::from(vec![1.5, 0.0, -0.050_000_000_000_000_01, 2.0000001])),
+        [2, 3]
+    );
     // 2^53 + 1 is no float: among whole numbers the value counts.
     let great = (1i64 << 53) + 1;
     assert_eq!(

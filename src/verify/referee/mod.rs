@@ -164,6 +164,9 @@ fn refused(plan: &Plan, cause: &pl::PolarsError) -> Error {
         }
         _ => {
             let error = Error::job("Polars refuses the statement").caused_by(&words);
+            if words.contains("group_by keys contained duplicate output name") {
+                return error.hint("to Polars, expressions over one column are of one name: group by their places, GROUP BY 1, 2");
+            }
             // A name that is not found stands in quotes.
             let Some(name) = words.split(['"', '\'']).nth(1).filter(|_| words.contains("found")) else {
                 return error;

@@ -259,7 +259,8 @@ struct Wanted {
 fn wanted(case: &Case) -> Wanted {
     let whole = case.keys == 0;
     let keys = if whole { case.types.len() } else { case.keys };
-    let mut groups: BTreeMap<&[Cell], [Vec<(usize, &Row)>; 2]> = BTreeMap::new();
+    type Placed<'a> = Vec<(usize, &'a Row)>;
+    let mut groups: BTreeMap<&[Cell], [Placed; 2]> = BTreeMap::new();
     for (side, rows) in case.sides.iter().enumerate() {
         for (i, row) in rows.iter().enumerate() {
             groups.entry(&row[..keys]).or_default()[side].push((i, row));
