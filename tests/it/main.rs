@@ -2,7 +2,8 @@
 //!
 //! One binary, so that the library is linked once. `laws`, `stream_laws`, `audit_laws` and `enrich_laws` hold
 //! the laws of the README against slow models in the `oracle`s, `backfill_laws`, `backfill_minimal` and
-//! `backfill_streamed` that of split against runs over everything; the other modules hold fixed cases.
+//! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
+//! PostgreSQL; the other modules hold fixed cases.
 
 mod audit_laws;
 mod audit_oracle;
