@@ -7,7 +7,9 @@ use crate::expr::Expr;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -91,7 +93,15 @@ fn rewrite(from: &PathBuf, to: &Path, schema: &Schema, change: &mut Change) -> R
         Error::machine(format!("cannot write {}", to.display())).caused_by(e)
     };
     let open = File::open(from).map_err(|e| Error::io("read", from, e))?;
-    let options = ArrowReaderOptions::new().with_schema(schema.arrow());
+    // A job that was changed may select the same columns in another order.
+    let metadata = ArrowReaderMetadata::load(&open, ArrowReaderOptions::new()).map_err(unread)?;
+    let fields = metadata.schema().fields().iter().filter_map(|f| schema.index_of(f.name()));
+    let stored = Schema::new(fields.map(|i| schema.fields[i].clone()).collect());
+    let places: Option<Vec<usize>> = schema.names().map(|name| stored.index_of(name)).collect();
+    let Some(places) = places else {
+        return Err(Error::data(format!("{} has not the columns of the output", from.display())));
+    };
+    let options = ArrowReaderOptions::new().with_schema(stored.arrow());
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(open, options)
         .and_then(|builder| builder.with_batch_size(1 << 16).build())
         .map_err(unread)?;
@@ -108,7 +118,7 @@ fn rewrite(from: &PathBuf, to: &Path, schema: &Schema, change: &mut Change) -> R
     };
     let mut any = false;
     for batch in reader {
-        let batch = batch.map_err(|e| unread(e.into()))?;
+        let batch = batch.and_then(|batch| batch.project(&places)).map_err(|e| unread(e.into()))?;
         any = true;
         write(&batch)?;
     }

@@ -310,6 +310,24 @@ fn a_filter_flipped_or_left_out() {
     told(&having, &PLAIN, "a filter: without `having`");
 }
 
+/// With columns of the other side's own, a changed job is compared by them too, in whatever order it selects.
+#[test]
+fn a_cause_beside_columns_of_another_name() {
+    let lab = lab();
+    let having = Job {
+        output: "window = { tumbling = \"1m\" }\nby = [\"shop\"]\nselect = { total = \"sum(amount)\", payments = \"count(*)\" }\nhaving = \"total > 3\"",
+        ..PLAIN
+    };
+    lab.done(&PLAIN.text("there.csv"), &["--quiet"]);
+    let theirs =
+        lab.text("there.csv").replace("window_start,window_end,shop,total", "begin,window_end,shop,sum");
+    lab.write("there.csv", theirs);
+    lab.write("here.toml", having.text("out/here"));
+    let map = ["--map", "begin=window_start", "--map", "sum=total"];
+    let answer = lab.highwater(&[&["verify", "here.toml", "--against", "there.csv"], &map[..]].concat());
+    assert_eq!(why(&answer), Some("a filter: without `having` both sides are the same"), "{}", answer.out);
+}
+
 #[test]
 fn a_value_that_is_another() {
     let lab = lab();
