@@ -107,12 +107,21 @@ impl MachineArgs {
     }
 
     fn threads(&self, plan: &crate::job::Plan) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map(usize::from).or(plan.threads).unwrap_or_else(cores)
+        self.threads_or(plan.threads)
     }
 
     fn memory(&self, plan: &crate::job::Plan) -> u64 {
-        self.memory.or(plan.memory).unwrap_or_else(crate::engine::default_memory)
+        self.memory_or(plan.memory)
+    }
+
+    /// Without a word here those of the job, if there is one and it says.
+    fn threads_or(&self, job: Option<usize>) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map(usize::from).or(job).unwrap_or_else(cores)
+    }
+
+    fn memory_or(&self, job: Option<u64>) -> u64 {
+        self.memory.or(job).unwrap_or_else(crate::engine::default_memory)
     }
 }
 

@@ -59,7 +59,9 @@ pub(super) enum Roots {
 pub(super) fn config(mode: Mode, roots: Option<&Roots>) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match (mode, roots) {
-        (Mode::Disable | Mode::Prefer, _) | (Mode::Require, None) => Arc::new(Anybody(provider.clone())),
+        (Mode::Disable | Mode::Prefer, _) | (Mode::Require, None) => {
+            Arc::new(Lenient { roots: None, provider: provider.clone() })
+        }
         (Mode::VerifyFull, None | Some(Roots::System)) => {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
             Arc::new(verifier.map_err(|e| {
@@ -69,7 +71,7 @@ pub(super) fn config(mode: Mode, roots: Option<&Roots>) -> Result<ClientConfig> 
         (Mode::VerifyFull, Some(Roots::File(file))) => of_file(file, &provider)?,
         // As libpq has it: roots make of `require` what `verify-ca` is.
         (Mode::VerifyCa | Mode::Require, Some(Roots::File(file))) => {
-            Arc::new(AnyName(of_file(file, &provider)?))
+            Arc::new(Lenient { roots: Some(of_file(file, &provider)?), provider: provider.clone() })
         }
         (Mode::VerifyCa, None) => {
             return Err(Error::job("sslmode=verify-ca needs the certificate that signs for the server")
@@ -103,53 +105,16 @@ fn of_file(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServ
         .map_err(|e| wrong().caused_by(e))
 }
 
-/// Takes any certificate: what is said is kept from listeners, not from who answers.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Takes a certificate of whatever name, if it is signed by a root. The verifier within looks at the chain first, and
+/// Takes certificates that a full look would refuse. Without roots any: what is said is kept from listeners, not from
+/// who answers. With them one of whatever name, if it is signed by a root: the verifier looks at the chain first, and
 /// at the name when that is right.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Lenient {
+    roots: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -158,7 +123,8 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(certificate, chain, name, ocsp, now) {
+        let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
+        match roots.verify_server_cert(certificate, chain, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -172,7 +138,8 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -181,10 +148,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -188,13 +188,7 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
             post::groups(statement, output, &plan.groupings[*grouping], post)?
         }
     };
-    if dialect != Dialect::Polars {
-        for relation in relations(plan)? {
-            let delay = plan.watermark.out_of_orderness;
-            let setup = source::setup_with_watermark(dialect, &relation, &plan.zone, delay)?;
-            script.setup.extend(setup);
-        }
-    }
+    script.setup.extend(source::setup(dialect, plan)?);
     if dialect == Dialect::Flink {
         script.notes.push("instants are of milliseconds in Flink: what is finer is cut".into());
     }

@@ -17,35 +17,35 @@ mod outline;
 mod tests;
 mod time;
 
-use super::{Dialect, POSITION, Relation, TIME, words};
+use super::{Dialect, POSITION, Relation, TIME, relations, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
+use crate::job::Plan;
 use crate::time::{TimeRule, Zone};
 use files::{Layout, Part};
 
-/// The statements, each without its semicolon, that make `relation` out of its files.
+/// The statements, each without its semicolon, that make the relations of `plan` out of their files.
 ///
 /// # Errors
 /// A job error that names what the dialect cannot read; a data or machine error: a file without a header line that
 /// can be read.
-pub fn setup(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
-    setup_with_watermark(dialect, relation, zone, 0)
+pub fn setup(dialect: Dialect, plan: &Plan) -> Result<Vec<String>> {
+    if dialect == Dialect::Polars {
+        return Ok(vec![]);
+    }
+    let of = |relation| of_relation(dialect, &relation, &plan.zone, plan.watermark.out_of_orderness);
+    let all = relations(plan)?.into_iter().map(of).collect::<Result<Vec<_>>>()?;
+    Ok(all.concat())
 }
 
-/// The same, where event times are out of order by so many microseconds: Flink's tables have a watermark.
-///
-/// # Errors
-/// As [`setup`].
-pub fn setup_with_watermark(
+/// Those of one relation. Event times are out of order by so many microseconds: Flink's tables have a watermark.
+fn of_relation(
     dialect: Dialect,
     relation: &Relation,
     zone: &Zone,
     out_of_orderness: i64,
 ) -> Result<Vec<String>> {
-    if dialect == Dialect::Polars {
-        return Ok(vec![]);
-    }
     let parts = files::parts(relation.read, &wanted(relation.read))?;
     let view = View { dialect, relation, zone, parts: &parts };
     match dialect {

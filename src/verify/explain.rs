@@ -54,7 +54,7 @@ fn late(case: &Case) -> Result<Option<String>> {
         return Ok(None);
     };
     if !streamed {
-        let late = events(account.late, "event that a live job", "events that a live job");
+        let late = count(account.late, "event that a live job", "events that a live job");
         return Ok(Some(format!(
             "late events: the other side leaves out the {late} would have called late; with `mode = \"streamed\"` \
             both sides are the same"
@@ -67,7 +67,7 @@ fn late(case: &Case) -> Result<Option<String>> {
     Ok(Some(format!(
         "late events: this output is streamed, and {} came too late to be counted; with `mode = \"complete\"` both \
         sides are the same",
-        events(late, "event", "events")
+        count(late, "event", "events")
     )))
 }
 
@@ -81,7 +81,7 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
             let later: Vec<(String, i64)> = columns.iter().map(|name| (name.clone(), hours * HOUR)).collect();
             let shown = case.later(here, &later)?;
             if case.compare(&shown.table, 0)?.same() {
-                let hours = count_of(hours.abs(), "hour", "hours");
+                let hours = count(hours.unsigned_abs(), "hour", "hours");
                 let way = if theirs > ours { "later" } else { "earlier" };
                 return Ok(Some(format!(
                     "a time zone: every time there is {hours} {way} than here, and nothing else differs: the same wall \
@@ -393,7 +393,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
     Ok(Some(format!(
         "duplicates: {} that {} an earlier one in all columns the job reads; the other side counts only the first, \
         and so done here both sides are the same",
-        events(account.duplicate, "event", "events"),
+        count(account.duplicate, "event", "events"),
         if account.duplicate == 1 { "equals" } else { "equal" }
     )))
 }
@@ -550,16 +550,12 @@ fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
     Ok(Some(format!(
         "values: the numbers of events agree in every group (`{counted}`), so none is missing, twice or in another \
         group; the events of {} have other values there ({}){}",
-        count_of(found.differing as i64, "group", "groups"),
+        count(found.differing, "group", "groups"),
         differing.join(", "),
         if case.request.trace { "" } else { "; --explain lists them" }
     )))
 }
 
-fn events(n: u64, one: &str, many: &str) -> String {
+fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { many })
-}
-
-fn count_of(n: i64, one: &str, many: &str) -> String {
-    events(n.unsigned_abs(), one, many)
 }

@@ -114,12 +114,11 @@ impl Verdict {
 const TRACED_GROUPS: usize = 3;
 const TRACED_EVENTS: usize = 20;
 
-/// Compares the results of a job with those of another.
+/// Compares the results of a job with those of another; `plan` is that of `spec` with `overrides`.
 ///
 /// # Errors
 /// Of the job, the input, the other side; an unknown output, column or key. Where no output can be compared, why not.
-pub fn verify(spec: &JobSpec, overrides: &Overrides, request: &Request) -> Result<Verdict> {
-    let plan = job::plan_job(spec, overrides)?;
+pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Request) -> Result<Verdict> {
     let chosen = chosen(&plan, request)?;
     let stdin = theirs::stdin(request)?;
     let mut verdict = Verdict::default();

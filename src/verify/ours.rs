@@ -2,12 +2,11 @@
 
 use super::Request;
 use super::compare::Table;
+use super::theirs::files;
 use crate::engine::run;
 use crate::error::{Error, Result};
-use crate::input::files::expand;
-use crate::job::{OutputKind, OutputTo, Plan};
+use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{Account, Format};
-use std::path::Path;
 use tempfile::TempDir;
 
 /// The results of a run, which go with it.
@@ -38,13 +37,13 @@ pub fn compute(mut plan: Plan, wanted: &[usize], request: &Request) -> Result<Ou
     (plan.late, plan.rejects) = (None, None);
     plan.tables.iter_mut().for_each(|table| table.rejects = None);
     let account = run(&plan, request.options, request.progress)?.account;
-    let tables = (0..plan.outputs.len()).map(|n| parts(&place(n))).collect::<Result<_>>()?;
+    let tables = (0..plan.outputs.len()).map(|n| files(&place(n))).collect::<Result<_>>()?;
     Ok(Ours { _folder: folder, tables, account })
 }
 
 /// Leaves out groupings that no output shows.
 fn only_used(plan: &mut Plan) {
-    let used = |outputs: &[crate::job::OutputPlan], g: usize| {
+    let used = |outputs: &[OutputPlan], g: usize| {
         outputs.iter().any(|o| matches!(o.kind, OutputKind::Groups { grouping, .. } if grouping == g))
     };
     let kept: Vec<usize> = (0..plan.groupings.len()).filter(|&g| used(&plan.outputs, g)).collect();
@@ -55,9 +54,4 @@ fn only_used(plan: &mut Plan) {
             *grouping = kept.iter().position(|g| g == grouping).unwrap_or(0);
         }
     }
-}
-
-fn parts(folder: &Path) -> Result<Table> {
-    let files = expand(&[folder.display().to_string()], None)?;
-    Ok(Table::Files(files.into_iter().map(|file| file.path).collect()))
 }

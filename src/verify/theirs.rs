@@ -59,7 +59,7 @@ pub fn table(
                 Some(server) => {
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
-                    let setup = setup(&plan, Dialect::Postgres)?;
+                    let setup = sql::source::setup(Dialect::Postgres, &plan)?;
                     server::run_own(&plan, &Script { setup, query, notes: vec![] }, server)?
                 }
                 None => referee::run_own(plan, &query)?,
@@ -77,16 +77,6 @@ pub fn table(
         }
     };
     Ok(Theirs { table, name, notes })
-}
-
-/// The statements that make the relations of `plan`.
-fn setup(plan: &Plan, dialect: Dialect) -> Result<Vec<String>> {
-    let mut all = vec![];
-    for relation in sql::relations(plan)? {
-        let late = plan.watermark.out_of_orderness;
-        all.extend(sql::source::setup_with_watermark(dialect, &relation, &plan.zone, late)?);
-    }
-    Ok(all)
 }
 
 fn rows_of(batch: RecordBatch) -> Result<Table> {

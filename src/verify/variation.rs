@@ -3,7 +3,7 @@
 use super::compare::{Comparison, Rules, Table};
 use super::{Case, mapping, ours};
 use crate::batch::DataType;
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, OutputKind, Overrides, Plan};
 use crate::sink::Account;
 use crate::window::Window;
@@ -56,7 +56,7 @@ impl Case<'_> {
                 let mut table = self.job()?;
                 change(&mut table);
                 let text = toml::to_string(&table)
-                    .map_err(|e| crate::error::Error::machine("a job cannot be written").caused_by(e))?;
+                    .map_err(|e| Error::machine("a job cannot be written").caused_by(e))?;
                 job::plan_job(&JobSpec::parse(self.spec.file(), &text)?, overrides)?
             }
         };
@@ -77,7 +77,7 @@ impl Case<'_> {
     /// The job file, to be changed.
     pub fn job(&self) -> Result<toml::Table> {
         let table = self.spec.text().parse::<toml::Table>();
-        table.map_err(|e| crate::error::Error::job("the job cannot be read again").caused_by(e))
+        table.map_err(|e| Error::job("the job cannot be read again").caused_by(e))
     }
 
     /// `here` with instants shown later.

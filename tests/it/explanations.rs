@@ -73,6 +73,12 @@ fn why(answer: &Answer) -> Option<&str> {
     answer.out.lines().find_map(|line| line.strip_prefix("why: "))
 }
 
+/// What is told of `here.toml` beside the result in `there`; something has to be.
+fn said(lab: &Lab, there: &str) -> String {
+    let answer = lab.highwater(&["verify", "here.toml", "--against", there]);
+    why(&answer).unwrap_or_else(|| panic!("{}", answer.out)).to_string()
+}
+
 /// The planted fault is told, in words that begin so; with one value changed beside it nothing is.
 fn told(here: &Job, there: &Job, begin: &str) {
     let lab = lab();
@@ -131,8 +137,7 @@ fn a_time_zone_of_clocks() {
         .collect();
     lab.write("shifted.csv", shifted.join("\n") + "\n");
     lab.write("here.toml", PLAIN.text("out/here"));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "shifted.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "shifted.csv");
     assert!(said.starts_with("a time zone: every time there is 2 hours later than here"), "{said}");
 }
 
@@ -153,8 +158,7 @@ fn bounds_of_windows() {
     let theirs = lab.text("there.csv").replace(".000001Z", "Z");
     lab.write("there.csv", theirs);
     lab.write("here.toml", PLAIN.text("out/here"));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "there.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "there.csv");
     assert!(said.starts_with("bounds: the other side takes a window's end as part of it"), "{said}");
 }
 
@@ -166,8 +170,7 @@ fn bounds_of_both_ends() {
     let theirs = lab.text("there.csv").replace(".000001Z", "Z");
     lab.write("there.csv", theirs);
     lab.write("here.toml", PLAIN.text("out/here"));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "there.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "there.csv");
     assert!(said.starts_with("bounds: the other side takes both bounds"), "{said}");
 }
 
@@ -189,8 +192,7 @@ fn bounds_of_sessions_and_filters() {
     let exact: Vec<String> = lab.text("there.csv").lines().map(whole_seconds).collect();
     lab.write("there.csv", exact.join("\n") + "\n");
     lab.write("here.toml", sessions(10).text("out/here"));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "there.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "there.csv");
     assert!(said.starts_with("bounds: the other side takes an event exactly one gap after"), "{said}");
 
     let filtered = |steps| Job { steps, ..PLAIN };
@@ -228,8 +230,7 @@ fn noise_of_floats() {
     };
     assert_ne!(sum, 5.0);
     lab.write("there.csv", theirs(sum));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "there.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "there.csv");
     assert!(said.starts_with("floating-point noise"), "{said}");
     assert!(said.contains("`total`: 5.0 exactly"), "{said}");
     // A digit further to the left is none.
@@ -292,8 +293,7 @@ fn a_file_of_many() {
     lab.done(&PLAIN.text("there.csv"), &["--quiet"]);
     std::fs::rename(lab.path("17.csv"), lab.path("in/17.csv")).unwrap();
     lab.write("here.toml", PLAIN.text("out/here"));
-    let answer = lab.highwater(&["verify", "here.toml", "--against", "there.csv"]);
-    let said = why(&answer).unwrap_or_else(|| panic!("{}", answer.out));
+    let said = said(&lab, "there.csv");
     assert!(said.starts_with("an input file: the other side has not read in/17.csv"), "{said}");
 }
 

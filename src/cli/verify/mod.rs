@@ -143,9 +143,7 @@ impl VerifyArgs {
             refresh_lookups: false,
         };
         if is_result(&self.job) {
-            let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            let memory = self.machine.memory.unwrap_or_else(crate::engine::default_memory);
-            let options = options(self.machine.threads.map_or(cores, usize::from), memory);
+            let options = options(self.machine.threads_or(None), self.machine.memory_or(None));
             let verified = verify_files(&self.job, &request(&options))?;
             return Ok(Verdict { verified: vec![verified], skipped: vec![] });
         }
@@ -158,7 +156,7 @@ impl VerifyArgs {
         };
         let plan = job::plan_job(&spec, &overrides)?;
         let options = options(self.machine.threads(&plan), self.machine.memory(&plan));
-        verify(&spec, &overrides, &request(&options))
+        verify(&spec, &overrides, plan, &request(&options))
     }
 
     fn against(&self) -> Result<Against> {
