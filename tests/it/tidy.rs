@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["cli"],
+    &["report"],
     &["verify"],
     &["engine", "sql"],
     &["job", "generate"],
