@@ -23,6 +23,7 @@ mod crash;
 mod crash_backfill;
 mod crash_load;
 mod daylight;
+mod docs;
 mod enrich_jobs;
 mod enrich_laws;
 mod enrich_oracle;
