@@ -155,8 +155,8 @@ fn outputs(plan: &Plan) -> String {
             OutputKind::Archive(_) => "archive: the records as they are read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
                 let g = &plan.groupings[*grouping];
-                let keys = if g.keys.is_empty() { "all events".to_string() } else { g.keys.join(", ") };
-                format!("grouping {}: window {}, by {keys}", grouping + 1, g.plan.window)
+                let by = if g.keys.is_empty() { String::new() } else { format!(", by {}", g.keys.join(", ")) };
+                format!("grouping {}: window {}{by}", grouping + 1, g.plan.window)
             }
         };
         let _ = writeln!(out, "  {to}: {what}");

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the commands of `sh` blocks begin with, and who runs them in place of this test.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("cargo test --release", "this is it"),
+    ("cargo run --release -- run data/jobs/big-spenders.toml", "as `highwater run`, right below"),
     ("eval \"$(scripts/postgres.sh", "CI, before the tests"),
     ("cargo run --release -- run data/jobs/sales-per-seller-postgres.toml", "tests/it/postgres_tables.rs"),
     ("psql -c", "the same table is read by tests/it/postgres_tables.rs"),

@@ -101,13 +101,26 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
     event time: timestamp, integers in s since 1970
 
     outputs:
-      out/pageviews (parquet): events in replay order
+      out/view-events (parquet): events in replay order
         columns user_id int64, postcode string, webpage string, timestamp int64
+        partitioned by date, hour
+      out/view-events-jsonl (jsonl): events in replay order
+        columns user_id int64, postcode string, webpage string, timestamp int64
+        partitioned by date, hour
+      out/views-per-minute (parquet): grouping 1: window tumbling 1m
+        columns window_start timestamp, window_end timestamp, views int64, users int64
+        complete: counts every event, however late
+        partitioned by date, hour
+      out/views-per-minute-jsonl (jsonl): grouping 1: window tumbling 1m
+        columns window_start timestamp, window_end timestamp, views int64, users int64
+        complete: counts every event, however late
         partitioned by date, hour
 
     memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
       about 6,079 records
       chunks: about 8.4 MB
+      grouping 1: about 80 bytes per group and thread that meets it; 486.3 kB if every record were a group
+      events: about 24 bytes per row, 145.9 kB
       events: about 24 bytes per row, 145.9 kB
     ");
     assert!(!lab.path("out").exists());
