@@ -367,10 +367,10 @@ path = "late.jsonl"
       firings.csv (csv): grouping 1: window hopping 10m by 1m, by shard
         columns window_start timestamp, window_end timestamp, shard string, firing int64, n int64
         streamed: allowed lateness 24h; a row for each firing
-      sessions.csv (csv): grouping 2: window session 30m, by all events
+      sessions.csv (csv): grouping 2: window session 30m
         columns window_start timestamp, window_end timestamp, n int64
         streamed: allowed lateness 0s
-      days.csv (csv): grouping 3: window cumulative 1 day by 1h, by all events
+      days.csv (csv): grouping 3: window cumulative 1 day by 1h
         columns window_start timestamp, window_end timestamp, n int64
         complete: counts every event, however late
     ");
