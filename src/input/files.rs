@@ -9,6 +9,8 @@ use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The format of a file's records.
@@ -183,6 +185,38 @@ fn kind_of(path: &Path) -> (Option<Format>, Compression) {
         _ => None,
     };
     (format, compression)
+}
+
+/// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
+/// several fields. Compressed files are not looked into.
+pub fn recognised(path: &Path) -> Option<Format> {
+    let mut head = vec![];
+    File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    if head.starts_with(b"PAR1") {
+        return Some(Format::Parquet);
+    }
+    if head.starts_with(b"Obj\x01") {
+        return Some(Format::Avro);
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let whole = head.len() < 4096;
+    let lines: Vec<&[u8]> =
+        text.split(|c| *c == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2).collect();
+    let first = lines.first()?.trim_ascii();
+    // Bytes below a space are no text, but for tabs and line ends.
+    if first.iter().any(|c| *c < b' ' && *c != b'\t') {
+        return None;
+    }
+    if first.starts_with(b"{") {
+        let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
+        return object.then_some(Format::JsonLines);
+    }
+    let fields = |line: &[u8], by: u8| line.iter().filter(|c| **c == by).count();
+    let cut = |by: u8| {
+        let first = fields(first, by);
+        first > 0 && lines.get(1).is_none_or(|second| fields(second, by) > 0)
+    };
+    [b',', b'\t', b';', b'|'].into_iter().any(cut).then_some(Format::Csv)
 }
 
 fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<SourceFile> {
