@@ -1,6 +1,5 @@
 //! `highwater init`: a first job for a log.
 
-use super::columns::{Column, render};
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
@@ -71,8 +70,13 @@ fn already_there(path: &Path) -> Error {
 
 /// What was guessed, as a table, and what is in doubt.
 fn told(job: &FirstJob) -> String {
-    let column = |head: &str, i: usize| Column::words(head, job.guesses.iter().map(|row| row[i].clone()));
-    let mut out = render(&[column("what", 0), column("guess", 1), column("why", 2)]);
+    let width = |i: usize| job.guesses.iter().map(|row| row[i].chars().count().min(30)).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    let mut out = String::new();
+    for [what, guess, why] in &job.guesses {
+        let line = format!("{what:first$}  {guess:second$}  {why}");
+        out.push_str(&format!("{}\n", ui::plain(line.trim_end())));
+    }
     for doubt in &job.doubts {
         out.push_str(&format!("note: {}\n", ui::plain(doubt)));
     }

@@ -10,7 +10,8 @@ use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::value::{grouped, shown};
-use crate::time::{DAY, HOUR, TimeRule, TimeUnit, civil_from_days};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, TimeUnit, civil_from_days};
+use sqlparser::keywords::ALL_KEYWORDS;
 
 /// What a job is written from.
 #[derive(Debug)]
@@ -67,9 +68,25 @@ pub struct Product {
     pub sql: String,
 }
 
-/// A name in SQL.
+/// A name in SQL, in quotes where it needs them.
 pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    let mut letters = name.chars();
+    let bare = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str());
+    if bare { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// A length of time, in words.
+pub fn length(micros: i64) -> String {
+    let of =
+        |n: i64, what: &str| format!("{} {what}{}", grouped(n.unsigned_abs()), if n == 1 { "" } else { "s" });
+    match micros {
+        n if n >= 2 * DAY => of(n / DAY, "day"),
+        n if n >= 2 * HOUR => of(n / HOUR, "hour"),
+        n if n >= 2 * MINUTE => of(n / MINUTE, "minute"),
+        n => of(n / SECOND, "second"),
+    }
 }
 
 /// Guesses.
@@ -106,15 +123,15 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let unread = candidate.missed + column.nulls;
     let reject = reject(looked, time, unread);
     let keys = keys(&looked.columns, time, looked.records);
-    let key = keys.first().map(|(i, _)| *i);
+    let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
+    let others = || keys.iter().skip(usize::from(key.is_some()));
     let key_why = key.map_or_else(
         || "no column has values that come again and again".to_string(),
         |i| looked.columns[i].distinct_words(),
     );
     let other_keys: Vec<(usize, String)> =
-        keys.iter().skip(1).take(5).map(|(i, _)| (*i, looked.columns[*i].distinct_words())).collect();
-    let counted =
-        keys.iter().skip(1).find(|(i, _)| words::key(&looked.columns[*i].name) >= 30.0).map(|(i, _)| *i);
+        others().take(5).map(|(i, _)| (*i, looked.columns[*i].distinct_words())).collect();
+    let counted = others().find(|(i, _)| words::key(&looked.columns[*i].name) >= 30.0).map(|(i, _)| *i);
     let mut out = Guess {
         time,
         rule,
@@ -212,8 +229,11 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
             DataType::Float64 => label,
             _ => false,
         };
-        if i == time || !kind || column.time.is_some() && column.ty != DataType::Int64 || column.distinct < 2
-        {
+        // Digits that may be a time, and are no time by their name, are labels.
+        let is_time = column.time.as_ref().is_some_and(|time| {
+            !matches!(time.rule(), TimeRule::Epoch(_)) || words::time(&column.name) > 0.0
+        });
+        if i == time || !kind || is_time || column.distinct < 2 {
             continue;
         }
         let share = column.distinct_share();
@@ -237,7 +257,7 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
         let text = if column.length > 40.0 || column.words > 3.0 { -25.0 } else { 0.0 };
         let number = if column.ty == DataType::Int64 && named <= 0.0 { -10.0 } else { 0.0 };
         let score = named + again + readable + text + number - 40.0 * column.null_share() - 0.1 * i as f64;
-        if score > 0.0 {
+        if score > 0.0 || named > 0.0 && score > -30.0 {
             found.push((i, score));
         }
     }
@@ -315,6 +335,9 @@ impl Guess {
         }
         if let Some((quantity, price)) = pair {
             self.product = self.product(looked, quantity, price);
+            if self.product.is_some() {
+                self.amounts.retain(|amount| amount.column == quantity);
+            }
         }
     }
 
@@ -385,15 +408,9 @@ impl Guess {
     }
 }
 
-/// Windows of this size are of minutes and less.
-pub fn is_short(window: &str) -> bool {
-    matches!(window, "1s" | "1m" | "15m" | "1h")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::MINUTE;
 
     #[test]
     fn windows_cut_the_span_readably() {

@@ -77,7 +77,11 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
     let mut out = vec![
         row("log", format, format!("{files}, {records}")),
         row("event time", name(guess.time), guess.time_why.clone()),
-        row("window", guess.window.to_string(), "for a readable number of windows".into()),
+        row(
+            "window",
+            guess.window.to_string(),
+            format!("the log spans {}", guess::length(guess.range.1 - guess.range.0)),
+        ),
         row("by", guess.key.map_or_else(|| "nothing".into(), name), guess.key_why.clone()),
     ];
     for amount in &guess.amounts {

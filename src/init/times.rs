@@ -168,6 +168,10 @@ fn rules(text: &str) -> Vec<TimeRule> {
 fn reads(text: &str, format: &str) -> Option<TimeRule> {
     let rule = TimeRule::Format(format.to_string());
     let time = TimeParser::new(rule.clone(), Zone::utc()).text(text.as_bytes()).ok()?;
+    // Any decimal may be seconds: those of this age have ten digits.
+    if format.starts_with("%s") && text.find('.') != Some(10) {
+        return None;
+    }
     // 1950 to 2100.
     (-631_152_000_000_000..4_102_444_800_000_000).contains(&time).then_some(rule)
 }

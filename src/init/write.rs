@@ -1,6 +1,6 @@
 //! The text of the job: what was guessed, with the reasons as comments.
 
-use super::guess::{Guess, day, is_short, quoted};
+use super::guess::{Guess, day, length, quoted};
 use super::look::Looked;
 use crate::batch::DataType;
 use crate::input::Format;
@@ -254,7 +254,7 @@ fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
     }
     if let Some(i) = guess.counted {
         let column = &looked.columns[i].name;
-        let counted = names.free(format!("{}_count", slug(column, '_', "value")));
+        let counted = names.free(format!("distinct_{}", slug(column, '_', "value")));
         select.push((counted, format!("count(distinct {})", quoted(column))));
     }
     let others: Vec<String> = guess
@@ -285,10 +285,7 @@ fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
     };
     out.with("[[output]]", "Parquet; a path that ends in .csv or .jsonl is one file");
     out.line(&format!("path = {}", basic(&format!("out/{name}"))));
-    let days =
-        crate::input::value::grouped(((guess.range.1 - guess.range.0) / crate::time::DAY).unsigned_abs());
-    let why = format!("the log spans {days} days");
-    let why = if is_short(guess.window) { String::new() } else { why };
+    let why = format!("the log spans {}", length(guess.range.1 - guess.range.0));
     out.with(&format!("window = {{ tumbling = {} }}", basic(guess.window)), &why);
     group(out, true);
     let parts = match guess.window {
