@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | [`cli`] | the command line, and the only printer |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
+//! | [`init`] | a first job for a log: what its columns are, and what they are for |
 //! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
 //! | [`sql`] | the statement that gives an output, in six dialects |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
@@ -48,6 +49,7 @@ pub mod error;
 pub mod expr;
 pub mod generate;
 pub mod group;
+pub mod init;
 pub mod input;
 pub mod job;
 pub mod keyed;

@@ -30,6 +30,9 @@ impl ExplainArgs {
         let spec = job::read(&self.job.job)?;
         let plan = job::plan_job(&spec, &self.job.overrides())?;
         recover(&plan)?;
+        for note in job::source_notes(&spec)? {
+            ui::note(&format!("note: {}", ui::plain(&note)));
+        }
         ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
         Ok(exit::DONE)
     }

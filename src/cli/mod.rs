@@ -6,6 +6,7 @@ mod chart;
 mod columns;
 mod explain;
 mod generate;
+mod init;
 mod inspect;
 mod lengths;
 mod run;
@@ -31,6 +32,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first job for some files: looks at them, guesses, and says what and why
+    Init(init::InitArgs),
     /// Run a job: read its source, and commit its outputs
     Run(run::RunArgs),
     /// Show what a job would do, from samples of its files: schema, plan, memory
@@ -131,6 +134,7 @@ impl MachineArgs {
 /// Whatever the command fails at; the caller prints it.
 pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
+        Command::Init(args) => args.run(),
         Command::Run(args) => args.run(),
         Command::Explain(args) => args.run(),
         Command::Audit(args) => args.run(),

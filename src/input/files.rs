@@ -5,10 +5,13 @@
 //! (`day2.csv` before `day10.csv`). It is the order of files in positions, so it may not depend on
 //! the order in which a folder lists its files or in which patterns are given.
 
+use super::folders::{Walk, by_content, is_hidden};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The format of a file's records.
@@ -60,20 +63,37 @@ pub struct SourceFile {
 /// The files that `patterns` (files, folders, globs) stand for, in natural path order, each once.
 ///
 /// A folder stands for the data files in it and in its subfolders, less those whose names start
-/// with `_` or `.`. The format of a file is `format`, or else what its name ends in.
+/// with `_` or `.`. The format of a file is `format`, or else what its name ends in, or what a part file without an ending
+/// holds. What other programs leave in folders is looked at as [`super::folders`] says.
 ///
 /// # Errors
 /// A pattern that matches nothing, a name that tells no format, an unreadable folder.
 pub fn expand(patterns: &[String], format: Option<Format>) -> Result<Vec<SourceFile>> {
-    let mut paths = Vec::new();
+    in_order(found(patterns, format)?.paths, format)
+}
+
+/// What a reader of these files should know, a sentence each: what is left out, what is not finished.
+///
+/// # Errors
+/// As of [`expand`].
+pub fn notes(patterns: &[String], format: Option<Format>) -> Result<Vec<String>> {
+    found(patterns, format).map(|walk| walk.notes())
+}
+
+fn found(patterns: &[String], format: Option<Format>) -> Result<Walk> {
+    let mut walk = Walk::new(format);
     for pattern in patterns {
-        let before = paths.len();
-        expand_one(pattern, format, &mut paths)?;
-        if paths.len() == before {
-            return Err(nothing_matches(pattern));
+        let before = walk.paths.len();
+        expand_one(pattern, &mut walk)?;
+        if walk.paths.len() == before {
+            let error = nothing_matches(pattern);
+            return Err(match walk.only_unfinished() {
+                true => walk.notes().into_iter().fold(error, Error::hint),
+                false => error,
+            });
         }
     }
-    in_order(paths, format)
+    Ok(walk)
 }
 
 /// These files, in natural path order, each once. The format of a file is as in [`expand`].
@@ -108,14 +128,13 @@ fn in_order(mut paths: Vec<PathBuf>, format: Option<Format>) -> Result<Vec<Sourc
     paths.into_iter().enumerate().map(|(ordinal, path)| source_file(path, ordinal as u32, format)).collect()
 }
 
-fn expand_one(pattern: &str, format: Option<Format>, paths: &mut Vec<PathBuf>) -> Result<()> {
+fn expand_one(pattern: &str, walk: &mut Walk) -> Result<()> {
     let path = Path::new(pattern);
     if path.is_dir() {
-        return walk(path, format, paths);
+        return walk.folder(path);
     }
     if path.exists() {
-        paths.push(path.to_path_buf());
-        return Ok(());
+        return walk.named(path);
     }
     if !pattern.contains(['*', '?', '[']) {
         return Ok(());
@@ -133,40 +152,17 @@ fn expand_one(pattern: &str, format: Option<Format>, paths: &mut Vec<PathBuf>) -
         })?;
         if found.is_dir() {
             if !is_hidden(&found) {
-                walk(&found, format, paths)?;
+                walk.folder(&found)?;
             }
         } else {
-            paths.push(found);
+            walk.matched(found)?;
         }
     }
     Ok(())
-}
-
-/// The data files below a folder.
-fn walk(folder: &Path, format: Option<Format>, paths: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |e| Error::io("read the folder", folder, e);
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if is_hidden(&path) {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, format, paths)?;
-        } else if format.is_some() || kind_of(&path).0.is_some() {
-            paths.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| {
-        name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b".")
-    })
 }
 
 /// What a file's name says about its format and compression.
-fn kind_of(path: &Path) -> (Option<Format>, Compression) {
+pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
         (stem, Compression::Gzip)
@@ -185,10 +181,42 @@ fn kind_of(path: &Path) -> (Option<Format>, Compression) {
     (format, compression)
 }
 
+/// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
+/// several fields. Compressed files are not looked into.
+pub fn recognised(path: &Path) -> Option<Format> {
+    let mut head = vec![];
+    File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    if head.starts_with(b"PAR1") {
+        return Some(Format::Parquet);
+    }
+    if head.starts_with(b"Obj\x01") {
+        return Some(Format::Avro);
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let whole = head.len() < 4096;
+    let lines: Vec<&[u8]> =
+        text.split(|c| *c == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2).collect();
+    let first = lines.first()?.trim_ascii();
+    // Bytes below a space are no text, but for tabs and line ends.
+    if first.iter().any(|c| *c < b' ' && *c != b'\t') {
+        return None;
+    }
+    if first.starts_with(b"{") {
+        let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
+        return object.then_some(Format::JsonLines);
+    }
+    let fields = |line: &[u8], by: u8| line.iter().filter(|c| **c == by).count();
+    let cut = |by: u8| {
+        let first = fields(first, by);
+        first > 0 && lines.get(1).is_none_or(|second| fields(second, by) > 0)
+    };
+    [b',', b'\t', b';', b'|'].into_iter().any(cut).then_some(Format::Csv)
+}
+
 fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<SourceFile> {
     let shown = path.display();
     let (named, compression) = kind_of(&path);
-    let Some(format) = format.or(named) else {
+    let Some(format) = format.or(named).or_else(|| by_content(&path)) else {
         return Err(Error::job(format!("the name of {shown} does not tell its format"))
             .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro, the text formats also with .gz or .zst")
             .hint("or say it: format = \"csv\""));

@@ -21,6 +21,7 @@ mod evolution;
 mod fault;
 mod feed;
 pub mod files;
+mod folders;
 pub mod infer;
 mod jsonl;
 pub mod lines;

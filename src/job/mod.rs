@@ -13,7 +13,7 @@ pub use plan::{
 pub use spec::JobSpec;
 pub use validate::{
     Overrides, SourceFiles, destinations, late_path, parse_bytes, parse_length, parse_time, plan_job,
-    source_files, source_format, table_files,
+    source_files, source_format, source_notes, table_files,
 };
 
 use crate::error::{Error, Result};

@@ -131,6 +131,21 @@ pub fn source_files(spec: &JobSpec) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// What a reader of the files of the job's source and tables should know: what is left out, and what may not be whole.
+///
+/// # Errors
+/// A job error: there are none, or a name tells no format.
+pub fn source_notes(spec: &JobSpec) -> Result<Vec<String>> {
+    let logs = std::iter::once(&spec.source.log).chain(spec.tables.iter().map(|table| &table.log));
+    let mut out = vec![];
+    for log in logs {
+        let patterns: Vec<String> = log.path.iter().map(|path| path.value.clone()).collect();
+        let format = log::format(&spec.document, log).flatten();
+        out.extend(crate::input::files::notes(&patterns, format)?);
+    }
+    Ok(out)
+}
+
 /// The files of the job's tables by now, with the names of the tables, and those of lookups in files, whose
 /// name is their `lookup` as it is written. Each table's are in natural order.
 ///

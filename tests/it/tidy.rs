@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 14] = [
     &["cli"],
     &["report"],
-    &["verify"],
+    &["verify", "init"],
     &["engine", "sql"],
     &["job", "generate"],
     &["asof"],

@@ -7,7 +7,7 @@ use crate::time::{TimeParser, TimeRule, Zone, parse_date};
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(crate) enum Class {
     Bool,
     Int,
     Float,
@@ -75,6 +75,19 @@ impl Class {
         Class::Text
     }
 
+    /// The type of values of text that look like these; `None` where there are none.
+    pub fn type_of(classes: impl Iterator<Item = Class>) -> Option<DataType> {
+        classes.map(Class::data_type).reduce(|a, b| match (a, b) {
+            (a, b) if a == b => a,
+            (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+            (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => {
+                DataType::Timestamp
+            }
+            _ => DataType::String,
+        })
+    }
+
+    /// The type of values that all look like this.
     fn data_type(self) -> DataType {
         match self {
             Class::Bool => DataType::Bool,
@@ -225,15 +238,7 @@ impl Evidence {
         let Some(first) = self.seen.first() else {
             return (DataType::String, "string: no value in the sample".into());
         };
-        let ty = self.seen.iter().map(|s| s.class.data_type()).reduce(|a, b| match (a, b) {
-            (a, b) if a == b => a,
-            (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
-            (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => {
-                DataType::Timestamp
-            }
-            _ => DataType::String,
-        });
-        let ty = ty.unwrap_or(DataType::String);
+        let ty = Class::type_of(self.seen.iter().map(|s| s.class)).unwrap_or(DataType::String);
         (ty, self.why(ty, first))
     }
 

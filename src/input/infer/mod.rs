@@ -18,6 +18,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use evidence::Class;
 pub use hint::time_hint;
 
 use super::{Format, SourceFile};

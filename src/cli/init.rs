@@ -1,0 +1,99 @@
+//! `highwater init`: a first job for a log.
+
+use super::ui;
+use crate::error::{Error, Result, exit};
+use crate::init::{FirstJob, first_job};
+use clap::Args;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Write a first job for some files: looks at them, guesses, and says what and why.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  highwater init data/sales -o out/sales-first.toml --force\n  \
+    highwater init data/pageviews/*.csv -o -")]
+pub struct InitArgs {
+    /// Files, folders or globs: those of one log
+    #[arg(value_name = "FILES", required = true)]
+    files: Vec<String>,
+    /// The job file to write; `-` prints it [default: NAME.toml, after the file or folder]
+    #[arg(short, long, value_name = "JOB")]
+    output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+impl InitArgs {
+    pub fn run(&self) -> Result<u8> {
+        // What cannot be written is known before a large log is read.
+        if let Some(path) = self.output.as_deref().filter(|path| path.as_os_str() != "-") {
+            self.may_write(path)?;
+        }
+        let job = first_job(&self.files)?;
+        if self.output.as_deref() == Some(Path::new("-")) {
+            ui::note(&told(&job));
+            ui::print(&job.text)?;
+            return Ok(exit::DONE);
+        }
+        let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", job.name)));
+        self.may_write(&path)?;
+        self.write(&path, &job.text)?;
+        ui::print(&format!("{}\n{}", told(&job), next(&path, &job.name)))?;
+        Ok(exit::DONE)
+    }
+
+    fn may_write(&self, path: &Path) -> Result<()> {
+        if !self.force && path.exists() { Err(already_there(path)) } else { Ok(()) }
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<()> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(true);
+        let opened =
+            if self.force { options.create(true).open(path) } else { options.create_new(true).open(path) };
+        let mut file = opened.map_err(|cause| match cause.kind() {
+            ErrorKind::AlreadyExists => already_there(path),
+            _ => Error::io("write", path, cause),
+        })?;
+        file.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))
+    }
+}
+
+fn already_there(path: &Path) -> Error {
+    Error::job(format!("{} is there already", path.display()))
+        .hint("-o names another file, `-o -` prints the job, and --force writes over it")
+}
+
+/// What was guessed, as a table, and what is in doubt.
+fn told(job: &FirstJob) -> String {
+    let width = |i: usize| job.guesses.iter().map(|row| row[i].chars().count().min(30)).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    let mut out = String::new();
+    for [what, guess, why] in &job.guesses {
+        let line = format!("{what:first$}  {guess:second$}  {why}");
+        out.push_str(&format!("{}\n", ui::plain(line.trim_end())));
+    }
+    for doubt in &job.doubts {
+        out.push_str(&format!("note: {}\n", ui::plain(doubt)));
+    }
+    out
+}
+
+/// What to type now.
+fn next(path: &Path, name: &str) -> String {
+    let path = word(&path.display().to_string());
+    format!(
+        "wrote {path}; its comments say why. Now:\n  highwater run {path}\n  highwater report {path} -o out/{name}.html\n  \
+         highwater verify {path}\n"
+    )
+}
+
+/// A word of a shell.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./+,:@".contains(c);
+    if text.chars().all(plain) { text.to_string() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,427 @@
+//! What the columns are for: which holds the event time, what to group by, what to add up.
+//!
+//! # Contract
+//! Every guess comes with its reason, and with those that came next. What is guessed can be computed exactly, and
+//! by SQL: numbers whose digits are known are decimals, and floats are not added up.
+
+use super::column::{Column, MOST_DISTINCT};
+use super::look::Looked;
+use super::words;
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::value::{grouped, shown};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, TimeUnit, civil_from_days};
+use sqlparser::keywords::ALL_KEYWORDS;
+
+/// What a job is written from.
+#[derive(Debug)]
+pub struct Guess {
+    /// The column of the event time, by number.
+    pub time: usize,
+    /// How it is read.
+    pub rule: TimeRule,
+    /// The format with day and month the other way round, where the values do not tell.
+    pub either: Option<String>,
+    /// The first and the last event time, microseconds UTC.
+    pub range: (i64, i64),
+    /// Why.
+    pub time_why: String,
+    /// Other columns with times.
+    pub other_times: Vec<String>,
+    /// The column that is grouped by.
+    pub key: Option<usize>,
+    /// Why.
+    pub key_why: String,
+    /// Others that may be grouped by, with the number of their values.
+    pub other_keys: Vec<(usize, String)>,
+    /// A column whose values are counted.
+    pub counted: Option<usize>,
+    /// What is added up, or of which the greatest is shown.
+    pub amounts: Vec<Amount>,
+    /// A product that is added up.
+    pub product: Option<Product>,
+    /// Types that the job declares, by the number of the column.
+    pub types: Vec<(usize, DataType, &'static str)>,
+    /// The size of the windows.
+    pub window: &'static str,
+    /// Whether bad records are kept aside, and why.
+    pub reject: Option<String>,
+}
+
+/// A column of numbers.
+#[derive(Debug, Clone)]
+pub struct Amount {
+    /// Its number.
+    pub column: usize,
+    /// Whether its sum means something and is exact.
+    pub sum: bool,
+    /// The decimal type that a float of a file with types is cast to.
+    pub cast: Option<DataType>,
+}
+
+/// How many times what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// Its name.
+    pub name: String,
+    /// The expression.
+    pub sql: String,
+}
+
+/// A name in SQL, in quotes where it needs them.
+pub fn quoted(name: &str) -> String {
+    let mut letters = name.chars();
+    let bare = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str());
+    if bare { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// A length of time, in words.
+pub fn length(micros: i64) -> String {
+    let of =
+        |n: i64, what: &str| format!("{} {what}{}", grouped(n.unsigned_abs()), if n == 1 { "" } else { "s" });
+    match micros {
+        n if n >= 2 * DAY => of(n / DAY, "day"),
+        n if n >= 2 * HOUR => of(n / HOUR, "hour"),
+        n if n >= 2 * MINUTE => of(n / MINUTE, "minute"),
+        n => of(n / SECOND, "second"),
+    }
+}
+
+/// Guesses.
+///
+/// # Errors
+/// A data error: no column has times.
+pub fn guess(looked: &mut Looked) -> Result<Guess> {
+    let times = times(&looked.columns);
+    let Some(&(time, _)) = times.first() else { return Err(no_time(looked)) };
+    let other_times = times.iter().skip(1).map(|(i, _)| looked.columns[*i].name.clone()).collect();
+    let column = &mut looked.columns[time];
+    let candidate = column.time.take().expect("a column of times");
+    let rule = candidate.rule().clone();
+    let span = candidate.span();
+    let mut types = vec![];
+    // Text that ISO-8601 reads is a time whatever the sample says; what is declared is not asked.
+    let is_time = matches!(column.ty, DataType::Date | DataType::Timestamp);
+    if looked.format.is_text() && rule == TimeRule::Iso && !is_time && column.inferred != DataType::String {
+        types.push((time, DataType::String, "read as a time below"));
+    }
+    let mut time_why = format!(
+        "{}, {} to {}",
+        match &rule {
+            TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit_words(*unit)),
+            TimeRule::Format(format) => format!("the format {format}"),
+            _ => "ISO-8601".to_string(),
+        },
+        day(candidate.range.0),
+        day(candidate.range.1)
+    );
+    if words::time(&column.name) <= 0.0 {
+        time_why += "; its name does not say that it is a time";
+    }
+    let unread = candidate.missed + column.nulls;
+    let reject = reject(looked, time, unread);
+    let keys = keys(&looked.columns, time, looked.records);
+    let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
+    let others = || keys.iter().skip(usize::from(key.is_some()));
+    let key_why = key.map_or_else(
+        || "no column has values that come again and again".to_string(),
+        |i| looked.columns[i].distinct_words(),
+    );
+    let other_keys: Vec<(usize, String)> =
+        others().take(5).map(|(i, _)| (*i, looked.columns[*i].distinct_words())).collect();
+    let counted = others().find(|(i, _)| words::key(&looked.columns[*i].name) >= 30.0).map(|(i, _)| *i);
+    let mut out = Guess {
+        time,
+        rule,
+        either: candidate.other.clone(),
+        range: candidate.range,
+        time_why,
+        other_times,
+        key,
+        key_why,
+        other_keys,
+        counted,
+        amounts: vec![],
+        product: None,
+        types,
+        window: window(span),
+        reject,
+    };
+    for column in [key, counted].into_iter().flatten() {
+        out.label(looked, column);
+    }
+    out.amounts(looked);
+    Ok(out)
+}
+
+fn no_time(looked: &Looked) -> Error {
+    let files = looked.paths.join(", ");
+    let mut error =
+        Error::data(format!("no column of {files} holds times, and a job needs the time of each event"));
+    for column in looked.columns.iter().take(20) {
+        let example = column.example.as_deref().map_or_else(
+            || "no value".to_string(),
+            |example| format!("such as {}", shown(example.as_bytes())),
+        );
+        error = error.hint(format!("`{}` is {}, {example}", shown(column.name.as_bytes()), column.ty));
+    }
+    if looked.columns.len() > 20 {
+        error = error.hint(format!("and {} more columns", looked.columns.len() - 20));
+    }
+    error.hint(
+        "times are ISO-8601 (2024-02-29T13:00:00Z), integers since 1970 (s, ms, us, ns), or of a format such as \
+         29/02/2024 13:00",
+    )
+}
+
+fn unit_words(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "seconds",
+        TimeUnit::Milli => "milliseconds",
+        TimeUnit::Micro => "microseconds",
+        TimeUnit::Nano => "nanoseconds",
+    }
+}
+
+/// The day of an instant, in UTC.
+pub fn day(instant: i64) -> String {
+    let (year, month, day) = civil_from_days(instant.div_euclid(DAY));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The columns with times, the likeliest first.
+fn times(columns: &[Column]) -> Vec<(usize, f64)> {
+    let mut found: Vec<(usize, f64)> = vec![];
+    for (i, column) in columns.iter().enumerate() {
+        let Some(time) = &column.time else { continue };
+        let mut score = words::time(&column.name) - i as f64;
+        score += if time.time_of_day { 20.0 } else { 0.0 };
+        score -= 100.0 * column.null_share();
+        if let TimeRule::Epoch(_) = time.rule() {
+            // Any number of ten digits may be a time; without a name that says so few are.
+            score -= if words::time(&column.name) > 0.0 { 0.0 } else { 40.0 };
+        }
+        if column.distinct == 1 && column.values > 1 {
+            score -= 30.0;
+        }
+        if time.backward * 10 < time.read {
+            score += 10.0;
+        }
+        if score > -60.0 {
+            found.push((i, score));
+        }
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found
+}
+
+/// The columns to group by, the likeliest first.
+fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
+    let mut found: Vec<(usize, f64)> = vec![];
+    for (i, column) in columns.iter().enumerate() {
+        let label = words::is_label(&column.name);
+        let kind = match column.ty {
+            DataType::String => true,
+            DataType::Int64 => label || column.distinct <= 50,
+            // 17850.0 is what becomes of an integer in a column with gaps.
+            DataType::Float64 => label,
+            _ => false,
+        };
+        // Digits that may be a time, and are no time by their name, are labels.
+        let is_time = column.time.as_ref().is_some_and(|time| {
+            !matches!(time.rule(), TimeRule::Epoch(_)) || words::time(&column.name) > 0.0
+        });
+        if i == time || !kind || is_time || column.distinct < 2 {
+            continue;
+        }
+        let share = column.distinct_share();
+        let named = words::key(&column.name);
+        if records >= 20 && share > 0.5 || column.distinct as usize >= MOST_DISTINCT {
+            continue;
+        }
+        let again = match share {
+            0.0..=0.01 => 15.0,
+            0.01..=0.1 => 10.0,
+            0.1..=0.3 => 0.0,
+            _ => -20.0,
+        };
+        let readable = match column.distinct {
+            0..=2 => 0.0,
+            3..=200 => 15.0,
+            201..=2_000 => 10.0,
+            2_001..=20_000 => 0.0,
+            _ => -10.0,
+        };
+        let text = if column.length > 40.0 || column.words > 3.0 { -25.0 } else { 0.0 };
+        let number = if column.ty == DataType::Int64 && named <= 0.0 { -10.0 } else { 0.0 };
+        let score = named + again + readable + text + number - 40.0 * column.null_share() - 0.1 * i as f64;
+        if score > 0.0 || named > 0.0 && score > -30.0 {
+            found.push((i, score));
+        }
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found
+}
+
+/// Why bad records are kept aside, if they are.
+fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
+    let name = &looked.columns[time].name;
+    match &looked.bad {
+        (0, _) if unread > 0 => {
+            Some(format!("{} records have no `{name}` that can be read", grouped(unread)))
+        }
+        (0, _) if looked.sampled => Some("only a sample was read: what does not fit is kept aside".into()),
+        (0, _) => None,
+        (bad, why) => {
+            let why = why.as_ref().map_or_else(String::new, |why| format!(", such as {why}"));
+            Some(format!("{} records cannot be read{why}", grouped(bad + unread)))
+        }
+    }
+}
+
+/// The size of windows that cuts a span into a readable number of them.
+fn window(span: i64) -> &'static str {
+    match span {
+        ..=120_000_000 => "1s",
+        ..=10_800_000_000 => "1m",
+        s if s <= DAY + HOUR => "15m",
+        s if s <= 8 * DAY => "1h",
+        s if s <= 200 * DAY => "1 day",
+        s if s <= 7_305 * DAY => "1 month",
+        _ => "1 year",
+    }
+}
+
+impl Guess {
+    /// Declares the type of a column that is grouped by, where a run would infer another or a number.
+    fn label(&mut self, looked: &Looked, i: usize) {
+        let column = &looked.columns[i];
+        if !looked.format.is_text() || column.inferred == DataType::String {
+            return;
+        }
+        if column.ty == DataType::Float64 {
+            self.types.push((i, DataType::String, "a label, as it stands in the file"));
+        } else if column.ty != column.inferred {
+            self.types.push((i, column.ty, "not every value is what the first ones are"));
+        }
+    }
+
+    fn amounts(&mut self, looked: &Looked) {
+        let columns = &looked.columns;
+        let taken = |i: usize| Some(i) == self.key || Some(i) == self.counted || i == self.time;
+        let mut found: Vec<(usize, f64)> = columns
+            .iter()
+            .enumerate()
+            .filter(|(i, c)| !taken(*i) && c.is_number() && c.values > 0)
+            .map(|(i, c)| (i, words::amount(&c.name) - i as f64 - 40.0 * c.null_share()))
+            .map(|(i, score)| (i, if columns[i].ty == DataType::Int64 { score - 10.0 } else { score }))
+            .filter(|(i, score)| *score > -20.0 && (columns[*i].time.is_none() || *score > 10.0))
+            .collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let numbers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
+        let of = |is: fn(&str) -> bool| numbers.iter().copied().find(|i| is(&columns[*i].name));
+        let total = of(words::is_total);
+        let pair = of(words::is_quantity).zip(of(words::is_unit_price)).filter(|_| total.is_none());
+        let chosen: Vec<usize> = match pair {
+            Some((quantity, price)) => vec![quantity, price],
+            None => numbers.into_iter().take(2).collect(),
+        };
+        for i in chosen {
+            if let Some(amount) = self.amount(looked, i) {
+                self.amounts.push(amount);
+            }
+        }
+        if let Some((quantity, price)) = pair {
+            self.product = self.product(looked, quantity, price);
+            if self.product.is_some() {
+                self.amounts.retain(|amount| amount.column == quantity);
+            }
+        }
+    }
+
+    /// How a column of numbers is read and added up.
+    fn amount(&mut self, looked: &Looked, i: usize) -> Option<Amount> {
+        let column = &looked.columns[i];
+        let sum = !words::is_level(&column.name);
+        let digits = column.numbers;
+        let records = u128::from(looked.about_records().max(1));
+        match column.ty {
+            DataType::Int64 => {
+                if column.ty != column.inferred {
+                    self.types.push((i, column.ty, "as all of its values are"));
+                }
+                // What the sum may come to, ten times over.
+                let most = 10u128.checked_pow(digits.whole).and_then(|most| most.checked_mul(records));
+                Some(Amount { column: i, sum: sum && most.is_some_and(|most| most < 1 << 62), cast: None })
+            }
+            DataType::Decimal { precision, .. } => {
+                Some(Amount { column: i, sum: sum && precision <= 27, cast: None })
+            }
+            DataType::Float64 if digits.odd || digits.scale > 9 || digits.whole + digits.scale > 24 => {
+                // No sum of floats is the same everywhere, and a NaN has no place among them.
+                (!digits.odd || looked.format.is_text()).then_some(())?;
+                if column.ty != column.inferred && looked.format.is_text() {
+                    self.types.push((i, DataType::Float64, "as all of its values are"));
+                }
+                let plain = digits.whole + digits.scale > 0 && !digits.odd;
+                plain.then_some(Amount { column: i, sum: false, cast: None })
+            }
+            DataType::Float64 => {
+                // Room for values that were not seen.
+                let scale = if looked.sampled { digits.scale.max(2) + 2 } else { digits.scale };
+                let precision = if digits.whole + scale <= 16 { 18 } else { 30 };
+                let ty = DataType::Decimal { precision, scale: scale as u8 };
+                if looked.format.is_text() {
+                    self.types.push((i, ty, "exact, to the last digit"));
+                    return Some(Amount { column: i, sum, cast: None });
+                }
+                Some(Amount { column: i, sum, cast: sum.then_some(ty) })
+            }
+            _ => None,
+        }
+    }
+
+    fn product(&self, looked: &Looked, quantity: usize, price: usize) -> Option<Product> {
+        let digits = |i: usize| looked.columns[i].numbers;
+        let amount = |i: usize| self.amounts.iter().find(|amount| amount.column == i);
+        let exact = |i: usize| {
+            amount(i).is_some_and(|amount| {
+                let known = self.types.iter().find(|(of, _, _)| *of == i).map(|(_, ty, _)| *ty);
+                amount.cast.is_none() && known.unwrap_or(looked.columns[i].ty) != DataType::Float64
+            })
+        };
+        let (q, p) = (digits(quantity), digits(price));
+        let fits = q.whole + q.scale + p.whole + p.scale <= 24 && q.scale + p.scale <= 9;
+        if !(exact(quantity) && exact(price) && fits) {
+            return None;
+        }
+        // Whole numbers stay whole, and their product has to fit.
+        if q.scale + p.scale == 0 && q.whole + p.whole > 11 {
+            return None;
+        }
+        let taken = |name: &str| looked.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let name = ["amount", "revenue", "total_amount"].into_iter().find(|name| !taken(name))?;
+        let [quantity, price] = [quantity, price].map(|i| quoted(&looked.columns[i].name));
+        Some(Product { name: name.into(), sql: format!("{quantity} * {price}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cut_the_span_readably() {
+        let of = |span: i64| window(span);
+        assert_eq!(of(0), "1s");
+        assert_eq!(of(HOUR), "1m");
+        assert_eq!(of(DAY), "15m");
+        assert_eq!(of(3 * DAY), "1h");
+        assert_eq!(of(30 * DAY), "1 day");
+        assert_eq!(of(373 * DAY), "1 month");
+        assert_eq!(of(40 * 365 * DAY), "1 year");
+        assert_eq!(of(2 * MINUTE), "1s");
+    }
+}

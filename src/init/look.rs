@@ -1,0 +1,286 @@
+//! The files that a job is written for, and what all of their values are, or those of a sample.
+//!
+//! # Contract
+//! Up to [`WHOLE`] bytes are read whole. Of more, the beginning, the middle and the end of up to
+//! [`SAMPLED`] files, evenly spread: a format may change along the way. Records are read as the engine reads them.
+
+use super::column::{Column, Evidence};
+use super::delimiter;
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::files::{expand, recognised};
+use crate::input::infer::{CsvLayout, Inferred, infer};
+use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile};
+use crate::sink::csv::push_value;
+use crate::sink::value::{Column as Values, TimeText};
+use crate::time::{TimeRule, Zone};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Bytes of files that are read whole.
+const WHOLE: u64 = 128 << 20;
+/// Of more, so many files.
+const SAMPLED: usize = 24;
+/// Bytes of each piece of a file.
+const PIECE: u64 = 1 << 20;
+/// Records after which the reading ends: compressed files may hold any number.
+const MOST_RECORDS: u64 = 3_000_000;
+
+/// A source, looked at.
+#[derive(Debug)]
+pub struct Looked {
+    /// What `path` is in the job file.
+    pub paths: Vec<String>,
+    /// Its files.
+    pub files: Vec<PathBuf>,
+    /// Their format.
+    pub format: Format,
+    /// Whether the names of the files do not tell it.
+    pub unnamed: bool,
+    /// The delimiter, if it is not the one that their names stand for.
+    pub delimiter: Option<u8>,
+    /// The names of the columns, where there is no header line.
+    pub names: Option<Vec<String>>,
+    /// The columns, in the order in which they are first seen.
+    pub columns: Vec<Column>,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Records that were read.
+    pub records: u64,
+    /// Those of them that cannot be read, and where and why the first is bad.
+    pub bad: (u64, Option<String>),
+    /// Whether there are more records than were read.
+    pub sampled: bool,
+}
+
+impl Looked {
+    /// About how many records there are.
+    pub fn about_records(&self) -> u64 {
+        if self.sampled { self.records.max(self.bytes / 8) } else { self.records }
+    }
+}
+
+/// Looks at the files that `patterns` stand for.
+///
+/// # Errors
+/// Files that are not there or cannot be read, of more than one format, or without records.
+pub fn look(patterns: &[String]) -> Result<Looked> {
+    let (files, unnamed) = files(patterns)?;
+    let format = files[0].format;
+    if let Some(other) = files.iter().find(|file| file.format != format) {
+        let [a, b] = [&files[0], other].map(|file| (file.path.display(), name(file.format)));
+        return Err(Error::job(format!("{} is {}, and {} is {}", a.0, a.1, b.0, b.1))
+            .hint("a job is written for the files of one log: name those, or a folder or glob of them"));
+    }
+    let (mut delimiter, mut names) = (None, None);
+    let tabs = files.iter().all(|file| file.path.to_string_lossy().to_lowercase().contains(".tsv"));
+    let named = if tabs { b'\t' } else { b',' };
+    if format == Format::Csv {
+        let layout = delimiter::of(&files)?;
+        delimiter = Some(layout.delimiter).filter(|delimiter| *delimiter != named);
+        names = layout.names;
+    }
+    let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
+    let inferred = infer(&files, csv, &BTreeMap::new())?;
+    if inferred.columns.is_empty() {
+        let shown = patterns.join(", ");
+        return Err(Error::data(format!("{shown}: there is no record to be seen"))
+            .hint("a job is written after a log that has some: name files with records"));
+    }
+    let bytes = files.iter().map(|file| file.bytes).sum();
+    let (read_files, pieces) =
+        if bytes <= WHOLE { (files.clone(), None) } else { pieces(&files, names.is_none())? };
+    let mut looked = Looked {
+        paths: patterns.to_vec(),
+        files: files.iter().map(|file| file.path.clone()).collect(),
+        format,
+        unnamed,
+        delimiter,
+        names: names.clone(),
+        columns: vec![],
+        bytes,
+        records: 0,
+        bad: (0, None),
+        sampled: pieces.is_some(),
+    };
+    read(&mut looked, read_files, csv, &inferred)?;
+    drop(pieces);
+    if looked.columns.iter().all(|column| column.values == 0) {
+        let columns: Vec<&str> = inferred.names().collect();
+        return Err(Error::data(format!("{} has no record that can be read", patterns.join(", ")))
+            .hint(format!("its columns are {}", columns.join(", ")))
+            .hint("a job is written after a log that has some: name files with records"));
+    }
+    looked.paths = shorter(patterns, &looked.files);
+    Ok(looked)
+}
+
+/// The files, and whether their format was told by what they hold.
+fn files(patterns: &[String]) -> Result<(Vec<SourceFile>, bool)> {
+    let told = match expand(patterns, None) {
+        Ok(files) => return Ok((files, false)),
+        Err(error) => error,
+    };
+    // The names do not tell; what the first holds may.
+    let Ok(found) = expand(patterns, Some(Format::Csv)) else { return Err(told) };
+    let mut formats = found.iter().map(|file| recognised(&file.path));
+    let Some(Some(format)) = formats.next() else { return Err(told) };
+    match expand(patterns, Some(format)) {
+        Ok(files) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((files, true)),
+        _ => Err(told),
+    }
+}
+
+/// The name of a format, for people.
+pub fn name(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "CSV",
+        Format::JsonLines => "JSON Lines",
+        Format::Parquet => "Parquet",
+        Format::Avro => "Avro",
+    }
+}
+
+/// A glob in place of many names that a shell made of one.
+fn shorter(patterns: &[String], files: &[PathBuf]) -> Vec<String> {
+    let plain = || patterns.to_vec();
+    let (Some(first), true) = (files.first(), files.len() > 3 && patterns.len() == files.len()) else {
+        return plain();
+    };
+    let (Some(folder), Some(name)) = (first.parent(), first.file_name().and_then(|n| n.to_str())) else {
+        return plain();
+    };
+    let Some((_, ending)) = name.split_once('.') else { return plain() };
+    let glob = folder.join(format!("*.{ending}")).display().to_string();
+    match expand(std::slice::from_ref(&glob), None) {
+        Ok(found) if found.iter().map(|f| &f.path).eq(files.iter()) => vec![glob],
+        _ => plain(),
+    }
+}
+
+/// Files that hold pieces of these, and the folder that goes with them.
+fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option<TempDir>)> {
+    let chosen: Vec<&SourceFile> = match files.len() {
+        0..=SAMPLED => files.iter().collect(),
+        n => (0..SAMPLED).map(|i| &files[i * (n - 1) / (SAMPLED - 1)]).collect(),
+    };
+    let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
+    let mut out: Vec<SourceFile> = vec![];
+    for file in chosen {
+        let cut = file.format.is_text() && file.compression == Compression::None && file.bytes > 4 * PIECE;
+        let places = if cut { vec![0, file.bytes / 2, file.bytes - PIECE] } else { vec![0] };
+        for place in places {
+            let mut next = SourceFile { ordinal: out.len() as u32, ..file.clone() };
+            if cut {
+                next.path = folder.path().join(out.len().to_string());
+                next.bytes = piece(file, place, header, &next.path)?;
+            }
+            out.push(next);
+        }
+    }
+    Ok((out, Some(folder)))
+}
+
+/// Writes the lines of a piece of `file`, after the header line where it has one.
+fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> {
+    let failed = |e| Error::io("read", &file.path, e);
+    let from = File::open(&file.path).map_err(failed)?;
+    let read = |at: u64| {
+        let mut text = vec![0; PIECE as usize];
+        let mut filled = 0;
+        while filled < text.len() {
+            match from.read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        text.truncate(filled);
+        Ok::<_, Error>(text)
+    };
+    let mut out = vec![];
+    let text = read(place)?;
+    let line_end = |text: &[u8]| text.iter().position(|&c| c == b'\n').map_or(text.len(), |at| at + 1);
+    let begin = if place == 0 { 0 } else { line_end(&text) };
+    if place > 0 && header && file.format == Format::Csv {
+        let head = read(0)?;
+        out.extend_from_slice(&head[..line_end(&head)]);
+    }
+    let end = text.iter().rposition(|&c| c == b'\n').map_or(begin, |at| at + 1);
+    out.extend_from_slice(&text[begin.min(end)..end]);
+    let mut file = File::create(to).map_err(|e| Error::io("write", to, e))?;
+    file.write_all(&out).map_err(|e| Error::io("write", to, e))?;
+    Ok(out.len() as u64)
+}
+
+/// Reads `files`, all of their columns: those of text as it stands there.
+fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &Inferred) -> Result<()> {
+    let typed = !looked.format.is_text();
+    let columns = inferred.columns.iter().map(|column| ReadColumn {
+        name: column.name.clone(),
+        ty: if typed { column.ty } else { DataType::String },
+        inferred: false,
+    });
+    let plan = ReadPlan {
+        files,
+        columns: columns.collect(),
+        time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
+        arrival: None,
+        max_ahead: None,
+        zone: Zone::utc(),
+        delimiter: csv.delimiter,
+        names: csv.names.map(<[String]>::to_vec),
+        on_bad_record: OnBadRecord::Reject,
+        positions: false,
+        from: i64::MIN,
+        to: i64::MAX,
+        chunk_bytes: 1 << 20,
+    };
+    let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
+    let mut times = TimeText::new(&Zone::utc());
+    let mut text = vec![];
+    let scan = Scan::new(Arc::new(plan))?;
+    let mut worker = scan.worker()?;
+    let mut cut_short = false;
+    while let Some(decoded) = worker.next()? {
+        looked.records += decoded.read;
+        looked.bad.0 += decoded.rejected;
+        for (evidence, array) in evidence.iter_mut().zip(&decoded.batch.columns) {
+            let values = Values::of(array)?;
+            for row in 0..decoded.batch.rows {
+                if values.is_null(row) {
+                    evidence.value(None);
+                } else if let Values::Text(texts) = values {
+                    evidence.value(texts.get(row));
+                } else {
+                    text.clear();
+                    push_value(&mut text, &values, row, &mut times, false);
+                    evidence.value(std::str::from_utf8(&text).ok());
+                }
+            }
+        }
+        if looked.records >= MOST_RECORDS {
+            cut_short = true;
+            break;
+        }
+    }
+    drop(worker);
+    if looked.sampled {
+        // A piece may begin inside of a record: what is bad in it says nothing.
+        looked.bad.0 = 0;
+    }
+    looked.sampled |= cut_short;
+    if looked.bad.0 > 0 {
+        scan.check()?;
+        let first = scan.finish()?.rejects.next().transpose()?;
+        looked.bad.1 = first.map(|bad| format!("{}:{}: {}", bad.path.display(), bad.line, bad.reason));
+    }
+    let columns = evidence.into_iter().zip(&inferred.columns);
+    looked.columns =
+        columns.map(|(evidence, column)| evidence.conclude(column.name.clone(), column.ty, typed)).collect();
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! A first job for a log: what its files look like, what its columns are for, and the job file that says so.
+//!
+//! # Contract
+//! * The job that is written runs as it is, and SQL gives the same rows: it is planned, and its SQL printed, before
+//!   it is given back.
+//! * The same files give the same job.
+//! * Nothing is written here.
+
+mod column;
+mod delimiter;
+mod guess;
+mod look;
+mod times;
+mod words;
+mod write;
+
+use crate::error::Result;
+use crate::input::value::{grouped, shown};
+use crate::job::{JobSpec, Overrides, plan_job};
+use crate::sql::{Dialect, script};
+use crate::time::TimeRule;
+use guess::Guess;
+use look::Looked;
+
+/// A job, and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstJob {
+    /// Its name, for the name of its file too.
+    pub name: String,
+    /// The text of the job file.
+    pub text: String,
+    /// What was guessed: of what, the guess, and why.
+    pub guesses: Vec<[String; 3]>,
+    /// What a person should look at, a sentence each.
+    pub doubts: Vec<String>,
+}
+
+/// Writes a job for the files, folders and globs `patterns`.
+///
+/// # Errors
+/// Files that are not there, cannot be read, have no records or are of more than one format; a log without a time.
+pub fn first_job(patterns: &[String]) -> Result<FirstJob> {
+    let mut looked = look::look(patterns)?;
+    let guess = guess::guess(&mut looked)?;
+    let name = write::job_name(&looked);
+    let text = write::job(&name, &looked, &guess);
+    checked(&text)?;
+    Ok(FirstJob { guesses: guesses(&looked, &guess), doubts: doubts(&looked, &guess), name, text })
+}
+
+/// Fails where the job does not hold against its files.
+fn checked(text: &str) -> Result<()> {
+    let spec = JobSpec::parse("the job", text)?;
+    let plan = plan_job(&spec, &Overrides::default())?;
+    (0..plan.outputs.len()).try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
+}
+
+fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
+    let name = |i: usize| shown(looked.columns[i].name.as_bytes());
+    let row = |what: &str, guess: String, why: String| [what.to_string(), guess, why];
+    let (files, records) = (looked.files.len() as u64, looked.records);
+    let files = format!("{} file{}", grouped(files), if files == 1 { "" } else { "s" });
+    let records = match looked.sampled {
+        true => format!("a sample of {} records", grouped(records)),
+        false => format!("all of {} records", grouped(records)),
+    };
+    let mut format = look::name(looked.format).to_string();
+    if let Some(delimiter) = looked.delimiter {
+        format += &format!(
+            ", {} between fields",
+            if delimiter == b'\t' { "tabs".into() } else { format!("`{}`", delimiter as char) }
+        );
+    }
+    if looked.names.is_some() {
+        format += ", no header line";
+    }
+    let mut out = vec![
+        row("log", format, format!("{files}, {records}")),
+        row("event time", name(guess.time), guess.time_why.clone()),
+        row(
+            "window",
+            guess.window.to_string(),
+            format!("the log spans {}", guess::length(guess.range.1 - guess.range.0)),
+        ),
+        row("by", guess.key.map_or_else(|| "nothing".into(), name), guess.key_why.clone()),
+    ];
+    for amount in &guess.amounts {
+        let what = if amount.sum { "added up" } else { "least and greatest" };
+        let declared = guess.types.iter().find(|(i, _, _)| *i == amount.column).map(|(_, ty, _)| *ty);
+        let ty = amount.cast.or(declared).unwrap_or(looked.columns[amount.column].ty);
+        let example = looked.columns[amount.column].example.as_deref().unwrap_or_default();
+        out.push(row(what, name(amount.column), format!("{ty}, such as {}", shown(example.as_bytes()))));
+    }
+    if let Some(product) = &guess.product {
+        out.push(row("added up", product.name.clone(), product.sql.clone()));
+    }
+    if let Some(i) = guess.counted {
+        out.push(row("counted", name(i), looked.columns[i].distinct_words()));
+    }
+    if !guess.other_keys.is_empty() {
+        let others: Vec<String> = guess.other_keys.iter().map(|(i, _)| name(*i)).collect();
+        out.push(row("or by", others.join(", "), "its values come again".into()));
+    }
+    if !guess.other_times.is_empty() {
+        let others: Vec<String> = guess.other_times.iter().map(|name| shown(name.as_bytes())).collect();
+        out.push(row("other times", others.join(", "), String::new()));
+    }
+    out
+}
+
+fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
+    let mut out = vec![];
+    if let (Some(other), TimeRule::Format(format)) = (&guess.either, &guess.rule) {
+        out.push(format!(
+            "times are read as {format}; the values do not tell days from months: it may be {other}"
+        ));
+    }
+    if let Some(why) = &guess.reject {
+        out.push(format!("bad records are rejected and not the end of a run: {}", shown(why.as_bytes())));
+    }
+    let empty: Vec<String> =
+        looked.columns.iter().filter(|c| c.values == 0).map(|c| shown(c.name.as_bytes())).collect();
+    if !empty.is_empty() {
+        out.push(format!("no value in: {}", empty.join(", ")));
+    }
+    out
+}

@@ -1,0 +1,338 @@
+//! The text of the job: what was guessed, with the reasons as comments.
+
+use super::guess::{Guess, day, length, quoted};
+use super::look::Looked;
+use crate::batch::DataType;
+use crate::input::Format;
+use crate::input::value::{grouped, shown};
+use crate::time::TimeRule;
+use std::collections::HashSet;
+use std::fmt::Write;
+
+/// The name of a job for these files: that of the one file, or of the folder that they are in.
+pub fn job_name(looked: &Looked) -> String {
+    let folder = |path: &std::path::Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.filter(|name| !name.starts_with('.'))
+    };
+    let first = &looked.files[0];
+    let name = match (looked.files.len(), looked.paths.as_slice()) {
+        (1, [path]) if path.as_str() == first.to_string_lossy() => {
+            let name = first.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let end = name.char_indices().skip(1).find(|(_, c)| *c == '.').map_or(name.len(), |(at, _)| at);
+            Some(name[..end].to_string())
+        }
+        (_, [path]) if std::path::Path::new(path).is_dir() => {
+            let whole = std::fs::canonicalize(path).ok();
+            whole.as_deref().and_then(folder)
+        }
+        _ => first.parent().and_then(folder),
+    };
+    slug(&name.unwrap_or_default(), '-', "log")
+}
+
+/// A name of letters, digits and `joint`.
+fn slug(name: &str, joint: char, otherwise: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars().take(60) {
+        match c.is_ascii_alphanumeric() {
+            true => out.push(c.to_ascii_lowercase()),
+            false if !out.is_empty() && !out.ends_with(joint) => out.push(joint),
+            false => {}
+        }
+    }
+    let out = out.trim_end_matches(joint).to_string();
+    if out.is_empty() { otherwise.to_string() } else { out }
+}
+
+/// A key as TOML has it.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+    if bare { name.to_string() } else { basic(name) }
+}
+
+/// A text on one line, in double quotes.
+fn basic(value: &str) -> String {
+    let mut out = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+/// An expression, in the quotes that need the fewest escapes.
+fn sql(expression: &str) -> String {
+    let plain = |c: char| c != '\'' && !c.is_control();
+    match expression.contains(['"', '\\']) && expression.chars().all(plain) {
+        true => format!("'{expression}'"),
+        false => basic(expression),
+    }
+}
+
+/// A name in a comment: on one line.
+fn said(name: &str) -> String {
+    shown(name.as_bytes())
+}
+
+/// A line of the job file with its comment.
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    fn with(&mut self, line: &str, comment: &str) {
+        let width = line.chars().count();
+        match comment.is_empty() {
+            true => self.line(line),
+            false if width < 40 => self.line(&format!("{line:40} # {comment}")),
+            false => {
+                self.line(&format!("# {comment}"));
+                self.line(line);
+            }
+        }
+    }
+}
+
+/// The job file.
+pub fn job(name: &str, looked: &Looked, guess: &Guess) -> String {
+    let mut out = Lines(String::new());
+    let of = match looked.sampled {
+        true => format!("a sample of {} records", grouped(looked.records)),
+        false => format!("all {} records", grouped(looked.records)),
+    };
+    out.line("# Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;");
+    out.line(&format!(
+        "# it is not written again. It looked at {of}, {} to {}.",
+        day(guess.range.0),
+        day(guess.range.1)
+    ));
+    out.line(&format!("name = {}", basic(name)));
+    out.with("# timezone = \"Europe/London\"", "where times have no offset, and days begin; without it UTC");
+    out.line("");
+    source(&mut out, looked, guess);
+    steps(&mut out, looked, guess);
+    outputs(&mut out, name, looked, guess);
+    out.0
+}
+
+fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
+    out.line("[source]");
+    match looked.paths.as_slice() {
+        [path] => out.line(&format!("path = {}", basic(path))),
+        paths => {
+            out.line("path = [");
+            paths.iter().for_each(|path| out.line(&format!("    {},", basic(path))));
+            out.line("]");
+        }
+    }
+    if looked.unnamed {
+        let format = match looked.format {
+            Format::Csv => "csv",
+            Format::JsonLines => "jsonl",
+            Format::Parquet => "parquet",
+            Format::Avro => "avro",
+        };
+        out.with(&format!("format = \"{format}\""), "the names of the files do not tell");
+    }
+    if let Some(delimiter) = looked.delimiter {
+        out.line(&format!("delimiter = {}", basic(&(delimiter as char).to_string())));
+    }
+    if let Some(names) = &looked.names {
+        let names: Vec<String> = names.iter().map(|name| basic(name)).collect();
+        out.line("# The first line is a record and has no names: give the columns better ones.");
+        out.line(&format!("columns = [{}]", names.join(", ")));
+    }
+    let column = &looked.columns[guess.time].name;
+    out.with(&format!("time = {}", basic(column)), &format!("the event time: {}", guess.time_why));
+    match &guess.rule {
+        TimeRule::Epoch(unit) => out.line(&format!("time_unit = {}", basic(unit.name()))),
+        TimeRule::Format(format) => {
+            let comment = match &guess.either {
+                Some(other) => format!("or {}: the values do not tell days from months", basic(other)),
+                None => String::new(),
+            };
+            out.with(&format!("time_format = {}", basic(format)), &comment);
+        }
+        TimeRule::Iso | TimeRule::Untimed => {}
+    }
+    if !guess.other_times.is_empty() {
+        let others: Vec<String> = guess.other_times.iter().map(|name| said(name)).collect();
+        out.line(&format!("# other columns with times: {}", others.join(", ")));
+    }
+    if let Some(why) = &guess.reject {
+        out.with("on_bad_record = \"reject\"", &said(why));
+    }
+    if !guess.types.is_empty() {
+        out.line("");
+        out.line("[source.types]");
+        for (i, ty, why) in &guess.types {
+            let ty = basic(&ty.to_string());
+            out.with(&format!("{} = {ty}", key(&looked.columns[*i].name)), why);
+        }
+    }
+    out.line("");
+}
+
+/// Names of columns that are added, and of those of outputs.
+struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// The name, or one like it that is not taken.
+    fn free(&mut self, wanted: String) -> String {
+        let mut name = wanted.clone();
+        let mut number = 2;
+        while !self.taken.insert(name.to_lowercase()) {
+            name = format!("{wanted}_{number}");
+            number += 1;
+        }
+        name
+    }
+}
+
+/// The names of decimals that floats of a file with types are cast to.
+fn cast_names(looked: &Looked, guess: &Guess) -> Vec<(usize, String, DataType)> {
+    let mut names = Names { taken: looked.columns.iter().map(|column| column.name.to_lowercase()).collect() };
+    if let Some(product) = &guess.product {
+        names.free(product.name.clone());
+    }
+    let casts = guess.amounts.iter().filter_map(|amount| Some((amount.column, amount.cast?)));
+    casts
+        .map(|(i, ty)| (i, names.free(format!("{}_exact", slug(&looked.columns[i].name, '_', "value"))), ty))
+        .collect()
+}
+
+fn steps(out: &mut Lines, looked: &Looked, guess: &Guess) {
+    for (i, name, ty) in cast_names(looked, guess) {
+        let cast = format!("CAST({} AS {})", quoted(&looked.columns[i].name), ty.to_string().to_uppercase());
+        out.with("[[step]]", "floats as decimals, so that their sum is exact");
+        out.line(&format!("derive = {{ {} = {} }}", key(&name), sql(&cast)));
+        out.line("");
+    }
+    if let Some(product) = &guess.product {
+        out.with("[[step]]", "what one costs, times how many");
+        out.line(&format!("derive = {{ {} = {} }}", key(&product.name), sql(&product.sql)));
+        out.line("");
+    }
+}
+
+fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
+    let by = guess.key.map(|i| looked.columns[i].name.as_str());
+    let taken = ["window_start", "window_end"].into_iter().chain(by).map(str::to_lowercase).collect();
+    let mut names = Names { taken };
+    let casts = cast_names(looked, guess);
+    let mut select = vec![(names.free("events".into()), "count(*)".to_string())];
+    let mut top = select[0].0.clone();
+    if let Some(product) = &guess.product {
+        top = names.free(format!("{}_sum", product.name));
+        select.push((top.clone(), format!("sum({})", quoted(&product.name))));
+    }
+    for amount in &guess.amounts {
+        let column = &looked.columns[amount.column].name;
+        let name = slug(column, '_', "value");
+        let exact = casts.iter().find(|(i, _, _)| *i == amount.column).map(|(_, name, _)| name);
+        let of = quoted(exact.unwrap_or(column));
+        if amount.sum {
+            let sum = names.free(format!("{name}_sum"));
+            if select.len() == 1 {
+                top = sum.clone();
+            }
+            select.push((sum, format!("sum({of})")));
+        } else {
+            select.push((names.free(format!("{name}_min")), format!("min({of})")));
+            select.push((names.free(format!("{name}_max")), format!("max({of})")));
+        }
+    }
+    if let Some(i) = guess.counted {
+        let column = &looked.columns[i].name;
+        let counted = names.free(format!("distinct_{}", slug(column, '_', "value")));
+        select.push((counted, format!("count(distinct {})", quoted(column))));
+    }
+    let others: Vec<String> = guess
+        .other_keys
+        .iter()
+        .map(|(i, many)| format!("{} ({many})", said(&looked.columns[*i].name)))
+        .collect();
+    let group = |out: &mut Lines, all: bool| {
+        if let Some(by) = by {
+            out.with(&format!("by = [{}]", basic(by)), if all { &guess.key_why } else { "" });
+            if all && !others.is_empty() {
+                out.line(&format!("# or by: {}", others.join(", ")));
+            }
+        }
+    };
+    // The last of an output: what follows the head of a table is of that table.
+    let selected = |out: &mut Lines| {
+        let pairs = select.iter().map(|(name, expression)| format!("{} = {}", key(name), sql(expression)));
+        let pairs: Vec<String> = pairs.collect();
+        let line = format!("select = {{ {} }}", pairs.join(", "));
+        match line.chars().count() <= 110 {
+            true => out.line(&line),
+            false => {
+                out.line("[output.select]");
+                pairs.iter().for_each(|pair| out.line(pair));
+            }
+        }
+    };
+    out.with("[[output]]", "Parquet; a path that ends in .csv or .jsonl is one file");
+    out.line(&format!("path = {}", basic(&format!("out/{name}"))));
+    let why = format!("the log spans {}", length(guess.range.1 - guess.range.0));
+    out.with(&format!("window = {{ tumbling = {} }}", basic(guess.window)), &why);
+    group(out, true);
+    let parts = match guess.window {
+        "1s" | "1m" | "15m" | "1h" => "[\"date\"]",
+        "1 day" => "[\"year\", \"month\"]",
+        _ => "[\"year\"]",
+    };
+    out.line(&format!("partition_by = {parts}"));
+    selected(out);
+    out.line("");
+    match by {
+        Some(_) => {
+            out.with("[[output]]", "the first ten of all, on the terminal");
+            out.line("path = \"-\"");
+            out.line("window = \"global\"");
+            group(out, false);
+            out.line(&format!("top = {{ n = 10, by = {} }}", basic(&format!("{top} desc"))));
+            selected(out);
+        }
+        None => {
+            out.with("[[output]]", "the same on the terminal, of which the first rows are shown");
+            out.line("path = \"-\"");
+            out.line(&format!("window = {{ tumbling = {} }}", basic(guess.window)));
+            selected(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_are_toml() {
+        for name in ["plain", "two words", "q\"uo\\te", "new\nline", "ü.x", "", "'", "#"] {
+            let line = format!("{} = {}", key(name), basic(name));
+            let table: toml::Table = line.parse().unwrap_or_else(|e| panic!("{line}: {e}"));
+            assert_eq!(table.get(name).and_then(|v| v.as_str()), Some(name), "{line}");
+            let line = format!("x = {}", sql(&format!("sum({})", quoted(name))));
+            let table: toml::Table = line.parse().unwrap_or_else(|e| panic!("{line}: {e}"));
+            assert_eq!(table["x"].as_str(), Some(format!("sum({})", quoted(name)).as_str()));
+        }
+    }
+
+    #[test]
+    fn slugs_are_names() {
+        assert_eq!(slug("Online Retail (1)", '-', "log"), "online-retail-1");
+        assert_eq!(slug("日本", '_', "value"), "value");
+    }
+}
