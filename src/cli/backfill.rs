@@ -16,8 +16,11 @@ use std::path::PathBuf;
 /// Count late events, or files that were wrong, in outputs that are in place: what changes is shown, and the
 /// outputs are then as if the job had been run over all files at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples (each after `highwater run` of its job):\n  \
+#[command(after_help = "Examples:\n  \
+    highwater run data/jobs/pageviews-archive.toml --quiet\n  \
     highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv --plan\n  \
+    highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv\n  \
+    highwater run data/jobs/pageviews-per-postcode.toml --quiet\n  \
     highwater backfill data/jobs/pageviews-per-postcode.toml out/pageviews-late.jsonl")]
 pub struct BackfillArgs {
     #[command(flatten)]

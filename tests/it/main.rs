@@ -33,6 +33,7 @@ mod explanations;
 mod flink_docs;
 mod formats;
 mod golden;
+mod help;
 mod http_server;
 mod inspect;
 mod job_faults;
