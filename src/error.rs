@@ -197,8 +197,8 @@ impl Error {
     }
 
     /// This fault, and those that are reported with it.
-    pub fn faults(&self) -> impl Iterator<Item = &Error> {
-        std::iter::once(self).chain(&self.0.others)
+    pub fn faults(&self) -> Vec<&Error> {
+        std::iter::once(self).chain(self.0.others.iter().flat_map(Error::faults)).collect()
     }
 }
 

@@ -82,7 +82,11 @@ fn page(command: &Command) -> Result<String> {
     for line in help.lines() {
         match line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
             Some(heading) => {
-                page.push_str(&format!("{}.SH {}\n.nf\n", if listing { ".fi\n" } else { "" }, escaped(&heading.to_uppercase())));
+                page.push_str(&format!(
+                    "{}.SH {}\n.nf\n",
+                    if listing { ".fi\n" } else { "" },
+                    escaped(&heading.to_uppercase())
+                ));
                 listing = true;
             }
             None if line.trim().is_empty() => {}

@@ -16,6 +16,7 @@ mod schema;
 mod sql;
 pub mod ui;
 mod verify;
+mod watch;
 
 use crate::error::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};

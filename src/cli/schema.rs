@@ -50,7 +50,10 @@ mod tests {
             std::fs::write(path, &page).unwrap();
         }
         let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == page, "{path} is not what `highwater schema --markdown` says; HIGHWATER_BLESS=1 writes it");
+        assert!(
+            kept == page,
+            "{path} is not what `highwater schema --markdown` says; HIGHWATER_BLESS=1 writes it"
+        );
     }
 
     /// Every key that is read says what it means, of what type it is, and how it may look.

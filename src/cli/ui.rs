@@ -1,20 +1,20 @@
 //! The only printer: results on stdout, everything else on stderr ([`log`]).
 
 mod log;
+mod progress;
 
 pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
+pub use progress::Progress;
 
-use crate::engine::{self, Outcome, OutputOutcome, Published};
+use crate::engine::{Outcome, OutputOutcome, Published};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
 use crate::job::{OutputTo, Plan};
 use crate::lookup::LookupReport;
 use crate::sink::Account;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 /// Writes to stdout. A reader that has gone has seen enough, and is no failure.
@@ -25,53 +25,6 @@ pub fn print(text: &str) -> Result<()> {
             Err(Error::machine("cannot write to stdout").caused_by(cause))
         }
         _ => Ok(()),
-    }
-}
-
-/// The progress line: on a terminal bytes, rate and time left; in a pipe or a log for programs nothing.
-pub struct Progress {
-    shown: bool,
-    bar: OnceLock<ProgressBar>,
-}
-
-impl Progress {
-    /// A progress line, unless it is not wanted or nobody would see it.
-    pub fn new(quiet: bool) -> Progress {
-        Progress { shown: !quiet && !is_json() && std::io::stderr().is_terminal(), bar: OnceLock::new() }
-    }
-
-    /// Takes the line away.
-    pub fn finish(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl engine::Progress for Progress {
-    fn reading(&self, done: u64, total: u64) {
-        if !self.shown {
-            return;
-        }
-        let bar = self.bar.get_or_init(|| {
-            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            bar.set_style(
-                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
-            bar
-        });
-        bar.set_position(done);
-    }
-
-    fn writing(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.set_style(
-                ProgressStyle::with_template("writing {spinner}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar.tick();
-        }
     }
 }
 
@@ -117,8 +70,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     }));
     let late = outcome.account.late;
     if late > 0 && plan.late.is_none() {
-        let text =
-            "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
+        let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
         events.push(Event::warning("late", text, json!({ "events": late, "kept": false })));
     }
     if let Some(lookups) = &outcome.lookups {
@@ -178,8 +130,7 @@ fn output_event(output: &OutputOutcome) -> Event {
 
 fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
     let LookupReport { asked, recorded, retried, failed } = *lookups;
-    let mut text =
-        format!("lookups: {} asked of services, {} on record", grouped(asked), grouped(recorded));
+    let mut text = format!("lookups: {} asked of services, {} on record", grouped(asked), grouped(recorded));
     for (count, what) in [(retried, "asked again"), (failed, "failed")] {
         if count > 0 {
             text.push_str(&format!(", {} {what}", grouped(count)));

@@ -40,10 +40,12 @@ fn every_example_of_every_help_works() {
         let lab = with_data();
         let examples = examples(command);
         assert!(examples.len() >= 2, "{command}: {examples:?}");
-        let own = format!("highwater {}", if command.get_name() == "highwater" { "" } else { command.get_name() });
+        let own =
+            format!("highwater {}", if command.get_name() == "highwater" { "" } else { command.get_name() });
         assert!(examples.iter().filter(|e| e.contains(own.trim_end())).count() >= 2, "{examples:?}");
         for example in examples {
-            let code = example.split_once("# exits with ").map_or(0, |(_, code)| code.trim().parse().unwrap());
+            let code =
+                example.split_once("# exits with ").map_or(0, |(_, code)| code.trim().parse().unwrap());
             let answer = shell(&lab, &example);
             assert_eq!(answer.code, code, "{example}\n{}{}", answer.out, answer.err);
         }
@@ -91,12 +93,15 @@ fn bash_completes_commands_options_values_and_job_files() {
     assert_eq!(ask("highwater run --thr"), ["--threads"]);
     assert_eq!(ask("highwater run --mode "), ["complete", "streamed"]);
     assert_eq!(ask("highwater sql --dialect du"), ["duckdb"]);
-    assert_eq!(ask("highwater run data/jobs/page"), [
-        "data/jobs/pageviews-archive.toml",
-        "data/jobs/pageviews-per-postcode.toml",
-        "data/jobs/pageviews-so-far.toml",
-        "data/jobs/pageviews.toml",
-    ]);
+    assert_eq!(
+        ask("highwater run data/jobs/page"),
+        [
+            "data/jobs/pageviews-archive.toml",
+            "data/jobs/pageviews-per-postcode.toml",
+            "data/jobs/pageviews-so-far.toml",
+            "data/jobs/pageviews.toml",
+        ]
+    );
     // Folders, to go on in; no placeholder of clap's.
     assert_eq!(ask("highwater run dat"), ["data"]);
     let first = ask("highwater run ");
@@ -115,12 +120,14 @@ fn zsh_and_fish_read_their_completions() {
         assert_eq!((script.code, script.err.as_str()), (0, ""));
         for command in commands(&program).iter().skip(1) {
             assert!(script.out.contains(command.get_name()), "{name}: {command}");
-            for long in command.get_arguments().filter(|a| !a.is_hide_set()).filter_map(|arg| arg.get_long()) {
+            for long in command.get_arguments().filter(|a| !a.is_hide_set()).filter_map(|arg| arg.get_long())
+            {
                 assert!(script.out.contains(long), "{name}: --{long} of {command}");
             }
         }
         lab.write("script", &script.out);
-        let installed = ["/bin", "/usr/bin", "/usr/local/bin"].iter().any(|f| Path::new(f).join(name).exists());
+        let installed =
+            ["/bin", "/usr/bin", "/usr/local/bin"].iter().any(|f| Path::new(f).join(name).exists());
         if installed {
             let answer = lab.hear(std::process::Command::new(name).args(check).arg("script"));
             assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{name}");
@@ -144,7 +151,8 @@ fn man_pages_are_whole() {
             assert!(page.contains(&format!(".SH {section}\n")), "{name} has no {section}\n{page}");
         }
         for example in examples(command) {
-            let line = example.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
+            let line =
+                example.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
             assert!(page.lines().any(|l| l == line), "{line} of {name}\n{page}");
         }
         for long in command.get_arguments().filter(|a| !a.is_hide_set()).filter_map(|arg| arg.get_long()) {
@@ -161,7 +169,11 @@ fn man_pages_are_whole() {
     assert_eq!((one.code, one.out), (0, lab.text("man/highwater-run.1")));
     let wrong = lab.highwater(&["man", "rnu"]);
     assert_eq!(wrong.code, 2);
-    assert!(wrong.err.starts_with("error: there is no command `rnu`\n  hint: did you mean `run`?"), "{}", wrong.err);
+    assert!(
+        wrong.err.starts_with("error: there is no command `rnu`\n  hint: did you mean `run`?"),
+        "{}",
+        wrong.err
+    );
 }
 
 #[test]

@@ -152,7 +152,8 @@ fn ty(schema: &Value, name: &str, value: &Map<String, Value>) -> String {
     if let Some((title, anchor)) = section_of(name) {
         return format!("[{title}](#{anchor})");
     }
-    let words = |values: &[Value]| values.iter().map(|v| format!("`{}`", toml(v))).collect::<Vec<_>>().join(", ");
+    let words =
+        |values: &[Value]| values.iter().map(|v| format!("`{}`", toml(v))).collect::<Vec<_>>().join(", ");
     if let Some(Value::Array(values)) = value.get("enum") {
         return words(values);
     }
@@ -189,7 +190,8 @@ fn toml(value: &Value) -> String {
     match value {
         Value::Object(table) if table.is_empty() => "{}".to_string(),
         Value::Object(table) => {
-            let pairs: Vec<String> = table.iter().map(|(k, v)| format!("{} = {}", name(k), toml(v))).collect();
+            let pairs: Vec<String> =
+                table.iter().map(|(k, v)| format!("{} = {}", name(k), toml(v))).collect();
             format!("{{ {} }}", pairs.join(", "))
         }
         Value::Array(list) => format!("[{}]", list.iter().map(toml).collect::<Vec<_>>().join(", ")),

@@ -147,7 +147,8 @@ pub fn print_error(error: &Error) {
     if !is_json() {
         return say(&[Event::error("error", error.to_string(), Value::Null)]);
     }
-    let events: Vec<Event> = error.faults().map(|fault| Event::error("error", "", fields(fault))).collect();
+    let events: Vec<Event> =
+        error.faults().into_iter().map(|fault| Event::error("error", "", fields(fault))).collect();
     say(&events);
 }
 
