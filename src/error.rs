@@ -29,6 +29,15 @@ impl Kind {
             Kind::Machine => exit::MACHINE,
         }
     }
+
+    /// Its name for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Job => "job",
+            Kind::Data => "data",
+            Kind::Machine => "machine",
+        }
+    }
 }
 
 /// The exit codes of the program.
@@ -170,6 +179,26 @@ impl Error {
     /// What went wrong, in one line.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Where in a text of the user's, if it is there.
+    pub fn place(&self) -> Option<&Snippet> {
+        self.0.snippet.as_ref()
+    }
+
+    /// What it came of, from the nearest.
+    pub fn causes(&self) -> &[String] {
+        &self.0.causes
+    }
+
+    /// What the user may do.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
+    /// This fault, and those that are reported with it.
+    pub fn faults(&self) -> Vec<&Error> {
+        std::iter::once(self).chain(self.0.others.iter().flat_map(Error::faults)).collect()
     }
 }
 

@@ -30,6 +30,7 @@
 //! | [`window`] | which windows an instant lies in, and its slice of time |
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
+//! | [`clock`] | how long something took |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
 //! # Laws
@@ -44,6 +45,7 @@ pub mod aggregate;
 pub mod asof;
 pub mod batch;
 pub mod cli;
+pub mod clock;
 pub mod engine;
 pub mod error;
 pub mod expr;

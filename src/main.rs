@@ -6,21 +6,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers, and go to stdout; a reader that has gone is no failure.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { highwater::error::exit::JOB } else { 0 });
-        }
-    };
-    match cli::run(cli) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            cli::ui::print_error(&error);
-            ExitCode::from(error.kind().exit_code())
-        }
-    }
+    ExitCode::from(match Cli::try_parse() {
+        Ok(cli) => cli::run(cli),
+        Err(error) => cli::ui::print_usage(&error, std::env::args_os()),
+    })
 }
 
 /// Workers drop and allocate columns of megabytes all the time. glibc gives such memory back to the

@@ -7,11 +7,13 @@ mod text;
 
 pub(super) use text::alike;
 
+use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, chart, lengths, ui};
 use crate::engine;
 use crate::engine::RunOptions;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Mode, Overrides, Plan};
+use crate::sink::Watermarks;
 use crate::time::{Duration, Zone};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Say how late events come, and what each delay of the watermark would have cost.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
-    highwater audit data/jobs/sales-per-seller.toml --delays 0s,20s,5m --chart lateness.svg")]
+    highwater audit data/jobs/sales-per-seller.toml --delays 0s,20s,5m --chart out/lateness.svg")]
 pub struct AuditArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -33,6 +35,8 @@ pub struct AuditArgs {
     /// Draw late events and wrong rows against the delay
     #[arg(long, value_name = "FILE.svg")]
     chart: Option<PathBuf>,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 /// What was audited.
@@ -62,6 +66,13 @@ impl Subject {
 
 impl AuditArgs {
     pub fn run(&self) -> Result<u8> {
+        let watch = self.watch.begin("audit", &self.job.job, self.json)?;
+        let mut facts = Facts::default();
+        let result = self.work(&watch, &mut facts);
+        watch.end(&facts, result)
+    }
+
+    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let delays = self.delays.as_deref().map(parse_delays).transpose()?;
         if let Some(path) = &self.chart {
             check_chart(path)?;
@@ -69,6 +80,7 @@ impl AuditArgs {
         let spec = job::read(&self.job.job)?;
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        facts.plan(&plan);
         engine::recover(&plan)?;
         let options = RunOptions {
             threads: self.job.threads(&plan),
@@ -78,10 +90,16 @@ impl AuditArgs {
             refresh_lookups: false,
         };
         let subject = Subject::of(&plan);
-        let progress = ui::Progress::new(self.json);
-        let report = engine::audit(plan, &options, delays, &progress);
-        progress.finish();
+        let report = engine::audit(plan, &options, delays, &watch.progress);
+        watch.progress.finish();
         let report = report?;
+        facts.account = Some(report.account);
+        facts.inputs = Some((subject.files as u64, subject.bytes));
+        facts.watermarks = report.event_times.map(|(min_event_time, max_event_time)| Watermarks {
+            min_event_time,
+            max_event_time,
+            watermark: None,
+        });
         if let Some(path) = &self.chart {
             std::fs::write(path, chart::svg(&report)).map_err(|cause| Error::io("write", path, cause))?;
             ui::note(&format!("chart in {}", path.display()));

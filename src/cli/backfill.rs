@@ -6,6 +6,7 @@ mod tests;
 mod text;
 
 use super::run::Mode;
+use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, ui};
 use crate::engine::{self, BackfillOutcome, Request, RunOptions};
 use crate::error::{Result, exit};
@@ -16,8 +17,11 @@ use std::path::PathBuf;
 /// Count late events, or files that were wrong, in outputs that are in place: what changes is shown, and the
 /// outputs are then as if the job had been run over all files at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples (each after `highwater run` of its job):\n  \
+#[command(after_help = "Examples:\n  \
+    highwater run data/jobs/pageviews-archive.toml --quiet\n  \
     highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv --plan\n  \
+    highwater backfill data/jobs/pageviews-archive.toml data/pageviews-late/late.csv\n  \
+    highwater run data/jobs/pageviews-per-postcode.toml --quiet\n  \
     highwater backfill data/jobs/pageviews-per-postcode.toml out/pageviews-late.jsonl")]
 pub struct BackfillArgs {
     #[command(flatten)]
@@ -46,10 +50,19 @@ pub struct BackfillArgs {
     /// The mode that the job was run with, if not its own
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
+        let watch = self.watch.begin("backfill", &self.job.job, self.quiet || self.json)?;
+        let mut facts = Facts::default();
+        let result = self.work(&watch, &mut facts);
+        watch.end(&facts, result)
+    }
+
+    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let machine = |plan: &Plan| RunOptions {
@@ -59,11 +72,14 @@ impl BackfillArgs {
             table_rows: 0,
             refresh_lookups: false,
         };
-        let progress = ui::Progress::new(self.quiet || self.json);
         let request = self.request();
-        let outcome = engine::backfill(&spec, &overrides, &request, &machine, &progress);
-        progress.finish();
+        let outcome = engine::backfill(&spec, &overrides, &request, &machine, &watch.progress);
+        watch.progress.finish();
         let outcome = outcome?;
+        facts.plan(&outcome.plan);
+        facts.account = Some(outcome.account);
+        let outputs = outcome.outputs.iter();
+        facts.outputs = outputs.map(|o| (o.to.to_string(), o.rows, o.parts.len() as u64)).collect();
         if self.json {
             ui::print_value(&json::json(&request, &outcome))?;
             return Ok(exit::DONE);

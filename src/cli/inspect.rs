@@ -15,9 +15,10 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     highwater inspect data/jobs/user-sessions.toml --at 2024-06-01T12:00\n  \
     highwater inspect data/jobs/sales-per-seller.toml --at 2024-06-01T00:10 \
-    --output state.parquet")]
+    --output out/state.parquet")]
 pub struct InspectArgs {
     /// The job file
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     job: PathBuf,
     /// The time (in the job's time zone, or with an offset); events exactly at it count
     #[arg(long, value_name = "TIME")]

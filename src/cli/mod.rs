@@ -3,31 +3,48 @@
 mod audit;
 mod backfill;
 mod chart;
+mod check;
 mod columns;
+mod completions;
 mod explain;
 mod generate;
 mod init;
 mod inspect;
 mod lengths;
+mod man;
 mod run;
+mod schema;
 mod sql;
 pub mod ui;
 mod verify;
+mod watch;
 
 use crate::error::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Replays recorded events through event-time windows, over plain files.
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; \
     3 bad input data; 4 the machine (disk, network, memory).\n\n\
-    Examples:\n  highwater run data/jobs/big-spenders.toml\n  \
-    highwater explain data/jobs/pageviews.toml")]
+    Examples:\n  highwater check data/jobs/pageviews.toml\n  \
+    highwater explain data/jobs/pageviews.toml\n  \
+    highwater run data/jobs/big-spenders.toml\n  \
+    highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
+    /// How stderr is written
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(hide_short_help = true)]
+    log: ui::LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The definition of the command line: what completions, man pages and tests are made of.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +53,8 @@ enum Command {
     Init(init::InitArgs),
     /// Run a job: read its source, and commit its outputs
     Run(run::RunArgs),
+    /// Check a job file without its data: all that can be told before a file is opened
+    Check(check::CheckArgs),
     /// Show what a job would do, from samples of its files: schema, plan, memory
     Explain(explain::ExplainArgs),
     /// Say how late events come, and what each delay of the watermark would have cost
@@ -50,12 +69,58 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Make sample data: sales, transactions, pageviews or money, seeded
     Generate(generate::GenerateArgs),
+    /// Print the JSON Schema of the job file, which editors complete and check by; or its page
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print a man page, or write all of them
+    Man(man::ManArgs),
+}
+
+impl Command {
+    /// As it is typed.
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Init(_) => "init",
+            Command::Run(_) => "run",
+            Command::Check(_) => "check",
+            Command::Explain(_) => "explain",
+            Command::Audit(_) => "audit",
+            Command::Backfill(_) => "backfill",
+            Command::Verify(_) => "verify",
+            Command::Sql(_) => "sql",
+            Command::Inspect(_) => "inspect",
+            Command::Generate(_) => "generate",
+            Command::Schema(_) => "schema",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
+        }
+    }
+
+    fn run(self) -> Result<u8> {
+        match self {
+            Command::Init(args) => args.run(),
+            Command::Run(args) => args.run(),
+            Command::Check(args) => args.run(),
+            Command::Explain(args) => args.run(),
+            Command::Audit(args) => args.run(),
+            Command::Backfill(args) => args.run(),
+            Command::Verify(args) => args.run(),
+            Command::Sql(args) => args.run(),
+            Command::Inspect(args) => args.run(),
+            Command::Generate(args) => ui::generated(&args.run()?),
+            Command::Schema(args) => args.run(),
+            Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
+        }
+    }
 }
 
 /// What `run`, `explain`, `audit` and `backfill` share.
 #[derive(Debug, Args)]
 struct JobArgs {
     /// The job file
+    #[arg(value_hint = ValueHint::FilePath)]
     job: PathBuf,
     /// Leave out events before this time (in the job's time zone, or with an offset)
     #[arg(long, value_name = "TIME")]
@@ -128,23 +193,15 @@ impl MachineArgs {
     }
 }
 
-/// Runs the command; gives the exit code.
-///
-/// # Errors
-/// Whatever the command fails at; the caller prints it.
-pub fn run(cli: Cli) -> Result<u8> {
-    match cli.command {
-        Command::Init(args) => args.run(),
-        Command::Run(args) => args.run(),
-        Command::Explain(args) => args.run(),
-        Command::Audit(args) => args.run(),
-        Command::Backfill(args) => args.run(),
-        Command::Verify(args) => args.run(),
-        Command::Sql(args) => args.run(),
-        Command::Inspect(args) => args.run(),
-        Command::Generate(args) => {
-            let summary = args.run()?;
-            ui::generated(&summary)
-        }
-    }
+/// Runs the command, and prints what it fails at; gives the exit code.
+pub fn run(cli: Cli) -> u8 {
+    let started = Instant::now();
+    ui::set_log(cli.log);
+    ui::start(cli.command.name());
+    let code = cli.command.run().unwrap_or_else(|error| {
+        ui::print_error(&error);
+        error.kind().exit_code()
+    });
+    ui::end(code, started.elapsed());
+    code
 }

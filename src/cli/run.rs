@@ -1,11 +1,11 @@
 //! `highwater run`.
 
+use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
 use clap::{Args, ValueEnum};
-use std::time::Instant;
 
 /// Run a job.
 #[derive(Debug, Args)]
@@ -33,6 +33,8 @@ pub struct RunArgs {
     /// What to do where a job with an archive finds a file with another content than it was read with
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     changed: Changed,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 /// What becomes of an archive when a file that is in it has changed.
@@ -65,10 +67,17 @@ impl From<Mode> for job::Mode {
 
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
-        let started = Instant::now();
+        let watch = self.watch.begin("run", &self.job.job, self.quiet || self.json)?;
+        let mut facts = Facts::default();
+        let result = self.work(&watch, &mut facts);
+        watch.end(&facts, result)
+    }
+
+    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        facts.plan(&plan);
         let options = RunOptions {
             threads: self.job.threads(&plan),
             memory: self.job.memory(&plan),
@@ -76,19 +85,20 @@ impl RunArgs {
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
         };
-        let progress = ui::Progress::new(self.quiet || self.json);
+        let progress = &watch.progress;
         let known = match self.changed {
-            Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, &progress),
+            Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, progress),
             Changed::Reload => Ok(None),
         };
-        let all = || engine::run(&plan, &options, &progress);
+        let all = || engine::run(&plan, &options, progress);
         let outcome = known.and_then(|known| known.map_or_else(all, Ok));
         progress.finish();
         let outcome = outcome?;
+        facts.outcome(&outcome);
         if self.json {
             ui::print_json(&plan, &outcome)?;
         } else {
-            ui::print_outcome(&plan, &outcome, self.quiet, started.elapsed())?;
+            ui::print_outcome(&plan, &outcome, self.quiet, watch.took())?;
         }
         Ok(exit::DONE)
     }

@@ -1,22 +1,21 @@
-//! The only printer: results on stdout, everything else on stderr.
+//! The only printer: results on stdout, everything else on stderr ([`log`]).
 
-use crate::engine::{self, Outcome, Published};
+mod log;
+mod progress;
+
+pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
+pub use progress::Progress;
+
+use crate::engine::{Outcome, OutputOutcome, Published};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
 use crate::job::{OutputTo, Plan};
 use crate::lookup::LookupReport;
 use crate::sink::Account;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
-
-/// Prints an error, and nothing more.
-pub fn print_error(error: &Error) {
-    let _ = writeln!(std::io::stderr(), "{error}");
-}
 
 /// Writes to stdout. A reader that has gone has seen enough, and is no failure.
 pub fn print(text: &str) -> Result<()> {
@@ -26,58 +25,6 @@ pub fn print(text: &str) -> Result<()> {
             Err(Error::machine("cannot write to stdout").caused_by(cause))
         }
         _ => Ok(()),
-    }
-}
-
-/// Says something that is no result.
-pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// The progress line: on a terminal bytes, rate and time left; in a pipe nothing.
-pub struct Progress {
-    shown: bool,
-    bar: OnceLock<ProgressBar>,
-}
-
-impl Progress {
-    /// A progress line, unless it is not wanted or nobody would see it.
-    pub fn new(quiet: bool) -> Progress {
-        Progress { shown: !quiet && std::io::stderr().is_terminal(), bar: OnceLock::new() }
-    }
-
-    /// Takes the line away.
-    pub fn finish(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl engine::Progress for Progress {
-    fn reading(&self, done: u64, total: u64) {
-        if !self.shown {
-            return;
-        }
-        let bar = self.bar.get_or_init(|| {
-            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            bar.set_style(
-                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
-            bar
-        });
-        bar.set_position(done);
-    }
-
-    fn writing(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.set_style(
-                ProgressStyle::with_template("writing {spinner}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar.tick();
-        }
     }
 }
 
@@ -103,71 +50,96 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
     if quiet {
         return Ok(());
     }
-    let mut text = account_line(&outcome.account);
+    say(&account_events(plan, outcome, took));
+    Ok(())
+}
+
+/// What a run did, beside its tables.
+fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> {
+    let account = account_line(&outcome.account);
+    let mut events = vec![Event::info("account", account, json!(outcome.account))];
     if let Some((path, count)) = &outcome.rejects {
-        text.push_str(&format!("\n{} rejected records in {}", grouped(*count), path.display()));
+        let text = format!("{} rejected records in {}", grouped(*count), path.display());
+        let fields = json!({ "path": path.display().to_string(), "records": count });
+        events.push(Event::warning("rejects", text, fields));
     }
-    for output in &outcome.outputs {
-        let rows = count(output.rows, "row", "rows");
-        match &output.to {
-            OutputTo::Terminal => {}
-            OutputTo::File(path) if output.written > 0 => {
-                text.push_str(&format!("\n{}: {rows}", path.display()))
-            }
-            OutputTo::File(path) => text.push_str(&format!("\n{}: {rows}, unchanged", path.display())),
-            OutputTo::Folder(path) => {
-                let parts = output.written + output.unchanged;
-                let word = if parts == 1 { "file" } else { "files" };
-                text.push_str(&format!("\n{}: {rows} in {parts} {word}", path.display()));
-                if output.unchanged > 0 {
-                    text.push_str(&format!(", {} unchanged", output.unchanged));
-                }
-                if output.removed > 0 {
-                    text.push_str(&format!(", {} removed", output.removed));
-                }
-            }
-        }
+    events.extend(outcome.outputs.iter().map(output_event));
+    events.extend(outcome.published.iter().map(|table| {
+        let fields = published_json(std::slice::from_ref(table)).pop().unwrap_or_default();
+        Event::info("published", published(table), fields)
+    }));
+    let late = outcome.account.late;
+    if late > 0 && plan.late.is_none() {
+        let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
+        events.push(Event::warning("late", text, json!({ "events": late, "kept": false })));
     }
-    for line in outcome.published.iter().map(published) {
-        text.push_str(&format!("\n{line}"));
-    }
-    if outcome.account.late > 0 && plan.late.is_none() {
-        text.push_str(
-            "\nthe late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them",
-        );
-    }
-    if let Some(LookupReport { asked, recorded, retried, failed }) = outcome.lookups {
-        let [asked, recorded] = [asked, recorded].map(grouped);
-        text.push_str(&format!("\nlookups: {asked} asked of services, {recorded} on record"));
-        for (count, what) in [(retried, "asked again"), (failed, "failed")] {
-            if count > 0 {
-                text.push_str(&format!(", {} {what}", grouped(count)));
-            }
-        }
-        if let Some(path) = &plan.answers {
-            text.push_str(&format!("; answers in {}", path.display()));
-        }
+    if let Some(lookups) = &outcome.lookups {
+        events.push(lookups_event(plan, lookups));
     }
     for path in &outcome.left_out {
-        text.push_str(&format!(
-            "\n{} was counted before and is no file of the source: its events are no longer in the outputs",
+        let text = format!(
+            "{} was counted before and is no file of the source: its events are no longer in the outputs",
             plain(path)
-        ));
+        );
+        events.push(Event::warning("left_out", text, json!({ "path": path })));
     }
     if outcome.spilled {
-        text.push_str("\nmemory was short, and partial results went to disk; --memory allows more");
+        let text = "memory was short, and partial results went to disk; --memory allows more";
+        events.push(Event::warning("spilled", text, json!({})));
     }
     let bytes: u64 = outcome.inputs.iter().map(|i| i.bytes).sum();
-    let seconds = took.as_secs_f64();
-    text.push_str(&format!(
-        "\n{} in {} {}, {seconds:.2} s, {} MB/s",
+    let text = format!(
+        "{} in {} {}, {:.2} s, {} MB/s",
         human_bytes(bytes),
         outcome.inputs.len(),
         if outcome.inputs.len() == 1 { "file" } else { "files" },
-        (bytes as f64 / 1e6 / seconds.max(1e-9)) as u64
-    ));
-    let _ = writeln!(std::io::stderr(), "{text}");
-    Ok(())
+        took.as_secs_f64(),
+        (bytes as f64 / 1e6 / took.as_secs_f64().max(1e-9)) as u64
+    );
+    let fields = json!({ "bytes": bytes, "files": outcome.inputs.len(), "seconds": seconds(took) });
+    events.push(Event::info("read", text, fields));
+    events
+}
+
+/// What became of an output. A table on the terminal is its own word.
+fn output_event(output: &OutputOutcome) -> Event {
+    let OutputOutcome { rows, written, unchanged, removed, .. } = output;
+    let counted = count(*rows, "row", "rows");
+    let text = match &output.to {
+        OutputTo::Terminal => String::new(),
+        OutputTo::File(path) if *written > 0 => format!("{}: {counted}", path.display()),
+        OutputTo::File(path) => format!("{}: {counted}, unchanged", path.display()),
+        OutputTo::Folder(path) => {
+            let parts = written + unchanged;
+            let word = if parts == 1 { "file" } else { "files" };
+            let mut text = format!("{}: {counted} in {parts} {word}", path.display());
+            for (files, what) in [(unchanged, "unchanged"), (removed, "removed")] {
+                if *files > 0 {
+                    text.push_str(&format!(", {files} {what}"));
+                }
+            }
+            text
+        }
+    };
+    let fields = json!({
+        "path": output.to.to_string(), "rows": rows, "written": written, "unchanged": unchanged,
+        "removed": removed,
+    });
+    Event::info("output", text, fields)
+}
+
+fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
+    let LookupReport { asked, recorded, retried, failed } = *lookups;
+    let mut text = format!("lookups: {} asked of services, {} on record", grouped(asked), grouped(recorded));
+    for (count, what) in [(retried, "asked again"), (failed, "failed")] {
+        if count > 0 {
+            text.push_str(&format!(", {} {what}", grouped(count)));
+        }
+    }
+    if let Some(path) = &plan.answers {
+        text.push_str(&format!("; answers in {}", path.display()));
+    }
+    Event::info("lookups", text, json!(lookups))
 }
 
 /// What became of the table of a server.

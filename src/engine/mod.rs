@@ -36,6 +36,7 @@ mod shape;
 mod stages;
 mod steps;
 mod tables;
+mod times;
 mod trace;
 mod turnstile;
 mod worker;
@@ -51,10 +52,12 @@ pub use backfill::{
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
 pub use publish::Published;
+pub use times::{Stage, StageTime, StageTimes, Work};
 pub use trace::{GroupOf, Traced, TracedRow, trace};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
@@ -104,6 +107,8 @@ pub trait Progress: Sync {
     fn reading(&self, done: u64, total: u64);
     /// The input is read and the outputs are being written.
     fn writing(&self);
+    /// A piece of work of a stage is done. Called by many threads, by the chunk.
+    fn worked(&self, _stage: Stage, _work: Work) {}
 }
 
 /// What a run did.
@@ -161,7 +166,10 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
-        staged.commit(plan, transaction)
+        let mut watch = Stopwatch::of_process();
+        let outcome = staged.commit(plan, transaction)?;
+        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        Ok(outcome)
     })
 }
 
@@ -298,6 +306,7 @@ impl Run<'_> {
         let rejected = rejects_at(self.plan.rejects.as_deref(), &found);
         let rejects = write_rejects(found, rejects)?;
         let files: Vec<String> = self.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
+        let mut watch = Stopwatch::of_process();
         let (mut outputs, written) = self.write(
             transaction,
             Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
@@ -309,6 +318,9 @@ impl Run<'_> {
             late::write(self, late, target, transaction, read.late, read.late_only.as_ref())
         });
         outputs.extend(late.transpose()?);
+        let rows = outputs.iter().map(|output| output.rows).sum();
+        let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
+        self.progress.worked(Stage::Write, work);
         let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
         let delay = self.plan.watermark.out_of_orderness;
         let mut tally = read.tally;
@@ -346,7 +358,7 @@ impl Run<'_> {
     fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
-        let shared = Shared::new(self.plan, scope, self.options, sources, arrivals, need);
+        let shared = Shared::new((self.plan, scope), self.options, sources, arrivals, need, self.progress);
         let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
         let mut scans = vec![];
         for intake in intakes {
@@ -367,7 +379,11 @@ impl Run<'_> {
         // Without anything to read there is still somebody to say so.
         let hand = |hand: Mutex<Option<Worker>>| hand.into_inner().unwrap_or_else(PoisonError::into_inner);
         let workers = hands.into_iter().map(|one| hand(one).unwrap_or_else(|| shared.worker()));
+        let mut watch = Stopwatch::of_process();
         let (mut workers, found) = shared.later_stages(workers.collect())?;
+        if shared.settles() {
+            self.progress.worked(Stage::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        }
         let refused = Shared::refused(&mut workers);
         let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {
             scan.set_aside(
@@ -382,6 +398,7 @@ impl Run<'_> {
     /// Shows how far `scan` is while `work` works on it.
     fn watch<T>(&self, scan: &Scan, work: impl FnOnce() -> T) -> T {
         let done = AtomicBool::new(false);
+        let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
         let result = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work.
             let line = scope.spawn(|| {
@@ -396,6 +413,8 @@ impl Run<'_> {
             result
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
+        let bytes = scan.bytes_done() - before;
+        self.progress.worked(Stage::Read, Work { rows: 0, bytes, lap: watch.lap() });
         result
     }
 

@@ -1,8 +1,10 @@
 //! The tables that steps look into, read before the source.
 
 use super::steps::local;
+use super::times::{Stage, Work, spent};
 use super::{Run, rejects_at, write_rejects};
 use crate::asof::{AsOfRows, AsOfTable};
+use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{InputReport, Scan};
 use crate::job::TablePlan;
@@ -38,7 +40,10 @@ pub fn read(run: &Run) -> Result<Tables> {
         scan.check()?;
         let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let report = scan.finish()?;
+        let mut watch = Stopwatch::of_process();
         let table = AsOfTable::build(&plan.index, workers, memory)?;
+        let rows = report.inputs.iter().map(|input| input.records).sum();
+        run.progress.worked(Stage::Tables, Work { rows, bytes: 0, lap: watch.lap() });
         read.spilled |= table.is_spilled();
         read.tables.push(table);
         let rejected = rejects_at(plan.rejects.as_deref(), &report.rejects);
@@ -54,7 +59,11 @@ pub fn read(run: &Run) -> Result<Tables> {
 fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfRows> {
     let mut rows = AsOfRows::new(&plan.index, RowSpace(run.options.spill_folder.clone()));
     let mut input = scan.worker()?;
-    while let Some(decoded) = input.next()? {
+    loop {
+        let mut watch = Stopwatch::of_thread();
+        let next = input.next();
+        spent(run.progress, input.spent(), &next, watch.lap());
+        let Some(decoded) = next? else { break };
         let mut batch = local(&plan.steps, &plan.rows, decoded.batch)?;
         if plan.read.time.rule == TimeRule::Untimed {
             // What holds at any time holds from the beginning of it.

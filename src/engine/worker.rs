@@ -8,9 +8,11 @@ use super::late::{Late, LateStore};
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
 use super::steps::{Passed, Passing, Refused, Sources, Steps};
-use super::{Read, RunOptions};
+use super::times::{Stage as Timed, Work, spent};
+use super::{Progress, Read, RunOptions};
 use crate::asof::AsOfTable;
 use crate::batch::{Batch, DataType};
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::group::{GroupPlan, GroupTable, SpillSpace};
 use crate::input::{Decoded, Scan, ScanReport};
@@ -132,6 +134,7 @@ pub struct Shared<'a> {
     plan: &'a Plan,
     scope: &'a Scope,
     options: &'a RunOptions,
+    progress: &'a dyn Progress,
     pub(super) stages: Vec<Stage>,
     sources: &'a Sources,
     pub(super) groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
@@ -205,12 +208,12 @@ impl Drop for Sentinel<'_> {
 
 impl<'a> Shared<'a> {
     pub fn new(
-        plan: &'a Plan,
-        scope: &'a Scope,
+        (plan, scope): (&'a Plan, &'a Scope),
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,
         need: Need,
+        progress: &'a dyn Progress,
     ) -> Shared<'a> {
         let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
@@ -222,7 +225,21 @@ impl<'a> Shared<'a> {
         let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
         let audit = need == Need::Audit;
         let at = if let Need::State(at) = need { Some(at) } else { None };
-        Shared { plan, scope, options, stages, sources, groups, arrivals, audit, at, share, spilled, failed }
+        Shared {
+            plan,
+            scope,
+            options,
+            progress,
+            stages,
+            sources,
+            groups,
+            arrivals,
+            audit,
+            at,
+            share,
+            spilled,
+            failed,
+        }
     }
 
     /// Works until the scan has nothing more; `worker` is who has worked on another scan before.
@@ -271,7 +288,10 @@ impl<'a> Shared<'a> {
         // Batches of a row group that wait for their turn; of text a chunk is one batch.
         let mut waiting: VecDeque<Decoded> = VecDeque::new();
         while !self.failed.load(Ordering::Acquire) {
-            let Some(mut decoded) = input.next()? else { break };
+            let mut watch = Stopwatch::of_thread();
+            let next = input.next();
+            spent(self.progress, input.spent(), &next, watch.lap());
+            let Some(mut decoded) = next? else { break };
             match &self.arrivals {
                 Arrivals::Unwatched => self.take(intake, worker, decoded)?,
                 Arrivals::Known(known) => {
@@ -283,7 +303,9 @@ impl<'a> Shared<'a> {
                     waiting.push_back(decoded);
                     while let Some(mut next) = waiting.pop_front_if(|_| !read_on) {
                         let (sequence, last) = (next.sequence, next.last);
+                        let mut watch = Stopwatch::of_thread();
                         let passed = turnstile.pass(sequence, last, |front| front.pass(&mut next.batch));
+                        self.worked(Timed::Order, next.batch.rows, &mut watch);
                         if passed.is_none() {
                             return Ok(());
                         }
@@ -330,8 +352,9 @@ impl<'a> Shared<'a> {
 
     /// Passes a batch through the steps of a stage, to what is after it.
     fn pass(&self, worker: &mut Worker, stage: usize, batch: Batch) -> Result<()> {
+        let rows = if stage == 0 { batch.rows } else { 0 };
         let passing = Passing::new(&self.stages[stage], batch);
-        match self.steps(stage).pass(passing, &mut worker.notes, &mut worker.refused)? {
+        match self.step(stage, passing, rows, worker)? {
             Passed::Through(batch) if worker.queue.is_empty() => self.leave(worker, stage, batch)?,
             passed => {
                 worker.queue.push_back(passed);
@@ -341,27 +364,38 @@ impl<'a> Shared<'a> {
         self.keep_budget(worker)
     }
 
-    fn steps(&self, stage: usize) -> Steps<'_> {
-        Steps { plan: self.plan, stage: &self.stages[stage], sources: self.sources }
+    /// Passes rows through the steps of a stage, as far as they come; `rows` of them come for the first time.
+    fn step(&self, stage: usize, passing: Passing, rows: usize, worker: &mut Worker) -> Result<Passed> {
+        let steps = Steps { plan: self.plan, stage: &self.stages[stage], sources: self.sources };
+        let mut watch = Stopwatch::of_thread();
+        let passed = steps.pass(passing, &mut worker.notes, &mut worker.refused);
+        if !self.plan.steps.is_empty() {
+            self.worked(Timed::Steps, rows, &mut watch);
+        }
+        passed
+    }
+
+    fn worked(&self, stage: Timed, rows: usize, watch: &mut Stopwatch) {
+        self.progress.worked(stage, Work { rows: rows as u64, bytes: 0, lap: watch.lap() });
     }
 
     /// Goes on with batches whose answers have come, and waits until at most `most` are left.
     fn drain(&self, worker: &mut Worker, stage: usize, most: usize) -> Result<()> {
-        let steps = self.steps(stage);
         // Those behind the first ask on, so that their next answers come in the meantime.
         for passed in std::mem::take(&mut worker.queue) {
-            worker.queue.push_back(match passed {
+            let passed = match passed {
                 Passed::Waiting(passing) if passing.is_ready(self.sources) => {
-                    steps.pass(passing, &mut worker.notes, &mut worker.refused)?
+                    self.step(stage, passing, 0, worker)?
                 }
                 passed => passed,
-            });
+            };
+            worker.queue.push_back(passed);
         }
         while let Some(first) = worker.queue.pop_front() {
             match first {
                 Passed::Through(batch) => self.leave(worker, stage, batch)?,
                 Passed::Waiting(passing) if worker.queue.len() >= most || passing.is_ready(self.sources) => {
-                    let passed = steps.pass(passing, &mut worker.notes, &mut worker.refused)?;
+                    let passed = self.step(stage, passing, 0, worker)?;
                     worker.queue.push_front(passed);
                 }
                 waiting => {
@@ -381,7 +415,15 @@ impl<'a> Shared<'a> {
         if stage + 1 < self.stages.len() {
             return worker.notes.wait(&self.stages[stage], batch);
         }
-        self.fold(worker, batch)
+        let (mut watch, rows) = (Stopwatch::of_thread(), batch.rows);
+        let folded = self.fold(worker, batch);
+        self.worked(Timed::Fold, rows, &mut watch);
+        folded
+    }
+
+    /// Whether something is known only when all is read.
+    pub(super) fn settles(&self) -> bool {
+        self.stages.len() > 1 || self.settles_rows()
     }
 
     /// Whether rows come to their outputs before it is known which of them come again.
@@ -543,7 +585,9 @@ impl<'a> Shared<'a> {
             if self.audit {
                 sessions.push(stores);
             } else if !stores.is_empty() {
+                let mut watch = Stopwatch::of_process();
                 let (found, of_this) = replay(&plan, stores, &space, self.options.memory as usize / 2)?;
+                self.progress.worked(Timed::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
                 tables = found;
                 undecided.retain(|position| of_this.contains(position));
                 replayed = true;

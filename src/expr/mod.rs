@@ -95,6 +95,25 @@ impl Expr {
     }
 }
 
+/// Whether `sql` can be read: its syntax, its functions, and that no aggregate is in it. Columns and types are not
+/// looked at.
+///
+/// # Errors
+/// A job error without a place.
+pub fn check_syntax(sql: &str) -> Result<()> {
+    use sqlparser::ast::Expr as Ast;
+    // A name with dots may be that of a column: a path into nested JSON.
+    let mut dotted = vec![];
+    let _ = sqlparser::ast::visit_expressions(&parse(sql)?, |node: &Ast| {
+        if let Ast::CompoundIdentifier(_) | Ast::CompoundFieldAccess { .. } = node {
+            dotted.push(Field::new(&node.to_string().replace('"', ""), DataType::String));
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    let ast = exact(sql, &Schema::new(dotted), &Zone::utc())?;
+    to_polars(&ast.to_string(), sql).map(|_| ())
+}
+
 /// The syntax tree of `sql` with columns by their full names, decimal arithmetic that stays decimal, and integers
 /// of 64 bits.
 ///

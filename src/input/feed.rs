@@ -30,6 +30,17 @@ pub(super) enum Work {
     Hash { file: Arc<ParquetFile>, ordinal: u32 },
 }
 
+impl Work {
+    /// Bytes of its chunk; none where they are read with the decoding.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Work::Csv { chunk, .. } | Work::Json { chunk, .. } => chunk.bytes.len() as u64,
+            Work::Avro { chunk, .. } => chunk.size(),
+            Work::Unit { .. } | Work::Hash { .. } => 0,
+        }
+    }
+}
+
 /// The file that is being read.
 enum Open {
     Text { text: Box<TextFile>, layout: Option<Arc<CsvLayout>> },

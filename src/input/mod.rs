@@ -42,7 +42,7 @@ pub use files::{Compression, Format, SourceFile};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use raw::hash_file;
 pub use rejects::{Reject, Rejects};
-pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker};
+pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};

@@ -16,10 +16,12 @@ use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
 use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
 use crate::batch::{Batch, Position};
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Bad records to keep in memory, in bytes.
 const REJECTS_IN_MEMORY: usize = 32 << 20;
@@ -113,6 +115,7 @@ impl Scan {
             csv: CsvDecoder::new(&self.plan),
             json: if has(Format::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
             unit: None,
+            spent: Spent::default(),
         })
     }
 
@@ -226,6 +229,18 @@ pub struct ScanWorker<'a> {
     csv: CsvDecoder,
     json: Option<JsonDecoder>,
     unit: Option<OpenUnit>,
+    spent: Spent,
+}
+
+/// What a worker has spent on reading and on decoding.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// CPU time for bytes from disk: hashed, decompressed, cut into chunks.
+    pub reading: Duration,
+    /// CPU time from chunks to columns.
+    pub decoding: Duration,
+    /// Bytes of the chunks that were decoded: of text and of Avro as they are decompressed; of Parquet none.
+    pub bytes: u64,
 }
 
 /// A row group that is being decoded.
@@ -240,6 +255,11 @@ struct OpenUnit {
 }
 
 impl ScanWorker<'_> {
+    /// What was spent since this was asked before.
+    pub fn spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
+    }
+
     /// The next rows; `None` at the end, and also when another worker has failed.
     ///
     /// # Errors
@@ -248,7 +268,10 @@ impl ScanWorker<'_> {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Decoded>> {
         loop {
-            if let Some(decoded) = self.next_of_unit()? {
+            let mut watch = Stopwatch::of_thread();
+            let decoded = self.next_of_unit();
+            self.spent.decoding += watch.lap().cpu;
+            if let Some(decoded) = decoded? {
                 return Ok(Some(decoded));
             }
             if self.scan.has_failed() {
@@ -256,10 +279,16 @@ impl ScanWorker<'_> {
             }
             let buffer = lock(&self.scan.pool).pop().unwrap_or_default();
             let work = lock(&self.scan.feed).next(buffer);
+            self.spent.reading += watch.lap().cpu;
             match work.map_err(|failure| self.scan.fail(failure.0, failure.1))? {
                 None => return Ok(None),
                 Some(work) => {
-                    if let Some(decoded) = self.start(work)? {
+                    let hashing = matches!(work, Work::Hash { .. });
+                    self.spent.bytes += work.bytes();
+                    let decoded = self.start(work);
+                    let cpu = watch.lap().cpu;
+                    *if hashing { &mut self.spent.reading } else { &mut self.spent.decoding } += cpu;
+                    if let Some(decoded) = decoded? {
                         return Ok(Some(decoded));
                     }
                 }

@@ -129,6 +129,11 @@ impl Transaction {
         Ok(tx)
     }
 
+    /// Bytes of all parts that are finished by now, those among them that are in place as they are.
+    pub fn bytes_staged(&self) -> u64 {
+        self.outputs.iter().map(|output| output.staging.bytes()).sum()
+    }
+
     /// Opens a part of output number `output` (as in `begin`) for writing. `relative` is its path below
     /// the output's folder; a single file has one part, and `relative` is not looked at.
     pub fn stage(&self, output: usize, relative: &Path) -> Result<StagedFile> {

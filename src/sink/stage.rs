@@ -176,6 +176,12 @@ impl Staging {
         self.files(Kind::Part).values().flatten().filter_map(staged).collect()
     }
 
+    /// Bytes of the parts, and of those of the state, that are finished.
+    pub fn bytes(&self) -> u64 {
+        let of = |kind| self.files(kind).values().flatten().map(|staged| staged.part.bytes).sum::<u64>();
+        of(Kind::Part) + of(Kind::Kept)
+    }
+
     /// Whether the file of `part` is the one that the manifest in place describes, by its size.
     fn in_place(&self, part: &Part, kind: Kind) -> bool {
         self.on_disk(&part.path, kind).metadata().is_ok_and(|m| m.is_file() && m.len() == part.bytes)

@@ -34,6 +34,7 @@ mod explanations;
 mod flink_docs;
 mod formats;
 mod golden;
+mod help;
 mod http_server;
 mod inspect;
 mod job_faults;

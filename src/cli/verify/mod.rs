@@ -9,6 +9,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use super::watch::{Facts, MetricsArgs};
 use super::{MachineArgs, ui};
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
@@ -73,6 +74,8 @@ pub struct VerifyArgs {
     mode: Option<super::run::Mode>,
     #[command(flatten)]
     machine: MachineArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 fn assignment(text: &str) -> std::result::Result<(String, String), String> {
@@ -95,10 +98,17 @@ fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
 
 impl VerifyArgs {
     pub fn run(&self) -> Result<u8> {
-        let progress = ui::Progress::new(self.json || self.markdown);
-        let verdict = self.verdict(&progress);
+        let watch = self.metrics.begin("verify", &self.job, self.json || self.markdown)?;
+        let mut facts = Facts::default();
+        let result = self.work(&watch.progress, &mut facts);
+        watch.end(&facts, result)
+    }
+
+    fn work(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<u8> {
+        let verdict = self.verdict(progress, facts);
         progress.finish();
         let verdict = verdict?;
+        facts.compared = verdict.verified.iter().map(compared).collect();
         if self.json {
             let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
             let skipped: Vec<_> = verdict
@@ -115,7 +125,7 @@ impl VerifyArgs {
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
     }
 
-    fn verdict(&self, progress: &ui::Progress) -> Result<Verdict> {
+    fn verdict(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<Verdict> {
         let server = self.postgres.as_deref().map(Server::parse).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
@@ -155,6 +165,7 @@ impl VerifyArgs {
             ..self.machine.overrides()
         };
         let plan = job::plan_job(&spec, &overrides)?;
+        facts.plan(&plan);
         let options = options(self.machine.threads(&plan), self.machine.memory(&plan));
         verify(&spec, &overrides, plan, &request(&options))
     }
@@ -172,6 +183,12 @@ impl VerifyArgs {
             _ => Against::Result(path.clone()),
         })
     }
+}
+
+/// Rows of a comparison by result, for metrics.
+fn compared(verified: &Verified) -> (String, [u64; 4]) {
+    let c = &verified.comparison;
+    (verified.output.clone(), [c.matched, c.differing, c.only_here, c.only_there])
 }
 
 /// Whether it is a result, and not a job file.

@@ -31,7 +31,8 @@ mod testing;
 mod touched;
 
 use super::publish::{self, Extent, Published};
-use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, pool, target};
+use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool, target};
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
@@ -260,7 +261,9 @@ pub fn backfill(
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
         let extent = if request.publish_all { Extent::All } else { Extent::Changed };
+        let mut watch = Stopwatch::of_process();
         published = publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?.1;
+        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
     for file in &mut files {

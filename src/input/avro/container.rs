@@ -39,6 +39,13 @@ pub struct AvroChunk {
     pub(super) blocks: Vec<Block>,
 }
 
+impl AvroChunk {
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
 /// A block of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block {

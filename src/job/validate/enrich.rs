@@ -290,7 +290,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether columns are filled.
-    fn fill(&self, word: Option<&At<String>>) -> Option<bool> {
+    pub(super) fn fill(&self, word: Option<&At<String>>) -> Option<bool> {
         match word.map(|word| (word, word.value.as_str())) {
             None => Some(false),
             Some((_, "last_value")) => Some(true),
@@ -307,7 +307,7 @@ impl<'a> Planner<'a> {
 /// What is in reach where the job does not say.
 pub(super) const DEFAULT: Reach = Reach { direction: Direction::Backward, within: None, inclusive: true };
 
-fn new_columns(take: &Names, types: Vec<Option<DataType>>) -> Vec<NewColumn<'_>> {
+pub(super) fn new_columns(take: &Names, types: Vec<Option<DataType>>) -> Vec<NewColumn<'_>> {
     take.iter().zip(types).map(|((name, _), ty)| NewColumn { name, ty }).collect()
 }
 

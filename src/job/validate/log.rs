@@ -61,7 +61,22 @@ fn found(
     Some(Found { files, delimiter, names, declared, known, on_bad_record })
 }
 
+/// Checks what a log says of itself, without its files.
+pub(super) fn form(document: &Document, spec: &LogSpec) {
+    format(document, spec);
+    csv_layout(document, spec, &[]);
+    declared_types(document, &spec.types);
+    on_bad_record(document, spec);
+    time_rule(document, spec);
+}
+
 impl Log {
+    /// A log of which nothing is known.
+    pub(super) fn unseen() -> Log {
+        let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0 };
+        Log { files: vec![], delimiter: b',', names: None, inferred, time: None, on_bad_record: None }
+    }
+
     /// Looks at samples of the files; `what` has them, in words.
     ///
     /// # Errors
@@ -227,26 +242,14 @@ fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
     }
 }
 
-/// The event time of a log; without a column for it, its rows are of no time.
-fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
-    let Some(column) = &spec.time else {
-        return Some(ReadTime { column: String::new(), rule: TimeRule::Untimed });
-    };
+/// How the values of the time column are read, as the job says; `None` after a fault.
+fn time_rule(document: &Document, spec: &LogSpec) -> Option<TimeRule> {
     if let (Some(_), Some(format)) = (&spec.time_unit, &spec.time_format) {
         let error = Error::job("`time_unit` and `time_format` exclude each other");
         document.fault(error, &format.span);
         return None;
     }
-    let found = inferred.column(&column.value);
-    if found.is_none() && inferred.columns.is_empty() {
-        // Empty files have no columns; a run over them has no rows.
-        return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
-    }
-    let Some(found) = found else {
-        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
-        return None;
-    };
-    let rule = if let Some(unit) = &spec.time_unit {
+    Some(if let Some(unit) = &spec.time_unit {
         let Some(unit) = TimeUnit::parse(&unit.value) else {
             let error = Error::job(format!("unknown time unit `{}`", unit.value));
             document.fault(error.hint("the units are s, ms, us and ns"), &unit.span);
@@ -265,7 +268,25 @@ fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Z
         TimeRule::Format(format.value.clone())
     } else {
         TimeRule::Iso
+    })
+}
+
+/// The event time of a log; without a column for it, its rows are of no time.
+fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
+    let Some(column) = &spec.time else {
+        return Some(ReadTime { column: String::new(), rule: TimeRule::Untimed });
     };
+    let rule = time_rule(document, spec);
+    let found = inferred.column(&column.value);
+    if found.is_none() && inferred.columns.is_empty() {
+        // Empty files have no columns; a run over them has no rows.
+        return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
+    }
+    let Some(found) = found else {
+        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        return None;
+    };
+    let rule = rule?;
     let example = found.example.clone().unwrap_or_default();
     if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
         let error =

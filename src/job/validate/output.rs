@@ -59,7 +59,16 @@ impl Planner<'_> {
         (!plan.state || self.state(spec, &plan)).then_some(plan)
     }
 
-    fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
+    /// Whether an output of groups has anything to compute of them.
+    pub(super) fn selects_something(&self, spec: &OutputSpec) -> bool {
+        if spec.select.is_empty() {
+            let error = Error::job("this output groups events and selects nothing");
+            self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
+        }
+        !spec.select.is_empty()
+    }
+
+    pub(super) fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
         let path = spec.path.as_ref()?;
         let named = match &spec.format {
             None => None,
@@ -106,7 +115,7 @@ impl Planner<'_> {
         self.belongs(spec, format).then_some((to, format))
     }
 
-    fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
+    pub(super) fn selections(&self, spec: &OutputSpec) -> Option<Vec<Selection>> {
         let parsed: Vec<Option<Selection>> = spec
             .select
             .iter()
@@ -121,8 +130,8 @@ impl Planner<'_> {
         parsed.into_iter().collect()
     }
 
-    /// An output of the events themselves.
-    fn events(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
+    /// Whether an output of events has nothing that is for groups.
+    pub(super) fn has_no_groups(&self, spec: &OutputSpec) -> bool {
         for (what, span) in [
             ("having", spec.having.as_ref().map(|h| &h.span)),
             ("top", spec.top.as_ref().map(|t| &t.by.span)),
@@ -133,8 +142,16 @@ impl Planner<'_> {
                         .hint("add `window` or `by`, or filter events with a [[step]]"),
                     span,
                 );
-                return None;
+                return false;
             }
+        }
+        true
+    }
+
+    /// An output of the events themselves.
+    fn events(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
+        if !self.has_no_groups(spec) {
+            return None;
         }
         self.positions = true;
         if spec.select.is_empty() {
@@ -165,9 +182,7 @@ impl Planner<'_> {
     ) -> Option<(Schema, OutputKind)> {
         // Faults are noted as far as they can be seen, and the first `?` comes after them.
         let keys = self.keys(spec);
-        if selections.is_empty() {
-            let error = Error::job("this output groups events and selects nothing");
-            self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
+        if !self.selects_something(spec) {
             return None;
         }
         let parsed = spec.having.as_ref().map(|sql| (sql, parse_selection(&sql.value, 0)));

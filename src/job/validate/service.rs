@@ -173,7 +173,7 @@ impl Planner<'_> {
 }
 
 /// Cuts a URL at its `{column}`s; `None` where braces do not match.
-fn cut(url: &str) -> Option<(Vec<String>, Vec<String>)> {
+pub(super) fn cut(url: &str) -> Option<(Vec<String>, Vec<String>)> {
     let (mut pieces, mut names) = (vec![], vec![]);
     let mut rest = url;
     while let Some((piece, after)) = rest.split_once('{') {

@@ -164,7 +164,7 @@ impl Planner<'_> {
     }
 
     /// The file of late events; nothing else may be there.
-    fn late_path(&self, path: &At<String>) -> Option<(PathBuf, Format)> {
+    pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, Format)> {
         let file = PathBuf::from(&path.value);
         let format = match Format::of_path(&file) {
             Some(format @ (Format::JsonLines | Format::Parquet)) => format,

@@ -1,0 +1,65 @@
+//! `highwater check`: job files without their data.
+
+use super::ui;
+use crate::error::{Error, Result, exit};
+use crate::job::{self, Overrides};
+use clap::{Args, ValueHint};
+use std::path::{Path, PathBuf};
+
+/// Check job files without their data: all that can be told before a file is opened. Keys and their types, times,
+/// lengths and windows, where outputs go, the syntax and functions of expressions. Says all that is wrong in one go.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  highwater check data/jobs/*.toml
+  highwater check data/jobs/pageviews.toml --data")]
+pub struct CheckArgs {
+    /// The job files
+    #[arg(required = true, value_name = "JOB", value_hint = ValueHint::FilePath)]
+    jobs: Vec<PathBuf>,
+    /// Look at samples of the data too, as `explain` does: whether files and columns are there, and types fit
+    #[arg(long)]
+    data: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl CheckArgs {
+    pub fn run(&self) -> Result<u8> {
+        let mut wrong = vec![];
+        for path in &self.jobs {
+            match self.check(path) {
+                Ok(text) if self.quiet => drop(text),
+                Ok(text) => ui::print(&text)?,
+                Err(error) => wrong.push(error),
+            }
+        }
+        Error::all(wrong).map_or(Ok(exit::DONE), Err)
+    }
+
+    /// What there is to say of a job that is right.
+    fn check(&self, path: &Path) -> Result<String> {
+        let spec = job::read(path)?;
+        let form = job::check_form(&spec, &Overrides::default())?;
+        let counts = [
+            ui::count(form.tables as u64, "table", "tables"),
+            ui::count(form.steps as u64, "step", "steps"),
+            ui::count(form.outputs as u64, "output", "outputs"),
+            ui::count(form.expressions as u64, "expression", "expressions"),
+        ];
+        let shown = ui::plain(&path.display().to_string());
+        let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
+        if !self.data {
+            return Ok(format!(
+                "{shown}: right, as far as can be told without the data: {has}\n  \
+                not checked: whether its files and their columns are there, and the types of expressions; \
+                --data looks at samples\n"
+            ));
+        }
+        let plan = job::plan_job(&spec, &Overrides::default())?;
+        let files = ui::count(plan.read.files.len() as u64, "file", "files");
+        let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
+        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n"))
+    }
+}

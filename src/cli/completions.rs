@@ -1,0 +1,76 @@
+//! `highwater completions`: what a shell offers after a tab, from the definition of the command line.
+
+use super::ui;
+use crate::error::{Error, Result, exit};
+use clap::{Args, ValueEnum};
+use clap_complete::Shell;
+
+/// Print the completions of a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  highwater completions bash
+  source <(highwater completions bash)
+
+Elsewhere:
+  highwater completions bash > ~/.local/share/bash-completion/completions/highwater
+  highwater completions zsh > \"${fpath[1]}/_highwater\"
+  highwater completions fish > ~/.config/fish/completions/highwater.fish")]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL", value_enum)]
+    shell: ShellName,
+}
+
+/// The shells whose completions we test.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl CompletionsArgs {
+    pub fn run(&self) -> Result<u8> {
+        let (shell, more) = match self.shell {
+            ShellName::Bash => (Shell::Bash, BASH),
+            ShellName::Zsh => (Shell::Zsh, ""),
+            ShellName::Fish => (Shell::Fish, ""),
+        };
+        let mut script = vec![];
+        clap_complete::generate(shell, &mut super::definition(), "highwater", &mut script);
+        let script = String::from_utf8(script)
+            .map_err(|cause| Error::machine("the completions are no text").caused_by(cause))?;
+        ui::print(&format!("{script}{more}"))?;
+        Ok(exit::DONE)
+    }
+}
+
+/// clap offers `<JOB>` where a file is meant: files stand for it, and job files first.
+const BASH: &str = r#"
+_highwater_and_files() {
+    _highwater "$@"
+    local current=${COMP_WORDS[COMP_CWORD]} word words=() files=0
+    for word in "${COMPREPLY[@]}"; do
+        case $word in
+            "<"* | "["*) files=1 ;;
+            *) words+=("$word") ;;
+        esac
+    done
+    COMPREPLY=("${words[@]}")
+    if [[ $current != -* && ( $files = 1 || ${#words[@]} = 0 ) ]]; then
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=()
+        # Folders, to go on in, and job files; where there are none of either, all files.
+        while IFS= read -r word; do
+            if [[ -d $word || $word = *.toml ]]; then COMPREPLY+=("$word"); fi
+        done < <(compgen -f -- "$current")
+        if [[ ${#COMPREPLY[@]} = 0 ]]; then
+            while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$current")
+        fi
+    fi
+}
+
+complete -F _highwater_and_files -o nosort -o bashdefault -o default highwater 2>/dev/null ||
+    complete -F _highwater_and_files -o bashdefault -o default highwater
+"#;

@@ -1,0 +1,211 @@
+//! What goes to stderr: words for people, or with `--log json` one object per line for programs.
+//!
+//! # Contract
+//! Nothing else of the program writes to stderr. With `--log json` every line is a JSON object with `time`
+//! (RFC 3339, UTC), `level` (`info`, `warning` or `error`) and `event`; what it has beside them depends on the
+//! event. The first is `start` and the last is `end`, and there is no progress line.
+
+use crate::error::{Error, exit, without_passwords};
+use chrono::{SecondsFormat, Utc};
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io::Write;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How stderr is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object per line: time, level, event, and what belongs to the event
+    Json,
+}
+
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Decides how stderr is written from now on; the first word counts.
+pub fn set_log(format: LogFormat) {
+    let _ = FORMAT.set(format);
+    if is_json() {
+        // A bug should not break the log that somebody's collector reads.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            say(&[Event::error("panic", panic.to_string(), json!({ "place": place }))]);
+        }));
+    }
+}
+
+/// Whether stderr is for programs.
+pub fn is_json() -> bool {
+    FORMAT.get() == Some(&LogFormat::Json)
+}
+
+/// How serious it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Info,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// One thing that happened: its words for people, which may be none, and its fields for programs.
+#[derive(Debug, Clone)]
+pub struct Event {
+    level: Level,
+    name: &'static str,
+    text: String,
+    fields: Value,
+}
+
+impl Event {
+    /// What belongs to a run.
+    pub fn info(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
+        Event { level: Level::Info, name, text: text.into(), fields }
+    }
+
+    /// What somebody should look at.
+    pub fn warning(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
+        Event { level: Level::Warning, name, text: text.into(), fields }
+    }
+
+    /// What ends a run.
+    pub fn error(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
+        Event { level: Level::Error, name, text: text.into(), fields }
+    }
+
+    /// One line of JSON. The words are there as `message`, unless the event has a message of its own.
+    fn line(&self) -> String {
+        let mut line = Map::new();
+        let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        line.insert("time".into(), time.into());
+        line.insert("level".into(), self.level.name().into());
+        line.insert("event".into(), self.name.into());
+        if !self.text.is_empty() {
+            line.insert("message".into(), self.text.clone().into());
+        }
+        if let Value::Object(fields) = &self.fields {
+            line.extend(fields.clone());
+        }
+        format!("{}\n", Value::Object(line))
+    }
+}
+
+/// Writes events to stderr, in one go.
+pub fn say(events: &[Event]) {
+    let text: String = match is_json() {
+        true => events.iter().map(Event::line).collect(),
+        false => {
+            let words = events.iter().filter(|event| !event.text.is_empty());
+            words.map(|event| format!("{}\n", event.text)).collect()
+        }
+    };
+    if !text.is_empty() {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Says something that is no result.
+pub fn note(text: &str) {
+    say(&[Event::info("note", text, Value::Null)]);
+}
+
+/// Says, for programs, that a command starts.
+pub fn start(command: &str) {
+    let arguments = std::env::args().skip(1).map(|a| without_passwords(&a).into_owned());
+    let arguments: Vec<String> = arguments.collect();
+    let fields = json!({ "command": command, "version": env!("CARGO_PKG_VERSION"), "arguments": arguments });
+    say(&[Event::info("start", "", fields)]);
+}
+
+/// Says, for programs, how a command ended and how long it took.
+pub fn end(code: u8, took: Duration) {
+    let fields = json!({ "exit_code": code, "seconds": seconds(took) });
+    say(&[Event::info("end", "", fields)]);
+}
+
+/// Seconds to the microsecond.
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e6
+}
+
+/// Prints an error, and nothing more. For programs every fault is a line of its own.
+pub fn print_error(error: &Error) {
+    if !is_json() {
+        return say(&[Event::error("error", error.to_string(), Value::Null)]);
+    }
+    let events: Vec<Event> =
+        error.faults().into_iter().map(|fault| Event::error("error", "", fields(fault))).collect();
+    say(&events);
+}
+
+fn fields(error: &Error) -> Value {
+    let clean = |texts: &[String]| -> Vec<Cow<str>> {
+        texts.iter().map(|text| Cow::Owned(without_passwords(text).into_owned())).collect()
+    };
+    let mut fields = json!({
+        "message": without_passwords(error.message()),
+        "kind": error.kind().name(),
+        "causes": clean(error.causes()),
+        "hints": clean(error.hints()),
+        "exit_code": error.kind().exit_code(),
+    });
+    if let Some(place) = error.place() {
+        fields["place"] = json!({
+            "file": place.file, "line": place.line, "column": place.column,
+            "text": without_passwords(&place.text),
+        });
+    }
+    fields
+}
+
+/// Prints what clap has to say of a command line that it cannot read, or was asked for; gives the exit code.
+pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> u8 {
+    if !error.use_stderr() {
+        // Help and version are answers, and go to stdout; a reader that has gone is no failure.
+        let _ = error.print();
+        return exit::DONE;
+    }
+    if wants_json(arguments) {
+        set_log(LogFormat::Json);
+    }
+    if !is_json() {
+        let _ = error.print();
+        return exit::JOB;
+    }
+    let text = error.render().to_string();
+    let told = text.split("\n\n").next().unwrap_or_default();
+    let of = |word: &str| -> Vec<String> {
+        text.lines().filter_map(|l| l.trim().strip_prefix(word)).map(|l| l.trim().to_string()).collect()
+    };
+    let message = told.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    say(&[Event::error(
+        "error",
+        "",
+        json!({
+            "message": without_passwords(&message), "kind": "usage", "causes": [], "hints": of("tip:"),
+            "usage": of("Usage:").join(" "), "exit_code": exit::JOB,
+        }),
+    )]);
+    exit::JOB
+}
+
+/// Whether `--log json` is among the arguments of a command line that cannot be read.
+fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<OsString> = arguments.take_while(|word| word != "--").collect();
+    words.iter().any(|word| word == "--log=json")
+        || words.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json")
+}

@@ -1,0 +1,64 @@
+//! The progress line of a run, and what its stages took.
+
+use super::is_json;
+use crate::engine::{self, Stage, StageTimes, Work};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+/// The progress line: on a terminal bytes, rate and time left; in a pipe or a log for programs nothing.
+pub struct Progress {
+    shown: bool,
+    bar: OnceLock<ProgressBar>,
+    /// What the stages took so far.
+    pub times: StageTimes,
+}
+
+impl Progress {
+    /// A progress line, unless it is not wanted or nobody would see it.
+    pub fn new(quiet: bool) -> Progress {
+        Progress {
+            shown: !quiet && !is_json() && std::io::stderr().is_terminal(),
+            bar: OnceLock::new(),
+            times: StageTimes::default(),
+        }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl engine::Progress for Progress {
+    fn reading(&self, done: u64, total: u64) {
+        if !self.shown {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| {
+            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            bar.set_style(
+                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar
+        });
+        bar.set_position(done);
+    }
+
+    fn writing(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.set_style(
+                ProgressStyle::with_template("writing {spinner}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bar.tick();
+        }
+    }
+
+    fn worked(&self, stage: Stage, work: Work) {
+        self.times.add(stage, work);
+    }
+}

@@ -1,0 +1,178 @@
+//! What a command tells of itself at its end: the times of its stages with `--verbose`, and `--metrics`.
+
+mod prometheus;
+
+use super::ui::{self, Event, human_bytes, seconds};
+use crate::engine::{Outcome, OutputOutcome, StageTime};
+use crate::error::{Error, Result};
+use crate::job::Plan;
+use crate::sink::{Account, Watermarks};
+use clap::{Args, ValueHint};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What `run`, `audit` and `backfill` tell of themselves.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Say at the end what each stage took, and the most memory that was used
+    #[arg(long, short)]
+    verbose: bool,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+}
+
+/// Metrics of a command.
+#[derive(Debug, Args)]
+pub struct MetricsArgs {
+    /// Write what came of it for Prometheus, also where it fails: a file that ends in .prom, in the folder of a
+    /// node exporter's textfile collector
+    #[arg(long, value_name = "FILE.prom", value_hint = ValueHint::FilePath)]
+    metrics: Option<PathBuf>,
+}
+
+/// What is known of a command's work, as far as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The job's name and hash.
+    pub job: Option<(String, String)>,
+    /// Where every record went.
+    pub account: Option<Account>,
+    /// How far event time reached.
+    pub watermarks: Option<Watermarks>,
+    /// Files and their bytes.
+    pub inputs: Option<(u64, u64)>,
+    /// The outputs: path, rows, parts written.
+    pub outputs: Vec<(String, u64, u64)>,
+    /// Of a comparison, per output: rows that are the same, that differ, and that only one side has.
+    pub compared: Vec<(String, [u64; 4])>,
+}
+
+impl Facts {
+    /// The job is known.
+    pub fn plan(&mut self, plan: &Plan) {
+        self.job = Some((plan.name.clone(), plan.hash.clone()));
+    }
+
+    /// A run is done.
+    pub fn outcome(&mut self, outcome: &Outcome) {
+        self.account = Some(outcome.account);
+        self.watermarks = outcome.watermarks;
+        let bytes = outcome.inputs.iter().map(|input| input.bytes).sum();
+        self.inputs = Some((outcome.inputs.len() as u64, bytes));
+        self.outputs = outcome.outputs.iter().map(output).collect();
+    }
+}
+
+fn output(output: &OutputOutcome) -> (String, u64, u64) {
+    (output.to.to_string(), output.rows, output.written as u64)
+}
+
+/// A command at work.
+pub struct Watch<'a> {
+    command: &'static str,
+    job: &'a Path,
+    verbose: bool,
+    metrics: Option<&'a Path>,
+    began: Instant,
+    /// What the work tells.
+    pub progress: ui::Progress,
+}
+
+impl WatchArgs {
+    /// Begins a command on `job`.
+    ///
+    /// # Errors
+    /// See [`MetricsArgs::begin`].
+    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+        Ok(Watch { verbose: self.verbose, ..self.metrics.begin(command, job, quiet)? })
+    }
+}
+
+impl MetricsArgs {
+    /// Begins a command on `job`.
+    ///
+    /// # Errors
+    /// A job error: no node exporter would read the file of metrics.
+    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+        let metrics = self.metrics.as_deref();
+        metrics.map_or(Ok(()), prometheus::check)?;
+        let (began, progress) = (Instant::now(), ui::Progress::new(quiet));
+        Ok(Watch { command, job, verbose: false, metrics, began, progress })
+    }
+}
+
+impl Watch<'_> {
+    /// How long it has taken so far.
+    pub fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Ends the command: says what its stages took, and writes its metrics, whatever came of it.
+    ///
+    /// # Errors
+    /// That of the work; that the metrics cannot be written.
+    pub fn end(&self, facts: &Facts, result: Result<u8>) -> Result<u8> {
+        self.progress.finish();
+        let stages = self.progress.times.report();
+        if self.verbose {
+            ui::say(&stage_events(&stages, peak_memory()));
+        }
+        let Some(path) = self.metrics else { return result };
+        let name = self.job.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let job = facts.job.as_ref().map_or(name, |(name, _)| name.clone());
+        let run = prometheus::Run {
+            command: self.command,
+            job: &job,
+            facts,
+            stages: &stages,
+            success: result.is_ok(),
+            took: self.took(),
+            memory: peak_memory(),
+        };
+        match (run.write(path), result) {
+            (Err(error), Err(first)) => Err(Error::all(vec![first, error.clone()]).unwrap_or(error)),
+            (Err(error), Ok(_)) => Err(error),
+            (Ok(()), result) => result,
+        }
+    }
+}
+
+/// The most memory that the process has had, in bytes, where the system says.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
+}
+
+/// The table of stages, a line and an event for each.
+fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<Event> {
+    let heading =
+        format!("{:8} {:>15} {:>10} {:>9} {:>9} {:>10}", "stage", "rows", "bytes", "cpu", "wall", "MB/s");
+    let mut events = vec![];
+    for (i, stage) in stages.iter().enumerate() {
+        let StageTime { stage, rows, bytes, busy, wall } = *stage;
+        let known = |n: u64, text: String| if n == 0 { "-".to_string() } else { text };
+        let rate = bytes as f64 / 1e6 / wall.as_secs_f64().max(1e-9);
+        let line = format!(
+            "{:8} {:>15} {:>10} {:>7.3} s {:>7.3} s {:>10}",
+            stage.name(),
+            known(rows, ui::grouped(rows)),
+            known(bytes, human_bytes(bytes)),
+            busy.as_secs_f64(),
+            wall.as_secs_f64(),
+            known(bytes, format!("{rate:.0}")),
+        );
+        let text = if i == 0 && !ui::is_json() { format!("{heading}\n{line}") } else { line };
+        let fields = json!({
+            "stage": stage.name(), "rows": rows, "bytes": bytes, "cpu_seconds": seconds(busy),
+            "wall_seconds": seconds(wall),
+        });
+        events.push(Event::info("stage", text, fields));
+    }
+    if let Some(bytes) = memory {
+        let text = format!("the most memory: {}", human_bytes(bytes));
+        events.push(Event::info("memory", text, json!({ "peak_bytes": bytes })));
+    }
+    events
+}

@@ -1,0 +1,256 @@
+//! What a command did, in the text format of Prometheus.
+//!
+//! # Contract
+//! * All are gauges of the last run, in base units (seconds, bytes), each with `command` and `job_name`. The name is
+//!   not `job`: Prometheus has a label of that name for what it scrapes, and would call ours `exported_job`.
+//! * The file is replaced as a whole, by renaming: a collector that reads it meanwhile sees the old or the new one.
+//! * A run that fails says so, with what is known of it, and keeps the time of the last that did not.
+
+use super::Facts;
+use crate::engine::StageTime;
+use crate::error::{Error, Result};
+use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A command that has ended.
+pub struct Run<'a> {
+    pub command: &'static str,
+    pub job: &'a str,
+    pub facts: &'a Facts,
+    pub stages: &'a [StageTime],
+    pub success: bool,
+    pub took: Duration,
+    /// The most memory, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// The metric that a run that fails keeps.
+const LAST_SUCCESS: &str = "highwater_last_success_timestamp_seconds";
+
+/// Says before the work that metrics cannot be written, or that no collector would read them.
+pub fn check(path: &Path) -> Result<()> {
+    let refused = || Error::job(format!("the metrics cannot be written to {}", path.display()));
+    if path.extension().is_none_or(|extension| extension != "prom") {
+        return Err(
+            refused().hint("a node exporter's textfile collector reads files that end in .prom alone")
+        );
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => Err(refused().hint(format!("there is no folder {}", folder.display()))),
+        None => Ok(()),
+    }
+}
+
+impl Run<'_> {
+    /// Puts the metrics at `path`.
+    ///
+    /// # Errors
+    /// A machine error: the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let text = self
+            .text(now, &old)
+            .map_err(|cause| Error::machine("cannot make the metrics").caused_by(cause))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A name that no collector reads.
+        let beside: PathBuf = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+        written.map_err(|cause| {
+            let _ = std::fs::remove_file(&beside);
+            Error::io("write", path, cause)
+        })
+    }
+
+    /// The metrics at `now`, a time since 1970; `old` is the text of those before.
+    fn text(&self, now: Duration, old: &str) -> prometheus::Result<String> {
+        let mut gauges = Gauges { registry: Registry::new(), run: self };
+        let Facts { job, account, watermarks, inputs, outputs, compared } = self.facts;
+        let hash = job.as_ref().map_or("", |(_, hash)| hash.as_str());
+        let version = env!("CARGO_PKG_VERSION");
+        gauges.add(
+            "info",
+            "What ran: the version of highwater, and the hash of the job.",
+            &["version", "hash"],
+            &[(&[version, hash], 1.0)],
+        )?;
+        let success = f64::from(u8::from(self.success));
+        gauges.add("last_run_success", "Whether the last run succeeded.", &[], &[(&[], success)])?;
+        gauges.add(
+            "last_run_timestamp_seconds",
+            "When the last run ended.",
+            &[],
+            &[(&[], now.as_secs_f64())],
+        )?;
+        gauges.add(
+            "last_run_duration_seconds",
+            "How long the last run took.",
+            &[],
+            &[(&[], self.took.as_secs_f64())],
+        )?;
+        let succeeded = if self.success { Some(now.as_secs_f64()) } else { kept(old) };
+        if let Some(time) = succeeded {
+            gauges.add(
+                "last_success_timestamp_seconds",
+                "When a run last succeeded.",
+                &[],
+                &[(&[], time)],
+            )?;
+        }
+        if let Some(a) = account {
+            let outcomes: [(&[&str], u64); 5] = [
+                (&["rejected"], a.rejected),
+                (&["filtered"], a.filtered),
+                (&["duplicate"], a.duplicate),
+                (&["late"], a.late),
+                (&["counted"], a.counted),
+            ];
+            let outcomes = outcomes.map(|(label, n)| (label, n as f64));
+            gauges.add(
+                "records",
+                "Records by what became of them; their sum is what was read.",
+                &["outcome"],
+                &outcomes,
+            )?;
+        }
+        if let Some((files, bytes)) = inputs {
+            gauges.add("input_files", "Files that were read.", &[], &[(&[], *files as f64)])?;
+            gauges.add(
+                "input_bytes",
+                "Bytes of the files that were read, as they lie on disk.",
+                &[],
+                &[(&[], *bytes as f64)],
+            )?;
+        }
+        if !outputs.is_empty() {
+            let rows: Vec<_> =
+                outputs.iter().map(|(path, rows, _)| ([path.as_str()], *rows as f64)).collect();
+            let files: Vec<_> =
+                outputs.iter().map(|(path, _, files)| ([path.as_str()], *files as f64)).collect();
+            gauges.add("output_rows", "Rows of an output.", &["output"], &slices(&rows))?;
+            gauges.add(
+                "output_files_written",
+                "Files of an output that were new or changed.",
+                &["output"],
+                &slices(&files),
+            )?;
+        }
+        if !compared.is_empty() {
+            let results = ["same", "different", "only_here", "only_there"];
+            let rows: Vec<_> = compared
+                .iter()
+                .flat_map(|(output, rows)| {
+                    results.iter().zip(rows).map(|(result, n)| ([output.as_str(), *result], *n as f64))
+                })
+                .collect();
+            gauges.add(
+                "compared_rows",
+                "Rows that verify compared, by result.",
+                &["output", "result"],
+                &slices(&rows),
+            )?;
+        }
+        self.stages(&mut gauges)?;
+        if let Some(bytes) = self.memory {
+            gauges.add(
+                "memory_peak_bytes",
+                "The most memory that the run used.",
+                &[],
+                &[(&[], bytes as f64)],
+            )?;
+        }
+        if let Some(w) = watermarks {
+            let instant = |us: i64| us as f64 / 1e6;
+            let (first, last) = (instant(w.min_event_time), instant(w.max_event_time));
+            gauges.add(
+                "event_time_min_timestamp_seconds",
+                "The first event time counted.",
+                &[],
+                &[(&[], first)],
+            )?;
+            gauges.add(
+                "event_time_max_timestamp_seconds",
+                "The last event time counted.",
+                &[],
+                &[(&[], last)],
+            )?;
+            gauges.add(
+                "lag_seconds",
+                "The end of the run less the last event time.",
+                &[],
+                &[(&[], now.as_secs_f64() - last)],
+            )?;
+            if let Some(watermark) = w.watermark {
+                gauges.add(
+                    "watermark_timestamp_seconds",
+                    "The watermark when the log ended.",
+                    &[],
+                    &[(&[], instant(watermark))],
+                )?;
+            }
+        }
+        TextEncoder::new().encode_to_string(&gauges.registry.gather())
+    }
+
+    fn stages(&self, gauges: &mut Gauges) -> prometheus::Result<()> {
+        if self.stages.is_empty() {
+            return Ok(());
+        }
+        let mut of = |name, help, value: &dyn Fn(&StageTime) -> f64| {
+            let values: Vec<_> =
+                self.stages.iter().map(|stage| ([stage.stage.name()], value(stage))).collect();
+            gauges.add(name, help, &["stage"], &slices(&values))
+        };
+        of("stage_cpu_seconds", "CPU time of a stage, of all threads.", &|s| s.busy.as_secs_f64())?;
+        of("stage_seconds", "Time from the start of a stage to its end; stages overlap.", &|s| {
+            s.wall.as_secs_f64()
+        })?;
+        of(
+            "stage_rows",
+            "Rows that came to a stage, or that it gave; 0 where they are not counted.",
+            &|s| s.rows as f64,
+        )?;
+        of("stage_bytes", "Bytes that a stage read or wrote; 0 where they are not counted.", &|s| {
+            s.bytes as f64
+        })
+    }
+}
+
+fn slices<'a, const N: usize>(values: &'a [([&'a str; N], f64)]) -> Vec<(&'a [&'a str], f64)> {
+    values.iter().map(|(labels, value)| (&labels[..], *value)).collect()
+}
+
+struct Gauges<'a> {
+    registry: Registry,
+    run: &'a Run<'a>,
+}
+
+impl Gauges<'_> {
+    /// A gauge with values by its own labels, after those that all have.
+    fn add(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        values: &[(&[&str], f64)],
+    ) -> prometheus::Result<()> {
+        let labels: Vec<&str> = ["command", "job_name"].iter().chain(labels).copied().collect();
+        let gauge = GaugeVec::new(Opts::new(format!("highwater_{name}"), help), &labels)?;
+        for (own, value) in values {
+            let own: Vec<&str> = [self.run.command, self.run.job].iter().chain(*own).copied().collect();
+            gauge.get_metric_with_label_values(&own)?.set(*value);
+        }
+        self.registry.register(Box::new(gauge))
+    }
+}
+
+/// When a run last succeeded, by the text of metrics.
+fn kept(old: &str) -> Option<f64> {
+    let line =
+        old.lines().find(|line| line.strip_prefix(LAST_SUCCESS).is_some_and(|rest| rest.starts_with('{')))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

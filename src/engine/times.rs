@@ -1,0 +1,163 @@
+//! What each stage of a run took: rows, bytes, CPU seconds of all threads, and seconds on the wall.
+//!
+//! # Contract
+//! * Nothing of it shows in a result. It is measured by the chunk, not by the row.
+//! * Stages that work at the same time, from [`Stage::Read`] to [`Stage::Fold`], have about the same time on the wall;
+//!   their CPU seconds say which of them a run waits for.
+
+use super::Progress;
+use crate::clock::Lap;
+use crate::error::Result;
+use crate::input::{Decoded, Spent};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// A stage of a run, in the order of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Files → chunks: bytes from disk, hashed, decompressed and cut. Bytes are those on disk.
+    Read,
+    /// Chunks → columns. Rows are records read; bytes are those of text and of Avro, decompressed.
+    Decode,
+    /// The tables that steps look into, in order of key and time.
+    Tables,
+    /// The front of event time: what the watermark was before each row.
+    Order,
+    /// The steps of the job. Rows are those that come to the first of them.
+    Steps,
+    /// Rows → groups and row stores.
+    Fold,
+    /// What is known only when all is read: duplicates, first events, streamed sessions.
+    Settle,
+    /// Groups and rows → outputs, merged, shaped, encoded and staged. Rows are those of the outputs.
+    Write,
+    /// Staged outputs put in place together.
+    Commit,
+}
+
+impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Stage; 9] = [
+        Stage::Read,
+        Stage::Decode,
+        Stage::Tables,
+        Stage::Order,
+        Stage::Steps,
+        Stage::Fold,
+        Stage::Settle,
+        Stage::Write,
+        Stage::Commit,
+    ];
+
+    /// Its name, for people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Read => "read",
+            Stage::Decode => "decode",
+            Stage::Tables => "tables",
+            Stage::Order => "order",
+            Stage::Steps => "steps",
+            Stage::Fold => "fold",
+            Stage::Settle => "settle",
+            Stage::Write => "write",
+            Stage::Commit => "commit",
+        }
+    }
+}
+
+/// A piece of work of a stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    /// Rows that it was about; 0 where they are counted elsewhere.
+    pub rows: u64,
+    /// Bytes that it was about; 0 where they are not known.
+    pub bytes: u64,
+    /// How long it took.
+    pub lap: Lap,
+}
+
+/// What a stage took in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageTime {
+    /// Which.
+    pub stage: Stage,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes; 0 where they are not known.
+    pub bytes: u64,
+    /// CPU time of all threads.
+    pub busy: Duration,
+    /// From the start of its first piece of work to the end of its last.
+    pub wall: Duration,
+}
+
+/// Tells what a scan spent on giving its next rows.
+pub(super) fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
+    let rows = next.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.read);
+    let Spent { reading, decoding, bytes } = spent;
+    progress.worked(Stage::Read, Work { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });
+    progress.worked(Stage::Decode, Work { rows, bytes, lap: Lap { cpu: decoding, ..lap } });
+}
+
+/// The sums of all stages, of any number of threads.
+#[derive(Debug, Default)]
+pub struct StageTimes([Mutex<Option<Sum>>; Stage::ALL.len()]);
+
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    rows: u64,
+    bytes: u64,
+    busy: Duration,
+    began: Instant,
+    ended: Instant,
+}
+
+impl StageTimes {
+    /// Adds a piece of work.
+    pub fn add(&self, stage: Stage, work: Work) {
+        let Work { rows, bytes, lap } = work;
+        let mut sum = self.0[stage as usize].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let new = Sum { rows, bytes, busy: lap.cpu, began: lap.began, ended: lap.ended };
+        *sum = Some(sum.map_or(new, |old| Sum {
+            rows: old.rows + rows,
+            bytes: old.bytes + bytes,
+            busy: old.busy + lap.cpu,
+            began: old.began.min(lap.began),
+            ended: old.ended.max(lap.ended),
+        }));
+    }
+
+    /// The stages that did anything, in order.
+    pub fn report(&self) -> Vec<StageTime> {
+        let of = |stage: Stage| {
+            let sum = *self.0[stage as usize].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let Sum { rows, bytes, busy, began, ended } = sum?;
+            Some(StageTime { stage, rows, bytes, busy, wall: ended.saturating_duration_since(began) })
+        };
+        Stage::ALL.into_iter().filter_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_summed_and_the_wall_reaches_from_the_first_to_the_last() {
+        let times = StageTimes::default();
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let work = |rows, from: u64, to: u64| Work {
+            rows,
+            bytes: 2 * rows,
+            lap: Lap { began: at(from), ended: at(to), cpu: Duration::from_millis(to - from) },
+        };
+        times.add(Stage::Fold, work(3, 10, 20));
+        times.add(Stage::Fold, work(4, 5, 12));
+        times.add(Stage::Read, work(0, 0, 1));
+        let [read, fold] = times.report()[..] else { panic!("{times:?}") };
+        assert_eq!((read.stage, fold.stage), (Stage::Read, Stage::Fold));
+        assert_eq!((fold.rows, fold.bytes), (7, 14));
+        assert_eq!((fold.busy, fold.wall), (Duration::from_millis(17), Duration::from_millis(15)));
+    }
+}

@@ -1,0 +1,179 @@
+//! What can be told of a job before a file is opened: by the rules that planning has, without columns.
+//!
+//! # Contract
+//! A fault that is found here is one that planning would find. What depends on the columns of the files is not
+//! looked at: whether names are there, and the types of expressions.
+
+use super::enrich::{DEFAULT, new_columns};
+use super::log::{self, Log};
+use super::{Overrides, Planner, Zone, faults, job_name, length, memory, range, stream, window, zone};
+use crate::batch::{DataType, Field, Schema};
+use crate::error::Result;
+use crate::expr::{check_syntax, parse_selection};
+use crate::job::document::At;
+use crate::job::plan::Mode;
+use crate::job::spec::{
+    EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
+};
+
+/// What was looked at.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// The job's name.
+    pub name: String,
+    /// Its time zone.
+    pub zone: Zone,
+    /// How many tables, steps and outputs it has.
+    pub tables: usize,
+    /// See `tables`.
+    pub steps: usize,
+    /// See `tables`.
+    pub outputs: usize,
+    /// Expressions whose syntax and functions were checked, and whose columns and types were not.
+    pub expressions: usize,
+}
+
+/// Checks `spec` without its data.
+///
+/// # Errors
+/// A job error that reports all faults.
+pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
+    let document = &spec.document;
+    let zone = zone(spec).unwrap_or_else(Zone::utc);
+    log::form(document, &spec.source.log);
+    stream::max_ahead(spec);
+    memory(spec);
+    let mut checker = Checker { planner: Planner::new(spec, &zone, Log::unseen(), vec![]), expressions: 0 };
+    if let Some(word) = &spec.mode {
+        checker.planner.mode = window::mode(document, word).unwrap_or(Mode::Streamed);
+    }
+    checker.planner.mode_override = overrides.mode;
+    checker.planner.delay();
+    for table in &spec.tables {
+        log::form(document, &table.log);
+        table.derive.iter().map(|(_, sql)| sql).chain(&table.filter).for_each(|sql| checker.expression(sql));
+    }
+    spec.steps.iter().for_each(|step| checker.step(step));
+    checker.planner.tables_are_used();
+    spec.outputs.iter().for_each(|output| checker.output(output));
+    checker.planner.stream();
+    let expressions = checker.expressions;
+    drop(checker);
+    if document.faults().is_some() {
+        return Err(faults(spec));
+    }
+    range(overrides, &zone)?;
+    let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
+    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions })
+}
+
+struct Checker<'a> {
+    planner: Planner<'a>,
+    expressions: usize,
+}
+
+impl<'a> Checker<'a> {
+    fn expression(&mut self, sql: &At<String>) {
+        self.expressions += 1;
+        if let Err(error) = check_syntax(&sql.value) {
+            self.planner.fault(error, &sql.span);
+        }
+    }
+
+    fn step(&mut self, step: &'a StepSpec) {
+        match step {
+            StepSpec::Filter(sql) => self.expression(sql),
+            StepSpec::Derive(columns) => columns.iter().for_each(|(_, sql)| self.expression(sql)),
+            StepSpec::Dedup { within, .. } => {
+                within.iter().for_each(|text| drop(length(&self.planner.spec.document, text)));
+            }
+            StepSpec::First { .. } => {}
+            StepSpec::Enrich(enrich) => self.enrich(enrich),
+            StepSpec::Lookup { lookup, otherwise } => {
+                self.lookup(lookup);
+                self.otherwise(otherwise);
+            }
+        }
+    }
+
+    fn enrich(&mut self, spec: &'a EnrichSpec) {
+        self.planner.fill(spec.fill.as_ref());
+        self.planner.table_named(&spec.table);
+        self.planner.reach(&spec.reach, DEFAULT, None);
+        self.otherwise(&spec.otherwise);
+    }
+
+    fn otherwise(&mut self, items: &'a [OtherwiseSpec]) {
+        for item in items {
+            match item {
+                OtherwiseSpec::Match(reach) => drop(self.planner.reach(reach, DEFAULT, None)),
+                OtherwiseSpec::Lookup(lookup) => self.lookup(lookup),
+                OtherwiseSpec::Constant { .. } => {}
+            }
+        }
+    }
+
+    fn lookup(&mut self, spec: &'a LookupSpec) {
+        match (&spec.from, &spec.take) {
+            (LookupFrom::Files { log, .. }, _) => log::form(&self.planner.spec.document, log),
+            (LookupFrom::Service(service), Some(take)) => {
+                let types = self.planner.service_types(service, take);
+                let columns = new_columns(take, types);
+                let pointers: Vec<At<String>> = take.iter().map(|(_, pointer)| pointer.clone()).collect();
+                self.assume_columns(service);
+                self.planner.service(service, &columns, &pointers);
+            }
+            (LookupFrom::Service(service), None) => {
+                self.assume_columns(service);
+                self.planner.service(service, &[], &[]);
+            }
+        }
+    }
+
+    /// The columns that a URL names are taken to be there.
+    fn assume_columns(&mut self, service: &ServiceSpec) {
+        let names = super::service::cut(&service.url.value).map_or(vec![], |(_, names)| names);
+        let fields = names.iter().map(|name| Field::new(name, DataType::String));
+        self.planner.rows.schema = Schema::new(fields.collect());
+    }
+
+    fn output(&mut self, spec: &'a OutputSpec) {
+        self.planner.destination(spec);
+        self.planner.address(spec);
+        self.planner.window(spec);
+        self.planner.timing(spec);
+        let selections = self.planner.selections(spec);
+        let texts = spec.select.iter().map(|(_, sql)| sql);
+        for (sql, selection) in texts.clone().zip(selections.iter().flatten()) {
+            self.selection(sql, selection);
+        }
+        if let Some(sql) = &spec.having {
+            match parse_selection(&sql.value, 0) {
+                Ok(selection) => self.selection(sql, &selection),
+                Err(error) => self.planner.fault(error, &sql.span),
+            }
+        }
+        let Some(selections) = selections else { return };
+        let aggregates = selections.iter().any(|selection| !selection.calls.is_empty());
+        if spec.window.is_some() || !spec.by.is_empty() || aggregates {
+            self.planner.selects_something(spec);
+        } else if !is_true(&spec.archive) {
+            self.planner.has_no_groups(spec);
+        }
+    }
+
+    /// Checks the arguments of aggregates, and what is around them.
+    fn selection(&mut self, sql: &At<String>, selection: &crate::expr::Selection) {
+        self.expressions += 1;
+        let arguments = selection.calls.iter().flat_map(|call| match call.name.as_str() {
+            // Its second argument is a number.
+            "quantile" => &call.args[..call.args.len().min(1)],
+            _ => &call.args[..],
+        });
+        for text in arguments.chain(&selection.around) {
+            if let Err(error) = check_syntax(text) {
+                self.planner.fault(error, &sql.span);
+            }
+        }
+    }
+}
