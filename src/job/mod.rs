@@ -6,7 +6,7 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
+    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, PagePlan, Plan,
     PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
     archive_fields, window_fields,
 };

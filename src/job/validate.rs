@@ -20,6 +20,7 @@ mod finish;
 mod log;
 mod otherwise;
 mod output;
+mod pages;
 mod published;
 mod rows;
 mod service;
@@ -92,6 +93,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.tables_are_used();
     planner.outputs();
     planner.stream();
+    let pages = pages::pages(spec);
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if let Some(error) = document.faults() {
@@ -117,6 +119,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let mut plan = planner.finish(job_name(spec), &beside, read, range, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
+    plan.pages = pages;
     Ok(plan)
 }
 
