@@ -185,6 +185,10 @@ fn outputs(plan: &Plan) -> String {
             let _ = writeln!(out, "    partitioned by {}", parts.join(", "));
         }
     }
+    for page in &plan.pages {
+        let of: Vec<String> = page.of.iter().map(|&output| plan.outputs[output].to.to_string()).collect();
+        let _ = writeln!(out, "  {} (html): a page of {}", page.path.display(), of.join(", "));
+    }
     out
 }
 

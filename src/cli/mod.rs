@@ -8,6 +8,7 @@ mod explain;
 mod generate;
 mod inspect;
 mod lengths;
+mod report;
 mod run;
 mod sql;
 pub mod ui;
@@ -41,6 +42,8 @@ enum Command {
     Backfill(backfill::BackfillArgs),
     /// Compare results with those of SQL, of a file or of another program; say where and why they differ
     Verify(verify::VerifyArgs),
+    /// Write a page of a job's results: charts, tables, the account, late data, differences
+    Report(report::ReportArgs),
     /// Print the SQL that computes the outputs of a job
     Sql(sql::SqlArgs),
     /// Show what a live job would hold at a time: open windows, keys, the rows of tables
@@ -136,6 +139,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Audit(args) => args.run(),
         Command::Backfill(args) => args.run(),
         Command::Verify(args) => args.run(),
+        Command::Report(args) => args.run(),
         Command::Sql(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Generate(args) => {

@@ -4,6 +4,7 @@ use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
+use crate::report;
 use clap::{Args, ValueEnum};
 use std::time::Instant;
 
@@ -76,6 +77,7 @@ impl RunArgs {
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
         };
+        plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = ui::Progress::new(self.quiet || self.json);
         let known = match self.changed {
             Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, &progress),
@@ -85,10 +87,14 @@ impl RunArgs {
         let outcome = known.and_then(|known| known.map_or_else(all, Ok));
         progress.finish();
         let outcome = outcome?;
+        let pages = super::report::pages(&spec, &plan)?;
         if self.json {
             ui::print_json(&plan, &outcome)?;
         } else {
             ui::print_outcome(&plan, &outcome, self.quiet, started.elapsed())?;
+            if !self.quiet {
+                pages.iter().for_each(|line| ui::note(line));
+            }
         }
         Ok(exit::DONE)
     }

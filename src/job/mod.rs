@@ -12,7 +12,7 @@ pub use plan::{
 };
 pub use spec::JobSpec;
 pub use validate::{
-    Overrides, SourceFiles, destinations, late_path, parse_bytes, parse_length, parse_time, plan_job,
+    Overrides, SourceFiles, destinations, late_path, pages, parse_bytes, parse_length, parse_time, plan_job,
     source_files, source_format, table_files,
 };
 

@@ -5,7 +5,6 @@
 //! the scripts are ours. The policy names the scripts by their hashes, so no other runs, and nothing is fetched.
 
 use crate::error::{Error, Result};
-use crate::job::PagePlan;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -124,12 +123,12 @@ pub(super) fn link(page: &Path, to: &Path) -> Option<String> {
     Some(out)
 }
 
-/// Finds out whether `pages` can be written, before hours of work.
+/// Finds out whether a page can be written to `path`, before hours of work.
 ///
 /// # Errors
 /// A machine error: a folder cannot be made, or no file in it.
-pub fn check(pages: &[PagePlan]) -> Result<()> {
-    pages.iter().try_for_each(|page| temporary(&page.path).map(drop))
+pub fn check(path: &Path) -> Result<()> {
+    temporary(path).map(drop)
 }
 
 /// A file beside `path`, which vanishes if nothing comes of it.
@@ -229,9 +228,9 @@ mod tests {
         assert!(write(&path, "b").unwrap());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
         fs::create_dir(folder.path().join("folder.html")).unwrap();
-        let page = |name: &str| PagePlan { path: folder.path().join(name), title: None, of: vec![] };
-        assert!(check(&[page("folder.html")]).unwrap_err().to_string().contains("it is a folder"));
-        assert!(check(&[page("new/page.html/x.html")]).is_err());
-        assert!(check(&[page("new/other.html")]).is_ok());
+        let of = |name: &str| check(&folder.path().join(name));
+        assert!(of("folder.html").unwrap_err().to_string().contains("it is a folder"));
+        assert!(of("new/page.html/x.html").is_err());
+        assert!(of("new/other.html").is_ok());
     }
 }

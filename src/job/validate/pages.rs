@@ -8,7 +8,7 @@ use crate::job::spec::{JobSpec, PageSpec};
 use std::path::{Path, PathBuf};
 
 /// The pages of a job; faults those that cannot be.
-pub(super) fn pages(spec: &JobSpec) -> Vec<PagePlan> {
+pub(super) fn planned(spec: &JobSpec) -> Vec<PagePlan> {
     let pages = spec.pages.iter().enumerate().map(|(i, page)| {
         let same = |other: &PageSpec| Path::new(&other.path.value) == Path::new(&page.path.value);
         if spec.pages[..i].iter().any(same) {
