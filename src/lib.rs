@@ -12,6 +12,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | the command line, and the only printer |
+//! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
 //! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
@@ -57,6 +58,7 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+pub mod report;
 pub mod rows;
 pub mod sink;
 pub mod sql;

@@ -64,6 +64,20 @@ impl Subject {
     }
 }
 
+/// The report of an audit of `plan` as `--json` prints it.
+pub(super) fn as_json(subject: &AuditSubject, report: &engine::AuditReport) -> serde_json::Value {
+    json::json(&subject.0, report)
+}
+
+/// What was audited, kept while the plan goes to its audit.
+pub(super) struct AuditSubject(Subject);
+
+impl AuditSubject {
+    pub fn of(plan: &Plan) -> AuditSubject {
+        AuditSubject(Subject::of(plan))
+    }
+}
+
 impl AuditArgs {
     pub fn run(&self) -> Result<u8> {
         let watch = self.watch.begin("audit", &self.job.job, self.json)?;

@@ -7,10 +7,10 @@ mod text;
 
 use super::run::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, ui};
+use super::{JobArgs, report, ui};
 use crate::engine::{self, BackfillOutcome, Request, RunOptions};
 use crate::error::{Result, exit};
-use crate::job::{self, OutputTo, Plan};
+use crate::job::{self, JobSpec, OutputTo, Plan};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -72,10 +72,12 @@ impl BackfillArgs {
             table_rows: 0,
             refresh_lookups: false,
         };
+        job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         let request = self.request();
         let outcome = engine::backfill(&spec, &overrides, &request, &machine, &watch.progress);
         watch.progress.finish();
-        let outcome = outcome?;
+        let mut outcome = outcome?;
+        let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };
         facts.plan(&outcome.plan);
         facts.account = Some(outcome.account);
         let outputs = outcome.outputs.iter();
@@ -90,8 +92,25 @@ impl BackfillArgs {
         ui::print(&text::changes(&request, &outcome))?;
         if !self.quiet {
             ui::note(&text::end(&request, &outcome));
+            pages.iter().for_each(|line| ui::note(line));
         }
         Ok(exit::DONE)
+    }
+
+    /// Writes the pages of the job anew.
+    fn pages(
+        &self,
+        spec: &JobSpec,
+        overrides: &job::Overrides,
+        outcome: &mut BackfillOutcome,
+    ) -> Result<Vec<String>> {
+        if outcome.plan.pages.is_empty() {
+            return Ok(vec![]);
+        }
+        // A backfill counts whatever it is given, so its plan has no watermark; the page is that of the job.
+        let of_job = job::plan_job(spec, overrides)?;
+        (outcome.plan.late, outcome.plan.watermark) = (of_job.late, of_job.watermark);
+        report::pages(spec, &outcome.plan)
     }
 
     fn request(&self) -> Request {

@@ -158,7 +158,8 @@ fn outputs(plan: &Plan) -> String {
             OutputKind::Archive(_) => "archive: the records as they are read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
                 let g = &plan.groupings[*grouping];
-                let by = if g.keys.is_empty() { String::new() } else { format!(", by {}", g.keys.join(", ")) };
+                let by =
+                    if g.keys.is_empty() { String::new() } else { format!(", by {}", g.keys.join(", ")) };
                 format!("grouping {}: window {}{by}", grouping + 1, g.plan.window)
             }
         };
@@ -187,6 +188,10 @@ fn outputs(plan: &Plan) -> String {
                 .collect();
             let _ = writeln!(out, "    partitioned by {}", parts.join(", "));
         }
+    }
+    for page in &plan.pages {
+        let of: Vec<String> = page.of.iter().map(|&output| plan.outputs[output].to.to_string()).collect();
+        let _ = writeln!(out, "  {} (html): a page of {}", page.path.display(), of.join(", "));
     }
     out
 }

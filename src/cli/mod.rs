@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod lengths;
 mod man;
+mod report;
 mod run;
 mod schema;
 mod sql;
@@ -63,6 +64,8 @@ enum Command {
     Backfill(backfill::BackfillArgs),
     /// Compare results with those of SQL, of a file or of another program; say where and why they differ
     Verify(verify::VerifyArgs),
+    /// Write a page of a job's results: charts, tables, the account, late data, differences
+    Report(report::ReportArgs),
     /// Print the SQL that computes the outputs of a job
     Sql(sql::SqlArgs),
     /// Show what a live job would hold at a time: open windows, keys, the rows of tables
@@ -88,6 +91,7 @@ impl Command {
             Command::Audit(_) => "audit",
             Command::Backfill(_) => "backfill",
             Command::Verify(_) => "verify",
+            Command::Report(_) => "report",
             Command::Sql(_) => "sql",
             Command::Inspect(_) => "inspect",
             Command::Generate(_) => "generate",
@@ -106,6 +110,7 @@ impl Command {
             Command::Audit(args) => args.run(),
             Command::Backfill(args) => args.run(),
             Command::Verify(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Generate(args) => ui::generated(&args.run()?),

@@ -5,6 +5,7 @@ use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
+use crate::report;
 use clap::{Args, ValueEnum};
 
 /// Run a job.
@@ -85,6 +86,7 @@ impl RunArgs {
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
         };
+        plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let known = match self.changed {
             Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, progress),
@@ -95,10 +97,14 @@ impl RunArgs {
         progress.finish();
         let outcome = outcome?;
         facts.outcome(&outcome);
+        let pages = super::report::pages(&spec, &plan)?;
         if self.json {
             ui::print_json(&plan, &outcome)?;
         } else {
             ui::print_outcome(&plan, &outcome, self.quiet, watch.took())?;
+            if !self.quiet {
+                pages.iter().for_each(|line| ui::note(line));
+            }
         }
         Ok(exit::DONE)
     }

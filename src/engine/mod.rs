@@ -46,11 +46,12 @@ pub use audit::{
     audit,
 };
 pub use backfill::{
-    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange,
-    Volume, backfill, catch_up,
+    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader, Request,
+    RowChange, Volume, backfill, catch_up,
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
+pub use late::schema as late_schema;
 pub use publish::Published;
 pub use times::{Stage, StageTime, StageTimes, Work};
 pub use trace::{GroupOf, Traced, TracedRow, trace};

@@ -106,6 +106,14 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// The string at `key`, if it is one; the key does not count as asked for.
+    pub fn peek(&self, key: &str) -> Option<&'a str> {
+        match self.entries.iter().find(|(name, _)| name.get_ref() == key)?.1.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Faults `key` where the table has it; `hint` says where it belongs.
     pub fn misplaced(&self, key: &'static str, hint: &str) {
         let Some(place) = self.place_of(key) else { return };

@@ -6,14 +6,14 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
+    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, PagePlan, Plan,
     PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
     archive_fields, window_fields,
 };
 pub use spec::JobSpec;
 pub use validate::{
-    Form, Overrides, SourceFiles, check_form, destinations, late_path, parse_bytes, parse_length, parse_time,
-    plan_job, source_files, source_format, source_notes, table_files,
+    Form, Overrides, SourceFiles, check_form, destinations, late_path, pages, parse_bytes, parse_length,
+    parse_time, plan_job, source_files, source_format, source_notes, table_files,
 };
 
 use crate::error::{Error, Result};

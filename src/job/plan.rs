@@ -51,6 +51,8 @@ pub struct Plan {
     pub outputs: Vec<OutputPlan>,
     /// The outputs that are published to tables of servers, in their order.
     pub publications: Vec<Publication>,
+    /// The pages that show outputs, in their order.
+    pub pages: Vec<PagePlan>,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
     /// How the watermark follows the events; the default where no output is streamed, unless the command
@@ -292,6 +294,18 @@ pub struct Publication {
     /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
     /// together, the keys, the firing.
     pub key: Vec<usize>,
+}
+
+/// A page: a report of outputs that are in place, written after them. It decides nothing of the result, so the hash
+/// of a plan does not know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PagePlan {
+    /// The file.
+    pub path: PathBuf,
+    /// Its title, if it is not the job's name.
+    pub title: Option<String>,
+    /// Numbers in [`Plan::outputs`], of outputs that are files or folders.
+    pub of: Vec<usize>,
 }
 
 /// What an output holds.

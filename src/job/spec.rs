@@ -8,7 +8,7 @@ mod output;
 mod step;
 
 pub use log::{LogSpec, SourceSpec, TableSpec};
-pub use output::{OutputSpec, WindowKind, WindowSpec, is_true};
+pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
 pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
 
 /// A job file's content, with the place of every value.
@@ -22,7 +22,10 @@ pub struct JobSpec {
     pub(super) source: SourceSpec,
     pub(super) tables: Vec<TableSpec>,
     pub(super) steps: Vec<StepSpec>,
+    /// Those that have rows.
     pub(super) outputs: Vec<OutputSpec>,
+    /// Those that show others.
+    pub(super) pages: Vec<PageSpec>,
     /// `path` of `[late]`.
     pub(super) late: Option<At<String>>,
 }
@@ -63,10 +66,21 @@ impl JobSpec {
         let tables = top.named_tables("table");
         let tables = tables.into_iter().map(|(name, t)| log::table(&document, name, &t)).collect();
         let steps = top.tables("step").iter().filter_map(|t| step::step(&document, t)).collect();
-        let outputs: Vec<OutputSpec> =
-            top.tables("output").iter().map(|t| output::output(&document, t)).collect();
-        if outputs.is_empty() {
-            document.fault(Error::job("the job has no [[output]]"), &end);
+        let (mut outputs, mut pages) = (vec![], vec![]);
+        for table in &top.tables("output") {
+            match output::page(&document, table) {
+                Some(page) => pages.push(page),
+                None => outputs.push(output::output(&document, table)),
+            }
+        }
+        match pages.first() {
+            Some(page) if outputs.is_empty() => {
+                let error = Error::job("a page shows other outputs, and the job has none");
+                document
+                    .fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
+            }
+            None if outputs.is_empty() => document.fault(Error::job("the job has no [[output]]"), &end),
+            _ => {}
         }
         let late = top.table("late").and_then(|t| late(&document, &t));
         top.finish(&[]);
@@ -85,6 +99,7 @@ impl JobSpec {
                 tables,
                 steps,
                 outputs,
+                pages,
                 late,
             }),
         }

@@ -22,6 +22,7 @@ mod form;
 mod log;
 mod otherwise;
 mod output;
+mod pages;
 mod published;
 mod rows;
 mod service;
@@ -94,6 +95,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.tables_are_used();
     planner.outputs();
     planner.stream();
+    let pages = pages::planned(spec);
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if let Some(error) = document.faults() {
@@ -119,6 +121,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let mut plan = planner.finish(job_name(spec), &beside, read, range, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
+    plan.pages = pages;
     Ok(plan)
 }
 
@@ -168,6 +171,11 @@ pub fn source_format(spec: &JobSpec) -> Option<Format> {
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(output::goes_to).collect()
+}
+
+/// Where the pages of a job go, in its order.
+pub fn pages(spec: &JobSpec) -> Vec<PathBuf> {
+    spec.pages.iter().map(|page| PathBuf::from(&page.path.value)).collect()
 }
 
 /// The file of late events, if the job has one.

@@ -34,6 +34,8 @@ pub fn compute(mut plan: Plan, wanted: &[usize], request: &Request) -> Result<Ou
         output.state = false;
     }
     only_used(&mut plan);
+    // Nor is anything published.
+    plan.publications.clear();
     (plan.late, plan.rejects) = (None, None);
     plan.tables.iter_mut().for_each(|table| table.rejects = None);
     let account = run(&plan, request.options, request.progress)?.account;

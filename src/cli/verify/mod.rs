@@ -15,6 +15,7 @@ use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::pg::Server;
+use crate::report;
 use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
 use clap::Args;
 use serde_json::json;
@@ -63,6 +64,9 @@ pub struct VerifyArgs {
     /// Print the report as Markdown, for a pull request
     #[arg(long)]
     markdown: bool,
+    /// Write the report as a page too
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
     /// Leave out events before this time (in the job's time zone, or with an offset)
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -98,6 +102,9 @@ fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
 
 impl VerifyArgs {
     pub fn run(&self) -> Result<u8> {
+        if let Some(path) = &self.html {
+            report::check(path)?;
+        }
         let watch = self.metrics.begin("verify", &self.job, self.json || self.markdown)?;
         let mut facts = Facts::default();
         let result = self.work(&watch.progress, &mut facts);
@@ -109,20 +116,27 @@ impl VerifyArgs {
         progress.finish();
         let verdict = verdict?;
         facts.compared = verdict.verified.iter().map(compared).collect();
+        if let Some(page) = &self.html {
+            self.write_html(page, &verdict)?;
+        }
         if self.json {
-            let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
-            let skipped: Vec<_> = verdict
-                .skipped
-                .iter()
-                .map(|s| json!({ "output": s.output, "why": s.why.to_string() }))
-                .collect();
-            ui::print_value(&json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped }))?;
+            ui::print_value(&as_json(&verdict))?;
         } else {
             let one = if self.markdown { in_markdown } else { in_text };
             let reports: Vec<String> = verdict.verified.iter().map(one).collect();
             ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, self.markdown)))?;
         }
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
+    }
+
+    /// Writes the page of what was found.
+    fn write_html(&self, path: &Path, verdict: &Verdict) -> Result<()> {
+        let subject = self.job.display();
+        let title = format!("{subject}: {}", if verdict.same() { "the same" } else { "different" });
+        let page = report::Report { title, verify: Some(as_json(verdict)), ..report::Report::default() };
+        report::write(path, &page.html()?)?;
+        ui::note(&format!("page in {}", path.display()));
+        Ok(())
     }
 
     fn verdict(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<Verdict> {
@@ -189,6 +203,13 @@ impl VerifyArgs {
 fn compared(verified: &Verified) -> (String, [u64; 4]) {
     let c = &verified.comparison;
     (verified.output.clone(), [c.matched, c.differing, c.only_here, c.only_there])
+}
+
+/// All that was found, as `--json` prints it.
+pub(super) fn as_json(verdict: &Verdict) -> serde_json::Value {
+    let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
+    let skipped = verdict.skipped.iter().map(|s| json!({ "output": s.output, "why": s.why.to_string() }));
+    json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped.collect::<Vec<_>>() })
 }
 
 /// Whether it is a result, and not a job file.

@@ -40,6 +40,7 @@ use crate::sink::{Account, Manifest, Part, Target, Transaction};
 use given::{Given, InPlace};
 use history::History;
 use narrow::{Done, Narrow};
+pub use parts::PartReader;
 use std::path::{Path, PathBuf};
 
 /// What a backfill is asked for.

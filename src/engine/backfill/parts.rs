@@ -5,6 +5,7 @@
 //! values to the last bit (of a float that is no number there is one), rows in the order of the file. A file is
 //! read once; that its bytes are those that the manifest names is known before any of them is looked at.
 
+mod blocks;
 mod text;
 
 use crate::batch::{DataType, Schema};

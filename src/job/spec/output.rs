@@ -23,6 +23,58 @@ pub struct OutputSpec {
     pub state: Option<At<bool>>,
 }
 
+/// An `[[output]]` whose path ends in `.html`: a page that shows other outputs.
+pub struct PageSpec {
+    pub span: Range<usize>,
+    pub path: At<String>,
+    pub title: Option<At<String>>,
+    pub of: Vec<At<String>>,
+}
+
+/// Reads one `[[output]]` that is a page; `None` if it is none.
+pub(super) fn page(document: &Document, table: &Table) -> Option<PageSpec> {
+    let path = table.peek("path")?;
+    if !is_page(path) && (table.peek("format") != Some("html") || crate::pg::is_url(path) || path == "-") {
+        return None;
+    }
+    table.string("format");
+    let spec = PageSpec {
+        span: table.span.clone(),
+        path: table.string("path")?,
+        title: table.string("title"),
+        of: table.strings("of").unwrap_or_default(),
+    };
+    for key in OF_ROWS {
+        let Some(place) = table.place_of(key) else { continue };
+        let error = Error::job(format!("a page has no `{key}`"));
+        document.fault(error.hint("it shows other outputs of the job: name them by `of`"), &place);
+    }
+    table.finish(&[]);
+    Some(spec)
+}
+
+/// Whether the output at `path` is a page.
+fn is_page(path: &str) -> bool {
+    let ends = path.len().checked_sub(".html".len()).and_then(|at| path.get(at..));
+    ends.is_some_and(|end| end.eq_ignore_ascii_case(".html")) && !crate::pg::is_url(path)
+}
+
+/// The keys of an output that has rows.
+const OF_ROWS: [&str; 12] = [
+    "mirror",
+    "key",
+    "window",
+    "by",
+    "select",
+    "having",
+    "top",
+    "partition_by",
+    "mode",
+    "firings",
+    "archive",
+    "state",
+];
+
 /// `window = …`.
 pub struct WindowSpec {
     pub kind: WindowKind,
@@ -69,11 +121,17 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
     if is_true(&spec.archive) {
         archive(document, table, &spec);
     }
-    table.finish(&["of"]);
+    let (of, title) = (table.strings("of").is_some(), table.string("title").is_some());
+    for key in [("of", of), ("title", title)].into_iter().filter_map(|(key, there)| there.then_some(key)) {
+        let error = Error::job(format!("`{key}` is for a page, and this output is none"));
+        let place = table.place_of(key).unwrap_or(spec.span.clone());
+        document.fault(error.hint("a page is an [[output]] whose path ends in .html"), &place);
+    }
+    table.finish(&[]);
     if spec.path.is_none() {
         document.fault(
             Error::job("an [[output]] has no `path`")
-                .hint("a folder, a file, postgres://…/table, or \"-\" for the terminal"),
+                .hint("a folder, a file, postgres://…/table, a page (.html), or \"-\" for the terminal"),
             &spec.span,
         );
     }

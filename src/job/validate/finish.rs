@@ -92,6 +92,7 @@ impl Planner<'_> {
             groupings: self.groupings,
             outputs: self.outputs,
             publications: self.publications,
+            pages: vec![],
             rejects,
             watermark: self.watermark,
             late: self.late,

@@ -94,9 +94,10 @@ impl Planner<'_> {
         if to == OutputTo::Terminal {
             return Some((to, Format::Csv));
         }
-        if path.value.contains("://") || path.value.ends_with(".html") {
+        if path.value.contains("://") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
-            let hint = "a folder, a .parquet, .csv, .jsonl or .kcat file, postgres://…/table, or \"-\"";
+            let hint =
+                "a folder, a .parquet, .csv, .jsonl, .kcat or .html file, postgres://…/table, or \"-\"";
             self.fault(error.hint(hint), &path.span);
             return None;
         }
@@ -105,7 +106,7 @@ impl Planner<'_> {
         if named.is_none() && is_unclear && Format::of_path(target).is_none() {
             let error = Error::job(format!("the extension of `{}` says no format", path.value));
             self.fault(
-                error.hint("use .parquet, .csv, .jsonl or .kcat; or a folder: end the path in /"),
+                error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
                 &path.span,
             );
             return None;

@@ -58,6 +58,15 @@ proptest! {
             let read = reader.read(&part).unwrap();
             read.columns().iter().for_each(|c| c.to_data().validate_full().unwrap());
             prop_assert_eq!(shown(&read), shown(&whole), "{:?}", format);
+            let mut pieces = vec![];
+            reader.pieces(&part, &mut |piece| Ok(pieces.push(piece.clone()))).unwrap();
+            prop_assert_eq!(&concat_batches(&schema.arrow(), &pieces).unwrap(), &whole, "{:?}", format);
+            for size in [1, 7, 64, 1000].into_iter().filter(|_| format != Format::Parquet) {
+                let mut pieces = vec![];
+                let path = reader.root.join(&part.path);
+                reader.blocks(&path, size, &mut |piece| Ok(pieces.push(piece.clone()))).unwrap();
+                prop_assert_eq!(&concat_batches(&schema.arrow(), &pieces).unwrap(), &whole, "{:?} {}", format, size);
+            }
             prop_assert_eq!(read, whole);
         }
     }

@@ -1,0 +1,207 @@
+//! `highwater report`, and the pages that a job has among its outputs.
+
+use super::audit::{AuditSubject, as_json};
+use super::run::Mode;
+use super::{JobArgs, ui, verify};
+use crate::engine::{self, RunOptions};
+use crate::error::{Error, Result, exit};
+use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan};
+use crate::report::{self, JobText, Place, Report, Shown};
+use crate::sink::Format;
+use crate::verify::{Against, Request};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Write a page of a job's results to look at: one HTML file that opens from the disk, with charts, tables, the account,
+/// how late events came, and how the results compare. The outputs of the job are not touched.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 done; 1 with --verify, where results differ.\n\nExamples:\n  \
+    highwater report data/jobs/big-spenders.toml\n  \
+    highwater report data/jobs/pageviews-per-postcode.toml --verify -o out/pageviews.html")]
+pub struct ReportArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// The page [default: out/NAME.html, by the name of the job]
+    #[arg(long, short, value_name = "FILE.html")]
+    output: Option<PathBuf>,
+    /// Say how late events came and what each delay would have cost, also where no output is streamed
+    #[arg(long)]
+    audit: bool,
+    /// Compare the results with those of the job's SQL, run by Polars over the raw files
+    #[arg(long)]
+    verify: bool,
+    /// The most rows of each output that the page carries; its charts are of all rows
+    #[arg(long, value_name = "N", default_value_t = report::ROWS)]
+    rows: usize,
+    /// Which events the windows count, whatever the job file says
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl ReportArgs {
+    pub fn run(&self) -> Result<u8> {
+        let spec = job::read(&self.job.job)?;
+        let overrides = Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
+        let plan = job::plan_job(&spec, &overrides)?;
+        let path = self.output.clone().unwrap_or_else(|| report::default_path(&plan.name));
+        report::check(&path)?;
+        // Links are to outputs in place, so these are brought to one state first.
+        engine::recover(&plan)?;
+        let options = RunOptions {
+            threads: self.job.threads(&plan),
+            memory: self.job.memory(&plan),
+            spill_folder: std::env::temp_dir(),
+            table_rows: 0,
+            refresh_lookups: false,
+        };
+        let progress = ui::Progress::new(self.quiet);
+        let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
+        progress.finish();
+        let same = done?;
+        if !self.quiet {
+            ui::note(&written(&path));
+        }
+        Ok(if same { exit::DONE } else { exit::DIFFERENT })
+    }
+
+    /// Computes everything and writes the page; gives whether nothing differs.
+    fn write(
+        &self,
+        spec: &JobSpec,
+        overrides: &Overrides,
+        plan: Plan,
+        path: &Path,
+        options: &RunOptions,
+        progress: &ui::Progress,
+    ) -> Result<bool> {
+        let folder = tempfile::Builder::new()
+            .prefix("highwater-report-")
+            .tempdir_in(&options.spill_folder)
+            .map_err(|e| Error::io("make a folder in", &options.spill_folder, e))?;
+        let apart = Apart::new(job::plan_job(spec, overrides)?, folder.path());
+        engine::run(&apart.plan, options, progress)?;
+        let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+        let audit =
+            (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
+        let verdict = self.verify.then(|| compare(spec, overrides, options, progress)).transpose()?;
+        let page = Report {
+            title: plan.name.clone(),
+            job: Some(JobText { spec, plan: &plan }),
+            shown: apart.shown(&plan, path),
+            rows: self.rows,
+            audit,
+            verify: verdict.as_ref().map(verify::as_json),
+        };
+        report::write(path, &page.html()?)?;
+        Ok(verdict.is_none_or(|verdict| verdict.same()))
+    }
+}
+
+/// Audits the job, as `audit` does.
+fn audit(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    options: &RunOptions,
+    progress: &ui::Progress,
+) -> Result<serde_json::Value> {
+    let streamed = Overrides { mode: Some(job::Mode::Streamed), ..overrides.clone() };
+    let plan = job::plan_job(spec, &streamed)?;
+    let subject = AuditSubject::of(&plan);
+    Ok(as_json(&subject, &engine::audit(plan, options, None, progress)?))
+}
+
+/// Compares the job with its SQL, as `verify` does.
+fn compare(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    options: &RunOptions,
+    progress: &ui::Progress,
+) -> Result<crate::verify::Verdict> {
+    let request = Request {
+        against: Against::Printed,
+        server: None,
+        output: None,
+        keys: vec![],
+        map: vec![],
+        ignore: vec![],
+        tolerance: vec![],
+        show: 100,
+        trace: true,
+        options,
+        progress,
+    };
+    crate::verify::verify(spec, overrides, job::plan_job(spec, overrides)?, &request)
+}
+
+/// The job with outputs of its own, apart from those in place.
+struct Apart {
+    plan: Plan,
+    /// Late events, if the job keeps them.
+    late: Option<OutputPlan>,
+}
+
+impl Apart {
+    /// All outputs of `plan` in `folder`, one Parquet file each, and nothing else that a run writes; but what services
+    /// answer is recorded, so that the next run asks nobody.
+    fn new(mut plan: Plan, folder: &Path) -> Apart {
+        for (n, output) in plan.outputs.iter_mut().enumerate() {
+            output.to = OutputTo::Folder(folder.join(n.to_string()));
+            output.format = Format::Parquet;
+            output.partition_by.clear();
+            output.state = false;
+        }
+        plan.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
+        plan.publications.clear();
+        plan.pages.clear();
+        plan.rejects = None;
+        plan.tables.iter_mut().for_each(|table| table.rejects = None);
+        if let Some(late) = &mut plan.late {
+            late.path = folder.join("late.parquet");
+            late.format = Format::Parquet;
+        }
+        let late = plan.late.as_ref().map(report::late_output);
+        Apart { plan, late }
+    }
+
+    /// What the page at `page` shows: outputs that hold the same are one.
+    fn shown<'a>(&'a self, of: &'a Plan, page: &Path) -> Vec<Shown<'a>> {
+        let mut shown: Vec<(String, Shown)> = vec![];
+        for (i, (output, own)) in self.plan.outputs.iter().zip(&of.outputs).enumerate() {
+            let mut places = vec![Place::of(&own.to, page)];
+            let tables = of.publications.iter().filter(|publication| publication.output == i);
+            places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
+            // `Debug` of what an output holds says all that decides its rows.
+            let content = match output.kind {
+                OutputKind::Archive(_) => format!("{i}"),
+                _ => format!("{:?} {:?}", output.kind, output.columns),
+            };
+            match shown.iter_mut().find(|(known, _)| *known == content) {
+                Some((_, same)) => same.places.extend(places),
+                None => shown.push((content, Shown { plan: &self.plan, output, places, late: false })),
+            }
+        }
+        let mut shown: Vec<Shown> = shown.into_iter().map(|(_, shown)| shown).collect();
+        if let (Some(output), Some(own)) = (&self.late, &of.late) {
+            let places = vec![Place::of(&OutputTo::File(own.path.clone()), page)];
+            shown.push(Shown { plan: &self.plan, output, places, late: true });
+        }
+        shown
+    }
+}
+
+/// Writes the pages of a job whose outputs are in place; a line for each.
+pub(super) fn pages(spec: &JobSpec, plan: &Plan) -> Result<Vec<String>> {
+    let pages = plan.pages.iter().map(|page| {
+        let new = report::write_page(spec, plan, page)?;
+        Ok(if new { written(&page.path) } else { format!("{}: a page, unchanged", page.path.display()) })
+    });
+    pages.collect()
+}
+
+fn written(path: &Path) -> String {
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    format!("{}: a page, {}", path.display(), ui::human_bytes(bytes))
+}

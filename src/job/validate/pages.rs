@@ -1,0 +1,82 @@
+//! Pages: which outputs they show.
+
+use super::output::goes_to;
+use crate::error::Error;
+use crate::job::document::At;
+use crate::job::plan::{OutputTo, PagePlan};
+use crate::job::spec::{JobSpec, PageSpec};
+use std::path::{Path, PathBuf};
+
+/// The pages of a job; faults those that cannot be.
+pub(super) fn planned(spec: &JobSpec) -> Vec<PagePlan> {
+    let pages = spec.pages.iter().enumerate().map(|(i, page)| {
+        let same = |other: &PageSpec| Path::new(&other.path.value) == Path::new(&page.path.value);
+        if spec.pages[..i].iter().any(same) {
+            let error = Error::job(format!("two pages are written to {}", page.path.value));
+            spec.document.fault(error.hint("give each a file"), &page.path.span);
+        }
+        outside(spec, page);
+        PagePlan {
+            path: PathBuf::from(&page.path.value),
+            title: page.title.as_ref().map(|title| title.value.clone()),
+            of: shown(spec, page),
+        }
+    });
+    pages.collect()
+}
+
+/// The outputs that a page shows, by number.
+fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<usize> {
+    let on_terminal = |i: usize| goes_to(&spec.outputs[i]) == Some(OutputTo::Terminal);
+    if page.of.is_empty() {
+        let all: Vec<usize> = (0..spec.outputs.len()).filter(|&i| !on_terminal(i)).collect();
+        if all.is_empty() {
+            spec.document.fault(no_file(), &page.span);
+        }
+        return all;
+    }
+    let mut of = vec![];
+    for name in &page.of {
+        match named(spec, name) {
+            found if found.is_empty() => {
+                let paths: Vec<&str> = spec.outputs.iter().filter_map(path).collect();
+                let error = Error::job(format!("the job has no output `{}`", name.value));
+                let error = match crate::error::nearest(&name.value, paths.iter().copied()) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint(format!("its outputs are {}", paths.join(", "))),
+                };
+                spec.document.fault(error, &name.span);
+            }
+            found if found.iter().any(|&i| on_terminal(i)) => spec.document.fault(no_file(), &name.span),
+            found => of.extend(found.into_iter().filter(|i| !of.contains(i)).collect::<Vec<_>>()),
+        }
+    }
+    of
+}
+
+fn no_file() -> Error {
+    Error::job("a page shows outputs that are files or folders, not tables on the terminal")
+        .hint("give the output a path, or use `highwater report`, which shows all of them")
+}
+
+fn path(output: &crate::job::spec::OutputSpec) -> Option<&str> {
+    output.path.as_ref().map(|path| path.value.as_str())
+}
+
+/// The outputs at a path.
+fn named(spec: &JobSpec, name: &At<String>) -> Vec<usize> {
+    let bare = |path: &str| path.trim_end_matches('/').to_string();
+    let is = |i: &usize| path(&spec.outputs[*i]).is_some_and(|path| bare(path) == bare(&name.value));
+    (0..spec.outputs.len()).filter(is).collect()
+}
+
+/// Faults a page inside of the folder of an output, which holds the output's files alone.
+fn outside(spec: &JobSpec, page: &PageSpec) {
+    for output in &spec.outputs {
+        let Some(OutputTo::Folder(folder)) = goes_to(output) else { continue };
+        if Path::new(&page.path.value).starts_with(&folder) {
+            let error = Error::job(format!("the page {} lies in an output's folder", page.path.value));
+            spec.document.fault(error.hint(format!("write it beside {}", folder.display())), &page.path.span);
+        }
+    }
+}

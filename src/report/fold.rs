@@ -1,0 +1,452 @@
+//! All rows of an output folded into charts.
+//!
+//! # Contract
+//! Charts are of all rows, in two passes over them. Integers and decimals are added in 128 bits; what is drawn is the
+//! nearest float. Rows come in one order, so the same output gives the same chart.
+
+use super::axis::{Axis, Times};
+use super::frame::{Dimension, Fold, Frame, Measure, TimeOf};
+use super::rows::Piece;
+use crate::error::Result;
+use crate::sink::value::{Column, TimeText, decimal_text, push_date, push_float};
+use crate::time::Zone;
+use hashbrown::HashMap;
+use serde_json::{Value, json};
+
+/// The points of a line, and those of a row of a heat map.
+const FINE: usize = 400;
+const COARSE: usize = 120;
+/// Keys that have a bar, a line, a row of the heat map.
+const BARS: usize = 20;
+const LINES: usize = 8;
+const ROWS: usize = 40;
+
+/// Values folded into one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Folded {
+    n: u64,
+    whole: i128,
+    float: f64,
+}
+
+impl Folded {
+    fn take(&mut self, fold: Fold, value: Folded) {
+        if self.n == 0 {
+            *self = value;
+            return;
+        }
+        let (whole, float) = (value.whole, value.float);
+        match fold {
+            Fold::Sum | Fold::Mean => {
+                self.whole = self.whole.saturating_add(whole);
+                self.float += float;
+            }
+            Fold::Max => (self.whole, self.float) = (self.whole.max(whole), self.float.max(float)),
+            Fold::Min => (self.whole, self.float) = (self.whole.min(whole), self.float.min(float)),
+        }
+        self.n += value.n;
+    }
+
+    fn value(&self, fold: Fold, scale: u8) -> Option<f64> {
+        if self.n == 0 {
+            return None;
+        }
+        let sum = self.whole as f64 / 10f64.powi(i32::from(scale)) + self.float;
+        Some(if fold == Fold::Mean { sum / self.n as f64 } else { sum }).filter(|value| value.is_finite())
+    }
+}
+
+fn fold_all(fold: Fold, values: impl Iterator<Item = Folded>) -> Folded {
+    let mut all = Folded::default();
+    values.for_each(|value| all.take(fold, value));
+    all
+}
+
+/// Keys with their numbers, from 0 in order of appearance; and of each the totals of the measures, one after the other.
+#[derive(Default)]
+struct Keys {
+    numbers: HashMap<String, u32, foldhash::fast::FixedState>,
+    totals: Vec<Folded>,
+}
+
+impl Keys {
+    fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The number of `key`, a new one if need be; none where there are `most` others.
+    fn number(&mut self, key: &str, most: usize, measures: usize) -> Option<usize> {
+        if let Some(number) = self.numbers.get(key) {
+            return Some(*number as usize);
+        }
+        let next = self.numbers.len();
+        if next == most {
+            return None;
+        }
+        self.numbers.insert(key.to_string(), next as u32);
+        self.totals.resize(self.totals.len() + measures, Folded::default());
+        Some(next)
+    }
+}
+
+/// The first pass: what there is.
+pub(super) struct Survey {
+    pub frame: Frame,
+    zone: Zone,
+    times: Times,
+    /// By dimension its keys with a total for each measure; none where there were too many.
+    keys: Vec<Option<Keys>>,
+    text: String,
+}
+
+impl Survey {
+    pub fn new(frame: Frame, zone: &Zone) -> Survey {
+        let keys = frame.dimensions.iter().map(|_| Some(Keys::default())).collect();
+        let times = Times::new(FINE, frame.grid);
+        Survey { frame, zone: zone.clone(), times, keys, text: String::new() }
+    }
+
+    /// Whether there is anything to chart.
+    pub fn is_idle(&self) -> bool {
+        self.frame.time.is_none() && self.frame.dimensions.is_empty()
+    }
+
+    /// Sees rows.
+    ///
+    /// # Errors
+    /// None in practice: a column of a type that outputs have not.
+    pub fn see(&mut self, piece: &Piece) -> Result<()> {
+        let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let mut names = Names::new(&self.zone);
+        for row in 0..piece.rows {
+            if let Some(time) = self.frame.time.as_mut().and_then(|of| of.at(&columns, row)) {
+                self.times.see(time);
+            }
+            for (dimension, keys) in self.frame.dimensions.iter().zip(&mut self.keys) {
+                let Some(known) = keys else { continue };
+                names.key(dimension, &columns, row, &mut self.text);
+                let measures = self.frame.measures.len();
+                let Some(number) = known.number(&self.text, dimension.most, measures) else {
+                    *keys = None;
+                    continue;
+                };
+                let totals = &mut known.totals[number * measures..][..measures];
+                for (total, measure) in totals.iter_mut().zip(&self.frame.measures) {
+                    if let Some(value) = measure.value(&columns, row) {
+                        total.take(measure.time, value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the second pass needs.
+    pub fn finish(mut self) -> Charts {
+        let counts: Vec<Option<usize>> = self.keys.iter().map(|keys| keys.as_ref().map(Keys::len)).collect();
+        let too_many = self.frame.windows && counts.contains(&None);
+        let before = self.frame.dimensions.clone();
+        self.frame.keep(&counts);
+        let kept: Vec<Keys> = before
+            .iter()
+            .zip(self.keys)
+            .filter(|(dimension, _)| self.frame.dimensions.contains(dimension))
+            .filter_map(|(_, keys)| keys)
+            .collect();
+        let fine = self.times.axis(FINE, self.frame.windows, &mut self.zone);
+        let coarse = self.times.axis(COARSE, self.frame.windows, &mut self.zone);
+        let axes = fine.zip(coarse);
+        let measures = &self.frame.measures;
+        let by = kept.into_iter().map(|keys| ByKey::new(keys, measures, axes.as_ref())).collect();
+        let points = axes.as_ref().map_or(0, |(fine, _)| fine.len());
+        let all = vec![vec![Folded::default(); points]; measures.len()];
+        Charts { frame: self.frame, zone: self.zone, axes, by, all, too_many, text: String::new() }
+    }
+}
+
+/// The second pass: values at the points of the charts.
+pub(super) struct Charts {
+    pub frame: Frame,
+    zone: Zone,
+    /// Of lines, and of heat maps.
+    axes: Option<(Axis, Axis)>,
+    by: Vec<ByKey>,
+    /// By measure and point, over all keys.
+    all: Vec<Vec<Folded>>,
+    /// Whether there were too many keys to tell them apart.
+    too_many: bool,
+    text: String,
+}
+
+/// The charts of one dimension.
+struct ByKey {
+    keys: Keys,
+    /// By measure and key number its rank, if it is among the first.
+    ranks: Vec<Vec<Option<u8>>>,
+    /// By measure, the first keys with their totals.
+    first: Vec<Vec<(String, Folded)>>,
+    /// By measure the total of the others.
+    others: Vec<Folded>,
+    /// By measure, rank (the last for the others) and point.
+    lines: Vec<Vec<Vec<Folded>>>,
+    heat: Vec<Vec<Vec<Folded>>>,
+}
+
+impl ByKey {
+    fn new(keys: Keys, measures: &[Measure], axes: Option<&(Axis, Axis)>) -> ByKey {
+        let (fine, coarse) = axes.map_or((0, 0), |(fine, coarse)| (fine.len(), coarse.len()));
+        let mut by = ByKey {
+            keys: Keys::default(),
+            ranks: vec![],
+            first: vec![],
+            others: vec![],
+            lines: vec![],
+            heat: vec![],
+        };
+        for (m, measure) in measures.iter().enumerate() {
+            let total = |number: u32| keys.totals[number as usize * measures.len() + m];
+            let size =
+                |number: u32| total(number).value(measure.time, measure.scale).unwrap_or(f64::NEG_INFINITY);
+            let mut order: Vec<(&str, u32)> =
+                keys.numbers.iter().map(|(key, n)| (key.as_str(), *n)).collect();
+            let by_size =
+                |a: &(&str, u32), b: &(&str, u32)| size(b.1).total_cmp(&size(a.1)).then_with(|| a.0.cmp(b.0));
+            let most = ROWS.min(order.len());
+            if most < order.len() {
+                order.select_nth_unstable_by(most, by_size);
+            }
+            let others = fold_all(measure.time, order[most..].iter().map(|(_, number)| total(*number)));
+            order.truncate(most);
+            order.sort_by(by_size);
+            let mut ranks = vec![None; keys.len()];
+            for (rank, (_, number)) in order.iter().enumerate() {
+                ranks[*number as usize] = Some(rank as u8);
+            }
+            by.first.push(order.iter().map(|(key, number)| (key.to_string(), total(*number))).collect());
+            by.others.push(others);
+            by.ranks.push(ranks);
+            let few = LINES.min(most);
+            by.lines.push(vec![vec![Folded::default(); fine]; few + 1]);
+            by.heat.push(vec![vec![Folded::default(); coarse]; most]);
+        }
+        by.keys = keys;
+        by
+    }
+}
+
+impl Charts {
+    /// Sees the same rows again.
+    ///
+    /// # Errors
+    /// As [`Survey::see`].
+    pub fn see(&mut self, piece: &Piece) -> Result<()> {
+        let Some((fine, coarse)) = &self.axes else { return Ok(()) };
+        let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let mut names = Names::new(&self.zone);
+        let mut zone = self.zone.clone();
+        let mut values = vec![];
+        let mut last = (i64::MIN, 0, 0);
+        for row in 0..piece.rows {
+            let Some(time) = self.frame.time.as_mut().and_then(|of| of.at(&columns, row)) else { continue };
+            if last.0 != time {
+                last = (time, fine.point(time, &mut zone), coarse.point(time, &mut zone));
+            }
+            let (_, at, at_coarse) = last;
+            values.clear();
+            values.extend(self.frame.measures.iter().map(|measure| measure.value(&columns, row)));
+            for (m, measure) in self.frame.measures.iter().enumerate() {
+                if let Some(value) = values[m] {
+                    self.all[m][at].take(measure.keys, value);
+                }
+            }
+            for (dimension, by) in self.frame.dimensions.iter().zip(&mut self.by) {
+                names.key(dimension, &columns, row, &mut self.text);
+                let Some(number) = by.keys.numbers.get(self.text.as_str()) else { continue };
+                for (m, measure) in self.frame.measures.iter().enumerate() {
+                    let Some(value) = values[m] else { continue };
+                    let rank = by.ranks[m][*number as usize].map(usize::from);
+                    let rest = by.lines[m].len() - 1;
+                    match rank.filter(|rank| *rank < rest) {
+                        Some(rank) => by.lines[m][rank][at].take(measure.time, value),
+                        None => by.lines[m][rest][at].take(measure.keys, value),
+                    }
+                    if let Some(rank) = rank {
+                        by.heat[m][rank][at_coarse].take(measure.time, value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The charts; null where there is nothing to draw.
+    pub fn json(&self) -> Value {
+        if self.axes.is_none() && self.by.is_empty() {
+            return Value::Null;
+        }
+        let mut zone = self.zone.clone();
+        let mut axis = |axis: &Axis| {
+            let starts = axis.starts(&mut zone);
+            json!({ "at": starts.iter().map(|at| at.div_euclid(1000)).collect::<Vec<_>>(), "step": axis.step() })
+        };
+        let measures: Vec<Value> = (self.frame.measures.iter())
+            .map(
+                |m| json!({ "name": m.name, "scale": m.scale, "time": m.time.name(), "keys": m.keys.name() }),
+            )
+            .collect();
+        let all: Vec<Value> = (0..self.frame.measures.len())
+            .map(|m| {
+                if self.adds_up(m) {
+                    self.points(&self.all[m], m, self.frame.measures[m].keys)
+                } else {
+                    Value::Null
+                }
+            })
+            .collect();
+        json!({
+            "fine": self.axes.as_ref().map(|(fine, _)| axis(fine)),
+            "coarse": self.axes.as_ref().map(|(_, coarse)| axis(coarse)),
+            "windows": self.frame.windows,
+            "zero": self.frame.zero,
+            "too_many": self.too_many,
+            "measures": measures,
+            "all": all,
+            "by": self.frame.dimensions.iter().zip(&self.by).map(|(of, by)| self.by_json(of, by)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Whether the values of several keys at a point are one that means something.
+    fn adds_up(&self, m: usize) -> bool {
+        let measure = &self.frame.measures[m];
+        let whole = self.axes.as_ref().is_none_or(|(fine, _)| fine.step().is_none());
+        measure.keys != Fold::Mean && (whole || measure.keys == measure.time)
+    }
+
+    fn by_json(&self, dimension: &Dimension, by: &ByKey) -> Value {
+        let of = |m: usize| {
+            let measure = &self.frame.measures[m];
+            let first = &by.first[m];
+            let value = |total: &Folded| total.value(measure.time, measure.scale);
+            let bars = first.iter().take(BARS).map(|(key, total)| json!([label(key), value(total)]));
+            let lines = by.lines[m].len() - 1;
+            let series = (0..lines).map(|rank| self.points(&by.lines[m][rank], m, measure.time));
+            let more = by.keys.len() > lines;
+            let rest = (more && self.adds_up(m)).then(|| self.points(&by.lines[m][lines], m, measure.keys));
+            let mut others = by.others[m];
+            first.iter().skip(BARS).for_each(|(_, total)| others.take(measure.time, *total));
+            let heat = by.heat[m].iter().map(|row| self.points(row, m, measure.time));
+            json!({
+                "bars": bars.collect::<Vec<_>>(),
+                "others": (by.keys.len() > BARS && measure.time == Fold::Sum).then(|| value(&others)),
+                "series": series.collect::<Vec<_>>(),
+                "rest": rest,
+                "rows": first.iter().map(|(key, _)| label(key)).collect::<Vec<_>>(),
+                "heat": heat.collect::<Vec<_>>(),
+            })
+        };
+        let measures: Vec<Value> = (0..self.frame.measures.len()).map(of).collect();
+        json!({ "name": dimension.name, "keys": by.keys.len(), "measures": measures })
+    }
+
+    fn points(&self, points: &[Folded], m: usize, fold: Fold) -> Value {
+        let measure = &self.frame.measures[m];
+        let none = (self.frame.zero && fold == Fold::Sum).then_some(0.0);
+        let number = |point: &Folded| match point.value(fold, measure.scale).or(none) {
+            // Whole numbers without `.0` are shorter.
+            Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => json!(value as i64),
+            value => json!(value),
+        };
+        Value::Array(points.iter().map(number).collect())
+    }
+}
+
+impl Measure {
+    /// The value of a row; none for NULL and for what is no number.
+    fn value(&self, columns: &[Column], row: usize) -> Option<Folded> {
+        let Some(column) = self.column else { return Some(Folded { n: 1, whole: 1, float: 0.0 }) };
+        let column = &columns[column];
+        if column.is_null(row) {
+            return None;
+        }
+        match column {
+            Column::Int(a) => Some(Folded { n: 1, whole: i128::from(a.value(row)), float: 0.0 }),
+            Column::Decimal(a, _) => Some(Folded { n: 1, whole: a.value(row), float: 0.0 }),
+            Column::Float(a) if a.value(row).is_finite() => {
+                Some(Folded { n: 1, whole: 0, float: a.value(row) })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl TimeOf {
+    fn at(&mut self, columns: &[Column], row: usize) -> Option<i64> {
+        match self {
+            TimeOf::Column(at) => match &columns[*at] {
+                Column::Time(a) if !columns[*at].is_null(row) => Some(a.value(row)),
+                _ => None,
+            },
+            TimeOf::Parsed(at, parser) => match &columns[*at] {
+                Column::Int(a) if !columns[*at].is_null(row) => parser.integer(a.value(row)).ok(),
+                Column::Text(a) => parser.text(a.get(row)?.as_bytes()).ok(),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Between the values of a key, and in place of NULL.
+const BETWEEN: char = '\u{1f}';
+const NULL: char = '\u{0}';
+
+/// Makes keys of rows.
+struct Names {
+    times: TimeText,
+    bytes: Vec<u8>,
+}
+
+impl Names {
+    fn new(zone: &Zone) -> Names {
+        Names { times: TimeText::new(zone), bytes: vec![] }
+    }
+
+    /// The values of a row's key, with [`BETWEEN`] between them.
+    fn key(&mut self, dimension: &Dimension, columns: &[Column], row: usize, out: &mut String) {
+        use std::fmt::Write;
+        out.clear();
+        for (i, &at) in dimension.columns.iter().enumerate() {
+            if i > 0 {
+                out.push(BETWEEN);
+            }
+            let column = &columns[at];
+            if column.is_null(row) {
+                out.push(NULL);
+                continue;
+            }
+            self.bytes.clear();
+            match column {
+                Column::Text(a) => out.push_str(a.get(row).unwrap_or_default()),
+                Column::Bool(a) => out.push_str(if a.value(row) { "true" } else { "false" }),
+                Column::Int(a) => write!(out, "{}", a.value(row)).expect("a string takes all"),
+                Column::Decimal(a, scale) => out.push_str(&decimal_text(a.value(row), *scale)),
+                Column::Float(a) => push_float(&mut self.bytes, a.value(row)),
+                Column::Date(a) => push_date(&mut self.bytes, i64::from(a.value(row))),
+                Column::Time(a) => self.times.push(&mut self.bytes, a.value(row)),
+            }
+            out.push_str(&String::from_utf8_lossy(&self.bytes));
+        }
+    }
+}
+
+/// A key as people read it.
+fn label(key: &str) -> String {
+    let value = |value: &str| match value {
+        "" => "(empty)".to_string(),
+        value if value.starts_with(NULL) => "NULL".to_string(),
+        value => match value.char_indices().nth(80) {
+            Some((end, _)) => format!("{}…", &value[..end]),
+            None => value.to_string(),
+        },
+    };
+    key.split(BETWEEN).map(value).collect::<Vec<_>>().join(" · ")
+}

@@ -1,0 +1,260 @@
+//! What of an output is charted: its time, the columns that tell series apart, the measures, and how each adds up.
+//!
+//! # Contract
+//! Values are put together only where that means something: counts and sums of windows that do not overlap are added,
+//! the greatest of the greatest is the greatest; of anything else (an average, distinct values, windows that
+//! overlap) a point that stands for several rows is their mean, and the page says so.
+
+use super::axis::{Grid, Step};
+use super::rows::is_number;
+use crate::aggregate::Function;
+use crate::batch::{DataType, Schema};
+use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
+use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
+use crate::window::Window;
+
+/// How values become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    Sum,
+    Max,
+    Min,
+    Mean,
+}
+
+impl Fold {
+    pub fn name(self) -> &'static str {
+        match self {
+            Fold::Sum => "sum",
+            Fold::Max => "max",
+            Fold::Min => "min",
+            Fold::Mean => "mean",
+        }
+    }
+}
+
+/// A number that is charted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Measure {
+    pub name: String,
+    /// Its column; none counts rows.
+    pub column: Option<usize>,
+    /// Digits after the point.
+    pub scale: u8,
+    /// How the values of several keys in one window become one, and those of one key in several windows.
+    pub keys: Fold,
+    pub time: Fold,
+}
+
+/// What tells series apart: the values of these columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dimension {
+    pub name: String,
+    pub columns: Vec<usize>,
+    /// The fewest and the most values that it may have; with others it is left out.
+    pub least: usize,
+    pub most: usize,
+}
+
+/// Where the time of a row stands.
+#[derive(Debug, Clone)]
+pub(super) enum TimeOf {
+    /// In this column of instants.
+    Column(usize),
+    /// In this column, to be read.
+    Parsed(usize, TimeParser),
+}
+
+/// What of an output is charted.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub time: Option<TimeOf>,
+    /// Whether the times are starts (or ends) of windows.
+    pub windows: bool,
+    /// Where windows that follow one another start.
+    pub grid: Option<Grid>,
+    pub dimensions: Vec<Dimension>,
+    pub measures: Vec<Measure>,
+    /// Whether a window without a row has the value 0.
+    pub zero: bool,
+}
+
+/// Values that a column of events may have and be a dimension.
+const VALUES: usize = 200;
+/// Keys that are told apart; an output with more has no charts by key.
+const KEYS: usize = 500_000;
+const MEASURES: usize = 6;
+const DIMENSIONS: usize = 4;
+
+impl Frame {
+    /// What of an output of `plan` is charted.
+    pub fn of(plan: &Plan, output: &OutputPlan) -> Frame {
+        match &output.kind {
+            OutputKind::Groups { grouping, post } => Frame::groups(&plan.groupings[*grouping], post, output),
+            OutputKind::Rows(columns) | OutputKind::Archive(columns) => {
+                let read = &plan.read;
+                let at = columns.iter().position(|&column| {
+                    read.columns.get(column).is_some_and(|of| of.name == read.time.column)
+                });
+                let time = at.and_then(|at| time_of(at, &output.columns, &read.time.rule, plan));
+                Frame::events(&output.columns, time, at)
+            }
+        }
+    }
+
+    /// What of late events is charted.
+    pub fn late(schema: &Schema) -> Frame {
+        let time = schema.index_of("_event_time").map(TimeOf::Column);
+        let mut frame = Frame::events(schema, time, None);
+        frame.dimensions.retain(|dimension| !dimension.name.starts_with('_'));
+        frame.measures.retain(|measure| measure.column.is_none());
+        frame.measures.extend(schema.index_of("_late_by").map(|column| Measure {
+            name: "_late_by".to_string(),
+            column: Some(column),
+            scale: scale(schema.fields[column].ty),
+            keys: Fold::Max,
+            time: Fold::Max,
+        }));
+        frame
+    }
+
+    fn events(schema: &Schema, time: Option<TimeOf>, at: Option<usize>) -> Frame {
+        let fields = || schema.fields.iter().enumerate();
+        let dimensions = fields()
+            .filter(|(i, field)| {
+                Some(*i) != at
+                    && matches!(field.ty, DataType::String | DataType::Bool)
+                    && !field.name.starts_with('_')
+            })
+            .map(|(i, field)| Dimension {
+                name: field.name.clone(),
+                columns: vec![i],
+                least: 2,
+                most: VALUES,
+            });
+        let rows =
+            Measure { name: "events".into(), column: None, scale: 0, keys: Fold::Sum, time: Fold::Sum };
+        // Integers of events are mostly names of things; amounts have a point.
+        let amounts = fields().filter(|(_, f)| matches!(f.ty, DataType::Decimal { .. } | DataType::Float64));
+        let sums = amounts.map(|(i, field)| Measure {
+            name: field.name.clone(),
+            column: Some(i),
+            scale: scale(field.ty),
+            keys: Fold::Sum,
+            time: Fold::Sum,
+        });
+        Frame {
+            time,
+            windows: false,
+            grid: None,
+            dimensions: dimensions.collect(),
+            measures: std::iter::once(rows).chain(sums).take(MEASURES).collect(),
+            zero: true,
+        }
+    }
+
+    fn groups(grouping: &Grouping, post: &Post, output: &OutputPlan) -> Frame {
+        let plan = &grouping.plan;
+        let fields = &output.columns.fields;
+        let of = |wanted: fn(&PlannedColumn) -> bool| post.columns.iter().position(wanted);
+        // Cumulative windows start together, and are told apart by their ends.
+        let time = match plan.window {
+            Window::Cumulative { .. } => of(|column| matches!(column, PlannedColumn::WindowEnd)),
+            _ => of(|column| matches!(column, PlannedColumn::WindowStart)),
+        };
+        let apart = !matches!(plan.window, Window::Hopping { .. } | Window::Cumulative { .. });
+        let mut measures: Vec<Measure> = vec![];
+        let numbers = post.columns.iter().zip(fields).enumerate();
+        for (i, (column, field)) in numbers.filter(|(_, (_, field))| is_number(field.ty)) {
+            let fold = match column {
+                PlannedColumn::Value(value) => fold(&plan.aggregates[*value].0.function),
+                PlannedColumn::Computed(_) => Fold::Mean,
+                _ => continue,
+            };
+            let time = if fold == Fold::Sum && !apart { Fold::Mean } else { fold };
+            measures.push(Measure {
+                name: field.name.clone(),
+                column: Some(i),
+                scale: scale(field.ty),
+                keys: fold,
+                time,
+            });
+        }
+        measures.truncate(MEASURES);
+        if plan.firings || measures.is_empty() {
+            // Each firing repeats its window, so nothing but their number adds up.
+            let name = if plan.firings { "firings" } else { "rows" };
+            let (keys, time) = (Fold::Sum, Fold::Sum);
+            measures = vec![Measure { name: name.into(), column: None, scale: 0, keys, time }];
+        }
+        let keys: Vec<usize> =
+            (0..post.columns.len()).filter(|&i| matches!(post.columns[i], PlannedColumn::Key(_))).collect();
+        let most = KEYS / measures.len();
+        let dimension = |columns: Vec<usize>| {
+            let names: Vec<&str> = columns.iter().map(|&i| fields[i].name.as_str()).collect();
+            Dimension { name: names.join(" · "), columns, least: 1, most }
+        };
+        let mut dimensions: Vec<Dimension> =
+            keys.first().map(|_| dimension(keys.clone())).into_iter().collect();
+        if keys.len() > 1 && measures.iter().all(|measure| measure.keys == measure.time) {
+            dimensions.extend(keys.iter().map(|&key| dimension(vec![key])).take(DIMENSIONS - 1));
+        }
+        Frame {
+            time: time.map(TimeOf::Column),
+            windows: !matches!(plan.window, Window::Session { .. }),
+            grid: grid(&plan.window),
+            dimensions,
+            measures,
+            zero: post.having.is_none() && post.top.is_none() && apart,
+        }
+    }
+
+    /// Leaves out the dimensions that do not tell anything apart, or too much, by how many values each has.
+    pub fn keep(&mut self, values: &[Option<usize>]) {
+        let mut values = values.iter();
+        self.dimensions
+            .retain(|dimension| values.next().is_some_and(|n| n.is_some_and(|n| n >= dimension.least)));
+        self.dimensions.truncate(DIMENSIONS);
+    }
+}
+
+fn fold(function: &Function) -> Fold {
+    match function {
+        Function::CountRows | Function::Count | Function::Sum => Fold::Sum,
+        Function::Max => Fold::Max,
+        Function::Min => Fold::Min,
+        _ => Fold::Mean,
+    }
+}
+
+fn scale(ty: DataType) -> u8 {
+    if let DataType::Decimal { scale, .. } = ty { scale } else { 0 }
+}
+
+/// Where windows start that follow one another, if they do.
+fn grid(window: &Window) -> Option<Grid> {
+    Some(match *window {
+        Window::Tumbling { size: Duration::Length(step), offset } => Grid::Length { step, start: offset },
+        Window::Tumbling { size: Duration::Calendar { count: 1, unit }, offset: 0 } => {
+            Grid::Local(match unit {
+                CalendarUnit::Day => Step::Length(DAY),
+                CalendarUnit::Week => Step::Length(7 * DAY),
+                CalendarUnit::Month => Step::Months(1),
+                CalendarUnit::Quarter => Step::Months(3),
+                CalendarUnit::Year => Step::Months(12),
+            })
+        }
+        _ => return None,
+    })
+}
+
+/// How the event time in column `at` of an output is read.
+fn time_of(at: usize, schema: &Schema, rule: &TimeRule, plan: &Plan) -> Option<TimeOf> {
+    match (schema.fields[at].ty, rule) {
+        (DataType::Timestamp, _) => Some(TimeOf::Column(at)),
+        (DataType::Int64, TimeRule::Epoch(_)) | (DataType::String, TimeRule::Iso | TimeRule::Format(_)) => {
+            Some(TimeOf::Parsed(at, TimeParser::new(rule.clone(), plan.zone.clone())))
+        }
+        _ => None,
+    }
+}

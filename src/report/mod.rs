@@ -1,0 +1,280 @@
+//! Reports: what a run gave, as one page to look at.
+//!
+//! ```text
+//! manifest, parts ──▶ table (first rows)  ─┐
+//!                 ──▶ survey ──▶ charts    ├─▶ JSON ──▶ page (template, style, scripts) ──▶ one file
+//! audit, verify (as their commands say) ───┘
+//! ```
+//!
+//! # Contract
+//! * **One file.** It opens from a disk; nothing is fetched, and its policy forbids it: only the two scripts that
+//!   are in it by their hashes run.
+//! * **Data stays data.** Whatever comes from the user stands in the page as JSON in which no character can end
+//!   the script element, and the scripts put it into the document as text.
+//! * **Bytes.** A page is a function of the outputs in place (their manifests and rows), the plan and the text of
+//!   the job: no clock, no name of the machine. So it is the same for any number of threads, and after a backfill that
+//!   which a run over all files gives.
+//! * **Size.** A page carries the first rows of an output and charts of all of them; what is not carried is linked.
+
+mod axis;
+mod fold;
+mod frame;
+mod page;
+mod rows;
+mod section;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use page::{check, write};
+
+use crate::engine::late_schema;
+use crate::error::{Result, without_passwords};
+use crate::job::{JobSpec, OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
+use crate::sink::{InputEntry, Manifest, TOOL};
+use crate::time::Zone;
+use section::Section;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Rows of each output that a page carries, if nobody says otherwise.
+pub const ROWS: usize = 10_000;
+/// Bytes of rows that a page carries.
+const ROOM: usize = 3_000_000;
+/// Files of the input that are listed.
+const FILES: usize = 500;
+
+/// What a page is made of.
+#[derive(Default)]
+pub struct Report<'a> {
+    /// Its title.
+    pub title: String,
+    /// The job, if there is one.
+    pub job: Option<JobText<'a>>,
+    /// The outputs that it shows.
+    pub shown: Vec<Shown<'a>>,
+    /// The most rows that it carries of each.
+    pub rows: usize,
+    /// What `audit` says, in its JSON.
+    pub audit: Option<Value>,
+    /// What `verify` says, in its JSON.
+    pub verify: Option<Value>,
+}
+
+/// The job of a report.
+#[derive(Clone, Copy)]
+pub struct JobText<'a> {
+    /// As it is written.
+    pub spec: &'a JobSpec,
+    /// As it is resolved.
+    pub plan: &'a Plan,
+}
+
+/// An output of a report.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The plan whose groupings it is of.
+    pub plan: &'a Plan,
+    /// The output, where its rows lie.
+    pub output: &'a OutputPlan,
+    /// What it is called, and where it can be found; more than one for outputs that hold the same.
+    pub places: Vec<Place>,
+    /// Whether it is that of late events.
+    pub late: bool,
+}
+
+/// Where an output is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its path, as the job has it; or a table.
+    pub name: String,
+    /// A link from the page to its file or folder, if it is in place.
+    pub link: Option<String>,
+}
+
+impl Place {
+    /// The output at `to`, for a page at `page`.
+    pub fn of(to: &OutputTo, page: &Path) -> Place {
+        let link = match to {
+            OutputTo::Terminal => None,
+            OutputTo::Folder(path) | OutputTo::File(path) => {
+                path.exists().then(|| page::link(page, path)).flatten()
+            }
+        };
+        let name = if *to == OutputTo::Terminal { "the terminal".to_string() } else { to.to_string() };
+        Place { name, link }
+    }
+}
+
+/// Writes the page `of` a job whose outputs are in place; gives whether it was not the same before.
+///
+/// # Errors
+/// An output cannot be read back, the page cannot be written.
+pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
+    let late = plan.late.as_ref().map(late_output);
+    let mut shown: Vec<Shown> = of
+        .of
+        .iter()
+        .map(|&i| {
+            let output = &plan.outputs[i];
+            let mut places = vec![Place::of(&output.to, &of.path)];
+            let tables = plan.publications.iter().filter(|publication| publication.output == i);
+            places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
+            Shown { plan, output, places, late: false }
+        })
+        .collect();
+    shown.extend(late.iter().map(|output| Shown {
+        plan,
+        output,
+        places: vec![Place::of(&output.to, &of.path)],
+        late: true,
+    }));
+    let report = Report {
+        title: of.title.clone().unwrap_or_else(|| plan.name.clone()),
+        job: Some(JobText { spec, plan }),
+        shown,
+        rows: ROWS,
+        audit: None,
+        verify: None,
+    };
+    write(&of.path, &report.html()?)
+}
+
+/// The output of late events.
+pub fn late_output(late: &crate::job::LatePlan) -> OutputPlan {
+    OutputPlan {
+        to: OutputTo::File(late.path.clone()),
+        format: late.format,
+        kind: OutputKind::Rows(vec![]),
+        columns: late_schema(late),
+        partition_by: vec![],
+        state: false,
+    }
+}
+
+impl Report<'_> {
+    /// The page.
+    ///
+    /// # Errors
+    /// An output is not in place, or cannot be read back.
+    pub fn html(&self) -> Result<String> {
+        Ok(page::fill(&self.title, &self.json()?))
+    }
+
+    /// All that the page shows.
+    ///
+    /// # Errors
+    /// As [`Report::html`].
+    pub fn json(&self) -> Result<Value> {
+        let mut zone = self.job.map_or_else(Zone::utc, |job| job.plan.zone.clone());
+        let mut sections = vec![];
+        let mut first: Option<Manifest> = None;
+        let room = ROOM / self.shown.len().max(1);
+        for shown in &self.shown {
+            let section = Section::of(shown, self.rows, room)?;
+            sections.push(section.json);
+            first.get_or_insert(section.manifest);
+        }
+        let offsets = offsets(&mut zone, &self.span(first.as_ref()));
+        Ok(json!({
+            "tool": TOOL,
+            "title": self.title,
+            "zone": { "name": zone.name(), "offsets": offsets },
+            "job": self.job.map(job),
+            "run": first.as_ref().map(run),
+            "outputs": sections,
+            "audit": self.audit,
+            "verify": self.verify,
+        }))
+    }
+
+    /// The first and the last instant that the page may show: event times, and windows around them.
+    fn span(&self, manifest: Option<&Manifest>) -> (i64, i64) {
+        let mut span = (0, 0);
+        if let Some(seen) = manifest.and_then(|manifest| manifest.watermarks) {
+            span = (seen.min_event_time, seen.max_event_time);
+        }
+        for part in manifest.iter().flat_map(|manifest| &manifest.parts) {
+            span = (span.0.min(part.first.unwrap_or(span.0)), span.1.max(part.last.unwrap_or(span.1)));
+        }
+        const AROUND: i64 = 3 * 366 * crate::time::DAY;
+        (span.0.saturating_sub(AROUND), span.1.saturating_add(AROUND))
+    }
+}
+
+/// The offsets of a zone from UTC: instants (ms) from which on it has each (ms). What comes before the first has its
+/// offset too.
+fn offsets(zone: &mut Zone, &(first, last): &(i64, i64)) -> Vec<[i64; 2]> {
+    const WEEK: i64 = 7 * crate::time::DAY;
+    let mut offset = zone.offset(first);
+    let mut all = vec![[first.div_euclid(1000), offset.div_euclid(1000)]];
+    let mut at = first;
+    while at < last {
+        let next = at.saturating_add(WEEK);
+        if zone.offset(next) != offset {
+            let (mut before, mut after) = (at, next);
+            while after - before > 1 {
+                let middle = before + (after - before) / 2;
+                if zone.offset(middle) == offset { before = middle } else { after = middle }
+            }
+            offset = zone.offset(after);
+            all.push([after.div_euclid(1000), offset.div_euclid(1000)]);
+            at = after;
+        } else {
+            at = next;
+        }
+    }
+    all
+}
+
+fn job(job: JobText) -> Value {
+    let JobText { spec, plan } = job;
+    let streamed = |o: &OutputPlan| matches!(&o.kind, OutputKind::Groups { grouping, .. } if plan.groupings[*grouping].plan.lateness.is_some());
+    let windows = plan.outputs.iter().filter(|o| matches!(o.kind, OutputKind::Groups { .. }));
+    let (live, all): (Vec<_>, Vec<_>) = windows.partition(|o| streamed(o));
+    let mode = match (live.is_empty(), all.is_empty()) {
+        (true, _) => "complete",
+        (false, true) => "streamed",
+        (false, false) => "streamed and complete",
+    };
+    json!({
+        "name": plan.name,
+        "file": spec.file(),
+        "text": without_passwords(spec.text()),
+        "mode": mode,
+        "out_of_orderness_us": (!live.is_empty()).then_some(plan.watermark.out_of_orderness),
+    })
+}
+
+/// What was read, and what became of it.
+fn run(manifest: &Manifest) -> Value {
+    let of_source = |input: &&InputEntry| input.table.is_none();
+    let list = |inputs: Vec<&InputEntry>| {
+        let bytes: u64 = inputs.iter().map(|input| input.bytes).sum();
+        let records: u64 = inputs.iter().map(|input| input.records).sum();
+        let files: Vec<Value> = (inputs.iter().take(FILES))
+            .map(|i| json!({ "path": i.path, "bytes": i.bytes, "records": i.records, "hash": i.hash, "table": i.table }))
+            .collect();
+        json!({ "count": inputs.len(), "bytes": bytes, "records": records, "files": files })
+    };
+    let (source, tables): (Vec<&InputEntry>, Vec<&InputEntry>) = manifest.inputs.iter().partition(of_source);
+    let milli = |us: i64| us.div_euclid(1000);
+    json!({
+        "account": manifest.account,
+        "times": manifest.watermarks.map(|seen| [milli(seen.min_event_time), milli(seen.max_event_time)]),
+        "watermark": manifest.watermarks.and_then(|seen| seen.watermark).map(milli),
+        "source": list(source),
+        "tables": list(tables),
+        "rejects": manifest.rejects,
+        "hash": manifest.job.hash,
+    })
+}
+
+/// Where the page of a job lies, if nobody says: `out/NAME.html`.
+pub fn default_path(name: &str) -> PathBuf {
+    let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '_' };
+    let name: String = name.chars().map(safe).collect();
+    let name = name.trim_start_matches('.');
+    PathBuf::from("out").join(format!("{}.html", if name.is_empty() { "report" } else { name }))
+}

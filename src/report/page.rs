@@ -1,0 +1,236 @@
+//! The page itself: the template with everything in it, and the file that it goes to.
+//!
+//! # Contract
+//! What is put into the template cannot leave its place: the title is escaped, the JSON has no `<`, and the style and
+//! the scripts are ours. The policy names the scripts by their hashes, so no other runs, and nothing is fetched.
+
+use crate::error::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+
+const TEMPLATE: &str = include_str!("page/report.html");
+const STYLE: &str = include_str!("page/report.css");
+const VENDOR: &str = include_str!("page/vendor.js");
+const SCRIPTS: [&str; 4] = [
+    include_str!("page/values.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/tables.js"),
+    include_str!("page/report.js"),
+];
+
+/// The page with this title and these data.
+pub(super) fn fill(title: &str, data: &Value) -> String {
+    let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat());
+    let policy = format!(
+        "default-src 'none'; script-src {} {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+        hash(VENDOR),
+        hash(&script)
+    );
+    let mut out = String::with_capacity(VENDOR.len() + (1 << 20));
+    let mut rest = TEMPLATE;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        out.push_str(before);
+        match name {
+            "title" => out.push_str(&text(title)),
+            "policy" => out.push_str(&policy),
+            "style" => out.push_str(STYLE),
+            "data" => out.push_str(&json(data)),
+            "vendor" => out.push_str(VENDOR),
+            "script" => out.push_str(&script),
+            _ => {}
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A script as a policy names it.
+fn hash(script: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))
+}
+
+/// A text in HTML.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// JSON that can stand in a script element: what could end it, or a line of an old browser's script, only comes in
+/// strings, and is escaped there.
+fn json(data: &Value) -> String {
+    let mut out = String::new();
+    for c in data.to_string().chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The link from a page to the file or folder at `to`: relative, so that both can be moved together. It always begins with
+/// a dot, so nothing in it can be a scheme.
+pub(super) fn link(page: &Path, to: &Path) -> Option<String> {
+    let absolute = |path: &Path| {
+        let path = std::path::absolute(path).ok()?;
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::ParentDir => drop(plain.pop()),
+                Component::CurDir => {}
+                part => plain.push(part),
+            }
+        }
+        Some(plain)
+    };
+    let (page, target) = (absolute(page)?, absolute(to)?);
+    let base = page.parent()?;
+    let shared = base.components().zip(target.components()).take_while(|(a, b)| a == b).count();
+    let up = base.components().count() - shared;
+    let mut out = if up == 0 { ".".to_string() } else { vec![".."; up].join("/") };
+    for part in target.components().skip(shared) {
+        out.push('/');
+        for byte in part.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    out.push(char::from(*byte))
+                }
+                byte => out.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    if to.is_dir() {
+        out.push('/');
+    }
+    Some(out)
+}
+
+/// Finds out whether a page can be written to `path`, before hours of work.
+///
+/// # Errors
+/// A machine error: a folder cannot be made, or no file in it.
+pub fn check(path: &Path) -> Result<()> {
+    temporary(path).map(drop)
+}
+
+/// A file beside `path`, which vanishes if nothing comes of it.
+fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
+    if path.is_dir() {
+        return Err(Error::machine(format!("cannot write {}", path.display())).caused_by("it is a folder"));
+    }
+    tempfile::Builder::new()
+        .prefix(".highwater-")
+        .suffix(".html")
+        .tempfile_in(folder)
+        .map_err(|e| Error::io("write", path, e))
+}
+
+/// Puts a page in its place as a whole; gives whether it was not the same before.
+///
+/// # Errors
+/// A machine error: it cannot be written.
+pub fn write(path: &Path, html: &str) -> Result<bool> {
+    match fs::read(path) {
+        Ok(before) if before == html.as_bytes() => return Ok(false),
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io("read", path, e)),
+        _ => {}
+    }
+    let mut file = temporary(path)?;
+    let failed = |e| Error::io("write", path, e);
+    file.write_all(html.as_bytes()).map_err(failed)?;
+    // A temporary file is its owner's alone; a page is for all who may read the folder's files.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_in_the_data_ends_its_element() {
+        let hostile = "</script><script>alert(1)</script><!--\u{2028}&amp;{{script}}";
+        let text = super::json(&json!({ hostile: hostile }));
+        assert!(!text.contains(['<', '>', '&', '\u{2028}']), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({ hostile: hostile }));
+    }
+
+    #[test]
+    fn the_page_has_its_parts_and_no_others() {
+        let hostile = "</title><script>alert(1)</script>{{script}}";
+        let html = fill(hostile, &json!({ "title": hostile }));
+        assert_eq!(html.matches("<script").count(), 3, "data, vendor, script");
+        assert_eq!(html.matches("</script").count(), 3);
+        assert!(html.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{script}}"));
+        assert!(!html.contains("<!--"), "a comment in a script changes how the rest is read");
+        for part in ["{{policy}}", "{{style}}", "{{data}}", "{{vendor}}"] {
+            assert!(!html.contains(part), "{part}");
+        }
+        // Nothing is fetched: no address outside of the notices of licences, and of names of the SVG standard.
+        for part in
+            TEMPLATE.lines().chain(STYLE.lines()).chain(SCRIPTS.iter().flat_map(|script| script.lines()))
+        {
+            assert!(!part.contains("http:") && !part.contains("https:") && !part.contains("url("), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_policy_names_the_scripts_by_their_hashes() {
+        // As `printf %s 'alert(1)' | openssl dgst -sha256 -binary | base64` gives it.
+        assert_eq!(hash("alert(1)"), "'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='");
+    }
+
+    #[test]
+    fn links_are_relative_and_have_no_scheme() {
+        let of = |page: &str, to: &str| link(Path::new(page), Path::new(to)).unwrap();
+        assert_eq!(of("out/a.html", "out/b.csv"), "./b.csv");
+        assert_eq!(of("out/pages/a.html", "out/b c/d#.csv"), "../b%20c/d%23.csv");
+        assert_eq!(of("a.html", "javascript:alert(1)"), "./javascript%3Aalert%281%29");
+        assert_eq!(of("/x/y/a.html", "/z/./q/../b.csv"), "../../z/b.csv");
+        assert_eq!(of("a.html", "src"), "./src/");
+    }
+
+    #[test]
+    fn a_page_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/page.html");
+        assert!(write(&path, "a").unwrap());
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        assert!(!write(&path, "a").unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+        assert!(write(&path, "b").unwrap());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        fs::create_dir(folder.path().join("folder.html")).unwrap();
+        let of = |name: &str| check(&folder.path().join(name));
+        assert!(of("folder.html").unwrap_err().to_string().contains("it is a folder"));
+        assert!(of("new/page.html/x.html").is_err());
+        assert!(of("new/other.html").is_ok());
+    }
+}

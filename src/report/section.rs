@@ -1,0 +1,126 @@
+//! One output of a page: what it is, its charts, its first rows.
+
+use super::Shown;
+use super::fold::Survey;
+use super::frame::Frame;
+use super::rows::Rows;
+use super::table::Sample;
+use crate::error::Result;
+use crate::job::{OutputKind, PlannedColumn};
+use crate::sink::Manifest;
+use crate::window::Window;
+use serde_json::{Value, json};
+
+/// A section of a page.
+pub(super) struct Section {
+    pub json: Value,
+    pub manifest: Manifest,
+}
+
+impl Section {
+    /// The section of an output, with at most `most` rows in about `room` bytes.
+    ///
+    /// # Errors
+    /// The output is not in place, or cannot be read back.
+    pub fn of(shown: &Shown, most: usize, room: usize) -> Result<Section> {
+        let Shown { plan, output, places, late } = shown;
+        let rows = Rows::open(output)?;
+        let schema = &output.columns;
+        let frame = if *late { Frame::late(schema) } else { Frame::of(plan, output) };
+        let mut survey = Survey::new(frame, &plan.zone);
+        let mut sample = Sample::new(schema, most, room);
+        let charted = !survey.is_idle();
+        rows.each(&mut |piece| {
+            sample.take(piece)?;
+            if charted { survey.see(piece) } else { Ok(()) }
+        })?;
+        let mut charts = survey.finish();
+        if charted {
+            rows.each(&mut |piece| charts.see(piece))?;
+        }
+        let carried = sample.rows;
+        let roles: Vec<&'static str> = (0..schema.fields.len()).map(|i| role(shown, i)).collect();
+        let places: Vec<Value> =
+            places.iter().map(|place| json!({ "name": place.name, "link": place.link })).collect();
+        let json = json!({
+            "places": places,
+            "kind": if *late { "late" } else { kind(shown) },
+            "about": about(shown),
+            "rows": rows.count(),
+            "carried": carried,
+            "columns": sample.json(schema, |i| roles[i]),
+            "charts": charts.json(),
+        });
+        Ok(Section { json, manifest: rows.manifest })
+    }
+}
+
+fn kind(shown: &Shown) -> &'static str {
+    match shown.output.kind {
+        OutputKind::Rows(_) => "events",
+        OutputKind::Archive(_) => "archive",
+        OutputKind::Groups { .. } => "groups",
+    }
+}
+
+/// What a column is: a bound of the window, a key, a value.
+fn role(shown: &Shown, column: usize) -> &'static str {
+    let OutputKind::Groups { post, .. } = &shown.output.kind else { return "value" };
+    match post.columns[column] {
+        PlannedColumn::WindowStart | PlannedColumn::WindowEnd => "window",
+        PlannedColumn::Key(_) => "key",
+        _ => "value",
+    }
+}
+
+/// What an output is, as pairs of words.
+fn about(shown: &Shown) -> Value {
+    let Shown { plan, output, late, .. } = shown;
+    let mut about: Vec<(&str, String)> = vec![];
+    match &output.kind {
+        _ if *late => {
+            about.push(("holds", "events that came too late for every window, in order of arrival".into()))
+        }
+        OutputKind::Rows(_) => about.push(("holds", "events in replay order".into())),
+        OutputKind::Archive(_) => {
+            about.push(("holds", "the records as they were read, in replay order".into()))
+        }
+        OutputKind::Groups { grouping, post } => {
+            let grouping = &plan.groupings[*grouping];
+            if grouping.plan.window != Window::Global {
+                about.push(("window", grouping.plan.window.to_string()));
+            }
+            if !grouping.keys.is_empty() {
+                about.push(("by", grouping.keys.join(", ")));
+            }
+            match &grouping.plan.lateness {
+                Some(lateness) => {
+                    let allowed = crate::time::Duration::Length(lateness.allowed);
+                    let allowed = if lateness.allowed == 0 {
+                        String::new()
+                    } else {
+                        format!(", allowed lateness {allowed}")
+                    };
+                    about.push(("mode", format!("streamed{allowed}")));
+                }
+                None if grouping.plan.window == Window::Global => {}
+                None => about.push(("mode", "complete".to_string())),
+            }
+            // Aggregates that are in no column have names of ours.
+            if let Some(having) = post.having.as_ref().filter(|having| !having.sql().contains("__agg_")) {
+                about.push(("having", having.sql().to_string()));
+            }
+            if let Some(top) = &post.top {
+                let by = top.by.iter().map(|(column, descending)| {
+                    format!(
+                        "{}{}",
+                        output.columns.fields[*column].name,
+                        if *descending { " desc" } else { "" }
+                    )
+                });
+                about.push(("top", format!("{} by {}", top.n, by.collect::<Vec<_>>().join(", "))));
+            }
+        }
+    }
+    json!(about)
+}
