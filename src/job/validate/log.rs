@@ -119,6 +119,7 @@ impl Log {
             time: self.time.clone()?,
             arrival: None,
             max_ahead: None,
+            arrival_optional: false,
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
