@@ -3,8 +3,8 @@
 //! # Contract
 //! Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
 
-use super::columnar::FromName;
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
+use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::files::{Format, SourceFile};
 use super::parquet::ParquetFile;

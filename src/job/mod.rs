@@ -6,8 +6,8 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, Plan,
-    PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
+    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OffsetColumns, OutputKind, OutputPlan, OutputTo,
+    Plan, PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
     archive_fields, window_fields,
 };
 pub use spec::JobSpec;

@@ -60,9 +60,8 @@ mod tests {
 
     #[test]
     fn names_of_sinks_are_told_from_others() {
-        let of = |path: &str| {
-            ConnectName::of(Path::new(path)).map(|n| (n.topic, n.partition, n.start, n.end))
-        };
+        let of =
+            |path: &str| ConnectName::of(Path::new(path)).map(|n| (n.topic, n.partition, n.start, n.end));
         let orders = |end| Some(("orders".to_string(), 3, 120, end));
         assert_eq!(of("topics/orders/partition=3/orders+3+0000000120.json"), orders(None));
         assert_eq!(of("topics/orders/partition=3/orders+3+0000000120.snappy.parquet"), orders(None));

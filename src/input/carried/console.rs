@@ -41,7 +41,9 @@ impl ConsoleFields {
         // What is left of each line that begins so: headers, key, value.
         let rests: Vec<Vec<&[u8]>> = lines
             .iter()
-            .filter_map(|line| fields.prefix(line).ok().map(|(_, rest)| rest.split(|&c| c == b'\t').collect()))
+            .filter_map(|line| {
+                fields.prefix(line).ok().map(|(_, rest)| rest.split(|&c| c == b'\t').collect())
+            })
             .collect();
         let least = rests.iter().map(Vec::len).min()?;
         let first = |test: fn(&[u8]) -> bool| rests.iter().all(|parts| test(parts[0]));

@@ -73,8 +73,7 @@ impl KcatReader {
         };
         let (partition, offset) =
             (whole(self.slots.partition, "partition")?, whole(self.slots.offset, "offset")?);
-        let (topic, key, payload) =
-            (span(self.slots.topic), span(self.slots.key), span(self.slots.payload));
+        let (topic, key, payload) = (span(self.slots.topic), span(self.slots.key), span(self.slots.payload));
         if !matches!(topic.kind, Kind::Text | Kind::Escaped) {
             return Err(lacks("topic"));
         }

@@ -20,8 +20,8 @@ mod unwrap;
 
 pub use connect::ConnectName;
 pub use console::ConsoleFields;
-pub use recognise::{Found, Said, like, recognise};
 pub(super) use recognise::unmistakable;
+pub use recognise::{Found, Said, like, recognise};
 pub(super) use unwrap::{Line, Unwrapped, Unwrapper};
 
 use super::ReadPlan;

@@ -126,8 +126,11 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
     let known = match (said.carrier, name) {
         (Some("plain"), _) => Some(Carrier::Plain),
         (Some("kafka-connect"), None) => {
-            return Err(Error::job(format!("{} is not named as a file of Kafka Connect", file.path.display()))
-                .hint("TOPIC+PARTITION+OFFSET.json, such as orders+0+0000000120.json"));
+            return Err(Error::job(format!(
+                "{} is not named as a file of Kafka Connect",
+                file.path.display()
+            ))
+            .hint("TOPIC+PARTITION+OFFSET.json, such as orders+0+0000000120.json"));
         }
         (None | Some("kafka-connect"), Some(name)) if file.format != Format::Csv => {
             Some(Carrier::Connect(name))
@@ -271,7 +274,8 @@ fn words(framing: &Framing, (first, in_file): (&SourceFile, &SourceFile), said: 
     match &framing.carrier {
         Carrier::Plain => {}
         Carrier::Connect(connect) => {
-            let seen = format!("by the names of the files: {} is from offset {} on", name(first), connect.start);
+            let seen =
+                format!("by the names of the files: {} is from offset {} on", name(first), connect.start);
             out.push(format!("files of Kafka Connect, {}", how(seen)));
         }
         Carrier::Kcat => {

@@ -11,9 +11,9 @@ mod event_time;
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
 
+use super::carried::LogColumn;
 use super::times::Role;
 use super::value::as_string;
-use super::carried::LogColumn;
 use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};

@@ -177,8 +177,13 @@ impl Sample {
         declared: &BTreeMap<String, DataType>,
         known: &BTreeMap<&str, DataType>,
     ) -> Result<Inferred> {
-        let mut out =
-            Inferred { columns: vec![], unsupported: vec![], files: self.files, records: self.records, carried: None };
+        let mut out = Inferred {
+            columns: vec![],
+            unsupported: vec![],
+            files: self.files,
+            records: self.records,
+            carried: None,
+        };
         for (name, evidence) in self.columns {
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
                 (_, Some(why)) => {

@@ -153,12 +153,8 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
                 Ok(Line::Tombstone(_)) | Err(_) => None,
             }
         };
-        records = lines
-            .enumerate()
-            .filter_map(parsed)
-            .filter(Value::is_object)
-            .take(budget.records)
-            .collect();
+        records =
+            lines.enumerate().filter_map(parsed).filter(Value::is_object).take(budget.records).collect();
         !records.is_empty()
     })?;
     let mut fields = Fields { file: name_of(file), present: HashMap::new() };

@@ -18,8 +18,8 @@ pub use describe::describe;
 pub(crate) use schema::{damaged, load};
 
 use super::columnar::{
-    Arrays, Assembler, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as, parser, possible,
-    prunable, row_as_json, times,
+    Arrays, Assembler, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as, parser,
+    possible, prunable, row_as_json, times,
 };
 use super::times::Role;
 use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
@@ -127,7 +127,10 @@ impl ParquetFile {
 
     /// Whether the file has a column of this name (a dotted path into nested fields).
     pub fn has_column(&self, name: &str) -> bool {
-        self.named.iter().zip(&self.plan.columns).any(|(named, column)| named.is_some() && column.name == name)
+        self.named
+            .iter()
+            .zip(&self.plan.columns)
+            .any(|(named, column)| named.is_some() && column.name == name)
             || !matches!(schema::find(&self.metadata, name), Lookup::Missing)
     }
 
@@ -174,13 +177,15 @@ impl ParquetFile {
     }
 
     fn origins(&self) -> Vec<Origin> {
-        let origin = |((column, leaf), named): ((&ReadColumn, &Option<Leaf>), &Option<FromName>)| {
-            match (self.plan.copied(column), named, leaf) {
-                (Some(role), _, _) => Origin::Time(role),
-                (None, Some(named), _) => Origin::Named(named.clone()),
-                (None, None, Some(leaf)) => Origin::Column(leaf.of.clone()),
-                (None, None, None) => Origin::Missing,
-            }
+        let origin = |((column, leaf), named): ((&ReadColumn, &Option<Leaf>), &Option<FromName>)| match (
+            self.plan.copied(column),
+            named,
+            leaf,
+        ) {
+            (Some(role), _, _) => Origin::Time(role),
+            (None, Some(named), _) => Origin::Named(named.clone()),
+            (None, None, Some(leaf)) => Origin::Column(leaf.of.clone()),
+            (None, None, None) => Origin::Missing,
         };
         self.plan.columns.iter().zip(&self.columns).zip(&self.named).map(origin).collect()
     }

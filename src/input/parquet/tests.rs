@@ -30,8 +30,14 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
         ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    let file =
-        SourceFile { path, ordinal: 3, format: Format::Parquet, compression: Compression::None, bytes: 0, framing: Default::default() };
+    let file = SourceFile {
+        path,
+        ordinal: 3,
+        format: Format::Parquet,
+        compression: Compression::None,
+        bytes: 0,
+        framing: Default::default(),
+    };
     (dir, file)
 }
 
