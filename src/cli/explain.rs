@@ -71,8 +71,11 @@ fn files(read: &ReadPlan) -> String {
 }
 
 fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
-    let mut out = format!(
-        "columns, from a sample of {} records in {} files:\n",
+    let carried = inferred.carried.iter().flat_map(|found| &found.words);
+    let mut out: String = carried.map(|line| format!("log: {line}\n")).collect();
+    let _ = writeln!(
+        out,
+        "columns, from a sample of {} records in {} files:",
         ui::grouped(inferred.records),
         ui::grouped(inferred.files as u64)
     );
@@ -102,7 +105,8 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
         rule => writeln!(out, "event time: {}, {}", read.time.column, self::rule(rule)),
     };
     if let Some(arrival) = &read.arrival {
-        let _ = writeln!(out, "arrival: {}, {}", arrival.column, rule(&arrival.rule));
+        let without = if read.arrival_optional { "; without one, the event time" } else { "" };
+        let _ = writeln!(out, "arrival: {}, {}{without}", arrival.column, rule(&arrival.rule));
     }
     if let Some(ahead) = read.max_ahead {
         let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", written(ahead));
@@ -134,6 +138,7 @@ fn watermark(plan: &Plan) -> String {
         let of = match partition {
             LogPartition::File => "files",
             LogPartition::Column(column) => &format!("partitions by {}", plan.rows.fields[column].name),
+            LogPartition::Topics { .. } => "topics and partitions of the log",
         };
         let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", written(idle)));
         let _ = writeln!(out, "  the least of those of the {of}{}", idle.unwrap_or_default());

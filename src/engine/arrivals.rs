@@ -90,6 +90,7 @@ impl Known {
         let stores = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let mut behind = vec![];
         let types = plan.rows.fields.len();
+        let partition = plan.watermark.partition.map_or(vec![], LogPartition::columns);
         // An event at the front is late for nothing; but a session may have been closed just then.
         let sessions = plan.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
         let ahead = i64::from(!sessions);
@@ -108,10 +109,8 @@ impl Known {
                     rows: to - from,
                     ..Batch::default()
                 };
-                if let (Some(LogPartition::Column(c)), Some(column)) =
-                    (plan.watermark.partition, columns.pop())
-                {
-                    batch.columns[c] = column;
+                for (c, column) in partition.iter().zip(columns) {
+                    batch.columns[*c] = column;
                 }
                 front.pass(&mut batch);
                 let rows = batch.positions.iter().zip(&batch.reached).zip(&batch.time);
@@ -142,17 +141,14 @@ impl Known {
 /// The arrival, event time and partition of the rows that one worker reads.
 fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Result<RowStore> {
     let mut types = vec![DataType::Int64];
-    let partition = match plan.watermark.partition {
-        Some(LogPartition::Column(c)) => Some(c),
-        _ => None,
-    };
-    types.extend(partition.map(|c| plan.rows.fields[c].ty));
+    let partition = plan.watermark.partition.map_or(vec![], LogPartition::columns);
+    types.extend(partition.iter().map(|&c| plan.rows.fields[c].ty));
     let mut store = RowStore::unpartitioned(types, RowSpace(spill_folder.to_path_buf()));
     let mut input = scan.worker()?;
     while let Some(decoded) = input.next()? {
         let batch = decoded.batch;
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(batch.time))];
-        columns.extend(partition.map(|c| batch.columns[c].clone()));
+        columns.extend(partition.iter().map(|&c| batch.columns[c].clone()));
         store.push(&Batch {
             columns,
             time: batch.arrival,

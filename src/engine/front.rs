@@ -7,11 +7,13 @@
 //! lower it. The watermark is `reached` − the out-of-orderness, as Flink's bounded out-of-orderness
 //! strategy has it with a watermark after every record.
 
-use super::audit::Lags;
+use super::audit::{Lags, value_text};
 use crate::batch::{Batch, Position};
 use crate::group::ColumnCodes;
 use crate::job::{LogPartition, Plan};
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, StringViewArray};
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// The state of the front.
 pub struct Front {
@@ -20,7 +22,9 @@ pub struct Front {
     /// Of a log without partitions the greatest event time; else what all partitions have reached.
     reached: i64,
     /// Codes of partitions, which are their numbers in `partitions`.
-    names: Option<ColumnCodes>,
+    names: Vec<ColumnCodes>,
+    /// Where two columns name a partition, its number by their codes.
+    pairs: HashMap<(u32, u32), u32>,
     partitions: Vec<Partition>,
     codes: Vec<u32>,
     /// The arrival time from which on a partition that counts becomes idle.
@@ -80,15 +84,14 @@ impl Front {
     /// The front before the first event of `plan`'s log.
     pub fn new(plan: &Plan, watched: bool) -> Front {
         let partition = plan.watermark.partition;
-        let names = match partition {
-            Some(LogPartition::Column(c)) => Some(ColumnCodes::new(plan.rows.fields[c].ty)),
-            _ => None,
-        };
+        let columns = partition.map_or(vec![], LogPartition::columns);
+        let names = columns.into_iter().map(|c| ColumnCodes::new(plan.rows.fields[c].ty)).collect();
         Front {
             partition,
             idle: plan.watermark.idle,
             reached: i64::MIN,
             names,
+            pairs: HashMap::new(),
             partitions: vec![],
             codes: vec![],
             idle_from: i64::MAX,
@@ -107,9 +110,17 @@ impl Front {
         seen.map(|(number, p)| (number, p.reached, p.arrived))
     }
 
-    /// The values that name partitions, by number; `None` where files are partitions.
+    /// The values that name partitions, by number: of topics and their partitions as Kafka has them,
+    /// `orders-2`. `None` where files are partitions.
     pub fn names(&self) -> Option<ArrayRef> {
-        self.names.as_ref().map(ColumnCodes::decode_all)
+        let values: Vec<ArrayRef> = self.names.iter().map(ColumnCodes::decode_all).collect();
+        let [topics, partitions] = &values[..] else { return values.into_iter().next() };
+        let mut names = vec![String::new(); self.pairs.len()];
+        for (&(topic, partition), &number) in &self.pairs {
+            let topic = value_text(topics, topic as usize);
+            names[number as usize] = format!("{topic}-{}", value_text(partitions, partition as usize));
+        }
+        Some(Arc::new(StringViewArray::from(names)))
     }
 
     /// What has been reached after the events so far; [`i64::MIN`] before the first.
@@ -151,9 +162,26 @@ impl Front {
 
     fn partitions_of(&mut self, batch: &Batch, codes: &mut Vec<u32>) {
         codes.clear();
-        match (self.partition, &mut self.names) {
-            (Some(LogPartition::Column(c)), Some(names)) => names.encode(&batch.columns[c], codes),
-            _ => codes.extend(batch.positions.iter().map(|p| p.file())),
+        match self.partition {
+            Some(LogPartition::Column(c)) => self.names[0].encode(&batch.columns[c], codes),
+            Some(LogPartition::Topics { topic, partition }) => {
+                self.names[0].encode(&batch.columns[topic], codes);
+                let mut numbers = Vec::with_capacity(batch.rows);
+                self.names[1].encode(&batch.columns[partition], &mut numbers);
+                let mut last = None;
+                for (code, number) in codes.iter_mut().zip(numbers) {
+                    let pair = (*code, number);
+                    *code = match last {
+                        Some((of, known)) if of == pair => known,
+                        _ => {
+                            let next = self.pairs.len() as u32;
+                            *self.pairs.entry(pair).or_insert(next)
+                        }
+                    };
+                    last = Some((pair, *code));
+                }
+            }
+            Some(LogPartition::File) | None => codes.extend(batch.positions.iter().map(|p| p.file())),
         }
     }
 

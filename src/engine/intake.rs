@@ -171,6 +171,7 @@ mod tests {
             time: crate::input::ReadTime { column: String::new(), rule: crate::time::TimeRule::Untimed },
             arrival: None,
             max_ahead: None,
+            arrival_optional: false,
             zone: crate::time::Zone::utc(),
             delimiter: b',',
             names: None,

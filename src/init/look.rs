@@ -230,6 +230,7 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         columns: columns.collect(),
         time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
         arrival: None,
+        arrival_optional: false,
         max_ahead: None,
         zone: Zone::utc(),
         delimiter: csv.delimiter,

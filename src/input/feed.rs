@@ -4,6 +4,7 @@
 //! Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
 
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
+use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::files::{Format, SourceFile};
 use super::parquet::ParquetFile;
@@ -214,7 +215,11 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
                 wanted.retain(|name| !opened.has_column(name));
                 continue;
             }
-            (_, Format::Avro) => avro.open(plan, file, Meter::idle())?.file.columns(),
+            (_, Format::Avro) => {
+                let mut columns = avro.open(plan, file, Meter::idle())?.file.columns();
+                columns.extend(FromName::columns(file).into_iter().map(|column| column.name));
+                columns
+            }
             (Some(names), _) => names.clone(),
             (None, _) => match TextFile::open(file, plan.delimiter, Meter::idle())?.read_header()? {
                 Some(names) => names,

@@ -5,6 +5,7 @@
 //! (`day2.csv` before `day10.csv`). It is the order of files in positions, so it may not depend on
 //! the order in which a folder lists its files or in which patterns are given.
 
+use super::carried::{self, Framing};
 use super::folders::{Walk, by_content, is_hidden};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -58,6 +59,8 @@ pub struct SourceFile {
     pub compression: Compression,
     /// Its size on disk in bytes.
     pub bytes: u64,
+    /// How its records are wrapped; not known before somebody looks into it.
+    pub framing: Framing,
 }
 
 /// The files that `patterns` (files, folders, globs) stand for, in natural path order, each once.
@@ -216,7 +219,8 @@ pub fn recognised(path: &Path) -> Option<Format> {
 fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<SourceFile> {
     let shown = path.display();
     let (named, compression) = kind_of(&path);
-    let Some(format) = format.or(named).or_else(|| by_content(&path)) else {
+    let carried = || carried::unmistakable(&path, compression).then_some(Format::JsonLines);
+    let Some(format) = format.or(named).or_else(carried).or_else(|| by_content(&path)) else {
         return Err(Error::job(format!("the name of {shown} does not tell its format"))
             .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro, the text formats also with .gz or .zst")
             .hint("or say it: format = \"csv\""));
@@ -227,7 +231,8 @@ fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<So
             .hint(format!("{name} files are compressed inside; unpack this one first")));
     }
     let metadata = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
-    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression })
+    let framing = Framing::default();
+    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression, framing })
 }
 
 fn nothing_matches(pattern: &str) -> Error {

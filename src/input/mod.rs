@@ -10,10 +10,11 @@
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
 // Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
-// Of text: `raw` reads bytes, `text` cuts chunks, `csv` and `jsonl` decode them, `value` reads single
-// values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
+// Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
+// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
 // could not be read, `lines` on which line it is; `times` is about event time and arrival.
 mod avro;
+pub mod carried;
 mod columnar;
 mod csv;
 #[cfg(test)]
@@ -109,6 +110,8 @@ pub struct ReadPlan {
     pub from: i64,
     /// See `from`.
     pub to: i64,
+    /// Whether a record without an arrival arrived at its event time; otherwise it is a bad one.
+    pub arrival_optional: bool,
     /// Bytes of text or of Avro blocks to a chunk, or about as many of decoded Parquet rows.
     pub chunk_bytes: usize,
 }
@@ -143,4 +146,6 @@ pub struct DecodedChunk {
     pub batch: Batch,
     /// The records that are no rows.
     pub bad: Vec<BadRecord>,
+    /// Where tombstones stand, which are no records.
+    pub passed: Vec<carried::LogPlace>,
 }

@@ -8,6 +8,7 @@
 //! * Each piece of work has a number, [`Decoded::sequence`], in position order and without gaps. Unless
 //!   the scan fails, of each number the last batch is delivered, if need be an empty one.
 
+use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
@@ -39,6 +40,8 @@ pub struct Decoded {
     pub read: u64,
     /// Records that could not be read and are kept aside.
     pub rejected: u64,
+    /// Where tombstones stand, which are no records.
+    pub passed: Vec<LogPlace>,
 }
 
 /// What was read of a file.
@@ -179,7 +182,7 @@ impl Scan {
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
-        let DecodedChunk { batch, bad } = chunk;
+        let DecodedChunk { batch, bad, passed } = chunk;
         let rejected = bad.len() as u64;
         let fails = |bad: &&BadRecord| self.plan.on_bad_record == OnBadRecord::Fail && !bad.aside;
         if let Some(first) = bad.iter().find(fails) {
@@ -190,7 +193,7 @@ impl Scan {
         }
         let read = batch.rows as u64 + rejected;
         self.records[file as usize].fetch_add(read, Ordering::Relaxed);
-        Ok(Decoded { sequence, last, batch, read, rejected })
+        Ok(Decoded { sequence, last, batch, read, rejected, passed })
     }
 
     fn fail_at_record(&self, bad: &BadRecord) -> Error {

@@ -52,6 +52,7 @@ impl TestFolder {
             time: ReadTime { column: time.into(), rule: TimeRule::Epoch(TimeUnit::Second) },
             arrival: None,
             max_ahead: None,
+            arrival_optional: false,
             zone: Zone::utc(),
             delimiter: b',',
             names: None,

@@ -12,7 +12,7 @@ use super::csv::record::{LONGEST_QUOTED, Scanned, last_end, scan_record, unescap
 use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
 use crate::error::{Error, Result};
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// A run of whole records of one text file.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct TextChunk {
     pub file: u32,
     /// The byte of the uncompressed text (a BOM counted) at which `bytes` starts.
     pub offset: u64,
+    /// How many lines the file has before it, where that tells something; else 0.
+    pub first_line: u64,
     /// Whole records with their line ends; at the end of a file that lacks the last one, it is added.
     pub bytes: Vec<u8>,
     /// CSV: every quote is known to open, close or double where it may. True where there are no
@@ -40,6 +42,8 @@ pub(super) struct TextFile {
     carry: Vec<u8>,
     /// The byte of the text at which `carry` starts.
     offset: u64,
+    /// Lines before it, where the offsets of records are counted by lines.
+    lines: u64,
     ended: bool,
     /// Why no more can be read.
     broken: Option<Error>,
@@ -57,6 +61,7 @@ impl TextFile {
             raw: RawText::open(file, meter)?,
             carry: Vec::new(),
             offset: 0,
+            lines: 0,
             ended: false,
             broken: None,
         };
@@ -119,10 +124,14 @@ impl TextFile {
                 let chunk = TextChunk {
                     file: self.file.ordinal,
                     offset: self.offset,
+                    first_line: self.lines,
                     bytes: buffer,
                     clean: cut.clean,
                 };
                 self.offset += cut.end as u64;
+                if self.file.framing.connect().is_some() {
+                    self.lines += memchr_iter(b'\n', &chunk.bytes).count() as u64;
+                }
                 return Ok(Some((chunk, cut.quoted)));
             }
             if let Some(error) = &self.broken {

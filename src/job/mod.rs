@@ -6,9 +6,9 @@ mod spec;
 mod validate;
 
 pub use plan::{
-    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OutputKind, OutputPlan, OutputTo, PagePlan, Plan,
-    PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan, aggregate_name,
-    archive_fields, window_fields,
+    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OffsetColumns, OutputKind, OutputPlan, OutputTo,
+    PagePlan, Plan, PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan,
+    aggregate_name, archive_fields, window_fields,
 };
 pub use spec::JobSpec;
 pub use validate::{

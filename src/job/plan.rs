@@ -39,6 +39,9 @@ pub struct Plan {
     pub rows: Schema,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// Of a log that tells offsets its columns of them. Then the first step drops the records that were read
+    /// already, and is of no account where no offset comes twice.
+    pub offsets: Option<OffsetColumns>,
     /// The tables that steps look into, each once for every set of keys that it is asked by.
     pub tables: Vec<TablePlan>,
     /// The services that steps ask.
@@ -113,6 +116,35 @@ pub enum LogPartition {
     File,
     /// The values of this column of the batch.
     Column(usize),
+    /// The topics and partitions of Kafka, in these columns of the batch.
+    Topics {
+        /// The topic.
+        topic: usize,
+        /// The number of the partition.
+        partition: usize,
+    },
+}
+
+impl LogPartition {
+    /// The columns of the batch whose values tell partitions apart.
+    pub fn columns(self) -> Vec<usize> {
+        match self {
+            LogPartition::File => vec![],
+            LogPartition::Column(column) => vec![column],
+            LogPartition::Topics { topic, partition } => vec![topic, partition],
+        }
+    }
+}
+
+/// Columns of the batch that tell where a record stands in Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetColumns {
+    /// The topic, if the log tells it.
+    pub topic: Option<usize>,
+    /// The number of the partition.
+    pub partition: usize,
+    /// The offset.
+    pub offset: usize,
 }
 
 /// The output of late events: the columns of the source, what they missed, and by how much.

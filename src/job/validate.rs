@@ -1,10 +1,13 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::plan::{Grouping, LatePlan, Mode, OutputPlan, OutputTo, Plan, Publication, WatermarkPlan};
+use super::plan::{
+    Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, OutputTo, Plan, Publication, Step, WatermarkPlan,
+};
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::carried::LogColumn;
 use crate::input::{Format, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
@@ -83,7 +86,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let log = Log::of(document, log, found, "the source", &zone)?;
     let tables = tables.into_iter().map(|t| t.table(document, &zone)).collect::<Result<Vec<Table>>>()?;
     let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
-    let max_ahead = stream::max_ahead(spec);
+    let max_ahead = stream::max_ahead(spec, log.own_arrival().is_some());
     let mut planner = Planner::new(spec, &zone, log, tables);
     planner.mode_override = overrides.mode;
     if let Some(word) = &spec.mode {
@@ -105,6 +108,10 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         return Err(Error::job("the job is wrong"));
     };
     (read.arrival, read.max_ahead) = (arrival, max_ahead);
+    if read.arrival.is_none() && (planner.streamed() || max_ahead.is_some()) {
+        read.arrival = planner.log.own_arrival();
+        read.arrival_optional = read.arrival.is_some();
+    }
     if !planner.streamed() {
         // Otherwise an event outside the range moves the watermark, so it has to be read.
         (read.from, read.to) = range;
@@ -333,6 +340,8 @@ struct Planner<'a> {
     mode_override: Option<Mode>,
     watermark: WatermarkPlan,
     late: Option<LatePlan>,
+    /// Numbers of the schema.
+    offsets: Option<OffsetColumns>,
 }
 
 impl<'a> Planner<'a> {
@@ -353,6 +362,7 @@ impl<'a> Planner<'a> {
             mode_override: None,
             watermark: WatermarkPlan::default(),
             late: None,
+            offsets: None,
         }
     }
 
@@ -362,6 +372,7 @@ impl<'a> Planner<'a> {
 
     fn steps(&mut self) {
         let spec = self.spec;
+        self.offsets();
         for step in &spec.steps {
             match step {
                 StepSpec::Filter(sql) => self.rows.filter(sql),
@@ -372,6 +383,20 @@ impl<'a> Planner<'a> {
                 StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
             }
         }
+    }
+
+    /// Drops what was read already, where the log tells the offsets of its records.
+    fn offsets(&mut self) {
+        let of = |column| self.log.own(column);
+        let (Some(partition), Some(offset)) = (of(LogColumn::Partition), of(LogColumn::Offset)) else {
+            return;
+        };
+        let topic = of(LogColumn::Topic);
+        let keys: Vec<usize> = topic.into_iter().chain([partition, offset]).collect();
+        self.rows.read(keys.iter().copied());
+        self.positions = true;
+        self.rows.steps.push(Step::Dedup { keys, within: None });
+        self.offsets = Some(OffsetColumns { topic, partition, offset });
     }
 
     /// Whether a file of the source is Parquet or Avro, which have types of their own.

@@ -41,6 +41,8 @@ mod job_faults;
 mod jobs;
 mod laws;
 mod log;
+mod logs;
+mod logs_layouts;
 mod lookups;
 mod machine;
 mod manifests;

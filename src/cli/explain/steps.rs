@@ -71,6 +71,9 @@ pub fn steps(plan: &Plan) -> String {
             Step::Dedup { keys, within: Some(within) } => {
                 writeln!(out, "  dedup by {} within {}", columns(keys), written(*within))
             }
+            Step::Dedup { keys, within: None } if i == 0 && plan.offsets.is_some() => {
+                writeln!(out, "  dedup by {}: what the log holds twice is read once", columns(keys))
+            }
             Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}", columns(keys)),
             Step::First { keys, name } => writeln!(out, "  first by {} as {name}", columns(keys)),
             Step::Enrich(enrich) => write!(out, "{}", enriched(plan, enrich)),

@@ -324,7 +324,7 @@ fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
     let end = front.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
     let idle = plan.watermark.idle.unwrap_or(MINUTE);
     let name = |number: usize| match (partition, &names) {
-        (LogPartition::Column(_), Some(names)) => value_text(names, number),
+        (LogPartition::Column(_) | LogPartition::Topics { .. }, Some(names)) => value_text(names, number),
         _ => plan.read.files[number].path.display().to_string(),
     };
     let of = |(number, reached, arrived): (usize, i64, i64)| {
@@ -346,7 +346,7 @@ fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
 }
 
 /// The text of a value that names a partition.
-fn value_text(values: &arrow_array::ArrayRef, row: usize) -> String {
+pub(super) fn value_text(values: &arrow_array::ArrayRef, row: usize) -> String {
     let options = arrow_cast::display::FormatOptions::new().with_null("NULL");
     arrow_cast::display::ArrayFormatter::try_new(values, &options)
         .map_or_else(|_| row.to_string(), |formatter| formatter.value(row).to_string())

@@ -5,7 +5,7 @@ use super::given::{Given, InPlace, Role};
 use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
-use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, files};
+use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
 use crate::sink::{self, Manifest, Part, Target};
 use crate::time::TimeRule;
@@ -214,7 +214,8 @@ pub fn of_files(
     if paths.is_empty() {
         return Ok(None);
     }
-    let files = files::listed(&paths, given.format)?;
+    let mut files = files::listed(&paths, given.format)?;
+    carried::like(&mut files, &plan.read.files);
     let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
     if let Counted::Within(ranges) = &counted
         && archived == Archived::No

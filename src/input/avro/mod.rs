@@ -26,7 +26,7 @@ pub use container::AvroChunk;
 pub use describe::{about_records, describe};
 
 use super::columnar::{
-    Arrays, Assembler, Origin, check, no_time_column, not_plain, not_read_as, possible, row_as_json,
+    Arrays, Assembler, FromName, Origin, check, no_time_column, not_plain, not_read_as, possible, row_as_json,
 };
 use super::raw::Meter;
 use super::times::Role;
@@ -107,6 +107,10 @@ impl AvroFiles {
         }
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
+            if let (None, Some(named)) = (plan.copied(column), FromName::of(file, &column.name)) {
+                columns.push(Origin::Named(named));
+                continue;
+            }
             let origin = match (plan.copied(column), schema.find(&column.name)) {
                 (Some(role), _) => Origin::Time(role),
                 (None, Found::Leaf(of)) if possible(&of, column.ty) => {
@@ -140,7 +144,7 @@ impl AvroFiles {
                     Found::Missing(depth) => slot(prefix(&column.name, depth - 1)),
                     _ => None,
                 },
-                Origin::Missing | Origin::Time(_) => None,
+                Origin::Missing | Origin::Time(_) | Origin::Named(_) => None,
             };
             (origin, slot)
         });
@@ -234,7 +238,7 @@ impl AvroFile {
         let (arrays, faults) = slots.finish(bytes);
         let array = |slot: Option<usize>| slot.map(|slot| arrays[slot].clone());
         let columns = self.columns.iter().map(|(origin, slot)| match origin {
-            Origin::Time(_) | Origin::Missing => None,
+            Origin::Time(_) | Origin::Missing | Origin::Named(_) => None,
             Origin::Column(_) | Origin::Default(_) => array(*slot),
         });
         let whole = Arrays {

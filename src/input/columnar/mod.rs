@@ -11,14 +11,18 @@ mod event_time;
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
 
+use super::carried::LogColumn;
 use super::times::Role;
 use super::value::as_string;
-use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime};
+use super::{BadRecord, DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::{Batch, DataType, Position};
 use crate::error::{Error, Result};
 use crate::time::{TimeParser, Zone};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    new_null_array,
+};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType as ArrowType;
 use std::fmt::{Display, Write};
@@ -119,6 +123,59 @@ pub(super) enum Origin {
     Column(FileType),
     /// The file does not have it, and this one value of the plan's type stands for it.
     Default(ArrayRef),
+    /// The name of the file tells it.
+    Named(FromName),
+}
+
+/// What the name of a file of Kafka Connect says of its records.
+#[derive(Debug, Clone)]
+pub(super) enum FromName {
+    Topic(String),
+    Partition(i64),
+    /// The offset of the first record; each has the next one.
+    Offset(i64),
+}
+
+impl FromName {
+    /// What the name of `file` says of the column `name`.
+    pub fn of(file: &SourceFile, name: &str) -> Option<FromName> {
+        let connect = file.framing.connect()?;
+        Some(match LogColumn::named(name)? {
+            LogColumn::Topic => FromName::Topic(connect.topic.clone()),
+            LogColumn::Partition => FromName::Partition(connect.partition),
+            LogColumn::Offset => FromName::Offset(connect.start),
+            _ => return None,
+        })
+    }
+
+    /// The columns that the name of `file` makes.
+    pub fn columns(file: &SourceFile) -> Vec<FileColumn> {
+        let column = |name: &str| {
+            let (ty, example) = match FromName::of(file, name)? {
+                FromName::Topic(topic) => (DataType::String, topic),
+                FromName::Partition(number) | FromName::Offset(number) => {
+                    (DataType::Int64, number.to_string())
+                }
+            };
+            let (name, type_name) = (name.to_string(), ty.to_string());
+            let example = Some(example);
+            Some(FileColumn { name, ty: Some(ty), type_name, nulls: false, example, default: false })
+        };
+        LogColumn::ALL.into_iter().filter_map(|c| column(c.name())).collect()
+    }
+
+    /// Its values for `rows` rows from number `first_row` on.
+    fn array(&self, first_row: u64, rows: usize) -> ArrayRef {
+        match self {
+            FromName::Topic(topic) => Arc::new(StringViewArray::from(vec![topic.as_str(); rows])),
+            FromName::Partition(partition) => Arc::new(Int64Array::from(vec![*partition; rows])),
+            FromName::Offset(start) => {
+                let first = start.saturating_add_unsigned(first_row);
+                let offset = |row: usize| first.saturating_add_unsigned(row as u64);
+                Arc::new((0..rows).map(|row| Some(offset(row))).collect::<Int64Array>())
+            }
+        }
+    }
 }
 
 /// The error for a `column` that the file at `path` has as `found`, which cannot be the plan's type.
@@ -245,6 +302,12 @@ impl Assembler {
             (Some(array), Some(read), Some(parser)) => {
                 let of = Named { name: &read.column, role: Role::Arrival };
                 let mut read = times(&array, of, parser, &self.path)?;
+                if self.plan.arrival_optional {
+                    let nulls = array.logical_nulls();
+                    let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                    read.faults.retain(|fault| !is_null(fault.row));
+                    (0..rows).filter(|&row| is_null(row)).for_each(|row| read.time[row] = time[row]);
+                }
                 faults.append(&mut read.faults);
                 read.time
             }
@@ -269,6 +332,10 @@ impl Assembler {
                     let uuid = file_type.uuid;
                     convert::convert(&array, uuid, column, &self.plan.zone, &mut faults, &self.path)?
                 }
+                (Origin::Named(from), _) => {
+                    let array = from.array(first_row, rows);
+                    convert::convert(&array, false, column, &self.plan.zone, &mut faults, &self.path)?
+                }
                 (Origin::Default(value), around) => {
                     repeated(value, rows, around.as_ref()).map_err(|e| damaged(&self.path, &e))?
                 }
@@ -279,7 +346,7 @@ impl Assembler {
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
         let whole = Batch { columns: out, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         if faults.is_empty() {
-            return Ok(DecodedChunk { batch: whole, bad: vec![] });
+            return Ok(DecodedChunk { batch: whole, bad: vec![], passed: vec![] });
         }
         // The first fault of a row is its reason; those of its times come before those of columns.
         faults.sort_by_key(|f| f.row);
@@ -299,7 +366,7 @@ impl Assembler {
             }
         });
         let bad = bad.collect();
-        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad })
+        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad, passed: vec![] })
     }
 }
 

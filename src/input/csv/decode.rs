@@ -111,7 +111,7 @@ impl CsvDecoder {
             Some(keep) => batch.filter(&keep),
             None => batch,
         };
-        (DecodedChunk { batch, bad }, buffer)
+        (DecodedChunk { batch, bad, passed: vec![] }, buffer)
     }
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.

@@ -15,12 +15,14 @@
 mod evidence;
 mod hint;
 mod sample;
+pub(in crate::input) use sample::{Budget, heads};
 #[cfg(test)]
 mod tests;
 
 pub(crate) use evidence::Class;
 pub use hint::time_hint;
 
+use super::carried::{Found, LogColumn};
 use super::{Format, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;
@@ -50,6 +52,8 @@ pub struct Inferred {
     pub files: usize,
     /// How many records of text files were looked at.
     pub records: u64,
+    /// What the log is wrapped in, if in anything.
+    pub carried: Option<Found>,
 }
 
 impl Inferred {
@@ -125,6 +129,7 @@ pub fn infer_after(
     }
     for file in chosen {
         sample.files += 1;
+        sample.carried |= !file.framing.is_plain();
         match file.format {
             Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
             Format::JsonLines => sample::json_lines(file, budget, &mut sample)?,
@@ -136,11 +141,18 @@ pub fn infer_after(
     sample.conclude(declared, &known)
 }
 
+/// Whether `name` is a time of a log, and no value of it was seen.
+fn untold_time(name: &str, evidence: &Evidence) -> bool {
+    LogColumn::named(name).is_some_and(LogColumn::is_time) && evidence.example().is_none()
+}
+
 /// What has been seen so far.
 #[derive(Default)]
 struct Sample {
     files: usize,
     records: u64,
+    /// Whether a file is one of a log that is wrapped.
+    carried: bool,
     columns: Vec<(String, Evidence)>,
     by_name: HashMap<String, usize>,
     /// The paths that lead to records, with the first file where they do, and whether that is JSON.
@@ -166,8 +178,13 @@ impl Sample {
         declared: &BTreeMap<String, DataType>,
         known: &BTreeMap<&str, DataType>,
     ) -> Result<Inferred> {
-        let mut out =
-            Inferred { columns: vec![], unsupported: vec![], files: self.files, records: self.records };
+        let mut out = Inferred {
+            columns: vec![],
+            unsupported: vec![],
+            files: self.files,
+            records: self.records,
+            carried: None,
+        };
         for (name, evidence) in self.columns {
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
                 (_, Some(why)) => {
@@ -177,6 +194,9 @@ impl Sample {
                 (Some(ty), None) => (*ty, "declared".to_string()),
                 (None, None) if known.contains_key(name.as_str()) => {
                     (known[name.as_str()], "as it was before".to_string())
+                }
+                (None, None) if self.carried && untold_time(&name, &evidence) => {
+                    (DataType::Int64, "int64: milliseconds, which no record of the sample has".to_string())
                 }
                 (None, None) => evidence.conclude(&name, self.records_in.get(&name))?,
             };

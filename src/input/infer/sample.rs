@@ -3,7 +3,8 @@
 use super::evidence::Class;
 use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
-use crate::input::columnar::FileColumns;
+use crate::input::carried::{Line, Unwrapper, Wanted};
+use crate::input::columnar::{FileColumns, FromName};
 use crate::input::{Compression, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::io::{ErrorKind, Read};
 
 /// How much of each file is looked at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(in crate::input) struct Budget {
     records: usize,
     bytes: usize,
 }
@@ -70,7 +71,11 @@ fn without_bom(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 /// Calls `look` with longer and longer heads until it finds a whole record.
-fn heads(file: &SourceFile, budget: Budget, mut look: impl FnMut(&[u8], bool) -> bool) -> Result<()> {
+pub(in crate::input) fn heads(
+    file: &SourceFile,
+    budget: Budget,
+    mut look: impl FnMut(&[u8], bool) -> bool,
+) -> Result<()> {
     let mut bytes = budget.bytes;
     loop {
         let (text, whole) = head(file, bytes)?;
@@ -133,13 +138,23 @@ fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv:
 /// Looks at the head of a JSON Lines file.
 pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample) -> Result<()> {
     let mut records: Vec<Value> = vec![];
+    let mut unwrapper = Unwrapper::new(Wanted::all());
+    let mut unwrapped = vec![];
     heads(file, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
-        records = lines
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .filter(Value::is_object)
-            .take(budget.records)
-            .collect();
+        let parsed = |(number, line): (usize, &[u8])| {
+            if file.framing.is_plain() {
+                return serde_json::from_slice(line).ok();
+            }
+            unwrapped.clear();
+            let line = line.trim_ascii_end();
+            match unwrapper.line(&file.framing, line, number as u64, &mut unwrapped) {
+                Ok(Line::Record) => serde_json::from_slice(&unwrapped).ok(),
+                Ok(Line::Tombstone(_)) | Err(_) => None,
+            }
+        };
+        records =
+            lines.enumerate().filter_map(parsed).filter(Value::is_object).take(budget.records).collect();
         !records.is_empty()
     })?;
     let mut fields = Fields { file: name_of(file), present: HashMap::new() };
@@ -208,7 +223,9 @@ pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample
     for name in columns.records {
         sample.records_in.entry(name).or_insert_with(|| (file_name.clone(), false));
     }
-    for column in columns.columns {
+    let named = FromName::columns(file);
+    let own = columns.columns.iter().filter(|c| named.iter().all(|n| n.name != c.name));
+    for column in own.chain(&named).cloned() {
         let evidence = sample.column(&column.name);
         evidence.files += 1;
         evidence.nulls |= column.nulls;

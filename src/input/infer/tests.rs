@@ -24,7 +24,14 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         _ if name.contains(".jsonl") => Format::JsonLines,
         _ => Format::Parquet,
     };
-    SourceFile { path: path.into(), ordinal: ordinal as u32, format, compression, bytes: 0 }
+    SourceFile {
+        path: path.into(),
+        ordinal: ordinal as u32,
+        format,
+        compression,
+        bytes: 0,
+        framing: Default::default(),
+    }
 }
 
 /// Files of these names and contents.

@@ -14,6 +14,7 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
+use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::text::TextChunk;
 use super::times::Role;
 use super::value::shown;
@@ -24,8 +25,9 @@ use crate::input::infer::time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::Buffer;
 use columns::{Column, Texts, Unfit};
-use record::RecordReader;
-use scanner::{Broken, Cursor, Kind, Span, unescape};
+pub(super) use record::RecordReader;
+use scanner::Broken;
+pub(super) use scanner::{Cursor, Kind, Span, unescape};
 use std::sync::Arc;
 
 /// The byte order mark that some programs put before UTF-8.
@@ -41,6 +43,7 @@ pub struct JsonDecoder {
     parser: TimeParser,
     /// Where the arrival is not the event time.
     arrival: Option<(Wanted, TimeParser)>,
+    unwrapper: Unwrapper,
     /// Rows of the last chunk, as a guess at those of the next.
     expected_rows: usize,
 }
@@ -74,16 +77,34 @@ impl JsonDecoder {
             .map(|column| (Column::new(column, plan.copied(column), &plan.zone), want(&column.name)))
             .collect();
         let parser = parser(&plan.time);
-        Ok(JsonDecoder { plan: plan.clone(), reader, columns, time, parser, arrival, expected_rows: 0 })
+        let (plan, unwrapper) = (plan.clone(), Unwrapper::new(Own::of(plan)));
+        Ok(JsonDecoder { plan, reader, columns, time, parser, arrival, unwrapper, expected_rows: 0 })
     }
 
     /// The rows of a chunk, and its bad records.
     pub fn decode(&mut self, chunk: TextChunk) -> DecodedChunk {
+        let framing = self.plan.files.get(chunk.file as usize).map(|file| &file.framing);
+        match framing.filter(|framing| !framing.is_plain()).cloned() {
+            None => self.decode_lines(chunk, None),
+            Some(framing) => {
+                let Unwrapped { bytes, offsets, mut bad, passed } = self.unwrapper.chunk(&framing, &chunk);
+                let lines = TextChunk { file: chunk.file, bytes, ..chunk };
+                let mut decoded = self.decode_lines(lines, Some(Wrapped { framing, text: &chunk, offsets }));
+                bad.append(&mut decoded.bad);
+                bad.sort_by_key(|bad| bad.position);
+                DecodedChunk { bad, passed, ..decoded }
+            }
+        }
+    }
+
+    /// The rows of a chunk; of one that was wrapped they stand where they do in the file.
+    fn decode_lines(&mut self, chunk: TextChunk, wrapped: Option<Wrapped>) -> DecodedChunk {
         let mut rows = Rows { time: Vec::with_capacity(self.expected_rows), ..Rows::default() };
         self.columns.iter_mut().for_each(|(c, _)| c.reserve(self.expected_rows));
         let bom = chunk.offset == 0 && chunk.bytes.starts_with(BOM);
         let mut cursor = Cursor { bytes: &chunk.bytes, at: if bom { BOM.len() } else { 0 } };
         let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        let mut number = 0;
         while cursor.at < chunk.bytes.len() {
             let start = cursor.at;
             cursor.blanks();
@@ -104,15 +125,26 @@ impl JsonDecoder {
                 Ok(()) => self.row(&chunk.bytes, &mut rows),
                 Err(Broken) => {
                     cursor.at = end_of_line(&chunk.bytes, start) + 1;
-                    Err(Box::new(broken(&chunk.bytes, start)))
+                    Err(Box::new(match &wrapped {
+                        None => broken(&chunk.bytes, start),
+                        Some(wrapped) => {
+                            let reason = self.unwrapper.broken(&wrapped.framing, wrapped.line(number));
+                            Fault { column: None, reason, hint: None, aside: false }
+                        }
+                    }))
                 }
             };
-            let place = Position::new(chunk.file, chunk.offset + start as u64);
+            let offset = wrapped.as_ref().map_or(chunk.offset + start as u64, |w| w.offsets[number]);
+            let place = Position::new(chunk.file, offset);
             match outcome {
                 Ok(()) if self.plan.positions => rows.positions.push(place),
                 Ok(()) => {}
-                Err(fault) => rows.bad.push(fault.at(place, line(&chunk.bytes, start).0)),
+                Err(fault) => {
+                    let own = || line(&chunk.bytes, start).0;
+                    rows.bad.push(fault.at(place, wrapped.as_ref().map_or_else(own, |w| w.line(number))));
+                }
             }
+            number += 1;
         }
         self.finish(chunk, rows)
     }
@@ -156,6 +188,9 @@ impl JsonDecoder {
             return Ok(event_time);
         };
         let span = wanted.span(&self.reader);
+        if self.plan.arrival_optional && matches!(span.kind, Kind::Missing | Kind::Null) {
+            return Ok(event_time);
+        }
         let arrival =
             time_of(span, chunk, parser).map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
         match self.plan.ahead(event_time, arrival) {
@@ -183,7 +218,7 @@ impl JsonDecoder {
             numbers: vec![],
             rows: count,
         };
-        DecodedChunk { batch, bad: rows.bad }
+        DecodedChunk { batch, bad: rows.bad, passed: vec![] }
     }
 }
 
@@ -195,6 +230,22 @@ impl Wanted {
             Some(path) if span.kind == Kind::Missing => reader.slot(path),
             _ => span,
         }
+    }
+}
+
+/// What the lines of a chunk were made of.
+struct Wrapped<'a> {
+    framing: Framing,
+    /// The chunk of the file.
+    text: &'a TextChunk,
+    /// Where each line comes from, in the file.
+    offsets: Vec<u64>,
+}
+
+impl Wrapped<'_> {
+    /// The line of the file that line number `number` was made of.
+    fn line(&self, number: usize) -> &[u8] {
+        line(&self.text.bytes, (self.offsets[number] - self.text.offset) as usize).0
     }
 }
 

@@ -30,7 +30,7 @@ struct Node {
 
 /// Finds the values of wanted names, one slot to a name.
 #[derive(Debug)]
-pub(super) struct RecordReader {
+pub(in crate::input) struct RecordReader {
     nodes: Vec<Node>,
     /// The values of the current record.
     slots: Vec<Span>,

@@ -5,15 +5,15 @@
 //! Text is UTF-8 already; that is checked for the whole chunk at once.
 
 /// The deepest nesting that is read, the record's own object counted; `serde_json` has the same.
-pub(super) const DEEPEST: usize = 127;
+pub(in crate::input) const DEEPEST: usize = 127;
 
 /// The bytes are no JSON; where and why is found out by reading the line again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken;
+pub(in crate::input) struct Broken;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::input) enum Kind {
     /// The record does not have it.
     Missing,
     Null,
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 
 /// A value in the chunk: of strings what is between the quotes, of others all of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
+pub(in crate::input) struct Span {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
@@ -41,7 +41,7 @@ impl Span {
 }
 
 /// A place in a chunk.
-pub(super) struct Cursor<'a> {
+pub(in crate::input) struct Cursor<'a> {
     pub bytes: &'a [u8],
     pub at: usize,
 }
@@ -246,7 +246,7 @@ fn no_digits(word: u64) -> u64 {
 
 /// Whether `bytes` start with `piece`: `memcmp`, but for the price of a call for a few bytes.
 #[inline(always)]
-pub(super) fn starts_with(bytes: &[u8], piece: &[u8]) -> bool {
+pub(in crate::input) fn starts_with(bytes: &[u8], piece: &[u8]) -> bool {
     let length = piece.len();
     let Some(bytes) = bytes.get(..length) else { return false };
     if length < 8 {
@@ -340,7 +340,7 @@ fn unit(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Appends what the inside of a string stands for. Its escapes are known to be right.
-pub(super) fn unescape(mut inside: &[u8], out: &mut Vec<u8>) {
+pub(in crate::input) fn unescape(mut inside: &[u8], out: &mut Vec<u8>) {
     while let Some(next) = memchr::memchr(b'\\', inside) {
         out.extend_from_slice(&inside[..next]);
         let Some((c, length)) = escape(&inside[next..]) else { break };

@@ -17,6 +17,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         format: Format::JsonLines,
         compression: Compression::None,
         bytes: 0,
+        framing: Default::default(),
     };
     let column =
         |(name, ty): &(&str, DataType)| ReadColumn { name: (*name).into(), ty: *ty, inferred: false };
@@ -26,6 +27,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         time: ReadTime { column: time.into(), rule },
         arrival: None,
         max_ahead: None,
+        arrival_optional: false,
         zone: Zone::utc(),
         delimiter: b',',
         names: None,
@@ -38,7 +40,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
 }
 
 fn chunk(offset: u64, text: &[u8]) -> TextChunk {
-    TextChunk { file: 0, offset, bytes: text.to_vec(), clean: true }
+    TextChunk { file: 0, offset, first_line: 0, bytes: text.to_vec(), clean: true }
 }
 
 fn decode(columns: &[(&str, DataType)], text: &str) -> DecodedChunk {

@@ -18,8 +18,8 @@ pub use describe::describe;
 pub(crate) use schema::{damaged, load};
 
 use super::columnar::{
-    Arrays, Assembler, Named, Origin, check, no_time_column, not_plain, not_read_as, parser, possible,
-    prunable, row_as_json, times,
+    Arrays, Assembler, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as, parser,
+    possible, prunable, row_as_json, times,
 };
 use super::times::Role;
 use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
@@ -51,6 +51,8 @@ pub struct ParquetFile {
     /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
     /// of the times.
     columns: Vec<Option<Leaf>>,
+    /// Which of them the name of the file tells.
+    named: Vec<Option<FromName>>,
     /// None where every row is of the instant 0.
     time: Option<Leaf>,
     /// Where the arrival is not the event time.
@@ -92,8 +94,12 @@ impl ParquetFile {
         };
         let time = plan.own_time().map(|read| time_leaf(read, Role::EventTime)).transpose()?;
         let arrival = plan.own_arrival().map(|read| time_leaf(read, Role::Arrival)).transpose()?;
-        let columns =
-            plan.columns.iter().map(|c| leaf_of(c, plan, &file.path, &metadata)).collect::<Result<_>>()?;
+        let named: Vec<_> = plan.columns.iter().map(|c| FromName::of(file, &c.name)).collect();
+        let leaf = |(column, named): (&ReadColumn, &Option<FromName>)| match named {
+            Some(_) => Ok(None),
+            None => leaf_of(column, plan, &file.path, &metadata),
+        };
+        let columns = plan.columns.iter().zip(&named).map(leaf).collect::<Result<_>>()?;
         let (units, rows_skipped) = units(plan, &file.path, &metadata, time.as_ref(), arrival.as_ref())?;
         Ok(ParquetFile {
             plan: plan.clone(),
@@ -101,6 +107,7 @@ impl ParquetFile {
             ordinal: file.ordinal,
             metadata,
             columns,
+            named,
             time,
             arrival,
             units,
@@ -120,7 +127,11 @@ impl ParquetFile {
 
     /// Whether the file has a column of this name (a dotted path into nested fields).
     pub fn has_column(&self, name: &str) -> bool {
-        !matches!(schema::find(&self.metadata, name), Lookup::Missing)
+        self.named
+            .iter()
+            .zip(&self.plan.columns)
+            .any(|(named, column)| named.is_some() && column.name == name)
+            || !matches!(schema::find(&self.metadata, name), Lookup::Missing)
     }
 
     /// The number, in the file, of the first row of a unit; see [`ParquetFile::read`].
@@ -166,12 +177,17 @@ impl ParquetFile {
     }
 
     fn origins(&self) -> Vec<Origin> {
-        let origin = |(column, leaf): (&ReadColumn, &Option<Leaf>)| match (self.plan.copied(column), leaf) {
-            (Some(role), _) => Origin::Time(role),
-            (None, Some(leaf)) => Origin::Column(leaf.of.clone()),
-            (None, None) => Origin::Missing,
+        let origin = |((column, leaf), named): ((&ReadColumn, &Option<Leaf>), &Option<FromName>)| match (
+            self.plan.copied(column),
+            named,
+            leaf,
+        ) {
+            (Some(role), _, _) => Origin::Time(role),
+            (None, Some(named), _) => Origin::Named(named.clone()),
+            (None, None, Some(leaf)) => Origin::Column(leaf.of.clone()),
+            (None, None, None) => Origin::Missing,
         };
-        self.plan.columns.iter().zip(&self.columns).map(origin).collect()
+        self.plan.columns.iter().zip(&self.columns).zip(&self.named).map(origin).collect()
     }
 
     fn batch_rows(&self) -> usize {

@@ -30,8 +30,14 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
         ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    let file =
-        SourceFile { path, ordinal: 3, format: Format::Parquet, compression: Compression::None, bytes: 0 };
+    let file = SourceFile {
+        path,
+        ordinal: 3,
+        format: Format::Parquet,
+        compression: Compression::None,
+        bytes: 0,
+        framing: Default::default(),
+    };
     (dir, file)
 }
 
@@ -44,6 +50,7 @@ fn plan(columns: &[(&str, DataType)], rule: TimeRule, zone: &str) -> ReadPlan {
         time: ReadTime { column: "t".into(), rule },
         arrival: None,
         max_ahead: None,
+        arrival_optional: false,
         zone: Zone::named(zone).unwrap(),
         delimiter: b',',
         names: None,
@@ -84,7 +91,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
-    Ok(DecodedChunk { batch, bad })
+    Ok(DecodedChunk { batch, bad, passed: vec![] })
 }
 
 fn times(n: i64) -> ArrayRef {

@@ -10,6 +10,9 @@ pub struct LogSpec {
     pub span: Range<usize>,
     pub path: Vec<At<String>>,
     pub format: Option<At<String>>,
+    /// `log`: what carries the records.
+    pub carrier: Option<At<String>>,
+    pub envelope: Option<At<String>>,
     pub time: Option<At<String>>,
     pub time_unit: Option<At<String>>,
     pub time_format: Option<At<String>>,
@@ -45,6 +48,8 @@ fn log(table: &Table) -> LogSpec {
         span: table.span.clone(),
         path: table.strings("path").unwrap_or_default(),
         format: table.string("format"),
+        carrier: table.string("log"),
+        envelope: table.string("envelope"),
         time: table.string("time"),
         time_unit: table.string("time_unit"),
         time_format: table.string("time_format"),

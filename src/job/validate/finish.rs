@@ -4,7 +4,7 @@
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
-use crate::job::plan::{LogPartition, OutputKind, Plan, Step, TablePlan, Try};
+use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
 use crate::lookup::ServicePlan;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -61,9 +61,18 @@ impl Planner<'_> {
                 columns.iter_mut().for_each(|column| *column = renumber(*column));
             }
         }
-        if let Some(LogPartition::Column(column)) = &mut self.watermark.partition {
-            *column = renumber(*column);
+        match &mut self.watermark.partition {
+            None | Some(LogPartition::File) => {}
+            Some(LogPartition::Column(column)) => *column = renumber(*column),
+            Some(LogPartition::Topics { topic, partition }) => {
+                (*topic, *partition) = (renumber(*topic), renumber(*partition));
+            }
         }
+        let offsets = self.offsets.map(|of| OffsetColumns {
+            topic: of.topic.map(renumber),
+            partition: renumber(of.partition),
+            offset: renumber(of.offset),
+        });
         for (column, field) in self.late.iter_mut().flat_map(|late| &mut late.columns) {
             match as_written {
                 Some((time, ty)) if time == *column => (*column, field.ty) = (sources.len(), ty),
@@ -86,6 +95,7 @@ impl Planner<'_> {
             inferred: self.log.inferred,
             rows: Schema::new(rows),
             steps: self.rows.steps,
+            offsets,
             tables,
             services: self.services,
             answers,

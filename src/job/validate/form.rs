@@ -41,7 +41,8 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     let document = &spec.document;
     let zone = zone(spec).unwrap_or_else(Zone::utc);
     log::form(document, &spec.source.log);
-    stream::max_ahead(spec);
+    // Whether the log tells arrivals, its files would say.
+    stream::max_ahead(spec, true);
     memory(spec);
     let mut checker = Checker { planner: Planner::new(spec, &zone, Log::unseen(), vec![]), expressions: 0 };
     if let Some(word) = &spec.mode {

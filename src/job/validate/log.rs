@@ -3,6 +3,7 @@
 use super::{SourceFiles, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
+use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
 use crate::job::document::Document;
@@ -19,6 +20,7 @@ pub(super) struct Found {
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
     on_bad_record: Option<OnBadRecord>,
+    envelope: Option<Envelope>,
 }
 
 /// A log whose columns are known.
@@ -57,8 +59,9 @@ fn found(
     let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
+    let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
-    Some(Found { files, delimiter, names, declared, known, on_bad_record })
+    Some(Found { files, delimiter, names, declared, known, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -73,7 +76,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
 impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
-        let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0 };
+        let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
         Log { files: vec![], delimiter: b',', names: None, inferred, time: None, on_bad_record: None }
     }
 
@@ -89,9 +92,12 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { files, delimiter, names, declared, known, on_bad_record } = found;
-        let inferred =
+        let Found { mut files, delimiter, names, declared, known, on_bad_record, envelope } = found;
+        let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
+        let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
+        let mut inferred =
             infer_after(&known, &files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
+        inferred.carried = carried;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
         }
@@ -120,6 +126,21 @@ impl Log {
         Schema::new(self.inferred.columns.iter().map(field).collect())
     }
 
+    /// The number of a column that the log has of its own, if every record has it.
+    pub(super) fn own(&self, column: LogColumn) -> Option<usize> {
+        self.inferred.carried.as_ref().filter(|found| found.framing.has(column))?;
+        self.inferred.columns.iter().position(|c| c.name == column.name())
+    }
+
+    /// When records arrived, as the log tells it; not where that is their event time.
+    pub(super) fn own_arrival(&self) -> Option<ReadTime> {
+        self.own(LogColumn::Timestamp)?;
+        let column = LogColumn::Timestamp.name();
+        let is_time = self.time.as_ref().is_some_and(|time| time.column == column);
+        let rule = TimeRule::Epoch(TimeUnit::Milli);
+        (!is_time).then(|| ReadTime { column: column.to_string(), rule })
+    }
+
     /// Column number `i` of the files, read as `ty`.
     pub(super) fn column(&self, i: usize, ty: DataType) -> ReadColumn {
         let column = &self.inferred.columns[i];
@@ -134,6 +155,7 @@ impl Log {
             time: self.time.clone()?,
             arrival: None,
             max_ahead: None,
+            arrival_optional: false,
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
@@ -229,6 +251,30 @@ fn no_columns(files: &[SourceFile], of: &str) -> Error {
     Error::data(what).hint("its columns are not known; a CSV file without records still has its header line")
 }
 
+/// The envelope that a log gives, if any; `None` after a fault, also one of its `log`.
+fn wrapped(document: &Document, spec: &LogSpec) -> Option<Option<Envelope>> {
+    if let Some(word) = &spec.carrier
+        && !Said::CARRIERS.contains(&word.value.as_str())
+    {
+        let error = Error::job(format!("unknown log `{}`", word.value)).nearest(&word.value, Said::CARRIERS);
+        document.fault(error.hint(format!("the logs are {}", Said::CARRIERS.join(", "))), &word.span);
+        return None;
+    }
+    let Some(word) = &spec.envelope else { return Some(None) };
+    let envelope = match word.value.as_str() {
+        "none" => Envelope::None,
+        "schema" => Envelope::Schema,
+        "debezium" => Envelope::Debezium,
+        other => {
+            let error = Error::job(format!("unknown envelope `{other}`"))
+                .nearest(other, ["none", "schema", "debezium"]);
+            document.fault(error.hint("the envelopes are none, schema and debezium"), &word.span);
+            return None;
+        }
+    };
+    Some(Some(envelope))
+}
+
 fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
     let Some(word) = &spec.on_bad_record else { return Some(OnBadRecord::Fail) };
     match word.value.as_str() {
@@ -286,7 +332,12 @@ fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Z
         document.fault(unknown_column(&column.value, inferred.names()), &column.span);
         return None;
     };
-    let rule = rule?;
+    let mut rule = rule?;
+    let of_log =
+        inferred.carried.is_some() && LogColumn::named(&column.value).is_some_and(LogColumn::is_time);
+    if of_log && rule == TimeRule::Iso && found.ty == DataType::Int64 {
+        rule = TimeRule::Epoch(TimeUnit::Milli);
+    }
     let example = found.example.clone().unwrap_or_default();
     if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
         let error =

@@ -6,6 +6,7 @@ use super::{Planner, length, unknown_column};
 use crate::batch::{DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
+use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::job::document::At;
 use crate::job::plan::{LatePlan, LogPartition, OutputTo};
@@ -88,10 +89,12 @@ fn arrival_rules(
 }
 
 /// How far ahead of its arrival an event may be.
-pub(super) fn max_ahead(spec: &JobSpec) -> Option<i64> {
+///
+/// `told` says whether the log tells arrivals by itself.
+pub(super) fn max_ahead(spec: &JobSpec, told: bool) -> Option<i64> {
     let text = spec.source.max_ahead.as_ref()?;
     let ahead = length(&spec.document, text);
-    if spec.source.arrival.is_none() {
+    if spec.source.arrival.is_none() && !told {
         needs(spec, "max_ahead", "arrival", "the column that says when each event arrived", text);
     }
     ahead
@@ -114,12 +117,16 @@ impl Planner<'_> {
     /// break when its mode changes; without a streamed output, nothing of it is kept.
     pub(super) fn stream(&mut self) {
         let spec = self.spec;
-        let partition = spec.source.partition.as_ref().and_then(|name| self.log_partition(name));
+        let own = self.own_partition();
+        let partition = match &spec.source.partition {
+            Some(name) => self.log_partition(name),
+            None => own,
+        };
         let idle = spec.source.idle.as_ref().and_then(|text| {
-            if spec.source.partition.is_none() {
+            if spec.source.partition.is_none() && own.is_none() {
                 needs(spec, "idle", "partition", "a column, or \"file\"", text);
             }
-            if spec.source.arrival.is_none() {
+            if spec.source.arrival.is_none() && self.log.own_arrival().is_none() {
                 needs(spec, "idle", "arrival", "the column that says when each event arrived", text);
             }
             length(&spec.document, text)
@@ -129,9 +136,7 @@ impl Planner<'_> {
             self.watermark = Default::default();
             return;
         }
-        if let Some(LogPartition::Column(column)) = partition {
-            self.rows.read([column]);
-        }
+        self.rows.read(partition.map_or(vec![], LogPartition::columns));
         (self.watermark.partition, self.watermark.idle) = (partition, idle);
         self.positions = true;
         if self.groupings.iter().any(|g| g.plan.lateness.is_some())
@@ -147,6 +152,15 @@ impl Planner<'_> {
     pub(super) fn streamed(&self) -> bool {
         self.mode_override == Some(super::Mode::Streamed)
             || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+    }
+
+    /// The partitions that the log tells by itself.
+    fn own_partition(&self) -> Option<LogPartition> {
+        let partition = self.log.own(LogColumn::Partition)?;
+        Some(match self.log.own(LogColumn::Topic) {
+            Some(topic) => LogPartition::Topics { topic, partition },
+            None => LogPartition::Column(partition),
+        })
     }
 
     fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {

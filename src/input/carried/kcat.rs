@@ -1,0 +1,122 @@
+//! Lines of `kcat -J`: one object a record, with its topic, partition, offset, time, key and payload.
+
+use super::unwrap::{Fault, Parts, Text, Value, json_fault};
+use crate::input::jsonl::{Cursor, Kind, RecordReader, Span, unescape};
+
+/// The keys that kcat writes.
+pub(super) const KEYS: [&str; 13] = [
+    "topic",
+    "partition",
+    "offset",
+    "tstype",
+    "ts",
+    "broker",
+    "headers",
+    "key",
+    "payload",
+    "key_schema_id",
+    "value_schema_id",
+    "key_error",
+    "payload_error",
+];
+
+/// The keys that every line has.
+pub(super) const NEEDED: [&str; 4] = ["topic", "partition", "offset", "payload"];
+
+/// Reads lines of `kcat -J`.
+pub(super) struct KcatReader {
+    reader: RecordReader,
+    slots: Slots,
+    /// A payload without its escapes.
+    payload: Vec<u8>,
+}
+
+struct Slots {
+    topic: usize,
+    partition: usize,
+    offset: usize,
+    ts: usize,
+    key: usize,
+    payload: usize,
+    payload_error: usize,
+}
+
+impl KcatReader {
+    pub fn new() -> KcatReader {
+        let mut reader = RecordReader::new();
+        let slots = Slots {
+            topic: reader.want(&["topic"]),
+            partition: reader.want(&["partition"]),
+            offset: reader.want(&["offset"]),
+            ts: reader.want(&["ts"]),
+            key: reader.want(&["key"]),
+            payload: reader.want(&["payload"]),
+            payload_error: reader.want(&["payload_error"]),
+        };
+        KcatReader { reader, slots, payload: vec![] }
+    }
+
+    /// The parts of a line.
+    pub fn parts<'a>(&'a mut self, line: &'a [u8]) -> Result<Parts<'a>, Fault> {
+        let mut cursor = Cursor { bytes: line, at: 0 };
+        cursor.blanks();
+        if self.reader.read(&mut cursor).is_err() {
+            return Err(json_fault("a line of kcat -J", line));
+        }
+        let span = |slot: usize| self.reader.slot(slot);
+        let text = |span: Span| &line[span.start..span.end];
+        let whole = |slot: usize, name: &str| {
+            let span = span(slot);
+            let digits = text(span).strip_prefix(b"-").unwrap_or(text(span));
+            let is = span.kind == Kind::Number && digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit);
+            if is { Ok(text(span)) } else { Err(lacks(name)) }
+        };
+        let (partition, offset) =
+            (whole(self.slots.partition, "partition")?, whole(self.slots.offset, "offset")?);
+        let (topic, key, payload) = (span(self.slots.topic), span(self.slots.key), span(self.slots.payload));
+        if !matches!(topic.kind, Kind::Text | Kind::Escaped) {
+            return Err(lacks("topic"));
+        }
+        // Not there, −1, or the 0 of an old librdkafka: there is no time.
+        let ts = whole(self.slots.ts, "ts").ok().filter(|ts| !ts.starts_with(b"-") && *ts != b"0");
+        let value = match payload.kind {
+            Kind::Missing => return Err(lacks("payload")),
+            Kind::Null if !matches!(span(self.slots.payload_error).kind, Kind::Missing | Kind::Null) => {
+                let mut why = vec![];
+                unescape(text(span(self.slots.payload_error)), &mut why);
+                let reason = format!("kcat could not decode its payload: {}", String::from_utf8_lossy(&why));
+                return Err(Fault::new(reason));
+            }
+            Kind::Null => Value::Null,
+            Kind::Text => Value::of_text(text(payload)),
+            Kind::Escaped => {
+                self.payload.clear();
+                unescape(text(payload), &mut self.payload);
+                // A line feed between values is a blank; inside of a string it stays as wrong as it is.
+                if self.payload.trim_ascii_start().starts_with(b"{") {
+                    self.payload.iter_mut().filter(|c| **c == b'\n').for_each(|c| *c = b'\r');
+                }
+                Value::of_text(&self.payload)
+            }
+            Kind::Object => Value::Object(text(payload)),
+            _ => Value::Text(text(payload)),
+        };
+        let key = match key.kind {
+            Kind::Text | Kind::Escaped => Text::Escaped(text(key)),
+            Kind::Missing | Kind::Null => Text::Null,
+            _ => Text::Plain(text(key)),
+        };
+        Ok(Parts {
+            topic: Text::Escaped(text(topic)),
+            partition: Some(partition),
+            offset: Some(offset),
+            timestamp: ts,
+            key,
+            value,
+        })
+    }
+}
+
+fn lacks(name: &str) -> Fault {
+    Fault::new(format!("it is no line of kcat -J: it has no `{name}`, or one that is not of its kind"))
+}

@@ -1,0 +1,332 @@
+//! What a log is wrapped in, told from the names of its files and from samples of their text.
+//!
+//! # Contract
+//! * Nothing is taken for what it is not: a carrier or an envelope is recognised where it is unmistakable,
+//!   and everything else is plain. What the job says goes before what is seen.
+//! * The files of one source are wrapped alike, or it is an error that names two of them.
+
+use super::kcat;
+use super::unwrap::Unwrapper;
+use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted};
+use crate::error::{Error, Result};
+use crate::input::files::{Compression, Format, SourceFile};
+use crate::input::infer::{Budget, heads};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The most files that are looked into, and lines of each.
+const MOST_FILES: usize = 200;
+const MOST_LINES: usize = 20;
+
+/// What the job says of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Said<'a> {
+    /// `plain`, `kafka-connect`, `kcat` or `console`.
+    pub carrier: Option<&'a str>,
+    /// The envelope.
+    pub envelope: Option<Envelope>,
+}
+
+impl Said<'_> {
+    /// What `log` may be.
+    pub const CARRIERS: [&'static str; 4] = ["plain", "kafka-connect", "kcat", "console"];
+}
+
+/// What was found of a log that is not plain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// How its files are wrapped; of several the first's.
+    pub framing: Framing,
+    /// What it is and how that is known, a line each.
+    pub words: Vec<String>,
+}
+
+/// What one file shows.
+struct Seen {
+    carrier: Carrier,
+    /// None where no value tells.
+    envelope: Option<Envelope>,
+}
+
+/// Notes on each of `files` how it is wrapped.
+///
+/// # Errors
+/// Files that are wrapped in different ways; a file that is no file of Kafka Connect, where the job says so.
+pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> {
+    let text = files.iter().filter(|file| file.format == Format::JsonLines).count();
+    let mut nth = 0;
+    let mut seen: Vec<Option<Seen>> = Vec::with_capacity(files.len());
+    for file in files.iter() {
+        let mut looks = false;
+        if file.format == Format::JsonLines {
+            // Evenly spread over all of them.
+            looks = text <= MOST_FILES || nth * MOST_FILES / text != (nth + 1) * MOST_FILES / text;
+            nth += 1;
+        }
+        seen.push(look(file, said, looks)?);
+    }
+    let told = || files.iter().zip(&seen).filter_map(|(file, seen)| Some((file, seen.as_ref()?)));
+    let Some((first, common)) = told().next() else { return Ok(None) };
+    let envelopes = || told().filter_map(|(file, seen)| Some((file, seen.envelope?)));
+    let (in_file, envelope) = envelopes().next().unwrap_or((first, Envelope::None));
+    for (file, seen) in told() {
+        if !alike(&seen.carrier, &common.carrier) {
+            return Err(mixed((first, &common.carrier.words()), (file, &seen.carrier.words())));
+        }
+    }
+    for (file, other) in envelopes() {
+        if other != envelope {
+            return Err(mixed((in_file, envelope.words()), (file, other.words())));
+        }
+    }
+    let framing = Framing { carrier: common.carrier.clone(), envelope };
+    if framing.is_plain() {
+        return Ok(None);
+    }
+    let words = words(&framing, (first, in_file), said);
+    let carriers: Vec<Carrier> =
+        seen.into_iter().map(|seen| seen.map_or(framing.carrier.clone(), |seen| seen.carrier)).collect();
+    for (file, carrier) in files.iter_mut().zip(carriers) {
+        let envelope = if file.format == Format::JsonLines { envelope } else { Envelope::None };
+        file.framing = Framing { carrier, envelope };
+    }
+    let mut found = Found { framing, words };
+    found.words.extend(by_names(files));
+    Ok(Some(found))
+}
+
+/// Notes on `files` how they are wrapped, as others of their source are known to be.
+pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
+    let by_path: HashMap<&Path, &Framing> = known.iter().map(|f| (f.path.as_path(), &f.framing)).collect();
+    let wrapped = known.iter().map(|file| &file.framing).find(|framing| !framing.is_plain());
+    for file in files {
+        let same = by_path.get(file.path.as_path()).copied();
+        let Some(framing) = same.or(wrapped) else { continue };
+        file.framing = framing.clone();
+        if same.is_none() && framing.connect().is_some() {
+            file.framing.carrier = ConnectName::of(&file.path).map_or(Carrier::Plain, Carrier::Connect);
+        }
+    }
+}
+
+/// Whether the text at `path` is unmistakably that of a carrier, whatever its name ends in.
+pub(in crate::input) fn unmistakable(path: &Path, compression: Compression) -> bool {
+    let (path, framing) = (path.to_path_buf(), Framing::default());
+    let file = SourceFile { path, ordinal: 0, format: Format::JsonLines, compression, bytes: 0, framing };
+    let lines = lines(&file);
+    let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+    matches!(carrier(&lines), Some(Carrier::Kcat | Carrier::Console(_)))
+}
+
+/// What `file` shows; `looks` says whether it is looked into.
+fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
+    let name = ConnectName::of(&file.path);
+    let json = file.format == Format::JsonLines;
+    let known = match (said.carrier, name) {
+        (Some("plain"), _) => Some(Carrier::Plain),
+        (Some("kafka-connect"), None) => {
+            return Err(Error::job(format!(
+                "{} is not named as a file of Kafka Connect",
+                file.path.display()
+            ))
+            .hint("TOPIC+PARTITION+OFFSET.json, such as orders+0+0000000120.json"));
+        }
+        (None | Some("kafka-connect"), Some(name)) if file.format != Format::Csv => {
+            Some(Carrier::Connect(name))
+        }
+        (Some("kcat"), _) if json => Some(Carrier::Kcat),
+        _ if !json => Some(Carrier::Plain),
+        _ => None,
+    };
+    if !json || !looks {
+        return Ok(known.map(|carrier| Seen { carrier, envelope: None }));
+    }
+    let lines = lines(file);
+    let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+    let console = || {
+        let keys = !lines.is_empty() && lines.iter().all(|line| line.contains(&b'\t'));
+        let fields = ConsoleFields { key: keys, ..ConsoleFields::default() };
+        Carrier::Console(ConsoleFields::of(&lines).unwrap_or(fields))
+    };
+    let carrier = match (known, said.carrier) {
+        (Some(carrier), _) => carrier,
+        (None, Some("console")) if lines.is_empty() => return Ok(None),
+        (None, Some("console")) => console(),
+        (None, _) => match carrier(&lines) {
+            Some(carrier) => carrier,
+            None => return Ok(None),
+        },
+    };
+    let envelope = said.envelope.or_else(|| envelope(&carrier, &lines));
+    Ok(Some(Seen { carrier, envelope }))
+}
+
+/// The first lines of a file; none where it cannot be read, which whoever reads it will report.
+fn lines(file: &SourceFile) -> Vec<Vec<u8>> {
+    let mut found = vec![];
+    let _ = heads(file, Budget::of(1), |text, whole| {
+        let lines = text.split_inclusive(|&c| c == b'\n').filter(|line| whole || line.ends_with(b"\n"));
+        let lines = lines.map(|line| line.trim_ascii_end().to_vec()).filter(|line| !line.is_empty());
+        found = lines.take(MOST_LINES).collect();
+        !found.is_empty()
+    });
+    found
+}
+
+/// What the lines of a file are carried by, if one of them tells: the first that does.
+fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
+    for (i, line) in lines.iter().enumerate() {
+        if let Some(fields) = ConsoleFields::of(&lines[i..]) {
+            return Some(Carrier::Console(fields));
+        }
+        let Ok(Value::Object(record)) = serde_json::from_slice::<Value>(line) else { continue };
+        let is = kcat::NEEDED.iter().all(|key| record.contains_key(*key))
+            && record.keys().all(|key| kcat::KEYS.contains(&key.as_str()))
+            && record["topic"].is_string()
+            && record["partition"].is_i64()
+            && record["offset"].is_i64();
+        return Some(if is { Carrier::Kcat } else { Carrier::Plain });
+    }
+    None
+}
+
+/// What is around the values of some lines: of each of them, or nothing. None where no value tells.
+fn envelope(carrier: &Carrier, lines: &[&[u8]]) -> Option<Envelope> {
+    let mut unwrapper = Unwrapper::new(Wanted::all());
+    let mut common = None;
+    for line in lines {
+        let Some(value) = unwrapper.value(carrier, line) else { continue };
+        let Ok(value) = serde_json::from_slice::<Value>(value) else { continue };
+        let one = around(&value);
+        match common {
+            None => common = one,
+            Some(before) if one.is_some_and(|one| one != before) => return Some(Envelope::None),
+            Some(_) => {}
+        }
+    }
+    common
+}
+
+/// What is around a value; none where it does not tell.
+fn around(value: &Value) -> Option<Envelope> {
+    let Value::Object(fields) = value else { return Some(Envelope::None) };
+    let with_schema = fields.len() == 2
+        && fields.get("schema").is_some_and(|schema| schema.is_null() || schema.get("type").is_some())
+        && fields.contains_key("payload");
+    let event = if with_schema { &fields["payload"] } else { value };
+    if with_schema && event.is_null() {
+        return None;
+    }
+    let op = event.get("op").and_then(Value::as_str);
+    let is_event = op.is_some_and(|op| matches!(op, "c" | "u" | "d" | "r" | "t" | "m"))
+        && (event.get("before").is_some() || event.get("after").is_some())
+        && (event.get("source").is_some_and(Value::is_object)
+            || event.get("ts_ms").is_some_and(Value::is_i64));
+    Some(match (is_event, with_schema) {
+        (true, _) => Envelope::Debezium,
+        (false, true) => Envelope::Schema,
+        (false, false) => Envelope::None,
+    })
+}
+
+fn alike(a: &Carrier, b: &Carrier) -> bool {
+    matches!((a, b), (Carrier::Connect(_), Carrier::Connect(_))) || a == b
+}
+
+fn mixed((one, is): (&SourceFile, &str), (other, is_other): (&SourceFile, &str)) -> Error {
+    let (one, other) = (one.path.display(), other.path.display());
+    Error::data(format!("{one} holds {is}, and {other} {is_other}"))
+        .hint("the files of one source are wrapped alike: read these as two sources, in two jobs")
+        .hint("or say what all of them are: `log` and `envelope`, such as log = \"plain\"")
+}
+
+impl Carrier {
+    /// What a file of it holds.
+    fn words(&self) -> String {
+        match self {
+            Carrier::Plain => "plain records".to_string(),
+            Carrier::Connect(_) => "records that Kafka Connect wrote".to_string(),
+            Carrier::Kcat => "lines of kcat -J".to_string(),
+            Carrier::Console(fields) => format!("lines of kafka-console-consumer with {}", fields.words()),
+        }
+    }
+}
+
+impl Envelope {
+    /// What a file of it holds.
+    fn words(self) -> &'static str {
+        match self {
+            Envelope::None => "values as they are",
+            Envelope::Schema => "values with their schemas",
+            Envelope::Debezium => "change events of Debezium",
+        }
+    }
+}
+
+/// What a log is and how that is known.
+fn words(framing: &Framing, (first, in_file): (&SourceFile, &SourceFile), said: Said) -> Vec<String> {
+    let name = |file: &SourceFile| {
+        file.path.file_name().unwrap_or(file.path.as_os_str()).to_string_lossy().into_owned()
+    };
+    let mut out = vec![];
+    let how = |seen: String| if said.carrier.is_some() { "as the job says".to_string() } else { seen };
+    match &framing.carrier {
+        Carrier::Plain => {}
+        Carrier::Connect(connect) => {
+            let seen =
+                format!("by the names of the files: {} is from offset {} on", name(first), connect.start);
+            out.push(format!("files of Kafka Connect, {}", how(seen)));
+        }
+        Carrier::Kcat => {
+            let seen = format!("{} has `topic`, `partition`, `offset` and `payload`", name(first));
+            out.push(format!("lines of kcat -J, {}", how(seen)));
+        }
+        Carrier::Console(fields) => {
+            let seen = format!("{} begins so", name(first));
+            out.push(format!("lines of kafka-console-consumer with {}, {}", fields.words(), how(seen)));
+        }
+    }
+    let how = match said.envelope {
+        Some(_) => "as the job says".to_string(),
+        None => match framing.envelope {
+            Envelope::Schema => format!("{} has `schema` and `payload`", name(in_file)),
+            _ => format!("{} has `op`, `before` or `after`, and `source` or `ts_ms`", name(in_file)),
+        },
+    };
+    if framing.envelope != Envelope::None {
+        out.push(format!("{}, {how}", framing.envelope.words()));
+    }
+    let columns = LogColumn::ALL.into_iter().filter(|column| framing.has(*column));
+    let columns: Vec<&str> = columns.map(LogColumn::name).collect();
+    out.push(format!("columns of its own: {}", columns.join(", ")));
+    out
+}
+
+/// What is missing or twice between the files of Kafka Connect's HDFS sinks, whose names tell both ends.
+fn by_names(files: &[SourceFile]) -> Vec<String> {
+    let mut by_partition: BTreeMap<(&str, i64), Vec<(i64, i64)>> = BTreeMap::new();
+    for name in files.iter().filter_map(|file| file.framing.connect()) {
+        let Some(end) = name.end else { continue };
+        by_partition.entry((&name.topic, name.partition)).or_default().push((name.start, end));
+    }
+    let mut out = vec![];
+    for ((topic, partition), mut ranges) in by_partition {
+        ranges.sort_unstable();
+        let mut reached = ranges[0].0;
+        for (start, end) in ranges {
+            if start > reached {
+                let missing = start - reached;
+                out.push(format!(
+                    "{topic}-{partition}: no file has the offsets {reached}..{} ({missing})",
+                    start - 1
+                ));
+            } else if start < reached {
+                let last = end.min(reached - 1);
+                out.push(format!("{topic}-{partition}: two files have the offsets {start}..{last}"));
+            }
+            reached = reached.max(end + 1);
+        }
+    }
+    out
+}

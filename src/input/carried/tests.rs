@@ -1,0 +1,1 @@
+//! Every carrier and envelope gives the rows of the plain log.

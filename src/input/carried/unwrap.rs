@@ -1,0 +1,493 @@
+//! From a line of a log to a line of plain JSON: the fields of the value, then the log's own columns.
+
+use super::kcat::KcatReader;
+use super::{Carrier, Envelope, Framing, LogColumn, LogPlace, Wanted};
+use crate::batch::Position;
+use crate::input::BadRecord;
+use crate::input::jsonl::{Cursor, Kind, RecordReader, Span};
+use crate::input::text::TextChunk;
+use crate::input::value::shown;
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::input) enum Line {
+    /// A record: a line of JSON was appended.
+    Record,
+    /// A tombstone, which is no record; where it stands, if the log says.
+    Tombstone(Option<LogPlace>),
+}
+
+/// Why a line is no record.
+#[derive(Debug)]
+pub(in crate::input) struct Fault {
+    pub reason: String,
+}
+
+impl Fault {
+    pub(super) fn new(reason: String) -> Fault {
+        Fault { reason }
+    }
+}
+
+/// A text of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Text<'a> {
+    /// The carrier does not tell it.
+    #[default]
+    Untold,
+    Null,
+    /// As it is.
+    Plain(&'a [u8]),
+    /// As it stands between the quotes of JSON.
+    Escaped(&'a [u8]),
+}
+
+/// The value of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    #[default]
+    Null,
+    /// It begins and ends like an object of JSON.
+    Object(&'a [u8]),
+    Text(&'a [u8]),
+    /// As it stands between the quotes of JSON.
+    Escaped(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    /// The value that `text` is.
+    pub fn of_text(text: &'a [u8]) -> Value<'a> {
+        match text.trim_ascii() {
+            b"null" => Value::Null,
+            object if object.starts_with(b"{") => Value::Object(object),
+            _ => Value::Text(text),
+        }
+    }
+}
+
+/// What a carrier says of a record.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    pub topic: Text<'a>,
+    /// Digits.
+    pub partition: Option<&'a [u8]>,
+    /// Digits.
+    pub offset: Option<&'a [u8]>,
+    /// Digits.
+    pub timestamp: Option<&'a [u8]>,
+    pub key: Text<'a>,
+    pub value: Value<'a>,
+}
+
+/// Unwraps lines; every worker has its own.
+pub(in crate::input) struct Unwrapper {
+    wanted: Wanted,
+    kcat: KcatReader,
+    envelopes: EnvelopeReader,
+}
+
+/// The lines of a chunk, unwrapped.
+#[derive(Debug, Default)]
+pub(in crate::input) struct Unwrapped {
+    /// Lines of JSON.
+    pub bytes: Vec<u8>,
+    /// Where, in the file, each of them comes from.
+    pub offsets: Vec<u64>,
+    /// The lines that are no records.
+    pub bad: Vec<BadRecord>,
+    /// Where tombstones stand.
+    pub passed: Vec<LogPlace>,
+}
+
+impl Unwrapper {
+    pub fn new(wanted: Wanted) -> Unwrapper {
+        Unwrapper { wanted, kcat: KcatReader::new(), envelopes: EnvelopeReader::new() }
+    }
+
+    /// Unwraps the lines of a chunk.
+    pub fn chunk(&mut self, framing: &Framing, chunk: &TextChunk) -> Unwrapped {
+        let mut out =
+            Unwrapped { bytes: Vec::with_capacity(chunk.bytes.len() + 1024), ..Unwrapped::default() };
+        let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        let mut start = 0;
+        let mut number = chunk.first_line;
+        while start < chunk.bytes.len() {
+            let rest = &chunk.bytes[start..];
+            let end = memchr::memchr(b'\n', rest);
+            let (line, next) = (&rest[..end.unwrap_or(rest.len())], end.map_or(rest.len(), |end| end + 1));
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let at = chunk.offset + start as u64;
+            start += next;
+            number += 1;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let before = out.bytes.len();
+            let outcome = match all_utf8 || std::str::from_utf8(line).is_ok() {
+                true => self.line(framing, line, number - 1, &mut out.bytes),
+                false => Err(no_utf8(line)),
+            };
+            match outcome {
+                Ok(Line::Record) => out.offsets.push(at),
+                Ok(Line::Tombstone(place)) => out.passed.extend(place),
+                Err(Fault { reason }) => {
+                    out.bytes.truncate(before);
+                    let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
+                    let position = Position::new(chunk.file, at);
+                    out.bad.push(BadRecord { position, column: None, reason, hint: None, raw, aside: false });
+                }
+            }
+        }
+        out
+    }
+
+    /// Appends the record of `line`, which is number `number` of its file, from 0, as a line of JSON to
+    /// `out`. After a fault what was appended is of no account.
+    pub fn line(
+        &mut self,
+        framing: &Framing,
+        line: &[u8],
+        number: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<Line, Fault> {
+        let mut offset = itoa::Buffer::default();
+        let mut partition = itoa::Buffer::default();
+        let mut parts = match &framing.carrier {
+            Carrier::Plain => Parts { value: Value::of_text(line), ..Parts::default() },
+            Carrier::Connect(name) => Parts {
+                topic: Text::Escaped(name.topic.as_bytes()),
+                partition: Some(partition.digits(name.partition)),
+                offset: Some(offset.digits(name.start.saturating_add_unsigned(number))),
+                value: Value::of_text(line),
+                ..Parts::default()
+            },
+            Carrier::Kcat => self.kcat.parts(line)?,
+            Carrier::Console(fields) => fields.parts(line).map_err(|expected| {
+                Fault::new(format!(
+                    "it is no line of kafka-console-consumer with {}: expected {expected}",
+                    fields.words()
+                ))
+            })?,
+        };
+        let mut change = None;
+        match framing.envelope {
+            Envelope::None => {}
+            Envelope::Schema => parts.value = self.envelopes.payload(parts.value)?,
+            Envelope::Debezium => match self.envelopes.change(parts.value)? {
+                Some(found) => {
+                    parts.timestamp = found.timestamp;
+                    parts.value = found.row;
+                    change = Some(found);
+                }
+                None => return Ok(Line::Tombstone(place(&parts))),
+            },
+        }
+        let mut writer = Writer { out, wanted: self.wanted, first: true };
+        writer.value(parts.value)?;
+        writer.own(framing, &parts, change.as_ref());
+        writer.out.extend_from_slice(b"}\n");
+        Ok(Line::Record)
+    }
+
+    /// The value that `line` carries, if it is one of its carrier, and no tombstone.
+    pub(super) fn value<'a>(&'a mut self, carrier: &Carrier, line: &'a [u8]) -> Option<&'a [u8]> {
+        let value = match carrier {
+            Carrier::Plain | Carrier::Connect(_) => Value::of_text(line),
+            Carrier::Kcat => self.kcat.parts(line).ok()?.value,
+            Carrier::Console(fields) => fields.parts(line).ok()?.value,
+        };
+        match value {
+            Value::Object(text) | Value::Text(text) | Value::Escaped(text) => Some(text),
+            Value::Null => None,
+        }
+    }
+
+    /// Why what was made of `line` is no JSON.
+    #[cold]
+    pub fn broken(&mut self, framing: &Framing, line: &[u8]) -> String {
+        json_fault("the value", self.value(&framing.carrier, line).unwrap_or_default()).reason
+    }
+}
+
+/// Where a record stands, if the log says.
+fn place(parts: &Parts) -> Option<LogPlace> {
+    let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse().ok();
+    let topic = match parts.topic {
+        Text::Plain(text) | Text::Escaped(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        Text::Untold | Text::Null => None,
+    };
+    Some(LogPlace { topic, partition: number(parts.partition?)?, offset: number(parts.offset?)? })
+}
+
+#[cold]
+fn no_utf8(line: &[u8]) -> Fault {
+    let valid = std::str::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
+    Fault::new(format!("byte {} of the line is not valid UTF-8", valid + 1))
+}
+
+/// What is wrong with `text`, which `what` should have as one object of JSON.
+#[cold]
+pub(super) fn json_fault(what: &str, text: &[u8]) -> Fault {
+    Fault::new(match serde_json::from_slice::<serde_json::Value>(text) {
+        Ok(value) if !value.is_object() => format!("`{}` is not a JSON object", shown(text)),
+        // Not reached as far as is known: serde_json reads what was refused.
+        Ok(_) => format!("{what} is no JSON object that can be read"),
+        Err(error) => {
+            let message = error.to_string();
+            let why = message.split(" at line ").next().unwrap_or(&message);
+            format!("{what} is not valid JSON at column {}: {why}", error.column())
+        }
+    })
+}
+
+/// Digits of a number, without an allocation.
+mod itoa {
+    /// Room for an `i64`.
+    #[derive(Default)]
+    pub struct Buffer {
+        room: [u8; 20],
+    }
+
+    impl Buffer {
+        /// The digits of `number`.
+        pub fn digits(&mut self, number: i64) -> &[u8] {
+            use std::io::Write;
+            let room = self.room.len();
+            let mut rest = &mut self.room[..];
+            // 20 bytes hold any.
+            let _ = write!(rest, "{number}");
+            let left = rest.len();
+            &self.room[..room - left]
+        }
+    }
+}
+
+/// Writes one line.
+struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    wanted: Wanted,
+    /// Whether no field is written yet.
+    first: bool,
+}
+
+impl Writer<'_> {
+    /// Opens the object with the fields of the value.
+    fn value(&mut self, value: Value) -> Result<(), Fault> {
+        self.out.push(b'{');
+        match value {
+            Value::Null => {}
+            Value::Object(text) => {
+                let Some(inside) = text.strip_prefix(b"{").and_then(|t| t.strip_suffix(b"}")) else {
+                    return Err(json_fault("the value", text));
+                };
+                let inside = inside.trim_ascii();
+                self.out.extend_from_slice(inside);
+                self.first = inside.is_empty();
+            }
+            Value::Text(text) => self.texts(LogColumn::Value, Text::Plain(text)),
+            Value::Escaped(text) => self.texts(LogColumn::Value, Text::Escaped(text)),
+        }
+        Ok(())
+    }
+
+    /// The log's own columns.
+    fn own(&mut self, framing: &Framing, parts: &Parts, change: Option<&Change>) {
+        if let Carrier::Plain = framing.carrier {
+        } else {
+            self.texts(LogColumn::Topic, parts.topic);
+            self.digits(LogColumn::Partition, parts.partition);
+            self.digits(LogColumn::Offset, parts.offset);
+            self.texts(LogColumn::Key, parts.key);
+        }
+        if framing.has(LogColumn::Timestamp) && self.wanted.has(LogColumn::Timestamp) {
+            self.name(LogColumn::Timestamp);
+            self.out.extend_from_slice(parts.timestamp.unwrap_or(b"null"));
+        }
+        let Some(change) = change else { return };
+        if self.wanted.has(LogColumn::Op) {
+            self.name(LogColumn::Op);
+            self.out.push(b'"');
+            self.out.extend_from_slice(change.op);
+            self.out.push(b'"');
+        }
+        if self.wanted.has(LogColumn::Deleted) {
+            self.name(LogColumn::Deleted);
+            self.out.extend_from_slice(if change.op == b"d" { b"true" } else { b"false" });
+        }
+        if self.wanted.has(LogColumn::SourceTime) {
+            self.name(LogColumn::SourceTime);
+            self.out.extend_from_slice(change.source_time.unwrap_or(b"null"));
+        }
+    }
+
+    fn name(&mut self, column: LogColumn) {
+        self.out.extend_from_slice(if self.first { b"\"" } else { b",\"" });
+        self.first = false;
+        self.out.extend_from_slice(column.name().as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn digits(&mut self, column: LogColumn, digits: Option<&[u8]>) {
+        if let (Some(digits), true) = (digits, self.wanted.has(column)) {
+            self.name(column);
+            self.out.extend_from_slice(digits);
+        }
+    }
+
+    fn texts(&mut self, column: LogColumn, text: Text) {
+        if text == Text::Untold || !self.wanted.has(column) {
+            return;
+        }
+        self.name(column);
+        match text {
+            Text::Untold | Text::Null => self.out.extend_from_slice(b"null"),
+            Text::Plain(text) => self.text(text),
+            Text::Escaped(inside) => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(inside);
+                self.out.push(b'"');
+            }
+        }
+    }
+
+    /// A text as a string of JSON.
+    fn text(&mut self, text: &[u8]) {
+        self.out.push(b'"');
+        let mut done = 0;
+        for (i, &c) in text.iter().enumerate() {
+            if c >= b' ' && c != b'"' && c != b'\\' {
+                continue;
+            }
+            self.out.extend_from_slice(&text[done..i]);
+            done = i + 1;
+            match c {
+                b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', c]),
+                _ => self.out.extend_from_slice(format!("\\u{c:04x}").as_bytes()),
+            }
+        }
+        self.out.extend_from_slice(&text[done..]);
+        self.out.push(b'"');
+    }
+}
+
+/// A change event.
+struct Change<'a> {
+    /// One letter.
+    op: &'a [u8],
+    /// The row after the change; of a delete before it.
+    row: Value<'a>,
+    timestamp: Option<&'a [u8]>,
+    source_time: Option<&'a [u8]>,
+}
+
+/// Reads what is around values.
+struct EnvelopeReader {
+    reader: RecordReader,
+    schema: usize,
+    payload: usize,
+    /// Of the change event, then of one that has its schema.
+    events: [EventSlots; 2],
+}
+
+struct EventSlots {
+    op: usize,
+    before: usize,
+    after: usize,
+    timestamp: usize,
+    source_time: usize,
+}
+
+impl EnvelopeReader {
+    fn new() -> EnvelopeReader {
+        let mut reader = RecordReader::new();
+        let (schema, payload) = (reader.want(&["schema"]), reader.want(&["payload"]));
+        let mut event = |around: &[&str]| {
+            let mut want = |path: &[&str]| reader.want(&[around, path].concat());
+            EventSlots {
+                op: want(&["op"]),
+                before: want(&["before"]),
+                after: want(&["after"]),
+                timestamp: want(&["ts_ms"]),
+                source_time: want(&["source", "ts_ms"]),
+            }
+        };
+        let events = [event(&[]), event(&["payload"])];
+        EnvelopeReader { reader, schema, payload, events }
+    }
+
+    fn read(&mut self, text: &[u8]) -> Result<(), Fault> {
+        let mut cursor = Cursor { bytes: text, at: 0 };
+        self.reader.read(&mut cursor).map_err(|_| json_fault("the value", text))
+    }
+
+    /// The payload of a value that comes with its schema.
+    fn payload<'a>(&mut self, value: Value<'a>) -> Result<Value<'a>, Fault> {
+        let text = match value {
+            Value::Null => return Ok(Value::Null),
+            Value::Object(text) => text,
+            Value::Text(text) | Value::Escaped(text) => return Err(no_schema(text)),
+        };
+        self.read(text)?;
+        if self.reader.slot(self.schema).kind == Kind::Missing {
+            return Err(no_schema(text));
+        }
+        let payload = self.reader.slot(self.payload);
+        let inside = &text[payload.start..payload.end];
+        Ok(match payload.kind {
+            Kind::Missing => return Err(no_schema(text)),
+            Kind::Null => Value::Null,
+            Kind::Object => Value::Object(inside),
+            Kind::Text => Value::Text(inside),
+            Kind::Escaped => Value::Escaped(inside),
+            _ => Value::Text(inside),
+        })
+    }
+
+    /// The change event that a value is; none where it is a tombstone.
+    fn change<'a>(&mut self, value: Value<'a>) -> Result<Option<Change<'a>>, Fault> {
+        let text = match value {
+            Value::Null => return Ok(None),
+            Value::Object(text) => text,
+            Value::Text(text) | Value::Escaped(text) => {
+                return Err(no_change(text, "it is not a JSON object"));
+            }
+        };
+        self.read(text)?;
+        let slot = |slot: usize| self.reader.slot(slot);
+        let inside = |span: Span| &text[span.start..span.end];
+        let schema = slot(self.schema).kind != Kind::Missing && slot(self.events[0].op).kind == Kind::Missing;
+        if schema && slot(self.payload).kind == Kind::Null {
+            return Ok(None);
+        }
+        let event = &self.events[usize::from(schema)];
+        let op = slot(event.op);
+        if op.kind != Kind::Text {
+            return Err(no_change(text, "`op` is missing"));
+        }
+        let op = inside(op);
+        let (row, name) =
+            if op == b"d" { (slot(event.before), "before") } else { (slot(event.after), "after") };
+        let row = match row.kind {
+            Kind::Object => Value::Object(inside(row)),
+            // A message, a truncated table, a delete of which the database does not tell the row.
+            Kind::Missing | Kind::Null => Value::Null,
+            _ => return Err(no_change(text, &format!("`{name}` is no row"))),
+        };
+        let number = |span: Span| (span.kind == Kind::Number).then(|| inside(span));
+        let (timestamp, source_time) = (number(slot(event.timestamp)), number(slot(event.source_time)));
+        Ok(Some(Change { op, row, timestamp, source_time }))
+    }
+}
+
+#[cold]
+fn no_schema(text: &[u8]) -> Fault {
+    Fault::new(format!(
+        "`{}` is no value with its schema: expected {{\"schema\": …, \"payload\": …}}",
+        shown(text)
+    ))
+}
+
+#[cold]
+fn no_change(text: &[u8], what: &str) -> Fault {
+    Fault::new(format!("`{}` is no change event of Debezium: {what}", shown(text)))
+}

@@ -1,0 +1,361 @@
+//! Logs as they are found: one job gives the same bytes from every layout, and says what it read.
+
+use crate::golden::with_data;
+use crate::logs_layouts::*;
+use crate::support::{Lab, Machine, PLAIN, account, without_time};
+use arrow_avro::writer::AvroWriter;
+use parquet::arrow::ArrowWriter;
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The layouts of `data/logs`, and how many records each has twice: only offsets tell.
+const LAYOUTS: [(&str, u64); 13] = [
+    ("plain", 0),
+    ("connect-json", 2),
+    ("connect-json-schema", 2),
+    ("connect-hdfs", 2),
+    ("connect-avro", 2),
+    ("connect-parquet", 2),
+    ("kcat", 2),
+    ("kcat-json", 2),
+    ("console/views.txt", 2),
+    ("debezium", 0),
+    ("debezium-schema", 0),
+    ("kcat-debezium", 2),
+    ("schema", 0),
+];
+
+/// 60 page views of two partitions, ten seconds apart; some come late. Partition 1 lacks the offsets 12 to 16.
+fn views() -> Vec<Record> {
+    let base = 1_717_200_000_000i64;
+    let view = |id: i64| {
+        let (shard, nth) = (id % 2, id / 2);
+        let received = base + id * 10_000 + 5_000;
+        let late = if id % 13 == 7 { 200_000 } else { id * 7 % 25_000 };
+        let user = if id % 11 == 5 { json!(null) } else { json!(format!("u{}", id * 7 % 17)) };
+        let postcode = ["AB7", "CM3", "N1 \"West\"", "Łódź\\2"][(id * 5 % 4) as usize];
+        let value = json!({"id": id, "user": user, "postcode": postcode, "bytes": id * 37 % 1000,
+            "viewed_at": received - late - id, "received_at": received, "shard": shard});
+        let offset = if shard == 1 && nth >= 12 { nth + 5 } else { nth };
+        Record { partition: shard, offset, ts: received, value, deletes: id == 44 }
+    };
+    (0..60).map(view).collect()
+}
+
+/// The same, and what a consumer that began again has read twice.
+fn read_twice() -> Vec<Record> {
+    let views = views();
+    let twice: Vec<Record> =
+        views.iter().filter(|r| r.partition == 0 && (18..20).contains(&r.offset)).cloned().collect();
+    let behind = views.iter().position(|r| r.partition == 0 && r.offset == 20).unwrap();
+    [&views[..behind], &twice, &views[behind..]].concat()
+}
+
+fn avro(run: &[Record]) -> Vec<u8> {
+    let batch = batch(run);
+    let mut writer = AvroWriter::new(vec![], batch.schema().as_ref().clone()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    writer.into_inner()
+}
+
+fn parquet(run: &[Record]) -> Vec<u8> {
+    let (batch, mut out) = (batch(run), vec![]);
+    let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    out
+}
+
+/// All files of `data/logs` that are text, and those that are not.
+fn fixtures() -> (Files, Files) {
+    let (once, twice) = (views(), read_twice());
+    let mut text: Files = BTreeMap::new();
+    let mut add = |name: &str, content: String| drop(text.insert(name.to_string(), content.into_bytes()));
+    let half = twice.len() / 2;
+    add("plain/views.jsonl", plain(&once));
+    add("kcat/views-1.jsonl", kcat(&twice[..half]));
+    add("kcat/views-2.jsonl", kcat(&twice[half..]));
+    add("kcat-json/views.jsonl", kcat_json(&twice));
+    add("console/views.txt", console(&twice));
+    add("debezium/views.jsonl", debezium(&once));
+    add("debezium-schema/views.jsonl", debezium_schema(&once));
+    add("kcat-debezium/views.jsonl", kcat_debezium(&twice));
+    add("schema/views.jsonl", String::from_utf8(json_with_schema(&once)).unwrap());
+    text.extend(connect("connect-json", &twice, "json", |run| plain(run).into_bytes()));
+    text.extend(connect("connect-json-schema", &twice, "json", json_with_schema));
+    text.extend(connect_by_day("connect-hdfs", &twice));
+    let mut binary = connect("connect-avro", &twice, "avro", avro);
+    binary.extend(connect("connect-parquet", &twice, "snappy.parquet", parquet));
+    (text, binary)
+}
+
+#[test]
+fn the_fixtures_are_what_the_formats_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/logs");
+    let bless = std::env::var_os("HIGHWATER_BLESS").is_some();
+    let (text, binary) = fixtures();
+    for (name, content) in text.iter().chain(&binary) {
+        let path = root.join(name);
+        if bless && (!path.exists() || text.contains_key(name)) {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, content).unwrap();
+        }
+        let there = std::fs::read(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        // Avro files have a marker that is drawn by lot.
+        assert!(binary.contains_key(name) || there == *content, "{name}");
+    }
+}
+
+/// The job on the logs, reading another of them.
+fn job(path: &str) -> String {
+    let job = std::fs::read_to_string("data/jobs/views-of-a-log.toml").unwrap();
+    let swapped = job.replace("\"data/logs/kcat\"", &format!("\"data/logs/{path}\""));
+    assert!(swapped != job || path == "kcat");
+    swapped
+}
+
+#[test]
+fn every_layout_gives_the_same_bytes() {
+    let mut want = None;
+    for (layout, twice) in LAYOUTS {
+        for args in [["1", "1MB"], ["2", "1"], ["4", "700"]] {
+            let lab = with_data();
+            let options = ["--json", "--threads", args[0], "--chunk-size", args[1]];
+            let answer = lab.done(&job(layout), &options);
+            let [read, rejected, filtered, duplicate, late, counted] =
+                account(&serde_json::from_str(&answer.out).unwrap());
+            assert_eq!((read, duplicate, rejected + filtered), (60 + twice, twice, 0), "{layout}");
+            assert_eq!(late + counted, 60, "{layout}");
+            let files = lab.data("out");
+            assert_eq!(files.len(), 3);
+            let want = want.get_or_insert_with(|| files.clone());
+            assert_eq!(&files, want, "{layout} {args:?}");
+        }
+    }
+    // The events that came late are missing where the job is streamed, and nowhere else.
+    let files = want.unwrap();
+    let views = |name: &str| -> i64 {
+        let text = std::str::from_utf8(&files[name]).unwrap();
+        csv::Reader::from_reader(text.as_bytes())
+            .records()
+            .map(|r| r.unwrap()[3].parse::<i64>().unwrap())
+            .sum()
+    };
+    let live = views("views-of-a-log-live.csv");
+    assert_eq!(views("views-of-a-log/data.csv"), 60);
+    assert!((50..60).contains(&live), "{live}");
+}
+
+#[test]
+fn a_log_tells_its_partitions_and_arrivals() {
+    let without = |job: String| {
+        let lines = job.lines().filter(|l| !l.starts_with("arrival") && !l.starts_with("partition"));
+        lines.map(|l| format!("{l}\n")).collect::<String>()
+    };
+    let run = |job: &str| {
+        let lab = with_data();
+        lab.done(job, &[]);
+        lab.data("out")
+    };
+    let want = run(&job("plain"));
+    for layout in ["kcat", "console/views.txt", "kcat-debezium"] {
+        assert_eq!(run(&without(job(layout))), want, "{layout}");
+    }
+    // Without its words a plain log has one partition, and the order of its lines.
+    assert_ne!(run(&without(job("plain"))), want);
+}
+
+#[test]
+fn explain_tells_what_carries_a_log() {
+    let lab = with_data();
+    let explain = |path: &str| {
+        lab.write("job.toml", job(path));
+        let answer = lab.highwater(&["explain", "job.toml"]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        let lines = answer
+            .out
+            .lines()
+            .filter(|l| l.starts_with("log: ") || l.trim_start().starts_with("dedup") || l.contains("  _"));
+        lines.map(|l| format!("{}\n", l.trim_end())).collect::<String>()
+    };
+    let all: String = LAYOUTS.iter().map(|(path, _)| format!("== {path}\n{}", explain(path))).collect();
+    insta::assert_snapshot!(all, @"");
+}
+
+/// A record of two fields.
+fn record(partition: i64, offset: i64, value: serde_json::Value) -> Record {
+    Record { partition, offset, ts: 1_717_200_000_000 + offset, value, deletes: false }
+}
+
+fn counts(lab: &Lab, source: &str) -> crate::support::Answer {
+    let job = format!(
+        "name = \"j\"\n[source]\n{source}\n[[output]]\npath = \"out/n.csv\"\nselect = {{ n = \"count(*)\" }}\n"
+    );
+    lab.run(&job, &[])
+}
+
+#[test]
+fn a_broken_line_is_a_bad_record_of_its_file() {
+    let good: Vec<Record> = (0..3).map(|i| record(0, i, json!({"t": i, "v": 1}))).collect();
+    let mut words = String::new();
+    let envelope = |r: &[Record]| debezium(r);
+    for (name, text, bad) in [
+        ("kcat.jsonl", kcat(&good), "{\"topic\":\"views\",\"partition\":0,\"payload\":\"{}\"}"),
+        (
+            "kcat.jsonl",
+            kcat(&good),
+            "{\"topic\":\"views\",\"partition\":0,\"offset\":9,\"payload\":\"{\\\"t\\\":1,}\"}",
+        ),
+        ("kcat.jsonl", kcat(&good), "% Reached end of topic views [0] at offset 3"),
+        (
+            "kcat.jsonl",
+            kcat(&good),
+            "{\"topic\":\"views\",\"partition\":0,\"offset\":9,\"payload\":null,\"payload_error\":\"no schema\"}",
+        ),
+        ("console.jsonl", console(&good), "CreateTime:1\tPartition:x\tOffset:3\tNO_HEADERS\tk\t{}"),
+        ("console.jsonl", console(&good), "Processed a total of 3 messages"),
+        ("debezium.jsonl", envelope(&good), "{\"t\":1}"),
+        ("schema.jsonl", String::from_utf8(json_with_schema(&good)).unwrap(), "{\"t\":1,\"v\":2}"),
+        ("views+0+0000000000.json", plain(&good), "{\"t\":1,"),
+    ] {
+        let lab = Lab::new();
+        lab.write(name, format!("{text}\n{bad}\n{text}"));
+        let source = format!("path = \"{name}\"\ntime = \"t\"\ntime_unit = \"s\"");
+        let failed = counts(&lab, &source);
+        assert_eq!(failed.code, 3, "{name}: {}", failed.err);
+        words.push_str(&format!("{}\n", failed.err.lines().take(6).collect::<Vec<_>>().join("\n")));
+        let kept = counts(&lab, &format!("{source}\non_bad_record = \"reject\""));
+        assert_eq!(kept.code, 0, "{}", kept.err);
+        let reject: serde_json::Value =
+            serde_json::from_str(lab.text("out/n.csv.rejects.jsonl").trim()).unwrap();
+        let line = text.lines().count() as u64 + 2;
+        assert_eq!((reject["line"].as_u64(), reject["raw"].as_str()), (Some(line), Some(bad)), "{reject}");
+        assert_eq!(reject["byte"].as_u64(), Some(text.len() as u64 + 1));
+    }
+    insta::assert_snapshot!(words, @"");
+}
+
+#[test]
+fn files_of_one_source_are_wrapped_alike() {
+    let records: Vec<Record> = (0..3).map(|i| record(0, i, json!({"t": i, "v": 1}))).collect();
+    let lab = Lab::new();
+    lab.write("logs/a.jsonl", kcat(&records));
+    lab.write("logs/b.jsonl", plain(&records));
+    lab.write("envelopes/a.jsonl", kcat(&records));
+    lab.write("envelopes/b.jsonl", kcat_debezium(&records));
+    let mut words = String::new();
+    for path in ["logs", "envelopes"] {
+        let answer = counts(&lab, &format!("path = \"{path}\"\ntime = \"t\"\ntime_unit = \"s\""));
+        assert_eq!(answer.code, 3);
+        words.push_str(&answer.err);
+    }
+    // Said outright, all of it is plain; the fields of kcat are then columns.
+    let said = "path = \"logs/a.jsonl\"\nlog = \"plain\"\ntime = \"ts\"\ntime_unit = \"ms\"";
+    assert_eq!(counts(&lab, said).code, 0);
+    for wrong in ["log = \"kcta\"", "envelope = \"debezum\""] {
+        words.push_str(&counts(&lab, &format!("path = \"logs\"\ntime = \"t\"\n{wrong}")).err);
+    }
+    insta::assert_snapshot!(words, @"");
+}
+
+#[test]
+fn times_that_are_not_told_are_none() {
+    let lab = Lab::new();
+    let line = |more: &str, offset: i64| {
+        format!(
+            "{{\"topic\":\"a\",\"partition\":0,\"offset\":{offset}{more},\"key\":null,\"payload\":\"x{offset}\"}}\n"
+        )
+    };
+    let text = [
+        line("", 0),
+        line(",\"ts\":-1", 1),
+        line(",\"tstype\":\"unknown\",\"ts\":0", 2),
+        line(",\"ts\":1717200000000", 3),
+    ];
+    lab.write("a.jsonl", text.concat());
+    let job = "name = \"j\"\n[source]\npath = \"a.jsonl\"\ntime = \"_timestamp\"\non_bad_record = \"reject\"\n\
+        [[output]]\npath = \"out.jsonl\"\nselect = [\"_offset\", \"_value\", \"_key\"]\n";
+    lab.done(job, &[]);
+    assert_eq!(lab.text("out.jsonl"), "{\"_offset\":3,\"_value\":\"x3\",\"_key\":null}\n");
+    assert_eq!(lab.text("out.jsonl.rejects.jsonl").lines().count(), 3);
+    // A record without a time of its own arrives at its event time.
+    let text: String = (0..6)
+        .map(|i| {
+            line(if i % 2 == 0 { "" } else { ",\"ts\":1717200000000" }, i)
+                .replace(&format!("\"x{i}\""), &format!("\"{{\\\"t\\\":{}}}\"", 1_717_200_000 + i))
+        })
+        .collect();
+    lab.write("a.jsonl", text);
+    let job = "name = \"j\"\nmode = \"streamed\"\n[source]\npath = \"a.jsonl\"\ntime = \"t\"\ntime_unit = \"s\"\n\
+        [[output]]\npath = \"n.csv\"\nwindow = { tumbling = \"1s\" }\nselect = { n = \"count(*)\" }\n";
+    lab.done(job, &[]);
+    assert_eq!(lab.text("n.csv").lines().count(), 7);
+}
+
+#[test]
+fn repeated_offsets_are_read_once_and_gaps_are_told() {
+    let lab = with_data();
+    let answer = lab.done(&job("kcat"), &[]);
+    insta::assert_snapshot!(without_time(&answer.err), @"");
+}
+
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    let text = prop_oneof!["[a-z]{0,4}", "[\\x00-\\x7f]{0,6}", "\\PC{0,4}", Just("null".to_string())];
+    (text, proptest::option::of(-1000i64..1000), any::<bool>()).prop_map(|(s, n, nested)| {
+        let mut value = json!({"s": s, "n": n});
+        if nested {
+            value["in"] = json!({"a": [1, {"b": s}], "op": "c"});
+        }
+        value
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_events_are_the_same_however_they_are_carried(
+        events in prop::collection::vec((values(), 0i64..3, any::<bool>()), 1..30),
+        chunk_bytes in prop_oneof![Just(1usize), 1usize..400, Just(1 << 20)],
+    ) {
+        let mut next = [0i64; 3];
+        let records: Vec<Record> = events.into_iter().enumerate().map(|(i, (mut value, partition, deletes))| {
+            value["t"] = json!(1_717_200_000 + i as i64);
+            value["user"] = if value["n"].is_null() { json!(null) } else { json!(format!("k{}", value["n"])) };
+            let offset = next[partition as usize];
+            next[partition as usize] += 1;
+            Record { partition, offset, ts: 1_717_200_000_123 + i as i64, value, deletes }
+        }).collect();
+        let run = |files: &Files, path: &str, machine: Machine| {
+            let lab = Lab::new();
+            files.iter().for_each(|(name, content)| lab.write(name, content));
+            let job = format!("name = \"j\"\n[source]\npath = \"@/{path}\"\nlog = \"{}\"\ntime = \"t\"\ntime_unit = \"s\"\n\
+                types = {{ s = \"string\", n = \"int64\", user = \"string\" }}\n[[output]]\npath = \"@/out/rows.jsonl\"\n\
+                select = [\"t\", \"s\", \"n\", \"user\"]\n", match path {
+                    "c" => "kafka-connect", "k" => "kcat", "o" => "console", _ => "plain" });
+            let outcome = lab.library(&job, machine).unwrap_or_else(|e| panic!("{path}: {e}\n{files:?}"));
+            (lab.data("out"), outcome.account)
+        };
+        let one = |path: &str, text: String| Files::from([(format!("{path}/a.jsonl"), text.into_bytes())]);
+        let want = run(&one("p", plain(&records)), "p", PLAIN);
+        prop_assert_eq!(want.1.counted, records.len() as u64);
+        for (path, files) in [
+            ("k", one("k", kcat(&records))),
+            ("k", one("k", kcat_json(&records))),
+            ("k", one("k", kcat_debezium(&records))),
+            ("o", one("o", console(&records))),
+            ("e", one("e", debezium(&records))),
+            ("e", one("e", debezium_schema(&records))),
+            ("c", connect("c", &records, "json", |run| plain(run).into_bytes())),
+            ("c", connect("c", &records, "json.gz", json_with_schema)),
+        ] {
+            for threads in [1, 2, 4] {
+                let got = run(&files, path, Machine { threads, chunk_bytes, ..PLAIN });
+                prop_assert_eq!(&got, &want, "{} {:?}", path, String::from_utf8_lossy(files.values().next().unwrap()));
+            }
+        }
+    }
+}
