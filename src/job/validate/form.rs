@@ -85,7 +85,9 @@ impl<'a> Checker<'a> {
             StepSpec::Filter(sql) => self.expression(sql),
             StepSpec::Derive(columns) => columns.iter().for_each(|(_, sql)| self.expression(sql)),
             StepSpec::Dedup { within, .. } => {
-                within.iter().for_each(|text| drop(length(&self.planner.spec.document, text)));
+                if let Some(text) = within {
+                    length(&self.planner.spec.document, text);
+                }
             }
             StepSpec::First { .. } => {}
             StepSpec::Enrich(enrich) => self.enrich(enrich),
@@ -106,7 +108,9 @@ impl<'a> Checker<'a> {
     fn otherwise(&mut self, items: &'a [OtherwiseSpec]) {
         for item in items {
             match item {
-                OtherwiseSpec::Match(reach) => drop(self.planner.reach(reach, DEFAULT, None)),
+                OtherwiseSpec::Match(reach) => {
+                    self.planner.reach(reach, DEFAULT, None);
+                }
                 OtherwiseSpec::Lookup(lookup) => self.lookup(lookup),
                 OtherwiseSpec::Constant { .. } => {}
             }
