@@ -27,6 +27,20 @@ impl TableAddress {
     /// # Errors
     /// A job error: it is no such URL, or leaves out the table or the database.
     pub fn parse(url: &str) -> Result<TableAddress> {
+        let said = std::env::var("PGDATABASE").is_ok_and(|name| !name.is_empty());
+        TableAddress::parse_with(url, said)
+    }
+
+    /// Whether `url` can be one, whatever the environment says where it is used.
+    ///
+    /// # Errors
+    /// As of [`TableAddress::parse`], but for a database that the URL leaves out.
+    pub fn check(url: &str) -> Result<()> {
+        TableAddress::parse_with(url, true).map(|_| ())
+    }
+
+    /// `said` is whether the environment names a database.
+    fn parse_with(url: &str, said: bool) -> Result<TableAddress> {
         let mut url = Url::parse(url)?;
         let path = std::mem::take(&mut url.path);
         let (database, table) = match &path[..] {
@@ -36,7 +50,6 @@ impl TableAddress {
             _ => return Err(Error::job("the path of the URL is longer than database and table").hint(FORM)),
         };
         let given = url.parameters.iter().any(|(key, _)| key == "dbname");
-        let said = std::env::var("PGDATABASE").is_ok_and(|name| !name.is_empty());
         if database.is_none() && !given && !said {
             return Err(Error::job(format!("the URL of the table `{table}` names no database")).hint(FORM));
         }

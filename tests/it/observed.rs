@@ -94,7 +94,9 @@ fn every_line_of_a_log_for_programs_is_an_object() {
 #[test]
 fn wrong_use_is_an_object_too() {
     let lab = lab();
-    for line in ["", "rnu", "run", "run job.toml --thread 2", "run job.toml --memory much", "sql x --dialect y"] {
+    for line in
+        ["", "rnu", "run", "run job.toml --thread 2", "run job.toml --memory much", "sql x --dialect y"]
+    {
         let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
         for log in [&["--log", "json"][..], &["--log=json"]] {
             let Answer { code, out, err } = lab.highwater(&[log, &words[..]].concat());
@@ -126,7 +128,9 @@ fn a_run_logs_its_account_and_its_outputs() {
                     event[key] = "…".into();
                 }
             }
-            for (name, keys) in [("read", &["message"][..]), ("stage", &["message"]), ("memory", &["message"])] {
+            for (name, keys) in
+                [("read", &["message"][..]), ("stage", &["message"]), ("memory", &["message"])]
+            {
                 if event["event"] == name {
                     keys.iter().for_each(|key| event[*key] = "…".into());
                 }
@@ -135,9 +139,34 @@ fn a_run_logs_its_account_and_its_outputs() {
         }
         text
     };
-    insta::assert_snapshot!(log(&["run", "data/jobs/user-sessions.toml", "--verbose"]), @"");
-    insta::assert_snapshot!(log(&["run", "wrong.toml"]), @"");
-    insta::assert_snapshot!(log(&["run", "typed.toml"]), @"");
+    insta::assert_snapshot!(log(&["run", "data/jobs/user-sessions.toml", "--verbose"]), @r#"
+    {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","data/jobs/user-sessions.toml","--verbose","--log","json","--threads","1"]}
+    {"time":"…","level":"info","event":"account","message":"read 800 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 800 counted","read":800,"rejected":0,"filtered":0,"duplicate":0,"late":0,"counted":800}
+    {"time":"…","level":"info","event":"output","message":"out/user-sessions.csv: 361 rows","path":"out/user-sessions.csv","rows":361,"written":1,"unchanged":0,"removed":0}
+    {"time":"…","level":"info","event":"output","path":"-","rows":24,"written":0,"unchanged":0,"removed":0}
+    {"time":"…","level":"info","event":"read","message":"…","bytes":208487,"files":1,"seconds":"…"}
+    {"time":"…","level":"info","event":"stage","message":"…","stage":"read","rows":0,"bytes":208487,"cpu_seconds":"…","wall_seconds":"…"}
+    {"time":"…","level":"info","event":"stage","message":"…","stage":"decode","rows":800,"bytes":208487,"cpu_seconds":"…","wall_seconds":"…"}
+    {"time":"…","level":"info","event":"stage","message":"…","stage":"fold","rows":800,"bytes":0,"cpu_seconds":"…","wall_seconds":"…"}
+    {"time":"…","level":"info","event":"stage","message":"…","stage":"write","rows":385,"bytes":42837,"cpu_seconds":"…","wall_seconds":"…"}
+    {"time":"…","level":"info","event":"stage","message":"…","stage":"commit","rows":0,"bytes":0,"cpu_seconds":"…","wall_seconds":"…"}
+    {"time":"…","level":"info","event":"memory","message":"…","peak_bytes":"…"}
+    {"time":"…","level":"info","event":"end","exit_code":0,"seconds":"…"}
+    "#);
+    insta::assert_snapshot!(log(&["run", "wrong.toml"]), @r#"
+    {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","wrong.toml","--log","json","--threads","1"]}
+    {"time":"…","level":"error","event":"error","message":"unknown key `nmae` in the job","kind":"job","causes":[],"hints":["did you mean `name`?"],"exit_code":2,"place":{"file":"wrong.toml","line":1,"column":1,"text":"nmae = \"x\""}}
+    {"time":"…","level":"error","event":"error","message":"[source] has no `path`","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":2,"column":1,"text":"[source]"}}
+    {"time":"…","level":"error","event":"error","message":"`path` must be a string or a list of strings, not integer","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":3,"column":8,"text":"path = 1"}}
+    {"time":"…","level":"error","event":"error","message":"an [[output]] has no `path`","kind":"job","causes":[],"hints":["a folder, a file, postgres://…/table, or \"-\" for the terminal"],"exit_code":2,"place":{"file":"wrong.toml","line":5,"column":1,"text":"[[output]]"}}
+    {"time":"…","level":"error","event":"error","message":"unknown key `pth` in [[output]]","kind":"job","causes":[],"hints":["did you mean `path`?"],"exit_code":2,"place":{"file":"wrong.toml","line":6,"column":1,"text":"pth = \"o\""}}
+    {"time":"…","level":"info","event":"end","exit_code":2,"seconds":"…"}
+    "#);
+    insta::assert_snapshot!(log(&["run", "typed.toml"]), @r#"
+    {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","typed.toml","--log","json","--threads","1"]}
+    {"time":"…","level":"error","event":"error","message":"bad.csv, line 302, byte 1807: column `v`: `x` is not an int64","kind":"data","causes":[],"hints":["on_bad_record = \"reject\" keeps such records aside and goes on"],"exit_code":3,"place":{"file":"bad.csv","line":302,"column":5,"text":"3,a,x"}}
+    {"time":"…","level":"info","event":"end","exit_code":3,"seconds":"…"}
+    "#);
 }
 
 #[test]
@@ -149,14 +178,17 @@ fn verbose_shows_each_stage_that_worked() {
     let table: Vec<Vec<&str>> = lines.iter().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(table[0], ["stage", "rows", "bytes", "cpu", "wall", "MB/s"]);
     let rows: Vec<(&str, &str)> = table[1..table.len() - 1].iter().map(|row| (row[0], row[1])).collect();
-    assert_eq!(rows, [
-        ("read", "-"),
-        ("decode", "6,000"),
-        ("order", "6,000"),
-        ("fold", "6,000"),
-        ("write", "11,996"),
-        ("commit", "-"),
-    ]);
+    assert_eq!(
+        rows,
+        [
+            ("read", "-"),
+            ("decode", "6,000"),
+            ("order", "6,000"),
+            ("fold", "6,000"),
+            ("write", "12,005"),
+            ("commit", "-"),
+        ]
+    );
     assert_eq!(table[1][2..4], ["340.5", "kB"]);
     assert!(lines.last().unwrap().starts_with("the most memory: "), "{}", answer.err);
     // Nothing of it without the word.
@@ -182,15 +214,22 @@ fn metrics_are_written_whatever_comes_of_a_run() {
     let (code, text, err) = run(&["run", "data/jobs/pageviews-per-postcode.toml"]);
     assert_eq!(code, 0, "{err}");
     let of = |name: &str| metric(&text, name);
-    assert_eq!(of("highwater_last_run_success{command=\"run\",job_name=\"pageviews-per-postcode\"} "), Some(1.0));
+    assert_eq!(
+        of("highwater_last_run_success{command=\"run\",job_name=\"pageviews-per-postcode\"} "),
+        Some(1.0)
+    );
     let records = |outcome: &str| {
-        of(&format!("highwater_records{{command=\"run\",job_name=\"pageviews-per-postcode\",outcome=\"{outcome}\"}}"))
+        of(&format!(
+            "highwater_records{{command=\"run\",job_name=\"pageviews-per-postcode\",outcome=\"{outcome}\"}}"
+        ))
     };
     assert_eq!((records("late"), records("counted")), (Some(179.0), Some(5821.0)));
     assert_eq!(of("highwater_input_files{"), Some(2.0));
-    let decoded = "highwater_stage_rows{command=\"run\",job_name=\"pageviews-per-postcode\",stage=\"decode\"}";
+    let decoded =
+        "highwater_stage_rows{command=\"run\",job_name=\"pageviews-per-postcode\",stage=\"decode\"}";
     assert_eq!(of(decoded), Some(6000.0));
-    let (last, lag) = (of("highwater_event_time_max_timestamp_seconds{").unwrap(), of("highwater_lag_seconds{").unwrap());
+    let (last, lag) =
+        (of("highwater_event_time_max_timestamp_seconds{").unwrap(), of("highwater_lag_seconds{").unwrap());
     let ended = of("highwater_last_run_timestamp_seconds{").unwrap();
     assert!((ended - last - lag).abs() < 0.01, "{ended} − {last} is not {lag}");
     assert!(of("highwater_watermark_timestamp_seconds{").unwrap() <= last);
@@ -217,5 +256,9 @@ fn metrics_are_written_whatever_comes_of_a_run() {
     // Nothing is left beside it.
     assert_eq!(lab.files("metrics").into_keys().collect::<Vec<_>>(), [".keep", "job.prom"]);
     let wrong = lab.highwater(&["run", "data/jobs/pageviews.toml", "--metrics", "metrics/job.txt"]);
-    insta::assert_snapshot!(wrong.words(), @"");
+    insta::assert_snapshot!(wrong.words(), @r#"
+    exit 2
+    error: the metrics cannot be written to metrics/job.txt
+      hint: a node exporter's textfile collector reads files that end in .prom alone
+    "#);
 }

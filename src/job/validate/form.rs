@@ -15,6 +15,7 @@ use crate::job::plan::Mode;
 use crate::job::spec::{
     EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
 };
+use crate::pg::{self, TableAddress};
 
 /// What was looked at.
 #[derive(Debug, Clone)]
@@ -143,7 +144,11 @@ impl<'a> Checker<'a> {
 
     fn output(&mut self, spec: &'a OutputSpec) {
         self.planner.destination(spec);
-        self.planner.address(spec);
+        if let Some(path) = spec.path.as_ref().filter(|path| pg::is_url(&path.value))
+            && let Err(error) = TableAddress::check(&path.value)
+        {
+            self.planner.fault(error, &path.span);
+        }
         self.planner.window(spec);
         self.planner.timing(spec);
         let selections = self.planner.selections(spec);
