@@ -64,9 +64,9 @@ _highwater_and_files() {
         # Folders, to go on in, and job files; where there are none of either, all files.
         while IFS= read -r word; do
             if [[ -d $word || $word = *.toml ]]; then COMPREPLY+=("$word"); fi
-        done < <(compgen -f -- "$current")
+        done < <(compgen -f -- "$current" | LC_ALL=C sort)
         if [[ ${#COMPREPLY[@]} = 0 ]]; then
-            while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$current")
+            while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$current" | LC_ALL=C sort)
         fi
     fi
 }

@@ -35,9 +35,8 @@ use std::time::Instant;
     highwater run data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
-    /// How stderr is written
+    /// How stderr is written: words for people, or an object per line for programs
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
-    #[arg(hide_short_help = true)]
     log: ui::LogFormat,
     #[command(subcommand)]
     command: Command,

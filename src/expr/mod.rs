@@ -106,7 +106,7 @@ pub fn check_syntax(sql: &str) -> Result<()> {
     let mut dotted = vec![];
     let _ = sqlparser::ast::visit_expressions(&parse(sql)?, |node: &Ast| {
         if let Ast::CompoundIdentifier(_) | Ast::CompoundFieldAccess { .. } = node {
-            dotted.push(Field::new(&node.to_string().replace('"', ""), DataType::String));
+            dotted.push(Field::new(node.to_string().replace('"', ""), DataType::String));
         }
         std::ops::ControlFlow::<()>::Continue(())
     });

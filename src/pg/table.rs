@@ -27,28 +27,17 @@ impl TableAddress {
     /// # Errors
     /// A job error: it is no such URL, or leaves out the table or the database.
     pub fn parse(url: &str) -> Result<TableAddress> {
-        let mut url = Url::parse(url)?;
-        let path = std::mem::take(&mut url.path);
-        let (database, table) = match &path[..] {
-            [table] => (None, table),
-            [database, table] => (Some(database.clone()), table),
-            [] => return Err(Error::job("the URL of the output names no table").hint(FORM)),
-            _ => return Err(Error::job("the path of the URL is longer than database and table").hint(FORM)),
-        };
-        let given = url.parameters.iter().any(|(key, _)| key == "dbname");
         let said = std::env::var("PGDATABASE").is_ok_and(|name| !name.is_empty());
-        if database.is_none() && !given && !said {
-            return Err(Error::job(format!("the URL of the table `{table}` names no database")).hint(FORM));
-        }
-        let Some((schema, name)) = split(table) else {
-            return Err(Error::job(format!("`{table}` is no name of a table")).hint(FORM));
-        };
-        // A longer one would be cut, and found again under another name.
-        if let Some(long) = [schema.as_ref(), Some(&name)].into_iter().flatten().find(|name| name.len() > 63)
-        {
-            return Err(Error::job(format!("the name `{long}` is longer than PostgreSQL's 63 bytes")));
-        }
+        let Parts { url, database, schema, name } = parts(url, said)?;
         Ok(TableAddress { server: Server::of_url(url, database)?, schema, name })
+    }
+
+    /// Whether `url` can be one, whatever the environment says where it is used.
+    ///
+    /// # Errors
+    /// As of [`TableAddress::parse`], but for a database or a user that the URL leaves out.
+    pub fn check(url: &str) -> Result<()> {
+        parts(url, true).map(|_| ())
     }
 
     /// The table as SQL names it.
@@ -63,6 +52,39 @@ impl TableAddress {
         let database = encoded(self.server.database());
         format!("postgres://{}/{database}/{schema}{}", self.server.place(), encoded(&self.name))
     }
+}
+
+/// The parts of a URL of a table.
+struct Parts {
+    /// What is left: the server and its parameters.
+    url: Url,
+    database: Option<String>,
+    schema: Option<String>,
+    name: String,
+}
+
+/// Takes the URL of a table apart; `said` is whether the environment names a database.
+fn parts(url: &str, said: bool) -> Result<Parts> {
+    let mut url = Url::parse(url)?;
+    let path = std::mem::take(&mut url.path);
+    let (database, table) = match &path[..] {
+        [table] => (None, table),
+        [database, table] => (Some(database.clone()), table),
+        [] => return Err(Error::job("the URL of the output names no table").hint(FORM)),
+        _ => return Err(Error::job("the path of the URL is longer than database and table").hint(FORM)),
+    };
+    let given = url.parameters.iter().any(|(key, _)| key == "dbname");
+    if database.is_none() && !given && !said {
+        return Err(Error::job(format!("the URL of the table `{table}` names no database")).hint(FORM));
+    }
+    let Some((schema, name)) = split(table) else {
+        return Err(Error::job(format!("`{table}` is no name of a table")).hint(FORM));
+    };
+    // A longer one would be cut, and found again under another name.
+    if let Some(long) = [schema.as_ref(), Some(&name)].into_iter().flatten().find(|name| name.len() > 63) {
+        return Err(Error::job(format!("the name `{long}` is longer than PostgreSQL's 63 bytes")));
+    }
+    Ok(Parts { url, database, schema, name })
 }
 
 /// The table that a URL names, with its schema if it names one: whatever else is wrong with it.

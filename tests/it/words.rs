@@ -204,36 +204,55 @@ fn a_table_says_how_many_rows_it_leaves_out() {
 #[test]
 fn help_names_the_commands_and_the_options() {
     let lab = with_data();
-    insta::assert_snapshot!(lab.highwater(&["--help"]).out, @r"
+    insta::assert_snapshot!(lab.highwater(&["--help"]).out, @r#"
     Replays recorded events through event-time windows, over plain files
 
-    Usage: highwater <COMMAND>
+    Usage: highwater [OPTIONS] <COMMAND>
 
     Commands:
-      run       Run a job: read its source, and commit its outputs
-      explain   Show what a job would do, from samples of its files: schema, plan, memory
-      audit     Say how late events come, and what each delay of the watermark would have cost
-      backfill  Count late events, or files that were wrong, in outputs that are in place; show what
-                changes
-      verify    Compare results with those of SQL, of a file or of another program; say where and why
-                they differ
-      sql       Print the SQL that computes the outputs of a job
-      inspect   Show what a live job would hold at a time: open windows, keys, the rows of tables
-      generate  Make sample data: sales, transactions, pageviews or money, seeded
-      help      Print this message or the help of the given subcommand(s)
+      run          Run a job: read its source, and commit its outputs
+      check        Check a job file without its data: all that can be told before a file is opened
+      explain      Show what a job would do, from samples of its files: schema, plan, memory
+      audit        Say how late events come, and what each delay of the watermark would have cost
+      backfill     Count late events, or files that were wrong, in outputs that are in place; show what
+                   changes
+      verify       Compare results with those of SQL, of a file or of another program; say where and why
+                   they differ
+      sql          Print the SQL that computes the outputs of a job
+      inspect      Show what a live job would hold at a time: open windows, keys, the rows of tables
+      generate     Make sample data: sales, transactions, pageviews or money, seeded
+      schema       Print the JSON Schema of the job file, which editors complete and check by; or its
+                   page
+      completions  Print the completions of a shell
+      man          Print a man page, or write all of them
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
-      -h, --help     Print help
-      -V, --version  Print version
+          --log <FORMAT>
+              How stderr is written
+
+              Possible values:
+              - text: Lines for people
+              - json: One JSON object per line: time, level, event, and what belongs to the event
+              
+              [default: text]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
 
     Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; 3 bad input data; 4 the
     machine (disk, network, memory).
 
     Examples:
-      highwater run data/jobs/big-spenders.toml
+      highwater check data/jobs/pageviews.toml
       highwater explain data/jobs/pageviews.toml
-    ");
-    insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r"
+      highwater run data/jobs/big-spenders.toml
+      highwater verify data/jobs/big-spenders.toml
+    "#);
+    insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r#"
     Run a job: read its source, and commit its outputs
 
     Usage: highwater run [OPTIONS] <JOB>
@@ -242,27 +261,31 @@ fn help_names_the_commands_and_the_options() {
       <JOB>  The job file
 
     Options:
-          --from <TIME>      Leave out events before this time (in the job's time zone, or with an
-                             offset)
-          --to <TIME>        Leave out events from this time on
-          --threads <N>      Worker threads [default: the job's, or one per core]
-          --memory <SIZE>    Memory for partial results, such as 512MB; past it they go to disk
-                             [default: the job's, or half of the machine's]
-          --mode <MODE>      Which events the windows count, whatever the job file says: all of them, or
-                             those that a live job would have counted [possible values: complete,
-                             streamed]
-          --json             Print the account and the outputs as JSON on stdout, and no tables
-      -q, --quiet            Print nothing but tables and errors
-          --rows <N>         Rows that a table on the terminal shows [default: 20]
-          --refresh-lookups  Ask services again for what they answered in a run before
-          --changed <HOW>    What to do where a job with an archive finds a file with another content
-                             than it was read with [default: fail] [possible values: fail, reload]
-      -h, --help             Print help (see more with '--help')
+          --from <TIME>          Leave out events before this time (in the job's time zone, or with an
+                                 offset)
+          --to <TIME>            Leave out events from this time on
+          --threads <N>          Worker threads [default: the job's, or one per core]
+          --memory <SIZE>        Memory for partial results, such as 512MB; past it they go to disk
+                                 [default: the job's, or half of the machine's]
+          --mode <MODE>          Which events the windows count, whatever the job file says: all of
+                                 them, or those that a live job would have counted [possible values:
+                                 complete, streamed]
+          --json                 Print the account and the outputs as JSON on stdout, and no tables
+      -q, --quiet                Print nothing but tables and errors
+          --rows <N>             Rows that a table on the terminal shows [default: 20]
+          --refresh-lookups      Ask services again for what they answered in a run before
+          --changed <HOW>        What to do where a job with an archive finds a file with another
+                                 content than it was read with [default: fail] [possible values: fail,
+                                 reload]
+      -v, --verbose              Say at the end what each stage took, and the most memory that was used
+          --metrics <FILE.prom>  Write what came of it for Prometheus, also where it fails: a file that
+                                 ends in .prom, in the folder of a node exporter's textfile collector
+      -h, --help                 Print help (see more with '--help')
 
     Examples:
       highwater run data/jobs/big-spenders.toml
       highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
-    ");
+    "#);
 }
 
 /// A streamed run says where its late events lie, or how to keep them.

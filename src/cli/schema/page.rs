@@ -62,8 +62,6 @@ pub struct Key {
     default: String,
     pub meaning: String,
     pub examples: Vec<String>,
-    /// Whether it has a section of its own.
-    pub is_section: bool,
 }
 
 /// The page.
@@ -115,8 +113,7 @@ pub fn keys(schema: &Value, pointer: &str) -> Vec<(String, Key)> {
         let examples: Vec<String> =
             value.get("examples").and_then(Value::as_array).into_iter().flatten().map(toml).collect();
         let meaning = text("description").unwrap_or_default();
-        let is_section = section_of(name).is_some();
-        (name.clone(), Key { ty: ty(schema, name, &value), default, meaning, examples, is_section })
+        (name.clone(), Key { ty: ty(schema, name, &value), default, meaning, examples })
     };
     properties.map(key).collect()
 }
@@ -134,7 +131,7 @@ fn resolved(schema: &Value, value: &Value) -> Map<String, Value> {
 }
 
 /// The title and the anchor of the section that a key has of its own.
-fn section_of(name: &str) -> Option<(&'static str, &'static str)> {
+pub(super) fn section_of(name: &str) -> Option<(&'static str, &'static str)> {
     Some(match name {
         "source" => ("table", "source"),
         "table" => ("tables with names", "tablename"),

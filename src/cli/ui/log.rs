@@ -18,10 +18,10 @@ use std::time::Duration;
 /// How stderr is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people
+    // For people. No doc comments here: clap would make the help of every command longer by them.
     #[default]
     Text,
-    /// One JSON object per line: time, level, event, and what belongs to the event
+    // One object per line.
     Json,
 }
 

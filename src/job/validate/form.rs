@@ -15,6 +15,7 @@ use crate::job::plan::Mode;
 use crate::job::spec::{
     EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
 };
+use crate::pg::{self, TableAddress};
 
 /// What was looked at.
 #[derive(Debug, Clone)]
@@ -86,7 +87,9 @@ impl<'a> Checker<'a> {
             StepSpec::Filter(sql) => self.expression(sql),
             StepSpec::Derive(columns) => columns.iter().for_each(|(_, sql)| self.expression(sql)),
             StepSpec::Dedup { within, .. } => {
-                within.iter().for_each(|text| drop(length(&self.planner.spec.document, text)));
+                if let Some(text) = within {
+                    length(&self.planner.spec.document, text);
+                }
             }
             StepSpec::First { .. } => {}
             StepSpec::Enrich(enrich) => self.enrich(enrich),
@@ -107,7 +110,9 @@ impl<'a> Checker<'a> {
     fn otherwise(&mut self, items: &'a [OtherwiseSpec]) {
         for item in items {
             match item {
-                OtherwiseSpec::Match(reach) => drop(self.planner.reach(reach, DEFAULT, None)),
+                OtherwiseSpec::Match(reach) => {
+                    self.planner.reach(reach, DEFAULT, None);
+                }
                 OtherwiseSpec::Lookup(lookup) => self.lookup(lookup),
                 OtherwiseSpec::Constant { .. } => {}
             }
@@ -140,7 +145,11 @@ impl<'a> Checker<'a> {
 
     fn output(&mut self, spec: &'a OutputSpec) {
         self.planner.destination(spec);
-        self.planner.address(spec);
+        if let Some(path) = spec.path.as_ref().filter(|path| pg::is_url(&path.value))
+            && let Err(error) = TableAddress::check(&path.value)
+        {
+            self.planner.fault(error, &path.span);
+        }
         self.planner.window(spec);
         self.planner.timing(spec);
         let selections = self.planner.selections(spec);

@@ -96,7 +96,75 @@ fn a_run_says_all_of_itself() {
     assert!(
         samples.iter().all(|(_, labels, _)| labels["command"] == "run" && labels["job_name"] == "pageviews")
     );
-    insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "[version]"), @"");
+    insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "[version]"), @r#"
+    # HELP highwater_event_time_max_timestamp_seconds The last event time counted.
+    # TYPE highwater_event_time_max_timestamp_seconds gauge
+    highwater_event_time_max_timestamp_seconds{command="run",job_name="pageviews"} 1717286399.5
+    # HELP highwater_event_time_min_timestamp_seconds The first event time counted.
+    # TYPE highwater_event_time_min_timestamp_seconds gauge
+    highwater_event_time_min_timestamp_seconds{command="run",job_name="pageviews"} 1717200000
+    # HELP highwater_info What ran: the version of highwater, and the hash of the job.
+    # TYPE highwater_info gauge
+    highwater_info{command="run",hash="xxh3:00ff",job_name="pageviews",version="[version]"} 1
+    # HELP highwater_input_bytes Bytes of the files that were read, as they lie on disk.
+    # TYPE highwater_input_bytes gauge
+    highwater_input_bytes{command="run",job_name="pageviews"} 340500
+    # HELP highwater_input_files Files that were read.
+    # TYPE highwater_input_files gauge
+    highwater_input_files{command="run",job_name="pageviews"} 2
+    # HELP highwater_lag_seconds The end of the run less the last event time.
+    # TYPE highwater_lag_seconds gauge
+    highwater_lag_seconds{command="run",job_name="pageviews"} 3600.5
+    # HELP highwater_last_run_duration_seconds How long the last run took.
+    # TYPE highwater_last_run_duration_seconds gauge
+    highwater_last_run_duration_seconds{command="run",job_name="pageviews"} 2.25
+    # HELP highwater_last_run_success Whether the last run succeeded.
+    # TYPE highwater_last_run_success gauge
+    highwater_last_run_success{command="run",job_name="pageviews"} 1
+    # HELP highwater_last_run_timestamp_seconds When the last run ended.
+    # TYPE highwater_last_run_timestamp_seconds gauge
+    highwater_last_run_timestamp_seconds{command="run",job_name="pageviews"} 1717290000
+    # HELP highwater_last_success_timestamp_seconds When a run last succeeded.
+    # TYPE highwater_last_success_timestamp_seconds gauge
+    highwater_last_success_timestamp_seconds{command="run",job_name="pageviews"} 1717290000
+    # HELP highwater_memory_peak_bytes The most memory that the run used.
+    # TYPE highwater_memory_peak_bytes gauge
+    highwater_memory_peak_bytes{command="run",job_name="pageviews"} 1048576
+    # HELP highwater_output_files_written Files of an output that were new or changed.
+    # TYPE highwater_output_files_written gauge
+    highwater_output_files_written{command="run",job_name="pageviews",output="-"} 0
+    highwater_output_files_written{command="run",job_name="pageviews",output="out/views"} 1
+    # HELP highwater_output_rows Rows of an output.
+    # TYPE highwater_output_rows gauge
+    highwater_output_rows{command="run",job_name="pageviews",output="-"} 4
+    highwater_output_rows{command="run",job_name="pageviews",output="out/views"} 4
+    # HELP highwater_records Records by what became of them; their sum is what was read.
+    # TYPE highwater_records gauge
+    highwater_records{command="run",job_name="pageviews",outcome="counted"} 4
+    highwater_records{command="run",job_name="pageviews",outcome="duplicate"} 0
+    highwater_records{command="run",job_name="pageviews",outcome="filtered"} 2
+    highwater_records{command="run",job_name="pageviews",outcome="late"} 3
+    highwater_records{command="run",job_name="pageviews",outcome="rejected"} 1
+    # HELP highwater_stage_bytes Bytes that a stage read or wrote; 0 where they are not counted.
+    # TYPE highwater_stage_bytes gauge
+    highwater_stage_bytes{command="run",job_name="pageviews",stage="fold"} 0
+    highwater_stage_bytes{command="run",job_name="pageviews",stage="read"} 340500
+    # HELP highwater_stage_cpu_seconds CPU time of a stage, of all threads.
+    # TYPE highwater_stage_cpu_seconds gauge
+    highwater_stage_cpu_seconds{command="run",job_name="pageviews",stage="fold"} 2.5
+    highwater_stage_cpu_seconds{command="run",job_name="pageviews",stage="read"} 2.5
+    # HELP highwater_stage_rows Rows that came to a stage, or that it gave; 0 where they are not counted.
+    # TYPE highwater_stage_rows gauge
+    highwater_stage_rows{command="run",job_name="pageviews",stage="fold"} 7
+    highwater_stage_rows{command="run",job_name="pageviews",stage="read"} 0
+    # HELP highwater_stage_seconds Time from the start of a stage to its end; stages overlap.
+    # TYPE highwater_stage_seconds gauge
+    highwater_stage_seconds{command="run",job_name="pageviews",stage="fold"} 1.5
+    highwater_stage_seconds{command="run",job_name="pageviews",stage="read"} 1.5
+    # HELP highwater_watermark_timestamp_seconds The watermark when the log ended.
+    # TYPE highwater_watermark_timestamp_seconds gauge
+    highwater_watermark_timestamp_seconds{command="run",job_name="pageviews"} 1717286379.5
+    "#);
 }
 
 #[test]
