@@ -38,6 +38,7 @@ mod steps;
 mod tables;
 mod trace;
 mod turnstile;
+mod why;
 mod worker;
 
 pub use audit::{
@@ -52,6 +53,7 @@ pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
 pub use publish::Published;
 pub use trace::{GroupOf, Traced, TracedRow, trace};
+pub use why::{Cause, Fate, LeftOut, RowAsked, RowExplained, explain_row};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;
