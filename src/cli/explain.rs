@@ -2,7 +2,7 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::{estimate, recover};
+use crate::engine::{RowAsked, RunOptions, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -14,26 +14,68 @@ use crate::window::Window;
 use clap::Args;
 use std::fmt::Write;
 
+mod row;
 mod steps;
 
-/// Show what a job would do, from samples of its files.
+/// Show what a job would do, from samples of its files; or, with --at, why a row of it is what it is.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater explain data/jobs/big-spenders.toml\n  \
-    highwater explain data/jobs/money-enrichment.toml --threads 8")]
+    highwater explain data/jobs/money-enrichment.toml --threads 8\n  \
+    highwater explain data/jobs/big-spenders.toml --at 'window_start=2021-02-01, account_no=099765000015'")]
 pub struct ExplainArgs {
     #[command(flatten)]
     job: JobArgs,
+    /// Explain this row: the events that made it, with file and line, and those of its window and keys that were left
+    /// out, and why. Columns with values as CSV has them, such as 'window_start=2024-06-01, user_id=17'; of a window the
+    /// start or a time inside
+    #[arg(long, value_name = "ROW")]
+    at: Option<String>,
+    /// The output that has the row, by its path [default: the first with these columns]
+    #[arg(long, value_name = "PATH", requires = "at")]
+    output: Option<String>,
+    /// Events that are listed, of those counted and of those left out
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "at")]
+    rows: usize,
+    /// Print the row and its events as JSON
+    #[arg(long, requires = "at")]
+    json: bool,
 }
 
 impl ExplainArgs {
     pub fn run(&self) -> Result<u8> {
+        let columns = self.at.as_deref().map(row::parse).transpose()?;
         let spec = job::read(&self.job.job)?;
         let plan = job::plan_job(&spec, &self.job.overrides())?;
         recover(&plan)?;
+        if let Some(columns) = columns {
+            return self.row(columns, &plan);
+        }
         for note in job::source_notes(&spec)? {
             ui::note(&format!("note: {}", ui::plain(&note)));
         }
         ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
+        Ok(exit::DONE)
+    }
+
+    /// Explains a row of an output.
+    fn row(&self, columns: Vec<(String, Option<String>)>, plan: &Plan) -> Result<u8> {
+        let options = RunOptions {
+            threads: self.job.threads(plan),
+            memory: self.job.memory(plan),
+            spill_folder: std::env::temp_dir(),
+            table_rows: 0,
+            refresh_lookups: false,
+        };
+        let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
+        let progress = ui::Progress::new(self.json);
+        let again = || job::plan_job(&job::read(&self.job.job)?, &self.job.overrides());
+        let explained = explain_row(&asked, &options, &progress, &again);
+        progress.finish();
+        let explained = explained?;
+        match self.json {
+            true => ui::print_value(&row::in_json(&explained, &plan.zone))?,
+            false => ui::print(&row::text(&explained, &plan.zone))?,
+        }
         Ok(exit::DONE)
     }
 }

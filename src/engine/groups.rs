@@ -165,7 +165,7 @@ pub fn shape(
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.
-fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[WindowSpan], rows: Vec<u32>) -> Vec<u32> {
+pub fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[WindowSpan], rows: Vec<u32>) -> Vec<u32> {
     let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
     let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
         let options = SortOptions { descending: *descending, nulls_first: false };

@@ -16,7 +16,7 @@ use arrow_array::{
 };
 use arrow_select::take::take;
 use rayon::prelude::*;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -91,6 +91,21 @@ impl LateStore {
     pub fn spill(&mut self) -> Result<()> {
         self.rows.spill()
     }
+}
+
+/// What had been reached before each of the events kept.
+///
+/// # Errors
+/// A machine error of the spill files.
+pub fn reached(stores: Vec<LateStore>) -> Result<HashMap<Position, i64>> {
+    let mut out = HashMap::new();
+    for partition in gather_partitions(stores.into_iter().map(|store| store.rows).collect()) {
+        let ordered = partition.order()?;
+        let columns = ordered.columns(0, ordered.len());
+        let reached = columns.last().map(int64).unwrap_or_default();
+        out.extend(ordered.positions(0, ordered.len()).into_iter().zip(reached));
+    }
+    Ok(out)
 }
 
 /// Writes the late output, which is number `target` of the transaction; of the rows kept those that

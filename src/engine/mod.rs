@@ -39,6 +39,7 @@ mod tables;
 mod times;
 mod trace;
 mod turnstile;
+mod why;
 mod worker;
 
 pub use audit::{
@@ -55,6 +56,7 @@ pub use late::schema as late_schema;
 pub use publish::Published;
 pub use times::{Stage, StageTime, StageTimes, Work};
 pub use trace::{GroupOf, Traced, TracedRow, trace};
+pub use why::{Cause, Fate, LeftOut, RowAsked, RowExplained, explain_row};
 
 use crate::asof::AsOfTable;
 use crate::batch::Position;

@@ -10,6 +10,7 @@ use super::{Need, Progress, Run, RunOptions, pool, tables};
 use crate::batch::{DataType, Field, Position};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::input::Rejects;
 use crate::input::lines::line_numbers;
 use crate::job::{OutputKind, OutputPlan, OutputTo, Plan, Step};
 use crate::rows::gather_partitions;
@@ -58,18 +59,72 @@ pub struct TracedRow {
 /// # Errors
 /// As of a run; a key that is no column of the events.
 pub fn trace(
-    mut plan: Plan,
+    plan: Plan,
     groups: &[GroupOf],
     most: usize,
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Traced>> {
+    pool(options)?.install(|| {
+        let found = events(plan, groups, most, options, progress)?;
+        found.groups.into_iter().map(|group| group.shown(&found.plan)).collect()
+    })
+}
+
+/// Events of groups, found by their columns.
+pub(super) struct Events {
+    /// What was run.
+    pub(super) plan: Plan,
+    /// Of each group.
+    pub(super) groups: Vec<OfGroup>,
+    /// The records that could not be read.
+    pub(super) rejects: Rejects,
+}
+
+/// The events of one group.
+#[derive(Default)]
+pub(super) struct OfGroup {
+    events: u64,
+    columns: Vec<String>,
+    /// The first of them, in replay order, with their positions; lines are not counted yet.
+    pub(super) rows: Vec<(Position, TracedRow)>,
+}
+
+impl OfGroup {
+    /// The events with their lines.
+    ///
+    /// # Errors
+    /// A file that cannot be read again.
+    fn shown(self, plan: &Plan) -> Result<Traced> {
+        Ok(Traced { events: self.events, columns: self.columns, rows: with_lines(plan, self.rows)? })
+    }
+}
+
+/// Rows with the numbers of their lines.
+///
+/// # Errors
+/// A file that cannot be read again.
+pub(super) fn with_lines(plan: &Plan, rows: Vec<(Position, TracedRow)>) -> Result<Vec<TracedRow>> {
+    let (places, rows): (Vec<Position>, Vec<TracedRow>) = rows.into_iter().unzip();
+    let lines = line_numbers(&plan.read, &places)?;
+    Ok(rows.into_iter().zip(lines).map(|(row, line)| TracedRow { line, ..row }).collect())
+}
+
+/// Runs `plan` as far as the windows, on the threads of the pool that this is called in, and keeps the events of
+/// `groups`: of each the first `most`.
+///
+/// # Errors
+/// As of [`trace`].
+pub(super) fn events(
+    mut plan: Plan,
+    groups: &[GroupOf],
+    most: usize,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Events> {
     let columns = plan.rows.clone();
     let keys = groups.iter().map(|group| key_columns(&columns.fields, group)).collect::<Result<Vec<_>>>()?;
-    // What can be told before rows are kept is: most of them are of other groups.
-    if let Some(condition) = condition(&columns.fields, groups) {
-        plan.steps.push(Step::Filter(Expr::compile(&condition, &columns, &plan.zone)?));
-    }
+    narrow(&mut plan, groups)?;
     plan.outputs = vec![OutputPlan {
         to: OutputTo::Terminal,
         format: Format::Parquet,
@@ -82,47 +137,51 @@ pub fn trace(
     plan.read.positions = true;
     (plan.late, plan.rejects) = (None, None);
     let names: Vec<String> = columns.names().map(str::to_string).collect();
-    let mut traced: Vec<(Traced, Vec<Position>)> =
-        groups.iter().map(|_| (Traced { events: 0, columns: names.clone(), rows: vec![] }, vec![])).collect();
-    pool(options)?.install(|| -> Result<()> {
-        let run = Run { plan: &plan, options, progress };
-        let mut tables = tables::read(&run)?;
-        let sources = run.sources(std::mem::take(&mut tables.tables))?;
-        let mut read = run.read(Need::Nothing, &sources)?;
-        let settled = SettledRows::new(&plan.outputs[0], Known::Verdicts(read.verdicts.as_ref()));
-        for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
-            let ordered = settled.order(&partition)?;
-            for from in (0..ordered.len()).step_by(CUT) {
-                let to = ordered.len().min(from + CUT);
-                let arrays: Vec<ArrayRef> =
-                    settled.columns(&ordered, from, to).iter().map(plain_strings).collect();
-                let mut cells = Cells::new(&arrays)?;
-                let (times, positions) = (ordered.times(from, to), ordered.positions(from, to));
-                for ((group, keys), (found, places)) in groups.iter().zip(&keys).zip(&mut traced) {
-                    for row in 0..to - from {
-                        let inside =
-                            group.window.is_none_or(|(start, end)| (start..end).contains(&times[row]));
-                        if !inside || keys.iter().any(|(column, value)| cells.text(*column, row) != *value) {
-                            continue;
-                        }
-                        found.events += 1;
-                        if found.rows.len() < most {
-                            let file = plan.read.files[positions[row].file() as usize].path.clone();
-                            let values = (0..names.len()).map(|c| cells.text(c, row)).collect();
-                            found.rows.push(TracedRow { file, line: 0, time: times[row], values });
-                            places.push(positions[row]);
-                        }
+    let mut found: Vec<OfGroup> =
+        groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
+    let run = Run { plan: &plan, options, progress };
+    let mut tables = tables::read(&run)?;
+    let sources = run.sources(std::mem::take(&mut tables.tables))?;
+    let mut read = run.read(Need::Nothing, &sources)?;
+    let settled = SettledRows::new(&plan.outputs[0], Known::Verdicts(read.verdicts.as_ref()));
+    for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
+        let ordered = settled.order(&partition)?;
+        for from in (0..ordered.len()).step_by(CUT) {
+            let to = ordered.len().min(from + CUT);
+            let arrays: Vec<ArrayRef> =
+                settled.columns(&ordered, from, to).iter().map(plain_strings).collect();
+            let mut cells = Cells::new(&arrays, &Zone::utc())?;
+            let (times, positions) = (ordered.times(from, to), ordered.positions(from, to));
+            for ((group, keys), found) in groups.iter().zip(&keys).zip(&mut found) {
+                for row in 0..to - from {
+                    let inside = group.window.is_none_or(|(start, end)| (start..end).contains(&times[row]));
+                    if !inside || keys.iter().any(|(column, value)| cells.text(*column, row) != *value) {
+                        continue;
+                    }
+                    found.events += 1;
+                    if found.rows.len() < most {
+                        let file = plan.read.files[positions[row].file() as usize].path.clone();
+                        let values = (0..names.len()).map(|c| cells.text(c, row)).collect();
+                        let event = TracedRow { file, line: 0, time: times[row], values };
+                        found.rows.push((positions[row], event));
                     }
                 }
             }
         }
-        for (found, places) in &mut traced {
-            let lines = line_numbers(&plan.read, places)?;
-            found.rows.iter_mut().zip(lines).for_each(|(row, line)| row.line = line);
-        }
-        Ok(())
-    })?;
-    Ok(traced.into_iter().map(|(found, _)| found).collect())
+    }
+    let rejects = read.reports.pop().expect("a report of the source").rejects;
+    Ok(Events { plan, groups: found, rejects })
+}
+
+/// Leaves out, before rows are kept, what can be told to be of other groups: most of them are.
+///
+/// # Errors
+/// None in practice: the condition names columns of the plan.
+pub(super) fn narrow(plan: &mut Plan, groups: &[GroupOf]) -> Result<()> {
+    if let Some(condition) = condition(&plan.rows.fields, groups) {
+        plan.steps.push(Step::Filter(Expr::compile(&condition, &plan.rows, &plan.zone)?));
+    }
+    Ok(())
 }
 
 /// Rows that are looked at in one go.
@@ -163,19 +222,21 @@ fn condition(fields: &[Field], groups: &[GroupOf]) -> Option<String> {
     all.filter(|all| !all.is_empty()).map(|all| all.join(" OR "))
 }
 
-/// The values of some rows as text, as CSV has them without quotes; times in UTC.
-struct Cells<'a> {
+/// The values of some rows as text, as CSV has them without quotes.
+pub(super) struct Cells<'a> {
     columns: Vec<Column<'a>>,
     times: TimeText,
 }
 
 impl<'a> Cells<'a> {
-    fn new(arrays: &'a [ArrayRef]) -> Result<Cells<'a>> {
+    /// The values of `arrays`, with times in `zone`.
+    pub(super) fn new(arrays: &'a [ArrayRef], zone: &Zone) -> Result<Cells<'a>> {
         let columns = arrays.iter().map(Column::of).collect::<Result<_>>()?;
-        Ok(Cells { columns, times: TimeText::new(&Zone::utc()) })
+        Ok(Cells { columns, times: TimeText::new(zone) })
     }
 
-    fn text(&mut self, column: usize, row: usize) -> Option<String> {
+    /// The value of a row; NULL is none.
+    pub(super) fn text(&mut self, column: usize, row: usize) -> Option<String> {
         let column = &self.columns[column];
         if column.is_null(row) {
             return None;

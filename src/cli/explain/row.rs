@@ -1,0 +1,253 @@
+//! `explain --at ROW`: the row, the events that made it, and those that were left out.
+
+use crate::cli::columns::{Column, render};
+use crate::cli::lengths::written;
+use crate::cli::ui;
+use crate::engine::{Cause, Fate, RowExplained, TracedRow};
+use crate::error::{Error, Result};
+use crate::sink::value::TimeText;
+use crate::time::Zone;
+use serde_json::{Map, Value, json};
+
+/// Columns and their values: `window_start=2021-02-01, account_no=099765000015`, values as CSV has them.
+pub fn parse(text: &str) -> Result<Vec<(String, Option<String>)>> {
+    let wrong = |part: &str| {
+        Error::job(format!("--at: `{}` is no column with a value", part.trim()))
+            .hint("such as --at 'window_start=2024-06-01, user_id=17'; a value with a comma stands in double quotes")
+    };
+    let mut out: Vec<(String, Option<String>)> = vec![];
+    for part in parts(text) {
+        let (name, value) = part.split_once('=').ok_or_else(|| wrong(&part))?;
+        let (name, value) = (unquoted(name.trim()).0, unquoted(value.trim()));
+        if name.is_empty() {
+            return Err(wrong(&part));
+        }
+        if out.iter().any(|(known, _)| *known == name) {
+            return Err(Error::job(format!("--at says `{name}` twice")));
+        }
+        out.push((name, (!value.0.is_empty() || value.1).then_some(value.0)));
+    }
+    Ok(out)
+}
+
+/// The text between commas that are not in quotes.
+fn parts(text: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        quoted ^= c == '"';
+        match c {
+            ',' if !quoted => out.push(String::new()),
+            c => out.last_mut().expect("one at least").push(c),
+        }
+    }
+    out
+}
+
+/// A value without its quotes, and whether it had any.
+fn unquoted(text: &str) -> (String, bool) {
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(inner) => (inner.replace("\"\"", "\""), true),
+        None => (text.to_string(), false),
+    }
+}
+
+/// For people.
+pub fn text(explained: &RowExplained, zone: &Zone) -> String {
+    let mut out = format!("{}: {}\n", explained.output, name(explained, zone));
+    if let Some(row) = &explained.row {
+        let columns = explained.columns.iter().zip(row);
+        let columns: Vec<Column> =
+            columns.map(|(name, value)| Column::words(name, [value.clone().unwrap_or_default()])).collect();
+        out.push_str(&render(&columns));
+    }
+    out.push_str(&match &explained.fate {
+        Fate::Written if explained.more > 0 => {
+            format!("and {} with these columns\n", ui::count(explained.more, "more row", "more rows"))
+        }
+        Fate::Written => String::new(),
+        Fate::Having(having) => format!("not in the output: having {}\n", ui::plain(having)),
+        Fate::Top(place, n) => {
+            format!("not in the output: number {place} of its window, and the first {n} are kept\n")
+        }
+        Fate::NoEvents => "not in the output: no event of it was counted\n".to_string(),
+    });
+    let counted = &explained.counted;
+    out.push_str(&format!(
+        "\n{} counted{}",
+        ui::count(counted.events, "event", "events"),
+        first(counted.rows.len(), counted.events)
+    ));
+    out.push_str(if counted.rows.is_empty() { "\n" } else { ", in replay order:\n" });
+    out.push_str(&events(counted.rows.iter(), &counted.columns, None, zone));
+    if explained.left_out_events > 0 {
+        let shown = first(explained.left_out.len(), explained.left_out_events);
+        out.push_str(&format!(
+            "\n{} left out{shown}:\n",
+            ui::count(explained.left_out_events, "event", "events")
+        ));
+        let why = explained.left_out.iter().map(|left| cause(&left.why, zone)).collect();
+        out.push_str(&events(
+            explained.left_out.iter().map(|left| &left.event),
+            &counted.columns,
+            Some(why),
+            zone,
+        ));
+    }
+    if !explained.rejected.is_empty() {
+        let n = explained.rejected.len() as u64;
+        let verb = if n == 1 { "names" } else { "name" };
+        out.push_str(&format!(
+            "\n{} that cannot be read {verb} the keys:\n",
+            ui::count(n, "record", "records")
+        ));
+        for reject in explained.rejected.iter().take(counted.rows.len().max(20)) {
+            let line = format!("{}:{}: {}", reject.path.display(), reject.line, reject.reason);
+            out.push_str(&format!("  {}\n", ui::plain(&line)));
+        }
+    }
+    out
+}
+
+fn first(shown: usize, all: u64) -> String {
+    if (shown as u64) < all { format!(", the first {shown}") } else { String::new() }
+}
+
+/// The window and the keys, in words.
+fn name(explained: &RowExplained, zone: &Zone) -> String {
+    let mut parts = vec![];
+    if let Some((start, end)) = explained.group.window {
+        let mut times = TimeText::new(zone);
+        parts.push(format!("from {} to {}", times.text(start), times.text(end)));
+    }
+    for (name, value) in &explained.group.keys {
+        parts.push(format!("{name} = {}", value.as_deref().unwrap_or("NULL")));
+    }
+    if parts.is_empty() { "all events".to_string() } else { ui::plain(&parts.join(", ")) }
+}
+
+fn events<'a>(
+    rows: impl Iterator<Item = &'a TracedRow> + Clone,
+    names: &[String],
+    why: Option<Vec<String>>,
+    zone: &Zone,
+) -> String {
+    if rows.clone().next().is_none() {
+        return String::new();
+    }
+    let mut times = TimeText::new(zone);
+    let mut columns = vec![
+        Column::words("file:line", rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line))),
+        Column::words("event time", rows.clone().map(|row| times.text(row.time).to_string())),
+    ];
+    for (i, name) in names.iter().enumerate() {
+        columns.push(Column::words(name, rows.clone().map(|row| row.values[i].clone().unwrap_or_default())));
+    }
+    let Some(why) = why else { return render(&columns) };
+    // The causes are sentences: they stand last, and are not cut short.
+    columns.push(Column::words("why", why.iter().map(|_| String::new())));
+    let table = render(&columns);
+    let lines =
+        table.lines().enumerate().map(|(i, line)| match i.checked_sub(2).and_then(|row| why.get(row)) {
+            Some(why) => {
+                format!("{line:width$}{}\n", ui::plain(why), width = crate::cli::columns::width(&columns) - 3)
+            }
+            None => format!("{line}\n"),
+        });
+    lines.collect()
+}
+
+fn cause(why: &Cause, zone: &Zone) -> String {
+    match why {
+        Cause::Range => "outside of --from and --to".to_string(),
+        Cause::Filter(step, sql) => format!("step {step}: filter {sql}"),
+        Cause::Duplicate(step, keys, of) => {
+            let of = match of {
+                Some((file, line)) => format!("of {}:{line}", file.display()),
+                None => "of an event that is not of this row".to_string(),
+            };
+            format!("step {step}: a duplicate by {} {of}", keys.join(", "))
+        }
+        Cause::Late(watermark, by) => {
+            let watermark = TimeText::new(zone).text(*watermark).to_string();
+            match by {
+                Some(by) => format!("late by {}: the watermark was {watermark}", written(*by)),
+                None => format!("late for every session: the watermark was {watermark}"),
+            }
+        }
+    }
+}
+
+/// For programs.
+pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
+    let mut times = TimeText::new(zone);
+    let mut instant = |at: i64| times.text(at).to_string();
+    let names = &explained.counted.columns;
+    let keys: Map<String, Value> = explained.group.keys.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    let window =
+        explained.group.window.map(|(start, end)| json!({ "start": instant(start), "end": instant(end) }));
+    let mut event = |row: &TracedRow| {
+        let values: Map<String, Value> =
+            names.iter().cloned().zip(row.values.iter().map(|v| json!(v))).collect();
+        json!({ "file": row.file.display().to_string(), "line": row.line, "event_time": instant(row.time), "columns": values })
+    };
+    let counted: Vec<Value> = explained.counted.rows.iter().map(&mut event).collect();
+    let left: Vec<Value> = explained
+        .left_out
+        .iter()
+        .map(|left| {
+            let mut value = event(&left.event);
+            value["cause"] = json!(match left.why {
+                Cause::Range => "range",
+                Cause::Filter(..) => "filter",
+                Cause::Duplicate(..) => "duplicate",
+                Cause::Late(..) => "late",
+            });
+            value["why"] = json!(cause(&left.why, zone));
+            value
+        })
+        .collect();
+    let row = explained.row.as_ref().map(|row| {
+        explained.columns.iter().cloned().zip(row.iter().map(|v| json!(v))).collect::<Map<String, Value>>()
+    });
+    let rejected: Vec<Value> = explained
+        .rejected
+        .iter()
+        .map(|r| json!({ "file": r.path.display().to_string(), "line": r.line, "reason": r.reason }))
+        .collect();
+    json!({
+        "output": explained.output,
+        "window": window,
+        "keys": keys,
+        "row": row,
+        "in_output": explained.fate == Fate::Written,
+        "having": if let Fate::Having(having) = &explained.fate { Some(having) } else { None },
+        "place": if let Fate::Top(place, _) = explained.fate { Some(place) } else { None },
+        "counted": explained.counted.events,
+        "counted_events": counted,
+        "left_out": explained.left_out_events,
+        "left_out_events": left,
+        "rejected": rejected,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_as_csv_has_them() {
+        let parsed = parse("window_start=2021-02-01, name=\"Smith, \"\"J\"\"\",empty=\"\", null=").unwrap();
+        let some = |text: &str| Some(text.to_string());
+        let want = [
+            ("window_start", some("2021-02-01")),
+            ("name", some("Smith, \"J\"")),
+            ("empty", some("")),
+            ("null", None),
+        ];
+        assert_eq!(parsed, want.map(|(name, value)| (name.to_string(), value)));
+        for wrong in ["", "a", "a=1, b", "=1", "a=1,a=2"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
