@@ -100,9 +100,12 @@ function valueTable(label, heads, rows) {
 /** How the points of an axis read, and where they are on it: local time as if it were UTC. */
 function points(axis) {
   const fine = precision(axis.at.map((ms) => ms * 1000));
+  const brief = axis.at.map((ms) => instant(ms * 1000, fine).text);
+  const months = fine === "day" && brief.every((text) => text.endsWith("-01"));
+  const name = (ms) => (months ? instantText(ms * 1000, fine).slice(0, -3) : instantText(ms * 1000, fine));
   return {
-    names: axis.at.map((ms) => instantText(ms * 1000, fine)),
-    brief: axis.at.map((ms) => instant(ms * 1000, fine).text),
+    names: axis.at.map(name),
+    brief: months ? brief.map((text) => text.slice(0, -3)) : brief,
     at: axis.at.map((ms) => ms + offset(ms)),
   };
 }
@@ -131,7 +134,7 @@ function overTime(charts, m, by, label) {
       names.push(`${grouped(others)} other${others === 1 ? "" : "s"}`);
       lines.push(own.rest);
       // Thousands of others would make the first ones flat.
-      if (total(own.rest) > 4 * own.series.reduce((sum, line) => sum + total(line), 0)) hidden.add(names.length - 1);
+      if (total(own.rest) > 3 * own.series.reduce((sum, line) => sum + total(line), 0)) hidden.add(names.length - 1);
     }
   } else {
     names.push(charts.by.length ? "all keys" : measure.name);
@@ -274,7 +277,11 @@ function chartsOf(charts, label) {
   if (timely && charts.coarse.at.length > 2 && charts.by.some((by) => by.keys > 2)) kinds.push(["heat", "Heat map"]);
   if (kinds.length === 0) return null;
   const chosen = { kind: kinds[0][0], measure: 0, by: charts.by.length ? 0 : -1 };
-  if (charts.fine && charts.by.length && !keyed) chosen.by = -1;
+  // Lines of a few keys say little where the others are most of it.
+  const total = (line) => line.reduce((sum, x) => sum + Math.abs(x ?? 0), 0);
+  const first = charts.by[0]?.measures[0];
+  const drowned = first?.rest && charts.all[0] && total(first.rest) > 3 * first.series.reduce((sum, line) => sum + total(line), 0);
+  if (timely && charts.all[0] && (!keyed || drowned)) chosen.by = -1;
 
   const caption = el("p", { class: "note" });
   const box = chartBox((colour, width) => {
@@ -287,7 +294,7 @@ function chartsOf(charts, label) {
       make = overTime(charts, chosen.measure, apart ? by : null, label);
       if (charts.fine.step) notes.push(charts.windows ? `Each point is ${charts.fine.step}: ${FOLDS[measure.time]} of its windows.` : `Each point is ${charts.fine.step}.`);
       if (apart && by && by.keys > by.measures[chosen.measure].series.length) {
-        notes.push(`The first ${by.measures[chosen.measure].series.length} of ${grouped(by.keys)} have a ${"line"} of their own.`);
+        notes.push(`The first ${by.measures[chosen.measure].series.length} of ${grouped(by.keys)} have a colour of their own.`);
       }
     } else if (chosen.kind === "top") {
       make = topKeys(charts, chosen.measure, by, label);

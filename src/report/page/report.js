@@ -25,7 +25,7 @@ function zoned(make) {
   return node;
 }
 
-const moment = (ms) => instantText(ms * 1000, precision([ms * 1000]));
+const moment = (ms, beside = ms) => instantText(ms * 1000, precision([ms * 1000, beside * 1000]));
 
 // Theme and time zone.
 
@@ -141,7 +141,7 @@ function simpleTable(label, heads, rows) {
     sort: (row) => rows[row][i]?.value ?? rows[row][i],
     node: rows.some((row) => row[i]?.node) ? (row) => rows[row][i]?.node?.() ?? String(rows[row][i]?.text ?? rows[row][i] ?? "") : null,
   }));
-  return tableOf({ label, columns, rows: rows.length });
+  return tableOf({ label, columns, rows: rows.length, whole: 30 });
 }
 
 const number = (value) => ({ text: value === null || value === undefined ? "–" : grouped(value), value: Number(value ?? 0) });
@@ -163,8 +163,8 @@ function delayChart(outputs, own) {
     return {
       option: {
         ...frame(colour),
-        grid: { left: 8, right: 24, top: names.length > 1 ? 40 : 28, bottom: 24, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-        xAxis: axisOf(colour, { type: "category", data: delays.map(length), name: "delay of the watermark (out_of_orderness)", nameLocation: "middle", nameGap: 32, boundaryGap: false }),
+        grid: { left: 8, right: 24, top: names.length > 1 ? 48 : 28, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        xAxis: axisOf(colour, { type: "category", data: delays.map(length), name: "delay of the watermark (out_of_orderness)", nameLocation: "middle", nameGap: 30, boundaryGap: false }),
         yAxis: valueAxis(colour, { axisLabel: { formatter: (x) => `${short(x)} %` }, min: 0 }),
         legend: names.length > 1 ? legendOf(colour, names, new Set()) : undefined,
         tooltip: { ...frame(colour).tooltip, trigger: "axis", axisPointer: { lineStyle: { color: colour.dim } },
@@ -254,9 +254,12 @@ function verified(verify) {
     const columns = heads.map((head, i) => plainColumn(head, (row) => texts(lines[row])[i], {
       node: i > keys.length + 1 ? (row) => value(lines[row].cell ? lines[row].cell[head] : "") : null,
     }));
+    const name = one.output === "-" ? "the terminal" : one.output;
+    const sides = el("p", {}, badge, ` here: ${one.here.name} (${count(one.here.rows, "row", "rows")}); there: ${one.there.name} (${count(one.there.rows, "row", "rows")})`);
+    const notes = one.notes.map((note) => el("p", { class: "note" }, note));
+    if (one.same) return card(name, sides, notes);
     const wrong = one.columns.filter((c) => c.different + c.null_here + c.null_there > 0);
-    return card(one.output === "-" ? "the terminal" : one.output,
-      el("p", {}, badge, ` here: ${one.here.name} (${count(one.here.rows, "row", "rows")}); there: ${one.there.name} (${count(one.there.rows, "row", "rows")})`),
+    return card(name, sides,
       el("div", { class: "tiles" }, tile("the same", grouped(rows.matched)), tile("different", grouped(rows.differing), null, rows.differing ? "bad" : "nil"), tile("only here", grouped(rows.only_here), null, rows.only_here ? "bad" : "nil"), tile("only there", grouped(rows.only_there), null, rows.only_there ? "bad" : "nil")),
       one.explanations.length > 0 && el("div", { class: "why" }, el("strong", {}, "Why: "), one.explanations.join(" ")),
       one.schema.length > 0 && el("ul", {}, one.schema.map((s) => el("li", {}, s.only ? `the column ${s.column} is only ${s.only}` : `${s.column} is ${s.type_here} here and ${s.type_there} there`))),
@@ -266,7 +269,7 @@ function verified(verify) {
       one.events.map((traced) => el("details", {}, el("summary", {}, `${count(traced.events, "event", "events")} of ${[traced.window?.[0], ...Object.entries(traced.keys).map(([k, v]) => `${k} ${v ?? "NULL"}`)].filter(Boolean).join(", ")}`),
         traced.first.length > 0 && simpleTable("Events", ["file:line", "time", ...Object.keys(traced.first[0].values)], traced.first.map((e) => [`${e.file}:${e.line}`, e.time, ...Object.values(e.values).map((x) => x ?? "NULL")])))),
       one.duplicates.length > 0 && simpleTable("Keys that come more than once", [...Object.keys(one.duplicates[0].key), "side", "rows"], one.duplicates.map((d) => [...Object.values(d.key).map((x) => x ?? "NULL"), d.side, number(d.rows)])),
-      one.notes.map((note) => el("p", { class: "note" }, note)));
+      notes);
   });
   const skipped = verify.skipped.map((s) => el("p", { class: "note" }, `${s.output} is not compared: ${s.why}`));
   return sectionOf("Compared", "Compared", content, skipped);
@@ -281,7 +284,7 @@ function input() {
   const rows = files.map((file) => [file.path, file.table ?? "source", number(file.records), { text: bytes(file.bytes), value: file.bytes }, file.hash]);
   return sectionOf("Input", "Input",
     el("div", { class: "tiles" }, tile("files", grouped(source.count), tables.count ? `and ${grouped(tables.count)} of tables` : null), tile("bytes", bytes(source.bytes)), tile("records", grouped(source.records)),
-      times && el("div", { class: "tile wide" }, el("span", { class: "tile-name" }, "event time"), el("span", { class: "tile-value small" }, zoned(() => moment(times[0]))), el("span", { class: "tile-value small" }, zoned(() => moment(times[1])))),
+      times && el("div", { class: "tile wide" }, el("span", { class: "tile-name" }, "event time"), el("span", { class: "tile-value small" }, zoned(() => moment(times[0], times[1]))), el("span", { class: "tile-value small" }, zoned(() => moment(times[1], times[0])))),
       watermark !== null && el("div", { class: "tile wide" }, el("span", { class: "tile-name" }, "watermark at the end"), el("span", { class: "tile-value small" }, zoned(() => moment(watermark))))),
     el("details", { class: "card" }, el("summary", {}, "Files, with their content hashes (XXH3)"),
       simpleTable("Input files", ["file", "of", "records", "size", "hash"], rows), left > 0 && el("p", { class: "note" }, `And ${grouped(left)} more.`)));

@@ -43,11 +43,9 @@ function plainColumn(name, text, options) {
 
 const ascending = (a, b) => (typeof a === "string" && typeof b === "string" ? collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0) : a < b ? -1 : a > b ? 1 : 0);
 
-/**
- * A table of `rows` rows. Says what it shows in a live region; without `tools` it is drawn whole.
- */
-function tableOf({ label, columns, rows, note, pageSize = 25 }) {
-  const tools = rows > 10;
+/** A table of `rows` rows. One of more than `whole` can be searched and paged, and says in a live region what it shows. */
+function tableOf({ label, columns, rows, pageSize = 25, whole = 10 }) {
+  const tools = rows > whole;
   const table = vendor.table({
     data: Array.from({ length: rows }, (_, row) => row),
     columns: columns.map((column, i) => ({
@@ -106,7 +104,8 @@ function tableOf({ label, columns, rows, note, pageSize = 25 }) {
     go(0);
   }
   function cell(column, row) {
-    const td = el("td", { class: column.number ? "number" : column.time ? "time" : null });
+    const long = !column.number && !column.time && (column.text(row)?.length ?? 0) > 40;
+    const td = el("td", { class: column.number ? "number" : long ? "long" : null });
     if (column.node) td.append(column.node(row));
     else if (column.parts) {
       const parts = column.parts(row);
@@ -125,7 +124,7 @@ function tableOf({ label, columns, rows, note, pageSize = 25 }) {
     heads.forEach(({ th, arrow }, i) => {
       const sorted = table.getColumn(String(i)).getIsSorted();
       th.setAttribute("aria-sort", sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none");
-      arrow.textContent = sorted === "asc" ? "▲" : sorted === "desc" ? "▼" : "";
+      arrow.textContent = sorted === "asc" ? "▲" : sorted === "desc" ? "▼" : "↕";
     });
     const { pageIndex, pageSize } = at();
     const found = table.getFilteredRowModel().rows.length;
@@ -164,6 +163,5 @@ function tableOf({ label, columns, rows, note, pageSize = 25 }) {
   draw();
   return el("div", { class: "table" },
     tools && el("div", { class: "tools" }, search, el("span", { class: "fill" }), status, size, el("span", { class: "pager" }, Object.values(buttons))),
-    scroll,
-    note && el("p", { class: "note" }, note));
+    scroll);
 }

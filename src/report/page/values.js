@@ -5,15 +5,15 @@ const data = JSON.parse(document.getElementById("data").textContent);
 /** What the reader has chosen, and who draws anew when that changes. */
 const view = { zone: "job", redraw: new Set() };
 
-/** An element: `el("p", { class: "note" }, "text", child)`. Attributes that are null or false are left out. */
+/** An element: `el("p", { class: "note" }, "text", child)`. Attributes that are null or false are left out, but for those of ARIA. */
 function el(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else made.setAttribute(key, value === true ? "" : String(value));
+    else made.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : String(value));
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
 
@@ -41,7 +41,7 @@ function drawn(value, measure, fold) {
 /** A number on an axis: `1.2 M`. */
 function short(value) {
   const size = Math.abs(value);
-  const [unit, name] = [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]].find(([unit]) => size >= unit) ?? [1, ""];
+  const [unit, name] = [[1e12, " tn"], [1e9, " bn"], [1e6, " M"], [1e3, " k"]].find(([unit]) => size >= unit) ?? [1, ""];
   return grouped(Number((value / unit).toPrecision(4))) + name;
 }
 
@@ -54,20 +54,20 @@ function bytes(n) {
   return unit === 1 ? `${n} B` : `${(n / unit).toFixed(unit === 1e9 ? 2 : 1)} ${name}`;
 }
 
-/** A length of time in its two largest units: `1d 2h`, `250ms`. */
+/** A length of time in about its two largest units, rounded up, so that "so late or less" stays true: `1d 2h`, `250ms`. */
 function length(us) {
   if (us < 0) return `-${length(-us)}`;
-  if (us < 1000) return us === 0 ? "0s" : `${us}us`;
-  if (us < 1e6) return `${Number((us / 1000).toPrecision(4))}ms`;
-  if (us < 60e6) return `${Number((us / 1e6).toPrecision(5))}s`;
+  if (us > 0 && us < 1000) return `${us}us`;
+  const unit = us < 60e6 ? 1000 : us < 3600e6 ? 1e6 : us < 86400e6 ? 60e6 : 3600e6;
+  let rest = Math.ceil(us / unit) * unit;
+  if (rest > 0 && rest < 1e6) return `${rest / 1000}ms`;
   const parts = [];
-  let rest = us / 1e6;
-  for (const [unit, name] of [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]]) {
-    const n = unit === 1 ? Math.round(rest) : Math.floor(rest / unit);
-    if (n > 0) parts.push(`${grouped(n)}${name}`);
-    rest -= n * unit;
+  for (const [size, name] of [[86400e6, "d"], [3600e6, "h"], [60e6, "m"]]) {
+    if (rest >= size) parts.push(`${grouped(Math.floor(rest / size))}${name}`);
+    rest %= size;
   }
-  return parts.slice(0, 2).join(" ");
+  if (rest > 0 || parts.length === 0) parts.push(`${rest / 1e6}s`);
+  return parts.join(" ");
 }
 
 // Times. The offsets of the zone are in the page, so every browser shows what the files have.
