@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// how late events came, and how the results compare. The outputs of the job are not touched.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 done; 1 with --verify, where results differ.\n\nExamples:\n  \
-    highwater report data/jobs/big-spenders.toml\n  \
-    highwater report data/jobs/pageviews-per-postcode.toml --verify -o out/pageviews.html")]
+    highwater report data/jobs/pageviews-per-postcode.toml\n  \
+    highwater report data/jobs/big-spenders.toml --verify -o out/spenders.html")]
 pub struct ReportArgs {
     #[command(flatten)]
     job: JobArgs,

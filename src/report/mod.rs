@@ -24,9 +24,6 @@ mod rows;
 mod section;
 mod table;
 
-#[cfg(test)]
-mod tests;
-
 pub use page::{check, write};
 
 use crate::engine::late_schema;

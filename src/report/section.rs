@@ -5,6 +5,7 @@ use super::fold::Survey;
 use super::frame::Frame;
 use super::rows::Rows;
 use super::table::Sample;
+use crate::batch::DataType;
 use crate::error::Result;
 use crate::job::{OutputKind, PlannedColumn};
 use crate::sink::Manifest;
@@ -65,7 +66,11 @@ fn kind(shown: &Shown) -> &'static str {
 
 /// What a column is: a bound of the window, a key, a value.
 fn role(shown: &Shown, column: usize) -> &'static str {
-    let OutputKind::Groups { post, .. } = &shown.output.kind else { return "value" };
+    let OutputKind::Groups { post, .. } = &shown.output.kind else {
+        // Integers of events are mostly names of things, which have no thousands.
+        let integer = shown.output.columns.fields[column].ty == DataType::Int64;
+        return if integer { "key" } else { "value" };
+    };
     match post.columns[column] {
         PlannedColumn::WindowStart | PlannedColumn::WindowEnd => "window",
         PlannedColumn::Key(_) => "key",

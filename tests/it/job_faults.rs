@@ -318,7 +318,7 @@ path = "f.txt"
        |
     44 | path = "f.txt"
        |        ^^^^^^^
-      hint: use .parquet, .csv, .jsonl or .kcat; or a folder: end the path in /
+      hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
     "##);
 }
 
@@ -353,13 +353,14 @@ fn broken_toml() {
 }
 
 #[test]
-fn keys_that_are_not_built_yet() {
+fn keys_of_pages_alone() {
     let job = SOURCE.to_string() + "[[output]]\npath = \"x.csv\"\nof = \"x\"\n";
     insta::assert_snapshot!(words(&job), @r#"
-    error: `of` of [[output]] is not built yet in highwater 0.1.0
+    error: `of` is for a page, and this output is none
      --> job.toml:6:1
       |
     6 | of = "x"
       | ^^
+      hint: a page is an [[output]] whose path ends in .html
     "#);
 }

@@ -61,6 +61,7 @@ mod postgres_tables;
 mod postgres_words;
 mod referee;
 mod referee_postgres;
+mod report;
 mod results;
 mod retail;
 mod sql_laws;
