@@ -1,6 +1,6 @@
 //! The only printer: results on stdout, everything else on stderr.
 
-use crate::engine::{self, Outcome, Published};
+use crate::engine::{self, Outcome, PartitionOffsets, Published};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
@@ -107,6 +107,9 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
     if let Some((path, count)) = &outcome.rejects {
         text.push_str(&format!("\n{} rejected records in {}", grouped(*count), path.display()));
     }
+    for line in offsets(&outcome.offsets, outcome.account.rejected) {
+        text.push_str(&format!("\n{line}"));
+    }
     for output in &outcome.outputs {
         let rows = count(output.rows, "row", "rows");
         match &output.to {
@@ -168,6 +171,45 @@ pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration
     ));
     let _ = writeln!(std::io::stderr(), "{text}");
     Ok(())
+}
+
+/// The lines about offsets that are shown.
+const OFFSET_LINES: usize = 8;
+
+/// What is missing of a log that tells offsets, and what it has twice.
+pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    let mut missing = 0;
+    for partition in partitions {
+        let name = plain(&partition.name());
+        let known: u64 = partition.gaps.iter().map(|(from, to)| (to - from + 1) as u64).sum();
+        for (from, to) in &partition.gaps {
+            let range =
+                if from == to { format!("offset {from} is") } else { format!("offsets {from}..{to} are") };
+            lines.push(format!("{name}: {range} missing ({})", grouped((to - from + 1) as u64)));
+        }
+        if partition.missing > known {
+            let more = grouped(partition.missing - known);
+            lines.push(format!("{name}: {more} more offsets are missing, up to {}", partition.last));
+        }
+        if partition.repeated > 0 {
+            let records = count(partition.repeated, "record comes", "records come");
+            lines.push(format!("{name}: {records} again by offset, and counts once"));
+        }
+        missing += partition.missing;
+    }
+    let more = lines.len().saturating_sub(OFFSET_LINES);
+    if more > 0 {
+        lines.truncate(OFFSET_LINES);
+        lines.push(format!("… {more} more"));
+    }
+    if missing > 0 {
+        let among = if rejected > 0 { "; rejected records are among them" } else { "" };
+        lines.push(format!(
+            "topics that are compacted or written by transactions have such gaps by nature{among}"
+        ));
+    }
+    lines
 }
 
 /// What became of the table of a server.
@@ -237,6 +279,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     }
     if let Some(lookups) = outcome.lookups {
         value["lookups"] = json!(lookups);
+    }
+    if !outcome.offsets.is_empty() {
+        value["offsets"] = json!(outcome.offsets);
     }
     print_value(&value)
 }
