@@ -6,7 +6,7 @@ mod progress;
 pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
 pub use progress::Progress;
 
-use crate::engine::{Outcome, OutputOutcome, Published};
+use crate::engine::{Outcome, OutputOutcome, PartitionOffsets, Published};
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;
@@ -63,6 +63,8 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
         let fields = json!({ "path": path.display().to_string(), "records": count });
         events.push(Event::warning("rejects", text, fields));
     }
+    let lines = offsets(&outcome.offsets, outcome.account.rejected);
+    events.extend(lines.into_iter().map(|line| Event::warning("offsets", line, json!({}))));
     events.extend(outcome.outputs.iter().map(output_event));
     events.extend(outcome.published.iter().map(|table| {
         let fields = published_json(std::slice::from_ref(table)).pop().unwrap_or_default();
@@ -142,6 +144,45 @@ fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
     Event::info("lookups", text, json!(lookups))
 }
 
+/// The lines about offsets that are shown.
+const OFFSET_LINES: usize = 8;
+
+/// What is missing of a log that tells offsets, and what it has twice.
+pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    let mut missing = 0;
+    for partition in partitions {
+        let name = plain(&partition.name());
+        let known: u64 = partition.gaps.iter().map(|(from, to)| (to - from + 1) as u64).sum();
+        for (from, to) in &partition.gaps {
+            let range =
+                if from == to { format!("offset {from} is") } else { format!("offsets {from}..{to} are") };
+            lines.push(format!("{name}: {range} missing ({})", grouped((to - from + 1) as u64)));
+        }
+        if partition.missing > known {
+            let more = grouped(partition.missing - known);
+            lines.push(format!("{name}: {more} more offsets are missing, up to {}", partition.last));
+        }
+        if partition.repeated > 0 {
+            let records = count(partition.repeated, "record comes", "records come");
+            lines.push(format!("{name}: {records} again by offset, and counts once"));
+        }
+        missing += partition.missing;
+    }
+    let more = lines.len().saturating_sub(OFFSET_LINES);
+    if more > 0 {
+        lines.truncate(OFFSET_LINES);
+        lines.push(format!("… {more} more"));
+    }
+    if missing > 0 {
+        let among = if rejected > 0 { "; rejected records are among them" } else { "" };
+        lines.push(format!(
+            "topics that are compacted or written by transactions have such gaps by nature{among}"
+        ));
+    }
+    lines
+}
+
 /// What became of the table of a server.
 pub fn published(table: &Published) -> String {
     let Published { table, inserted, updated, unchanged, deleted } = table;
@@ -209,6 +250,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     }
     if let Some(lookups) = outcome.lookups {
         value["lookups"] = json!(lookups);
+    }
+    if !outcome.offsets.is_empty() {
+        value["offsets"] = json!(outcome.offsets);
     }
     print_value(&value)
 }

@@ -29,6 +29,7 @@ mod inspect;
 mod intake;
 mod kept;
 mod late;
+mod offsets;
 mod partitioned;
 mod publish;
 mod replay;
@@ -53,6 +54,7 @@ pub use backfill::{
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
 pub use late::schema as late_schema;
+pub use offsets::PartitionOffsets;
 pub use publish::Published;
 pub use times::{Stage, StageTime, StageTimes, Work};
 pub use trace::{GroupOf, Traced, TracedRow, trace};
@@ -78,6 +80,7 @@ use front::Front;
 use inspect::HeldKeys;
 use intake::Intake;
 use late::{Late, LateStore};
+use offsets::Offsets;
 use publish::Extent;
 use replay::SessionStore;
 use stages::Verdicts;
@@ -136,6 +139,8 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
+    pub offsets: Vec<PartitionOffsets>,
 }
 
 /// What became of one output.
@@ -263,6 +268,8 @@ struct Read {
     /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
     sessions: Vec<Vec<SessionStore>>,
     observed: Option<Observed>,
+    /// The offsets of a log that tells them.
+    offsets: Option<Offsets>,
     spilled: bool,
 }
 
@@ -305,6 +312,8 @@ impl Run<'_> {
         let account = read.tally.account();
         balances(&account)?;
         let mut inputs = read.inputs();
+        let whole = inputs.len() == self.plan.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
+        let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
         let found = read.reports.pop().expect("a report of the source").rejects;
         let rejected = rejects_at(self.plan.rejects.as_deref(), &found);
         let rejects = write_rejects(found, rejects)?;
@@ -348,6 +357,7 @@ impl Run<'_> {
             spilled,
             published,
             left_out,
+            offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
     }
@@ -358,10 +368,31 @@ impl Run<'_> {
     }
 
     /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
+    ///
+    /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one
+    /// does, everything is read once more.
     fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
+        if self.plan.offsets.is_some() && !matches!(need, Need::State(_)) {
+            let read = self.read_once(need, sources, intakes, (scope, 1))?;
+            if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
+                return Ok(read);
+            }
+        }
+        self.read_once(need, sources, intakes, (scope, 0))
+    }
+
+    /// Reads everything, and passes it through the steps from number `first` on.
+    fn read_once(
+        &self,
+        need: Need,
+        sources: &Sources,
+        intakes: &[Intake],
+        (scope, first): (&Scope, usize),
+    ) -> Result<Read> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
-        let shared = Shared::new((self.plan, scope), self.options, sources, arrivals, need, self.progress);
+        let scope = (self.plan, scope, first);
+        let shared = Shared::new(scope, self.options, sources, arrivals, need, self.progress);
         let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
         let mut scans = vec![];
         for intake in intakes {

@@ -31,11 +31,11 @@ pub struct Stage {
     pub live: Vec<usize>,
 }
 
-/// The stages of `plan`; the last has no rows waiting.
-pub fn stages(plan: &Plan) -> Vec<Stage> {
+/// The stages of the steps of `plan` from number `first` on; the last has no rows waiting.
+pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
     let mut stages = vec![];
-    let (mut from, mut open) = (0, Open::default());
-    for (i, step) in plan.steps.iter().enumerate() {
+    let (mut from, mut open) = (first, Open::default());
+    for (i, step) in plan.steps.iter().enumerate().skip(first) {
         let waits =
             open.flags.iter().any(|&flag| reads(plan, step).contains(&flag)) || open.dedup && asks(step);
         if waits {

@@ -5,6 +5,7 @@ use super::audit::Observed;
 use super::inspect::HeldKeys;
 use super::intake::{Archived, Intake};
 use super::late::{Late, LateStore};
+use super::offsets::Offsets;
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
 use super::steps::{Passed, Passing, Refused, Sources, Steps};
@@ -139,6 +140,8 @@ pub struct Shared<'a> {
     sources: &'a Sources,
     pub(super) groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
     arrivals: Arrivals,
+    /// Of a log that tells offsets those that were read.
+    offsets: Option<Mutex<Offsets>>,
     /// Whether the run is an audit.
     audit: bool,
     /// The instant at which the state of steps is asked for.
@@ -208,7 +211,7 @@ impl Drop for Sentinel<'_> {
 
 impl<'a> Shared<'a> {
     pub fn new(
-        (plan, scope): (&'a Plan, &'a Scope),
+        (plan, scope, first): (&'a Plan, &'a Scope, usize),
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,
@@ -218,7 +221,8 @@ impl<'a> Shared<'a> {
         let space = || SpillSpace::new(options.spill_folder.clone(), options.memory);
         let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), space())).collect();
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let stages = stages(plan);
+        let stages = stages(plan, first);
+        let offsets = plan.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
         let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
         let memory = options.memory as usize;
         // Batches under way, sorting what goes to disk and the allocator come on top.
@@ -234,6 +238,7 @@ impl<'a> Shared<'a> {
             sources,
             groups,
             arrivals,
+            offsets,
             audit,
             at,
             share,
@@ -323,6 +328,11 @@ impl<'a> Shared<'a> {
         let mut batch = intake.admit(decoded.batch)?;
         let foreign = (rows - batch.rows) as u64;
         worker.tally.foreign += foreign;
+        if let Some(offsets) = &self.offsets {
+            let mut offsets = offsets.lock().unwrap_or_else(PoisonError::into_inner);
+            offsets.note(&batch);
+            offsets.passed(&decoded.passed);
+        }
         if let Some(observed) = &mut worker.observed {
             observed.events(&batch);
         }
@@ -608,6 +618,7 @@ impl<'a> Shared<'a> {
             front: self.arrivals.finish(),
             sessions,
             observed,
+            offsets: self.offsets.map(|o| o.into_inner().unwrap_or_else(PoisonError::into_inner)),
             spilled: self.spilled.into_inner(),
         })
     }

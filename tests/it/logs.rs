@@ -164,6 +164,10 @@ fn a_log_tells_its_partitions_and_arrivals() {
     for layout in ["kcat", "console/views.txt", "kcat-debezium"] {
         assert_eq!(run(&without(job(layout))), want, "{layout}");
     }
+    let lab = with_data();
+    let refused = lab.run(&without(job("connect-json")), &[]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("do not tell when their records arrived"), "{}", refused.err);
     // Without its words a plain log has one partition, and the order of its lines.
     assert_ne!(run(&without(job("plain"))), want);
 }
@@ -292,7 +296,8 @@ fn times_that_are_not_told_are_none() {
     let job = "name = \"j\"\nmode = \"streamed\"\n[source]\npath = \"a.jsonl\"\ntime = \"t\"\ntime_unit = \"s\"\n\
         [[output]]\npath = \"n.csv\"\nwindow = { tumbling = \"1s\" }\nselect = { n = \"count(*)\" }\n";
     lab.done(job, &[]);
-    assert_eq!(lab.text("n.csv").lines().count(), 7);
+    // The records 1, 3 and 5 arrived with the first, before 2 and 4, which are late behind them.
+    assert_eq!(lab.text("n.csv").lines().count(), 1 + 4);
 }
 
 #[test]
@@ -300,6 +305,55 @@ fn repeated_offsets_are_read_once_and_gaps_are_told() {
     let lab = with_data();
     let answer = lab.done(&job("kcat"), &[]);
     insta::assert_snapshot!(without_time(&answer.err), @"");
+    let json = lab.done(&job("kcat-debezium"), &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    // The tombstone behind the delete has an offset of its own, and is no gap.
+    let offsets = json!([
+        {"topic": "views", "partition": 0, "first": 0, "last": 30, "repeated": 2, "missing": 0, "gaps": []},
+        {"topic": "views", "partition": 1, "first": 0, "last": 34, "repeated": 0, "missing": 5, "gaps": [[12, 16]]},
+    ]);
+    assert_eq!(json["offsets"], offsets);
+    assert_eq!(json["account"]["read"], 62);
+    let audit = lab.highwater(&["audit", "job.toml"]);
+    assert!(audit.out.contains("views-1: offsets 12..16 are missing (5)"), "{}{}", audit.out, audit.err);
+}
+
+#[test]
+fn the_second_reader_reads_every_layout() {
+    for (layout, _) in LAYOUTS.into_iter().filter(|(layout, _)| *layout != "connect-avro") {
+        let lab = with_data();
+        // Only what counts every event can be said in SQL.
+        let live = job(layout).replace("mode = \"streamed\"", "mode = \"complete\"");
+        lab.done(&live, &[]);
+        let answer = lab.highwater(&["verify", "job.toml"]);
+        assert_eq!(answer.code, 0, "{layout}: {}{}", answer.out, answer.err);
+    }
+    let lab = with_data();
+    lab.write("job.toml", job("kcat"));
+    let refused = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("its records are wrapped"), "{}", refused.err);
+}
+
+#[test]
+fn late_files_are_wrapped_as_the_log_is() {
+    let all = read_twice();
+    let lab = Lab::new();
+    let job = "name = \"j\"\n[source]\npath = \"logs\"\ntime = \"viewed_at\"\ntime_unit = \"ms\"\n\
+        [[output]]\npath = \"out/archive\"\narchive = true\n\
+        [[output]]\npath = \"out/n.csv\"\nwindow = { tumbling = \"2m\" }\nby = [\"postcode\"]\n\
+        select = { views = \"count(*)\", bytes = \"sum(bytes)\" }\n";
+    lab.write("logs/views-1.jsonl", kcat(&all[..40]));
+    lab.done(job, &[]);
+    // The late file has records that were read already, and others.
+    lab.write("late/views-2.jsonl", kcat(&all[30..]));
+    let answer = lab.highwater(&["backfill", "job.toml", "late/views-2.jsonl"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let corrected = lab.text("out/n.csv");
+    let whole = Lab::new();
+    whole.write("logs/views.jsonl", kcat(&all));
+    whole.done(job, &[]);
+    assert_eq!(corrected, whole.text("out/n.csv"));
 }
 
 fn values() -> impl Strategy<Value = serde_json::Value> {

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 /// The report of an audit. Structs are taken apart by name, so a new field cannot be forgotten here.
 pub fn json(subject: &Subject, report: &AuditReport) -> Value {
-    let AuditReport { account, event_times, lateness, partitions, future, jumps, delay, outputs } = report;
+    let AuditReport { account, event_times, lateness, partitions, future, jumps, delay, outputs, offsets } =
+        report;
     json!({
         "job": { "name": subject.name, "hash": subject.hash },
         "files": subject.files,
@@ -26,6 +27,7 @@ pub fn json(subject: &Subject, report: &AuditReport) -> Value {
         "jumps": jumps.iter().map(jump).collect::<Vec<_>>(),
         "out_of_orderness_us": delay,
         "outputs": outputs.iter().map(output).collect::<Vec<_>>(),
+        "offsets": offsets,
     })
 }
 

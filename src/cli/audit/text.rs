@@ -27,6 +27,9 @@ pub fn text(subject: &Subject, report: &AuditReport) -> String {
     let files = if subject.files == 1 { "file" } else { "files" };
     let _ = writeln!(out, "{} {files}, {}", grouped(subject.files as u64), ui::human_bytes(subject.bytes));
     let _ = writeln!(out, "{}", ui::account_line(&report.account));
+    for line in ui::offsets(&report.offsets, report.account.rejected) {
+        let _ = writeln!(out, "{line}");
+    }
     let Some((first, last)) = report.event_times else {
         out.push_str("there is no event to audit\n");
         return out;

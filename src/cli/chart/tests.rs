@@ -29,6 +29,7 @@ fn output(name: &str, events: u64, delays: &[(i64, u64, u64)]) -> OutputAudit {
 
 fn report(outputs: Vec<OutputAudit>) -> AuditReport {
     AuditReport {
+        offsets: vec![],
         account: Account::default(),
         event_times: None,
         lateness: Profile::default(),

@@ -18,6 +18,7 @@ pub use report::*;
 
 use super::arrivals::Need;
 use super::front::Front;
+use super::offsets::Offsets;
 use super::replay::StoredRows;
 use super::shape::output_rows;
 use super::{Progress, Run, RunOptions, pool, tables};
@@ -92,6 +93,7 @@ pub fn audit(
             jumps: jumps(&plan, &front)?,
             delay: own,
             outputs: reports.into_iter().flatten().collect(),
+            offsets: read.offsets.map_or(vec![], Offsets::report),
         })
     })
 }

@@ -1,5 +1,6 @@
 //! What an audit says: how late events come, and what each delay of the watermark would have cost.
 
+use crate::engine::offsets::PartitionOffsets;
 use crate::sink::Account;
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub struct AuditReport {
     pub delay: i64,
     /// The outputs with windows that end.
     pub outputs: Vec<OutputAudit>,
+    /// Of a log that tells offsets, those of each partition.
+    pub offsets: Vec<PartitionOffsets>,
 }
 
 /// A distribution of lateness.

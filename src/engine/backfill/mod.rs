@@ -329,6 +329,7 @@ pub fn catch_up(
         table: None,
     });
     Ok(Some(Outcome {
+        offsets: vec![],
         account: done.account,
         watermarks: manifest.and_then(|manifest| manifest.watermarks),
         inputs,

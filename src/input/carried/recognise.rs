@@ -191,21 +191,10 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
     None
 }
 
-/// What is around the values of some lines: of each of them, or nothing. None where no value tells.
+/// What is around the values of some lines, if one of them tells: the first that does.
 fn envelope(carrier: &Carrier, lines: &[&[u8]]) -> Option<Envelope> {
     let mut unwrapper = Unwrapper::new(Wanted::all());
-    let mut common = None;
-    for line in lines {
-        let Some(value) = unwrapper.value(carrier, line) else { continue };
-        let Ok(value) = serde_json::from_slice::<Value>(value) else { continue };
-        let one = around(&value);
-        match common {
-            None => common = one,
-            Some(before) if one.is_some_and(|one| one != before) => return Some(Envelope::None),
-            Some(_) => {}
-        }
-    }
-    common
+    lines.iter().find_map(|line| around(&serde_json::from_slice(unwrapper.value(carrier, line)?).ok()?))
 }
 
 /// What is around a value; none where it does not tell.

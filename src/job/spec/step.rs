@@ -47,7 +47,7 @@ pub struct LookupSpec {
 
 /// What is looked into.
 pub enum LookupFrom {
-    Files { log: LogSpec, on: Option<Names> },
+    Files { log: Box<LogSpec>, on: Option<Names> },
     Service(ServiceSpec),
 }
 
@@ -316,7 +316,7 @@ impl LookupKeys {
             let types = log.types;
             LookupFrom::Service(ServiceSpec { url, types, in_flight, timeout, retries, backoff, on_failure })
         } else {
-            LookupFrom::Files { log: LogSpec { path: from, ..self.log }, on: self.on }
+            LookupFrom::Files { log: Box::new(LogSpec { path: from, ..self.log }), on: self.on }
         };
         right.then_some(LookupSpec { span, from, take: self.take })
     }

@@ -122,6 +122,9 @@ impl Planner<'_> {
             Some(name) => self.log_partition(name),
             None => own,
         };
+        if self.streamed() && spec.source.partition.is_none() {
+            self.files_in_turn();
+        }
         let idle = spec.source.idle.as_ref().and_then(|text| {
             if spec.source.partition.is_none() && own.is_none() {
                 needs(spec, "idle", "partition", "a column, or \"file\"", text);
@@ -152,6 +155,24 @@ impl Planner<'_> {
     pub(super) fn streamed(&self) -> bool {
         self.mode_override == Some(super::Mode::Streamed)
             || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+    }
+
+    /// Faults a log of several partitions in files that follow one another, where nothing tells when records
+    /// arrived: all of a partition would come after all of another.
+    fn files_in_turn(&self) {
+        let told = self.spec.source.arrival.is_some() || self.log.own_arrival().is_some();
+        let mut names = self.log.files.iter().filter_map(|file| file.framing.connect());
+        let first = names.next().map(|name| (&name.topic, name.partition));
+        if !told && names.any(|name| Some((&name.topic, name.partition)) != first) {
+            let error = Error::job("the files of Kafka Connect do not tell when their records arrived");
+            let span = self.spec.source.log.path.first().map_or(0..0, |path| path.span.clone());
+            self.fault(
+                error
+                    .hint("read in turn, all of a partition would be late behind another: add `arrival`, a column such as the one that Connect's InsertField makes of a record's timestamp")
+                    .hint("or count every event: mode = \"complete\""),
+                &span,
+            );
+        }
     }
 
     /// The partitions that the log tells by itself.

@@ -45,6 +45,14 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
 }
 
 fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layout> {
+    if !file.framing.is_plain() {
+        let path = file.path.display();
+        return Err(Error::job(format!(
+            "no SQL reads {path} as it is: its records are wrapped (`log`, `envelope`)"
+        ))
+        .hint("`verify` without a server checks such a job by a second reader of its own")
+        .hint("or write them out plainly: an [[output]] without a window, a .parquet file"));
+    }
     Ok(match file.format {
         Format::JsonLines => Layout::Json,
         Format::Avro => Layout::Avro,
