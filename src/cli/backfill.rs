@@ -59,7 +59,9 @@ impl BackfillArgs {
             table_rows: 0,
             refresh_lookups: false,
         };
-        job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
+        if !self.plan {
+            job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
+        }
         let progress = ui::Progress::new(self.quiet || self.json);
         let request = self.request();
         let outcome = engine::backfill(&spec, &overrides, &request, &machine, &progress);
