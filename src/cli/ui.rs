@@ -242,6 +242,10 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         "inputs": inputs,
         "outputs": outputs,
     });
+    if !plan.pages.is_empty() {
+        let paths: Vec<_> = plan.pages.iter().map(|page| page.path.display().to_string()).collect();
+        value["pages"] = json!(paths);
+    }
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);
     }

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// The points of a line, and those of a row of a heat map.
 const FINE: usize = 400;
 const COARSE: usize = 120;
+/// Events for which there is a point, and the points that there are for fewer.
+const EVENTS: usize = 8;
+const FEW: usize = 30;
 /// Keys that have a bar, a line, a row of the heat map.
 const BARS: usize = 20;
 const LINES: usize = 8;
@@ -96,6 +99,7 @@ pub(super) struct Survey {
     times: Times,
     /// By dimension its keys with a total for each measure; none where there were too many.
     keys: Vec<Option<Keys>>,
+    rows: usize,
     text: String,
 }
 
@@ -103,7 +107,7 @@ impl Survey {
     pub fn new(frame: Frame, zone: &Zone) -> Survey {
         let keys = frame.dimensions.iter().map(|_| Some(Keys::default())).collect();
         let times = Times::new(FINE, frame.grid);
-        Survey { frame, zone: zone.clone(), times, keys, text: String::new() }
+        Survey { frame, zone: zone.clone(), times, keys, rows: 0, text: String::new() }
     }
 
     /// Whether there is anything to chart.
@@ -118,6 +122,7 @@ impl Survey {
     pub fn see(&mut self, piece: &Piece) -> Result<()> {
         let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
         let mut names = Names::new(&self.zone);
+        self.rows += piece.rows;
         for row in 0..piece.rows {
             if let Some(time) = self.frame.time.as_mut().and_then(|of| of.at(&columns, row)) {
                 self.times.see(time);
@@ -153,8 +158,10 @@ impl Survey {
             .filter(|(dimension, _)| self.frame.dimensions.contains(dimension))
             .filter_map(|(_, keys)| keys)
             .collect();
-        let fine = self.times.axis(FINE, self.frame.windows, &mut self.zone);
-        let coarse = self.times.axis(COARSE, self.frame.windows, &mut self.zone);
+        // Of a few events at each point a line says nothing.
+        let most = if self.frame.windows { FINE } else { (self.rows / EVENTS).clamp(FEW, FINE) };
+        let fine = self.times.axis(most, self.frame.windows, &mut self.zone);
+        let coarse = self.times.axis(most.min(COARSE), self.frame.windows, &mut self.zone);
         let axes = fine.zip(coarse);
         let measures = &self.frame.measures;
         let by = kept.into_iter().map(|keys| ByKey::new(keys, measures, axes.as_ref())).collect();

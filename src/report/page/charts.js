@@ -26,10 +26,12 @@ function tip(head, lines) {
 }
 
 /**
- * A chart in a box that draws itself anew when theme, zone or width change. `make` gives `{ option, height, says, values }`.
+ * A chart in a box that draws itself anew when theme, zone or width change. `make` gives `{ option, height, says, values,
+ * legend }`.
  */
 function chartBox(make) {
   const box = el("div", { class: "chart", role: "img" });
+  const legend = el("div", { class: "legend", role: "group", "aria-label": "Series" });
   const values = el("div");
   const details = el("details", { class: "values" }, el("summary", {}, "These values as a table"), values);
   let chart = null;
@@ -44,17 +46,26 @@ function chartBox(make) {
     chart ??= vendor.chart(box);
     chart.setOption({ animation: false, useUTC: true, ...made.option }, { notMerge: true });
     chart.getZr().flush();
+    legend.replaceChildren(...(made.legend ?? []).map(({ name, colour, hidden }, i) => {
+      const dot = el("i");
+      dot.style.background = colour;
+      return el("button", { type: "button", "aria-pressed": !hidden, onclick: (event) => {
+        const button = event.currentTarget;
+        chart.dispatchAction({ type: "legendToggleSelect", name: String(i) });
+        button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      } }, dot, el("span", {}, name));
+    }));
     fill();
   };
   view.redraw.add(draw);
   let width = 0;
   new ResizeObserver(() => {
-    if (box.clientWidth === width || box.clientWidth === 0) return;
+    if (box.clientWidth === width || box.clientWidth === 0 || document.body.classList.contains("printing")) return;
     width = box.clientWidth;
     chart?.resize();
     draw();
   }).observe(box);
-  return { node: el("div", {}, box, details), draw };
+  return { node: el("div", {}, legend, box, details), draw };
 }
 
 function frame(colour) {
@@ -78,13 +89,9 @@ const axisOf = (colour, more) => ({
 
 const valueAxis = (colour, more) => axisOf(colour, { type: "value", axisLabel: { formatter: short }, ...more });
 
-const legendOf = (colour, names, hidden) => ({
-  type: "scroll", top: 0, left: 0, right: 0, itemWidth: 18, itemHeight: 9, icon: "roundRect",
-  textStyle: { color: colour.ink, fontSize: 12 }, pageTextStyle: { color: colour.dim }, inactiveColor: colour.line,
-  pageIconColor: colour.ink, pageIconInactiveColor: colour.line,
-  data: names.map((_, i) => String(i)),
-  // Two keys may read alike, so series have numbers.
-  formatter: (i) => (names[i].length > 28 ? `${names[i].slice(0, 27)}…` : names[i]),
+/** Series by number, as two keys may read alike; some may be hidden. The legend that is seen is made of buttons. */
+const legendOf = (names, hidden) => ({
+  show: false, data: names.map((_, i) => String(i)),
   selected: Object.fromEntries(names.map((_, i) => [String(i), !hidden.has(i)])),
 });
 
@@ -152,7 +159,7 @@ function overTime(charts, m, by, label) {
     const zoom = axis.at.length > 80;
     const option = {
       ...frame(colour),
-      grid: { left: 8, right: 14, top: legend ? 40 : 16, bottom: zoom ? 52 : 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { left: 8, right: 14, top: 16, bottom: zoom ? 52 : 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       xAxis: stacked || few
         ? axisOf(colour, { type: "category", data: at.brief, boundaryGap: stacked ? true : true })
         : axisOf(colour, { type: "time", splitNumber: narrow ? 3 : 8, splitLine: { show: false } }),
@@ -180,11 +187,12 @@ function overTime(charts, m, by, label) {
         return tip(at.names[found[0].dataIndex], shown.map((one) => [colourOf(Number(one.seriesName)), names[Number(one.seriesName)], drawn(value(one), measure, measure.time)]));
       },
     };
-    if (legend) option.legend = legendOf(colour, names, hidden);
+    option.legend = legendOf(names, hidden);
     const step = stands(axis, measure, charts.windows);
     return {
       option,
-      height: narrow ? 300 : 360,
+      legend: legend ? names.map((name, i) => ({ name, colour: colourOf(i), hidden: hidden.has(i) })) : null,
+      height: narrow ? 280 : 340,
       says: `${stacked ? "Stacked bars" : "Lines"}: ${measure.name} of ${label} over time, ${count(axis.at.length, "point", "points")}${step}; `
         + `series: ${names.slice(0, 9).join(", ")}.`,
       values: () => valueTable(`${measure.name} over time`, ["time", ...names],

@@ -79,7 +79,7 @@ function header() {
   }
   return el("header", { class: "top" },
     el("div", { class: "wrap" },
-      el("div", { class: "bar" }, el("p", { class: "brand" }, el("span", { class: "mark", "aria-hidden": "true" }), "Highwater report"), el("span", { class: "fill" }), zones, themeButton),
+      el("div", { class: "bar" }, el("p", { class: "brand" }, el("span", { class: "mark", "aria-hidden": "true" }), "Highwater", el("span", { class: "word" }, "report")), el("span", { class: "fill" }), zones, themeButton),
       el("h1", {}, data.title),
       facts.length > 0 && el("dl", { class: "facts" }, facts)));
 }
@@ -163,10 +163,10 @@ function delayChart(outputs, own) {
     return {
       option: {
         ...frame(colour),
-        grid: { left: 8, right: 24, top: names.length > 1 ? 48 : 28, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        grid: { left: 8, right: 24, top: 28, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         xAxis: axisOf(colour, { type: "category", data: delays.map(length), name: "delay of the watermark (out_of_orderness)", nameLocation: "middle", nameGap: 30, boundaryGap: false }),
         yAxis: valueAxis(colour, { axisLabel: { formatter: (x) => `${short(x)} %` }, min: 0 }),
-        legend: names.length > 1 ? legendOf(colour, names, new Set()) : undefined,
+        legend: legendOf(names, new Set()),
         tooltip: { ...frame(colour).tooltip, trigger: "axis", axisPointer: { lineStyle: { color: colour.dim } },
           formatter: (found) => tip(`delay ${length(delays[found[0].dataIndex])}`, found.filter((one) => one.value !== null && one.value !== undefined).map((one) => [colour.series[Number(one.seriesName) % 8], `${names[Number(one.seriesName)]}: ${name}`, percentText(one.value)])) },
         series: lines.map((line, i) => ({
@@ -178,6 +178,7 @@ function delayChart(outputs, own) {
           } : undefined,
         })),
       },
+      legend: names.length > 1 ? names.map((name, i) => ({ name, colour: colour.series[i % 8], hidden: false })) : null,
       height: width < 560 ? 280 : 320,
       says: `Lines: ${name} in percent against the delay of the watermark. ${outputs.map((o, i) => `${names[i]}: ${percentText(lines[i][0] ?? 0)} at ${length(delays[0])}, ${percentText(lines[i].at(-1) ?? 0)} at ${length(delays.at(-1))}`).join("; ")}.`,
       values: () => valueTable(`${name} by delay`, ["delay", ...names], delays.map((delay, at) => [{ text: length(delay), value: delay }, ...lines.map((line) => ({ text: line[at] === null ? "–" : percentText(line[at]), value: line[at] ?? -1 }))])),

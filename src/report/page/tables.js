@@ -154,7 +154,7 @@ function tableOf({ label, columns, rows, pageSize = 25, whole = 10 }) {
     },
   }, sizes);
   const scroll = el("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label },
-    el("table", {}, el("caption", { class: "hidden" }, label), el("thead", {}, el("tr", {}, heads.map(({ th }) => th))), body));
+    el("table", { class: columns.length > 7 ? "wide" : null }, el("caption", { class: "hidden" }, label), el("thead", {}, el("tr", {}, heads.map(({ th }) => th))), body));
   view.redraw.add((what) => {
     if (what !== "zone" || !columns.some((column) => column.time)) return;
     hay = [];

@@ -41,6 +41,7 @@ function drawn(value, measure, fold) {
 /** A number on an axis: `1.2 M`. */
 function short(value) {
   const size = Math.abs(value);
+  if (size >= 1e16) return value.toPrecision(3);
   const [unit, name] = [[1e12, " tn"], [1e9, " bn"], [1e6, " M"], [1e3, " k"]].find(([unit]) => size >= unit) ?? [1, ""];
   return grouped(Number((value / unit).toPrecision(4))) + name;
 }
@@ -91,17 +92,17 @@ function offset(ms) {
 
 const two = (n) => String(n).padStart(2, "0");
 
-/** How fine the instants of a list are, given in microseconds: `day`, `minute`, `second` or `micro`. */
+/** How fine the instants of a list are, given in microseconds: `day`, `minute`, `second`, `milli` or `micro`. */
 function precision(instants) {
   let found = 0;
   for (const us of instants) {
     if (us === null || us === undefined) continue;
     const local = us + offset(Math.floor(us / 1000)) * 1000;
-    const fine = local % 1e6 !== 0 ? 3 : local % 60e6 !== 0 ? 2 : local % 86400e6 !== 0 ? 1 : 0;
+    const fine = local % 1e3 !== 0 ? 4 : local % 1e6 !== 0 ? 3 : local % 60e6 !== 0 ? 2 : local % 86400e6 !== 0 ? 1 : 0;
     if (fine > found) found = fine;
-    if (found === 3) break;
+    if (found === 4) break;
   }
-  return ["day", "minute", "second", "micro"][found];
+  return ["day", "minute", "second", "milli", "micro"][found];
 }
 
 /** An instant in microseconds: its local text, and its offset. */
@@ -112,8 +113,10 @@ function instant(us, fine) {
   const year = local.getUTCFullYear();
   let text = `${year < 1000 ? String(year).padStart(4, "0") : year}-${two(local.getUTCMonth() + 1)}-${two(local.getUTCDate())}`;
   if (fine !== "day") text += ` ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}`;
-  if (fine === "second" || fine === "micro") text += `:${two(local.getUTCSeconds())}`;
-  if (fine === "micro") text += `.${String(((us % 1e6) + 1e6) % 1e6).padStart(6, "0")}`;
+  if (fine !== "day" && fine !== "minute") text += `:${two(local.getUTCSeconds())}`;
+  const fraction = String(((us % 1e6) + 1e6) % 1e6).padStart(6, "0");
+  if (fine === "milli") text += `.${fraction.slice(0, 3)}`;
+  if (fine === "micro") text += `.${fraction}`;
   // As in the files: an offset with seconds is rounded down to a minute.
   const minutes = Math.floor(shift / 60000);
   const sign = minutes < 0 ? "-" : "+";
