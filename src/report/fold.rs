@@ -333,7 +333,7 @@ impl Charts {
         let of = |m: usize| {
             let measure = &self.frame.measures[m];
             let first = &by.first[m];
-            let value = |total: &Folded| total.value(measure.time, measure.scale);
+            let value = |total: &Folded| number(total.value(measure.time, measure.scale));
             let bars = first.iter().take(BARS).map(|(key, total)| json!([label(key), value(total)]));
             let lines = by.lines[m].len() - 1;
             let series = (0..lines).map(|rank| self.points(&by.lines[m][rank], m, measure.time));
@@ -358,11 +358,7 @@ impl Charts {
     fn points(&self, points: &[Folded], m: usize, fold: Fold) -> Value {
         let measure = &self.frame.measures[m];
         let none = (self.frame.zero && fold == Fold::Sum).then_some(0.0);
-        let number = |point: &Folded| match point.value(fold, measure.scale).or(none) {
-            // Whole numbers without `.0` are shorter.
-            Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => json!(value as i64),
-            value => json!(value),
-        };
+        let number = |point: &Folded| number(point.value(fold, measure.scale).or(none));
         Value::Array(points.iter().map(number).collect())
     }
 }
@@ -399,6 +395,14 @@ impl TimeOf {
                 _ => None,
             },
         }
+    }
+}
+
+/// A value to be drawn; whole numbers without `.0` are shorter.
+fn number(value: Option<f64>) -> Value {
+    match value {
+        Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => json!(value as i64),
+        value => json!(value),
     }
 }
 

@@ -24,7 +24,7 @@ timezone = "Asia/Jakarta"
 [source]
 path = "in.csv"
 time = "t"
-types = { amount = "decimal(12,2)" }
+types = { amount = "decimal(20,2)" }
 [[output]]
 path = "out/days"
 window = { tumbling = "1 day" }
