@@ -48,7 +48,7 @@ pub struct LookupSpec {
 /// What is looked into.
 pub enum LookupFrom {
     Files { log: Box<LogSpec>, on: Option<Names> },
-    Service(ServiceSpec),
+    Service(Box<ServiceSpec>),
 }
 
 /// A service and how it is asked.
@@ -314,7 +314,8 @@ impl LookupKeys {
             let url = from.swap_remove(0);
             let LookupKeys { log, in_flight, timeout, retries, backoff, on_failure, .. } = self;
             let types = log.types;
-            LookupFrom::Service(ServiceSpec { url, types, in_flight, timeout, retries, backoff, on_failure })
+            let service = ServiceSpec { url, types, in_flight, timeout, retries, backoff, on_failure };
+            LookupFrom::Service(Box::new(service))
         } else {
             LookupFrom::Files { log: Box::new(LogSpec { path: from, ..self.log }), on: self.on }
         };
