@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 /// Say how late events come, and what each delay of the watermark would have cost.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
+    highwater run data/jobs/sales-per-seller.toml --quiet\n  \
     highwater audit data/jobs/sales-per-seller.toml --delays 0s,20s,5m --chart out/lateness.svg")]
 pub struct AuditArgs {
     #[command(flatten)]

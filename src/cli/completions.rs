@@ -46,19 +46,21 @@ impl CompletionsArgs {
     }
 }
 
-/// clap offers `<JOB>` where a file is meant: files stand for it, and job files first.
+/// clap offers options alone where a file is meant: files come in their place, and job files first.
 const BASH: &str = r#"
 _highwater_and_files() {
     _highwater "$@"
-    local current=${COMP_WORDS[COMP_CWORD]} word words=() files=0
+    local current=${COMP_WORDS[COMP_CWORD]} word words=() wanted=1
     for word in "${COMPREPLY[@]}"; do
         case $word in
-            "<"* | "["*) files=1 ;;
-            *) words+=("$word") ;;
+            # What clap has for an argument that is typed.
+            "<"* | "["*) ;;
+            -*) words+=("$word") ;;
+            *) words+=("$word") wanted=0 ;;
         esac
     done
     COMPREPLY=("${words[@]}")
-    if [[ $current != -* && ( $files = 1 || ${#words[@]} = 0 ) ]]; then
+    if [[ $current != -* && $wanted = 1 ]]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY=()
         # Folders, to go on in, and job files; where there are none of either, all files.

@@ -36,7 +36,7 @@ use std::time::Instant;
     highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
     /// How stderr is written: words for people, or an object per line for programs
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, display_order = 900)]
     log: ui::LogFormat,
     #[command(subcommand)]
     command: Command,

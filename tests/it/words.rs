@@ -228,20 +228,10 @@ fn help_names_the_commands_and_the_options() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --log <FORMAT>
-              How stderr is written
-
-              Possible values:
-              - text: Lines for people
-              - json: One JSON object per line: time, level, event, and what belongs to the event
-              
-              [default: text]
-
-      -h, --help
-              Print help (see a summary with '-h')
-
-      -V, --version
-              Print version
+          --log <FORMAT>  How stderr is written: words for people, or an object per line for programs
+                          [default: text] [possible values: text, json]
+      -h, --help          Print help
+      -V, --version       Print version
 
     Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; 3 bad input data; 4 the
     machine (disk, network, memory).
@@ -280,6 +270,8 @@ fn help_names_the_commands_and_the_options() {
       -v, --verbose              Say at the end what each stage took, and the most memory that was used
           --metrics <FILE.prom>  Write what came of it for Prometheus, also where it fails: a file that
                                  ends in .prom, in the folder of a node exporter's textfile collector
+          --log <FORMAT>         How stderr is written: words for people, or an object per line for
+                                 programs [default: text] [possible values: text, json]
       -h, --help                 Print help (see more with '--help')
 
     Examples:
