@@ -309,10 +309,10 @@ fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Z
             return None;
         }
         TimeRule::Format(format.value.clone())
-    } else if inferred.carried.is_some()
-        && LogColumn::named(&column.value).is_some_and(LogColumn::is_time)
-        && found.ty == DataType::Int64
-    {
+    } else if LogColumn::named(&column.value).is_some_and(|own| {
+        let has = inferred.carried.as_ref().is_some_and(|found| found.framing.has(own));
+        own.is_time() && has && found.ty == DataType::Int64
+    }) {
         TimeRule::Epoch(TimeUnit::Milli)
     } else {
         TimeRule::Iso
