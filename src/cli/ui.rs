@@ -164,8 +164,8 @@ pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
             lines.push(format!("{name}: {more} more offsets are missing, up to {}", partition.last));
         }
         if partition.repeated > 0 {
-            let records = count(partition.repeated, "record comes", "records come");
-            lines.push(format!("{name}: {records} again by offset, and counts once"));
+            let records = count(partition.repeated, "record was", "records were");
+            lines.push(format!("{name}: {records} read again by offset, and left out"));
         }
         missing += partition.missing;
     }

@@ -372,7 +372,7 @@ impl Run<'_> {
     /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one
     /// does, everything is read once more.
     fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
-        if self.plan.offsets.is_some() && !matches!(need, Need::State(_)) {
+        if self.plan.offsets.is_some() {
             let read = self.read_once(need, sources, intakes, (scope, 1))?;
             if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
                 return Ok(read);

@@ -27,13 +27,14 @@ const LAYOUTS: [(&str, u64); 13] = [
     ("schema", 0),
 ];
 
-/// 60 page views of two partitions, ten seconds apart; some come late. Partition 1 lacks the offsets 12 to 16.
+/// 60 page views of two partitions, ten seconds apart; those of the second are a minute and a half behind, and
+/// some come late. Partition 1 lacks the offsets 12 to 16.
 fn views() -> Vec<Record> {
     let base = 1_717_200_000_000i64;
     let view = |id: i64| {
         let (shard, nth) = (id % 2, id / 2);
         let received = base + id * 10_000 + 5_000;
-        let late = if id % 13 == 7 { 200_000 } else { id * 7 % 25_000 };
+        let late = if id % 13 == 7 { 400_000 } else { shard * 90_000 + id * 7 % 25_000 };
         let user = if id % 11 == 5 { json!(null) } else { json!(format!("u{}", id * 7 % 17)) };
         let postcode = ["AB7", "CM3", "N1 \"West\"", "Łódź\\2"][(id * 5 % 4) as usize];
         let value = json!({"id": id, "user": user, "postcode": postcode, "bytes": id * 37 % 1000,
@@ -132,7 +133,7 @@ fn every_layout_gives_the_same_bytes() {
             let files = lab.data("out");
             assert_eq!(files.len(), 3);
             let want = want.get_or_insert_with(|| files.clone());
-            assert_eq!(&files, want, "{layout} {args:?}");
+            assert!(&files == want, "{layout} {args:?}");
         }
     }
     // The events that came late are missing where the job is streamed, and nowhere else.
@@ -162,14 +163,14 @@ fn a_log_tells_its_partitions_and_arrivals() {
     };
     let want = run(&job("plain"));
     for layout in ["kcat", "console/views.txt", "kcat-debezium"] {
-        assert_eq!(run(&without(job(layout))), want, "{layout}");
+        assert!(run(&without(job(layout))) == want, "{layout}");
     }
     let lab = with_data();
     let refused = lab.run(&without(job("connect-json")), &[]);
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("do not tell when their records arrived"), "{}", refused.err);
     // Without its words a plain log has one partition, and the order of its lines.
-    assert_ne!(run(&without(job("plain"))), want);
+    assert!(run(&without(job("plain"))) != want);
 }
 
 #[test]

@@ -77,7 +77,9 @@ pub fn inspect(
         let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
-        sections.extend(read.held.into_iter().map(|held| held.section(&plan)));
+        // What was read twice by offset is no state of a live job.
+        let held = read.held.into_iter().filter(|held| held.step > 0 || plan.offsets.is_none());
+        sections.extend(held.map(|held| held.section(&plan)));
         for (g, (groups, space)) in read.groups.into_iter().enumerate() {
             let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), groups, space)?;
             sections.extend(windows(&plan, g, merged, at)?);

@@ -112,6 +112,10 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
 
 /// Whether the text at `path` is unmistakably that of a carrier, whatever its name ends in.
 pub(in crate::input) fn unmistakable(path: &Path, compression: Compression) -> bool {
+    // Whatever is no file may wait for somebody to write.
+    if !path.is_file() {
+        return false;
+    }
     let (path, framing) = (path.to_path_buf(), Framing::default());
     let file = SourceFile { path, ordinal: 0, format: Format::JsonLines, compression, bytes: 0, framing };
     let lines = lines(&file);

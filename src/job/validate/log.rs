@@ -333,8 +333,9 @@ fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Z
         return None;
     };
     let mut rule = rule?;
-    let of_log =
-        inferred.carried.is_some() && LogColumn::named(&column.value).is_some_and(LogColumn::is_time);
+    let of_log = LogColumn::named(&column.value).is_some_and(|own| {
+        own.is_time() && inferred.carried.as_ref().is_some_and(|log| log.framing.has(own))
+    });
     if of_log && rule == TimeRule::Iso && found.ty == DataType::Int64 {
         rule = TimeRule::Epoch(TimeUnit::Milli);
     }
