@@ -1,5 +1,6 @@
 //! Text in columns.
 
+use super::ui::plain;
 use crate::sink::table::cell;
 
 /// A column of a text table.
@@ -16,6 +17,11 @@ impl Column {
     /// A column of words.
     pub fn words(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
         Column { head: head.to_string(), cells: cells.into_iter().map(|c| cell(&c)).collect(), right: false }
+    }
+
+    /// A column of texts that are not cut short, such as places in files.
+    pub fn whole(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
+        Column { head: head.to_string(), cells: cells.into_iter().map(|c| plain(&c)).collect(), right: false }
     }
 
     /// A column of numbers.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::input::infer::Class;
 use crate::input::{Compression, SourceFile};
+use crate::time::TimeUnit;
 use std::fs::File;
 use std::io::Read;
 
@@ -92,6 +93,7 @@ fn names(records: &[csv::ByteRecord]) -> Option<Vec<String>> {
     let (first, second) = (records.first()?, records.get(1)?);
     let class = |field: &[u8]| match Class::of_text(field) {
         Class::Date | Class::Timestamp => 2,
+        Class::Int if std::str::from_utf8(field).is_ok_and(is_time) => 2,
         Class::Int | Class::Float | Class::LeadingZeros => 1,
         _ => 0,
     };
@@ -101,6 +103,11 @@ fn names(records: &[csv::ByteRecord]) -> Option<Vec<String>> {
     // A year or code may be a name; a time is none, and neither are numbers alone.
     let record = times > 0 || numbers == first.len();
     record.then(|| (1..=first.len()).map(|n| format!("column_{n}")).collect())
+}
+
+/// Whether a whole number may be a time since 1970.
+fn is_time(digits: &str) -> bool {
+    digits.parse().ok().and_then(TimeUnit::likely).is_some()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! # Contract
 //! A rule is a candidate if it reads one of the first values; each candidate then reads all of them. Whether
 //! days or months come first is told by values that only one of the two reads, else by which of the two has the
-//! log more nearly in order; where neither tells, it is said to be open.
+//! log more nearly in order, by half or more; where neither tells, it is said to be open.
 
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
 
@@ -136,7 +136,7 @@ impl Times {
             _ => None,
         };
         best.other = candidates
-            .find(|c| (c.missed, c.backward) == (best.missed, best.backward) && c.range != best.range)
+            .find(|c| c.missed == best.missed && c.kept != best.kept && c.backward <= 2 * best.backward)
             .and_then(|c| format(&c));
         Some(best)
     }

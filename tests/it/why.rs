@@ -75,7 +75,29 @@ fn explain(lab: &Lab, at: &str, args: &[&str]) -> String {
 fn every_cause_is_told() {
     let lab = lab();
     let whole = explain(&lab, "window_start=2024-06-01T10:00, user=u1", &["--threads", "1"]);
-    insta::assert_snapshot!(whole, @"");
+    insta::assert_snapshot!(whole, @r"
+    totals.csv: from 2024-06-01T10:00:00Z to 2024-06-01T10:01:00Z, user = u1
+    window_start          window_end            user  total  n
+    ────────────────────  ────────────────────  ────  ─────  ─
+    2024-06-01T10:00:00Z  2024-06-01T10:01:00Z  u1    31.00  2
+
+    2 events counted, in replay order:
+    file:line  event time            user  id  amount  double
+    ─────────  ────────────────────  ────  ──  ──────  ──────
+    log.csv:2  2024-06-01T10:00:05Z  u1    a   10.00   20.00
+    log.csv:6  2024-06-01T10:00:50Z  u1    d   5.50    11.00
+
+    4 events left out:
+    file:line   event time            user  id  amount  double  why
+    ──────────  ────────────────────  ────  ──  ──────  ──────  ───
+    log.csv:3   2024-06-01T10:00:10Z  u1    b   -1.00   -2.00   step 4: filter amount > 0
+    log.csv:4   2024-06-01T10:00:20Z  u1    a   10.00   20.00   step 2: a duplicate by id of log.csv:2
+    log.csv:10  2024-06-01T10:00:55Z  u1    h   0.00    0.00    step 1: filter amount <> 0
+    log.csv:9   2024-06-01T10:00:59Z  u1    g   3.00    6.00    late by 50s: the watermark was 2024-06-01T10:01:50Z
+
+    1 record that cannot be read names the keys:
+      log.csv:7: `much` is not a decimal(18,2)
+    ");
     for threads in ["2", "4"] {
         let args = ["--threads", threads, "--chunk-size", "40"];
         assert_eq!(explain(&lab, "window_start=2024-06-01T10:00:31Z,user=u1", &args), whole);
@@ -83,9 +105,31 @@ fn every_cause_is_told() {
     let before = explain(
         &lab,
         "window_start=2024-06-01T10:00, user=u1",
-        &["--output", "totals.csv", "--to", "2024-06-01T10:00:58", "--rows", "1"],
+        &["--output", "totals.csv", "--to", "2024-06-01T10:00:52"],
     );
-    insta::assert_snapshot!(before, @"");
+    insta::assert_snapshot!(before, @r"
+    totals.csv: from 2024-06-01T10:00:00Z to 2024-06-01T10:01:00Z, user = u1
+    window_start          window_end            user  total  n
+    ────────────────────  ────────────────────  ────  ─────  ─
+    2024-06-01T10:00:00Z  2024-06-01T10:01:00Z  u1    31.00  2
+
+    2 events counted, in replay order:
+    file:line  event time            user  id  amount  double
+    ─────────  ────────────────────  ────  ──  ──────  ──────
+    log.csv:2  2024-06-01T10:00:05Z  u1    a   10.00   20.00
+    log.csv:6  2024-06-01T10:00:50Z  u1    d   5.50    11.00
+
+    4 events left out:
+    file:line   event time            user  id  amount  double  why
+    ──────────  ────────────────────  ────  ──  ──────  ──────  ───
+    log.csv:3   2024-06-01T10:00:10Z  u1    b   -1.00   -2.00   step 4: filter amount > 0
+    log.csv:4   2024-06-01T10:00:20Z  u1    a   10.00   20.00   step 2: a duplicate by id of log.csv:2
+    log.csv:10  2024-06-01T10:00:55Z  u1    h   0.00    0.00    outside of --from and --to
+    log.csv:9   2024-06-01T10:00:59Z  u1    g   3.00    6.00    outside of --from and --to
+
+    1 record that cannot be read names the keys:
+      log.csv:7: `much` is not a decimal(18,2)
+    ");
 }
 
 #[test]
@@ -96,13 +140,28 @@ fn rows_that_are_not_in_the_output_say_why() {
     let top = explain(&lab, "user=u2, window_start=2024-06-01T10:00", &["--output", "-"]);
     assert!(top.contains("not in the output: number 2 of its window, and the first 1 are kept"), "{top}");
     let none = explain(&lab, "user=u3, window_start=2024-06-01T10:00", &[]);
-    insta::assert_snapshot!(none, @"");
+    insta::assert_snapshot!(none, @r"
+    totals.csv: from 2024-06-01T10:00:00Z to 2024-06-01T10:01:00Z, user = u3
+    not in the output: no event of it was counted
+
+    0 events counted
+    ");
 }
 
 #[test]
 fn events_are_rows_too() {
     let lab = lab();
-    insta::assert_snapshot!(explain(&lab, "at=2024-06-01T10:00:50Z, id=d", &[]), @"");
+    insta::assert_snapshot!(explain(&lab, "at=2024-06-01T10:00:50Z, id=d", &[]), @r"
+    events.jsonl: at = 2024-06-01T10:00:50Z, id = d
+    at                    user  id  amount  double
+    ────────────────────  ────  ──  ──────  ──────
+    2024-06-01T10:00:50Z  u1    d   5.50    11.00
+
+    1 event counted, in replay order:
+    file:line  event time            at                    user  id  amount  double
+    ─────────  ────────────────────  ────────────────────  ────  ──  ──────  ──────
+    log.csv:6  2024-06-01T10:00:50Z  2024-06-01T10:00:50Z  u1    d   5.50    11.00
+    ");
     let gone = explain(&lab, "id=b", &["--output", "events.jsonl"]);
     assert!(gone.contains("step 4: filter amount > 0") && gone.contains("log.csv:3"), "{gone}");
 }

@@ -137,7 +137,7 @@ fn events<'a>(
     }
     let mut times = TimeText::new(zone);
     let mut columns = vec![
-        Column::words("file:line", rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line))),
+        Column::whole("file:line", rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line))),
         Column::words("event time", rows.clone().map(|row| times.text(row.time).to_string())),
     ];
     for (i, name) in names.iter().enumerate() {

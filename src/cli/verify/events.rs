@@ -22,7 +22,7 @@ fn one(group: &GroupOf, traced: &Traced) -> String {
         return out;
     }
     let place = traced.rows.iter().map(|row| format!("{}:{}", row.file.display(), row.line));
-    let mut columns = vec![Column::words("file:line", place)];
+    let mut columns = vec![Column::whole("file:line", place)];
     for (i, name) in traced.columns.iter().enumerate() {
         columns.push(Column::words(
             name,

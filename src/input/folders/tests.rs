@@ -58,7 +58,7 @@ fn what_flink_has_not_finished_is_left_out() {
     let finished =
         ["2024-06-01--00/part-4b1c-0", "2024-06-01--00/part-4b1c-1.csv", "2024-06-01--01/part-0-10.csv"];
     assert_eq!(tree.files(""), finished);
-    assert_eq!(tree.files("*"), finished[..].iter().map(|s| s.to_string()).collect::<Vec<_>>());
+    assert_eq!(tree.files("2024*"), finished[..].iter().map(|s| s.to_string()).collect::<Vec<_>>());
     assert_eq!(tree.files("*/part*"), finished);
     assert_eq!(
         tree.notes(""),
