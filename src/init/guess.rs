@@ -284,8 +284,8 @@ fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
 /// The size of windows that cuts a span into a readable number of them.
 fn window(span: i64) -> &'static str {
     match span {
-        ..=120_000_000 => "1s",
-        ..=10_800_000_000 => "1m",
+        s if s <= 2 * MINUTE => "1s",
+        s if s <= 3 * HOUR => "1m",
         s if s <= DAY + HOUR => "15m",
         s if s <= 8 * DAY => "1h",
         s if s <= 200 * DAY => "1 day",

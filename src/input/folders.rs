@@ -172,7 +172,7 @@ impl Walk {
             self.unfinished += 1;
             return false;
         }
-        !path.extension().is_some_and(|ending| ending == "crc")
+        path.extension().is_none_or(|ending| ending != "crc")
     }
 
     /// Refuses files of tables; gives the folder of the streaming query that `path` is of.

@@ -220,11 +220,14 @@ fn shop(head: &str, by: char, time: impl Fn(usize) -> String) -> String {
 
 const HEAD: &str = "when,store_code,name,quantity,unit price";
 
+/// The time of a record, by its number.
+type Time = Box<dyn Fn(usize) -> String>;
+
 #[test]
 fn times_are_read_as_they_are_written() {
     let lab = Lab::new();
     let day = |i: usize| i % 28 + 1;
-    let cases: [(&str, Box<dyn Fn(usize) -> String>, &str); 8] = [
+    let cases: [(&str, Time, &str); 8] = [
         ("iso", Box::new(|i| format!("2024-06-01T00:{i:02}:00Z")), "time = \"when\""),
         ("s", Box::new(|i| (1_717_200_000 + 60 * i).to_string()), "time_unit = \"s\""),
         ("us", Box::new(|i| (1_717_200_000_000_000 + 60_000_000 * i).to_string()), "time_unit = \"us\""),
@@ -410,7 +413,7 @@ fn column(kind: usize, i: u64, seed: u64) -> String {
         9 => format!("{}e{}", draw, draw % 300),
         10 => (9_223_372_036_854_775_000 + draw).to_string(),
         11 => {
-            if draw % 7 == 0 {
+            if draw.is_multiple_of(7) {
                 "n/a".to_string()
             } else {
                 draw.to_string()
@@ -418,7 +421,7 @@ fn column(kind: usize, i: u64, seed: u64) -> String {
         }
         12 => format!("id-{i}"),
         13 => {
-            if draw % 3 == 0 {
+            if draw.is_multiple_of(3) {
                 String::new()
             } else {
                 format!("{}.0", 17_000 + draw % 9)
