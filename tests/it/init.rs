@@ -220,12 +220,14 @@ fn shop(head: &str, by: char, time: impl Fn(usize) -> String) -> String {
 
 const HEAD: &str = "when,store_code,name,quantity,unit price";
 
+/// The time of a record, by its number.
+type Time = Box<dyn Fn(usize) -> String>;
+
 #[test]
 fn times_are_read_as_they_are_written() {
     let lab = Lab::new();
     let day = |i: usize| i % 28 + 1;
-    type Written = Box<dyn Fn(usize) -> String>;
-    let cases: [(&str, Written, &str); 8] = [
+    let cases: [(&str, Time, &str); 8] = [
         ("iso", Box::new(|i| format!("2024-06-01T00:{i:02}:00Z")), "time = \"when\""),
         ("s", Box::new(|i| (1_717_200_000 + 60 * i).to_string()), "time_unit = \"s\""),
         ("us", Box::new(|i| (1_717_200_000_000_000 + 60_000_000 * i).to_string()), "time_unit = \"us\""),
