@@ -187,7 +187,103 @@ fn explain_tells_what_carries_a_log() {
         lines.map(|l| format!("{}\n", l.trim_end())).collect::<String>()
     };
     let all: String = LAYOUTS.iter().map(|(path, _)| format!("== {path}\n{}", explain(path))).collect();
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @r##"
+== plain
+== connect-json
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
+log: columns of its own: _topic, _partition, _offset, _value
+  read  _topic       string          string: 62 values in 4 files, e.g. views
+  read  _partition   int64           int64: 62 values in 4 files, e.g. 0
+  read  _offset      int64           int64: 62 values in 4 files, e.g. 0
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== connect-json-schema
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
+log: values with their schemas, views+0+0000000000.json has `schema` and `payload`
+log: columns of its own: _topic, _partition, _offset, _value
+  read  _topic       string          string: 62 values in 4 files, e.g. views
+  read  _partition   int64           int64: 62 values in 4 files, e.g. 0
+  read  _offset      int64           int64: 62 values in 4 files, e.g. 0
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== connect-hdfs
+log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json is from offset 0 on
+log: columns of its own: _topic, _partition, _offset, _value
+log: views-0: two files have the offsets 18..19
+log: views-1: no file has the offsets 12..16 (5)
+  read  _topic       string          string: 62 values in 4 files, e.g. views
+  read  _partition   int64           int64: 62 values in 4 files, e.g. 0
+  read  _offset      int64           int64: 62 values in 4 files, e.g. 0
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== connect-avro
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro is from offset 0 on
+log: columns of its own: _topic, _partition, _offset, _value
+  read  _topic       string          string: string in the schema of 4 files
+  read  _partition   int64           int64: int64 in the schema of 4 files
+  read  _offset      int64           int64: int64 in the schema of 4 files
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== connect-parquet
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet is from offset 0 on
+log: columns of its own: _topic, _partition, _offset, _value
+  read  _topic       string          string: string in the schema of 4 files
+  read  _partition   int64           int64: int64 in the schema of 4 files
+  read  _offset      int64           int64: int64 in the schema of 4 files
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== kcat
+log: lines of kcat -J, views-1.jsonl has `topic`, `partition`, `offset` and `payload`
+log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+  read  _topic       string          string: 62 values in 2 files, e.g. views
+  read  _partition   int64           int64: 62 values in 2 files, e.g. 0
+  read  _offset      int64           int64: 62 values in 2 files, e.g. 0
+        _key         string          string: 56 values in 2 files, e.g. u0
+        _timestamp   int64           int64: 62 values in 2 files, e.g. 1717200005000
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== kcat-json
+log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
+log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+  read  _topic       string          string: 62 values in 1 file, e.g. views
+  read  _partition   int64           int64: 62 values in 1 file, e.g. 0
+  read  _offset      int64           int64: 62 values in 1 file, e.g. 0
+        _key         string          string: 56 values in 1 file, e.g. u0
+        _timestamp   int64           int64: 62 values in 1 file, e.g. 1717200005000
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== console/views.txt
+log: lines of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key, views.txt begins so
+log: columns of its own: _partition, _offset, _timestamp, _key, _value
+  read  _partition   int64           int64: 62 values in 1 file, e.g. 0
+  read  _offset      int64           int64: 62 values in 1 file, e.g. 0
+        _key         string          string: 56 values in 1 file, e.g. u0
+        _timestamp   int64           int64: 62 values in 1 file, e.g. 1717200005000
+  dedup by _partition, _offset: what the log holds twice is read once
+== debezium
+log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
+log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+        _timestamp   int64           int64: 60 values in 1 file, e.g. 1717200005000
+        _op          string          string: 60 values in 1 file, e.g. c
+        _deleted     bool            bool: 60 values in 1 file, e.g. false
+        _source_ts   int64           int64: 60 values in 1 file, e.g. 1717200004960
+== debezium-schema
+log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
+log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+        _timestamp   int64           int64: 46 values in 1 file, e.g. 1717200005000
+        _op          string          string: 46 values in 1 file, e.g. c
+        _deleted     bool            bool: 46 values in 1 file, e.g. false
+        _source_ts   int64           int64: 46 values in 1 file, e.g. 1717200004960
+== kcat-debezium
+log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
+log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
+log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, _op, _deleted, _source_ts
+  read  _topic       string          string: 62 values in 1 file, e.g. views
+  read  _partition   int64           int64: 62 values in 1 file, e.g. 0
+  read  _offset      int64           int64: 62 values in 1 file, e.g. 0
+        _key         string          string: 56 values in 1 file, e.g. u0
+        _timestamp   int64           int64: 62 values in 1 file, e.g. 1717200005000
+        _op          string          string: 62 values in 1 file, e.g. c
+        _deleted     bool            bool: 62 values in 1 file, e.g. false
+        _source_ts   int64           int64: 62 values in 1 file, e.g. 1717200004960
+  dedup by _topic, _partition, _offset: what the log holds twice is read once
+== schema
+log: values with their schemas, views.jsonl has `schema` and `payload`
+log: columns of its own: _value
+"##);
 }
 
 /// A record of two fields.
@@ -240,7 +336,62 @@ fn a_broken_line_is_a_bad_record_of_its_file() {
         assert_eq!((reject["line"].as_u64(), reject["raw"].as_str()), (Some(line), Some(bad)), "{reject}");
         assert_eq!(reject["byte"].as_u64(), Some(text.len() as u64 + 1));
     }
-    insta::assert_snapshot!(words, @"");
+    insta::assert_snapshot!(words, @r##"
+error: kcat.jsonl, line 5, byte 472: it is no line of kcat -J: it has no `offset`, or one that is not of its kind
+ --> kcat.jsonl:5:1
+  |
+5 | {"topic":"views","partition":0,"payload":"{}"}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: kcat.jsonl, line 5, byte 472: the value is not valid JSON at column 8: trailing comma
+ --> kcat.jsonl:5:1
+  |
+5 | {"topic":"views","partition":0,"offset":9,"payload":"{\"t\":1,}"}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: kcat.jsonl, line 5, byte 472: a line of kcat -J is not valid JSON at column 1: expected value
+ --> kcat.jsonl:5:1
+  |
+5 | % Reached end of topic views [0] at offset 3
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: kcat.jsonl, line 5, byte 472: kcat could not decode its payload: no schema
+ --> kcat.jsonl:5:1
+  |
+5 | {"topic":"views","partition":0,"offset":9,"payload":null,"payload_error":"no schema"}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `Partition:…`
+ --> console.jsonl:5:1
+  |
+5 | CreateTime:1	Partition:x	Offset:3	NO_HEADERS	k	{}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`
+ --> console.jsonl:5:1
+  |
+5 | Processed a total of 3 messages
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: debezium.jsonl, line 5, byte 826: `{"t":1}` is no change event of Debezium: `op` is missing
+ --> debezium.jsonl:5:1
+  |
+5 | {"t":1}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is no value with its schema: expected {"schema": …, "payload": …}
+ --> schema.jsonl:5:1
+  |
+5 | {"t":1,"v":2}
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: views+0+0000000000.json, line 5, byte 43: the value is not valid JSON at column 7: EOF while parsing a value
+ --> views+0+0000000000.json:5:1
+  |
+5 | {"t":1,
+  | ^
+  hint: on_bad_record = "reject" keeps such records aside and goes on
+"##);
 }
 
 #[test]
@@ -263,7 +414,28 @@ fn files_of_one_source_are_wrapped_alike() {
     for wrong in ["log = \"kcta\"", "envelope = \"debezum\""] {
         words.push_str(&counts(&lab, &format!("path = \"logs\"\ntime = \"t\"\n{wrong}")).err);
     }
-    insta::assert_snapshot!(words, @"");
+    insta::assert_snapshot!(words, @r##"
+error: logs/a.jsonl holds lines of kcat -J, and logs/b.jsonl plain records
+  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
+  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
+error: envelopes/a.jsonl holds values as they are, and envelopes/b.jsonl change events of Debezium
+  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
+  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
+error: unknown log `kcta`
+ --> job.toml:5:7
+  |
+5 | log = "kcta"
+  |       ^^^^^^
+  hint: did you mean `kcat`?
+  hint: the logs are plain, kafka-connect, kcat, console
+error: unknown envelope `debezum`
+ --> job.toml:5:12
+  |
+5 | envelope = "debezum"
+  |            ^^^^^^^^^
+  hint: did you mean `debezium`?
+  hint: the envelopes are none, schema and debezium
+"##);
 }
 
 #[test]
@@ -305,7 +477,17 @@ fn times_that_are_not_told_are_none() {
 fn repeated_offsets_are_read_once_and_gaps_are_told() {
     let lab = with_data();
     let answer = lab.done(&job("kcat"), &[]);
-    insta::assert_snapshot!(without_time(&answer.err), @"");
+    insta::assert_snapshot!(without_time(&answer.err), @r##"
+read 62 = 0 rejected + 0 filtered + 2 duplicate + 5 late + 55 counted
+views-0: 2 records were read again by offset, and left out
+views-1: offsets 12..16 are missing (5)
+topics that are compacted or written by transactions have such gaps by nature
+out/views-of-a-log: 23 rows in 1 file
+out/views-of-a-log-live.csv: 21 rows
+out/views-of-a-log.jsonl: 60 rows
+the late events are not kept; add [late] path = "late.jsonl" to the job to keep them
+17.3 kB in 2 files, [time]
+"##);
     let json = lab.done(&job("kcat-debezium"), &["--json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     // The tombstone behind the delete has an offset of its own, and is no gap.
