@@ -278,6 +278,8 @@ fn a_page_that_cannot_be_written_is_told_before_the_work() {
     assert!(!lab.path("rows").exists(), "nothing was done");
     let answer = lab.highwater(&["report", "job.toml"]);
     assert_eq!(answer.code, 4, "{}", answer.err);
+    let answer = lab.highwater(&["report", "job.toml", "-o", "rows/page.html"]);
+    assert!(answer.code == 2 && answer.err.contains("lies in an output's folder"), "{}", answer.err);
     fs::create_dir(lab.path("folder.html")).unwrap();
     let answer = lab.highwater(&["report", "job.toml", "-o", "folder.html"]);
     assert!(answer.code == 4 && answer.err.contains("it is a folder"), "{}", answer.err);
