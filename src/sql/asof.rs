@@ -75,7 +75,16 @@ fn matches(
     let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
     let mut conditions = vec![];
     for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
-        let (row, event) = (format!("r.{}", field(*key)), format!("e.{}", s.column(event)?));
+        let (of_row, of_event) = (table.rows.fields[*key].ty, s.plan.rows.fields[event].ty);
+        let (mut row, mut event) = (format!("r.{}", field(*key)), format!("e.{}", s.column(event)?));
+        if let (DataType::Decimal { scale: a, .. }, DataType::Decimal { scale: b, .. }) = (of_row, of_event)
+            && of_row != of_event
+            && s.dialect == Dialect::Polars
+        {
+            // It compares decimals of one precision and scale alone.
+            let ty = s.type_name(DataType::Decimal { precision: 38, scale: a.max(b) });
+            [row, event] = [row, event].map(|side| format!("CAST({side} AS {ty})"));
+        }
         conditions.push(match s.is_lone_decimal(on) {
             true => format!("{} = {}", s.as_text(&row), s.as_text(&event)),
             false => format!("{row} = {event}"),
