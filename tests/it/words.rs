@@ -191,7 +191,7 @@ fn a_table_says_how_many_rows_it_leaves_out() {
 #[test]
 fn help_ends_in_two_examples_that_work() {
     let lab = with_data();
-    for command in ["run", "explain", "audit", "inspect", "verify", "sql", "generate"] {
+    for command in ["init", "run", "explain", "audit", "inspect", "verify", "sql", "generate"] {
         let help = lab.highwater(&[command, "--help"]);
         assert_eq!(help.code, 0);
         let (_, examples) = help.out.rsplit_once("Examples:\n").expect("examples");
@@ -210,6 +210,7 @@ fn help_ends_in_two_examples_that_work() {
     Usage: highwater <COMMAND>
 
     Commands:
+      init      Write a first job for some files: looks at them, guesses, and says what and why
       run       Run a job: read its source, and commit its outputs
       explain   Show what a job would do, from samples of its files: schema, plan, memory
       audit     Say how late events come, and what each delay of the watermark would have cost
