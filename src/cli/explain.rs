@@ -20,8 +20,7 @@ mod steps;
 /// Show what a job would do, from samples of its files; or, with --at, why a row of it is what it is.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater explain data/jobs/big-spenders.toml\n  \
-    highwater explain data/jobs/money-enrichment.toml --threads 8\n  \
-    highwater explain data/jobs/big-spenders.toml --at 'window_start=2021-02-01, account_no=099765000015'")]
+    highwater explain data/jobs/big-spenders.toml --at window_start=2021-02-01,account_no=099765000015")]
 pub struct ExplainArgs {
     #[command(flatten)]
     job: JobArgs,

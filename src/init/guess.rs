@@ -9,7 +9,9 @@ use super::look::Looked;
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::carried::LogColumn;
 use crate::input::value::{grouped, shown};
+use crate::sql;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, TimeUnit, civil_from_days};
 use sqlparser::keywords::ALL_KEYWORDS;
 
@@ -217,6 +219,12 @@ fn times(columns: &[Column]) -> Vec<(usize, f64)> {
     found
 }
 
+/// Whether SQL needs the name for something else, or a log of Kafka has the column of its own: such a column is not read.
+fn is_ours(name: &str) -> bool {
+    ["window_start", "window_end", sql::TIME, sql::POSITION].contains(&name)
+        || LogColumn::named(name).is_some()
+}
+
 /// The columns to group by, the likeliest first.
 fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
     let mut found: Vec<(usize, f64)> = vec![];
@@ -233,7 +241,7 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
         let is_time = column.time.as_ref().is_some_and(|time| {
             !matches!(time.rule(), TimeRule::Epoch(_)) || words::time(&column.name) > 0.0
         });
-        if i == time || !kind || is_time || column.distinct < 2 {
+        if i == time || !kind || is_time || column.distinct < 2 || is_ours(&column.name) {
             continue;
         }
         let share = column.distinct_share();
@@ -314,7 +322,7 @@ impl Guess {
         let mut found: Vec<(usize, f64)> = columns
             .iter()
             .enumerate()
-            .filter(|(i, c)| !taken(*i) && c.is_number() && c.values > 0)
+            .filter(|(i, c)| !taken(*i) && c.is_number() && c.values > 0 && !is_ours(&c.name))
             .map(|(i, c)| (i, words::amount(&c.name) - i as f64 - 40.0 * c.null_share()))
             .map(|(i, score)| (i, if columns[i].ty == DataType::Int64 { score - 10.0 } else { score }))
             .filter(|(i, score)| *score > -20.0 && (columns[*i].time.is_none() || *score > 10.0))

@@ -8,6 +8,7 @@ use super::column::{Column, Evidence};
 use super::delimiter;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile};
@@ -70,7 +71,7 @@ impl Looked {
 /// # Errors
 /// Files that are not there or cannot be read, of more than one format, or without records.
 pub fn look(patterns: &[String]) -> Result<Looked> {
-    let (files, unnamed) = files(patterns)?;
+    let (mut files, unnamed) = files(patterns)?;
     let format = files[0].format;
     if let Some(other) = files.iter().find(|file| file.format != format) {
         let [a, b] = [&files[0], other].map(|file| (file.path.display(), name(file.format)));
@@ -86,6 +87,7 @@ pub fn look(patterns: &[String]) -> Result<Looked> {
         names = layout.names;
     }
     let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
+    carried::recognise(&mut files, Said::default())?;
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {
         let shown = patterns.join(", ");

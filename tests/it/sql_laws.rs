@@ -204,7 +204,7 @@ fn postgres_gives_the_rows_of_a_run_with_steps_and_tables() {
 }
 
 /// Steps and one output each: its window, and what it selects by what.
-const FEATURES: [(&str, &str, &str); 40] = [
+const FEATURES: [(&str, &str, &str); 41] = [
     ("tumbling", "", "window = { tumbling = \"90s\" }\nby = [\"k\"]"),
     ("tumbling, offset", "", "window = { tumbling = \"7m\", offset = \"-2m\" }\nby = [\"k\", \"n\"]"),
     ("tumbling day", "", "window = { tumbling = \"1 day\" }\nby = [\"b\"]"),
@@ -249,6 +249,13 @@ const FEATURES: [(&str, &str, &str); 40] = [
         "first",
         "[[step]]\nfirst = [\"k\", \"b\"]\nas = \"x\"\n",
         "window = { tumbling = \"1h\" }\nby = [\"x\"]",
+    ),
+    // What stands before the first step goes to the table.
+    (
+        "decimals of unlike types",
+        "types = { w = \"decimal(10,2)\" }\n[[step]]\nderive = { x = \"m - m + n\" }\n[[step]]\nenrich = \"t\"\n\
+        on = { x = \"w\", k = \"k\" }\ntake = { y = \"v\" }\n",
+        "by = [\"y\"]",
     ),
     ("backward", "[[step]]\nenrich = \"t\"\non = { k = \"k\" }\ntake = { x = \"v\" }\n", "by = [\"x\"]"),
     (
