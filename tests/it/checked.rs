@@ -192,13 +192,6 @@ path = "late.csv"
        |             ^^^^^^
       hint: such as 20s, 15m, 6h or 1 day
 
-    error: `max_ahead` needs `arrival`
-      --> job.toml:15:13
-       |
-    15 | max_ahead = "soon"
-       |             ^^^^^^
-      hint: add `arrival`, the column that says when each event arrived
-
     error: `20 sce` is no length of time
       --> job.toml:16:20
        |
@@ -280,7 +273,7 @@ path = "late.csv"
        |
     44 | path = "out.xyz"
        |        ^^^^^^^^^
-      hint: use .parquet, .csv, .jsonl or .kcat; or a folder: end the path in /
+      hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
 
     error: `1 fortnite` is no window size
       --> job.toml:45:23
@@ -342,7 +335,7 @@ path = "late.csv"
       |
     4 | [[output]]
       | ^^^^^^^^^^
-      hint: a folder, a file, postgres://…/table, or "-" for the terminal
+      hint: a folder, a file, postgres://…/table, a page (.html), or "-" for the terminal
 
     error: unknown key `pth` in [[output]]
      --> form.toml:5:1

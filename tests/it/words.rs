@@ -210,6 +210,7 @@ fn help_names_the_commands_and_the_options() {
     Usage: highwater [OPTIONS] <COMMAND>
 
     Commands:
+      init         Write a first job for some files: looks at them, guesses, and says what and why
       run          Run a job: read its source, and commit its outputs
       check        Check a job file without its data: all that can be told before a file is opened
       explain      Show what a job would do, from samples of its files: schema, plan, memory
@@ -218,6 +219,7 @@ fn help_names_the_commands_and_the_options() {
                    changes
       verify       Compare results with those of SQL, of a file or of another program; say where and why
                    they differ
+      report       Write a page of a job's results: charts, tables, the account, late data, differences
       sql          Print the SQL that computes the outputs of a job
       inspect      Show what a live job would hold at a time: open windows, keys, the rows of tables
       generate     Make sample data: sales, transactions, pageviews or money, seeded
