@@ -71,7 +71,8 @@ JS
     done
     echo '*/'
     cat "$work/bundle.js"
-} >"$work/vendor.js"
+    # A browser reads CR LF as LF, and then the script would not have the hash that the policy names.
+} | tr -d '\r' >"$work/vendor.js"
 if [ "${1:-}" = --check ]; then
     cmp "$work/vendor.js" "$kept" && echo "$kept is what this script builds"
 else

@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn scripts_are_read_as_they_are_hashed() {
+        // A browser reads CR LF as LF and replaces NUL, and the hash would be that of another text.
+        for script in SCRIPTS.iter().chain([&VENDOR]) {
+            assert!(!script.contains(['\r', '\0']));
+        }
+    }
+
+    #[test]
     fn links_are_relative_and_have_no_scheme() {
         let of = |page: &str, to: &str| link(Path::new(page), Path::new(to)).unwrap();
         assert_eq!(of("out/a.html", "out/b.csv"), "./b.csv");
