@@ -122,6 +122,21 @@ fn rows_that_are_as_they_were_are_not_written_and_others_are() {
 }
 
 #[test]
+fn a_check_and_a_report_leave_the_table_alone() {
+    let Some(mut pg) = PgLab::new("looked_at") else { return };
+    pg.lab.write("in/a.csv", SALES);
+    pg.lab.write("job.toml", totals(&pg.table("t"), ""));
+    pg.done(&["run", "job.toml"]);
+    // A run would set this right.
+    pg.client.batch_execute("UPDATE t SET total = 0 WHERE seller = 'b'").unwrap();
+    let all = "SELECT window_start, seller, total, n, xmin FROM t ORDER BY 1, 2";
+    let before = pg.rows(all);
+    pg.done(&["verify", "job.toml"]);
+    pg.done(&["report", "job.toml", "-o", "page.html"]);
+    assert_eq!(pg.rows(all), before);
+}
+
+#[test]
 fn a_backfill_writes_the_rows_that_changed_and_no_others() {
     let Some(mut pg) = PgLab::new("backfill") else { return };
     pg.lab.write("in/a.csv", SALES);

@@ -401,7 +401,8 @@ fn json_has_lengths_in_microseconds_and_times_in_utc() {
             }
           ]
         }
-      ]
+      ],
+      "offsets": []
     }
     "#);
     let empty = AuditReport { event_times: None, future: None, ..report };
