@@ -150,7 +150,7 @@ fn what_stands_for_several_windows_is_put_together_as_it_may() {
         [[output]]
         path = "out/top.csv"
         window = { tumbling = "10m" }
-        by = ["k"]
+        by = ["x"]
         select = { n = "count(*)" }
         top = { n = 1, by = "n desc" }
         [[output]]
