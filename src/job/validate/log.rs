@@ -70,6 +70,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
     csv_layout(document, spec, &[]);
     declared_types(document, &spec.types);
     on_bad_record(document, spec);
+    wrapped(document, spec);
     time_rule(document, spec);
 }
 
