@@ -185,8 +185,11 @@ pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
 }
 
 /// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
-/// several fields. Compressed files are not looked into.
+/// Kafka's tools, a line of several fields. Compressed files are not looked into.
 pub fn recognised(path: &Path) -> Option<Format> {
+    if carried::unmistakable(path, Compression::None) {
+        return Some(Format::JsonLines);
+    }
     let mut head = vec![];
     File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
     if head.starts_with(b"PAR1") {

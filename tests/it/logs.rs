@@ -151,6 +151,21 @@ fn every_layout_gives_the_same_bytes() {
 }
 
 #[test]
+fn init_writes_a_job_for_every_layout() {
+    let lab = with_data();
+    for (layout, _) in LAYOUTS {
+        let job = format!("{layout}.toml");
+        let answer = lab.highwater(&["init", &format!("data/logs/{layout}"), "-o", &job]);
+        assert_eq!(answer.code, 0, "{layout}: {}", answer.err);
+        // The log's own columns are not what a log is about.
+        let text = lab.text(&job);
+        assert!(["by = [\"_", "sum(_"].iter().all(|own| !text.contains(own)), "{text}");
+        let answer = lab.highwater(&["run", &job, "-q"]);
+        assert_eq!(answer.code, 0, "{layout}: {}\n{text}", answer.err);
+    }
+}
+
+#[test]
 fn a_log_tells_its_partitions_and_arrivals() {
     let without = |job: String| {
         let lines = job.lines().filter(|l| !l.starts_with("arrival") && !l.starts_with("partition"));
