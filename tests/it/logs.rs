@@ -154,7 +154,7 @@ fn every_layout_gives_the_same_bytes() {
 fn init_writes_a_job_for_every_layout() {
     let lab = with_data();
     for (layout, _) in LAYOUTS {
-        let job = format!("{layout}.toml");
+        let job = format!("{}.toml", layout.replace('/', "-"));
         let answer = lab.highwater(&["init", &format!("data/logs/{layout}"), "-o", &job]);
         assert_eq!(answer.code, 0, "{layout}: {}", answer.err);
         // The log's own columns are not what a log is about.
