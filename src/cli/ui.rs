@@ -1,4 +1,4 @@
-//! The only printer: results on stdout, everything else on stderr ([`log`]).
+//! The only printer: results on stdout, everything else on stderr (`log`).
 
 mod log;
 mod progress;

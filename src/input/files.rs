@@ -67,7 +67,7 @@ pub struct SourceFile {
 ///
 /// A folder stands for the data files in it and in its subfolders, less those whose names start
 /// with `_` or `.`. The format of a file is `format`, or else what its name ends in, or what a part file without an ending
-/// holds. What other programs leave in folders is looked at as [`super::folders`] says.
+/// holds. What other programs leave in folders is looked at as `folders` says.
 ///
 /// # Errors
 /// A pattern that matches nothing, a name that tells no format, an unreadable folder.
