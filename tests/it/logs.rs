@@ -566,7 +566,7 @@ fn values() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(crate::laws::cases(24))]
 
     #[test]
     fn any_events_are_the_same_however_they_are_carried(
