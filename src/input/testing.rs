@@ -46,22 +46,34 @@ impl TestFolder {
             let (name, ty) = spec.split_once(':').unwrap();
             ReadColumn { name: name.into(), ty: DataType::parse(ty).unwrap(), inferred: false }
         };
+        let time = ReadTime { column: time.into(), rule: TimeRule::Epoch(TimeUnit::Second) };
         ReadPlan {
             files: expand(&[self.0.path().display().to_string()], None).unwrap(),
             columns: columns.iter().map(column).collect(),
-            time: ReadTime { column: time.into(), rule: TimeRule::Epoch(TimeUnit::Second) },
-            arrival: None,
-            max_ahead: None,
-            arrival_optional: false,
-            zone: Zone::utc(),
-            delimiter: b',',
-            names: None,
-            on_bad_record: OnBadRecord::Reject,
-            positions: true,
-            from: i64::MIN,
-            to: i64::MAX,
-            chunk_bytes: 1 << 20,
+            ..plan(&[], time)
         }
+    }
+}
+
+/// A plan for no file: these columns, all events, times in UTC.
+pub(super) fn plan(columns: &[(&str, DataType)], time: ReadTime) -> ReadPlan {
+    let column =
+        |(name, ty): &(&str, DataType)| ReadColumn { name: (*name).into(), ty: *ty, inferred: false };
+    ReadPlan {
+        files: vec![],
+        columns: columns.iter().map(column).collect(),
+        time,
+        arrival: None,
+        max_ahead: None,
+        arrival_optional: false,
+        zone: Zone::utc(),
+        delimiter: b',',
+        names: None,
+        on_bad_record: OnBadRecord::Reject,
+        positions: true,
+        from: i64::MIN,
+        to: i64::MAX,
+        chunk_bytes: 1 << 20,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::batch::DataType;
-use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadTime, SourceFile};
-use crate::time::{TimeUnit, Zone};
+use crate::input::{Compression, Format, ReadTime, SourceFile, testing};
+use crate::time::TimeUnit;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{Array, StringViewArray};
@@ -19,24 +19,8 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         bytes: 0,
         framing: Default::default(),
     };
-    let column =
-        |(name, ty): &(&str, DataType)| ReadColumn { name: (*name).into(), ty: *ty, inferred: false };
-    Arc::new(ReadPlan {
-        files: vec![file],
-        columns: columns.iter().map(column).collect(),
-        time: ReadTime { column: time.into(), rule },
-        arrival: None,
-        max_ahead: None,
-        arrival_optional: false,
-        zone: Zone::utc(),
-        delimiter: b',',
-        names: None,
-        on_bad_record: OnBadRecord::Reject,
-        positions: true,
-        from: i64::MIN,
-        to: i64::MAX,
-        chunk_bytes: 1 << 20,
-    })
+    let time = ReadTime { column: time.into(), rule };
+    Arc::new(ReadPlan { files: vec![file], ..testing::plan(columns, time) })
 }
 
 fn chunk(offset: u64, text: &[u8]) -> TextChunk {

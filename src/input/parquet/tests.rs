@@ -3,7 +3,7 @@
 use super::*;
 use crate::batch::{Batch, Position};
 use crate::input::columnar::FileColumn;
-use crate::input::{Compression, Format, OnBadRecord, ReadTime};
+use crate::input::{Compression, Format, ReadTime, testing};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -42,24 +42,8 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
 }
 
 fn plan(columns: &[(&str, DataType)], rule: TimeRule, zone: &str) -> ReadPlan {
-    let column =
-        |(name, ty): &(&str, DataType)| ReadColumn { name: (*name).into(), ty: *ty, inferred: false };
-    ReadPlan {
-        files: vec![],
-        columns: columns.iter().map(column).collect(),
-        time: ReadTime { column: "t".into(), rule },
-        arrival: None,
-        max_ahead: None,
-        arrival_optional: false,
-        zone: Zone::named(zone).unwrap(),
-        delimiter: b',',
-        names: None,
-        on_bad_record: OnBadRecord::Reject,
-        positions: true,
-        from: i64::MIN,
-        to: i64::MAX,
-        chunk_bytes: 1 << 20,
-    }
+    let time = ReadTime { column: "t".into(), rule };
+    ReadPlan { zone: Zone::named(zone).unwrap(), ..testing::plan(columns, time) }
 }
 
 fn seconds() -> TimeRule {
