@@ -151,6 +151,16 @@ impl Error {
         }
     }
 
+    /// The same error with a hint that names the nearest of `known` to `wrong`, or all of them where none is near:
+    /// `all` and their names.
+    pub fn nearest_or<'a>(self, all: &str, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+        let known: Vec<&str> = known.into_iter().collect();
+        match nearest(wrong, known.iter().copied()) {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None => self.hint(format!("{all} {}", known.join(", "))),
+        }
+    }
+
     /// The same error with its cause.
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Error {
         self.0.causes.push(cause.to_string());

@@ -367,6 +367,12 @@ impl Run<'_> {
         self.read_all(need, sources, &[Intake::source(&self.plan.read)], &Scope::all(self.plan))
     }
 
+    /// Reads the tables, and then the source for all results.
+    fn read_tables_and_source(&self, need: Need) -> Result<Read> {
+        let sources = self.sources(tables::read(self)?.tables)?;
+        self.read(need, &sources)
+    }
+
     /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
     ///
     /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one

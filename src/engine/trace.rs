@@ -6,7 +6,7 @@
 //! left out of account: events that a streamed output had called late are in it.
 
 use super::events::{Known, SettledRows, plain_strings};
-use super::{Need, Progress, Run, RunOptions, pool, tables};
+use super::{Need, Progress, Run, RunOptions, pool};
 use crate::batch::{DataType, Field, Position};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -140,9 +140,7 @@ pub(super) fn events(
     let mut found: Vec<OfGroup> =
         groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
     let run = Run { plan: &plan, options, progress };
-    let mut tables = tables::read(&run)?;
-    let sources = run.sources(std::mem::take(&mut tables.tables))?;
-    let mut read = run.read(Need::Nothing, &sources)?;
+    let mut read = run.read_tables_and_source(Need::Nothing)?;
     let settled = SettledRows::new(&plan.outputs[0], Known::Verdicts(read.verdicts.as_ref()));
     for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
         let ordered = settled.order(&partition)?;

@@ -14,16 +14,18 @@ mod row;
 
 use super::late;
 use super::trace::{Events, GroupOf, Traced, TracedRow, events, narrow, with_lines};
-use super::{Need, Progress, Run, RunOptions, pool, tables};
+use super::{Need, Progress, Run, RunOptions, pool};
 use crate::batch::{DataType, Field, Position, Schema};
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::group::{GroupPlan, Lateness, Merged};
 use crate::input::Reject;
+use crate::input::value::parse_decimal;
 use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, Plan, Post, Step, parse_time};
 use crate::sink::Format;
+use crate::sink::value::{TimeText, decimal_text};
 use crate::time::{DAY, Duration, Zone};
 use crate::window::Window;
-use row::{Computed, Wanted, empty_window, padded, rows_of_block, used};
+use row::{Computed, Wanted, empty_window, rows_of_block, used};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -152,10 +154,7 @@ fn chosen(plan: &Plan, asked: &RowAsked) -> Result<usize> {
         Some(_) => Error::job(format!("`{wrong}` is no key of {to}")),
         None => Error::job(format!("no row of {to} is named by a column `{wrong}`")),
     };
-    Err(match error::nearest(&wrong, names.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("its rows are named by {}", names.join(", "))),
-    })
+    Err(error.nearest_or("its rows are named by", &wrong, names.iter().map(String::as_str)))
 }
 
 struct Case<'a> {
@@ -259,35 +258,29 @@ impl Case<'_> {
         let Some(text) = value else { return Ok(None) };
         let wrong = || Error::job(format!("--at: `{text}` is no {}, as `{}` has them", field.ty, field.name));
         Ok(Some(match field.ty {
-            DataType::Timestamp => {
-                let instant = parse_time(&format!("--at {}", field.name), text, &plan.zone)?;
-                crate::sink::value::TimeText::new(zone).text(instant).to_string()
-            }
+            DataType::Timestamp => instant_text(plan, &field.name, text, zone)?,
             DataType::Int64 => text.parse::<i64>().map_err(|_| wrong())?.to_string(),
             DataType::Bool => text.to_lowercase().parse::<bool>().map_err(|_| wrong())?.to_string(),
-            DataType::Decimal { scale, .. } => padded(text, scale).ok_or_else(wrong)?,
+            DataType::Decimal { precision, scale } => {
+                let value = parse_decimal(text.as_bytes(), precision, scale).map_err(|_| wrong())?;
+                decimal_text(value, scale)
+            }
             _ => text.clone(),
         }))
     }
 
     /// The rows of the output with this window and these keys. `whole` says that the others of the window matter.
     fn rows(&self, whole: bool, wanted: &Wanted) -> Result<Vec<Computed>> {
-        let mut plan = (self.again)()?;
-        let output = plan.outputs.remove(self.index);
-        let OutputKind::Groups { grouping, ref post } = output.kind else { return Ok(vec![]) };
-        let grouping = plan.groupings.remove(grouping);
+        let (mut plan, output) = self.alone()?;
+        let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
         if !whole {
-            let keys = grouping.keys.iter().cloned().zip(wanted.keys.clone()).collect();
+            let keys = plan.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
             narrow(&mut plan, &[GroupOf { window: None, keys }])?;
         }
-        plan.outputs.clear();
-        plan.groupings = vec![grouping];
-        (plan.late, plan.rejects) = (None, None);
+        plan.late = None;
         let need = if plan.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
         let run = Run { plan: &plan, options: self.options, progress: self.progress };
-        let mut tables = tables::read(&run)?;
-        let sources = run.sources(std::mem::take(&mut tables.tables))?;
-        let mut read = run.read(need, &sources)?;
+        let mut read = run.read_tables_and_source(need)?;
         let grouping = &plan.groupings[0];
         let (tables, space) = read.groups.pop().expect("the groups of the output");
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
@@ -298,6 +291,19 @@ impl Case<'_> {
             Ok(())
         })?;
         Ok(out)
+    }
+
+    /// The output, and the plan with nothing but its grouping.
+    fn alone(&self) -> Result<(Plan, OutputPlan)> {
+        let mut plan = (self.again)()?;
+        let output = plan.outputs.remove(self.index);
+        plan.outputs.clear();
+        plan.groupings = match output.kind {
+            OutputKind::Groups { grouping, .. } => vec![plan.groupings.remove(grouping)],
+            _ => vec![],
+        };
+        plan.rejects = None;
+        Ok((plan, output))
     }
 
     /// What the watermark did to the events of `group`.
@@ -320,21 +326,13 @@ impl Case<'_> {
 
     /// The events of the late output, with what had been reached before them, when `change` has changed the plan.
     fn late_run(&self, group: &GroupOf, change: impl Fn(&mut Plan)) -> Result<HashMap<Position, i64>> {
-        let mut plan = (self.again)()?;
-        let output = plan.outputs.remove(self.index);
-        let OutputKind::Groups { grouping, .. } = output.kind else { return Ok(HashMap::new()) };
-        let grouping = plan.groupings.remove(grouping);
-        plan.groupings = vec![grouping];
-        plan.outputs.clear();
-        plan.rejects = None;
+        let (mut plan, _) = self.alone()?;
         plan.read.positions = true;
         plan.late = Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
         change(&mut plan);
         narrow(&mut plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
         let run = Run { plan: &plan, options: self.options, progress: self.progress };
-        let mut tables = tables::read(&run)?;
-        let sources = run.sources(std::mem::take(&mut tables.tables))?;
-        let read = run.read(Need::Lateness, &sources)?;
+        let read = run.read_tables_and_source(Need::Lateness)?;
         let mut late = late::reached(read.late)?;
         if let Some(only) = &read.late_only {
             late.retain(|position, _| only.contains(position));
@@ -482,13 +480,18 @@ fn take_rows(found: &mut Events) -> Vec<(Position, TracedRow)> {
     found.groups.pop().map(|group| group.rows).unwrap_or_default()
 }
 
+/// The instant that `--at` gives for a column, as a result has it in `zone`.
+fn instant_text(plan: &Plan, name: &str, text: &str, zone: &Zone) -> Result<String> {
+    let instant = parse_time(&format!("--at {name}"), text, &plan.zone)?;
+    Ok(TimeText::new(zone).text(instant))
+}
+
 /// Keys that are times, in UTC as events have them.
 fn in_utc(plan: &Plan, keys: &[(String, Option<String>)]) -> Result<Vec<(String, Option<String>)>> {
     let one = |(name, value): &(String, Option<String>)| {
         let value = match value {
             Some(text) if plan.rows.type_of(name) == Some(DataType::Timestamp) => {
-                let instant = parse_time(&format!("--at {name}"), text, &plan.zone)?;
-                Some(crate::sink::value::TimeText::new(&Zone::utc()).text(instant).to_string())
+                Some(instant_text(plan, name, text, &Zone::utc())?)
             }
             value => value.clone(),
         };

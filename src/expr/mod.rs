@@ -20,7 +20,7 @@ mod quotient;
 pub use aggregate_call::{AggregateCall, Selection, parse_selection};
 
 use crate::batch::{DataType, Field, Schema};
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use polars::prelude as pl;
@@ -224,13 +224,9 @@ fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>>
     let mut inputs: Vec<Field> = vec![];
     for name in compiled.clone().meta().root_names() {
         let Some(index) = schema.index_of(&name) else {
-            let known: Vec<&str> = schema.names().collect();
             let place = if sql == name.as_str() { String::new() } else { format!(" in `{sql}`") };
             let error = Error::job(format!("unknown column `{name}`{place}"));
-            return Err(match error::nearest(&name, known.iter().copied()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("the columns are {}", known.join(", "))),
-            });
+            return Err(error.nearest_or("the columns are", &name, schema.names()));
         };
         if !inputs.iter().any(|f| f.name == name.as_str()) {
             inputs.push(schema.fields[index].clone());

@@ -332,26 +332,16 @@ impl<'a> Table<'a> {
         tables.collect()
     }
 
-    /// Faults every key that was not asked for; `later` names keys of the design that this version
-    /// does not have yet.
-    pub fn finish(&self, later: &[&str]) {
+    /// Faults every key that was not asked for.
+    pub fn finish(&self) {
         let asked = self.asked.borrow();
         for (name, _) in self.entries {
             let key: &str = name.get_ref();
             if asked.contains(&key) || self.misplaced.borrow().contains(&key) {
                 continue;
             }
-            let error = if later.contains(&key) {
-                let version = env!("CARGO_PKG_VERSION");
-                Error::job(format!("`{key}` of {} is not built yet in highwater {version}", self.name))
-            } else {
-                let error = Error::job(format!("unknown key `{key}` in {}", self.name));
-                match crate::error::nearest(key, asked.iter().copied()) {
-                    Some(near) => error.hint(format!("did you mean `{near}`?")),
-                    None => error.hint(format!("the keys are {}", asked.join(", "))),
-                }
-            };
-            self.document.fault(error, &name.span());
+            let error = Error::job(format!("unknown key `{key}` in {}", self.name));
+            self.document.fault(error.nearest_or("the keys are", key, asked.iter().copied()), &name.span());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -71,21 +71,24 @@ impl Plan {
     /// # Errors
     /// A job error: no output has that path.
     pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
-        let all = 0..self.outputs.len();
-        let Some(only) = only else { return Ok(all.collect()) };
-        let bare = |path: &str| path.trim_end_matches('/').to_string();
+        let Some(only) = only else { return Ok((0..self.outputs.len()).collect()) };
         let paths: Vec<String> = self.outputs.iter().map(|output| output.to.to_string()).collect();
-        let found: Vec<usize> = all.filter(|&i| bare(&paths[i]) == bare(only)).collect();
-        if found.is_empty() {
-            let paths = paths.iter().map(String::as_str);
-            let error = Error::job(format!("the job has no output `{only}`"));
-            return Err(match error::nearest(only, paths.clone()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("its outputs are {}", paths.collect::<Vec<_>>().join(", "))),
-            });
-        }
-        Ok(found)
+        outputs_at(&paths.iter().map(String::as_str).collect::<Vec<_>>(), only)
     }
+}
+
+/// The numbers of the outputs at the path `only`, of the outputs at `paths`.
+///
+/// # Errors
+/// A job error: there is none.
+pub(super) fn outputs_at(paths: &[&str], only: &str) -> Result<Vec<usize>> {
+    let bare = |path: &str| path.trim_end_matches('/').to_string();
+    let found: Vec<usize> = (0..paths.len()).filter(|&i| bare(paths[i]) == bare(only)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let error = Error::job(format!("the job has no output `{only}`"));
+    Err(error.nearest_or("its outputs are", only, paths.iter().copied()))
 }
 
 /// Which events count.

@@ -83,7 +83,7 @@ impl JobSpec {
             _ => {}
         }
         let late = top.table("late").and_then(|t| late(&document, &t));
-        top.finish(&[]);
+        top.finish();
         drop(top);
         drop(table);
         match document.faults() {
@@ -108,7 +108,7 @@ impl JobSpec {
 
 fn late(document: &Document, table: &Table) -> Option<At<String>> {
     let path = table.string("path");
-    table.finish(&[]);
+    table.finish();
     if table.place_of("path").is_none() {
         let error = Error::job("[late] has no `path`");
         document

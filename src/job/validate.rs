@@ -311,12 +311,7 @@ pub fn parse_time(flag: &str, text: &str, zone: &Zone) -> Result<i64> {
 }
 
 fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let known: Vec<&str> = known.collect();
-    let error = Error::job(format!("no file has a column `{name}`"));
-    match crate::error::nearest(name, known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("the columns are {}", known.join(", "))),
-    }
+    Error::job(format!("no file has a column `{name}`")).nearest_or("the columns are", name, known)
 }
 
 /// The state of planning: the schema grows with each step.

@@ -136,25 +136,3 @@ pub(super) fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSe
     }
     out
 }
-
-/// A decimal with all of its digits, as CSV has it.
-pub(super) fn padded(text: &str, scale: u8) -> Option<String> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let plain = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
-    if whole.is_empty() || !plain(whole) || !plain(fraction) {
-        return None;
-    }
-    let scale = usize::from(scale);
-    let fraction = fraction.trim_end_matches('0');
-    if fraction.len() > scale {
-        return None;
-    }
-    let sign = if digits.len() < text.len() { "-" } else { "" };
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    let point = if scale > 0 { "." } else { "" };
-    Some(format!("{sign}{whole}{point}{fraction:0<scale$}"))
-}

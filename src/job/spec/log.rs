@@ -71,7 +71,7 @@ pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
         max_ahead: table.string("max_ahead"),
         out_of_orderness: table.string("out_of_orderness"),
     };
-    table.finish(&[]);
+    table.finish();
     if spec.log.path.is_empty() {
         document.fault(Error::job("[source] has no `path`"), &table.span);
     }
@@ -91,7 +91,7 @@ pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> Tab
     for key in ["arrival", "partition", "idle", "max_ahead", "out_of_orderness"] {
         table.misplaced(key, "a table is read whole; only the source has a watermark");
     }
-    table.finish(&[]);
+    table.finish();
     // The name stands in that of the file of rejected records.
     if spec.name.value.is_empty() || spec.name.value.contains(['/', '\\']) {
         let error = Error::job(format!("`{}` is no name for a table", spec.name.value));

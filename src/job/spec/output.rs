@@ -49,7 +49,7 @@ pub(super) fn page(document: &Document, table: &Table) -> Option<PageSpec> {
         let error = Error::job(format!("a page has no `{key}`"));
         document.fault(error.hint("it shows other outputs of the job: name them by `of`"), &place);
     }
-    table.finish(&[]);
+    table.finish();
     Some(spec)
 }
 
@@ -127,7 +127,7 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
         let place = table.place_of(key).unwrap_or(spec.span.clone());
         document.fault(error.hint("a page is an [[output]] whose path ends in .html"), &place);
     }
-    table.finish(&[]);
+    table.finish();
     if spec.path.is_none() {
         document.fault(
             Error::job("an [[output]] has no `path`")
@@ -174,7 +174,7 @@ fn window(document: &Document, window: std::result::Result<At<String>, Table>) -
     let kinds = KINDS.map(|kind| (kind, table.string(kind)));
     let (slide, step) = (table.string("slide"), table.string("step"));
     let (offset, allowed_lateness) = (table.string("offset"), table.string("allowed_lateness"));
-    table.finish(&[]);
+    table.finish();
     let kind = one_kind(document, &table)?;
     let size = kinds.into_iter().find(|(name, _)| *name == kind).and_then(|(_, size)| size);
     let fits = [
@@ -243,7 +243,7 @@ fn no_offset(document: &Document, table: &Table) -> bool {
 
 fn top(document: &Document, table: &Table) -> Option<TopSpec> {
     let (n, by) = (table.count("n"), table.string("by"));
-    table.finish(&[]);
+    table.finish();
     match (n, by) {
         (Some(n), Some(by)) => Some(TopSpec { n, by }),
         _ => {

@@ -116,7 +116,7 @@ pub(super) fn step(document: &Document, table: &Table) -> Option<StepSpec> {
     let otherwise = table.tables("otherwise");
     let otherwise: Vec<OtherwiseSpec> =
         otherwise.iter().filter_map(|item| self::otherwise(document, item)).collect();
-    table.finish(&[]);
+    table.finish();
     let kind = one_kind(document, table, "a [[step]]", &STEPS)?;
     let needs = |key, hint: &str| needs(document, table, kind, key, hint);
     match kind {
@@ -162,7 +162,7 @@ fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
     let (reach, lookup) = (reach(table), LookupKeys::read(document, table));
     let constant = table.literals("constant");
     table.misplaced("otherwise", "the items of `otherwise` are tried in turn: put it after this one");
-    table.finish(&[]);
+    table.finish();
     match one_kind(document, table, "an item of `otherwise`", &OTHERWISE)? {
         "match" => reach.direction.is_some().then_some(OtherwiseSpec::Match(reach)),
         "lookup" => lookup.lookup(document, table).map(|l| OtherwiseSpec::Lookup(Box::new(l))),

@@ -3,7 +3,7 @@
 use super::{Planner, length, unknown_column};
 use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::{EnrichPlan, Step, Try};
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
@@ -178,14 +178,7 @@ impl<'a> Planner<'a> {
             if found.is_none() {
                 let error =
                     Error::job(format!("{} has no column `{}`", self.tables[table].title(), name.value));
-                let error = match nearest(&name.value, schema.names()) {
-                    Some(near) => error.hint(format!("did you mean `{near}`?")),
-                    None => {
-                        let known = schema.names().collect::<Vec<_>>().join(", ");
-                        error.hint(format!("the columns are {known}"))
-                    }
-                };
-                self.fault(error, &name.span);
+                self.fault(error.nearest_or("the columns are", &name.value, schema.names()), &name.span);
             }
             found
         };

@@ -3,7 +3,7 @@
 use super::Planner;
 use super::enrich::{DEFAULT, Enclosing, NewColumn};
 use super::service::pointer_of;
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::Try;
 use crate::job::spec::{LookupFrom, LookupSpec, Names, OtherwiseSpec};
@@ -125,11 +125,7 @@ impl<'a> Planner<'a> {
         let mut right = true;
         for name in names.filter(|name| !known().any(|known| known == name.value)) {
             let error = Error::job(format!("the step takes no column `{}`", name.value));
-            let error = match nearest(&name.value, known()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("it takes {}", known().collect::<Vec<_>>().join(", "))),
-            };
-            self.fault(error, &name.span);
+            self.fault(error.nearest_or("it takes", &name.value, known()), &name.span);
             right = false;
         }
         right

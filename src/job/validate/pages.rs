@@ -2,9 +2,8 @@
 
 use super::output::goes_to;
 use crate::error::Error;
-use crate::job::document::At;
-use crate::job::plan::{OutputTo, PagePlan};
-use crate::job::spec::{JobSpec, PageSpec};
+use crate::job::plan::{OutputTo, PagePlan, outputs_at};
+use crate::job::spec::{JobSpec, OutputSpec, PageSpec};
 use std::path::{Path, PathBuf};
 
 /// The pages of a job; faults those that cannot be.
@@ -35,20 +34,15 @@ fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<usize> {
         }
         return all;
     }
+    let path = |output: &OutputSpec| output.path.as_ref().map_or(String::new(), |path| path.value.clone());
+    let paths: Vec<String> = spec.outputs.iter().map(path).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let mut of = vec![];
     for name in &page.of {
-        match named(spec, name) {
-            found if found.is_empty() => {
-                let paths: Vec<&str> = spec.outputs.iter().filter_map(path).collect();
-                let error = Error::job(format!("the job has no output `{}`", name.value));
-                let error = match crate::error::nearest(&name.value, paths.iter().copied()) {
-                    Some(near) => error.hint(format!("did you mean `{near}`?")),
-                    None => error.hint(format!("its outputs are {}", paths.join(", "))),
-                };
-                spec.document.fault(error, &name.span);
-            }
-            found if found.iter().any(|&i| on_terminal(i)) => spec.document.fault(no_file(), &name.span),
-            found => of.extend(found.into_iter().filter(|i| !of.contains(i)).collect::<Vec<_>>()),
+        match outputs_at(&paths, &name.value) {
+            Err(error) => spec.document.fault(error, &name.span),
+            Ok(found) if found.iter().any(|&i| on_terminal(i)) => spec.document.fault(no_file(), &name.span),
+            Ok(found) => of.extend(found.into_iter().filter(|i| !of.contains(i)).collect::<Vec<_>>()),
         }
     }
     of
@@ -57,17 +51,6 @@ fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<usize> {
 fn no_file() -> Error {
     Error::job("a page shows outputs that are files or folders, not tables on the terminal")
         .hint("give the output a path, or use `highwater report`, which shows all of them")
-}
-
-fn path(output: &crate::job::spec::OutputSpec) -> Option<&str> {
-    output.path.as_ref().map(|path| path.value.as_str())
-}
-
-/// The outputs at a path.
-fn named(spec: &JobSpec, name: &At<String>) -> Vec<usize> {
-    let bare = |path: &str| path.trim_end_matches('/').to_string();
-    let is = |i: &usize| path(&spec.outputs[*i]).is_some_and(|path| bare(path) == bare(&name.value));
-    (0..spec.outputs.len()).filter(is).collect()
 }
 
 /// Faults a page inside of the folder of an output, which holds the output's files alone.

@@ -3,7 +3,7 @@
 use super::enrich::NewColumn;
 use super::{Planner, length, unknown_column};
 use crate::batch::DataType;
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::Try;
 use crate::job::spec::{Names, ServiceSpec};
@@ -21,11 +21,7 @@ impl Planner<'_> {
         let names = || take.iter().map(|(name, _)| name.value.as_str());
         for (name, _) in spec.types.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
             let error = Error::job(format!("the lookup takes no column `{}`", name.value));
-            let error = match nearest(&name.value, names()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("it takes {}", names().collect::<Vec<_>>().join(", "))),
-            };
-            self.fault(error, &name.span);
+            self.fault(error.nearest_or("it takes", &name.value, names()), &name.span);
         }
         let declared = super::log::declared_types(&self.spec.document, &spec.types);
         let ty = |name: &str| match spec.types.iter().any(|(declared, _)| declared.value == name) {
