@@ -7,6 +7,7 @@
 use super::audit::alike;
 use super::lengths::exact;
 use crate::engine::{AuditReport, DelayAudit, OutputAudit};
+use crate::report::escaped;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use std::fmt::Write;
 
@@ -238,23 +239,6 @@ fn cut(text: &str, width: usize) -> String {
         true => text.chars().take(width - 1).chain(['…']).collect(),
         false => text.to_string(),
     }
-}
-
-/// A text as XML and HTML both take it; what XML cannot hold is replaced.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

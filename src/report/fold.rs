@@ -8,7 +8,8 @@ use super::axis::{Axis, Times};
 use super::frame::{Dimension, Fold, Frame, Measure, TimeOf};
 use super::rows::Piece;
 use crate::error::Result;
-use crate::sink::value::{Column, TimeText, decimal_text, push_date, push_float};
+use crate::sink::csv::push_value;
+use crate::sink::value::{Column, TimeText};
 use crate::time::Zone;
 use hashbrown::HashMap;
 use serde_json::{Value, json};
@@ -423,7 +424,6 @@ impl Names {
 
     /// The values of a row's key, with [`BETWEEN`] between them.
     fn key(&mut self, dimension: &Dimension, columns: &[Column], row: usize, out: &mut String) {
-        use std::fmt::Write;
         out.clear();
         for (i, &at) in dimension.columns.iter().enumerate() {
             if i > 0 {
@@ -435,15 +435,7 @@ impl Names {
                 continue;
             }
             self.bytes.clear();
-            match column {
-                Column::Text(a) => out.push_str(a.get(row).unwrap_or_default()),
-                Column::Bool(a) => out.push_str(if a.value(row) { "true" } else { "false" }),
-                Column::Int(a) => write!(out, "{}", a.value(row)).expect("a string takes all"),
-                Column::Decimal(a, scale) => out.push_str(&decimal_text(a.value(row), *scale)),
-                Column::Float(a) => push_float(&mut self.bytes, a.value(row)),
-                Column::Date(a) => push_date(&mut self.bytes, i64::from(a.value(row))),
-                Column::Time(a) => self.times.push(&mut self.bytes, a.value(row)),
-            }
+            push_value(&mut self.bytes, column, row, &mut self.times, false);
             out.push_str(&String::from_utf8_lossy(&self.bytes));
         }
     }

@@ -24,6 +24,7 @@ mod rows;
 mod section;
 mod table;
 
+pub(crate) use page::escaped;
 pub use page::{check, write};
 
 use crate::engine::late_schema;

@@ -37,7 +37,7 @@ pub(super) fn fill(title: &str, data: &Value) -> String {
         let (name, after) = after.split_once("}}").unwrap_or((after, ""));
         out.push_str(before);
         match name {
-            "title" => out.push_str(&text(title)),
+            "title" => out.push_str(&escaped(title)),
             "policy" => out.push_str(&policy),
             "style" => out.push_str(STYLE),
             "data" => out.push_str(&json(data)),
@@ -56,8 +56,8 @@ fn hash(script: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))
 }
 
-/// A text in HTML.
-fn text(text: &str) -> String {
+/// A text as HTML and XML both take it; what XML cannot hold is replaced.
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
@@ -66,7 +66,7 @@ fn text(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
