@@ -5,12 +5,12 @@ mod json;
 mod tests;
 mod text;
 
+pub(super) use json::json as as_json;
 pub(super) use text::alike;
 
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, chart, lengths, ui};
 use crate::engine;
-use crate::engine::RunOptions;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Mode, Overrides, Plan};
 use crate::sink::Watermarks;
@@ -40,9 +40,9 @@ pub struct AuditArgs {
     watch: WatchArgs,
 }
 
-/// What was audited.
+/// What was audited, kept while the plan goes to its audit.
 #[derive(Debug, Clone)]
-struct Subject {
+pub(super) struct Subject {
     name: String,
     hash: String,
     zone: Zone,
@@ -53,7 +53,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(plan: &Plan) -> Subject {
+    pub fn of(plan: &Plan) -> Subject {
         Subject {
             name: plan.name.clone(),
             hash: plan.hash.clone(),
@@ -65,26 +65,10 @@ impl Subject {
     }
 }
 
-/// The report of an audit of `plan` as `--json` prints it.
-pub(super) fn as_json(subject: &AuditSubject, report: &engine::AuditReport) -> serde_json::Value {
-    json::json(&subject.0, report)
-}
-
-/// What was audited, kept while the plan goes to its audit.
-pub(super) struct AuditSubject(Subject);
-
-impl AuditSubject {
-    pub fn of(plan: &Plan) -> AuditSubject {
-        AuditSubject(Subject::of(plan))
-    }
-}
-
 impl AuditArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("audit", &self.job.job, self.json)?;
-        let mut facts = Facts::default();
-        let result = self.work(&watch, &mut facts);
-        watch.end(&facts, result)
+        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
+        self.watch.over("audit", &self.job.job, self.json, work)
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
@@ -97,13 +81,7 @@ impl AuditArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         engine::recover(&plan)?;
-        let options = RunOptions {
-            threads: self.job.threads(&plan),
-            memory: self.job.memory(&plan),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        };
+        let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
         let report = engine::audit(plan, &options, delays, &watch.progress);
         watch.progress.finish();
@@ -120,7 +98,7 @@ impl AuditArgs {
             ui::note(&format!("chart in {}", path.display()));
         }
         if self.json {
-            ui::print_value(&json::json(&subject, &report))?;
+            ui::print_value(&as_json(&subject, &report))?;
         } else {
             ui::print(&text::text(&subject, &report))?;
         }

@@ -8,7 +8,7 @@ mod text;
 use super::run::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, report, ui};
-use crate::engine::{self, BackfillOutcome, Request, RunOptions};
+use crate::engine::{self, BackfillOutcome, Request};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec, OutputTo, Plan};
 use clap::Args;
@@ -56,22 +56,14 @@ pub struct BackfillArgs {
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("backfill", &self.job.job, self.quiet || self.json)?;
-        let mut facts = Facts::default();
-        let result = self.work(&watch, &mut facts);
-        watch.end(&facts, result)
+        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
+        self.watch.over("backfill", &self.job.job, self.quiet || self.json, work)
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
-        let machine = |plan: &Plan| RunOptions {
-            threads: self.job.threads(plan),
-            memory: self.job.memory(plan),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        };
+        let machine = |plan: &Plan| self.job.options(plan);
         if !self.plan {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         }

@@ -2,7 +2,7 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::{RowAsked, RunOptions, estimate, explain_row, recover};
+use crate::engine::{RowAsked, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
@@ -52,19 +52,14 @@ impl ExplainArgs {
         for note in job::source_notes(&spec)? {
             ui::note(&format!("note: {}", ui::plain(&note)));
         }
-        ui::print(&explain(&plan, self.job.threads(&plan), self.job.memory(&plan)))?;
+        let options = self.job.options(&plan);
+        ui::print(&explain(&plan, options.threads, options.memory))?;
         Ok(exit::DONE)
     }
 
     /// Explains a row of an output.
     fn row(&self, columns: Vec<(String, Option<String>)>, plan: &Plan) -> Result<u8> {
-        let options = RunOptions {
-            threads: self.job.threads(plan),
-            memory: self.job.memory(plan),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        };
+        let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
         let progress = ui::Progress::new(self.json);
         let again = || job::plan_job(&job::read(&self.job.job)?, &self.job.overrides());

@@ -47,13 +47,7 @@ impl InspectArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         engine::recover(&plan)?;
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
-        let options = RunOptions {
-            threads: self.machine.threads(&plan),
-            memory: self.machine.memory(&plan),
-            spill_folder: std::env::temp_dir(),
-            table_rows: self.rows,
-            refresh_lookups: false,
-        };
+        let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(self.json);
         let state = engine::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);

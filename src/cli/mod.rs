@@ -20,6 +20,7 @@ pub mod ui;
 mod verify;
 mod watch;
 
+use crate::engine::{self, RunOptions};
 use crate::error::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -160,12 +161,8 @@ impl JobArgs {
         crate::job::Overrides { from: self.from.clone(), to: self.to.clone(), ..self.machine.overrides() }
     }
 
-    fn threads(&self, plan: &crate::job::Plan) -> usize {
-        self.machine.threads(plan)
-    }
-
-    fn memory(&self, plan: &crate::job::Plan) -> u64 {
-        self.machine.memory(plan)
+    fn options(&self, plan: &crate::job::Plan) -> RunOptions {
+        self.machine.options(Some(plan))
     }
 }
 
@@ -178,22 +175,17 @@ impl MachineArgs {
         }
     }
 
-    fn threads(&self, plan: &crate::job::Plan) -> usize {
-        self.threads_or(plan.threads)
-    }
-
-    fn memory(&self, plan: &crate::job::Plan) -> u64 {
-        self.memory_or(plan.memory)
-    }
-
-    /// Without a word here those of the job, if there is one and it says.
-    fn threads_or(&self, job: Option<usize>) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map(usize::from).or(job).unwrap_or_else(cores)
-    }
-
-    fn memory_or(&self, job: Option<u64>) -> u64 {
-        self.memory.or(job).unwrap_or_else(crate::engine::default_memory)
+    /// What is said here, or else by the job, if there is one and it says. No tables go to the terminal.
+    fn options(&self, plan: Option<&crate::job::Plan>) -> RunOptions {
+        let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
+        let memory = self.memory.or(plan.and_then(|plan| plan.memory));
+        RunOptions {
+            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            memory: memory.unwrap_or_else(engine::default_memory),
+            spill_folder: std::env::temp_dir(),
+            table_rows: 0,
+            refresh_lookups: false,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `highwater report`, and the pages that a job has among its outputs.
 
-use super::audit::{AuditSubject, as_json};
+use super::audit::{self, Subject};
 use super::run::Mode;
 use super::{JobArgs, ui, verify};
 use crate::engine::{self, RunOptions};
@@ -51,13 +51,7 @@ impl ReportArgs {
         report::check(&path)?;
         // Links are to outputs in place, so these are brought to one state first.
         engine::recover(&plan)?;
-        let options = RunOptions {
-            threads: self.job.threads(&plan),
-            memory: self.job.memory(&plan),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        };
+        let options = self.job.options(&plan);
         let progress = ui::Progress::new(self.quiet);
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
         progress.finish();
@@ -123,8 +117,8 @@ fn audit(
 ) -> Result<serde_json::Value> {
     let streamed = Overrides { mode: Some(job::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
-    let subject = AuditSubject::of(&plan);
-    Ok(as_json(&subject, &engine::audit(plan, options, None, progress)?))
+    let subject = Subject::of(&plan);
+    Ok(audit::as_json(&subject, &engine::audit(plan, options, None, progress)?))
 }
 
 /// Compares the job with its SQL, as `verify` does.

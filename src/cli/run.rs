@@ -68,10 +68,8 @@ impl From<Mode> for job::Mode {
 
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("run", &self.job.job, self.quiet || self.json)?;
-        let mut facts = Facts::default();
-        let result = self.work(&watch, &mut facts);
-        watch.end(&facts, result)
+        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
+        self.watch.over("run", &self.job.job, self.quiet || self.json, work)
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
@@ -80,11 +78,9 @@ impl RunArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         let options = RunOptions {
-            threads: self.job.threads(&plan),
-            memory: self.job.memory(&plan),
-            spill_folder: std::env::temp_dir(),
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
+            ..self.job.options(&plan)
         };
         plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;

@@ -66,10 +66,12 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     let lines = offsets(&outcome.offsets, outcome.account.rejected);
     events.extend(lines.into_iter().map(|line| Event::warning("offsets", line, json!({}))));
     events.extend(outcome.outputs.iter().map(output_event));
-    events.extend(outcome.published.iter().map(|table| {
-        let fields = published_json(std::slice::from_ref(table)).pop().unwrap_or_default();
-        Event::info("published", published(table), fields)
-    }));
+    events.extend(
+        outcome
+            .published
+            .iter()
+            .map(|table| Event::info("published", published(table), published_json(table))),
+    );
     let late = outcome.account.late;
     if late > 0 && plan.late.is_none() {
         let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
@@ -197,9 +199,9 @@ pub fn published(table: &Published) -> String {
 }
 
 /// The same for programs.
-pub fn published_json(tables: &[Published]) -> Vec<serde_json::Value> {
-    let one = |Published { table, inserted, updated, unchanged, deleted }: &Published| json!({ "table": table, "inserted": inserted, "updated": updated, "unchanged": unchanged, "deleted": deleted });
-    tables.iter().map(one).collect()
+pub fn published_json(table: &Published) -> serde_json::Value {
+    let Published { table, inserted, updated, unchanged, deleted } = table;
+    json!({ "table": table, "inserted": inserted, "updated": updated, "unchanged": unchanged, "deleted": deleted })
 }
 
 /// `1 row`, `1,234 rows`.
@@ -250,7 +252,7 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         value["left_out"] = json!(outcome.left_out);
     }
     if !outcome.published.is_empty() {
-        value["published"] = json!(published_json(&outcome.published));
+        value["published"] = outcome.published.iter().map(published_json).collect();
     }
     if let Some(lookups) = outcome.lookups {
         value["lookups"] = json!(lookups);

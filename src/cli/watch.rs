@@ -80,21 +80,40 @@ pub struct Watch<'a> {
 }
 
 impl WatchArgs {
-    /// Begins a command on `job`.
+    /// See [`MetricsArgs::over`].
     ///
     /// # Errors
-    /// See [`MetricsArgs::begin`].
-    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
-        Ok(Watch { verbose: self.verbose, ..self.metrics.begin(command, job, quiet)? })
+    /// As there.
+    pub fn over(
+        &self,
+        command: &'static str,
+        job: &Path,
+        quiet: bool,
+        work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
+    ) -> Result<u8> {
+        let watch = self.metrics.begin(command, job, quiet)?;
+        Watch { verbose: self.verbose, ..watch }.end(work)
     }
 }
 
 impl MetricsArgs {
-    /// Begins a command on `job`.
+    /// Does the `work` of a command on `job`; what it tells of itself is said and written at its end, whatever came
+    /// of it.
     ///
     /// # Errors
-    /// A job error: no node exporter would read the file of metrics.
-    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+    /// That of the work; that the metrics cannot be written, or that no node exporter would read their file, which is
+    /// told before the work.
+    pub fn over(
+        &self,
+        command: &'static str,
+        job: &Path,
+        quiet: bool,
+        work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
+    ) -> Result<u8> {
+        self.begin(command, job, quiet)?.end(work)
+    }
+
+    fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
         let metrics = self.metrics.as_deref();
         metrics.map_or(Ok(()), prometheus::check)?;
         let (began, progress) = (Instant::now(), ui::Progress::new(quiet));
@@ -108,15 +127,13 @@ impl Watch<'_> {
         self.began.elapsed()
     }
 
-    /// Ends the command: says what its stages took, and writes its metrics, whatever came of it.
-    ///
-    /// # Errors
-    /// That of the work; that the metrics cannot be written.
-    pub fn end(&self, facts: &Facts, result: Result<u8>) -> Result<u8> {
+    fn end(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
+        let mut facts = Facts::default();
+        let result = work(self, &mut facts);
         self.progress.finish();
-        let stages = self.progress.times.report();
+        let (stages, memory) = (self.progress.times.report(), peak_memory());
         if self.verbose {
-            ui::say(&stage_events(&stages, peak_memory()));
+            ui::say(&stage_events(&stages, memory));
         }
         let Some(path) = self.metrics else { return result };
         let name = self.job.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -124,11 +141,11 @@ impl Watch<'_> {
         let run = prometheus::Run {
             command: self.command,
             job: &job,
-            facts,
+            facts: &facts,
             stages: &stages,
             success: result.is_ok(),
             took: self.took(),
-            memory: peak_memory(),
+            memory,
         };
         match (run.write(path), result) {
             (Err(error), Err(first)) => Err(Error::all(vec![first, error.clone()]).unwrap_or(error)),

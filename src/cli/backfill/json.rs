@@ -26,7 +26,7 @@ pub fn json(request: &Request, outcome: &BackfillOutcome) -> Value {
         "outputs": outputs.iter().map(corrected).collect::<Vec<_>>(),
     });
     if !published.is_empty() {
-        value["published"] = json!(ui::published_json(published));
+        value["published"] = published.iter().map(ui::published_json).collect();
     }
     value
 }

@@ -9,7 +9,6 @@ use crate::error::{Error, exit, without_passwords};
 use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
 use std::sync::OnceLock;
@@ -153,9 +152,7 @@ pub fn print_error(error: &Error) {
 }
 
 fn fields(error: &Error) -> Value {
-    let clean = |texts: &[String]| -> Vec<Cow<str>> {
-        texts.iter().map(|text| Cow::Owned(without_passwords(text).into_owned())).collect()
-    };
+    let clean = |texts: &[String]| json!(texts.iter().map(|t| without_passwords(t)).collect::<Vec<_>>());
     let mut fields = json!({
         "message": without_passwords(error.message()),
         "kind": error.kind().name(),

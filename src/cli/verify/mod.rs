@@ -9,9 +9,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::watch::{Facts, MetricsArgs};
+use super::watch::{Facts, MetricsArgs, Watch};
 use super::{MachineArgs, ui};
-use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::pg::Server;
@@ -105,10 +104,8 @@ impl VerifyArgs {
         if let Some(path) = &self.html {
             report::check(path)?;
         }
-        let watch = self.metrics.begin("verify", &self.job, self.json || self.markdown)?;
-        let mut facts = Facts::default();
-        let result = self.work(&watch.progress, &mut facts);
-        watch.end(&facts, result)
+        let work = |watch: &Watch, facts: &mut Facts| self.work(&watch.progress, facts);
+        self.metrics.over("verify", &self.job, self.json || self.markdown, work)
     }
 
     fn work(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<u8> {
@@ -159,15 +156,8 @@ impl VerifyArgs {
             options,
             progress,
         };
-        let options = |threads, memory| RunOptions {
-            threads,
-            memory,
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        };
         if is_result(&self.job) {
-            let options = options(self.machine.threads_or(None), self.machine.memory_or(None));
+            let options = self.machine.options(None);
             let verified = verify_files(&self.job, &request(&options))?;
             return Ok(Verdict { verified: vec![verified], skipped: vec![] });
         }
@@ -180,7 +170,7 @@ impl VerifyArgs {
         };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
-        let options = options(self.machine.threads(&plan), self.machine.memory(&plan));
+        let options = self.machine.options(Some(&plan));
         verify(&spec, &overrides, plan, &request(&options))
     }
 

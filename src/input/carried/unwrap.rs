@@ -292,8 +292,7 @@ impl Writer<'_> {
 
     /// The log's own columns.
     fn own(&mut self, framing: &Framing, parts: &Parts, change: Option<&Change>) {
-        if let Carrier::Plain = framing.carrier {
-        } else {
+        if framing.carrier != Carrier::Plain {
             self.texts(LogColumn::Topic, parts.topic);
             self.digits(LogColumn::Partition, parts.partition);
             self.digits(LogColumn::Offset, parts.offset);
@@ -437,7 +436,6 @@ impl EnvelopeReader {
             Kind::Missing => return Err(no_schema(text)),
             Kind::Null => Value::Null,
             Kind::Object => Value::Object(inside),
-            Kind::Text => Value::Text(inside),
             Kind::Escaped => Value::Escaped(inside),
             _ => Value::Text(inside),
         })
