@@ -7,6 +7,7 @@ use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
+use crate::input::told;
 use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
@@ -135,6 +136,12 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
     }
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}: cannot be read: {why}");
+    }
+    let folders = told::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
+    let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();
+    if !folders.is_empty() {
+        let _ =
+            writeln!(out, "        told by folders, and read where `types` has it: {}", folders.join(", "));
     }
     let _ = match &read.time.rule {
         TimeRule::Untimed => writeln!(out, "event time: none; its rows hold at any time"),

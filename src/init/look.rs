@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
+use crate::input::told;
 use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
@@ -49,6 +50,8 @@ pub struct Looked {
     pub names: Option<Vec<String>>,
     /// The columns, in the order in which they are first seen.
     pub columns: Vec<Column>,
+    /// Columns that the folders tell and no file has, and a value of each.
+    pub told: Vec<(String, String)>,
     /// Bytes of all files.
     pub bytes: u64,
     /// Records that were read.
@@ -105,6 +108,7 @@ pub fn look(patterns: &[String]) -> Result<Looked> {
         delimiter,
         names: names.clone(),
         columns: vec![],
+        told: told::first(&files).into_iter().filter(|(name, _)| inferred.column(name).is_none()).collect(),
         bytes,
         records: 0,
         bad: (0, None),

@@ -170,12 +170,19 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
     if let Some(why) = &guess.reject {
         out.with("on_bad_record = \"reject\"", &said(why));
     }
-    if !guess.types.is_empty() {
+    if !(guess.types.is_empty() && looked.told.is_empty()) {
         out.line("");
         out.line("[source.types]");
         for (i, ty, why) in &guess.types {
             let ty = basic(&ty.to_string());
             out.with(&format!("{} = {ty}", key(&looked.columns[*i].name)), why);
+        }
+        for (name, value) in &looked.told {
+            let why = format!(
+                "told by folders, such as {}; without the first # it is read",
+                said(&format!("{name}={value}"))
+            );
+            out.with(&format!("# {} = \"string\"", key(name)), &why);
         }
     }
     out.line("");

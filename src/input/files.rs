@@ -61,6 +61,8 @@ pub struct SourceFile {
     pub bytes: u64,
     /// How its records are wrapped; not known before somebody looks into it.
     pub framing: Framing,
+    /// The columns that are read from the names of its folders.
+    pub told: Vec<String>,
 }
 
 /// The files that `patterns` (files, folders, globs) stand for, in natural path order, each once.
@@ -234,8 +236,8 @@ fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<So
             .hint(format!("{name} files are compressed inside; unpack this one first")));
     }
     let metadata = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
-    let framing = Framing::default();
-    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression, framing })
+    let (framing, told) = (Framing::default(), vec![]);
+    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression, framing, told })
 }
 
 fn nothing_matches(pattern: &str) -> Error {

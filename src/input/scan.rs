@@ -15,6 +15,7 @@ use super::feed::{Feed, Work, check_columns};
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
+use super::told::ToldColumns;
 use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
@@ -78,6 +79,7 @@ pub struct Scan {
     progress: Arc<AtomicU64>,
     /// Records read, by file.
     records: Vec<AtomicU64>,
+    told: ToldColumns,
     /// Reports of Parquet files.
     hashed: Mutex<Vec<InputReport>>,
     rejects: Mutex<RejectStore>,
@@ -90,7 +92,8 @@ impl Scan {
     /// Gets ready to read what `plan` says.
     ///
     /// # Errors
-    /// A column that no file has, as far as headers tell; a header that cannot be read.
+    /// A column that no file has, as far as headers tell; a header that cannot be read; a folder that does not
+    /// tell the column that it should.
     pub fn new(plan: Arc<ReadPlan>) -> Result<Scan> {
         check_columns(&plan)?;
         let progress = Arc::new(AtomicU64::new(0));
@@ -99,6 +102,7 @@ impl Scan {
             pool: Mutex::default(),
             progress,
             records: plan.files.iter().map(|_| AtomicU64::new(0)).collect(),
+            told: ToldColumns::of(&plan)?,
             hashed: Mutex::default(),
             rejects: Mutex::new(RejectStore::new(REJECTS_IN_MEMORY)),
             failure: Mutex::default(),
@@ -182,7 +186,8 @@ impl Scan {
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
-        let DecodedChunk { batch, bad, passed } = chunk;
+        let DecodedChunk { mut batch, bad, passed } = chunk;
+        self.told.fill(file, &mut batch);
         let rejected = bad.len() as u64;
         let fails = |bad: &&BadRecord| self.plan.on_bad_record == OnBadRecord::Fail && !bad.aside;
         if let Some(first) = bad.iter().find(fails) {

@@ -60,6 +60,15 @@ impl Document {
         }
     }
 
+    /// Hints at something where a fault speaks of the column `name`.
+    pub fn hint(&self, name: &str, hint: &str) {
+        for (_, error) in self.faults.borrow_mut().iter_mut() {
+            if error.message().contains(&format!("column `{name}`")) {
+                *error = error.clone().hint(hint);
+            }
+        }
+    }
+
     /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
         let mut faults = self.faults.borrow().clone();

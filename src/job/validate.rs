@@ -101,6 +101,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let pages = pages::planned(spec);
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
+    planner.log.hints(document);
     if let Some(error) = document.faults() {
         return Err(error);
     }

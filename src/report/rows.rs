@@ -3,8 +3,9 @@
 use crate::batch::DataType;
 use crate::engine::PartReader;
 use crate::error::{Error, Result};
+use crate::input::told::folder_value;
 use crate::job::{OutputPlan, OutputTo};
-use crate::rows::{PartitionPart, folder_value};
+use crate::rows::PartitionPart;
 use crate::sink::{Manifest, Part, Target};
 use arrow_array::{ArrayRef, StringArray, UInt32Array, new_null_array};
 use arrow_select::take::take;

@@ -13,5 +13,5 @@ mod strings;
 mod uuid;
 
 pub use gather::{OrderedRows, RowStream, StoredPartition, gather_partitions};
-pub use partition::{PartitionPart, Partitioner, folder_value};
+pub use partition::{PartitionPart, Partitioner};
 pub use store::{RowSpace, RowStore};

@@ -3,6 +3,7 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::group::KeyCodes;
+use crate::input::told::NULL_FOLDER;
 use crate::time::{DAY, HOUR, Zone, civil_from_days};
 use arrow_array::ArrayRef;
 use arrow_cast::display::array_value_to_string;
@@ -158,9 +159,6 @@ impl Partitioner {
     }
 }
 
-/// What Hive calls the folder of NULL.
-const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
-
 /// A value as a folder's name, as Hive writes it.
 fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
     use arrow_array::Array;
@@ -174,31 +172,6 @@ fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
         return Err(Error::data(format!("`{text}` is too long to name a partition's folder")));
     }
     Ok(text)
-}
-
-/// The value that a folder's name stands for: what [`Partitioner`] made it of. NULL is none.
-pub fn folder_value(name: &str) -> Option<String> {
-    if name == NULL_FOLDER {
-        return None;
-    }
-    if name == "%00" {
-        return Some(String::new());
-    }
-    let (mut bytes, mut rest) = (vec![], name.as_bytes());
-    while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Percent-encodes what cannot stand in a folder's name, as Hive and Spark do.
@@ -226,6 +199,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::told::folder_value;
     use arrow_array::StringViewArray;
     use std::sync::Arc;
 

@@ -502,3 +502,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn columns_that_folders_tell_are_there_to_be_read() {
+    let lab = with_data();
+    let job = first_minute(&lab, &["data/logs/spark"]);
+    let types = job.split("[source.types]").nth(1).unwrap().split("\n\n").next().unwrap();
+    insta::assert_snapshot!(types, @r##"
+# shard = "string"                       # told by folders, such as shard=0; without the first # it is read
+"##);
+    // Without the `#` they are read.
+    let answer =
+        lab.run(&job.replace("# shard", "shard").replace("by = [", "by = [\"shard\", "), &["--quiet"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+}

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The layouts of `data/logs`, and how many records each has twice: only offsets tell.
-const LAYOUTS: [(&str, u64); 13] = [
+const LAYOUTS: [(&str, u64); 15] = [
     ("plain", 0),
     ("connect-json", 2),
     ("connect-json-schema", 2),
@@ -25,6 +25,8 @@ const LAYOUTS: [(&str, u64); 13] = [
     ("debezium-schema", 0),
     ("kcat-debezium", 2),
     ("schema", 0),
+    ("spark", 0),
+    ("spark-json", 0),
 ];
 
 /// 60 page views of two partitions, ten seconds apart; those of the second are a minute and a half behind, and
@@ -88,8 +90,10 @@ fn fixtures() -> (Files, Files) {
     text.extend(connect("connect-json", &twice, "json", |run| plain(run).into_bytes()));
     text.extend(connect("connect-json-schema", &twice, "json", json_with_schema));
     text.extend(connect_by_day("connect-hdfs", &twice));
+    text.extend(spark("spark-json", &once, "json", |rows| plain(rows).into_bytes()));
     let mut binary = connect("connect-avro", &twice, "avro", avro);
     binary.extend(connect("connect-parquet", &twice, "snappy.parquet", parquet));
+    binary.extend(spark("spark", &once, "snappy.parquet", parquet));
     (text, binary)
 }
 
@@ -115,7 +119,11 @@ fn job(path: &str) -> String {
     let job = std::fs::read_to_string("data/jobs/views-of-a-log.toml").unwrap();
     let swapped = job.replace("\"data/logs/kcat\"", &format!("\"data/logs/{path}\""));
     assert!(swapped != job || path == "kcat");
-    swapped
+    // What folders tell is declared.
+    match path.starts_with("spark") {
+        true => swapped.replace("time_unit = \"ms\"", "time_unit = \"ms\"\ntypes = { shard = \"int64\" }"),
+        false => swapped,
+    }
 }
 
 #[test]
@@ -298,6 +306,8 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, 
 == schema
 log: values with their schemas, views.jsonl has `schema` and `payload`
 log: columns of its own: _value
+== spark
+== spark-json
 "##);
 }
 
@@ -531,6 +541,154 @@ fn the_second_reader_reads_every_layout() {
     let refused = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("its records are wrapped"), "{}", refused.err);
+}
+
+/// A log in folders of a region and a store, the second with leading zeros.
+fn stores(lab: &Lab) {
+    lab.write("stores/region=eu/store=007/a.csv", "t,v\n60,1\n61,2\n");
+    lab.write("stores/region=us%2Fw/store=12/a.csv", "t,v\n62,4\n");
+    lab.write("stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv", "t,v\n63,8\n");
+}
+
+fn of_stores(types: &str) -> String {
+    format!(
+        "name = \"j\"\n[source]\npath = \"stores\"\ntime = \"t\"\ntime_unit = \"s\"\ntypes = {{ {types} }}\n\
+         [[output]]\npath = \"out/archive\"\narchive = true\n\
+         [[output]]\npath = \"out/n.csv\"\nwindow = {{ tumbling = \"1m\" }}\nby = [\"region\", \"store\"]\n\
+         select = {{ v = \"sum(v)\" }}\n"
+    )
+}
+
+#[test]
+fn folders_tell_columns_of_any_type() {
+    let mut results = String::new();
+    for store in ["int64", "string", "decimal(4,1)"] {
+        let lab = Lab::new();
+        stores(&lab);
+        lab.done(&of_stores(&format!("region = \"string\", store = \"{store}\"")), &[]);
+        results.push_str(&lab.text("out/n.csv"));
+    }
+    insta::assert_snapshot!(results, @r##"
+window_start,window_end,region,store,v
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,eu,7,3
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,us/w,12,4
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,,1,8
+window_start,window_end,region,store,v
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,eu,007,3
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,us/w,12,4
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,,1,8
+window_start,window_end,region,store,v
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,eu,7.0,3
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,us/w,12.0,4
+1970-01-01T00:01:00Z,1970-01-01T00:02:00Z,,1.0,8
+"##);
+}
+
+#[test]
+fn late_files_tell_columns_as_the_others_do() {
+    let lab = Lab::new();
+    stores(&lab);
+    let job = of_stores("region = \"string\", store = \"int64\"");
+    lab.done(&job, &[]);
+    lab.write("late/region=eu/store=7/b.csv", "t,v\n64,16\n");
+    let answer = lab.highwater(&["backfill", "job.toml", "late/region=eu/store=7/b.csv"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(lab.text("out/n.csv").contains(",eu,7,19\n"), "{}", lab.text("out/n.csv"));
+    lab.write("late/b.csv", "t,v\n64,32\n");
+    let untold = lab.highwater(&["backfill", "job.toml", "late/b.csv"]);
+    insta::assert_snapshot!(untold.words(), @r##"
+exit 3
+error: no file has a column `region`, and no folder of late/b.csv tells it
+ --> job.toml:6:11
+  |
+6 | types = { region = "string", store = "int64" }
+  |           ^^^^^^
+  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+
+error: no file has a column `store`, and no folder of late/b.csv tells it
+ --> job.toml:6:30
+  |
+6 | types = { region = "string", store = "int64" }
+  |                              ^^^^^
+  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+"##);
+}
+
+#[test]
+fn what_folders_do_not_tell() {
+    let lab = Lab::new();
+    stores(&lab);
+    let mut words = String::new();
+    let wrong =
+        ["v = \"int64\"", "regoin = \"string\", store = \"int64\"", "region = \"string\", store = \"date\""];
+    for types in wrong {
+        words.push_str(&lab.run(&of_stores(types), &[]).words());
+    }
+    lab.write("stores/x/a.csv", "t,v\n60,1\n");
+    let right = of_stores("region = \"string\", store = \"int64\"");
+    words.push_str(&lab.run(&right, &[]).words());
+    std::fs::remove_dir_all(lab.path("stores/x")).unwrap();
+    lab.write("job.toml", right);
+    words.push_str(
+        &lab.highwater(&["sql", "job.toml", "--output", "out/n.csv", "--dialect", "spark"]).words(),
+    );
+    insta::assert_snapshot!(words, @r##"
+exit 2
+error: no file has a column `region`
+  --> job.toml:13:7
+   |
+13 | by = ["region", "store"]
+   |       ^^^^^^^^
+  hint: the columns are t, v
+  hint: folders of the source tell `region`; it is read where its type is declared: types = { region = "string" }
+
+error: no file has a column `store`
+  --> job.toml:13:17
+   |
+13 | by = ["region", "store"]
+   |                 ^^^^^^^
+  hint: the columns are t, v
+  hint: folders of the source tell `store`; it is read where its type is declared: types = { store = "string" }
+exit 2
+error: no file has a column `regoin`
+ --> job.toml:6:11
+  |
+6 | types = { regoin = "string", store = "int64" }
+  |           ^^^^^^
+  hint: did you mean `region`?
+
+error: no file has a column `region`
+  --> job.toml:13:7
+   |
+13 | by = ["region", "store"]
+   |       ^^^^^^^^
+  hint: the columns are t, v, store
+  hint: folders of the source tell `region`; it is read where its type is declared: types = { region = "string" }
+exit 3
+error: `store`, which the folders of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv tell, cannot be read: `1` is not a date
+exit 3
+error: no file has a column `region`, and no folder of stores/x/a.csv tells it
+ --> job.toml:6:11
+  |
+6 | types = { region = "string", store = "int64" }
+  |           ^^^^^^
+  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+
+error: no file has a column `store`, and no folder of stores/x/a.csv tells it
+ --> job.toml:6:30
+  |
+6 | types = { region = "string", store = "int64" }
+  |                              ^^^^^
+  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+exit 2
+error: `region` is told by the folders of the files, which no SQL here reads
+  hint: `verify` without a server checks such a job by a second reader of its own
+  hint: or write the records out: an [[output]] without a window, a .parquet file
+"##);
+    // What a file has itself stays.
+    lab.write("stores/region=eu/store=007/a.csv", "t,v,region\n60,1,own\n61,2,\n");
+    lab.done(&of_stores("region = \"string\", store = \"int64\""), &[]);
+    assert!(lab.text("out/n.csv").contains(",own,7,1\n"), "{}", lab.text("out/n.csv"));
 }
 
 #[test]

@@ -164,6 +164,23 @@ pub fn connect_by_day(root: &str, records: &[Record]) -> Files {
     runs(records).into_iter().map(file).collect()
 }
 
+/// The files of a Spark job that wrote `partitionBy("shard")` below `root`: the column is in the folders alone.
+pub fn spark(
+    root: &str,
+    records: &[Record],
+    extension: &str,
+    content: impl Fn(&[Record]) -> Vec<u8>,
+) -> Files {
+    let mut files: Files = BTreeMap::from([(format!("{root}/_SUCCESS"), vec![])]);
+    for (n, shard) in [0, 1].into_iter().enumerate() {
+        let mut rows: Vec<Record> = records.iter().filter(|r| r.value["shard"] == shard).cloned().collect();
+        rows.iter_mut().for_each(|r| drop(r.value.as_object_mut().unwrap().remove("shard")));
+        let part = format!("part-{n:05}-6f1c2b0e-1d1c-4c55-9d0e-7a1f4b8f3c11.c000.{extension}");
+        files.insert(format!("{root}/shard={shard}/{part}"), content(&rows));
+    }
+    files
+}
+
 /// JSON with schemas, as the sink writes it.
 pub fn json_with_schema(run: &[Record]) -> Vec<u8> {
     let schema = schema("views.Value");
@@ -179,9 +196,11 @@ pub fn batch(run: &[Record]) -> RecordBatch {
         Arc::new(run.iter().map(|r| r.value[name].as_str()).collect::<StringArray>())
     };
     let columns = ["id", "bytes", "viewed_at", "received_at", "shard"].map(|name| (name, numbers(name)));
+    let has = |name: &str| run.iter().any(|r| r.value.get(name).is_some());
     RecordBatch::try_from_iter_with_nullable(
         columns
             .into_iter()
+            .filter(|(name, _)| has(name))
             .chain(["user", "postcode"].map(|name| (name, texts(name))))
             .map(|(n, c)| (n, c, true)),
     )

@@ -20,6 +20,7 @@ use crate::engine::groups::{Shaped, shape};
 use crate::engine::kept::kept;
 use crate::error::{Error, Result};
 use crate::group::{GroupBlock, Merged, key_rows};
+use crate::input::told::folder_value;
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
@@ -432,7 +433,7 @@ pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>
     let keys = folders.filter_map(|(folder, part)| {
         let PartitionPart::Column(c) = part else { return None };
         let (_, value) = folder.split_once('=')?;
-        Some((output.columns.fields[*c].name.clone(), crate::rows::folder_value(value)))
+        Some((output.columns.fields[*c].name.clone(), folder_value(value)))
     });
     keys.collect()
 }

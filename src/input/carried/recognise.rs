@@ -96,11 +96,12 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
     Ok(Some(found))
 }
 
-/// Notes on `files` how they are wrapped, as others of their source are known to be.
+/// Notes on `files` how they are wrapped and what their folders tell, as of others of their source is known.
 pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
     let by_path: HashMap<&Path, &Framing> = known.iter().map(|f| (f.path.as_path(), &f.framing)).collect();
     let wrapped = known.iter().map(|file| &file.framing).find(|framing| !framing.is_plain());
     for file in files {
+        file.told = known.first().map_or(vec![], |known| known.told.clone());
         let same = by_path.get(file.path.as_path()).copied();
         let Some(framing) = same.or(wrapped) else { continue };
         file.framing = framing.clone();
@@ -117,7 +118,15 @@ pub(in crate::input) fn unmistakable(path: &Path, compression: Compression) -> b
         return false;
     }
     let (path, framing) = (path.to_path_buf(), Framing::default());
-    let file = SourceFile { path, ordinal: 0, format: Format::JsonLines, compression, bytes: 0, framing };
+    let file = SourceFile {
+        path,
+        ordinal: 0,
+        format: Format::JsonLines,
+        compression,
+        bytes: 0,
+        framing,
+        told: vec![],
+    };
     let lines = lines(&file);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     matches!(carrier(&lines), Some(Carrier::Kcat | Carrier::Console(_)))

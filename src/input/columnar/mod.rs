@@ -371,7 +371,7 @@ impl Assembler {
 }
 
 /// `value`, an array of one, in `rows` rows, but for those where `around` is NULL.
-fn repeated(
+pub(super) fn repeated(
     value: &ArrayRef,
     rows: usize,
     around: Option<&ArrayRef>,

@@ -31,6 +31,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         compression,
         bytes: 0,
         framing: Default::default(),
+        told: vec![],
     }
 }
 

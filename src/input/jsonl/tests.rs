@@ -18,6 +18,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         compression: Compression::None,
         bytes: 0,
         framing: Default::default(),
+        told: vec![],
     };
     let time = ReadTime { column: time.into(), rule };
     Arc::new(ReadPlan { files: vec![file], ..testing::plan(columns, time) })

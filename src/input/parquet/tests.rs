@@ -37,6 +37,7 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
         compression: Compression::None,
         bytes: 0,
         framing: Default::default(),
+        told: vec![],
     };
     (dir, file)
 }

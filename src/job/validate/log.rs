@@ -5,7 +5,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files, told};
 use crate::job::document::Document;
 use crate::job::spec::{LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
@@ -103,15 +103,29 @@ impl Log {
             return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
         }
         let time = event_time(document, spec, &inferred, zone);
-        for (name, _) in &spec.types {
-            if declared.contains_key(&name.value)
-                && inferred.column(&name.value).is_none()
-                && !inferred.columns.is_empty()
-            {
-                document.fault(unknown_column(&name.value, inferred.names()), &name.span);
+        if !inferred.columns.is_empty() {
+            for (name, _) in &spec.types {
+                if let Some(ty) = declared.get(&name.value)
+                    && let Err(error) = from_folders(&mut files, &mut inferred, &name.value, *ty)
+                {
+                    document.fault(error, &name.span);
+                }
             }
         }
         Ok(Log { files, delimiter, names, inferred, time, on_bad_record })
+    }
+
+    /// Says, where a fault speaks of a column that folders tell, how it is read.
+    pub(super) fn hints(&self, document: &Document) {
+        for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
+            let declared = format!("types = {{ {name} = \"string\" }}");
+            document.hint(
+                name,
+                &format!(
+                    "folders of the source tell `{name}`; it is read where its type is declared: {declared}"
+                ),
+            );
+        }
     }
 
     /// The columns of a batch of all columns.
@@ -167,6 +181,41 @@ impl Log {
             chunk_bytes,
         })
     }
+}
+
+/// Reads the column `name` from the folders of the files, where no file has it.
+///
+/// # Errors
+/// Nor do the folders tell it.
+fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, ty: DataType) -> Result<()> {
+    let found = inferred.columns.iter().position(|column| column.name == name);
+    if found.is_some_and(|i| inferred.columns[i].missing_in < inferred.files) {
+        return Ok(());
+    }
+    let of_folders = told::names(files);
+    if !of_folders.iter().any(|told| told == name) {
+        // Files that were there before may have had it.
+        let known = inferred.names().chain(of_folders.iter().map(String::as_str));
+        return if found.is_some() { Ok(()) } else { Err(unknown_column(name, known)) };
+    }
+    // The column is there also where a file lacks it: one fault is enough.
+    let untold = told::note(files, name).map(|path| told::untold(path, name));
+    let column = InferredColumn {
+        name: name.to_string(),
+        ty,
+        declared: true,
+        why: "declared, and told by the folders".to_string(),
+        missing_in: 0,
+        default: false,
+        nulls: false,
+        example: None,
+        examples: vec![],
+    };
+    match found {
+        Some(i) => inferred.columns[i] = column,
+        None => inferred.columns.push(column),
+    }
+    untold.map_or(Ok(()), Err)
 }
 
 fn csv_layout(

@@ -53,6 +53,13 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
         .hint("`verify` without a server checks such a job by a second reader of its own")
         .hint("or write them out plainly: an [[output]] without a window, a .parquet file"));
     }
+    if let Some(name) = file.told.first() {
+        return Err(Error::job(format!(
+            "`{name}` is told by the folders of the files, which no SQL here reads"
+        ))
+        .hint("`verify` without a server checks such a job by a second reader of its own")
+        .hint("or write the records out: an [[output]] without a window, a .parquet file"));
+    }
     Ok(match file.format {
         Format::JsonLines => Layout::Json,
         Format::Avro => Layout::Avro,

@@ -5,6 +5,7 @@ use super::meaning::Kind;
 use super::text::TextFile;
 use super::{Side as Which, Table};
 use crate::error::{Error, Result};
+use crate::input::told::told;
 use crate::input::{
     Format, damaged_parquet as damaged, files, guarded_parquet as guarded, load_parquet as load,
 };
@@ -89,7 +90,7 @@ impl Side {
             }
             Table::Files(paths) => {
                 for file in files::listed(paths, None)? {
-                    let constants = constants(&file.path);
+                    let constants = told(&file.path);
                     if file.format == Format::Parquet {
                         side.parquet(&file.path, constants, which)?;
                         continue;
@@ -342,36 +343,4 @@ fn once<'a>(names: impl Iterator<Item = &'a String>, which: Which, place: &str) 
             Err(Error::data(format!("{side}, {place} has two columns called `{}`", names[i])))
         }
     }
-}
-
-/// `date=2024-02-29` of a path's folders.
-fn constants(path: &Path) -> Constants {
-    let folders = path.parent().into_iter().flat_map(|folder| folder.components());
-    let pair = |text: String| {
-        let (name, value) = text.split_once('=')?;
-        let value = unescaped(value);
-        (!name.is_empty())
-            .then(|| (unescaped(name), (value != "__HIVE_DEFAULT_PARTITION__").then_some(value)))
-    };
-    folders.filter_map(|folder| pair(folder.as_os_str().to_string_lossy().into_owned())).collect()
-}
-
-/// A text in which `%3A` stands for `:`.
-fn unescaped(text: &str) -> String {
-    let mut out = vec![];
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = |bytes: &[u8]| u8::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok();
-        match after.get(..2).and_then(hex) {
-            Some(byte) if *first == b'%' => {
-                out.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                out.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

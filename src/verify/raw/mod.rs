@@ -20,6 +20,7 @@ pub(super) mod text;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::told::told;
 use crate::input::{Compression, Format, OnBadRecord, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
@@ -126,6 +127,20 @@ fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
 }
 
 fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part> {
+    let mut part = records(file, plan, wanted)?;
+    for (name, value) in told(&file.path) {
+        let Some(i) = wanted.iter().position(|column| column.name == name && file.told.contains(&name))
+        else {
+            continue;
+        };
+        // As a field of CSV: nothing is a text only where one is wanted.
+        let value = value.filter(|value| wanted[i].text || !value.is_empty());
+        part.columns[i] = Some(Arc::new(StringViewArray::from(vec![value.as_deref(); part.numbers.len()])));
+    }
+    Ok(part)
+}
+
+fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part> {
     let of = File { path: &file.path, plan };
     match file.format {
         Format::Csv => csv::read(&of, &content(file)?, wanted),

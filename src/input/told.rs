@@ -1,0 +1,165 @@
+//! Columns that folders tell: below `region=eu/` every record has the column `region`, as Hive and Spark lay tables out.
+//!
+//! # Contract
+//! * A folder `name=value` of a file's path tells a column; in both `%3A` stands for `:`, and
+//!   `__HIVE_DEFAULT_PARTITION__` is NULL. Of two folders of one name the inner one counts.
+//! * Such a column is read where the job declares its type and no file has it; then the path of every file has to
+//!   tell it. What a file has itself is never replaced.
+
+use super::carried::Carrier;
+use super::columnar::{FileType, constant, repeated};
+use super::{ReadColumn, ReadPlan, SourceFile};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use arrow_array::{Array, ArrayRef, StringViewArray};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What Hive calls the folder of NULL.
+pub const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The value that a folder's name stands for. NULL is none.
+pub fn folder_value(name: &str) -> Option<String> {
+    match name {
+        NULL_FOLDER => None,
+        // An empty text cannot name a folder.
+        "%00" => Some(String::new()),
+        name => Some(unescaped(name)),
+    }
+}
+
+/// A text in which `%3A` stands for `:`.
+fn unescaped(text: &str) -> String {
+    let (mut bytes, mut rest) = (vec![], text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The columns that the folders of `path` tell, from the outermost, and their values.
+pub fn told(path: &Path) -> Vec<(String, Option<String>)> {
+    let folders = path.parent().into_iter().flat_map(|folder| folder.components());
+    let one = |folder: &str| {
+        let (name, value) = folder.split_once('=')?;
+        (!name.is_empty()).then(|| (unescaped(name), folder_value(value)))
+    };
+    folders.filter_map(|folder| one(&folder.as_os_str().to_string_lossy())).collect()
+}
+
+/// What the folders of `path` tell of the column `name`, if anything.
+fn value(path: &Path, name: &str) -> Option<Option<String>> {
+    told(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
+}
+
+/// The columns that the folders of some of `files` tell, each once, and the first value of each, empty where all are
+/// NULL. Not of files of Kafka Connect.
+pub fn first(files: &[SourceFile]) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = vec![];
+    // Folders that carriers make are not the log's.
+    let files = files.iter().filter(|file| file.framing.carrier == Carrier::Plain);
+    for (name, value) in files.flat_map(|file| told(&file.path)) {
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, first)) if first.is_empty() => *first = value.unwrap_or_default(),
+            Some(_) => {}
+            None => found.push((name, value.unwrap_or_default())),
+        }
+    }
+    found
+}
+
+/// The columns that the folders of some of `files` tell, each once.
+pub fn names(files: &[SourceFile]) -> Vec<String> {
+    first(files).into_iter().map(|(name, _)| name).collect()
+}
+
+/// Notes that the folders of `files` tell the column `name`; or gives the path of the first that does not.
+pub fn note<'a>(files: &'a mut [SourceFile], name: &str) -> Option<&'a Path> {
+    if let Some(at) = files.iter().position(|file| value(&file.path, name).is_none()) {
+        return Some(&files[at].path);
+    }
+    files.iter_mut().for_each(|file| file.told.push(name.to_string()));
+    None
+}
+
+/// The values of told columns in each file.
+pub(super) struct ToldColumns {
+    /// By file, columns of the plan and their one value.
+    files: Vec<Vec<(usize, ArrayRef)>>,
+}
+
+impl ToldColumns {
+    /// Those of the files of `plan`.
+    ///
+    /// # Errors
+    /// A data error: a path tells no value, or one that is not of the column's type.
+    pub fn of(plan: &ReadPlan) -> Result<ToldColumns> {
+        let of_file = |file: &SourceFile| {
+            let columns = plan.columns.iter().enumerate();
+            let told = columns.filter(|(_, column)| file.told.contains(&column.name));
+            told.map(|(i, column)| Ok((i, one(plan, file, column)?))).collect()
+        };
+        Ok(ToldColumns { files: plan.files.iter().map(of_file).collect::<Result<_>>()? })
+    }
+
+    /// Puts the values of file number `file` into a batch of it.
+    pub fn fill(&self, file: u32, batch: &mut Batch) {
+        for (column, value) in &self.files[file as usize] {
+            batch.columns[*column] =
+                repeated(value, batch.rows, None).expect("zeros are numbers of one value");
+        }
+    }
+}
+
+/// The value of a column that the folders of a file tell, an array of one.
+fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayRef> {
+    let value = value(&file.path, &column.name).ok_or_else(|| untold(&file.path, &column.name))?;
+    let text: ArrayRef = Arc::new(StringViewArray::from(vec![value.as_deref()]));
+    let of = FileType { ty: text.data_type().clone(), uuid: false, name: "string".into() };
+    constant(&text, &of, column, &plan.zone, &file.path)?.map_err(|why| {
+        let path = file.path.display();
+        Error::data(format!("`{}`, which the folders of {path} tell, cannot be read: {why}", column.name))
+    })
+}
+
+/// The error for a file whose path tells no column `name`.
+pub fn untold(path: &Path, name: &str) -> Error {
+    Error::data(format!("no file has a column `{name}`, and no folder of {} tells it", path.display()))
+        .hint(format!("put the file into a folder {name}=VALUE, or leave the column out of `types`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_tell_names_and_values() {
+        let told = |path: &str| told(Path::new(path));
+        let some = |name: &str, value: &str| (name.to_string(), Some(value.to_string()));
+        assert_eq!(
+            told("x/region=eu/day=2024-06-01/part-0.csv"),
+            [some("region", "eu"), some("day", "2024-06-01")]
+        );
+        assert_eq!(told("a%3Db=c%3A d%/f.csv"), [some("a=b", "c: d%")]);
+        assert_eq!(told("k=__HIVE_DEFAULT_PARTITION__/f.csv"), [("k".to_string(), None)]);
+        assert_eq!(told("k=%00/k=/f.csv"), [some("k", ""), some("k", "")]);
+        assert_eq!(told("=x/y/z=1.csv"), []);
+    }
+
+    #[test]
+    fn the_inner_folder_counts() {
+        let path = Path::new("k=1/k=2/f.csv");
+        assert_eq!(value(path, "k"), Some(Some("2".to_string())));
+        assert_eq!(value(path, "K"), None);
+    }
+}
