@@ -58,7 +58,7 @@ pub fn told(path: &Path) -> Vec<(String, Option<String>)> {
 }
 
 /// What the folders of `path` tell of the column `name`, if anything.
-fn value(path: &Path, name: &str) -> Option<Option<String>> {
+pub fn value(path: &Path, name: &str) -> Option<Option<String>> {
     told(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
 }
 

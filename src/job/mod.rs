@@ -12,8 +12,8 @@ pub use plan::{
 };
 pub use spec::JobSpec;
 pub use validate::{
-    Form, Overrides, SourceFiles, check_form, destinations, late_path, pages, parse_bytes, parse_length,
-    parse_time, plan_job, source_files, source_format, source_notes, table_files,
+    Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, pages, parse_bytes,
+    parse_length, parse_time, plan_job, source_files, source_format, source_notes, table_files,
 };
 
 use crate::error::{Error, Result};

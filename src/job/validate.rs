@@ -176,6 +176,11 @@ pub fn source_format(spec: &JobSpec) -> Option<Format> {
     format.flatten()
 }
 
+/// The columns of the source whose types the job declares.
+pub fn declared_columns(spec: &JobSpec) -> Vec<String> {
+    spec.source.log.types.iter().map(|(name, _)| name.value.clone()).collect()
+}
+
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(output::goes_to).collect()

@@ -614,6 +614,38 @@ error: no file has a column `store`, and no folder of late/b.csv tells it
 "##);
 }
 
+/// The same events below another folder are others, or moved: nobody can tell.
+#[test]
+fn a_content_is_counted_in_one_folder() {
+    let lab = Lab::new();
+    stores(&lab);
+    let job = of_stores("region = \"string\", store = \"int64\"");
+    let eu = "stores/region=eu/store=007/a.csv";
+    lab.done(&job, &[]);
+    let before = lab.text("out/n.csv");
+    // Another name of the folder is the same value.
+    lab.write("copy/region=eu/store=007/b.csv", lab.text(eu));
+    let known = lab.highwater(&["backfill", "job.toml", "copy/region=eu/store=007/b.csv"]);
+    assert_eq!(known.code, 0, "{}", known.err);
+    assert_eq!(lab.text("out/n.csv"), before);
+    // Two at once are both counted; a third later, or one that has moved, is refused.
+    lab.write("stores/region=de/store=3/a.csv", lab.text(eu));
+    insta::assert_snapshot!(lab.run(&job, &[]).words(), @r##"
+exit 3
+error: stores/region=de/store=3/a.csv has what stores/region=eu/store=007/a.csv had when it was counted, and its folders tell other values
+  hint: the same events are not counted twice, and those that are counted keep what was told of them
+  hint: to count everything anew: `highwater run JOB --changed reload`
+"##);
+    assert_eq!(lab.text("out/n.csv"), before);
+    lab.done(&job, &["--changed", "reload"]);
+    let both = lab.text("out/n.csv");
+    assert!(both.contains(",eu,7,3\n") && both.contains(",de,3,3\n"), "{both}");
+    let taken = lab.highwater(&["backfill", "job.toml", "--retract", "stores/region=eu/store=007/a.csv"]);
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    let left = lab.text("out/n.csv");
+    assert!(!left.contains(",eu,7,3\n") && left.contains(",de,3,3\n"), "{left}");
+}
+
 #[test]
 fn what_folders_do_not_tell() {
     let lab = Lab::new();

@@ -1,12 +1,12 @@
 //! What is in place, what is given, and the list of files that both make together.
 //!
 //! # Contract
-//! Files are known by content. Those of the source that count after the backfill stand in natural path order,
+//! Files are known by content, and by what folders tell of the columns that the job declares. Those of the source that count after the backfill stand in natural path order,
 //! as they would for a run over all of them: positions are in that list.
 
 use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
-use crate::input::{Format, InputReport, files, hash_file};
+use crate::input::{Format, InputReport, files, hash_file, told};
 use crate::job::{self, JobSpec};
 use crate::sink::{InputEntry, Manifest, Target, Transaction};
 use hashbrown::HashMap;
@@ -101,6 +101,8 @@ pub struct Given {
     pub tables: Option<String>,
     /// The format of the source's files, if the job says.
     pub format: Option<Format>,
+    /// The columns of the source that the job declares, which folders may tell.
+    declared: Vec<String>,
 }
 
 impl Given {
@@ -111,7 +113,8 @@ impl Given {
     pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<Given> {
         let of_tables = job::table_files(spec)?;
         let format = job::source_format(spec);
-        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format };
+        let declared = job::declared_columns(spec);
+        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format, declared };
         let old = |input: &InputEntry| SourceEntry {
             path: input.path.clone(),
             hash: input.hash.clone(),
@@ -182,10 +185,14 @@ impl Given {
     fn add(&mut self, path: String, hash: String, bytes: u64) -> Result<()> {
         // Files without records are all alike, and count nothing twice.
         let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
-        if let Some(known) = self.source.iter().find(known) {
+        let alike: Vec<&SourceEntry> = self.source.iter().filter(known).collect();
+        if let Some(known) = alike.iter().find(|entry| told_alike(&self.declared, &entry.path, &path)) {
             let kind = GivenKind::Known(PathBuf::from(&known.path));
             self.note(Path::new(&path), kind);
             return Ok(());
+        }
+        if let Some(known) = alike.first() {
+            return Err(moved(&path, &known.path));
         }
         if self.source.iter().any(|entry| entry.path == path) {
             return Err(changed(&path));
@@ -198,8 +205,9 @@ impl Given {
     fn retract(&mut self, path: &Path) -> Result<()> {
         let named = path.display().to_string();
         let hash = path.exists().then(|| hash_file(path)).transpose()?.map(|(_, hash)| hash);
+        let declared = self.declared.clone();
         let is = |entry: &&mut SourceEntry| match &hash {
-            Some(hash) => entry.hash == *hash,
+            Some(hash) => entry.hash == *hash && told_alike(&declared, &entry.path, &named),
             None => entry.path == named,
         };
         let Some(entry) = self.source.iter_mut().find(is) else {
@@ -292,7 +300,13 @@ fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Op
     let mut left: Vec<&InputEntry> = before.iter().collect();
     for (name, path) in now {
         let (_, hash) = hash_file(path)?;
-        let same = |entry: &&InputEntry| entry.table.as_ref() == Some(name) && entry.hash == hash;
+        // Which columns folders tell is not looked at: what has moved is read again.
+        let folders = told::told(path);
+        let same = |entry: &&InputEntry| {
+            entry.table.as_ref() == Some(name)
+                && entry.hash == hash
+                && told::told(Path::new(&entry.path)) == folders
+        };
         let known = left.len();
         // A table that is asked by several keys is read once for each.
         left.retain(|entry| !same(entry));
@@ -303,6 +317,18 @@ fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Op
     Ok(left.first().map(|gone| {
         format!("{} of the table `{}` is gone", gone.path, gone.table.as_deref().unwrap_or_default())
     }))
+}
+
+/// Whether the folders of two files tell the same of these columns.
+fn told_alike(columns: &[String], a: &str, b: &str) -> bool {
+    columns.iter().all(|name| told::value(Path::new(a), name) == told::value(Path::new(b), name))
+}
+
+/// The error for a file with a content that was counted in another folder.
+fn moved(path: &str, known: &str) -> Error {
+    Error::data(format!("{path} has what {known} had when it was counted, and its folders tell other values"))
+        .hint("the same events are not counted twice, and those that are counted keep what was told of them")
+        .hint("to count everything anew: `highwater run JOB --changed reload`")
 }
 
 fn changed(path: &str) -> Error {
