@@ -8,25 +8,26 @@
 //! * An event that more than one step would leave out is left out by the first. What steps leave out is found by runs
 //!   without them, one for each step, so it is true of any order of them.
 //! * An event is late where the watermark before it had passed the end of the window and its allowed lateness; of
-//!   sessions, where no session took it.
+//!   sessions, where no session took it. Of a live job, sessions of one key may lie over one another: a late event may open
+//!   one that joins the next.
 
+mod late;
 mod row;
 
-use super::late;
 use super::trace::{Events, GroupOf, Traced, TracedRow, events, narrow, with_lines};
 use super::{Need, Progress, Run, RunOptions, pool};
 use crate::batch::{DataType, Field, Position, Schema};
 use crate::error::{Error, Result};
-use crate::group::{GroupPlan, Lateness, Merged};
+use crate::group::{GroupPlan, Merged};
 use crate::input::Reject;
 use crate::input::value::parse_decimal;
-use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, Plan, Post, Step, parse_time};
-use crate::sink::Format;
+use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post, Step, parse_time};
 use crate::sink::value::{TimeText, decimal_text};
-use crate::time::{DAY, Duration, Zone};
+use crate::time::Zone;
 use crate::window::Window;
+use late::Lates;
 use row::{Computed, Wanted, empty_window, rows_of_block, used};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,6 +101,9 @@ pub enum Cause {
     /// It was late: the watermark before it, and by how much that had passed the window and its allowed lateness. Of a
     /// session it is not told by how much.
     Late(i64, Option<i64>),
+    /// It was counted in another session of the key, from here to there: the one that is asked for was closed before it
+    /// came, or opened after.
+    Session(i64, i64),
 }
 
 /// Explains a row; `again` makes the plan of the job.
@@ -306,40 +310,6 @@ impl Case<'_> {
         Ok((plan, output))
     }
 
-    /// What the watermark did to the events of `group`.
-    fn lateness(&self, group_plan: &GroupPlan, lateness: &Lateness, group: &GroupOf) -> Result<Lates> {
-        let delay = lateness.delays[0];
-        let reached = self.late_run(group, |plan| {
-            let grouping = &mut plan.groupings[0];
-            // A threshold that all that came after an event has passed: then what had been reached is kept for each.
-            grouping.plan.window = Window::Tumbling { size: Duration::Length(DAY), offset: 0 };
-            grouping.plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
-            (grouping.plan.firings, grouping.plan.keep_states) = (false, false);
-        })?;
-        let only = match group_plan.window {
-            Window::Session { .. } => Some(self.late_run(group, |_| {})?.into_keys().collect()),
-            _ => None,
-        };
-        let end = group.window.map(|(_, end)| end.saturating_add(lateness.allowed));
-        Ok(Lates { delay, reached, end, only })
-    }
-
-    /// The events of the late output, with what had been reached before them, when `change` has changed the plan.
-    fn late_run(&self, group: &GroupOf, change: impl Fn(&mut Plan)) -> Result<HashMap<Position, i64>> {
-        let (mut plan, _) = self.alone()?;
-        plan.read.positions = true;
-        plan.late = Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
-        change(&mut plan);
-        narrow(&mut plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
-        let run = Run { plan: &plan, options: self.options, progress: self.progress };
-        let read = run.read_tables_and_source(Need::Lateness)?;
-        let mut late = late::reached(read.late)?;
-        if let Some(only) = &read.late_only {
-            late.retain(|position, _| only.contains(position));
-        }
-        Ok(late)
-    }
-
     /// The events of `group` that were counted, and those that were not.
     fn events(
         &self,
@@ -449,30 +419,6 @@ impl Case<'_> {
         }
         let group = GroupOf { keys: in_utc(&plan, &group.keys)?, ..group.clone() };
         events(plan, &[group], usize::MAX, self.options, self.progress)
-    }
-}
-
-/// Events that a streamed output did not count.
-struct Lates {
-    delay: i64,
-    /// What had been reached before each event that any came before.
-    reached: HashMap<Position, i64>,
-    /// The end of the window and its allowed lateness, microseconds UTC.
-    end: Option<i64>,
-    /// Of sessions, the events that none took.
-    only: Option<HashSet<Position>>,
-}
-
-impl Lates {
-    fn cause(&self, position: Position) -> Option<Cause> {
-        let watermark = self.reached.get(&position)?.saturating_sub(self.delay);
-        match &self.only {
-            Some(only) => only.contains(&position).then_some(Cause::Late(watermark, None)),
-            None => {
-                let by = watermark.saturating_sub(self.end?);
-                (by >= 0).then_some(Cause::Late(watermark, Some(by)))
-            }
-        }
     }
 }
 

@@ -33,5 +33,6 @@ pub use compose::Stage;
 pub use kept::KeptGroups;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::{AuditBlock, GroupBlock, Merged};
+pub use session::LiveSessions;
 pub use spill::{SpillSpace, key_rows};
 pub use table::{GroupPlan, GroupTable, Lateness, NotCounted};

@@ -209,6 +209,55 @@ fn the_sample_job_explains_its_best_row() {
     }
 }
 
+/// The late event would have been of the session that was closed; it opened one that joined the next.
+#[test]
+fn sessions_of_a_live_job_may_lie_over_one_another() {
+    let lab = Lab::new();
+    lab.write(
+        "log.csv",
+        "at,user\n2024-06-01T10:02:41Z,u1\n2024-06-01T10:03:02Z,u1\n2024-06-01T10:03:16Z,u0\n2024-06-01T10:02:42Z,u1\n",
+    );
+    let job = "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"at\"\nout_of_orderness = \"15s\"\n\
+        [[output]]\npath = \"out.csv\"\nwindow = { session = \"20s\" }\nby = [\"user\"]\nselect = { n = \"count(*)\" }\n";
+    lab.done(job, &[]);
+    let mut told = lab.text("out.csv");
+    for start in ["10:02:41", "10:02:42"] {
+        let at = format!("user=u1, window_start=2024-06-01T{start}Z");
+        told += &lab.highwater(&["explain", "job.toml", "--at", &at]).out;
+    }
+    insta::assert_snapshot!(told, @r##"
+window_start,window_end,user,n
+2024-06-01T10:02:41Z,2024-06-01T10:03:01Z,u1,1
+2024-06-01T10:02:42Z,2024-06-01T10:03:22Z,u1,2
+2024-06-01T10:03:16Z,2024-06-01T10:03:36Z,u0,1
+out.csv: from 2024-06-01T10:02:41Z to 2024-06-01T10:03:01Z, user = u1
+window_start          window_end            user  n
+────────────────────  ────────────────────  ────  ─
+2024-06-01T10:02:41Z  2024-06-01T10:03:01Z  u1    1
+
+1 event counted, in replay order:
+file:line  event time            user
+─────────  ────────────────────  ────
+log.csv:2  2024-06-01T10:02:41Z  u1
+
+1 event left out:
+file:line  event time            user  why
+─────────  ────────────────────  ────  ───
+log.csv:5  2024-06-01T10:02:42Z  u1    counted in another session, from 2024-06-01T10:02:42Z to 2024-06-01T10:03:22Z
+out.csv: from 2024-06-01T10:02:42Z to 2024-06-01T10:03:22Z, user = u1
+window_start          window_end            user  n
+────────────────────  ────────────────────  ────  ─
+2024-06-01T10:02:42Z  2024-06-01T10:03:22Z  u1    2
+and 1 more row with these columns
+
+2 events counted, in replay order:
+file:line  event time            user
+─────────  ────────────────────  ────
+log.csv:5  2024-06-01T10:02:42Z  u1
+log.csv:3  2024-06-01T10:03:02Z  u1
+"##);
+}
+
 #[derive(Debug, Clone)]
 struct Event {
     at: i64,

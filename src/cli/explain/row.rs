@@ -175,6 +175,10 @@ fn cause(why: &Cause, zone: &Zone) -> String {
                 None => format!("late for every session: the watermark was {watermark}"),
             }
         }
+        Cause::Session(start, end) => {
+            let mut times = TimeText::new(zone);
+            format!("counted in another session, from {} to {}", times.text(*start), times.text(*end))
+        }
     }
 }
 
@@ -202,6 +206,7 @@ pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
                 Cause::Filter(..) => "filter",
                 Cause::Duplicate(..) => "duplicate",
                 Cause::Late(..) => "late",
+                Cause::Session(..) => "session",
             });
             value["why"] = json!(cause(&left.why, zone));
             value
