@@ -283,10 +283,12 @@ proptest! {
         ).prop_shuffle(),
         window in select(vec!["{ tumbling = \"1m\" }", "{ hopping = \"2m\", slide = \"1m\" }", "{ session = \"20s\" }", "\"global\""]),
         mode in select(vec!["complete", "streamed"]),
+        allowed in select(vec!["", "", ", allowed_lateness = \"25s\""]),
         threads in select(vec!["1", "2", "4"]),
         which in any::<prop::sample::Index>(),
     ) {
         let mode = if window == "\"global\"" { "complete" } else { mode };
+        let window = if mode == "streamed" { window.replace(" }", &format!("{allowed} }}")) } else { window.to_string() };
         let lab = Lab::new();
         let mut text = "at,user,id,amount\n".to_string();
         for Event { at, user, id, amount } in &log {
