@@ -154,7 +154,7 @@ impl LiveSessions {
         LiveSessions { gap, kept: lateness.allowed.saturating_add(delay), live: vec![], all: vec![] }
     }
 
-    /// The slot of each row, [`NONE`] of late ones. `reached` is the greatest event time before each.
+    /// The slot of each row, the largest number for late ones. `reached` is the greatest event time before each.
     pub fn find_slots(
         &mut self,
         time: &[i64],
