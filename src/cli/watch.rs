@@ -92,7 +92,7 @@ impl WatchArgs {
         work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
     ) -> Result<u8> {
         let watch = self.metrics.begin(command, job, quiet)?;
-        Watch { verbose: self.verbose, ..watch }.end(work)
+        Watch { verbose: self.verbose, ..watch }.observe(work)
     }
 }
 
@@ -110,7 +110,7 @@ impl MetricsArgs {
         quiet: bool,
         work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
     ) -> Result<u8> {
-        self.begin(command, job, quiet)?.end(work)
+        self.begin(command, job, quiet)?.observe(work)
     }
 
     fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
@@ -127,7 +127,7 @@ impl Watch<'_> {
         self.began.elapsed()
     }
 
-    fn end(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
+    fn observe(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
         let mut facts = Facts::default();
         let result = work(self, &mut facts);
         self.progress.finish();
