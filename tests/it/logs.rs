@@ -672,7 +672,7 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v
-  hint: folders of the source tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
 
 error: no file has a column `store`
   --> job.toml:13:17
@@ -680,7 +680,7 @@ error: no file has a column `store`
 13 | by = ["region", "store"]
    |                 ^^^^^^^
   hint: the columns are t, v
-  hint: folders of the source tell `store`; it is read where its type is declared: types = { store = "string" }
+  hint: folders tell `store`; it is read where its type is declared: types = { store = "string" }
 exit 2
 error: no file has a column `regoin`
  --> job.toml:6:11
@@ -695,7 +695,7 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v, store
-  hint: folders of the source tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
 exit 3
 error: `store`, which the folders of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv tell, cannot be read: `1` is not a date
 exit 3
@@ -717,6 +717,23 @@ error: `region` is told by the folders of the files, which no SQL here reads
   hint: `verify` without a server checks such a job by a second reader of its own
   hint: or write the records out: an [[output]] without a window, a .parquet file
 "##);
+    // A table is a log as well.
+    let table = "name = \"j\"\n[source]\npath = \"late.csv\"\ntime = \"t\"\ntime_unit = \"s\"\n\
+        [table.stores]\npath = \"stores\"\ntime = \"t\"\ntime_unit = \"s\"\n[[step]]\nenrich = \"stores\"\non = { v = \"v\" }\ntake = [\"region\"]\n\
+        [[output]]\npath = \"out/e.csv\"\n";
+    lab.write("late.csv", "t,v\n70,1\n70,4\n70,9\n");
+    insta::assert_snapshot!(lab.run(table, &[]).words(), @r##"
+exit 2
+error: [table.stores] has no column `region`
+  --> job.toml:13:9
+   |
+13 | take = ["region"]
+   |         ^^^^^^^^
+  hint: the columns are t, v
+  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+"##);
+    lab.done(&table.replace("[[step]]", "types = { region = \"string\" }\n[[step]]"), &[]);
+    assert_eq!(lab.text("out/e.csv"), "t,v,region\n70,1,eu\n70,4,us/w\n70,9,\n");
     // What a file has itself stays.
     lab.write("stores/region=eu/store=007/a.csv", "t,v,region\n60,1,own\n61,2,\n");
     lab.done(&of_stores("region = \"string\", store = \"int64\""), &[]);

@@ -119,12 +119,8 @@ impl Log {
     pub(super) fn hints(&self, document: &Document) {
         for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
             let declared = format!("types = {{ {name} = \"string\" }}");
-            document.hint(
-                name,
-                &format!(
-                    "folders of the source tell `{name}`; it is read where its type is declared: {declared}"
-                ),
-            );
+            let hint = format!("folders tell `{name}`; it is read where its type is declared: {declared}");
+            document.hint(name, &hint);
         }
     }
 
