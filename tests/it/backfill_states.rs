@@ -128,6 +128,28 @@ fn the_top_of_a_window_changes_in_partitions_that_the_late_event_is_not_in() {
     assert_eq!(told["history"]["files"], 0, "{told}");
 }
 
+/// The new top lies in a partition whose rows are of other windows: its state tells that it may.
+#[test]
+fn a_plan_names_the_partition_that_the_next_at_the_top_lies_in() {
+    let output = "path = \"out\"\nformat = \"csv\"\nwindow = { tumbling = \"10m\" }\nby = [\"k\"]\n\
+        partition_by = [\"k\"]\ntop = { n = 1, by = \"m desc\" }\nselect = { m = \"sum(n)\" }";
+    let lab = Lab::new();
+    lab.write(
+        "log/1.csv",
+        "at,k,n\n2024-05-01T00:01:00Z,c,10\n2024-05-01T00:11:00Z,c,5\n2024-05-01T00:21:00Z,d,1\n",
+    );
+    lab.write("log/2.csv", "at,k,n\n2024-05-01T00:02:00Z,b,100\n");
+    lab.done(&job(output), &[]);
+    assert_eq!(text(&lab, "out/k=c/data.csv").lines().count(), 2);
+    let [plan, done] =
+        [&["log/2.csv", "--retract", "--json", "--plan"][..], &["log/2.csv", "--retract", "--json"]]
+            .map(|args| serde_json::from_str::<serde_json::Value>(&backfill(&lab, args).out).unwrap());
+    assert_eq!(plan["outputs"][0]["parts"], serde_json::json!(["k=b/data.csv", "k=c/data.csv"]), "{plan}");
+    // Of the first nothing is left.
+    assert_eq!(done["outputs"][0]["parts"], serde_json::json!(["k=c/data.csv"]), "{done}");
+    assert_eq!(text(&lab, "out/k=c/data.csv").lines().count(), 3);
+}
+
 /// What is stored merges too; the state is kept up all the same, and a retraction leaves it as it was.
 #[test]
 fn a_retraction_leaves_the_state_as_it_was() {

@@ -103,6 +103,12 @@ impl<'a> Narrow<'a> {
                         }
                         None => state.near(touched),
                     };
+                    if state.spreads() {
+                        // The rows that `top` picks then may be of any group of the window.
+                        let there =
+                            |path: &&String| manifest.parts.iter().any(|part| partition(part) == *path);
+                        paths.extend(read.iter().filter(there).cloned());
+                    }
                     planned.read.bytes += state.bytes(&read);
                     planned.written.bytes += state.bytes(&read);
                 }

@@ -114,7 +114,7 @@ impl<'a> StateParts<'a> {
     }
 
     /// Whether `top` picks from windows whose groups may lie in several partitions.
-    fn spreads(&self) -> bool {
+    pub fn spreads(&self) -> bool {
         let GroupOutput { output, post, .. } = self.output;
         let by_key = |c: usize| matches!(post.columns[c], PlannedColumn::Key(_));
         post.top.is_some() && output.partition_columns().any(by_key)
