@@ -14,6 +14,7 @@
 //!   them, are refused and never read as loose files.
 
 use super::files::{Format, kind_of, recognised};
+use super::told::unescaped;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -366,29 +367,10 @@ fn inside(uri: &str) -> Option<PathBuf> {
     let parts: Vec<&str> = uri.split('/').collect();
     let (name, folders) = parts.split_last()?;
     let partitions = folders.iter().rev().take_while(|part| part.contains('=')).count();
+    let decoded = |part: &&str| String::from_utf8(unescaped(part)).ok();
     let decoded: Option<Vec<String>> =
-        folders[folders.len() - partitions..].iter().chain([name]).map(|part| decoded(part)).collect();
+        folders[folders.len() - partitions..].iter().chain([name]).map(decoded).collect();
     decoded.map(|parts| parts.iter().collect()).filter(|_| !name.is_empty())
-}
-
-/// A part of a URI without its escapes.
-fn decoded(part: &str) -> Option<String> {
-    let mut out = vec![];
-    let mut rest = part.as_bytes();
-    while let Some((&c, after)) = rest.split_first() {
-        let escape = (c == b'%' && after.len() >= 2).then(|| std::str::from_utf8(&after[..2]).ok()).flatten();
-        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                out.push(c);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@
 // Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
 // `value` reads single values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
-// could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns that folders tell.
+// could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
+// that folders tell.
 mod avro;
 pub mod carried;
 mod columnar;

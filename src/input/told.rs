@@ -24,12 +24,16 @@ pub fn folder_value(name: &str) -> Option<String> {
         NULL_FOLDER => None,
         // An empty text cannot name a folder.
         "%00" => Some(String::new()),
-        name => Some(unescaped(name)),
+        name => Some(text(name)),
     }
 }
 
-/// A text in which `%3A` stands for `:`.
-fn unescaped(text: &str) -> String {
+fn text(name: &str) -> String {
+    String::from_utf8_lossy(&unescaped(name)).into_owned()
+}
+
+/// The bytes of a text in which `%3A` stands for `:`.
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let [first, after @ ..] = rest {
         let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
@@ -44,7 +48,7 @@ fn unescaped(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 /// The columns that the folders of `path` tell, from the outermost, and their values.
@@ -52,7 +56,7 @@ pub fn told(path: &Path) -> Vec<(String, Option<String>)> {
     let folders = path.parent().into_iter().flat_map(|folder| folder.components());
     let one = |folder: &str| {
         let (name, value) = folder.split_once('=')?;
-        (!name.is_empty()).then(|| (unescaped(name), folder_value(value)))
+        (!name.is_empty()).then(|| (text(name), folder_value(value)))
     };
     folders.filter_map(|folder| one(&folder.as_os_str().to_string_lossy())).collect()
 }
