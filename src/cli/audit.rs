@@ -67,8 +67,8 @@ impl Subject {
 
 impl AuditArgs {
     pub fn run(&self) -> Result<u8> {
-        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
-        self.watch.over("audit", &self.job.job, self.json, work)
+        let watch = self.watch.begin("audit", &self.job.job, self.json)?;
+        watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {

@@ -56,8 +56,8 @@ pub struct BackfillArgs {
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
-        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
-        self.watch.over("backfill", &self.job.job, self.quiet || self.json, work)
+        let watch = self.watch.begin("backfill", &self.job.job, self.quiet || self.json)?;
+        watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {

@@ -68,8 +68,8 @@ impl From<Mode> for job::Mode {
 
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
-        let work = |watch: &Watch, facts: &mut Facts| self.work(watch, facts);
-        self.watch.over("run", &self.job.job, self.quiet || self.json, work)
+        let watch = self.watch.begin("run", &self.job.job, self.quiet || self.json)?;
+        watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {

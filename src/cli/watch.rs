@@ -80,40 +80,21 @@ pub struct Watch<'a> {
 }
 
 impl WatchArgs {
-    /// See [`MetricsArgs::over`].
+    /// Begins a command on `job`.
     ///
     /// # Errors
-    /// As there.
-    pub fn over(
-        &self,
-        command: &'static str,
-        job: &Path,
-        quiet: bool,
-        work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
-    ) -> Result<u8> {
-        let watch = self.metrics.begin(command, job, quiet)?;
-        Watch { verbose: self.verbose, ..watch }.observe(work)
+    /// As of [`MetricsArgs::begin`].
+    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+        Ok(Watch { verbose: self.verbose, ..self.metrics.begin(command, job, quiet)? })
     }
 }
 
 impl MetricsArgs {
-    /// Does the `work` of a command on `job`; what it tells of itself is said and written at its end, whatever came
-    /// of it.
+    /// Begins a command on `job`.
     ///
     /// # Errors
-    /// That of the work; that the metrics cannot be written, or that no node exporter would read their file, which is
-    /// told before the work.
-    pub fn over(
-        &self,
-        command: &'static str,
-        job: &Path,
-        quiet: bool,
-        work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>,
-    ) -> Result<u8> {
-        self.begin(command, job, quiet)?.observe(work)
-    }
-
-    fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+    /// A job error: no node exporter would read the file of metrics.
+    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
         let metrics = self.metrics.as_deref();
         metrics.map_or(Ok(()), prometheus::check)?;
         let (began, progress) = (Instant::now(), ui::Progress::new(quiet));
@@ -127,7 +108,11 @@ impl Watch<'_> {
         self.began.elapsed()
     }
 
-    fn observe(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
+    /// Does the `work` of the command; what it tells of itself is said and written at its end, whatever came of it.
+    ///
+    /// # Errors
+    /// That of the work; that the metrics cannot be written.
+    pub fn observe(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
         let mut facts = Facts::default();
         let result = work(self, &mut facts);
         self.progress.finish();

@@ -9,7 +9,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::watch::{Facts, MetricsArgs, Watch};
+use super::watch::{Facts, MetricsArgs};
 use super::{MachineArgs, ui};
 use crate::error::{Error, Result, exit};
 use crate::job;
@@ -104,8 +104,8 @@ impl VerifyArgs {
         if let Some(path) = &self.html {
             report::check(path)?;
         }
-        let work = |watch: &Watch, facts: &mut Facts| self.work(&watch.progress, facts);
-        self.metrics.over("verify", &self.job, self.json || self.markdown, work)
+        let watch = self.metrics.begin("verify", &self.job, self.json || self.markdown)?;
+        watch.observe(|watch, facts| self.work(&watch.progress, facts))
     }
 
     fn work(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<u8> {
