@@ -101,8 +101,10 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let pages = pages::planned(spec);
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
-    let logs = std::iter::once(&planner.log).chain(planner.tables.iter().map(|table| &table.log));
-    logs.for_each(|log| log.hints(document));
+    if document.faults().is_some() {
+        let logs = std::iter::once(&planner.log).chain(planner.tables.iter().map(|table| &table.log));
+        logs.for_each(|log| log.hints(document));
+    }
     if let Some(error) = document.faults() {
         return Err(error);
     }

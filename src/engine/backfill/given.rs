@@ -1,8 +1,9 @@
 //! What is in place, what is given, and the list of files that both make together.
 //!
 //! # Contract
-//! Files are known by content, and by what folders tell of the columns that the job declares. Those of the source that count after the backfill stand in natural path order,
-//! as they would for a run over all of them: positions are in that list.
+//! Files are known by content, and by what folders tell of the columns that the job declares. Those of the source
+//! that count after the backfill stand in natural path order, as they would for a run over all of them: positions are
+//! in that list.
 
 use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
@@ -205,9 +206,9 @@ impl Given {
     fn retract(&mut self, path: &Path) -> Result<()> {
         let named = path.display().to_string();
         let hash = path.exists().then(|| hash_file(path)).transpose()?.map(|(_, hash)| hash);
-        let declared = self.declared.clone();
+        let declared = &self.declared;
         let is = |entry: &&mut SourceEntry| match &hash {
-            Some(hash) => entry.hash == *hash && told_alike(&declared, &entry.path, &named),
+            Some(hash) => entry.hash == *hash && told_alike(declared, &entry.path, &named),
             None => entry.path == named,
         };
         let Some(entry) = self.source.iter_mut().find(is) else {

@@ -105,9 +105,8 @@ impl<'a> Narrow<'a> {
                     };
                     if state.spreads() {
                         // The rows that `top` picks then may be of any group of the window.
-                        let there =
-                            |path: &&String| manifest.parts.iter().any(|part| partition(part) == *path);
-                        paths.extend(read.iter().filter(there).cloned());
+                        let there = manifest.parts.iter().map(partition).filter(|path| read.contains(*path));
+                        paths.extend(there.map(str::to_string));
                     }
                     planned.read.bytes += state.bytes(&read);
                     planned.written.bytes += state.bytes(&read);
