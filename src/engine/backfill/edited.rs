@@ -6,8 +6,9 @@
 //!   manifests of before, the hash that they have.
 //! * The job's name is no part of that: manifests are brought up to date without reading anything.
 
-use super::given::InPlace;
+use super::given::{InPlace, first_altered};
 use crate::batch::{DataType, Field, Schema};
+use crate::error::Result;
 use crate::job::identity::{differences, hash_before};
 use crate::job::{OutputPlan, Plan};
 use crate::sink::{Identity, JobInfo, Manifest, ManifestDraft, Target};
@@ -35,6 +36,29 @@ pub fn reason(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> O
         n => format!(" (and {} more)", n - 1),
     };
     Some(format!("of {path}{more} {why}"))
+}
+
+/// Why the late output in place is not that of `plan`, if it is not. A backfill does not write it, so even the name of the
+/// job has to be its own.
+///
+/// # Errors
+/// Its manifest cannot be read.
+pub fn late(plan: &Plan) -> Result<Option<String>> {
+    let Some((late, identity)) = plan.late.as_ref().zip(plan.identities.late.as_ref()) else {
+        return Ok(None);
+    };
+    let target = Target::file(&late.path);
+    let path = target.path.display();
+    let Some(manifest) = Manifest::load(&target.state())? else {
+        return Ok(Some(format!("{path} was never written")));
+    };
+    if let Some(why) = unlike(&manifest, identity, &hash_before(plan)) {
+        return Ok(Some(format!("of {path} {why}")));
+    }
+    if first_altered(&target.root(), &manifest.parts).is_some() {
+        return Ok(Some(format!("{path} is not as it was left")));
+    }
+    Ok((manifest.job.name != plan.name).then(|| format!("the job is now called {}", plan.name)))
 }
 
 /// Whether rejects lie in another place than a run would write them to.
@@ -89,7 +113,11 @@ pub struct Shared {
 ///
 /// # Errors
 /// Why they cannot be compared, in words.
-pub fn shared(manifest: &Manifest, is: &Identity, output: &OutputPlan) -> Result<Shared, String> {
+pub fn shared(
+    manifest: &Manifest,
+    is: &Identity,
+    output: &OutputPlan,
+) -> std::result::Result<Shared, String> {
     let own = output.file_schema();
     let was = match &manifest.identity {
         Some(was) if was == is => return Ok(Shared { old: own.clone(), columns: own }),

@@ -260,10 +260,14 @@ fn correct(
     let altered = if request.of_run { in_place.altered(&targets) } else { None };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
     let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
-    let edited = reason.or_else(|| {
+    let reason = reason.or_else(|| {
         let (_, path) = altered.as_ref()?;
         Some(format!("{} is not as it was left", path.display()))
     });
+    let edited = match reason {
+        None if request.of_run => edited::late(&plan)?,
+        reason => reason,
+    };
     if let (Some(edited), true) = (&edited, request.of_run) {
         if given.is_all_named() {
             return Ok(Corrections::LeftToRun(edited.clone()));
