@@ -26,6 +26,7 @@ mod crash_load;
 mod daylight;
 mod docs;
 mod edit_laws;
+mod edited;
 mod enrich_jobs;
 mod enrich_laws;
 mod enrich_oracle;

@@ -7,7 +7,7 @@ use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
-use crate::sink::{self, Identity, Manifest, Part, Target};
+use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -196,6 +196,21 @@ impl History {
             }
         }
     }
+}
+
+/// Whether a run over part of the events may take the place of an archive, which its manifest describes.
+///
+/// # Errors
+/// A file that it holds is gone, so that its other events could never come back.
+pub fn nothing_gone(archive: &Manifest) -> Result<()> {
+    let gone =
+        |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
+    let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
+    Err(Error::job(format!(
+        "the job's archive holds {}, which is gone, and a run over part of the events would drop it",
+        gone.path
+    ))
+    .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
 }
 
 /// Whether an archive of the job can stand for files that were counted and are gone: it reads the source as the job

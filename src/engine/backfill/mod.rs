@@ -358,7 +358,13 @@ pub fn catch_up(
     let archive = archive.and_then(|output| target(&output.to));
     let before = archive.map(|archive| Manifest::load(&archive.state())).transpose()?.flatten();
     let partial = plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some();
-    let Some(before) = before.filter(|_| !partial) else { return super::run(plan, options, progress) };
+    let before = match before {
+        Some(before) if !partial => before,
+        before => {
+            before.map_or(Ok(()), |before| history::nothing_gone(&before))?;
+            return super::run(plan, options, progress);
+        }
+    };
     let request = Request { of_run: true, ..Request::default() };
     match correct(spec, overrides, &request, &|_| options.clone(), progress)? {
         Corrections::Made(done) => outcome(plan, *done, &before),
