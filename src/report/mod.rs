@@ -204,26 +204,9 @@ impl Report<'_> {
 /// The offsets of a zone from UTC: instants (ms) from which on it has each (ms). What comes before the first has its
 /// offset too.
 fn offsets(zone: &mut Zone, &(first, last): &(i64, i64)) -> Vec<[i64; 2]> {
-    const WEEK: i64 = 7 * crate::time::DAY;
-    let mut offset = zone.offset(first);
-    let mut all = vec![[first.div_euclid(1000), offset.div_euclid(1000)]];
-    let mut at = first;
-    while at < last {
-        let next = at.saturating_add(WEEK);
-        if zone.offset(next) != offset {
-            let (mut before, mut after) = (at, next);
-            while after - before > 1 {
-                let middle = before + (after - before) / 2;
-                if zone.offset(middle) == offset { before = middle } else { after = middle }
-            }
-            offset = zone.offset(after);
-            all.push([after.div_euclid(1000), offset.div_euclid(1000)]);
-            at = after;
-        } else {
-            at = next;
-        }
-    }
-    all
+    let changes: Vec<i64> = zone.changes(first, last).collect();
+    let mut from = |instant: i64| [instant.div_euclid(1000), zone.offset(instant).div_euclid(1000)];
+    [first].into_iter().chain(changes).map(&mut from).collect()
 }
 
 fn job(job: JobText) -> Value {
