@@ -28,8 +28,9 @@ pub(crate) use page::escaped;
 pub use page::{check, write};
 
 use crate::engine::late_schema;
-use crate::error::{Result, without_passwords};
+use crate::error::Result;
 use crate::job::{JobSpec, OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
+use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
 use section::Section;
@@ -222,7 +223,7 @@ fn job(job: JobText) -> Value {
     json!({
         "name": plan.name,
         "file": spec.file(),
-        "text": without_passwords(spec.text()),
+        "text": without_secrets(spec.text()),
         "mode": mode,
         "out_of_orderness_us": (!live.is_empty()).then_some(plan.watermark.out_of_orderness),
     })
