@@ -32,6 +32,7 @@
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
+//! | [`secret`] | variables of the environment, and what is not shown |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
 //! # Laws
@@ -60,6 +61,7 @@ pub mod lookup;
 pub mod pg;
 pub mod report;
 pub mod rows;
+pub mod secret;
 pub mod sink;
 pub mod sql;
 pub mod time;

@@ -66,6 +66,7 @@ mod referee_postgres;
 mod report;
 mod results;
 mod retail;
+mod secrets;
 mod sql_laws;
 mod sql_rows;
 mod step_faults;
