@@ -32,6 +32,7 @@
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
+//! | [`process`] | panics as errors, and threads that may not start |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
 //! # Laws
@@ -58,6 +59,7 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+pub mod process;
 pub mod report;
 pub mod rows;
 pub mod sink;

@@ -32,6 +32,7 @@ mod enrich_random;
 mod enriched;
 mod event_time_jobs;
 mod explanations;
+mod faults;
 mod flink_docs;
 mod formats;
 mod golden;
