@@ -46,6 +46,7 @@ mod laws;
 mod log;
 mod logs;
 mod logs_layouts;
+mod long_expressions;
 mod lookups;
 mod machine;
 mod manifests;
