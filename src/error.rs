@@ -18,6 +18,8 @@ pub enum Kind {
     Data,
     /// The machine failed: disk, memory, permissions, network.
     Machine,
+    /// Highwater itself failed: a panic, or what can never be.
+    Fault,
 }
 
 impl Kind {
@@ -26,7 +28,7 @@ impl Kind {
         match self {
             Kind::Job => exit::JOB,
             Kind::Data => exit::DATA,
-            Kind::Machine => exit::MACHINE,
+            Kind::Machine | Kind::Fault => exit::MACHINE,
         }
     }
 
@@ -36,6 +38,7 @@ impl Kind {
             Kind::Job => "job",
             Kind::Data => "data",
             Kind::Machine => "machine",
+            Kind::Fault => "fault",
         }
     }
 }
@@ -50,7 +53,7 @@ pub mod exit {
     pub const JOB: u8 = 2;
     /// Bad input data.
     pub const DATA: u8 = 3;
-    /// The machine: disk, memory, permissions, network.
+    /// The machine: disk, memory, permissions, network; or a fault of Highwater.
     pub const MACHINE: u8 = 4;
 }
 
@@ -119,6 +122,17 @@ impl Error {
     /// The machine failed.
     pub fn machine(message: impl Into<String>) -> Error {
         Error::new(Kind::Machine, message)
+    }
+
+    /// A fault of Highwater, with what to report.
+    pub fn fault(message: impl Into<String>) -> Error {
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let command = words.collect::<Vec<_>>().join(" ");
+        let version = env!("CARGO_PKG_VERSION");
+        Error::new(Kind::Fault, message).hint(format!(
+            "neither the job nor the data is to blame. Please report the lines above, the version ({version}) and \
+             the command: {command}"
+        ))
     }
 
     /// A failed operation on a file: `what` is the verb phrase ("read", "create the folder").
@@ -219,11 +233,11 @@ impl fmt::Display for Error {
         if let Some(s) = &self.0.snippet {
             let number = s.line.to_string();
             let gutter = " ".repeat(number.len());
-            let text = without_secrets(&s.text);
+            let (text, before) = excerpt(&without_secrets(&s.text), s.column - 1);
             write!(f, "\n{gutter}--> {}:{}:{}\n{gutter} |\n{number} | {text}", s.file, s.line, s.column)?;
             let indent: String =
-                s.text.chars().take(s.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let width = s.width.min(text.chars().count().saturating_sub(s.column - 1)).max(1);
+                text.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            let width = s.width.min(text.chars().count().saturating_sub(before)).max(1);
             write!(f, "\n{gutter} | {indent}{}", "^".repeat(width))?;
         }
         for cause in &self.0.causes {
@@ -240,6 +254,22 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The most characters of a line that are shown, and how many of them before the place that is pointed at.
+const SHOWN: usize = 160;
+const SHOWN_BEFORE: usize = 60;
+
+/// The part of a long line around what comes after its first `before` characters, and how many are before that in it.
+fn excerpt(line: &str, before: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= SHOWN {
+        return (line.to_string(), before);
+    }
+    let from = before.saturating_sub(SHOWN_BEFORE);
+    let (left, right) = (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
+    let part: String = line.chars().skip(from).take(SHOWN).collect();
+    (format!("{left}{part}{right}"), before - from + left.chars().count())
+}
 
 /// The name among `known` that is nearest to `wrong`, if it is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -266,6 +296,17 @@ mod tests {
             error.to_string(),
             "error: unknown key `pth`\n --> job.toml:3:3\n  |\n3 |   pth = \"a\"\n  |   ^^^\n  hint: did you mean `path`?"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_is_shown_that_is_pointed_at() {
+        let source = format!("filter = \"{} pirce > 1\"", "price > 1 AND".repeat(100));
+        let at = source.find("pirce").unwrap();
+        let error = Error::job("unknown column").at(Snippet::of("job.toml", &source, at..at + 5)).to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert!(lines[3].chars().count() < 200 && lines[3].starts_with("1 | …"), "{error}");
+        let caret = lines[4].chars().position(|c| c == '^').unwrap();
+        assert!(lines[3].chars().skip(caret).collect::<String>().starts_with("pirce"), "{error}");
     }
 
     #[test]

@@ -33,6 +33,7 @@
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
 //! | [`secret`] | variables of the environment, and what is not shown |
+//! | [`process`] | panics as errors, and threads that may not start |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
 //! # Laws
@@ -59,6 +60,7 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+pub mod process;
 pub mod report;
 pub mod rows;
 pub mod secret;

@@ -68,6 +68,7 @@ use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
 use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
+use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter,
@@ -172,7 +173,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let transaction = Transaction::begin(&targets)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
@@ -208,14 +209,6 @@ fn places(plan: &Plan) -> Vec<Target> {
     outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
 }
 
-fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("worker-{i}"))
-        .build()
-        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))
-}
-
 /// The outputs that are files, in the order of the transaction's targets.
 fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
     plan.outputs.iter().filter(|o| target(&o.to).is_some())
@@ -247,6 +240,18 @@ struct Run<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
+}
+
+/// Ends the progress line also where the work ends in a panic: the scope waits for its thread.
+struct EndsLine<'a>(&'a AtomicBool, Option<&'a std::thread::Thread>);
+
+impl Drop for EndsLine<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        if let Some(thread) = self.1 {
+            thread.unpark();
+        }
+    }
 }
 
 /// What reading gives: partial groups per grouping, rows per output of events.
@@ -443,16 +448,20 @@ impl Run<'_> {
         let done = AtomicBool::new(false);
         let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
         let result = std::thread::scope(|scope| {
-            // The progress line has a thread of its own, so that it moves while all workers work.
-            let line = scope.spawn(|| {
+            // The progress line has a thread of its own, so that it moves while all workers work. Where no more
+            // threads may start, it stands still.
+            let line = std::thread::Builder::new().name("progress".into()).spawn_scoped(scope, || {
                 while !done.load(Ordering::Acquire) {
                     self.progress.reading(scan.bytes_done(), scan.bytes_total());
                     std::thread::park_timeout(Duration::from_millis(100));
                 }
             });
+            let ends = EndsLine(&done, line.as_ref().ok().map(|line| line.thread()));
             let result = work();
-            done.store(true, Ordering::Release);
-            line.thread().unpark();
+            drop(ends);
+            if let Ok(line) = line {
+                line.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
             result
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
@@ -576,8 +585,7 @@ fn balances(account: &Account) -> Result<()> {
     if *read == rejected + filtered + duplicate + late + counted {
         return Ok(());
     }
-    Err(Error::machine(format!("the account does not balance: {account:?}"))
-        .hint("this is a bug in highwater; please report it"))
+    Err(Error::fault(format!("the account does not balance: {account:?}")))
 }
 
 fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {

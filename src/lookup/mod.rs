@@ -36,7 +36,8 @@ mod tests;
 mod value;
 mod work;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::process;
 use address::Address;
 use arrow_array::ArrayRef;
 use board::{Board, Fate, Waiting};
@@ -45,7 +46,6 @@ pub use request::{Secrets, header_fault};
 use client::Client;
 use record::{Old, Record};
 use request::Request;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
@@ -232,8 +232,8 @@ impl Services {
         for started in 0..wanted {
             let shared = self.shared.clone();
             let work = move || {
-                if catch_unwind(AssertUnwindSafe(|| shared.work(service))).is_err() {
-                    shared.fail(Error::machine("a thread that asks a service has failed"));
+                if let Err(panic) = process::caught(|| shared.work(service)) {
+                    shared.fail(panic.error());
                 }
             };
             // Little runs on it; what is not used of a stack is not there.
@@ -246,7 +246,7 @@ impl Services {
                     // With fewer threads it only takes longer.
                     if board.queues[service].threads == 0 {
                         drop(board);
-                        let error = Error::machine("cannot start a thread to ask a service").caused_by(cause);
+                        let error = process::no_threads(cause);
                         self.shared.fail(error.clone());
                         return Err(error);
                     }

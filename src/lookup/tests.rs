@@ -3,6 +3,7 @@ mod record;
 use super::testing::{Response, Server};
 use super::*;
 use crate::batch::DataType;
+use crate::error::Error;
 use crate::error::Kind;
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, TimestampMicrosecondBuilder,

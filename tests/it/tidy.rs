@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 15] = [
     &["input", "sink", "expr", "aggregate", "window"],
     &["pg"],
     &["batch"],
-    &["time", "clock"],
+    &["time", "clock", "process"],
     &["error"],
     &["secret"],
 ];

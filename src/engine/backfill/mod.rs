@@ -308,7 +308,7 @@ fn correct(
     plan.watermark = Default::default();
     let archives = history::own_archives(&plan, &targets, &in_place);
     let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
-    let done = pool(&options)?.install(|| {
+    let done = pool(options.threads)?.install(|| {
         let run = Run { plan: &plan, options: &options, progress };
         let (transaction, targets, in_place) = (&transaction, &targets[..], &in_place);
         let (given, history, shown) = (&given, &history, request.shown);
