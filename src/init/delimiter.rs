@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::input::infer::Class;
 use crate::input::{Compression, SourceFile};
 use crate::time::TimeUnit;
-use std::fs::File;
 use std::io::Read;
 
 /// Delimiters, the likely ones first.
@@ -41,7 +40,7 @@ pub fn of(files: &[SourceFile]) -> Result<Layout> {
 
 fn head(file: &SourceFile) -> Result<Vec<u8>> {
     let failed = |e| Error::io("read", &file.path, e);
-    let open = File::open(&file.path).map_err(failed)?;
+    let open = file.opened.read()?;
     let mut text = vec![];
     let reader: Box<dyn Read> = match file.compression {
         Compression::None => Box::new(open),

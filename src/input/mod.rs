@@ -9,7 +9,8 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
+// `patterns` and `folders` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
+// pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
 // `value` reads single values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
 // could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
@@ -26,11 +27,15 @@ pub mod files;
 mod folders;
 pub mod infer;
 mod jsonl;
+mod left_out;
 pub mod lines;
+mod opened;
 mod parquet;
+mod patterns;
 mod raw;
 mod rejects;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -42,8 +47,9 @@ pub mod value;
 
 pub use avro::about_records;
 pub use files::{Compression, Format, SourceFile};
+pub(crate) use opened::Reading;
+pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
-pub use raw::hash_file;
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 

@@ -19,7 +19,7 @@ use super::told::ToldColumns;
 use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -161,7 +161,12 @@ impl Scan {
             return Err(error);
         }
         let mut inputs = std::mem::take(&mut lock(&self.feed).done);
-        inputs.append(&mut lock(&self.hashed));
+        let hashed = std::mem::take(&mut *lock(&self.hashed));
+        for input in &hashed {
+            // Its row groups are read by now, in whatever order.
+            self.plan.files[input.ordinal as usize].opened.unchanged(Some(&input.hash))?;
+        }
+        inputs.extend(hashed);
         inputs.sort_by_key(|input| input.ordinal);
         for input in &mut inputs {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
@@ -170,8 +175,11 @@ impl Scan {
         Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)? })
     }
 
-    /// Keeps the failure with the smallest position.
+    /// Keeps the failure with the smallest position. Whatever is wrong with a file that has changed, that it has is why.
     fn fail(&self, position: Position, error: Error) -> Error {
+        let file = self.plan.files.get(position.file() as usize);
+        let changed = file.and_then(|file| file.opened.unchanged(None).err());
+        let error = changed.filter(|changed| changed.kind() == Kind::Data).unwrap_or(error);
         let mut failure = lock(&self.failure);
         if failure.as_ref().is_none_or(|(first, _)| position < *first) {
             *failure = Some((position, error.clone()));
@@ -219,8 +227,10 @@ impl Scan {
                 return Ok(());
             }
         }
-        let path = self.plan.files[ordinal as usize].path.clone();
-        let (bytes, hash) = raw::hash_file(&path).map_err(|e| self.fail(Position::new(ordinal, 0), e))?;
+        let source = &self.plan.files[ordinal as usize];
+        let path = source.path.clone();
+        let hashed = raw::hashed(&source.opened).map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())
     }

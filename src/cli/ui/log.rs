@@ -124,7 +124,9 @@ pub fn note(text: &str) {
 
 /// Says, for programs, that a command starts.
 pub fn start(command: &str) {
-    let arguments = std::env::args().skip(1).map(|a| without_passwords(&a).into_owned());
+    // Arguments need not be UTF-8.
+    let arguments = std::env::args_os().skip(1);
+    let arguments = arguments.map(|a| without_passwords(&a.to_string_lossy()).into_owned());
     let arguments: Vec<String> = arguments.collect();
     let fields = json!({ "command": command, "version": env!("CARGO_PKG_VERSION"), "arguments": arguments });
     say(&[Event::info("start", "", fields)]);

@@ -52,7 +52,7 @@ impl Narrow<'_> {
     /// # Errors
     /// As [`Narrow::stage`].
     pub fn stage_all_again(&self) -> Result<Done> {
-        let of_source = self.given.left().all(|entry| entry.is_in_place());
+        let of_source = self.given.left().all(|entry| entry.is_in_place(&self.run.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);

@@ -38,6 +38,7 @@ use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
 use crate::sink::{Account, Manifest, Part, Target, Transaction};
 use given::{Given, InPlace};
+use hashbrown::{HashMap, HashSet};
 use history::History;
 use narrow::{Done, Narrow};
 pub use parts::PartReader;
@@ -217,6 +218,7 @@ pub fn backfill(
     let in_place = InPlace::new(&transaction, &targets)?;
     let given = Given::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
+    plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
     let numbered =
         plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
@@ -267,9 +269,9 @@ pub fn backfill(
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
+    let records: HashMap<String, u64> = records.into_iter().rev().collect();
     for file in &mut files {
-        let path = file.path.display().to_string();
-        file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
+        file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
     }
     let applied = !request.plan_only;
     Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published })
@@ -305,12 +307,10 @@ pub fn catch_up(
     let done = backfill(spec, overrides, &request, &|_| options.clone(), progress)?;
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
     let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
-    let is_new = |path: &str| {
-        let of = |file: &GivenFile| file.kind == GivenKind::New && file.path == Path::new(path);
-        done.files.iter().any(of)
-    };
+    let new = done.files.iter().filter(|file| file.kind == GivenKind::New);
+    let new: HashSet<&Path> = new.map(|file| file.path.as_path()).collect();
     let counted = manifest.iter().flat_map(|manifest| &manifest.inputs);
-    let new = counted.filter(|input| input.table.is_none() && is_new(&input.path));
+    let new = counted.filter(|input| input.table.is_none() && new.contains(Path::new(&input.path)));
     let inputs = new.map(|input| InputReport {
         path: PathBuf::from(&input.path),
         ordinal: 0,
@@ -345,7 +345,7 @@ pub fn catch_up(
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the
 /// columns that they had.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
-    let there = given.left().map(|entry| PathBuf::from(&entry.path)).filter(|path| path.exists());
+    let there = given.left().map(|entry| PathBuf::from(&entry.path)).filter(|path| spec.inputs().has(path));
     let files: Vec<PathBuf> = there.collect();
     let columns = in_place.manifests[0].source.iter();
     let types = match files.len() == given.left().count() {

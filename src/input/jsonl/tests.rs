@@ -19,6 +19,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        opened: testing::unread(),
     };
     let time = ReadTime { column: time.into(), rule };
     Arc::new(ReadPlan { files: vec![file], ..testing::plan(columns, time) })

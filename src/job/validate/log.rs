@@ -4,16 +4,18 @@ use super::{SourceFiles, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
+use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files, told};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, told};
 use crate::job::document::Document;
-use crate::job::spec::{LogSpec, Names};
+use crate::job::spec::{JobSpec, LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
 use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.
 pub(super) struct Found {
     pub(super) files: Vec<SourceFile>,
+    notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
     declared: BTreeMap<String, DataType>,
@@ -26,6 +28,8 @@ pub(super) struct Found {
 /// A log whose columns are known.
 pub(super) struct Log {
     pub(super) files: Vec<SourceFile>,
+    /// What there is to tell of them.
+    pub(super) notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
     pub(super) inferred: Inferred,
@@ -36,32 +40,34 @@ pub(super) struct Log {
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
-pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
-    found(document, spec, find_files(document, spec), vec![])
+pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
+    found(&job.document, spec, find_files(job, spec), vec![])
 }
 
 /// A log of these files. Faults are noted, and after some there is no answer.
 ///
 /// # Errors
 /// A file is missing, or its name tells no format.
-pub(super) fn given(document: &Document, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
-    let format = format(document, spec);
-    let files = format.map(|format| files::listed(&given.files, format)).transpose()?;
-    Ok(found(document, spec, files, given.types.clone()))
+pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
+    let format = format(&job.document, spec);
+    let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
+    let files = files.map(|files| Expanded { files, notes: vec![] });
+    Ok(found(&job.document, spec, files, given.types.clone()))
 }
 
 fn found(
     document: &Document,
     spec: &LogSpec,
-    files: Option<Vec<SourceFile>>,
+    files: Option<Expanded>,
     known: Vec<(String, DataType)>,
 ) -> Option<Found> {
-    let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
+    let csv = csv_layout(document, spec, files.as_ref().map_or(&[], |found| &found.files));
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
-    Some(Found { files, delimiter, names, declared, known, on_bad_record, envelope })
+    let Expanded { files, notes } = files;
+    Some(Found { files, notes, delimiter, names, declared, known, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -78,7 +84,8 @@ impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
         let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
-        Log { files: vec![], delimiter: b',', names: None, inferred, time: None, on_bad_record: None }
+        let (files, notes, names) = (vec![], vec![], None);
+        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None }
     }
 
     /// Looks at samples of the files; `what` has them, in words.
@@ -93,7 +100,7 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, delimiter, names, declared, known, on_bad_record, envelope } = found;
+        let Found { mut files, notes, delimiter, names, declared, known, on_bad_record, envelope } = found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
         let mut inferred =
@@ -112,7 +119,7 @@ impl Log {
                 }
             }
         }
-        Ok(Log { files, delimiter, names, inferred, time, on_bad_record })
+        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record })
     }
 
     /// Says, where a fault speaks of a column that folders tell, how it is read.
@@ -253,11 +260,12 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Forma
 }
 
 /// The files that the patterns of a log stand for; `None` after a fault.
-pub(super) fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
+pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
+    let document = &job.document;
     let format = format(document, spec)?;
     let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
-    match files::expand(&patterns, format) {
-        Ok(files) => Some(files),
+    match files::expand(&patterns, format, &job.inputs) {
+        Ok(found) => Some(found),
         Err(error) => {
             let span = spec.path.first().map_or(spec.span.clone(), |p| p.span.clone());
             document.fault(error, &span);
