@@ -35,6 +35,7 @@ mod explanations;
 mod flink_docs;
 mod formats;
 mod golden;
+mod handles;
 mod help;
 mod http_server;
 mod init;
