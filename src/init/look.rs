@@ -12,12 +12,10 @@ use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::told;
-use crate::input::{
-    Compression, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile,
-};
+use crate::input::{Compression, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
-use crate::time::{TimeRule, Zone};
+use crate::time::Zone;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -95,6 +93,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
     carried::recognise(&mut files, Said::default())?;
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {
+        Scan::has_records(&files, csv, OnBadRecord::Fail)?;
         let shown = patterns.join(", ");
         return Err(Error::data(format!("{shown}: there is no record to be seen"))
             .hint("a job is written after a log that has some: name files with records"));
@@ -238,22 +237,8 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         ty: if typed { column.ty } else { DataType::String },
         inferred: false,
     });
-    let plan = ReadPlan {
-        files,
-        columns: columns.collect(),
-        time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
-        arrival: None,
-        arrival_optional: false,
-        max_ahead: None,
-        zone: Zone::utc(),
-        delimiter: csv.delimiter,
-        names: csv.names.map(<[String]>::to_vec),
-        on_bad_record: OnBadRecord::Reject,
-        positions: false,
-        from: i64::MIN,
-        to: i64::MAX,
-        chunk_bytes: 1 << 20,
-    };
+    let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
+    let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
     let mut times = TimeText::new(&Zone::utc());
     let mut text = vec![];

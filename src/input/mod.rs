@@ -55,6 +55,7 @@ pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
+use infer::CsvLayout;
 
 /// A column that the job wants of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,28 @@ pub struct ReadPlan {
     pub arrival_optional: bool,
     /// Bytes of text or of Avro blocks to a chunk, or about as many of decoded Parquet rows.
     pub chunk_bytes: usize,
+}
+
+impl ReadPlan {
+    /// A plan that reads the records of `files` and none of their columns, in UTC, without a time.
+    pub fn of_no_column(files: Vec<SourceFile>, csv: CsvLayout, on_bad_record: OnBadRecord) -> ReadPlan {
+        ReadPlan {
+            files,
+            columns: vec![],
+            time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
+            arrival: None,
+            arrival_optional: false,
+            max_ahead: None,
+            zone: Zone::utc(),
+            delimiter: csv.delimiter,
+            names: csv.names.map(<[String]>::to_vec),
+            on_bad_record,
+            positions: false,
+            from: i64::MIN,
+            to: i64::MAX,
+            chunk_bytes: 1 << 20,
+        }
+    }
 }
 
 /// A record that could not be read.

@@ -67,7 +67,7 @@ impl Inputs {
 
     /// Whether `path` is that of a file, or the name of a stream that was read.
     pub fn has(&self, path: &Path) -> bool {
-        self.known().contains_key(path) || path.exists()
+        self.known().contains_key(path) || stream::is_stdin(path) || path.exists()
     }
 
     fn stream(&self, path: &Path) -> Result<Opened> {

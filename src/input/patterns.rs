@@ -135,6 +135,9 @@ impl Walk<'_> {
         }
         match (&entry.kind, &segments[0]) {
             (EntryKind::Folder, Segment::Tree) => self.matches(&entry.place, segments),
+            (EntryKind::Folder, _) if matches!(rest, [Segment::Tree]) && is_hidden(&entry.place.path) => {
+                Ok(())
+            }
             (EntryKind::Folder, _) if !rest.is_empty() => self.matches(&entry.place, rest),
             (EntryKind::Folder, _) if is_hidden(&entry.place.path) => Ok(()),
             (EntryKind::Folder, _) => self.folder(&entry.place.path),

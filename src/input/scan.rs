@@ -12,11 +12,12 @@ use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
+use super::infer::CsvLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
 use super::told::ToldColumns;
-use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
+use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
@@ -109,6 +110,22 @@ impl Scan {
             failed_at: AtomicU64::new(u64::MAX),
             plan,
         })
+    }
+
+    /// Reads the records of `files` up to the first that can be read: whether there is any record, one that is rejected
+    /// or one that is not. For files that show no column.
+    ///
+    /// # Errors
+    /// Why a file cannot be read; the first bad record, where `on_bad_record` says to stop.
+    pub fn has_records(files: &[SourceFile], csv: CsvLayout, on_bad_record: OnBadRecord) -> Result<bool> {
+        let scan = Scan::new(Arc::new(ReadPlan::of_no_column(files.to_vec(), csv, on_bad_record)))?;
+        let mut worker = scan.worker()?;
+        while let Some(decoded) = worker.next()? {
+            if decoded.read > 0 {
+                return Ok(true);
+            }
+        }
+        scan.check().map(|()| false)
     }
 
     /// A worker, for one thread. Any number of them share the work.

@@ -65,6 +65,7 @@ mod referee_postgres;
 mod report;
 mod results;
 mod retail;
+mod sources;
 mod sql_laws;
 mod sql_rows;
 mod step_faults;

@@ -15,7 +15,8 @@
 mod evidence;
 mod hint;
 mod sample;
-pub(in crate::input) use sample::{Budget, heads, start};
+pub(crate) use sample::start;
+pub(in crate::input) use sample::{Budget, heads};
 #[cfg(test)]
 mod tests;
 

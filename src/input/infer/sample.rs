@@ -5,6 +5,7 @@ use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
 use crate::input::carried::{Line, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
+use crate::input::text::check_encoding;
 use crate::input::{Compression, Opened, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -31,7 +32,7 @@ const LONGEST_HEAD: usize = 4 << 20;
 /// The first `bytes` bytes of a file's text, and whether that is all of it. A byte order mark of UTF-8 is left out.
 ///
 /// # Errors
-/// Data: what is compressed is damaged from its start on. Machine: the file cannot be read.
+/// Data: what is compressed is damaged from its start on; it is UTF-16. Machine: the file cannot be read.
 pub fn start(file: &Opened, compression: Compression, bytes: usize) -> Result<(Vec<u8>, bool)> {
     let failed = |e| Error::io("read", file.path(), e);
     let from = file.read()?;
@@ -61,6 +62,7 @@ pub fn start(file: &Opened, compression: Compression, bytes: usize) -> Result<(V
     }
     let whole = filled < bytes;
     out.truncate(filled);
+    check_encoding(&out, file.path())?;
     Ok((without_bom(out), whole))
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, told};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
 use crate::job::document::Document;
 use crate::job::spec::{JobSpec, LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
@@ -103,12 +103,21 @@ impl Log {
         let Found { mut files, notes, delimiter, names, declared, known, on_bad_record, envelope } = found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
-        let mut inferred =
-            infer_after(&known, &files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
-        inferred.carried = carried;
+        let csv = CsvLayout { delimiter, names: names.as_deref() };
+        let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
-            return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
+            let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
+            // What is wrong with the job goes before what is wrong with its data.
+            if let Some(faults) = document.faults() {
+                return Err(faults);
+            }
+            if !has_records? {
+                return Err(no_columns(&files, what));
+            }
+            // All are rejected, so that of columns it is known alone what the job says.
+            inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
         }
+        inferred.carried = carried;
         let time = event_time(document, spec, &inferred, zone);
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
@@ -294,6 +303,16 @@ pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<Str
         }
     }
     declared
+}
+
+/// The columns that a log itself speaks of: those whose types it declares, and the event time.
+fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
+    let mut said: Vec<(String, DataType)> = declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
+    if let Some(time) = spec.time.as_ref().filter(|time| !declared.contains_key(&time.value)) {
+        let ty = if spec.time_unit.is_some() { DataType::Int64 } else { DataType::String };
+        said.push((time.value.clone(), ty));
+    }
+    said
 }
 
 /// Without a header line or a record there is no column to speak of.
