@@ -80,6 +80,7 @@ impl AuditArgs {
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        ui::notes(&plan.notes);
         engine::recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);

@@ -49,6 +49,9 @@ impl ReportArgs {
         let path = self.output.clone().unwrap_or_else(|| report::default_path(&plan.name));
         outside(&plan, &path)?;
         report::check(&path)?;
+        if !self.quiet {
+            ui::notes(&plan.notes);
+        }
         // Links are to outputs in place, so these are brought to one state first.
         engine::recover(&plan)?;
         let options = self.job.options(&plan);

@@ -28,6 +28,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Says what there is to tell of the files of a job: what is left out, what may not be whole.
+pub fn notes(notes: &[String]) {
+    notes.iter().for_each(|text| note(&format!("note: {}", plain(text))));
+}
+
 /// The account line.
 pub fn account_line(account: &Account) -> String {
     let Account { read, rejected, filtered, duplicate, late, counted } = *account;

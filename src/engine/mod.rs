@@ -78,6 +78,7 @@ use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
+use hashbrown::HashSet;
 use inspect::HeldKeys;
 use intake::Intake;
 use late::{Late, LateStore};
@@ -187,9 +188,10 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
 /// The files of the source that the outputs in place have counted and that were not read now.
 fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
     let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
-    let is_read = |input: &&InputEntry| {
-        read.iter().any(|now| now.hash == input.hash || now.path == Path::new(&input.path))
-    };
+    let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
+    let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();
+    let is_read =
+        |input: &&InputEntry| hashes.contains(input.hash.as_str()) || paths.contains(Path::new(&input.path));
     let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));
     gone.map(|input| input.path.clone()).collect()
 }

@@ -14,7 +14,7 @@ pub use plan::{
 pub use spec::JobSpec;
 pub use validate::{
     Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, pages, parse_bytes,
-    parse_length, parse_time, plan_job, source_files, source_format, source_notes, table_files,
+    parse_length, parse_time, plan_job, source_files, source_format, source_paths, table_files,
 };
 
 use crate::error::{Error, Result};

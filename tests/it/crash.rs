@@ -3,7 +3,7 @@
 //!
 //! A [`Scene`] is an old state of outputs and a command that leads to a new one, whatever the command is.
 
-use crate::support::Lab;
+use crate::support::{Lab, preloaded};
 use highwater::sink::{self, Target};
 use std::collections::BTreeMap;
 use std::fs;
@@ -261,18 +261,7 @@ pub fn snapshot(folder: &Path) -> Snapshot {
 /// The library that is preloaded, compiled once.
 fn shim() -> &'static Path {
     static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    &BUILT.get_or_init(|| preload("shim.c")).1
-}
-
-/// A source file of these tests as a library to preload, and the folder that it lies in.
-pub fn preload(source: &str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("shim.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(source);
-    let cc = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
-    let cc = cc.expect("tests of crashes need a C compiler, and there is no `cc` in the PATH");
-    assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
-    (folder, library)
+    &BUILT.get_or_init(|| preloaded("shim.c")).1
 }
 
 /// Four outputs of one job: events, windows as folders, windows as a file, late events; and rejects beside them.

@@ -170,6 +170,7 @@ impl VerifyArgs {
         };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        ui::notes(&plan.notes);
         let options = self.machine.options(Some(&plan));
         verify(&spec, &overrides, plan, &request(&options))
     }

@@ -25,7 +25,7 @@ use crate::lookup::Services;
 use crate::sink::{Part, RejectsWriter};
 use crate::window::Window;
 use arrow_array::RecordBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 impl Narrow<'_> {
@@ -54,7 +54,7 @@ impl Narrow<'_> {
     /// # Errors
     /// As [`Narrow::stage`].
     pub fn stage_all_again(&self) -> Result<Done> {
-        let of_source = self.given.left().all(|entry| entry.is_in_place());
+        let of_source = self.given.left().all(|entry| entry.is_in_place(&self.run.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
@@ -118,11 +118,8 @@ impl Narrow<'_> {
 
     /// Records of old files that an archive, which has `archived` of them, does not have.
     fn unread(&self, archived: u64) -> u64 {
-        let old = self
-            .in_place
-            .inputs
-            .iter()
-            .filter(|input| self.given.with(Role::Old).any(|(_, entry)| entry.path == input.path));
+        let old: HashSet<&str> = self.given.with(Role::Old).map(|(_, entry)| entry.path.as_str()).collect();
+        let old = self.in_place.inputs.iter().filter(|input| old.contains(input.path.as_str()));
         old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
     }
 

@@ -39,7 +39,7 @@ use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
 use crate::sink::{Account, InputEntry, Manifest, Target, Transaction};
 use given::{Given, InPlace};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use history::History;
 use narrow::{Done, Narrow};
 pub use parts::PartReader;
@@ -253,6 +253,7 @@ fn correct(
     }
     let given = Given::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
+    plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
     let numbered =
         plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
@@ -331,9 +332,9 @@ fn correct(
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
+    let records: HashMap<String, u64> = records.into_iter().rev().collect();
     for file in &mut files {
-        let path = file.path.display().to_string();
-        file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
+        file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
     }
     let applied = !request.plan_only;
     let outcome = BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published };
@@ -417,7 +418,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the
 /// columns that they had; columns keep the order that they have in place, and new ones come after them.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
-    let there = given.left().map(|entry| entry.at.clone()).filter(|path| path.exists());
+    let there = given.left().map(|entry| entry.at.clone()).filter(|path| spec.inputs().has(path));
     let files: Vec<PathBuf> = there.collect();
     let columns = || in_place.before().source.iter();
     let types = match files.len() == given.left().count() {

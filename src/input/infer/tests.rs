@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::input::Compression;
+use crate::input::{Compression, testing};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
@@ -32,6 +32,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        opened: testing::opened(path),
     }
 }
 

@@ -22,9 +22,9 @@ use super::columnar::{
     possible, prunable, row_as_json, times,
 };
 use super::times::Role;
-use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
+use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
 use crate::batch::DataType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
@@ -33,7 +33,6 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use schema::{Leaf, Lookup};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,6 +45,8 @@ pub struct ParquetFile {
     plan: Arc<ReadPlan>,
     path: PathBuf,
     ordinal: u32,
+    /// All row groups are read by it, each at places of its own.
+    handle: Reading,
     metadata: ArrowReaderMetadata,
     /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
     /// of the times.
@@ -75,14 +76,15 @@ impl ParquetFile {
     /// Data: no Parquet file, a damaged one, one without the time column, or a column whose type
     /// cannot become the plan's. Machine: the file cannot be opened.
     pub fn open(plan: &Arc<ReadPlan>, file: &SourceFile) -> Result<ParquetFile> {
-        let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
-        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?))
+        let handle = file.opened.read()?;
+        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?, &handle))
     }
 
     fn match_columns(
         plan: &Arc<ReadPlan>,
         file: &SourceFile,
         metadata: ArrowReaderMetadata,
+        handle: &Reading,
     ) -> Result<ParquetFile> {
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
             Lookup::Leaf(leaf) => check(&leaf.of, read, role, &file.path).map(|()| leaf),
@@ -104,6 +106,7 @@ impl ParquetFile {
             plan: plan.clone(),
             path: file.path.clone(),
             ordinal: file.ordinal,
+            handle: handle.clone(),
             metadata,
             columns,
             named,
@@ -141,14 +144,13 @@ impl ParquetFile {
     /// Starts to read the row group number `unit` of those to be read, from 0.
     ///
     /// # Errors
-    /// Data: the row group is damaged. Machine: the file cannot be opened again.
+    /// Data: the row group is damaged.
     ///
     /// # Panics
     /// Where `unit` is not below [`ParquetFile::units`].
     pub fn read(&self, unit: usize) -> Result<ParquetUnit> {
         let unit = self.units[unit];
-        // Each unit has a file of its own: clones of one handle share their offset.
-        let handle = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
+        let handle = self.handle.clone();
         let reader = guarded(&self.path, || {
             let leaves = self.columns.iter().flatten().chain(&self.time).chain(&self.arrival);
             let leaves = leaves.map(|leaf| leaf.index);

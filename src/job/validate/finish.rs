@@ -3,7 +3,7 @@
 
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
-use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
+use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
 use crate::job::identity::Identities;
 use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
 use std::path::PathBuf;
@@ -102,6 +102,8 @@ impl Planner<'_> {
             outputs: self.outputs,
             publications: self.publications,
             pages: vec![],
+            notes: vec![],
+            inputs: Inputs::default(),
             rejects,
             watermark: self.watermark,
             late: self.late,

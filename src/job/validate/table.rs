@@ -62,7 +62,7 @@ pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
     }
     let found: Vec<Option<FoundTable>> = logs
         .into_iter()
-        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(&spec.document, keys)? }))
+        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(spec, keys)? }))
         .collect();
     found.into_iter().collect()
 }
