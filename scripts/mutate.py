@@ -57,7 +57,7 @@ def plan(count, only):
     return made
 
 
-def work(binary, folder, seed, todo, done, keep):
+def work(binary, folder, seed, todo, done, keep, keep_all):
     """A worker: takes cases from `todo` until there is none, and says what it found."""
     try:
         if os.geteuid() == 0:
@@ -69,7 +69,7 @@ def work(binary, folder, seed, todo, done, keep):
         stock = cases.Stock(room)
         while (item := todo.get()) is not None:
             case, crashed = one(room, stock, seed, *item)
-            kept = save(case, seed, keep) if case.findings and keep else None
+            kept = save(case, seed, keep) if keep and (case.findings or keep_all) else None
             done.put((item, case.findings, [result.code for result in case.said], kept, crashed))
     except BaseException:
         done.put((None, [], [], None, traceback.format_exc()))
@@ -148,7 +148,7 @@ def drive(args, wanted, binary, folder):
         if keep == folder / "kept":
             keep.mkdir(exist_ok=True)
             keep.chmod(0o777)
-        workers.append(context.Process(target=work, args=(str(binary), str(room), args.seed, todo, done, keep and str(keep)), daemon=True))
+        workers.append(context.Process(target=work, args=(str(binary), str(room), args.seed, todo, done, keep and str(keep), bool(args.case)), daemon=True))
     for item in wanted + [None] * len(workers):
         todo.put(item)
     for worker in workers:
@@ -167,7 +167,7 @@ def drive(args, wanted, binary, folder):
             print(f"{kind}/{number}: " + "\n    ".join(findings))
             print(f"    again: python3 scripts/mutate.py --seed {args.seed} --case {kind}/{number} --binary {args.binary}", flush=True)
         if args.case:
-            print(pathlib.Path(kept, "SAID").read_text(errors="replace") if kept else "no finding")
+            print(pathlib.Path(kept, "SAID").read_text(errors="replace"))
     took = time.monotonic() - began
     table(codes)
     print(f"{len(wanted)} cases, {runs} runs, {took:.0f} s, {len(wanted) / took:.0f} cases/s, seed {args.seed}: {found} findings")

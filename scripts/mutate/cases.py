@@ -52,9 +52,11 @@ def job_over(case, seed, tail=None):
         source += 'out_of_orderness = "5m"\n'
     if case.maybe(0.1):
         source += 'partition = "file"\n'
-    if seed.columns is jobs.LOGS and case.maybe(0.3):
+    tail = tail or case.rng.choice(list(jobs.TAILS))
+    # Not every layout tells when its records arrived.
+    if seed.columns is jobs.LOGS and (tail == "streamed" or case.maybe(0.3)):
         source += 'arrival = "received_at"\n'
-    return jobs.job(source, tail or case.rng.choice(list(jobs.TAILS)), seed.columns)
+    return jobs.job(source, tail, seed.columns)
 
 
 def renamed(case, name):
@@ -124,21 +126,28 @@ def another(case, run):
     args = case.rng.choice([
         ["explain", "job.toml"], ["audit", "job.toml"], ["audit", "job.toml", "--json"], ["verify", "job.toml"], ["verify", "job.toml"],
         ["inspect", "job.toml", "--at", "2024-06-01T12:00:00Z"], ["report", "job.toml", "-o", "out/report.html"], ["sql", "job.toml"],
-        ["sql", "job.toml", "--dialect", "postgres"], ["check", "job.toml"], ["init", "in"], ["explain", "job.toml", "--json"],
+        ["sql", "job.toml", "--dialect", "postgres"], ["check", "job.toml"], ["init", "in", "-o", "out/init.toml"], ["explain", "job.toml", "--json"],
         ["run", "job.toml", "--json"], ["backfill", "job.toml", "--plan"], ["run", "job.toml", "--mode", "streamed", "--quiet"]])
     before = tree()
     result = case.run(*args)
     after = tree()
     case.untouched(before, after, args[0])
-    if args[0] not in ("run", "report"):
+    if args[0] not in ("run", "report", "init"):
         case.same(before, after, f"{args[0]} changed")
     elif result.code > 0:
         case.same(before, after, f"a {args[0]} that failed left")
-    if args[0] == "verify" and result.code == 1 and run.code == 0:
-        case.find("verify: the referee has other rows")
+    if args[0] == "verify" and run.code == 0:
+        compared(case, result)
     if args[:1] == ["run"] and "--mode" not in args and (run.code, result.code) == (0, 0):
         data = [{name: data for name, data in now.items() if "_highwater" not in name} for now in (before, after)]
         case.same(*data, "a second run changed")
+
+
+def compared(case, result):
+    """What `verify` says has to be the same. Sums of floats may differ in the last digit: the referee rounds each."""
+    noise = result.out.count(b"floating-point noise")
+    if result.code == 1 and result.out.count(b": different, ") != noise:
+        case.find("verify: the referee has other rows")
 
 
 def job_file(case, stock):
@@ -147,7 +156,7 @@ def job_file(case, stock):
     good = job_over(case, seed)
     job = good.encode()
     for _ in range(20):
-        job = damage.mutate(good.encode(), "toml", case.rng)
+        job = damage.mutate(good.encode(), "toml", case.rng, case.rng.choice([1, 1, 2, 4]))
         if stays_inside(job):
             break
     else:
@@ -190,7 +199,7 @@ def expressions(case, stock):
     def made(kind=None):
         if rng.random() < 0.03:
             return rng.choice([grammar.chain, grammar.nested])(rng)
-        text = grammar.expression(rng, kind, rng.randint(1, 5))
+        text = grammar.expression(rng, kind, rng.choice([1, 1, 2, 2, 3, 4]))
         if rng.random() < 0.3:
             text = damage.mutate(text.encode(), "sql", rng, 2).decode(errors="replace")
         return text
@@ -283,9 +292,7 @@ def folders(case, stock):
         files = {"in/a.csv": seeds.csv(events)}
     first = twice(case, job, files, {})
     if first.code == 0:
-        result = case.run("verify", "job.toml", "--json")
-        if result.code == 1:
-            case.find("verify: the referee has other rows")
+        compared(case, case.run("verify", "job.toml"))
 
 
 def folder_name(rng):

@@ -11,7 +11,7 @@ select = { c = "count(*)", s = "sum({n})", dd = "sum({d})", lo = "min({n})", hi 
 
 [[output]]
 path = "out/p"
-window = { hopping = "1 day", slide = "6h" }
+window = { hopping = "24h", slide = "6h" }
 by = ["{k}"]
 select = { c = "count({n})", m = "median({n})", u = "count(distinct {t})", v = "var_pop({n})" }
 partition_by = ["date"]
@@ -113,12 +113,12 @@ types = { k = "string", name = "string", rate = "int64" }
 
 [[step]]
 enrich = "names"
-on = { {k} = "k" }
+on = { "{k}" = "k" }
 take = { name = "name", rate = "rate" }
 otherwise = [{ match = "forward", within = "1d" }, { constant = { name = "nobody", rate = 0 } }]
 [[step]]
 lookup = "codes.jsonl"
-on = { {k} = "code" }
+on = { "{k}" = "code" }
 take = { colour = "colour" }
 types = { code = "string", colour = "string" }
 

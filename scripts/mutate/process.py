@@ -11,7 +11,7 @@ IDLE_SECONDS = 10
 MEMORY_BYTES = 1 << 30
 FILE_BYTES = 4 << 30
 
-FAULT = re.compile(rb"panicked at|fault of highwater|stack overflow|internal error: entered unreachable", re.IGNORECASE)
+FAULT = re.compile(rb"[^\n]*(?:panicked at|fault of highwater|overflowed its stack)[^\n]*(?:\n[^\n]*)?", re.IGNORECASE)
 
 
 class Result:
@@ -50,8 +50,8 @@ def run(binary, args, env=None):
         result.faults.append(f"killed by signal {-code}")
     elif code > 4:
         result.faults.append(f"exit code {code}")
-    if FAULT.search(result.err) or FAULT.search(result.out):
-        result.faults.append("a panic")
+    if panic := FAULT.search(result.err) or FAULT.search(result.out):
+        result.faults.append("a panic: " + " ".join(panic.group().decode(errors="replace").split()))
     if usage.ru_maxrss * 1024 > MEMORY_BYTES:
         result.faults.append(f"took {usage.ru_maxrss >> 10} MB of memory")
     return result
@@ -83,9 +83,9 @@ def activity(pid):
     seen = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii", errors="replace") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-            if fields[0] != "S":
+            with open(f"/proc/{pid}/task/{task}/stat", "rb") as stat:
+                fields = stat.read().rpartition(b")")[2].split()
+            if fields[0] != b"S":
                 return time.monotonic()
             seen.append((task, fields[11], fields[12]))
     except OSError:

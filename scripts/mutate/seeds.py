@@ -1,5 +1,6 @@
 """What cases begin with: good files of every format, of fixed content."""
 import base64
+import datetime
 import gzip
 import json
 import pathlib
@@ -35,8 +36,8 @@ def rows(count=60, seed=1):
 
 
 def iso(at):
-    hours, rest = divmod(at - 1717200000, 3600)
-    return f"2024-06-{1 + hours // 24:02}T{hours % 24:02}:{rest // 60:02}:{rest % 60:02}Z"
+    when = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def csv(events, delimiter=",", end="\n", header=True, iso_times=True):
@@ -59,7 +60,7 @@ def jsonl(events, nested=False):
     lines = []
     for number, event in enumerate(events):
         event = {**event, "at": iso(event["at"])}
-        if event["d"] is not None and number % 2:
+        if event["d"] is not None:
             event["d"] = float(event["d"])
         if nested:
             event = {"at": event.pop("at"), "in": {"deep": event, "list": [1, {"a": None}]}, "z": None}
@@ -129,6 +130,8 @@ def log_seed(name, style):
     folder = ROOT / "data" / "logs" / name
     files = {f"in/{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     source = 'path = "in"\ntime = "viewed_at"\ntime_unit = "ms"\n'
+    if name == "console":
+        source = source.replace('"in"', '"in/*"') + 'format = "jsonl"\n'
     if name.startswith("spark"):
         source += 'types = { shard = "int64" }\n'
     return Seed(files, source, style, jobs.LOGS, "")

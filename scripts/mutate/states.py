@@ -193,8 +193,8 @@ def answers(case, stock):
     if rng.random() < 0.4:
         cut = text.index(b"\n", rng.randrange(len(text) - 1)) + 1
         text, partial = text[:cut], text[cut:]
-    take = rng.choice(['{ name = "/name", rate = "/rate" }', '{ er = "/deep/er/0" }', '{ deep = "/deep" }'])
-    types = rng.choice(["", 'types = { rate = "int64" }\n', 'types = { name = "string", er = "int64" }\n'])
+    take, types = rng.choice([('{ name = "/name", rate = "/rate" }', 'types = { rate = "int64" }\n'), ('{ name = "/name" }', ""), ('{ deep = "/deep" }', ""),
+                              ('{ er = "/deep/er/0" }', 'types = { er = "int64" }\n')])
     failure = rng.choice(["fail", "null", "reject"])
     job = (f'name = "case"\n[source]\n{seeds.ISO}{jobs.TYPES}[[step]]\nlookup = "http://127.0.0.1:9/{{k}}/x"\ntake = {take}\n{types}retries = 0\n'
            f'timeout = "1s"\non_failure = "{failure}"\n[[output]]\npath = "out/e.jsonl"\n')
