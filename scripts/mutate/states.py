@@ -25,8 +25,8 @@ def base(case, stock):
     return job, out
 
 
-def place(case, out, share=1.0):
-    """Puts outputs in place, and takes their folders for a while for what they were."""
+def place(case, out):
+    """Puts outputs in place, and sometimes a file that came since."""
     put(out)
     if case.maybe(0.3):
         put({"in/b.csv": seeds.csv(seeds.rows(8, 6))})
@@ -151,19 +151,19 @@ def journal(case, stock):
         else:
             damaged[name] = json.dumps(value).encode()
     if rng.random() < 0.4:
-        linked(case, damaged, states, roots)
+        linked(case, damaged, states)
     put({name: data for name, data in damaged.items()})
     after_damage(case, None)
 
 
-def linked(case, files, states, roots):
+def linked(case, files, states):
     """One of the files or folders is a link that leads out."""
     rng = case.rng
     state = rng.choice(states)
     up = "../" * (state.count("/") + 1)
     victim = rng.choice(["victim/a", "victim", "in", "in/a.csv", "job.toml", "nowhere", "../victim/a", "../victim"])
     name = rng.choice([f"{state}/lock", f"{state}/staging", f"{state}/journal.json", f"{state}/journal.tmp", f"{state}/manifest.json", f"{state}/changes",
-                       f"{state}/manifest.tmp", state, "out/rejects.jsonl", "out/late.jsonl", rng.choice(roots), f"{state}/changes/000001.log"])
+                       f"{state}/manifest.tmp", state, "out/rejects.jsonl", "out/late.jsonl", f"{state}/changes/000001.log"])
     for other in [other for other in files if other == name or other.startswith(name + "/")]:
         del files[other]
     depth = name.count("/")
