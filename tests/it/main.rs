@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod alike;
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
@@ -56,6 +57,7 @@ mod manifests;
 mod misuse;
 mod money;
 mod money_sample;
+mod mutations;
 mod observed;
 mod oracle;
 mod oracle_aggregates;
