@@ -114,6 +114,7 @@ impl BackfillArgs {
             from_archive: self.from_archive.clone(),
             plan_only: self.plan,
             publish_all: false,
+            altered: None,
             shown: self.show,
         }
     }

@@ -48,8 +48,8 @@ pub use audit::{
     audit,
 };
 pub use backfill::{
-    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader, Request,
-    RowChange, Volume, backfill, catch_up,
+    Altered, BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader,
+    Request, RowChange, Volume, backfill, catch_up,
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
@@ -139,6 +139,8 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
+    pub strangers: Vec<PathBuf>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -156,6 +158,9 @@ pub struct OutputOutcome {
     pub unchanged: usize,
     /// Parts of an earlier run that are no longer.
     pub removed: usize,
+    /// Parts among those written, and parts of the state, that were in place before and are written again: their
+    /// files were gone, or had been changed from outside.
+    pub restored: usize,
     /// The table, for the terminal.
     pub table: Option<String>,
 }
@@ -167,13 +172,16 @@ pub struct OutputOutcome {
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
     let targets = places(plan);
     // The outputs are locked before hours of work, not after.
-    let transaction = Transaction::begin(&targets)?;
+    let transaction = Transaction::begin_of(&targets, &plan.named)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
+        for output in 0..targets.len() {
+            staged.outcome.strangers.extend(transaction.strangers(output)?);
+        }
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
@@ -197,7 +205,7 @@ fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
 /// # Errors
 /// As of [`crate::sink::recover`].
 pub fn recover(plan: &Plan) -> Result<()> {
-    crate::sink::recover(&places(plan))
+    crate::sink::recover(&places(plan), &plan.named)
 }
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
@@ -357,6 +365,7 @@ impl Run<'_> {
             spilled,
             published,
             left_out,
+            strangers: vec![],
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -579,6 +588,7 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
         output.written = report.written.len();
         output.unchanged = report.unchanged;
         output.removed = report.removed.len();
+        output.restored = report.restored;
     }
 }
 

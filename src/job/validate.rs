@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::input::carried::LogColumn;
 use crate::input::{Format, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::sink::Named;
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 pub use form::{Form, check_form};
 use log::Log;
@@ -26,6 +27,7 @@ mod log;
 mod otherwise;
 mod output;
 mod pages;
+mod places;
 mod published;
 mod rows;
 mod service;
@@ -99,6 +101,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.outputs();
     planner.stream();
     let pages = pages::planned(spec);
+    planner.places();
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if document.faults().is_some() {
@@ -133,6 +136,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.pages = pages;
+    plan.named = named(spec);
     Ok(plan)
 }
 
@@ -187,6 +191,16 @@ pub fn declared_columns(spec: &JobSpec) -> Vec<String> {
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(output::goes_to).collect()
+}
+
+/// All places that commits of a job may touch, whatever its mode.
+pub fn named(spec: &JobSpec) -> Named {
+    places::named(spec)
+}
+
+/// Where the answers of a job's services are recorded.
+fn answers(spec: &JobSpec) -> PathBuf {
+    PathBuf::from(format!("{}.lookups.jsonl", beside(spec)))
 }
 
 /// Where the pages of a job go, in its order.

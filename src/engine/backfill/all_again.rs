@@ -20,10 +20,10 @@ use crate::engine::{Results, Staged, balances};
 use crate::error::Result;
 use crate::job::OutputKind;
 use crate::lookup::Services;
-use crate::sink::{Part, RejectsWriter};
+use crate::sink::{Part, RejectsWriter, first_altered};
 use crate::window::Window;
 use arrow_array::RecordBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 impl Narrow<'_> {
@@ -141,8 +141,17 @@ impl Narrow<'_> {
         let now: BTreeMap<String, Part> =
             self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
         let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
-        let mut paths: Vec<String> = staged.keys().cloned().chain(gone).collect();
-        paths.sort();
+        let paths: BTreeSet<String> = staged.keys().cloned().chain(gone).collect();
+        // A part that is written again as it was is no change.
+        let as_it_was = |path: &&String| {
+            is_same(old.get(path.as_str()).copied(), staged.get(*path).map(|(part, _)| part))
+        };
+        let (again, paths): (Vec<&String>, Vec<&String>) = paths.iter().partition(as_it_was);
+        for (part, _) in again.iter().filter_map(|path| staged.get(*path)) {
+            corrected.unchanged -= 1;
+            corrected.written.add(part);
+            corrected.parts.push(part.path.clone());
+        }
         if paths.is_empty() {
             return Ok(corrected);
         }
@@ -160,7 +169,7 @@ impl Narrow<'_> {
         let mut found = Differences::default();
         for path in paths {
             let old = old.get(path.as_str()).copied();
-            let new = staged.get(&path);
+            let new = staged.get(path);
             let mut change = PartChange {
                 old: old.cloned(),
                 new: new.map(|(part, _)| part.clone()),
@@ -168,20 +177,23 @@ impl Narrow<'_> {
             };
             match &differ {
                 // Old values of other columns are not told apart from new ones one by one.
-                Some(differ) if manifest.job.hash == self.run.plan.hash => {
+                Some(differ)
+                    if manifest.job.hash == self.run.plan.hash
+                        && first_altered(&reader.root, old.into_iter().collect()).is_none() =>
+                {
                     let none = || RecordBatch::new_empty(reader.schema.arrow());
                     let before = old.map_or_else(|| Ok(none()), |part| reader.read(part))?;
                     let after = match new {
                         Some((part, at)) => read_staged(&reader, part, at)?,
                         None => none(),
                     };
-                    let keys = part_keys(output, folder(&path));
+                    let keys = part_keys(output, folder(path));
                     change.found = differ.diff(&keys, &before, &after, log.lines())?;
                 }
                 _ => {
                     let [before, after] =
                         [&change.old, &change.new].map(|part| part.as_ref().map_or(0, |part| part.rows));
-                    log_part(log.lines(), Path::new(&path), before, after)?;
+                    log_part(log.lines(), Path::new(path), before, after)?;
                     corrected.rows_touched += before.abs_diff(after);
                 }
             }
@@ -195,6 +207,11 @@ impl Narrow<'_> {
         corrected.windows = found.windows.len() as u64;
         Ok(corrected)
     }
+}
+
+/// Whether a part has the bytes that it had.
+fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
+    matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
 }
 
 /// A part where it lies until the commit.

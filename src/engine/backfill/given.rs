@@ -286,7 +286,7 @@ struct Late {
 impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let manifest = Target::file(&path).manifest()?;
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }

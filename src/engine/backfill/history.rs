@@ -7,7 +7,7 @@ use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
-use crate::sink::{self, Manifest, Part, Target};
+use crate::sink::{self, Part, Target};
 use crate::time::TimeRule;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Archive {
             Error::job(format!("{} is no archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
         };
-        let manifest = Manifest::load(&target.state())?.ok_or_else(no_archive)?;
+        let manifest = target.manifest()?.ok_or_else(no_archive)?;
         if !manifest.output.archive {
             return Err(no_archive());
         }
@@ -95,7 +95,7 @@ impl Archive {
     /// Reads these parts; rows of files that have another role are left out.
     ///
     /// # Errors
-    /// A part is missing.
+    /// A part is missing, or is not as it was left.
     pub fn intake(
         &self,
         plan: &Plan,
@@ -110,6 +110,9 @@ impl Archive {
             sink::Format::Csv => InputFormat::Csv,
             sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
+        if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
+            return Err(sink::altered(&self.root.join(&part.path)));
+        }
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
         let mut read = ReadPlan { files: files::listed(&paths, Some(format))?, ..plan.read.clone() };
         // What an archive holds was admitted once, and is written as outputs are.

@@ -29,19 +29,22 @@ mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
+mod whole;
 
 use super::publish::{self, Extent, Published};
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool, target};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
-use crate::input::InputReport;
+use crate::input::{InputReport, SourceFile};
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
-use crate::sink::{Account, Manifest, Part, Target, Transaction};
+use crate::sink::{Account, Manifest, Target, Transaction};
 use given::{Given, InPlace};
 use history::History;
 use narrow::{Done, Narrow};
 pub use parts::PartReader;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+pub use whole::Altered;
 
 /// What a backfill is asked for.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +61,8 @@ pub struct Request {
     pub shown: usize,
     /// Whether tables of servers get all rows, as of a run, and not only those that changed.
     pub publish_all: bool,
+    /// The file in place that is not as it was left, where all is to be computed again for it.
+    pub altered: Option<Altered>,
 }
 
 /// What a backfill did, or would do.
@@ -79,6 +84,8 @@ pub struct BackfillOutcome {
     pub applied: bool,
     /// What became of the tables of servers, in the order of the outputs.
     pub published: Vec<Published>,
+    /// Of a run, files in the folders of outputs that Highwater did not write.
+    pub strangers: Vec<PathBuf>,
 }
 
 /// A file that was given.
@@ -132,6 +139,9 @@ pub struct Corrected {
     pub removed: usize,
     /// Parts that were not there before.
     pub added: usize,
+    /// Parts, and parts of the state, that were there before and are written again: their files were gone, or had been
+    /// changed from outside.
+    pub restored: usize,
     /// The first changes, in order of window and key.
     pub changes: Vec<Change>,
     /// How many values changed, in all.
@@ -213,9 +223,10 @@ pub fn backfill(
 ) -> Result<BackfillOutcome> {
     // Outputs are locked and brought to one state before anything is read of them.
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
-    let mut transaction = Transaction::begin(&targets)?;
+    let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let in_place = InPlace::new(&transaction, &targets)?;
     let given = Given::new(spec, request, &in_place)?;
+    request.altered.as_ref().map_or(Ok(()), |altered| altered.can_be_made_anew(&given))?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
     let options = machine(&plan);
     let numbered =
@@ -228,7 +239,13 @@ pub fn backfill(
     if !request.plan_only {
         publish::check(&plan)?;
     }
-    if given.changes_nothing() {
+    let mut strangers = vec![];
+    if request.publish_all {
+        for output in 0..targets.len() {
+            strangers.extend(transaction.strangers(output)?);
+        }
+    }
+    if given.changes_nothing() && request.altered.is_none() {
         let (account, outputs) = (in_place.manifests[0].account, untouched());
         let history = HistoryRead::default();
         let (files, all_again, applied) = (given.files, None, false);
@@ -236,9 +253,21 @@ pub fn backfill(
             true => publish::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, None)?.1,
             false => vec![],
         };
-        return Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published });
+        return Ok(BackfillOutcome {
+            plan,
+            files,
+            all_again,
+            account,
+            outputs,
+            history,
+            applied,
+            published,
+            strangers,
+        });
     }
     let all_again = methods::all_again(&plan, &given, in_place.job_hash())?;
+    let altered = request.altered.as_ref().map(|altered| altered.path.display());
+    let all_again = all_again.or_else(|| altered.map(|path| format!("{path} is not as it was left")));
     // Whatever is given counts, however late it came.
     plan.late = None;
     plan.watermark = Default::default();
@@ -257,13 +286,18 @@ pub fn backfill(
             (Some(_), false) => narrow.stage_all_again(),
         }
     })?;
-    let Done { drafts, outputs, account, history, rejects, records } = done;
+    let Done { drafts, mut outputs, account, history, rejects, records } = done;
     let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
         let extent = if request.publish_all { Extent::All } else { Extent::Changed };
         let mut watch = Stopwatch::of_process();
-        published = publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?.1;
+        let report;
+        (report, published) =
+            publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
+        for (output, report) in outputs.iter_mut().zip(report.outputs) {
+            output.restored = report.restored;
+        }
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
@@ -272,14 +306,15 @@ pub fn backfill(
         file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
     }
     let applied = !request.plan_only;
-    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published })
+    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published, strangers })
 }
 
 /// What `run` does for a job that keeps an archive and was run before: it counts the files that no run has
-/// counted. `None` where all is to be read: nothing is in place yet, or a part of it is gone.
+/// counted. `None` where all is to be read: nothing is in place yet.
 ///
 /// # Errors
-/// As [`backfill`]; a file that was counted is not what it was.
+/// As [`backfill`]; a file that was counted is not what it was; a file in place is not as it was left, and cannot be
+/// written again.
 pub fn catch_up(
     plan: &Plan,
     spec: &JobSpec,
@@ -291,20 +326,24 @@ pub fn catch_up(
     if !archived || plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some() {
         return Ok(None);
     }
+    let mut manifests = vec![];
     for target in plan.outputs.iter().filter_map(|output| target(&output.to)) {
-        let Some(manifest) = Manifest::load(&target.state())? else { return Ok(None) };
-        let are_in = |folder: PathBuf, parts: &[Part]| {
-            let there = |part: &Part| std::fs::metadata(folder.join(&part.path));
-            parts.iter().all(|part| there(part).is_ok_and(|there| there.len() == part.bytes))
-        };
-        if !are_in(target.root(), &manifest.parts) || !are_in(target.state(), &manifest.state) {
-            return Ok(None);
-        }
+        let Some(manifest) = target.manifest()? else { return Ok(None) };
+        manifests.push(manifest);
     }
-    let request = Request { publish_all: true, ..Request::default() };
+    let altered = pool(options)?.install(|| whole::first(plan, &manifests));
+    let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    if let (Some(altered), true) = (&altered, streamed) {
+        // What a live job would have counted is known from its log alone, in the order in which it came.
+        return match left_out(&manifests[0], &plan.read.files) {
+            None => Ok(None),
+            Some(gone) => Err(altered.beyond_repair(&gone)),
+        };
+    }
+    let request = Request { publish_all: true, altered, ..Request::default() };
     let done = backfill(spec, overrides, &request, &|_| options.clone(), progress)?;
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
-    let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
+    let manifest = first.map(|target| target.manifest()).transpose()?.flatten();
     let is_new = |path: &str| {
         let of = |file: &GivenFile| file.kind == GivenKind::New && file.path == Path::new(path);
         done.files.iter().any(of)
@@ -326,6 +365,7 @@ pub fn catch_up(
         written: output.parts.len(),
         unchanged: output.unchanged,
         removed: output.removed,
+        restored: output.restored,
         table: None,
     });
     Ok(Some(Outcome {
@@ -338,8 +378,18 @@ pub fn catch_up(
         lookups: None,
         spilled: false,
         published: done.published,
+        strangers: done.strangers,
         left_out: vec![],
     }))
+}
+
+/// A file that was counted and is not among `files`, by its path and size.
+fn left_out(manifest: &Manifest, files: &[SourceFile]) -> Option<String> {
+    let there: HashSet<(String, u64)> =
+        files.iter().map(|file| (file.path.display().to_string(), file.bytes)).collect();
+    let counted = manifest.inputs.iter().filter(|input| input.table.is_none() && input.records > 0);
+    let mut gone = counted.filter(|input| !there.contains(&(input.path.clone(), input.bytes)));
+    gone.next().map(|input| input.path.clone())
 }
 
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the

@@ -6,6 +6,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
 use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
 use crate::lookup::ServicePlan;
+use crate::sink::Named;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -82,7 +83,7 @@ impl Planner<'_> {
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
         rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
         let tables = self.table_plans(beside, read.chunk_bytes);
-        let answers = (!self.services.is_empty()).then(|| PathBuf::from(format!("{beside}.lookups.jsonl")));
+        let answers = (!self.services.is_empty()).then(|| super::answers(self.spec));
         let hash = self.hash(&name, &read, &tables, range);
         Plan {
             name,
@@ -103,6 +104,7 @@ impl Planner<'_> {
             outputs: self.outputs,
             publications: self.publications,
             pages: vec![],
+            named: Named::default(),
             rejects,
             watermark: self.watermark,
             late: self.late,

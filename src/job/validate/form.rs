@@ -59,6 +59,7 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     checker.planner.tables_are_used();
     spec.outputs.iter().for_each(|output| checker.output(output));
     checker.planner.stream();
+    checker.planner.places();
     let expressions = checker.expressions;
     drop(checker);
     if document.faults().is_some() {
