@@ -143,6 +143,8 @@ pub struct Outcome {
     pub left_out: Vec<String>,
     /// Why all was computed again that lay in place, where that is worth a word.
     pub all_again: Option<String>,
+    /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
+    pub strangers: Vec<PathBuf>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -160,6 +162,9 @@ pub struct OutputOutcome {
     pub unchanged: usize,
     /// Parts of an earlier run that are no longer.
     pub removed: usize,
+    /// Parts among those written, and parts of the state, that were in place before and are written again: their
+    /// files were gone, or had been changed from outside.
+    pub restored: usize,
     /// The table, for the terminal.
     pub table: Option<String>,
 }
@@ -171,13 +176,16 @@ pub struct OutputOutcome {
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
     let targets = places(plan);
     // The outputs are locked before hours of work, not after.
-    let transaction = Transaction::begin(&targets)?;
+    let transaction = Transaction::begin_of(&targets, &plan.named)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options.threads)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
+        for output in 0..targets.len() {
+            staged.outcome.strangers.extend(transaction.strangers(output)?);
+        }
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
@@ -202,7 +210,7 @@ fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
 /// # Errors
 /// As of [`crate::sink::recover`].
 pub fn recover(plan: &Plan) -> Result<()> {
-    crate::sink::recover(&places(plan))
+    crate::sink::recover(&places(plan), &plan.named)
 }
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
@@ -367,6 +375,7 @@ impl Run<'_> {
             published,
             left_out,
             all_again: None,
+            strangers: vec![],
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -596,6 +605,7 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
         output.written = report.written.len();
         output.unchanged = report.unchanged;
         output.removed = report.removed.len();
+        output.restored = report.restored;
     }
 }
 

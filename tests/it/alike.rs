@@ -19,13 +19,20 @@ pub enum Words {
 
 /// Reads `content`, as a file `name` below `folder`, as a source with the keys `source`: once whole, and in chunks of
 /// some sizes. What is read has to be the same.
-pub fn reads_alike(folder: &Path, name: &str, content: &[u8], source: &str, words: Words) -> Result<(), String> {
+pub fn reads_alike(
+    folder: &Path,
+    name: &str,
+    content: &[u8],
+    source: &str,
+    words: Words,
+) -> Result<(), String> {
     let path = folder.join(name);
     let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     made.and_then(|()| std::fs::write(&path, content)).map_err(|e| e.to_string())?;
     let root = folder.display();
     let top = name.split('/').next().unwrap_or(name);
-    let job = format!("[source]\npath = \"{root}/{top}\"\n{source}\n[[output]]\npath = \"{root}/out.jsonl\"\n");
+    let job =
+        format!("[source]\npath = \"{root}/{top}\"\n{source}\n[[output]]\npath = \"{root}/out.jsonl\"\n");
     let whole = read(&job, 1 << 20)?;
     for chunk_bytes in [1, 50, 700] {
         let other = read(&job, chunk_bytes)?;
@@ -81,7 +88,9 @@ fn rows(scan: &Scan) -> Result<(Vec<(u64, String)>, u64), Error> {
         counted += decoded.read;
         let batch = decoded.batch;
         for row in 0..batch.rows {
-            let value = |column| arrow_cast::display::array_value_to_string(column, row).unwrap_or_else(|e| e.to_string());
+            let value = |column| {
+                arrow_cast::display::array_value_to_string(column, row).unwrap_or_else(|e| e.to_string())
+            };
             let values: Vec<String> = batch.columns.iter().map(|column| value(column)).collect();
             rows.push((batch.positions[row].as_u64(), format!("{} {values:?}", batch.time[row])));
         }

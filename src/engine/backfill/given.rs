@@ -60,17 +60,6 @@ impl InPlace {
         Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The first output of which a file is gone or was changed from outside, with its path.
-    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
-        let each = targets.iter().zip(&self.manifests).enumerate();
-        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
-            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
-        });
-        files.find_map(|(number, folder, parts)| {
-            Some((number, folder.join(&first_altered(&folder, parts)?.path)))
-        })
-    }
-
     /// Keeps all parts as they are.
     ///
     /// # Errors
@@ -90,12 +79,6 @@ impl InPlace {
     pub fn before(&self) -> &Manifest {
         &self.manifests[self.first]
     }
-}
-
-pub fn first_altered<'p>(folder: &Path, parts: &'p [crate::sink::Part]) -> Option<&'p crate::sink::Part> {
-    parts
-        .iter()
-        .find(|part| !std::fs::metadata(folder.join(&part.path)).is_ok_and(|there| there.len() == part.bytes))
 }
 
 /// A file of the source, whatever becomes of it.
@@ -386,7 +369,7 @@ struct Late {
 impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let manifest = Target::file(&path).manifest()?;
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }

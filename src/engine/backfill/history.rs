@@ -61,7 +61,7 @@ impl Archive {
             Error::job(format!("{} is no archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
         };
-        let manifest = Manifest::load(&target.state())?.ok_or_else(no_archive)?;
+        let manifest = target.manifest()?.ok_or_else(no_archive)?;
         if !manifest.output.archive {
             return Err(no_archive());
         }
@@ -96,7 +96,7 @@ impl Archive {
     /// Reads these parts; rows of files that have another role are left out.
     ///
     /// # Errors
-    /// A part is missing.
+    /// A part is missing, or is not as it was left.
     pub fn intake(
         &self,
         plan: &Plan,
@@ -111,6 +111,9 @@ impl Archive {
             sink::Format::Csv => InputFormat::Csv,
             sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
+        if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
+            return Err(sink::altered(&self.root.join(&part.path)));
+        }
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
         // Parts of outputs are no inputs of the job: the commit that follows replaces them.
         let files = files::listed(&paths, Some(format), &Inputs::default())?;
