@@ -29,6 +29,7 @@ mod inspect;
 mod intake;
 mod kept;
 mod late;
+mod machine;
 mod offsets;
 mod partitioned;
 mod publish;
@@ -51,9 +52,10 @@ pub use backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader, Request,
     RowChange, Volume, backfill, catch_up,
 };
-pub use budget::{default_memory, estimate};
+pub use budget::estimate;
 pub use inspect::{Section, State, StateKind, inspect};
 pub use late::schema as late_schema;
+pub use machine::MachineMemory;
 pub use offsets::PartitionOffsets;
 pub use publish::Published;
 pub use times::{Stage, StageTime, StageTimes, Work};
