@@ -113,8 +113,7 @@ impl BackfillArgs {
             retract: self.retract,
             from_archive: self.from_archive.clone(),
             plan_only: self.plan,
-            publish_all: false,
-            altered: None,
+            of_run: false,
             shown: self.show,
         }
     }

@@ -48,8 +48,8 @@ pub use audit::{
     audit,
 };
 pub use backfill::{
-    Altered, BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader,
-    Request, RowChange, Volume, backfill, catch_up,
+    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader, Request,
+    RowChange, Volume, backfill, catch_up,
 };
 pub use budget::{default_memory, estimate};
 pub use inspect::{Section, State, StateKind, inspect};
@@ -68,10 +68,11 @@ use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
 use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
+use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
-    Target, Transaction, Watermarks,
+    Account, CommitReport, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter,
+    SourceColumn, Target, Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
@@ -141,6 +142,8 @@ pub struct Outcome {
     pub left_out: Vec<String>,
     /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
     pub strangers: Vec<PathBuf>,
+    /// Why all was computed again that lay in place, where that is worth a word.
+    pub all_again: Option<String>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -175,7 +178,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let transaction = Transaction::begin_of(&targets, &plan.named)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
@@ -214,14 +217,6 @@ fn places(plan: &Plan) -> Vec<Target> {
     outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
 }
 
-fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("worker-{i}"))
-        .build()
-        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))
-}
-
 /// The outputs that are files, in the order of the transaction's targets.
 fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
     plan.outputs.iter().filter(|o| target(&o.to).is_some())
@@ -253,6 +248,18 @@ struct Run<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
+}
+
+/// Ends the progress line also where the work ends in a panic: the scope waits for its thread.
+struct EndsLine<'a>(&'a AtomicBool, Option<&'a std::thread::Thread>);
+
+impl Drop for EndsLine<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        if let Some(thread) = self.1 {
+            thread.unpark();
+        }
+    }
 }
 
 /// What reading gives: partial groups per grouping, rows per output of events.
@@ -366,6 +373,7 @@ impl Run<'_> {
             published,
             left_out,
             strangers: vec![],
+            all_again: None,
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -449,16 +457,20 @@ impl Run<'_> {
         let done = AtomicBool::new(false);
         let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
         let result = std::thread::scope(|scope| {
-            // The progress line has a thread of its own, so that it moves while all workers work.
-            let line = scope.spawn(|| {
+            // The progress line has a thread of its own, so that it moves while all workers work. Where no more
+            // threads may start, it stands still.
+            let line = std::thread::Builder::new().name("progress".into()).spawn_scoped(scope, || {
                 while !done.load(Ordering::Acquire) {
                     self.progress.reading(scan.bytes_done(), scan.bytes_total());
                     std::thread::park_timeout(Duration::from_millis(100));
                 }
             });
+            let ends = EndsLine(&done, line.as_ref().ok().map(|line| line.thread()));
             let result = work();
-            done.store(true, Ordering::Release);
-            line.thread().unpark();
+            drop(ends);
+            if let Ok(line) = line {
+                line.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
             result
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
@@ -521,9 +533,10 @@ impl Run<'_> {
     ) -> Vec<ManifestDraft> {
         let columns = self.plan.inferred.columns.iter();
         let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
-        let draft = |output: OutputInfo| ManifestDraft {
+        let draft = |output: OutputInfo, identity: &Identity| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
             output,
+            identity: Some(identity.clone()),
             source: source.clone(),
             inputs: inputs.clone(),
             account,
@@ -533,7 +546,7 @@ impl Run<'_> {
         let outputs = self.plan.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
         let outputs = outputs.map(|(index, output)| {
             let format = output.format.name().into();
-            draft(match &output.kind {
+            let info = match &output.kind {
                 OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
                 OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
                 OutputKind::Groups { grouping, .. } => {
@@ -544,11 +557,14 @@ impl Run<'_> {
                     let table = publish::table(self.plan, index);
                     OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
                 }
-            })
+            };
+            draft(info, &self.plan.identities.outputs[index])
         });
         let format = |late: &LatePlan| late.format.name().into();
-        let late = self.plan.late.iter();
-        let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
+        let late = self.plan.late.iter().zip(&self.plan.identities.late);
+        let late = late.map(|(late, identity)| {
+            draft(OutputInfo { format: format(late), ..OutputInfo::default() }, identity)
+        });
         outputs.chain(late).collect()
     }
 }
@@ -578,8 +594,7 @@ fn balances(account: &Account) -> Result<()> {
     if *read == rejected + filtered + duplicate + late + counted {
         return Ok(());
     }
-    Err(Error::machine(format!("the account does not balance: {account:?}"))
-        .hint("this is a bug in highwater; please report it"))
+    Err(Error::fault(format!("the account does not balance: {account:?}")))
 }
 
 fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {

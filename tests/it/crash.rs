@@ -63,6 +63,13 @@ impl Scene {
         assert_eq!(answer.code, 0, "{}", answer.err);
     }
 
+    /// The command, to be run in the folder.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
+        command.args(&self.command).current_dir(self.lab.root());
+        command
+    }
+
     /// The command with the shim.
     pub fn stopped(&self, stop: Stop) -> Output {
         let (mode, at) = match stop {
@@ -72,9 +79,7 @@ impl Scene {
         };
         let log = self.lab.path("calls.txt");
         let _ = fs::remove_file(&log);
-        Command::new(env!("CARGO_BIN_EXE_highwater"))
-            .args(&self.command)
-            .current_dir(self.lab.root())
+        self.command()
             .env("LD_PRELOAD", shim())
             .env("SHIM_ROOT", self.lab.path("out"))
             .env("SHIM_AT", at.to_string())
@@ -261,17 +266,18 @@ pub fn snapshot(folder: &Path) -> Snapshot {
 /// The library that is preloaded, compiled once.
 fn shim() -> &'static Path {
     static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = BUILT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("shim.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shim.c");
-        let cc =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
-        let cc = cc.expect("tests of crashes need a C compiler, and there is no `cc` in the PATH");
-        assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
-        (folder, library)
-    });
-    path
+    &BUILT.get_or_init(|| preload("shim.c")).1
+}
+
+/// A source file of these tests as a library to preload, and the folder that it lies in.
+pub fn preload(source: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(source);
+    let cc = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
+    let cc = cc.expect("tests of crashes need a C compiler, and there is no `cc` in the PATH");
+    assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
+    (folder, library)
 }
 
 /// Four outputs of one job: events, windows as folders, windows as a file, late events; and rejects beside them.

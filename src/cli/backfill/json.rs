@@ -75,6 +75,7 @@ fn corrected(output: &Corrected) -> Value {
         changed,
         change_log,
         restored,
+        not_compared,
     } = output;
     let path = match to {
         OutputTo::Folder(path) | OutputTo::File(path) => text(path),
@@ -101,6 +102,7 @@ fn corrected(output: &Corrected) -> Value {
         "changed": changed,
         "changes": changes.iter().map(change).collect::<Vec<_>>(),
         "change_log": change_log.as_deref().map(text),
+        "not_compared": not_compared,
     });
     if *restored > 0 {
         value["restored"] = json!(restored);

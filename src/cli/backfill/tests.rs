@@ -70,6 +70,7 @@ fn counts(method: Method) -> Corrected {
         changed: 1_238,
         restored: 0,
         change_log: Some("out/counts/_highwater/changes/000003.log".into()),
+        not_compared: None,
     }
 }
 
@@ -90,6 +91,7 @@ fn raw() -> Corrected {
         changed: 0,
         restored: 0,
         change_log: None,
+        not_compared: None,
     }
 }
 
@@ -419,7 +421,8 @@ fn what_programs_read() {
               "row": "removed"
             }
           ],
-          "change_log": "out/counts/_highwater/changes/000003.log"
+          "change_log": "out/counts/_highwater/changes/000003.log",
+          "not_compared": null
         }
       ]
     }

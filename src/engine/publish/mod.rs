@@ -87,7 +87,8 @@ pub(super) fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent
         let mut publishing = Publishing::begin(spec(plan, publication))?;
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            manifest.job.hash == plan.hash && table == Some(&publication.address.url())
+            let same = manifest.identity.as_ref() == Some(&plan.identities.outputs[publication.output]);
+            same && table == Some(&publication.address.url())
         });
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();
         if narrow && mirror.interrupted.is_empty() {
@@ -186,7 +187,7 @@ impl<'a> Mirror<'a> {
     /// # Errors
     /// It is not as it was left, and so does not tell which rows of the table are the output's.
     fn left(&self, part: &Part) -> Result<PathBuf> {
-        match first_altered(&self.root, vec![part]) {
+        match first_altered(&self.root, [part]) {
             None => Ok(self.root.join(&part.path)),
             Some(part) => Err(altered(&self.root.join(&part.path))
                 .only_hint("it tells which rows of the table are the output's: bring it back from a copy")

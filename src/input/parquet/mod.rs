@@ -25,6 +25,7 @@ use super::times::Role;
 use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
@@ -32,11 +33,9 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use schema::{Leaf, Lookup};
-use std::cell::Cell;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 /// The most rows that one batch has.
 const BATCH_ROWS: usize = 1 << 16;
@@ -377,21 +376,5 @@ fn bounds(
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    thread_local! {
-        static READING: Cell<bool> = const { Cell::new(false) };
-    }
-    static HOOK: Once = Once::new();
-    // The error says it all: the panic's own message is for other panics.
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !READING.get() {
-                others(panic);
-            }
-        }));
-    });
-    READING.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(read));
-    READING.set(false);
-    outcome.unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
+    process::caught(read).unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
 }
