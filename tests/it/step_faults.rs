@@ -366,12 +366,12 @@ take = ["score"]
        |        ^^^^^^
       hint: a [[step]] with enrich = "others"
 
-    error: two logs have their rejected records in `bad.jsonl`
+    error: rejected records cannot be written to `bad.jsonl`: rejected records are written to the same file
       --> job.toml:17:11
        |
     17 | rejects = "bad.jsonl"
        |           ^^^^^^^^^^^
-      hint: give each a file of its own
+      hint: give them a place of their own
 
     error: the job has no table `user`
       --> job.toml:19:10

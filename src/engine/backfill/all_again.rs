@@ -210,7 +210,8 @@ impl Narrow<'_> {
             return Err("its rows are events".to_string());
         };
         let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
-        if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
+        let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
+        if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("what lay there was changed from outside".to_string());
         }
         let grouping = &plan.groupings[*grouping];
