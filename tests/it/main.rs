@@ -25,6 +25,7 @@ mod crash_backfill;
 mod crash_load;
 mod daylight;
 mod docs;
+mod edit_laws;
 mod enrich_jobs;
 mod enrich_laws;
 mod enrich_oracle;

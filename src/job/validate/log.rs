@@ -21,6 +21,8 @@ pub(super) struct Found {
     declared: BTreeMap<String, DataType>,
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
+    /// The order of columns, as far as it is given.
+    order: Vec<String>,
     on_bad_record: Option<OnBadRecord>,
     envelope: Option<Envelope>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Log {
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
 pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
-    found(&job.document, spec, find_files(job, spec), vec![])
+    found(&job.document, spec, find_files(job, spec), &SourceFiles::default())
 }
 
 /// A log of these files. Faults are noted, and after some there is no answer.
@@ -52,22 +54,18 @@ pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Resul
     let format = format(&job.document, spec);
     let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
     let files = files.map(|files| Expanded { files, notes: vec![] });
-    Ok(found(&job.document, spec, files, given.types.clone()))
+    Ok(found(&job.document, spec, files, given))
 }
 
-fn found(
-    document: &Document,
-    spec: &LogSpec,
-    files: Option<Expanded>,
-    known: Vec<(String, DataType)>,
-) -> Option<Found> {
+fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
     let csv = csv_layout(document, spec, files.as_ref().map_or(&[], |found| &found.files));
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
     let Expanded { files, notes } = files;
-    Some(Found { files, notes, delimiter, names, declared, known, on_bad_record, envelope })
+    let (known, order) = (given.types.clone(), given.order.clone());
+    Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -100,7 +98,8 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, notes, delimiter, names, declared, known, on_bad_record, envelope } = found;
+        let Found { mut files, notes, delimiter, names, declared, known, order, on_bad_record, envelope } =
+            found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
         let csv = CsvLayout { delimiter, names: names.as_deref() };
@@ -118,6 +117,8 @@ impl Log {
             inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
         }
         inferred.carried = carried;
+        let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+        inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
         let time = event_time(document, spec, &inferred, zone);
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
