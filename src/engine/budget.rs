@@ -1,20 +1,9 @@
-//! Memory: what the machine has, and what a plan will need.
+//! Memory: what a plan will need.
 
 use crate::input::{Compression, Format, Opened, about_records};
 use crate::job::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::io::Read;
-
-/// The budget where neither the job nor the command line gives one: half of the physical memory.
-pub fn default_memory() -> u64 {
-    physical_memory().unwrap_or(4 << 30) / 2
-}
-
-fn physical_memory() -> Option<u64> {
-    // SAFETY: sysconf only reads a number.
-    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
-    Some(u64::try_from(pages).ok()? * u64::try_from(size).ok()?)
-}
 
 /// What a run of `plan` needs, about, without having read its data: what is fixed, and what grows
 /// with groups and with rows kept.

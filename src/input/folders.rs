@@ -1,7 +1,7 @@
 //! Folders as other programs leave them: what in them is data, what is not yet, and what is not for us.
 //!
 //! # Contract
-//! * Names that start with `_` or `.` are no data, and neither are check sums (`.crc`).
+//! * Names that start with `_` or `.` are no data, but for folders `_name=value`; neither are check sums (`.crc`).
 //! * **Flink.** A part file that is in progress or pending has a name that says so, hidden or not
 //!   (`.part-0-0.inprogress.UID`; `_part-0-0.pending` of older sinks); it may grow or go, and is left out of folders and
 //!   globs. What is finished is data, with or without an ending.
@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
             let path = &entry.place.path;
             if path.file_name().is_some_and(|name| name == "_temporary") {
                 self.temporary.insert(path.clone());
-            } else if !is_hidden(path) && !self.leaves_out(&entry) {
+            } else if (!is_hidden(path) || is_partition(path)) && !self.leaves_out(&entry) {
                 not_a_table(path)?;
                 self.below(&entry.place)?;
             }
@@ -283,6 +283,12 @@ pub(super) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| {
         name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b".")
     })
+}
+
+/// Whether it is the folder of a value, `_id=7`: the column's name may begin with `_`. Spark reads it too.
+fn is_partition(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with('_') && name.contains('=')
 }
 
 /// Whether it is a part file of Flink that is in progress or pending.

@@ -12,10 +12,11 @@
 // `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
 // pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
-// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
-// could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
+// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
+// what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell.
 mod avro;
+mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
@@ -57,6 +58,13 @@ pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
 use infer::CsvLayout;
+
+/// The longest record in bytes, and so the longest value: what a file may ask to be in memory at once. It holds for a
+/// record of text, a block of Avro and a page of values of Parquet, decompressed.
+const LONGEST_RECORD: usize = 64 << 20;
+
+/// The most rows that a batch of a file with types has.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// A column that the job wants of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +154,18 @@ impl ReadPlan {
             chunk_bytes: 1 << 20,
         }
     }
+
+    /// How many rows of the columns take about `bytes` in memory, texts left out; at least one.
+    fn rows_in(&self, bytes: usize) -> usize {
+        let width = self.columns.iter().map(|c| match c.ty {
+            DataType::Bool => 1,
+            DataType::Date => 4,
+            DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
+            DataType::Decimal { .. } | DataType::String => 16,
+        });
+        let times = 8 + 8 * usize::from(self.arrival.is_some());
+        (bytes / (times + width.sum::<usize>())).clamp(1, BATCH_ROWS)
+    }
 }
 
 /// A record that could not be read.
@@ -169,15 +189,21 @@ pub struct BadRecord {
 impl BadRecord {
     /// How much of a bad record's text is kept, in bytes.
     pub const MAX_RAW: usize = 4096;
+
+    /// The memory that it takes, in bytes.
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<BadRecord>() + self.raw.len() + self.reason.len() + text(&self.column) + text(&self.hint)
+    }
 }
 
-/// What one decoding step gives: rows, and the records that could not be read, in position order.
+/// What one decoding step gives: rows, and the records that could not be read.
 #[derive(Debug)]
-pub struct DecodedChunk {
+struct DecodedChunk {
     /// The rows.
-    pub batch: Batch,
-    /// The records that are no rows.
-    pub bad: Vec<BadRecord>,
-    /// Where tombstones stand, which are no records.
-    pub passed: Vec<carried::LogPlace>,
+    batch: Batch,
+    /// The records that are not rows.
+    bad: bad::Bad,
+    /// Where tombstones stand, which are not records.
+    passed: Vec<carried::LogPlace>,
 }

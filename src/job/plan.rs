@@ -11,7 +11,7 @@ use crate::input::{Inputs, ReadPlan};
 use crate::lookup::ServicePlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
-use crate::sink::Format;
+use crate::sink::{Format, Named};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub struct Plan {
     pub publications: Vec<Publication>,
     /// The pages that show outputs, in their order.
     pub pages: Vec<PagePlan>,
+    /// All places that commits of the job may touch, also those that it does not write in its mode.
+    pub named: Named,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
     /// How the watermark follows the events; the default where no output is streamed, unless the command

@@ -12,6 +12,7 @@ use crate::input::carried::LogColumn;
 use crate::input::files::Expanded;
 use crate::input::{Format, Inputs, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::sink::Named;
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 pub use form::{Form, check_form};
 use log::Log;
@@ -28,6 +29,7 @@ mod log;
 mod otherwise;
 mod output;
 mod pages;
+mod places;
 mod published;
 mod rows;
 mod service;
@@ -106,6 +108,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.outputs();
     planner.stream();
     let pages = pages::planned(spec);
+    planner.places();
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if document.faults().is_some() {
@@ -140,10 +143,11 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.pages = pages;
-    plan.notes = notes;
-    plan.inputs = spec.inputs.clone();
     plan.identities = Identities::of(spec, &plan);
     plan.hash = plan.identities.hash();
+    plan.notes = notes;
+    plan.inputs = spec.inputs.clone();
+    plan.named = named(spec);
     Ok(plan)
 }
 
@@ -207,6 +211,16 @@ pub fn declared_columns(spec: &JobSpec) -> Vec<String> {
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(output::goes_to).collect()
+}
+
+/// All places that commits of a job may touch, whatever its mode.
+pub fn named(spec: &JobSpec) -> Named {
+    places::named(spec)
+}
+
+/// Where the answers of a job's services are recorded.
+fn answers(spec: &JobSpec) -> PathBuf {
+    PathBuf::from(format!("{}.lookups.jsonl", beside(spec)))
 }
 
 /// Where the pages of a job go, in its order.

@@ -60,17 +60,6 @@ impl InPlace {
         Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The first output of which a file is gone or was changed from outside, with its path.
-    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
-        let each = targets.iter().zip(&self.manifests).enumerate();
-        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
-            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
-        });
-        files.find_map(|(number, folder, parts)| {
-            Some((number, folder.join(&first_altered(&folder, parts)?.path)))
-        })
-    }
-
     /// Keeps all parts as they are.
     ///
     /// # Errors
@@ -90,12 +79,6 @@ impl InPlace {
     pub fn before(&self) -> &Manifest {
         &self.manifests[self.first]
     }
-}
-
-pub fn first_altered<'p>(folder: &Path, parts: &'p [crate::sink::Part]) -> Option<&'p crate::sink::Part> {
-    parts
-        .iter()
-        .find(|part| !std::fs::metadata(folder.join(&part.path)).is_ok_and(|there| there.len() == part.bytes))
 }
 
 /// A file of the source, whatever becomes of it.
@@ -145,8 +128,6 @@ pub struct Given {
     /// Their places in that list, by hash and by path.
     by_hash: HashMap<String, Vec<usize>>,
     by_path: HashMap<String, Vec<usize>>,
-    /// And by where they lie.
-    by_place: HashMap<PathBuf, Vec<usize>>,
     /// The late output of the job, if it was given.
     pub late: Option<PathBuf>,
     /// What there is to tell of the files that were looked for.
@@ -174,7 +155,6 @@ impl Given {
             source: vec![],
             by_hash: HashMap::new(),
             by_path: HashMap::new(),
-            by_place: HashMap::new(),
             late: None,
             notes: vec![],
             tables: None,
@@ -236,7 +216,7 @@ impl Given {
         }
         let mut sorted = std::mem::take(&mut given.source);
         sorted.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
-        (given.by_hash, given.by_path, given.by_place) = Default::default();
+        (given.by_hash, given.by_path) = Default::default();
         sorted.into_iter().for_each(|entry| given.enter(entry));
         Ok(given)
     }
@@ -246,8 +226,17 @@ impl Given {
         let place = self.source.len();
         self.by_hash.entry(entry.hash.clone()).or_default().push(place);
         self.by_path.entry(entry.path.clone()).or_default().push(place);
-        self.by_place.entry(entry.at.clone()).or_default().push(place);
+        // A file that was renamed is read by its new name.
+        let at = entry.at.display().to_string();
+        if at != entry.path {
+            self.by_path.entry(at).or_default().push(place);
+        }
         self.source.push(entry);
+    }
+
+    /// The files of the source of this path.
+    fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a SourceEntry> {
+        self.by_path.get(path).into_iter().flatten().map(|place| &self.source[*place])
     }
 
     /// Files that the source's patterns name now and no run has counted.
@@ -257,9 +246,9 @@ impl Given {
         for file in found.files {
             let (bytes, hash) = file.opened.hash()?;
             let path = file.path.display().to_string();
-            let same = |place: &&usize| self.source[**place].hash == hash;
-            match self.by_path.get(&path).and_then(|places| places.iter().find(same)) {
-                Some(place) => self.source[*place].named = true,
+            let places = self.by_path.get(&path).into_iter().flatten().copied();
+            match places.into_iter().find(|place| self.source[*place].hash == hash) {
+                Some(known) => self.source[known].named = true,
                 None => self.add(path, hash, bytes, spec.inputs())?,
             }
         }
@@ -268,24 +257,17 @@ impl Given {
 
     fn add(&mut self, path: String, hash: String, bytes: u64, inputs: &Inputs) -> Result<()> {
         // Files without records are all alike, and count nothing twice.
-        let known = |place: &&usize| {
-            let entry = &self.source[**place];
-            entry.path == path || !entry.empty
-        };
-        let of_hash = self.by_hash.get(&hash).into_iter().flatten();
-        let alike: Vec<usize> = of_hash.filter(known).copied().collect();
+        let known = |entry: &SourceEntry| entry.path == path || !entry.empty;
+        let of_hash = self.by_hash.get(&hash).into_iter().flatten().copied();
+        let alike: Vec<usize> = of_hash.filter(|place| known(&self.source[*place])).collect();
         let told = |place: &&usize| told_alike(&self.declared, &self.source[**place].path, &path);
-        if let Some(&first) = alike.iter().find(told) {
-            let known = self.source[first].path.clone();
-            self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&known)));
-            for place in alike {
-                let entry = &mut self.source[place];
-                if entry.path == known {
-                    entry.named = true;
-                    if !entry.is_in_place(inputs) {
-                        entry.at = PathBuf::from(&path);
-                    }
-                }
+        if let Some(known) = alike.iter().find(told).copied() {
+            self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&self.source[known].path)));
+            let entry = &mut self.source[known];
+            entry.named = true;
+            if !entry.is_in_place(inputs) {
+                entry.at = PathBuf::from(&path);
+                self.by_path.entry(path).or_default().push(known);
             }
             return Ok(());
         }
@@ -353,9 +335,9 @@ impl Given {
     /// One has changed.
     pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
         for report in read {
-            let places = self.by_place.get(&report.path).into_iter().flatten();
-            if places.map(|place| &self.source[*place]).any(|entry| entry.hash != report.hash) {
-                return Err(changed(&report.path.display().to_string()));
+            let path = report.path.display().to_string();
+            if self.at(&path).any(|entry| entry.hash != report.hash) {
+                return Err(changed(&path));
             }
         }
         Ok(())
@@ -392,7 +374,7 @@ struct Late {
 impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let manifest = Target::file(&path).manifest()?;
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }

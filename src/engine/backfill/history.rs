@@ -7,7 +7,7 @@ use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
-use crate::sink::{self, Identity, Manifest, Part, Target};
+use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Archive {
             Error::job(format!("{} is no archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
         };
-        let manifest = Manifest::load(&target.state())?.ok_or_else(no_archive)?;
+        let manifest = target.manifest()?.ok_or_else(no_archive)?;
         if !manifest.output.archive {
             return Err(no_archive());
         }
@@ -96,7 +96,7 @@ impl Archive {
     /// Reads these parts; rows of files that have another role are left out.
     ///
     /// # Errors
-    /// A part is missing.
+    /// A part is missing, or is not as it was left.
     pub fn intake(
         &self,
         plan: &Plan,
@@ -111,6 +111,9 @@ impl Archive {
             sink::Format::Csv => InputFormat::Csv,
             sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
+        if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
+            return Err(sink::altered(&self.root.join(&part.path)));
+        }
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
         // Parts of outputs are no inputs of the job: the commit that follows replaces them.
         let files = files::listed(&paths, Some(format), &Inputs::default())?;
@@ -200,6 +203,21 @@ impl History {
             }
         }
     }
+}
+
+/// Whether a run over part of the events may take the place of an archive, which its manifest describes.
+///
+/// # Errors
+/// A file that it holds is gone, so that its other events could never come back.
+pub fn nothing_gone(archive: &Manifest) -> Result<()> {
+    let gone =
+        |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
+    let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
+    Err(Error::job(format!(
+        "the job's archive holds {}, which is gone, and a run over part of the events would drop it",
+        gone.path
+    ))
+    .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
 }
 
 /// Whether an archive of the job can stand for files that were counted and are gone: it reads the source as the job

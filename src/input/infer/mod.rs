@@ -174,6 +174,17 @@ impl Sample {
         &mut self.columns[index].1
     }
 
+    /// What is known of the column `name`, which the file at hand has. A header may name it twice.
+    fn found(&mut self, name: &str) -> &mut Evidence {
+        let file = self.files;
+        let evidence = self.column(name);
+        if evidence.last_file != file {
+            evidence.last_file = file;
+            evidence.files += 1;
+        }
+        evidence
+    }
+
     fn conclude(
         self,
         declared: &BTreeMap<String, DataType>,

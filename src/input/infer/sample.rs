@@ -111,7 +111,9 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         },
     };
     let file_name = name_of(file);
-    names.iter().for_each(|name| sample.column(name).files += 1);
+    for name in &names {
+        sample.found(name);
+    }
     // A record with other fields than the header has is reported when it is read.
     for record in records.filter(|r| r.len() == names.len()).take(budget.records) {
         sample.records += 1;
@@ -167,8 +169,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
         fields.look("", record, sample);
     }
     for (name, present) in fields.present {
-        let column = sample.column(&name);
-        column.files += 1;
+        let column = sample.found(&name);
         column.nulls |= present < records.len();
     }
     Ok(())
@@ -230,8 +231,7 @@ pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample
     let named = FromName::columns(file);
     let own = columns.columns.iter().filter(|c| named.iter().all(|n| n.name != c.name));
     for column in own.chain(&named).cloned() {
-        let evidence = sample.column(&column.name);
-        evidence.files += 1;
+        let evidence = sample.found(&column.name);
         evidence.nulls |= column.nulls;
         evidence.default |= column.default;
         // A column without values goes with any type.

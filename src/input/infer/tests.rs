@@ -246,3 +246,10 @@ fn parquet_schemas_are_taken_and_promoted() {
     let declared = BTreeMap::from([("n".to_string(), DataType::String)]);
     assert_eq!(infer(&both, CSV, &declared).unwrap().columns[0].ty, DataType::String);
 }
+
+#[test]
+fn a_column_that_a_header_names_twice_is_in_one_file() {
+    let inferred = inferred(&[("a.csv", "at,x,x\n1,2,3\n"), ("b.csv", "at\n1\n")]);
+    let missing: Vec<_> = inferred.columns.iter().map(|c| (c.name.as_str(), c.missing_in)).collect();
+    assert_eq!(missing, [("at", 0), ("x", 1)]);
+}

@@ -98,3 +98,24 @@ fn differences_are_told_as_the_job_file_has_them() {
         "the output's partition_by 1 is `user`, and was `date`; the output's partition_by 2 is `date`, and was `user`"
     );
 }
+
+/// Hashes in manifests of the version before there were identities, for the jobs of this repository as they were then.
+#[test]
+fn manifests_without_an_identity_are_known_by_their_hash() {
+    for (job, hash) in [
+        ("big-spenders", "a2cd0bbae7e36ee682c6e4436eed6699"),
+        ("money-enrichment", "c6ecc6076eef736baadee665a4e641b1"),
+        ("pageviews-archive", "4d0ac487868b41e453c87a2250844226"),
+        ("pageviews-per-postcode", "db1469f5cb47b6a3903538586f424c5a"),
+        ("pageviews-so-far", "409bb418b4da7ced2867c11f166c7a2a"),
+        ("pageviews", "7b9bd2e0edf387d6cc0915e40d050c59"),
+        ("sales-per-seller", "a91ca5c1af2c9ad7d73f8c47c3109075"),
+        ("user-sessions", "49b0bbd126e6615c96df3dcb3c74244b"),
+        ("views-of-a-log", "62d66203a349f511b11803ac1916f8aa"),
+    ] {
+        let path = format!("data/jobs/{job}.toml");
+        let spec = crate::job::read(std::path::Path::new(&path)).unwrap();
+        let plan = plan_job(&spec, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(hash_before(&plan), format!("xxh3:{hash}"), "{job}");
+    }
+}

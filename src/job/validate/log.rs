@@ -63,8 +63,8 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
-    let Expanded { files, notes } = files;
     let (known, order) = (given.types.clone(), given.order.clone());
+    let Expanded { files, notes } = files;
     Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
 }
 
