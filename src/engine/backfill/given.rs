@@ -237,6 +237,11 @@ impl Given {
         let place = self.source.len();
         self.by_hash.entry(entry.hash.clone()).or_default().push(place);
         self.by_path.entry(entry.path.clone()).or_default().push(place);
+        // A file that was renamed is read by its new name.
+        let at = entry.at.display().to_string();
+        if at != entry.path {
+            self.by_path.entry(at).or_default().push(place);
+        }
         self.source.push(entry);
     }
 
