@@ -2,7 +2,7 @@
 //!
 //! Every error of the program is one of these and is printed in one place, `cli::ui`.
 
-use std::borrow::Cow;
+use crate::secret::without_secrets;
 use std::fmt;
 use std::path::Path;
 
@@ -229,11 +229,11 @@ impl Error {
 /// Prints the error as the user sees it: message, snippet, causes, hints; then the others.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", without_passwords(&self.0.message))?;
+        write!(f, "error: {}", without_secrets(&self.0.message))?;
         if let Some(s) = &self.0.snippet {
             let number = s.line.to_string();
             let gutter = " ".repeat(number.len());
-            let (text, before) = excerpt(&without_passwords(&s.text), s.column - 1);
+            let (text, before) = excerpt(&without_secrets(&s.text), s.column - 1);
             write!(f, "\n{gutter}--> {}:{}:{}\n{gutter} |\n{number} | {text}", s.file, s.line, s.column)?;
             let indent: String =
                 text.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
@@ -241,10 +241,10 @@ impl fmt::Display for Error {
             write!(f, "\n{gutter} | {indent}{}", "^".repeat(width))?;
         }
         for cause in &self.0.causes {
-            write!(f, "\n  cause: {}", without_passwords(cause))?;
+            write!(f, "\n  cause: {}", without_secrets(cause))?;
         }
         for hint in &self.0.hints {
-            write!(f, "\n  hint: {}", without_passwords(hint))?;
+            write!(f, "\n  hint: {}", without_secrets(hint))?;
         }
         for other in &self.0.others {
             write!(f, "\n\n{other}")?;
@@ -269,38 +269,6 @@ fn excerpt(line: &str, before: usize) -> (String, usize) {
     let (left, right) = (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
     let part: String = line.chars().skip(from).take(SHOWN).collect();
     (format!("{left}{part}{right}"), before - from + left.chars().count())
-}
-
-/// `text` with `***` in the place of every password that stands in a URL of it: what comes before an `@` or in a
-/// parameter `password`. A line of a job file may have one.
-pub fn without_passwords(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = after.find([' ', '"', '\'', '`', '\t', '\n']).unwrap_or(after.len());
-        let (url, after) = after.split_at(end);
-        // The last `@`: a password may hold one, and a `/`, that somebody forgot to encode.
-        let (login, place) = url.rsplit_once('@').map_or((None, url), |(login, place)| (Some(login), place));
-        if let Some(login) = login {
-            out.push_str(login.split_once(':').map_or(login, |(user, _)| user));
-            out.push_str(if login.contains(':') { ":***@" } else { "@" });
-        }
-        match place.split_once("password=") {
-            Some((before, password)) => {
-                let more = password.find('&').map_or("", |at| &password[at..]);
-                out.push_str(&format!("{before}password=***{more}"));
-            }
-            None => out.push_str(place),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
 }
 
 /// The name among `known` that is nearest to `wrong`, if it is near enough to be meant.
@@ -343,11 +311,6 @@ mod tests {
 
     #[test]
     fn passwords_of_urls_are_not_shown() {
-        let shown = |text: &str| without_passwords(text).into_owned();
-        assert_eq!(shown("postgres://me:s3:cr@et@h/d, x"), "postgres://me:***@h/d, x");
-        assert_eq!(shown("a postgres://me@h:5432/d b"), "a postgres://me@h:5432/d b");
-        assert_eq!(shown("\"postgres://h/d?password=x&y=1\" @:"), "\"postgres://h/d?password=***&y=1\" @:");
-        assert_eq!(shown("http://h:80/{id}?t=12:30"), "http://h:80/{id}?t=12:30");
         let source = "path = \"postgres://me:s3cret@h/d/t\" # here";
         let error = Error::job("no").at(Snippet::of("job.toml", source, 7..source.len() - 7));
         let expected =

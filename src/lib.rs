@@ -32,6 +32,7 @@
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
+//! | [`secret`] | variables of the environment, and what is not shown |
 //! | [`process`] | panics as errors, and threads that may not start |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
@@ -62,6 +63,7 @@ pub mod pg;
 pub mod process;
 pub mod report;
 pub mod rows;
+pub mod secret;
 pub mod sink;
 pub mod sql;
 pub mod time;

@@ -113,7 +113,7 @@ impl BackfillArgs {
             retract: self.retract,
             from_archive: self.from_archive.clone(),
             plan_only: self.plan,
-            publish_all: false,
+            of_run: false,
             shown: self.show,
         }
     }

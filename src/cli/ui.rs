@@ -80,6 +80,10 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     if let Some(lookups) = &outcome.lookups {
         events.push(lookups_event(plan, lookups));
     }
+    if let Some(why) = &outcome.all_again {
+        let text = format!("everything was computed again: {}", plain(why));
+        events.push(Event::info("all_again", text, json!({ "why": why })));
+    }
     for path in &outcome.left_out {
         let text = format!(
             "{} was counted before and is no file of the source: its events are no longer in the outputs",
@@ -247,6 +251,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     if !plan.pages.is_empty() {
         let paths: Vec<_> = plan.pages.iter().map(|page| page.path.display().to_string()).collect();
         value["pages"] = json!(paths);
+    }
+    if let Some(why) = &outcome.all_again {
+        value["all_again"] = json!(why);
     }
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);

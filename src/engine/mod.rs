@@ -71,8 +71,8 @@ use crate::lookup::{LookupReport, Services};
 use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
-    Target, Transaction, Watermarks,
+    Account, CommitReport, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter,
+    SourceColumn, Target, Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
@@ -140,6 +140,8 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Why all was computed again that lay in place, where that is worth a word.
+    pub all_again: Option<String>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -362,6 +364,7 @@ impl Run<'_> {
             spilled,
             published,
             left_out,
+            all_again: None,
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -521,9 +524,10 @@ impl Run<'_> {
     ) -> Vec<ManifestDraft> {
         let columns = self.plan.inferred.columns.iter();
         let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
-        let draft = |output: OutputInfo| ManifestDraft {
+        let draft = |output: OutputInfo, identity: &Identity| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
             output,
+            identity: Some(identity.clone()),
             source: source.clone(),
             inputs: inputs.clone(),
             account,
@@ -533,7 +537,7 @@ impl Run<'_> {
         let outputs = self.plan.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
         let outputs = outputs.map(|(index, output)| {
             let format = output.format.name().into();
-            draft(match &output.kind {
+            let info = match &output.kind {
                 OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
                 OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
                 OutputKind::Groups { grouping, .. } => {
@@ -544,11 +548,14 @@ impl Run<'_> {
                     let table = publish::table(self.plan, index);
                     OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
                 }
-            })
+            };
+            draft(info, &self.plan.identities.outputs[index])
         });
         let format = |late: &LatePlan| late.format.name().into();
-        let late = self.plan.late.iter();
-        let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
+        let late = self.plan.late.iter().zip(&self.plan.identities.late);
+        let late = late.map(|(late, identity)| {
+            draft(OutputInfo { format: format(late), ..OutputInfo::default() }, identity)
+        });
         outputs.chain(late).collect()
     }
 }

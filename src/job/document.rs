@@ -213,6 +213,16 @@ impl<'a> Table<'a> {
         self.pairs_or(key, str::to_string)
     }
 
+    /// A table of texts, in the order written.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        let value = self.get(key)?;
+        if value.get_ref().as_table().is_none() {
+            self.wrong_type(key, "a table of strings", value);
+            return None;
+        }
+        self.names(key)
+    }
+
     /// A table of strings; `itself` gives the string of a name in a list.
     fn pairs_or(
         &self,

@@ -1,6 +1,7 @@
 //! The job: as written (`spec`), checked against the data (`validate`), resolved (`plan`).
 
 mod document;
+pub mod identity;
 mod plan;
 mod spec;
 mod validate;

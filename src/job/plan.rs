@@ -1,5 +1,6 @@
 //! The plan: a job resolved against its data. Typed, immutable, and free of TOML.
 
+use super::identity::Identities;
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
@@ -20,8 +21,10 @@ use std::path::PathBuf;
 pub struct Plan {
     /// The job's name.
     pub name: String,
-    /// A hash of everything that decides the result, beside the data.
+    /// A hash of everything that decides the result, beside the data: of `identities`.
     pub hash: String,
+    /// What decides the rows of each output, beside the data.
+    pub identities: Identities,
     /// The job's time zone.
     pub zone: Zone,
     /// Worker threads, if the job says.

@@ -1,6 +1,7 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
+use super::identity::Identities;
 use super::plan::{
     Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, OutputTo, Plan, Publication, Step, WatermarkPlan,
 };
@@ -58,6 +59,9 @@ pub struct SourceFiles {
     /// Columns that files have had which are not among these, in their order: of these types, as if
     /// inferred, where the job does not declare another.
     pub types: Vec<(String, DataType)>,
+    /// The order of columns: those named here first, and others after them. A file that comes later may have them
+    /// in another order.
+    pub order: Vec<String>,
 }
 
 impl Default for Overrides {
@@ -134,6 +138,8 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.pages = pages;
+    plan.identities = Identities::of(spec, &plan);
+    plan.hash = plan.identities.hash();
     Ok(plan)
 }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Seek, SeekFrom, Write};
@@ -70,6 +71,25 @@ struct Line<'a> {
 #[derive(Deserialize)]
 struct WithBody {
     body: Value,
+}
+
+/// A line, with its body as it is written.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    status: u16,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+}
+
+/// A line and its end.
+fn line_of(url: &str, status: u16, body: Option<&str>) -> String {
+    let url = Value::from(url);
+    match body {
+        Some(body) => format!("{{\"url\":{url},\"status\":{status},\"body\":{body}}}\n"),
+        None => format!("{{\"url\":{url},\"status\":{status}}}\n"),
+    }
 }
 
 fn is_there<'de, D: Deserializer<'de>>(body: D) -> std::result::Result<bool, D::Error> {
@@ -146,11 +166,7 @@ impl Record {
 
     /// Puts an answer on record. `body` is JSON without line ends.
     pub fn append(&self, url: &str, status: u16, body: Option<&str>) -> Result<Place> {
-        let url = Value::from(url);
-        let line = match body {
-            Some(body) => format!("{{\"url\":{url},\"status\":{status},\"body\":{body}}}\n"),
-            None => format!("{{\"url\":{url},\"status\":{status}}}\n"),
-        };
+        let line = line_of(url, status, body);
         let mut end = self.end.lock().unwrap_or_else(|e| e.into_inner());
         let file = self.partial_file(&end)?;
         file.write_all_at(line.as_bytes(), *end).map_err(|e| match self.partial() {
@@ -214,13 +230,13 @@ impl Record {
     }
 
     /// Makes the answers at `places`, in this order, the file; then there is no partial one any more.
-    /// Until the file is whole on the disk, the old ones stay.
-    pub fn write(&self, places: &[Place]) -> Result<()> {
+    /// Until the file is whole on the disk, the old ones stay. `key` is what the URL of an older record is now.
+    pub fn write(&self, places: &[Place], key: &dyn Fn(&str) -> String) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let failed = |e| Error::io("write", path, e);
         if !places.is_empty() || self.answers.is_some() {
             let temporary = with_suffix(path, ".tmp");
-            let written = self.write_to(&temporary, places).and_then(|()| fs::rename(&temporary, path));
+            let written = self.write_to(&temporary, places, key).and_then(|()| fs::rename(&temporary, path));
             if let Err(e) = written {
                 let _ = fs::remove_file(&temporary);
                 return Err(failed(e));
@@ -234,12 +250,18 @@ impl Record {
         }
     }
 
-    fn write_to(&self, path: &Path, places: &[Place]) -> std::io::Result<()> {
+    fn write_to(&self, path: &Path, places: &[Place], key: &dyn Fn(&str) -> String) -> std::io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
         let mut line = vec![];
         for &place in places {
             self.line(place, &mut line)?;
-            line.push(b'\n');
+            let moved =
+                serde_json::from_slice::<Whole>(&line).ok().filter(|known| key(&known.url) != known.url);
+            if let Some(known) = moved {
+                line = line_of(&key(&known.url), known.status, known.body.map(RawValue::get)).into_bytes();
+            } else {
+                line.push(b'\n');
+            }
             out.write_all(&line)?;
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()

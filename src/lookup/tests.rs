@@ -20,6 +20,7 @@ use std::time::Instant;
 fn plan(server: &Server) -> ServicePlan {
     ServicePlan {
         url: vec![format!("{}/", server.url()), String::new()],
+        secrets: Secrets::default(),
         columns: vec![0],
         pointers: vec!["/v".into()],
         types: vec![DataType::String],

@@ -36,7 +36,8 @@ pub mod value;
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, Format, LineKey, PartWriter, encoder};
 pub use manifest::{
-    Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn, Watermarks,
+    Account, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn,
+    Watermarks,
 };
 pub use rejects::{Reject, RejectsWriter};
 pub use stage::StagedFile;

@@ -449,7 +449,7 @@ fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
         let name = file.display().to_string();
         let rest: Vec<PathBuf> = all.iter().filter(|other| **other != file).cloned().collect();
         let overrides = |files| {
-            let source = Some(SourceFiles { files, types: vec![] });
+            let source = Some(SourceFiles { files, ..SourceFiles::default() });
             Some(Overrides { source, ..case.overrides.clone() })
         };
         let missing = Variation { overrides: overrides(rest), ..Variation::default() };

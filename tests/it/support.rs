@@ -104,6 +104,14 @@ impl Lab {
         engine::run(&plan, &options, &Silent)
     }
 
+    /// As the command `run` does it: what is in place is heeded.
+    pub fn caught_up(&self, job: &str, machine: Machine) -> Result<Outcome, Error> {
+        let spec = JobSpec::parse("job.toml", &self.at(job))?;
+        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
+        let plan = plan_job(&spec, &overrides)?;
+        engine::catch_up(&plan, &spec, &overrides, &machine.options(), &Silent)
+    }
+
     /// As [`Lab::library`], in this mode whatever the job says.
     pub fn library_as(&self, job: &str, machine: Machine, mode: Mode) -> Result<Outcome, Error> {
         let (plan, options) = self.planned(job, machine, Some(mode))?;

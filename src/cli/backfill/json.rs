@@ -73,6 +73,7 @@ fn corrected(output: &Corrected) -> Value {
         changes,
         changed,
         change_log,
+        not_compared,
     } = output;
     let path = match to {
         OutputTo::Folder(path) | OutputTo::File(path) => text(path),
@@ -99,6 +100,7 @@ fn corrected(output: &Corrected) -> Value {
         "changed": changed,
         "changes": changes.iter().map(change).collect::<Vec<_>>(),
         "change_log": change_log.as_deref().map(text),
+        "not_compared": not_compared,
     })
 }
 

@@ -69,6 +69,7 @@ fn counts(method: Method) -> Corrected {
         ],
         changed: 1_238,
         change_log: Some("out/counts/_highwater/changes/000003.log".into()),
+        not_compared: None,
     }
 }
 
@@ -88,6 +89,7 @@ fn raw() -> Corrected {
         changes: vec![],
         changed: 0,
         change_log: None,
+        not_compared: None,
     }
 }
 
@@ -416,7 +418,8 @@ fn what_programs_read() {
               "row": "removed"
             }
           ],
-          "change_log": "out/counts/_highwater/changes/000003.log"
+          "change_log": "out/counts/_highwater/changes/000003.log",
+          "not_compared": null
         }
       ]
     }

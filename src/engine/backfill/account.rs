@@ -15,7 +15,7 @@ use std::path::Path;
 impl Narrow<'_> {
     /// The account and the event times after the correction.
     pub fn account(&self, read: &Read, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
-        let before = &self.in_place.manifests[0];
+        let before = &self.in_place.before();
         let (new, mut account) = (read.tally.account(), before.account);
         let (old, seen) = (before.watermarks, read.tally.watermarks());
         if self.given.late.is_some() {

@@ -15,8 +15,12 @@ use std::path::{Path, PathBuf};
 
 /// The outputs as a run, or a backfill, left them.
 pub struct InPlace {
-    /// Of each target.
+    /// Of each target; of one that was never written, an empty one.
     pub manifests: Vec<Manifest>,
+    /// The number of the target whose manifest says what was counted.
+    first: usize,
+    /// Why the outputs are not of one run, if they are not.
+    pub apart: Option<Error>,
     /// The files of the source, in position order.
     pub inputs: Vec<InputEntry>,
     /// The files of tables.
@@ -24,37 +28,74 @@ pub struct InPlace {
 }
 
 impl InPlace {
-    /// Reads the manifests of all targets of an open transaction.
+    /// Reads the manifests of all targets of an open transaction. What was counted an archive says, if there is one.
     ///
     /// # Errors
-    /// A target was never written, or not by the run that wrote the others.
+    /// The job has no target, or none of them was written.
     pub fn new(transaction: &Transaction, targets: &[Target]) -> Result<InPlace> {
-        let mut manifests: Vec<Manifest> = vec![];
-        for (number, target) in targets.iter().enumerate() {
-            let Some(manifest) = transaction.manifest(number) else {
-                return Err(Error::job(format!("{} was never written", target.path.display()))
-                    .hint("run the job first; a backfill corrects what is in place"));
-            };
-            if let Some(first) = manifests.first()
-                && (first.job.hash != manifest.job.hash || first.inputs != manifest.inputs)
-            {
-                let (one, other) = (targets[0].path.display(), target.path.display());
-                return Err(Error::job(format!("{one} and {other} are not of one run"))
-                    .hint("run the job again: `highwater run` brings all its outputs to one state"));
-            }
-            manifests.push(manifest.clone());
-        }
-        let Some(first) = manifests.first() else {
+        if targets.is_empty() {
             return Err(Error::job("the job has no output that stays").hint("give it a folder or a file"));
+        }
+        let found: Vec<Option<&Manifest>> =
+            (0..targets.len()).map(|number| transaction.manifest(number)).collect();
+        let is_archive = |manifest: &Option<&Manifest>| manifest.is_some_and(|m| m.output.archive);
+        let first = found.iter().position(is_archive).or_else(|| found.iter().position(Option::is_some));
+        let never = |number: usize| {
+            Error::job(format!("{} was never written", targets[number].path.display()))
+                .hint("run the job first; a backfill corrects what is in place")
         };
-        let (tables, inputs) = first.inputs.iter().cloned().partition(|input| input.table.is_some());
-        Ok(InPlace { manifests, inputs, tables })
+        let first = first.ok_or_else(|| never(0))?;
+        let counted = found[first].map_or(&[][..], |manifest| &manifest.inputs);
+        let apart = found.iter().enumerate().find_map(|(number, manifest)| match manifest {
+            None => Some(never(number)),
+            Some(manifest) if manifest.inputs != counted => {
+                let (one, other) = (targets[first].path.display(), targets[number].path.display());
+                let error = Error::job(format!("{one} and {other} are not of one run"));
+                Some(error.hint("run the job again: `highwater run` brings all its outputs to one state"))
+            }
+            Some(_) => None,
+        });
+        let (tables, inputs) = counted.iter().cloned().partition(|input| input.table.is_some());
+        let manifests = found.into_iter().map(|manifest| manifest.cloned().unwrap_or_default()).collect();
+        Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The hash of the plan that wrote the outputs.
-    pub fn job_hash(&self) -> &str {
-        &self.manifests[0].job.hash
+    /// The first output of which a file is gone or was changed from outside, with its path.
+    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
+        let each = targets.iter().zip(&self.manifests).enumerate();
+        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
+            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
+        });
+        files.find_map(|(number, folder, parts)| {
+            Some((number, folder.join(&first_altered(&folder, parts)?.path)))
+        })
     }
+
+    /// Keeps all parts as they are.
+    ///
+    /// # Errors
+    /// One is gone, or is not what its manifest says.
+    pub fn keep(&self, transaction: &Transaction) -> Result<()> {
+        for (number, manifest) in self.manifests.iter().enumerate() {
+            manifest.parts.iter().try_for_each(|part| transaction.keep(number, &part.path).map(drop))?;
+            let state = manifest.state.iter();
+            state
+                .map(|part| transaction.keep_state_part(number, &part.path))
+                .try_for_each(|kept| kept.map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// The manifest that says what was counted.
+    pub fn before(&self) -> &Manifest {
+        &self.manifests[self.first]
+    }
+}
+
+pub fn first_altered<'p>(folder: &Path, parts: &'p [crate::sink::Part]) -> Option<&'p crate::sink::Part> {
+    parts
+        .iter()
+        .find(|part| !std::fs::metadata(folder.join(&part.path)).is_ok_and(|there| there.len() == part.bytes))
 }
 
 /// A file of the source, whatever becomes of it.
@@ -62,6 +103,10 @@ impl InPlace {
 pub struct SourceEntry {
     /// Its path, as manifests and archives name it.
     pub path: String,
+    /// Where it lies now: files are known by content, and may have another name than when they were counted.
+    pub at: PathBuf,
+    /// Whether the source's patterns name it now.
+    pub named: bool,
     /// Its hash.
     pub hash: String,
     /// Its size in bytes.
@@ -75,7 +120,7 @@ pub struct SourceEntry {
 impl SourceEntry {
     /// Whether it lies where it did, by its size: its content is known when it is read.
     pub fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|there| there.len() == self.bytes)
+        std::fs::metadata(&self.at).is_ok_and(|there| there.len() == self.bytes)
     }
 }
 
@@ -118,6 +163,8 @@ impl Given {
         let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format, declared };
         let old = |input: &InputEntry| SourceEntry {
             path: input.path.clone(),
+            at: PathBuf::from(&input.path),
+            named: false,
             hash: input.hash.clone(),
             bytes: input.bytes,
             empty: input.records == 0,
@@ -148,7 +195,7 @@ impl Given {
             }
             let (bytes, hash) = hash_file(&path)?;
             if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
-                if in_place.manifests[0].account.late == 0 {
+                if in_place.before().account.late == 0 {
                     given.note(&path, GivenKind::Known(path.clone()));
                 } else {
                     given.note(&path, GivenKind::Late);
@@ -175,9 +222,9 @@ impl Given {
         for path in job::source_files(spec)? {
             let (bytes, hash) = hash_file(&path)?;
             let path = path.display().to_string();
-            let known = self.source.iter().any(|entry| entry.path == path && entry.hash == hash);
-            if !known {
-                self.add(path, hash, bytes)?;
+            match self.source.iter_mut().find(|entry| entry.path == path && entry.hash == hash) {
+                Some(known) => known.named = true,
+                None => self.add(path, hash, bytes)?,
             }
         }
         Ok(())
@@ -187,9 +234,17 @@ impl Given {
         // Files without records are all alike, and count nothing twice.
         let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
         let alike: Vec<&SourceEntry> = self.source.iter().filter(known).collect();
+        let of_alike = |entry: &SourceEntry| (entry.hash == hash, entry.path.clone());
         if let Some(known) = alike.iter().find(|entry| told_alike(&self.declared, &entry.path, &path)) {
             let kind = GivenKind::Known(PathBuf::from(&known.path));
+            let of = of_alike(known);
             self.note(Path::new(&path), kind);
+            for entry in self.source.iter_mut().filter(|entry| of_alike(entry) == of) {
+                entry.named = true;
+                if !entry.is_in_place() {
+                    entry.at = PathBuf::from(&path);
+                }
+            }
             return Ok(());
         }
         if let Some(known) = alike.first() {
@@ -199,7 +254,8 @@ impl Given {
             return Err(changed(&path));
         }
         self.note(Path::new(&path), GivenKind::New);
-        self.source.push(SourceEntry { path, hash, bytes, empty: false, role: Role::New });
+        let at = PathBuf::from(&path);
+        self.source.push(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: Role::New });
         Ok(())
     }
 
@@ -252,12 +308,16 @@ impl Given {
     /// One has changed.
     pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
         for report in read {
-            let path = report.path.display().to_string();
-            if self.source.iter().any(|entry| entry.path == path && entry.hash != report.hash) {
-                return Err(changed(&path));
+            if self.source.iter().any(|entry| entry.at == report.path && entry.hash != report.hash) {
+                return Err(changed(&report.path.display().to_string()));
             }
         }
         Ok(())
+    }
+
+    /// Whether all that was counted is in files that the source names: a run over them counts all of it.
+    pub fn is_all_named(&self) -> bool {
+        self.source.iter().all(|entry| entry.named || entry.empty)
     }
 
     /// Whether nothing is to be done.

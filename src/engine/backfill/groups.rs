@@ -322,6 +322,7 @@ impl Corrected {
             changes: vec![],
             changed: 0,
             change_log: None,
+            not_compared: None,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
-use crate::sink::{self, Manifest, Part, Target};
+use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -198,6 +198,48 @@ impl History {
     }
 }
 
+/// Whether a run over part of the events may take the place of an archive, which its manifest describes.
+///
+/// # Errors
+/// A file that it holds is gone, so that its other events could never come back.
+pub fn nothing_gone(archive: &Manifest) -> Result<()> {
+    let gone =
+        |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
+    let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
+    Err(Error::job(format!(
+        "the job's archive holds {}, which is gone, and a run over part of the events would drop it",
+        gone.path
+    ))
+    .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
+}
+
+/// Whether an archive of the job can stand for files that were counted and are gone: it reads the source as the job
+/// does now.
+///
+/// # Errors
+/// It does not.
+pub fn can_tell(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace, given: &Given) -> Result<()> {
+    let Some(gone) = given.left().find(|entry| !entry.is_in_place() && !entry.empty) else { return Ok(()) };
+    let archive = targets.iter().zip(&in_place.manifests).find(|((index, _), manifest)| {
+        matches!(plan.outputs[*index].kind, OutputKind::Archive(_)) && manifest.output.archive
+    });
+    let alike = archive.is_some_and(|((index, _), manifest)| {
+        // A time without an offset is read in the job's zone.
+        let is = &plan.identities.outputs[*index].form;
+        let same = |key: &str, was: &Identity| was.form[key].to_string() == is[key].to_string();
+        manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
+    });
+    if alike {
+        return Ok(());
+    }
+    Err(Error::job(format!(
+        "the job now reads its source otherwise, and {}, which it has counted, is gone",
+        gone.path
+    ))
+    .hint("give that file back, so that it can be read as the job now says; or take back what was edited")
+    .hint("to count the files that are there, and no others: `highwater run JOB --changed reload`"))
+}
+
 /// Reads the files of the source that have this role; none if there are none.
 ///
 /// # Errors
@@ -210,7 +252,7 @@ pub fn of_files(
     counted: Counted,
 ) -> Result<Option<Intake>> {
     let (ordinals, paths): (Vec<u32>, Vec<PathBuf>) =
-        given.with(role).map(|(ordinal, entry)| (ordinal, PathBuf::from(&entry.path))).unzip();
+        given.with(role).map(|(ordinal, entry)| (ordinal, entry.at.clone())).unzip();
     if paths.is_empty() {
         return Ok(None);
     }

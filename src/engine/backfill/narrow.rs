@@ -127,7 +127,7 @@ impl<'a> Narrow<'a> {
             planned
         });
         let outputs = planned.collect();
-        let account = self.in_place.manifests[0].account;
+        let account = self.in_place.before().account;
         Ok(Done {
             drafts: vec![],
             outputs,
@@ -328,7 +328,7 @@ impl<'a> Narrow<'a> {
         rejects: Option<&Rejected>,
     ) -> Vec<ManifestDraft> {
         let rejected = rejects.map_or_else(
-            || self.in_place.manifests[0].rejects.clone(),
+            || self.in_place.before().rejects.clone(),
             |rejects| rejects.path.as_ref().map(|path| path.display().to_string()),
         );
         let drafts = self.run.drafts(inputs, account, watermarks, &None);

@@ -60,7 +60,7 @@ pub fn merged_rejects(
         return Ok(None);
     }
     let mut by_file: BTreeMap<String, Vec<Line>> = BTreeMap::new();
-    if let Some(old) = &in_place.manifests[0].rejects {
+    if let Some(old) = &in_place.before().rejects {
         for line in read(Path::new(old))? {
             by_file.entry(line.file.clone()).or_default().push(line);
         }

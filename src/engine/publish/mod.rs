@@ -87,7 +87,8 @@ pub(super) fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent
         let mut publishing = Publishing::begin(spec(plan, publication))?;
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            manifest.job.hash == plan.hash && table == Some(&publication.address.url())
+            let same = manifest.identity.as_ref() == Some(&plan.identities.outputs[publication.output]);
+            same && table == Some(&publication.address.url())
         });
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();
         if narrow && mirror.interrupted.is_empty() {

@@ -19,6 +19,8 @@ pub(super) struct Found {
     declared: BTreeMap<String, DataType>,
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
+    /// The order of columns, as far as it is given.
+    order: Vec<String>,
     on_bad_record: Option<OnBadRecord>,
     envelope: Option<Envelope>,
 }
@@ -37,7 +39,7 @@ pub(super) struct Log {
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
 pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
-    found(document, spec, find_files(document, spec), vec![])
+    found(document, spec, find_files(document, spec), &SourceFiles::default())
 }
 
 /// A log of these files. Faults are noted, and after some there is no answer.
@@ -47,21 +49,22 @@ pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
 pub(super) fn given(document: &Document, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
     let format = format(document, spec);
     let files = format.map(|format| files::listed(&given.files, format)).transpose()?;
-    Ok(found(document, spec, files, given.types.clone()))
+    Ok(found(document, spec, files, given))
 }
 
 fn found(
     document: &Document,
     spec: &LogSpec,
     files: Option<Vec<SourceFile>>,
-    known: Vec<(String, DataType)>,
+    given: &SourceFiles,
 ) -> Option<Found> {
     let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
-    Some(Found { files, delimiter, names, declared, known, on_bad_record, envelope })
+    let (known, order) = (given.types.clone(), given.order.clone());
+    Some(Found { files, delimiter, names, declared, known, order, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -93,12 +96,14 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, delimiter, names, declared, known, on_bad_record, envelope } = found;
+        let Found { mut files, delimiter, names, declared, known, order, on_bad_record, envelope } = found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
         let mut inferred =
             infer_after(&known, &files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
         inferred.carried = carried;
+        let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+        inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
         }

@@ -234,7 +234,7 @@ fn the_files_of_a_job_are_found_without_a_plan() {
 
 fn over(spec: &JobSpec, files: &[PathBuf], types: &[(&str, DataType)]) -> crate::error::Result<Plan> {
     let types = types.iter().map(|(name, ty)| (name.to_string(), *ty)).collect();
-    let source = Some(SourceFiles { files: files.to_vec(), types });
+    let source = Some(SourceFiles { files: files.to_vec(), types, order: vec![] });
     plan_job(spec, &Overrides { source, ..Overrides::default() })
 }
 
