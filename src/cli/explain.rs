@@ -2,13 +2,13 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::{RowAsked, estimate, explain_row, recover};
+use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
 use crate::input::told;
-use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan};
+use crate::job::{self, JobSpec, LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
@@ -48,22 +48,21 @@ impl ExplainArgs {
         let plan = job::plan_job(&spec, &self.job.overrides())?;
         recover(&plan)?;
         if let Some(columns) = columns {
-            return self.row(columns, &plan);
+            return self.row(columns, &spec, &plan);
         }
-        for note in job::source_notes(&spec)? {
-            ui::note(&format!("note: {}", ui::plain(&note)));
-        }
+        ui::notes(&plan.notes);
         let options = self.job.options(&plan);
-        ui::print(&explain(&plan, options.threads, options.memory))?;
+        let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
+        ui::print(&explain(&plan, options.threads, (options.memory, of_machine)))?;
         Ok(exit::DONE)
     }
 
     /// Explains a row of an output.
-    fn row(&self, columns: Vec<(String, Option<String>)>, plan: &Plan) -> Result<u8> {
+    fn row(&self, columns: Vec<(String, Option<String>)>, spec: &JobSpec, plan: &Plan) -> Result<u8> {
         let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
         let progress = ui::Progress::new(self.json);
-        let again = || job::plan_job(&job::read(&self.job.job)?, &self.job.overrides());
+        let again = || job::plan_job(spec, &self.job.overrides());
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
         let explained = explained?;
@@ -76,7 +75,8 @@ impl ExplainArgs {
 }
 
 /// The explanation of a plan.
-fn explain(plan: &Plan, threads: usize, memory: u64) -> String {
+/// The memory is the budget, and what it is half of where nobody gave it.
+fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> String {
     let mut out = String::new();
     let sections = [
         format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
@@ -254,11 +254,21 @@ fn mode(plan: &GroupPlan) -> String {
     }
 }
 
-fn needs(plan: &Plan, threads: usize, memory: u64) -> String {
+/// What the budget is half of.
+fn half_of(memory: &MachineMemory) -> String {
+    let bytes = ui::human_bytes(memory.bytes);
+    match &memory.group {
+        Some(file) => format!("half of the {bytes} of its control group ({})", file.display()),
+        None => format!("half of the {bytes} of the machine"),
+    }
+}
+
+fn needs(plan: &Plan, threads: usize, (budget, of_machine): (u64, Option<MachineMemory>)) -> String {
     let estimate = estimate(plan, threads);
     let mut out = format!(
-        "\nmemory: a budget of {} for {threads} threads; past it, partial results go to disk\n",
-        ui::human_bytes(memory)
+        "\nmemory: a budget of {} for {threads} threads{}; past it, partial results go to disk\n",
+        ui::human_bytes(budget),
+        of_machine.map(|memory| format!(", {}", half_of(&memory))).unwrap_or_default()
     );
     let _ = writeln!(out, "  about {} records", ui::grouped(estimate.records));
     let _ = writeln!(out, "  chunks: about {}", ui::human_bytes(estimate.fixed));

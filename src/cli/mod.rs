@@ -145,7 +145,7 @@ struct MachineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Memory for partial results, such as 512MB; past it they go to disk [default: the job's, or
-    /// half of the machine's]
+    /// half of what the machine or its control group has]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
     /// Bytes of input text to a chunk; never shows in a result
@@ -182,7 +182,7 @@ impl MachineArgs {
         let memory = self.memory.or(plan.and_then(|plan| plan.memory));
         RunOptions {
             threads: threads.unwrap_or_else(cores),
-            memory: memory.unwrap_or_else(engine::default_memory),
+            memory: memory.unwrap_or_else(|| engine::MachineMemory::find().budget()),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,

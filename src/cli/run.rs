@@ -77,6 +77,9 @@ impl RunArgs {
         let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        if !self.quiet {
+            ui::notes(&plan.notes);
+        }
         let options = RunOptions {
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,

@@ -1,22 +1,9 @@
-//! Memory: what the machine has, and what a plan will need.
+//! Memory: what a plan will need.
 
-use crate::input::{Compression, Format, about_records};
+use crate::input::{Compression, Format, Opened, about_records};
 use crate::job::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
-
-/// The budget where neither the job nor the command line gives one: half of the physical memory.
-pub fn default_memory() -> u64 {
-    physical_memory().unwrap_or(4 << 30) / 2
-}
-
-fn physical_memory() -> Option<u64> {
-    // SAFETY: sysconf only reads a number.
-    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
-    Some(u64::try_from(pages).ok()? * u64::try_from(size).ok()?)
-}
 
 /// What a run of `plan` needs, about, without having read its data: what is fixed, and what grows
 /// with groups and with rows kept.
@@ -62,7 +49,7 @@ fn records(plan: &Plan) -> u64 {
     let (mut head_bytes, mut head_lines) = (0, 0);
     for (i, file) in plan.read.files.iter().enumerate() {
         match file.format {
-            Format::Parquet => typed += parquet_rows(&file.path).unwrap_or(0),
+            Format::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
             Format::Avro => typed += about_records(file).unwrap_or(0),
             Format::Csv | Format::JsonLines => {}
         }
@@ -75,7 +62,7 @@ fn records(plan: &Plan) -> u64 {
         }
         text_bytes += file.bytes;
         if i < 16 {
-            let (bytes, lines) = head(&file.path).unwrap_or((0, 0));
+            let (bytes, lines) = head(&file.opened).unwrap_or((0, 0));
             (head_bytes, head_lines) = (head_bytes + bytes, head_lines + lines);
         }
     }
@@ -83,16 +70,16 @@ fn records(plan: &Plan) -> u64 {
     typed + text_bytes / line
 }
 
-fn parquet_rows(path: &Path) -> Option<u64> {
-    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+fn parquet_rows(file: &Opened) -> Option<u64> {
+    let reader = SerializedFileReader::new(file.read().ok()?).ok()?;
     u64::try_from(reader.metadata().file_metadata().num_rows()).ok()
 }
 
 /// Bytes and lines of a file's first 64 KiB.
-fn head(path: &Path) -> std::io::Result<(u64, u64)> {
+fn head(file: &Opened) -> Option<(u64, u64)> {
     let mut bytes = vec![];
-    File::open(path)?.take(64 << 10).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
+    file.read().ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    Some((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
 }
 
 fn state_bytes(function: &crate::aggregate::Function) -> u64 {

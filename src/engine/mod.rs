@@ -29,6 +29,7 @@ mod inspect;
 mod intake;
 mod kept;
 mod late;
+mod machine;
 mod offsets;
 mod partitioned;
 mod publish;
@@ -51,9 +52,10 @@ pub use backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, PartReader, Request,
     RowChange, Volume, backfill, catch_up,
 };
-pub use budget::{default_memory, estimate};
+pub use budget::estimate;
 pub use inspect::{Section, State, StateKind, inspect};
 pub use late::schema as late_schema;
+pub use machine::MachineMemory;
 pub use offsets::PartitionOffsets;
 pub use publish::Published;
 pub use times::{Stage, StageTime, StageTimes, Work};
@@ -78,6 +80,7 @@ use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
+use hashbrown::HashSet;
 use inspect::HeldKeys;
 use intake::Intake;
 use late::{Late, LateStore};
@@ -142,6 +145,8 @@ pub struct Outcome {
     pub left_out: Vec<String>,
     /// Why all was computed again that lay in place, where that is worth a word.
     pub all_again: Option<String>,
+    /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
+    pub strangers: Vec<PathBuf>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -159,6 +164,9 @@ pub struct OutputOutcome {
     pub unchanged: usize,
     /// Parts of an earlier run that are no longer.
     pub removed: usize,
+    /// Parts among those written, and parts of the state, that were in place before and are written again: their
+    /// files were gone, or had been changed from outside.
+    pub restored: usize,
     /// The table, for the terminal.
     pub table: Option<String>,
 }
@@ -170,13 +178,16 @@ pub struct OutputOutcome {
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
     let targets = places(plan);
     // The outputs are locked before hours of work, not after.
-    let transaction = Transaction::begin(&targets)?;
+    let transaction = Transaction::begin_of(&targets, &plan.named)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options.threads)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
+        for output in 0..targets.len() {
+            staged.outcome.strangers.extend(transaction.strangers(output)?);
+        }
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
@@ -187,9 +198,10 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
 /// The files of the source that the outputs in place have counted and that were not read now.
 fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
     let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
-    let is_read = |input: &&InputEntry| {
-        read.iter().any(|now| now.hash == input.hash || now.path == Path::new(&input.path))
-    };
+    let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
+    let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();
+    let is_read =
+        |input: &&InputEntry| hashes.contains(input.hash.as_str()) || paths.contains(Path::new(&input.path));
     let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));
     gone.map(|input| input.path.clone()).collect()
 }
@@ -200,7 +212,7 @@ fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
 /// # Errors
 /// As of [`crate::sink::recover`].
 pub fn recover(plan: &Plan) -> Result<()> {
-    crate::sink::recover(&places(plan))
+    crate::sink::recover(&places(plan), &plan.named)
 }
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
@@ -365,6 +377,7 @@ impl Run<'_> {
             published,
             left_out,
             all_again: None,
+            strangers: vec![],
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -594,6 +607,7 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
         output.written = report.written.len();
         output.unchanged = report.unchanged;
         output.removed = report.removed.len();
+        output.restored = report.restored;
     }
 }
 

@@ -9,12 +9,14 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
+// `patterns` and `folders` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
+// pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
-// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `rejects` and `fault` tell what
-// could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
+// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
+// what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell.
 mod avro;
+mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
@@ -26,11 +28,15 @@ pub mod files;
 mod folders;
 pub mod infer;
 mod jsonl;
+mod left_out;
 pub mod lines;
+mod opened;
 mod parquet;
+mod patterns;
 mod raw;
 mod rejects;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -42,13 +48,22 @@ pub mod value;
 
 pub use avro::about_records;
 pub use files::{Compression, Format, SourceFile};
+pub(crate) use opened::Reading;
+pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
-pub use raw::hash_file;
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
+use infer::CsvLayout;
+
+/// The longest record in bytes, and so the longest value: what a file may ask to be in memory at once. It holds for a
+/// record of text, a block of Avro and a page of values of Parquet, decompressed.
+const LONGEST_RECORD: usize = 64 << 20;
+
+/// The most rows that a batch of a file with types has.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// A column that the job wants of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +133,40 @@ pub struct ReadPlan {
     pub chunk_bytes: usize,
 }
 
+impl ReadPlan {
+    /// A plan that reads the records of `files` and none of their columns, in UTC, without a time.
+    pub fn of_no_column(files: Vec<SourceFile>, csv: CsvLayout, on_bad_record: OnBadRecord) -> ReadPlan {
+        ReadPlan {
+            files,
+            columns: vec![],
+            time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
+            arrival: None,
+            arrival_optional: false,
+            max_ahead: None,
+            zone: Zone::utc(),
+            delimiter: csv.delimiter,
+            names: csv.names.map(<[String]>::to_vec),
+            on_bad_record,
+            positions: false,
+            from: i64::MIN,
+            to: i64::MAX,
+            chunk_bytes: 1 << 20,
+        }
+    }
+
+    /// How many rows of the columns take about `bytes` in memory, texts left out; at least one.
+    fn rows_in(&self, bytes: usize) -> usize {
+        let width = self.columns.iter().map(|c| match c.ty {
+            DataType::Bool => 1,
+            DataType::Date => 4,
+            DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
+            DataType::Decimal { .. } | DataType::String => 16,
+        });
+        let times = 8 + 8 * usize::from(self.arrival.is_some());
+        (bytes / (times + width.sum::<usize>())).clamp(1, BATCH_ROWS)
+    }
+}
+
 /// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecord {
@@ -139,15 +188,21 @@ pub struct BadRecord {
 impl BadRecord {
     /// How much of a bad record's text is kept, in bytes.
     pub const MAX_RAW: usize = 4096;
+
+    /// The memory that it takes, in bytes.
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<BadRecord>() + self.raw.len() + self.reason.len() + text(&self.column) + text(&self.hint)
+    }
 }
 
-/// What one decoding step gives: rows, and the records that could not be read, in position order.
+/// What one decoding step gives: rows, and the records that could not be read.
 #[derive(Debug)]
-pub struct DecodedChunk {
+struct DecodedChunk {
     /// The rows.
-    pub batch: Batch,
-    /// The records that are no rows.
-    pub bad: Vec<BadRecord>,
-    /// Where tombstones stand, which are no records.
-    pub passed: Vec<carried::LogPlace>,
+    batch: Batch,
+    /// The records that are not rows.
+    bad: bad::Bad,
+    /// Where tombstones stand, which are not records.
+    passed: Vec<carried::LogPlace>,
 }

@@ -55,7 +55,7 @@ impl RejectStore {
     /// Where a temporary file cannot be written.
     pub(super) fn add(&mut self, bad: Vec<BadRecord>) -> Result<()> {
         self.count += bad.len() as u64;
-        self.kept_bytes += bad.iter().map(size).sum::<usize>();
+        self.kept_bytes += bad.iter().map(BadRecord::bytes).sum::<usize>();
         self.kept.extend(bad);
         if self.kept_bytes > self.most_bytes {
             self.spill().map_err(|e| Error::io("write rejects to a file in", &std::env::temp_dir(), e))?;
@@ -95,14 +95,6 @@ impl RejectStore {
         }
         Ok(rejects)
     }
-}
-
-fn size(bad: &BadRecord) -> usize {
-    size_of::<BadRecord>()
-        + bad.raw.len()
-        + bad.reason.len()
-        + bad.column.as_ref().map_or(0, String::len)
-        + bad.hint.as_ref().map_or(0, String::len)
 }
 
 /// The rejects of a scan in position order; reads the files with rejects as it goes, to count lines.

@@ -8,18 +8,21 @@
 //! * Each piece of work has a number, [`Decoded::sequence`], in position order and without gaps. Unless
 //!   the scan fails, of each number the last batch is delivered, if need be an empty one.
 
+use super::avro::AvroBlocks;
+use super::bad::{Bad, BadRecords};
 use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
+use super::infer::CsvLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
 use super::told::ToldColumns;
-use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
+use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,6 +114,22 @@ impl Scan {
         })
     }
 
+    /// Reads the records of `files` up to the first that can be read: whether there is any record, one that is rejected
+    /// or one that is not. For files that show no column.
+    ///
+    /// # Errors
+    /// Why a file cannot be read; the first bad record, where `on_bad_record` says to stop.
+    pub fn has_records(files: &[SourceFile], csv: CsvLayout, on_bad_record: OnBadRecord) -> Result<bool> {
+        let scan = Scan::new(Arc::new(ReadPlan::of_no_column(files.to_vec(), csv, on_bad_record)))?;
+        let mut worker = scan.worker()?;
+        while let Some(decoded) = worker.next()? {
+            if decoded.read > 0 {
+                return Ok(true);
+            }
+        }
+        scan.check().map(|()| false)
+    }
+
     /// A worker, for one thread. Any number of them share the work.
     ///
     /// # Errors
@@ -161,7 +180,12 @@ impl Scan {
             return Err(error);
         }
         let mut inputs = std::mem::take(&mut lock(&self.feed).done);
-        inputs.append(&mut lock(&self.hashed));
+        let hashed = std::mem::take(&mut *lock(&self.hashed));
+        for input in &hashed {
+            // Its row groups are read by now, in whatever order.
+            self.plan.files[input.ordinal as usize].opened.unchanged(Some(&input.hash))?;
+        }
+        inputs.extend(hashed);
         inputs.sort_by_key(|input| input.ordinal);
         for input in &mut inputs {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
@@ -170,8 +194,11 @@ impl Scan {
         Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)? })
     }
 
-    /// Keeps the failure with the smallest position.
+    /// Keeps the failure with the smallest position. Whatever is wrong with a file that has changed, that it has is why.
     fn fail(&self, position: Position, error: Error) -> Error {
+        let file = self.plan.files.get(position.file() as usize);
+        let changed = file.and_then(|file| file.opened.unchanged(None).err());
+        let error = changed.filter(|changed| changed.kind() == Kind::Data).unwrap_or(error);
         let mut failure = lock(&self.failure);
         if failure.as_ref().is_none_or(|(first, _)| position < *first) {
             *failure = Some((position, error.clone()));
@@ -188,17 +215,24 @@ impl Scan {
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
         let DecodedChunk { mut batch, bad, passed } = chunk;
         self.told.fill(file, &mut batch);
-        let rejected = bad.len() as u64;
+        let Bad { records: bad, handed } = bad;
+        let failed = |e| self.fail(Position::new(file, 0), e);
+        let rejected = handed.map_err(failed)? + bad.len() as u64;
         let fails = |bad: &&BadRecord| self.plan.on_bad_record == OnBadRecord::Fail && !bad.aside;
         if let Some(first) = bad.iter().find(fails) {
             return Err(self.fail_at_record(first));
         }
-        if rejected > 0 {
-            lock(&self.rejects).add(bad).map_err(|e| self.fail(Position::new(file, 0), e))?;
+        if !bad.is_empty() {
+            lock(&self.rejects).add(bad).map_err(failed)?;
         }
         let read = batch.rows as u64 + rejected;
         self.records[file as usize].fetch_add(read, Ordering::Relaxed);
         Ok(Decoded { sequence, last, batch, read, rejected, passed })
+    }
+
+    /// Takes the bad records of a piece of work.
+    fn bad_records(&self) -> BadRecords<'_> {
+        BadRecords::new(self.plan.on_bad_record, Some(&self.rejects))
     }
 
     fn fail_at_record(&self, bad: &BadRecord) -> Error {
@@ -219,8 +253,10 @@ impl Scan {
                 return Ok(());
             }
         }
-        let path = self.plan.files[ordinal as usize].path.clone();
-        let (bytes, hash) = raw::hash_file(&path).map_err(|e| self.fail(Position::new(ordinal, 0), e))?;
+        let source = &self.plan.files[ordinal as usize];
+        let path = source.path.clone();
+        let hashed = raw::hashed(&source.opened).map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())
     }
@@ -251,15 +287,20 @@ pub struct Spent {
     pub bytes: u64,
 }
 
-/// A row group that is being decoded.
+/// A piece of work that gives several batches.
 struct OpenUnit {
     sequence: u64,
     ordinal: u32,
-    unit: ParquetUnit,
+    unit: Unit,
     /// The row of the file that the next batch starts with.
     next_row: u64,
     /// What it counts for in bytes of progress.
     bytes: u64,
+}
+
+enum Unit {
+    RowGroup(Box<ParquetUnit>),
+    Blocks(AvroBlocks),
 }
 
 impl ScanWorker<'_> {
@@ -308,7 +349,7 @@ impl ScanWorker<'_> {
         match work {
             Work::Csv { sequence, chunk, quoted, layout } => {
                 let file = chunk.file;
-                let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout);
+                let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout, self.scan.bad_records());
                 if let Some(buffer) = buffer {
                     self.recycle(buffer);
                 }
@@ -317,19 +358,19 @@ impl ScanWorker<'_> {
             Work::Json { sequence, chunk } => {
                 let file = chunk.file;
                 match &mut self.json {
-                    Some(json) => self.scan.account(file, sequence, true, json.decode(chunk)).map(Some),
+                    Some(json) => {
+                        let decoded = json.decode(chunk, self.scan.bad_records());
+                        self.scan.account(file, sequence, true, decoded).map(Some)
+                    }
                     None => Ok(None),
                 }
             }
             Work::Avro { sequence, chunk, file } => {
-                let first = Position::new(file.ordinal(), chunk.first_record);
-                let (decoded, failure) = file.decode(chunk).map_err(|e| self.scan.fail(first, e))?;
-                // What is bad before the record that cannot be read comes first.
-                let decoded = self.scan.account(file.ordinal(), sequence, true, decoded)?;
-                match failure {
-                    Some((position, error)) => Err(self.scan.fail(position, error)),
-                    None => Ok(Some(decoded)),
-                }
+                let (ordinal, next_row) = (file.ordinal(), chunk.first_record);
+                let unit = Unit::Blocks(AvroBlocks::new(file, chunk));
+                // Its bytes were counted when they were read.
+                self.unit = Some(OpenUnit { sequence, ordinal, unit, next_row, bytes: 0 });
+                self.next_of_unit()
             }
             Work::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
             Work::Unit { sequence, file, ordinal, unit } => {
@@ -339,7 +380,8 @@ impl ScanWorker<'_> {
                 // The units share the file's bytes; the first takes what is left of the division.
                 let (all, units) = (self.scan.plan.files[ordinal as usize].bytes, file.units() as u64);
                 let bytes = all / units + if unit == 0 { all % units } else { 0 };
-                self.unit = Some(OpenUnit { sequence, ordinal, unit: opened, next_row, bytes });
+                let unit = Unit::RowGroup(Box::new(opened));
+                self.unit = Some(OpenUnit { sequence, ordinal, unit, next_row, bytes });
                 Ok(None)
             }
         }
@@ -351,12 +393,24 @@ impl ScanWorker<'_> {
         if position.as_u64() > self.scan.failed_at.load(Ordering::Acquire) {
             return Ok(None);
         }
-        let Some(chunk) = open.unit.next() else {
+        let bad = self.scan.bad_records();
+        let next = match &mut open.unit {
+            Unit::RowGroup(rows) => {
+                rows.next(bad).map(|chunk| (chunk.map(|chunk| (chunk, None)), rows.is_done()))
+            }
+            Unit::Blocks(blocks) if blocks.is_done() => None,
+            Unit::Blocks(blocks) => Some((blocks.next(bad), blocks.is_done())),
+        };
+        let Some((chunk, last)) = next else {
             self.scan.progress.fetch_add(open.bytes, Ordering::Relaxed);
             return Ok(None);
         };
-        let chunk = chunk.map_err(|error| self.scan.fail(position, error))?;
-        let decoded = self.scan.account(open.ordinal, open.sequence, open.unit.is_done(), chunk)?;
+        let (chunk, failure) = chunk.map_err(|error| self.scan.fail(position, error))?;
+        // What is bad before a record that cannot be read comes first.
+        let decoded = self.scan.account(open.ordinal, open.sequence, last, chunk)?;
+        if let Some((position, error)) = failure {
+            return Err(self.scan.fail(position, error));
+        }
         open.next_row += decoded.read;
         self.unit = Some(open);
         Ok(Some(decoded))

@@ -7,12 +7,14 @@
 //!   ([`super::csv::record`]) has them. How records are divided among chunks decides nothing.
 //! * What was read whole before a read fails is handed out before the error is.
 
+use super::LONGEST_RECORD;
 use super::csv::index::{Quotes, check_quotes};
-use super::csv::record::{LONGEST_QUOTED, Scanned, last_end, scan_record, unescape, unquoted};
+use super::csv::record::{LONGEST_QUOTED, Scanned, end_of_records, scan_record, unescape, unquoted};
 use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
 use crate::error::{Error, Result};
 use memchr::{memchr, memchr_iter, memrchr};
+use std::path::Path;
 
 /// A run of whole records of one text file.
 #[derive(Debug)]
@@ -30,16 +32,17 @@ pub struct TextChunk {
     pub clean: bool,
 }
 
-/// The longest record in bytes. It bounds the memory that a file without line ends can ask for.
-const LONGEST_RECORD: usize = 64 << 20;
+/// A buffer that is larger goes back to the system when it is not needed.
+const LARGE: usize = 4 << 20;
 
 /// The text of one file on its way into chunks.
 pub(super) struct TextFile {
     file: SourceFile,
     delimiter: u8,
     raw: RawText,
-    /// Read, and not yet handed out; starts at a record.
+    /// Read, and from `taken` on not yet handed out; starts at a record.
     carry: Vec<u8>,
+    taken: usize,
     /// The byte of the text at which `carry` starts.
     offset: u64,
     /// Lines before it, where the offsets of records are counted by lines.
@@ -60,6 +63,7 @@ impl TextFile {
             delimiter,
             raw: RawText::open(file, meter)?,
             carry: Vec::new(),
+            taken: 0,
             offset: 0,
             lines: 0,
             ended: false,
@@ -72,12 +76,7 @@ impl TextFile {
                 start.drain(..3);
                 text.offset = 3;
             }
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-                let path = file.path.display();
-                return Err(Error::data(format!("{path} is UTF-16, and only UTF-8 is read"))
-                    .hint(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > converted.csv")));
-            }
-            _ => {}
+            _ => check_encoding(&start, &file.path)?,
         }
         text.carry = start;
         Ok(text)
@@ -88,9 +87,18 @@ impl TextFile {
         self.offset
     }
 
-    /// Reads until `buffer` holds `target` bytes, or to the end of the file, where a missing last
-    /// line end is added. `buffer` holds all that was read and not yet handed out.
+    /// Whether all of the file is in the buffer that was filled last.
+    fn at_end(&self) -> bool {
+        self.ended && self.taken == self.carry.len()
+    }
+
+    /// Fills `buffer` until it holds `target` bytes, or to the end of the file, where a missing last
+    /// line end is added. `buffer` holds what was taken and not yet handed out.
     fn fill(&mut self, buffer: &mut Vec<u8>, target: usize) {
+        let carried = &self.carry[self.taken..];
+        let taken = target.saturating_sub(buffer.len()).min(carried.len());
+        buffer.extend_from_slice(&carried[..taken]);
+        self.taken += taken;
         while buffer.len() < target && !self.ended && self.broken.is_none() {
             match self.raw.append(buffer, target - buffer.len()) {
                 Ok(0) => {
@@ -105,6 +113,21 @@ impl TextFile {
         }
     }
 
+    /// Keeps the end of a buffer, which is not handed out, for the next chunk.
+    fn give_back(&mut self, rest: &[u8]) {
+        if self.taken < self.carry.len() {
+            // More was carried than the buffer took, so this is a part of it.
+            self.taken -= rest.len();
+            return;
+        }
+        if self.carry.capacity() > LARGE {
+            self.carry = Vec::new();
+        }
+        self.carry.clear();
+        self.carry.extend_from_slice(rest);
+        self.taken = 0;
+    }
+
     /// The next chunk, of about `size` bytes, read into `buffer`, which is empty; and whether there
     /// is a quote in it. `None` at the end of the file.
     pub(super) fn next_chunk(
@@ -112,15 +135,17 @@ impl TextFile {
         size: usize,
         mut buffer: Vec<u8>,
     ) -> Result<Option<(TextChunk, bool)>> {
-        buffer.extend_from_slice(&self.carry);
-        let mut target = size.clamp(1, LONGEST_RECORD);
+        let size = size.clamp(1, LONGEST_RECORD);
+        let mut target = size;
         loop {
             self.fill(&mut buffer, target);
-            let cut = self.cut(&buffer);
+            let cut = self.cut(&buffer, size);
             if cut.end > 0 {
-                self.carry.clear();
-                self.carry.extend_from_slice(&buffer[cut.end..]);
+                self.give_back(&buffer[cut.end..]);
                 buffer.truncate(cut.end);
+                if buffer.capacity() > LARGE {
+                    buffer.shrink_to_fit();
+                }
                 let chunk = TextChunk {
                     file: self.file.ordinal,
                     offset: self.offset,
@@ -134,16 +159,18 @@ impl TextFile {
                 }
                 return Ok(Some((chunk, cut.quoted)));
             }
-            if let Some(error) = &self.broken {
-                return Err(error.clone());
+            if self.taken == self.carry.len() {
+                if let Some(error) = &self.broken {
+                    return Err(error.clone());
+                }
+                if self.ended {
+                    return Ok(None);
+                }
             }
-            if self.ended {
-                return Ok(None);
-            }
-            if buffer.len() > LONGEST_RECORD {
+            if buffer.len() >= LONGEST_RECORD {
                 return Err(self.endless());
             }
-            target = buffer.len() * 2;
+            target = (buffer.len() * 2).min(LONGEST_RECORD);
         }
     }
 
@@ -154,24 +181,29 @@ impl TextFile {
             .hint("is this a text file with one record a line?")
     }
 
-    /// Where whole records end in `text`: at its end if that is the end of the file.
-    fn cut(&self, text: &[u8]) -> Cut {
-        let end_of_lines = || match self.ended {
-            true => text.len(),
-            false => memrchr(b'\n', text).map_or(0, |at| at + 1),
-        };
+    /// Where whole records end in `text`, of which about `size` bytes are wanted: at its end if that is the end of
+    /// the file.
+    fn cut(&self, text: &[u8], size: usize) -> Cut {
+        let whole = self.at_end();
+        // What had to be longer to tell where a record ends is cut where enough of it is told: a quote that is not
+        // closed does not make a chunk of all that was read for it.
+        let enough = if text.len() > size.max(LARGE) { size } else { text.len() };
         if self.file.format != Format::Csv || memchr(b'"', text).is_none() {
-            return Cut { end: end_of_lines(), clean: true, quoted: false };
+            let end = match memchr(b'\n', &text[enough.saturating_sub(1)..]) {
+                Some(length) if enough < text.len() => enough + length,
+                _ if whole => text.len(),
+                _ => memrchr(b'\n', text).map_or(0, |at| at + 1),
+            };
+            return Cut { end, clean: true, quoted: false };
         }
         // In a longer text a quoted field could be too long, which the masks do not see.
-        if text.len() <= LONGEST_QUOTED {
+        if text.len() <= LONGEST_QUOTED && enough == text.len() {
             let Quotes { clean, end } = check_quotes(text, self.delimiter);
-            if clean && (!self.ended || end == text.len()) {
+            if clean && (!whole || end == text.len()) {
                 return Cut { end, clean, quoted: true };
             }
         }
-        let end = if self.ended { text.len() } else { last_end(text, self.delimiter) };
-        Cut { end, clean: false, quoted: true }
+        Cut { end: end_of_records(text, self.delimiter, whole, enough), clean: false, quoted: true }
     }
 
     /// Reads the first record as the names of the columns; `None` if there is none.
@@ -185,6 +217,9 @@ impl TextFile {
             self.fill(&mut text, target);
             match scan_record(&text, at, self.delimiter, self.ended, &mut ends) {
                 Scanned::Blank { end } => at = end,
+                Scanned::Record { end } if end - at > LONGEST_RECORD => {
+                    return Err(self.old_mac_header(&text).unwrap_or_else(|| self.endless()));
+                }
                 Scanned::Record { end } => break end,
                 Scanned::Malformed { quote, .. } => {
                     return Err(self.bad_header(&format!(
@@ -197,10 +232,10 @@ impl TextFile {
                     if let Some(error) = &self.broken {
                         return Err(error.clone());
                     }
-                    if text.len() > LONGEST_RECORD {
+                    if text.len() >= LONGEST_RECORD {
                         return Err(self.old_mac_header(&text).unwrap_or_else(|| self.endless()));
                     }
-                    target = text.len() * 2;
+                    target = (text.len() * 2).min(LONGEST_RECORD);
                 }
             }
         };
@@ -257,9 +292,71 @@ impl TextFile {
     }
 }
 
+/// Refuses a text that begins with the byte order mark of UTF-16.
+///
+/// # Errors
+/// A data error that says how to convert it.
+pub(super) fn check_encoding(start: &[u8], path: &Path) -> Result<()> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let path = path.display();
+            Err(Error::data(format!("{path} is UTF-16, and only UTF-8 is read"))
+                .hint(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > converted.csv")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where a text can be cut.
 struct Cut {
     end: usize,
     clean: bool,
     quoted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::TestFolder;
+    use super::*;
+
+    /// The sizes and the capacities of the chunks of `text`, which they are one behind the other.
+    fn chunks(text: &str, size: usize) -> Vec<(usize, usize)> {
+        let folder = TestFolder::with("a.csv", text);
+        let file = folder.plan("t", &[]).files.remove(0);
+        let mut file = TextFile::open(&file, b',', Meter::idle()).unwrap();
+        let (mut all, mut sizes) = (vec![], vec![]);
+        while let Some((chunk, _)) = file.next_chunk(size, vec![]).unwrap() {
+            assert_eq!(chunk.offset, all.len() as u64);
+            all.extend_from_slice(&chunk.bytes);
+            sizes.push((chunk.bytes.len(), chunk.bytes.capacity()));
+        }
+        assert!(all == text.as_bytes());
+        sizes
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_makes_no_large_chunk() {
+        // Further than a quoted field may go, and not as far.
+        for lines in [LONGEST_QUOTED / 8 + (4 << 20) / 8, (6 << 20) / 8] {
+            let text = format!("1,\"2\n{}", "3,45678\n".repeat(lines));
+            let sizes = chunks(&text, 1 << 20);
+            assert!(sizes.iter().all(|(size, capacity)| *size < 2 << 20 && *capacity <= LARGE), "{sizes:?}");
+            assert!(sizes.len() <= 2 + text.len() / (1 << 20), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_record_is_the_same_for_all_sizes_of_chunks() {
+        let longest = format!("1,{}\n2,3\n", "x".repeat(LONGEST_RECORD - 3));
+        let too_long = format!("1,{}\n2,3\n", "x".repeat(LONGEST_RECORD - 2));
+        for size in [1 << 20, 3 << 20, LONGEST_RECORD] {
+            assert_eq!(chunks(&longest, size)[0].0, LONGEST_RECORD);
+            let folder = TestFolder::with("a.csv", &too_long);
+            let file = folder.plan("t", &[]).files.remove(0);
+            let mut file = TextFile::open(&file, b',', Meter::idle()).unwrap();
+            assert!(
+                file.next_chunk(size, vec![]).unwrap_err().to_string().contains("has no end within 64 MiB")
+            );
+        }
+    }
 }

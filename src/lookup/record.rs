@@ -6,6 +6,8 @@
 //! Of a line that was cut off by a kill nothing is kept.
 
 use crate::error::{Error, Result};
+use crate::sink::fsutil;
+use crate::sink::owner::{self, Made};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -113,6 +115,11 @@ impl Record {
             end: Mutex::new(0),
         };
         let Some(path) = path else { return Ok(record) };
+        if refresh {
+            // What cannot be read is forgotten then, and must be ours.
+            owner::may_replace(path, Made::Answers)?;
+        }
+        owner::may_replace(&partial_path(path), Made::Answers)?;
         match File::open(path) {
             Ok(file) => {
                 let old = if refresh { Old::Stale } else { Old::Valid };
@@ -251,7 +258,7 @@ impl Record {
     }
 
     fn write_to(&self, path: &Path, places: &[Place], key: &dyn Fn(&str) -> String) -> std::io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        let mut out = BufWriter::with_capacity(1 << 18, fsutil::create_new(path)?);
         let mut line = vec![];
         for &place in places {
             self.line(place, &mut line)?;
@@ -280,8 +287,9 @@ fn partial_path(path: &Path) -> PathBuf {
 
 /// Opens the partial file, which one run at a time may have.
 fn open_partial(path: &Path) -> Result<File> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = open.map_err(|e| Error::io("open", path, e))?;
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
+    let file = open.open(path).map_err(|e| Error::io("open", path, fsutil::of_link(e)))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

@@ -4,11 +4,10 @@
 //! Equal runs write equal manifests: no time of day, no host, no temporary path. Parts are sorted by
 //! path. A manifest of a version that this program does not know is an error, never a guess.
 
-use super::TOOL;
+use super::{TOOL, fsutil};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The version of the manifest's format that this program writes.
@@ -263,17 +262,14 @@ impl Manifest {
         ManifestDraft { job, output, identity, source, inputs, account, watermarks, rejects }
     }
 
-    /// The manifest in the state folder `state`; `None` if there is none.
+    /// The manifest in the state folder `state`, as it is written; `None` if there is none. What it names is
+    /// looked at by [`super::Target::manifest`].
     ///
     /// # Errors
     /// The file cannot be read, is no manifest, or is one of a version that is not known.
-    pub fn load(state: &Path) -> Result<Option<Manifest>> {
+    pub(super) fn load(state: &Path) -> Result<Option<Manifest>> {
         let path = state.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-            Err(e) => return Err(Error::io("read", &path, e)),
-        };
+        let Some(text) = fsutil::read_own(&path)? else { return Ok(None) };
         parse_versioned(&text, VERSION, "manifest", &path).map(Some)
     }
 

@@ -4,6 +4,7 @@ use super::compare::Table;
 use super::{Against, Request, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
+use crate::input::Inputs;
 use crate::input::files::expand;
 use crate::job::Plan;
 use crate::process;
@@ -107,6 +108,6 @@ fn rows_of(batch: RecordBatch) -> Result<Table> {
 
 /// A result in a file, or in a folder of parts.
 pub fn files(path: &Path) -> Result<Table> {
-    let files = expand(&[path.display().to_string()], None)?;
-    Ok(Table::Files(files.into_iter().map(|file| file.path).collect()))
+    let found = expand(&[path.display().to_string()], None, &Inputs::default())?;
+    Ok(Table::Files(found.files.into_iter().map(|file| file.path).collect()))
 }

@@ -2,9 +2,9 @@
 //! names that nobody expects. Every one of them ends in bounded time with an exit code and in words, and with outputs as
 //! they were. `faults.c`, preloaded, raises what no file and no job can raise; the binary has no part in it.
 
-use crate::crash::{Scene, Snapshot, preload};
+use crate::crash::{Scene, Snapshot};
 use crate::http_server::{Reply, Server};
-use crate::support::{Answer, Lab};
+use crate::support::{Answer, Lab, preloaded};
 use highwater::engine::{self, RunOptions, Stage, Work};
 use highwater::error::Kind;
 use highwater::process;
@@ -63,7 +63,7 @@ fn scene() -> Scene {
 
 fn library() -> &'static Path {
     static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    &BUILT.get_or_init(|| preload("faults.c")).1
+    &BUILT.get_or_init(|| preloaded("faults.c")).1
 }
 
 /// Longer than any run here takes.

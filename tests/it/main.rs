@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod alike;
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
@@ -38,8 +39,10 @@ mod faults;
 mod flink_docs;
 mod formats;
 mod golden;
+mod handles;
 mod help;
 mod http_server;
+mod in_place;
 mod init;
 mod inspect;
 mod job_faults;
@@ -55,10 +58,12 @@ mod manifests;
 mod misuse;
 mod money;
 mod money_sample;
+mod mutations;
 mod observed;
 mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;
+mod places;
 mod postgres_faults;
 mod postgres_lab;
 mod postgres_tables;
@@ -69,6 +74,7 @@ mod report;
 mod results;
 mod retail;
 mod secrets;
+mod sources;
 mod sql_laws;
 mod sql_rows;
 mod step_faults;

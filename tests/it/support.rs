@@ -231,6 +231,17 @@ pub fn account(value: &serde_json::Value) -> [u64; 6] {
         .map(|name| value["account"][name].as_u64().unwrap_or_else(|| panic!("{name} in {value}")))
 }
 
+/// A library of this folder that tests preload into the binary, compiled; with the folder that it lies in.
+pub fn preloaded(source: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(source);
+    let cc = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
+    let cc = cc.expect("these tests need a C compiler, and there is no `cc` in the PATH");
+    assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
+    (folder, library)
+}
+
 /// Bytes as they stand in a file of this name.
 pub fn compress(name: &str, content: &[u8]) -> Vec<u8> {
     if name.ends_with(".gz") {

@@ -258,7 +258,8 @@ fn help_names_the_commands_and_the_options() {
           --to <TIME>            Leave out events from this time on
           --threads <N>          Worker threads [default: the job's, or one per core]
           --memory <SIZE>        Memory for partial results, such as 512MB; past it they go to disk
-                                 [default: the job's, or half of the machine's]
+                                 [default: the job's, or half of what the machine or its control group
+                                 has]
           --mode <MODE>          Which events the windows count, whatever the job file says: all of
                                  them, or those that a live job would have counted [possible values:
                                  complete, streamed]

@@ -68,6 +68,7 @@ fn counts(method: Method) -> Corrected {
             change(Some("8\u{1b}[2J"), "views", Some("3"), None, Removed),
         ],
         changed: 1_238,
+        restored: 0,
         change_log: Some("out/counts/_highwater/changes/000003.log".into()),
         not_compared: None,
     }
@@ -88,6 +89,7 @@ fn raw() -> Corrected {
         added: 0,
         changes: vec![],
         changed: 0,
+        restored: 0,
         change_log: None,
         not_compared: None,
     }
@@ -110,6 +112,7 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
         history: HistoryRead::default(),
         applied: true,
         published: vec![],
+        strangers: vec![],
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::changes::{Differ, Differences, log_part};
 use super::edited::{self, Shared};
-use super::given::{Role, first_altered};
+use super::given::Role;
 use super::groups::{PartChange, part_keys};
 use super::history::of_files;
 use super::narrow::{Done, Narrow, folder, records};
@@ -22,10 +22,10 @@ use crate::engine::{Results, Staged, balances};
 use crate::error::{Error, Result};
 use crate::job::OutputKind;
 use crate::lookup::Services;
-use crate::sink::{Part, RejectsWriter};
+use crate::sink::{Part, RejectsWriter, first_altered};
 use crate::window::Window;
 use arrow_array::RecordBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 impl Narrow<'_> {
@@ -54,7 +54,7 @@ impl Narrow<'_> {
     /// # Errors
     /// As [`Narrow::stage`].
     pub fn stage_all_again(&self) -> Result<Done> {
-        let of_source = self.given.left().all(|entry| entry.is_in_place());
+        let of_source = self.given.left().all(|entry| entry.is_in_place(&self.run.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
@@ -118,11 +118,8 @@ impl Narrow<'_> {
 
     /// Records of old files that an archive, which has `archived` of them, does not have.
     fn unread(&self, archived: u64) -> u64 {
-        let old = self
-            .in_place
-            .inputs
-            .iter()
-            .filter(|input| self.given.with(Role::Old).any(|(_, entry)| entry.path == input.path));
+        let old: HashSet<&str> = self.given.with(Role::Old).map(|(_, entry)| entry.path.as_str()).collect();
+        let old = self.in_place.inputs.iter().filter(|input| old.contains(input.path.as_str()));
         old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
     }
 
@@ -143,8 +140,17 @@ impl Narrow<'_> {
         let now: BTreeMap<String, Part> =
             self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
         let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
-        let mut paths: Vec<String> = staged.keys().cloned().chain(gone).collect();
-        paths.sort();
+        let paths: BTreeSet<String> = staged.keys().cloned().chain(gone).collect();
+        // A part that is written again as it was is no change.
+        let as_it_was = |path: &&String| {
+            is_same(old.get(path.as_str()).copied(), staged.get(*path).map(|(part, _)| part))
+        };
+        let (again, paths): (Vec<&String>, Vec<&String>) = paths.iter().partition(as_it_was);
+        for (part, _) in again.iter().filter_map(|path| staged.get(*path)) {
+            corrected.unchanged -= 1;
+            corrected.written.add(part);
+            corrected.parts.push(part.path.clone());
+        }
         if paths.is_empty() {
             return Ok(corrected);
         }
@@ -155,7 +161,7 @@ impl Narrow<'_> {
         let mut found = Differences::default();
         for path in paths {
             let old = old.get(path.as_str()).copied();
-            let new = staged.get(&path);
+            let new = staged.get(path);
             let mut change = PartChange {
                 old: old.cloned(),
                 new: new.map(|(part, _)| part.clone()),
@@ -170,13 +176,13 @@ impl Narrow<'_> {
                         Some((part, at)) => only(read_staged(&reader, part, at)?)?,
                         None => none(),
                     };
-                    let keys = part_keys(output, folder(&path));
+                    let keys = part_keys(output, folder(path));
                     change.found = differ.diff(&keys, &before, &after, log.lines())?;
                 }
                 None => {
                     let [before, after] =
                         [&change.old, &change.new].map(|part| part.as_ref().map_or(0, |part| part.rows));
-                    log_part(log.lines(), Path::new(&path), before, after)?;
+                    log_part(log.lines(), Path::new(path), before, after)?;
                     corrected.rows_touched += before.abs_diff(after);
                 }
             }
@@ -204,8 +210,7 @@ impl Narrow<'_> {
             return Err("its rows are events".to_string());
         };
         let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
-        let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
-        if altered.iter().any(|(folder, parts)| first_altered(folder, parts).is_some()) {
+        if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
             return Err("what lay there was changed from outside".to_string());
         }
         let grouping = &plan.groupings[*grouping];
@@ -229,6 +234,11 @@ fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
     let own = rows.schema();
     let at = columns.names().filter_map(|name| own.index_of(name).ok()).collect::<Vec<_>>();
     rows.project(&at).map_err(|e| Error::machine("columns of a part cannot be compared").caused_by(e))
+}
+
+/// Whether a part has the bytes that it had.
+fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
+    matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
 }
 
 /// A part where it lies until the commit.

@@ -6,12 +6,12 @@
 //!   manifests of before, the hash that they have.
 //! * The job's name is no part of that: manifests are brought up to date without reading anything.
 
-use super::given::{InPlace, first_altered};
+use super::given::InPlace;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::job::identity::{differences, hash_before};
 use crate::job::{OutputPlan, Plan};
-use crate::sink::{Identity, JobInfo, Manifest, ManifestDraft, Target};
+use crate::sink::{Identity, JobInfo, Manifest, ManifestDraft, Target, first_altered};
 use serde_json::Value;
 
 /// So many differences are named.
@@ -49,13 +49,13 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
     };
     let target = Target::file(&late.path);
     let path = target.path.display();
-    let Some(manifest) = Manifest::load(&target.state())? else {
+    let Some(manifest) = target.manifest()? else {
         return Ok(Some(format!("{path} was never written")));
     };
     if let Some(why) = unlike(&manifest, identity, &hash_before(plan)) {
         return Ok(Some(format!("of {path} {why}")));
     }
-    if first_altered(&target.root(), &manifest.parts).is_some() {
+    if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
         return Ok(Some(format!("{path} is not as it was left")));
     }
     Ok((manifest.job.name != plan.name).then(|| format!("the job is now called {}", plan.name)))

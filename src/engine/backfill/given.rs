@@ -7,10 +7,10 @@
 
 use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
-use crate::input::{Format, InputReport, files, hash_file, told};
+use crate::input::{Format, InputReport, Inputs, files, told};
 use crate::job::{self, JobSpec};
 use crate::sink::{InputEntry, Manifest, Target, Transaction};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The outputs as a run, or a backfill, left them.
@@ -60,17 +60,6 @@ impl InPlace {
         Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The first output of which a file is gone or was changed from outside, with its path.
-    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
-        let each = targets.iter().zip(&self.manifests).enumerate();
-        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
-            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
-        });
-        files.find_map(|(number, folder, parts)| {
-            Some((number, folder.join(&first_altered(&folder, parts)?.path)))
-        })
-    }
-
     /// Keeps all parts as they are.
     ///
     /// # Errors
@@ -90,12 +79,6 @@ impl InPlace {
     pub fn before(&self) -> &Manifest {
         &self.manifests[self.first]
     }
-}
-
-pub fn first_altered<'p>(folder: &Path, parts: &'p [crate::sink::Part]) -> Option<&'p crate::sink::Part> {
-    parts
-        .iter()
-        .find(|part| !std::fs::metadata(folder.join(&part.path)).is_ok_and(|there| there.len() == part.bytes))
 }
 
 /// A file of the source, whatever becomes of it.
@@ -118,9 +101,10 @@ pub struct SourceEntry {
 }
 
 impl SourceEntry {
-    /// Whether it lies where it did, by its size: its content is known when it is read.
-    pub fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.at).is_ok_and(|there| there.len() == self.bytes)
+    /// Whether it lies where it did, by its size: its content is known when it is read. A stream lies nowhere, unless it
+    /// is given anew.
+    pub fn is_in_place(&self, inputs: &Inputs) -> bool {
+        inputs.has(&self.at) && inputs.file(&self.at).is_ok_and(|there| there.bytes() == self.bytes)
     }
 }
 
@@ -141,8 +125,13 @@ pub struct Given {
     pub files: Vec<GivenFile>,
     /// All files of the source, in natural path order.
     pub source: Vec<SourceEntry>,
+    /// Their places in that list, by hash and by path.
+    by_hash: HashMap<String, Vec<usize>>,
+    by_path: HashMap<String, Vec<usize>>,
     /// The late output of the job, if it was given.
     pub late: Option<PathBuf>,
+    /// What there is to tell of the files that were looked for.
+    pub notes: Vec<String>,
     /// What is different about a table, if anything is.
     pub tables: Option<String>,
     /// The format of the source's files, if the job says.
@@ -160,7 +149,18 @@ impl Given {
         let of_tables = job::table_files(spec)?;
         let format = job::source_format(spec);
         let declared = job::declared_columns(spec);
-        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format, declared };
+        let inputs = spec.inputs();
+        let mut given = Given {
+            files: vec![],
+            source: vec![],
+            by_hash: HashMap::new(),
+            by_path: HashMap::new(),
+            late: None,
+            notes: vec![],
+            tables: None,
+            format,
+            declared,
+        };
         let old = |input: &InputEntry| SourceEntry {
             path: input.path.clone(),
             at: PathBuf::from(&input.path),
@@ -170,30 +170,32 @@ impl Given {
             empty: input.records == 0,
             role: Role::Old,
         };
-        given.source = in_place.inputs.iter().map(old).collect();
+        in_place.inputs.iter().map(old).for_each(|entry| given.enter(entry));
         if request.files.is_empty() && !request.retract {
             given.unseen(spec)?;
         }
         // What the patterns name now; a job whose files are gone names none.
         let named =
-            if request.files.is_empty() { vec![] } else { job::source_files(spec).unwrap_or_default() };
-        let named = canonical(named.into_iter());
-        let tables = canonical(of_tables.iter().map(|(_, path)| path.clone()));
+            if request.files.is_empty() { vec![] } else { job::source_paths(spec).unwrap_or_default() };
+        let named: HashMap<PathBuf, PathBuf> = named.into_iter().map(|path| (whole(&path), path)).collect();
+        let tables: HashMap<PathBuf, &String> =
+            of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
         let late = Late::of(spec)?;
-        for path in expanded(&request.files)? {
+        let (paths, notes) = expanded(&request.files, inputs)?;
+        given.notes.extend(notes);
+        for path in paths {
             if request.retract {
-                given.retract(&path)?;
+                given.retract(&path, inputs)?;
                 continue;
             }
-            if !path.exists() {
-                return Err(Error::job(format!("there is no file {}", path.display())));
-            }
+            let file = inputs.file(&path)?;
+            let path = file.path().to_path_buf();
             let place = whole(&path);
-            if let Some(number) = tables.iter().position(|(known, _)| *known == place) {
-                given.note(&path, GivenKind::Table(of_tables[number].0.clone()));
+            if let Some(name) = tables.get(&place) {
+                given.note(&path, GivenKind::Table(name.to_string()));
                 continue;
             }
-            let (bytes, hash) = hash_file(&path)?;
+            let (bytes, hash) = file.hash()?;
             if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
                 if in_place.before().account.late == 0 {
                     given.note(&path, GivenKind::Known(path.clone()));
@@ -204,74 +206,94 @@ impl Given {
                 continue;
             }
             // A file that the source's patterns name is spelled as they do.
-            let spelled =
-                named.iter().find(|(known, _)| *known == place).map_or(&path, |(_, spelled)| spelled);
-            given.add(spelled.display().to_string(), hash, bytes)?;
+            let spelled = named.get(&place).unwrap_or(&path);
+            given.add(spelled.display().to_string(), hash, bytes, inputs)?;
         }
-        given.tables = changed_tables(&of_tables, &in_place.tables)?;
+        given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
         if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
             return Err(Error::job("late events of the job and new files are given together")
                 .hint("backfill them one after the other"));
         }
-        given.source.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        let mut sorted = std::mem::take(&mut given.source);
+        sorted.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        (given.by_hash, given.by_path) = Default::default();
+        sorted.into_iter().for_each(|entry| given.enter(entry));
         Ok(given)
+    }
+
+    /// Appends a file of the source.
+    fn enter(&mut self, entry: SourceEntry) {
+        let place = self.source.len();
+        self.by_hash.entry(entry.hash.clone()).or_default().push(place);
+        self.by_path.entry(entry.path.clone()).or_default().push(place);
+        self.source.push(entry);
+    }
+
+    /// The files of the source of this path.
+    fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a SourceEntry> {
+        self.by_path.get(path).into_iter().flatten().map(|place| &self.source[*place])
     }
 
     /// Files that the source's patterns name now and no run has counted.
     fn unseen(&mut self, spec: &JobSpec) -> Result<()> {
-        for path in job::source_files(spec)? {
-            let (bytes, hash) = hash_file(&path)?;
-            let path = path.display().to_string();
-            match self.source.iter_mut().find(|entry| entry.path == path && entry.hash == hash) {
-                Some(known) => known.named = true,
-                None => self.add(path, hash, bytes)?,
+        let found = job::source_files(spec)?;
+        self.notes.extend(found.notes);
+        for file in found.files {
+            let (bytes, hash) = file.opened.hash()?;
+            let path = file.path.display().to_string();
+            let places = self.by_path.get(&path).into_iter().flatten().copied();
+            match places.into_iter().find(|place| self.source[*place].hash == hash) {
+                Some(known) => self.source[known].named = true,
+                None => self.add(path, hash, bytes, spec.inputs())?,
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, path: String, hash: String, bytes: u64) -> Result<()> {
+    fn add(&mut self, path: String, hash: String, bytes: u64, inputs: &Inputs) -> Result<()> {
         // Files without records are all alike, and count nothing twice.
-        let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
-        let alike: Vec<&SourceEntry> = self.source.iter().filter(known).collect();
-        let of_alike = |entry: &SourceEntry| (entry.hash == hash, entry.path.clone());
-        if let Some(known) = alike.iter().find(|entry| told_alike(&self.declared, &entry.path, &path)) {
-            let kind = GivenKind::Known(PathBuf::from(&known.path));
-            let of = of_alike(known);
-            self.note(Path::new(&path), kind);
-            for entry in self.source.iter_mut().filter(|entry| of_alike(entry) == of) {
-                entry.named = true;
-                if !entry.is_in_place() {
-                    entry.at = PathBuf::from(&path);
-                }
+        let known = |entry: &SourceEntry| entry.path == path || !entry.empty;
+        let of_hash = self.by_hash.get(&hash).into_iter().flatten().copied();
+        let alike: Vec<usize> = of_hash.filter(|place| known(&self.source[*place])).collect();
+        let told = |place: &&usize| told_alike(&self.declared, &self.source[**place].path, &path);
+        if let Some(known) = alike.iter().find(told).copied() {
+            self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&self.source[known].path)));
+            let entry = &mut self.source[known];
+            entry.named = true;
+            if !entry.is_in_place(inputs) {
+                entry.at = PathBuf::from(&path);
+                self.by_path.entry(path).or_default().push(known);
             }
             return Ok(());
         }
         if let Some(known) = alike.first() {
-            return Err(moved(&path, &known.path));
+            return Err(moved(&path, &self.source[*known].path));
         }
-        if self.source.iter().any(|entry| entry.path == path) {
+        if self.by_path.contains_key(&path) {
             return Err(changed(&path));
         }
         self.note(Path::new(&path), GivenKind::New);
         let at = PathBuf::from(&path);
-        self.source.push(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: Role::New });
+        self.enter(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: Role::New });
         Ok(())
     }
 
-    fn retract(&mut self, path: &Path) -> Result<()> {
-        let named = path.display().to_string();
-        let hash = path.exists().then(|| hash_file(path)).transpose()?.map(|(_, hash)| hash);
-        let declared = &self.declared;
-        let is = |entry: &&mut SourceEntry| match &hash {
-            Some(hash) => entry.hash == *hash && told_alike(declared, &entry.path, &named),
-            None => entry.path == named,
+    fn retract(&mut self, path: &Path, inputs: &Inputs) -> Result<()> {
+        let file = if inputs.has(path) { Some(inputs.file(path)?) } else { None };
+        let named = file.as_ref().map_or(path, |file| file.path()).display().to_string();
+        let hash = file.map(|file| file.hash()).transpose()?.map(|(_, hash)| hash);
+        let alike = match &hash {
+            Some(hash) => self.by_hash.get(hash),
+            None => self.by_path.get(&named),
         };
-        let Some(entry) = self.source.iter_mut().find(is) else {
+        let is =
+            |place: &&usize| hash.is_none() || told_alike(&self.declared, &self.source[**place].path, &named);
+        let Some(entry) = alike.and_then(|alike| alike.iter().find(is)).map(|place| &mut self.source[*place])
+        else {
             let error = Error::job(format!("{named} was never counted, so there is nothing to take out"));
             let paths = self.source.iter().map(|entry| entry.path.as_str());
             return Err(match hash {
-                Some(_) if self.source.iter().any(|entry| entry.path == named) => {
+                Some(_) if self.by_path.contains_key(&named) => {
                     error.hint("a file of this name was counted, with another content")
                 }
                 _ => error.nearest(&named, paths),
@@ -308,8 +330,9 @@ impl Given {
     /// One has changed.
     pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
         for report in read {
-            if self.source.iter().any(|entry| entry.at == report.path && entry.hash != report.hash) {
-                return Err(changed(&report.path.display().to_string()));
+            let path = report.path.display().to_string();
+            if self.at(&path).any(|entry| entry.hash != report.hash) {
+                return Err(changed(&path));
             }
         }
         Ok(())
@@ -346,7 +369,7 @@ struct Late {
 impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let manifest = Target::file(&path).manifest()?;
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }
@@ -357,25 +380,28 @@ impl Late {
 }
 
 /// What is different about the files of tables since they were read.
-fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Option<String>> {
-    let mut left: Vec<&InputEntry> = before.iter().collect();
+fn changed_tables(
+    now: &[(String, PathBuf)],
+    before: &[InputEntry],
+    inputs: &Inputs,
+) -> Result<Option<String>> {
+    // Which columns folders tell is not looked at: what has moved is read again.
+    let key = |table: &str, hash: &str, path: &Path| (table.to_string(), hash.to_string(), told::told(path));
+    let of_entry = |entry: &InputEntry| {
+        key(entry.table.as_deref().unwrap_or_default(), &entry.hash, Path::new(&entry.path))
+    };
+    // A table that is asked by several keys is read once for each.
+    let known: HashSet<_> = before.iter().map(of_entry).collect();
+    let mut there = HashSet::with_capacity(now.len());
     for (name, path) in now {
-        let (_, hash) = hash_file(path)?;
-        // Which columns folders tell is not looked at: what has moved is read again.
-        let folders = told::told(path);
-        let same = |entry: &&InputEntry| {
-            entry.table.as_ref() == Some(name)
-                && entry.hash == hash
-                && told::told(Path::new(&entry.path)) == folders
-        };
-        let known = left.len();
-        // A table that is asked by several keys is read once for each.
-        left.retain(|entry| !same(entry));
-        if left.len() == known && !before.iter().any(|entry| same(&entry)) {
+        let file = key(name, &inputs.file(path)?.hash()?.1, path);
+        if !known.contains(&file) {
             return Ok(Some(format!("{} of the table `{name}` is new or has changed", path.display())));
         }
+        there.insert(file);
     }
-    Ok(left.first().map(|gone| {
+    let gone = before.iter().find(|entry| !there.contains(&of_entry(entry)));
+    Ok(gone.map(|gone| {
         format!("{} of the table `{}` is gone", gone.path, gone.table.as_deref().unwrap_or_default())
     }))
 }
@@ -398,23 +424,19 @@ fn changed(path: &str) -> Error {
         .hint("or count everything anew: `highwater run JOB --changed reload`")
 }
 
-/// Folders stand for the files in them.
-fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut all = vec![];
+/// Folders stand for the files in them, less what the job writes; gives what there is to tell of them too.
+fn expanded(given: &[PathBuf], inputs: &Inputs) -> Result<(Vec<PathBuf>, Vec<String>)> {
+    let (mut all, mut notes) = (vec![], vec![]);
     for path in given {
         if path.is_dir() {
-            let files = files::expand(&[path.display().to_string()], None)?;
-            all.extend(files.into_iter().map(|file| file.path));
+            let found = files::expand(&[path.display().to_string()], None, inputs)?;
+            all.extend(found.files.into_iter().map(|file| file.path));
+            notes.extend(found.notes);
         } else {
             all.push(path.clone());
         }
     }
-    Ok(all)
-}
-
-/// Paths, each with what it is spelled like, without links and `..`.
-fn canonical(paths: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, PathBuf)> {
-    paths.map(|path| (whole(&path), path)).collect()
+    Ok((all, notes))
 }
 
 /// The path without links and `..`; as it is, where nothing is there.

@@ -319,6 +319,7 @@ impl Corrected {
             unchanged: manifest.parts.len(),
             removed: 0,
             added: 0,
+            restored: 0,
             changes: vec![],
             changed: 0,
             change_log: None,

@@ -30,6 +30,7 @@ mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
+mod whole;
 
 use super::publish::{self, Extent, Published};
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool, target};
@@ -39,7 +40,7 @@ use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
 use crate::sink::{Account, InputEntry, Manifest, Target, Transaction};
 use given::{Given, InPlace};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use history::History;
 use narrow::{Done, Narrow};
 pub use parts::PartReader;
@@ -82,6 +83,8 @@ pub struct BackfillOutcome {
     pub applied: bool,
     /// What became of the tables of servers, in the order of the outputs.
     pub published: Vec<Published>,
+    /// Of a run, files in the folders of outputs that Highwater did not write.
+    pub strangers: Vec<PathBuf>,
 }
 
 /// A file that was given.
@@ -135,6 +138,9 @@ pub struct Corrected {
     pub removed: usize,
     /// Parts that were not there before.
     pub added: usize,
+    /// Parts, and parts of the state, that were there before and are written again: their files were gone, or had been
+    /// changed from outside.
+    pub restored: usize,
     /// The first changes, in order of window and key.
     pub changes: Vec<Change>,
     /// How many values changed, in all.
@@ -246,24 +252,26 @@ fn correct(
 ) -> Result<Corrections> {
     // Outputs are locked and brought to one state before anything is read of them.
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
-    let mut transaction = Transaction::begin(&targets)?;
+    let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let in_place = InPlace::new(&transaction, &targets)?;
     if let (Some(error), false) = (&in_place.apart, request.of_run) {
         return Err(error.clone());
     }
     let given = Given::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
+    plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
     let numbered =
         plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
     let targets: Vec<(usize, Target)> = numbered.collect();
-    let altered = if request.of_run { in_place.altered(&targets) } else { None };
+    let altered = match request.of_run {
+        true => pool(options.threads)?.install(|| whole::first(&plan, &in_place.manifests)),
+        false => None,
+    };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
     let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
-    let reason = reason.or_else(|| {
-        let (_, path) = altered.as_ref()?;
-        Some(format!("{} is not as it was left", path.display()))
-    });
+    let reason =
+        reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.path.display())));
     let edited = match reason {
         None if request.of_run => edited::late(&plan)?,
         reason => reason,
@@ -272,6 +280,7 @@ fn correct(
         if given.is_all_named() {
             return Ok(Corrections::LeftToRun(edited.clone()));
         }
+        altered.map_or(Ok(()), |altered| altered.can_be_made_anew(&plan, &given))?;
         history::can_tell(&plan, &targets, &in_place, &given)?;
     }
     let untouched = || {
@@ -280,6 +289,12 @@ fn correct(
     };
     if !request.plan_only {
         publish::check(&plan)?;
+    }
+    let mut strangers = vec![];
+    if request.of_run {
+        for output in 0..targets.len() {
+            strangers.extend(transaction.strangers(output)?);
+        }
     }
     // A backfill of files that were counted is no run: what was edited waits for one.
     if given.changes_nothing() && (edited.is_none() || !request.of_run) {
@@ -298,9 +313,17 @@ fn correct(
             (false, None) => vec![],
         };
         let (files, all_again, applied) = (given.files, None, false);
-        let outcome =
-            BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published };
-        return Ok(Corrections::Made(Box::new(outcome)));
+        return Ok(Corrections::Made(Box::new(BackfillOutcome {
+            plan,
+            files,
+            all_again,
+            account,
+            outputs,
+            history,
+            applied,
+            published,
+            strangers,
+        })));
     }
     let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
     // Whatever is given counts, however late it came.
@@ -321,23 +344,37 @@ fn correct(
             (Some(_), false) => narrow.stage_all_again(),
         }
     })?;
-    let Done { drafts, outputs, account, history, rejects, records } = done;
+    let Done { drafts, mut outputs, account, history, rejects, records } = done;
     let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
         let extent = if request.of_run { Extent::All } else { Extent::Changed };
         let mut watch = Stopwatch::of_process();
-        published = publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?.1;
+        let report;
+        (report, published) =
+            publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
+        for (output, report) in outputs.iter_mut().zip(report.outputs) {
+            output.restored = report.restored;
+        }
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
+    let records: HashMap<String, u64> = records.into_iter().rev().collect();
     for file in &mut files {
-        let path = file.path.display().to_string();
-        file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
+        file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
     }
     let applied = !request.plan_only;
-    let outcome = BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published };
-    Ok(Corrections::Made(Box::new(outcome)))
+    Ok(Corrections::Made(Box::new(BackfillOutcome {
+        plan,
+        files,
+        all_again,
+        account,
+        outputs,
+        history,
+        applied,
+        published,
+        strangers,
+    })))
 }
 
 /// Runs a job whose outputs may be in place. One that keeps an archive counts the files that no run has counted;
@@ -356,7 +393,7 @@ pub fn catch_up(
 ) -> Result<Outcome> {
     let archive = plan.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
     let archive = archive.and_then(|output| target(&output.to));
-    let before = archive.map(|archive| Manifest::load(&archive.state())).transpose()?.flatten();
+    let before = archive.map(|archive| archive.manifest()).transpose()?.flatten();
     let partial = plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some();
     let before = match before {
         Some(before) if !partial => before,
@@ -378,7 +415,7 @@ pub fn catch_up(
 /// What a backfill did, as of a run; `before` is the manifest that it found.
 fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outcome> {
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
-    let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
+    let manifest = first.map(|target| target.manifest()).transpose()?.flatten();
     let known: HashSet<&str> = before.inputs.iter().map(|input| input.path.as_str()).collect();
     let read = |input: &&InputEntry| done.all_again.is_some() || !known.contains(input.path.as_str());
     let counted = manifest.iter().flat_map(|manifest| &manifest.inputs);
@@ -397,6 +434,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         written: output.parts.len(),
         unchanged: output.unchanged,
         removed: output.removed,
+        restored: output.restored,
         table: None,
     });
     Ok(Outcome {
@@ -409,6 +447,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         lookups: None,
         spilled: false,
         published: done.published,
+        strangers: done.strangers,
         left_out: vec![],
         all_again: done.all_again,
     })
@@ -417,7 +456,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the
 /// columns that they had; columns keep the order that they have in place, and new ones come after them.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
-    let there = given.left().map(|entry| entry.at.clone()).filter(|path| path.exists());
+    let there = given.left().map(|entry| entry.at.clone()).filter(|path| spec.inputs().has(path));
     let files: Vec<PathBuf> = there.collect();
     let columns = || in_place.before().source.iter();
     let types = match files.len() == given.left().count() {

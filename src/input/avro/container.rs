@@ -7,6 +7,7 @@
 //!   decides nothing.
 
 use crate::error::{Error, Result};
+use crate::input::LONGEST_RECORD;
 use crate::input::files::SourceFile;
 use crate::input::raw::{Meter, RawText};
 use std::io::Read;
@@ -16,9 +17,6 @@ const MAGIC: &[u8] = b"Obj\x01";
 
 /// Read at once.
 const BLOCK: usize = 256 << 10;
-
-/// The largest text of a header's entry: schemas are short.
-const LONGEST_ENTRY: u64 = 64 << 20;
 
 /// How the blocks of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +82,7 @@ impl Container {
     /// Data: it is no Avro file, or one whose header is damaged or names a codec that is not known.
     /// Machine: it cannot be opened.
     pub fn open(file: &SourceFile, meter: Meter) -> Result<Container> {
-        let size = std::fs::metadata(&file.path).map_err(|e| Error::io("read", &file.path, e))?.len();
+        let size = file.opened.bytes();
         let mut container = Container {
             path: file.path.clone(),
             size,
@@ -198,6 +196,9 @@ impl Container {
             if size > self.size.saturating_sub(self.place()) {
                 return Err(self.cut_short());
             }
+            if size > LONGEST_RECORD as u64 {
+                return Err(self.too_large(at));
+            }
             // Records of nothing but NULL have no bytes; nobody logs many of them.
             if records > size.max(1 << 20).saturating_mul(64) {
                 let what =
@@ -290,12 +291,18 @@ impl Container {
     fn bytes(&mut self) -> Result<Vec<u8>> {
         let length = self.long()?;
         match u64::try_from(length) {
-            Ok(length) if length <= LONGEST_ENTRY => {
+            Ok(length) if length <= LONGEST_RECORD as u64 => {
                 let mut out = vec![];
                 if self.take(length as usize, &mut out)? { Ok(out) } else { Err(self.cut_short()) }
             }
             _ => Err(self.wrong("its header has an entry of no size that can be")),
         }
+    }
+
+    fn too_large(&self, at: u64) -> Error {
+        let (path, megabytes) = (self.path.display(), LONGEST_RECORD >> 20);
+        Error::data(format!("{path}: the block at byte {at} has more than {megabytes} MiB"))
+            .hint("a block is read whole: write the file with smaller blocks")
     }
 
     fn cut_short(&self) -> Error {
@@ -309,17 +316,20 @@ impl Container {
 }
 
 impl Codec {
-    /// Appends what `block` holds to `out`.
-    pub fn decompress(self, block: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
+    /// Appends what `block` holds to `out`: at most `most` bytes, or it is an error.
+    pub fn decompress(self, block: &[u8], most: usize, out: &mut Vec<u8>) -> std::result::Result<(), String> {
         let text = |e: std::io::Error| e.to_string();
+        let too_large = || format!("it has more than {} MiB; such blocks are not read", most >> 20);
+        let limit = most as u64 + 1;
+        let start = out.len();
         match self {
             Codec::Null => out.extend_from_slice(block),
             Codec::Deflate => {
-                flate2::read::DeflateDecoder::new(block).read_to_end(out).map_err(text)?;
+                flate2::read::DeflateDecoder::new(block).take(limit).read_to_end(out).map_err(text)?;
             }
             Codec::Zstandard => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(block);
-                decoder.and_then(|mut decoder| decoder.read_to_end(out)).map_err(text)?;
+                decoder.and_then(|decoder| decoder.take(limit).read_to_end(out)).map_err(text)?;
             }
             Codec::Snappy => {
                 let (block, sum) = block.split_last_chunk::<4>().ok_or("no checksum")?;
@@ -328,7 +338,9 @@ impl Codec {
                 if length > block.len().saturating_mul(32) {
                     return Err(format!("{length} bytes in {}", block.len()));
                 }
-                let start = out.len();
+                if length > most {
+                    return Err(too_large());
+                }
                 out.resize(start + length, 0);
                 let decoded = snap::raw::Decoder::new().decompress(block, &mut out[start..]);
                 decoded.map_err(|e| e.to_string())?;
@@ -339,6 +351,6 @@ impl Codec {
                 }
             }
         }
-        Ok(())
+        if out.len() - start > most { Err(too_large()) } else { Ok(()) }
     }
 }

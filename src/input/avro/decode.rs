@@ -6,7 +6,7 @@
 //! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
 
 use super::schema::{Id, Logical, Node, Schema};
-use crate::input::columnar::{Fault, FileType};
+use crate::input::columnar::{Fault, Faults, FileType};
 use arrow_array::builder::make_view;
 use arrow_array::types::{
     Decimal128Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
@@ -248,7 +248,7 @@ impl Program {
             slot.reserve(rows);
             slot
         };
-        Slots { slots: self.slots.iter().map(slot).collect(), rows: 0, faults: vec![] }
+        Slots { slots: self.slots.iter().map(slot).collect(), rows: 0, faults: Faults::default() }
     }
 
     /// Reads one record into `slots`.
@@ -261,7 +261,7 @@ impl Program {
             Err(broken) => {
                 let rows = slots.rows;
                 slots.slots.iter_mut().for_each(|slot| slot.truncate(rows));
-                slots.faults.retain(|fault| fault.row < rows);
+                slots.faults.retain(|row| row < rows);
                 Err(broken)
             }
         }
@@ -356,14 +356,13 @@ pub(super) struct Slots {
     /// Records that were read whole.
     pub rows: usize,
     /// Values that are not what the schema says of them.
-    pub faults: Vec<Fault>,
+    pub faults: Faults,
 }
 
 impl Slots {
     /// The arrays of all slots; texts lie in `bytes`, which is what was read.
-    pub fn finish(self, bytes: Vec<u8>) -> (Vec<ArrayRef>, Vec<Fault>) {
-        let bytes = Buffer::from_vec(bytes);
-        (self.slots.into_iter().map(|slot| slot.finish(&bytes)).collect(), self.faults)
+    pub fn finish(self, bytes: &Buffer) -> (Vec<ArrayRef>, Faults) {
+        (self.slots.into_iter().map(|slot| slot.finish(bytes)).collect(), self.faults)
     }
 }
 

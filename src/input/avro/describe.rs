@@ -5,10 +5,11 @@ use super::container::Container;
 use super::decode::{Cursor, Program};
 use super::schema::{Found, Schema};
 use crate::error::Result;
-use crate::input::SourceFile;
 use crate::input::columnar::{FileColumn, FileColumns};
 use crate::input::raw::Meter;
+use crate::input::{LONGEST_RECORD, SourceFile};
 use arrow_array::Array;
+use arrow_buffer::Buffer;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
 /// How many records are looked at for examples.
@@ -28,7 +29,10 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
         let (program, slots) = Program::new(&schema, &readable, &[]);
         let (mut bytes, mut read) = (vec![], program.slots(RECORDS as usize));
         if let Some(block) = chunk.blocks.first()
-            && container.codec.decompress(&chunk.bytes[block.start..block.end], &mut bytes).is_ok()
+            && container
+                .codec
+                .decompress(&chunk.bytes[block.start..block.end], LONGEST_RECORD, &mut bytes)
+                .is_ok()
         {
             let mut cursor = Cursor { bytes: &bytes, at: 0 };
             for _ in 0..block.records.min(RECORDS) {
@@ -37,7 +41,7 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
                 }
             }
         }
-        let (arrays, _) = read.finish(bytes);
+        let (arrays, _) = read.finish(&Buffer::from_vec(bytes));
         for (name, slot) in slots {
             if let Some(column) = columns.iter_mut().find(|c| c.name == name) {
                 column.nulls |= arrays[slot].logical_null_count() > 0;

@@ -12,6 +12,7 @@
 //! Why not a library: arrow-avro reads a file from its first to its last block in one thread, takes a
 //! file that is cut short for one that ends there, and cannot tell which record is broken.
 
+mod blocks;
 mod container;
 mod decode;
 mod defaults;
@@ -22,28 +23,22 @@ mod tests;
 #[cfg(test)]
 pub(super) mod writer;
 
+pub(super) use blocks::AvroBlocks;
 pub use container::AvroChunk;
 pub use describe::{about_records, describe};
 
-use super::columnar::{
-    Arrays, Assembler, FromName, Origin, check, no_time_column, not_plain, not_read_as, possible, row_as_json,
-};
+use super::columnar::{FromName, Origin, check, no_time_column, not_plain, not_read_as, possible};
 use super::raw::Meter;
 use super::times::Role;
-use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
+use super::{ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
-use arrow_array::ArrayRef;
 use container::{Codec, Container};
-use decode::{Cursor, Program, Slots};
+use decode::Program;
 use defaults::Defaults;
 use schema::{Found, Schema};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The most bytes of blocks, decompressed, that are decoded at once: a view says where a text is in 31
-/// bits.
-const MOST_BYTES: usize = i32::MAX as usize;
 
 /// How much smaller than a chunk of text one of compressed blocks is.
 const COMPRESSION: usize = 4;
@@ -209,9 +204,6 @@ impl AvroReader {
     }
 }
 
-/// Why a chunk was not decoded to its end, and at which record.
-pub type Failure = (Position, Error);
-
 impl AvroFile {
     /// Its place among the files of the source.
     pub fn ordinal(&self) -> u32 {
@@ -221,82 +213,6 @@ impl AvroFile {
     /// The names of all of its columns, and of the records that some of them lie in.
     pub fn columns(&self) -> Vec<String> {
         self.schema.names()
-    }
-
-    /// The records of a chunk: all of them, or those before the first that cannot be read.
-    ///
-    /// # Errors
-    /// Data: what is in the file is not what it says of itself.
-    pub fn decode(&self, chunk: AvroChunk) -> Result<(DecodedChunk, Option<Failure>)> {
-        let first_row = chunk.first_record;
-        let (slots, bytes, failure) = self.read(chunk);
-        let rows = slots.rows;
-        let failure = failure.map(|what| {
-            let position = Position::new(self.ordinal, first_row + rows as u64);
-            (position, self.broken(position, &what))
-        });
-        let (arrays, faults) = slots.finish(bytes);
-        let array = |slot: Option<usize>| slot.map(|slot| arrays[slot].clone());
-        let columns = self.columns.iter().map(|(origin, slot)| match origin {
-            Origin::Time(_) | Origin::Missing | Origin::Named(_) => None,
-            Origin::Column(_) | Origin::Default(_) => array(*slot),
-        });
-        let whole = Arrays {
-            rows,
-            first_row,
-            time: array(self.time),
-            arrival: array(self.arrival),
-            columns: columns.collect(),
-            faults,
-        };
-        let origins = self.columns.iter().map(|(origin, _)| origin.clone()).collect();
-        let mut assembler = Assembler::new(&self.plan, &self.path, self.ordinal, origins);
-        let named = || self.names.iter().map(String::as_str).zip(&arrays as &[ArrayRef]);
-        let decoded = assembler.assemble(whole, |row| row_as_json(named(), row))?;
-        Ok((decoded, failure))
-    }
-
-    /// Reads the records of a chunk, as far as that goes; gives what they were read from.
-    fn read(&self, chunk: AvroChunk) -> (Slots, Vec<u8>, Option<String>) {
-        let AvroChunk { bytes, blocks, .. } = chunk;
-        let records: u64 = blocks.iter().map(|b| b.records).sum();
-        // Whatever a file says: of more records than bytes there are few.
-        let room = usize::try_from(records).map_or(bytes.len(), |n| n.min(bytes.len()));
-        let mut slots = self.program.slots(room);
-        let in_block = |at: u64, why: &str| format!("in the block at byte {at}: {why}");
-        let (bytes, places, failure) = match self.codec {
-            Codec::Null => (bytes, blocks.iter().map(|b| b.start..b.end).collect::<Vec<_>>(), None),
-            codec => {
-                let (mut out, mut places, mut failure) = (vec![], vec![], None);
-                for block in &blocks {
-                    let start = out.len();
-                    if let Err(why) = codec.decompress(&bytes[block.start..block.end], &mut out) {
-                        out.truncate(start);
-                        failure = Some(in_block(block.at, &format!("it cannot be decompressed: {why}")));
-                        break;
-                    }
-                    places.push(start..out.len());
-                }
-                (out, places, failure)
-            }
-        };
-        if bytes.len() > MOST_BYTES {
-            return (slots, vec![], Some("more than 2 GiB in a few blocks".into()));
-        }
-        for (block, place) in blocks.iter().zip(places) {
-            let mut cursor = Cursor { bytes: &bytes[..place.end], at: place.start };
-            for _ in 0..block.records {
-                if let Err(why) = self.program.read(&self.schema, &mut cursor, &mut slots) {
-                    return (slots, bytes, Some(in_block(block.at, why)));
-                }
-            }
-            if cursor.at != place.end {
-                let left = place.end - cursor.at;
-                let why = format!("{left} bytes are left behind its last record");
-                return (slots, bytes, Some(in_block(block.at, &why)));
-            }
-        }
-        (slots, bytes, failure)
     }
 
     fn broken(&self, position: Position, what: &str) -> Error {

@@ -7,6 +7,7 @@ use super::kcat::KcatReader;
 use super::{Carrier, Envelope, Framing, LogColumn, LogPlace, Wanted};
 use crate::batch::Position;
 use crate::input::BadRecord;
+use crate::input::bad::BadRecords;
 use crate::input::jsonl::{Cursor, Kind, RecordReader, Span};
 use crate::input::text::TextChunk;
 use crate::input::value::shown;
@@ -96,8 +97,6 @@ pub(in crate::input) struct Unwrapped {
     pub bytes: Vec<u8>,
     /// Where, in the file, each of them comes from.
     pub offsets: Vec<u64>,
-    /// The lines that are no records.
-    pub bad: Vec<BadRecord>,
     /// Where tombstones stand.
     pub passed: Vec<LogPlace>,
 }
@@ -107,14 +106,14 @@ impl Unwrapper {
         Unwrapper { wanted, kcat: KcatReader::new(), envelopes: EnvelopeReader::new() }
     }
 
-    /// Unwraps the lines of a chunk.
-    pub fn chunk(&mut self, framing: &Framing, chunk: &TextChunk) -> Unwrapped {
+    /// Unwraps the lines of a chunk, as far as the first at which the scan stops.
+    pub fn chunk(&mut self, framing: &Framing, chunk: &TextChunk, bad: &mut BadRecords) -> Unwrapped {
         let mut out =
             Unwrapped { bytes: Vec::with_capacity(chunk.bytes.len() + 1024), ..Unwrapped::default() };
         let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
         let mut start = 0;
         let mut number = chunk.first_line;
-        while start < chunk.bytes.len() {
+        while start < chunk.bytes.len() && !bad.stops() {
             let rest = &chunk.bytes[start..];
             let end = memchr::memchr(b'\n', rest);
             let (line, next) = (&rest[..end.unwrap_or(rest.len())], end.map_or(rest.len(), |end| end + 1));
@@ -137,7 +136,7 @@ impl Unwrapper {
                     out.bytes.truncate(before);
                     let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
                     let position = Position::new(chunk.file, at);
-                    out.bad.push(BadRecord { position, column: None, reason, hint: None, raw, aside: false });
+                    bad.add(BadRecord { position, column: None, reason, hint: None, raw, aside: false });
                 }
             }
         }

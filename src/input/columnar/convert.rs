@@ -1,7 +1,7 @@
 //! Columns of files with types as the plan's types, exactly.
 
 use super::event_time::micros;
-use super::{Fault, FileType, damaged};
+use super::{Fault, Faults, FileType, damaged};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::ReadColumn;
@@ -69,11 +69,11 @@ pub(super) fn convert(
     uuid: bool,
     column: &ReadColumn,
     zone: &Zone,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
     path: &Path,
 ) -> Result<ArrayRef> {
     let array = normal(array, path)?;
-    let mut sink = Faults { column, faults };
+    let mut sink = Sink { column, faults };
     let ty = column.ty;
     Ok(match array.data_type() {
         ArrowType::Null => new_null_array(&ty.arrow(), array.len()),
@@ -96,14 +96,17 @@ pub(super) fn convert(
 }
 
 /// Where the faults of one column go.
-struct Faults<'a> {
+struct Sink<'a> {
     column: &'a ReadColumn,
-    faults: &'a mut Vec<Fault>,
+    faults: &'a mut Faults,
 }
 
-impl Faults<'_> {
+impl Sink<'_> {
     #[cold]
     fn push(&mut self, row: usize, reason: impl ToString) {
+        if self.faults.has(row) {
+            return;
+        }
         let (column, hint) = (self.column.name.clone(), inferred_hint(self.column));
         self.faults.push(Fault { row, column, reason: reason.to_string(), hint, aside: false });
     }
@@ -125,7 +128,7 @@ impl Faults<'_> {
     }
 }
 
-fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
     let view = array.as_string_view();
     let texts = view.iter().map(|t| t.map(str::as_bytes));
     match ty {
@@ -158,7 +161,7 @@ fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> ArrayR
 }
 
 /// Binary values as text; those that are no UTF-8 are faults.
-fn valid_text(array: &ArrayRef, sink: &mut Faults) -> ArrayRef {
+fn valid_text(array: &ArrayRef, sink: &mut Sink) -> ArrayRef {
     let binary = array.as_binary_view();
     if let Ok(view) = binary.clone().to_string_view() {
         return Arc::new(view);
@@ -191,7 +194,7 @@ fn texts<V: ToString>(values: impl Iterator<Item = Option<V>>) -> ArrayRef {
     Arc::new(out.finish())
 }
 
-fn integers(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
+fn integers(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
     match ty {
         DataType::Int64 => array,
         DataType::Float64 => Arc::new(
@@ -205,7 +208,7 @@ fn integers(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
     }
 }
 
-fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
+fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
     let values = array.as_primitive::<UInt64Type>().iter();
     match ty {
         DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
@@ -226,7 +229,7 @@ fn whole_float(v: i128) -> std::result::Result<f64, ValueError> {
         .ok_or_else(|| ValueError::does_not_fit(v.to_string().as_bytes(), DataType::Float64))
 }
 
-fn floats(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
+fn floats(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
     let values = array.as_primitive::<Float64Type>().iter();
     match ty {
         DataType::Float64 => array,
@@ -240,7 +243,7 @@ fn floats(array: ArrayRef, ty: DataType, sink: &mut Faults) -> ArrayRef {
     }
 }
 
-fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Faults) -> ArrayRef {
+fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Sink) -> ArrayRef {
     let decimals = array.as_primitive::<Decimal128Type>();
     match ty {
         DataType::Decimal { precision, scale: to } => {
@@ -266,7 +269,7 @@ fn rescaled(
     values: impl Iterator<Item = Option<i128>>,
     scale: i8,
     ty: DataType,
-    sink: &mut Faults,
+    sink: &mut Sink,
 ) -> ArrayRef {
     let DataType::Decimal { precision, scale: to } = ty else { unreachable!("called for decimals") };
     let bound = 10i128.pow(u32::from(precision));
@@ -301,7 +304,7 @@ fn decimal_text(value: i128, scale: i8) -> String {
     }
 }
 
-fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
     let days = array.as_primitive::<Date32Type>();
     match ty {
         DataType::Date => array,
@@ -323,7 +326,7 @@ fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Faults) -> Array
     }
 }
 
-fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: &mut Faults) -> ArrayRef {
+fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: &mut Sink) -> ArrayRef {
     let mut zone = zone.clone();
     let mut read = |value: i64| {
         let fault = || ValueError::does_not_fit(value.to_string().as_bytes(), DataType::Timestamp);

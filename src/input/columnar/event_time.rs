@@ -1,7 +1,7 @@
 //! The event times and arrivals of columns that have types.
 
 use super::convert::normal;
-use super::{Fault, FileType};
+use super::{Fault, Faults, FileType};
 use crate::error::{Error, Result};
 use crate::input::ReadTime;
 use crate::input::infer::time_hint;
@@ -17,7 +17,7 @@ use std::path::Path;
 /// The event times or arrivals of some rows; 0 in those that have a fault.
 pub(in crate::input) struct Times {
     pub time: Vec<i64>,
-    pub faults: Vec<Fault>,
+    pub faults: Faults,
 }
 
 /// A column of times, as messages name it.
@@ -67,7 +67,7 @@ pub(in crate::input) fn times(
     path: &Path,
 ) -> Result<Times> {
     let array = normal(array, path)?;
-    let mut out = Times { time: Vec::with_capacity(array.len()), faults: vec![] };
+    let mut out = Times { time: Vec::with_capacity(array.len()), faults: Faults::default() };
     match array.data_type() {
         ArrowType::Int64 if matches!(parser.rule(), TimeRule::Epoch(_)) => {
             each::<Int64Type>(&array, of, parser, &mut out, |p, v| p.integer(v));

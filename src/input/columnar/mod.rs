@@ -7,10 +7,13 @@
 
 mod convert;
 mod event_time;
+mod faults;
 
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
+pub(super) use faults::{Fault, Faults};
 
+use super::bad::BadRecords;
 use super::carried::LogColumn;
 use super::times::Role;
 use super::value::as_string;
@@ -99,17 +102,6 @@ pub(super) struct FileColumn {
     pub example: Option<String>,
     /// Whether a value that is not NULL stands for it in files that lack it.
     pub default: bool,
-}
-
-/// A value that does not reach its column's type.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub row: usize,
-    pub column: String,
-    pub reason: String,
-    pub hint: Option<String>,
-    /// See [`BadRecord::aside`].
-    pub aside: bool,
 }
 
 /// Where a column of the plan comes from.
@@ -235,10 +227,10 @@ pub(super) fn constant(
     zone: &Zone,
     path: &Path,
 ) -> Result<std::result::Result<ArrayRef, String>> {
-    let mut faults = vec![];
+    let mut faults = Faults::default();
     let array = convert::convert(value, of.uuid, column, zone, &mut faults, path)?;
-    Ok(match faults.pop() {
-        Some(fault) => Err(fault.reason),
+    Ok(match faults.iter().next() {
+        Some(fault) => Err(fault.reason.clone()),
         None => Ok(array),
     })
 }
@@ -267,7 +259,7 @@ pub(super) struct Arrays {
     /// that is NULL where the record around it is.
     pub columns: Vec<Option<ArrayRef>>,
     /// What is known to be wrong.
-    pub faults: Vec<Fault>,
+    pub faults: Faults,
 }
 
 impl Assembler {
@@ -283,18 +275,24 @@ impl Assembler {
         }
     }
 
-    /// The rows of `arrays`, and those of them that are bad; `raw` shows a row to people.
+    /// The rows of `arrays`, and those of them that are bad; `raw` shows a row to people, in at most
+    /// [`BadRecord::MAX_RAW`] bytes.
     ///
     /// # Errors
     /// Data: arrays that are not what the file said of them.
-    pub fn assemble(&mut self, arrays: Arrays, raw: impl Fn(usize) -> String) -> Result<DecodedChunk> {
+    pub fn assemble(
+        &mut self,
+        arrays: Arrays,
+        raw: impl Fn(usize) -> String,
+        mut bad: BadRecords,
+    ) -> Result<DecodedChunk> {
         let Arrays { rows, first_row, time, arrival, columns, mut faults } = arrays;
         let time = match time {
             None => vec![0; rows],
             Some(array) => {
                 let of = Named { name: &self.plan.time.column, role: Role::EventTime };
-                let mut read = times(&array, of, &mut self.event_time, &self.path)?;
-                faults.append(&mut read.faults);
+                let read = times(&array, of, &mut self.event_time, &self.path)?;
+                faults.append(read.faults);
                 read.time
             }
         };
@@ -305,10 +303,10 @@ impl Assembler {
                 if self.plan.arrival_optional {
                     let nulls = array.logical_nulls();
                     let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-                    read.faults.retain(|fault| !is_null(fault.row));
+                    read.faults.retain(|row| !is_null(row));
                     (0..rows).filter(|&row| is_null(row)).for_each(|row| read.time[row] = time[row]);
                 }
-                faults.append(&mut read.faults);
+                faults.append(read.faults);
                 read.time
             }
             _ => self.plan.arrivals(&time, vec![]),
@@ -346,27 +344,18 @@ impl Assembler {
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
         let whole = Batch { columns: out, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         if faults.is_empty() {
-            return Ok(DecodedChunk { batch: whole, bad: vec![], passed: vec![] });
+            return Ok(DecodedChunk { batch: whole, bad: bad.finish(), passed: vec![] });
         }
-        // The first fault of a row is its reason; those of its times come before those of columns.
-        faults.sort_by_key(|f| f.row);
-        faults.dedup_by_key(|f| f.row);
-        let mut keep = vec![true; rows];
-        faults.iter().for_each(|f| keep[f.row] = false);
-        let bad = faults.into_iter().map(|fault| {
-            let mut raw = raw(fault.row).into_bytes();
-            raw.truncate(BadRecord::MAX_RAW);
-            BadRecord {
-                position: place(fault.row),
-                column: Some(fault.column),
-                reason: fault.reason,
-                hint: fault.hint,
-                raw,
-                aside: fault.aside,
+        let (faults, keep) = faults.into_rows(rows);
+        for Fault { row, column, reason, hint, aside } in faults {
+            let position = place(row);
+            if !bad.stops_before(position) {
+                let (column, raw) = (Some(column), raw(row).into_bytes());
+                bad.add(BadRecord { position, column, reason, hint, raw, aside });
             }
-        });
-        let bad = bad.collect();
-        Ok(DecodedChunk { batch: whole.filter(&BooleanArray::from(keep)), bad, passed: vec![] })
+        }
+        let batch = whole.filter(&BooleanArray::from(keep));
+        Ok(DecodedChunk { batch, bad: bad.finish(), passed: vec![] })
     }
 }
 
@@ -381,33 +370,45 @@ pub(super) fn repeated(
     arrow_select::take::take(value, &first, None)
 }
 
-/// Row `row` of some named arrays as a JSON object, to show to people.
+/// Row `row` of some named arrays as a JSON object, to show to people: the first [`BadRecord::MAX_RAW`] bytes of it.
 pub(super) fn row_as_json<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>, row: usize) -> String {
-    let options = FormatOptions::default();
     let mut out = String::from("{");
     for (name, array) in columns {
+        if out.len() > BadRecord::MAX_RAW {
+            break;
+        }
         if out.len() > 1 {
             out.push(',');
         }
         let name = serde_json::Value::from(name);
-        let text = match ArrayFormatter::try_new(array, &options) {
-            _ if array.is_null(row) => None,
-            // Texts of which one is no UTF-8.
-            _ if *array.data_type() == ArrowType::BinaryView => {
-                Some(String::from_utf8_lossy(array.as_binary_view().value(row)).into_owned())
-            }
-            Ok(formatter) => formatter.value(row).try_to_string().ok(),
-            Err(_) => None,
-        };
         let bare = array.data_type().is_numeric() || *array.data_type() == ArrowType::Boolean;
-        let _ = match text {
+        let _ = match shown(array, row) {
             None => write!(out, "{name}:null"),
             Some(text) if bare => write!(out, "{name}:{text}"),
             Some(text) => write!(out, "{name}:{}", serde_json::Value::from(text)),
         };
     }
     out.push('}');
+    out.truncate(out.floor_char_boundary(BadRecord::MAX_RAW));
     out
+}
+
+/// A value to show to people, or its start; `None` for NULL.
+fn shown(array: &ArrayRef, row: usize) -> Option<String> {
+    if array.is_null(row) {
+        return None;
+    }
+    // A text may be long, and some of them may not be UTF-8.
+    let bytes = match array.data_type() {
+        ArrowType::BinaryView => array.as_binary_view().value(row),
+        ArrowType::Utf8View => array.as_string_view().value(row).as_bytes(),
+        _ => {
+            let options = FormatOptions::default();
+            return ArrayFormatter::try_new(array, &options).ok()?.value(row).try_to_string().ok();
+        }
+    };
+    // A cut that is not at the end of a character shows as one that is not UTF-8, behind what is shown.
+    Some(String::from_utf8_lossy(&bytes[..bytes.len().min(BadRecord::MAX_RAW + 1)]).into_owned())
 }
 
 /// A file whose arrays are not what it said of them.

@@ -4,9 +4,10 @@
 //! exact scanner record by record where not. Then the wanted columns are decoded one at a time, in
 //! the same way for both, so which way a chunk went cannot be seen in the result.
 
+use super::super::bad::BadRecords;
 use super::super::text::TextChunk;
 use super::super::times::Role;
-use super::super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
+use super::super::{DecodedChunk, ReadPlan, ReadTime};
 use super::columns::{self, Decoded};
 use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
@@ -14,8 +15,8 @@ use super::record::{Scanned, scan_record};
 use super::table::{Faults, Table, bad_record};
 use crate::batch::{Batch, Position};
 use crate::time::{TimeParser, TimeRule};
-use arrow_array::{ArrayRef, BooleanArray};
-use arrow_buffer::{BooleanBuffer, Buffer};
+use arrow_array::ArrayRef;
+use arrow_buffer::Buffer;
 use memchr::memchr;
 use std::sync::Arc;
 
@@ -51,23 +52,23 @@ impl CsvDecoder {
     }
 
     /// The rows and bad records of `chunk`, which has a quote in it if `quoted`; and its buffer, if
-    /// the rows do not need it any more.
+    /// the rows do not need it any more. Where the scan stops at a bad record, what is behind it is left out.
     pub(in crate::input) fn decode(
         &mut self,
         chunk: TextChunk,
         quoted: bool,
         layout: &CsvLayout,
+        mut bad: BadRecords,
     ) -> (DecodedChunk, Option<Vec<u8>>) {
-        let mut bad = Vec::new();
         let shape = match self.regular(&chunk, quoted, layout) {
             Some(shape) => shape,
             None => self.irregular(&chunk, layout, &mut bad),
         };
-        let mut faults = Faults::default();
         let fields = layout.names.len();
         let table =
             Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
         let plan = &self.plan;
+        let mut faults = Faults::new(table, Position::new(chunk.file, chunk.offset), &mut bad);
         let time = match layout.time {
             Some(field) => {
                 let (column, parser) = (&plan.time.column, &mut self.event_time);
@@ -101,9 +102,11 @@ impl CsvDecoder {
                 (None, Some(field)) => columns::decode(table, field, column, &mut self.times, &mut faults),
             });
         }
-        let position = |row| Position::new(chunk.file, chunk.offset + table.start(row) as u64);
-        let positions = if plan.positions { (0..table.rows).map(position).collect() } else { vec![] };
-        let keep = (!faults.is_empty()).then(|| reject(table, faults, &mut bad, position));
+        let positions = match plan.positions {
+            true => (0..table.rows).map(|row| faults.position(row)).collect(),
+            false => vec![],
+        };
+        let keep = faults.keep();
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
         let batch = Batch { columns, time, positions, arrival, reached: vec![], numbers: vec![], rows };
@@ -111,7 +114,7 @@ impl CsvDecoder {
             Some(keep) => batch.filter(&keep),
             None => batch,
         };
-        (DecodedChunk { batch, bad, passed: vec![] }, buffer)
+        (DecodedChunk { batch, bad: bad.finish(), passed: vec![] }, buffer)
     }
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.
@@ -135,14 +138,14 @@ impl CsvDecoder {
     }
 
     /// The fields by the exact scanner; bad records go to `bad`.
-    fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut Vec<BadRecord>) -> Shape {
+    fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut BadRecords) -> Shape {
         let text = &chunk.bytes[..];
         let width = layout.names.len();
         let suspect = memchr(0, text).is_some() || simdutf8::basic::from_utf8(text).is_err();
         self.ends.clear();
         let (mut at, mut rows) = (0, 0);
         let position = |at: usize| Position::new(chunk.file, chunk.offset + at as u64);
-        loop {
+        while !bad.stops() {
             let start = at;
             match scan_record(text, start, self.plan.delimiter, true, &mut self.record_ends) {
                 Scanned::Incomplete => break,
@@ -150,7 +153,7 @@ impl CsvDecoder {
                 Scanned::Malformed { end, quote, field } => {
                     at = end;
                     let (column, reason, hint) = quote_fault(chunk, layout, start, quote, field);
-                    bad.push(bad_record(position(start), &text[start..end], column, reason, Some(hint)));
+                    bad.add(bad_record(position(start), &text[start..end], column, reason, Some(hint)));
                 }
                 Scanned::Record { end } => {
                     at = end;
@@ -161,7 +164,7 @@ impl CsvDecoder {
                         .or_else(|| count_fault(self.record_ends.len(), width));
                     if let Some((field, reason, hint)) = fault {
                         let column = field.and_then(|f| layout.names.get(f)).map(String::as_str);
-                        bad.push(bad_record(position(start), record, column, reason, hint));
+                        bad.add(bad_record(position(start), record, column, reason, hint));
                         continue;
                     }
                     self.ends.push((start as u32).wrapping_sub(1));
@@ -180,24 +183,6 @@ fn has_blank_line(text: &[u8], ends: &[u32]) -> bool {
         let (start, end) = (pair[0].wrapping_add(1) as usize, pair[1] as usize);
         matches!(text[start..end], [] | [b'\r'])
     })
-}
-
-/// Moves the rows at fault to `bad`, which is then in position order; gives the rows to keep.
-fn reject(
-    table: Table,
-    faults: Faults,
-    bad: &mut Vec<BadRecord>,
-    position: impl Fn(usize) -> Position,
-) -> BooleanArray {
-    let mut keep = vec![true; table.rows];
-    for (row, fault) in faults.into_rows() {
-        keep[row] = false;
-        let column = Some(fault.column.as_str());
-        let record = bad_record(position(row), table.record(row), column, fault.reason, fault.hint);
-        bad.push(BadRecord { aside: fault.aside, ..record });
-    }
-    bad.sort_by_key(|record| record.position);
-    BooleanArray::new(BooleanBuffer::from(keep), None)
 }
 
 /// The arrays of `decoded`; and the text, if none of them needs it.

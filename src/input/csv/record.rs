@@ -122,16 +122,18 @@ fn malformed(text: &[u8], start: usize, quote: usize, field: usize) -> Scanned {
     }
 }
 
-/// Where `text`, which more may follow, can be cut: after the last record that is told for sure.
-pub(in crate::input) fn last_end(text: &[u8], delimiter: u8) -> usize {
+/// Where `text` can be cut: after the first record that ends at `enough` or later, or else after the last one that is
+/// told for sure. `whole` says that nothing follows `text`.
+pub(in crate::input) fn end_of_records(text: &[u8], delimiter: u8, whole: bool, enough: usize) -> usize {
     let mut ends = Vec::new();
     let mut at = 0;
-    loop {
-        match scan_record(text, at, delimiter, false, &mut ends) {
+    while at < enough {
+        match scan_record(text, at, delimiter, whole, &mut ends) {
             Scanned::Record { end } | Scanned::Blank { end } | Scanned::Malformed { end, .. } => at = end,
-            Scanned::Incomplete => return at,
+            Scanned::Incomplete => break,
         }
     }
+    at
 }
 
 /// What a field between two ends says: without quotes around it, `""` still doubled; and whether it

@@ -1,9 +1,11 @@
 //! Records of a chunk as a table of fields, and what is wrong with some of them.
 
+use super::super::bad::BadRecords;
 use super::super::{BadRecord, ReadColumn};
 use super::record::unquoted;
 use crate::batch::Position;
-use std::collections::BTreeMap;
+use arrow_array::BooleanArray;
+use arrow_buffer::BooleanBuffer;
 
 /// The records of a chunk that have the right number of fields.
 ///
@@ -73,30 +75,36 @@ pub(super) fn bad_record(
     BadRecord { position, column: column.map(str::to_string), reason, hint, raw, aside }
 }
 
-/// What is wrong with rows of a table: of each row the first fault.
-#[derive(Default)]
-pub(super) struct Faults(BTreeMap<usize, Fault>);
-
-pub(super) struct Fault {
-    pub(super) column: String,
-    pub(super) reason: String,
-    pub(super) hint: Option<String>,
-    /// See [`BadRecord::aside`].
-    pub(super) aside: bool,
+/// The rows of a table that are bad: of each the first fault is told.
+pub(super) struct Faults<'a, 'b> {
+    table: Table<'a>,
+    /// Where the text of the table starts.
+    start: Position,
+    bad: &'a mut BadRecords<'b>,
+    /// Which rows are to be kept; empty while all are.
+    keep: Vec<bool>,
 }
 
-impl Faults {
+impl<'a, 'b> Faults<'a, 'b> {
+    /// For `table`, whose text starts at `start`.
+    pub(super) fn new(table: Table<'a>, start: Position, bad: &'a mut BadRecords<'b>) -> Faults<'a, 'b> {
+        Faults { table, start, bad, keep: vec![] }
+    }
+
+    /// Where the record of `row` starts.
+    pub(super) fn position(&self, row: usize) -> Position {
+        Position::new(self.start.file(), self.start.place() + self.table.start(row) as u64)
+    }
+
     #[cold]
     pub(super) fn add(&mut self, row: usize, column: &str, reason: String, hint: Option<String>) {
-        let fault = || Fault { column: column.to_string(), reason, hint, aside: false };
-        self.0.entry(row).or_insert_with(fault);
+        self.take(row, column, reason, hint, false);
     }
 
     /// A fault for which the row is kept aside whatever the plan says of bad records.
     #[cold]
     pub(super) fn add_aside(&mut self, row: usize, column: &str, reason: String) {
-        let fault = || Fault { column: column.to_string(), reason, hint: None, aside: true };
-        self.0.entry(row).or_insert_with(fault);
+        self.take(row, column, reason, None, true);
     }
 
     #[cold]
@@ -105,12 +113,19 @@ impl Faults {
         self.add(row, &column.name, reason.to_string(), hint);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn take(&mut self, row: usize, column: &str, reason: String, hint: Option<String>, aside: bool) {
+        if self.keep.is_empty() {
+            self.keep = vec![true; self.table.rows];
+        }
+        if std::mem::replace(&mut self.keep[row], false) {
+            let position = self.position(row);
+            let record = bad_record(position, self.table.record(row), Some(column), reason, hint);
+            self.bad.add(BadRecord { aside, ..record });
+        }
     }
 
-    /// The faults in the order of their rows.
-    pub(super) fn into_rows(self) -> impl Iterator<Item = (usize, Fault)> {
-        self.0.into_iter()
+    /// The rows to keep; `None` where all are.
+    pub(super) fn keep(self) -> Option<BooleanArray> {
+        (!self.keep.is_empty()).then(|| BooleanArray::new(BooleanBuffer::from(self.keep), None))
     }
 }

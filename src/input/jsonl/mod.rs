@@ -14,6 +14,7 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
+use super::bad::BadRecords;
 use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::text::TextChunk;
 use super::times::Role;
@@ -81,24 +82,27 @@ impl JsonDecoder {
         Ok(JsonDecoder { plan, reader, columns, time, parser, arrival, unwrapper, expected_rows: 0 })
     }
 
-    /// The rows of a chunk, and its bad records.
-    pub fn decode(&mut self, chunk: TextChunk) -> DecodedChunk {
+    /// The rows of a chunk, and its bad records. Where the scan stops at one of them, what is behind it is left out.
+    pub(super) fn decode(&mut self, chunk: TextChunk, mut bad: BadRecords) -> DecodedChunk {
         let framing = self.plan.files.get(chunk.file as usize).map(|file| &file.framing);
         match framing.filter(|framing| !framing.is_plain()).cloned() {
-            None => self.decode_lines(chunk, None),
+            None => self.decode_lines(chunk, None, bad),
             Some(framing) => {
-                let Unwrapped { bytes, offsets, mut bad, passed } = self.unwrapper.chunk(&framing, &chunk);
+                let Unwrapped { bytes, offsets, passed } = self.unwrapper.chunk(&framing, &chunk, &mut bad);
                 let lines = TextChunk { file: chunk.file, bytes, ..chunk };
-                let mut decoded = self.decode_lines(lines, Some(Wrapped { framing, text: &chunk, offsets }));
-                bad.append(&mut decoded.bad);
-                bad.sort_by_key(|bad| bad.position);
-                DecodedChunk { bad, passed, ..decoded }
+                let decoded = self.decode_lines(lines, Some(Wrapped { framing, text: &chunk, offsets }), bad);
+                DecodedChunk { passed, ..decoded }
             }
         }
     }
 
     /// The rows of a chunk; of one that was wrapped they stand where they do in the file.
-    fn decode_lines(&mut self, chunk: TextChunk, wrapped: Option<Wrapped>) -> DecodedChunk {
+    fn decode_lines(
+        &mut self,
+        chunk: TextChunk,
+        wrapped: Option<Wrapped>,
+        mut bad: BadRecords,
+    ) -> DecodedChunk {
         let mut rows = Rows { time: Vec::with_capacity(self.expected_rows), ..Rows::default() };
         self.columns.iter_mut().for_each(|(c, _)| c.reserve(self.expected_rows));
         let bom = chunk.offset == 0 && chunk.bytes.starts_with(BOM);
@@ -141,12 +145,15 @@ impl JsonDecoder {
                 Ok(()) => {}
                 Err(fault) => {
                     let own = || line(&chunk.bytes, start).0;
-                    rows.bad.push(fault.at(place, wrapped.as_ref().map_or_else(own, |w| w.line(number))));
+                    bad.add(fault.at(place, wrapped.as_ref().map_or_else(own, |w| w.line(number))));
+                    if bad.stops_before(place) {
+                        break;
+                    }
                 }
             }
             number += 1;
         }
-        self.finish(chunk, rows)
+        self.finish(chunk, rows, bad)
     }
 
     /// Appends the record that was read last.
@@ -202,7 +209,7 @@ impl JsonDecoder {
         }
     }
 
-    fn finish(&mut self, chunk: TextChunk, rows: Rows) -> DecodedChunk {
+    fn finish(&mut self, chunk: TextChunk, rows: Rows, bad: BadRecords) -> DecodedChunk {
         let count = rows.time.len();
         self.expected_rows = count + count / 64;
         let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
@@ -218,7 +225,7 @@ impl JsonDecoder {
             numbers: vec![],
             rows: count,
         };
-        DecodedChunk { batch, bad: rows.bad, passed: vec![] }
+        DecodedChunk { batch, bad: bad.finish(), passed: vec![] }
     }
 }
 
@@ -256,7 +263,6 @@ struct Rows {
     /// Where the arrival is not the event time.
     arrival: Vec<i64>,
     positions: Vec<Position>,
-    bad: Vec<BadRecord>,
     unescaped: Vec<u8>,
 }
 
@@ -335,8 +341,11 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
     let (reason, hint) = match (text, serde_json::from_slice::<serde_json::Value>(line)) {
         (Err(error), _) => (format!("byte {} of the line is not valid UTF-8", error.valid_up_to() + 1), None),
         _ if line.contains(&0) => ("it has a NUL byte".into(), None),
-        (_, Ok(value)) if !value.is_object() => {
-            (format!("`{}` is not a JSON object", shown(line)), one_a_line(line))
+        // Of an array over several lines, each of them begins or ends in its middle.
+        (_, outcome)
+            if outcome.as_ref().map_or(!line.trim_ascii_start().starts_with(b"{"), |v| !v.is_object()) =>
+        {
+            (format!("not a JSON object: `{}`", shown(line)), one_a_line(line))
         }
         // Not reached as far as is known: serde_json reads what was refused.
         (_, Ok(_)) => ("it is no JSON object that can be read".into(), None),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::batch::DataType;
-use crate::input::{Compression, Format, ReadTime, SourceFile, testing};
+use crate::input::{Compression, Format, OnBadRecord, ReadTime, SourceFile, testing};
 use crate::time::TimeUnit;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -19,6 +19,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        opened: testing::unread(),
     };
     let time = ReadTime { column: time.into(), rule };
     Arc::new(ReadPlan { files: vec![file], ..testing::plan(columns, time) })
@@ -28,9 +29,14 @@ fn chunk(offset: u64, text: &[u8]) -> TextChunk {
     TextChunk { file: 0, offset, first_line: 0, bytes: text.to_vec(), clean: true }
 }
 
+/// Keeps all bad records.
+fn all() -> BadRecords<'static> {
+    BadRecords::new(OnBadRecord::Reject, None)
+}
+
 fn decode(columns: &[(&str, DataType)], text: &str) -> DecodedChunk {
     let plan = plan(columns, "t", TimeRule::Epoch(TimeUnit::Second));
-    JsonDecoder::new(&plan).unwrap().decode(chunk(0, text.as_bytes()))
+    JsonDecoder::new(&plan).unwrap().decode(chunk(0, text.as_bytes()), all())
 }
 
 fn strings(batch: &Batch, column: usize) -> Vec<Option<String>> {
@@ -42,7 +48,7 @@ fn strings(batch: &Batch, column: usize) -> Vec<Option<String>> {
 }
 
 fn reasons(chunk: &DecodedChunk) -> Vec<&str> {
-    chunk.bad.iter().map(|b| b.reason.as_str()).collect()
+    chunk.bad.records.iter().map(|b| b.reason.as_str()).collect()
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn paths_lead_into_objects_and_dotted_keys_go_first() {
         &[("user.address.city", DataType::String), ("user.id", DataType::Int64), ("user", DataType::String)],
         text,
     );
-    assert!(out.bad.is_empty());
+    assert!(out.bad.records.is_empty());
     let city = |s: &str| Some(s.to_string());
     assert_eq!(strings(&out.batch, 0), [city("Oslo"), city("Rome"), None, city("Bern"), None]);
     let ids: Vec<_> = out.batch.columns[1].as_primitive::<Int64Type>().iter().collect();
@@ -142,7 +148,7 @@ fn bad_records_say_why() {
     text.extend_from_slice(b"{\"t\":1,\"s\":\"a\xff\"}\r\n{\"t\":1,\"s\":\"\0\"}\n{\"t\":1,\"i\":2}");
     let plan =
         plan(&[("i", DataType::Int64), ("s", DataType::String)], "t", TimeRule::Epoch(TimeUnit::Second));
-    let out = JsonDecoder::new(&plan).unwrap().decode(chunk(1000, &text));
+    let out = JsonDecoder::new(&plan).unwrap().decode(chunk(1000, &text), all());
     assert_eq!(
         reasons(&out),
         [
@@ -152,19 +158,19 @@ fn bad_records_say_why() {
             "`soon` is not a time that can be read",
             "`1717200000000` is a time outside the years 1900 to 2200: is the unit right?",
             "not valid JSON at column 6: EOF while parsing an object",
-            "`[{\"t\":1}]` is not a JSON object",
-            "`5` is not a JSON object",
+            "not a JSON object: `[{\"t\":1}]`",
+            "not a JSON object: `5`",
             "not valid JSON at column 9: trailing characters",
             "`99999999999999999999` does not fit int64",
             "byte 14 of the line is not valid UTF-8",
             "it has a NUL byte",
         ]
     );
-    assert_eq!(out.bad[0].column.as_deref(), Some("i"));
-    assert_eq!(out.bad[0].raw, br#"{"t":1,"i":"x"}"#);
-    assert_eq!(out.bad[0].position, Position::new(0, 1014));
-    assert_eq!(out.bad[4].hint.as_deref(), Some("it looks like time_unit = \"ms\""));
-    assert_eq!(out.bad[10].raw, b"{\"t\":1,\"s\":\"a\xff\"}");
+    assert_eq!(out.bad.records[0].column.as_deref(), Some("i"));
+    assert_eq!(out.bad.records[0].raw, br#"{"t":1,"i":"x"}"#);
+    assert_eq!(out.bad.records[0].position, Position::new(0, 1014));
+    assert_eq!(out.bad.records[4].hint.as_deref(), Some("it looks like time_unit = \"ms\""));
+    assert_eq!(out.bad.records[10].raw, b"{\"t\":1,\"s\":\"a\xff\"}");
     assert_eq!(out.batch.rows, 2);
     assert_eq!(out.batch.columns[0].as_primitive::<Int64Type>().values(), &[1, 2]);
 }
@@ -174,15 +180,15 @@ fn inferred_integers_have_no_leading_zeros() {
     let mut plan = (*plan(&[("i", DataType::Int64)], "t", TimeRule::Iso)).clone();
     plan.columns[0].inferred = true;
     let text = "{\"t\":\"2024-01-01\",\"i\":\"007\"}\n{\"t\":\"2024-01-01\",\"i\":\"7\"}";
-    let out = JsonDecoder::new(&Arc::new(plan)).unwrap().decode(chunk(0, text.as_bytes()));
+    let out = JsonDecoder::new(&Arc::new(plan)).unwrap().decode(chunk(0, text.as_bytes()), all());
     assert_eq!(out.batch.rows, 1);
-    assert!(out.bad[0].hint.as_ref().unwrap().contains("declare it"));
+    assert!(out.bad.records[0].hint.as_ref().unwrap().contains("declare it"));
 }
 
 #[test]
 fn a_byte_order_mark_is_passed_over() {
     let out = decode(&[], "\u{feff}{\"t\":1}");
-    assert_eq!((out.batch.rows, out.bad.len()), (1, 0));
+    assert_eq!((out.batch.rows, out.bad.records.len()), (1, 0));
 }
 
 #[test]
@@ -195,7 +201,7 @@ fn nesting_ends_where_serde_json_ends_it() {
                 let line = format!("{{\"t\":1,\"a\":{value},\"x\":{value}}}");
                 let want = serde_json::from_str::<Value>(&line).is_ok();
                 let out = decode(&[(key, DataType::String)], &line);
-                assert_eq!(out.bad.is_empty(), want, "{depth} {open} {key}");
+                assert_eq!(out.bad.records.is_empty(), want, "{depth} {open} {key}");
             }
         }
     }
@@ -389,19 +395,19 @@ proptest! {
             }
         }
         // All lines are accounted for, whatever the chunks.
-        let whole = decoder.decode(chunk(0, &text));
+        let whole = decoder.decode(chunk(0, &text), all());
         let blank = lines.iter().filter(|l| l.iter().all(|c| b" \t\r".contains(c))).count();
-        prop_assert_eq!(whole.batch.rows + whole.bad.len() + blank, lines.len());
+        prop_assert_eq!(whole.batch.rows + whole.bad.records.len() + blank, lines.len());
         let mut at = 0;
         let (mut rows, mut bad) = (0, vec![]);
         for line in &lines {
-            let part = decoder.decode(chunk(at as u64, line));
+            let part = decoder.decode(chunk(at as u64, line), all());
             at += line.len() + 1;
             rows += part.batch.rows;
-            bad.extend(part.bad);
+            bad.extend(part.bad.records);
         }
         prop_assert_eq!(rows, whole.batch.rows);
-        prop_assert_eq!(bad, whole.bad);
+        prop_assert_eq!(bad, whole.bad.records);
     }
 
     #[test]
@@ -414,11 +420,11 @@ proptest! {
         }).collect();
         let plan = plan(&[("s", DataType::String), ("t", DataType::Int64)], "t", TimeRule::Epoch(TimeUnit::Second));
         let mut decoder = JsonDecoder::new(&plan).unwrap();
-        let whole = decoder.decode(chunk(0, lines.concat().as_bytes()));
+        let whole = decoder.decode(chunk(0, lines.concat().as_bytes()), all());
         let (mut texts, mut times, mut positions, mut at) = (vec![], vec![], vec![], 0);
         for part in lines.chunks(cut) {
             let text = part.concat();
-            let out = decoder.decode(chunk(at, text.as_bytes()));
+            let out = decoder.decode(chunk(at, text.as_bytes()), all());
             at += text.len() as u64;
             texts.extend(strings(&out.batch, 0));
             times.extend(out.batch.time);

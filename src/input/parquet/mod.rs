@@ -10,6 +10,7 @@
 //!   UTC has no zone; INT96 is taken as UTC, which is what its writers store.
 
 mod describe;
+mod pages;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -17,28 +18,25 @@ mod tests;
 pub use describe::describe;
 pub(crate) use schema::{damaged, load};
 
+use super::bad::BadRecords;
 use super::columnar::{
-    Arrays, Assembler, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as, parser,
-    possible, prunable, row_as_json, times,
+    Arrays, Assembler, Faults, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as,
+    parser, possible, prunable, row_as_json, times,
 };
 use super::times::Role;
-use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
-use crate::batch::DataType;
+use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
 use crate::error::{Error, Result};
 use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};
+use pages::{Pages, Watch, rows_of_texts};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use schema::{Leaf, Lookup};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The most rows that one batch has.
-const BATCH_ROWS: usize = 1 << 16;
 
 /// A Parquet file whose footer has been read and whose columns are matched to the plan's.
 #[derive(Debug)]
@@ -46,6 +44,8 @@ pub struct ParquetFile {
     plan: Arc<ReadPlan>,
     path: PathBuf,
     ordinal: u32,
+    /// All row groups are read by it, each at places of its own.
+    handle: Reading,
     metadata: ArrowReaderMetadata,
     /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
     /// of the times.
@@ -75,14 +75,15 @@ impl ParquetFile {
     /// Data: no Parquet file, a damaged one, one without the time column, or a column whose type
     /// cannot become the plan's. Machine: the file cannot be opened.
     pub fn open(plan: &Arc<ReadPlan>, file: &SourceFile) -> Result<ParquetFile> {
-        let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
-        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?))
+        let handle = file.opened.read()?;
+        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?, &handle))
     }
 
     fn match_columns(
         plan: &Arc<ReadPlan>,
         file: &SourceFile,
         metadata: ArrowReaderMetadata,
+        handle: &Reading,
     ) -> Result<ParquetFile> {
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
             Lookup::Leaf(leaf) => check(&leaf.of, read, role, &file.path).map(|()| leaf),
@@ -104,6 +105,7 @@ impl ParquetFile {
             plan: plan.clone(),
             path: file.path.clone(),
             ordinal: file.ordinal,
+            handle: handle.clone(),
             metadata,
             columns,
             named,
@@ -141,28 +143,25 @@ impl ParquetFile {
     /// Starts to read the row group number `unit` of those to be read, from 0.
     ///
     /// # Errors
-    /// Data: the row group is damaged. Machine: the file cannot be opened again.
+    /// Data: the row group is damaged.
     ///
     /// # Panics
     /// Where `unit` is not below [`ParquetFile::units`].
-    pub fn read(&self, unit: usize) -> Result<ParquetUnit> {
+    pub fn read(self: &Arc<Self>, unit: usize) -> Result<ParquetUnit> {
         let unit = self.units[unit];
-        // Each unit has a file of its own: clones of one handle share their offset.
-        let handle = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
-        let reader = guarded(&self.path, || {
-            let leaves = self.columns.iter().flatten().chain(&self.time).chain(&self.arrival);
-            let leaves = leaves.map(|leaf| leaf.index);
-            let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
-                .with_row_groups(vec![unit.row_group])
-                .with_projection(mask)
-                .with_batch_size(self.batch_rows())
-                .build()
-                .map_err(|e| schema::damaged(&self.path, &e))
+        let (reader, watch, batch_rows) = guarded(&self.path, || {
+            let group = self.metadata.metadata().row_group(unit.row_group);
+            let leaves = || self.leaves().map(|leaf| leaf.index);
+            let watch = Arc::new(Watch::new(group, leaves()));
+            let rows = self.plan.rows_in(self.plan.chunk_bytes).min(rows_of_texts(group, leaves()));
+            Ok((self.reader(unit, 0, rows, &watch)?, watch, rows))
         })?;
         Ok(ParquetUnit {
+            file: self.clone(),
+            unit,
             reader,
-            path: self.path.clone(),
+            watch,
+            batch_rows,
             decoder: Decoder {
                 columns: self.columns.clone(),
                 time: self.time.clone(),
@@ -173,6 +172,31 @@ impl ParquetFile {
             end_row: unit.first_row + unit.rows,
             failed: false,
         })
+    }
+
+    /// The columns of the file that are read.
+    fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+        self.columns.iter().flatten().chain(&self.time).chain(&self.arrival)
+    }
+
+    /// Reads the rows of `unit` less the first `skip`, `batch_rows` at a time.
+    fn reader(
+        &self,
+        unit: Unit,
+        skip: usize,
+        batch_rows: usize,
+        watch: &Arc<Watch>,
+    ) -> Result<ParquetRecordBatchReader> {
+        let leaves = self.leaves().map(|leaf| leaf.index);
+        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
+        let pages = Pages::new(self.handle.clone(), watch.clone());
+        ParquetRecordBatchReaderBuilder::new_with_metadata(pages, self.metadata.clone())
+            .with_row_groups(vec![unit.row_group])
+            .with_projection(mask)
+            .with_batch_size(batch_rows)
+            .with_offset(skip)
+            .build()
+            .map_err(|e| schema::damaged(&self.path, &e))
     }
 
     fn origins(&self) -> Vec<Origin> {
@@ -188,23 +212,15 @@ impl ParquetFile {
         };
         self.plan.columns.iter().zip(&self.columns).zip(&self.named).map(origin).collect()
     }
-
-    fn batch_rows(&self) -> usize {
-        let width = self.plan.columns.iter().map(|c| match c.ty {
-            DataType::Bool => 1,
-            DataType::Date => 4,
-            DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
-            DataType::Decimal { .. } | DataType::String => 16,
-        });
-        (self.plan.chunk_bytes / (8 + 8 * usize::from(self.plan.arrival.is_some()) + width.sum::<usize>()))
-            .clamp(1, BATCH_ROWS)
-    }
 }
 
 /// The rows of one row group, a batch at a time.
 pub struct ParquetUnit {
+    file: Arc<ParquetFile>,
+    unit: Unit,
     reader: ParquetRecordBatchReader,
-    path: PathBuf,
+    watch: Arc<Watch>,
+    batch_rows: usize,
     decoder: Decoder,
     next_row: u64,
     end_row: u64,
@@ -219,20 +235,32 @@ impl ParquetUnit {
 
     /// The next rows; `None` after the last and after an error.
     #[allow(clippy::should_implement_trait)] // it is one, but callers need no more than this
-    pub fn next(&mut self) -> Option<Result<DecodedChunk>> {
+    pub(super) fn next(&mut self, bad: BadRecords) -> Option<Result<DecodedChunk>> {
         if self.failed || self.is_done() {
             return None;
         }
-        let path = self.path.clone();
-        let outcome = guarded(&path, || self.step(&path));
+        let file = self.file.clone();
+        let outcome = guarded(&file.path, || self.step(&file.path, bad));
         self.failed = outcome.is_err();
         Some(outcome)
     }
 
-    fn step(&mut self, path: &Path) -> Result<DecodedChunk> {
-        let batch = match self.reader.next() {
-            Some(batch) => batch.map_err(|e| schema::damaged(path, &e))?,
-            None => return Err(schema::damaged(path, &"a row group has fewer rows than the footer says")),
+    fn step(&mut self, path: &Path, bad: BadRecords) -> Result<DecodedChunk> {
+        let batch = loop {
+            self.watch.begin(self.batch_rows > 1);
+            match self.reader.next() {
+                Some(Ok(batch)) => break batch,
+                Some(Err(_)) if self.watch.is_wide() => {
+                    // So again from here on, with fewer rows.
+                    self.batch_rows = self.batch_rows.div_ceil(8);
+                    let skip = (self.next_row - self.unit.first_row) as usize;
+                    self.reader = self.file.reader(self.unit, skip, self.batch_rows, &self.watch)?;
+                }
+                Some(Err(e)) => return Err(self.failure(&e)),
+                None => {
+                    return Err(schema::damaged(path, &"a row group has fewer rows than the footer says"));
+                }
+            }
         };
         let rows = batch.num_rows() as u64;
         if rows == 0 || rows > self.end_row - self.next_row {
@@ -240,7 +268,18 @@ impl ParquetUnit {
         }
         let first_row = self.next_row;
         self.next_row += rows;
-        self.decoder.decode(&batch, first_row, path)
+        self.decoder.decode(&batch, first_row, path, bad)
+    }
+}
+
+impl ParquetUnit {
+    fn failure(&self, cause: &dyn std::fmt::Display) -> Error {
+        let path = &self.file.path;
+        match self.watch.refused() {
+            Some(why) => Error::data(format!("{}: {why}", path.display()))
+                .hint("a page is read whole: write the file with smaller pages, or leave that column out"),
+            None => schema::damaged(path, cause),
+        }
     }
 }
 
@@ -253,7 +292,13 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn decode(&mut self, batch: &RecordBatch, first_row: u64, path: &Path) -> Result<DecodedChunk> {
+    fn decode(
+        &mut self,
+        batch: &RecordBatch,
+        first_row: u64,
+        path: &Path,
+        bad: BadRecords,
+    ) -> Result<DecodedChunk> {
         let array = |leaf: &Option<Leaf>| leaf.as_ref().map(|leaf| leaf.array(batch, path)).transpose();
         let arrays = Arrays {
             rows: batch.num_rows(),
@@ -261,11 +306,11 @@ impl Decoder {
             time: array(&self.time)?,
             arrival: array(&self.arrival)?,
             columns: self.columns.iter().map(array).collect::<Result<_>>()?,
-            faults: vec![],
+            faults: Faults::default(),
         };
         let schema = batch.schema();
         let names = || schema.fields().iter().map(|field| field.name().as_str());
-        self.assembler.assemble(arrays, |row| row_as_json(names().zip(batch.columns()), row))
+        self.assembler.assemble(arrays, |row| row_as_json(names().zip(batch.columns()), row), bad)
     }
 }
 
@@ -370,7 +415,7 @@ fn bounds(
         })
         .collect();
     // Bounds that are unknown or no times prove nothing.
-    least.faults.iter().chain(&most.faults).for_each(|f| bounds[f.row] = None);
+    least.faults.iter().chain(most.faults.iter()).for_each(|f| bounds[f.row] = None);
     Some(bounds)
 }
 

@@ -1,9 +1,10 @@
 //! Files written here are read back.
 
 use super::*;
-use crate::batch::{Batch, Position};
+use crate::batch::{Batch, DataType, Position};
+use crate::input::bad::Bad;
 use crate::input::columnar::FileColumn;
-use crate::input::{Compression, Format, ReadTime, testing};
+use crate::input::{Compression, Format, OnBadRecord, ReadTime, testing};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -12,6 +13,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType as ArrowType, Field, Fields};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
+use std::fs::File;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -25,12 +27,15 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
     let path = dir.path().join("log.parquet");
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+    // Whether a page is full is looked at each time so many rows are written.
+    let properties =
+        WriterProperties::builder().set_max_row_group_row_count(Some(group)).set_write_batch_size(16).build();
     let mut writer =
         ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let file = SourceFile {
+        opened: testing::opened(&path),
         path,
         ordinal: 3,
         format: Format::Parquet,
@@ -53,13 +58,13 @@ fn seconds() -> TimeRule {
 
 /// All rows of a file as one batch, and its bad records.
 fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
-    let opened = ParquetFile::open(&Arc::new(plan), file)?;
+    let opened = Arc::new(ParquetFile::open(&Arc::new(plan), file)?);
     let (mut chunks, mut bad) = (vec![], vec![]);
     for unit in 0..opened.units() {
         let mut unit = opened.read(unit)?;
-        while let Some(chunk) = unit.next() {
+        while let Some(chunk) = unit.next(BadRecords::new(OnBadRecord::Reject, None)) {
             let chunk = chunk?;
-            bad.extend(chunk.bad);
+            bad.extend(chunk.bad.records);
             chunks.push(chunk.batch);
         }
     }
@@ -76,7 +81,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
-    Ok(DecodedChunk { batch, bad, passed: vec![] })
+    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![] })
 }
 
 fn times(n: i64) -> ArrayRef {
@@ -92,7 +97,7 @@ fn converted(array: ArrayRef, ty: DataType) -> (Vec<Option<String>>, Vec<String>
     let options = arrow_cast::display::FormatOptions::default();
     let shown = arrow_cast::display::ArrayFormatter::try_new(column, &options).unwrap();
     let texts = (0..column.len()).map(|i| column.is_valid(i).then(|| shown.value(i).to_string())).collect();
-    (texts, out.bad.into_iter().map(|b| b.reason).collect())
+    (texts, out.bad.records.into_iter().map(|b| b.reason).collect())
 }
 
 fn all(array: impl Array + 'static, ty: DataType) -> Vec<String> {
@@ -191,7 +196,7 @@ fn event_times_follow_the_columns_type() {
             out.batch.columns[0].as_primitive::<TimestampMicrosecondType>().values(),
             &out.batch.time[..]
         );
-        (out.batch.time, out.bad.into_iter().map(|b| b.reason).collect::<Vec<_>>())
+        (out.batch.time, out.bad.records.into_iter().map(|b| b.reason).collect::<Vec<_>>())
     };
     let noon = 19782 * DAY + 12 * HOUR;
     let one = |array: ArrayRef, rule, zone: &str| {
@@ -286,7 +291,7 @@ fn row_groups_outside_of_the_range_are_not_read() {
     (plan.from, plan.to) = (0, 1);
     let opened = ParquetFile::open(&Arc::new(plan.clone()), &file).unwrap();
     assert_eq!((opened.units(), opened.rows_skipped()), (1, 1));
-    assert_eq!(read(plan, &file).unwrap().bad.len(), 1);
+    assert_eq!(read(plan, &file).unwrap().bad.records.len(), 1);
 }
 
 #[test]
@@ -305,13 +310,13 @@ fn batch_sizes_decide_nothing() {
         read(plan, &file).unwrap()
     };
     let whole = of_size(1 << 20);
-    assert_eq!(whole.bad.len(), 91);
+    assert_eq!(whole.bad.records.len(), 91);
     assert_eq!(whole.batch.rows, 909);
-    assert_eq!(whole.bad[1].position, Position::new(3, 11));
-    assert_eq!(whole.bad[1].raw, br#"{"s":"value number 11","i":"x","t":1717200011}"#);
+    assert_eq!(whole.bad.records[1].position, Position::new(3, 11));
+    assert_eq!(whole.bad.records[1].raw, br#"{"s":"value number 11","i":"x","t":1717200011}"#);
     for size in [1, 100, 1000, 10_000] {
         let out = of_size(size);
-        assert_eq!(out.bad, whole.bad);
+        assert_eq!(out.bad.records, whole.bad.records);
         assert_eq!(out.batch.columns, whole.batch.columns);
         assert_eq!(
             (out.batch.time, out.batch.positions),
@@ -329,7 +334,9 @@ fn damaged_files_are_data_errors_and_never_panic() {
     let outcome = |bytes: &[u8]| {
         let path = dir.path().join("damaged.parquet");
         std::fs::write(&path, bytes).unwrap();
-        read(plan(&[("s", DataType::String)], seconds(), "UTC"), &SourceFile { path, ..file.clone() })
+        let opened = testing::opened(&path);
+        let file = SourceFile { path, opened, ..file.clone() };
+        read(plan(&[("s", DataType::String)], seconds(), "UTC"), &file)
     };
     for length in [0, 3, 8, good.len() / 2, good.len() - 1] {
         let error = outcome(&good[..length]).unwrap_err();
@@ -345,9 +352,9 @@ fn damaged_files_are_data_errors_and_never_panic() {
             assert_eq!(error.kind(), crate::error::Kind::Data);
         }
     }
-    let gone = SourceFile { path: dir.path().join("gone.parquet"), ..file };
-    let error = read(plan(&[], seconds(), "UTC"), &gone).unwrap_err();
-    assert_eq!(error.kind(), crate::error::Kind::Machine);
+    std::fs::remove_file(&file.path).unwrap();
+    let error = read(plan(&[], seconds(), "UTC"), &file).unwrap_err();
+    assert!(error.message().ends_with("log.parquet is gone: it was removed or renamed while it was read"));
 }
 
 #[test]
@@ -358,7 +365,7 @@ fn footers_are_described() {
         ("odd", Arc::new(Time32SecondArray::from(vec![1, 2]))),
     ];
     let (_dir, file) = written(columns, 10);
-    let got = describe(&file.path).unwrap().columns;
+    let got = describe(&file).unwrap().columns;
     let want = |name: &str, ty, type_name: &str, nulls, example: Option<&str>| FileColumn {
         name: name.into(),
         ty,
@@ -370,4 +377,54 @@ fn footers_are_described() {
     assert_eq!(got[0], want("n", Some(DataType::Int64), "uint16", true, Some("7")));
     assert_eq!(got[1], want("s", Some(DataType::String), "string", false, Some("a")));
     assert_eq!((got[2].name.as_str(), got[2].ty), ("odd", None));
+}
+
+/// The rows of each batch of a file, and the bytes of its texts.
+fn batches(file: &SourceFile) -> Result<Vec<(usize, usize)>> {
+    let opened =
+        Arc::new(ParquetFile::open(&Arc::new(plan(&[("s", DataType::String)], seconds(), "UTC")), file)?);
+    let mut batches = vec![];
+    for unit in 0..opened.units() {
+        let mut unit = opened.read(unit)?;
+        while let Some(chunk) = unit.next(BadRecords::new(OnBadRecord::Reject, None)) {
+            let batch = chunk?.batch;
+            let texts = batch.columns[0].as_string_view();
+            let first = batch.positions[0].place() as usize;
+            for (row, text) in texts.iter().enumerate() {
+                // Each text begins with the number of its row.
+                assert_eq!(text.unwrap().split(' ').next().unwrap(), (first + row).to_string());
+            }
+            batches.push((batch.rows, texts.iter().flatten().map(str::len).sum()));
+        }
+    }
+    Ok(batches)
+}
+
+/// A file of texts of these lengths, in one row group.
+fn texts_of(lengths: impl Iterator<Item = usize>) -> (TempDir, SourceFile) {
+    let texts: Vec<String> =
+        lengths.enumerate().map(|(row, length)| format!("{row} {}", "x".repeat(length))).collect();
+    let times = Int64Array::from(vec![1; texts.len()]);
+    written(vec![("t", Arc::new(times)), ("s", Arc::new(StringArray::from(texts)))], 1 << 20)
+}
+
+#[test]
+fn where_texts_are_long_batches_have_fewer_rows() {
+    // All of them, and some that lie close together.
+    let all = texts_of((0..700).map(|_| 100_000));
+    let some = texts_of((0..30_000).map(|row| if (2_000..2_700).contains(&row) { 100_000 } else { 10 }));
+    for (file, rows) in [(all.1, 700), (some.1, 30_000)] {
+        let batches = batches(&file).unwrap();
+        assert_eq!(batches.iter().map(|(rows, _)| rows).sum::<usize>(), rows);
+        assert!(batches.len() > 1 && batches.iter().all(|(_, bytes)| *bytes < 40 << 20), "{batches:?}");
+    }
+}
+
+#[test]
+fn a_value_that_is_too_long_is_refused() {
+    let (_dir, file) = texts_of([10, 10, 67 << 20].into_iter());
+    let error = batches(&file).unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Data);
+    assert!(error.to_string().contains("column `s` has a page of 67 MiB, decompressed"), "{error}");
+    assert_eq!(batches(&texts_of([10, 63 << 20, 10].into_iter()).1).unwrap().len(), 3);
 }

@@ -3,9 +3,10 @@
 
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
-use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
+use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
 use crate::job::identity::Identities;
 use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
+use crate::sink::Named;
 use std::path::PathBuf;
 
 impl Planner<'_> {
@@ -81,7 +82,7 @@ impl Planner<'_> {
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
         rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
         let tables = self.table_plans(beside, read.chunk_bytes);
-        let answers = (!self.services.is_empty()).then(|| PathBuf::from(format!("{beside}.lookups.jsonl")));
+        let answers = (!self.services.is_empty()).then(|| super::answers(self.spec));
         Plan {
             name,
             hash: String::new(),
@@ -102,6 +103,9 @@ impl Planner<'_> {
             outputs: self.outputs,
             publications: self.publications,
             pages: vec![],
+            notes: vec![],
+            inputs: Inputs::default(),
+            named: Named::default(),
             rejects,
             watermark: self.watermark,
             late: self.late,

@@ -62,6 +62,7 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     checker.planner.tables_are_used();
     spec.outputs.iter().for_each(|output| checker.output(output));
     checker.planner.stream();
+    checker.planner.places();
     let expressions = checker.expressions;
     let not_set = checker.planner.services.iter().flat_map(|service| service.secrets.not_set());
     let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
