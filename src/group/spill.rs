@@ -49,6 +49,11 @@ impl SpillSpace {
         (&self.folder, (self.memory / 4).max(256 << 10) as usize)
     }
 
+    /// Whether the budget has room for so many bytes.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.memory
+    }
+
     /// Whether anything was spilled.
     pub fn is_used(&self) -> bool {
         !self.lock().is_empty()
