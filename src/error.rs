@@ -2,7 +2,7 @@
 //!
 //! Every error of the program is one of these and is printed in one place, `cli::ui`.
 
-use std::borrow::Cow;
+use crate::secret::without_secrets;
 use std::fmt;
 use std::path::Path;
 
@@ -18,6 +18,8 @@ pub enum Kind {
     Data,
     /// The machine failed: disk, memory, permissions, network.
     Machine,
+    /// Highwater itself failed: a panic, or what can never be.
+    Fault,
 }
 
 impl Kind {
@@ -26,7 +28,7 @@ impl Kind {
         match self {
             Kind::Job => exit::JOB,
             Kind::Data => exit::DATA,
-            Kind::Machine => exit::MACHINE,
+            Kind::Machine | Kind::Fault => exit::MACHINE,
         }
     }
 
@@ -36,6 +38,7 @@ impl Kind {
             Kind::Job => "job",
             Kind::Data => "data",
             Kind::Machine => "machine",
+            Kind::Fault => "fault",
         }
     }
 }
@@ -50,7 +53,7 @@ pub mod exit {
     pub const JOB: u8 = 2;
     /// Bad input data.
     pub const DATA: u8 = 3;
-    /// The machine: disk, memory, permissions, network.
+    /// The machine: disk, memory, permissions, network; or a fault of Highwater.
     pub const MACHINE: u8 = 4;
 }
 
@@ -119,6 +122,17 @@ impl Error {
     /// The machine failed.
     pub fn machine(message: impl Into<String>) -> Error {
         Error::new(Kind::Machine, message)
+    }
+
+    /// A fault of Highwater, with what to report.
+    pub fn fault(message: impl Into<String>) -> Error {
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let command = words.collect::<Vec<_>>().join(" ");
+        let version = env!("CARGO_PKG_VERSION");
+        Error::new(Kind::Fault, message).hint(format!(
+            "neither the job nor the data is to blame. Please report the lines above, the version ({version}) and \
+             the command: {command}"
+        ))
     }
 
     /// A failed operation on a file: `what` is the verb phrase ("read", "create the folder").
@@ -215,22 +229,22 @@ impl Error {
 /// Prints the error as the user sees it: message, snippet, causes, hints; then the others.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", without_passwords(&self.0.message))?;
+        write!(f, "error: {}", without_secrets(&self.0.message))?;
         if let Some(s) = &self.0.snippet {
             let number = s.line.to_string();
             let gutter = " ".repeat(number.len());
-            let text = without_passwords(&s.text);
+            let (text, before) = excerpt(&without_secrets(&s.text), s.column - 1);
             write!(f, "\n{gutter}--> {}:{}:{}\n{gutter} |\n{number} | {text}", s.file, s.line, s.column)?;
             let indent: String =
-                s.text.chars().take(s.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let width = s.width.min(text.chars().count().saturating_sub(s.column - 1)).max(1);
+                text.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            let width = s.width.min(text.chars().count().saturating_sub(before)).max(1);
             write!(f, "\n{gutter} | {indent}{}", "^".repeat(width))?;
         }
         for cause in &self.0.causes {
-            write!(f, "\n  cause: {}", without_passwords(cause))?;
+            write!(f, "\n  cause: {}", without_secrets(cause))?;
         }
         for hint in &self.0.hints {
-            write!(f, "\n  hint: {}", without_passwords(hint))?;
+            write!(f, "\n  hint: {}", without_secrets(hint))?;
         }
         for other in &self.0.others {
             write!(f, "\n\n{other}")?;
@@ -241,36 +255,20 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// `text` with `***` in the place of every password that stands in a URL of it: what comes before an `@` or in a
-/// parameter `password`. A line of a job file may have one.
-pub fn without_passwords(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") {
-        return Cow::Borrowed(text);
+/// The most characters of a line that are shown, and how many of them before the place that is pointed at.
+const SHOWN: usize = 160;
+const SHOWN_BEFORE: usize = 60;
+
+/// The part of a long line around what comes after its first `before` characters, and how many are before that in it.
+fn excerpt(line: &str, before: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= SHOWN {
+        return (line.to_string(), before);
     }
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = after.find([' ', '"', '\'', '`', '\t', '\n']).unwrap_or(after.len());
-        let (url, after) = after.split_at(end);
-        // The last `@`: a password may hold one, and a `/`, that somebody forgot to encode.
-        let (login, place) = url.rsplit_once('@').map_or((None, url), |(login, place)| (Some(login), place));
-        if let Some(login) = login {
-            out.push_str(login.split_once(':').map_or(login, |(user, _)| user));
-            out.push_str(if login.contains(':') { ":***@" } else { "@" });
-        }
-        match place.split_once("password=") {
-            Some((before, password)) => {
-                let more = password.find('&').map_or("", |at| &password[at..]);
-                out.push_str(&format!("{before}password=***{more}"));
-            }
-            None => out.push_str(place),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
+    let from = before.saturating_sub(SHOWN_BEFORE);
+    let (left, right) = (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
+    let part: String = line.chars().skip(from).take(SHOWN).collect();
+    (format!("{left}{part}{right}"), before - from + left.chars().count())
 }
 
 /// The name among `known` that is nearest to `wrong`, if it is near enough to be meant.
@@ -301,12 +299,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_line_the_part_is_shown_that_is_pointed_at() {
+        let source = format!("filter = \"{} pirce > 1\"", "price > 1 AND".repeat(100));
+        let at = source.find("pirce").unwrap();
+        let error = Error::job("unknown column").at(Snippet::of("job.toml", &source, at..at + 5)).to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert!(lines[3].chars().count() < 200 && lines[3].starts_with("1 | …"), "{error}");
+        let caret = lines[4].chars().position(|c| c == '^').unwrap();
+        assert!(lines[3].chars().skip(caret).collect::<String>().starts_with("pirce"), "{error}");
+    }
+
+    #[test]
     fn passwords_of_urls_are_not_shown() {
-        let shown = |text: &str| without_passwords(text).into_owned();
-        assert_eq!(shown("postgres://me:s3:cr@et@h/d, x"), "postgres://me:***@h/d, x");
-        assert_eq!(shown("a postgres://me@h:5432/d b"), "a postgres://me@h:5432/d b");
-        assert_eq!(shown("\"postgres://h/d?password=x&y=1\" @:"), "\"postgres://h/d?password=***&y=1\" @:");
-        assert_eq!(shown("http://h:80/{id}?t=12:30"), "http://h:80/{id}?t=12:30");
         let source = "path = \"postgres://me:s3cret@h/d/t\" # here";
         let error = Error::job("no").at(Snippet::of("job.toml", source, 7..source.len() - 7));
         let expected =

@@ -32,6 +32,8 @@
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
+//! | [`secret`] | variables of the environment, and what is not shown |
+//! | [`process`] | panics as errors, and threads that may not start |
 //! | [`error`] | kinds, causes, hints, exit codes |
 //!
 //! # Laws
@@ -58,8 +60,10 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+pub mod process;
 pub mod report;
 pub mod rows;
+pub mod secret;
 pub mod sink;
 pub mod sql;
 pub mod time;

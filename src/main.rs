@@ -1,15 +1,25 @@
 //! `highwater`: outcome → exit code. Everything else is in the library.
 
-use clap::Parser;
-use highwater::cli::{self, Cli};
+use highwater::{cli, process};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    ExitCode::from(match Cli::try_parse() {
-        Ok(cli) => cli::run(cli),
+    process::listen();
+    process::heed_file_limits();
+    // What a command panics at becomes an error in there; this is for what is around it.
+    ExitCode::from(process::caught(command).unwrap_or_else(|panic| cli::failed(&panic.error())))
+}
+
+fn command() -> u8 {
+    match cli::read() {
+        Ok((cli, threads)) => {
+            // SAFETY: nothing has started a thread yet.
+            unsafe { process::settle_polars(threads) };
+            cli::run(cli)
+        }
         Err(error) => cli::ui::print_usage(&error, std::env::args_os()),
-    })
+    }
 }
 
 /// Workers drop and allocate columns of megabytes all the time. glibc gives such memory back to the

@@ -1,6 +1,8 @@
 //! The exact value of a sum of floats as digits: one form for one value, however it was added up.
 
 use super::Reader;
+use super::fraction::Dyadic;
+use num_bigint::{BigInt, Sign};
 
 /// What floats are whole multiples of: 2 to the power of this.
 const UNIT: i32 = -1074;
@@ -61,6 +63,13 @@ impl Digits {
         })
     }
 
+    /// The value.
+    pub fn value(&self) -> Dyadic {
+        let sign = if self.negative { Sign::Minus } else { Sign::Plus };
+        let exponent = i64::from(i32::from(self.first) * BITS + UNIT);
+        Dyadic { whole: BigInt::from_slice(sign, &self.digits), exponent }
+    }
+
     /// Appends the digits to a state; the sign is the caller's.
     pub fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.first, self.digits.len() as u8]);
@@ -85,8 +94,8 @@ fn carry(sums: &[i64]) -> (Vec<u32>, i64) {
     (sums.iter().map(digit).collect(), carried)
 }
 
-/// 2 to the power of `exponent`, which is at least that of the unit.
-fn power(exponent: i32) -> f64 {
+/// 2 to the power of `exponent`, which is at least that of the unit, and finite.
+pub(super) fn power(exponent: i32) -> f64 {
     f64::from_bits(match exponent {
         -1022.. => ((exponent + 1023) as u64) << 52,
         _ => 1 << (exponent - UNIT),

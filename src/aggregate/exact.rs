@@ -7,6 +7,7 @@
 
 use super::Reader;
 use super::digits::Digits;
+use super::fraction::Dyadic;
 use arrow_buffer::i256;
 
 /// Knuth's TwoSum: `a + b` rounded, and what the rounding lost, exactly.
@@ -70,7 +71,7 @@ impl FloatSum {
         }
     }
 
-    /// Adds the square of a value, exactly as long as it is between 1e-145 and 1e145 in size.
+    /// Adds the square of a value, exactly as long as it is 0, or between 1e-145 and 1e145 in size.
     pub fn add_square(&mut self, x: f64) {
         let square = x * x;
         self.add(square);
@@ -95,19 +96,6 @@ impl FloatSum {
 
     /// The sum, rounded to nearest once.
     pub fn value(&self) -> f64 {
-        // What is huge hangs on the order of additions, and takes the place of small parts: see to it that it does not.
-        let huge = self.extra.as_ref().is_some_and(|extra| !extra.huge.is_empty());
-        if huge { self.canonical().rounded() } else { self.rounded() }
-    }
-
-    /// The same sum in parts that hang on nothing else.
-    fn canonical(&self) -> FloatSum {
-        let mut state = vec![];
-        self.encode(&mut state);
-        FloatSum::decode(&mut Reader(&state))
-    }
-
-    fn rounded(&self) -> f64 {
         let mut parts = vec![];
         grow(&mut parts, self.high);
         grow(&mut parts, self.low);
@@ -118,41 +106,54 @@ impl FloatSum {
         if extra.plus_infinity || extra.minus_infinity {
             return if extra.plus_infinity { f64::INFINITY } else { f64::NEG_INFINITY };
         }
-        extra.rest.iter().for_each(|&x| grow(&mut parts, x));
-        if round(&extra.huge) == 0.0 {
-            return round(&parts);
+        if !extra.huge.is_empty() {
+            return self.digits().value().over(1u32.into()).value();
         }
-        let mut scaled = extra.huge.clone();
-        parts.iter().for_each(|&x| grow(&mut scaled, x * SCALE));
-        round(&scaled) / SCALE
+        extra.rest.iter().for_each(|&x| grow(&mut parts, x));
+        round(&parts)
     }
 
-    /// The sum as an unevaluated sum of two floats, good to 106 bits.
-    pub fn double_double(&self) -> (f64, f64) {
+    /// The exact sum, if no NaN and no infinity was added.
+    pub fn exact(&self) -> Option<Dyadic> {
+        let finite = |extra: &Extra| !(extra.nan || extra.plus_infinity || extra.minus_infinity);
+        self.extra.as_deref().is_none_or(finite).then(|| self.digits().value())
+    }
+
+    /// The sum divided by `n`, rounded once.
+    pub fn divided_by(&self, n: u64) -> f64 {
+        // A quotient to 106 bits does, but where what is cut lies near the middle between two floats.
         let high = self.value();
         let mut rest = self.clone();
         rest.add(-high);
-        (high, if high.is_finite() { rest.value() } else { 0.0 })
-    }
-
-    /// The sum divided by `n`, rounded as if once: the quotient of the sum to 106 bits.
-    pub fn divided_by(&self, n: f64) -> f64 {
-        let (high, low) = self.double_double();
-        let quotient = high / n;
-        let rest = (-quotient).mul_add(n, high) + low;
-        if quotient.is_finite() { quotient + rest / n } else { quotient }
+        let quotient = high / n as f64;
+        if !quotient.is_finite() {
+            return self.exact().map_or(quotient, |sum| sum.over(n.into()).value());
+        }
+        let low = (-quotient).mul_add(n as f64, high) + rest.value();
+        let (rounded, cut) = two_sum(quotient, low / n as f64);
+        let certain = n < 1 << 53 && quotient.abs() > 1e-250 && rounded + cut * (1.0 + 1e-9) == rounded;
+        match self.exact() {
+            Some(sum) if !certain => sum.over(n.into()).value(),
+            _ => rounded,
+        }
     }
 
     pub fn heap(&self) -> usize {
         self.extra.as_ref().map_or(0, |e| 8 * (e.rest.capacity() + e.huge.capacity()) + 64)
     }
 
+    /// What was added up and is finite.
+    fn digits(&self) -> Digits {
+        let extra = self.extra.as_deref();
+        let (rest, huge) = extra.map_or((&[][..], &[][..]), |extra| (&extra.rest, &extra.huge));
+        let small = [self.high, self.low].into_iter().chain(rest.iter().copied());
+        Digits::of(small.map(|x| (x, 0)).chain(huge.iter().map(|&x| (x, SCALED))))
+    }
+
     pub fn encode(&self, out: &mut Vec<u8>) {
         let none = Extra::default();
         let extra = self.extra.as_deref().unwrap_or(&none);
-        let small = [self.high, self.low].into_iter().chain(extra.rest.iter().copied());
-        let huge = extra.huge.iter().map(|&x| (x, SCALED));
-        let digits = Digits::of(small.map(|x| (x, 0)).chain(huge));
+        let digits = self.digits();
         let flags = [extra.nan, extra.plus_infinity, extra.minus_infinity, digits.negative];
         out.push((0..).zip(flags).map(|(bit, flag)| u8::from(flag) << bit).sum());
         digits.put(out);
@@ -287,7 +288,27 @@ mod tests {
         // The exact sum is 1 + 2^-53, which rounds to 1; a third of it does not round to a third.
         [1.0, f64::EPSILON / 2.0].iter().for_each(|&x| sum.add(x));
         let exact = ratio(i256::from_i128((1 << 53) + 1), i256::from_i128(3 << 53));
-        assert_eq!(sum.divided_by(3.0), exact);
+        assert_eq!(sum.divided_by(3), exact);
+        // Far below the bits of two floats, the sum is a little more than a tie.
+        let mut sum = FloatSum::default();
+        [1.0, f64::EPSILON / 2.0, 1e-200].iter().for_each(|&x| sum.add(x));
+        assert_eq!((sum.value(), sum.divided_by(1)), (1.0 + f64::EPSILON, 1.0 + f64::EPSILON));
+        let mut sum = FloatSum::default();
+        [f64::MAX, f64::MAX].iter().for_each(|&x| sum.add(x));
+        assert_eq!(sum.divided_by(2), f64::MAX);
+        sum.add(f64::INFINITY);
+        assert_eq!(sum.divided_by(2), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_tie_of_huge_values_is_broken_by_the_least_float() {
+        let of = |least: f64| {
+            let mut sum = FloatSum::default();
+            [2f64.powi(1000), 2f64.powi(947), least].iter().for_each(|&x| sum.add(x));
+            sum.value()
+        };
+        assert_eq!(of(-5e-324), 2f64.powi(1000));
+        assert_eq!(of(5e-324), 2f64.powi(1000).next_up());
     }
 
     #[test]
@@ -304,6 +325,11 @@ mod tests {
         let mut bytes = vec![];
         sum.encode(&mut bytes);
         bytes
+    }
+
+    /// The same sum, in the parts that its state says.
+    fn again(sum: &FloatSum) -> FloatSum {
+        FloatSum::decode(&mut Reader(&state(sum)))
     }
 
     fn floats() -> impl Strategy<Value = Vec<f64>> {
@@ -345,14 +371,14 @@ mod tests {
             for part in &parts {
                 match below(2) {
                     0 => merged.merge(part),
-                    _ => merged.merge(&part.canonical()),
+                    _ => merged.merge(&again(part)),
                 }
             }
             prop_assert_eq!(state(&merged), state(&whole));
-            prop_assert_eq!(state(&merged.canonical()), state(&whole));
-            for other in [&merged, &merged.canonical()] {
+            prop_assert_eq!(state(&again(&merged)), state(&whole));
+            for other in [&merged, &again(&merged)] {
                 prop_assert_eq!(other.value().to_bits(), whole.value().to_bits());
-                prop_assert_eq!(other.divided_by(7.0).to_bits(), whole.divided_by(7.0).to_bits());
+                prop_assert_eq!(other.divided_by(7).to_bits(), whole.divided_by(7).to_bits());
             }
         }
     }

@@ -18,6 +18,7 @@ mod distinct;
 mod domain;
 mod exact;
 mod extreme;
+mod fraction;
 mod quantile;
 mod runs;
 mod spread;

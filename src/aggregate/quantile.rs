@@ -57,9 +57,13 @@ impl Quantile {
 
     fn between(&self, at: i128, next: Option<i128>, fraction: f64) -> f64 {
         let at = self.float(at);
-        match next {
-            Some(next) if fraction > 0.0 => at + (self.float(next) - at) * fraction,
-            _ => at,
+        let Some(next) = next.filter(|_| fraction > 0.0).map(|next| self.float(next)) else { return at };
+        // In halves where the distance is more than a float holds.
+        match next - at {
+            f64::INFINITY if next.is_finite() && at.is_finite() => {
+                2.0 * (at / 2.0 + (next / 2.0 - at / 2.0) * fraction)
+            }
+            distance => at + distance * fraction,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Variance and standard deviation, from the exact sums of values and of their squares.
 //!
-//! Merge law: addition of exact sums. The result is n·Σx² − (Σx)² over n² (or n·(n−1)): in 256-bit
-//! integers for integers and decimals, in 106-bit floats for floats, so it does not depend on order.
+//! Merge law: addition of exact sums. The variance is n·Σx² − (Σx)² over n² (or n·(n−1)): an exact fraction, rounded
+//! once. The deviation of floats is the exact fraction's root, rounded once; that of integers and decimals the root of
+//! the variance, as SQL engines take it. With a NaN or an infinity among floats, the result is NaN.
 
-use super::exact::{FloatSum, ratio};
+use super::exact::FloatSum;
+use super::fraction::{Dyadic, Fraction};
 use super::sum::each;
 use super::{Accumulator, Reader, Rows, overflow, same};
 use crate::batch::DataType;
@@ -12,6 +14,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{ArrayRef, Float64Array};
 use arrow_buffer::i256;
+use num_bigint::{BigInt, BigUint};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -37,8 +40,10 @@ trait Moments: Clone + Default + Send + Sync + 'static {
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(state: &mut Reader) -> Self;
     fn count(&self) -> u64;
-    /// Sum of the squared distances from the mean, times n, and divided by n · `divisor`.
-    fn variance(&self, divisor: u64) -> Result<f64>;
+    /// The sum and the sum of squares; none with a NaN or an infinity.
+    fn sums(&self) -> Option<(Dyadic, Dyadic)>;
+    /// The root of a variance, rounded.
+    fn root(variance: &Fraction) -> f64;
 }
 
 #[derive(Clone, Default)]
@@ -89,13 +94,13 @@ impl Moments for IntMoments {
         self.count
     }
 
-    fn variance(&self, divisor: u64) -> Result<f64> {
-        let (n, sum) = (i256::from_i128(self.count.into()), i256::from_i128(self.sum));
-        let numerator = n
-            .checked_mul(self.squares)
-            .and_then(|a| a.checked_sub(sum.checked_mul(sum)?))
-            .ok_or_else(|| overflow("variance"))?;
-        Ok(ratio(numerator, n.wrapping_mul(i256::from_i128(divisor.into()))))
+    fn sums(&self) -> Option<(Dyadic, Dyadic)> {
+        let squares = BigInt::from_signed_bytes_le(&self.squares.to_le_bytes());
+        Some((self.sum.into(), Dyadic { whole: squares, exponent: 0 }))
+    }
+
+    fn root(variance: &Fraction) -> f64 {
+        variance.value().sqrt()
     }
 }
 
@@ -103,7 +108,71 @@ impl Moments for IntMoments {
 struct FloatMoments {
     count: u64,
     sum: FloatSum,
-    squares: FloatSum,
+    squares: Squares,
+}
+
+/// The exact sum of squares of floats.
+#[derive(Clone, Default)]
+struct Squares {
+    sum: FloatSum,
+    /// The sums of squares that are too small and too large for floats: of values scaled by [`Squares::SCALES`].
+    scaled: Option<Box<[FloatSum; 2]>>,
+}
+
+impl Squares {
+    /// Values of these sizes have squares whose bits all are floats.
+    const PLAIN: std::ops::Range<f64> = power(-450)..power(450);
+    const SCALES: [f64; 2] = [power(600), power(-600)];
+    /// What a square is multiplied by, to the power of two, if its value is scaled.
+    const EXPONENTS: [i64; 2] = [1200, -1200];
+    /// A bit of the first byte of a sum's state that the sum does not use: the scaled sums follow.
+    const SCALED: u8 = 16;
+
+    fn add(&mut self, x: f64) {
+        let size = x.abs();
+        if Squares::PLAIN.contains(&size) || x == 0.0 || !x.is_finite() {
+            return self.sum.add_square(x);
+        }
+        let large = usize::from(size >= Squares::PLAIN.end);
+        self.scaled.get_or_insert_default()[large].add_square(x * Squares::SCALES[large]);
+    }
+
+    fn merge(&mut self, other: &Squares) {
+        self.sum.merge(&other.sum);
+        if let Some(scaled) = &other.scaled {
+            let mine = self.scaled.get_or_insert_default();
+            mine.iter_mut().zip(&**scaled).for_each(|(mine, theirs)| mine.merge(theirs));
+        }
+    }
+
+    fn exact(&self) -> Option<Dyadic> {
+        let scaled = self.scaled.iter().flat_map(|scaled| scaled.iter().zip(Squares::EXPONENTS));
+        scaled.fold(self.sum.exact(), |sum, (scaled, exponent)| {
+            let Dyadic { whole, exponent: own } = scaled.exact()?;
+            Some(sum?.plus(&Dyadic { whole, exponent: own - exponent }))
+        })
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let first = out.len();
+        self.sum.encode(out);
+        if let Some(scaled) = &self.scaled {
+            out[first] |= Squares::SCALED;
+            scaled.iter().for_each(|sum| sum.encode(out));
+        }
+    }
+
+    fn decode(state: &mut Reader) -> Squares {
+        let scaled = state.0.first().is_some_and(|flags| flags & Squares::SCALED != 0);
+        let sum = FloatSum::decode(state);
+        let scaled = scaled.then(|| Box::new([FloatSum::decode(state), FloatSum::decode(state)]));
+        Squares { sum, scaled }
+    }
+}
+
+/// 2 to the power of `exponent`.
+const fn power(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 impl Moments for FloatMoments {
@@ -112,7 +181,7 @@ impl Moments for FloatMoments {
             let held = &mut moments[slots[i] as usize];
             held.count += 1;
             held.sum.add(v);
-            held.squares.add_square(v);
+            held.squares.add(v);
             Ok(())
         })
     }
@@ -131,21 +200,19 @@ impl Moments for FloatMoments {
     }
 
     fn decode(state: &mut Reader) -> Self {
-        FloatMoments { count: state.u64(), sum: FloatSum::decode(state), squares: FloatSum::decode(state) }
+        FloatMoments { count: state.u64(), sum: FloatSum::decode(state), squares: Squares::decode(state) }
     }
 
     fn count(&self) -> u64 {
         self.count
     }
 
-    fn variance(&self, divisor: u64) -> Result<f64> {
-        let n = self.count as f64;
-        let ((s, s_low), (q, q_low)) = (self.sum.double_double(), self.squares.double_double());
-        // n·q − s², in double-double: products by fused multiply-add, the small parts added last.
-        let (nq, ss) = (n * q, s * s);
-        let (nq_low, ss_low) = (n.mul_add(q, -nq) + n * q_low, s.mul_add(s, -ss) + 2.0 * s * s_low);
-        let numerator = (nq - ss) + (nq_low - ss_low);
-        Ok(if numerator.is_nan() { numerator } else { numerator.max(0.0) / (n * divisor as f64) })
+    fn sums(&self) -> Option<(Dyadic, Dyadic)> {
+        Some((self.sum.exact()?, self.squares.exact()?))
+    }
+
+    fn root(variance: &Fraction) -> f64 {
+        variance.sqrt()
     }
 }
 
@@ -181,18 +248,18 @@ impl<M: Moments> Accumulator for Spread<M> {
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let unit = match self.ty {
-            DataType::Decimal { scale, .. } => 10f64.powi(i32::from(scale)),
-            _ => 1.0,
+            DataType::Decimal { scale, .. } => BigUint::from(10u32).pow(2 * u32::from(scale)),
+            _ => BigUint::from(1u32),
         };
-        let result = |m: &M| -> Result<Option<f64>> {
-            let divisor = m.count().saturating_sub(self.shape.sample.into());
-            if divisor == 0 {
-                return Ok(None);
-            }
-            let variance = m.variance(divisor)? / (unit * unit);
-            Ok(Some(if self.shape.root { variance.sqrt() } else { variance }))
+        let result = |m: &M| -> Option<f64> {
+            let n = m.count();
+            let divisor = n.checked_sub(self.shape.sample.into()).filter(|divisor| *divisor > 0)?;
+            let Some((sum, squares)) = m.sums() else { return Some(f64::NAN) };
+            let above = squares.times(&i128::from(n).into()).minus(&sum.times(&sum));
+            let variance = above.over(BigUint::from(n) * divisor * &unit);
+            Some(if self.shape.root { M::root(&variance) } else { variance.value() })
         };
-        Ok(Arc::new(self.moments[..slots].iter().map(result).collect::<Result<Float64Array>>()?))
+        Ok(Arc::new(self.moments[..slots].iter().map(result).collect::<Float64Array>()))
     }
 
     fn bytes(&self) -> usize {

@@ -239,7 +239,7 @@ impl Accumulator for FloatSums {
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let results = self.sums[..slots].iter().zip(&self.counts).map(|(sum, &count)| {
-            let value = || if self.avg { sum.divided_by(count as f64) } else { sum.value() };
+            let value = || if self.avg { sum.divided_by(count) } else { sum.value() };
             (count > 0).then(value)
         });
         Ok(Arc::new(results.collect::<Float64Array>()))

@@ -335,3 +335,139 @@ fn overflow_is_an_error_and_not_a_wrap() {
     let result = acc.update(&[0; 3], &Rows { args: &args, time: &[0; 3], positions: &[] });
     assert!(result.is_err());
 }
+
+/// A finite float as a whole number of 2^-1074.
+fn units(x: f64) -> num_bigint::BigInt {
+    let (bits, fraction) = (x.to_bits(), x.to_bits() & ((1 << 52) - 1));
+    let (whole, up) =
+        if bits >> 52 & 0x7ff == 0 { (fraction, 0) } else { (fraction | 1 << 52, (bits >> 52 & 0x7ff) - 1) };
+    let size = num_bigint::BigInt::from(whole) << up;
+    if x < 0.0 { -size } else { size }
+}
+
+/// The spread of floats in parts that are merged.
+fn spread(name: &str, values: &[f64], seed: u64) -> f64 {
+    let aggregate = Aggregate::resolve(name, false, vec![DataType::Float64], None).unwrap();
+    let rows: Vec<Row> = values.iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+    let whole = fold(&aggregate, &rows, 0).finish(1).unwrap().as_primitive::<Float64Type>().value(0);
+    let parts = scattered(&aggregate, &rows, seed).finish(1).unwrap().as_primitive::<Float64Type>().value(0);
+    assert_eq!(whole.to_bits(), parts.to_bits(), "{name} {values:?}");
+    whole
+}
+
+/// Whether no float is nearer to the variance of `values` (to its root) than `x`.
+fn is_spread(x: f64, values: &[f64], sample: bool, root: bool) -> bool {
+    use num_bigint::BigInt;
+    let n = BigInt::from(values.len());
+    let sum: BigInt = values.iter().map(|&v| units(v)).sum();
+    let squares: BigInt = values.iter().map(|&v| units(v) * units(v)).sum();
+    let above = &n * squares - &sum * &sum;
+    let below = &n * (&n - u32::from(sample));
+    // Twice (four times) both, in units (squared), for the middles between floats are halves.
+    let middle = |other: f64| {
+        let sum = units(x)
+            + if other.is_infinite() { units(x) + units(x) - units(x.next_down()) } else { units(other) };
+        if root { &sum * &sum } else { sum << 1074u32 }
+    };
+    let exact = if root { above * 4 } else { above * 2 };
+    let least = if x == 0.0 { BigInt::from(0) } else { middle(x.next_down()) };
+    least * &below <= exact && exact <= middle(x.next_up()) * &below
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Against whole numbers of any size: no float is nearer, far from 0 and at the ends of what floats can hold.
+    #[test]
+    fn variances_of_floats_are_rounded_once(
+        mean in prop_oneof![
+            3 => proptest::sample::select(vec![0.0, 1e9, 1.7e12, 1e14, 1.7e15, -1e300, 1e-300, 1e-160, 3e150]),
+            1 => any::<f64>().prop_filter("finite", |f| f.abs() < 1e300),
+        ],
+        spreads in proptest::collection::vec((-1.0..1.0f64, proptest::sample::select(vec![0.0, 1.0, 1e-9, 1e9, 1e150, 1e-310])), 2..20),
+        seed in any::<u64>(),
+    ) {
+        let values: Vec<f64> = spreads.iter().map(|(x, scale)| mean + x * scale).collect();
+        for (name, sample, root) in
+            [("var_pop", false, false), ("var_samp", true, false), ("stddev_pop", false, true), ("stddev_samp", true, true)]
+        {
+            let found = spread(name, &values, seed);
+            if found.is_infinite() {
+                prop_assert!(!root && values.iter().any(|v| v.abs() > 1e150), "{name} {values:?}");
+            } else {
+                prop_assert!(is_spread(found, &values, sample, root), "{name} {found} {values:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn variances_far_from_zero_keep_all_digits() {
+    for mean in [1e9, 1.7e12, 1e14, 1.7e15] {
+        // 0, 0.5, 1 and 1.5 have the variance 0.3125; so they have beside each of these means, all of which hold quarters.
+        let values = [0.0, 0.5, 1.0, 1.5].map(|x| mean + x);
+        assert_eq!(spread("var_pop", &values, 1), 0.3125, "{mean}");
+        assert_eq!(spread("stddev_pop", &values, 1), 0.3125f64.sqrt(), "{mean}");
+    }
+    assert_eq!(spread("var_pop", &[f64::MAX, -f64::MAX], 1), f64::INFINITY);
+    assert_eq!(spread("stddev_pop", &[f64::MAX, -f64::MAX], 1), f64::MAX);
+    assert_eq!(spread("stddev_pop", &[1e-200, 3e-200], 1), 1e-200);
+    assert_eq!(spread("stddev_pop", &[0.0, 1e-323], 1), 5e-324);
+    assert_eq!(spread("var_samp", &[0.1; 7], 1).to_bits(), 0);
+    for not_finite in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(spread("var_pop", &[1.0, not_finite], 1).is_nan());
+        assert!(spread("stddev_samp", &[not_finite, 1e200, 1.0], 1).is_nan());
+    }
+}
+
+/// A state that was written before squares had scaled sums: count, sum, sum of squares.
+#[test]
+fn older_states_of_variances_are_read() {
+    let (mut state, mut sum, mut squares) =
+        (3u64.to_le_bytes().to_vec(), FloatSum::default(), FloatSum::default());
+    for x in [1e9, 1e9 + 1.0, 1e9 + 3.0] {
+        sum.add(x);
+        squares.add_square(x);
+    }
+    sum.encode(&mut state);
+    squares.encode(&mut state);
+    let aggregate = Aggregate::resolve("var_pop", false, vec![DataType::Float64], None).unwrap();
+    let mut read = aggregate.accumulator();
+    read.resize(1);
+    read.merge_encoded(0, &mut Reader(&state)).unwrap();
+    let rows: Vec<Row> =
+        [1e9, 1e9 + 1.0, 1e9 + 3.0].iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+    let whole = fold(&aggregate, &rows, 0);
+    assert_eq!(&read.finish(1).unwrap(), &whole.finish(1).unwrap());
+    let mut now = vec![];
+    whole.encode(0, &mut now);
+    assert_eq!(now, state);
+}
+
+/// Of 0.1 and 0.2 the variance is 0.0025: of decimals it is that, rounded once.
+#[test]
+fn variances_of_decimals_are_rounded_once() {
+    for (scale, values, variance) in
+        [(1, vec![1, 2], 0.0025), (2, vec![10, 20], 0.0025), (30, vec![1, 4], 2.25e-60)]
+    {
+        let ty = DataType::Decimal { precision: 38, scale };
+        let array = Decimal128Array::from(values).with_data_type(ty.arrow());
+        let mut acc = Aggregate::resolve("var_pop", false, vec![ty], None).unwrap().accumulator();
+        acc.resize(1);
+        acc.update(&[0; 2], &Rows { args: &[Arc::new(array) as ArrayRef], time: &[0; 2], positions: &[] })
+            .unwrap();
+        assert_eq!(acc.finish(1).unwrap().as_primitive::<Float64Type>().value(0), variance);
+    }
+}
+
+#[test]
+fn the_median_of_the_least_and_the_greatest_float_is_between_them() {
+    let of = |q, values: &[f64]| {
+        let aggregate = Aggregate::resolve("quantile", false, vec![DataType::Float64], Some(q)).unwrap();
+        let rows: Vec<Row> = values.iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+        fold(&aggregate, &rows, 0).finish(1).unwrap().as_primitive::<Float64Type>().value(0)
+    };
+    assert_eq!(of(0.5, &[f64::MAX, -f64::MAX]), 0.0);
+    assert_eq!(of(0.75, &[f64::MAX, -f64::MAX]), f64::MAX / 2.0);
+    assert_eq!(of(0.5, &[f64::INFINITY, 1.0]), f64::INFINITY);
+}

@@ -14,6 +14,7 @@ use crate::engine;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Mode, Overrides, Plan};
 use crate::sink::Watermarks;
+use crate::sink::owner::{self, Made};
 use crate::time::{Duration, Zone};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ impl AuditArgs {
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        ui::notes(&plan.notes);
+        self.chart.iter().try_for_each(|path| job::refuse_own(&plan, path))?;
         engine::recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
@@ -94,7 +97,7 @@ impl AuditArgs {
             watermark: None,
         });
         if let Some(path) = &self.chart {
-            std::fs::write(path, chart::svg(&report)).map_err(|cause| Error::io("write", path, cause))?;
+            owner::put(path, Made::Chart, chart::svg(&report).as_bytes())?;
             ui::note(&format!("chart in {}", path.display()));
         }
         if self.json {
@@ -115,7 +118,7 @@ fn check_chart(path: &Path) -> Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(Error::job(format!("the chart cannot be written to {}", path.display()))
             .hint(format!("there is no folder {}", folder.display()))),
-        None => Ok(()),
+        None => owner::check(path, Made::Chart),
     }
 }
 

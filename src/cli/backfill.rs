@@ -73,6 +73,9 @@ impl BackfillArgs {
         let mut outcome = outcome?;
         let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };
         facts.plan(&outcome.plan);
+        if !self.quiet {
+            ui::notes(&outcome.plan.notes);
+        }
         facts.account = Some(outcome.account);
         let outputs = outcome.outputs.iter();
         facts.outputs = outputs.map(|o| (o.to.to_string(), o.rows, o.parts.len() as u64)).collect();
@@ -113,7 +116,7 @@ impl BackfillArgs {
             retract: self.retract,
             from_archive: self.from_archive.clone(),
             plan_only: self.plan,
-            publish_all: false,
+            of_run: false,
             shown: self.show,
         }
     }

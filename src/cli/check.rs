@@ -50,16 +50,20 @@ impl CheckArgs {
         ];
         let shown = ui::plain(&path.display().to_string());
         let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
+        let not_set = match &form.not_set[..] {
+            [] => String::new(),
+            names => format!("  not set in the environment, and needed to ask: {}\n", names.join(", ")),
+        };
         if !self.data {
             return Ok(format!(
                 "{shown}: right, as far as can be told without the data: {has}\n  \
                 not checked: whether its files and their columns are there, and the types of expressions; \
-                --data looks at samples\n"
+                --data looks at samples\n{not_set}"
             ));
         }
         let plan = job::plan_job(&spec, &Overrides::default())?;
         let files = ui::count(plan.read.files.len() as u64, "file", "files");
         let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
-        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n"))
+        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n{not_set}"))
     }
 }

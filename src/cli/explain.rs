@@ -8,7 +8,7 @@ use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
 use crate::input::told;
-use crate::job::{self, LogPartition, OutputKind, OutputTo, Plan};
+use crate::job::{self, JobSpec, LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
@@ -48,11 +48,9 @@ impl ExplainArgs {
         let plan = job::plan_job(&spec, &self.job.overrides())?;
         recover(&plan)?;
         if let Some(columns) = columns {
-            return self.row(columns, &plan);
+            return self.row(columns, &spec, &plan);
         }
-        for note in job::source_notes(&spec)? {
-            ui::note(&format!("note: {}", ui::plain(&note)));
-        }
+        ui::notes(&plan.notes);
         let options = self.job.options(&plan);
         let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
         ui::print(&explain(&plan, options.threads, (options.memory, of_machine)))?;
@@ -60,11 +58,11 @@ impl ExplainArgs {
     }
 
     /// Explains a row of an output.
-    fn row(&self, columns: Vec<(String, Option<String>)>, plan: &Plan) -> Result<u8> {
+    fn row(&self, columns: Vec<(String, Option<String>)>, spec: &JobSpec, plan: &Plan) -> Result<u8> {
         let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
         let progress = ui::Progress::new(self.json);
-        let again = || job::plan_job(&job::read(&self.job.job)?, &self.job.overrides());
+        let again = || job::plan_job(spec, &self.job.overrides());
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
         let explained = explained?;

@@ -42,6 +42,9 @@ pub struct GenerateArgs {
     /// [default: pageviews `80%:20s,10%:1d,10%:2d`, transactions `100%:1h`, others `100%:20s`]
     #[arg(long, value_name = "PROFILE")]
     lateness: Option<String>,
+    /// Write over files that are there with another content
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -107,6 +110,7 @@ impl GenerateArgs {
             compression,
             span: self.span.as_deref().map(length).transpose()?,
             lateness: self.lateness.as_deref().map(Lateness::parse).transpose()?,
+            force: self.force,
         })
     }
 }

@@ -3,6 +3,8 @@
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
+use crate::input::{Inputs, files};
+use crate::sink::owner;
 use clap::Args;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -44,7 +46,17 @@ impl InitArgs {
     }
 
     fn may_write(&self, path: &Path) -> Result<()> {
-        if !self.force && path.exists() { Err(already_there(path)) } else { Ok(()) }
+        if !self.force && path.exists() {
+            return Err(already_there(path));
+        }
+        // Not by force either: what is looked at is not written over.
+        let id = owner::identity(path);
+        let given = files::paths(&self.files, None, &Inputs::default()).unwrap_or_default();
+        if id.is_some() && given.iter().any(|path| owner::identity(path) == id) {
+            return Err(Error::job(format!("{} is one of the files that the job is for", path.display()))
+                .hint("-o names another file, and `-o -` prints the job"));
+        }
+        Ok(())
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<()> {

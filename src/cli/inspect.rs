@@ -45,6 +45,7 @@ impl InspectArgs {
         let spec = job::read(&self.job)?;
         let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        ui::notes(&plan.notes);
         engine::recover(&plan)?;
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };

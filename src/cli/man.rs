@@ -2,6 +2,7 @@
 
 use super::ui;
 use crate::error::{Error, Result, exit};
+use crate::sink::owner::{self, Made};
 use clap::{Args, Command, ValueHint};
 use clap_mangen::Man;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ impl ManArgs {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
             for command in std::iter::once(&program).chain(commands) {
                 let path = folder.join(format!("{}.1", title(command)));
-                std::fs::write(&path, page(command)?).map_err(|e| Error::io("write", &path, e))?;
+                owner::put(&path, Made::Manual, page(command)?.as_bytes())?;
                 ui::print(&format!("{}\n", path.display()))?;
             }
             return Ok(exit::DONE);

@@ -21,8 +21,9 @@ mod verify;
 mod watch;
 
 use crate::engine::{self, RunOptions};
-use crate::error::Result;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+use crate::error::{Error, Result};
+use crate::process;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -180,7 +181,7 @@ impl MachineArgs {
         let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
         let memory = self.memory.or(plan.and_then(|plan| plan.memory));
         RunOptions {
-            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            threads: threads.unwrap_or_else(cores),
             memory: memory.unwrap_or_else(|| engine::MachineMemory::find().budget()),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
@@ -189,15 +190,34 @@ impl MachineArgs {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Reads the command line, and how many worker threads its command has.
+///
+/// # Errors
+/// It is wrong, or asks for help.
+pub fn read() -> std::result::Result<(Cli, usize), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let threads = |command: &ArgMatches| command.try_get_one("threads").ok().flatten().copied();
+    let threads: Option<u16> = matches.subcommand().and_then(|(_, command)| threads(command));
+    Ok((cli, threads.map_or_else(cores, usize::from)))
+}
+
 /// Runs the command, and prints what it fails at; gives the exit code.
 pub fn run(cli: Cli) -> u8 {
     let started = Instant::now();
     ui::set_log(cli.log);
     ui::start(cli.command.name());
-    let code = cli.command.run().unwrap_or_else(|error| {
-        ui::print_error(&error);
-        error.kind().exit_code()
-    });
+    let code = process::contained(|| cli.command.run()).unwrap_or_else(|error| failed(&error));
     ui::end(code, started.elapsed());
     code
+}
+
+/// Prints an error; gives its exit code.
+pub fn failed(error: &Error) -> u8 {
+    ui::print_error(error);
+    error.kind().exit_code()
 }

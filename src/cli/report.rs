@@ -47,8 +47,11 @@ impl ReportArgs {
         let overrides = Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         let path = self.output.clone().unwrap_or_else(|| report::default_path(&plan.name));
-        outside(&plan, &path)?;
+        job::refuse_own(&plan, &path)?;
         report::check(&path)?;
+        if !self.quiet {
+            ui::notes(&plan.notes);
+        }
         // Links are to outputs in place, so these are brought to one state first.
         engine::recover(&plan)?;
         let options = self.job.options(&plan);
@@ -92,19 +95,6 @@ impl ReportArgs {
         };
         report::write(path, &page.html()?)?;
         Ok(verdict.is_none_or(|verdict| verdict.same()))
-    }
-}
-
-/// Refuses a page inside of the folder of an output, which holds the output's files alone.
-fn outside(plan: &Plan, page: &Path) -> Result<()> {
-    let folder = plan.outputs.iter().find_map(|output| match &output.to {
-        OutputTo::Folder(folder) if page.starts_with(folder) => Some(folder),
-        _ => None,
-    });
-    match folder {
-        None => Ok(()),
-        Some(folder) => Err(Error::job(format!("the page {} lies in an output's folder", page.display()))
-            .hint(format!("write it beside {}: --output FILE.html", folder.display()))),
     }
 }
 

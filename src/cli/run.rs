@@ -77,6 +77,9 @@ impl RunArgs {
         let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        if !self.quiet {
+            ui::notes(&plan.notes);
+        }
         let options = RunOptions {
             table_rows: self.rows,
             refresh_lookups: self.refresh_lookups,
@@ -84,12 +87,10 @@ impl RunArgs {
         };
         plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
-        let known = match self.changed {
+        let outcome = match self.changed {
             Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, progress),
-            Changed::Reload => Ok(None),
+            Changed::Reload => engine::run(&plan, &options, progress),
         };
-        let all = || engine::run(&plan, &options, progress);
-        let outcome = known.and_then(|known| known.map_or_else(all, Ok));
         progress.finish();
         let outcome = outcome?;
         facts.outcome(&outcome);

@@ -53,6 +53,7 @@ impl From<DialectName> for Dialect {
 impl SqlArgs {
     pub fn run(&self) -> Result<u8> {
         let plan = job::plan_job(&job::read(&self.job.job)?, &self.job.overrides())?;
+        ui::notes(&plan.notes);
         ui::print(&text(&plan, self.dialect.into(), self.output.as_deref())?)?;
         Ok(exit::DONE)
     }

@@ -15,6 +15,7 @@ use crate::lookup::LookupReport;
 use crate::sink::Account;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Writes to stdout. A reader that has gone has seen enough, and is no failure.
@@ -26,6 +27,11 @@ pub fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says what there is to tell of the files of a job: what is left out, what may not be whole.
+pub fn notes(notes: &[String]) {
+    notes.iter().for_each(|text| note(&format!("note: {}", plain(text))));
 }
 
 /// The account line.
@@ -80,6 +86,10 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     if let Some(lookups) = &outcome.lookups {
         events.push(lookups_event(plan, lookups));
     }
+    if let Some(why) = &outcome.all_again {
+        let text = format!("everything was computed again: {}", plain(why));
+        events.push(Event::info("all_again", text, json!({ "why": why })));
+    }
     for path in &outcome.left_out {
         let text = format!(
             "{} was counted before and is no file of the source: its events are no longer in the outputs",
@@ -87,6 +97,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
         );
         events.push(Event::warning("left_out", text, json!({ "path": path })));
     }
+    events.extend(strangers_event(&outcome.strangers));
     if outcome.spilled {
         let text = "memory was short, and partial results went to disk; --memory allows more";
         events.push(Event::warning("spilled", text, json!({})));
@@ -105,11 +116,25 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     events
 }
 
+/// Files in the folders of outputs that are not theirs.
+fn strangers_event(strangers: &[PathBuf]) -> Option<Event> {
+    let first = plain(&strangers.first()?.display().to_string());
+    let more = match strangers.len() - 1 {
+        0 => "is".to_string(),
+        n => format!("and {} more files are", grouped(n as u64)),
+    };
+    let text = format!(
+        "{first} {more} in the folder of an output, and Highwater did not write that: what reads the folder reads it too"
+    );
+    let paths: Vec<String> = strangers.iter().map(|path| path.display().to_string()).collect();
+    Some(Event::warning("strangers", text, json!({ "paths": paths })))
+}
+
 /// What became of an output. A table on the terminal is its own word.
 fn output_event(output: &OutputOutcome) -> Event {
-    let OutputOutcome { rows, written, unchanged, removed, .. } = output;
+    let OutputOutcome { rows, written, unchanged, removed, restored, .. } = output;
     let counted = count(*rows, "row", "rows");
-    let text = match &output.to {
+    let mut text = match &output.to {
         OutputTo::Terminal => String::new(),
         OutputTo::File(path) if *written > 0 => format!("{}: {counted}", path.display()),
         OutputTo::File(path) => format!("{}: {counted}, unchanged", path.display()),
@@ -125,11 +150,28 @@ fn output_event(output: &OutputOutcome) -> Event {
             text
         }
     };
-    let fields = json!({
+    text.push_str(&restored_words(*restored));
+    let mut fields = json!({
         "path": output.to.to_string(), "rows": rows, "written": written, "unchanged": unchanged,
         "removed": removed,
     });
-    Event::info("output", text, fields)
+    if *restored == 0 {
+        return Event::info("output", text, fields);
+    }
+    fields["restored"] = json!(restored);
+    Event::warning("output", text, fields)
+}
+
+/// What is said of parts that were not as they were left.
+pub fn restored_words(restored: usize) -> String {
+    match restored {
+        0 => String::new(),
+        1 => "; 1 part written again: it had been changed or removed from outside".to_string(),
+        n => format!(
+            "; {} parts written again: they had been changed or removed from outside",
+            grouped(n as u64)
+        ),
+    }
 }
 
 fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
@@ -229,7 +271,11 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
                 OutputTo::Terminal => "-".to_string(),
                 OutputTo::File(path) | OutputTo::Folder(path) => path.display().to_string(),
             };
-            json!({ "path": path, "rows": o.rows, "written": o.written, "unchanged": o.unchanged, "removed": o.removed })
+            let mut output = json!({ "path": path, "rows": o.rows, "written": o.written, "unchanged": o.unchanged, "removed": o.removed });
+            if o.restored > 0 {
+                output["restored"] = json!(o.restored);
+            }
+            output
         })
         .collect();
     let inputs: Vec<_> = outcome
@@ -248,8 +294,15 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         let paths: Vec<_> = plan.pages.iter().map(|page| page.path.display().to_string()).collect();
         value["pages"] = json!(paths);
     }
+    if let Some(why) = &outcome.all_again {
+        value["all_again"] = json!(why);
+    }
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);
+    }
+    if !outcome.strangers.is_empty() {
+        let paths: Vec<_> = outcome.strangers.iter().map(|path| path.display().to_string()).collect();
+        value["strangers"] = json!(paths);
     }
     if !outcome.published.is_empty() {
         value["published"] = outcome.published.iter().map(published_json).collect();

@@ -1,11 +1,9 @@
 //! Memory: what a plan will need.
 
-use crate::input::{Compression, Format, about_records};
+use crate::input::{Compression, Format, Opened, about_records};
 use crate::job::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 /// What a run of `plan` needs, about, without having read its data: what is fixed, and what grows
 /// with groups and with rows kept.
@@ -51,7 +49,7 @@ fn records(plan: &Plan) -> u64 {
     let (mut head_bytes, mut head_lines) = (0, 0);
     for (i, file) in plan.read.files.iter().enumerate() {
         match file.format {
-            Format::Parquet => typed += parquet_rows(&file.path).unwrap_or(0),
+            Format::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
             Format::Avro => typed += about_records(file).unwrap_or(0),
             Format::Csv | Format::JsonLines => {}
         }
@@ -64,7 +62,7 @@ fn records(plan: &Plan) -> u64 {
         }
         text_bytes += file.bytes;
         if i < 16 {
-            let (bytes, lines) = head(&file.path).unwrap_or((0, 0));
+            let (bytes, lines) = head(&file.opened).unwrap_or((0, 0));
             (head_bytes, head_lines) = (head_bytes + bytes, head_lines + lines);
         }
     }
@@ -72,16 +70,16 @@ fn records(plan: &Plan) -> u64 {
     typed + text_bytes / line
 }
 
-fn parquet_rows(path: &Path) -> Option<u64> {
-    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+fn parquet_rows(file: &Opened) -> Option<u64> {
+    let reader = SerializedFileReader::new(file.read().ok()?).ok()?;
     u64::try_from(reader.metadata().file_metadata().num_rows()).ok()
 }
 
 /// Bytes and lines of a file's first 64 KiB.
-fn head(path: &Path) -> std::io::Result<(u64, u64)> {
+fn head(file: &Opened) -> Option<(u64, u64)> {
     let mut bytes = vec![];
-    File::open(path)?.take(64 << 10).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
+    file.read().ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    Some((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
 }
 
 fn state_bytes(function: &crate::aggregate::Function) -> u64 {

@@ -186,9 +186,8 @@ pub fn batch(schema: &arrow_schema::SchemaRef, columns: Vec<ArrayRef>) -> Result
         .map(|(f, c)| arrow_schema::Field::new(f.name(), c.data_type().clone(), true))
         .collect();
     let schema = std::sync::Arc::new(arrow_schema::Schema::new(fields));
-    RecordBatch::try_new(schema, columns).map_err(|e| {
-        Error::machine("a batch has the wrong shape").caused_by(e).hint("this is a bug in highwater")
-    })
+    RecordBatch::try_new(schema, columns)
+        .map_err(|e| Error::fault("a batch has the wrong shape").caused_by(e))
 }
 
 /// A dictionary of strings as plain strings, which is what expressions read.

@@ -133,7 +133,7 @@ impl Sink<'_> {
 impl OutputOutcome {
     /// An output of so many rows; the commit says what became of its parts.
     pub fn new(to: &OutputTo, rows: u64, table: Option<String>) -> OutputOutcome {
-        OutputOutcome { to: to.clone(), rows, written: 0, unchanged: 0, removed: 0, table }
+        OutputOutcome { to: to.clone(), rows, written: 0, unchanged: 0, removed: 0, restored: 0, table }
     }
 }
 

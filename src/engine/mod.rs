@@ -70,15 +70,17 @@ use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
 use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
+use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{
-    Account, CommitReport, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
-    Target, Transaction, Watermarks,
+    Account, CommitReport, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter,
+    SourceColumn, Target, Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
 use audit::Observed;
 use front::Front;
+use hashbrown::HashSet;
 use inspect::HeldKeys;
 use intake::Intake;
 use late::{Late, LateStore};
@@ -141,6 +143,10 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Why all was computed again that lay in place, where that is worth a word.
+    pub all_again: Option<String>,
+    /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
+    pub strangers: Vec<PathBuf>,
     /// Of a log that tells offsets, those of each partition; empty where not all of it was read.
     pub offsets: Vec<PartitionOffsets>,
 }
@@ -158,6 +164,9 @@ pub struct OutputOutcome {
     pub unchanged: usize,
     /// Parts of an earlier run that are no longer.
     pub removed: usize,
+    /// Parts among those written, and parts of the state, that were in place before and are written again: their
+    /// files were gone, or had been changed from outside.
+    pub restored: usize,
     /// The table, for the terminal.
     pub table: Option<String>,
 }
@@ -169,13 +178,16 @@ pub struct OutputOutcome {
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
     let targets = places(plan);
     // The outputs are locked before hours of work, not after.
-    let transaction = Transaction::begin(&targets)?;
+    let transaction = Transaction::begin_of(&targets, &plan.named)?;
     publish::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let run = Run { plan, options, progress };
         let mut staged = run.stage(&transaction, rejects)?;
         staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
+        for output in 0..targets.len() {
+            staged.outcome.strangers.extend(transaction.strangers(output)?);
+        }
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
@@ -186,9 +198,10 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
 /// The files of the source that the outputs in place have counted and that were not read now.
 fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
     let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
-    let is_read = |input: &&InputEntry| {
-        read.iter().any(|now| now.hash == input.hash || now.path == Path::new(&input.path))
-    };
+    let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
+    let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();
+    let is_read =
+        |input: &&InputEntry| hashes.contains(input.hash.as_str()) || paths.contains(Path::new(&input.path));
     let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));
     gone.map(|input| input.path.clone()).collect()
 }
@@ -199,21 +212,13 @@ fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
 /// # Errors
 /// As of [`crate::sink::recover`].
 pub fn recover(plan: &Plan) -> Result<()> {
-    crate::sink::recover(&places(plan))
+    crate::sink::recover(&places(plan), &plan.named)
 }
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
 fn places(plan: &Plan) -> Vec<Target> {
     let outputs = plan.outputs.iter().filter_map(|output| target(&output.to));
     outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
-}
-
-fn pool(options: &RunOptions) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("worker-{i}"))
-        .build()
-        .map_err(|e| Error::machine("cannot start the worker threads").caused_by(e))
 }
 
 /// The outputs that are files, in the order of the transaction's targets.
@@ -247,6 +252,18 @@ struct Run<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
+}
+
+/// Ends the progress line also where the work ends in a panic: the scope waits for its thread.
+struct EndsLine<'a>(&'a AtomicBool, Option<&'a std::thread::Thread>);
+
+impl Drop for EndsLine<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        if let Some(thread) = self.1 {
+            thread.unpark();
+        }
+    }
 }
 
 /// What reading gives: partial groups per grouping, rows per output of events.
@@ -363,6 +380,8 @@ impl Run<'_> {
             spilled,
             published,
             left_out,
+            all_again: None,
+            strangers: vec![],
             offsets,
         };
         Ok(Staged { outcome, drafts, rejects })
@@ -446,16 +465,20 @@ impl Run<'_> {
         let done = AtomicBool::new(false);
         let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
         let result = std::thread::scope(|scope| {
-            // The progress line has a thread of its own, so that it moves while all workers work.
-            let line = scope.spawn(|| {
+            // The progress line has a thread of its own, so that it moves while all workers work. Where no more
+            // threads may start, it stands still.
+            let line = std::thread::Builder::new().name("progress".into()).spawn_scoped(scope, || {
                 while !done.load(Ordering::Acquire) {
                     self.progress.reading(scan.bytes_done(), scan.bytes_total());
                     std::thread::park_timeout(Duration::from_millis(100));
                 }
             });
+            let ends = EndsLine(&done, line.as_ref().ok().map(|line| line.thread()));
             let result = work();
-            done.store(true, Ordering::Release);
-            line.thread().unpark();
+            drop(ends);
+            if let Ok(line) = line {
+                line.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
             result
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
@@ -518,9 +541,10 @@ impl Run<'_> {
     ) -> Vec<ManifestDraft> {
         let columns = self.plan.inferred.columns.iter();
         let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
-        let draft = |output: OutputInfo| ManifestDraft {
+        let draft = |output: OutputInfo, identity: &Identity| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },
             output,
+            identity: Some(identity.clone()),
             source: source.clone(),
             inputs: inputs.clone(),
             account,
@@ -530,7 +554,7 @@ impl Run<'_> {
         let outputs = self.plan.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
         let outputs = outputs.map(|(index, output)| {
             let format = output.format.name().into();
-            draft(match &output.kind {
+            let info = match &output.kind {
                 OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
                 OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
                 OutputKind::Groups { grouping, .. } => {
@@ -541,11 +565,14 @@ impl Run<'_> {
                     let table = publish::table(self.plan, index);
                     OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
                 }
-            })
+            };
+            draft(info, &self.plan.identities.outputs[index])
         });
         let format = |late: &LatePlan| late.format.name().into();
-        let late = self.plan.late.iter();
-        let late = late.map(|late| draft(OutputInfo { format: format(late), ..OutputInfo::default() }));
+        let late = self.plan.late.iter().zip(&self.plan.identities.late);
+        let late = late.map(|(late, identity)| {
+            draft(OutputInfo { format: format(late), ..OutputInfo::default() }, identity)
+        });
         outputs.chain(late).collect()
     }
 }
@@ -575,8 +602,7 @@ fn balances(account: &Account) -> Result<()> {
     if *read == rejected + filtered + duplicate + late + counted {
         return Ok(());
     }
-    Err(Error::machine(format!("the account does not balance: {account:?}"))
-        .hint("this is a bug in highwater; please report it"))
+    Err(Error::fault(format!("the account does not balance: {account:?}")))
 }
 
 fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
@@ -585,6 +611,7 @@ fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
         output.written = report.written.len();
         output.unchanged = report.unchanged;
         output.removed = report.removed.len();
+        output.restored = report.restored;
     }
 }
 

@@ -65,7 +65,7 @@ pub fn trace(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Traced>> {
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let found = events(plan, groups, most, options, progress)?;
         found.groups.into_iter().map(|group| group.shown(&found.plan)).collect()
     })

@@ -118,7 +118,7 @@ pub fn explain_row(
 ) -> Result<RowExplained> {
     let plan = again()?;
     let index = chosen(&plan, asked)?;
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let case = Case { asked, options, progress, again, index };
         match &plan.outputs[index].kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),

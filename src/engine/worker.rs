@@ -586,8 +586,7 @@ impl<'a> Shared<'a> {
         }
         let records = reports.iter().flat_map(|report| &report.inputs).map(|input| input.records);
         if tally.read + tally.foreign != records.sum::<u64>() {
-            return Err(Error::machine("the workers and the scan counted different numbers of records")
-                .hint("this is a bug in highwater; please report it"));
+            return Err(Error::fault("the workers and the scan counted different numbers of records"));
         }
         let (mut groups, mut sessions) = (vec![], vec![]);
         let mut replayed = false;

@@ -1,6 +1,6 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::parse;
+use super::{parse, with_stack};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
@@ -57,6 +57,10 @@ pub struct Selection {
 /// # Errors
 /// A job error without a place: syntax, a nested aggregate, wrong arguments.
 pub fn parse_selection(sql: &str, first: usize) -> Result<Selection> {
+    with_stack(|| selection(sql, first))
+}
+
+fn selection(sql: &str, first: usize) -> Result<Selection> {
     let mut ast = parse(sql)?;
     if let Some(call) = as_call(&ast) {
         return Ok(Selection { calls: vec![check(call, sql)?], around: None });

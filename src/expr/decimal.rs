@@ -1,39 +1,35 @@
 //! Keeps decimal arithmetic decimal: rewrites an expression so that Polars computes it exactly.
 
-use super::{inputs, output_type, to_polars};
+use super::{Kind, Types};
 use crate::batch::{DataType, Schema};
 use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, Value};
 
 /// `ast` with decimal literals beside decimals, and exact products of decimals.
-pub fn exact(ast: &Ast, schema: &Schema, zone: &str) -> Ast {
-    if !schema.fields.iter().any(|f| matches!(f.ty, DataType::Decimal { .. })) {
-        return ast.clone();
+pub fn exact(mut ast: Ast, schema: &Schema, types: &Types) -> Ast {
+    if schema.fields.iter().any(|f| matches!(f.ty, DataType::Decimal { .. })) {
+        Rewriter { types }.rewrite(&mut ast);
     }
-    Rewriter { schema, zone }.rewrite(ast)
+    ast
 }
 
 struct Rewriter<'a> {
-    schema: &'a Schema,
-    zone: &'a str,
+    types: &'a Types<'a>,
 }
 
 impl Rewriter<'_> {
-    fn rewrite(&self, ast: &Ast) -> Ast {
-        let mut ast = ast.clone();
-        match &mut ast {
-            Ast::Nested(inner) => **inner = self.rewrite(inner),
-            Ast::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Not, expr } => {
-                **expr = self.rewrite(expr)
-            }
+    fn rewrite(&self, ast: &mut Ast) {
+        match ast {
+            Ast::Nested(inner) | Ast::IsNull(inner) | Ast::IsNotNull(inner) => self.rewrite(inner),
+            Ast::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Not, expr } => self.rewrite(expr),
             Ast::BinaryOp { left, op, right } => {
-                **left = self.rewrite(left);
-                **right = self.rewrite(right);
+                self.rewrite(left);
+                self.rewrite(right);
                 self.operands(left, op, right);
             }
             Ast::Between { expr, low, high, .. } => {
-                **expr = self.rewrite(expr);
+                self.rewrite(expr);
                 for bound in [low, high] {
-                    **bound = self.rewrite(bound);
+                    self.rewrite(bound);
                     if self.scale(expr).is_some() {
                         literal_to_decimal(bound);
                     }
@@ -41,14 +37,13 @@ impl Rewriter<'_> {
             }
             Ast::Case { conditions, else_result, .. } => {
                 for when in conditions {
-                    when.condition = self.rewrite(&when.condition);
-                    when.result = self.rewrite(&when.result);
+                    self.rewrite(&mut when.condition);
+                    self.rewrite(&mut when.result);
                 }
                 if let Some(otherwise) = else_result {
-                    **otherwise = self.rewrite(otherwise);
+                    self.rewrite(otherwise);
                 }
             }
-            Ast::IsNull(inner) | Ast::IsNotNull(inner) => **inner = self.rewrite(inner),
             Ast::Function(function) => {
                 if let sqlparser::ast::FunctionArguments::List(list) = &mut function.args {
                     for arg in &mut list.args {
@@ -56,14 +51,13 @@ impl Rewriter<'_> {
                             inner,
                         )) = arg
                         {
-                            *inner = self.rewrite(inner);
+                            self.rewrite(inner);
                         }
                     }
                 }
             }
             _ => {}
         }
-        ast
     }
 
     fn operands(&self, left: &mut Ast, op: &BinaryOperator, right: &mut Ast) {
@@ -89,12 +83,12 @@ impl Rewriter<'_> {
 
     /// The scale of the value of `ast`, if it is a decimal.
     fn scale(&self, ast: &Ast) -> Option<u8> {
-        let text = ast.to_string();
-        let compiled = to_polars(&text, &text).ok()?;
-        let inputs = inputs(&compiled, &text, self.schema).ok()?;
-        match output_type(&compiled, &inputs, self.zone).ok()? {
-            DataType::Decimal { scale, .. } => Some(scale),
-            _ => None,
+        match ast {
+            Ast::Value(_) => None,
+            _ => match self.types.kind(ast)? {
+                Kind::Of(DataType::Decimal { scale, .. }) => Some(scale),
+                _ => None,
+            },
         }
     }
 }

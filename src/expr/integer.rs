@@ -4,18 +4,16 @@
 //! fit: so `EXTRACT(month FROM t) * 100` would wrap, and so would `LENGTH(name) - 20` below zero. Every such
 //! operand of arithmetic is made an int64 first.
 
-use super::kind_of;
-use crate::batch::Schema;
+use super::Types;
 use polars::prelude as pl;
 use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, visit_expressions_mut};
 use std::ops::ControlFlow;
 
 /// `ast` with int64 in the place of narrower integers that arithmetic is done with.
-pub fn widened(mut ast: Ast, schema: &Schema, zone: &str) -> Ast {
+pub fn widened(mut ast: Ast, types: &Types) -> Ast {
     use BinaryOperator::{Divide, DuckIntegerDivide, Minus, Modulo, Multiply, Plus};
-    let narrow = |operand: &Ast| {
-        kind_of(operand, schema, zone).is_some_and(|d| d.is_integer() && d != pl::DataType::Int64)
-    };
+    let narrow =
+        |operand: &Ast| types.of(operand).is_some_and(|d| d.is_integer() && d != pl::DataType::Int64);
     let widen = |operand: &mut Ast| {
         if narrow(operand)
             && let Ok(wide) = super::parse(&format!("CAST({operand} AS BIGINT)"))

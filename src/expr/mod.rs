@@ -14,17 +14,25 @@
 mod aggregate_call;
 pub(crate) mod bridge;
 mod decimal;
+mod guarded;
 mod integer;
 mod quotient;
+mod syntax;
+mod types;
 
 pub use aggregate_call::{AggregateCall, Selection, parse_selection};
+pub(crate) use guarded::start;
+pub(crate) use syntax::{parse, with_stack};
+pub(crate) use types::Types;
 
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
+use guarded::Failure;
 use polars::prelude as pl;
-use polars::prelude::IntoLazy;
+use polars::prelude::NamedFrom;
+use std::borrow::Cow;
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
@@ -50,11 +58,32 @@ impl Expr {
     /// A job error without a place: syntax, an unknown column or function (with the nearest name), a
     /// type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
+        with_stack(|| Expr::compiled(sql, schema, zone))
+    }
+
+    fn compiled(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
         let exact = for_polars(exact(sql, schema, zone)?, schema, zone);
-        let compiled = to_polars(&exact.to_string(), sql)?;
+        let compiled = guarded::parsed(&exact.to_string(), sql)?;
         let inputs = inputs(&compiled, sql, schema)?;
-        let ty = output_type(&compiled, &inputs, zone.name()).map_err(|cause| wrong(sql, cause))?;
-        Ok(Expr { sql: sql.to_string(), inputs, ty, compiled, zone: zone.name() })
+        let columns = inputs.iter().map(|f| bridge::empty(&f.name, f.ty, zone.name()));
+        let dtype = guarded::dtype(&compiled, columns.collect());
+        let dtype = dtype.map_err(|failure| failure.error(sql, |cause| wrong(sql, cause)))?;
+        let ty = bridge::data_type(&dtype)
+            .ok_or_else(|| wrong(sql, format!("it gives a {dtype}, which no column can hold")))?;
+        let expr = Expr { sql: sql.to_string(), inputs, ty, compiled, zone: zone.name() };
+        expr.tried()
+    }
+
+    /// Itself, after it was computed over a few rows: some expressions have a type, and cannot be computed.
+    fn tried(self) -> Result<Expr> {
+        let columns = || self.inputs.iter().map(|f| sample(f, self.zone)).collect();
+        match guarded::computed(&self.compiled, 2, columns, |value| bridge::to_arrow(value, self.ty)) {
+            Err(failure @ Failure::Panic(_)) => {
+                Err(failure.error(&self.sql, |cause| wrong(&self.sql, cause)))
+            }
+            // An error may be one of these values alone, as a text that is no number.
+            _ => Ok(self),
+        }
     }
 
     /// The SQL as written.
@@ -77,21 +106,17 @@ impl Expr {
     /// # Errors
     /// A data error, such as an overflow of decimal arithmetic.
     pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(&str) -> &'a ArrayRef) -> Result<ArrayRef> {
-        let failed = |cause: pl::PolarsError| {
-            Error::data(format!("cannot compute `{}`", self.sql)).caused_by(first_line(&cause.to_string()))
+        let columns = || {
+            let inputs = self.inputs.iter();
+            inputs.map(|f| bridge::to_polars(&f.name, f.ty, column(&f.name), self.zone)).collect()
         };
-        let columns = self
-            .inputs
-            .iter()
-            .map(|f| bridge::to_polars(&f.name, f.ty, column(&f.name), self.zone))
-            .collect::<pl::PolarsResult<Vec<_>>>()
-            .map_err(failed)?;
-        let frame = pl::DataFrame::new(rows, columns).map_err(failed)?;
-        let result = frame.lazy().select([self.compiled.clone().alias("value")]).collect().map_err(failed)?;
-        let value = result.column("value").map_err(failed)?;
-        // A constant gives one row whatever the number of rows.
-        let value = if value.len() == 1 && rows != 1 { value.new_from_index(0, rows) } else { value.clone() };
-        bridge::to_arrow(value, self.ty).map_err(failed)
+        let value =
+            guarded::computed(&self.compiled, rows, columns, |value| bridge::to_arrow(value, self.ty));
+        value.map_err(|failure| {
+            failure.error(&self.sql, |cause| {
+                Error::data(format!("cannot compute `{}`", shown(&self.sql))).caused_by(cause)
+            })
+        })
     }
 }
 
@@ -101,6 +126,10 @@ impl Expr {
 /// # Errors
 /// A job error without a place.
 pub fn check_syntax(sql: &str) -> Result<()> {
+    with_stack(|| checked(sql))
+}
+
+fn checked(sql: &str) -> Result<()> {
     use sqlparser::ast::Expr as Ast;
     // A name with dots may be that of a column: a path into nested JSON.
     let mut dotted = vec![];
@@ -111,7 +140,7 @@ pub fn check_syntax(sql: &str) -> Result<()> {
         std::ops::ControlFlow::<()>::Continue(())
     });
     let ast = exact(sql, &Schema::new(dotted), &Zone::utc())?;
-    to_polars(&ast.to_string(), sql).map(|_| ())
+    guarded::parsed(&ast.to_string(), sql).map(|_| ())
 }
 
 /// The syntax tree of `sql` with columns by their full names, decimal arithmetic that stays decimal, and integers
@@ -122,15 +151,16 @@ pub fn check_syntax(sql: &str) -> Result<()> {
 pub(crate) fn exact(sql: &str, schema: &Schema, zone: &Zone) -> Result<sqlparser::ast::Expr> {
     let ast = dotted_names(parse(sql)?, schema);
     if let Some(name) = aggregate_call::first_aggregate(&ast) {
-        return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
+        return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{}`", shown(sql)))
             .hint("aggregates belong to `select` and `having` of an output"));
     }
-    Ok(integer::widened(decimal::exact(&ast, schema, zone.name()), schema, zone.name()))
+    let types = Types::new(schema, zone.name());
+    Ok(integer::widened(decimal::exact(ast, schema, &types), &types))
 }
 
 /// What [`exact`] made, in the form in which Polars divides exactly.
 pub(crate) fn for_polars(ast: sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> sqlparser::ast::Expr {
-    quotient::by_columns(ast, schema, zone.name())
+    quotient::by_columns(ast, &Types::new(schema, zone.name()))
 }
 
 /// What a part of an expression is.
@@ -144,37 +174,6 @@ pub(crate) enum Kind {
     Null,
     /// Anything else: a length of time, say.
     Other,
-}
-
-/// What `ast`, which [`exact`] made or is a part of what it made, gives over columns of `schema`; none
-/// where that is not known.
-pub(crate) fn kind(ast: &sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> Option<Kind> {
-    Some(match kind_of(ast, schema, zone.name())? {
-        pl::DataType::Null => Kind::Null,
-        pl::DataType::Datetime(_, None) => Kind::Zoneless,
-        dtype => bridge::data_type(&dtype).map_or(Kind::Other, Kind::Of),
-    })
-}
-
-/// The Polars type of what `ast` gives over columns of `schema`.
-fn kind_of(ast: &sqlparser::ast::Expr, schema: &Schema, zone: &str) -> Option<pl::DataType> {
-    let text = ast.to_string();
-    let compiled = to_polars(&text, &text).ok()?;
-    let inputs = inputs(&compiled, &text, schema).ok()?;
-    polars_type(&compiled, &inputs, zone).ok()
-}
-
-/// The syntax tree of `sql`.
-pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Expr> {
-    let mut parser = sqlparser::parser::Parser::new(&sqlparser::dialect::GenericDialect {})
-        .try_with_sql(sql)
-        .map_err(|cause| wrong(sql, cause))?;
-    let ast = parser.parse_expr().map_err(|cause| wrong(sql, cause))?;
-    let rest = parser.peek_token();
-    if rest.token != sqlparser::tokenizer::Token::EOF {
-        return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
-    }
-    Ok(ast)
 }
 
 /// `user.city` means the column of that name, a path into nested JSON, where there is one.
@@ -195,36 +194,31 @@ fn dotted_names(mut ast: sqlparser::ast::Expr, schema: &Schema) -> sqlparser::as
 fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {
     let cause = cause.to_string();
     let cause = cause.trim_start_matches("sql parser error: ");
-    Error::job(format!("wrong expression `{sql}`")).caused_by(first_line(cause))
+    Error::job(format!("wrong expression `{}`", shown(sql))).caused_by(first_line(cause))
 }
 
+/// The first line of a cause, and not too much of it: it may hold the expression.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or("").to_string()
+    shown(text.lines().next().unwrap_or("")).into_owned()
 }
 
-fn to_polars(text: &str, sql: &str) -> Result<pl::Expr> {
-    // Polars warns, on stderr, of what will change in its own API: nothing that who writes a job could act on.
-    static QUIET: std::sync::Once = std::sync::Once::new();
-    QUIET.call_once(|| polars::error::set_warning_function(|_, _| {}));
-    polars::sql::sql_expr(text).map_err(|cause| {
-        let error = wrong(sql, &cause);
-        let functions = polars::sql::keywords::all_functions();
-        let message = cause.to_string();
-        // "unsupported function 'uper'": the name stands between quotes.
-        match message.split_once("function '").and_then(|(_, rest)| rest.split_once('\'')) {
-            Some((name, _)) => Error::job(format!("unknown function `{name}` in `{sql}`"))
-                .nearest(name, functions.iter().copied()),
-            None => error,
-        }
-    })
+/// An expression, or the beginning of a long one.
+fn shown(sql: &str) -> Cow<'_, str> {
+    match sql.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &sql[..end])),
+        None => Cow::Borrowed(sql),
+    }
 }
+
+/// The most characters of an expression that are shown.
+const MOST_SHOWN: usize = 200;
 
 /// The columns that `compiled` reads, or an error that names the first unknown one.
 fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>> {
     let mut inputs: Vec<Field> = vec![];
     for name in compiled.clone().meta().root_names() {
         let Some(index) = schema.index_of(&name) else {
-            let place = if sql == name.as_str() { String::new() } else { format!(" in `{sql}`") };
+            let place = if sql == name.as_str() { String::new() } else { format!(" in `{}`", shown(sql)) };
             let error = Error::job(format!("unknown column `{name}`{place}"));
             return Err(error.nearest_or("the columns are", &name, schema.names()));
         };
@@ -235,24 +229,15 @@ fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>>
     Ok(inputs)
 }
 
-/// The type that `compiled` gives over columns of these types.
-fn output_type(compiled: &pl::Expr, inputs: &[Field], zone: &str) -> std::result::Result<DataType, String> {
-    let dtype = polars_type(compiled, inputs, zone)?;
-    bridge::data_type(&dtype).ok_or_else(|| format!("it gives a {dtype}, which no column can hold"))
-}
-
-/// The same in Polars' types.
-fn polars_type(
-    compiled: &pl::Expr,
-    inputs: &[Field],
-    zone: &str,
-) -> std::result::Result<pl::DataType, String> {
-    let columns = inputs.iter().map(|f| bridge::empty(&f.name, f.ty, zone)).collect();
-    let frame = pl::DataFrame::new(0, columns).map_err(|e| e.to_string())?;
-    let mut lazy = frame.lazy().select([compiled.clone().alias("value")]);
-    let schema = lazy.collect_schema().map_err(|e| e.to_string())?;
-    let (_, dtype) = schema.iter().next().ok_or("no value")?;
-    Ok(dtype.clone())
+/// Values of a column of this type for a trial: one, and NULL.
+fn sample(field: &Field, zone: &str) -> pl::PolarsResult<pl::Column> {
+    let ones = match field.ty {
+        DataType::String => pl::Series::new("".into(), &[Some("1"), None]),
+        DataType::Bool => pl::Series::new("".into(), &[Some(true), None]),
+        _ => pl::Series::new("".into(), &[Some(1i64), None]),
+    };
+    let column = ones.cast(bridge::empty(&field.name, field.ty, zone).dtype())?;
+    Ok(column.with_name(field.name.as_str().into()).into())
 }
 
 #[cfg(test)]

@@ -108,6 +108,93 @@ fn a_quotient_does_not_depend_on_the_rows_beside_it() {
 }
 
 #[test]
+fn a_chain_of_quotients_is_one_value_and_no_larger_than_the_chain() {
+    let schema = Schema::new(vec![Field::new("x", DataType::Int64)]);
+    let utc = Zone::utc();
+    let expr = Expr::compile("(x + x) / 3 / 7", &schema, &utc).unwrap();
+    for rows in [1, 5] {
+        let x: ArrayRef = Arc::new(Int64Array::from(vec![5; rows]));
+        let value = expr.evaluate(rows, |_| &x).unwrap();
+        assert_eq!(value.as_primitive::<Float64Type>().values()[0], 10.0 / 3.0 / 7.0, "of {rows}");
+    }
+    let size = |links: usize| {
+        with_stack(|| {
+            let ast = exact(&format!("x{}", " / 2".repeat(links)), &schema, &utc).unwrap();
+            for_polars(ast, &schema, &utc).to_string().len()
+        })
+    };
+    assert!(size(40) < 5 * size(10), "{} {}", size(10), size(40));
+}
+
+#[test]
+fn what_cannot_be_computed_is_an_error_of_the_job() {
+    for sql in [
+        "GREATEST()",
+        "LEAST()",
+        "CAST(qty AS DECIMAL(39, 1))",
+        "CAST(qty > 1 AS DECIMAL(99, 1))",
+        "CAST(qty AS DECIMAL(5, -2))",
+        "LOG2([1, 2])",
+        "100000 // (NULL)",
+    ] {
+        let error = Expr::compile(sql, &schema(), &Zone::utc()).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Job, "{sql}: {error}");
+        assert!(error.message().contains(sql), "{sql}: {error}");
+    }
+    // A trial with other values than those of the data decides nothing.
+    Expr::compile("CAST(name AS BIGINT) / (qty - 1)", &schema(), &Zone::utc()).unwrap();
+}
+
+#[test]
+fn a_long_chain_gives_what_its_parts_give() {
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64)]);
+    let n: ArrayRef = Arc::new(Int64Array::from(vec![Some(2_999), Some(3_000), None]));
+    let computed =
+        |sql: &str| Expr::compile(sql, &schema, &Zone::utc()).unwrap().evaluate(3, |_| &n).unwrap();
+    let alternatives: Vec<String> = (0..3_000).map(|i| format!("n = {i}")).collect();
+    let value = computed(&alternatives.join(" OR "));
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>(), [Some(true), Some(false), None]);
+    // NULL is known where one side decides alone.
+    let value = computed(&format!("{} OR n IS NULL", alternatives.join(" OR ")));
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>(), [Some(true), Some(false), Some(true)]);
+    let value = computed(&alternatives.join(" AND ").replace('=', "<>"));
+    assert_eq!(value.as_boolean().iter().collect::<Vec<_>>(), [Some(false), Some(true), None]);
+    let value = computed(&format!("n{}", " || 'a'".repeat(600)));
+    let value = value.as_string_view();
+    assert_eq!(value.value(0), format!("2999{}", "a".repeat(600)));
+    assert!(value.is_null(2));
+    let value = computed(&format!("n{}", " + 1".repeat(190)));
+    assert_eq!(
+        value.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(),
+        [Some(3_189), Some(3_190), None]
+    );
+}
+
+#[test]
+fn the_type_of_a_chain_is_that_of_the_whole() {
+    let (schema, zone) = (schema(), "Asia/Jakarta");
+    for sql in [
+        "qty + 1 + 2",
+        "qty + price - 1",
+        "(qty + 1) * (price + 0.5)",
+        "qty * 1.5 + 1",
+        "1 + 2 + qty",
+        "price * rate / 3",
+        "at - at - at",
+        "name || 'a' || 'b'",
+        "LENGTH(name) - 40 - qty",
+        "qty > 1 AND price > 2 OR name = 'b'",
+        "EXTRACT(month FROM at) + 1 + 2",
+    ] {
+        let ast = parse(sql).unwrap();
+        let compiled = guarded::parsed(sql, sql).unwrap();
+        let columns = schema.fields.iter().map(|f| bridge::empty(&f.name, f.ty, zone)).collect();
+        let whole = guarded::dtype(&compiled, columns).ok();
+        assert_eq!(Types::new(&schema, zone).of(&ast), whole, "{sql}");
+    }
+}
+
+#[test]
 fn a_dotted_path_is_a_column() {
     let schema = Schema::new(vec![Field::new("user.city", DataType::String)]);
     let expr = Expr::compile("UPPER(user.city)", &schema, &Zone::utc()).unwrap();

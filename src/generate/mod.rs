@@ -102,6 +102,8 @@ pub struct Options {
     pub span: Option<i64>,
     /// How late events come; `None` for the kind's own profile.
     pub lateness: Option<Lateness>,
+    /// Whether files that are there are written over, whatever is in them; else only those with the same bytes stay.
+    pub force: bool,
 }
 
 impl Options {
@@ -117,6 +119,7 @@ impl Options {
             compression: Compression::None,
             span: None,
             lateness: None,
+            force: false,
         }
     }
 }
@@ -249,7 +252,7 @@ fn write_log(log: &mut dyn Log, options: &Options, format: Format, summary: &mut
             log.next(&mut row);
             writer.write(&row)?;
         }
-        let (path, bytes) = writer.finish()?;
+        let (path, bytes) = writer.finish(options.force)?;
         summary.files.push(Written { path, rows: end - done, bytes });
         done = end;
     }

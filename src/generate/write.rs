@@ -9,6 +9,7 @@ mod parquet;
 use super::row::{Cell, Column, Row};
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format};
+use crate::sink::fsutil;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ impl FileWriter {
     ) -> Result<FileWriter> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let partial = path.with_file_name(format!(".{name}.partial"));
-        let file = File::create(&partial).map_err(|e| Error::io("create", &partial, e))?;
+        let file = fsutil::create_new(&partial).map_err(|e| Error::io("create", &partial, e))?;
         let rows = match format {
             Format::Parquet => {
                 parquet::ParquetWriter::new(file, columns).map(Box::new).map(RowWriter::Parquet)
@@ -61,14 +62,28 @@ impl FileWriter {
         done.map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Ends the file and gives it its name; returns its path and its size in bytes.
-    pub fn finish(self) -> Result<(PathBuf, u64)> {
+    /// Ends the file and gives it its name; returns its path and its size in bytes. What is there is replaced where
+    /// `force` says so; one with the same bytes stays.
+    ///
+    /// # Errors
+    /// A job error: another file is there. A machine error: the file cannot be written.
+    pub fn finish(self, force: bool) -> Result<(PathBuf, u64)> {
         let FileWriter { path, partial, rows } = self;
         let file = match rows {
             RowWriter::Text(w) => w.finish(),
             RowWriter::Parquet(w) => w.finish(),
         };
         let bytes = file.and_then(|f| f.metadata()).map_err(|e| Error::io("write", &path, e))?.len();
+        if !force && path.symlink_metadata().is_ok() {
+            let same = fsutil::content(&path).ok()
+                == Some(fsutil::content(&partial).map_err(|e| Error::io("read", &partial, e))?);
+            let _ = std::fs::remove_file(&partial);
+            if same {
+                return Ok((path, bytes));
+            }
+            let error = Error::job(format!("{} is there, with another content", path.display()));
+            return Err(error.hint("choose another folder with `--out`, or write over it with `--force`"));
+        }
         std::fs::rename(&partial, &path).map_err(|e| Error::io("create", &path, e))?;
         Ok((path, bytes))
     }

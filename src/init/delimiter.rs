@@ -1,17 +1,15 @@
 //! What stands between the fields of a CSV log, and whether its first line has the names of the columns.
 
 use crate::error::{Error, Result};
-use crate::input::infer::Class;
-use crate::input::{Compression, SourceFile};
+use crate::input::SourceFile;
+use crate::input::infer::{Class, start};
 use crate::time::TimeUnit;
-use std::fs::File;
-use std::io::Read;
 
 /// Delimiters, the likely ones first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// How much of a file is looked at.
-const HEAD: u64 = 256 << 10;
+const HEAD: usize = 256 << 10;
 
 /// How CSV files are laid out.
 pub struct Layout {
@@ -27,7 +25,7 @@ pub struct Layout {
 /// All are empty; one cannot be read.
 pub fn of(files: &[SourceFile]) -> Result<Layout> {
     for file in files {
-        let text = head(file)?;
+        let (text, _) = start(&file.opened, file.compression, HEAD)?;
         if !text.iter().all(u8::is_ascii_whitespace) {
             return Ok(layout(&text));
         }
@@ -37,29 +35,6 @@ pub fn of(files: &[SourceFile]) -> Result<Layout> {
         files => format!("all {} files are empty", files.len()),
     };
     Err(Error::data(which).hint("a job is written after a log that has records: name files with records"))
-}
-
-fn head(file: &SourceFile) -> Result<Vec<u8>> {
-    let failed = |e| Error::io("read", &file.path, e);
-    let open = File::open(&file.path).map_err(failed)?;
-    let mut text = vec![];
-    let reader: Box<dyn Read> = match file.compression {
-        Compression::None => Box::new(open),
-        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(open)),
-        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(open).map_err(failed)?),
-    };
-    // What is damaged further on the scan reports.
-    let read = reader.take(HEAD).read_to_end(&mut text);
-    if text.is_empty()
-        && let Err(cause) = read
-    {
-        let what = format!("cannot decompress {}: damaged or cut short", file.path.display());
-        return Err(Error::data(what).caused_by(cause));
-    }
-    if text.starts_with(b"\xef\xbb\xbf") {
-        text.drain(..3);
-    }
-    Ok(text)
 }
 
 fn layout(text: &[u8]) -> Layout {
@@ -81,7 +56,7 @@ fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
     let mut records: Vec<csv::ByteRecord> = reader.byte_records().map_while(|r| r.ok()).take(200).collect();
-    if records.len() > 1 && records.len() < 200 && text.len() as u64 >= HEAD {
+    if records.len() > 1 && records.len() < 200 && text.len() >= HEAD {
         // Half of a record, maybe.
         records.pop();
     }

@@ -12,10 +12,10 @@ use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::told;
-use crate::input::{Compression, Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile};
+use crate::input::{Compression, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
-use crate::time::{TimeRule, Zone};
+use crate::time::Zone;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -73,8 +73,8 @@ impl Looked {
 ///
 /// # Errors
 /// Files that are not there or cannot be read, of more than one format, or without records.
-pub fn look(patterns: &[String]) -> Result<Looked> {
-    let (mut files, unnamed) = files(patterns)?;
+pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
+    let (mut files, unnamed) = files(patterns, inputs)?;
     let format = files[0].format;
     if let Some(other) = files.iter().find(|file| file.format != format) {
         let [a, b] = [&files[0], other].map(|file| (file.path.display(), name(file.format)));
@@ -93,6 +93,7 @@ pub fn look(patterns: &[String]) -> Result<Looked> {
     carried::recognise(&mut files, Said::default())?;
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {
+        Scan::has_records(&files, csv, OnBadRecord::Fail)?;
         let shown = patterns.join(", ");
         return Err(Error::data(format!("{shown}: there is no record to be seen"))
             .hint("a job is written after a log that has some: name files with records"));
@@ -122,22 +123,26 @@ pub fn look(patterns: &[String]) -> Result<Looked> {
             .hint(format!("its columns are {}", columns.join(", ")))
             .hint("a job is written after a log that has some: name files with records"));
     }
-    looked.paths = shorter(patterns, &looked.files);
+    looked.paths = shorter(patterns, &looked.files, inputs);
     Ok(looked)
 }
 
 /// The files, and whether their format was told by what they hold.
-fn files(patterns: &[String]) -> Result<(Vec<SourceFile>, bool)> {
-    let told = match expand(patterns, None) {
-        Ok(files) => return Ok((files, false)),
+fn files(patterns: &[String], inputs: &Inputs) -> Result<(Vec<SourceFile>, bool)> {
+    let told = match expand(patterns, None, inputs) {
+        Ok(found) => {
+            // A stream has no name that stays, so its format is told by what came.
+            let unnamed = found.files.iter().any(|file| file.opened.is_stream());
+            return Ok((found.files, unnamed));
+        }
         Err(error) => error,
     };
     // The names do not tell; what the first holds may.
-    let Ok(found) = expand(patterns, Some(Format::Csv)) else { return Err(told) };
-    let mut formats = found.iter().map(|file| recognised(&file.path));
+    let Ok(found) = expand(patterns, Some(Format::Csv), inputs) else { return Err(told) };
+    let mut formats = found.files.iter().map(|file| recognised(&file.opened, file.compression));
     let Some(Some(format)) = formats.next() else { return Err(told) };
-    match expand(patterns, Some(format)) {
-        Ok(files) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((files, true)),
+    match expand(patterns, Some(format), inputs) {
+        Ok(all) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((all.files, true)),
         _ => Err(told),
     }
 }
@@ -153,7 +158,7 @@ pub fn name(format: Format) -> &'static str {
 }
 
 /// A glob in place of many names that a shell made of one.
-fn shorter(patterns: &[String], files: &[PathBuf]) -> Vec<String> {
+fn shorter(patterns: &[String], files: &[PathBuf], inputs: &Inputs) -> Vec<String> {
     let plain = || patterns.to_vec();
     let (Some(first), true) = (files.first(), files.len() > 3 && patterns.len() == files.len()) else {
         return plain();
@@ -163,8 +168,8 @@ fn shorter(patterns: &[String], files: &[PathBuf]) -> Vec<String> {
     };
     let Some((_, ending)) = name.split_once('.') else { return plain() };
     let glob = folder.join(format!("*.{ending}")).display().to_string();
-    match expand(std::slice::from_ref(&glob), None) {
-        Ok(found) if found.iter().map(|f| &f.path).eq(files.iter()) => vec![glob],
+    match expand(std::slice::from_ref(&glob), None, inputs) {
+        Ok(found) if found.files.iter().map(|f| &f.path).eq(files.iter()) => vec![glob],
         _ => plain(),
     }
 }
@@ -185,6 +190,7 @@ fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option
             if cut {
                 next.path = folder.path().join(out.len().to_string());
                 next.bytes = piece(file, place, header, &next.path)?;
+                next.opened = Inputs::default().file(&next.path)?;
             }
             out.push(next);
         }
@@ -195,12 +201,12 @@ fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option
 /// Writes the lines of a piece of `file`, after the header line where it has one.
 fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> {
     let failed = |e| Error::io("read", &file.path, e);
-    let from = File::open(&file.path).map_err(failed)?;
+    let from = file.opened.read()?;
     let read = |at: u64| {
         let mut text = vec![0; PIECE as usize];
         let mut filled = 0;
         while filled < text.len() {
-            match from.read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
+            match from.file().read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
                 0 => break,
                 n => filled += n,
             }
@@ -231,22 +237,8 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         ty: if typed { column.ty } else { DataType::String },
         inferred: false,
     });
-    let plan = ReadPlan {
-        files,
-        columns: columns.collect(),
-        time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
-        arrival: None,
-        arrival_optional: false,
-        max_ahead: None,
-        zone: Zone::utc(),
-        delimiter: csv.delimiter,
-        names: csv.names.map(<[String]>::to_vec),
-        on_bad_record: OnBadRecord::Reject,
-        positions: false,
-        from: i64::MIN,
-        to: i64::MAX,
-        chunk_bytes: 1 << 20,
-    };
+    let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
+    let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
     let mut times = TimeText::new(&Zone::utc());
     let mut text = vec![];

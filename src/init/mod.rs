@@ -15,6 +15,7 @@ mod words;
 mod write;
 
 use crate::error::Result;
+use crate::input::Inputs;
 use crate::input::value::{grouped, shown};
 use crate::job::{JobSpec, Overrides, plan_job};
 use crate::sql::{Dialect, script};
@@ -40,17 +41,18 @@ pub struct FirstJob {
 /// # Errors
 /// Files that are not there, cannot be read, have no records or are of more than one format; a log without a time.
 pub fn first_job(patterns: &[String]) -> Result<FirstJob> {
-    let mut looked = look::look(patterns)?;
+    let inputs = Inputs::default();
+    let mut looked = look::look(patterns, &inputs)?;
     let guess = guess::guess(&mut looked)?;
     let name = write::job_name(&looked);
     let text = write::job(&name, &looked, &guess);
-    checked(&text)?;
+    checked(&text, &inputs)?;
     Ok(FirstJob { guesses: guesses(&looked, &guess), doubts: doubts(&looked, &guess), name, text })
 }
 
 /// Fails where the job does not hold against its files.
-fn checked(text: &str) -> Result<()> {
-    let spec = JobSpec::parse("the job", text)?;
+fn checked(text: &str, inputs: &Inputs) -> Result<()> {
+    let spec = JobSpec::parse("the job", text)?.reading(inputs);
     let plan = plan_job(&spec, &Overrides::default())?;
     (0..plan.outputs.len()).try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
 }

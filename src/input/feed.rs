@@ -188,7 +188,9 @@ impl Feed {
             Some(Open::Parquet { .. }) | None => None,
         };
         if let Some((bytes, hash)) = read {
-            let path = self.plan.files[ordinal as usize].path.clone();
+            let file = &self.plan.files[ordinal as usize];
+            file.opened.unchanged(Some(&hash))?;
+            let path = file.path.clone();
             self.done.push(InputReport { path, ordinal, bytes, hash, records: 0, skipped: 0 });
         }
         Ok(())

@@ -6,12 +6,14 @@
 //! the order in which a folder lists its files or in which patterns are given.
 
 use super::carried::{self, Framing};
-use super::folders::{Walk, by_content, is_hidden};
+use super::folders::{Walk, by_content};
+use super::infer::start;
+use super::opened::{Inputs, Opened};
+use super::patterns;
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
-use std::collections::HashSet;
-use std::fs::File;
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +51,7 @@ pub enum Compression {
 /// One file of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Its path, as the user's pattern gave it.
+    /// Its path, as the user's pattern gave it; of a stream its name ([`Opened::path`]).
     pub path: PathBuf,
     /// Its place among the source's files in natural path order, from 0.
     pub ordinal: u32,
@@ -63,36 +65,50 @@ pub struct SourceFile {
     pub framing: Framing,
     /// The columns that are read from the names of its folders.
     pub told: Vec<String>,
+    /// The handle that it is read by.
+    pub opened: Opened,
 }
 
-/// The files that `patterns` (files, folders, globs) stand for, in natural path order, each once.
+/// The files of a source, and what there is to tell of them.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// The files, in natural path order.
+    pub files: Vec<SourceFile>,
+    /// What a reader of these files should know, a sentence each: what is left out, what is not finished.
+    pub notes: Vec<String>,
+}
+
+/// The files that `patterns` (files, folders, globs) stand for, each once.
 ///
 /// A folder stands for the data files in it and in its subfolders, less those whose names start
 /// with `_` or `.`. The format of a file is `format`, or else what its name ends in, or what a part file without an ending
-/// holds. What other programs leave in folders is looked at as `folders` says.
+/// holds. What other programs leave in folders is looked at as `folders` says. What `inputs` writes itself is left out.
 ///
 /// # Errors
-/// A pattern that matches nothing, a name that tells no format, an unreadable folder.
-pub fn expand(patterns: &[String], format: Option<Format>) -> Result<Vec<SourceFile>> {
-    in_order(found(patterns, format)?.paths, format)
+/// A pattern that matches nothing, a name that tells no format, an unreadable folder; a named file that is an output of
+/// the job.
+pub fn expand(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> Result<Expanded> {
+    let walk = found(patterns, format, inputs)?;
+    let notes = walk.notes();
+    Ok(Expanded { files: in_order(walk.paths, format, inputs)?, notes })
 }
 
-/// What a reader of these files should know, a sentence each: what is left out, what is not finished.
+/// The paths of the files that `patterns` stand for, in any order: as of [`expand`], but no file is looked at.
 ///
 /// # Errors
 /// As of [`expand`].
-pub fn notes(patterns: &[String], format: Option<Format>) -> Result<Vec<String>> {
-    found(patterns, format).map(|walk| walk.notes())
+pub fn paths(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> Result<Vec<PathBuf>> {
+    found(patterns, format, inputs).map(|walk| walk.paths)
 }
 
-fn found(patterns: &[String], format: Option<Format>) -> Result<Walk> {
-    let mut walk = Walk::new(format);
+fn found<'a>(patterns: &[String], format: Option<Format>, inputs: &'a Inputs) -> Result<Walk<'a>> {
+    let mut walk = Walk::new(format, inputs);
     for pattern in patterns {
         let before = walk.paths.len();
-        expand_one(pattern, &mut walk)?;
+        patterns::expand(pattern, &mut walk)?;
         if walk.paths.len() == before {
             let error = nothing_matches(pattern);
-            return Err(match walk.only_unfinished() {
+            return Err(match walk.only_left_out() {
                 true => walk.notes().into_iter().fold(error, Error::hint),
                 false => error,
             });
@@ -105,65 +121,38 @@ fn found(patterns: &[String], format: Option<Format>) -> Result<Walk> {
 ///
 /// # Errors
 /// A file that is not there or is a folder, a name that tells no format.
-pub fn listed(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<SourceFile>> {
-    for path in paths {
-        if !path.exists() {
-            return Err(nothing_matches(&path.display().to_string()));
-        }
-        if path.is_dir() {
-            return Err(Error::job(format!("{} is a folder, and files are wanted", path.display())));
-        }
-    }
+pub fn listed(paths: &[PathBuf], format: Option<Format>, inputs: &Inputs) -> Result<Vec<SourceFile>> {
     // Of two ways to write one file, the one that comes first in natural order stays.
     let mut paths = paths.to_vec();
     paths.sort_by(|a, b| natural_order(a, b));
-    in_order(paths, format)
+    in_order(paths, format, inputs)
 }
 
 /// The files at `paths` in natural order; the first of those that are the same file.
-fn in_order(mut paths: Vec<PathBuf>, format: Option<Format>) -> Result<Vec<SourceFile>> {
+fn in_order(paths: Vec<PathBuf>, format: Option<Format>, inputs: &Inputs) -> Result<Vec<SourceFile>> {
+    let mut found: Vec<Opened> = Vec::with_capacity(paths.len());
     // The same file may be meant by two patterns, or be written in two ways.
-    let mut seen = HashSet::new();
-    paths.retain(|path| seen.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
-    paths.sort_by(|a, b| natural_order(a, b));
-    if paths.len() > Position::MAX_FILES {
-        let most = Position::MAX_FILES;
-        return Err(Error::job(format!("{} files in one source; the most is {most}", paths.len())));
-    }
-    paths.into_iter().enumerate().map(|(ordinal, path)| source_file(path, ordinal as u32, format)).collect()
-}
-
-fn expand_one(pattern: &str, walk: &mut Walk) -> Result<()> {
-    let path = Path::new(pattern);
-    if path.is_dir() {
-        return walk.folder(path);
-    }
-    if path.exists() {
-        return walk.named(path);
-    }
-    if !pattern.contains(['*', '?', '[']) {
-        return Ok(());
-    }
-    // As in a shell, a name that starts with a dot is matched by a dot alone.
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
-    let matches = glob::glob_with(pattern, options).map_err(|e| {
-        Error::job(format!("`{pattern}` is not a glob"))
-            .caused_by(e.msg)
-            .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
-    })?;
-    for found in matches {
-        let found = found.map_err(|e| {
-            Error::io("read", e.path(), std::io::Error::new(e.error().kind(), e.error().to_string()))
-        })?;
-        if found.is_dir() {
-            if !is_hidden(&found) {
-                walk.folder(&found)?;
-            }
-        } else {
-            walk.matched(found)?;
+    let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
+    for path in &paths {
+        let opened = inputs.file(path)?;
+        let alike = by_inode.entry(opened.inode()).or_default();
+        if !alike.iter().any(|&known: &usize| is_one(&found[known], &opened)) {
+            alike.push(found.len());
+            found.push(opened);
         }
     }
-    Ok(())
+    found.sort_by(|a, b| natural_order(a.path(), b.path()));
+    if found.len() > Position::MAX_FILES {
+        let most = Position::MAX_FILES;
+        return Err(Error::job(format!("{} files in one source; the most is {most}", found.len())));
+    }
+    found.into_iter().zip(0..).map(|(opened, i)| source_file(opened, i, format, inputs)).collect()
+}
+
+/// Whether two files of one inode are one: two names on the disk are two files of equal content.
+fn is_one(a: &Opened, b: &Opened) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    a.path() == b.path() || real(a.path()) == real(b.path())
 }
 
 /// What a file's name says about its format and compression.
@@ -187,13 +176,12 @@ pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
 }
 
 /// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
-/// Kafka's tools, a line of several fields. Compressed files are not looked into.
-pub fn recognised(path: &Path) -> Option<Format> {
-    if carried::unmistakable(path, Compression::None) {
+/// Kafka's tools, a line of several fields.
+pub fn recognised(file: &Opened, compression: Compression) -> Option<Format> {
+    if carried::unmistakable(file, compression) {
         return Some(Format::JsonLines);
     }
-    let mut head = vec![];
-    File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    let (head, _) = start(file, compression, 4096).ok()?;
     if head.starts_with(b"PAR1") {
         return Some(Format::Parquet);
     }
@@ -221,12 +209,34 @@ pub fn recognised(path: &Path) -> Option<Format> {
     [b',', b'\t', b';', b'|'].into_iter().any(cut).then_some(Format::Csv)
 }
 
-fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<SourceFile> {
+/// How a stream is compressed, by its first bytes: it may have no name that tells.
+fn compression_of(stream: &Opened) -> Compression {
+    let mut mark = [0; 4];
+    match stream
+        .read()
+        .and_then(|mut from| from.read(&mut mark).map_err(|e| Error::io("read", stream.path(), e)))
+    {
+        Ok(_) if mark.starts_with(&[0x1f, 0x8b]) => Compression::Gzip,
+        Ok(_) if mark == [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
+        _ => Compression::None,
+    }
+}
+
+fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &Inputs) -> Result<SourceFile> {
+    let path = opened.path().to_path_buf();
     let shown = path.display();
-    let (named, compression) = kind_of(&path);
-    let carried = || carried::unmistakable(&path, compression).then_some(Format::JsonLines);
-    let Some(format) = format.or(named).or_else(carried).or_else(|| by_content(&path)) else {
-        return Err(Error::job(format!("the name of {shown} does not tell its format"))
+    let (named, mut compression) = kind_of(opened.place());
+    if opened.is_stream() {
+        compression = compression_of(&opened);
+    }
+    let carried = || carried::unmistakable(&opened, compression).then_some(Format::JsonLines);
+    let by_content = || match opened.is_stream() {
+        true => recognised(&opened, compression),
+        false => by_content(&path, inputs),
+    };
+    let Some(format) = format.or(named).or_else(carried).or_else(by_content) else {
+        let what = if opened.is_stream() { "what comes through" } else { "the name of" };
+        return Err(Error::job(format!("{what} {} does not tell its format", opened.place().display()))
             .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro, the text formats also with .gz or .zst")
             .hint("or say it: format = \"csv\""));
     };
@@ -235,12 +245,12 @@ fn source_file(path: PathBuf, ordinal: u32, format: Option<Format>) -> Result<So
         return Err(Error::job(format!("{shown}: {name} inside gzip or Zstandard cannot be read"))
             .hint(format!("{name} files are compressed inside; unpack this one first")));
     }
-    let metadata = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
-    let (framing, told) = (Framing::default(), vec![]);
-    Ok(SourceFile { bytes: metadata.len(), path, ordinal, format, compression, framing, told })
+    let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
+    Ok(SourceFile { path, ordinal, format, compression, bytes, framing, told, opened })
 }
 
-fn nothing_matches(pattern: &str) -> Error {
+/// The error for a pattern that stands for no file.
+pub(super) fn nothing_matches(pattern: &str) -> Error {
     let path = Path::new(pattern);
     if path.is_dir() {
         return Error::job(format!("no data files in the folder {pattern}")).hint(
@@ -330,13 +340,13 @@ mod tests {
     fn names(folder: &tempfile::TempDir, patterns: &[&str], format: Option<Format>) -> Vec<String> {
         let patterns: Vec<String> =
             patterns.iter().map(|p| folder.path().join(p).display().to_string()).collect();
-        let files = expand(&patterns, format).unwrap();
+        let files = expand(&patterns, format, &Inputs::default()).unwrap().files;
         assert!(files.iter().enumerate().all(|(i, f)| f.ordinal as usize == i));
         files.iter().map(|f| f.path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
     }
 
     fn refused(patterns: &[String]) -> String {
-        expand(patterns, None).unwrap_err().to_string()
+        expand(patterns, None, &Inputs::default()).unwrap_err().to_string()
     }
 
     #[test]

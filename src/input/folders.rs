@@ -1,7 +1,7 @@
 //! Folders as other programs leave them: what in them is data, what is not yet, and what is not for us.
 //!
 //! # Contract
-//! * Names that start with `_` or `.` are no data, and neither are check sums (`.crc`).
+//! * Names that start with `_` or `.` are no data, but for folders `_name=value`; neither are check sums (`.crc`).
 //! * **Flink.** A part file that is in progress or pending has a name that says so, hidden or not
 //!   (`.part-0-0.inprogress.UID`; `_part-0-0.pending` of older sinks); it may grow or go, and is left out of folders and
 //!   globs. What is finished is data, with or without an ending.
@@ -13,10 +13,18 @@
 //! * **Tables.** Which files of a Delta, Iceberg or Hudi table count stands in its log. Their folders, and what lies below
 //!   them, are refused and never read as loose files.
 
-use super::files::{Format, kind_of, recognised};
+use super::files::{Compression, Format, kind_of, recognised};
+use super::left_out::{LeftOut, Own};
+use super::opened::Inputs;
+use super::patterns::STATE_FOLDER;
+use super::stream;
 use super::told::unescaped;
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::FileType;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The log of a streaming query of Spark.
@@ -25,11 +33,66 @@ const SPARK_LOG: &str = "_spark_metadata";
 /// Folders above a file that are looked at.
 const ABOVE: usize = 16;
 
+/// A folder or file on the way of a walk.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// As it is spelled.
+    pub(super) path: PathBuf,
+    /// Without links.
+    pub(super) real: PathBuf,
+    /// Whether the pattern names it; else it was come upon.
+    pub(super) named: bool,
+}
+
+impl Place {
+    /// The folder at `path`, which is that where we are if it is empty; none if there is none.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be looked at.
+    pub(super) fn of_folder(path: &Path) -> Result<Option<Place>> {
+        let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match std::fs::canonicalize(at) {
+            Ok(real) if real.is_dir() => Ok(Some(Place { path: path.to_path_buf(), real, named: true })),
+            Ok(_) => Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(e) => Err(Error::io("read the folder", at, e)),
+        }
+    }
+}
+
+/// What a folder holds.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) kind: EntryKind,
+}
+
+/// What an entry is, behind links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryKind {
+    Folder,
+    /// A file, or a link that leads nowhere: whoever reads it will say so.
+    File,
+    /// A pipe, a socket or a device, in words.
+    Other(&'static str),
+}
+
+impl Entry {
+    /// Its name as text.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        self.place.path.file_name().map(OsStr::to_string_lossy).unwrap_or_default()
+    }
+}
+
 /// A walk through folders.
-pub(super) struct Walk {
+pub(super) struct Walk<'a> {
     format: Option<Format>,
+    inputs: &'a Inputs,
+    own: Own,
     /// The data files.
     pub(super) paths: Vec<PathBuf>,
+    /// What is no input, and why.
+    left_out: LeftOut,
     /// Files that are not finished.
     unfinished: u64,
     /// Files that no batch of a streaming query has committed, by folder.
@@ -43,12 +106,15 @@ pub(super) struct Walk {
     committed: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
     /// A walk for files of `format`, or of those that can be told.
-    pub(super) fn new(format: Option<Format>) -> Walk {
+    pub(super) fn new(format: Option<Format>, inputs: &'a Inputs) -> Walk<'a> {
         Walk {
             format,
+            inputs,
+            own: Own::of(inputs.own()),
             paths: vec![],
+            left_out: LeftOut::default(),
             unfinished: 0,
             uncommitted: BTreeMap::new(),
             temporary: BTreeSet::new(),
@@ -60,7 +126,7 @@ impl Walk {
 
     /// What was left out, and what a reader should know, a sentence each.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut out = vec![];
+        let mut out = self.left_out.notes();
         let files = |n: u64| format!("{n} {}", if n == 1 { "file" } else { "files" });
         if self.unfinished > 0 {
             let (are, they) = if self.unfinished == 1 { ("is", "it is") } else { ("are", "they are") };
@@ -88,20 +154,114 @@ impl Walk {
         out
     }
 
-    /// Whether all that was found was left out as it is not finished.
-    pub(super) fn only_unfinished(&self) -> bool {
-        self.paths.is_empty() && (self.unfinished > 0 || !self.uncommitted.is_empty())
+    /// Whether all that was found was left out.
+    pub(super) fn only_left_out(&self) -> bool {
+        let unfinished = self.unfinished > 0 || !self.uncommitted.is_empty();
+        self.paths.is_empty() && (unfinished || !self.left_out.is_empty())
     }
 
     /// A file that was named.
+    ///
+    /// # Errors
+    /// It is a file of a table, or one that the job writes.
     pub(super) fn named(&mut self, path: &Path) -> Result<()> {
-        self.above(path)?;
+        if !stream::is_descriptor(path) {
+            self.above(path)?;
+            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+            if let Some(own) = self.own.holding(&real) {
+                let shown = path.display();
+                return Err(Error::job(format!("{shown} cannot be read: the job writes {}", own.display()))
+                    .hint("an output is not an input of its own job: give one of them another path"));
+            }
+        }
         self.paths.push(path.to_path_buf());
         Ok(())
     }
 
+    /// Whether the job writes a folder or one around it; notes it.
+    pub(super) fn is_own(&mut self, place: &Place) -> bool {
+        let Some(own) = self.own.holding(&place.real) else { return false };
+        self.left_out.own(own);
+        true
+    }
+
+    /// Whether an entry that is asked for is left out; notes it.
+    pub(super) fn leaves_out(&mut self, entry: &Entry) -> bool {
+        let path = &entry.place.path;
+        if let Some(own) = self.own.at(&entry.place.real) {
+            self.left_out.own(own);
+        } else if path.file_name().is_some_and(|name| name.to_str().is_none()) {
+            self.left_out.unreadable_name(path);
+        } else if let EntryKind::Other(what) = entry.kind {
+            self.left_out.not_a_file(path, what);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// What a folder holds.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn entries(&mut self, of: &Place) -> Result<Vec<Entry>> {
+        let folder = if of.path.as_os_str().is_empty() { Path::new(".") } else { &of.path };
+        let failed = |e| Error::io("read the folder", folder, e);
+        let mut found = vec![];
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !of.named && entry.file_name() == STATE_FOLDER {
+                self.left_out.others(of, &self.own);
+            }
+            let kind = entry.file_type().map_err(failed)?;
+            found.extend(self.entry_of(of, &entry.file_name(), kind)?);
+        }
+        Ok(found)
+    }
+
+    /// The entry of this name in a folder, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub(super) fn entry(&self, of: &Place, name: &OsStr) -> Result<Option<Entry>> {
+        let path = of.path.join(name);
+        match path.symlink_metadata() {
+            Ok(there) => self.entry_of(of, name, there.file_type()),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(e) => Err(Error::io("read", &path, e)),
+        }
+    }
+
+    /// The entry of this name, which is of this kind; none of a link that leads back to a folder that the walk came from.
+    fn entry_of(&self, of: &Place, name: &OsStr, kind: FileType) -> Result<Option<Entry>> {
+        let path = of.path.join(name);
+        let (kind, real) = if kind.is_symlink() || name == ".." {
+            let Ok(real) = std::fs::canonicalize(&path) else {
+                let place = Place { real: path.clone(), path, named: false };
+                return Ok(Some(Entry { place, kind: EntryKind::File }));
+            };
+            if of.real.starts_with(&real) && name != ".." {
+                return Ok(None);
+            }
+            let there = path.metadata().map_err(|e| Error::io("read", &path, e))?;
+            (there.file_type(), real)
+        } else {
+            (kind, of.real.join(name))
+        };
+        let kind = match stream::kind(&kind) {
+            None => EntryKind::File,
+            Some(_) if kind.is_dir() => EntryKind::Folder,
+            Some(what) => EntryKind::Other(what),
+        };
+        Ok(Some(Entry { place: Place { path, real, named: false }, kind }))
+    }
+
     /// A file that a glob matches.
-    pub(super) fn matched(&mut self, path: PathBuf) -> Result<()> {
+    ///
+    /// # Errors
+    /// It is a file of a table; a log of Spark cannot be read.
+    pub(super) fn matched(&mut self, entry: Entry) -> Result<()> {
+        let path = entry.place.path;
         let query = self.above(&path)?;
         // What begins with `_` may be meant, but for the marks of Spark.
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
@@ -120,10 +280,17 @@ impl Walk {
     }
 
     /// The data files below a folder.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or is that of a table.
     pub(super) fn folder(&mut self, folder: &Path) -> Result<()> {
+        let Some(place) = Place::of_folder(folder)? else { return Ok(()) };
+        if self.is_own(&place) {
+            return Ok(());
+        }
         let before = self.paths.len();
         let query = self.above(&folder.join("x"))?;
-        self.below(folder)?;
+        self.below(&place)?;
         if let Some(query) = query {
             let found = self.paths.split_off(before);
             if same(&query, folder) {
@@ -141,30 +308,36 @@ impl Walk {
         Ok(())
     }
 
-    fn below(&mut self, folder: &Path) -> Result<()> {
-        let failed = |e| Error::io("read the folder", folder, e);
-        let mut inner: Vec<PathBuf> = vec![];
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_dir() {
-                inner.push(path);
-            } else if self.may_be_data(&path)
-                && !is_hidden(&path)
-                && (self.format.is_some() || tells_format(&path))
+    fn below(&mut self, folder: &Place) -> Result<()> {
+        let mut inner: Vec<Entry> = vec![];
+        for entry in self.entries(folder)? {
+            if entry.kind == EntryKind::Folder {
+                inner.push(entry);
+            } else if self.may_be_data(&entry.place.path)
+                && !is_hidden(&entry.place.path)
+                && (self.format.is_some() || self.tells_format(&entry))
+                && !self.leaves_out(&entry)
             {
-                self.paths.push(path);
+                self.paths.push(entry.place.path);
             }
         }
-        for path in inner {
-            let name = path.file_name().unwrap_or_default();
-            if name == "_temporary" {
-                self.temporary.insert(path);
-            } else if !is_hidden(&path) {
-                not_a_table(&path)?;
-                self.below(&path)?;
+        for entry in inner {
+            let path = &entry.place.path;
+            if path.file_name().is_some_and(|name| name == "_temporary") {
+                self.temporary.insert(path.clone());
+            } else if (!is_hidden(path) || is_partition(path)) && !self.leaves_out(&entry) {
+                not_a_table(path)?;
+                self.below(&entry.place)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a file's name tells its format, or a name without an ending is that of a part and its content tells.
+    fn tells_format(&self, entry: &Entry) -> bool {
+        let path = &entry.place.path;
+        kind_of(path).0.is_some()
+            || (entry.kind == EntryKind::File && by_content(path, self.inputs).is_some())
     }
 
     /// Whether it may be data by the end of its name; counts what is not finished.
@@ -245,6 +418,12 @@ pub(super) fn is_hidden(path: &Path) -> bool {
     })
 }
 
+/// Whether it is the folder of a value, `_id=7`: the column's name may begin with `_`. Spark reads it too.
+fn is_partition(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with('_') && name.contains('=')
+}
+
 /// Whether it is a part file of Flink that is in progress or pending.
 fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
@@ -252,18 +431,14 @@ fn is_unfinished(path: &Path) -> bool {
     states.iter().any(|state| name.ends_with(state) || name.contains(&format!("{state}.")))
 }
 
-/// Whether a file's name tells its format, or a name without an ending is that of a part and its content tells.
-fn tells_format(path: &Path) -> bool {
-    kind_of(path).0.is_some() || by_content(path).is_some()
-}
-
 /// The format of a file whose name has no ending. Two lines with commas may be anything: they are data in part files.
-pub(super) fn by_content(path: &Path) -> Option<Format> {
+pub(super) fn by_content(path: &Path, inputs: &Inputs) -> Option<Format> {
     let name = path.file_name()?.to_string_lossy();
     if name.contains('.') {
         return None;
     }
-    recognised(path).filter(|format| *format != Format::Csv || name.starts_with("part-"))
+    recognised(&inputs.file(path).ok()?, Compression::None)
+        .filter(|format| *format != Format::Csv || name.starts_with("part-"))
 }
 
 /// `part-00000`, and whatever follows: a file of a batch job of Spark or Hadoop.

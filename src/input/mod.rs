@@ -9,7 +9,8 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
+// `patterns` and `folders` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
+// pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
 // `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
@@ -27,11 +28,15 @@ pub mod files;
 mod folders;
 pub mod infer;
 mod jsonl;
+mod left_out;
 pub mod lines;
+mod opened;
 mod parquet;
+mod patterns;
 mod raw;
 mod rejects;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -43,13 +48,15 @@ pub mod value;
 
 pub use avro::about_records;
 pub use files::{Compression, Format, SourceFile};
+pub(crate) use opened::Reading;
+pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
-pub use raw::hash_file;
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
+use infer::CsvLayout;
 
 /// The longest record in bytes, and so the longest value: what a file may ask to be in memory at once. It holds for a
 /// record of text, a block of Avro and a page of values of Parquet, decompressed.
@@ -127,6 +134,26 @@ pub struct ReadPlan {
 }
 
 impl ReadPlan {
+    /// A plan that reads the records of `files` and none of their columns, in UTC, without a time.
+    pub fn of_no_column(files: Vec<SourceFile>, csv: CsvLayout, on_bad_record: OnBadRecord) -> ReadPlan {
+        ReadPlan {
+            files,
+            columns: vec![],
+            time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
+            arrival: None,
+            arrival_optional: false,
+            max_ahead: None,
+            zone: Zone::utc(),
+            delimiter: csv.delimiter,
+            names: csv.names.map(<[String]>::to_vec),
+            on_bad_record,
+            positions: false,
+            from: i64::MIN,
+            to: i64::MAX,
+            chunk_bytes: 1 << 20,
+        }
+    }
+
     /// How many rows of the columns take about `bytes` in memory, texts left out; at least one.
     fn rows_in(&self, bytes: usize) -> usize {
         let width = self.columns.iter().map(|c| match c.ty {

@@ -4,11 +4,11 @@
 //! another process cuts short would end the program with a signal.
 
 use super::files::{Compression, SourceFile};
+use super::opened::{Opened, Reading};
 use crate::error::{Error, Result};
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::Xxh3;
@@ -35,7 +35,8 @@ impl Meter {
         Meter { hash: None, bytes: 0, progress: None, failed: false }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
         if let Some(hash) = &mut self.hash {
             hash.update(bytes);
         }
@@ -44,11 +45,16 @@ impl Meter {
             progress.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
     }
+
+    /// How many bytes it took, and their hash as manifests write it; that of nothing where it does not hash.
+    pub(super) fn finish(self) -> (u64, String) {
+        (self.bytes, format!("xxh3:{:032x}", self.hash.map_or(0, |hash| hash.digest128())))
+    }
 }
 
 /// A file as it lies on disk.
 struct Disk {
-    file: File,
+    file: Reading,
     meter: Meter,
 }
 
@@ -69,11 +75,13 @@ impl Disk {
         out.reserve(most);
         let old = out.len();
         loop {
+            let (descriptor, at) = (self.file.file().as_raw_fd(), self.file.at() as libc::off_t);
             // SAFETY: `reserve` made room for `most` bytes behind `old`.
-            let read = unsafe { libc::read(self.file.as_raw_fd(), out.as_mut_ptr().add(old).cast(), most) };
+            let read = unsafe { libc::pread(descriptor, out.as_mut_ptr().add(old).cast(), most, at) };
             if let Ok(read) = usize::try_from(read) {
                 // SAFETY: the kernel has written `read` bytes, at most `most`, behind `old`.
                 unsafe { out.set_len(old + read) };
+                self.file.skip(read as u64);
                 self.meter.take(&out[old..]);
                 return Ok(read);
             }
@@ -105,9 +113,8 @@ impl RawText {
     /// `Machine` where it cannot be opened.
     pub(super) fn open(file: &SourceFile, meter: Meter) -> Result<RawText> {
         let failed = |e| Error::io("read", &file.path, e);
-        let opened = File::open(&file.path).map_err(failed)?;
-        let empty = opened.metadata().map_err(failed)?.len() == 0;
-        let disk = Disk { file: opened, meter };
+        let empty = file.opened.bytes() == 0;
+        let disk = Disk { file: file.opened.read()?, meter };
         let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
         let decoder = match file.compression {
             // Nothing is no gzip file, but it is an empty one to anybody who made it.
@@ -165,7 +172,7 @@ impl RawText {
         while disk.append(&mut rest, BLOCK).map_err(|e| Error::io("read", &self.path, e))? > 0 {
             rest.clear();
         }
-        Ok((disk.meter.bytes, shown_hash(disk.meter.hash.map_or(0, |hash| hash.digest128()))))
+        Ok(disk.meter.finish())
     }
 }
 
@@ -185,14 +192,8 @@ fn append_decoded(decoder: &mut impl Read, out: &mut Vec<u8>, most: usize) -> st
 /// The size of a file and the hash of its bytes, as manifests write it.
 ///
 /// # Errors
-/// A machine error where it cannot be read.
-pub fn hash_file(path: &Path) -> Result<(u64, String)> {
-    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let disk = Disk { file, meter: Meter::hashing(None) };
-    RawText { path: path.to_path_buf(), decoder: Decoder::Plain(disk) }.finish()
-}
-
-/// A content hash as manifests write it.
-fn shown_hash(hash: u128) -> String {
-    format!("xxh3:{hash:032x}")
+/// A machine error where it cannot be read; a data error where it is another file by now.
+pub(super) fn hashed(file: &Opened) -> Result<(u64, String)> {
+    let disk = Disk { file: file.read()?, meter: Meter::hashing(None) };
+    RawText { path: file.path().to_path_buf(), decoder: Decoder::Plain(disk) }.finish()
 }

@@ -14,14 +14,15 @@ use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
+use super::infer::CsvLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
 use super::told::ToldColumns;
-use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, raw};
+use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,6 +114,22 @@ impl Scan {
         })
     }
 
+    /// Reads the records of `files` up to the first that can be read: whether there is any record, one that is rejected
+    /// or one that is not. For files that show no column.
+    ///
+    /// # Errors
+    /// Why a file cannot be read; the first bad record, where `on_bad_record` says to stop.
+    pub fn has_records(files: &[SourceFile], csv: CsvLayout, on_bad_record: OnBadRecord) -> Result<bool> {
+        let scan = Scan::new(Arc::new(ReadPlan::of_no_column(files.to_vec(), csv, on_bad_record)))?;
+        let mut worker = scan.worker()?;
+        while let Some(decoded) = worker.next()? {
+            if decoded.read > 0 {
+                return Ok(true);
+            }
+        }
+        scan.check().map(|()| false)
+    }
+
     /// A worker, for one thread. Any number of them share the work.
     ///
     /// # Errors
@@ -163,7 +180,12 @@ impl Scan {
             return Err(error);
         }
         let mut inputs = std::mem::take(&mut lock(&self.feed).done);
-        inputs.append(&mut lock(&self.hashed));
+        let hashed = std::mem::take(&mut *lock(&self.hashed));
+        for input in &hashed {
+            // Its row groups are read by now, in whatever order.
+            self.plan.files[input.ordinal as usize].opened.unchanged(Some(&input.hash))?;
+        }
+        inputs.extend(hashed);
         inputs.sort_by_key(|input| input.ordinal);
         for input in &mut inputs {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
@@ -172,8 +194,11 @@ impl Scan {
         Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)? })
     }
 
-    /// Keeps the failure with the smallest position.
+    /// Keeps the failure with the smallest position. Whatever is wrong with a file that has changed, that it has is why.
     fn fail(&self, position: Position, error: Error) -> Error {
+        let file = self.plan.files.get(position.file() as usize);
+        let changed = file.and_then(|file| file.opened.unchanged(None).err());
+        let error = changed.filter(|changed| changed.kind() == Kind::Data).unwrap_or(error);
         let mut failure = lock(&self.failure);
         if failure.as_ref().is_none_or(|(first, _)| position < *first) {
             *failure = Some((position, error.clone()));
@@ -228,8 +253,10 @@ impl Scan {
                 return Ok(());
             }
         }
-        let path = self.plan.files[ordinal as usize].path.clone();
-        let (bytes, hash) = raw::hash_file(&path).map_err(|e| self.fail(Position::new(ordinal, 0), e))?;
+        let source = &self.plan.files[ordinal as usize];
+        let path = source.path.clone();
+        let hashed = raw::hashed(&source.opened).map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())
     }

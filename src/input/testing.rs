@@ -1,13 +1,14 @@
 //! For tests: files in a folder of their own, plans, and scans read to their end.
 
 use super::files::expand;
-use super::{OnBadRecord, ReadColumn, ReadPlan, ReadTime, Reject, Scan, ScanReport};
+use super::{Inputs, OnBadRecord, Opened, ReadColumn, ReadPlan, ReadTime, Reject, Scan, ScanReport};
 use crate::batch::{DataType, Position};
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A file in a folder that vanishes with this.
@@ -48,11 +49,21 @@ impl TestFolder {
         };
         let time = ReadTime { column: time.into(), rule: TimeRule::Epoch(TimeUnit::Second) };
         ReadPlan {
-            files: expand(&[self.0.path().display().to_string()], None).unwrap(),
+            files: expand(&[self.0.path().display().to_string()], None, &Inputs::default()).unwrap().files,
             columns: columns.iter().map(column).collect(),
             ..plan(&[], time)
         }
     }
+}
+
+/// The file at `path`, as it is now.
+pub(super) fn opened(path: &Path) -> Opened {
+    Inputs::default().file(path).unwrap()
+}
+
+/// A file that nobody reads.
+pub(super) fn unread() -> Opened {
+    opened(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
 }
 
 /// A plan for no file: these columns, all events, times in UTC.

@@ -14,6 +14,7 @@ use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
 use crate::error::{Error, Result};
 use memchr::{memchr, memchr_iter, memrchr};
+use std::path::Path;
 
 /// A run of whole records of one text file.
 #[derive(Debug)]
@@ -75,12 +76,7 @@ impl TextFile {
                 start.drain(..3);
                 text.offset = 3;
             }
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-                let path = file.path.display();
-                return Err(Error::data(format!("{path} is UTF-16, and only UTF-8 is read"))
-                    .hint(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > converted.csv")));
-            }
-            _ => {}
+            _ => check_encoding(&start, &file.path)?,
         }
         text.carry = start;
         Ok(text)
@@ -221,6 +217,9 @@ impl TextFile {
             self.fill(&mut text, target);
             match scan_record(&text, at, self.delimiter, self.ended, &mut ends) {
                 Scanned::Blank { end } => at = end,
+                Scanned::Record { end } if end - at > LONGEST_RECORD => {
+                    return Err(self.old_mac_header(&text).unwrap_or_else(|| self.endless()));
+                }
                 Scanned::Record { end } => break end,
                 Scanned::Malformed { quote, .. } => {
                     return Err(self.bad_header(&format!(
@@ -290,6 +289,21 @@ impl TextFile {
     /// Reads what is left of the file, and gives its size on disk and the hash of its bytes.
     pub(super) fn finish(self) -> Result<(u64, String)> {
         self.raw.finish()
+    }
+}
+
+/// Refuses a text that begins with the byte order mark of UTF-16.
+///
+/// # Errors
+/// A data error that says how to convert it.
+pub(super) fn check_encoding(start: &[u8], path: &Path) -> Result<()> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let path = path.display();
+            Err(Error::data(format!("{path} is UTF-16, and only UTF-8 is read"))
+                .hint(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > converted.csv")))
+        }
+        _ => Ok(()),
     }
 }
 

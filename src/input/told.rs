@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //! * A folder `name=value` of a file's path tells a column; in both `%3A` stands for `:`, and
-//!   `__HIVE_DEFAULT_PARTITION__` is NULL. Of two folders of one name the inner one counts.
+//!   `__HIVE_DEFAULT_PARTITION__` is NULL. `%00` is the empty text, and `%00%00` a text of one NUL. Of two folders of one name the inner one counts.
 //! * Such a column is read where the job declares its type and no file has it; then the path of every file has to
 //!   tell it. What a file has itself is never replaced.
 
@@ -22,9 +22,11 @@ pub const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 pub fn folder_value(name: &str) -> Option<String> {
     match name {
         NULL_FOLDER => None,
-        // An empty text cannot name a folder.
-        "%00" => Some(String::new()),
-        name => Some(text(name)),
+        // No NUL would be an empty name, so a text of NULs alone is written with one more.
+        name => match text(name) {
+            nuls if !nuls.is_empty() && nuls.bytes().all(|byte| byte == 0) => Some(nuls[1..].to_string()),
+            text => Some(text),
+        },
     }
 }
 
@@ -157,6 +159,10 @@ mod tests {
         assert_eq!(told("a%3Db=c%3A d%/f.csv"), [some("a=b", "c: d%")]);
         assert_eq!(told("k=__HIVE_DEFAULT_PARTITION__/f.csv"), [("k".to_string(), None)]);
         assert_eq!(told("k=%00/k=/f.csv"), [some("k", ""), some("k", "")]);
+        assert_eq!(
+            told("k=%00%00/k=%5F_HIVE_DEFAULT_PARTITION__/f.csv"),
+            [some("k", "\0"), some("k", NULL_FOLDER)]
+        );
         assert_eq!(told("=x/y/z=1.csv"), []);
     }
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Snippet};
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -35,12 +36,16 @@ pub struct Document {
     pub file: String,
     pub text: String,
     /// Where each stands, and what it is.
-    faults: RefCell<Vec<(usize, Error)>>,
+    faults: Mutex<Vec<(usize, Error)>>,
 }
 
 impl Document {
     pub fn new(file: &str, text: &str) -> Document {
-        Document { file: file.to_string(), text: text.to_string(), faults: RefCell::new(vec![]) }
+        Document { file: file.to_string(), text: text.to_string(), faults: Mutex::default() }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<(usize, Error)>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `error` with the snippet of `span`.
@@ -51,7 +56,7 @@ impl Document {
     /// Notes a fault at `span` and goes on.
     pub fn fault(&self, error: Error, span: &Range<usize>) {
         let error = self.place(error, span);
-        let mut faults = self.faults.borrow_mut();
+        let mut faults = self.noted();
         // What a part of a step leaves out and takes from the step may be wrong in both.
         let known =
             |(place, other): &(usize, Error)| *place == span.start && other.message() == error.message();
@@ -62,7 +67,7 @@ impl Document {
 
     /// Hints at something where a fault speaks of the column `name`.
     pub fn hint(&self, name: &str, hint: &str) {
-        for (_, error) in self.faults.borrow_mut().iter_mut() {
+        for (_, error) in self.noted().iter_mut() {
             if error.message().contains(&format!("column `{name}`")) {
                 *error = error.clone().hint(hint);
             }
@@ -71,14 +76,14 @@ impl Document {
 
     /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
-        let mut faults = self.faults.borrow().clone();
+        let mut faults = self.noted().clone();
         faults.sort_by_key(|(place, _)| *place);
         Error::all(faults.into_iter().map(|(_, error)| error).collect())
     }
 
     /// Forgets the faults noted so far: what was asked may be asked again otherwise.
     pub fn forget_faults(&self) {
-        self.faults.borrow_mut().clear();
+        self.noted().clear();
     }
 }
 
@@ -211,6 +216,16 @@ impl<'a> Table<'a> {
     /// A table of names, in the order written; a list of names stands for each name as itself.
     pub fn names(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
         self.pairs_or(key, str::to_string)
+    }
+
+    /// A table of texts, in the order written.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        let value = self.get(key)?;
+        if value.get_ref().as_table().is_none() {
+            self.wrong_type(key, "a table of strings", value);
+            return None;
+        }
+        self.names(key)
     }
 
     /// A table of strings; `itself` gives the string of a name in a list.

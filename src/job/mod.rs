@@ -1,10 +1,13 @@
 //! The job: as written (`spec`), checked against the data (`validate`), resolved (`plan`).
 
 mod document;
+pub mod identity;
+mod own;
 mod plan;
 mod spec;
 mod validate;
 
+pub use own::refuse_own;
 pub use plan::{
     EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OffsetColumns, OutputKind, OutputPlan, OutputTo,
     PagePlan, Plan, PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan,
@@ -12,8 +15,8 @@ pub use plan::{
 };
 pub use spec::JobSpec;
 pub use validate::{
-    Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, pages, parse_bytes,
-    parse_length, parse_time, plan_job, source_files, source_format, source_notes, table_files,
+    Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, named, pages,
+    parse_bytes, parse_length, parse_time, plan_job, source_files, source_format, source_paths, table_files,
 };
 
 use crate::error::{Error, Result};

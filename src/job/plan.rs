@@ -1,16 +1,17 @@
 //! The plan: a job resolved against its data. Typed, immutable, and free of TOML.
 
+use super::identity::Identities;
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
-use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
+use crate::input::{Inputs, ReadPlan};
 use crate::lookup::ServicePlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
-use crate::sink::Format;
+use crate::sink::{Format, Named};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
@@ -20,8 +21,10 @@ use std::path::PathBuf;
 pub struct Plan {
     /// The job's name.
     pub name: String,
-    /// A hash of everything that decides the result, beside the data.
+    /// A hash of everything that decides the result, beside the data: of `identities`.
     pub hash: String,
+    /// What decides the rows of each output, beside the data.
+    pub identities: Identities,
     /// The job's time zone.
     pub zone: Zone,
     /// Worker threads, if the job says.
@@ -33,6 +36,10 @@ pub struct Plan {
     pub range: (i64, i64),
     /// What is read.
     pub read: ReadPlan,
+    /// The files of the source and of tables, as they were first seen: what is read again is the same.
+    pub inputs: Inputs,
+    /// What there is to tell of those files, a sentence each: what is left out, what may not be whole.
+    pub notes: Vec<String>,
     /// What the sample of the files showed.
     pub inferred: Inferred,
     /// The columns of a batch after all steps: those that are read, then those that are derived.
@@ -56,6 +63,8 @@ pub struct Plan {
     pub publications: Vec<Publication>,
     /// The pages that show outputs, in their order.
     pub pages: Vec<PagePlan>,
+    /// All places that commits of the job may touch, also those that it does not write in its mode.
+    pub named: Named,
     /// Where rejected records are written.
     pub rejects: Option<PathBuf>,
     /// How the watermark follows the events; the default where no output is streamed, unless the command

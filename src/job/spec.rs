@@ -1,7 +1,9 @@
 //! The job file as written: its form is checked here, its meaning in `validate`.
 
 use super::document::{At, Document, Table, parse};
+use super::validate;
 use crate::error::{Error, Result};
+use crate::input::Inputs;
 
 mod log;
 mod output;
@@ -28,6 +30,8 @@ pub struct JobSpec {
     pub(super) pages: Vec<PageSpec>,
     /// `path` of `[late]`.
     pub(super) late: Option<At<String>>,
+    /// The files that it reads, as they were first seen.
+    pub(super) inputs: Inputs,
 }
 
 impl JobSpec {
@@ -88,7 +92,7 @@ impl JobSpec {
         drop(table);
         match document.faults() {
             Some(error) => Err(error),
-            None => Ok(JobSpec {
+            None => Ok(validate::with_inputs(JobSpec {
                 document,
                 name,
                 timezone,
@@ -101,8 +105,19 @@ impl JobSpec {
                 outputs,
                 pages,
                 late,
-            }),
+                inputs: Inputs::default(),
+            })),
         }
+    }
+
+    /// The job with input files that were looked at already.
+    pub fn reading(self, inputs: &Inputs) -> JobSpec {
+        JobSpec { inputs: inputs.clone(), ..self }
+    }
+
+    /// The files that it reads, as they were first seen.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 }
 

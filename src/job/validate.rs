@@ -1,6 +1,7 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
+use super::identity::Identities;
 use super::plan::{
     Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, OutputTo, Plan, Publication, Step, WatermarkPlan,
 };
@@ -8,8 +9,10 @@ use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::carried::LogColumn;
-use crate::input::{Format, OnBadRecord};
+use crate::input::files::Expanded;
+use crate::input::{Format, Inputs, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::sink::Named;
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 pub use form::{Form, check_form};
 use log::Log;
@@ -26,6 +29,7 @@ mod log;
 mod otherwise;
 mod output;
 mod pages;
+mod places;
 mod published;
 mod rows;
 mod service;
@@ -58,6 +62,9 @@ pub struct SourceFiles {
     /// Columns that files have had which are not among these, in their order: of these types, as if
     /// inferred, where the job does not declare another.
     pub types: Vec<(String, DataType)>,
+    /// The order of columns: those named here first, and others after them. A file that comes later may have them
+    /// in another order.
+    pub order: Vec<String>,
 }
 
 impl Default for Overrides {
@@ -75,8 +82,8 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let zone = zone(spec);
     let log = &spec.source.log;
     let found = match &overrides.source {
-        Some(files) => log::given(document, log, files)?,
-        None => log::find(document, log),
+        Some(files) => log::given(spec, log, files)?,
+        None => log::find(spec, log),
     };
     let tables = table::find(spec);
     // Without files and a zone, nothing more can be said.
@@ -87,6 +94,8 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     let tables = tables.into_iter().map(|t| t.table(document, &zone)).collect::<Result<Vec<Table>>>()?;
     let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
     let max_ahead = stream::max_ahead(spec, log.own_arrival().is_some());
+    let mut notes = log.notes.clone();
+    notes.extend(tables.iter().flat_map(|table| table.log.notes.clone()));
     let mut planner = Planner::new(spec, &zone, log, tables);
     planner.mode_override = overrides.mode;
     if let Some(word) = &spec.mode {
@@ -99,6 +108,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.outputs();
     planner.stream();
     let pages = pages::planned(spec);
+    planner.places();
     let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if document.faults().is_some() {
@@ -133,6 +143,11 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.pages = pages;
+    plan.identities = Identities::of(spec, &plan);
+    plan.hash = plan.identities.hash();
+    plan.notes = notes;
+    plan.inputs = spec.inputs.clone();
+    plan.named = named(spec);
     Ok(plan)
 }
 
@@ -140,26 +155,35 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
 ///
 /// # Errors
 /// A job error: there are none, or a name tells no format.
-pub fn source_files(spec: &JobSpec) -> Result<Vec<PathBuf>> {
-    match log::find_files(&spec.document, &spec.source.log) {
-        Some(files) => Ok(files.into_iter().map(|file| file.path).collect()),
-        None => Err(faults(spec)),
-    }
+pub fn source_files(spec: &JobSpec) -> Result<Expanded> {
+    log::find_files(spec, &spec.source.log).ok_or_else(|| faults(spec))
 }
 
-/// What a reader of the files of the job's source and tables should know: what is left out, and what may not be whole.
+/// The paths that the source's `path` stands for by now, in any order. No file is looked at, and no pipe is read.
 ///
 /// # Errors
-/// A job error: there are none, or a name tells no format.
-pub fn source_notes(spec: &JobSpec) -> Result<Vec<String>> {
-    let logs = std::iter::once(&spec.source.log).chain(spec.tables.iter().map(|table| &table.log));
-    let mut out = vec![];
-    for log in logs {
-        let patterns: Vec<String> = log.path.iter().map(|path| path.value.clone()).collect();
-        let format = log::format(&spec.document, log).flatten();
-        out.extend(crate::input::files::notes(&patterns, format)?);
-    }
-    Ok(out)
+/// A job error: there are none.
+pub fn source_paths(spec: &JobSpec) -> Result<Vec<PathBuf>> {
+    let patterns: Vec<String> = spec.source.log.path.iter().map(|path| path.value.clone()).collect();
+    crate::input::files::paths(&patterns, source_format(spec), &spec.inputs)
+}
+
+/// The job, whose inputs are not what it writes itself.
+pub(super) fn with_inputs(spec: JobSpec) -> JobSpec {
+    let beside = beside(&spec);
+    let files = |to: OutputTo| match to {
+        OutputTo::Folder(path) | OutputTo::File(path) => Some(path),
+        OutputTo::Terminal => None,
+    };
+    let mut own: Vec<PathBuf> = destinations(&spec).into_iter().filter_map(files).collect();
+    own.extend(late_path(&spec).into_iter().chain(pages(&spec)));
+    own.extend(["rejects", "lookups"].map(|what| PathBuf::from(format!("{beside}.{what}.jsonl"))));
+    let of_tables = spec.tables.iter().map(|table| (&table.log, &table.name.value));
+    own.extend(of_tables.clone().map(|(_, name)| PathBuf::from(format!("{beside}.{name}.rejects.jsonl"))));
+    let logs = std::iter::once(&spec.source.log).chain(of_tables.map(|(log, _)| log));
+    own.extend(logs.filter_map(|log| Some(PathBuf::from(&log.rejects.as_ref()?.value))));
+    let inputs = Inputs::beside(own);
+    spec.reading(&inputs)
 }
 
 /// The files of the job's tables by now, with the names of the tables, and those of lookups in files, whose
@@ -187,6 +211,16 @@ pub fn declared_columns(spec: &JobSpec) -> Vec<String> {
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(output::goes_to).collect()
+}
+
+/// All places that commits of a job may touch, whatever its mode.
+pub fn named(spec: &JobSpec) -> Named {
+    places::named(spec)
+}
+
+/// Where the answers of a job's services are recorded.
+fn answers(spec: &JobSpec) -> PathBuf {
+    PathBuf::from(format!("{}.lookups.jsonl", beside(spec)))
 }
 
 /// Where the pages of a job go, in its order.

@@ -1,6 +1,7 @@
 //! What is known of every URL, who waits for it, and what is still to be asked.
 
 use super::LookupReport;
+use super::address::Url;
 use super::record::Place;
 use crate::error::{Error, Result};
 use hashbrown::HashTable;
@@ -40,7 +41,8 @@ impl Waiting {
 /// What one service is still to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub urls: VecDeque<u32>,
+    /// URLs, each with the values of its columns where what is asked is more than the URL shows.
+    pub urls: VecDeque<(u32, Option<Box<str>>)>,
     /// Threads that there are, or will be at once.
     pub threads: usize,
     /// Those that wait for work.
@@ -116,20 +118,21 @@ impl Board {
     }
 
     /// Takes the answer of an earlier run; of several for a URL the last counts.
-    pub fn remember(&mut self, url: &str, fate: Fate) {
+    /// `moved` if the record has it under another key.
+    pub fn remember(&mut self, url: &str, fate: Fate, moved: bool) {
         let (number, _) = self.number(url);
         let place = match fate {
             Fate::Old(place) | Fate::Recorded(place, _) => Some(place),
             _ => None,
         };
-        self.changed |= place.is_some_and(Place::is_partial);
+        self.changed |= moved || place.is_some_and(Place::is_partial);
         self.fates[number as usize] = fate;
     }
 
     /// Wants the answer of a URL for `who`, and queues it for `service` where nobody has it. Gives its
     /// number.
-    pub fn ask(&mut self, service: usize, url: &str, who: &Arc<Waiting>) -> u32 {
-        let (number, mut new) = self.number(url);
+    pub fn ask(&mut self, service: usize, url: Url<'_>, who: &Arc<Waiting>) -> u32 {
+        let (number, mut new) = self.number(url.text);
         let fate = &mut self.fates[number as usize];
         match fate {
             Fate::Old(_) => {
@@ -144,7 +147,7 @@ impl Board {
             Fate::Pending | Fate::Answered(..) | Fate::Failed(_) => {}
         }
         if new {
-            self.queues[service].urls.push_back(number);
+            self.queues[service].urls.push_back((number, url.values.map(Box::from)));
             self.report.asked += 1;
         }
         if let Fate::Pending = self.fates[number as usize] {

@@ -2,6 +2,7 @@
 
 use super::ServicePlan;
 use crate::input::value::shown;
+use crate::secret::without_secrets;
 use crate::time;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use ureq::http::Uri;
+use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -57,7 +58,8 @@ impl Client {
             .accept("application/json, */*;q=0.5")
             .timeout_global(Some(plan.timeout))
             .http_status_as_error(false)
-            .max_redirects(REDIRECTS)
+            // They are followed here: headers that are credentials go to no other host.
+            .max_redirects(0)
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             // A request and its answer are small, and there is a pair of buffers to each connection.
@@ -70,8 +72,8 @@ impl Client {
     }
 
     /// Asks for `url`, once.
-    pub fn get(&self, url: &str) -> Result<Reply, Miss> {
-        let mut response = self.agent.get(url).call().map_err(|e| self.miss(&e))?;
+    pub fn get(&self, url: &str, headers: &HeaderMap) -> Result<Reply, Miss> {
+        let mut response = self.follow(url, headers)?;
         let status = response.status();
         match status.as_u16() {
             404 | 410 => {
@@ -100,6 +102,36 @@ impl Client {
         }
     }
 
+    /// The answer of `url`, or of where it is moved to. A login stays with its host, and so do headers.
+    fn follow(&self, url: &str, headers: &HeaderMap) -> Result<http::Response<Body>, Miss> {
+        let bad = |e: http::uri::InvalidUri| for_good(format!("this is not a URL that can be asked: {e}"));
+        let (started, mut uri) = (Instant::now(), url.parse::<Uri>().map_err(bad)?);
+        let first = origin(&uri);
+        for _ in 0..=REDIRECTS {
+            let left = self.timeout.saturating_sub(started.elapsed());
+            let mut request = self.agent.get(uri.clone());
+            if origin(&uri) == first {
+                headers.iter().for_each(|(name, value)| {
+                    request.headers_mut().map(|all| all.insert(name, value.clone()));
+                });
+            }
+            let request = request.config().timeout_global(Some(left)).build();
+            let mut response = request.call().map_err(|e| self.miss(&e))?;
+            let location = response
+                .headers()
+                .get("location")
+                .filter(|_| matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308));
+            let Some(location) = location else { return Ok(response) };
+            let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
+            let _ = read(&mut response);
+            uri = moved(&uri, &location).ok_or_else(|| {
+                let to = without_secrets(&location).into_owned();
+                for_good(format!("it is moved to `{}`, which cannot be asked", shown(to.as_bytes())))
+            })?;
+        }
+        Err(for_good(format!("more than {REDIRECTS} redirects")))
+    }
+
     /// Cuts all connections; requests that are under way fail, and so do all further ones.
     pub fn shut_down(&self) {
         self.agent.clone().shutdown();
@@ -121,9 +153,8 @@ impl Client {
             Cause::BodyExceedsLimit(_) => {
                 return for_good(format!("the answer has more than {} MiB", LONGEST >> 20));
             }
-            Cause::TooManyRedirects => return for_good(format!("more than {REDIRECTS} redirects")),
             Cause::BadUri(_) | Cause::Http(_) => {
-                return for_good(format!("no URL that can be asked: {cause}"));
+                return for_good("this is not a URL that can be asked".into());
             }
             _ => cause.to_string(),
         };
@@ -134,6 +165,50 @@ impl Client {
         let timeout = i64::try_from(self.timeout.as_micros()).unwrap_or(i64::MAX);
         format!("timeout after {}", time::Duration::Length(timeout))
     }
+}
+
+/// What a host is known by: its scheme, name and port.
+fn origin(uri: &Uri) -> (Option<String>, Option<String>, Option<u16>) {
+    let scheme = uri.scheme_str().map(str::to_string);
+    let port = uri.port_u16().or(if scheme.as_deref() == Some("https") { Some(443) } else { Some(80) });
+    (scheme, uri.host().map(str::to_ascii_lowercase), port)
+}
+
+/// Where `location` leads to from `uri` (RFC 3986, 5.2); `None` if not to http or https.
+fn moved(uri: &Uri, location: &str) -> Option<Uri> {
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let location = location.split('#').next().unwrap_or_default();
+    let path = uri.path();
+    let absolute = location.split(['/', '?']).next().is_some_and(|first| first.contains(':'));
+    let text = match location.chars().next()? {
+        _ if absolute => location.to_string(),
+        '/' if location.starts_with("//") => format!("{scheme}:{location}"),
+        '/' => format!("{scheme}://{authority}{location}"),
+        '?' => format!("{scheme}://{authority}{path}{location}"),
+        _ => {
+            let (place, query) = location.split_at(location.find('?').unwrap_or(location.len()));
+            let folder = &path[..path.rfind('/').map_or(0, |at| at + 1)];
+            format!("{scheme}://{authority}{}{query}", without_dots(&format!("{folder}{place}")))
+        }
+    };
+    let to: Uri = text.parse().ok()?;
+    (matches!(to.scheme_str(), Some("http" | "https")) && to.host().is_some_and(|host| !host.is_empty()))
+        .then_some(to)
+}
+
+/// A path without `.` and `..`.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = vec![];
+    let last = path.rsplit('/').next();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => _ = kept.pop(),
+            segment => kept.push(segment),
+        }
+    }
+    let folder = if matches!(last, Some("." | "..")) { "/" } else { "" };
+    format!("/{}{folder}", kept.join("/"))
 }
 
 fn for_good(what: String) -> Miss {
@@ -220,6 +295,32 @@ mod tests {
     fn compact_json_keeps_numbers_and_strings_as_written() {
         let (text, _) = json(b" { \"a b\" : [ 1.0 , 1E5,\n-0 , 12345678901234567890.10 ] , \"q\\\" \\\\\": \" x \" , \"u\": \"\\u00e9\" } ".to_vec()).unwrap();
         assert_eq!(text, r#"{"a b":[1.0,1E5,-0,12345678901234567890.10],"q\" \\":" x ","u":"\u00e9"}"#);
+    }
+
+    #[test]
+    fn a_redirect_leads_where_rfc_3986_says() {
+        let from: Uri = "http://u:p@h:81/a/b/c?q=1".parse().unwrap();
+        for (location, to) in [
+            ("/x", "http://u:p@h:81/x"),
+            ("?r=2", "http://u:p@h:81/a/b/c?r=2"),
+            ("d?e=http://f", "http://u:p@h:81/a/b/d?e=http://f"),
+            ("../d/./e", "http://u:p@h:81/a/d/e"),
+            ("../../..", "http://u:p@h:81/"),
+            ("//other/y#z", "http://other/y"),
+            ("https://h:81/y", "https://h:81/y"),
+        ] {
+            assert_eq!(moved(&from, location).unwrap().to_string(), to, "{location}");
+        }
+        for wrong in ["", "file:///etc/passwd", "gopher://h/", "mailto:a", "http://"] {
+            assert_eq!(moved(&from, wrong), None, "{wrong}");
+        }
+        let same = |a: &str, b: &str| origin(&a.parse().unwrap()) == origin(&b.parse().unwrap());
+        assert!(same("http://u@h/", "http://H:80/x") && same("https://h", "https://h:443/"));
+        assert!(
+            !same("http://h/", "https://h/")
+                && !same("http://h/", "http://h:81/")
+                && !same("http://h/", "http://h2/")
+        );
     }
 
     #[test]

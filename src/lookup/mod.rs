@@ -6,6 +6,8 @@
 //! ```
 //!
 //! # Contract
+//! * No secret is in a record, an error or a plan: a URL is known by what [`ServicePlan::url`] shows of it. The
+//!   environment is read when a service is asked for the first time.
 //! * One request per distinct URL and run; services with equal URLs share it, by the rules (timeout,
 //!   retries) of the one that asked first.
 //! * What an event gets depends on the answer to its URL alone: not on threads, nor on who asked first
@@ -20,12 +22,13 @@
 //! A URL takes its length, about 40 bytes, and the values taken from its answer; bodies are on disk. A
 //! million URLs of 67 bytes with a country each are 120 MB.
 
-// `address` makes URLs of rows, `client` makes one request, `board` knows of every URL how far it is,
+// `address` makes URLs of rows, `request` puts secrets into them, `client` makes one request, `board` knows of every URL how far it is,
 // `record` keeps the answers on disk, `value` makes columns of them, `work` is what the threads do.
 mod address;
 mod board;
 mod client;
 mod record;
+mod request;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -33,16 +36,19 @@ mod tests;
 mod value;
 mod work;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::process;
 use address::Address;
 use arrow_array::ArrayRef;
 use board::{Board, Fate, Waiting};
+pub use request::{Secrets, header_fault};
+
 use client::Client;
 use record::{Old, Record};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use request::Request;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use value::{Cells, Reader, Store};
@@ -51,8 +57,11 @@ use work::unfit;
 /// A service, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePlan {
-    /// The URL, cut at its `{column}`s: `http://host/a/`, `/b` around the value of a first column.
+    /// The URL as it is shown and recorded, cut at its `{column}`s: `http://host/a/`, `/b` around the value of a first
+    /// column. Nothing secret is in it.
     pub url: Vec<String>,
+    /// What is sent beside it. Neither a part of the job's identity nor of an answer's key.
+    pub secrets: Secrets,
     /// The columns of the batch whose values stand between the pieces of `url`, percent-encoded.
     pub columns: Vec<usize>,
     /// Per column that is taken, the JSON pointer (RFC 6901) into the answer.
@@ -141,9 +150,18 @@ struct Service {
     plan: ServicePlan,
     address: Address,
     client: Client,
+    /// What is sent, once somebody asks.
+    request: OnceLock<Result<Request>>,
     reader: Reader,
     /// The values of the URLs that were asked for or looked up.
     store: RwLock<Store>,
+}
+
+impl Service {
+    /// What is sent; the environment is read by the first who wants it.
+    fn request(&self) -> Result<&Request> {
+        self.request.get_or_init(|| Request::of(&self.plan)).as_ref().map_err(Clone::clone)
+    }
 }
 
 impl std::fmt::Debug for Services {
@@ -160,21 +178,22 @@ impl Services {
     /// If an answer on record cannot be read, or another run writes the same file.
     pub fn open(plans: &[ServicePlan], answers: Option<&Path>, refresh: bool) -> Result<Services> {
         let mut board = Board::new(plans.len());
+        let addresses: Vec<Address> = plans.iter().map(Address::new).collect();
         let record = Record::open(answers, refresh, |url, line, nothing, old| {
-            board.remember(
-                url,
-                if old == Old::Stale { Fate::Old(line) } else { Fate::Recorded(line, nothing) },
-            )
+            let fate = if old == Old::Stale { Fate::Old(line) } else { Fate::Recorded(line, nothing) };
+            let key = address::key_of(&addresses, url);
+            board.remember(&key, fate, key != url);
         })?;
-        let service = |plan: &ServicePlan| Service {
+        let service = |(plan, address): (&ServicePlan, Address)| Service {
             plan: plan.clone(),
-            address: Address::new(plan),
+            address,
             client: Client::new(plan),
+            request: OnceLock::new(),
             reader: Reader::new(&plan.pointers, &plan.types),
             store: RwLock::default(),
         };
         let shared = Shared {
-            services: plans.iter().map(service).collect(),
+            services: plans.iter().zip(addresses).map(service).collect(),
             record,
             board: Mutex::new(board),
             work: plans.iter().map(|_| Condvar::new()).collect(),
@@ -197,7 +216,12 @@ impl Services {
         board.check()?;
         let urls = texts.iter().map(|url| url.map(|url| board.ask(service, url, &waiting))).collect();
         let wanted = board.threads_wanted(service, self.shared.services[service].plan.in_flight);
+        let asks = !board.queues[service].urls.is_empty();
         drop(board);
+        if asks && let Err(error) = self.shared.services[service].request() {
+            self.shared.fail(error.clone());
+            return Err(error);
+        }
         self.start(service, wanted)?;
         Ok(Asked { service, urls, waiting })
     }
@@ -208,8 +232,8 @@ impl Services {
         for started in 0..wanted {
             let shared = self.shared.clone();
             let work = move || {
-                if catch_unwind(AssertUnwindSafe(|| shared.work(service))).is_err() {
-                    shared.fail(Error::machine("a thread that asks a service has failed"));
+                if let Err(panic) = process::caught(|| shared.work(service)) {
+                    shared.fail(panic.error());
                 }
             };
             // Little runs on it; what is not used of a stack is not there.
@@ -222,7 +246,7 @@ impl Services {
                     // With fewer threads it only takes longer.
                     if board.queues[service].threads == 0 {
                         drop(board);
-                        let error = Error::machine("cannot start a thread to ask a service").caused_by(cause);
+                        let error = process::no_threads(cause);
                         self.shared.fail(error.clone());
                         return Err(error);
                     }
@@ -300,7 +324,10 @@ impl Services {
         let board = self.shared.board();
         board.check()?;
         if board.is_changed() {
-            self.shared.record.write(&board.on_record())?;
+            let key = |url: &str| {
+                address::key_of(self.shared.services.iter().map(|s| &s.address), url).into_owned()
+            };
+            self.shared.record.write(&board.on_record(), &key)?;
         }
         let unfit = self.shared.unfit.load(Ordering::Relaxed);
         Ok(LookupReport { failed: board.report.failed + unfit, ..board.report })

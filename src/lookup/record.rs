@@ -6,13 +6,16 @@
 //! Of a line that was cut off by a kill nothing is kept.
 
 use crate::error::{Error, Result};
+use crate::sink::fsutil;
+use crate::sink::owner::{self, Made};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -72,6 +75,25 @@ struct WithBody {
     body: Value,
 }
 
+/// A line, with its body as it is written.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    status: u16,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+}
+
+/// A line and its end.
+fn line_of(url: &str, status: u16, body: Option<&str>) -> String {
+    let url = Value::from(url);
+    match body {
+        Some(body) => format!("{{\"url\":{url},\"status\":{status},\"body\":{body}}}\n"),
+        None => format!("{{\"url\":{url},\"status\":{status}}}\n"),
+    }
+}
+
 fn is_there<'de, D: Deserializer<'de>>(body: D) -> std::result::Result<bool, D::Error> {
     IgnoredAny::deserialize(body).map(|_| true)
 }
@@ -93,6 +115,11 @@ impl Record {
             end: Mutex::new(0),
         };
         let Some(path) = path else { return Ok(record) };
+        if refresh {
+            // What cannot be read is forgotten then, and must be ours.
+            owner::may_replace(path, Made::Answers)?;
+        }
+        owner::may_replace(&partial_path(path), Made::Answers)?;
         match File::open(path) {
             Ok(file) => {
                 let old = if refresh { Old::Stale } else { Old::Valid };
@@ -146,11 +173,7 @@ impl Record {
 
     /// Puts an answer on record. `body` is JSON without line ends.
     pub fn append(&self, url: &str, status: u16, body: Option<&str>) -> Result<Place> {
-        let url = Value::from(url);
-        let line = match body {
-            Some(body) => format!("{{\"url\":{url},\"status\":{status},\"body\":{body}}}\n"),
-            None => format!("{{\"url\":{url},\"status\":{status}}}\n"),
-        };
+        let line = line_of(url, status, body);
         let mut end = self.end.lock().unwrap_or_else(|e| e.into_inner());
         let file = self.partial_file(&end)?;
         file.write_all_at(line.as_bytes(), *end).map_err(|e| match self.partial() {
@@ -214,13 +237,13 @@ impl Record {
     }
 
     /// Makes the answers at `places`, in this order, the file; then there is no partial one any more.
-    /// Until the file is whole on the disk, the old ones stay.
-    pub fn write(&self, places: &[Place]) -> Result<()> {
+    /// Until the file is whole on the disk, the old ones stay. `key` is what the URL of an older record is now.
+    pub fn write(&self, places: &[Place], key: &dyn Fn(&str) -> String) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let failed = |e| Error::io("write", path, e);
         if !places.is_empty() || self.answers.is_some() {
             let temporary = with_suffix(path, ".tmp");
-            let written = self.write_to(&temporary, places).and_then(|()| fs::rename(&temporary, path));
+            let written = self.write_to(&temporary, places, key).and_then(|()| fs::rename(&temporary, path));
             if let Err(e) = written {
                 let _ = fs::remove_file(&temporary);
                 return Err(failed(e));
@@ -234,12 +257,18 @@ impl Record {
         }
     }
 
-    fn write_to(&self, path: &Path, places: &[Place]) -> std::io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
+    fn write_to(&self, path: &Path, places: &[Place], key: &dyn Fn(&str) -> String) -> std::io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 18, fsutil::create_new(path)?);
         let mut line = vec![];
         for &place in places {
             self.line(place, &mut line)?;
-            line.push(b'\n');
+            let moved =
+                serde_json::from_slice::<Whole>(&line).ok().filter(|known| key(&known.url) != known.url);
+            if let Some(known) = moved {
+                line = line_of(&key(&known.url), known.status, known.body.map(RawValue::get)).into_bytes();
+            } else {
+                line.push(b'\n');
+            }
             out.write_all(&line)?;
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
@@ -258,8 +287,9 @@ fn partial_path(path: &Path) -> PathBuf {
 
 /// Opens the partial file, which one run at a time may have.
 fn open_partial(path: &Path) -> Result<File> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = open.map_err(|e| Error::io("open", path, e))?;
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
+    let file = open.open(path).map_err(|e| Error::io("open", path, fsutil::of_link(e)))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

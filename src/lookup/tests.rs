@@ -3,6 +3,7 @@ mod record;
 use super::testing::{Response, Server};
 use super::*;
 use crate::batch::DataType;
+use crate::error::Error;
 use crate::error::Kind;
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, TimestampMicrosecondBuilder,
@@ -19,6 +20,7 @@ use std::time::Instant;
 fn plan(server: &Server) -> ServicePlan {
     ServicePlan {
         url: vec![format!("{}/", server.url()), String::new()],
+        secrets: Secrets::default(),
         columns: vec![0],
         pointers: vec!["/v".into()],
         types: vec![DataType::String],

@@ -42,7 +42,7 @@ impl Shared {
     pub fn work(&self, number: usize) {
         let mut board = self.board();
         while !self.is_over() {
-            let Some(url) = board.queues[number].urls.pop_front() else {
+            let Some((url, values)) = board.queues[number].urls.pop_front() else {
                 board.queues[number].idle += 1;
                 board = self.work[number].wait(board).unwrap_or_else(|e| e.into_inner());
                 board.queues[number].idle -= 1;
@@ -50,7 +50,7 @@ impl Shared {
             };
             let text = board.text(url);
             drop(board);
-            let fate = self.ask_for(number, url, &text);
+            let fate = self.ask_for(number, url, &text, values.as_deref());
             board = self.board();
             // Connections are cut at the end, and what came over them means nothing.
             let Some(fate) = fate.filter(|_| !self.is_over()) else { return };
@@ -68,12 +68,17 @@ impl Shared {
     }
 
     /// Asks until there is an answer or no hope of one; `None` at the end of the run.
-    fn ask_for(&self, number: usize, url: u32, text: &str) -> Option<Result<Fate>> {
+    fn ask_for(&self, number: usize, url: u32, text: &str, values: Option<&str>) -> Option<Result<Fate>> {
         let service = &self.services[number];
         let plan = &service.plan;
+        let request = match service.request() {
+            Ok(request) => request,
+            Err(error) => return Some(Err(error)),
+        };
+        let asked = request.url(text, values);
         let mut wait = plan.backoff;
         for tried in 1.. {
-            let reply = service.client.get(text);
+            let reply = service.client.get(&asked, &request.headers);
             if self.is_over() {
                 return None;
             }
@@ -89,7 +94,7 @@ impl Shared {
                         Fate::Answered(place, false)
                     }));
                 }
-                Err(miss) => miss,
+                Err(miss) => Miss { what: request.without_secrets(miss.what), ..miss },
             };
             if !miss.again || tried > plan.retries {
                 return Some(self.give_up(plan, text, miss, tried));

@@ -5,6 +5,7 @@ use super::pass::{self, Found, Login};
 use super::tls::{self, Mode, Roots};
 use super::url::{Url, encoded};
 use crate::error::{Error, Result};
+use crate::secret::Template;
 use postgres::config::{Config, SslMode};
 use std::fmt;
 use std::path::Path;
@@ -25,6 +26,8 @@ pub struct Server {
     user: String,
     database: String,
     password: Option<String>,
+    /// The password of the URL, where the environment is to say it.
+    variable: Option<Template>,
     mode: Mode,
     roots: Option<Roots>,
     timeout: Option<Duration>,
@@ -54,7 +57,7 @@ fn of_process(name: &str) -> Option<String> {
 }
 
 impl Server {
-    /// Reads a URL. Its password, if it has one, goes before that of `PGPASSWORD`, and that before the pgpass file's.
+    /// Reads a URL. Its password, if it has one (`${NAME}` in it is read where a connection is made), goes before that of `PGPASSWORD`, and that before the pgpass file's.
     ///
     /// # Errors
     /// A job error: it is no such URL.
@@ -91,7 +94,13 @@ impl Server {
         let port = value(port, "port", "PGPORT");
         let user = value(user, "user", "PGUSER");
         let database = value(database, "dbname", "PGDATABASE");
-        let password = value(password, "password", "PGPASSWORD");
+        let written = value(password, "password", "");
+        let variable = written.as_ref().filter(|text| text.contains("${")).map(|text| Template::parse(text));
+        let variable = variable.transpose().map_err(|_| {
+            Error::job("the password in the URL of the server has a `${` without a name and a `}`")
+                .hint("${NAME} stands for a variable of the environment, and $${ for the characters")
+        })?;
+        let password = written.or_else(|| env("PGPASSWORD"));
         let mode = value(None, "sslmode", "PGSSLMODE");
         let roots = value(None, "sslrootcert", "PGSSLROOTCERT");
         let timeout = value(None, "connect_timeout", "PGCONNECT_TIMEOUT");
@@ -133,6 +142,7 @@ impl Server {
             user,
             database,
             password,
+            variable,
             mode,
             roots,
             timeout,
@@ -190,7 +200,18 @@ impl Server {
             Mode::Prefer => SslMode::Prefer,
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
         });
-        self.password.iter().for_each(|password| _ = config.password(password));
+        match &self.variable {
+            Some(variable) => {
+                _ = config.password(variable.expand().map_err(|name| {
+                    Error::job(format!(
+                        "the variable {name} is not set, and the password of {} is in it",
+                        self.url
+                    ))
+                    .hint(format!("set it in the environment: export {name}=…"))
+                })?)
+            }
+            None => self.password.iter().for_each(|password| _ = config.password(password)),
+        }
         self.timeout.iter().for_each(|timeout| _ = config.connect_timeout(*timeout));
         // A server that is gone without a word is noticed within minutes.
         config.keepalives_idle(Duration::from_secs(60));

@@ -28,8 +28,9 @@ pub(crate) use page::escaped;
 pub use page::{check, write};
 
 use crate::engine::late_schema;
-use crate::error::{Result, without_passwords};
+use crate::error::Result;
 use crate::job::{JobSpec, OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
+use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
 use section::Section;
@@ -204,26 +205,9 @@ impl Report<'_> {
 /// The offsets of a zone from UTC: instants (ms) from which on it has each (ms). What comes before the first has its
 /// offset too.
 fn offsets(zone: &mut Zone, &(first, last): &(i64, i64)) -> Vec<[i64; 2]> {
-    const WEEK: i64 = 7 * crate::time::DAY;
-    let mut offset = zone.offset(first);
-    let mut all = vec![[first.div_euclid(1000), offset.div_euclid(1000)]];
-    let mut at = first;
-    while at < last {
-        let next = at.saturating_add(WEEK);
-        if zone.offset(next) != offset {
-            let (mut before, mut after) = (at, next);
-            while after - before > 1 {
-                let middle = before + (after - before) / 2;
-                if zone.offset(middle) == offset { before = middle } else { after = middle }
-            }
-            offset = zone.offset(after);
-            all.push([after.div_euclid(1000), offset.div_euclid(1000)]);
-            at = after;
-        } else {
-            at = next;
-        }
-    }
-    all
+    let changes: Vec<i64> = zone.changes(first, last).collect();
+    let mut from = |instant: i64| [instant.div_euclid(1000), zone.offset(instant).div_euclid(1000)];
+    [first].into_iter().chain(changes).map(&mut from).collect()
 }
 
 fn job(job: JobText) -> Value {
@@ -239,7 +223,7 @@ fn job(job: JobText) -> Value {
     json!({
         "name": plan.name,
         "file": spec.file(),
-        "text": without_passwords(spec.text()),
+        "text": without_secrets(spec.text()),
         "mode": mode,
         "out_of_orderness_us": (!live.is_empty()).then_some(plan.watermark.out_of_orderness),
     })

@@ -4,13 +4,13 @@
 //! What is put into the template cannot leave its place: the title is escaped, the JSON has no `<`, and the style and
 //! the scripts are ours. The policy names the scripts by their hashes, so no other runs, and nothing is fetched.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sink::TOOL;
+use crate::sink::owner::{self, Made};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 
 const TEMPLATE: &str = include_str!("page/report.html");
@@ -39,6 +39,7 @@ pub(super) fn fill(title: &str, data: &Value) -> String {
         match name {
             "title" => out.push_str(&escaped(title)),
             "policy" => out.push_str(&policy),
+            "tool" => out.push_str(TOOL),
             "style" => out.push_str(STYLE),
             "data" => out.push_str(&json(data)),
             "vendor" => out.push_str(VENDOR),
@@ -126,47 +127,17 @@ pub(super) fn link(page: &Path, to: &Path) -> Option<String> {
 /// Finds out whether a page can be written to `path`, before hours of work.
 ///
 /// # Errors
-/// A machine error: a folder cannot be made, or no file in it.
+/// As of [`owner::check`].
 pub fn check(path: &Path) -> Result<()> {
-    temporary(path).map(drop)
-}
-
-/// A file beside `path`, which vanishes if nothing comes of it.
-fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
-    if path.is_dir() {
-        return Err(Error::machine(format!("cannot write {}", path.display())).caused_by("it is a folder"));
-    }
-    tempfile::Builder::new()
-        .prefix(".highwater-")
-        .suffix(".html")
-        .tempfile_in(folder)
-        .map_err(|e| Error::io("write", path, e))
+    owner::check(path, Made::Page)
 }
 
 /// Puts a page in its place as a whole; gives whether it was not the same before.
 ///
 /// # Errors
-/// A machine error: it cannot be written.
+/// As of [`owner::put`].
 pub fn write(path: &Path, html: &str) -> Result<bool> {
-    match fs::read(path) {
-        Ok(before) if before == html.as_bytes() => return Ok(false),
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io("read", path, e)),
-        _ => {}
-    }
-    let mut file = temporary(path)?;
-    let failed = |e| Error::io("write", path, e);
-    file.write_all(html.as_bytes()).map_err(failed)?;
-    // A temporary file is its owner's alone; a page is for all who may read the folder's files.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(true)
+    owner::put(path, Made::Page, html.as_bytes())
 }
 
 #[cfg(test)]
@@ -186,6 +157,7 @@ mod tests {
     fn the_page_has_its_parts_and_no_others() {
         let hostile = "</title><script>alert(1)</script>{{script}}";
         let html = fill(hostile, &json!({ "title": hostile }));
+        assert!(html.contains(owner::GENERATOR), "by this a page is known");
         assert_eq!(html.matches("<script").count(), 3, "data, vendor, script");
         assert_eq!(html.matches("</script").count(), 3);
         assert!(html.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{script}}"));
@@ -223,22 +195,5 @@ mod tests {
         assert_eq!(of("a.html", "javascript:alert(1)"), "./javascript%3Aalert%281%29");
         assert_eq!(of("/x/y/a.html", "/z/./q/../b.csv"), "../../z/b.csv");
         assert_eq!(of("a.html", "src"), "./src/");
-    }
-
-    #[test]
-    fn a_page_is_written_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/page.html");
-        assert!(write(&path, "a").unwrap());
-        let written = fs::metadata(&path).unwrap().modified().unwrap();
-        assert!(!write(&path, "a").unwrap());
-        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
-        assert!(write(&path, "b").unwrap());
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
-        fs::create_dir(folder.path().join("folder.html")).unwrap();
-        let of = |name: &str| check(&folder.path().join(name));
-        assert!(of("folder.html").unwrap_err().to_string().contains("it is a folder"));
-        assert!(of("new/page.html/x.html").is_err());
-        assert!(of("new/other.html").is_ok());
     }
 }

@@ -36,7 +36,7 @@ impl<'a> Rows<'a> {
             OutputTo::File(path) => Target::file(path),
             OutputTo::Terminal => return Err(Error::job("a table on the terminal is in no file")),
         };
-        let Some(manifest) = Manifest::load(&target.state())? else {
+        let Some(manifest) = target.manifest()? else {
             return Err(Error::job(format!("{} is not in place", output.to)).hint("run the job first"));
         };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };

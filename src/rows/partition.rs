@@ -151,7 +151,7 @@ impl Partitioner {
                 PartitionPart::Hour => format!("hour={hour:02}"),
                 PartitionPart::Column(_) => {
                     let (column, name) = columns.next().expect("a column per part");
-                    format!("{}={}", escape(name), value_text(column, row)?)
+                    column_folder(name, column, row)?
                 }
             });
         }
@@ -159,19 +159,48 @@ impl Partitioner {
     }
 }
 
-/// A value as a folder's name, as Hive writes it.
-fn value_text(column: &ArrayRef, row: usize) -> Result<String> {
+/// The longest name of a folder, in bytes, that file systems have.
+const LONGEST: usize = 255;
+
+/// The folder of a value of the column `name`: no two values share one, and it reads back as the value.
+fn column_folder(name: &str, column: &ArrayRef, row: usize) -> Result<String> {
     use arrow_array::Array;
-    if column.is_null(row) {
-        return Ok(NULL_FOLDER.into());
+    let mut folder = escape(name);
+    // A name that begins with a dot is hidden, and would not be read back.
+    if folder.starts_with('.') {
+        folder.replace_range(..1, "%2E");
     }
-    let text = array_value_to_string(column, row)
-        .map_err(|e| Error::data("a value cannot name a partition").caused_by(e))?;
-    let text = escape(&text);
-    if text.len() > 200 {
-        return Err(Error::data(format!("`{text}` is too long to name a partition's folder")));
+    folder.push('=');
+    let value = if column.is_null(row) { None } else { Some(array_value_to_string(column, row)) };
+    let value = value
+        .transpose()
+        .map_err(|e| Error::data(format!("a value of `{name}` cannot name a partition")).caused_by(e))?;
+    folder.push_str(&folder_name(value.as_deref()));
+    if folder.len() > LONGEST {
+        let value: String = value.unwrap_or_default().chars().take(80).collect();
+        return Err(Error::data(format!(
+            "a value of `{name}` is too long to name a folder of `partition_by`: `{}…`",
+            value.escape_debug()
+        ))
+        .hint(format!(
+            "its folder would have a name of {} bytes, and file systems allow {LONGEST}",
+            folder.len()
+        ))
+        .hint(format!("partition by a shorter column: derive = {{ short = \"LEFT({name}, 20)\" }}")));
     }
-    Ok(text)
+    Ok(folder)
+}
+
+/// A value as a folder's name, as Hive and Spark write it; what these give a name of something else has one of its own.
+/// The way back is [`crate::input::told::folder_value`].
+fn folder_name(value: Option<&str>) -> String {
+    match value {
+        None => NULL_FOLDER.into(),
+        Some(NULL_FOLDER) => format!("%5F{}", &NULL_FOLDER[1..]),
+        // An empty text has no name, so a text of NULs alone is written with one more.
+        Some(nuls) if nuls.bytes().all(|byte| byte == 0) => "%00".repeat(nuls.len() + 1),
+        Some(text) => escape(text),
+    }
 }
 
 /// Percent-encodes what cannot stand in a folder's name, as Hive and Spark do.
@@ -187,9 +216,8 @@ fn escape(text: &str) -> String {
             out.push(c);
         }
     }
-    // An empty name, `.` and `..` mean something else to the file system.
+    // `.` and `..` mean something else to the file system.
     match out.as_str() {
-        "" => "%00".into(),
         "." => "%2E".into(),
         ".." => "%2E%2E".into(),
         _ => out,
@@ -217,11 +245,84 @@ mod tests {
         assert_eq!(partitioner.path_of(1), "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00");
     }
 
+    /// Texts that are most like one another's names, and random ones.
+    fn hostile() -> Vec<String> {
+        let pieces = [
+            "",
+            "\0",
+            "%",
+            "%00",
+            "%2E",
+            "%5F",
+            "_",
+            ".",
+            "..",
+            "/",
+            "=",
+            NULL_FOLDER,
+            "a",
+            "ä",
+            "💩",
+            "\u{85}",
+            "0",
+            "2",
+            "E",
+            "F",
+            " ",
+            "\n",
+            "\\",
+            "A",
+        ];
+        let mut all: Vec<String> = pieces.iter().map(|piece| piece.to_string()).collect();
+        all.extend(pieces.iter().flat_map(|a| pieces.iter().map(move |b| format!("{a}{b}"))));
+        let mut random = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..4 {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[(random >> 33) as usize % pieces.len()]);
+            }
+            all.push(text);
+        }
+        all.extend([
+            format!("{NULL_FOLDER}x"),
+            NULL_FOLDER.to_lowercase(),
+            format!("%5F{}", &NULL_FOLDER[1..]),
+        ]);
+        all
+    }
+
     #[test]
-    fn folders_are_read_as_they_are_written() {
-        for text in ["a/b", "", ".", "..", "50%", "größe", "a%2Fb", "plain", "%"] {
-            assert_eq!(folder_value(&escape(text)).as_deref(), Some(text));
+    fn every_value_has_a_folder_of_its_own_that_reads_back() {
+        let mut names = std::collections::BTreeMap::from([(folder_name(None), None)]);
+        for text in hostile() {
+            let name = folder_name(Some(&text));
+            assert!(
+                !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..",
+                "{text:?}"
+            );
+            assert_eq!(folder_value(&name).as_deref(), Some(text.as_str()), "{name}");
+            let before = names.insert(name, Some(text.clone()));
+            assert!(before.is_none_or(|before| before == Some(text)));
         }
         assert_eq!(folder_value(NULL_FOLDER), None);
+        assert!(names.len() > 15_000);
+        // Those that folders had before stay where they are.
+        let before = [("", "%00"), ("a/b", "a%2Fb"), (".", "%2E"), ("50%", "50%25"), ("größe", "größe")];
+        assert!(before.iter().all(|(text, name)| folder_name(Some(text)) == *name));
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_named() {
+        let of = |text: String| -> Result<String> {
+            let column: ArrayRef = Arc::new(StringViewArray::from(vec![text]));
+            column_folder(".k", &column, 0)
+        };
+        assert_eq!(of("x".repeat(250)).unwrap().len(), 255);
+        assert!(of("x".repeat(250)).unwrap().starts_with("%2Ek=xx"));
+        let error = of(format!("begin{}", "ä".repeat(125))).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Data);
+        assert!(error.message().contains("`.k`") && error.message().contains("`beginä"), "{error}");
     }
 }

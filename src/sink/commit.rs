@@ -9,6 +9,7 @@
 //! * A part with the bytes of the one in place leaves that file untouched; a commit that changes
 //!   nothing writes nothing.
 
+use super::guard::{Known, Named, Ways};
 use super::journal::{self, OutputOperations, Place, Recovery, Rename};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
@@ -67,6 +68,9 @@ pub struct OutputReport {
     pub unchanged: usize,
     /// Parts that were removed.
     pub removed: Vec<String>,
+    /// How many of the parts written, and of those of the state, are the parts that were there, written again: their
+    /// files were gone, or had been changed from outside.
+    pub restored: usize,
 }
 
 /// Outputs that are being written together. Dropped without [`Transaction::commit`], it leaves them as
@@ -107,6 +111,15 @@ impl Transaction {
     /// A target holds files that Highwater did not write, or is named twice (job errors); another
     /// process writes to it, or the file system refuses (machine errors).
     pub fn begin(targets: &[Target]) -> Result<Transaction> {
+        Transaction::begin_of(targets, &Named::default())
+    }
+
+    /// The same for outputs of a job that names `named`: a commit that a dead run left in `targets` may be one of
+    /// these too.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin`]; a journal that leads to other places (a machine error).
+    pub fn begin_of(targets: &[Target], named: &Named) -> Result<Transaction> {
         let foreign: Vec<Error> = targets.iter().filter_map(|t| t.refuse_foreign().err()).collect();
         if let Some(errors) = Error::all(foreign) {
             return Err(errors);
@@ -120,8 +133,9 @@ impl Transaction {
             output.lock = Some(Lock::take(&output.place.state)?);
         }
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
+        let known = Known::of(named, tx.outputs.iter().map(|output| output.place.clone()));
         for output in &mut tx.outputs {
-            if let Recovery::Busy(taken) = journal::recover(&output.place, &held)? {
+            if let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)? {
                 return Err(taken);
             }
             output.load()?;
@@ -198,6 +212,15 @@ impl Transaction {
     /// One is not finished.
     pub fn parts(&self, output: usize) -> Result<Vec<Part>> {
         Ok(self.outputs[output].staging.all_parts()?.into_iter().map(|staged| staged.part).collect())
+    }
+
+    /// Files that lie in output number `output` and are not its own, by path; a folder of parts is to hold nothing else.
+    ///
+    /// # Errors
+    /// A folder cannot be listed.
+    pub fn strangers(&self, output: usize) -> Result<Vec<PathBuf>> {
+        let output = &self.outputs[output];
+        output.target.strangers(&output.staging.known())
     }
 
     /// Takes a file of rejects that is written to its end: the commit puts it in place with the outputs.
@@ -304,6 +327,7 @@ impl Drop for Transaction {
 impl Output {
     /// Creates the folders of `target`, which must not be one of `others`.
     fn open(target: &Target, others: &[Output]) -> Result<Output> {
+        target.refuse_linked_state()?;
         let created = fsutil::create_folders(&target.state())?;
         let place = target.place()?;
         let folder = place.state.join(journal::STAGING);
@@ -318,7 +342,7 @@ impl Output {
 
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
-        self.old = Manifest::load(&self.place.state)?;
+        self.old = self.target.manifest()?;
         let folder = self.place.state.join(journal::STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
         self.staging = Arc::new(Staging::new(folder, root, state, self.old.as_ref()));
@@ -334,15 +358,16 @@ impl Output {
         // What lies in the state folder is ours.
         let mut of_state = self.renames(&self.staging.all_states()?, |_| true)?;
         let kept = self.staging.all_kept()?;
-        let below_root = |StagedPart { part, staged }: &StagedPart| {
-            let path = self.staging.of_state(&part.path);
-            StagedPart { part: Part { path, ..part.clone() }, staged: staged.clone() }
+        let below_root = |kept: &StagedPart| {
+            let path = self.staging.of_state(&kept.part.path);
+            StagedPart { part: Part { path, ..kept.part.clone() }, ..kept.clone() }
         };
         of_state.extend(self.renames(&kept.iter().map(below_root).collect::<Vec<_>>(), |_| true)?);
         let report = OutputReport {
             written: renames.iter().map(|r| r.part.clone()).collect(),
             unchanged: parts.len() - renames.len(),
             removed: self.staging.removed(),
+            restored: parts.iter().chain(&kept).filter(|part| part.restored).count(),
         };
         renames.append(&mut of_state);
         let [parts, kept] = [parts, kept].map(|files| files.into_iter().map(|file| file.part).collect());
@@ -364,11 +389,13 @@ impl Output {
     /// not ours, by its path.
     fn renames(&self, files: &[StagedPart], ours: impl Fn(&str) -> bool) -> Result<Vec<Rename>> {
         let staged = files.iter().filter_map(|file| Some((&file.part, file.staged.clone()?)));
-        let rename = |(part, staged): (&Part, String)| {
+        let mut ways = Ways::default();
+        let mut rename = |(part, staged): (&Part, String)| {
+            ways.look(&self.place.root, &part.path)?;
             self.make_way(&part.path, ours(&part.path))?;
             Ok(Rename { staged, part: part.path.clone(), bytes: part.bytes })
         };
-        staged.map(rename).collect()
+        staged.map(&mut rename).collect()
     }
 
     fn make_way(&self, part: &str, ours: bool) -> Result<()> {
@@ -424,12 +451,16 @@ impl Output {
 }
 
 /// Brings outputs to the state before or after the commit that a dead run left, for a command that only reads
-/// them. What is not there is not made; outputs that a living process writes are left to it.
+/// them. What is not there is not made; outputs that a living process writes are left to it. `named` is as for
+/// [`Transaction::begin_of`].
 ///
 /// # Errors
-/// A commit cannot be brought to its end: the file system refuses, or another of its outputs is gone.
-pub fn recover(targets: &[Target]) -> Result<()> {
+/// A commit cannot be brought to its end: the file system refuses, another of its outputs is gone, or it leads to
+/// places that the job does not name.
+pub fn recover(targets: &[Target], named: &Named) -> Result<()> {
+    let known = || Known::of(named, targets.iter().filter_map(|target| target.place().ok()));
     for target in targets {
+        target.refuse_linked_state()?;
         let state = target.state();
         let there = |name: &str| state.join(name).symlink_metadata().is_ok();
         let journal = there(journal::FILE);
@@ -438,7 +469,7 @@ pub fn recover(targets: &[Target]) -> Result<()> {
         }
         let recovered = target.place().and_then(|place| {
             let Ok(_lock) = Lock::try_take(&place.state)? else { return Ok(()) };
-            journal::recover(&place, std::slice::from_ref(&place.state)).map(drop)
+            journal::recover(&place, std::slice::from_ref(&place.state), &known()).map(drop)
         });
         // Without a journal the output is whole, and what was staged may wait for the next that writes.
         if journal {

@@ -1,9 +1,76 @@
 //! Small pieces of durable file handling.
+//!
+//! # Contract
+//! What lies in a state folder may come from anybody: files there are opened without following a link, and what is
+//! written is a new file, never one that was there.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes read at a time.
+const PIECE: usize = 1 << 18;
+
+/// Opens a regular file for reading; a link is not followed.
+pub(super) fn open_own(path: &Path) -> io::Result<File> {
+    // Without O_NONBLOCK a FIFO would wait for its writer.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = file.map_err(of_link)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
+
+/// The error of an open that met a link, in words.
+pub(crate) fn of_link(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a link, and links are not followed here"),
+        _ => error,
+    }
+}
+
+/// The text of a file of a state folder; `None` where there is none.
+pub(super) fn read_own(path: &Path) -> Result<Option<String>> {
+    let mut text = String::new();
+    match open_own(path).and_then(|mut file| file.read_to_string(&mut text)) {
+        Ok(_) => Ok(Some(text)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(Error::io("read", path, e)),
+    }
+}
+
+/// Makes a file that is not there yet. What a dead run left under this name goes first.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    let create = || OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    match create() {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        created => created,
+    }
+}
+
+/// The size of a regular file, and the XXH3-128 of its bytes in hex. A link is not followed.
+pub(crate) fn content(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = open_own(path)?;
+    let (mut hasher, mut bytes, mut piece) = (Xxh3::new(), 0, vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok((bytes, format!("{:032x}", hasher.digest128()))),
+            Ok(read) => {
+                hasher.update(&piece[..read]);
+                bytes += read as u64;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
 
 /// Makes the entries of a folder durable: names that were created, renamed or removed in it.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
@@ -14,7 +81,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
 /// Writes a whole file so that `path` holds either what it held or `bytes`, even after a power cut.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = path.with_extension("tmp");
-    let written = File::create(&temporary).and_then(|mut f| {
+    let written = create_new(&temporary).and_then(|mut f| {
         f.write_all(bytes)?;
         f.sync_all()
     });
@@ -100,6 +167,21 @@ mod tests {
         assert_eq!(relative("/a/b", "/a/b/c"), "c");
         assert_eq!(relative("/a/b", "/a/c/d"), "../c/d");
         assert_eq!(relative("/a", "/x/y"), "../x/y");
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (victim, link) = (tmp.path().join("victim"), tmp.path().join("journal.tmp"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(read_own(&link).unwrap_err().to_string().contains("it is a link"));
+        assert!(content(&link).is_err() && content(tmp.path()).is_err());
+        write_atomically(&tmp.path().join("journal.json"), b"{}").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(link.symlink_metadata().is_err());
+        let (bytes, hash) = content(&victim).unwrap();
+        assert_eq!((bytes, hash), (8, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(b"precious"))));
     }
 
     #[test]

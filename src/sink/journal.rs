@@ -9,7 +9,10 @@
 //! * A pointer whose primary is not in place, or is another commit's, means: not committed.
 //! * Pointers are removed before the primary, so a pointer never outlives what it points to unread.
 //! * Paths are relative to the primary output's folder, so a tree of outputs can be moved as a whole.
+//! * A journal is data from outside. It is followed where it leads to outputs that the job names and to files that a
+//!   commit may touch there (see `guard`); else nothing of it is done, and the error names the journal.
 
+use super::guard::{Known, Ways, is_plain};
 use super::lock::Lock;
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
@@ -112,7 +115,7 @@ pub(super) fn commit(
     *committed = written.is_ok() || primary.state.join(FILE).exists();
     written?;
     let Role::Primary(operations) = journal.role else { unreachable!("built above") };
-    complete(primary, &operations)
+    complete(places, &operations)
 }
 
 /// A name that no other commit has had: it only has to differ from those of dead runs.
@@ -128,11 +131,8 @@ fn write(state: &Path, journal: &Journal) -> Result<()> {
 
 fn read(state: &Path) -> Result<Option<Journal>> {
     let path = state.join(FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => manifest::parse_versioned(&text, VERSION, "journal", &path).map(Some),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::io("read", &path, e)),
-    }
+    let Some(text) = fsutil::read_own(&path)? else { return Ok(None) };
+    manifest::parse_versioned(&text, VERSION, "journal", &path).map(Some)
 }
 
 /// What came of a recovery.
@@ -146,21 +146,38 @@ pub(super) enum Recovery {
 
 /// Brings an output, whose lock is held, to the state before or after the commit that a dead run
 /// left, and removes what that run staged. `held` are the state folders whose locks are held.
-pub(super) fn recover(place: &Place, held: &[PathBuf]) -> Result<Recovery> {
+///
+/// # Errors
+/// The journal leads to a place that is not one of `known`; the file system refuses.
+pub(super) fn recover(place: &Place, held: &[PathBuf], known: &Known) -> Result<Recovery> {
     match read(&place.state)? {
         None => roll_back(place),
-        Some(Journal { role: Role::Primary(operations), .. }) => complete_alone(place, &operations, held),
-        Some(Journal { role: Role::Pointer(to), id, .. }) => recover_by_pointer(place, &to, &id, held),
+        Some(Journal { role: Role::Primary(operations), .. }) => {
+            complete_alone(place, operations, held, known)
+        }
+        Some(Journal { role: Role::Pointer(to), id, .. }) => recover_by_pointer(place, &to, &id, held, known),
     }
 }
 
-fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> Result<Recovery> {
+fn recover_by_pointer(
+    place: &Place,
+    to: &Path,
+    id: &str,
+    held: &[PathBuf],
+    known: &Known,
+) -> Result<Recovery> {
     let pointer = place.state.join(FILE);
     let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
         Error::io("open", &place.root.join(to), e)
             .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
             .hint(format!("bring it back, or give that run up by removing {}.", pointer.display()))
     })?;
+    let Some(primary) = known.places.iter().find(|known| known.state == state) else {
+        return Err(astray(
+            place,
+            &format!("leads to {}, which is not an output of this job", state.display()),
+        ));
+    };
     let _lock = match held.contains(&state) {
         true => None,
         false => match Lock::try_take(&state)? {
@@ -170,9 +187,8 @@ fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> R
     };
     match read(&state)? {
         Some(Journal { id: found, role: Role::Primary(operations), .. }) if found == id => {
-            let primary = Place { root: primary_root(place, &state, &operations)?, state: state.clone() };
             let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
-            complete_alone(&primary, &operations, &held)
+            complete_alone(primary, operations, &held, known)
         }
         _ => {
             fsutil::remove_file(&pointer)?;
@@ -181,26 +197,98 @@ fn recover_by_pointer(place: &Place, to: &Path, id: &str, held: &[PathBuf]) -> R
     }
 }
 
-/// The primary's folder: its state folder lies in it at the path that the journal gives.
-fn primary_root(place: &Place, state: &Path, operations: &[OutputOperations]) -> Result<PathBuf> {
-    let depth = operations.first().map_or(1, |o| o.state.components().count());
-    let root = state.ancestors().nth(depth).map(Path::to_path_buf);
-    root.ok_or_else(|| Error::machine(format!("the journal of {} leads nowhere", place.root.display())))
-}
-
 /// Completes a commit with the locks of all its outputs.
-fn complete_alone(primary: &Place, operations: &[OutputOperations], held: &[PathBuf]) -> Result<Recovery> {
+fn complete_alone(
+    primary: &Place,
+    operations: Vec<OutputOperations>,
+    held: &[PathBuf],
+    known: &Known,
+) -> Result<Recovery> {
+    let places = checked(primary, &operations, known)?;
     let mut locks = vec![];
-    for place in operations.iter().map(|o| place_of(primary, o)) {
-        let place = place?;
-        if place != *primary && !held.contains(&place.state) {
+    for place in &places {
+        if place != primary && !held.contains(&place.state) {
             match Lock::try_take(&place.state)? {
                 Ok(lock) => locks.push(lock),
                 Err(taken) => return Ok(Recovery::Busy(taken)),
             }
         }
     }
-    complete(primary, operations).map(|()| Recovery::Done)
+    complete(&places, &operations).map(|()| Recovery::Done)
+}
+
+/// The error for a journal that cannot be one of this job's.
+fn astray(place: &Place, what: &str) -> Error {
+    let journal = place.state.join(FILE);
+    Error::machine(format!("the journal {} {what}", journal.display()))
+        .hint("nothing of it was done. If a run of another job left it, run that job: it names all of the places")
+        .hint(format!(
+            "else the journal is not one of yours: remove it, and run the job again, which writes anew what is not \
+             as {} says",
+            place.state.join(manifest::FILE).display()
+        ))
+}
+
+/// The places of a journal's outputs. Nothing in it may lead to another place than those of `known`, or to a file
+/// that a commit has no business with.
+fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> Result<Vec<Place>> {
+    if operations.is_empty() {
+        return Err(astray(primary, "names no output"));
+    }
+    let mut places: Vec<Place> = vec![];
+    let mut ways = Ways::default();
+    for (number, operations) in operations.iter().enumerate() {
+        let place = place_of(primary, operations)?;
+        let is_primary = place == *primary;
+        if is_primary != (number == 0) || !(is_primary || known.places.contains(&place)) {
+            let root = place.root.display();
+            return Err(astray(primary, &format!("leads to {root}, which is not an output of this job")));
+        }
+        let staging = format!("{}/{STAGING}", place.state_below_root());
+        let staged = operations.renames.iter().map(|rename| &rename.staged).chain(&operations.manifest);
+        for name in staged {
+            let is_name = is_plain(name) && !name.contains('/');
+            let at = place.state.join(STAGING).join(name);
+            let there = at.symlink_metadata();
+            if !is_name || there.is_ok_and(|there| !there.is_file()) {
+                return Err(astray(primary, &format!("names `{name}`, which is not a staged file")));
+            }
+            ways.look(&place.root, &format!("{staging}/{name}"))?;
+        }
+        let parts = operations.renames.iter().map(|rename| &rename.part).chain(&operations.deletions);
+        for part in parts {
+            if !place.holds(part) {
+                let root = place.root.display();
+                return Err(astray(
+                    primary,
+                    &format!("names `{part}`, which is not a file of the output {root}"),
+                ));
+            }
+            ways.look(&place.root, part)?;
+        }
+        for beside in &operations.beside {
+            if let Some(to) = stray(&place, beside, known) {
+                let what = format!("leads to {}, which is not a file that this job writes", to.display());
+                return Err(astray(primary, &what));
+            }
+        }
+        places.push(place);
+    }
+    Ok(places)
+}
+
+/// Where a file beside the outputs would go, if that is not a place of the job's.
+fn stray(place: &Place, Beside { staged, to }: &Beside, known: &Known) -> Option<PathBuf> {
+    let whole = |path: &Path| {
+        let path = place.root.join(path);
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder.and_then(|folder| Some(folder.join(path.file_name()?)))
+    };
+    // Where the folder is gone, nothing is put there.
+    let Some(to) = whole(to) else { return None };
+    let name = to.file_name().map(|name| format!(".{}.staged", name.to_string_lossy()));
+    let right = known.beside.contains(&to) && name.map(|name| to.with_file_name(name)) == whole(staged);
+    (!right).then_some(to)
 }
 
 fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
@@ -218,7 +306,7 @@ fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
 fn roll_back(place: &Place) -> Result<Recovery> {
     let staging = place.state.join(STAGING);
     let _ = fs::remove_file(place.state.join("journal.tmp"));
-    if staging.exists() {
+    if staging.symlink_metadata().is_ok() {
         fsutil::remove_folder(&staging)?;
         fsutil::remove_empty_below(&place.root);
         fsutil::remove_empty_below(&place.state);
@@ -227,8 +315,8 @@ fn roll_back(place: &Place) -> Result<Recovery> {
 }
 
 /// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.
-fn complete(primary: &Place, operations: &[OutputOperations]) -> Result<()> {
-    let places = operations.iter().map(|o| place_of(primary, o)).collect::<Result<Vec<_>>>()?;
+/// The first place is the primary.
+fn complete(places: &[Place], operations: &[OutputOperations]) -> Result<()> {
     for (place, operations) in places.iter().zip(operations) {
         apply(place, operations)?;
     }
@@ -238,9 +326,11 @@ fn complete(primary: &Place, operations: &[OutputOperations]) -> Result<()> {
         fsutil::sync_folder(&place.state)?;
     }
     failpoint::step("remove journal")?;
-    fsutil::remove_file(&primary.state.join(FILE))?;
-    fsutil::sync_folder(&primary.state)?;
-    for place in &places {
+    if let Some(primary) = places.first() {
+        fsutil::remove_file(&primary.state.join(FILE))?;
+        fsutil::sync_folder(&primary.state)?;
+    }
+    for place in places {
         failpoint::step("remove staging")?;
         fsutil::remove_folder(&place.state.join(STAGING))?;
     }
@@ -280,7 +370,7 @@ fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
         failpoint::step("put beside")?;
         let (staged, to) = (place.root.join(staged), place.root.join(to));
         // One that is gone was put in place, and what became of it since is no business of the outputs.
-        if staged.exists() {
+        if staged.symlink_metadata().is_ok_and(|there| there.is_file()) {
             fs::rename(&staged, &to).map_err(|e| Error::io("replace", &to, e))?;
         }
         to.parent().filter(|folder| folder.exists()).map_or(Ok(()), fsutil::sync_folder)?;
@@ -295,8 +385,8 @@ fn folders_up_to<'a>(root: &'a Path, part: &'a Path) -> impl Iterator<Item = Pat
 
 fn put_in_place(staged: &Path, to: &Path, bytes: u64) -> Result<()> {
     if !staged.exists() {
-        return match to.metadata() {
-            Ok(there) if there.len() == bytes => Ok(()), // An earlier attempt came this far.
+        return match to.symlink_metadata() {
+            Ok(there) if there.is_file() && there.len() == bytes => Ok(()), // An earlier attempt came this far.
             _ => Err(Error::machine(format!(
                 "{} is missing, which was to become {}",
                 staged.display(),

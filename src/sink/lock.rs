@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const VERSION: u32 = 1;
@@ -40,15 +40,27 @@ impl Lock {
         let mut tries = 0;
         loop {
             tries += 1;
-            let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+            let mut open = OpenOptions::new();
+            open.read(true).write(true).create(true).truncate(false);
+            // What lies there may come from anybody: a link would be written through.
+            let open = open.custom_flags(libc::O_NOFOLLOW).open(&path).map_err(fsutil::of_link);
             let mut file = match open {
                 // Another run that failed has just removed the folder, which was empty.
                 Err(e) if e.kind() == ErrorKind::NotFound && tries < 100 => {
                     fs::create_dir_all(state).map_err(|e| Error::io("create the folder", state, e))?;
                     continue;
                 }
-                open => open.map_err(|e| Error::io("open the lock", &path, e))?,
+                open => open.map_err(|e| {
+                    let error = Error::io("open the lock", &path, e);
+                    match path.is_symlink() {
+                        true => error.hint("remove it: Highwater makes its locks itself, and no link"),
+                        false => error,
+                    }
+                })?,
             };
+            if !file.metadata().is_ok_and(|there| there.is_file()) {
+                return Err(not_a_lock(&path));
+            }
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Err(taken(state, &mut file))),
@@ -72,8 +84,13 @@ impl Drop for Lock {
     }
 }
 
+fn not_a_lock(path: &Path) -> Error {
+    Error::machine(format!("{} is not a regular file, and so not a lock of Highwater", path.display()))
+        .hint("remove it, and run again")
+}
+
 fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), path.metadata()) {
+    match (file.metadata(), path.symlink_metadata()) {
         (Ok(ours), Ok(there)) => ours.ino() == there.ino() && ours.dev() == there.dev(),
         _ => false,
     }
@@ -121,6 +138,18 @@ mod tests {
         drop(first);
         assert!(!tmp.path().join("lock").exists());
         Lock::take(tmp.path()).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lock_is_not_written_through() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (victim, lock) = (tmp.path().join("victim"), tmp.path().join("lock"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &lock).unwrap();
+        let error = Lock::take(tmp.path()).unwrap_err();
+        assert!(error.to_string().contains("links are not followed"), "{error}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(lock.is_symlink());
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //! Equal runs write equal manifests: no time of day, no host, no temporary path. Parts are sorted by
 //! path. A manifest of a version that this program does not know is an error, never a guess.
 
-use super::TOOL;
+use super::{TOOL, fsutil};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The version of the manifest's format that this program writes.
@@ -16,8 +15,8 @@ pub const VERSION: u32 = 1;
 /// Its file name in the state folder.
 pub const FILE: &str = "manifest.json";
 
-/// What stands in `_highwater/manifest.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What stands in `_highwater/manifest.json`. The default is that of an output that was never written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of this format.
     pub version: u32,
@@ -27,6 +26,9 @@ pub struct Manifest {
     pub job: JobInfo,
     /// The output within the job.
     pub output: OutputInfo,
+    /// What decides its rows; manifests that were written before there was one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// All columns of the source, in its order, with the types that the job declares or its files show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source: Vec<SourceColumn>,
@@ -55,6 +57,8 @@ pub struct ManifestDraft {
     pub job: JobInfo,
     /// The output within the job.
     pub output: OutputInfo,
+    /// What decides its rows.
+    pub identity: Option<Identity>,
     /// All columns of the source, in its order.
     pub source: Vec<SourceColumn>,
     /// The files that were read, in position order: those of the source, then those of tables.
@@ -75,6 +79,25 @@ pub struct JobInfo {
     /// Hash of the resolved plan: equal jobs have equal hashes.
     pub hash: String,
 }
+
+/// What decides the rows of an output beside the data, written out; see `job::identity`, which makes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Identity {
+    /// The version of `form`.
+    pub version: u32,
+    /// XXH3-128 of `form` as compact JSON, in hex.
+    pub hash: String,
+    /// The JSON that is hashed.
+    pub form: serde_json::Value,
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        (self.version, &self.hash) == (other.version, &other.hash)
+    }
+}
+
+impl Eq for Identity {}
 
 /// What an output is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,23 +236,40 @@ impl Manifest {
     pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>, mut state: Vec<Part>) -> Manifest {
         parts.sort_by(|a, b| a.path.cmp(&b.path));
         state.sort_by(|a, b| a.path.cmp(&b.path));
-        let ManifestDraft { job, output, source, inputs, account, watermarks, rejects } = draft;
+        let ManifestDraft { job, output, identity, source, inputs, account, watermarks, rejects } = draft;
         let tool = TOOL.to_string();
         let version = VERSION;
-        Manifest { version, tool, job, output, source, inputs, account, watermarks, rejects, parts, state }
+        Manifest {
+            version,
+            tool,
+            job,
+            output,
+            identity,
+            source,
+            inputs,
+            account,
+            watermarks,
+            rejects,
+            parts,
+            state,
+        }
     }
 
-    /// The manifest in the state folder `state`; `None` if there is none.
+    /// All but the parts.
+    pub fn draft(&self) -> ManifestDraft {
+        let Manifest { job, output, identity, source, inputs, account, watermarks, rejects, .. } =
+            self.clone();
+        ManifestDraft { job, output, identity, source, inputs, account, watermarks, rejects }
+    }
+
+    /// The manifest in the state folder `state`, as it is written; `None` if there is none. What it names is
+    /// looked at by [`super::Target::manifest`].
     ///
     /// # Errors
     /// The file cannot be read, is no manifest, or is one of a version that is not known.
-    pub fn load(state: &Path) -> Result<Option<Manifest>> {
+    pub(super) fn load(state: &Path) -> Result<Option<Manifest>> {
         let path = state.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-            Err(e) => return Err(Error::io("read", &path, e)),
-        };
+        let Some(text) = fsutil::read_own(&path)? else { return Ok(None) };
         parse_versioned(&text, VERSION, "manifest", &path).map(Some)
     }
 
@@ -319,6 +359,11 @@ mod tests {
                 archive: false,
                 table: None,
             },
+            identity: Some(Identity {
+                version: 1,
+                hash: "11ee".into(),
+                form: serde_json::json!({ "timezone": "UTC", "range": { "from": -1 } }),
+            }),
             source: vec![
                 SourceColumn::new("time", DataType::Timestamp),
                 SourceColumn::new("price", DataType::Decimal { precision: 9, scale: 2 }),
@@ -369,6 +414,16 @@ mod tests {
               "postcode"
             ],
             "streamed": "allowed lateness 24h"
+          },
+          "identity": {
+            "version": 1,
+            "hash": "11ee",
+            "form": {
+              "timezone": "UTC",
+              "range": {
+                "from": -1
+              }
+            }
           },
           "source": [
             {

@@ -14,17 +14,21 @@
 //! * **Readers** see each part whole, old or new. Parts of several partitions change one after the
 //!   other: a reader that lists the folder during a commit may see some old and some new.
 //! * **Repeat.** A part with the content it had is not written again, and a manifest neither.
+//! * **Trust.** What lies in place may have been changed by anybody: it is compared by its content before it is kept,
+//!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
 pub mod commit;
 pub mod csv;
 pub mod encode;
 mod failpoint;
-mod fsutil;
+pub(crate) mod fsutil;
+mod guard;
 mod journal;
 pub mod jsonl;
 pub mod keyed;
 mod lock;
 pub mod manifest;
+pub mod owner;
 pub mod parquet;
 pub mod publish;
 pub mod rejects;
@@ -35,11 +39,13 @@ pub mod value;
 
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, Format, LineKey, PartWriter, encoder};
+pub use guard::Named;
 pub use manifest::{
-    Account, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn, Watermarks,
+    Account, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn,
+    Watermarks,
 };
 pub use rejects::{Reject, RejectsWriter};
-pub use stage::StagedFile;
+pub use stage::{ANEW, StagedFile, altered, first_altered};
 pub use target::{Target, TargetKind};
 
 /// What writes the files: goes into manifests and Parquet footers.

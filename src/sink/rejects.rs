@@ -5,6 +5,7 @@
 
 use super::encode::Format;
 use super::journal::Beside;
+use super::owner::{self, Made};
 use super::{csv, failpoint, fsutil, jsonl};
 use crate::error::{Error, Result};
 use std::fs::{self, File};
@@ -44,10 +45,14 @@ pub struct RejectsWriter {
 
 impl RejectsWriter {
     /// Begins the file that will be at `path`. Creates its folder.
+    ///
+    /// # Errors
+    /// A job error: something else lies there. A machine error: the file system refuses.
     pub fn create(path: &Path) -> Result<RejectsWriter> {
         let name = path
             .file_name()
             .ok_or_else(|| Error::job(format!("the rejects path {} does not name a file", path.display())))?;
+        owner::may_replace(path, Made::Rejects)?;
         let temporary = path.with_file_name(format!(".{}.staged", name.to_string_lossy()));
         let mut writer = RejectsWriter {
             path: path.to_path_buf(),
@@ -59,7 +64,8 @@ impl RejectsWriter {
             handed_over: false,
         };
         writer.created = fsutil::create_folders(writer.folder())?;
-        let file = File::create(&writer.temporary).map_err(|e| Error::io("create", &writer.temporary, e))?;
+        let file =
+            fsutil::create_new(&writer.temporary).map_err(|e| Error::io("create", &writer.temporary, e))?;
         writer.file = Some(BufWriter::with_capacity(1 << 16, file));
         if writer.csv {
             writer.line.extend_from_slice(b"file,line,byte,column,reason,raw\n");
@@ -214,9 +220,12 @@ mod tests {
     fn a_dropped_writer_leaves_what_was_there() {
         let tmp = tempfile::tempdir().unwrap();
         let path = tmp.path().join("bad.jsonl");
-        fs::write(&path, "old").unwrap();
+        let old = "{\"file\":\"old.csv\",\"line\":1}\n";
+        fs::write(&path, old).unwrap();
         RejectsWriter::create(&path).unwrap().write(&rejects()[0]).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_to_string(&path).unwrap(), old);
         assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 1);
+        fs::write(&path, "{\"mine\":1}\n").unwrap();
+        assert!(RejectsWriter::create(&path).unwrap_err().message().contains("did not write"));
     }
 }

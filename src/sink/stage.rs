@@ -1,11 +1,18 @@
 //! Staged files: written beside the target, on its file system, under names that no reader looks for.
+//!
+//! # Contract
+//! A file in place stays where it is if its content is that of the part: its bytes are hashed, whatever its size and
+//! times say. A part that a correction does not look at is kept without reading it where nothing has touched the file
+//! since the manifest was put in place (its ctime, which no program sets, is before that of the manifest).
 
 use super::manifest::{Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
-use std::collections::{BTreeMap, HashMap};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,6 +34,8 @@ pub(super) struct Staging {
     old: HashMap<String, Part>,
     /// Its parts of the state, by path below the state folder.
     old_kept: HashMap<String, Part>,
+    /// When that manifest was put in place: the ctime of its file.
+    since: Option<(i64, i64)>,
     next: AtomicU64,
     /// By the part's path; `None` while the file is being written.
     parts: Mutex<BTreeMap<String, Option<StagedPart>>>,
@@ -53,6 +62,18 @@ pub(super) struct StagedPart {
     pub part: Part,
     /// The staged file's name in the staging folder; `None` where the file in place stays.
     pub staged: Option<String>,
+    /// Whether it is the part that the manifest in place names, and the file is written again: it is gone, or was
+    /// changed from outside.
+    pub restored: bool,
+}
+
+/// How sure it has to be that a file in place is as its manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Its bytes are hashed.
+    Content,
+    /// They are hashed where something may have touched the file since.
+    Touched,
 }
 
 impl Staging {
@@ -66,7 +87,10 @@ impl Staging {
             None => Default::default(),
         };
         let (parts, states, kept) = Default::default();
-        Staging { folder, root, state, old, old_kept, next: AtomicU64::new(0), parts, states, kept }
+        let manifest = root.join(&state).join(super::manifest::FILE).symlink_metadata();
+        let since = manifest.ok().map(|there| (there.ctime(), there.ctime_nsec()));
+        let next = AtomicU64::new(0);
+        Staging { folder, root, state, old, old_kept, since, next, parts, states, kept }
     }
 
     fn files(&self, kind: Kind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
@@ -132,13 +156,11 @@ impl Staging {
     }
 
     fn keep_as_it_is(&self, path: &str, kind: Kind) -> Result<Part> {
-        let part = self.old(path, kind).filter(|part| self.in_place(part, kind)).cloned();
-        let part = part.ok_or_else(|| {
-            let path = self.on_disk(path, kind);
-            Error::machine(format!("{} is gone or was changed from outside", path.display()))
-        })?;
+        let old = self.old(path, kind);
+        let part = old.filter(|part| self.in_place(part, kind, Look::Touched)).cloned();
+        let part = part.ok_or_else(|| altered(&self.on_disk(path, kind)))?;
         self.reserve(path, kind)?;
-        self.done(StagedPart { part: part.clone(), staged: None }, kind);
+        self.done(StagedPart { part: part.clone(), staged: None, restored: false }, kind);
         Ok(part)
     }
 
@@ -182,9 +204,18 @@ impl Staging {
         of(Kind::Part) + of(Kind::Kept)
     }
 
-    /// Whether the file of `part` is the one that the manifest in place describes, by its size.
-    fn in_place(&self, part: &Part, kind: Kind) -> bool {
-        self.on_disk(&part.path, kind).metadata().is_ok_and(|m| m.is_file() && m.len() == part.bytes)
+    /// Whether the file of `part`, which the manifest in place names, is as it says.
+    fn in_place(&self, part: &Part, kind: Kind, look: Look) -> bool {
+        let path = self.on_disk(&part.path, kind);
+        let Ok(there) = path.symlink_metadata() else { return false };
+        let since = Some((there.ctime(), there.ctime_nsec()));
+        let untouched = look == Look::Touched && since < self.since;
+        there.is_file() && there.len() == part.bytes && (untouched || is_as(&path, part))
+    }
+
+    /// The paths of parts, those of before and those of now.
+    pub fn known(&self) -> HashSet<String> {
+        self.old.keys().cloned().chain(self.files(Kind::Part).keys().cloned()).collect()
     }
 
     /// All parts, sorted by path.
@@ -217,6 +248,27 @@ impl Staging {
         self.old.contains_key(path)
     }
 }
+
+/// Whether the file at `path` has the bytes of `part`.
+fn is_as(path: &Path, part: &Part) -> bool {
+    let size = || path.symlink_metadata().is_ok_and(|there| there.len() == part.bytes);
+    size() && fsutil::content(path).is_ok_and(|(bytes, hash)| bytes == part.bytes && hash == part.hash)
+}
+
+/// The first of `parts`, whose paths are below `folder`, that does not have the bytes that it was written with: it is
+/// gone, or was changed from outside. The files are read, on all threads.
+pub fn first_altered<'p>(folder: &Path, parts: Vec<&'p Part>) -> Option<&'p Part> {
+    parts.into_par_iter().find_first(|part| !is_as(&folder.join(&part.path), part))
+}
+
+/// The error for a file in place that is not as its manifest says.
+pub fn altered(path: &Path) -> Error {
+    let what = if path.symlink_metadata().is_ok() { "was changed from outside" } else { "is gone" };
+    Error::machine(format!("{} {what}: it is not what its manifest names", path.display())).hint(ANEW)
+}
+
+/// What repairs a file in place that is not as its manifest says.
+pub const ANEW: &str = "run the job anew: it writes again what is not as it left it";
 
 fn gone(old: &HashMap<String, Part>, now: &BTreeMap<String, Option<StagedPart>>) -> Vec<String> {
     let mut gone: Vec<String> = old.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
@@ -297,7 +349,8 @@ impl StagedFile {
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
-        let staged = if same && self.staging.in_place(&part, self.kind) {
+        let stays = same && self.staging.in_place(&part, self.kind, Look::Content);
+        let staged = if stays {
             if self.file.take().is_some() {
                 fsutil::remove_file(&self.on_disk)?;
             }
@@ -308,7 +361,8 @@ impl StagedFile {
             self.open_file().and_then(|file| file.sync_all()).map_err(|e| self.failed(e))?;
             Some(std::mem::take(&mut self.name))
         };
-        self.staging.done(StagedPart { part: part.clone(), staged }, self.kind);
+        let restored = same && !stays;
+        self.staging.done(StagedPart { part: part.clone(), staged, restored }, self.kind);
         Ok(part)
     }
 
@@ -324,7 +378,7 @@ impl StagedFile {
                 if let Some(folder) = self.on_disk.parent() {
                     std::fs::create_dir_all(folder)?;
                 }
-                Ok(none.insert(File::create(&self.on_disk)?))
+                Ok(none.insert(fsutil::create_new(&self.on_disk)?))
             }
         }
     }

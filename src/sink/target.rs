@@ -1,8 +1,10 @@
 //! Where outputs go, and whether what lies there is ours.
 
+use super::guard::{Ways, is_kept, is_part};
 use super::journal::{self, Place};
-use super::{STATE_FOLDER, manifest};
+use super::{Manifest, STATE_FOLDER, manifest};
 use crate::error::{Error, Result};
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ impl Target {
         root.filter(|r| !r.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
     }
 
-    /// The output's state folder, where [`super::Manifest::load`] finds its manifest.
+    /// The output's state folder, where its manifest lies.
     pub fn state(&self) -> PathBuf {
         let state = self.root().join(STATE_FOLDER);
         match self.kind {
@@ -64,17 +66,53 @@ impl Target {
         Ok(format!("{STATE_FOLDER}/{name}"))
     }
 
-    /// Where it lies, with the links on the way followed. The folders have to be there.
+    /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
     pub(super) fn place(&self) -> Result<Place> {
-        let absolute = |path: PathBuf| {
-            let path = fs::canonicalize(&path).map_err(|e| Error::io("open", &path, e))?;
-            if path.to_str().is_some() { Ok(path) } else { Err(not_utf8(&path)) }
-        };
-        Ok(Place { root: absolute(self.root())?, state: absolute(self.state())? })
+        let root = self.root();
+        let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
+        let state = root.join(self.state_below_root()?);
+        if state.to_str().is_some() { Ok(Place { root, state }) } else { Err(not_utf8(&root)) }
+    }
+
+    /// The manifest that is in place, if there is one.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be read, is of a version that is not known, or names files outside of the output; or
+    /// the state folder, or a folder of parts, is a link.
+    pub fn manifest(&self) -> Result<Option<Manifest>> {
+        self.refuse_linked_state()?;
+        let (root, state) = (self.root(), self.state());
+        let Some(manifest) = Manifest::load(&state)? else { return Ok(None) };
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let below = self.state_below_root()?;
+        let parts =
+            manifest.parts.iter().map(|part| (is_part(self.kind, &name, &part.path), part.path.clone()));
+        let kept = manifest.state.iter().map(|part| (is_kept(&part.path), format!("{below}/{}", part.path)));
+        let mut ways = Ways::default();
+        for (is_inside, path) in parts.chain(kept) {
+            if !is_inside {
+                return Err(Error::machine(format!(
+                    "{} is damaged: it names the part `{path}`, which does not lie in the output",
+                    state.join(manifest::FILE).display()
+                ))
+                .hint(
+                    "nothing was changed. The manifest is not as Highwater wrote it: bring back one that is",
+                )
+                .hint(format!("or move {} away, and run the job again", self.path.display())));
+            }
+            ways.look(&root, &path)?;
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Refuses a state folder that is a link, or lies in one.
+    pub(super) fn refuse_linked_state(&self) -> Result<()> {
+        Ways::default().look(&self.root(), &format!("{}/{}", self.state_below_root()?, manifest::FILE))
     }
 
     /// Refuses what Highwater did not write. Reads only.
     pub(super) fn refuse_foreign(&self) -> Result<()> {
+        self.refuse_linked_state()?;
         let path = &self.path;
         let Ok(there) = path.metadata() else { return Ok(()) };
         match self.kind {
@@ -105,6 +143,17 @@ impl Target {
         }
     }
 
+    /// The files below a folder of parts that are none of `known`, by path: what reads the folder would read them too.
+    /// Not those that no reader of folders takes, whose names begin with `_` or `.`.
+    pub(super) fn strangers(&self, known: &HashSet<String>) -> Result<Vec<PathBuf>> {
+        let mut found = vec![];
+        if self.kind == TargetKind::Folder {
+            strangers_below(&self.root(), "", known, &mut found)?;
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Whether Highwater wrote what lies here: it left a manifest, or a journal of a commit that is
     /// under way. The journal first: it goes when the manifest has come.
     fn is_ours(&self) -> bool {
@@ -131,6 +180,31 @@ fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
         }
     }
     Ok(foreign.into_iter().min())
+}
+
+fn strangers_below(
+    folder: &Path,
+    below: &str,
+    known: &HashSet<String>,
+    found: &mut Vec<PathBuf>,
+) -> Result<()> {
+    let failed = |e| Error::io("list", folder, e);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_folder = entry.file_type().map_err(failed)?.is_dir();
+        if name.starts_with('.') || name.starts_with('_') && !(is_folder && name.contains('=')) {
+            continue;
+        }
+        let path = if below.is_empty() { name.to_string() } else { format!("{below}/{name}") };
+        if is_folder {
+            strangers_below(&entry.path(), &path, known, found)?;
+        } else if !known.contains(&path) {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -263,8 +263,8 @@ pub(crate) fn push_date(out: &mut Vec<u8>, days: i64) {
 pub(crate) struct TimeText {
     zone: Zone,
     utc: bool,
-    /// The minute (instant / MINUTE) that `head` and `tail` are for.
-    minute: i64,
+    /// The minute (instant / MINUTE) and the offset that `head` and `tail` are for.
+    turned_to: (i64, i64),
     /// `2024-01-01T00:00:`
     head: Vec<u8>,
     /// `+07:00` or `Z`
@@ -275,7 +275,7 @@ impl TimeText {
     /// For instants in `zone`.
     pub fn new(zone: &Zone) -> TimeText {
         let utc = zone.name() == "UTC";
-        TimeText { zone: zone.clone(), utc, minute: i64::MIN, head: vec![], tail: vec![] }
+        TimeText { zone: zone.clone(), utc, turned_to: (i64::MIN, 0), head: vec![], tail: vec![] }
     }
 
     /// For instants in UTC.
@@ -293,8 +293,10 @@ impl TimeText {
     /// Appends the text of `instant`.
     pub fn push(&mut self, out: &mut Vec<u8>, instant: i64) {
         let minute = instant.div_euclid(MINUTE);
-        if minute != self.minute {
-            self.turn_to(minute, instant);
+        // Clocks may change within a minute of UTC.
+        let offset = self.zone.offset(instant);
+        if (minute, offset) != self.turned_to {
+            self.turn_to(minute, offset);
         }
         let rest = instant.rem_euclid(MINUTE);
         out.extend_from_slice(&self.head);
@@ -303,13 +305,13 @@ impl TimeText {
         out.extend_from_slice(&self.tail);
     }
 
-    fn turn_to(&mut self, minute: i64, instant: i64) {
+    fn turn_to(&mut self, minute: i64, offset: i64) {
+        self.turned_to = (minute, offset);
         // RFC 3339 has offsets of whole minutes: an older one with seconds is rounded down, and the
         // local time with it, so that the text still names the same instant.
-        let offset = self.zone.offset(instant).div_euclid(MINUTE);
+        let offset = offset.div_euclid(MINUTE);
         let local = minute + offset;
         let per_day = DAY / MINUTE;
-        self.minute = minute;
         self.head.clear();
         push_date(&mut self.head, local.div_euclid(per_day));
         let of_day = local.rem_euclid(per_day);
@@ -396,6 +398,20 @@ mod tests {
         // Both sides of the end of summer time.
         assert_eq!(show("Europe/London", 1_729_989_000 * SECOND), "2024-10-27T01:30:00+01:00");
         assert_eq!(show("Europe/London", 1_729_992_600 * SECOND), "2024-10-27T01:30:00+00:00");
+    }
+
+    /// Monrovia's clock went from 44 minutes and 30 seconds behind UTC to UTC at 00:44:30 UTC.
+    #[test]
+    fn clocks_that_change_within_a_minute_change_the_text() {
+        let zone = Zone::named("Africa/Monrovia").unwrap();
+        let change = zone.changes(0, 1000 * DAY).next().unwrap();
+        let mut text = TimeText::new(&zone);
+        let of = |instant: i64| TimeText::new(&zone).text(instant);
+        for instant in [change, change - 1, change, change - 30 * SECOND, change + 29 * SECOND] {
+            assert_eq!(text.text(instant), of(instant));
+        }
+        assert_eq!(of(change - SECOND), "1972-01-06T23:59:29-00:45");
+        assert_eq!(of(change), "1972-01-07T00:44:30+00:00");
     }
 
     #[test]

@@ -195,15 +195,10 @@ fn spread(dialect: Dialect, ty: DataType, x: &str, sample: bool, root: bool) -> 
         DataType::Float64 => format!("({above})"),
         _ => words::to_double(dialect, &above),
     };
-    let ratio = format!("{above} / NULLIF({}, 0)", words::to_double(dialect, &below));
+    let below = format!("NULLIF({}, 0)", words::to_double(dialect, &below));
     let variance = match unit {
-        1 => ratio,
-        // By a column: Polars takes a number for a factor, and rounds its reciprocal.
-        unit if dialect == Dialect::Polars => {
-            let squared = i128::from(unit) * i128::from(unit);
-            format!("{ratio} / {}", words::to_double(dialect, &format!("{squared} + 0 * {count}")))
-        }
-        unit => format!("{ratio} / {:?}", unit as f64 * unit as f64),
+        1 => format!("{above} / {below}"),
+        unit => format!("{above} / ({below} * {:?})", unit as f64 * unit as f64),
     };
     if root { format!("SQRT({variance})") } else { variance }
 }

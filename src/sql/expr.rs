@@ -19,7 +19,7 @@ mod tests;
 use super::{Dialect, words};
 use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
-use crate::expr::{self, Kind};
+use crate::expr::{self, Kind, Types};
 use crate::time::Zone;
 use sqlparser::ast::{
     BinaryOperator, Expr as Ast, Ident, UnaryOperator, Value, visit_expressions, visit_expressions_mut,
@@ -32,6 +32,16 @@ use std::ops::ControlFlow;
 /// # Errors
 /// A job error: wrong SQL, or a function or an operator that has no words in the dialect.
 pub fn translate(
+    dialect: Dialect,
+    sql: &str,
+    schema: &Schema,
+    zone: &Zone,
+    column: &dyn Fn(&str) -> String,
+) -> Result<String> {
+    expr::with_stack(|| translated(dialect, sql, schema, zone, column))
+}
+
+fn translated(
     dialect: Dialect,
     sql: &str,
     schema: &Schema,
@@ -51,7 +61,8 @@ pub fn translate(
     if dialect == Dialect::Polars {
         return Ok(for_polars(expr::for_polars(ast, schema, zone), column));
     }
-    Translator { dialect, schema, zone, column }.sql(&ast).map_err(|error| {
+    let types = Types::new(schema, zone.name());
+    Translator { dialect, zone, types, column }.sql(&ast).map_err(|error| {
         if error.message().contains(sql) { error } else { error.caused_by(format!("it is in `{sql}`")) }
     })
 }
@@ -72,8 +83,8 @@ fn for_polars(mut ast: Ast, column: &dyn Fn(&str) -> String) -> String {
 /// The way from a tree to the text of one dialect.
 struct Translator<'a> {
     dialect: Dialect,
-    schema: &'a Schema,
     zone: &'a Zone,
+    types: Types<'a>,
     column: &'a dyn Fn(&str) -> String,
 }
 
@@ -138,7 +149,7 @@ impl Translator<'_> {
 
     /// What `ast` gives.
     fn kind(&self, ast: &Ast) -> Option<Kind> {
-        expr::kind(ast, self.schema, self.zone)
+        self.types.kind(ast)
     }
 
     /// The scale of what `ast` gives, if that is a decimal.

@@ -1,10 +1,16 @@
 //! IANA time zones: local time of an instant and back.
 
-use super::{DAY, MINUTE, SECOND};
+use super::{DAY, SECOND};
 use chrono::{MappedLocalTime, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
-const QUARTER_HOUR: i64 = 15 * MINUTE;
+/// How far apart a zone is asked for its offset when changes are searched for. The changes of a zone lie farther
+/// apart than four of these steps (a test walks over all of tzdata), so a step holds one change or none.
+const STEP: i64 = DAY;
+/// How many steps a stretch reaches at most on each side of the instant that was asked for.
+const STEPS: i64 = 4;
+/// 1800-01-01T00:00:00Z and 2300-01-01T00:00:00Z: tzdata has no change outside.
+const RULES: (i64, i64) = (-5_364_662_400 * SECOND, 10_413_792_000 * SECOND);
 
 /// A time zone, with a memory of the last stretch of time in which its offset did not change.
 ///
@@ -55,30 +61,64 @@ impl Zone {
         self.offset
     }
 
-    /// A stretch of time around `instant` that has its offset.
-    ///
-    /// Since 1970 offsets change on whole quarters of an hour UTC, and no zone changes twice within
-    /// a day; before that, one instant is trusted at a time.
+    /// A stretch of time around `instant` that has its offset: up to the change on each side, to the second, or a few
+    /// days away.
     fn stretch(&self, instant: i64) -> (i64, i64) {
-        if instant < 10 * DAY {
-            return (instant, instant + 1);
+        if instant < RULES.0 {
+            return (i64::MIN, RULES.0);
         }
-        let offset = self.offset;
-        let mut from = instant.div_euclid(QUARTER_HOUR) * QUARTER_HOUR;
-        let mut to = from + QUARTER_HOUR;
-        for _ in 0..4 {
-            if self.lookup(from - DAY) == offset {
-                from -= DAY;
-            }
-            if self.lookup(to + DAY - 1) == offset {
-                to += DAY;
-            }
+        if instant >= RULES.1 {
+            return (RULES.1, i64::MAX);
         }
-        (from, to)
+        // Changes are on whole seconds.
+        let at = instant - instant.rem_euclid(SECOND);
+        let end = at + STEPS * STEP;
+        let mut from = at;
+        for _ in 0..STEPS {
+            if self.lookup(from - STEP) != self.offset {
+                from = self.change_between(from - STEP, from);
+                break;
+            }
+            from -= STEP;
+        }
+        (from, self.change(at, end).unwrap_or(end))
+    }
+
+    /// The first change of the offset after `from` and up to `to`.
+    fn change(&self, from: i64, to: i64) -> Option<i64> {
+        let offset = self.lookup(from);
+        let mut at = from;
+        while at < to {
+            let next = (at + STEP).min(to);
+            if self.lookup(next) != offset {
+                return Some(self.change_between(at, next));
+            }
+            at = next;
+        }
+        None
+    }
+
+    /// The one change between two instants of different offsets: the first instant that has the second. Both are on
+    /// whole seconds, as all changes are.
+    fn change_between(&self, mut before: i64, mut after: i64) -> i64 {
+        let offset = self.lookup(before);
+        while after - before > SECOND {
+            let middle = before + (after - before) / SECOND / 2 * SECOND;
+            if self.lookup(middle) == offset { before = middle } else { after = middle }
+        }
+        after
+    }
+
+    /// The instants after `from` and up to `to` at which the offset changes, ascending.
+    pub fn changes(&self, from: i64, to: i64) -> impl Iterator<Item = i64> {
+        let whole =
+            |instant: i64| instant.div_euclid(SECOND).clamp(RULES.0 / SECOND, RULES.1 / SECOND) * SECOND;
+        let (from, to) = (whole(from), whole(to));
+        std::iter::successors(self.change(from, to), move |at| self.change(*at, to))
     }
 
     fn lookup(&self, instant: i64) -> i64 {
-        let at = chrono::DateTime::from_timestamp_micros(instant).unwrap_or_default().naive_utc();
+        let at = naive(instant);
         i64::from(self.tz.offset_from_utc_datetime(&at).fix().local_minus_utc()) * SECOND
     }
 
@@ -100,34 +140,25 @@ impl Zone {
         local - self.offset
     }
 
-    fn resolve(&mut self, local: i64) -> i64 {
-        let naive = |us| chrono::DateTime::from_timestamp_micros(us).unwrap_or_default().naive_utc();
-        let answer = |at: NaiveDateTime| match self.tz.offset_from_local_datetime(&at) {
-            MappedLocalTime::Single(o) => Some(o.fix().local_minus_utc()),
+    fn resolve(&self, local: i64) -> i64 {
+        let offset = match self.tz.offset_from_local_datetime(&naive(local)) {
+            MappedLocalTime::Single(offset) => offset.fix().local_minus_utc(),
             // The larger offset is the earlier instant.
-            MappedLocalTime::Ambiguous(a, b) => {
-                Some(a.fix().local_minus_utc().max(b.fix().local_minus_utc()))
+            MappedLocalTime::Ambiguous(a, b) => a.fix().local_minus_utc().max(b.fix().local_minus_utc()),
+            MappedLocalTime::None => {
+                // In a gap: offsets are within a day of UTC, and a gap is a day at most, so this is its change alone.
+                let whole = local - local.rem_euclid(SECOND);
+                return self.change_between(whole - 2 * DAY, whole + 2 * DAY);
             }
-            MappedLocalTime::None => None,
         };
-        if let Some(offset) = answer(naive(local)) {
-            return local - i64::from(offset) * SECOND;
-        }
-        // In a gap: the change happened between these two instants; find it.
-        let (mut low, mut high) = (local - 2 * DAY, local + 2 * DAY);
-        let before = self.lookup(low);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if middle + self.lookup(middle) > local
-                || self.lookup(middle) != before && middle + before >= local
-            {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        high
+        local - i64::from(offset) * SECOND
     }
+}
+
+/// The date and time of an instant (or of a local time); of the nearest that tzdata knows for one far away.
+fn naive(instant: i64) -> NaiveDateTime {
+    let known = instant.clamp(RULES.0, RULES.1);
+    chrono::DateTime::from_timestamp_micros(known).unwrap_or_default().naive_utc()
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
@@ -161,7 +192,7 @@ pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::HOUR;
+    use crate::time::{HOUR, MINUTE};
 
     fn local(y: i64, m: u32, d: u32, h: i64, min: i64) -> i64 {
         days_from_civil(y, m, d) * DAY + h * HOUR + min * MINUTE
@@ -206,5 +237,98 @@ mod tests {
                 assert_eq!(warm.instant(at), Zone::named(name).unwrap().resolve(at), "{name} local {at}");
             }
         }
+    }
+
+    /// The offset by chrono alone, in seconds.
+    fn plain(tz: Tz, instant: i64) -> i64 {
+        let at = chrono::DateTime::from_timestamp_micros(instant).unwrap().naive_utc();
+        tz.offset_from_utc_datetime(&at).fix().local_minus_utc().into()
+    }
+
+    /// The changes of a zone by chrono alone: the second, the offset before it, the offset from it on.
+    fn plain_changes(tz: Tz) -> Vec<(i64, i64, i64)> {
+        let offset = |second: i64| plain(tz, second * SECOND);
+        let year = |year| days_from_civil(year, 1, 1) * 86_400 + 40_000;
+        let (mut changes, mut before) = (vec![], offset(year(1899)));
+        let mut at = year(1899);
+        // chrono-tz has no change after 2100.
+        while at < year(2110) {
+            let next = at + 86_400;
+            let after = offset(next);
+            if after != before {
+                let seconds: Vec<i64> = (at + 1..=next).collect();
+                changes.push((seconds[seconds.partition_point(|s| offset(*s) == before)], before, after));
+            }
+            (at, before) = (next, after);
+        }
+        changes
+    }
+
+    /// The instant of a local time near a change: the first instant from which on that much is shown, or was.
+    fn plain_instant(tz: Tz, (change, before, after): (i64, i64, i64), local: i64) -> i64 {
+        let shown = |offset: i64| local - offset * SECOND;
+        let right = |instant: &i64| instant + plain(tz, *instant) * SECOND == local;
+        [shown(before), shown(after)].into_iter().filter(right).min().unwrap_or(change * SECOND)
+    }
+
+    fn check_all_changes(tz: Tz) {
+        let name = tz.name();
+        let changes = plain_changes(tz);
+        assert!(
+            changes.is_sorted_by(|a, b| b.0 - a.0 > 4 * STEP / SECOND),
+            "{name}: two changes in one step"
+        );
+        let mut warm = Zone::named(name).unwrap();
+        let (first, last) = (days_from_civil(1899, 1, 2) * DAY, days_from_civil(2110, 1, 1) * DAY);
+        let found: Vec<i64> = warm.changes(first, last).collect();
+        assert_eq!(found, changes.iter().map(|change| change.0 * SECOND).collect::<Vec<_>>(), "{name}");
+        const MINUTES: [i64; 9] = [-20, -15, -14, -1, 0, 1, 14, 15, 20];
+        let around = || MINUTES.iter().flat_map(|minutes| [-1, 0, 30 * SECOND].map(|d| minutes * MINUTE + d));
+        let mut near: Vec<(usize, i64)> =
+            (0..changes.len()).flat_map(|i| around().map(move |d| (i, d))).collect();
+        for _ in 0..2 {
+            for year in [1700, 1900, 2120, 2200, 2290, 2400] {
+                let at = days_from_civil(year, 7, 1) * DAY;
+                assert_eq!(warm.offset(at), plain(tz, at) * SECOND, "{name} {year}");
+            }
+            for &(i, d) in &near {
+                let (second, before, after) = changes[i];
+                let at = second * SECOND + d;
+                assert_eq!(warm.offset(at), plain(tz, at) * SECOND, "{name} {at}");
+                for local in [at + before * SECOND, at + after * SECOND] {
+                    assert_eq!(
+                        warm.instant(local),
+                        plain_instant(tz, changes[i], local),
+                        "{name} local {local}"
+                    );
+                }
+            }
+            near.reverse();
+        }
+    }
+
+    #[test]
+    fn every_change_of_every_zone_is_exact_in_either_order() {
+        use rayon::prelude::*;
+        chrono_tz::TZ_VARIANTS.par_iter().for_each(|tz| check_all_changes(*tz));
+    }
+
+    #[test]
+    fn what_is_asked_first_does_not_move_a_change_that_is_off_the_quarter_hours() {
+        // Casey went from 8 to 11 hours at 16:01 UTC on 2020-10-03 and 2021-10-02.
+        let mut casey = Zone::named("Antarctica/Casey").unwrap();
+        let at = local(2021, 10, 2, 16, 0);
+        assert_eq!(casey.local(at + 30 * SECOND), local(2021, 10, 3, 0, 0) + 30 * SECOND);
+        assert_eq!(casey.local(at + 5 * MINUTE), local(2021, 10, 3, 3, 5));
+        assert_eq!(casey.local(at + MINUTE - 1), local(2021, 10, 3, 0, 1) - 1);
+    }
+
+    #[test]
+    fn instants_far_from_all_rules_have_the_nearest_offset() {
+        let mut london = Zone::named("Europe/London").unwrap();
+        for far in [i64::MIN, i64::MIN + 1, -(1 << 60), 1 << 60, i64::MAX] {
+            assert_eq!(london.offset(far), if far < 0 { -75 * SECOND } else { 0 }, "{far}");
+        }
+        assert_eq!(london.changes(i64::MIN, i64::MAX).next(), Some(local(1847, 12, 1, 0, 1) + 15 * SECOND));
     }
 }

@@ -50,7 +50,8 @@ mod value;
 mod tests;
 
 use crate::batch::{DataType, Schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::process;
 use arrow_array::RecordBatch;
 use std::path::PathBuf;
 
@@ -186,9 +187,7 @@ pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison>
 
 fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limits) -> Result<Comparison> {
     let threads = rules.threads.max(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|e| Error::machine("cannot start worker threads").caused_by(e))?;
-    pool.install(|| {
+    process::pool(threads)?.install(|| {
         let mut here = side::Side::open(here, Side::Here)?;
         let mut there = side::Side::open(there, Side::There)?;
         match (here.is_blank(), there.is_blank()) {
@@ -213,8 +212,8 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
 ///
 /// # Errors
 /// A file that is not there or cannot be read.
-pub fn columns(table: &Table) -> Result<Vec<(String, Option<DataType>)>> {
-    let side = side::Side::open(table, Side::There)?;
+pub fn columns(table: &Table, threads: usize) -> Result<Vec<(String, Option<DataType>)>> {
+    let side = process::pool(threads.max(1))?.install(|| side::Side::open(table, Side::There))?;
     let ty = |kinds: &[meaning::Kind]| match kinds {
         [meaning::Kind::Float] => Some(DataType::Float64),
         [meaning::Kind::Int] => Some(DataType::Int64),

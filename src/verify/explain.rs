@@ -266,8 +266,15 @@ fn place_of(steps: &[toml::Value], at: usize) -> Option<usize> {
     None
 }
 
+/// The most comparisons of a filter that are tried with another bound: each is a run.
+const MOST_BOUNDS: usize = 20;
+
 /// `filter` with one of its comparisons made to include its bound, or to exclude it.
 fn other_bounds(filter: &str) -> Vec<String> {
+    crate::expr::with_stack(|| with_other_bounds(filter))
+}
+
+fn with_other_bounds(filter: &str) -> Vec<String> {
     let Ok(ast) = crate::expr::parse(filter) else { return vec![] };
     let twin = |op: &BinaryOperator| match op {
         BinaryOperator::Gt => Some(BinaryOperator::GtEq),
@@ -277,7 +284,7 @@ fn other_bounds(filter: &str) -> Vec<String> {
         _ => None,
     };
     let mut out = vec![];
-    for wanted in 0.. {
+    for wanted in 0..MOST_BOUNDS {
         let (mut changed, mut seen, mut done) = (ast.clone(), 0, false);
         let _ = sqlparser::ast::visit_expressions_mut(&mut changed, |node: &mut Ast| {
             if let Ast::BinaryOp { op, .. } = node
@@ -304,7 +311,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         return Ok(None);
     }
     let columns = &case.output().columns;
-    let there = super::compare::columns(case.theirs)?;
+    let there = super::compare::columns(case.theirs, case.request.options.threads)?;
     let mut noisy = vec![];
     for count in found.columns.iter().filter(|c| c.null_here + c.null_there + c.different > 0) {
         let float_there = there.contains(&(count.name.clone(), Some(DataType::Float64)));
@@ -442,7 +449,7 @@ fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
         let name = file.display().to_string();
         let rest: Vec<PathBuf> = all.iter().filter(|other| **other != file).cloned().collect();
         let overrides = |files| {
-            let source = Some(SourceFiles { files, types: vec![] });
+            let source = Some(SourceFiles { files, ..SourceFiles::default() });
             Some(Overrides { source, ..case.overrides.clone() })
         };
         let missing = Variation { overrides: overrides(rest), ..Variation::default() };

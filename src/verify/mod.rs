@@ -264,7 +264,7 @@ impl Case<'_> {
         }
         if !request.map.is_empty() {
             // Whoever says what is compared need not say what is not.
-            let there = compare::columns(self.theirs)?;
+            let there = compare::columns(self.theirs, request.options.threads)?;
             let is_there = |name: &str| there.iter().any(|(column, _)| column == name);
             rules.ignore.extend(columns.names().filter(|name| !is_there(name)).map(str::to_string));
             rules.keys.retain(|key| is_there(key) || request.keys.contains(key));

@@ -4,8 +4,10 @@ use super::compare::Table;
 use super::{Against, Request, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
+use crate::input::Inputs;
 use crate::input::files::expand;
 use crate::job::Plan;
+use crate::process;
 use crate::sql::{self, Dialect, Script};
 use arrow_array::RecordBatch;
 use std::io;
@@ -60,9 +62,10 @@ pub fn table(
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
                     let setup = sql::source::setup(Dialect::Postgres, &plan)?;
-                    server::run_own(&plan, &Script { setup, query, notes: vec![] }, server)?
+                    let script = Script { setup, query, notes: vec![] };
+                    on_threads(request, || server::run_own(&plan, &script, server))?
                 }
-                None => referee::run_own(plan, &query)?,
+                None => on_threads(request, || referee::run_own(plan, &query))?,
             };
             (rows_of(rows)?, format!("{} by {who}", path.display()), vec![])
         }
@@ -70,13 +73,18 @@ pub fn table(
             let dialect = if request.server.is_some() { Dialect::Postgres } else { Dialect::Polars };
             let script = sql::script(plan, index, dialect)?;
             let rows = match &request.server {
-                Some(server) => server::run(plan, &script, server)?,
-                None => referee::run(plan, &script.query)?,
+                Some(server) => on_threads(request, || server::run(plan, &script, server))?,
+                None => on_threads(request, || referee::run(plan, &script.query))?,
             };
             (rows_of(rows)?, format!("the job's SQL by {who}"), script.notes)
         }
     };
     Ok(Theirs { table, name, notes })
+}
+
+/// Does `work` on the threads that were asked for.
+fn on_threads(request: &Request, work: impl FnOnce() -> Result<RecordBatch> + Send) -> Result<RecordBatch> {
+    process::pool(request.options.threads)?.install(work)
 }
 
 fn rows_of(batch: RecordBatch) -> Result<Table> {
@@ -100,6 +108,6 @@ fn rows_of(batch: RecordBatch) -> Result<Table> {
 
 /// A result in a file, or in a folder of parts.
 pub fn files(path: &Path) -> Result<Table> {
-    let files = expand(&[path.display().to_string()], None)?;
-    Ok(Table::Files(files.into_iter().map(|file| file.path).collect()))
+    let found = expand(&[path.display().to_string()], None, &Inputs::default())?;
+    Ok(Table::Files(found.files.into_iter().map(|file| file.path).collect()))
 }

@@ -174,7 +174,7 @@ impl Steps<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{HOUR, MINUTE};
+    use crate::time::{DAY, HOUR, MINUTE};
     use chrono::{Datelike, TimeZone};
 
     fn assigner(size: &str, offset: i64, zone: &str) -> Assigner {
@@ -242,6 +242,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A day begins with the first instant whose clock shows its midnight or more: by chrono alone, in every zone,
+    /// around every change.
+    #[test]
+    fn days_around_every_change_begin_when_chrono_says() {
+        let check = |tz: chrono_tz::Tz| {
+            let name = tz.name();
+            let mut days = assigner("1 day", 0, name);
+            let clock = |at: i64| tz.timestamp_micros(at).unwrap().naive_local().and_utc().timestamp_micros();
+            let changes: Vec<i64> =
+                Zone::named(name).unwrap().changes(crate::time::EARLIEST, crate::time::LATEST).collect();
+            for (i, change) in changes.iter().enumerate() {
+                for instant in [-30 * HOUR, -1, 0, MINUTE, 30 * HOUR].map(|d| change + d) {
+                    let day = days.slice(instant);
+                    assert!(day.start <= instant && instant < day.end, "{name} {instant}");
+                    let midnight = clock(day.start).div_euclid(DAY) * DAY;
+                    // Clocks go on between changes: the most that was shown before is right before one, or the start.
+                    let before = changes[i.saturating_sub(1)..=i].iter().chain([&day.start]);
+                    for shown in before.filter(|at| **at <= day.start).map(|at| clock(at - 1)) {
+                        assert!(shown < midnight, "{name} {instant}: {day:?}");
+                    }
+                    assert_eq!(days.slice(day.end).start, day.end, "{name} {instant}");
+                }
+            }
+        };
+        use rayon::prelude::*;
+        chrono_tz::TZ_VARIANTS.par_iter().for_each(|tz| check(*tz));
     }
 
     #[test]

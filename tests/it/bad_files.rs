@@ -113,7 +113,7 @@ fn broken_json_lines() {
     log.jsonl,3,34,n,`9223372036854775808` does not fit int64,"{""at"": 3, ""n"": 9223372036854775808}"
     log.jsonl,4,70,n,"`{""x"": 1}` is not an int64","{""at"": 4, ""n"": {""x"": 1}}"
     log.jsonl,5,95,,not valid JSON at column 19: trailing characters,"{""at"": 5, ""n"": 1} trailing"
-    log.jsonl,6,122,,"`[6, 7]` is not a JSON object","[6, 7]"
+    log.jsonl,6,122,,"not a JSON object: `[6, 7]`","[6, 7]"
     log.jsonl,7,129,at,"it has no `at`, which is the event time","{""n"": 8}"
     "#);
 }
@@ -225,4 +225,71 @@ fn a_file_without_the_time_column() {
     error: logs/2.csv has no column `at`
       hint: its columns: n, x
     ");
+}
+
+#[test]
+fn json_of_which_no_line_is_an_object() {
+    let job = JOB.replace("log.csv", "b.jsonl");
+    let lab = Lab::new();
+    lab.write("b.jsonl", "[{\"at\":1,\"n\":2},\n {\"at\":2,\"n\":3}]\n");
+    insta::assert_snapshot!(words(&lab.run(&job, &[])), @r#"
+    exit 3
+    error: b.jsonl, line 1, byte 0: not a JSON object: `[{"at":1,"n":2},`
+     --> b.jsonl:1:1
+      |
+    1 | [{"at":1,"n":2},
+      | ^
+      hint: JSON Lines has one object on each line; `jq -c '.[]'` makes them of an array
+      hint: on_bad_record = "reject" keeps such records aside and goes on
+    "#);
+    // Rejected as any other, where the job says what the columns are.
+    let rejecting =
+        REJECTING.replace("log.csv", "b.jsonl").replace("[source]", "[source]\ntypes = { n = \"int64\" }");
+    let answer = lab.done(&rejecting, &[]);
+    assert!(answer.err.starts_with("read 2 = 2 rejected"), "{}", answer.err);
+    assert_eq!(lab.text("rejects.jsonl").lines().count(), 2);
+    let answer = lab.run(&REJECTING.replace("log.csv", "b.jsonl"), &[]);
+    assert!(answer.code == 2 && answer.err.contains("no file has a column `n`"), "{}", answer.err);
+    // One record that is cut off, and a file of nothing but white space.
+    lab.write("b.jsonl", "{\"at\":1,\"n\":");
+    let answer = lab.run(&job, &[]);
+    assert!(
+        answer.err.starts_with("error: b.jsonl, line 1, byte 0: not valid JSON at column 12"),
+        "{}",
+        answer.err
+    );
+    lab.write("b.jsonl", " \n\n");
+    assert!(lab.run(&job, &[]).err.starts_with("error: b.jsonl is empty\n"));
+    lab.write("b.jsonl", "garbage\n");
+    assert!(
+        lab.run(&job, &[]).err.starts_with("error: b.jsonl, line 1, byte 0: not a JSON object: `garbage`\n")
+    );
+    let answer = lab.highwater(&["init", "b.jsonl"]);
+    assert!(answer.code == 3 && answer.err.contains("not a JSON object: `garbage`"), "{}", answer.err);
+}
+
+#[test]
+fn utf16_is_told_before_columns_are_looked_for() {
+    let lab = Lab::new();
+    for name in ["u.csv", "u.jsonl", "u.csv.gz"] {
+        lab.write(name, b"\xff\xfea\0t\0,\0n\0\n\0");
+        for policy in [JOB, REJECTING] {
+            let answer = lab.run(&policy.replace("log.csv", name), &[]);
+            assert_eq!(answer.code, 3, "{}", answer.err);
+            let told = format!("error: {name} is UTF-16, and only UTF-8 is read\n");
+            assert!(answer.err.starts_with(&told), "{}", answer.err);
+        }
+        let answer = lab.highwater(&["init", name]);
+        assert!(answer.code == 3 && answer.err.contains("is UTF-16"), "{}", answer.err);
+    }
+}
+
+#[test]
+fn a_long_text_without_a_line_end_is_told_as_such() {
+    let lab = Lab::new();
+    lab.write("long.csv.gz", vec![b'x'; 65 << 20]);
+    let answer = lab.run(&JOB.replace("log.csv", "long.csv.gz"), &[]);
+    assert_eq!(answer.code, 3, "{}", answer.err);
+    let told = "error: long.csv.gz: the record at byte 0 has no end within 64 MiB\n";
+    assert!(answer.err.starts_with(told), "{}", answer.err);
 }

@@ -3,8 +3,8 @@
 //!
 //! A [`Scene`] is an old state of outputs and a command that leads to a new one, whatever the command is.
 
-use crate::support::Lab;
-use highwater::sink::{self, Target};
+use crate::support::{Lab, preloaded};
+use highwater::sink::{self, Named, Target};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -63,6 +63,13 @@ impl Scene {
         assert_eq!(answer.code, 0, "{}", answer.err);
     }
 
+    /// The command, to be run in the folder.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
+        command.args(&self.command).current_dir(self.lab.root());
+        command
+    }
+
     /// The command with the shim.
     pub fn stopped(&self, stop: Stop) -> Output {
         let (mode, at) = match stop {
@@ -72,9 +79,7 @@ impl Scene {
         };
         let log = self.lab.path("calls.txt");
         let _ = fs::remove_file(&log);
-        Command::new(env!("CARGO_BIN_EXE_highwater"))
-            .args(&self.command)
-            .current_dir(self.lab.root())
+        self.command()
             .env("LD_PRELOAD", shim())
             .env("SHIM_ROOT", self.lab.path("out"))
             .env("SHIM_AT", at.to_string())
@@ -133,6 +138,11 @@ impl Scene {
         self.new.keys().filter_map(state_of).map(target).collect()
     }
 
+    /// All that the job names.
+    pub fn named(&self) -> Named {
+        Named { outputs: self.targets(), beside: vec![self.lab.path("out/rejects.jsonl")] }
+    }
+
     /// Kills the command after each of its calls. After that a command that reads finds all outputs in the old state
     /// or all in the new one, and the same command leads to the new one, with nothing left behind.
     pub fn killed_at_every_call(&self) {
@@ -143,7 +153,7 @@ impl Scene {
             let output = self.stopped(Stop::Kill(n));
             assert_eq!(output.status.signal(), Some(libc::SIGKILL), "{n} {call:?}");
             let dead = self.now();
-            sink::recover(&self.targets()).unwrap_or_else(|e| panic!("{n} {call:?}: {e}"));
+            sink::recover(&self.targets(), &self.named()).unwrap_or_else(|e| panic!("{n} {call:?}: {e}"));
             let is_new = self.is_whole(&format!("killed at {n} {call:?}"));
             committed.push(is_new);
             self.restore(&dead);
@@ -184,7 +194,7 @@ impl Scene {
                 }
                 code => panic!("{at}: exit {code:?}: {words}"),
             }
-            sink::recover(&self.targets()).unwrap();
+            sink::recover(&self.targets(), &self.named()).unwrap();
             let is_new = self.is_whole(&at);
             let is_recorded = words.contains("the next run completes it");
             assert!(is_new || !is_recorded, "{at}: a recorded commit was taken back");
@@ -256,17 +266,7 @@ pub fn snapshot(folder: &Path) -> Snapshot {
 /// The library that is preloaded, compiled once.
 fn shim() -> &'static Path {
     static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = BUILT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("shim.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shim.c");
-        let cc =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
-        let cc = cc.expect("tests of crashes need a C compiler, and there is no `cc` in the PATH");
-        assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
-        (folder, library)
-    });
-    path
+    &BUILT.get_or_init(|| preloaded("shim.c")).1
 }
 
 /// Four outputs of one job: events, windows as folders, windows as a file, late events; and rejects beside them.
@@ -362,7 +362,7 @@ fn recovery_may_be_killed_at_any_call() {
     for (n, call) in (1..).zip(&calls) {
         scene.restore(&scene.old);
         assert_eq!(scene.stopped(Stop::Kill(n)).status.signal(), Some(libc::SIGKILL), "{n} {call:?}");
-        sink::recover(&scene.targets()).unwrap();
+        sink::recover(&scene.targets(), &scene.named()).unwrap();
         assert!(scene.is_whole(&format!("killed at {n} {call:?}")), "killed at {n} {call:?}");
         scene.again();
         scene.is_new(&format!("again, after killed at {n} {call:?}"));

@@ -443,12 +443,23 @@ fn a_streamed_job_asks_the_same() {
     assert_eq!(server.requests(), 3);
 }
 
-/// A value is a part of the path, and no way out of it.
+/// A value is a part of the path, and not a way out of it: as a whole segment `.`, `..` and nothing ask for something
+/// else, and so they are not asked for.
 #[test]
-fn dots_are_values_too() {
-    let server =
-        Server::new(|path, _| Reply::ok(format!("{{\"country\":{}}}", crate::log::json(&decoded(path)))));
-    let lab = lab(&["..", ".", "a/../b"]);
+fn a_value_does_not_lead_out_of_its_place_in_the_path() {
+    let answer = |path: &str, _| Reply::ok(format!("{{\"country\":{}}}", crate::log::json(&decoded(path))));
+    let server = Server::new(answer);
+    let lab = lab(&["..", ".", "a/../b", "...", "x"]);
+    lab.write("log.jsonl", log(&["..", ".", "a/../b", "..."]) + "{\"at\":9,\"user\":\"\"}\n");
     lab.done(&job(&server, ""), &[]);
-    assert_eq!(answers(&lab), ["..,/users/..,", ".,/users/.,", "a/../b,/users/a/../b,"]);
+    let users: Vec<String> = answers(&lab);
+    assert_eq!(users, ["..,,", ".,,", "a/../b,/users/a/../b,", "...,/users/...,", "\"\",,"]);
+    assert_eq!(server.requests(), 2);
+
+    // In a query they are values as others.
+    let job = job(&server, "").replace("/users/{user}", "/find?user={user}");
+    lab.done(&job, &[]);
+    let found = answers(&lab);
+    assert_eq!(found[0], "..,/find?user=..,");
+    assert_eq!(found[4], "\"\",/find?user=,");
 }

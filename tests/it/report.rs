@@ -279,10 +279,10 @@ fn a_page_that_cannot_be_written_is_told_before_the_work() {
     let answer = lab.highwater(&["report", "job.toml"]);
     assert_eq!(answer.code, 4, "{}", answer.err);
     let answer = lab.highwater(&["report", "job.toml", "-o", "rows/page.html"]);
-    assert!(answer.code == 2 && answer.err.contains("lies in an output's folder"), "{}", answer.err);
+    assert!(answer.code == 2 && answer.err.contains("it lies in the folder of an output"), "{}", answer.err);
     fs::create_dir(lab.path("folder.html")).unwrap();
     let answer = lab.highwater(&["report", "job.toml", "-o", "folder.html"]);
-    assert!(answer.code == 4 && answer.err.contains("it is a folder"), "{}", answer.err);
+    assert!(answer.code == 2 && answer.err.contains("it is a folder"), "{}", answer.err);
 }
 
 #[test]
@@ -337,9 +337,12 @@ fn wrong_pages_are_told() {
         ),
         (
             job(&format!("{rows}[[output]]\npath = \"out/rows/p.html\"\n")),
-            vec!["the page out/rows/p.html lies in an output's folder"],
+            vec!["the page cannot be written to `out/rows/p.html`: an output is written to this folder"],
         ),
-        (page("[[output]]\npath = \"p.html\"\n"), vec!["two pages are written to p.html"]),
+        (
+            page("[[output]]\npath = \"p.html\"\n"),
+            vec!["the page cannot be written to `p.html`: another page is written to the same file"],
+        ),
         (
             job(&format!("{rows}[[output]]\npath = \"page\"\nformat = \"html\"\nby = [\"k\"]\n")),
             vec!["a page has no `by`"],

@@ -104,6 +104,14 @@ impl Lab {
         engine::run(&plan, &options, &Silent)
     }
 
+    /// As the command `run` does it: what is in place is heeded.
+    pub fn caught_up(&self, job: &str, machine: Machine) -> Result<Outcome, Error> {
+        let spec = JobSpec::parse("job.toml", &self.at(job))?;
+        let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
+        let plan = plan_job(&spec, &overrides)?;
+        engine::catch_up(&plan, &spec, &overrides, &machine.options(), &Silent)
+    }
+
     /// As [`Lab::library`], in this mode whatever the job says.
     pub fn library_as(&self, job: &str, machine: Machine, mode: Mode) -> Result<Outcome, Error> {
         let (plan, options) = self.planned(job, machine, Some(mode))?;
@@ -221,6 +229,17 @@ pub fn without_time(text: &str) -> String {
 pub fn account(value: &serde_json::Value) -> [u64; 6] {
     ["read", "rejected", "filtered", "duplicate", "late", "counted"]
         .map(|name| value["account"][name].as_u64().unwrap_or_else(|| panic!("{name} in {value}")))
+}
+
+/// A library of this folder that tests preload into the binary, compiled; with the folder that it lies in.
+pub fn preloaded(source: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(source);
+    let cc = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
+    let cc = cc.expect("these tests need a C compiler, and there is no `cc` in the PATH");
+    assert!(cc.status.success(), "cc: {}", String::from_utf8_lossy(&cc.stderr));
+    (folder, library)
 }
 
 /// Bytes as they stand in a file of this name.

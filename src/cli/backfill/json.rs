@@ -14,7 +14,8 @@ use std::path::Path;
 
 /// What a backfill did, or would do. Structs are taken apart by name, so a new field cannot be forgotten here.
 pub fn json(request: &Request, outcome: &BackfillOutcome) -> Value {
-    let BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published } = outcome;
+    let BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published, .. } =
+        outcome;
     let mut value = json!({
         "job": { "name": plan.name, "hash": plan.hash },
         "plan": request.plan_only,
@@ -73,6 +74,8 @@ fn corrected(output: &Corrected) -> Value {
         changes,
         changed,
         change_log,
+        not_compared,
+        restored,
     } = output;
     let path = match to {
         OutputTo::Folder(path) | OutputTo::File(path) => text(path),
@@ -84,7 +87,7 @@ fn corrected(output: &Corrected) -> Value {
         Method::Recomputed => "recomputed",
         Method::AllAgain => "all_again",
     };
-    json!({
+    let mut value = json!({
         "path": path,
         "method": method,
         "windows": windows,
@@ -99,7 +102,12 @@ fn corrected(output: &Corrected) -> Value {
         "changed": changed,
         "changes": changes.iter().map(change).collect::<Vec<_>>(),
         "change_log": change_log.as_deref().map(text),
-    })
+        "not_compared": not_compared,
+    });
+    if *restored > 0 {
+        value["restored"] = json!(restored);
+    }
+    value
 }
 
 fn change(change: &Change) -> Value {

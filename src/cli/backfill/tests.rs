@@ -68,7 +68,9 @@ fn counts(method: Method) -> Corrected {
             change(Some("8\u{1b}[2J"), "views", Some("3"), None, Removed),
         ],
         changed: 1_238,
+        restored: 0,
         change_log: Some("out/counts/_highwater/changes/000003.log".into()),
+        not_compared: None,
     }
 }
 
@@ -87,7 +89,9 @@ fn raw() -> Corrected {
         added: 0,
         changes: vec![],
         changed: 0,
+        restored: 0,
         change_log: None,
+        not_compared: None,
     }
 }
 
@@ -108,6 +112,7 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
         history: HistoryRead::default(),
         applied: true,
         published: vec![],
+        strangers: vec![],
     }
 }
 
@@ -416,7 +421,8 @@ fn what_programs_read() {
               "row": "removed"
             }
           ],
-          "change_log": "out/counts/_highwater/changes/000003.log"
+          "change_log": "out/counts/_highwater/changes/000003.log",
+          "not_compared": null
         }
       ]
     }

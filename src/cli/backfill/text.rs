@@ -133,7 +133,10 @@ fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> S
             // What comes of it is known when it is done.
             match request.plan_only {
                 true => format!("everything would be computed again{why}"),
-                false => format!("everything computed again{why}{touched} changed"),
+                false => match &output.not_compared {
+                    None => format!("everything computed again{why}{touched} changed"),
+                    Some(reason) => format!("everything computed again{why}; not compared: {reason}"),
+                },
             }
         }
     }

@@ -54,6 +54,14 @@ pub fn services(plan: &Plan) -> String {
                 OnFailure::Reject => "rejects the event",
             }
         );
+        let headers = service.secrets.headers.iter().map(|(name, _)| name);
+        if !service.secrets.headers.is_empty() {
+            let _ = writeln!(out, "    with the headers {}", names(headers));
+        }
+        let not_set = service.secrets.not_set();
+        if !not_set.is_empty() {
+            let _ = writeln!(out, "    not set in the environment: {}", names(not_set.iter()));
+        }
     }
     out
 }

@@ -5,7 +5,8 @@
 //! (RFC 3339, UTC), `level` (`info`, `warning` or `error`) and `event`; what it has beside them depends on the
 //! event. The first is `start` and the last is `end`, and there is no progress line.
 
-use crate::error::{Error, exit, without_passwords};
+use crate::error::{Error, exit};
+use crate::secret::without_secrets;
 use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -124,7 +125,8 @@ pub fn note(text: &str) {
 
 /// Says, for programs, that a command starts.
 pub fn start(command: &str) {
-    let arguments = std::env::args().skip(1).map(|a| without_passwords(&a).into_owned());
+    let arguments = std::env::args_os().skip(1);
+    let arguments = arguments.map(|word| without_secrets(&word.to_string_lossy()).into_owned());
     let arguments: Vec<String> = arguments.collect();
     let fields = json!({ "command": command, "version": env!("CARGO_PKG_VERSION"), "arguments": arguments });
     say(&[Event::info("start", "", fields)]);
@@ -152,9 +154,9 @@ pub fn print_error(error: &Error) {
 }
 
 fn fields(error: &Error) -> Value {
-    let clean = |texts: &[String]| json!(texts.iter().map(|t| without_passwords(t)).collect::<Vec<_>>());
+    let clean = |texts: &[String]| json!(texts.iter().map(|t| without_secrets(t)).collect::<Vec<_>>());
     let mut fields = json!({
-        "message": without_passwords(error.message()),
+        "message": without_secrets(error.message()),
         "kind": error.kind().name(),
         "causes": clean(error.causes()),
         "hints": clean(error.hints()),
@@ -163,7 +165,7 @@ fn fields(error: &Error) -> Value {
     if let Some(place) = error.place() {
         fields["place"] = json!({
             "file": place.file, "line": place.line, "column": place.column,
-            "text": without_passwords(&place.text),
+            "text": without_secrets(&place.text),
         });
     }
     fields
@@ -179,11 +181,15 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
     if wants_json(arguments) {
         set_log(LogFormat::Json);
     }
+    let text = error.render().to_string();
     if !is_json() {
-        let _ = error.print();
+        // An argument may be a URL with a password.
+        match without_secrets(&text) {
+            shown if shown == text => _ = error.print(),
+            shown => eprint!("{shown}"),
+        }
         return exit::JOB;
     }
-    let text = error.render().to_string();
     let told = text.split("\n\n").next().unwrap_or_default();
     let of = |word: &str| -> Vec<String> {
         text.lines().filter_map(|l| l.trim().strip_prefix(word)).map(|l| l.trim().to_string()).collect()
@@ -193,7 +199,7 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
         "error",
         "",
         json!({
-            "message": without_passwords(&message), "kind": "usage", "causes": [], "hints": of("tip:"),
+            "message": without_secrets(&message), "kind": "usage", "causes": [], "hints": of("tip:"),
             "usage": of("Usage:").join(" "), "exit_code": exit::JOB,
         }),
     )]);

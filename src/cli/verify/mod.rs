@@ -170,6 +170,8 @@ impl VerifyArgs {
         };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
+        ui::notes(&plan.notes);
+        self.html.iter().try_for_each(|page| job::refuse_own(&plan, page))?;
         let options = self.machine.options(Some(&plan));
         verify(&spec, &overrides, plan, &request(&options))
     }

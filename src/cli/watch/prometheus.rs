@@ -9,8 +9,9 @@
 use super::Facts;
 use crate::engine::StageTime;
 use crate::error::{Error, Result};
+use crate::sink::owner::{self, Made};
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A command that has ended.
@@ -38,7 +39,7 @@ pub fn check(path: &Path) -> Result<()> {
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(refused().hint(format!("there is no folder {}", folder.display()))),
-        None => Ok(()),
+        None => owner::check(path, Made::Metrics),
     }
 }
 
@@ -53,14 +54,7 @@ impl Run<'_> {
         let text = self
             .text(now, &old)
             .map_err(|cause| Error::machine("cannot make the metrics").caused_by(cause))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // A name that no collector reads.
-        let beside: PathBuf = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-        written.map_err(|cause| {
-            let _ = std::fs::remove_file(&beside);
-            Error::io("write", path, cause)
-        })
+        owner::put(path, Made::Metrics, text.as_bytes()).map(drop)
     }
 
     /// The metrics at `now`, a time since 1970; `old` is the text of those before.

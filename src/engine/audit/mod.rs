@@ -59,7 +59,7 @@ pub fn audit(
     all.dedup();
     let outputs = prepare(&mut plan, &all);
     let run = Run { plan: &plan, options, progress };
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let mut tables = tables::read(&run)?;
         let sources = run.sources(std::mem::take(&mut tables.tables))?;
         let read = run.read(Need::Audit, &sources)?;

@@ -8,14 +8,15 @@ use crate::engine::intake::Counted;
 use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
 use crate::error::{Error, Result};
-use crate::input::ScanReport;
+use crate::input::{InputReport, ScanReport};
 use crate::sink::{Account, InputEntry, Watermarks};
+use std::collections::HashMap;
 use std::path::Path;
 
 impl Narrow<'_> {
     /// The account and the event times after the correction.
     pub fn account(&self, read: &Read, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
-        let before = &self.in_place.manifests[0];
+        let before = &self.in_place.before();
         let (new, mut account) = (read.tally.account(), before.account);
         let (old, seen) = (before.watermarks, read.tally.watermarks());
         if self.given.late.is_some() {
@@ -60,12 +61,16 @@ impl Narrow<'_> {
 
     /// The files that count now, in position order, then those of tables.
     pub fn inputs_with(&self, reports: &[ScanReport]) -> Vec<InputEntry> {
-        let reports = || reports.iter().flat_map(|report| &report.inputs);
+        let reports = reports.iter().flat_map(|report| &report.inputs);
+        let read: HashMap<&Path, &InputReport> =
+            reports.map(|report| (report.path.as_path(), report)).collect();
+        let old: HashMap<&str, &InputEntry> =
+            self.in_place.inputs.iter().map(|input| (input.path.as_str(), input)).collect();
         let source = self.given.source.iter().filter_map(|entry| match entry.role {
             Role::Retracted => None,
-            Role::Old => self.in_place.inputs.iter().find(|input| input.path == entry.path).cloned(),
+            Role::Old => old.get(entry.path.as_str()).map(|input| (*input).clone()),
             Role::New => {
-                let report = reports().find(|report| report.path == Path::new(&entry.path))?;
+                let report = read.get(Path::new(&entry.path))?;
                 let (path, hash) = (entry.path.clone(), report.hash.clone());
                 Some(InputEntry { path, bytes: report.bytes, hash, records: report.records, table: None })
             }

@@ -5,6 +5,7 @@
 //! files of the source; where one is gone, an archive and the new files.
 
 use super::changes::{Differ, Differences, log_part};
+use super::edited::{self, Shared};
 use super::given::Role;
 use super::groups::{PartChange, part_keys};
 use super::history::of_files;
@@ -12,18 +13,19 @@ use super::narrow::{Done, Narrow, folder, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
 use super::{Corrected, HistoryRead, Method};
+use crate::batch::Schema;
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake};
 use crate::engine::steps::Sources;
 use crate::engine::worker::Scope;
 use crate::engine::{Results, Staged, balances};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::OutputKind;
 use crate::lookup::Services;
-use crate::sink::{Part, RejectsWriter};
+use crate::sink::{Part, RejectsWriter, first_altered};
 use crate::window::Window;
 use arrow_array::RecordBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 impl Narrow<'_> {
@@ -43,7 +45,7 @@ impl Narrow<'_> {
         let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
         let (sources, scope) = (Sources::default(), Scope::none(plan));
         let read = self.run.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
-        let (account, records) = (self.in_place.manifests[0].account, records(&read.reports));
+        let (account, records) = (self.in_place.before().account, records(&read.reports));
         Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records })
     }
 
@@ -52,7 +54,7 @@ impl Narrow<'_> {
     /// # Errors
     /// As [`Narrow::stage`].
     pub fn stage_all_again(&self) -> Result<Done> {
-        let of_source = self.given.left().all(|entry| entry.is_in_place());
+        let of_source = self.given.left().all(|entry| entry.is_in_place(&self.run.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
@@ -108,7 +110,7 @@ impl Narrow<'_> {
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
         let path = match &rejects {
             Some(rejects) => rejects.path.clone().map(|path| (path, 0)),
-            None => self.in_place.manifests[0].rejects.as_ref().map(|path| (path.into(), 0)),
+            None => self.in_place.before().rejects.as_ref().map(|path| (path.into(), 0)),
         };
         let drafts = self.run.drafts(inputs, account, tally.watermarks(), &path);
         Ok(Done { drafts, outputs: vec![], account, history, rejects, records })
@@ -116,11 +118,8 @@ impl Narrow<'_> {
 
     /// Records of old files that an archive, which has `archived` of them, does not have.
     fn unread(&self, archived: u64) -> u64 {
-        let old = self
-            .in_place
-            .inputs
-            .iter()
-            .filter(|input| self.given.with(Role::Old).any(|(_, entry)| entry.path == input.path));
+        let old: HashSet<&str> = self.given.with(Role::Old).map(|(_, entry)| entry.path.as_str()).collect();
+        let old = self.in_place.inputs.iter().filter(|input| old.contains(input.path.as_str()));
         old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
     }
 
@@ -141,47 +140,49 @@ impl Narrow<'_> {
         let now: BTreeMap<String, Part> =
             self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
         let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
-        let mut paths: Vec<String> = staged.keys().cloned().chain(gone).collect();
-        paths.sort();
+        let paths: BTreeSet<String> = staged.keys().cloned().chain(gone).collect();
+        // A part that is written again as it was is no change.
+        let as_it_was = |path: &&String| {
+            is_same(old.get(path.as_str()).copied(), staged.get(*path).map(|(part, _)| part))
+        };
+        let (again, paths): (Vec<&String>, Vec<&String>) = paths.iter().partition(as_it_was);
+        for (part, _) in again.iter().filter_map(|path| staged.get(*path)) {
+            corrected.unchanged -= 1;
+            corrected.written.add(part);
+            corrected.parts.push(part.path.clone());
+        }
         if paths.is_empty() {
             return Ok(corrected);
         }
         let mut log = self.log(number, Method::AllAgain)?;
-        let differ = match &output.kind {
-            OutputKind::Groups { grouping, .. } => {
-                let grouping = &self.run.plan.groupings[*grouping];
-                let window = (grouping.plan.window != Window::Global).then_some((0, 1));
-                let schema = output.file_schema();
-                Some(Differ::new(&schema, window, &grouping.keys, &self.run.plan.zone, self.shown))
-            }
-            _ => None,
-        };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
+        let comparison = self.comparison(number, &reader);
+        let compare = comparison.as_ref().ok();
         let mut found = Differences::default();
         for path in paths {
             let old = old.get(path.as_str()).copied();
-            let new = staged.get(&path);
+            let new = staged.get(path);
             let mut change = PartChange {
                 old: old.cloned(),
                 new: new.map(|(part, _)| part.clone()),
                 found: Differences::default(),
             };
-            match &differ {
-                // Old values of other columns are not told apart from new ones one by one.
-                Some(differ) if manifest.job.hash == self.run.plan.hash => {
-                    let none = || RecordBatch::new_empty(reader.schema.arrow());
-                    let before = old.map_or_else(|| Ok(none()), |part| reader.read(part))?;
+            match compare {
+                Some(Comparison { differ, old: old_reader, columns }) => {
+                    let none = || RecordBatch::new_empty(columns.arrow());
+                    let only = |rows: RecordBatch| project(&rows, columns);
+                    let before = old.map_or_else(|| Ok(none()), |part| only(old_reader.read(part)?))?;
                     let after = match new {
-                        Some((part, at)) => read_staged(&reader, part, at)?,
+                        Some((part, at)) => only(read_staged(&reader, part, at)?)?,
                         None => none(),
                     };
-                    let keys = part_keys(output, folder(&path));
+                    let keys = part_keys(output, folder(path));
                     change.found = differ.diff(&keys, &before, &after, log.lines())?;
                 }
-                _ => {
+                None => {
                     let [before, after] =
                         [&change.old, &change.new].map(|part| part.as_ref().map_or(0, |part| part.rows));
-                    log_part(log.lines(), Path::new(&path), before, after)?;
+                    log_part(log.lines(), Path::new(path), before, after)?;
                     corrected.rows_touched += before.abs_diff(after);
                 }
             }
@@ -193,8 +194,51 @@ impl Narrow<'_> {
         corrected.changed = found.values;
         corrected.rows_touched += found.rows;
         corrected.windows = found.windows.len() as u64;
+        corrected.not_compared = comparison.err();
         Ok(corrected)
     }
+
+    /// How the rows of target number `number`, which `reader` reads, are compared with those that lie there.
+    ///
+    /// # Errors
+    /// Why they are not, in words.
+    fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<Comparison, String> {
+        let (index, target) = &self.targets[number];
+        let (plan, manifest) = (self.run.plan, &self.in_place.manifests[number]);
+        let output = &plan.outputs[*index];
+        let OutputKind::Groups { grouping, .. } = &output.kind else {
+            return Err("its rows are events".to_string());
+        };
+        let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
+        if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
+            return Err("what lay there was changed from outside".to_string());
+        }
+        let grouping = &plan.groupings[*grouping];
+        let window = (grouping.plan.window != Window::Global).then_some((0, 1));
+        let differ = Differ::new(&columns, window, &grouping.keys, &plan.zone, self.shown);
+        Ok(Comparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })
+    }
+}
+
+/// How old and new rows of an output are compared.
+struct Comparison {
+    differ: Differ,
+    /// Reads the old parts.
+    old: PartReader,
+    /// The columns that both have.
+    columns: Schema,
+}
+
+/// The columns `columns` of `rows`.
+fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
+    let own = rows.schema();
+    let at = columns.names().filter_map(|name| own.index_of(name).ok()).collect::<Vec<_>>();
+    rows.project(&at).map_err(|e| Error::machine("columns of a part cannot be compared").caused_by(e))
+}
+
+/// Whether a part has the bytes that it had.
+fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
+    matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
 }
 
 /// A part where it lies until the commit.

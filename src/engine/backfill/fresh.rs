@@ -145,7 +145,7 @@ impl<'a> Narrow<'a> {
         let plan = self.run.plan;
         if let Some(late) = &self.given.late {
             let read = ReadPlan {
-                files: files::listed(std::slice::from_ref(late), None)?,
+                files: files::listed(std::slice::from_ref(late), None, &plan.inputs)?,
                 positions: true,
                 ..plan.read.clone()
             };
@@ -157,7 +157,7 @@ impl<'a> Narrow<'a> {
             return Ok(intake.into_iter().collect());
         }
         // What is taken out may be gone from the disk, but for an archive.
-        let there = self.given.with(Role::Retracted).all(|(_, entry)| entry.is_in_place());
+        let there = self.given.with(Role::Retracted).all(|(_, entry)| entry.is_in_place(&plan.inputs));
         match self.history {
             History::Archive(archive) if !there => {
                 let parts: Vec<&Part> = archive.parts.iter().collect();
@@ -165,7 +165,8 @@ impl<'a> Narrow<'a> {
                 Ok(vec![archive.intake(plan, &parts, self.given, Role::Retracted, archived, counted)?])
             }
             _ if !there => {
-                let gone = self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place());
+                let gone =
+                    self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place(&plan.inputs));
                 let path = gone.map(|(_, entry)| entry.path.clone()).unwrap_or_default();
                 Err(Error::job(format!(
                     "what is taken out has to be read once more, and {path} is not there"

@@ -7,16 +7,20 @@
 
 use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
-use crate::input::{Format, InputReport, files, hash_file, told};
+use crate::input::{Format, InputReport, Inputs, files, told};
 use crate::job::{self, JobSpec};
 use crate::sink::{InputEntry, Manifest, Target, Transaction};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The outputs as a run, or a backfill, left them.
 pub struct InPlace {
-    /// Of each target.
+    /// Of each target; of one that was never written, an empty one.
     pub manifests: Vec<Manifest>,
+    /// The number of the target whose manifest says what was counted.
+    first: usize,
+    /// Why the outputs are not of one run, if they are not.
+    pub apart: Option<Error>,
     /// The files of the source, in position order.
     pub inputs: Vec<InputEntry>,
     /// The files of tables.
@@ -24,36 +28,56 @@ pub struct InPlace {
 }
 
 impl InPlace {
-    /// Reads the manifests of all targets of an open transaction.
+    /// Reads the manifests of all targets of an open transaction. What was counted an archive says, if there is one.
     ///
     /// # Errors
-    /// A target was never written, or not by the run that wrote the others.
+    /// The job has no target, or none of them was written.
     pub fn new(transaction: &Transaction, targets: &[Target]) -> Result<InPlace> {
-        let mut manifests: Vec<Manifest> = vec![];
-        for (number, target) in targets.iter().enumerate() {
-            let Some(manifest) = transaction.manifest(number) else {
-                return Err(Error::job(format!("{} was never written", target.path.display()))
-                    .hint("run the job first; a backfill corrects what is in place"));
-            };
-            if let Some(first) = manifests.first()
-                && (first.job.hash != manifest.job.hash || first.inputs != manifest.inputs)
-            {
-                let (one, other) = (targets[0].path.display(), target.path.display());
-                return Err(Error::job(format!("{one} and {other} are not of one run"))
-                    .hint("run the job again: `highwater run` brings all its outputs to one state"));
-            }
-            manifests.push(manifest.clone());
-        }
-        let Some(first) = manifests.first() else {
+        if targets.is_empty() {
             return Err(Error::job("the job has no output that stays").hint("give it a folder or a file"));
+        }
+        let found: Vec<Option<&Manifest>> =
+            (0..targets.len()).map(|number| transaction.manifest(number)).collect();
+        let is_archive = |manifest: &Option<&Manifest>| manifest.is_some_and(|m| m.output.archive);
+        let first = found.iter().position(is_archive).or_else(|| found.iter().position(Option::is_some));
+        let never = |number: usize| {
+            Error::job(format!("{} was never written", targets[number].path.display()))
+                .hint("run the job first; a backfill corrects what is in place")
         };
-        let (tables, inputs) = first.inputs.iter().cloned().partition(|input| input.table.is_some());
-        Ok(InPlace { manifests, inputs, tables })
+        let first = first.ok_or_else(|| never(0))?;
+        let counted = found[first].map_or(&[][..], |manifest| &manifest.inputs);
+        let apart = found.iter().enumerate().find_map(|(number, manifest)| match manifest {
+            None => Some(never(number)),
+            Some(manifest) if manifest.inputs != counted => {
+                let (one, other) = (targets[first].path.display(), targets[number].path.display());
+                let error = Error::job(format!("{one} and {other} are not of one run"));
+                Some(error.hint("run the job again: `highwater run` brings all its outputs to one state"))
+            }
+            Some(_) => None,
+        });
+        let (tables, inputs) = counted.iter().cloned().partition(|input| input.table.is_some());
+        let manifests = found.into_iter().map(|manifest| manifest.cloned().unwrap_or_default()).collect();
+        Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The hash of the plan that wrote the outputs.
-    pub fn job_hash(&self) -> &str {
-        &self.manifests[0].job.hash
+    /// Keeps all parts as they are.
+    ///
+    /// # Errors
+    /// One is gone, or is not what its manifest says.
+    pub fn keep(&self, transaction: &Transaction) -> Result<()> {
+        for (number, manifest) in self.manifests.iter().enumerate() {
+            manifest.parts.iter().try_for_each(|part| transaction.keep(number, &part.path).map(drop))?;
+            let state = manifest.state.iter();
+            state
+                .map(|part| transaction.keep_state_part(number, &part.path))
+                .try_for_each(|kept| kept.map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// The manifest that says what was counted.
+    pub fn before(&self) -> &Manifest {
+        &self.manifests[self.first]
     }
 }
 
@@ -62,6 +86,10 @@ impl InPlace {
 pub struct SourceEntry {
     /// Its path, as manifests and archives name it.
     pub path: String,
+    /// Where it lies now: files are known by content, and may have another name than when they were counted.
+    pub at: PathBuf,
+    /// Whether the source's patterns name it now.
+    pub named: bool,
     /// Its hash.
     pub hash: String,
     /// Its size in bytes.
@@ -73,9 +101,10 @@ pub struct SourceEntry {
 }
 
 impl SourceEntry {
-    /// Whether it lies where it did, by its size: its content is known when it is read.
-    pub fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|there| there.len() == self.bytes)
+    /// Whether it lies where it did, by its size: its content is known when it is read. A stream lies nowhere, unless it
+    /// is given anew.
+    pub fn is_in_place(&self, inputs: &Inputs) -> bool {
+        inputs.has(&self.at) && inputs.file(&self.at).is_ok_and(|there| there.bytes() == self.bytes)
     }
 }
 
@@ -96,8 +125,13 @@ pub struct Given {
     pub files: Vec<GivenFile>,
     /// All files of the source, in natural path order.
     pub source: Vec<SourceEntry>,
+    /// Their places in that list, by hash and by path.
+    by_hash: HashMap<String, Vec<usize>>,
+    by_path: HashMap<String, Vec<usize>>,
     /// The late output of the job, if it was given.
     pub late: Option<PathBuf>,
+    /// What there is to tell of the files that were looked for.
+    pub notes: Vec<String>,
     /// What is different about a table, if anything is.
     pub tables: Option<String>,
     /// The format of the source's files, if the job says.
@@ -115,40 +149,55 @@ impl Given {
         let of_tables = job::table_files(spec)?;
         let format = job::source_format(spec);
         let declared = job::declared_columns(spec);
-        let mut given = Given { files: vec![], source: vec![], late: None, tables: None, format, declared };
+        let inputs = spec.inputs();
+        let mut given = Given {
+            files: vec![],
+            source: vec![],
+            by_hash: HashMap::new(),
+            by_path: HashMap::new(),
+            late: None,
+            notes: vec![],
+            tables: None,
+            format,
+            declared,
+        };
         let old = |input: &InputEntry| SourceEntry {
             path: input.path.clone(),
+            at: PathBuf::from(&input.path),
+            named: false,
             hash: input.hash.clone(),
             bytes: input.bytes,
             empty: input.records == 0,
             role: Role::Old,
         };
-        given.source = in_place.inputs.iter().map(old).collect();
+        in_place.inputs.iter().map(old).for_each(|entry| given.enter(entry));
         if request.files.is_empty() && !request.retract {
             given.unseen(spec)?;
         }
         // What the patterns name now; a job whose files are gone names none.
         let named =
-            if request.files.is_empty() { vec![] } else { job::source_files(spec).unwrap_or_default() };
-        let named = canonical(named.into_iter());
-        let tables = canonical(of_tables.iter().map(|(_, path)| path.clone()));
+            if request.files.is_empty() { vec![] } else { job::source_paths(spec).unwrap_or_default() };
+        let named: HashMap<PathBuf, PathBuf> = named.into_iter().map(|path| (whole(&path), path)).collect();
+        let tables: HashMap<PathBuf, &String> =
+            of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
         let late = Late::of(spec)?;
-        for path in expanded(&request.files)? {
+        let (paths, notes) = expanded(&request.files, inputs)?;
+        given.notes.extend(notes);
+        for path in paths {
             if request.retract {
-                given.retract(&path)?;
+                given.retract(&path, inputs)?;
                 continue;
             }
-            if !path.exists() {
-                return Err(Error::job(format!("there is no file {}", path.display())));
-            }
+            let file = inputs.file(&path)?;
+            let path = file.path().to_path_buf();
             let place = whole(&path);
-            if let Some(number) = tables.iter().position(|(known, _)| *known == place) {
-                given.note(&path, GivenKind::Table(of_tables[number].0.clone()));
+            if let Some(name) = tables.get(&place) {
+                given.note(&path, GivenKind::Table(name.to_string()));
                 continue;
             }
-            let (bytes, hash) = hash_file(&path)?;
+            let (bytes, hash) = file.hash()?;
             if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
-                if in_place.manifests[0].account.late == 0 {
+                if in_place.before().account.late == 0 {
                     given.note(&path, GivenKind::Known(path.clone()));
                 } else {
                     given.note(&path, GivenKind::Late);
@@ -157,65 +206,94 @@ impl Given {
                 continue;
             }
             // A file that the source's patterns name is spelled as they do.
-            let spelled =
-                named.iter().find(|(known, _)| *known == place).map_or(&path, |(_, spelled)| spelled);
-            given.add(spelled.display().to_string(), hash, bytes)?;
+            let spelled = named.get(&place).unwrap_or(&path);
+            given.add(spelled.display().to_string(), hash, bytes, inputs)?;
         }
-        given.tables = changed_tables(&of_tables, &in_place.tables)?;
+        given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
         if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
             return Err(Error::job("late events of the job and new files are given together")
                 .hint("backfill them one after the other"));
         }
-        given.source.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        let mut sorted = std::mem::take(&mut given.source);
+        sorted.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        (given.by_hash, given.by_path) = Default::default();
+        sorted.into_iter().for_each(|entry| given.enter(entry));
         Ok(given)
+    }
+
+    /// Appends a file of the source.
+    fn enter(&mut self, entry: SourceEntry) {
+        let place = self.source.len();
+        self.by_hash.entry(entry.hash.clone()).or_default().push(place);
+        self.by_path.entry(entry.path.clone()).or_default().push(place);
+        self.source.push(entry);
+    }
+
+    /// The files of the source of this path.
+    fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a SourceEntry> {
+        self.by_path.get(path).into_iter().flatten().map(|place| &self.source[*place])
     }
 
     /// Files that the source's patterns name now and no run has counted.
     fn unseen(&mut self, spec: &JobSpec) -> Result<()> {
-        for path in job::source_files(spec)? {
-            let (bytes, hash) = hash_file(&path)?;
-            let path = path.display().to_string();
-            let known = self.source.iter().any(|entry| entry.path == path && entry.hash == hash);
-            if !known {
-                self.add(path, hash, bytes)?;
+        let found = job::source_files(spec)?;
+        self.notes.extend(found.notes);
+        for file in found.files {
+            let (bytes, hash) = file.opened.hash()?;
+            let path = file.path.display().to_string();
+            let places = self.by_path.get(&path).into_iter().flatten().copied();
+            match places.into_iter().find(|place| self.source[*place].hash == hash) {
+                Some(known) => self.source[known].named = true,
+                None => self.add(path, hash, bytes, spec.inputs())?,
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, path: String, hash: String, bytes: u64) -> Result<()> {
+    fn add(&mut self, path: String, hash: String, bytes: u64, inputs: &Inputs) -> Result<()> {
         // Files without records are all alike, and count nothing twice.
-        let known = |entry: &&SourceEntry| entry.hash == hash && (entry.path == path || !entry.empty);
-        let alike: Vec<&SourceEntry> = self.source.iter().filter(known).collect();
-        if let Some(known) = alike.iter().find(|entry| told_alike(&self.declared, &entry.path, &path)) {
-            let kind = GivenKind::Known(PathBuf::from(&known.path));
-            self.note(Path::new(&path), kind);
+        let known = |entry: &SourceEntry| entry.path == path || !entry.empty;
+        let of_hash = self.by_hash.get(&hash).into_iter().flatten().copied();
+        let alike: Vec<usize> = of_hash.filter(|place| known(&self.source[*place])).collect();
+        let told = |place: &&usize| told_alike(&self.declared, &self.source[**place].path, &path);
+        if let Some(known) = alike.iter().find(told).copied() {
+            self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&self.source[known].path)));
+            let entry = &mut self.source[known];
+            entry.named = true;
+            if !entry.is_in_place(inputs) {
+                entry.at = PathBuf::from(&path);
+                self.by_path.entry(path).or_default().push(known);
+            }
             return Ok(());
         }
         if let Some(known) = alike.first() {
-            return Err(moved(&path, &known.path));
+            return Err(moved(&path, &self.source[*known].path));
         }
-        if self.source.iter().any(|entry| entry.path == path) {
+        if self.by_path.contains_key(&path) {
             return Err(changed(&path));
         }
         self.note(Path::new(&path), GivenKind::New);
-        self.source.push(SourceEntry { path, hash, bytes, empty: false, role: Role::New });
+        let at = PathBuf::from(&path);
+        self.enter(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: Role::New });
         Ok(())
     }
 
-    fn retract(&mut self, path: &Path) -> Result<()> {
-        let named = path.display().to_string();
-        let hash = path.exists().then(|| hash_file(path)).transpose()?.map(|(_, hash)| hash);
-        let declared = &self.declared;
-        let is = |entry: &&mut SourceEntry| match &hash {
-            Some(hash) => entry.hash == *hash && told_alike(declared, &entry.path, &named),
-            None => entry.path == named,
+    fn retract(&mut self, path: &Path, inputs: &Inputs) -> Result<()> {
+        let file = if inputs.has(path) { Some(inputs.file(path)?) } else { None };
+        let named = file.as_ref().map_or(path, |file| file.path()).display().to_string();
+        let hash = file.map(|file| file.hash()).transpose()?.map(|(_, hash)| hash);
+        let alike = match &hash {
+            Some(hash) => self.by_hash.get(hash),
+            None => self.by_path.get(&named),
         };
-        let Some(entry) = self.source.iter_mut().find(is) else {
+        let is =
+            |place: &&usize| hash.is_none() || told_alike(&self.declared, &self.source[**place].path, &named);
+        let Some(entry) = alike.and_then(|alike| alike.iter().find(is)).map(|place| &mut self.source[*place])
+        else {
             let error = Error::job(format!("{named} was never counted, so there is nothing to take out"));
             let paths = self.source.iter().map(|entry| entry.path.as_str());
             return Err(match hash {
-                Some(_) if self.source.iter().any(|entry| entry.path == named) => {
+                Some(_) if self.by_path.contains_key(&named) => {
                     error.hint("a file of this name was counted, with another content")
                 }
                 _ => error.nearest(&named, paths),
@@ -253,11 +331,16 @@ impl Given {
     pub fn are_as_counted<'r>(&self, read: impl Iterator<Item = &'r InputReport>) -> Result<()> {
         for report in read {
             let path = report.path.display().to_string();
-            if self.source.iter().any(|entry| entry.path == path && entry.hash != report.hash) {
+            if self.at(&path).any(|entry| entry.hash != report.hash) {
                 return Err(changed(&path));
             }
         }
         Ok(())
+    }
+
+    /// Whether all that was counted is in files that the source names: a run over them counts all of it.
+    pub fn is_all_named(&self) -> bool {
+        self.source.iter().all(|entry| entry.named || entry.empty)
     }
 
     /// Whether nothing is to be done.
@@ -286,7 +369,7 @@ struct Late {
 impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Manifest::load(&Target::file(&path).state())?;
+        let manifest = Target::file(&path).manifest()?;
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }
@@ -297,25 +380,28 @@ impl Late {
 }
 
 /// What is different about the files of tables since they were read.
-fn changed_tables(now: &[(String, PathBuf)], before: &[InputEntry]) -> Result<Option<String>> {
-    let mut left: Vec<&InputEntry> = before.iter().collect();
+fn changed_tables(
+    now: &[(String, PathBuf)],
+    before: &[InputEntry],
+    inputs: &Inputs,
+) -> Result<Option<String>> {
+    // Which columns folders tell is not looked at: what has moved is read again.
+    let key = |table: &str, hash: &str, path: &Path| (table.to_string(), hash.to_string(), told::told(path));
+    let of_entry = |entry: &InputEntry| {
+        key(entry.table.as_deref().unwrap_or_default(), &entry.hash, Path::new(&entry.path))
+    };
+    // A table that is asked by several keys is read once for each.
+    let known: HashSet<_> = before.iter().map(of_entry).collect();
+    let mut there = HashSet::with_capacity(now.len());
     for (name, path) in now {
-        let (_, hash) = hash_file(path)?;
-        // Which columns folders tell is not looked at: what has moved is read again.
-        let folders = told::told(path);
-        let same = |entry: &&InputEntry| {
-            entry.table.as_ref() == Some(name)
-                && entry.hash == hash
-                && told::told(Path::new(&entry.path)) == folders
-        };
-        let known = left.len();
-        // A table that is asked by several keys is read once for each.
-        left.retain(|entry| !same(entry));
-        if left.len() == known && !before.iter().any(|entry| same(&entry)) {
+        let file = key(name, &inputs.file(path)?.hash()?.1, path);
+        if !known.contains(&file) {
             return Ok(Some(format!("{} of the table `{name}` is new or has changed", path.display())));
         }
+        there.insert(file);
     }
-    Ok(left.first().map(|gone| {
+    let gone = before.iter().find(|entry| !there.contains(&of_entry(entry)));
+    Ok(gone.map(|gone| {
         format!("{} of the table `{}` is gone", gone.path, gone.table.as_deref().unwrap_or_default())
     }))
 }
@@ -338,23 +424,19 @@ fn changed(path: &str) -> Error {
         .hint("or count everything anew: `highwater run JOB --changed reload`")
 }
 
-/// Folders stand for the files in them.
-fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut all = vec![];
+/// Folders stand for the files in them, less what the job writes; gives what there is to tell of them too.
+fn expanded(given: &[PathBuf], inputs: &Inputs) -> Result<(Vec<PathBuf>, Vec<String>)> {
+    let (mut all, mut notes) = (vec![], vec![]);
     for path in given {
         if path.is_dir() {
-            let files = files::expand(&[path.display().to_string()], None)?;
-            all.extend(files.into_iter().map(|file| file.path));
+            let found = files::expand(&[path.display().to_string()], None, inputs)?;
+            all.extend(found.files.into_iter().map(|file| file.path));
+            notes.extend(found.notes);
         } else {
             all.push(path.clone());
         }
     }
-    Ok(all)
-}
-
-/// Paths, each with what it is spelled like, without links and `..`.
-fn canonical(paths: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, PathBuf)> {
-    paths.map(|path| (whole(&path), path)).collect()
+    Ok((all, notes))
 }
 
 /// The path without links and `..`; as it is, where nothing is there.

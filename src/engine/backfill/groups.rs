@@ -319,9 +319,11 @@ impl Corrected {
             unchanged: manifest.parts.len(),
             removed: 0,
             added: 0,
+            restored: 0,
             changes: vec![],
             changed: 0,
             change_log: None,
+            not_compared: None,
         }
     }
 
@@ -473,7 +475,5 @@ pub fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
 
 /// The error of rows that do not have the same columns.
 pub fn unlike(cause: arrow_schema::ArrowError) -> Error {
-    Error::machine("rows of an output do not fit together")
-        .caused_by(cause)
-        .hint("this is a bug in highwater")
+    Error::fault("rows of an output do not fit together").caused_by(cause)
 }

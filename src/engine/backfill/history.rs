@@ -5,10 +5,11 @@ use super::given::{Given, InPlace, Role};
 use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
-use crate::input::{Format as InputFormat, OnBadRecord, ReadColumn, ReadPlan, carried, files};
+use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::{OutputKind, Plan, archive_fields};
-use crate::sink::{self, Manifest, Part, Target};
+use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,12 +61,12 @@ impl Archive {
             Error::job(format!("{} is no archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
         };
-        let manifest = Manifest::load(&target.state())?.ok_or_else(no_archive)?;
+        let manifest = target.manifest()?.ok_or_else(no_archive)?;
         if !manifest.output.archive {
             return Err(no_archive());
         }
-        let holds = |hash: &str| manifest.inputs.iter().any(|input| input.hash == hash);
-        if let Some(missing) = in_place.inputs.iter().find(|input| !holds(&input.hash)) {
+        let held: HashSet<&str> = manifest.inputs.iter().map(|input| input.hash.as_str()).collect();
+        if let Some(missing) = in_place.inputs.iter().find(|input| !held.contains(input.hash.as_str())) {
             let error = Error::job(format!("the archive {} does not hold {}", path.display(), missing.path));
             return Err(error.hint("run the archive's job over it first"));
         }
@@ -95,7 +96,7 @@ impl Archive {
     /// Reads these parts; rows of files that have another role are left out.
     ///
     /// # Errors
-    /// A part is missing.
+    /// A part is missing, or is not as it was left.
     pub fn intake(
         &self,
         plan: &Plan,
@@ -110,8 +111,13 @@ impl Archive {
             sink::Format::Csv => InputFormat::Csv,
             sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
+        if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
+            return Err(sink::altered(&self.root.join(&part.path)));
+        }
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
-        let mut read = ReadPlan { files: files::listed(&paths, Some(format))?, ..plan.read.clone() };
+        // Parts of outputs are no inputs of the job: the commit that follows replaces them.
+        let files = files::listed(&paths, Some(format), &Inputs::default())?;
+        let mut read = ReadPlan { files, ..plan.read.clone() };
         // What an archive holds was admitted once, and is written as outputs are.
         (read.max_ahead, read.on_bad_record) = (None, OnBadRecord::Fail);
         (read.delimiter, read.names, read.positions) = (b',', None, true);
@@ -147,7 +153,8 @@ impl History {
         if let Some(archive) = own.first() {
             return Ok(History::Archive(archive.clone()));
         }
-        let gone = given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place());
+        let gone =
+            given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place(&plan.inputs));
         Ok(match gone {
             None => History::Source,
             Some(entry) => {
@@ -198,6 +205,50 @@ impl History {
     }
 }
 
+/// Whether a run over part of the events may take the place of an archive, which its manifest describes.
+///
+/// # Errors
+/// A file that it holds is gone, so that its other events could never come back.
+pub fn nothing_gone(archive: &Manifest) -> Result<()> {
+    let gone =
+        |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
+    let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
+    Err(Error::job(format!(
+        "the job's archive holds {}, which is gone, and a run over part of the events would drop it",
+        gone.path
+    ))
+    .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
+}
+
+/// Whether an archive of the job can stand for files that were counted and are gone: it reads the source as the job
+/// does now.
+///
+/// # Errors
+/// It does not.
+pub fn can_tell(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace, given: &Given) -> Result<()> {
+    let Some(gone) = given.left().find(|entry| !entry.is_in_place(&plan.inputs) && !entry.empty) else {
+        return Ok(());
+    };
+    let archive = targets.iter().zip(&in_place.manifests).find(|((index, _), manifest)| {
+        matches!(plan.outputs[*index].kind, OutputKind::Archive(_)) && manifest.output.archive
+    });
+    let alike = archive.is_some_and(|((index, _), manifest)| {
+        // A time without an offset is read in the job's zone.
+        let is = &plan.identities.outputs[*index].form;
+        let same = |key: &str, was: &Identity| was.form[key].to_string() == is[key].to_string();
+        manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
+    });
+    if alike {
+        return Ok(());
+    }
+    Err(Error::job(format!(
+        "the job now reads its source otherwise, and {}, which it has counted, is gone",
+        gone.path
+    ))
+    .hint("give that file back, so that it can be read as the job now says; or take back what was edited")
+    .hint("to count the files that are there, and no others: `highwater run JOB --changed reload`"))
+}
+
 /// Reads the files of the source that have this role; none if there are none.
 ///
 /// # Errors
@@ -210,11 +261,11 @@ pub fn of_files(
     counted: Counted,
 ) -> Result<Option<Intake>> {
     let (ordinals, paths): (Vec<u32>, Vec<PathBuf>) =
-        given.with(role).map(|(ordinal, entry)| (ordinal, PathBuf::from(&entry.path))).unzip();
+        given.with(role).map(|(ordinal, entry)| (ordinal, entry.at.clone())).unzip();
     if paths.is_empty() {
         return Ok(None);
     }
-    let mut files = files::listed(&paths, given.format)?;
+    let mut files = files::listed(&paths, given.format, &plan.inputs)?;
     carried::like(&mut files, &plan.read.files);
     let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
     if let Counted::Within(ranges) = &counted

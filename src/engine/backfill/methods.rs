@@ -45,11 +45,11 @@ fn is_exact(output: &OutputPlan) -> bool {
     super::parts::is_exact(output.format, &output.file_schema())
 }
 
-/// Why everything has to be computed again, if it has.
+/// Why everything has to be computed again, if it has; `edited` says why the outputs are not those of the plan.
 ///
 /// # Errors
 /// That would not give what a correction is for, or an output cannot be corrected at all.
-pub fn all_again(plan: &Plan, given: &Given, hash_in_place: &str) -> Result<Option<String>> {
+pub fn all_again(plan: &Plan, given: &Given, edited: Option<&str>) -> Result<Option<String>> {
     let groups = |output: &OutputPlan| match &output.kind {
         OutputKind::Groups { grouping, .. } => Some(*grouping),
         _ => None,
@@ -59,8 +59,8 @@ pub fn all_again(plan: &Plan, given: &Given, hash_in_place: &str) -> Result<Opti
             .hint("it is the log of what a live job published; the corrected values are those of the same output without it"));
     }
     let ordered = |step: &Step| matches!(step, Step::Dedup { .. } | Step::First { .. });
-    let reason = if plan.hash != hash_in_place {
-        Some("the job, or the types of its columns, are not those of the run before".to_string())
+    let reason = if let Some(edited) = edited {
+        Some(edited.to_string())
     } else if let Some(reason) = &given.tables {
         Some(reason.clone())
     } else if given.late.is_none() && plan.steps.iter().any(ordered) {

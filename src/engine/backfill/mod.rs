@@ -14,6 +14,7 @@ mod again;
 mod all_again;
 mod changes;
 mod combine;
+mod edited;
 mod fresh;
 mod given;
 mod groups;
@@ -29,6 +30,7 @@ mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
+mod whole;
 
 use super::publish::{self, Extent, Published};
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool, target};
@@ -36,12 +38,13 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::input::InputReport;
 use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
-use crate::sink::{Account, Manifest, Part, Target, Transaction};
+use crate::sink::{Account, InputEntry, Manifest, Target, Transaction};
 use given::{Given, InPlace};
+use hashbrown::{HashMap, HashSet};
 use history::History;
 use narrow::{Done, Narrow};
 pub use parts::PartReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a backfill is asked for.
 #[derive(Debug, Clone, Default)]
@@ -56,8 +59,9 @@ pub struct Request {
     pub plan_only: bool,
     /// How many changes are given in full; all of them go to the change log.
     pub shown: usize,
-    /// Whether tables of servers get all rows, as of a run, and not only those that changed.
-    pub publish_all: bool,
+    /// Whether a run asks: then tables of servers get all rows, and not only those that changed, and where a run over
+    /// the source gives all that was counted, it is left to that.
+    pub of_run: bool,
 }
 
 /// What a backfill did, or would do.
@@ -79,6 +83,8 @@ pub struct BackfillOutcome {
     pub applied: bool,
     /// What became of the tables of servers, in the order of the outputs.
     pub published: Vec<Published>,
+    /// Of a run, files in the folders of outputs that Highwater did not write.
+    pub strangers: Vec<PathBuf>,
 }
 
 /// A file that was given.
@@ -132,12 +138,17 @@ pub struct Corrected {
     pub removed: usize,
     /// Parts that were not there before.
     pub added: usize,
+    /// Parts, and parts of the state, that were there before and are written again: their files were gone, or had been
+    /// changed from outside.
+    pub restored: usize,
     /// The first changes, in order of window and key.
     pub changes: Vec<Change>,
     /// How many values changed, in all.
     pub changed: u64,
     /// The file of all changes; none of a plan, nor where nothing changed.
     pub change_log: Option<PathBuf>,
+    /// Why what it was and what it is were not compared value by value, if they were not.
+    pub not_compared: Option<String>,
 }
 
 /// Rows and bytes.
@@ -211,16 +222,67 @@ pub fn backfill(
     machine: &dyn Fn(&Plan) -> RunOptions,
     progress: &dyn Progress,
 ) -> Result<BackfillOutcome> {
+    let apart = || Error::machine("a backfill was left to a run");
+    correct(spec, overrides, request, machine, progress)?.done().ok_or_else(apart)
+}
+
+/// What came of a correction.
+enum Corrections {
+    /// It was made.
+    Made(Box<BackfillOutcome>),
+    /// A run over the source makes it, and why.
+    LeftToRun(String),
+}
+
+impl Corrections {
+    fn done(self) -> Option<BackfillOutcome> {
+        match self {
+            Corrections::Made(outcome) => Some(*outcome),
+            Corrections::LeftToRun(_) => None,
+        }
+    }
+}
+
+fn correct(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &Request,
+    machine: &dyn Fn(&Plan) -> RunOptions,
+    progress: &dyn Progress,
+) -> Result<Corrections> {
     // Outputs are locked and brought to one state before anything is read of them.
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
-    let mut transaction = Transaction::begin(&targets)?;
+    let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let in_place = InPlace::new(&transaction, &targets)?;
+    if let (Some(error), false) = (&in_place.apart, request.of_run) {
+        return Err(error.clone());
+    }
     let given = Given::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
+    plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
     let numbered =
         plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
     let targets: Vec<(usize, Target)> = numbered.collect();
+    let altered = match request.of_run {
+        true => pool(options.threads)?.install(|| whole::first(&plan, &in_place.manifests)),
+        false => None,
+    };
+    let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
+    let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
+    let reason =
+        reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.path.display())));
+    let edited = match reason {
+        None if request.of_run => edited::late(&plan)?,
+        reason => reason,
+    };
+    if let (Some(edited), true) = (&edited, request.of_run) {
+        if given.is_all_named() {
+            return Ok(Corrections::LeftToRun(edited.clone()));
+        }
+        altered.map_or(Ok(()), |altered| altered.can_be_made_anew(&plan, &given))?;
+        history::can_tell(&plan, &targets, &in_place, &given)?;
+    }
     let untouched = || {
         let outputs = targets.iter().zip(&in_place.manifests);
         outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
@@ -228,23 +290,48 @@ pub fn backfill(
     if !request.plan_only {
         publish::check(&plan)?;
     }
-    if given.changes_nothing() {
-        let (account, outputs) = (in_place.manifests[0].account, untouched());
-        let history = HistoryRead::default();
-        let (files, all_again, applied) = (given.files, None, false);
-        let published = match request.publish_all {
-            true => publish::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, None)?.1,
-            false => vec![],
-        };
-        return Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published });
+    let mut strangers = vec![];
+    if request.of_run {
+        for output in 0..targets.len() {
+            strangers.extend(transaction.strangers(output)?);
+        }
     }
-    let all_again = methods::all_again(&plan, &given, in_place.job_hash())?;
+    // A backfill of files that were counted is no run: what was edited waits for one.
+    if given.changes_nothing() && (edited.is_none() || !request.of_run) {
+        let (account, outputs) = (in_place.before().account, untouched());
+        let history = HistoryRead::default();
+        let restated = edited::restated(&plan, &targets, &in_place);
+        let restated = restated.filter(|_| edited.is_none() && !request.plan_only);
+        if restated.is_some() {
+            in_place.keep(&transaction)?;
+        }
+        let published = match (request.of_run, restated) {
+            (true, drafts) => {
+                publish::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, drafts)?.1
+            }
+            (false, Some(drafts)) => transaction.commit(drafts).map(|_| vec![])?,
+            (false, None) => vec![],
+        };
+        let (files, all_again, applied) = (given.files, None, false);
+        return Ok(Corrections::Made(Box::new(BackfillOutcome {
+            plan,
+            files,
+            all_again,
+            account,
+            outputs,
+            history,
+            applied,
+            published,
+            strangers,
+        })));
+    }
+    let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
     // Whatever is given counts, however late it came.
     plan.late = None;
     plan.watermark = Default::default();
     let archives = history::own_archives(&plan, &targets, &in_place);
     let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
-    let done = pool(&options)?.install(|| {
+    let done = pool(options.threads)?.install(|| {
         let run = Run { plan: &plan, options: &options, progress };
         let (transaction, targets, in_place) = (&transaction, &targets[..], &in_place);
         let (given, history, shown) = (&given, &history, request.shown);
@@ -257,61 +344,82 @@ pub fn backfill(
             (Some(_), false) => narrow.stage_all_again(),
         }
     })?;
-    let Done { drafts, outputs, account, history, rejects, records } = done;
+    let Done { drafts, mut outputs, account, history, rejects, records } = done;
     let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
-        let extent = if request.publish_all { Extent::All } else { Extent::Changed };
+        let extent = if request.of_run { Extent::All } else { Extent::Changed };
         let mut watch = Stopwatch::of_process();
-        published = publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?.1;
+        let report;
+        (report, published) =
+            publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
+        for (output, report) in outputs.iter_mut().zip(report.outputs) {
+            output.restored = report.restored;
+        }
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
+    let records: HashMap<String, u64> = records.into_iter().rev().collect();
     for file in &mut files {
-        let path = file.path.display().to_string();
-        file.records = records.iter().find(|(known, _)| *known == path).map_or(0, |(_, records)| *records);
+        file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
     }
     let applied = !request.plan_only;
-    Ok(BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published })
+    Ok(Corrections::Made(Box::new(BackfillOutcome {
+        plan,
+        files,
+        all_again,
+        account,
+        outputs,
+        history,
+        applied,
+        published,
+        strangers,
+    })))
 }
 
-/// What `run` does for a job that keeps an archive and was run before: it counts the files that no run has
-/// counted. `None` where all is to be read: nothing is in place yet, or a part of it is gone.
+/// Runs a job whose outputs may be in place. One that keeps an archive counts the files that no run has counted;
+/// where it was edited, or an output is gone or was changed, everything is computed again: by a run over the source,
+/// unless files that were counted are gone from it; then from the archive.
 ///
 /// # Errors
-/// As [`backfill`]; a file that was counted is not what it was.
+/// As [`super::run`] and [`backfill`]; a file that was counted is not what it was; files that were counted are gone,
+/// and the archive cannot stand for them.
 pub fn catch_up(
     plan: &Plan,
     spec: &JobSpec,
     overrides: &Overrides,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<Option<Outcome>> {
-    let archived = plan.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
-    if !archived || plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some() {
-        return Ok(None);
-    }
-    for target in plan.outputs.iter().filter_map(|output| target(&output.to)) {
-        let Some(manifest) = Manifest::load(&target.state())? else { return Ok(None) };
-        let are_in = |folder: PathBuf, parts: &[Part]| {
-            let there = |part: &Part| std::fs::metadata(folder.join(&part.path));
-            parts.iter().all(|part| there(part).is_ok_and(|there| there.len() == part.bytes))
-        };
-        if !are_in(target.root(), &manifest.parts) || !are_in(target.state(), &manifest.state) {
-            return Ok(None);
+) -> Result<Outcome> {
+    let archive = plan.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
+    let archive = archive.and_then(|output| target(&output.to));
+    let before = archive.map(|archive| archive.manifest()).transpose()?.flatten();
+    let partial = plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some();
+    let before = match before {
+        Some(before) if !partial => before,
+        before => {
+            before.map_or(Ok(()), |before| history::nothing_gone(&before))?;
+            return super::run(plan, options, progress);
+        }
+    };
+    let request = Request { of_run: true, ..Request::default() };
+    match correct(spec, overrides, &request, &|_| options.clone(), progress)? {
+        Corrections::Made(done) => outcome(plan, *done, &before),
+        Corrections::LeftToRun(why) => {
+            let outcome = super::run(plan, options, progress)?;
+            Ok(Outcome { all_again: Some(why), ..outcome })
         }
     }
-    let request = Request { publish_all: true, ..Request::default() };
-    let done = backfill(spec, overrides, &request, &|_| options.clone(), progress)?;
+}
+
+/// What a backfill did, as of a run; `before` is the manifest that it found.
+fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outcome> {
     let first = plan.outputs.iter().find_map(|output| target(&output.to));
-    let manifest = first.map(|target| Manifest::load(&target.state())).transpose()?.flatten();
-    let is_new = |path: &str| {
-        let of = |file: &GivenFile| file.kind == GivenKind::New && file.path == Path::new(path);
-        done.files.iter().any(of)
-    };
+    let manifest = first.map(|target| target.manifest()).transpose()?.flatten();
+    let known: HashSet<&str> = before.inputs.iter().map(|input| input.path.as_str()).collect();
+    let read = |input: &&InputEntry| done.all_again.is_some() || !known.contains(input.path.as_str());
     let counted = manifest.iter().flat_map(|manifest| &manifest.inputs);
-    let new = counted.filter(|input| input.table.is_none() && is_new(&input.path));
-    let inputs = new.map(|input| InputReport {
+    let inputs = counted.filter(|input| input.table.is_none()).filter(read).map(|input| InputReport {
         path: PathBuf::from(&input.path),
         ordinal: 0,
         bytes: input.bytes,
@@ -326,9 +434,10 @@ pub fn catch_up(
         written: output.parts.len(),
         unchanged: output.unchanged,
         removed: output.removed,
+        restored: output.restored,
         table: None,
     });
-    Ok(Some(Outcome {
+    Ok(Outcome {
         offsets: vec![],
         account: done.account,
         watermarks: manifest.and_then(|manifest| manifest.watermarks),
@@ -338,24 +447,27 @@ pub fn catch_up(
         lookups: None,
         spilled: false,
         published: done.published,
+        strangers: done.strangers,
         left_out: vec![],
-    }))
+        all_again: done.all_again,
+    })
 }
 
 /// The plan of the job over all files that count after the backfill. Those that are gone are known by the
-/// columns that they had.
+/// columns that they had; columns keep the order that they have in place, and new ones come after them.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Given) -> Result<Plan> {
-    let there = given.left().map(|entry| PathBuf::from(&entry.path)).filter(|path| path.exists());
+    let there = given.left().map(|entry| entry.at.clone()).filter(|path| spec.inputs().has(path));
     let files: Vec<PathBuf> = there.collect();
-    let columns = in_place.manifests[0].source.iter();
+    let columns = || in_place.before().source.iter();
     let types = match files.len() == given.left().count() {
         true => vec![],
-        false => columns.filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
+        false => columns().filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
     };
     if files.is_empty() {
         let error = Error::job("no file of the source is left on the disk, so its columns cannot be told");
         return Err(error.hint("give one of them back, or remove the outputs"));
     }
-    let source = Some(SourceFiles { files, types });
+    let order = columns().map(|column| column.name.clone()).collect();
+    let source = Some(SourceFiles { files, types, order });
     job::plan_job(spec, &Overrides { source, ..overrides.clone() })
 }

@@ -27,7 +27,7 @@ use crate::job::OutputKind;
 use crate::lookup::Services;
 use crate::rows::RowStore;
 use crate::sink::{Account, InputEntry, ManifestDraft, Part, Target, Transaction, Watermarks};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ impl<'a> Narrow<'a> {
             planned
         });
         let outputs = planned.collect();
-        let account = self.in_place.manifests[0].account;
+        let account = self.in_place.before().account;
         Ok(Done {
             drafts: vec![],
             outputs,
@@ -298,11 +298,14 @@ impl<'a> Narrow<'a> {
         let written = self.transaction.parts(number)?;
         let mut corrected = Corrected { method, ..Corrected::untouched(output, manifest) };
         let mut log = self.log(number, method)?;
+        let by_partition = |parts: &[Part]| -> HashMap<String, Part> {
+            parts.iter().rev().map(|part| (partition(part).to_string(), part.clone())).collect()
+        };
+        let (mut old, mut new) = (by_partition(&manifest.parts), by_partition(&written));
         for path in touched.keys() {
-            let of = |parts: &[Part]| parts.iter().find(|part| partition(part) == path).cloned();
             let change = super::groups::PartChange {
-                old: of(&manifest.parts),
-                new: of(&written),
+                old: old.remove(path),
+                new: new.remove(path),
                 found: changes::Differences::default(),
             };
             let [before, after] =
@@ -328,7 +331,7 @@ impl<'a> Narrow<'a> {
         rejects: Option<&Rejected>,
     ) -> Vec<ManifestDraft> {
         let rejected = rejects.map_or_else(
-            || self.in_place.manifests[0].rejects.clone(),
+            || self.in_place.before().rejects.clone(),
             |rejects| rejects.path.as_ref().map(|path| path.display().to_string()),
         );
         let drafts = self.run.drafts(inputs, account, watermarks, &None);

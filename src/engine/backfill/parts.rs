@@ -10,7 +10,7 @@ mod text;
 
 use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
-use crate::sink::{Format, Part};
+use crate::sink::{self, ANEW, Format, Part};
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ impl PartReader {
         let path = self.root.join(&part.path);
         let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, e).hint(ANEW))?;
         if bytes.len() as u64 != part.bytes || format!("{:032x}", xxh3_128(&bytes)) != part.hash {
-            return Err(changed(&path));
+            return Err(sink::altered(&path));
         }
         let rows = part.rows as usize;
         let batch = match self.format {
@@ -75,13 +75,6 @@ impl PartReader {
             _ => Ok(concat_batches(&self.schema.arrow(), &batches)?),
         }
     }
-}
-
-const ANEW: &str = "run the job anew: it writes again what is not as it left it";
-
-fn changed(path: &Path) -> Error {
-    let what = "its bytes are not those that the manifest names";
-    Error::machine(format!("{} was changed from outside: {what}", path.display())).hint(ANEW)
 }
 
 fn unreadable(path: &Path) -> Error {

@@ -5,6 +5,7 @@ use crate::engine::rejects_at;
 use crate::error::{Error, Result};
 use crate::input::ScanReport;
 use crate::job::Plan;
+use crate::sink::owner::place;
 use crate::sink::{Reject, RejectsWriter, Transaction};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -60,7 +61,8 @@ pub fn merged_rejects(
         return Ok(None);
     }
     let mut by_file: BTreeMap<String, Vec<Line>> = BTreeMap::new();
-    if let Some(old) = &in_place.manifests[0].rejects {
+    if let Some(old) = &in_place.before().rejects {
+        is_named(plan, Path::new(old))?;
         for line in read(Path::new(old))? {
             by_file.entry(line.file.clone()).or_default().push(line);
         }
@@ -87,6 +89,18 @@ pub fn merged_rejects(
     }
     let writers = any.then_some(writer).into_iter().collect();
     Ok(Some(Rejected { writers, path: any.then(|| path.clone()) }))
+}
+
+/// Whether the job has its rejected records where the manifest says that they are.
+fn is_named(plan: &Plan, old: &Path) -> Result<()> {
+    if plan.named.beside.iter().any(|path| place(path) == place(old)) {
+        return Ok(());
+    }
+    Err(Error::machine(format!(
+        "the manifest names {} as the file of rejected records, and the job does not",
+        old.display()
+    ))
+    .hint("name it as `rejects` in the job, or run the job anew"))
 }
 
 fn read(path: &Path) -> Result<Vec<Line>> {

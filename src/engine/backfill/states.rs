@@ -29,7 +29,7 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// The state of an output: parts in the state folder, one for each partition that groups fall in.
 pub struct StateParts<'a> {
@@ -38,6 +38,8 @@ pub struct StateParts<'a> {
     schema: SchemaRef,
     /// The columns that groups are sorted by: all but the states.
     order: Vec<usize>,
+    /// The parts in place, by their partitions.
+    old: HashMap<&'a str, &'a Part>,
 }
 
 /// Rows that are made of merged states.
@@ -67,7 +69,8 @@ impl<'a> StateParts<'a> {
         let order = (0..kept_order(output.grouping)).collect();
         let arrow = schema.arrow();
         let reader = PartReader { root: output.state.clone(), format: Format::Parquet, schema };
-        Some(StateParts { output, reader, schema: arrow, order })
+        let old = output.manifest.state.iter().rev().map(|part| (partition(part), part)).collect();
+        Some(StateParts { output, reader, schema: arrow, order, old })
     }
 
     fn is_global(&self) -> bool {
@@ -213,7 +216,7 @@ impl<'a> StateParts<'a> {
     }
 
     fn old(&self, path: &str) -> Option<&'a Part> {
-        self.output.manifest.state.iter().find(|part| partition(part) == path)
+        self.old.get(path).copied()
     }
 
     fn read(&self, part: Option<&Part>) -> Result<RecordBatch> {

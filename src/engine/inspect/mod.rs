@@ -66,7 +66,7 @@ pub fn inspect(
         output.as_ref().and_then(|o| target(&o.to)).map(|t| Transaction::begin(&[t])).transpose()?;
     prepare(&mut plan, at);
     let run = Run { plan: &plan, options, progress };
-    pool(options)?.install(|| {
+    pool(options.threads)?.install(|| {
         let mut tables = tables::read(&run)?;
         let mut sections = vec![];
         for (number, table) in tables.tables.iter().enumerate() {

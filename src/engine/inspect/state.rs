@@ -3,11 +3,10 @@
 use crate::batch::{DataType, Field, Schema};
 use crate::engine::events::batch;
 use crate::engine::partitioned::PartitionedWriter;
-use crate::engine::target;
 use crate::error::{Error, Result};
 use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{
-    Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Target, Transaction, jsonl, table,
+    Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Transaction, jsonl, table,
 };
 use crate::time::Zone;
 use crate::window::WindowSpan;
@@ -212,10 +211,7 @@ pub(super) fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
     let Some(format) = Format::of_path(path) else {
         return Err(wrong().hint("give a .parquet, .jsonl or .csv file"));
     };
-    let own = Target::file(path).state();
-    if plan.outputs.iter().filter_map(|output| target(&output.to)).any(|target| target.state() == own) {
-        return Err(wrong().hint("it is an output of the job"));
-    }
+    crate::job::refuse_own(plan, path)?;
     let fields = COLUMNS.map(|(name, ty)| Field::new(name, ty)).to_vec();
     Ok(OutputPlan {
         to: OutputTo::File(path.to_path_buf()),

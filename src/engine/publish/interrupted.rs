@@ -16,6 +16,9 @@ const FOLDER: &str = "publishing";
 pub(super) fn parts(state: &Path) -> Result<Vec<PathBuf>> {
     let folder = state.join(FOLDER);
     let failed = |e| Error::io("list", &folder, e);
+    if folder.is_symlink() {
+        return Err(not_ours(&folder));
+    }
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(vec![]),
@@ -23,7 +26,16 @@ pub(super) fn parts(state: &Path) -> Result<Vec<PathBuf>> {
     };
     let mut parts = entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect::<Result<Vec<_>>>()?;
     parts.sort();
-    Ok(parts)
+    match parts.iter().find(|part| !part.symlink_metadata().is_ok_and(|there| there.is_file())) {
+        None => Ok(parts),
+        Some(other) => Err(not_ours(other)),
+    }
+}
+
+/// The error for what Highwater did not put there.
+fn not_ours(path: &Path) -> Error {
+    Error::machine(format!("{} is not what Highwater left there", path.display()))
+        .hint("remove it, and run the job again")
 }
 
 /// Keeps the parts at `staged` beside those of commits before this.
@@ -31,11 +43,12 @@ pub(super) fn remember(state: &Path, staged: &[PathBuf]) -> Result<()> {
     if staged.is_empty() {
         return Ok(());
     }
-    let before = parts(state)?.len();
+    let there = parts(state)?;
     let folder = state.join(FOLDER);
     fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
-    for (i, part) in staged.iter().enumerate() {
-        let to = folder.join(format!("{:06}.parquet", before + i));
+    let free =
+        (0..).map(|number| folder.join(format!("{number:06}.parquet"))).filter(|to| !there.contains(to));
+    for (part, to) in staged.iter().zip(free) {
         // A second name costs nothing; where the file system has none, a copy does.
         let kept = fs::hard_link(part, &to).or_else(|_| fs::copy(part, &to).map(drop));
         kept.map_err(|e| Error::io("write", &to, e))?;

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::job::{OutputPlan, Plan, Publication};
 pub use crate::sink::publish::Published;
 use crate::sink::publish::{self, Publishing, TableSpec};
-use crate::sink::{CommitReport, Manifest, ManifestDraft, Part, Transaction};
+use crate::sink::{CommitReport, Manifest, ManifestDraft, Part, Transaction, altered, first_altered};
 use arrow_array::RecordBatch;
 use parts::{keys_of, rows_of, whole};
 use std::cell::RefCell;
@@ -87,7 +87,8 @@ pub(super) fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent
         let mut publishing = Publishing::begin(spec(plan, publication))?;
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            manifest.job.hash == plan.hash && table == Some(&publication.address.url())
+            let same = manifest.identity.as_ref() == Some(&plan.identities.outputs[publication.output]);
+            same && table == Some(&publication.address.url())
         });
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();
         if narrow && mirror.interrupted.is_empty() {
@@ -181,15 +182,36 @@ impl<'a> Mirror<'a> {
             .filter(move |part| self.staged.contains_key(&part.path) || !now.contains(part.path.as_str()))
     }
 
+    /// Where an old part lies.
+    ///
+    /// # Errors
+    /// It is not as it was left, and so does not tell which rows of the table are the output's.
+    fn left(&self, part: &Part) -> Result<PathBuf> {
+        match first_altered(&self.root, vec![part]) {
+            None => Ok(self.root.join(&part.path)),
+            Some(part) => Err(altered(&self.root.join(&part.path))
+                .only_hint("it tells which rows of the table are the output's: bring it back from a copy")
+                .hint(
+                    "or remove it, and run again: rows of the table that it alone tells of then stay there",
+                )),
+        }
+    }
+
     /// Sends all rows, and the keys of all parts that are not as they were.
     fn send_all(&self, publishing: &mut Publishing, publication: &Publication) -> Result<()> {
         let schema = &self.output.columns;
         publishing.put(each(self.now.iter().map(|part| rows_of(&self.path(part), schema))))?;
-        let old = self.replaced().map(|part| self.root.join(&part.path));
-        // A part that is gone tells nothing, and neither does one whose keys are other columns.
-        let old = old.filter(|path| path.exists()).chain(self.interrupted.iter().cloned());
-        let old = old.filter_map(|path| keys_of(&path, schema, &publication.key).transpose());
-        publishing.take_out(each(old))
+        // A part that is gone tells nothing, and neither does one whose keys are other columns; one that is written
+        // again as it was has no key that goes.
+        let again = |part: &&Part| self.now.iter().any(|now| now.path == part.path && now.hash == part.hash);
+        let is_there = |part: &&Part| self.root.join(&part.path).symlink_metadata().is_ok();
+        let old = self.replaced().filter(|part| !again(part)).filter(is_there);
+        let old = old.map(|part| self.left(part)).chain(self.interrupted.iter().cloned().map(Ok));
+        let keys = |path: Result<PathBuf>| match path {
+            Ok(path) => keys_of(&path, schema, &publication.key).transpose(),
+            Err(error) => Some(Err(error)),
+        };
+        publishing.take_out(each(old.filter_map(keys)))
     }
 
     /// Sends the rows that are not as they were.
@@ -201,9 +223,7 @@ impl<'a> Mirror<'a> {
         let none = || RecordBatch::new_empty(schema.arrow());
         let gone = RefCell::new(vec![]);
         publishing.put(paths.into_iter().map(|path| {
-            let before = old
-                .get(path)
-                .map_or_else(|| Ok(none()), |part| whole(&self.root.join(&part.path), schema))?;
+            let before = old.get(path).map_or_else(|| Ok(none()), |part| whole(&self.left(part)?, schema))?;
             let after = self.staged.get(path).map_or_else(|| Ok(none()), |at| whole(at, schema))?;
             let changed = changed::rows(&before, &after, &publication.key)?;
             gone.borrow_mut().push(changed.gone);

@@ -36,7 +36,7 @@ impl Iterator for Batches {
 
 fn unreadable(path: &Path, cause: impl std::fmt::Display) -> Error {
     let error = Error::machine(format!("{} cannot be read back", path.display())).caused_by(cause);
-    error.hint("run the job anew: it writes again what is not as it left it")
+    error.hint(crate::sink::ANEW)
 }
 
 /// The rows of the part at `path`, whose columns are those of `schema`.

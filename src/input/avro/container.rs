@@ -82,7 +82,7 @@ impl Container {
     /// Data: it is no Avro file, or one whose header is damaged or names a codec that is not known.
     /// Machine: it cannot be opened.
     pub fn open(file: &SourceFile, meter: Meter) -> Result<Container> {
-        let size = std::fs::metadata(&file.path).map_err(|e| Error::io("read", &file.path, e))?.len();
+        let size = file.opened.bytes();
         let mut container = Container {
             path: file.path.clone(),
             size,

@@ -149,7 +149,8 @@ fn files_without_a_known_ending_may_be_unmistakable() {
     let folder = TestFolder::with("a.log", kcat).and("b.txt.gz", "Offset:1\tx\n").and("c.log", "{\"a\":1}\n");
     let format = |name: &str| {
         let pattern = folder.path(name).display().to_string();
-        crate::input::files::expand(&[pattern], None).map(|files| files[0].format).ok()
+        let found = crate::input::files::expand(&[pattern], None, &Default::default());
+        found.map(|found| found.files[0].format).ok()
     };
     assert_eq!(
         ["a.log", "b.txt.gz", "c.log"].map(format),

@@ -1,6 +1,6 @@
 //! Folders of Flink and Spark, and of tables, as their documentation shows them.
 
-use super::super::files::{expand, notes};
+use super::super::files::expand;
 use super::*;
 use std::fs;
 
@@ -29,16 +29,17 @@ impl Tree {
     }
 
     fn files(&self, pattern: &str) -> Vec<String> {
-        let files = expand(&self.at(pattern), None).unwrap_or_else(|e| panic!("{e}"));
+        let files =
+            expand(&self.at(pattern), None, &Inputs::default()).unwrap_or_else(|e| panic!("{e}")).files;
         files.iter().map(|f| f.path.strip_prefix(self.0.path()).unwrap().display().to_string()).collect()
     }
 
     fn notes(&self, pattern: &str) -> String {
-        self.shown(notes(&self.at(pattern), None).unwrap().join("\n"))
+        self.shown(expand(&self.at(pattern), None, &Inputs::default()).unwrap().notes.join("\n"))
     }
 
     fn refused(&self, pattern: &str) -> String {
-        self.shown(expand(&self.at(pattern), None).unwrap_err().to_string())
+        self.shown(expand(&self.at(pattern), None, &Inputs::default()).unwrap_err().to_string())
     }
 }
 
@@ -81,7 +82,7 @@ fn parts_without_an_ending_are_told_by_what_they_hold() {
         "none/part-0-0 => what\n",
     ]);
     let formats = |pattern: &str| {
-        let files = expand(&tree.at(pattern), None).unwrap();
+        let files = expand(&tree.at(pattern), None, &Inputs::default()).unwrap().files;
         files.iter().map(|file| file.format).collect::<Vec<_>>()
     };
     assert_eq!(formats("json"), [Format::JsonLines; 2]);

@@ -123,6 +123,8 @@ struct Given {
 pub(super) struct Evidence {
     /// Files that have it.
     pub files: usize,
+    /// The number, from 1, of the file that was counted last; 0 where there is none.
+    pub last_file: usize,
     /// Whether it is NULL somewhere.
     pub nulls: bool,
     /// Whether a value that is not NULL stands for it in files that lack it.

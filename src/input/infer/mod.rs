@@ -15,6 +15,7 @@
 mod evidence;
 mod hint;
 mod sample;
+pub(crate) use sample::start;
 pub(in crate::input) use sample::{Budget, heads};
 #[cfg(test)]
 mod tests;
@@ -133,7 +134,7 @@ pub fn infer_after(
         match file.format {
             Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
             Format::JsonLines => sample::json_lines(file, budget, &mut sample)?,
-            Format::Parquet => sample::typed(file, super::parquet::describe(&file.path)?, &mut sample),
+            Format::Parquet => sample::typed(file, super::parquet::describe(file)?, &mut sample),
             Format::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
         }
     }
@@ -171,6 +172,17 @@ impl Sample {
             }
         };
         &mut self.columns[index].1
+    }
+
+    /// What is known of the column `name`, which the file at hand has. A header may name it twice.
+    fn found(&mut self, name: &str) -> &mut Evidence {
+        let file = self.files;
+        let evidence = self.column(name);
+        if evidence.last_file != file {
+            evidence.last_file = file;
+            evidence.files += 1;
+        }
+        evidence
     }
 
     fn conclude(

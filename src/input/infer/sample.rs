@@ -5,10 +5,10 @@ use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
 use crate::input::carried::{Line, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
-use crate::input::{Compression, SourceFile};
+use crate::input::text::check_encoding;
+use crate::input::{Compression, Opened, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 
 /// How much of each file is looked at.
@@ -29,15 +29,17 @@ impl Budget {
 /// The most that is read of a file whose first record does not end sooner.
 const LONGEST_HEAD: usize = 4 << 20;
 
-/// The first `bytes` bytes of a file's text, and whether that is all of it.
-fn head(file: &SourceFile, bytes: usize) -> Result<(Vec<u8>, bool)> {
-    let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
-    let mut reader: Box<dyn Read> = match file.compression {
-        Compression::None => Box::new(handle),
-        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
-        Compression::Zstd => {
-            Box::new(zstd::stream::read::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?)
-        }
+/// The first `bytes` bytes of a file's text, and whether that is all of it. A byte order mark of UTF-8 is left out.
+///
+/// # Errors
+/// Data: what is compressed is damaged from its start on; it is UTF-16. Machine: the file cannot be read.
+pub fn start(file: &Opened, compression: Compression, bytes: usize) -> Result<(Vec<u8>, bool)> {
+    let failed = |e| Error::io("read", file.path(), e);
+    let from = file.read()?;
+    let mut reader: Box<dyn Read> = match compression {
+        Compression::None => Box::new(from),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(from).map_err(failed)?),
     };
     let mut out = vec![0; bytes];
     let mut filled = 0;
@@ -51,15 +53,16 @@ fn head(file: &SourceFile, bytes: usize) -> Result<(Vec<u8>, bool)> {
                 out.truncate(filled);
                 return Ok((without_bom(out), false));
             }
-            Err(e) if file.compression == Compression::None => return Err(Error::io("read", &file.path, e)),
+            Err(e) if compression == Compression::None => return Err(failed(e)),
             Err(e) => {
-                let what = format!("cannot decompress {}: damaged or cut short", file.path.display());
+                let what = format!("cannot decompress {}: damaged or cut short", file.path().display());
                 return Err(Error::data(what).caused_by(e));
             }
         }
     }
     let whole = filled < bytes;
     out.truncate(filled);
+    check_encoding(&out, file.path())?;
     Ok((without_bom(out), whole))
 }
 
@@ -72,13 +75,14 @@ fn without_bom(mut text: Vec<u8>) -> Vec<u8> {
 
 /// Calls `look` with longer and longer heads until it finds a whole record.
 pub(in crate::input) fn heads(
-    file: &SourceFile,
+    file: &Opened,
+    compression: Compression,
     budget: Budget,
     mut look: impl FnMut(&[u8], bool) -> bool,
 ) -> Result<()> {
     let mut bytes = budget.bytes;
     loop {
-        let (text, whole) = head(file, bytes)?;
+        let (text, whole) = start(file, compression, bytes)?;
         if look(&text, whole) || whole || text.len() + 3 < bytes || bytes >= LONGEST_HEAD {
             return Ok(());
         }
@@ -94,7 +98,7 @@ fn name_of(file: &SourceFile) -> String {
 /// Looks at the head of a CSV file.
 pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: &mut Sample) -> Result<()> {
     let mut records = vec![];
-    heads(file, budget, |text, whole| {
+    heads(&file.opened, file.compression, budget, |text, whole| {
         records = csv_records(text, whole, layout.delimiter, budget.records + 1);
         records.len() > usize::from(layout.names.is_none())
     })?;
@@ -107,7 +111,9 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         },
     };
     let file_name = name_of(file);
-    names.iter().for_each(|name| sample.column(name).files += 1);
+    for name in &names {
+        sample.found(name);
+    }
     // A record with other fields than the header has is reported when it is read.
     for record in records.filter(|r| r.len() == names.len()).take(budget.records) {
         sample.records += 1;
@@ -140,7 +146,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
     let mut records: Vec<Value> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
-    heads(file, budget, |text, whole| {
+    heads(&file.opened, file.compression, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
         let parsed = |(number, line): (usize, &[u8])| {
             if file.framing.is_plain() {
@@ -163,8 +169,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
         fields.look("", record, sample);
     }
     for (name, present) in fields.present {
-        let column = sample.column(&name);
-        column.files += 1;
+        let column = sample.found(&name);
         column.nulls |= present < records.len();
     }
     Ok(())
@@ -226,8 +231,7 @@ pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample
     let named = FromName::columns(file);
     let own = columns.columns.iter().filter(|c| named.iter().all(|n| n.name != c.name));
     for column in own.chain(&named).cloned() {
-        let evidence = sample.column(&column.name);
-        evidence.files += 1;
+        let evidence = sample.found(&column.name);
         evidence.nulls |= column.nulls;
         evidence.default |= column.default;
         // A column without values goes with any type.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::input::Compression;
+use crate::input::{Compression, testing};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
@@ -32,6 +32,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        opened: testing::opened(path),
     }
 }
 
@@ -244,4 +245,11 @@ fn parquet_schemas_are_taken_and_promoted() {
     assert!(error.contains("column `n` is uint32 in a.parquet and string in c.parquet"), "{error}");
     let declared = BTreeMap::from([("n".to_string(), DataType::String)]);
     assert_eq!(infer(&both, CSV, &declared).unwrap().columns[0].ty, DataType::String);
+}
+
+#[test]
+fn a_column_that_a_header_names_twice_is_in_one_file() {
+    let inferred = inferred(&[("a.csv", "at,x,x\n1,2,3\n"), ("b.csv", "at\n1\n")]);
+    let missing: Vec<_> = inferred.columns.iter().map(|c| (c.name.as_str(), c.missing_in)).collect();
+    assert_eq!(missing, [("at", 0), ("x", 1)]);
 }

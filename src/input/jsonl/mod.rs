@@ -341,8 +341,11 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
     let (reason, hint) = match (text, serde_json::from_slice::<serde_json::Value>(line)) {
         (Err(error), _) => (format!("byte {} of the line is not valid UTF-8", error.valid_up_to() + 1), None),
         _ if line.contains(&0) => ("it has a NUL byte".into(), None),
-        (_, Ok(value)) if !value.is_object() => {
-            (format!("`{}` is not a JSON object", shown(line)), one_a_line(line))
+        // Of an array over several lines, each of them begins or ends in its middle.
+        (_, outcome)
+            if outcome.as_ref().map_or(!line.trim_ascii_start().starts_with(b"{"), |v| !v.is_object()) =>
+        {
+            (format!("not a JSON object: `{}`", shown(line)), one_a_line(line))
         }
         // Not reached as far as is known: serde_json reads what was refused.
         (_, Ok(_)) => ("it is no JSON object that can be read".into(), None),

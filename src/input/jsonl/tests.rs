@@ -19,6 +19,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        opened: testing::unread(),
     };
     let time = ReadTime { column: time.into(), rule };
     Arc::new(ReadPlan { files: vec![file], ..testing::plan(columns, time) })
@@ -157,8 +158,8 @@ fn bad_records_say_why() {
             "`soon` is not a time that can be read",
             "`1717200000000` is a time outside the years 1900 to 2200: is the unit right?",
             "not valid JSON at column 6: EOF while parsing an object",
-            "`[{\"t\":1}]` is not a JSON object",
-            "`5` is not a JSON object",
+            "not a JSON object: `[{\"t\":1}]`",
+            "not a JSON object: `5`",
             "not valid JSON at column 9: trailing characters",
             "`99999999999999999999` does not fit int64",
             "byte 14 of the line is not valid UTF-8",

@@ -2,24 +2,23 @@
 
 use super::guarded;
 use super::schema::{self, Lookup};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::input::SourceFile;
 use crate::input::columnar::{FileColumn, FileColumns};
 use arrow_array::Array;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType as ArrowType, Field};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use std::fs::File;
-use std::path::Path;
 
-/// The columns of the Parquet file at `path`, by its footer.
+/// The columns of a Parquet file, by its footer.
 ///
 /// # Errors
 /// Data: no Parquet file, or a damaged one. Machine: it cannot be opened.
-pub fn describe(path: &Path) -> Result<FileColumns> {
-    let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    guarded(path, || {
-        let metadata = schema::load(path, &handle)?;
+pub fn describe(file: &SourceFile) -> Result<FileColumns> {
+    let handle = file.opened.read()?;
+    guarded(&file.path, || {
+        let metadata = schema::load(&file.path, &handle)?;
         let columns = schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect();
         Ok(FileColumns { columns, records: schema::records(&metadata) })
     })

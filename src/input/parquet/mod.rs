@@ -24,8 +24,9 @@ use super::columnar::{
     parser, possible, prunable, row_as_json, times,
 };
 use super::times::Role;
-use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, SourceFile};
+use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
 use crate::error::{Error, Result};
+use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};
 use pages::{Pages, Watch, rows_of_texts};
 use parquet::arrow::ProjectionMask;
@@ -34,11 +35,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use schema::{Leaf, Lookup};
-use std::cell::Cell;
-use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 /// A Parquet file whose footer has been read and whose columns are matched to the plan's.
 #[derive(Debug)]
@@ -46,6 +44,8 @@ pub struct ParquetFile {
     plan: Arc<ReadPlan>,
     path: PathBuf,
     ordinal: u32,
+    /// All row groups are read by it, each at places of its own.
+    handle: Reading,
     metadata: ArrowReaderMetadata,
     /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
     /// of the times.
@@ -75,14 +75,15 @@ impl ParquetFile {
     /// Data: no Parquet file, a damaged one, one without the time column, or a column whose type
     /// cannot become the plan's. Machine: the file cannot be opened.
     pub fn open(plan: &Arc<ReadPlan>, file: &SourceFile) -> Result<ParquetFile> {
-        let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
-        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?))
+        let handle = file.opened.read()?;
+        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?, &handle))
     }
 
     fn match_columns(
         plan: &Arc<ReadPlan>,
         file: &SourceFile,
         metadata: ArrowReaderMetadata,
+        handle: &Reading,
     ) -> Result<ParquetFile> {
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
             Lookup::Leaf(leaf) => check(&leaf.of, read, role, &file.path).map(|()| leaf),
@@ -104,6 +105,7 @@ impl ParquetFile {
             plan: plan.clone(),
             path: file.path.clone(),
             ordinal: file.ordinal,
+            handle: handle.clone(),
             metadata,
             columns,
             named,
@@ -141,7 +143,7 @@ impl ParquetFile {
     /// Starts to read the row group number `unit` of those to be read, from 0.
     ///
     /// # Errors
-    /// Data: the row group is damaged. Machine: the file cannot be opened again.
+    /// Data: the row group is damaged.
     ///
     /// # Panics
     /// Where `unit` is not below [`ParquetFile::units`].
@@ -185,11 +187,9 @@ impl ParquetFile {
         batch_rows: usize,
         watch: &Arc<Watch>,
     ) -> Result<ParquetRecordBatchReader> {
-        // Each unit has a file of its own: clones of one handle share their offset.
-        let handle = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
         let leaves = self.leaves().map(|leaf| leaf.index);
         let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
-        let pages = Pages::new(handle, watch.clone());
+        let pages = Pages::new(self.handle.clone(), watch.clone());
         ParquetRecordBatchReaderBuilder::new_with_metadata(pages, self.metadata.clone())
             .with_row_groups(vec![unit.row_group])
             .with_projection(mask)
@@ -421,21 +421,5 @@ fn bounds(
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    thread_local! {
-        static READING: Cell<bool> = const { Cell::new(false) };
-    }
-    static HOOK: Once = Once::new();
-    // The error says it all: the panic's own message is for other panics.
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !READING.get() {
-                others(panic);
-            }
-        }));
-    });
-    READING.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(read));
-    READING.set(false);
-    outcome.unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
+    process::caught(read).unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
 }

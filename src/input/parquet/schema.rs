@@ -8,8 +8,8 @@ use arrow_schema::{DataType as ArrowType, Field, FieldRef, Fields, Schema, TimeU
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 use std::fmt::Display;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub(super) enum Lookup {
 }
 
 /// Reads the footer of `file`; text and binary columns will be read as views.
-pub(crate) fn load(path: &Path, file: &File) -> Result<ArrowReaderMetadata> {
+pub(crate) fn load(path: &Path, file: &impl ChunkReader) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new;
     // What writers embed of Arrow's schema may not fit the file's own; then that one is used.
     let metadata = ArrowReaderMetadata::load(file, options())

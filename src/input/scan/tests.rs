@@ -244,13 +244,13 @@ fn other_time_rules_apply() {
 }
 
 #[test]
-fn missing_files_are_the_machines_fault() {
+fn files_that_go_meanwhile_are_told() {
     let folder = TestFolder::with("a.csv", "t,a\n1,x\n").and("b.csv", "t,a\n1,x\n");
     let plan = folder.plan("t", &["a:string"]);
     std::fs::remove_file(folder.path("b.csv")).unwrap();
     let error = scan(plan, 2).unwrap_err();
-    assert_eq!(error.kind(), Kind::Machine);
-    assert!(error.to_string().contains("b.csv"), "{error}");
+    assert_eq!(error.kind(), Kind::Data);
+    assert!(error.to_string().contains("b.csv is gone"), "{error}");
 }
 
 #[test]

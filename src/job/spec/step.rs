@@ -54,6 +54,8 @@ pub enum LookupFrom {
 /// A service and how it is asked.
 pub struct ServiceSpec {
     pub url: At<String>,
+    /// Names and values.
+    pub headers: Names,
     pub types: Names,
     pub in_flight: Option<At<usize>>,
     pub timeout: Option<At<String>>,
@@ -87,13 +89,14 @@ const OTHERWISE: [KindKeys; 3] =
     [("match", &[&["inclusive", "within"]]), ("lookup", &[&LOOKUP]), ("constant", &[])];
 
 /// The keys of a lookup, in files or by a service.
-const LOOKUP: [&str; 11] = [
+const LOOKUP: [&str; 12] = [
     "on",
     "take",
     "types",
     "format",
     "columns",
     "delimiter",
+    "headers",
     "in_flight",
     "timeout",
     "retries",
@@ -105,7 +108,7 @@ const LOOKUP: [&str; 11] = [
 const OF_FILES: [&str; 4] = ["on", "format", "columns", "delimiter"];
 
 /// The keys of a lookup by a service only.
-const OF_SERVICES: [&str; 5] = ["in_flight", "timeout", "retries", "backoff", "on_failure"];
+const OF_SERVICES: [&str; 6] = ["headers", "in_flight", "timeout", "retries", "backoff", "on_failure"];
 
 /// Reads one `[[step]]`.
 pub(super) fn step(document: &Document, table: &Table) -> Option<StepSpec> {
@@ -249,6 +252,7 @@ struct LookupKeys {
     on: Option<Names>,
     take: Option<Names>,
     log: LogSpec,
+    headers: Option<Names>,
     in_flight: Option<At<usize>>,
     timeout: Option<At<String>>,
     retries: Option<At<usize>>,
@@ -277,6 +281,7 @@ impl LookupKeys {
                 delimiter: table.string("delimiter"),
                 ..LogSpec::default()
             },
+            headers: table.texts("headers"),
             in_flight: table.count("in_flight"),
             timeout: table.string("timeout"),
             retries: table.whole("retries", 0),
@@ -312,9 +317,10 @@ impl LookupKeys {
         }
         let from = if service {
             let url = from.swap_remove(0);
-            let LookupKeys { log, in_flight, timeout, retries, backoff, on_failure, .. } = self;
-            let types = log.types;
-            let service = ServiceSpec { url, types, in_flight, timeout, retries, backoff, on_failure };
+            let LookupKeys { log, headers, in_flight, timeout, retries, backoff, on_failure, .. } = self;
+            let (types, headers) = (log.types, headers.unwrap_or_default());
+            let service =
+                ServiceSpec { url, headers, types, in_flight, timeout, retries, backoff, on_failure };
             LookupFrom::Service(Box::new(service))
         } else {
             LookupFrom::Files { log: Box::new(LogSpec { path: from, ..self.log }), on: self.on }

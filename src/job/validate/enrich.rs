@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::{EnrichPlan, Step, Try};
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
+use crate::secret::{Template, shown_url};
 
 /// A column that a step appends; without a type after a fault.
 pub(super) struct NewColumn<'a> {
@@ -117,7 +118,9 @@ impl<'a> Planner<'a> {
                 let first = self.service(service, &columns, &pointers);
                 let enclosing = Enclosing::lookup(&columns, take, None);
                 let otherwise = self.otherwise(otherwise, &enclosing);
-                self.append(&service.url.value, columns, first, otherwise);
+                let from = Template::cut(&service.url.value)
+                    .map_or(String::new(), |(pieces, names)| shown_url(&pieces, &names));
+                self.append(&from, columns, first, otherwise);
             }
         }
     }

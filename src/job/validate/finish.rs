@@ -3,10 +3,10 @@
 
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
-use crate::input::{OnBadRecord, ReadColumn, ReadPlan};
+use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
+use crate::job::identity::Identities;
 use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
-use crate::lookup::ServicePlan;
-use std::fmt::Write;
+use crate::sink::Named;
 use std::path::PathBuf;
 
 impl Planner<'_> {
@@ -82,11 +82,11 @@ impl Planner<'_> {
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
         rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
         let tables = self.table_plans(beside, read.chunk_bytes);
-        let answers = (!self.services.is_empty()).then(|| PathBuf::from(format!("{beside}.lookups.jsonl")));
-        let hash = self.hash(&name, &read, &tables, range);
+        let answers = (!self.services.is_empty()).then(|| super::answers(self.spec));
         Plan {
             name,
-            hash,
+            hash: String::new(),
+            identities: Identities::default(),
             zone: self.zone,
             threads: None,
             memory: None,
@@ -103,6 +103,9 @@ impl Planner<'_> {
             outputs: self.outputs,
             publications: self.publications,
             pages: vec![],
+            notes: vec![],
+            inputs: Inputs::default(),
+            named: Named::default(),
             rejects,
             watermark: self.watermark,
             late: self.late,
@@ -132,37 +135,5 @@ impl Planner<'_> {
             Some(plan)
         });
         plans.collect()
-    }
-
-    /// A hash of everything that decides the result, beside the data.
-    fn hash(&self, name: &str, read: &ReadPlan, tables: &[TablePlan], range: (i64, i64)) -> String {
-        let mut essence = format!(
-            "{name} {:?} {:?} {} {range:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            read.columns,
-            read.time,
-            self.zone.name(),
-            self.groupings,
-            self.outputs,
-            read.arrival,
-            read.max_ahead,
-            self.watermark,
-            self.late,
-        );
-        for step in &self.rows.steps {
-            // Not the path or URL that it is called by: the services have theirs below.
-            let _ = match step {
-                Step::Enrich(enrich) => write!(essence, " {:?} {:?}", enrich.take, enrich.tries),
-                step => write!(essence, " {step:?}"),
-            };
-        }
-        for table in tables {
-            let TablePlan { read, steps, index, .. } = table;
-            let _ = write!(essence, " {:?} {:?} {steps:?} {index:?}", read.columns, read.time);
-        }
-        for service in &self.services {
-            let ServicePlan { url, columns, pointers, types, on_failure, .. } = service;
-            let _ = write!(essence, " {url:?} {columns:?} {pointers:?} {types:?} {on_failure:?}");
-        }
-        format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()))
     }
 }

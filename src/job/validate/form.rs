@@ -16,6 +16,7 @@ use crate::job::spec::{
     EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
 };
 use crate::pg::{self, TableAddress};
+use crate::secret::Template;
 
 /// What was looked at.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Form {
     pub outputs: usize,
     /// Expressions whose syntax and functions were checked, and whose columns and types were not.
     pub expressions: usize,
+    /// Variables that lookups are asked with and the environment does not have.
+    pub not_set: Vec<String>,
 }
 
 /// Checks `spec` without its data.
@@ -59,14 +62,18 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     checker.planner.tables_are_used();
     spec.outputs.iter().for_each(|output| checker.output(output));
     checker.planner.stream();
+    checker.planner.places();
     let expressions = checker.expressions;
+    let not_set = checker.planner.services.iter().flat_map(|service| service.secrets.not_set());
+    let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
+    let not_set = not_set.into_iter().collect();
     drop(checker);
     if document.faults().is_some() {
         return Err(faults(spec));
     }
     range(overrides, &zone)?;
     let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
-    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions })
+    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, not_set })
 }
 
 struct Checker<'a> {
@@ -138,7 +145,7 @@ impl<'a> Checker<'a> {
 
     /// The columns that a URL names are taken to be there.
     fn assume_columns(&mut self, service: &ServiceSpec) {
-        let names = super::service::cut(&service.url.value).map_or(vec![], |(_, names)| names);
+        let names = Template::cut(&service.url.value).map_or(vec![], |(_, names)| names);
         let fields = names.iter().map(|name| Field::new(name, DataType::String));
         self.planner.rows.schema = Schema::new(fields.collect());
     }

@@ -4,21 +4,25 @@ use super::{SourceFiles, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
+use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile, files, told};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
 use crate::job::document::Document;
-use crate::job::spec::{LogSpec, Names};
+use crate::job::spec::{JobSpec, LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
 use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.
 pub(super) struct Found {
     pub(super) files: Vec<SourceFile>,
+    notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
     declared: BTreeMap<String, DataType>,
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
+    /// The order of columns, as far as it is given.
+    order: Vec<String>,
     on_bad_record: Option<OnBadRecord>,
     envelope: Option<Envelope>,
 }
@@ -26,6 +30,8 @@ pub(super) struct Found {
 /// A log whose columns are known.
 pub(super) struct Log {
     pub(super) files: Vec<SourceFile>,
+    /// What there is to tell of them.
+    pub(super) notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
     pub(super) inferred: Inferred,
@@ -36,32 +42,30 @@ pub(super) struct Log {
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
-pub(super) fn find(document: &Document, spec: &LogSpec) -> Option<Found> {
-    found(document, spec, find_files(document, spec), vec![])
+pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
+    found(&job.document, spec, find_files(job, spec), &SourceFiles::default())
 }
 
 /// A log of these files. Faults are noted, and after some there is no answer.
 ///
 /// # Errors
 /// A file is missing, or its name tells no format.
-pub(super) fn given(document: &Document, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
-    let format = format(document, spec);
-    let files = format.map(|format| files::listed(&given.files, format)).transpose()?;
-    Ok(found(document, spec, files, given.types.clone()))
+pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
+    let format = format(&job.document, spec);
+    let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
+    let files = files.map(|files| Expanded { files, notes: vec![] });
+    Ok(found(&job.document, spec, files, given))
 }
 
-fn found(
-    document: &Document,
-    spec: &LogSpec,
-    files: Option<Vec<SourceFile>>,
-    known: Vec<(String, DataType)>,
-) -> Option<Found> {
-    let csv = csv_layout(document, spec, files.as_deref().unwrap_or_default());
+fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
+    let csv = csv_layout(document, spec, files.as_ref().map_or(&[], |found| &found.files));
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let (files, (delimiter, names)) = (files?, csv?);
-    Some(Found { files, delimiter, names, declared, known, on_bad_record, envelope })
+    let (known, order) = (given.types.clone(), given.order.clone());
+    let Expanded { files, notes } = files;
+    Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -78,7 +82,8 @@ impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
         let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
-        Log { files: vec![], delimiter: b',', names: None, inferred, time: None, on_bad_record: None }
+        let (files, notes, names) = (vec![], vec![], None);
+        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None }
     }
 
     /// Looks at samples of the files; `what` has them, in words.
@@ -93,15 +98,27 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, delimiter, names, declared, known, on_bad_record, envelope } = found;
+        let Found { mut files, notes, delimiter, names, declared, known, order, on_bad_record, envelope } =
+            found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
-        let mut inferred =
-            infer_after(&known, &files, CsvLayout { delimiter, names: names.as_deref() }, &declared)?;
-        inferred.carried = carried;
+        let csv = CsvLayout { delimiter, names: names.as_deref() };
+        let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
-            return Err(document.faults().unwrap_or_else(|| no_columns(&files, what)));
+            let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
+            // What is wrong with the job goes before what is wrong with its data.
+            if let Some(faults) = document.faults() {
+                return Err(faults);
+            }
+            if !has_records? {
+                return Err(no_columns(&files, what));
+            }
+            // All are rejected, so that of columns it is known alone what the job says.
+            inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
         }
+        inferred.carried = carried;
+        let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+        inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
         let time = event_time(document, spec, &inferred, zone);
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
@@ -112,7 +129,7 @@ impl Log {
                 }
             }
         }
-        Ok(Log { files, delimiter, names, inferred, time, on_bad_record })
+        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record })
     }
 
     /// Says, where a fault speaks of a column that folders tell, how it is read.
@@ -253,11 +270,12 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Forma
 }
 
 /// The files that the patterns of a log stand for; `None` after a fault.
-pub(super) fn find_files(document: &Document, spec: &LogSpec) -> Option<Vec<SourceFile>> {
+pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
+    let document = &job.document;
     let format = format(document, spec)?;
     let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
-    match files::expand(&patterns, format) {
-        Ok(files) => Some(files),
+    match files::expand(&patterns, format, &job.inputs) {
+        Ok(found) => Some(found),
         Err(error) => {
             let span = spec.path.first().map_or(spec.span.clone(), |p| p.span.clone());
             document.fault(error, &span);
@@ -286,6 +304,16 @@ pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<Str
         }
     }
     declared
+}
+
+/// The columns that a log itself speaks of: those whose types it declares, and the event time.
+fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
+    let mut said: Vec<(String, DataType)> = declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
+    if let Some(time) = spec.time.as_ref().filter(|time| !declared.contains_key(&time.value)) {
+        let ty = if spec.time_unit.is_some() { DataType::Int64 } else { DataType::String };
+        said.push((time.value.clone(), ty));
+    }
+    said
 }
 
 /// Without a header line or a record there is no column to speak of.

@@ -4,22 +4,14 @@ use super::output::goes_to;
 use crate::error::Error;
 use crate::job::plan::{OutputTo, PagePlan, outputs_at};
 use crate::job::spec::{JobSpec, OutputSpec, PageSpec};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The pages of a job; faults those that cannot be.
 pub(super) fn planned(spec: &JobSpec) -> Vec<PagePlan> {
-    let pages = spec.pages.iter().enumerate().map(|(i, page)| {
-        let same = |other: &PageSpec| Path::new(&other.path.value) == Path::new(&page.path.value);
-        if spec.pages[..i].iter().any(same) {
-            let error = Error::job(format!("two pages are written to {}", page.path.value));
-            spec.document.fault(error.hint("give each a file"), &page.path.span);
-        }
-        outside(spec, page);
-        PagePlan {
-            path: PathBuf::from(&page.path.value),
-            title: page.title.as_ref().map(|title| title.value.clone()),
-            of: shown(spec, page),
-        }
+    let pages = spec.pages.iter().map(|page| PagePlan {
+        path: PathBuf::from(&page.path.value),
+        title: page.title.as_ref().map(|title| title.value.clone()),
+        of: shown(spec, page),
     });
     pages.collect()
 }
@@ -51,15 +43,4 @@ fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<usize> {
 fn no_file() -> Error {
     Error::job("a page shows outputs that are files or folders, not tables on the terminal")
         .hint("give the output a path, or use `highwater report`, which shows all of them")
-}
-
-/// Faults a page inside of the folder of an output, which holds the output's files alone.
-fn outside(spec: &JobSpec, page: &PageSpec) {
-    for output in &spec.outputs {
-        let Some(OutputTo::Folder(folder)) = goes_to(output) else { continue };
-        if Path::new(&page.path.value).starts_with(&folder) {
-            let error = Error::job(format!("the page {} lies in an output's folder", page.path.value));
-            spec.document.fault(error.hint(format!("write it beside {}", folder.display())), &page.path.span);
-        }
-    }
 }

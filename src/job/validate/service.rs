@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::Try;
 use crate::job::spec::{Names, ServiceSpec};
-use crate::lookup::{OnFailure, ServicePlan};
+use crate::lookup::{OnFailure, Secrets, ServicePlan, header_fault};
+use crate::secret::{Fault, Template, shown_pieces};
 use std::time::Duration;
 
 /// The most requests in flight that a job may ask for.
@@ -39,6 +40,7 @@ impl Planner<'_> {
         pointers: &[At<String>],
     ) -> Option<Try> {
         let url = self.url(&spec.url);
+        let headers = self.headers(&spec.headers);
         let right = pointers.iter().filter(|pointer| !self.is_pointer(pointer)).count() == 0;
         let in_flight = self.at_most("in_flight", spec.in_flight.as_ref(), 100, MOST_IN_FLIGHT);
         let retries = self.at_most("retries", spec.retries.as_ref(), 3, MOST_RETRIES);
@@ -49,10 +51,11 @@ impl Planner<'_> {
         };
         let on_failure = self.on_failure(spec.on_failure.as_ref());
         let types: Option<Vec<DataType>> = columns.iter().map(|column| column.ty).collect();
-        let (url, columns) = url?;
+        let (pieces, columns) = url?;
         let micros = |us: i64| Duration::from_micros(us.unsigned_abs());
         let plan = ServicePlan {
-            url,
+            url: shown_pieces(&pieces),
+            secrets: Secrets { url: pieces, headers: headers? },
             columns,
             pointers: pointers.iter().map(|pointer| pointer.value.clone()).collect(),
             types: types?,
@@ -67,6 +70,15 @@ impl Planner<'_> {
         }
         // A record that is rejected after it was read is told by its position.
         self.positions |= plan.on_failure == OnFailure::Reject;
+        // One that is shown as this one is has its answers: with another login they are not the same.
+        let other = |known: &ServicePlan| known.url == plan.url && known.secrets != plan.secrets;
+        if self.services.iter().any(other) {
+            let error = Error::job("two lookups ask the same URL with different credentials or headers");
+            let hint =
+                "answers are recorded by URL, without what is secret in it: their answers would be mixed up";
+            self.fault(error.hint(hint), &spec.url.span);
+            return None;
+        }
         let index = self.services.iter().position(|known| *known == plan).unwrap_or_else(|| {
             self.services.push(plan);
             self.services.len() - 1
@@ -75,7 +87,7 @@ impl Planner<'_> {
     }
 
     /// The pieces of a URL, and the columns between them.
-    fn url(&mut self, url: &At<String>) -> Option<(Vec<String>, Vec<usize>)> {
+    fn url(&mut self, url: &At<String>) -> Option<(Vec<Template>, Vec<usize>)> {
         let text = url.value.as_str();
         let after = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
         let host = after.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
@@ -84,7 +96,7 @@ impl Planner<'_> {
             Some(Error::job(format!("`{text}` cannot be asked: a service is http:// or https://")))
         } else if host.is_empty() {
             Some(Error::job(format!("`{text}` names no host")).hint(example))
-        } else if host.contains(['{', '}']) {
+        } else if host.replace("${", "").contains('{') {
             Some(Error::job("the host of a service is the same for all events").hint(example))
         } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             Some(Error::job(format!("`{text}` has a space in it")).hint("%20 stands for one"))
@@ -95,11 +107,12 @@ impl Planner<'_> {
             self.fault(error, &url.span);
             return None;
         }
-        let Some((pieces, names)) = cut(text) else {
-            let error = Error::job(format!("the braces of `{text}` do not match"));
-            let hint = "each column stands in braces of its own; %7B and %7D stand for the characters";
-            self.fault(error.hint(hint), &url.span);
-            return None;
+        let (pieces, names) = match Template::cut(text) {
+            Ok(cut) => cut,
+            Err(fault) => {
+                self.template_fault(fault, url);
+                return None;
+            }
         };
         if names.is_empty() {
             let error = Error::job("every event would ask the same of this service");
@@ -115,6 +128,42 @@ impl Planner<'_> {
         }
         self.rows.read(columns.iter().copied());
         (columns.len() == names.len()).then_some((pieces, columns))
+    }
+
+    /// The headers that the service is asked with.
+    fn headers(&self, headers: &Names) -> Option<Vec<(String, Template)>> {
+        let mut right = true;
+        let mut read: Vec<(String, Template)> = vec![];
+        for (name, value) in headers {
+            let template = match Template::parse(&value.value) {
+                Ok(template) => template,
+                Err(fault) => {
+                    self.template_fault(fault, value);
+                    right = false;
+                    continue;
+                }
+            };
+            let twice = read.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name.value));
+            let twice = twice.then(|| Error::job(format!("the header `{}` is given twice", name.value)));
+            if let Some(error) = twice.or_else(|| header_fault(&name.value, &template)) {
+                self.fault(error, &name.span);
+                right = false;
+            }
+            read.push((name.value.clone(), template));
+        }
+        right.then_some(read)
+    }
+
+    fn template_fault(&self, fault: Fault, text: &At<String>) {
+        let error = match fault {
+            Fault::Braces => Error::job(format!("the braces of `{}` do not match", text.value))
+                .hint("each column stands in braces of its own; %7B and %7D stand for the characters"),
+            Fault::Name(name) => {
+                Error::job(format!("`${{{name}}}` does not name a variable of the environment"))
+                    .hint("letters, digits and _, such as ${TOKEN}; $${ stands for the characters")
+            }
+        };
+        self.fault(error, &text.span);
     }
 
     fn is_pointer(&self, pointer: &At<String>) -> bool {
@@ -166,23 +215,6 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-/// Cuts a URL at its `{column}`s; `None` where braces do not match.
-pub(super) fn cut(url: &str) -> Option<(Vec<String>, Vec<String>)> {
-    let (mut pieces, mut names) = (vec![], vec![]);
-    let mut rest = url;
-    while let Some((piece, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        if piece.contains('}') || name.is_empty() || name.contains('{') {
-            return None;
-        }
-        pieces.push(piece.to_string());
-        names.push(name.to_string());
-        rest = after;
-    }
-    pieces.push(rest.to_string());
-    (!rest.contains('}')).then_some((pieces, names))
 }
 
 /// The JSON pointer to a column: dots are steps into nested objects.

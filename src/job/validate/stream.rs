@@ -1,7 +1,6 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
-use super::table::Table;
 use super::{Planner, length, unknown_column};
 use crate::batch::{DataType, Field};
 use crate::error::Error;
@@ -9,11 +8,11 @@ use crate::input::ReadTime;
 use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::job::document::At;
-use crate::job::plan::{LatePlan, LogPartition, OutputTo};
+use crate::job::plan::{LatePlan, LogPartition};
 use crate::job::spec::JobSpec;
 use crate::sink::Format;
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The columns that the late output has of its own.
 const LATE_COLUMNS: [&str; 6] = ["_file", "_line", "_event_time", "_watermark", "_missed", "_late_by"];
@@ -198,7 +197,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The file of late events; nothing else may be there.
+    /// The file of late events, and its format.
     pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, Format)> {
         let file = PathBuf::from(&path.value);
         let format = match Format::of_path(&file) {
@@ -209,29 +208,6 @@ impl Planner<'_> {
                 return None;
             }
         };
-        let taken = self.outputs.iter().find_map(|output| match &output.to {
-            OutputTo::File(other) if plain(other) == plain(&file) => {
-                Some("an output is written to the same file")
-            }
-            OutputTo::Folder(folder) if plain(&file).starts_with(plain(folder)) => {
-                Some("an output is written to this folder, and holds nothing else")
-            }
-            _ => None,
-        });
-        let same = |other: &Path| plain(other) == plain(&file);
-        let rejects = self.tables.iter().filter_map(Table::rejects).chain(&self.spec.source.log.rejects);
-        let rejects = rejects.into_iter().any(|path| same(Path::new(&path.value)));
-        let source = self.log.files.iter().any(|source| same(&source.path));
-        let table = self.tables.iter().any(|table| table.log.files.iter().any(|f| same(&f.path)));
-        let taken = taken
-            .or(rejects.then_some("rejected records are written to the same file"))
-            .or(source.then_some("it is a file of the source"))
-            .or(table.then_some("it is a file that a step looks into"));
-        if let Some(taken) = taken {
-            let error = Error::job(format!("late events cannot be written to `{}`: {taken}", path.value));
-            self.fault(error.hint("give them a place of their own"), &path.span);
-            return None;
-        }
         Some((file, format))
     }
 
@@ -255,9 +231,4 @@ impl Planner<'_> {
         let instants = self.log.inferred.columns[index].ty == DataType::Timestamp && self.typed_files();
         (self.rows.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))
     }
-}
-
-/// A path without `./` at its beginning, to compare.
-fn plain(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
 }

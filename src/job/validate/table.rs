@@ -62,7 +62,7 @@ pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
     }
     let found: Vec<Option<FoundTable>> = logs
         .into_iter()
-        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(&spec.document, keys)? }))
+        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(spec, keys)? }))
         .collect();
     found.into_iter().collect()
 }
@@ -216,7 +216,7 @@ impl<'a> Planner<'a> {
         (index, columns.iter().map(number).collect())
     }
 
-    /// Faults tables that no step names, and rejects of two logs in one file.
+    /// Faults tables that no step names.
     pub(super) fn tables_are_used(&self) {
         // The nearest to a wrong name is meant by it.
         let names = || self.spec.tables.iter().map(|table| table.name.value.as_str());
@@ -233,15 +233,6 @@ impl<'a> Planner<'a> {
             let name = &table.name.value;
             let error = Error::job(format!("no step uses [table.{name}]"));
             self.fault(error.hint(format!("a [[step]] with enrich = \"{name}\"")), &table.name.span);
-        }
-        let tables = self.spec.tables.iter().filter_map(|table| table.log.rejects.as_ref());
-        let mut taken: Vec<&str> = vec![];
-        for path in self.spec.source.log.rejects.iter().chain(tables) {
-            if taken.contains(&path.value.as_str()) {
-                let error = Error::job(format!("two logs have their rejected records in `{}`", path.value));
-                self.fault(error.hint("give each a file of its own"), &path.span);
-            }
-            taken.push(&path.value);
         }
     }
 }

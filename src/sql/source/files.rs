@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format, ReadPlan, SourceFile};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::fs::File;
 use std::io::Read;
 
 /// How the records of a file are laid out.
@@ -33,7 +32,7 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = vec![];
     for file in &read.files {
         let layout = layout(file, read, wanted)?;
-        let path = file.path.display().to_string();
+        let path = file.opened.shell_path().display().to_string();
         match parts.last_mut() {
             Some(part) if part.layout == layout && part.compression == file.compression => {
                 part.paths.push(path)
@@ -68,7 +67,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
             None => Layout::Csv(header(file, read.delimiter)?),
         },
         Format::Parquet => {
-            let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
+            let handle = file.opened.read()?;
             let damaged = |e: parquet::errors::ParquetError| {
                 Error::data(format!("cannot read {}", file.path.display())).caused_by(e)
             };
@@ -86,7 +85,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
 
 /// The names in the first line of a CSV file.
 fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
-    let handle = File::open(&file.path).map_err(|e| Error::io("open", &file.path, e))?;
+    let handle = file.opened.read()?;
     let bytes: Box<dyn Read> = match file.compression {
         Compression::None => Box::new(handle),
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),

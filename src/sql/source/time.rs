@@ -3,9 +3,11 @@
 use super::View;
 use crate::batch::DataType;
 use crate::error::Result;
+use crate::sink::value::TimeText;
 use crate::sql::{Dialect, words};
-use crate::time::{DAY, TimeRule, TimeUnit, Zone};
+use crate::time::{DAY, HOUR, MINUTE, TimeRule, TimeUnit, Zone};
 use arrow_schema::DataType as ArrowType;
+use std::collections::BTreeSet;
 
 /// An ISO time that ends in an offset.
 const WITH_OFFSET: &str = "^.{16}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$";
@@ -163,9 +165,9 @@ impl View<'_> {
             Dialect::Postgres if zone == "UTC" => format!("({local} AT TIME ZONE 'UTC')"),
             Dialect::BigQuery => format!("TIMESTAMP({local}, '{zone}')"),
             _ if zone == "UTC" => local.to_string(),
-            Dialect::DuckDb if !changes(self.zone).is_empty() => format!("instant_of_local({local})"),
+            Dialect::DuckDb if changes(self.zone).next().is_some() => format!("instant_of_local({local})"),
             Dialect::DuckDb => format!("(({local} AT TIME ZONE '{zone}') AT TIME ZONE 'UTC')"),
-            Dialect::Postgres if !changes(self.zone).is_empty() => {
+            Dialect::Postgres if changes(self.zone).next().is_some() => {
                 format!("pg_temp.instant_of_local({local})")
             }
             Dialect::Postgres => format!("({local} AT TIME ZONE '{zone}')"),
@@ -181,8 +183,8 @@ impl View<'_> {
     /// that exists twice engines take the later, and a time in a gap they shift by its length.
     pub(super) fn clock_functions(&self) -> Vec<String> {
         let zone = self.zone.name();
-        let falls = changes(self.zone);
-        if falls.is_empty() || !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
+        let changes: Vec<Change> = changes(self.zone).collect();
+        if changes.is_empty() || !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
             return vec![];
         }
         let (at, shown) = match self.dialect {
@@ -197,14 +199,25 @@ impl View<'_> {
             ),
         };
         let mut cases = String::new();
-        for micros in falls.iter().filter(|fall| **fall > 0) {
-            let earlier = format!("({at} - INTERVAL '{} minutes')", micros / crate::time::MINUTE);
+        let falls: BTreeSet<i64> = changes.iter().map(|change| -change.by).filter(|fall| *fall > 0).collect();
+        for micros in falls {
+            let earlier = format!("({at} - INTERVAL '{} minutes')", micros / MINUTE);
             cases += &format!("\n  WHEN {} = l THEN {earlier}", shown(&earlier, zone));
         }
-        let body = format!(
-            "CASE{cases}\n  WHEN {} = l THEN {at}\n  ELSE {at} - (l - DATE_TRUNC('hour', l))\nEND",
-            shown(&at, zone)
-        );
+        cases += &format!("\n  WHEN {} = l THEN {at}", shown(&at, zone));
+        let mut utc = TimeText::utc();
+        let mut literal = |instant: i64| match self.dialect {
+            Dialect::DuckDb => format!("TIMESTAMP '{}'", utc.text(instant).trim_end_matches('Z')),
+            _ => format!("TIMESTAMPTZ '{}'", utc.text(instant)),
+        };
+        // Most gaps begin on the hour and last an hour or less: the rule after these cases finds their end.
+        for gap in
+            changes.iter().filter(|change| change.by > HOUR || change.by > 0 && change.shown % HOUR != 0)
+        {
+            let (begin, end) = (literal(gap.at), literal(gap.at + gap.by));
+            cases += &format!("\n  WHEN {at} >= {begin} AND {at} < {end} THEN {begin}");
+        }
+        let body = format!("CASE{cases}\n  ELSE {at} - (l - DATE_TRUNC('hour', l))\nEND");
         vec![match self.dialect {
             Dialect::DuckDb => format!("CREATE OR REPLACE TEMP MACRO instant_of_local(l) AS {body}"),
             _ => format!(
@@ -252,23 +265,20 @@ pub(super) fn days_of_month(text: &str) -> String {
     format!("CAST(SUBSTR({text}, 9, 2) AS INTEGER) <= EXTRACT(DAY FROM {last})")
 }
 
-/// By how much, in microseconds, the clock of `zone` was or will be put back, each length once, from 1970 to 2100; 0 is
-/// among them where it only ever went forward.
-pub(super) fn changes(zone: &Zone) -> Vec<i64> {
-    let mut zone = zone.clone();
-    let mut before = zone.offset(0);
-    let mut changes = vec![];
-    for day in 1..130 * 366 {
-        let now = zone.offset(day * DAY);
-        let fall = (before - now).max(0);
-        if now != before && !changes.contains(&fall) {
-            changes.push(fall);
-        }
-        before = now;
-    }
-    if changes.iter().any(|fall| *fall > 0) {
-        changes.retain(|fall| *fall > 0);
-    }
-    changes.sort_unstable();
-    changes
+/// A change of the clock, in microseconds.
+pub(super) struct Change {
+    /// The first instant after it.
+    at: i64,
+    /// What the clock showed when it was changed, and by how much it was put forward (or back, if negative).
+    shown: i64,
+    pub(super) by: i64,
+}
+
+/// When the clock of `zone` was or will be changed, from 1970 to 2100.
+pub(super) fn changes(zone: &Zone) -> impl Iterator<Item = Change> {
+    let mut clock = zone.clone();
+    zone.changes(0, 130 * 366 * DAY).map(move |at| {
+        let before = clock.offset(at - 1);
+        Change { at, shown: at + before, by: clock.offset(at) - before }
+    })
 }

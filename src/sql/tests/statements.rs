@@ -277,7 +277,7 @@ grouped AS (
     window_start,
     window_end,
     `user`,
-    SQRT(CAST(COUNT(`amount`) * SUM(CAST(`amount` * 100 AS BIGNUMERIC) * CAST(`amount` * 100 AS BIGNUMERIC)) - SUM(CAST(`amount` * 100 AS BIGNUMERIC)) * SUM(CAST(`amount` * 100 AS BIGNUMERIC)) AS FLOAT64) / NULLIF(CAST(COUNT(`amount`) * (COUNT(`amount`) - 1) AS FLOAT64), 0) / 10000.0) AS `spread`
+    SQRT(CAST(COUNT(`amount`) * SUM(CAST(`amount` * 100 AS BIGNUMERIC) * CAST(`amount` * 100 AS BIGNUMERIC)) - SUM(CAST(`amount` * 100 AS BIGNUMERIC)) * SUM(CAST(`amount` * 100 AS BIGNUMERIC)) AS FLOAT64) / (NULLIF(CAST(COUNT(`amount`) * (COUNT(`amount`) - 1) AS FLOAT64), 0) * 10000.0)) AS `spread`
   FROM windowed
   GROUP BY window_start, window_end, `user`
 )

@@ -7,7 +7,7 @@ use super::{Side as Which, Table};
 use crate::error::{Error, Result};
 use crate::input::told::told;
 use crate::input::{
-    Format, damaged_parquet as damaged, files, guarded_parquet as guarded, load_parquet as load,
+    Format, Inputs, damaged_parquet as damaged, files, guarded_parquet as guarded, load_parquet as load,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
@@ -89,7 +89,7 @@ impl Side {
                 }
             }
             Table::Files(paths) => {
-                for file in files::listed(paths, None)? {
+                for file in files::listed(paths, None, &Inputs::default())? {
                     let constants = told(&file.path);
                     if file.format == Format::Parquet {
                         side.parquet(&file.path, constants, which)?;

@@ -147,7 +147,7 @@ fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part
         Format::JsonLines if file.framing.is_plain() => jsonl::read(&of, &content(file)?, wanted),
         Format::JsonLines => jsonl::read(&of, &carried::unwrapped(file, &content(file)?), wanted),
         Format::Parquet => {
-            let mut part = parquet::read(&of, wanted)?;
+            let mut part = parquet::read(&of, file, wanted)?;
             carried::named(file, wanted, &mut part);
             Ok(part)
         }
@@ -191,8 +191,7 @@ pub(super) fn bad_record(path: &Path, number: u64, what: &str) -> Error {
 
 /// The text of a file.
 fn content(file: &SourceFile) -> Result<Vec<u8>> {
-    let failed = |e| Error::io("read", &file.path, e);
-    let raw = std::fs::read(&file.path).map_err(failed)?;
+    let raw = file.opened.all()?;
     if raw.is_empty() {
         return Ok(raw);
     }

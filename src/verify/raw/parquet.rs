@@ -2,19 +2,19 @@
 
 use super::{File, Part, Wanted};
 use crate::error::{Error, Result};
+use crate::input::SourceFile;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The rows of a file.
-pub(super) fn read(file: &File, wanted: &[Wanted]) -> Result<Part> {
+pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Part> {
     let path = file.path;
     let failed = |e: &dyn std::fmt::Display| {
         Error::data(format!("{} cannot be read as Parquet", path.display())).caused_by(e)
     };
-    let opened = std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|e| failed(&e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(of.opened.read()?).map_err(|e| failed(&e))?;
     let schema = builder.schema().clone();
     let column_of = |name: &str| schema.fields().iter().position(|field| field.name() == name);
     let mut columns = vec![];
@@ -38,6 +38,7 @@ pub(super) fn read(file: &File, wanted: &[Wanted]) -> Result<Part> {
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let reader = builder.with_projection(mask).with_batch_size(1 << 16).build().map_err(|e| failed(&e))?;
     let batches = reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
+    of.opened.unchanged(None)?;
     let joined = |name: &str| -> Result<ArrayRef> {
         let arrays: Vec<&dyn Array> =
             batches.iter().filter_map(|batch| batch.column_by_name(name)).map(|array| &**array).collect();

@@ -18,8 +18,9 @@ pub(super) use values::decimal;
 
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
-use crate::expr::bridge;
+use crate::expr::{self, bridge};
 use crate::job::Plan;
+use crate::process;
 use crate::sql::{self, Relation};
 use crate::verify::wide;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
@@ -47,6 +48,7 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 }
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
+    expr::start()?;
     let mut context = SQLContext::new();
     let zone = plan.zone.name();
     let mut times: Option<(i64, i64)> = None;
@@ -87,15 +89,11 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
 fn collect(plan: &Plan, context: &mut SQLContext, statement: &str) -> Result<pl::DataFrame> {
     // Polars panics at what it was built without, as groups by one decimal.
     let run = || context.execute(statement).and_then(|frame| frame.collect());
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+    match process::caught(run) {
         Ok(frame) => frame.map_err(|e| refused(plan, &e)),
-        Err(panic) => {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
-            Err(Error::job("Polars cannot run the statement")
-                .caused_by(words)
-                .hint("a group by one decimal is beyond it: cast the decimal to VARCHAR, or group by more"))
-        }
+        Err(panic) => Err(Error::job("Polars cannot run the statement")
+            .caused_by(panic.message)
+            .hint("a group by one decimal is beyond it: cast the decimal to VARCHAR, or group by more")),
     }
 }
 

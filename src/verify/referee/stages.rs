@@ -19,7 +19,8 @@ pub struct Stages {
 
 /// The stages of `query`. One that is not understood here is left as it is, for Polars to judge.
 pub fn of(query: &str) -> Stages {
-    cut(query).unwrap_or_else(|| Stages { first: vec![], last: query.to_string() })
+    crate::expr::with_stack(|| cut(query))
+        .unwrap_or_else(|| Stages { first: vec![], last: query.to_string() })
 }
 
 fn cut(query: &str) -> Option<Stages> {

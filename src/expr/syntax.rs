@@ -1,0 +1,237 @@
+//! From SQL to a tree that everything after it can walk: bounded in size and in depth.
+//!
+//! # Contract
+//! * A chain of `AND`, of `OR` or of `||` may be as long as the bound on parts lets it be: they are associative, also
+//!   with NULL, so a long one becomes a balanced tree. No other operator is: `a + b + c` of floats is not `a + (b + c)`.
+//! * Every tree is at most [`DEEPEST`] deep. What walks it may call itself, and so may Polars.
+
+use super::{shown, wrong};
+use crate::error::{Error, Result};
+use sqlparser::ast::{BinaryOperator, Expr as Ast, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
+use std::ops::ControlFlow;
+
+/// The most operators of an expression.
+const MOST_PARTS: usize = 10_000;
+
+/// The most branches of its CASEs: Polars nests them, and its time grows with their square.
+const MOST_BRANCHES: usize = 1_000;
+
+/// How deep a tree may be.
+const DEEPEST: usize = 200;
+
+/// A chain of more operands than these is balanced.
+const LONG: usize = 32;
+
+/// The stack of what calls itself for the parts of a tree, in bytes. The parser makes a chain of operators as deep a tree
+/// as the chain is long. What is not used of it is no memory.
+const STACK: usize = 128 << 20;
+
+/// Does `work`, which calls itself for the parts of a tree, on a stack that is large enough for every tree.
+pub(crate) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK / 2, STACK, work)
+}
+
+/// The syntax tree of `sql`.
+///
+/// # Errors
+/// A job error without a place: wrong syntax, or too many parts.
+pub(crate) fn parse(sql: &str) -> Result<Ast> {
+    with_stack(|| read(sql))
+}
+
+fn read(sql: &str) -> Result<Ast> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|cause| wrong(sql, cause))?;
+    let operators = || tokens.iter().map(|token| &token.token).filter(|token| is_operator(token));
+    if operators().count() > MOST_PARTS {
+        return Err(too_many(sql, &format!("more than {MOST_PARTS} parts")).hint(LIST));
+    }
+    if operators().filter(|token| is_branch(token)).count() > MOST_BRANCHES {
+        return Err(too_many(sql, &format!("more than {MOST_BRANCHES} WHENs")).hint(LIST));
+    }
+    let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
+    let mut ast = parser.parse_expr().map_err(|cause| wrong(sql, cause))?;
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
+    }
+    let _ = VisitMut::visit(&mut ast, &mut Balance);
+    let mut depth = Depth::default();
+    let _ = Visit::visit(&ast, &mut depth);
+    if depth.most > DEEPEST {
+        let parts = format!("more than {DEEPEST} parts that each need the one before");
+        return Err(too_many(sql, &parts).hint("compute some of it in a `derive` step before"));
+    }
+    Ok(ast)
+}
+
+/// What to do about an expression of many alternatives.
+const LIST: &str = "a list (n IN (1, 2, 3)), or a `lookup` in a file, says the same in one part";
+
+fn too_many(sql: &str, what: &str) -> Error {
+    Error::job(format!("the expression `{}` has {what}", shown(sql)))
+}
+
+fn is_branch(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == Keyword::WHEN)
+}
+
+/// Whether a token makes a node of the tree that holds others: all but names, values and what groups them.
+fn is_operator(token: &Token) -> bool {
+    use Keyword::{AND, AT, BETWEEN, COLLATE, ILIKE, IN, IS, LIKE, NOT, OR, WHEN};
+    match token {
+        Token::Word(word) => {
+            matches!(word.keyword, AND | AT | BETWEEN | COLLATE | ILIKE | IN | IS | LIKE | NOT | OR | WHEN)
+        }
+        Token::Number(..) | Token::SingleQuotedString(_) => false,
+        Token::Comma | Token::LParen | Token::RParen | Token::Period | Token::Whitespace(_) => false,
+        _ => true,
+    }
+}
+
+/// Makes long chains balanced trees.
+struct Balance;
+
+impl VisitorMut for Balance {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, ast: &mut Ast) -> ControlFlow<()> {
+        if let Some(op) = operator(ast).cloned().filter(|op| length(ast, op) > LONG) {
+            let whole = std::mem::replace(ast, Ast::value(sqlparser::ast::Value::Null));
+            *ast = balanced(operands(whole, &op), &op);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The operator of a chain that may be grouped otherwise.
+fn operator(ast: &Ast) -> Option<&BinaryOperator> {
+    use BinaryOperator::{And, Or, StringConcat};
+    match ast {
+        Ast::BinaryOp { op: op @ (And | Or | StringConcat), .. } => Some(op),
+        _ => None,
+    }
+}
+
+/// How many operands a chain of `op` has.
+fn length(ast: &Ast, op: &BinaryOperator) -> usize {
+    let (mut ast, mut length) = (ast, 1);
+    while let Ast::BinaryOp { left, op: here, .. } = ast
+        && here == op
+    {
+        (ast, length) = (left, length + 1);
+    }
+    length
+}
+
+/// The operands of a chain of `op`, from the left.
+fn operands(ast: Ast, op: &BinaryOperator) -> Vec<Ast> {
+    let (mut ast, mut operands) = (ast, vec![]);
+    loop {
+        match ast {
+            Ast::BinaryOp { left, op: here, right } if here == *op => {
+                operands.push(*right);
+                ast = *left;
+            }
+            first => {
+                operands.push(first);
+                operands.reverse();
+                return operands;
+            }
+        }
+    }
+}
+
+/// A tree of the operands, in their order. The parentheses are part of it: it is printed, and read again by others.
+fn balanced(mut operands: Vec<Ast>, op: &BinaryOperator) -> Ast {
+    let pair = |left, right| Ast::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) };
+    if operands.len() > LONG / 2 {
+        let right = operands.split_off(operands.len() / 2);
+        let half = |operands| Ast::Nested(Box::new(balanced(operands, op)));
+        return pair(half(operands), half(right));
+    }
+    let mut operands = operands.into_iter();
+    let first = operands.next().expect("a chain has operands");
+    operands.fold(first, pair)
+}
+
+/// How deep a tree is.
+#[derive(Default)]
+struct Depth {
+    now: usize,
+    most: usize,
+}
+
+impl Visitor for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _: &Ast) -> ControlFlow<()> {
+        self.now += 1;
+        self.most = self.most.max(self.now);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _: &Ast) -> ControlFlow<()> {
+        self.now -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(op: &str, terms: usize) -> String {
+        (0..terms).map(|i| format!("n = {i}")).collect::<Vec<_>>().join(op)
+    }
+
+    #[test]
+    fn a_short_chain_is_as_it_is_written() {
+        let sql = chain(" OR ", LONG);
+        assert_eq!(parse(&sql).unwrap().to_string(), sql);
+    }
+
+    #[test]
+    fn a_long_chain_keeps_its_operands_in_their_order() {
+        for op in [" OR ", " AND "] {
+            let sql = chain(op, 3_000);
+            let balanced = parse(&sql).unwrap().to_string();
+            assert_ne!(balanced, sql);
+            assert_eq!(balanced.replace(['(', ')'], ""), sql);
+        }
+    }
+
+    #[test]
+    fn a_long_chain_inside_of_another_is_balanced_too() {
+        let sql = format!("a AND ({}) AND NOT ({})", chain(" OR ", 500), chain(" AND ", 500));
+        assert_eq!(parse(&sql).unwrap().to_string().replace(['(', ')'], ""), sql.replace(['(', ')'], ""));
+    }
+
+    #[test]
+    fn chains_that_cannot_be_grouped_otherwise_have_a_limit() {
+        for link in [" + 1", " - 1", " / 2", "::bigint", " IS NULL", " = 1"] {
+            let shallow = format!("n{}", link.repeat(DEEPEST - 2));
+            assert!(parse(&shallow).is_ok(), "{link}");
+            let deep = format!("n{}", link.repeat(MOST_PARTS - 1));
+            let error = parse(&deep).unwrap_err().to_string();
+            assert!(error.contains("more than 200 parts that each need the one before"), "{link}: {error}");
+            assert!(error.contains("derive") && error.len() < 500, "{link}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_expression_has_a_largest_size() {
+        let error = parse(&chain(" OR ", MOST_PARTS)).unwrap_err().to_string();
+        assert!(error.contains("has more than 10000 parts"), "{error}");
+        let list: Vec<String> = (0..50_000).map(|i| i.to_string()).collect();
+        assert!(parse(&format!("n IN ({})", list.join(", "))).is_ok(), "a list is one part");
+        let case = |branches: usize| format!("CASE{} END", " WHEN n = 1 THEN 2".repeat(branches));
+        assert!(parse(&case(MOST_BRANCHES)).is_ok());
+        let error = parse(&case(MOST_BRANCHES + 1)).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 WHENs"), "{error}");
+    }
+}

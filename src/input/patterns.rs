@@ -1,0 +1,148 @@
+//! What a pattern stands for: a file, a folder, or what a glob matches.
+//!
+//! # Contract
+//! * Globs are those of a shell: `*`, `?` and `[…]` within one name, `**` for folders of any depth, none included. A
+//!   `**` at the end stands for the folders that it matches, each with all that is in it.
+//! * A name that begins with a dot is matched by a dot alone, and nothing matches what lies below `_highwater`.
+//! * Names are matched as text: one that is not UTF-8 is left out, and told.
+
+use super::folders::{Entry, EntryKind, Place, Walk, is_hidden};
+use super::stream;
+use crate::error::{Error, Result};
+use glob::{MatchOptions, Pattern};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The folder beside an output that holds its manifest.
+pub(super) const STATE_FOLDER: &str = "_highwater";
+
+/// As in a shell, a name that starts with a dot is matched by a dot alone.
+const DOTS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// One part of a glob, between slashes.
+enum Segment {
+    /// A name without wildcards.
+    Literal(String),
+    /// A name with some.
+    Name(Pattern),
+    /// `**`: any number of folders.
+    Tree,
+}
+
+/// Adds to `walk` what `pattern` stands for, which may be nothing.
+///
+/// # Errors
+/// A glob that is none; a folder that cannot be read; a link that leads nowhere.
+pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
+    let path = Path::new(pattern);
+    if stream::is_stdin(path) {
+        return walk.named(path);
+    }
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => return walk.folder(path),
+        Ok(_) => return walk.named(path),
+        Err(cause) => {
+            let missing = matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+            if !missing || path.symlink_metadata().is_ok() {
+                return Err(stream::not_there(path, cause));
+            }
+        }
+    }
+    if !has_wildcards(pattern) {
+        return Ok(());
+    }
+    let wrong = |e: glob::PatternError| {
+        Error::job(format!("`{pattern}` is not a glob"))
+            .caused_by(e.msg)
+            .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
+    };
+    Pattern::new(pattern).map_err(wrong)?;
+    let plain = pattern.trim_start_matches("./");
+    let parts: Vec<&str> = plain.split('/').filter(|part| !part.is_empty()).collect();
+    let literal = parts.iter().take_while(|part| !has_wildcards(part)).count();
+    let mut base = PathBuf::from(if plain.starts_with('/') { "/" } else { "" });
+    base.extend(&parts[..literal]);
+    let mut segments: Vec<Segment> = parts[literal..]
+        .iter()
+        .map(|part| segment(part))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(wrong)?;
+    // Of a slash at the end: folders alone.
+    if pattern.ends_with('/') {
+        segments.push(Segment::Tree);
+    }
+    segments.dedup_by(|a, b| matches!((a, b), (Segment::Tree, Segment::Tree)));
+    match walk.place(&base)? {
+        Some(place) => walk.matches(&place, &segments),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn has_wildcards(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+fn segment(part: &str) -> std::result::Result<Segment, glob::PatternError> {
+    Ok(match part {
+        "**" => Segment::Tree,
+        part if has_wildcards(part) => Segment::Name(Pattern::new(part)?),
+        part => Segment::Literal(part.to_string()),
+    })
+}
+
+impl Walk<'_> {
+    /// Where a glob begins; none where nothing of it is read.
+    fn place(&mut self, base: &Path) -> Result<Option<Place>> {
+        let Some(place) = Place::of_folder(base)? else { return Ok(None) };
+        let state = base.components().any(|part| part.as_os_str() == STATE_FOLDER);
+        Ok((!state && !self.is_own(&place)).then_some(place))
+    }
+
+    /// Adds what `segments` match in the folder at `place`.
+    fn matches(&mut self, place: &Place, segments: &[Segment]) -> Result<()> {
+        let Some((first, rest)) = segments.split_first() else { return Ok(()) };
+        if let (Segment::Tree, []) = (first, rest) {
+            return self.folder(&place.path);
+        }
+        if let Segment::Tree = first {
+            self.matches(place, rest)?;
+        }
+        if let Segment::Literal(name) = first {
+            // Beside names of entries it may be `..`, which is not among them.
+            return match self.entry(place, name.as_ref())? {
+                Some(entry) => self.go_on(entry, segments, rest),
+                None => Ok(()),
+            };
+        }
+        for entry in self.entries(place)? {
+            let name = entry.name();
+            let fits = match first {
+                Segment::Name(pattern) => pattern.matches_with(&name, DOTS),
+                _ => entry.kind == EntryKind::Folder && !name.starts_with('.'),
+            };
+            if fits {
+                self.go_on(entry, segments, rest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with an entry that the first of `segments` matches.
+    fn go_on(&mut self, entry: Entry, segments: &[Segment], rest: &[Segment]) -> Result<()> {
+        if entry.place.path.file_name().is_some_and(|name| name == STATE_FOLDER) || self.leaves_out(&entry) {
+            return Ok(());
+        }
+        match (&entry.kind, &segments[0]) {
+            (EntryKind::Folder, Segment::Tree) => self.matches(&entry.place, segments),
+            (EntryKind::Folder, _) if matches!(rest, [Segment::Tree]) && is_hidden(&entry.place.path) => {
+                Ok(())
+            }
+            (EntryKind::Folder, _) if !rest.is_empty() => self.matches(&entry.place, rest),
+            (EntryKind::Folder, _) if is_hidden(&entry.place.path) => Ok(()),
+            (EntryKind::Folder, _) => self.folder(&entry.place.path),
+            _ if rest.is_empty() => self.matched(entry),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The hash by which manifests without an identity know their job: those that version 0.1.0 wrote before there was one.
+//!
+//! # Contract
+//! It is a hash over how the types of the plan print themselves, so it holds only as long as they print as they did:
+//! `tests` pins it for jobs of every kind. Where a type changes, its `Debug` is written by hand, or the outputs
+//! of those manifests count as of another job: they are computed again, and nothing else is lost.
+
+use super::super::plan::{Plan, Step, TablePlan};
+use crate::lookup::ServicePlan;
+use std::fmt::Write;
+
+/// The hash of `plan` as those manifests have it.
+pub fn hash(plan: &Plan) -> String {
+    let (read, name) = (&plan.read, &plan.name);
+    let mut essence = format!(
+        "{name} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        read.columns,
+        read.time,
+        plan.zone.name(),
+        plan.range,
+        plan.groupings,
+        plan.outputs,
+        read.arrival,
+        read.max_ahead,
+        plan.watermark,
+        plan.late,
+    );
+    for step in &plan.steps {
+        // Not the path or URL that it is called by: the services have theirs below.
+        let _ = match step {
+            Step::Enrich(enrich) => write!(essence, " {:?} {:?}", enrich.take, enrich.tries),
+            step => write!(essence, " {step:?}"),
+        };
+    }
+    for table in &plan.tables {
+        let TablePlan { read, steps, index, .. } = table;
+        let _ = write!(essence, " {:?} {:?} {steps:?} {index:?}", read.columns, read.time);
+    }
+    for service in &plan.services {
+        let ServicePlan { url, columns, pointers, types, on_failure, .. } = service;
+        let _ = write!(essence, " {url:?} {columns:?} {pointers:?} {types:?} {on_failure:?}");
+    }
+    format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()))
+}

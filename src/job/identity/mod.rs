@@ -1,0 +1,196 @@
+//! The identity of an output: what decides its rows and how they are written, beside the data.
+//!
+//! # Contract
+//! * It is written out by hand, as JSON with a version, from the job file and its plan. No name of a type or a field
+//!   of this program is in it, so a change of the program's inside leaves every output known.
+//! * Two jobs with equal identities give an output equal bytes over the same files, and reject the same records. A new
+//!   meaning of a key or an expression needs a new [`VERSION`].
+//! * Not in it: the job's name, the paths of files and outputs (files are known by content), the tables of servers that
+//!   an output is published to, threads, memory, the size of chunks, pages, and how a service is asked (its address
+//!   without a login is; secrets are not).
+//! * What it says of an absent key is nothing: a key that comes to the job file later leaves old identities as they are.
+
+mod before;
+mod differences;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+pub use before::hash as hash_before;
+pub use differences::differences;
+
+use super::plan::{LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
+use super::spec::{JobSpec, OutputSpec};
+use crate::batch::Schema;
+use crate::rows::PartitionPart;
+use crate::sink::Identity;
+use crate::window::Window;
+use reading::{Reads, optional};
+use serde_json::{Map, Value, json};
+
+/// The version of the form that this program writes.
+pub const VERSION: u32 = 1;
+
+fn identity(form: Map<String, Value>) -> Identity {
+    let form = Value::Object(form);
+    Identity { version: VERSION, hash: hash(form.to_string().as_bytes()), form }
+}
+
+/// The identities of the outputs of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// In the order of the plan's outputs.
+    pub outputs: Vec<Identity>,
+    /// Of the late output, if there is one.
+    pub late: Option<Identity>,
+}
+
+impl Identities {
+    /// The identities of the outputs of `plan`, which `spec` was resolved into.
+    pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
+        let outputs = spec.outputs.iter().zip(&plan.outputs);
+        Identities {
+            outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
+            late: plan.late.as_ref().map(|late| of_late(spec, plan, late)),
+        }
+    }
+
+    /// One hash of all of them: equal jobs have equal hashes.
+    pub fn hash(&self) -> String {
+        let all: Vec<&str> = self.outputs.iter().chain(&self.late).map(|one| one.hash.as_str()).collect();
+        format!("xxh3:{}", hash(all.join(" ").as_bytes()))
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
+}
+
+fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan) -> Identity {
+    let (shape, lateness) = match &output.kind {
+        OutputKind::Rows(_) => (events(spec), None),
+        OutputKind::Archive(_) => (Map::from_iter([("archive".into(), json!(true))]), None),
+        OutputKind::Groups { grouping, .. } => {
+            let groups = &plan.groupings[*grouping].plan;
+            (grouped(spec, groups.window), groups.lateness.as_ref())
+        }
+    };
+    let mut form = common(job, plan, &Reads::of_output(job, plan, output), lateness.is_some());
+    // An archive holds the records as they are read, before any step.
+    if matches!(output.kind, OutputKind::Archive(_)) {
+        form.remove("steps");
+    }
+    let mut of = shape;
+    if let Some(lateness) = lateness {
+        of.insert("streamed".into(), json!({ "allowed_lateness": lateness.allowed }));
+    }
+    if let OutputKind::Groups { grouping, .. } = &output.kind
+        && plan.groupings[*grouping].plan.firings
+    {
+        of.insert("firings".into(), json!(true));
+    }
+    of.insert("columns".into(), columns(&output.columns));
+    of.insert("format".into(), json!(output.format.name()));
+    if !spec.key.is_empty() {
+        of.insert("key".into(), names(spec.key.iter().map(|key| key.value.as_str())));
+    }
+    if !output.partition_by.is_empty() {
+        let part = |part: &PartitionPart| match part {
+            PartitionPart::Year => "year",
+            PartitionPart::Month => "month",
+            PartitionPart::Date => "date",
+            PartitionPart::Hour => "hour",
+            PartitionPart::Column(column) => &output.columns.fields[*column].name,
+        };
+        of.insert("partition_by".into(), names(output.partition_by.iter().map(part)));
+    }
+    if output.state {
+        of.insert("state".into(), json!(true));
+    }
+    form.insert("output".into(), Value::Object(of));
+    identity(form)
+}
+
+/// The late output: what is late is so for the windows of all streamed outputs.
+fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
+    let mut form = common(job, plan, &Reads::all(plan), true);
+    let streamed = plan.groupings.iter().filter_map(|grouping| {
+        let lateness = grouping.plan.lateness.as_ref()?;
+        Some(json!({ "window": grouping.plan.window.to_string(), "by": grouping.keys,
+            "allowed_lateness": lateness.allowed }))
+    });
+    let windows: Vec<Value> = streamed.collect();
+    let fields = late.columns.iter().map(|(_, field)| field.clone()).collect();
+    let of =
+        json!({ "late": windows, "columns": columns(&Schema::new(fields)), "format": late.format.name() });
+    form.insert("output".into(), of);
+    identity(form)
+}
+
+/// What outputs of a job share: the zone, what is read, the steps, and, of those that are streamed, the watermark.
+fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<String, Value> {
+    let mut form = Map::new();
+    form.insert("timezone".into(), json!(plan.zone.name()));
+    let (from, to) = plan.range;
+    let bounds = optional([
+        ("from", (from != i64::MIN).then(|| json!(from))),
+        ("to", (to != i64::MAX).then(|| json!(to))),
+    ]);
+    if !bounds.is_empty() {
+        form.insert("range".into(), Value::Object(bounds));
+    }
+    form.insert("read".into(), reading::source(job, plan, reads));
+    let steps = reading::steps(job, plan);
+    if !steps.is_empty() {
+        form.insert("steps".into(), Value::Array(steps));
+    }
+    if streamed {
+        let watermark = &plan.watermark;
+        let column = |column: usize| plan.rows.fields[column].name.clone();
+        let partition = watermark.partition.map(|partition| match partition {
+            LogPartition::File => json!("file"),
+            LogPartition::Column(of) => json!({ "column": column(of) }),
+            LogPartition::Topics { topic, partition } => {
+                json!({ "topics": [column(topic), column(partition)] })
+            }
+        });
+        let watermark = optional([
+            ("out_of_orderness", Some(json!(watermark.out_of_orderness))),
+            ("partition", partition),
+            ("idle", watermark.idle.map(|idle| json!(idle))),
+        ]);
+        form.insert("watermark".into(), Value::Object(watermark));
+    }
+    form
+}
+
+fn events(spec: &OutputSpec) -> Map<String, Value> {
+    let select = (!spec.select.is_empty()).then(|| pairs(&spec.select));
+    optional([("events", Some(json!(true))), ("select", select)])
+}
+
+fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
+    let by = (!spec.by.is_empty()).then(|| names(spec.by.iter().map(|key| key.value.as_str())));
+    optional([
+        ("window", Some(json!(window.to_string()))),
+        ("by", by),
+        ("select", Some(pairs(&spec.select))),
+        ("having", spec.having.as_ref().map(|having| json!(having.value.trim()))),
+        ("top", spec.top.as_ref().map(|top| json!({ "n": top.n.value, "by": top.by.value.trim() }))),
+    ])
+}
+
+/// Columns with their types, in order.
+fn columns(schema: &Schema) -> Value {
+    let fields = schema.fields.iter();
+    Value::Array(fields.map(|field| json!({ "name": field.name, "type": field.ty.to_string() })).collect())
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Value {
+    Value::Array(names.map(Value::from).collect())
+}
+
+/// Names with the SQL that stands for them, in the order of the job file, which is that of columns.
+fn pairs(all: &super::spec::Names) -> Value {
+    Value::Object(all.iter().map(|(name, sql)| (name.value.clone(), json!(sql.value.trim()))).collect())
+}

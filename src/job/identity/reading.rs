@@ -1,0 +1,258 @@
+//! What is read and what happens to it before any output: the source, tables, steps, services.
+
+use super::super::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
+use super::super::spec::{JobSpec, LogSpec, StepSpec};
+use super::pairs;
+use crate::asof::{Direction, Reach};
+use crate::expr::Expr;
+use crate::input::{OnBadRecord, ReadPlan, ReadTime};
+use crate::job::validate::parse_length;
+use crate::lookup::{OnFailure, ServicePlan};
+use crate::time::TimeRule;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// The columns of the files whose types show in an output.
+pub struct Reads(Option<BTreeSet<String>>);
+
+impl Reads {
+    /// All that the job reads.
+    pub fn all(_: &Plan) -> Reads {
+        Reads(None)
+    }
+
+    /// Those that steps and this output use: a column that only another output reads changes nothing of this one, but
+    /// where a value that cannot be read rejects its record.
+    pub fn of_output(job: &JobSpec, plan: &Plan, output: &OutputPlan) -> Reads {
+        if plan.read.on_bad_record == OnBadRecord::Reject {
+            return Reads(None);
+        }
+        let visible: BTreeSet<&str> = job.steps.iter().flat_map(derived).collect();
+        let mut used = BTreeSet::new();
+        let own = match &output.kind {
+            OutputKind::Archive(columns) | OutputKind::Rows(columns) => columns.clone(),
+            OutputKind::Groups { grouping, .. } => {
+                let groups = &plan.groupings[*grouping].plan;
+                let args = groups.aggregates.iter().flat_map(|(_, args)| args.iter().copied());
+                groups.keys.iter().map(|(key, _)| *key).chain(args).collect()
+            }
+        };
+        let own: BTreeSet<&str> =
+            own.into_iter().map(|column| plan.rows.fields[column].name.as_str()).collect();
+        for step in &plan.steps {
+            let columns: Vec<usize> = match step {
+                Step::Filter(expr) => {
+                    note(&mut used, expr);
+                    vec![]
+                }
+                // What an aggregate of another output is computed of is none of this one's.
+                Step::Derive(name, expr) => {
+                    if visible.contains(name.as_str()) || own.contains(name.as_str()) {
+                        note(&mut used, expr);
+                    }
+                    vec![]
+                }
+                Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
+                Step::Enrich(enrich) => {
+                    enrich.tries.iter().flat_map(|attempt| asked(plan, attempt)).copied().collect()
+                }
+            };
+            used.extend(columns.into_iter().map(|column| plan.rows.fields[column].name.clone()));
+        }
+        used.extend(own.into_iter().map(str::to_string));
+        Reads(Some(used))
+    }
+
+    fn shows(&self, column: &str) -> bool {
+        self.0.as_ref().is_none_or(|used| used.contains(column))
+    }
+}
+
+fn note(used: &mut BTreeSet<String>, expr: &Expr) {
+    used.extend(expr.inputs().map(str::to_string));
+}
+
+/// The names that a step of the job file derives.
+fn derived(step: &StepSpec) -> Vec<&str> {
+    match step {
+        StepSpec::Derive(columns) => columns.iter().map(|(name, _)| name.value.as_str()).collect(),
+        _ => vec![],
+    }
+}
+
+/// The columns that a try of an enrichment is asked by.
+fn asked<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [usize] {
+    match attempt {
+        Try::AsOf { on, .. } => on,
+        Try::Service(service) => &plan.services[*service].columns,
+        Try::Constant(_) => &[],
+    }
+}
+
+/// How the source is read.
+pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
+    let (spec, read) = (&job.source.log, &plan.read);
+    let mut form = log(spec, read, reads);
+    let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let arrival = read.arrival.as_ref().filter(|_| streamed || read.max_ahead.is_some());
+    form.extend(optional([
+        ("arrival", arrival.map(time)),
+        ("arrival_optional", (arrival.is_some() && read.arrival_optional).then(|| json!(true))),
+        ("max_ahead", read.max_ahead.map(|most| json!(most))),
+    ]));
+    Value::Object(form)
+}
+
+/// How the files of a log are read.
+fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
+    let word = |word: &Option<crate::job::document::At<String>>| word.as_ref().map(|word| json!(word.value));
+    let mut columns: Vec<(&str, String)> = read
+        .columns
+        .iter()
+        .filter(|column| reads.shows(&column.name))
+        .map(|column| {
+            // An inferred integer does not take leading zeros, where a declared one does.
+            let inferred = if column.inferred { ", inferred" } else { "" };
+            (column.name.as_str(), format!("{}{inferred}", column.ty))
+        })
+        .collect();
+    columns.sort();
+    let columns: Map<String, Value> =
+        columns.into_iter().map(|(name, ty)| (name.to_string(), Value::from(ty))).collect();
+    optional([
+        ("format", word(&spec.format)),
+        ("log", word(&spec.carrier)),
+        ("envelope", word(&spec.envelope)),
+        ("delimiter", (read.delimiter != b',').then(|| json!(char::from(read.delimiter).to_string()))),
+        ("header", read.names.as_ref().map(|names| json!(names))),
+        ("time", Some(time(&read.time))),
+        ("columns", Some(Value::Object(columns))),
+        ("on_bad_record", (read.on_bad_record == OnBadRecord::Reject).then(|| json!("reject"))),
+    ])
+}
+
+fn time(time: &ReadTime) -> Value {
+    match &time.rule {
+        TimeRule::Untimed => json!("none"),
+        TimeRule::Iso => json!({ "column": time.column, "as": "iso" }),
+        TimeRule::Epoch(unit) => json!({ "column": time.column, "unit": unit.name() }),
+        TimeRule::Format(format) => json!({ "column": time.column, "format": format }),
+    }
+}
+
+/// The steps, in order.
+pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
+    // Each step of the job file that looks elsewhere is one of the plan.
+    let mut enriched = plan.steps.iter().filter_map(|step| match step {
+        Step::Enrich(enrich) => Some(enrich),
+        _ => None,
+    });
+    let keys = |keys: &[crate::job::document::At<String>]| -> Value {
+        Value::Array(keys.iter().map(|key| json!(key.value)).collect())
+    };
+    let step = |step: &StepSpec| match step {
+        StepSpec::Filter(sql) => json!({ "filter": sql.value.trim() }),
+        StepSpec::Derive(columns) => json!({ "derive": pairs(columns) }),
+        StepSpec::Dedup { keys: by, within } => {
+            let within = within.as_ref().and_then(|text| parse_length(&text.value).ok());
+            Value::Object(optional([
+                ("dedup", Some(keys(by))),
+                ("within", within.map(|within| json!(within))),
+            ]))
+        }
+        StepSpec::First { keys: by, name } => json!({ "first": keys(by), "as": name.value }),
+        StepSpec::Enrich(_) | StepSpec::Lookup { .. } => match enriched.next() {
+            None => Value::Null,
+            Some(enrich) => {
+                let take = enrich.take.iter();
+                let take = take.map(|field| json!({ "name": field.name, "type": field.ty.to_string() }));
+                let tries = enrich.tries.iter().map(|attempt| self::attempt(job, plan, attempt));
+                json!({ "take": take.collect::<Vec<_>>(), "from": tries.collect::<Vec<_>>() })
+            }
+        },
+    };
+    job.steps.iter().map(step).collect()
+}
+
+fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
+    let on: Vec<&str> =
+        asked(plan, attempt).iter().map(|column| plan.rows.fields[*column].name.as_str()).collect();
+    match attempt {
+        Try::AsOf { table, reach, take, .. } => {
+            let of = &plan.tables[*table];
+            let name = |column: &(usize, _)| of.rows.fields[column.0].name.as_str();
+            let taken: Vec<&str> = take.iter().map(|column| name(&of.index.columns[*column])).collect();
+            let keys: Vec<&str> = of.index.keys.iter().map(name).collect();
+            let mut form = Map::from_iter([("table".to_string(), self::table(job, of))]);
+            form.extend(self::reach(*reach));
+            form.extend(optional([
+                ("on", Some(json!(on))),
+                ("keys", Some(json!(keys))),
+                ("columns", Some(json!(taken))),
+                ("fill", of.index.fill.then(|| json!("last_value"))),
+            ]));
+            Value::Object(form)
+        }
+        Try::Service(service) => self::service(&plan.services[*service], &on),
+        Try::Constant(values) => json!({ "constant": values.iter().map(constant).collect::<Vec<_>>() }),
+    }
+}
+
+/// The text of an array's one value.
+fn constant(value: &ArrayRef) -> Value {
+    let options = FormatOptions::new();
+    match ArrayFormatter::try_new(value, &options) {
+        Ok(formatter) if value.is_valid(0) => json!(formatter.value(0).to_string()),
+        _ => Value::Null,
+    }
+}
+
+fn reach(reach: Reach) -> Map<String, Value> {
+    let direction = match reach.direction {
+        Direction::Backward => "backward",
+        Direction::Forward => "forward",
+        Direction::Nearest => "nearest",
+    };
+    optional([
+        ("match", Some(json!(direction))),
+        ("within", reach.within.map(|within| json!(within))),
+        ("inclusive", (!reach.inclusive).then(|| json!(false))),
+    ])
+}
+
+fn table(job: &JobSpec, table: &TablePlan) -> Value {
+    let step = |step: &Step| match step {
+        Step::Filter(expr) => Some(json!({ "filter": expr.sql().trim() })),
+        Step::Derive(name, expr) => Some(json!({ "derive": { name.clone(): expr.sql().trim() } })),
+        _ => None,
+    };
+    let steps: Vec<Value> = table.steps.iter().filter_map(step).collect();
+    let spec = job.tables.iter().find(|spec| spec.name.value == table.name);
+    let nothing = LogSpec::default();
+    let mut form = log(spec.map_or(&nothing, |spec| &spec.log), &table.read, &Reads(None));
+    form.extend(optional([("steps", (!steps.is_empty()).then(|| Value::Array(steps)))]));
+    Value::Object(form)
+}
+
+fn service(service: &ServicePlan, columns: &[&str]) -> Value {
+    let on_failure = match service.on_failure {
+        OnFailure::Fail => None,
+        OnFailure::Null => Some(json!("null")),
+        OnFailure::Reject => Some(json!("reject")),
+    };
+    let types: Vec<String> = service.types.iter().map(ToString::to_string).collect();
+    Value::Object(optional([
+        ("service", Some(json!(service.url))),
+        ("on", Some(json!(columns))),
+        ("pointers", Some(json!(service.pointers))),
+        ("types", Some(json!(types))),
+        ("on_failure", on_failure),
+    ]))
+}
+
+/// The keys that there are.
+pub fn optional<const N: usize>(keys: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    keys.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
+}

@@ -1,0 +1,230 @@
+//! The places of a job: what it reads and what it writes lie apart.
+//!
+//! # Contract
+//! * Every file that a run writes has a place of its own: not that of a file of the source or of a table, of the job
+//!   file, or of another file that is written; and an output's folder holds nothing of these. Places are compared as
+//!   they lie on the disk, so that neither `..` nor a link makes two of one.
+//! * What lies at a place already is looked at when it is written (`sink::owner`, [`Target`]).
+
+use super::{Planner, beside, output};
+use crate::error::Error;
+use crate::job::plan::OutputTo;
+use crate::job::spec::JobSpec;
+use crate::sink::owner::{identity, place};
+use crate::sink::{Named, Target};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Something that a run writes.
+struct Written {
+    what: What,
+    path: PathBuf,
+    /// The same as it lies on the disk.
+    place: PathBuf,
+    span: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Folder,
+    File,
+    Late,
+    Rejects,
+    Page,
+    Answers,
+}
+
+impl What {
+    /// As the subject of a sentence.
+    fn name(self) -> &'static str {
+        match self {
+            What::Folder | What::File => "the output",
+            What::Late => "late events",
+            What::Rejects => "rejected records",
+            What::Page => "the page",
+            What::Answers => "answers of services",
+        }
+    }
+
+    /// Whether it is a matter of several.
+    fn is_many(self) -> bool {
+        matches!(self, What::Late | What::Rejects | What::Answers)
+    }
+
+    /// Why nothing else can have its place.
+    fn taken(self) -> &'static str {
+        match self {
+            What::Folder | What::File => "an output is written to the same file",
+            What::Late => "late events are written to the same file",
+            What::Rejects => "rejected records are written to the same file",
+            What::Page => "another page is written to the same file",
+            What::Answers => "the answers of services are recorded in the same file",
+        }
+    }
+}
+
+/// The places that a job names, whatever its mode.
+pub(super) fn named(spec: &JobSpec) -> Named {
+    let outputs = super::destinations(spec).into_iter().filter_map(|to| match to {
+        OutputTo::Folder(path) => Some(Target::folder(path)),
+        OutputTo::File(path) => Some(Target::file(path)),
+        OutputTo::Terminal => None,
+    });
+    let late = super::late_path(spec).map(Target::file);
+    Named { outputs: outputs.chain(late).collect(), beside: rejects(spec).map(|(path, _)| path).collect() }
+}
+
+/// Where the source and the tables may have their rejected records, and where the job says so, if it does.
+fn rejects(spec: &JobSpec) -> impl Iterator<Item = (PathBuf, Option<Range<usize>>)> {
+    let beside = beside(spec);
+    let tables = spec.tables.iter().map(|table| (format!(".{}", table.name.value), &table.log));
+    std::iter::once((String::new(), &spec.source.log)).chain(tables).map(move |(name, log)| {
+        match &log.rejects {
+            Some(path) => (PathBuf::from(&path.value), Some(path.span.clone())),
+            None => (PathBuf::from(format!("{beside}{name}.rejects.jsonl")), None),
+        }
+    })
+}
+
+impl Planner<'_> {
+    /// Faults what does not have a place of its own.
+    pub(super) fn places(&self) {
+        let written = self.written();
+        let inputs = Inputs::of(self, &written);
+        for (number, one) in written.iter().enumerate() {
+            let before = || written[..number].iter();
+            let taken = inputs.taken(one).or_else(|| before().find_map(|other| clash(one, other)));
+            if let Some(taken) = taken {
+                let error = Error::job(format!(
+                    "{} cannot be written to `{}`: {taken}",
+                    one.what.name(),
+                    one.path.display()
+                ));
+                let (them, place) = if one.what.is_many() { ("them", "their") } else { ("it", "its") };
+                self.fault(error.hint(format!("give {them} a place of {place} own")), &one.span);
+            }
+        }
+    }
+
+    /// What a run writes, in the order in which places are given away.
+    fn written(&self) -> Vec<Written> {
+        let spec = self.spec;
+        let mut all = vec![];
+        let mut add = |what, path: PathBuf, span: &Range<usize>| {
+            all.push(Written { what, place: place(&path), path, span: span.clone() });
+        };
+        for output in &spec.outputs {
+            let span =
+                output.mirror.as_ref().or(output.path.as_ref()).map_or(&output.span, |path| &path.span);
+            match output::goes_to(output) {
+                Some(OutputTo::Folder(path)) => add(What::Folder, path, span),
+                Some(OutputTo::File(path)) => add(What::File, path, span),
+                Some(OutputTo::Terminal) | None => {}
+            }
+        }
+        for (path, span) in rejects(spec) {
+            // By default they lie beside the first output, under a name of its own.
+            if let Some(span) = span {
+                add(What::Rejects, path, &span);
+            }
+        }
+        if let Some(late) = &spec.late {
+            add(What::Late, PathBuf::from(&late.value), &late.span);
+        }
+        for page in &spec.pages {
+            add(What::Page, PathBuf::from(&page.path.value), &page.path.span);
+        }
+        if !self.services.is_empty() {
+            let span = spec.outputs.first().map_or(0..0, |output| output.span.clone());
+            add(What::Answers, super::answers(spec), &span);
+        }
+        all
+    }
+}
+
+/// Why `one` cannot be written where it is said to, as `other` is.
+fn clash(one: &Written, other: &Written) -> Option<String> {
+    let inside = |file: &Written, folder: &Written| {
+        folder.what == What::Folder && file.place.starts_with(&folder.place) && file.place != folder.place
+    };
+    if one.place == other.place {
+        return Some(match (one.what, other.what) {
+            (What::Folder | What::File, What::Folder | What::File) => {
+                "another output is written there".into()
+            }
+            (_, other) => other.taken().into(),
+        });
+    }
+    if inside(one, other) {
+        return Some("an output is written to this folder, and holds nothing else".into());
+    }
+    let are = if other.what.is_many() { "are" } else { "is" };
+    inside(other, one).then(|| format!("{} {are} written into this folder", other.what.name()))
+}
+
+/// The files that the job reads.
+struct Inputs {
+    /// Those that the job names one by one, as they lie on the disk: they are known without a look at the data.
+    named: Vec<(PathBuf, &'static str)>,
+    /// Those that are written too, by device and inode: what they are.
+    written: HashMap<(u64, u64), &'static str>,
+    /// The folders that they lie in, on the disk, and one of each.
+    folders: HashMap<PathBuf, (PathBuf, &'static str)>,
+}
+
+const SOURCE: &str = "a file of the source";
+const TABLE: &str = "a file that a step looks into";
+const JOB: &str = "the job file";
+
+impl Inputs {
+    fn of(planner: &Planner, written: &[Written]) -> Inputs {
+        let source = planner.log.files.iter().map(|file| (SOURCE, file.path.as_path()));
+        let tables = planner.tables.iter().flat_map(|table| &table.log.files);
+        let tables = tables.map(|file| (TABLE, file.path.as_path()));
+        let job = std::iter::once((JOB, Path::new(&planner.spec.document.file)));
+        // There may be very many: of each no more is asked than is needed.
+        let there: HashSet<(u64, u64)> = written.iter().filter_map(|one| identity(&one.path)).collect();
+        let any_folder = written.iter().any(|one| one.what == What::Folder);
+        let spec = planner.spec;
+        let tables_named = spec.tables.iter().flat_map(|table| &table.log.path).map(|path| (TABLE, path));
+        let named = spec.source.log.path.iter().map(|path| (SOURCE, path)).chain(tables_named);
+        let named = named.filter(|(_, path)| !path.value.contains(['*', '?', '[']));
+        let named = named.map(|(what, path)| (place(Path::new(&path.value)), what)).collect();
+        let mut inputs = Inputs { named, written: HashMap::new(), folders: HashMap::new() };
+        let mut seen: HashSet<&Path> = HashSet::new();
+        for (what, path) in job.chain(source).chain(tables) {
+            if !there.is_empty()
+                && let Some(id) = identity(path).filter(|id| there.contains(id))
+            {
+                inputs.written.insert(id, what);
+            }
+            if let Some(folder) = path.parent()
+                && any_folder
+                && what != JOB
+                && seen.insert(folder)
+            {
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                inputs.folders.insert(place(folder), (path.to_path_buf(), what));
+            }
+        }
+        inputs
+    }
+
+    /// Why nothing can be written to the place of `one`, if they have it.
+    fn taken(&self, one: &Written) -> Option<String> {
+        if let Some(what) = identity(&one.path).and_then(|id| self.written.get(&id)) {
+            return Some(format!("it is {what}"));
+        }
+        if one.what != What::Folder {
+            let named = self.named.iter().find(|(place, _)| *place == one.place);
+            return named.map(|(_, what)| format!("it is {what}"));
+        }
+        if let Some((path, what)) = self.named.iter().find(|(place, _)| place.starts_with(&one.place)) {
+            return Some(format!("{what} lies in it ({})", path.file_name().unwrap_or_default().display()));
+        }
+        let inside = self.folders.iter().filter(|(folder, _)| folder.starts_with(&one.place));
+        let (path, what) = inside.map(|(_, of)| of).min()?;
+        Some(format!("{what} lies in it ({})", path.display()))
+    }
+}

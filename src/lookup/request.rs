@@ -1,0 +1,110 @@
+//! What a service is asked, with the secrets of the environment in it.
+
+use super::ServicePlan;
+use crate::error::{Error, Result};
+use crate::secret::{HIDDEN, Template};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What is sent beside what [`ServicePlan::url`] shows. The values of variables are in no plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// The URL, cut as the shown one; empty where that is all of it.
+    pub url: Vec<Template>,
+    /// Headers: names and values.
+    pub headers: Vec<(String, Template)>,
+}
+
+impl Secrets {
+    /// The variables of the environment that are needed to ask, each once.
+    pub fn variables(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = vec![];
+        let all = self.url.iter().chain(self.headers.iter().map(|(_, value)| value));
+        for name in all.flat_map(Template::variables) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Those of them that are not set.
+    pub fn not_set(&self) -> Vec<&str> {
+        self.variables().into_iter().filter(|name| crate::secret::value_of(name).is_none()).collect()
+    }
+}
+
+/// What is wrong with a header of a job; with a variable only its name is looked at.
+pub fn header_fault(name: &str, value: &Template) -> Option<Error> {
+    const OWN: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "accept-encoding"];
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        let error = Error::job(format!("`{name}` is not the name of a header"));
+        return Some(error.hint("letters, digits and -, such as Authorization"));
+    }
+    if OWN.contains(&name.to_ascii_lowercase().as_str()) {
+        return Some(Error::job(format!("the header `{name}` is set by the request itself")));
+    }
+    let line_end = value.text().contains(|c: char| c.is_control());
+    line_end.then(|| {
+        Error::job(format!("the value of the header `{name}` has a line end or a control character"))
+    })
+}
+
+/// A request for any row.
+pub(super) struct Request {
+    /// The URL around the values of columns; empty where the shown one is asked.
+    pieces: Vec<String>,
+    pub headers: HeaderMap,
+    /// Values of variables.
+    secrets: Vec<String>,
+}
+
+impl Request {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// A job error: a variable is not set, or its value cannot stand where it is used. Without the value.
+    pub fn of(plan: &ServicePlan) -> Result<Request> {
+        let Secrets { url, headers } = &plan.secrets;
+        let service = || plan.url.join("…");
+        let expand = |template: &Template| {
+            template.expand().map_err(|name| {
+                Error::job(format!("the variable {name} is not set, and {} is asked with it", service()))
+                    .hint(format!("set it in the environment: export {name}=…"))
+            })
+        };
+        let wrong = |template: &Template, what: &str| {
+            let names: Vec<&str> = template.variables().collect();
+            Error::job(format!("what {} holds cannot stand in {what}", names.join(" and ")))
+                .hint("without spaces, line ends and other characters that need an encoding")
+        };
+        let piece = |template: &Template| {
+            let text = expand(template)?;
+            let right = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+            if right { Ok(text) } else { Err(wrong(template, "a URL")) }
+        };
+        let mut map = HeaderMap::new();
+        for (name, template) in headers {
+            let failed = |_| wrong(template, "a header");
+            let mut value = HeaderValue::from_str(&expand(template)?).map_err(failed)?;
+            value.set_sensitive(true);
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|e| Error::job("a header").caused_by(e))?;
+            map.insert(name, value);
+        }
+        let secrets = plan.secrets.variables().into_iter().filter_map(crate::secret::value_of);
+        let pieces = url.iter().map(piece).collect::<Result<Vec<String>>>()?;
+        Ok(Request { pieces, headers: map, secrets: secrets.collect() })
+    }
+
+    /// The URL to ask, of the shown one and the values of its columns.
+    pub fn url(&self, shown: &str, values: Option<&str>) -> String {
+        let Some(values) = values.filter(|_| !self.pieces.is_empty()) else { return shown.to_string() };
+        let values = values.split('\n').chain([""]);
+        self.pieces.iter().zip(values).flat_map(|(piece, value)| [piece.as_str(), value]).collect()
+    }
+
+    /// `text` without the values of variables: what a service says may repeat them.
+    pub fn without_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret, HIDDEN))
+    }
+}
