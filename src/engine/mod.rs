@@ -330,6 +330,10 @@ impl Run<'_> {
         let sources = self.sources(std::mem::take(&mut tables.tables))?;
         let mut read = self.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
         let lookups = sources.services.map(Services::finish).transpose()?;
+        drop(sources.tables);
+        if read.spilled {
+            machine::give_back();
+        }
         self.progress.writing();
         let account = read.tally.account();
         balances(&account)?;
