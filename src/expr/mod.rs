@@ -17,6 +17,7 @@ mod decimal;
 mod guarded;
 mod integer;
 mod quotient;
+mod replace;
 mod syntax;
 mod types;
 
@@ -154,13 +155,14 @@ pub(crate) fn exact(sql: &str, schema: &Schema, zone: &Zone) -> Result<sqlparser
         return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{}`", shown(sql)))
             .hint("aggregates belong to `select` and `having` of an output"));
     }
+    replace::check(&ast)?;
     let types = Types::new(schema, zone.name());
     Ok(integer::widened(decimal::exact(ast, schema, &types), &types))
 }
 
-/// What [`exact`] made, in the form in which Polars divides exactly.
+/// What [`exact`] made, in the form in which Polars divides and replaces as SQL does, whatever a batch holds.
 pub(crate) fn for_polars(ast: sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> sqlparser::ast::Expr {
-    quotient::by_columns(ast, &Types::new(schema, zone.name()))
+    replace::with_nulls(quotient::by_columns(ast, &Types::new(schema, zone.name())))
 }
 
 /// What a part of an expression is.
