@@ -65,12 +65,16 @@ impl Panic {
         }
     }
 
-    /// The error that tells it as a fault of Highwater, with what to report.
+    /// The error that tells it as a fault of Highwater, with what to report. That of a library which cannot start a
+    /// thread is one of the machine.
     pub fn error(self) -> Error {
+        if self.message.starts_with("failed to spawn thread") {
+            return no_threads(self.message);
+        }
         let place = self.place.map(|place| format!(" ({place})")).unwrap_or_default();
         let error = Error::fault("Highwater has failed by a fault of its own");
         let error = error.caused_by(format!("{}{place}", self.message));
-        self.calls.into_iter().fold(error, Error::caused_by)
+        self.calls.into_iter().fold(error, |error, calls| error.caused_by(format!("the calls were\n{calls}")))
     }
 }
 

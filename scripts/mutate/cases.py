@@ -36,7 +36,7 @@ def data(case, stock):
         files["names.csv"] = damage.mutate(files["names.csv"], "csv", case.rng)
     if "codes.jsonl" in job and case.maybe(0.3):
         files["codes.jsonl"] = damage.mutate(files["codes.jsonl"], "jsonl", case.rng)
-    twice(case, job, files, prior, others=True)
+    twice(case, job, files, prior, others=True, words=seed.style not in ("binary", "parquet"))
 
 
 def job_over(case, seed, tail=None):
@@ -84,9 +84,10 @@ def lying_avro(rng):
     return avro.container(schema, blocks, rng.choice(["null", "deflate"]))
 
 
-def twice(case, job, files, prior, others=False):
+def twice(case, job, files, prior, others=False, words=True):
     """Runs the job over the files with one thread and with more: the same exit code, outputs and words; the account
-    balances; what fails leaves everything as it was."""
+    balances; what fails leaves everything as it was. Where a binary file is damaged in several places, which of them is
+    met first may depend on the chunks, and so do the words."""
     put(files)
     put({"job.toml": job if isinstance(job, bytes) else job.encode()})
     put(prior)
@@ -105,7 +106,7 @@ def twice(case, job, files, prior, others=False):
         case.same(after, tree(), f"{label}: not as with one thread")
         if first.out != second.out:
             case.find(f"{label}: stdout is not as with one thread")
-        if first.words() != second.words():
+        if words and first.words() != second.words():
             case.find(f"{label}: the message is not as with one thread")
     if others and case.maybe(0.2):
         another(case, first)
@@ -213,7 +214,8 @@ def expressions(case, stock):
         lines.append('[[output]]\npath = "out/w.csv"\nwindow = { tumbling = "6h" }\nby = ["k"]\n' + f"select = {{ {', '.join(select)} }}\n")
         if rng.random() < 0.3:
             lines.append(f"having = {write(rng.choice(['a0 IS NOT NULL', 'a0 > 1', made('bool')]))}\n")
-    first = twice(case, "".join(lines), dict(seed.files), {})
+    # The cause of an expression that fails counts the rows of a batch.
+    first = twice(case, "".join(lines), dict(seed.files), {}, words=False)
     if case.maybe(0.1):
         another(case, first)
 
@@ -310,12 +312,13 @@ def split(case, stock):
     style = ext
     content = seeds.csv(events) if ext == "csv" else seeds.jsonl(events)
     lines = content.split(b"\n")
-    head, body = (lines[0] + b"\n", lines[1:-1]) if ext == "csv" else (b"", lines[:-1])
+    # The first line is whole: without it, the first run may see other columns, whose order then stays.
+    head, body = lines[0] + b"\n", lines[1:-1]
     cut = rng.randint(1, len(body) - 1)
     parts = []
     for part in (body[:cut], body[cut:]):
         text = b"\n".join(part) + b"\n"
-        parts.append(head + (damage.mutate(text, style, rng, 2) if rng.random() < 0.6 else text))
+        parts.append((head if ext == "csv" or not parts else b"") + (damage.mutate(text, style, rng, 2) if rng.random() < 0.6 else text))
     source = f'path = "in/*.{ext}"\ntime = "at"\n' + jobs.TYPES + 'on_bad_record = "reject"\n'
     tail = jobs.ARCHIVE if case.maybe(0.5) else jobs.ARCHIVE[:jobs.ARCHIVE.index("[[output]]", 5)].join(["", jobs.STEPS])
     for letter, name in jobs.PLAIN.items():

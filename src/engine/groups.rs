@@ -55,11 +55,14 @@ pub fn write(
         .map(|(i, output, _)| match target(&output.to) {
             None => Ok(Sink::Terminal { head: vec![], rows: 0 }),
             Some(_) => {
-                let writer = PartitionedWriter::new(run.plan, output, number(*i), transaction)?;
+                let memory = run.options.memory;
+                let writer =
+                    PartitionedWriter::new(run.plan, output, number(*i), transaction)?.within(memory);
                 let state = || {
                     let number = number(*i);
                     let writer =
-                        PartitionedWriter::of_state(run.plan, grouping, output, number, transaction)?;
+                        PartitionedWriter::of_state(run.plan, grouping, output, number, transaction)?
+                            .within(memory);
                     Ok::<_, Error>((Box::new(writer), kept_schema(grouping)))
                 };
                 let state = output.state.then(state).transpose()?;

@@ -305,11 +305,14 @@ struct Staged {
     drafts: Vec<ManifestDraft>,
     /// The files of rejects, which are put in place by the same commit.
     rejects: Vec<RejectsWriter>,
+    /// Where rejects would lie of which there are none.
+    none_rejected: Vec<PathBuf>,
 }
 
 impl Staged {
     /// Commits the outputs, and what was rejected.
     fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
+        self.none_rejected.iter().for_each(|path| transaction.take_away(path));
         self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
         let tables = publish::open(plan, &transaction, Extent::All)?;
         let (report, published) = tables.commit(transaction, Some(self.drafts))?;
@@ -327,6 +330,10 @@ impl Run<'_> {
         let sources = self.sources(std::mem::take(&mut tables.tables))?;
         let mut read = self.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
         let lookups = sources.services.map(Services::finish).transpose()?;
+        drop(sources.tables);
+        if read.spilled {
+            machine::give_back();
+        }
         self.progress.writing();
         let account = read.tally.account();
         balances(&account)?;
@@ -363,7 +370,11 @@ impl Run<'_> {
         inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
         let own = rejects.filter(|_| rejected.is_some());
         let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
-        let rejects = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
+        let rejects: Vec<RejectsWriter> =
+            own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
+        let all = self.plan.named.beside.iter();
+        let is_written = |path: &&PathBuf| rejects.iter().any(|rejects| rejects.path() == path.as_path());
+        let none_rejected = all.filter(|path| !is_written(path)).cloned().collect();
         let spilled = read.spilled || tables.spilled;
         let (published, left_out) = (vec![], vec![]);
         let outcome = Outcome {
@@ -380,7 +391,7 @@ impl Run<'_> {
             strangers: vec![],
             offsets,
         };
-        Ok(Staged { outcome, drafts, rejects })
+        Ok(Staged { outcome, drafts, rejects, none_rejected })
     }
 
     /// Reads the source for all results.

@@ -28,6 +28,9 @@ pub struct PartitionedWriter<'a> {
     open: BTreeMap<String, OpenPart>,
     /// Full pieces, waiting to be encoded together.
     queue: Vec<(String, RecordBatch)>,
+    queued_bytes: usize,
+    /// How many bytes of them may wait.
+    room: usize,
     /// Whether partitions follow one another, so that one is done soon after the next begins.
     in_order: bool,
     /// Where they do, the open ones, the oldest first.
@@ -89,10 +92,17 @@ impl<'a> PartitionedWriter<'a> {
             files,
             open: BTreeMap::new(),
             queue: vec![],
+            queued_bytes: 0,
+            room: usize::MAX,
             in_order: follow_one_another(&output.partition_by),
             latest: VecDeque::new(),
             rows: 0,
         })
+    }
+
+    /// Keeps what waits to be encoded within an eighth of a budget of `memory` bytes, or one piece.
+    pub fn within(self, memory: u64) -> Self {
+        PartitionedWriter { room: usize::try_from(memory / 8).unwrap_or(usize::MAX), ..self }
     }
 
     /// Takes the next rows of a partition, which are of these windows; none are given where rows have no window
@@ -124,25 +134,30 @@ impl<'a> PartitionedWriter<'a> {
             rest = rest.slice(take, rest.num_rows() - take);
             open.pending_rows = 0;
             let piece = join(&std::mem::take(&mut open.pending))?;
+            self.queued_bytes += piece.get_array_memory_size();
             self.queue.push((partition.to_string(), piece));
         }
         open.pending_rows += rest.num_rows();
         if rest.num_rows() > 0 {
             open.pending.push(rest);
         }
-        if self.queue.len() >= 2 * rayon::current_num_threads() { self.flush() } else { Ok(()) }
+        let full = self.queue.len() >= 2 * rayon::current_num_threads() || self.queued_bytes >= self.room;
+        if full { self.flush() } else { Ok(()) }
     }
 
     /// Encodes the queue in parallel and appends it in order.
     fn flush(&mut self) -> Result<()> {
         let queue = std::mem::take(&mut self.queue);
+        self.queued_bytes = 0;
         let encoder = &self.encoder;
-        let pieces: Vec<_> = queue.par_iter().map(|(_, piece)| encoder.encode(piece)).collect();
-        for ((partition, _), piece) in queue.iter().zip(pieces) {
-            let open = self.open.get_mut(partition).expect("a queued piece has an open part");
+        // A piece goes when it is encoded.
+        let encode = |(partition, piece): (String, RecordBatch)| (partition, encoder.encode(&piece));
+        let pieces: Vec<_> = queue.into_par_iter().map(encode).collect();
+        for (partition, piece) in pieces {
+            let open = self.open.get_mut(&partition).expect("a queued piece has an open part");
             let writer = match open.writer.take() {
                 Some(writer) => open.writer.insert(writer),
-                None => open.writer.insert(self.files.create(partition)?),
+                None => open.writer.insert(self.files.create(&partition)?),
             };
             writer.append(piece?)?;
         }

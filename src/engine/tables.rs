@@ -2,7 +2,7 @@
 
 use super::steps::local;
 use super::times::{Stage, Work, spent};
-use super::{Run, rejects_at, write_rejects};
+use super::{Run, machine, rejects_at, write_rejects};
 use crate::asof::{AsOfRows, AsOfTable};
 use crate::clock::Stopwatch;
 use crate::error::Result;
@@ -44,7 +44,10 @@ pub fn read(run: &Run) -> Result<Tables> {
         let table = AsOfTable::build(&plan.index, workers, memory)?;
         let rows = report.inputs.iter().map(|input| input.records).sum();
         run.progress.worked(Stage::Tables, Work { rows, bytes: 0, lap: watch.lap() });
-        read.spilled |= table.is_spilled();
+        if table.is_spilled() {
+            read.spilled = true;
+            machine::give_back();
+        }
         read.tables.push(table);
         let rejected = rejects_at(plan.rejects.as_deref(), &report.rejects);
         if let Some(writer) = write_rejects(report.rejects, writer)? {

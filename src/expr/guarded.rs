@@ -95,3 +95,25 @@ pub(super) fn computed<T>(
         taken(all)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_panic_over_values_names_the_expression() {
+        let wrong = |cause: String| Error::data(cause);
+        let panics = || -> pl::PolarsResult<Vec<pl::Column>> { panic!("as the test says") };
+        let failure = computed(&pl::lit(1), 1, panics, Ok).unwrap_err();
+        let error = failure.error("a // b", wrong);
+        assert_eq!(
+            (error.kind(), error.message()),
+            (Kind::Job, "the expression `a // b` cannot be computed")
+        );
+        assert!(error.causes()[0].ends_with("as the test says"), "{error}");
+        let fails = || Err(pl::PolarsError::ComputeError("too large".into()));
+        let failure = computed(&pl::lit(1), 1, fails, Ok).unwrap_err();
+        assert_eq!(failure.error("a // b", wrong).kind(), Kind::Data);
+    }
+}

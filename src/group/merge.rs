@@ -59,7 +59,9 @@ impl Merged {
     /// # Errors
     /// A machine error of the spill files.
     pub fn new(plan: Arc<GroupPlan>, mut tables: Vec<GroupTable>, space: SpillSpace) -> Result<Merged> {
-        if space.is_used() {
+        // To rank the keys of all tables takes them some times over; where that is more than the budget, runs are merged.
+        let needed: usize = tables.iter_mut().map(|table| table.bytes() + 4 * table.keys.bytes()).sum();
+        if space.is_used() || !space.has_room(needed) {
             tables.iter_mut().try_for_each(|table| space.spill(table))?;
             let (runs, space) = space.into_runs()?;
             return Ok(Merged { plan, source: Source::Runs(runs, space) });

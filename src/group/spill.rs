@@ -25,6 +25,8 @@ pub struct SpillSpace {
     folder: PathBuf,
     memory: u64,
     runs: Mutex<Vec<File>>,
+    /// Whose table is being sorted, which takes about as much again: one after the other.
+    turn: Mutex<()>,
 }
 
 /// The order of key columns everywhere: ascending, NULLs last.
@@ -37,7 +39,7 @@ pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConve
 impl SpillSpace {
     /// Spills into unnamed files in `folder`; `memory` is the budget of the whole run, in bytes.
     pub fn new(folder: PathBuf, memory: u64) -> SpillSpace {
-        SpillSpace { folder, memory, runs: Mutex::new(vec![]) }
+        SpillSpace { folder, memory, runs: Mutex::default(), turn: Mutex::default() }
     }
 
     /// What the merge of the runs may hold: the folder for what is more, and bytes of memory. A quarter
@@ -45,6 +47,11 @@ impl SpillSpace {
     /// runs are worth the merge.
     pub fn bound(&self) -> (&Path, usize) {
         (&self.folder, (self.memory / 4).max(256 << 10) as usize)
+    }
+
+    /// Whether the budget has room for so many bytes.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.memory
     }
 
     /// Whether anything was spilled.
@@ -64,6 +71,7 @@ impl SpillSpace {
         if table.is_empty() {
             return Ok(());
         }
+        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.write(&table.plan, |run| write_table(table, run))?;
         *table = GroupTable::new(table.plan.clone());
         Ok(())

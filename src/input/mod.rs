@@ -9,7 +9,7 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// `patterns` and `folders` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
+// `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
 // pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
 // Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
 // `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
@@ -20,6 +20,7 @@ mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
+mod entries;
 #[cfg(test)]
 mod evolution;
 mod fault;

@@ -6,7 +6,8 @@
 //! * A name that begins with a dot is matched by a dot alone, and nothing matches what lies below `_highwater`.
 //! * Names are matched as text: one that is not UTF-8 is left out, and told.
 
-use super::folders::{Entry, EntryKind, Place, Walk, is_hidden};
+use super::entries::{Entry, EntryKind, Place};
+use super::folders::{Walk, is_hidden};
 use super::stream;
 use crate::error::{Error, Result};
 use glob::{MatchOptions, Pattern};

@@ -207,7 +207,7 @@ fn without_dots(path: &str) -> String {
             segment => kept.push(segment),
         }
     }
-    let folder = if matches!(last, Some("." | "..")) { "/" } else { "" };
+    let folder = if matches!(last, Some("." | "..")) && !kept.is_empty() { "/" } else { "" };
     format!("/{}{folder}", kept.join("/"))
 }
 

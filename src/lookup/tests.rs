@@ -176,12 +176,13 @@ fn values_are_percent_encoded() {
     let mut columns = column(&keys.map(Some));
     columns.push(Arc::new(Int64Array::from(vec![-1; keys.len()])));
     let answers = services.answers(&services.ask(0, &columns, &[0, 1, 2, 3, 4, 5, 6]).unwrap()).unwrap();
-    assert_eq!(answers.matched, [true; 7]);
+    // The empty key would ask for `/a//b`, which is something else.
+    assert_eq!(answers.matched, [true, true, true, true, true, true, false]);
     assert_eq!(answers.columns[0].null_count(), 7);
     let seen = server.seen();
     let paths: Vec<&str> = seen.hits.keys().map(String::as_str).collect();
     let mut want =
-        ["plain-1._~", "a%20b", "a%2Fb", "%C3%BC%E2%82%AC", "100%25", "%3F%26%23%3D%2B%3A%7B%7D%22", ""]
+        ["plain-1._~", "a%20b", "a%2Fb", "%C3%BC%E2%82%AC", "100%25", "%3F%26%23%3D%2B%3A%7B%7D%22"]
             .map(|key| format!("/a/{key}/b?q=-1&x=1"));
     want.sort_unstable();
     assert_eq!(paths, want);

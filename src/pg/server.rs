@@ -5,6 +5,7 @@ use super::pass::{self, Found, Login};
 use super::tls::{self, Mode, Roots};
 use super::url::{Url, encoded};
 use crate::error::{Error, Result};
+use crate::process;
 use crate::secret::Template;
 use postgres::config::{Config, SslMode};
 use std::fmt;
@@ -215,11 +216,21 @@ impl Server {
         self.timeout.iter().for_each(|timeout| _ = config.connect_timeout(*timeout));
         // A server that is gone without a word is noticed within minutes.
         config.keepalives_idle(Duration::from_secs(60));
-        let connected = match mode {
-            Mode::Disable => config.connect(postgres::NoTls),
-            mode => config.connect(MakeRustlsConnect::new(tls::config(mode, self.roots.as_ref())?)),
+        let connector = match mode {
+            Mode::Disable => None,
+            mode => Some(MakeRustlsConnect::new(tls::config(mode, self.roots.as_ref())?)),
         };
-        connected.map_err(|cause| self.unreachable(&cause))
+        // The client panics where the machine lets it have no more files.
+        let connected = process::caught(|| match connector {
+            None => config.connect(postgres::NoTls),
+            Some(connector) => config.connect(connector),
+        });
+        match connected {
+            Ok(connected) => connected.map_err(|cause| self.unreachable(&cause)),
+            Err(panic) => {
+                Err(Error::machine(format!("cannot connect to {}", self.url)).caused_by(panic.message))
+            }
+        }
     }
 
     fn unreachable(&self, cause: &postgres::Error) -> Error {

@@ -10,9 +10,10 @@
 //!   nothing writes nothing.
 
 use super::guard::{Known, Named, Ways};
-use super::journal::{self, OutputOperations, Place, Recovery, Rename};
+use super::journal::{self, Beside, OutputOperations, Place, Recovery, Rename};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
+use super::owner::{self, Made};
 use super::stage::{StagedFile, StagedPart, Staging};
 use super::target::{Target, TargetKind};
 use super::{RejectsWriter, failpoint, fsutil};
@@ -79,6 +80,8 @@ pub struct OutputReport {
 pub struct Transaction {
     outputs: Vec<Output>,
     beside: Vec<RejectsWriter>,
+    /// Files of rejects that go.
+    gone: Vec<PathBuf>,
     phase: Phase,
 }
 
@@ -125,7 +128,7 @@ impl Transaction {
             return Err(errors);
         }
         // The outputs opened so far are closed by the drop of `tx` when a later one fails.
-        let mut tx = Transaction { outputs: vec![], beside: vec![], phase: Phase::Open };
+        let mut tx = Transaction { outputs: vec![], beside: vec![], gone: vec![], phase: Phase::Open };
         for target in targets {
             let output = Output::open(target, &tx.outputs)?;
             tx.outputs.push(output);
@@ -233,6 +236,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets the commit remove a file of rejects that an earlier run left: nothing is rejected now. What Highwater did not
+    /// write as such stays.
+    pub fn take_away(&mut self, rejects: &Path) {
+        let is_ours = rejects.symlink_metadata().is_ok_and(|there| there.is_file())
+            && owner::may_replace(rejects, Made::Rejects).is_ok();
+        self.gone.extend(is_ours.then(|| owner::place(rejects)));
+    }
+
     /// The manifest that is in place, if there is one, and such an output.
     pub fn manifest(&self, output: usize) -> Option<&Manifest> {
         self.outputs.get(output)?.old.as_ref()
@@ -280,6 +291,8 @@ impl Transaction {
             let mut operations = relative_to(&primary.root, &places, operations);
             operations[0].beside =
                 self.beside.iter().map(|rejects| rejects.beside(&primary.root)).collect::<Result<_>>()?;
+            let gone = self.gone.drain(..).map(|path| fsutil::relative_path(&primary.root, &path));
+            operations[0].beside.extend(gone.map(|to| Beside { staged: None, to }));
             let mut committed = false;
             let outcome = journal::commit(&places, operations, &mut committed);
             if committed {
@@ -289,6 +302,7 @@ impl Transaction {
             outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
         self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
+        self.gone.drain(..).try_for_each(|path| fsutil::remove_file(&path))?;
         for output in &self.outputs {
             fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
         }

@@ -66,9 +66,10 @@ pub(super) struct OutputOperations {
 /// A file that is no output, and its place: paths from the primary output's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Beside {
-    /// Where it lies until the commit.
-    pub staged: PathBuf,
-    /// Where it goes.
+    /// Where it lies until the commit; none of a file that goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<PathBuf>,
+    /// Its place.
     pub to: PathBuf,
 }
 
@@ -287,7 +288,8 @@ fn stray(place: &Place, Beside { staged, to }: &Beside, known: &Known) -> Option
     // Where the folder is gone, nothing is put there.
     let Some(to) = whole(to) else { return None };
     let name = to.file_name().map(|name| format!(".{}.staged", name.to_string_lossy()));
-    let right = known.beside.contains(&to) && name.map(|name| to.with_file_name(name)) == whole(staged);
+    let is_staged = |staged| name.map(|name| to.with_file_name(name)) == whole(staged);
+    let right = known.beside.contains(&to) && staged.as_deref().is_none_or(is_staged);
     (!right).then_some(to)
 }
 
@@ -368,10 +370,14 @@ fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
     }
     for Beside { staged, to } in &operations.beside {
         failpoint::step("put beside")?;
-        let (staged, to) = (place.root.join(staged), place.root.join(to));
-        // One that is gone was put in place, and what became of it since is no business of the outputs.
-        if staged.symlink_metadata().is_ok_and(|there| there.is_file()) {
-            fs::rename(&staged, &to).map_err(|e| Error::io("replace", &to, e))?;
+        let (staged, to) = (staged.as_ref().map(|staged| place.root.join(staged)), place.root.join(to));
+        match staged {
+            // One that is gone was put in place, and what became of it since is no business of the outputs.
+            Some(staged) if staged.symlink_metadata().is_ok_and(|there| there.is_file()) => {
+                fs::rename(&staged, &to).map_err(|e| Error::io("replace", &to, e))?;
+            }
+            Some(_) => {}
+            None => fsutil::remove_file(&to)?,
         }
         to.parent().filter(|folder| folder.exists()).map_or(Ok(()), fsutil::sync_folder)?;
     }

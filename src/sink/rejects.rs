@@ -74,6 +74,11 @@ impl RejectsWriter {
         Ok(writer)
     }
 
+    /// The file that it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends a record.
     pub fn write(&mut self, reject: &Reject<'_>) -> Result<()> {
         let raw = String::from_utf8_lossy(reject.raw);
@@ -148,8 +153,9 @@ impl RejectsWriter {
         fsutil::sync_folder(&folder)?;
         let folder = fsutil::relative_path(base, &folder);
         let path = |of: &Path| folder.join(of.file_name().unwrap_or_default());
-        let beside = Beside { staged: path(&self.temporary), to: path(&self.path) };
-        match beside.staged.to_str().and(beside.to.to_str()) {
+        let beside = Beside { staged: Some(path(&self.temporary)), to: path(&self.path) };
+        // The staged name is made of the other.
+        match beside.to.to_str() {
             Some(_) => Ok(beside),
             None => Err(Error::job(format!("the rejects path {} is not UTF-8", self.path.display()))),
         }

@@ -257,7 +257,10 @@ fn is_as(path: &Path, part: &Part) -> bool {
 
 /// The first of `parts`, whose paths are below `folder`, that does not have the bytes that it was written with: it is
 /// gone, or was changed from outside. The files are read, on all threads.
-pub fn first_altered<'p>(folder: &Path, parts: Vec<&'p Part>) -> Option<&'p Part> {
+pub fn first_altered<'p, P>(folder: &Path, parts: P) -> Option<&'p Part>
+where
+    P: IntoParallelIterator<Item = &'p Part, Iter: IndexedParallelIterator>,
+{
     parts.into_par_iter().find_first(|part| !is_as(&folder.join(&part.path), part))
 }
 

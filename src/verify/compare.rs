@@ -51,6 +51,7 @@ mod tests;
 
 use crate::batch::{DataType, Schema};
 use crate::error::Result;
+use crate::input::SourceFile;
 use crate::process;
 use arrow_array::RecordBatch;
 use std::path::PathBuf;
@@ -65,9 +66,10 @@ pub enum Table {
         /// The rows.
         batches: Vec<RecordBatch>,
     },
-    /// In files, of one result: columns that stand in the path alone (`date=2024-02-29`) are columns too. They are read
-    /// twice, so a pipe is none.
+    /// In files, of one result: columns that stand in the path alone (`date=2024-02-29`) are columns too.
     Files(Vec<PathBuf>),
+    /// Files that were looked at already: a pipe is read once.
+    Opened(Vec<SourceFile>),
 }
 
 /// What counts as the same.

@@ -109,5 +109,5 @@ fn rows_of(batch: RecordBatch) -> Result<Table> {
 /// A result in a file, or in a folder of parts.
 pub fn files(path: &Path) -> Result<Table> {
     let found = expand(&[path.display().to_string()], None, &Inputs::default())?;
-    Ok(Table::Files(found.files.into_iter().map(|file| file.path).collect()))
+    Ok(Table::Opened(found.files))
 }

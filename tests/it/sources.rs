@@ -377,3 +377,13 @@ fn arguments_that_are_not_utf8_are_shown_as_far_as_they_can_be() {
         }
     }
 }
+
+#[test]
+fn a_result_may_come_through_a_pipe() {
+    let lab = Lab::new();
+    lab.write("log.csv", LOG);
+    lab.done(&job("\"log.csv\"", ""), &[]);
+    let verify = format!("{} verify job.toml --against <(cat out/sums.csv)", env!("CARGO_BIN_EXE_highwater"));
+    let answer = fed(&lab, Command::new("bash").args(["-c", &verify]), b"");
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+}

@@ -74,8 +74,8 @@ fn corrected(output: &Corrected) -> Value {
         changes,
         changed,
         change_log,
-        not_compared,
         restored,
+        not_compared,
     } = output;
     let path = match to {
         OutputTo::Folder(path) | OutputTo::File(path) => text(path),

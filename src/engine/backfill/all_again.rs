@@ -65,7 +65,7 @@ impl Narrow<'_> {
     /// A run over the files of the source.
     fn over_source(&self) -> Result<Done> {
         let rejects = self.run.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-        let Staged { outcome, drafts, rejects } = self.run.stage(self.transaction, rejects)?;
+        let Staged { outcome, drafts, rejects, none_rejected } = self.run.stage(self.transaction, rejects)?;
         self.given.are_as_counted(outcome.inputs.iter())?;
         let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
         let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
@@ -74,7 +74,7 @@ impl Narrow<'_> {
             outputs: vec![],
             account: outcome.account,
             history: HistoryRead { files: old.len(), bytes: old.iter().sum() },
-            rejects: Some(Rejected::of_run(rejects)),
+            rejects: Some(Rejected::of_run(rejects, none_rejected)),
             records: records.collect(),
         })
     }
@@ -210,7 +210,8 @@ impl Narrow<'_> {
             return Err("its rows are events".to_string());
         };
         let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
-        if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
+        let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
+        if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("what lay there was changed from outside".to_string());
         }
         let grouping = &plan.groupings[*grouping];

@@ -55,7 +55,7 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
     if let Some(why) = unlike(&manifest, identity, &hash_before(plan)) {
         return Ok(Some(format!("of {path} {why}")));
     }
-    if first_altered(&target.root(), manifest.parts.iter().collect()).is_some() {
+    if first_altered(&target.root(), &manifest.parts).is_some() {
         return Ok(Some(format!("{path} is not as it was left")));
     }
     Ok((manifest.job.name != plan.name).then(|| format!("the job is now called {}", plan.name)))

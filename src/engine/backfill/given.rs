@@ -9,7 +9,7 @@ use super::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
 use crate::input::{Format, InputReport, Inputs, files, told};
 use crate::job::{self, JobSpec};
-use crate::sink::{InputEntry, Manifest, Target, Transaction};
+use crate::sink::{InputEntry, Manifest, Target, Transaction, first_altered};
 use hashbrown::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,17 @@ impl InPlace {
         let (tables, inputs) = counted.iter().cloned().partition(|input| input.table.is_some());
         let manifests = found.into_iter().map(|manifest| manifest.cloned().unwrap_or_default()).collect();
         Ok(InPlace { manifests, first, apart, inputs, tables })
+    }
+
+    /// The first output of which a file is gone or was changed from outside, with its path.
+    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
+        let each = targets.iter().zip(&self.manifests).enumerate();
+        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
+            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
+        });
+        files.find_map(|(number, folder, parts)| {
+            Some((number, folder.join(&first_altered(&folder, parts.as_slice())?.path)))
+        })
     }
 
     /// Keeps all parts as they are.
@@ -226,6 +237,11 @@ impl Given {
         let place = self.source.len();
         self.by_hash.entry(entry.hash.clone()).or_default().push(place);
         self.by_path.entry(entry.path.clone()).or_default().push(place);
+        // A file that was renamed is read by its new name.
+        let at = entry.at.display().to_string();
+        if at != entry.path {
+            self.by_path.entry(at).or_default().push(place);
+        }
         self.source.push(entry);
     }
 

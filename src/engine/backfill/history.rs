@@ -220,6 +220,29 @@ pub fn nothing_gone(archive: &Manifest) -> Result<()> {
     .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
 }
 
+/// Whether the archives of the job are whole, where files that were counted are gone: then nothing else tells of
+/// their events.
+///
+/// # Errors
+/// A part of an archive is gone, or was changed from outside.
+pub fn is_whole(plan: &Plan, archives: &[Archive], given: &Given) -> Result<()> {
+    let Some(gone) = given.left().find(|entry| !entry.is_in_place(&plan.inputs) && !entry.empty) else {
+        return Ok(());
+    };
+    for archive in archives {
+        if let Some(part) = sink::first_altered(&archive.root, archive.parts.as_slice()) {
+            return Err(sink::altered(&archive.root.join(&part.path))
+                .only_hint(format!("it cannot be written again: {}, which was counted, is not there", gone.path))
+                .hint("bring back that file, or the part itself from a copy, and run again")
+                .hint(
+                    "or give up what is gone: `highwater run JOB --changed reload` counts the files that the source \
+                     has now, and no others",
+                ));
+        }
+    }
+    Ok(())
+}
+
 /// Whether an archive of the job can stand for files that were counted and are gone: it reads the source as the job
 /// does now.
 ///

@@ -30,7 +30,6 @@ mod states;
 #[cfg(test)]
 mod testing;
 mod touched;
-mod whole;
 
 use super::publish::{self, Extent, Published};
 use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool, target};
@@ -265,13 +264,12 @@ fn correct(
         plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
     let targets: Vec<(usize, Target)> = numbered.collect();
     let altered = match request.of_run {
-        true => pool(options.threads)?.install(|| whole::first(&plan, &in_place.manifests)),
+        true => pool(options.threads)?.install(|| in_place.altered(&targets)),
         false => None,
     };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
     let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
-    let reason =
-        reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.path.display())));
+    let reason = reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.1.display())));
     let edited = match reason {
         None if request.of_run => edited::late(&plan)?,
         reason => reason,
@@ -280,7 +278,7 @@ fn correct(
         if given.is_all_named() {
             return Ok(Corrections::LeftToRun(edited.clone()));
         }
-        altered.map_or(Ok(()), |altered| altered.can_be_made_anew(&plan, &given))?;
+        history::is_whole(&plan, &history::own_archives(&plan, &targets, &in_place), &given)?;
         history::can_tell(&plan, &targets, &in_place, &given)?;
     }
     let untouched = || {

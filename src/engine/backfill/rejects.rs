@@ -16,6 +16,8 @@ pub struct Rejected {
     writers: Vec<RejectsWriter>,
     /// Where those of the source will lie; none if there are none.
     pub path: Option<PathBuf>,
+    /// Where those of an earlier run lie, and none are now.
+    gone: Vec<PathBuf>,
 }
 
 impl Rejected {
@@ -24,12 +26,13 @@ impl Rejected {
     /// # Errors
     /// The disk fails.
     pub fn put_beside(self, transaction: &mut Transaction) -> Result<()> {
+        self.gone.iter().for_each(|path| transaction.take_away(path));
         self.writers.into_iter().try_for_each(|writer| transaction.put_beside(writer))
     }
 
     /// Those of a run.
-    pub fn of_run(writers: Vec<RejectsWriter>) -> Rejected {
-        Rejected { writers, path: None }
+    pub fn of_run(writers: Vec<RejectsWriter>, gone: Vec<PathBuf>) -> Rejected {
+        Rejected { writers, path: None, gone }
     }
 }
 
@@ -88,7 +91,8 @@ pub fn merged_rejects(
         }
     }
     let writers = any.then_some(writer).into_iter().collect();
-    Ok(Some(Rejected { writers, path: any.then(|| path.clone()) }))
+    let (there, gone) = if any { (Some(path.clone()), vec![]) } else { (None, vec![path.clone()]) };
+    Ok(Some(Rejected { writers, path: there, gone }))
 }
 
 /// Whether the job has its rejected records where the manifest says that they are.

@@ -187,7 +187,7 @@ impl<'a> Mirror<'a> {
     /// # Errors
     /// It is not as it was left, and so does not tell which rows of the table are the output's.
     fn left(&self, part: &Part) -> Result<PathBuf> {
-        match first_altered(&self.root, vec![part]) {
+        match first_altered(&self.root, [part]) {
             None => Ok(self.root.join(&part.path)),
             Some(part) => Err(altered(&self.root.join(&part.path))
                 .only_hint("it tells which rows of the table are the output's: bring it back from a copy")

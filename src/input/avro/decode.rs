@@ -17,6 +17,7 @@ use arrow_array::{
 };
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -235,7 +236,18 @@ impl Program {
     /// Reads the columns at the paths `columns`, which are plain values, and whether the records at the
     /// paths `records` are there. Gives the slot of each.
     pub fn new(schema: &Schema, columns: &[String], records: &[String]) -> (Program, Vec<(String, usize)>) {
-        let mut compiler = Compiler { schema, columns, records, slots: vec![], found: vec![] };
+        let around = |name: &'_ String| -> Vec<String> {
+            let dots = name.match_indices('.').map(|(at, _)| name[..at].to_string());
+            dots.chain([String::new()]).collect()
+        };
+        let mut compiler = Compiler {
+            schema,
+            around: columns.iter().chain(records).flat_map(around).collect(),
+            columns: columns.iter().map(String::as_str).collect(),
+            records: records.iter().map(String::as_str).collect(),
+            slots: vec![],
+            found: vec![],
+        };
         let root = compiler.op(schema.root(), "", 0);
         let Compiler { slots, found, .. } = compiler;
         (Program { root, slots }, found)
@@ -270,36 +282,32 @@ impl Program {
 
 struct Compiler<'a> {
     schema: &'a Schema,
-    columns: &'a [String],
-    records: &'a [String],
+    columns: HashSet<&'a str>,
+    records: HashSet<&'a str>,
+    /// The paths that columns and records lie in.
+    around: HashSet<String>,
     slots: Vec<SlotType>,
     found: Vec<(String, usize)>,
 }
 
 impl Compiler<'_> {
     fn op(&mut self, id: Id, path: &str, depth: usize) -> Op {
-        let inside =
-            |name: &String| path.is_empty() || name.strip_prefix(path).is_some_and(|r| r.starts_with('.'));
-        let here = |name: &String| name == path;
         let (plain, null) = self.schema.less_null(id);
         let start = self.slots.len();
         let op = match self.schema.node(plain) {
             Node::Record(fields)
-                if depth < DEEPEST
-                    && (self.columns.iter().chain(self.records).any(inside)
-                        || self.records.iter().any(here)) =>
+                if depth < DEEPEST && (self.around.contains(path) || self.records.contains(path)) =>
             {
                 let presence = self
                     .records
-                    .iter()
-                    .any(here)
+                    .contains(path)
                     .then(|| self.slot(SlotType { column: path.to_string(), of: None, symbols: None }));
                 let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
                 let ops = fields.iter().map(|f| self.op(f.ty, &format!("{prefix}{}", f.name), depth + 1));
                 Op::Record(presence, ops.collect())
             }
             node => match read_of(node) {
-                Some(read) if self.columns.iter().any(here) => {
+                Some(read) if self.columns.contains(path) => {
                     Op::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
                 }
                 _ => return Op::Skip(id),

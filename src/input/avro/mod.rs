@@ -37,6 +37,7 @@ use container::{Codec, Container};
 use decode::Program;
 use defaults::Defaults;
 use schema::{Found, Schema};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -131,7 +132,9 @@ impl AvroFiles {
             columns.push(origin);
         }
         let (program, slots) = Program::new(&schema, &wanted, &around);
-        let slot = |name: &str| slots.iter().find(|(n, _)| n == name).map(|(_, slot)| *slot);
+        // The first of a name counts.
+        let by_name: HashMap<&str, usize> = slots.iter().rev().map(|(name, slot)| (&**name, *slot)).collect();
+        let slot = |name: &str| by_name.get(name).copied();
         let columns = columns.into_iter().zip(&plan.columns).map(|(origin, column)| {
             let slot = match &origin {
                 Origin::Column(_) => slot(&column.name),

@@ -7,6 +7,7 @@
 
 use super::super::plan::{Plan, Step, TablePlan};
 use crate::lookup::ServicePlan;
+use crate::secret::Template;
 use std::fmt::Write;
 
 /// The hash of `plan` as those manifests have it.
@@ -37,7 +38,9 @@ pub fn hash(plan: &Plan) -> String {
         let _ = write!(essence, " {:?} {:?} {steps:?} {index:?}", read.columns, read.time);
     }
     for service in &plan.services {
-        let ServicePlan { url, columns, pointers, types, on_failure, .. } = service;
+        let ServicePlan { secrets, columns, pointers, types, on_failure, .. } = service;
+        // As it is written, with what is secret.
+        let url: Vec<String> = secrets.url.iter().map(Template::text).collect();
         let _ = write!(essence, " {url:?} {columns:?} {pointers:?} {types:?} {on_failure:?}");
     }
     format!("xxh3:{:032x}", xxhash_rust::xxh3::xxh3_128(essence.as_bytes()))

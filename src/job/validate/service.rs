@@ -101,7 +101,9 @@ impl Planner<'_> {
         } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             Some(Error::job(format!("`{text}` has a space in it")).hint("%20 stands for one"))
         } else {
-            None
+            // It is not shown: what is before an `@` that comes later may be a password.
+            let error = |_| Error::job("the port of a service is a number from 1 to 65535").hint(example);
+            wrong_port(host).map(error)
         };
         if let Some(error) = wrong {
             self.fault(error, &url.span);
@@ -217,7 +219,42 @@ impl Planner<'_> {
     }
 }
 
+/// The port of `host`, if it has one that is none. What comes from the environment is not known here.
+fn wrong_port(host: &str) -> Option<&str> {
+    let place = host.rsplit('@').next().unwrap_or(host);
+    let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
+    let (_, port) = after.rsplit_once(':')?;
+    let is_right = port.contains('$') || port.parse::<u16>().is_ok_and(|port| port > 0);
+    (!is_right).then_some(port)
+}
+
 /// The JSON pointer to a column: dots are steps into nested objects.
 pub(super) fn pointer_of(column: &str) -> String {
     format!("/{}", column.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrong_port;
+
+    #[test]
+    fn a_port_is_a_number_from_1_to_65535() {
+        for host in [
+            "h",
+            "h:80",
+            "h:65535",
+            "[::1]",
+            "[::1]:8080",
+            "me:secret@h:80",
+            "me:se:cret@h",
+            "${HOST}:${PORT}",
+        ] {
+            assert_eq!(wrong_port(host), None, "{host}");
+        }
+        for (host, port) in
+            [("h:99999", "99999"), ("h:0", "0"), ("h:", ""), ("[::1]:x", "x"), ("a:b@h:65536", "65536")]
+        {
+            assert_eq!(wrong_port(host), Some(port), "{host}");
+        }
+    }
 }

@@ -7,7 +7,8 @@ use super::{Side as Which, Table};
 use crate::error::{Error, Result};
 use crate::input::told::told;
 use crate::input::{
-    Format, Inputs, damaged_parquet as damaged, files, guarded_parquet as guarded, load_parquet as load,
+    Format, Inputs, Opened, SourceFile, damaged_parquet as damaged, files, guarded_parquet as guarded,
+    load_parquet as load,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
@@ -15,8 +16,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 use rayon::prelude::*;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Rows that are read at once.
@@ -55,6 +55,7 @@ type Constants = Vec<(String, Option<String>)>;
 #[derive(Debug)]
 pub(super) struct ParquetFile {
     path: PathBuf,
+    opened: Opened,
     metadata: ArrowReaderMetadata,
     constants: Constants,
 }
@@ -88,11 +89,16 @@ impl Side {
                     side.batch(batch, which)?;
                 }
             }
-            Table::Files(paths) => {
-                for file in files::listed(paths, None, &Inputs::default())? {
+            Table::Files(_) | Table::Opened(_) => {
+                let files = match table {
+                    Table::Opened(files) => files.clone(),
+                    Table::Files(paths) => files::listed(paths, None, &Inputs::default())?,
+                    Table::Rows { .. } => vec![],
+                };
+                for file in files {
                     let constants = told(&file.path);
                     if file.format == Format::Parquet {
-                        side.parquet(&file.path, constants, which)?;
+                        side.parquet(&file, constants, which)?;
                         continue;
                     }
                     if file.format == Format::Avro {
@@ -159,8 +165,8 @@ impl Side {
         Ok(())
     }
 
-    fn parquet(&mut self, path: &Path, constants: Constants, which: Which) -> Result<()> {
-        let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    fn parquet(&mut self, file: &SourceFile, constants: Constants, which: Which) -> Result<()> {
+        let (path, handle) = (&file.path, file.opened.read()?);
         let metadata = guarded(path, || load(path, &handle))?;
         let fields = metadata.schema().fields();
         once(fields.iter().map(|field| field.name()), which, &path.display().to_string())?;
@@ -175,7 +181,8 @@ impl Side {
         self.constants(&constants);
         let groups: Vec<usize> =
             metadata.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as usize).collect();
-        let file = Arc::new(ParquetFile { path: path.to_path_buf(), metadata, constants });
+        let file =
+            Arc::new(ParquetFile { path: path.clone(), opened: file.opened.clone(), metadata, constants });
         for (row_group, all) in groups.into_iter().enumerate() {
             for from in (0..all).step_by(SLICE) {
                 let rows = SLICE.min(all - from);
@@ -296,7 +303,7 @@ impl ParquetFile {
         see: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let path = &self.path;
-        let handle = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let handle = self.opened.read()?;
         let fields = self.metadata.schema().fields();
         let roots = fields.iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.map(|(i, _)| i));

@@ -13,7 +13,6 @@ use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -199,7 +198,7 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     fn open(text: &'a TextFile) -> Result<Records<'a>> {
         let failed = |e| Error::io("read", &text.file.path, e);
-        let file = File::open(&text.file.path).map_err(failed)?;
+        let file = text.file.opened.read()?;
         let decoded: Box<dyn Read + Send> = match text.file.compression {
             Compression::None => Box::new(file),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
