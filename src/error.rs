@@ -43,6 +43,17 @@ impl Kind {
     }
 }
 
+/// What is wrong, where somebody decides by it: the words of an error are for people alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no column of this name.
+    UnknownColumn(String),
+    /// There is no function of the name that is called.
+    UnknownFunction,
+    /// Another fault, which is told where it is: this one goes away with it.
+    Follows,
+}
+
 /// The exit codes of the program.
 pub mod exit {
     /// Done.
@@ -96,6 +107,7 @@ pub struct Error(Box<Inner>);
 #[derive(Debug, Clone)]
 struct Inner {
     kind: Kind,
+    reason: Option<Reason>,
     message: String,
     snippet: Option<Snippet>,
     causes: Vec<String>,
@@ -106,7 +118,16 @@ struct Inner {
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
-        Error(Box::new(Inner { kind, message, snippet: None, causes: vec![], hints: vec![], others: vec![] }))
+        let (reason, snippet) = (None, None);
+        Error(Box::new(Inner {
+            kind,
+            reason,
+            message,
+            snippet,
+            causes: vec![],
+            hints: vec![],
+            others: vec![],
+        }))
     }
 
     /// A wrong command line or job file.
@@ -181,6 +202,12 @@ impl Error {
         self
     }
 
+    /// The same error with its reason.
+    pub fn because(mut self, reason: Reason) -> Error {
+        self.0.reason = Some(reason);
+        self
+    }
+
     /// The same error at a place in a text of the user's.
     pub fn at(mut self, snippet: Snippet) -> Error {
         self.0.snippet = Some(snippet);
@@ -193,6 +220,17 @@ impl Error {
         let mut first = errors.next()?;
         first.0.others.extend(errors);
         Some(first)
+    }
+
+    /// Each of the errors that this one reports, by itself.
+    pub fn each(mut self) -> Vec<Error> {
+        let others = std::mem::take(&mut self.0.others);
+        std::iter::once(self).chain(others.into_iter().flat_map(Error::each)).collect()
+    }
+
+    /// What is wrong, where somebody decides by it.
+    pub fn reason(&self) -> Option<&Reason> {
+        self.0.reason.as_ref()
     }
 
     /// Who has to act.

@@ -4,7 +4,7 @@ mod position;
 mod schema;
 
 pub use position::Position;
-pub use schema::{DataType, Field, Schema};
+pub use schema::{DataType, Field, Origin, Schema};
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 

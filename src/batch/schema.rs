@@ -84,18 +84,48 @@ impl fmt::Display for DataType {
 }
 
 /// A column's name and type. Every column may hold NULLs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The name, unique in its schema.
+    /// The name, unique among those of its schema that can be found by it.
     pub name: String,
     /// The type.
     pub ty: DataType,
+    /// Whose it is.
+    pub origin: Origin,
+    /// Whether a fault of the job leaves its type open. There is none in a plan.
+    pub faulty: bool,
+}
+
+/// Whose a column is, which decides whether it is found by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// The job's: it is found by its name.
+    #[default]
+    Job,
+    /// Ours, such as the argument of an aggregate: no name finds it, whatever it is called.
+    Own,
 }
 
 impl Field {
-    /// A field.
+    /// A field of the job.
     pub fn new(name: impl Into<String>, ty: DataType) -> Field {
-        Field { name: name.into(), ty }
+        Field { name: name.into(), ty, origin: Origin::Job, faulty: false }
+    }
+
+    /// A field that no name finds; `name` is for people.
+    pub fn own(name: impl Into<String>, ty: DataType) -> Field {
+        Field { origin: Origin::Own, ..Field::new(name, ty) }
+    }
+
+    /// A field of the job whose type is not known after a fault.
+    pub fn faulty(name: impl Into<String>) -> Field {
+        Field { faulty: true, ..Field::new(name, DataType::String) }
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field").field("name", &self.name).field("ty", &self.ty).finish()
     }
 }
 
@@ -112,9 +142,9 @@ impl Schema {
         Schema { fields }
     }
 
-    /// The index of the column `name`.
+    /// The index of the job's column `name`.
     pub fn index_of(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|f| f.name == name)
+        self.fields.iter().position(|f| f.origin == Origin::Job && f.name == name)
     }
 
     /// The type of the column `name`.
@@ -122,9 +152,9 @@ impl Schema {
         self.index_of(name).map(|i| self.fields[i].ty)
     }
 
-    /// The names of the columns, in order.
+    /// The names of the job's columns, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|f| f.name.as_str())
+        self.fields.iter().filter(|f| f.origin == Origin::Job).map(|f| f.name.as_str())
     }
 
     /// The same schema as Arrow has it.

@@ -40,8 +40,7 @@ impl CheckArgs {
 
     /// What there is to say of a job that is right.
     fn check(&self, path: &Path) -> Result<String> {
-        let spec = job::read(path)?;
-        let form = job::check_form(&spec, &Overrides::default())?;
+        let (form, plan) = job::check(path, &Overrides::default(), self.data)?;
         let counts = [
             ui::count(form.tables as u64, "table", "tables"),
             ui::count(form.steps as u64, "step", "steps"),
@@ -54,14 +53,13 @@ impl CheckArgs {
             [] => String::new(),
             names => format!("  not set in the environment, and needed to ask: {}\n", names.join(", ")),
         };
-        if !self.data {
+        let Some(plan) = plan else {
             return Ok(format!(
                 "{shown}: right, as far as can be told without the data: {has}\n  \
                 not checked: whether its files and their columns are there, and the types of expressions; \
                 --data looks at samples\n{not_set}"
             ));
-        }
-        let plan = job::plan_job(&spec, &Overrides::default())?;
+        };
         let files = ui::count(plan.read.files.len() as u64, "file", "files");
         let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
         Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n{not_set}"))

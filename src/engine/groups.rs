@@ -145,7 +145,7 @@ pub fn shape(
     post: &Post,
     block: &GroupBlock,
 ) -> Result<Shaped> {
-    let OutputRows { mut columns, mut kept } = output_rows(grouping, output, post, block)?;
+    let OutputRows { mut columns, mut kept } = output_rows(grouping, post, block)?;
     if let Some(top) = &post.top {
         let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());
         kept = Some(top_rows(top, &columns, &block.spans, all));

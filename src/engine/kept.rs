@@ -16,7 +16,7 @@ use super::shape::bounds;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::group::GroupBlock;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name, window_fields};
+use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 use crate::window::Window;
 use arrow_array::NullArray;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,14 @@ pub fn kept_schema(grouping: &Grouping) -> Schema {
     };
     let keys = grouping.keys.iter().zip(&grouping.plan.keys);
     fields.extend(keys.map(|(name, (_, ty))| Field::new(name, *ty)));
-    let states = 0..grouping.plan.aggregates.len();
-    fields.extend(states.map(|i| Field::new(aggregate_name(i), DataType::String)));
+    for i in 0..grouping.plan.aggregates.len() {
+        let mut name = format!("__agg_{i}");
+        // A key may be called so.
+        while fields.iter().any(|field| field.name == name) {
+            name.push('_');
+        }
+        fields.push(Field::new(name, DataType::String));
+    }
     Schema::new(fields)
 }
 

@@ -2,9 +2,8 @@
 
 use super::events::plain_strings;
 use crate::error::Result;
-use crate::expr::Expr;
 use crate::group::GroupBlock;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name};
+use crate::job::{Grouping, PlannedColumn, Post};
 use crate::window::WindowSpan;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array, TimestampMicrosecondArray};
@@ -18,39 +17,34 @@ pub struct OutputRows {
     pub kept: Option<Vec<u32>>,
 }
 
-/// The rows of `output` that come of `block`, before `top`.
+/// The rows of an output that come of `block`, before `top`.
 ///
 /// # Errors
 /// A data error where an expression cannot be computed.
-pub fn output_rows(
-    grouping: &Grouping,
-    output: &OutputPlan,
-    post: &Post,
-    block: &GroupBlock,
-) -> Result<OutputRows> {
+pub fn output_rows(grouping: &Grouping, post: &Post, block: &GroupBlock) -> Result<OutputRows> {
     let rows = block.len();
     let [start, end] = bounds(block);
     let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
-    let computed = post.columns.iter().filter_map(|column| match column {
-        PlannedColumn::Computed(expr) => Some(expr),
-        _ => None,
-    });
-    let plain = plain_inputs(&block.keys, &grouping.keys, computed.chain(&post.having));
-    let evaluate = |expr: &Expr, own: &[ArrayRef]| {
-        expr.evaluate(rows, |name| {
-            output.columns.index_of(name).and_then(|i| own.get(i)).unwrap_or_else(|| match name {
-                "window_start" => &start,
-                "window_end" => &end,
-                "firing" if block.firings.is_some() => &firing,
-                _ => match grouping.keys.iter().position(|k| k == name) {
-                    Some(key) => &plain[key],
-                    None => {
-                        let is = |i: &usize| aggregate_name(*i) == name;
-                        &block.values[(0..block.values.len()).find(is).expect("the plan checked the names")]
-                    }
-                },
-            })
+    let frame = grouping.frame();
+    let read = post.read(grouping);
+    let plain: Vec<ArrayRef> = block
+        .keys
+        .iter()
+        .enumerate()
+        .map(|(k, key)| {
+            plain_where(
+                key,
+                read.iter().any(|column| matches!(column, PlannedColumn::Key(read) if *read == k)),
+            )
         })
+        .collect();
+    let of_groups = |number: usize| match &frame[number] {
+        PlannedColumn::WindowStart => &start,
+        PlannedColumn::WindowEnd => &end,
+        PlannedColumn::Key(k) => &plain[*k],
+        PlannedColumn::Firing => &firing,
+        PlannedColumn::Value(v) => &block.values[*v],
+        PlannedColumn::Computed(_) => unreachable!("expressions read groups"),
     };
     let mut columns = vec![];
     for column in &post.columns {
@@ -60,13 +54,17 @@ pub fn output_rows(
             PlannedColumn::Key(k) => block.keys[*k].clone(),
             PlannedColumn::Firing => firing.clone(),
             PlannedColumn::Value(v) => block.values[*v].clone(),
-            PlannedColumn::Computed(expr) => evaluate(expr, &[])?,
+            PlannedColumn::Computed(expr) => expr.evaluate(rows, of_groups)?,
         });
     }
     let mut kept = None;
     if let Some(having) = &post.having {
-        let own = plain_inputs(&columns, output.columns.names(), std::iter::once(having));
-        let keep = evaluate(having, &own)?;
+        let own: Vec<ArrayRef> =
+            (0..columns.len()).map(|i| plain_where(&columns[i], having.inputs().contains(&i))).collect();
+        let keep = having.evaluate(rows, |number| match own.get(number) {
+            Some(column) => column,
+            None => of_groups(number - own.len()),
+        })?;
         let keep = keep.as_boolean();
         kept =
             Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
@@ -83,17 +81,8 @@ pub fn bounds(block: &GroupBlock) -> [ArrayRef; 2] {
     [bound(|span| span.start), bound(|span| span.end)]
 }
 
-/// The columns, of which those that `exprs` read are plain; the others are left as they are, since
-/// making millions of keys plain costs more than most expressions.
-fn plain_inputs<'a>(
-    columns: &[ArrayRef],
-    names: impl IntoIterator<Item = impl AsRef<str>>,
-    exprs: impl Iterator<Item = &'a Expr>,
-) -> Vec<ArrayRef> {
-    let read: Vec<&str> = exprs.flat_map(Expr::inputs).collect();
-    let plain = |(column, name): (&ArrayRef, _)| match read.contains(&AsRef::<str>::as_ref(&name)) {
-        true => plain_strings(column),
-        false => column.clone(),
-    };
-    columns.iter().zip(names).map(plain).collect()
+/// The column, plain where an expression reads it; otherwise as it is, since making millions of keys plain costs more
+/// than most expressions.
+fn plain_where(column: &ArrayRef, read: bool) -> ArrayRef {
+    if read { plain_strings(column) } else { column.clone() }
 }

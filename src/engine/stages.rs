@@ -124,9 +124,7 @@ fn asks(step: &Step) -> bool {
 /// The columns of the batch that a step reads.
 pub fn reads(plan: &Plan, step: &Step) -> Vec<usize> {
     match step {
-        Step::Filter(expr) | Step::Derive(_, expr) => {
-            expr.inputs().filter_map(|name| plan.rows.index_of(name)).collect()
-        }
+        Step::Filter(expr) | Step::Derive(_, expr) => expr.inputs().to_vec(),
         Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
         Step::Enrich(enrich) => {
             let read = |t: &Try| match t {

@@ -2,7 +2,7 @@
 
 use super::stages::{Notes, Stage, numbers};
 use crate::asof::AsOfTable;
-use crate::batch::{Batch, Schema};
+use crate::batch::Batch;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::job::{EnrichPlan, Plan, Step, Try};
@@ -86,11 +86,11 @@ impl Steps<'_> {
             let batch = &mut passing.batch;
             match &self.plan.steps[passing.step] {
                 Step::Filter(expr) => {
-                    let kept = filtered(expr, &self.plan.rows, batch)?;
+                    let kept = filtered(expr, batch)?;
                     notes.note_filtered(batch, &kept);
                     *batch = kept;
                 }
-                Step::Derive(_, expr) => derive(expr, &self.plan.rows, batch)?,
+                Step::Derive(_, expr) => derive(expr, batch)?,
                 Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes)?,
                 Step::First { keys, .. } => {
                     self.note(passing.step, keys, batch, notes)?;
@@ -216,20 +216,19 @@ fn finish(plan: &EnrichPlan, mut batch: Batch, tried: Tried, refused: &mut Refus
     Ok(batch.filter(&BooleanArray::from(keep)))
 }
 
-/// The value of `expr` for each row of a batch whose columns are, as far as it has them, those of `schema`.
-fn evaluate(expr: &Expr, schema: &Schema, batch: &Batch) -> Result<ArrayRef> {
-    let column = |name: &str| &batch.columns[schema.index_of(name).expect("the plan checked the names")];
-    expr.evaluate(batch.rows, column)
+/// The value of `expr` for each row of a batch.
+fn evaluate(expr: &Expr, batch: &Batch) -> Result<ArrayRef> {
+    expr.evaluate(batch.rows, |number| &batch.columns[number])
 }
 
 /// The rows for which `expr` is true.
-fn filtered(expr: &Expr, schema: &Schema, batch: &Batch) -> Result<Batch> {
-    Ok(batch.filter(evaluate(expr, schema, batch)?.as_boolean()))
+fn filtered(expr: &Expr, batch: &Batch) -> Result<Batch> {
+    Ok(batch.filter(evaluate(expr, batch)?.as_boolean()))
 }
 
 /// Appends the value of `expr`.
-fn derive(expr: &Expr, schema: &Schema, batch: &mut Batch) -> Result<()> {
-    let value = evaluate(expr, schema, batch)?;
+fn derive(expr: &Expr, batch: &mut Batch) -> Result<()> {
+    let value = evaluate(expr, batch)?;
     batch.columns.push(value);
     Ok(())
 }
@@ -238,14 +237,14 @@ fn derive(expr: &Expr, schema: &Schema, batch: &mut Batch) -> Result<()> {
 ///
 /// # Errors
 /// An expression that cannot be computed.
-pub fn local(steps: &[Step], schema: &Schema, mut batch: Batch) -> Result<Batch> {
+pub fn local(steps: &[Step], mut batch: Batch) -> Result<Batch> {
     for step in steps {
         if batch.rows == 0 {
             break;
         }
         match step {
-            Step::Filter(expr) => batch = filtered(expr, schema, &batch)?,
-            Step::Derive(_, expr) => derive(expr, schema, &mut batch)?,
+            Step::Filter(expr) => batch = filtered(expr, &batch)?,
+            Step::Derive(_, expr) => derive(expr, &mut batch)?,
             Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => {
                 unreachable!("a table has filters and derived columns")
             }

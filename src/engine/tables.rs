@@ -67,7 +67,7 @@ fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfR
         let next = input.next();
         spent(run.progress, input.spent(), &next, watch.lap());
         let Some(decoded) = next? else { break };
-        let mut batch = local(&plan.steps, &plan.rows, decoded.batch)?;
+        let mut batch = local(&plan.steps, decoded.batch)?;
         if plan.read.time.rule == TimeRule::Untimed {
             // What holds at any time holds from the beginning of it.
             batch.time.fill(i64::MIN);

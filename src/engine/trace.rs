@@ -7,7 +7,7 @@
 
 use super::events::{Known, SettledRows, plain_strings};
 use super::{Need, Progress, Run, RunOptions, pool};
-use crate::batch::{DataType, Field, Position};
+use crate::batch::{DataType, Position, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::input::Rejects;
@@ -123,7 +123,7 @@ pub(super) fn events(
     progress: &dyn Progress,
 ) -> Result<Events> {
     let columns = plan.rows.clone();
-    let keys = groups.iter().map(|group| key_columns(&columns.fields, group)).collect::<Result<Vec<_>>>()?;
+    let keys = groups.iter().map(|group| key_columns(&columns, group)).collect::<Result<Vec<_>>>()?;
     narrow(&mut plan, groups)?;
     plan.outputs = vec![OutputPlan {
         to: OutputTo::Terminal,
@@ -176,7 +176,7 @@ pub(super) fn events(
 /// # Errors
 /// None in practice: the condition names columns of the plan.
 pub(super) fn narrow(plan: &mut Plan, groups: &[GroupOf]) -> Result<()> {
-    if let Some(condition) = condition(&plan.rows.fields, groups) {
+    if let Some(condition) = condition(&plan.rows, groups) {
         plan.steps.push(Step::Filter(Expr::compile(&condition, &plan.rows, &plan.zone)?));
     }
     Ok(())
@@ -185,25 +185,22 @@ pub(super) fn narrow(plan: &mut Plan, groups: &[GroupOf]) -> Result<()> {
 /// Rows that are looked at in one go.
 const CUT: usize = 1 << 14;
 
-fn key_columns(fields: &[Field], group: &GroupOf) -> Result<Vec<(usize, Option<String>)>> {
+fn key_columns(rows: &Schema, group: &GroupOf) -> Result<Vec<(usize, Option<String>)>> {
     let column = |(name, value): &(String, Option<String>)| {
-        let column = fields.iter().position(|f| f.name == *name);
-        let unknown = || {
-            Error::job(format!("`{name}` is no column of the events"))
-                .nearest(name, fields.iter().map(|f| f.name.as_str()))
-        };
-        Ok((column.ok_or_else(unknown)?, value.clone()))
+        let unknown =
+            || Error::job(format!("`{name}` is no column of the events")).nearest(name, rows.names());
+        Ok((rows.index_of(name).ok_or_else(unknown)?, value.clone()))
     };
     group.keys.iter().map(column).collect()
 }
 
 /// A condition that is true for all events of the groups, and for few others: by the keys that are texts or
 /// integers. `None` where that says nothing.
-fn condition(fields: &[Field], groups: &[GroupOf]) -> Option<String> {
+fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
     let of_group = |group: &GroupOf| {
         let of_key = |(name, value): &(String, Option<String>)| {
             let column = format!("\"{}\"", name.replace('"', "\"\""));
-            let ty = fields.iter().find(|f| f.name == *name)?.ty;
+            let ty = rows.type_of(name)?;
             match (value, ty) {
                 (None, _) => Some(format!("{column} IS NULL")),
                 (Some(value), DataType::String) => {

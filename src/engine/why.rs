@@ -289,7 +289,7 @@ impl Case<'_> {
         let (tables, space) = read.groups.pop().expect("the groups of the output");
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
         let mut out = vec![];
-        let of_block = |block| rows_of_block(&plan, grouping, &output, post, wanted, &block);
+        let of_block = |block| rows_of_block(&plan, grouping, post, wanted, &block);
         merged.drive(of_block, |rows| {
             out.extend(rows);
             Ok(())

@@ -3,9 +3,10 @@
 use super::{parse, with_stack};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
-    DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    visit_expressions, visit_expressions_mut,
+    DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    visit_expressions,
 };
+use std::fmt;
 use std::ops::ControlFlow;
 
 /// The names that are aggregates here.
@@ -41,58 +42,69 @@ pub struct AggregateCall {
     pub args: Vec<String>,
 }
 
-/// A `select` entry: aggregates, and an expression over them.
+/// `sum(amount)`, as an expression has it.
+impl fmt::Display for AggregateCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let args = if self.args.is_empty() { "*".to_string() } else { self.args.join(", ") };
+        write!(f, "{}({}{args})", self.name, if self.distinct { "distinct " } else { "" })
+    }
+}
+
+/// A `select` entry or a `having`: aggregates, and an expression over them.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// The aggregates in it, each once.
     pub calls: Vec<AggregateCall>,
-    /// The SQL around them, where call `i` stands as the column `prefix` + `i`. `None` if the whole
-    /// entry is one aggregate.
-    pub around: Option<String>,
+    /// As written.
+    pub(super) sql: String,
+    /// All of it; the aggregates are where they are written.
+    pub(super) ast: Ast,
 }
 
-/// Splits `sql` into its aggregates and what is around them. In the latter, call `i` of the job
-/// (numbered on from `first`) is the column `__agg_i`.
+impl Selection {
+    /// The aggregate that the whole entry is, if it is one.
+    pub fn single(&self) -> Option<&AggregateCall> {
+        as_call(&self.ast).and(self.calls.first())
+    }
+}
+
+/// Finds the aggregates in `sql`.
 ///
 /// # Errors
 /// A job error without a place: syntax, a nested aggregate, wrong arguments.
-pub fn parse_selection(sql: &str, first: usize) -> Result<Selection> {
-    with_stack(|| selection(sql, first))
+pub fn parse_selection(sql: &str) -> Result<Selection> {
+    with_stack(|| selection(sql))
 }
 
-fn selection(sql: &str, first: usize) -> Result<Selection> {
-    let mut ast = parse(sql)?;
-    if let Some(call) = as_call(&ast) {
-        return Ok(Selection { calls: vec![check(call, sql)?], around: None });
-    }
+fn selection(sql: &str) -> Result<Selection> {
+    let ast = parse(sql)?;
     let mut calls: Vec<AggregateCall> = vec![];
-    let mut failed = None;
-    let _ = visit_expressions_mut(&mut ast, |node: &mut Ast| {
-        if let Some(call) = as_call(node) {
-            match check(call, sql) {
-                Ok(call) => {
-                    let index = calls.iter().position(|c| *c == call).unwrap_or_else(|| {
-                        calls.push(call);
-                        calls.len() - 1
-                    });
-                    *node = Ast::Identifier(Ident::new(format!("__agg_{}", first + index)));
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
+    let found = visit_expressions(&ast, |node: &Ast| {
+        let Some(call) = as_call(node) else { return ControlFlow::Continue(()) };
+        match check(call, sql) {
+            Ok(call) if calls.contains(&call) => ControlFlow::Continue(()),
+            Ok(call) => {
+                calls.push(call);
+                ControlFlow::Continue(())
             }
+            Err(error) => ControlFlow::Break(error),
         }
-        ControlFlow::Continue(())
     });
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(Selection { calls, around: Some(ast.to_string()) }),
+    match found {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(Selection { calls, sql: sql.to_string(), ast }),
     }
+}
+
+/// The error of an aggregate where rows are not grouped.
+pub fn misplaced(call: &Function, sql: &str) -> Error {
+    let name = call.name.to_string().to_lowercase();
+    Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
+        .hint("aggregates belong to `select` and `having` of an output")
 }
 
 /// The name of the first aggregate in `ast`, if there is one.
-pub fn first_aggregate(ast: &Ast) -> Option<String> {
+fn first_aggregate(ast: &Ast) -> Option<String> {
     let mut found = None;
     let _ = visit_expressions(ast, |node: &Ast| {
         if let Some(call) = as_call(node) {
@@ -104,14 +116,19 @@ pub fn first_aggregate(ast: &Ast) -> Option<String> {
     found
 }
 
-fn as_call(ast: &Ast) -> Option<&Function> {
+/// The call of an aggregate that `ast` is, if it is one.
+pub fn as_call(ast: &Ast) -> Option<&Function> {
     match ast {
         Ast::Function(f) if NAMES.contains(&f.name.to_string().to_lowercase().as_str()) => Some(f),
         _ => None,
     }
 }
 
-fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
+/// The aggregate that `function` calls.
+///
+/// # Errors
+/// A job error without a place: wrong arguments.
+pub fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
     let name = function.name.to_string().to_lowercase();
     if function.over.is_some() || function.filter.is_some() {
         return Err(Error::job(format!("`{name}` in `{sql}` takes no OVER and no FILTER"))

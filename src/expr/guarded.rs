@@ -60,19 +60,10 @@ pub(crate) fn start() -> Result<()> {
 /// The expression that Polars reads from `text`, which stands for `sql`.
 ///
 /// # Errors
-/// A job error: syntax, an unknown function, with the nearest name.
+/// A job error: syntax, an unknown function.
 pub(super) fn parsed(text: &str, sql: &str) -> Result<pl::Expr> {
     start()?;
-    guarded(|| polars::sql::sql_expr(text)).map_err(|failure| {
-        failure.error(sql, |cause| {
-            // "unsupported function 'uper'": the name stands between quotes.
-            match cause.split_once("function '").and_then(|(_, rest)| rest.split_once('\'')) {
-                Some((name, _)) => Error::job(format!("unknown function `{name}` in `{}`", shown(sql)))
-                    .nearest(name, polars::sql::keywords::all_functions().iter().copied()),
-                None => wrong(sql, cause),
-            }
-        })
-    })
+    guarded(|| polars::sql::sql_expr(text)).map_err(|failure| failure.error(sql, |cause| wrong(sql, cause)))
 }
 
 /// The type of what `compiled` gives over `columns`, which have no rows.

@@ -19,6 +19,7 @@ mod integer;
 mod quotient;
 mod replace;
 mod syntax;
+mod tree;
 mod types;
 
 pub use aggregate_call::{AggregateCall, Selection, parse_selection};
@@ -27,23 +28,26 @@ pub(crate) use syntax::{parse, with_stack};
 pub(crate) use types::Types;
 
 use crate::batch::{DataType, Field, Schema};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use guarded::Failure;
 use polars::prelude as pl;
 use polars::prelude::NamedFrom;
+use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
+use std::ops::ControlFlow;
+use tree::{Names, Tree};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
 pub struct Expr {
     sql: String,
-    /// The columns it reads, with their types.
-    inputs: Vec<Field>,
+    /// As [`exact`] made it.
+    tree: Tree,
     ty: DataType,
     compiled: pl::Expr,
-    zone: &'static str,
+    zone: Zone,
 }
 
 impl std::fmt::Debug for Expr {
@@ -56,28 +60,52 @@ impl Expr {
     /// Compiles `sql` against `schema`.
     ///
     /// # Errors
-    /// A job error without a place: syntax, an unknown column or function (with the nearest name), a
+    /// A job error without a place, of each fault: syntax, unknown columns and functions (with the nearest name), a
     /// type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
-        with_stack(|| Expr::compiled(sql, schema, zone))
+        with_stack(|| Expr::of(parse(sql)?, sql, schema, None, zone))
     }
 
-    fn compiled(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
-        let exact = for_polars(exact(sql, schema, zone)?, schema, zone);
-        let compiled = guarded::parsed(&exact.to_string(), sql)?;
-        let inputs = inputs(&compiled, sql, schema)?;
-        let columns = inputs.iter().map(|f| bridge::empty(&f.name, f.ty, zone.name()));
-        let dtype = guarded::dtype(&compiled, columns.collect());
+    /// Compiles an expression over groups against `schema`, which ends with the values of `calls`.
+    ///
+    /// # Errors
+    /// As of [`Expr::compile`].
+    pub fn of_groups(
+        selection: &Selection,
+        schema: &Schema,
+        calls: &[AggregateCall],
+        zone: &Zone,
+    ) -> Result<Expr> {
+        with_stack(|| Expr::of(selection.ast.clone(), &selection.sql, schema, Some(calls), zone))
+    }
+
+    fn of(
+        ast: Ast,
+        sql: &str,
+        schema: &Schema,
+        calls: Option<&[AggregateCall]>,
+        zone: &Zone,
+    ) -> Result<Expr> {
+        let Tree { ast, schema, columns } = resolved(ast, sql, Names::Of(schema), calls)?;
+        if schema.fields.iter().any(|field| field.faulty) {
+            return Err(
+                Error::job(format!("`{}` reads a column that is wrong", shown(sql))).because(Reason::Follows)
+            );
+        }
+        let ast = exact(ast, &schema, zone);
+        let compiled = to_polars(&for_polars(ast.clone(), &schema, zone), sql)?;
+        let empty = schema.fields.iter().map(|f| bridge::empty(&f.name, f.ty, zone.name()));
+        let dtype = guarded::dtype(&compiled, empty.collect());
         let dtype = dtype.map_err(|failure| failure.error(sql, |cause| wrong(sql, cause)))?;
         let ty = bridge::data_type(&dtype)
             .ok_or_else(|| wrong(sql, format!("it gives a {dtype}, which no column can hold")))?;
-        let expr = Expr { sql: sql.to_string(), inputs, ty, compiled, zone: zone.name() };
-        expr.tried()
+        let tree = Tree { ast, schema, columns };
+        Expr { sql: sql.to_string(), tree, ty, compiled, zone: zone.clone() }.tried()
     }
 
     /// Itself, after it was computed over a few rows: some expressions have a type, and cannot be computed.
     fn tried(self) -> Result<Expr> {
-        let columns = || self.inputs.iter().map(|f| sample(f, self.zone)).collect();
+        let columns = || self.tree.schema.fields.iter().map(|f| sample(f, self.zone.name())).collect();
         match guarded::computed(&self.compiled, 2, columns, |value| bridge::to_arrow(value, self.ty)) {
             Err(failure @ Failure::Panic(_)) => {
                 Err(failure.error(&self.sql, |cause| wrong(&self.sql, cause)))
@@ -92,9 +120,19 @@ impl Expr {
         &self.sql
     }
 
-    /// The columns that it reads.
-    pub fn inputs(&self) -> impl Iterator<Item = &str> {
-        self.inputs.iter().map(|f| f.name.as_str())
+    /// The columns that it reads: their numbers in the schema that it is compiled against.
+    pub fn inputs(&self) -> &[usize] {
+        &self.tree.columns
+    }
+
+    /// The number of the column that it is, if it computes nothing.
+    pub fn column(&self) -> Option<usize> {
+        self.tree.column()
+    }
+
+    /// Gives the columns that it reads other numbers.
+    pub fn renumber(&mut self, number: impl Fn(usize) -> usize) {
+        self.tree.columns.iter_mut().for_each(|column| *column = number(*column));
     }
 
     /// The type of its value.
@@ -102,14 +140,24 @@ impl Expr {
         self.ty
     }
 
-    /// The value for each of `rows` rows; `column` finds an input by name.
+    /// Its tree, with decimal arithmetic that stays decimal and integers of 64 bits.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The job's time zone.
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The value for each of `rows` rows; `column` gives an input by its number.
     ///
     /// # Errors
     /// A data error, such as an overflow of decimal arithmetic.
-    pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(&str) -> &'a ArrayRef) -> Result<ArrayRef> {
+    pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(usize) -> &'a ArrayRef) -> Result<ArrayRef> {
         let columns = || {
-            let inputs = self.inputs.iter();
-            inputs.map(|f| bridge::to_polars(&f.name, f.ty, column(&f.name), self.zone)).collect()
+            let fields = self.tree.schema.fields.iter().zip(&self.tree.columns);
+            fields.map(|(f, n)| bridge::to_polars(&f.name, f.ty, column(*n), self.zone.name())).collect()
         };
         let value =
             guarded::computed(&self.compiled, rows, columns, |value| bridge::to_arrow(value, self.ty));
@@ -127,41 +175,52 @@ impl Expr {
 /// # Errors
 /// A job error without a place.
 pub fn check_syntax(sql: &str) -> Result<()> {
-    with_stack(|| checked(sql))
+    with_stack(|| readable(parse(sql)?, sql, None))
 }
 
-fn checked(sql: &str) -> Result<()> {
-    use sqlparser::ast::Expr as Ast;
-    // A name with dots may be that of a column: a path into nested JSON.
-    let mut dotted = vec![];
-    let _ = sqlparser::ast::visit_expressions(&parse(sql)?, |node: &Ast| {
-        if let Ast::CompoundIdentifier(_) | Ast::CompoundFieldAccess { .. } = node {
-            dotted.push(Field::new(node.to_string().replace('"', ""), DataType::String));
-        }
-        std::ops::ControlFlow::<()>::Continue(())
-    });
-    let ast = exact(sql, &Schema::new(dotted), &Zone::utc())?;
-    guarded::parsed(&ast.to_string(), sql).map(|_| ())
+impl Selection {
+    /// Whether what is around its aggregates can be read, as [`check_syntax`] does.
+    ///
+    /// # Errors
+    /// A job error without a place.
+    pub fn check_syntax(&self) -> Result<()> {
+        with_stack(|| readable(self.ast.clone(), &self.sql, Some(&self.calls)))
+    }
 }
 
-/// The syntax tree of `sql` with columns by their full names, decimal arithmetic that stays decimal, and integers
-/// of 64 bits.
+fn readable(ast: Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> {
+    let tree = resolved(ast, sql, Names::Any, calls)?;
+    to_polars(&tree.ast, sql).map(drop)
+}
+
+/// The tree of `ast`, which is `sql`.
 ///
 /// # Errors
-/// A job error: syntax, an aggregate.
-pub(crate) fn exact(sql: &str, schema: &Schema, zone: &Zone) -> Result<sqlparser::ast::Expr> {
-    let ast = dotted_names(parse(sql)?, schema);
-    if let Some(name) = aggregate_call::first_aggregate(&ast) {
-        return Err(Error::job(format!("`{name}` is an aggregate and has no place in `{}`", shown(sql)))
-            .hint("aggregates belong to `select` and `having` of an output"));
+/// A job error without a place, of each fault: an aggregate, unknown columns and, with those, functions.
+fn resolved(ast: Ast, sql: &str, names: Names, calls: Option<&[AggregateCall]>) -> Result<Tree> {
+    let replaced = replace::check(&ast).err();
+    let (tree, mut faults) = Tree::new(ast, sql, names, calls)?;
+    faults.extend(replaced);
+    if !faults.is_empty() || tree.is_faulty() {
+        let function = to_polars(&tree.ast, sql).err();
+        let function = function.filter(|error| error.reason() == Some(&Reason::UnknownFunction));
+        if function.is_some() && calls.is_some() {
+            // It may be meant for an aggregate, which takes columns of the events.
+            faults.clear();
+        }
+        faults.extend(function);
     }
-    replace::check(&ast)?;
+    Error::all(faults).map_or(Ok(tree), Err)
+}
+
+/// `ast`, a tree over columns of `schema`, with decimal arithmetic that stays decimal, and integers of 64 bits.
+fn exact(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
     let types = Types::new(schema, zone.name());
-    Ok(integer::widened(decimal::exact(ast, schema, &types), &types))
+    integer::widened(decimal::exact(ast, schema, &types), &types)
 }
 
 /// What [`exact`] made, in the form in which Polars divides and replaces as SQL does, whatever a batch holds.
-pub(crate) fn for_polars(ast: sqlparser::ast::Expr, schema: &Schema, zone: &Zone) -> sqlparser::ast::Expr {
+pub(crate) fn for_polars(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
     replace::with_nulls(quotient::by_columns(ast, &Types::new(schema, zone.name())))
 }
 
@@ -178,25 +237,13 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// `user.city` means the column of that name, a path into nested JSON, where there is one.
-fn dotted_names(mut ast: sqlparser::ast::Expr, schema: &Schema) -> sqlparser::ast::Expr {
-    use sqlparser::ast::{Expr as Ast, Ident};
-    let _ = sqlparser::ast::visit_expressions_mut(&mut ast, |node: &mut Ast| {
-        if let Ast::CompoundIdentifier(_) | Ast::CompoundFieldAccess { .. } = node {
-            let name = node.to_string().replace('"', "");
-            if schema.index_of(&name).is_some() {
-                *node = Ast::Identifier(Ident::with_quote('"', name));
-            }
-        }
-        std::ops::ControlFlow::<()>::Continue(())
-    });
-    ast
+/// The value of a literal of text, whose quotes are doubled in a tree.
+pub(crate) fn text_of(literal: &str) -> String {
+    literal.replace("''", "'")
 }
 
 fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {
-    let cause = cause.to_string();
-    let cause = cause.trim_start_matches("sql parser error: ");
-    Error::job(format!("wrong expression `{}`", shown(sql))).caused_by(first_line(cause))
+    Error::job(format!("wrong expression `{}`", shown(sql))).caused_by(first_line(&cause.to_string()))
 }
 
 /// The first line of a cause, and not too much of it: it may hold the expression.
@@ -215,20 +262,30 @@ fn shown(sql: &str) -> Cow<'_, str> {
 /// The most characters of an expression that are shown.
 const MOST_SHOWN: usize = 200;
 
-/// The columns that `compiled` reads, or an error that names the first unknown one.
-fn inputs(compiled: &pl::Expr, sql: &str, schema: &Schema) -> Result<Vec<Field>> {
-    let mut inputs: Vec<Field> = vec![];
-    for name in compiled.clone().meta().root_names() {
-        let Some(index) = schema.index_of(&name) else {
-            let place = if sql == name.as_str() { String::new() } else { format!(" in `{}`", shown(sql)) };
-            let error = Error::job(format!("unknown column `{name}`{place}"));
-            return Err(error.nearest_or("the columns are", &name, schema.names()));
-        };
-        if !inputs.iter().any(|f| f.name == name.as_str()) {
-            inputs.push(schema.fields[index].clone());
+/// Polars' expression of `ast`, which is or comes of `sql`.
+///
+/// # Errors
+/// A job error without a place: a function that Polars does not have, with its reason; other words of Polars.
+fn to_polars(ast: &Ast, sql: &str) -> Result<pl::Expr> {
+    guarded::parsed(&ast.to_string(), sql).map_err(|error| match unknown_function(ast) {
+        Some(name) => Error::job(format!("unknown function `{name}` in `{}`", shown(sql)))
+            .because(Reason::UnknownFunction)
+            .nearest(&name, polars::sql::keywords::all_functions().iter().copied()),
+        None => error,
+    })
+}
+
+/// The first function of `ast` that Polars does not have, if there is one.
+fn unknown_function(ast: &Ast) -> Option<String> {
+    let known = polars::sql::keywords::all_functions();
+    let found = sqlparser::ast::visit_expressions(ast, |node: &Ast| match node {
+        Ast::Function(function) => {
+            let name = function.name.to_string().to_lowercase();
+            if known.contains(&name.as_str()) { ControlFlow::Continue(()) } else { ControlFlow::Break(name) }
         }
-    }
-    Ok(inputs)
+        _ => ControlFlow::Continue(()),
+    });
+    found.break_value()
 }
 
 /// Values of a column of this type for a trial: one, and NULL.

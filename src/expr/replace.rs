@@ -4,6 +4,7 @@
 //! one of a single row; in SQL the result is NULL. What is looked for has to be a text: in a batch of several rows
 //! Polars looks for no column, though it does in one of a single row.
 
+use super::types::is_constant;
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value, visit_expressions,
@@ -48,6 +49,11 @@ pub fn with_nulls(mut ast: Ast) -> Ast {
         if let Some([text, wanted, by]) = arguments(node)
             && !is_text(by)
         {
+            // A constant text is one row, of which Polars makes no more.
+            let text = match is_constant(text) {
+                true => format!("CASE WHEN ({by}) IS NULL THEN NULL ELSE {text} END"),
+                false => text.to_string(),
+            };
             let sql = format!(
                 "CASE WHEN ({by}) IS NULL THEN NULL ELSE REPLACE({text}, {wanted}, COALESCE({by}, '')) END"
             );

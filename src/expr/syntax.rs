@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use sqlparser::ast::{BinaryOperator, Expr as Ast, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
 use std::ops::ControlFlow;
 
@@ -35,7 +35,7 @@ pub(crate) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(STACK / 2, STACK, work)
 }
 
-/// The syntax tree of `sql`.
+/// The syntax tree of `sql`. Quotes in literals and names are doubled in it, as they are written.
 ///
 /// # Errors
 /// A job error without a place: wrong syntax, or too many parts.
@@ -44,7 +44,7 @@ pub(crate) fn parse(sql: &str) -> Result<Ast> {
 }
 
 fn read(sql: &str) -> Result<Ast> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).with_unescape(false).tokenize_with_location();
     let tokens = tokens.map_err(|cause| wrong(sql, cause))?;
     let operators = || tokens.iter().map(|token| &token.token).filter(|token| is_operator(token));
     if operators().count() > MOST_PARTS {
@@ -54,7 +54,10 @@ fn read(sql: &str) -> Result<Ast> {
         return Err(too_many(sql, &format!("more than {MOST_BRANCHES} WHENs")).hint(LIST));
     }
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
-    let mut ast = parser.parse_expr().map_err(|cause| wrong(sql, cause))?;
+    let mut ast = parser.parse_expr().map_err(|cause| match cause {
+        ParserError::TokenizerError(cause) | ParserError::ParserError(cause) => wrong(sql, cause),
+        ParserError::RecursionLimitExceeded => wrong(sql, "it is nested too deep"),
+    })?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));

@@ -1,6 +1,6 @@
 //! TOML with the place of everything, read without stopping at the first fault.
 
-use crate::error::{Error, Snippet};
+use crate::error::{Error, Reason, Snippet};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,22 +53,24 @@ impl Document {
         error.at(Snippet::of(&self.file, &self.text, span.clone()))
     }
 
-    /// Notes a fault at `span` and goes on.
+    /// Notes the faults of an error at `span`, and goes on. One that follows from another is not noted.
     pub fn fault(&self, error: Error, span: &Range<usize>) {
-        let error = self.place(error, span);
         let mut faults = self.noted();
-        // What a part of a step leaves out and takes from the step may be wrong in both.
-        let known =
-            |(place, other): &(usize, Error)| *place == span.start && other.message() == error.message();
-        if !faults.iter().any(known) {
-            faults.push((span.start, error));
+        for error in error.each() {
+            // What a part of a step leaves out and takes from the step may be wrong in both.
+            let known = |(place, other): &(usize, Error)| {
+                *place == span.start && (other.message(), other.reason()) == (error.message(), error.reason())
+            };
+            if error.reason() != Some(&Reason::Follows) && !faults.iter().any(known) {
+                faults.push((span.start, self.place(error, span)));
+            }
         }
     }
 
-    /// Hints at something where a fault speaks of the column `name`.
+    /// Hints at something where a fault is that there is no column `name`.
     pub fn hint(&self, name: &str, hint: &str) {
         for (_, error) in self.noted().iter_mut() {
-            if error.message().contains(&format!("column `{name}`")) {
+            if matches!(error.reason(), Some(Reason::UnknownColumn(unknown)) if unknown == name) {
                 *error = error.clone().hint(hint);
             }
         }
@@ -79,6 +81,11 @@ impl Document {
         let mut faults = self.noted().clone();
         faults.sort_by_key(|(place, _)| *place);
         Error::all(faults.into_iter().map(|(_, error)| error).collect())
+    }
+
+    /// How many faults are noted so far.
+    pub fn count(&self) -> usize {
+        self.noted().len()
     }
 
     /// Forgets the faults noted so far: what was asked may be asked again otherwise.

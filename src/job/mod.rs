@@ -11,7 +11,7 @@ pub use own::refuse_own;
 pub use plan::{
     EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OffsetColumns, OutputKind, OutputPlan, OutputTo,
     PagePlan, Plan, PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan,
-    aggregate_name, archive_fields, window_fields,
+    archive_fields, window_fields,
 };
 pub use spec::JobSpec;
 pub use validate::{
@@ -19,7 +19,7 @@ pub use validate::{
     parse_bytes, parse_length, parse_time, plan_job, source_files, source_format, source_paths, table_files,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
 /// Reads and checks the job file at `path`.
@@ -27,7 +27,31 @@ use std::path::Path;
 /// # Errors
 /// A job error that reports every fault of the file's form, each with its place.
 pub fn read(path: &Path) -> Result<JobSpec> {
-    let text = std::fs::read_to_string(path).map_err(|cause| {
+    JobSpec::parse(&path.display().to_string(), &text(path)?)
+}
+
+/// Checks the job file at `path`; with `data` by samples of its files too, and gives the plan.
+///
+/// # Errors
+/// A job error that reports all faults, each with its place; a data or machine error where the form is right and
+/// samples cannot be read.
+pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(Form, Option<Plan>)> {
+    let (file, text) = (path.display().to_string(), text(path)?);
+    let form = check_form(&JobSpec::faulty(&file, &text)?, overrides);
+    if !data {
+        return Ok((form?, None));
+    }
+    match (form, plan_job(&JobSpec::faulty(&file, &text)?, overrides)) {
+        (Ok(form), plan) => Ok((form, Some(plan?))),
+        // What is wrong with the form is wrong with the plan as well.
+        (Err(_), Err(error)) if error.kind() == Kind::Job => Err(error),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// The text of the job file at `path`.
+fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|cause| {
         let error = Error::job(format!("cannot read the job file {}", path.display())).caused_by(&cause);
         if cause.kind() != std::io::ErrorKind::NotFound {
             return error;
@@ -40,6 +64,5 @@ pub fn read(path: &Path) -> Result<JobSpec> {
             .collect();
         let wrong = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
         error.nearest(wrong, names.iter().map(String::as_str))
-    })?;
-    JobSpec::parse(&path.display().to_string(), &text)
+    })
 }

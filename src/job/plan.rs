@@ -258,13 +258,26 @@ pub struct TablePlan {
     pub rejects: Option<PathBuf>,
 }
 
-/// A grouping, with the names that its blocks have in expressions.
+/// A grouping, with the names of its keys.
 #[derive(Debug)]
 pub struct Grouping {
     /// What is grouped.
     pub plan: GroupPlan,
     /// The names of the key columns.
     pub keys: Vec<String>,
+}
+
+impl Grouping {
+    /// What expressions over its groups see, in the order of their numbers: the bounds of the window, keys, firing,
+    /// aggregates. All of these have a number in every grouping, also where there is no window and no firing to name.
+    /// Expressions of [`Post::having`] see the columns of the output before these.
+    pub fn frame(&self) -> Vec<PlannedColumn> {
+        let mut frame = vec![PlannedColumn::WindowStart, PlannedColumn::WindowEnd];
+        frame.extend((0..self.keys.len()).map(PlannedColumn::Key));
+        frame.push(PlannedColumn::Firing);
+        frame.extend((0..self.plan.aggregates.len()).map(PlannedColumn::Value));
+        frame
+    }
 }
 
 /// Where an output goes.
@@ -380,8 +393,29 @@ pub struct Post {
     pub top: Option<Top>,
 }
 
+impl Post {
+    /// What the expressions of the output read, each column as often as it is read.
+    pub fn read(&self, grouping: &Grouping) -> Vec<PlannedColumn> {
+        let frame = grouping.frame();
+        let computed = self.columns.iter().filter_map(|column| match column {
+            PlannedColumn::Computed(expr) => Some(expr),
+            _ => None,
+        });
+        let mut read: Vec<PlannedColumn> =
+            computed.flat_map(|expr| expr.inputs().iter().map(|&number| frame[number].clone())).collect();
+        let of_having = |number: usize| match self.columns.get(number) {
+            Some(column) => column.clone(),
+            None => frame[number - self.columns.len()].clone(),
+        };
+        read.extend(
+            self.having.iter().flat_map(|expr| expr.inputs().iter().map(|&number| of_having(number))),
+        );
+        read
+    }
+}
+
 /// Where a column of a grouped output comes from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum PlannedColumn {
     /// The first instant of the window.
     WindowStart,
@@ -402,11 +436,6 @@ impl PlannedColumn {
     pub fn names_group(&self) -> bool {
         matches!(self, PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_))
     }
-}
-
-/// The name that aggregate number `i` of a grouping has in expressions.
-pub fn aggregate_name(i: usize) -> String {
-    format!("__agg_{i}")
 }
 
 /// The first `n` groups of each window by some columns of the output; ties by key.

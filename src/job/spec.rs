@@ -1,7 +1,7 @@
 //! The job file as written: its form is checked here, its meaning in `validate`.
 
 use super::document::{At, Document, Table, parse};
-use super::validate;
+use super::validate::{self, Overrides, check_form};
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 
@@ -48,8 +48,21 @@ impl JobSpec {
     /// Parses the text of a job file; `file` is its name in errors.
     ///
     /// # Errors
-    /// A job error that reports every fault of form: syntax, unknown keys, wrong types.
+    /// A job error that reports every fault of form (syntax, unknown keys, wrong types) and, where there is one, all that
+    /// else is wrong as far as it can be told without the data.
     pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
+        let spec = JobSpec::faulty(file, text)?;
+        if spec.document.faults().is_some() {
+            check_form(&spec, &Overrides::default())?;
+        }
+        Ok(spec)
+    }
+
+    /// As [`JobSpec::parse`], but faults of form other than of syntax are noted alone.
+    ///
+    /// # Errors
+    /// A job error that reports every fault of syntax.
+    pub(super) fn faulty(file: &str, text: &str) -> Result<JobSpec> {
         let document = Document::new(file, text);
         let table = parse(&document);
         if let Some(error) = document.faults() {
@@ -69,7 +82,7 @@ impl JobSpec {
         };
         let tables = top.named_tables("table");
         let tables = tables.into_iter().map(|(name, t)| log::table(&document, name, &t)).collect();
-        let steps = top.tables("step").iter().filter_map(|t| step::step(&document, t)).collect();
+        let steps = top.tables("step").iter().map(|t| step::step(&document, t)).collect();
         let (mut outputs, mut pages) = (vec![], vec![]);
         for table in &top.tables("output") {
             match output::page(&document, table) {
@@ -90,24 +103,21 @@ impl JobSpec {
         top.finish();
         drop(top);
         drop(table);
-        match document.faults() {
-            Some(error) => Err(error),
-            None => Ok(validate::with_inputs(JobSpec {
-                document,
-                name,
-                timezone,
-                memory,
-                threads,
-                mode,
-                source,
-                tables,
-                steps,
-                outputs,
-                pages,
-                late,
-                inputs: Inputs::default(),
-            })),
-        }
+        Ok(validate::with_inputs(JobSpec {
+            document,
+            name,
+            timezone,
+            memory,
+            threads,
+            mode,
+            source,
+            tables,
+            steps,
+            outputs,
+            pages,
+            late,
+            inputs: Inputs::default(),
+        }))
     }
 
     /// The job with input files that were looked at already.

@@ -7,7 +7,7 @@ use super::plan::{
 };
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::input::carried::LogColumn;
 use crate::input::files::Expanded;
 use crate::input::{Format, Inputs, OnBadRecord};
@@ -25,6 +25,7 @@ mod constant;
 mod enrich;
 mod finish;
 mod form;
+mod groups;
 mod log;
 mod otherwise;
 mod output;
@@ -80,15 +81,16 @@ impl Default for Overrides {
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     crate::expr::start()?;
     let document = &spec.document;
-    let zone = zone(spec);
+    let zone = zone(spec).unwrap_or_else(Zone::utc);
     let log = &spec.source.log;
     let found = match &overrides.source {
         Some(files) => log::given(spec, log, files)?,
         None => log::find(spec, log),
     };
     let tables = table::find(spec);
-    // Without files and a zone, nothing more can be said.
-    let (Some(zone), Some(found), Some(tables)) = (zone, found, tables) else {
+    let Some(found) = found else {
+        // Nothing can be said of columns.
+        form::form_faults(spec, overrides, &zone);
         return Err(faults(spec));
     };
     let log = Log::of(document, log, found, "the source", &zone)?;
@@ -110,7 +112,6 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     planner.stream();
     let pages = pages::planned(spec);
     planner.places();
-    let range = range(overrides, &zone)?;
     let memory = memory(spec);
     if document.faults().is_some() {
         let logs = std::iter::once(&planner.log).chain(planner.tables.iter().map(|table| &table.log));
@@ -119,6 +120,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     if let Some(error) = document.faults() {
         return Err(error);
     }
+    let range = range(overrides, &zone)?;
     let Some(mut read) = planner.log.read(&zone, overrides.chunk_bytes) else {
         return Err(Error::job("the job is wrong"));
     };
@@ -193,8 +195,8 @@ pub(super) fn with_inputs(spec: JobSpec) -> JobSpec {
 /// # Errors
 /// A job error: a table has none, or a name tells no format.
 pub fn table_files(spec: &JobSpec) -> Result<Vec<(String, PathBuf)>> {
-    let Some(tables) = table::find(spec) else { return Err(faults(spec)) };
-    Ok(tables.iter().flat_map(table::FoundTable::files).collect())
+    let files: Option<Vec<_>> = table::find(spec).iter().map(table::FoundTable::files).collect();
+    files.map(|files| files.concat()).ok_or_else(|| faults(spec))
 }
 
 /// The format of the source's files, if the job gives one that there is.
@@ -355,7 +357,9 @@ pub fn parse_time(flag: &str, text: &str, zone: &Zone) -> Result<i64> {
 }
 
 fn unknown_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    Error::job(format!("no file has a column `{name}`")).nearest_or("the columns are", name, known)
+    Error::job(format!("no file has a column `{name}`"))
+        .because(Reason::UnknownColumn(name.to_string()))
+        .nearest_or("the columns are", name, known)
 }
 
 /// The state of planning: the schema grows with each step.
@@ -420,6 +424,7 @@ impl<'a> Planner<'a> {
                 StepSpec::First { keys, name } => self.first(keys, name),
                 StepSpec::Enrich(enrich) => self.enrich(enrich),
                 StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
+                StepSpec::Unreadable => self.rows.open = true,
             }
         }
     }

@@ -111,8 +111,7 @@ fn about(shown: &Shown) -> Value {
                 None if grouping.plan.window == Window::Global => {}
                 None => about.push(("mode", "complete".to_string())),
             }
-            // Aggregates that are in no column have names of ours.
-            if let Some(having) = post.having.as_ref().filter(|having| !having.sql().contains("__agg_")) {
+            if let Some(having) = &post.having {
                 about.push(("having", having.sql().to_string()));
             }
             if let Some(top) = &post.top {

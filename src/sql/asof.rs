@@ -5,6 +5,7 @@ use super::{Dialect, POSITION, TIME, words};
 use crate::asof::{Direction, Reach};
 use crate::batch::DataType;
 use crate::error::Result;
+use crate::expr::Expr;
 use crate::job::{EnrichPlan, Step, TablePlan, Try};
 use crate::time::TimeRule;
 use arrow_array::cast::AsArray;
@@ -144,13 +145,12 @@ fn matches(
 fn rows(s: &mut Statement, (number, t): (usize, usize), table: &TablePlan) -> Result<String> {
     let mut last = s.ident(&table.name);
     for (i, step) in (1..).zip(&table.steps) {
-        let column = |name: &str| words::ident(s.dialect, name);
-        let translate =
-            |sql: &str| super::expr::translate(s.dialect, sql, &table.rows, &s.plan.zone, &column);
+        let column = |number: usize| words::ident(s.dialect, &table.rows.fields[number].name);
+        let translate = |expr: &Expr| super::expr::translate(s.dialect, expr, &column);
         let (what, select) = match step {
-            Step::Filter(expr) => ("filter", Select::new(["*"], &last).filter(translate(expr.sql())?)),
+            Step::Filter(expr) => ("filter", Select::new(["*"], &last).filter(translate(expr)?)),
             Step::Derive(name, expr) => {
-                let derived = format!("{} AS {}", translate(expr.sql())?, column(name));
+                let derived = format!("{} AS {}", translate(expr)?, words::ident(s.dialect, name));
                 ("derive", Select::new(["*".to_string(), derived], &last))
             }
             _ => continue,

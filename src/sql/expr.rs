@@ -17,54 +17,35 @@ mod pattern;
 mod tests;
 
 use super::{Dialect, words};
-use crate::batch::{DataType, Schema};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::expr::{self, Kind, Types};
+use crate::expr::{self, Expr, Kind, Types};
 use crate::time::Zone;
-use sqlparser::ast::{
-    BinaryOperator, Expr as Ast, Ident, UnaryOperator, Value, visit_expressions, visit_expressions_mut,
-};
+use sqlparser::ast::{BinaryOperator, Expr as Ast, Ident, UnaryOperator, Value, visit_expressions_mut};
 use std::ops::ControlFlow;
 
-/// `sql`, an expression of a job over columns of `schema`, in the words of `dialect`. `column` gives the SQL that a
-/// column stands for there; `zone` is the job's.
+/// An expression of a job in the words of `dialect`. `column` gives the SQL that stands for a column there, by its
+/// number.
 ///
 /// # Errors
-/// A job error: wrong SQL, or a function or an operator that has no words in the dialect.
-pub fn translate(
-    dialect: Dialect,
-    sql: &str,
-    schema: &Schema,
-    zone: &Zone,
-    column: &dyn Fn(&str) -> String,
-) -> Result<String> {
-    expr::with_stack(|| translated(dialect, sql, schema, zone, column))
+/// A job error: a function or an operator that has no words in the dialect.
+pub fn translate(dialect: Dialect, expr: &Expr, column: &dyn Fn(usize) -> String) -> Result<String> {
+    expr::with_stack(|| translated(dialect, expr, column))
 }
 
-fn translated(
-    dialect: Dialect,
-    sql: &str,
-    schema: &Schema,
-    zone: &Zone,
-    column: &dyn Fn(&str) -> String,
-) -> Result<String> {
-    let ast = expr::exact(sql, schema, zone)?;
-    let unknown = visit_expressions(&ast, |node: &Ast| match node {
-        Ast::Identifier(name) if schema.index_of(&name.value).is_none() => {
-            ControlFlow::Break(name.value.clone())
-        }
-        _ => ControlFlow::Continue(()),
-    });
-    if let ControlFlow::Break(name) = unknown {
-        return Err(Error::job(format!("unknown column `{name}` in `{sql}`")).nearest(&name, schema.names()));
-    }
+fn translated(dialect: Dialect, expr: &Expr, column: &dyn Fn(usize) -> String) -> Result<String> {
+    let (tree, zone) = (expr.tree(), expr.zone());
+    // The names in a tree are its own.
+    let column = |name: &str| {
+        column(tree.columns[tree.schema.index_of(name).expect("a name of the tree is one of its columns")])
+    };
     if dialect == Dialect::Polars {
-        return Ok(for_polars(expr::for_polars(ast, schema, zone), column));
+        let ast = expr::for_polars(tree.ast.clone(), &tree.schema, zone);
+        return Ok(for_polars(ast, &column));
     }
-    let types = Types::new(schema, zone.name());
-    Translator { dialect, zone, types, column }.sql(&ast).map_err(|error| {
-        if error.message().contains(sql) { error } else { error.caused_by(format!("it is in `{sql}`")) }
-    })
+    let types = Types::new(&tree.schema, zone.name());
+    let translator = Translator { dialect, zone, types, column: &column };
+    translator.sql(&tree.ast).map_err(|error| error.caused_by(format!("it is in `{}`", expr.sql())))
 }
 
 /// The rewritten expression is in the dialect of Polars already.
@@ -168,7 +149,7 @@ impl Translator<'_> {
         Ok(match value {
             Value::Number(digits, _) if digits.contains('.') => self.float(digits),
             Value::Number(digits, _) => digits.clone(),
-            Value::SingleQuotedString(text) => words::text(self.dialect, text),
+            Value::SingleQuotedString(text) => words::text(self.dialect, &expr::text_of(text)),
             Value::Boolean(true) => "TRUE".into(),
             Value::Boolean(false) => "FALSE".into(),
             Value::Null => "NULL".into(),
@@ -279,8 +260,8 @@ impl Translator<'_> {
     fn beside(&self, ast: &Ast, other: &Ast) -> Result<String> {
         if is_text(ast) {
             match self.kind(other) {
-                Some(Kind::Of(DataType::Date)) => return self.date_literal(ast, text_of(ast)),
-                Some(Kind::Zoneless) => return self.time_literal(ast, text_of(ast)),
+                Some(Kind::Of(DataType::Date)) => return self.date_literal(ast, &text_of(ast)),
+                Some(Kind::Zoneless) => return self.time_literal(ast, &text_of(ast)),
                 _ => {}
             }
         }
@@ -401,13 +382,13 @@ fn is_text(ast: &Ast) -> bool {
 }
 
 /// The text of a literal, if `ast` is one.
-fn text_of(ast: &Ast) -> &str {
+fn text_of(ast: &Ast) -> String {
     match strip(ast) {
         Ast::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text,
-            _ => "",
+            Value::SingleQuotedString(text) => expr::text_of(text),
+            _ => String::new(),
         },
-        _ => "",
+        _ => String::new(),
     }
 }
 

@@ -120,9 +120,20 @@ pub struct Relation<'a> {
 pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
     let mut all = vec![relation("source", &plan.read)?];
     for table in &plan.tables {
-        if !all.iter().skip(1).any(|known| known.name == table.name) {
-            if table.name == "source" {
-                return Err(Error::job("a table is called `source`, as the source is in SQL"));
+        // Some engines tell no cases apart, so none is taken for a difference.
+        let same = |known: &&Relation| known.name.to_lowercase() == table.name.to_lowercase();
+        let known = all.iter().find(same).map(|known| known.name.clone());
+        if known.as_ref() != Some(&table.name) || table.name == "source" {
+            match known.as_deref() {
+                Some("source") => {
+                    let error = format!("a table is called `{}`, as the source is in SQL", table.name);
+                    return Err(Error::job(error));
+                }
+                Some(known) => {
+                    let (one, other) = (known, &table.name);
+                    return Err(Error::job(format!("`{one}` and `{other}` are one table in SQL")));
+                }
+                None => {}
             }
             all.push(relation(&table.name, &table.read)?);
         }
@@ -212,6 +223,10 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
     for schema in [&plan.rows, &output.columns].into_iter().chain(tables) {
         let mut known: Vec<&str> = vec![];
         for name in schema.names() {
+            if let Some(why) = unsaid(name, dialect) {
+                let error = Error::job(format!("the column `{name}` has a name that {why}"));
+                return Err(error.hint("give it another name"));
+            }
             if is_ours(name) {
                 return Err(Error::job(format!("the column `{name}` has a name that SQL needs"))
                     .hint("give it another name"));
@@ -231,11 +246,46 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
     Ok(())
 }
 
+/// Why a dialect cannot have a column of this name, if it cannot.
+fn unsaid(name: &str, dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::Polars if name == "*" || name.starts_with('^') && name.ends_with('$') => {
+            Some("Polars reads as a pattern")
+        }
+        Dialect::Postgres if name.len() > 63 => Some("is longer than PostgreSQL's 63 bytes"),
+        _ => None,
+    }
+}
+
 /// Whether statements have columns of this name.
 fn is_ours(name: &str) -> bool {
-    const NAMES: [&str; 17] = [
-        TIME, POSITION, "_start", "_end", "_us", "_utc_day", "_i", "_w", "_k", "_day", "_month", "_begins",
-        "_next", "_session", "_window", "_rank", "_until",
+    const NAMES: [&str; 26] = [
+        TIME,
+        POSITION,
+        "_part",
+        "_row",
+        "_start",
+        "_end",
+        "_us",
+        "_utc_day",
+        "_i",
+        "_w",
+        "_k",
+        "_day",
+        "_month",
+        "_begins",
+        "_next",
+        "_session",
+        "_window",
+        "_rank",
+        "_until",
+        "_low",
+        "_high",
+        "_shown",
+        "_early",
+        "_late",
+        "_first_day",
+        "_first_month",
     ];
     const NUMBERED: [&str; 24] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",

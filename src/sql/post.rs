@@ -2,10 +2,10 @@
 
 use super::statement::{Select, Statement};
 use super::{Dialect, POSITION, Script, TIME, aggregates, windows};
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Field};
 use crate::error::Result;
 use crate::expr::Expr;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, aggregate_name, window_fields};
+use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 
 /// The statement of an output of events.
 pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<Script> {
@@ -47,7 +47,7 @@ pub(super) fn groups(
     let computed = |s: &Statement| {
         let column = |(field, column): (&Field, &PlannedColumn)| {
             let PlannedColumn::Computed(expr) = column else { return Ok(None) };
-            Ok(Some(format!("{} AS {}", named.expr(s, expr, &named.frame)?, s.ident(&field.name))))
+            Ok(Some(format!("{} AS {}", named.expr(s, expr, &[])?, s.ident(&field.name))))
         };
         let all = output.columns.fields.iter().zip(&post.columns).map(column);
         all.filter_map(Result::transpose).collect::<Result<Vec<String>>>()
@@ -58,10 +58,7 @@ pub(super) fn groups(
         s.append("computed", computed.clone());
     }
     if let Some(having) = &post.having {
-        let mut schema = output.columns.clone();
-        let others = named.frame.fields.iter().filter(|f| output.columns.index_of(&f.name).is_none());
-        schema.fields.extend(others.cloned());
-        let select = Select::new(["*"], &s.last).filter(named.expr(&s, having, &schema)?);
+        let select = Select::new(["*"], &s.last).filter(named.expr(&s, having, &output.columns.fields)?);
         s.last = s.with("kept", select);
     }
     let keys: Vec<String> = grouping.keys.iter().map(|key| ascending(&s, grouping, key)).collect();
@@ -125,29 +122,21 @@ fn collation(s: &Statement, ty: DataType) -> &'static str {
 }
 
 /// The names that columns of groups have.
-struct Named {
+struct Named<'a> {
     /// Of each aggregate: that of the first column of the output that it is.
     values: Vec<String>,
     /// Which aggregates the output reads.
     used: Vec<bool>,
-    /// What expressions see: bounds, keys, and aggregates by number.
-    frame: Schema,
+    keys: &'a [String],
+    /// What expressions see.
+    frame: Vec<PlannedColumn>,
     /// Whether an expression reads the bounds.
     zoned: bool,
 }
 
-impl Named {
-    fn new(s: &Statement, output: &OutputPlan, grouping: &Grouping, post: &Post) -> Named {
-        let exprs: Vec<&Expr> = post
-            .columns
-            .iter()
-            .filter_map(|column| match column {
-                PlannedColumn::Computed(expr) => Some(expr),
-                _ => None,
-            })
-            .chain(&post.having)
-            .collect();
-        let reads = |name: &str| exprs.iter().any(|expr| expr.inputs().any(|input| input == name));
+impl<'a> Named<'a> {
+    fn new(s: &Statement, output: &OutputPlan, grouping: &'a Grouping, post: &Post) -> Named<'a> {
+        let read = post.read(grouping);
         let (mut values, mut used) = (vec![], vec![]);
         for i in 0..grouping.plan.aggregates.len() {
             let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
@@ -156,26 +145,31 @@ impl Named {
                 Some(column) => output.columns.fields[column].name.clone(),
                 None => format!("_value_{}", i + 1),
             });
-            used.push(own.is_some() || reads(&aggregate_name(i)));
+            used.push(own.is_some() || read.iter().any(is));
         }
-        let mut fields: Vec<Field> = window_fields().into();
-        for (key, &(_, ty)) in grouping.keys.iter().zip(&grouping.plan.keys) {
-            fields.push(Field::new(key, ty));
-        }
-        for (i, (aggregate, _)) in grouping.plan.aggregates.iter().enumerate() {
-            fields.push(Field::new(aggregate_name(i), aggregate.ty()));
-        }
-        let zoned = s.dialect == Dialect::Polars && window_fields().iter().any(|bound| reads(&bound.name));
-        Named { values, used, frame: Schema::new(fields), zoned }
+        let is_bound =
+            |column: &PlannedColumn| matches!(column, PlannedColumn::WindowStart | PlannedColumn::WindowEnd);
+        let zoned = s.dialect == Dialect::Polars && read.iter().any(is_bound);
+        Named { values, used, keys: &grouping.keys, frame: grouping.frame(), zoned }
     }
 
-    /// An expression over groups, whose columns are those of `schema`.
-    fn expr(&self, s: &Statement, expr: &Expr, schema: &Schema) -> Result<String> {
-        let column = |name: &str| match (0..self.values.len()).find(|i| aggregate_name(*i) == name) {
-            Some(i) => s.ident(&self.values[i]),
-            None => s.ident(name),
+    /// An expression over groups, which sees `own`, columns of the output, before them.
+    fn expr(&self, s: &Statement, expr: &Expr, own: &[Field]) -> Result<String> {
+        let [start, end] = window_fields();
+        let column = |number: usize| {
+            let name = match own.get(number) {
+                Some(field) => &field.name,
+                None => match &self.frame[number - own.len()] {
+                    PlannedColumn::WindowStart => &start.name,
+                    PlannedColumn::WindowEnd => &end.name,
+                    PlannedColumn::Key(k) => &self.keys[*k],
+                    PlannedColumn::Value(v) => &self.values[*v],
+                    PlannedColumn::Firing | PlannedColumn::Computed(_) => unreachable!("refused before"),
+                },
+            };
+            s.ident(name)
         };
-        super::expr::translate(s.dialect, expr.sql(), schema, &s.plan.zone, &column)
+        super::expr::translate(s.dialect, expr, &column)
     }
 }
 

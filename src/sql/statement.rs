@@ -160,6 +160,11 @@ impl<'a> Statement<'a> {
         }
     }
 
+    /// The number of the column of the rows that the next step appends.
+    pub fn next_column(&self) -> usize {
+        self.columns.len()
+    }
+
     /// A column of the rows was appended by a step.
     pub fn push_column(&mut self, name: &str) {
         self.columns.push(Column::Plain(self.ident(name)));
@@ -188,8 +193,8 @@ impl<'a> Statement<'a> {
 
     /// An expression over the plan's rows.
     pub fn translate(&self, expr: &Expr) -> Result<String> {
-        let column = |name: &str| self.ident(name);
-        super::expr::translate(self.dialect, expr.sql(), &self.plan.rows, &self.plan.zone, &column)
+        let column = |number: usize| self.ident(&self.plan.rows.fields[number].name);
+        super::expr::translate(self.dialect, expr, &column)
     }
 
     /// Microseconds since 1970 of an instant.

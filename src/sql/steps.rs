@@ -2,6 +2,7 @@
 
 use super::statement::{Select, Statement};
 use super::{POSITION, TIME, asof, dedup, words};
+use crate::batch::Origin;
 use crate::error::Result;
 use crate::job::Step;
 
@@ -19,7 +20,9 @@ pub(super) fn steps(s: &mut Statement) -> Result<()> {
                 let select = Select::new(["*"], &s.last).filter(s.translate(expr)?);
                 s.last = s.with(&format!("filter_{number}"), select);
             }
-            Step::Derive(name, expr) if name.starts_with("__arg_") => s.push_argument(expr),
+            Step::Derive(_, expr) if plan.rows.fields[s.next_column()].origin == Origin::Own => {
+                s.push_argument(expr);
+            }
             Step::Derive(name, expr) => {
                 let column = format!("{} AS {}", s.translate(expr)?, s.ident(name));
                 s.append(&format!("derive_{number}"), [column]);

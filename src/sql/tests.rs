@@ -39,7 +39,10 @@ fn plan(zone: &str, job: &str) -> Planned {
 }
 
 fn query(dialect: Dialect, zone: &str, job: &str) -> String {
-    script(&plan(zone, job), 0, dialect).unwrap_or_else(|error| panic!("{error}")).query
+    let query = script(&plan(zone, job), 0, dialect).unwrap_or_else(|error| panic!("{error}")).query;
+    let forgotten: Vec<&str> = own_columns(&query).into_iter().filter(|name| !is_ours(name)).collect();
+    assert!(forgotten.is_empty(), "a column of the events may be called {forgotten:?}\n{query}");
+    query
 }
 
 fn refused(dialect: Dialect, zone: &str, job: &str) -> String {
@@ -135,6 +138,13 @@ error: days of Europe/London from midnight + 90m, where clocks skip the time tha
     query(Dialect::Polars, "Europe/London", skipped);
 }
 
+/// The columns of a statement that it made itself: words without quotes that begin with `_`.
+fn own_columns(query: &str) -> Vec<&str> {
+    let outside = query.split(['\'', '"', '`']).step_by(2);
+    let words = outside.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.filter(|word| word.starts_with('_')).collect()
+}
+
 #[test]
 fn names_that_statements_need_are_refused() {
     let named = |name: &str| {
@@ -147,6 +157,11 @@ fn names_that_statements_need_are_refused() {
     let error = |name: &str, dialect| script(&named(name), 0, dialect).map(|_| ()).map_err(|e| e.to_string());
     for name in ["_time", "_start", "_nth_4", "_taken_1_2", "window_end"] {
         assert!(error(name, Dialect::Polars).unwrap_err().contains(name), "{name}");
+    }
+    for (name, dialect) in
+        [("*", Dialect::Polars), ("^a.*$", Dialect::Polars), (&*"n".repeat(64), Dialect::Postgres)]
+    {
+        assert!(error(&format!("\"{name}\""), dialect).unwrap_err().contains(name), "{name}");
     }
     for name in ["_id", "_nth", "nth_4", "_of_user", "_source_id"] {
         assert_eq!(error(name, Dialect::Polars), Ok(()), "{name}");

@@ -36,8 +36,9 @@ pub fn keys(
     }
     let mut keys: Vec<String> = vec![];
     for (name, expr) in compiled(schema, zone, map)? {
-        let mut inputs = expr.inputs().peekable();
-        if inputs.peek().is_some() && inputs.all(|input| naming.iter().any(|n| n == input)) {
+        let inputs = expr.inputs();
+        let names = |input: &usize| naming.contains(&schema.fields[*input].name);
+        if !inputs.is_empty() && inputs.iter().all(names) {
             keys.push(name);
         }
     }
@@ -53,9 +54,7 @@ pub fn mapped(table: &Table, schema: &Schema, zone: &Zone, map: &[(String, Strin
         let mut fields = schema.fields.clone();
         let mut columns = batch.columns().to_vec();
         for (name, expr) in &compiled {
-            let column =
-                |input: &str| &batch.columns()[schema.index_of(input).expect("a column that it reads")];
-            let value = expr.evaluate(batch.num_rows(), column)?;
+            let value = expr.evaluate(batch.num_rows(), |input| &batch.columns()[input])?;
             let field = Field::new(name, expr.ty());
             match fields.iter().position(|f| f.name == *name) {
                 Some(i) => (fields[i], columns[i]) = (field, value),

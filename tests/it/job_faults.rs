@@ -286,6 +286,13 @@ path = "f.txt"
        |       ^^^^^^^^^
       hint: did you mean `customer`?
 
+    error: unknown function `summ` in `summ(amount)`
+      --> job.toml:28:16
+       |
+    28 | select = { s = "summ(amount)", t = "sum(amuont)" }
+       |                ^^^^^^^^^^^^^^
+      hint: did you mean `sum`?
+
     error: unknown column `amuont`
       --> job.toml:28:36
        |

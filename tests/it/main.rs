@@ -6,6 +6,7 @@
 //! PostgreSQL; the other modules hold fixed cases.
 
 mod alike;
+mod all_faults;
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;
@@ -59,6 +60,7 @@ mod misuse;
 mod money;
 mod money_sample;
 mod mutations;
+mod names;
 mod observed;
 mod oracle;
 mod oracle_aggregates;

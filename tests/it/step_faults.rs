@@ -267,6 +267,13 @@ delimiter = "ab"
 otherwise = [{ lookup = "*.parquet", format = "xls" }]
 "#;
     insta::assert_snapshot!(words(job), @r#"
+    error: no step uses [table.users]
+     --> job.toml:8:8
+      |
+    8 | [table.users]
+      |        ^^^^^
+      hint: a [[step]] with enrich = "users"
+
     error: there is no file or folder user.csv
      --> job.toml:9:8
       |
@@ -351,13 +358,6 @@ take = ["score"]
     12 | derive = { id = "1", x = "cuntry" }
        |                          ^^^^^^^^
       hint: did you mean `country`?
-
-    error: unknown column `x`
-      --> job.toml:13:10
-       |
-    13 | filter = "x"
-       |          ^^^
-      hint: the columns are at, id, country, score
 
     error: no step uses [table.others]
       --> job.toml:15:8
@@ -543,6 +543,13 @@ filter = "country = 'ES' AND points > 1"
        |                                             ^^^^^^^^^^^
       hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
 
+    error: there is a column `country` already
+      --> job.toml:32:10
+       |
+    32 | take = { country = "country", points = "score" }
+       |          ^^^^^^^
+      hint: a column that is taken needs a name of its own
+
     error: `countries.csv` has no column `country`
       --> job.toml:34:5
        |
@@ -556,13 +563,6 @@ filter = "country = 'ES' AND points > 1"
     34 |   { lookup = "countries.csv", on = { country = "code" } },
        |     ^^^^^^
       hint: did you mean `code`?
-
-    error: no file has a column `country`
-      --> job.toml:34:38
-       |
-    34 |   { lookup = "countries.csv", on = { country = "code" } },
-       |                                      ^^^^^^^
-      hint: the columns are at, user, id, amount, session
 
     error: `name` is string, and `points` is float64
       --> job.toml:35:91

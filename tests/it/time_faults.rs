@@ -36,6 +36,13 @@ firings = "yes"
 pth = "late.jsonl"
 "#;
     insta::assert_snapshot!(words(&job), @r#"
+    error: this output groups events and selects nothing
+     --> job.toml:5:1
+      |
+    5 | [[output]]
+      | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
+
     error: [[output]] has no key `allowed_lateness`
      --> job.toml:7:1
       |
@@ -49,17 +56,38 @@ pth = "late.jsonl"
     8 | window = {}
       |          ^^
 
+    error: this output groups events and selects nothing
+      --> job.toml:10:1
+       |
+    10 | [[output]]
+       | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
+
     error: a window is of one kind, and this one is `tumbling` and `session`
       --> job.toml:12:10
        |
     12 | window = { tumbling = "1m", session = "1m" }
        |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
+    error: this output groups events and selects nothing
+      --> job.toml:14:1
+       |
+    14 | [[output]]
+       | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
+
     error: `hopping` needs `slide`: how far apart its windows start
       --> job.toml:16:10
        |
     16 | window = { hopping = "10m" }
        |          ^^^^^^^^^^^^^^^^^^^
+
+    error: this output groups events and selects nothing
+      --> job.toml:18:1
+       |
+    18 | [[output]]
+       | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
 
     error: `cumulative` needs `step`: how much longer each window is than the last
       --> job.toml:20:10
@@ -73,6 +101,13 @@ pth = "late.jsonl"
     20 | window = { cumulative = "1h", slide = "1m" }
        |                               ^^^^^
 
+    error: this output groups events and selects nothing
+      --> job.toml:22:1
+       |
+    22 | [[output]]
+       | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
+
     error: a session has no `offset`
       --> job.toml:24:29
        |
@@ -85,6 +120,13 @@ pth = "late.jsonl"
        |
     24 | window = { session = "30m", offset = "1m", step = "1m" }
        |                                            ^^^^
+
+    error: this output groups events and selects nothing
+      --> job.toml:26:1
+       |
+    26 | [[output]]
+       | ^^^^^^^^^^
+      hint: add select = { n = "count(*)" }
 
     error: unknown key `allowed_latenes` in window
       --> job.toml:28:29
@@ -323,6 +365,12 @@ fn modes_and_firings_of_windows_that_cannot_have_them() {
     8 | firings = true
       |           ^^^^
       hint: leave out `--mode complete`, or `firings`
+
+    error: the output has two columns `firing`
+      --> job.toml:10:12
+       |
+    10 | select = { firing = "count(*)" }
+       |            ^^^^^^
     "#);
 }
 

@@ -212,7 +212,7 @@ impl OfOutputs<'_> {
         let (grouping, post, columns) = (self.grouping(), post_of(output), self.compared(output));
         let rows = match &block.truth {
             Some(truth) if post.having.is_some() => {
-                let rows = output_rows(grouping, output, post, truth)?;
+                let rows = output_rows(grouping, post, truth)?;
                 rows.kept.as_ref().map_or(truth.len(), Vec::len) as u64
             }
             _ => block.groups,
@@ -226,7 +226,7 @@ impl OfOutputs<'_> {
                 states: None,
                 firings: None,
             };
-            let rows = output_rows(grouping, output, post, &groups)?;
+            let rows = output_rows(grouping, post, &groups)?;
             let there = kept(&rows, Some(&block.stages[i].present), groups.len());
             Ok((rows, there))
         };
@@ -246,7 +246,7 @@ impl OfOutputs<'_> {
 
     fn sessions(&self, rows: &StoredRows, options: &RunOptions) -> Result<Vec<Figures>> {
         let spill = (options.spill_folder.as_path(), options.memory);
-        let shaped = |output| Shaped { output, post: post_of(output), columns: self.compared(output) };
+        let shaped = |output| Shaped { post: post_of(output), columns: self.compared(output) };
         let outputs: Vec<Shaped> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
         let found = sessions::audit(self.grouping(), &outputs, rows, spill)?;
         let ends: Vec<i64> = found.windows.iter().map(|window| window.end).collect();

@@ -6,7 +6,7 @@ use crate::engine::replay::{StoredRows, stored_plan};
 use crate::engine::shape::output_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan, GroupTable, Lateness, Merged, SpillSpace, key_rows};
-use crate::job::{Grouping, OutputPlan, Post};
+use crate::job::{Grouping, Post};
 use crate::window::WindowSpan;
 use arrow_array::{ArrayRef, TimestampMicrosecondArray};
 use arrow_select::concat::concat;
@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 /// An output of the sessions.
 pub struct Shaped<'a> {
-    pub output: &'a OutputPlan,
     pub post: &'a Post,
     /// The columns that are compared.
     pub columns: Vec<Compared>,
@@ -110,7 +109,7 @@ pub fn audit(
 impl Shaped<'_> {
     /// The compared columns of a block's rows, and which rows `having` keeps.
     fn rows(&self, grouping: &Grouping, block: &GroupBlock) -> Result<(Sides, Vec<bool>)> {
-        let rows = output_rows(grouping, self.output, self.post, block)?;
+        let rows = output_rows(grouping, self.post, block)?;
         Ok((Sides::new(&self.columns, &rows), kept(&rows, None, block.len())))
     }
 }

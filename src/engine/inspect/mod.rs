@@ -293,8 +293,8 @@ fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section
             let of = |column: &ArrayRef| plain_strings(&filter(column, &is_open).expect("a mask as long"));
             let spans: Vec<WindowSpan> = is_open.values().set_indices().map(|i| block.spans[i]).collect();
             let keys: Vec<ArrayRef> = block.keys.iter().map(of).collect();
-            let open = outputs.iter().map(|(output, post)| {
-                let rows = output_rows(grouping, output, post, &block)?;
+            let open = outputs.iter().map(|(_, post)| {
+                let rows = output_rows(grouping, post, &block)?;
                 let values = post.columns.iter().zip(&rows.columns).filter(|(column, _)| is_value(column));
                 let values = values.map(|(_, column)| of(column)).collect();
                 Ok(Open { spans: spans.clone(), keys: keys.clone(), values })

@@ -7,7 +7,7 @@ use crate::engine::trace::Cells;
 use crate::engine::{events, groups};
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan};
-use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top, aggregate_name};
+use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
 use crate::window::{Assigner, Window};
 use std::collections::BTreeSet;
 
@@ -30,7 +30,6 @@ pub(super) struct Wanted {
 pub(super) fn rows_of_block(
     plan: &Plan,
     grouping: &Grouping,
-    output: &OutputPlan,
     post: &Post,
     wanted: &Wanted,
     block: &GroupBlock,
@@ -53,7 +52,7 @@ pub(super) fn rows_of_block(
     if rows.is_empty() {
         return Ok(vec![]);
     }
-    let out = output_rows(grouping, output, post, block)?;
+    let out = output_rows(grouping, post, block)?;
     let columns = plain(&out.columns);
     let mut cells = Cells::new(&columns, &plan.zone)?;
     let mut computed = vec![];
@@ -108,16 +107,10 @@ pub(super) fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSe
     let mut out: BTreeSet<usize> = group.keys.iter().map(|(column, _)| *column).collect();
     let OutputKind::Groups { post, .. } = &output.kind else { return out };
     // Outputs that group alike share a grouping: of its aggregates those of this output.
-    let names: Vec<&str> = post
-        .columns
-        .iter()
-        .filter_map(|column| if let PlannedColumn::Computed(expr) = column { Some(expr) } else { None })
-        .chain(&post.having)
-        .flat_map(|expr| expr.inputs())
-        .collect();
+    let read = post.read(&plan.groupings[grouping]);
     for (i, (_, args)) in group.aggregates.iter().enumerate() {
-        let own = post.columns.iter().any(|column| matches!(column, PlannedColumn::Value(v) if *v == i));
-        if own || names.contains(&aggregate_name(i).as_str()) {
+        let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
+        if post.columns.iter().chain(&read).any(is) {
             out.extend(args);
         }
     }

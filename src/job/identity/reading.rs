@@ -4,7 +4,7 @@ use super::super::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
 use super::super::spec::{JobSpec, LogSpec, StepSpec};
 use super::pairs;
 use crate::asof::{Direction, Reach};
-use crate::expr::Expr;
+use crate::batch::Origin;
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
 use crate::job::validate::parse_length;
 use crate::lookup::{OnFailure, ServicePlan};
@@ -30,7 +30,7 @@ impl Reads {
             return Reads(None);
         }
         let visible: BTreeSet<&str> = job.steps.iter().flat_map(derived).collect();
-        let mut used = BTreeSet::new();
+        let mut used: BTreeSet<usize> = BTreeSet::new();
         let own = match &output.kind {
             OutputKind::Archive(columns) | OutputKind::Rows(columns) => columns.clone(),
             OutputKind::Groups { grouping, .. } => {
@@ -39,39 +39,41 @@ impl Reads {
                 groups.keys.iter().map(|(key, _)| *key).chain(args).collect()
             }
         };
-        let own: BTreeSet<&str> =
-            own.into_iter().map(|column| plan.rows.fields[column].name.as_str()).collect();
+        let own: BTreeSet<usize> = own.into_iter().collect();
+        // Of all columns those of the files come first.
+        let mut column = plan.read.columns.len();
         for step in &plan.steps {
-            let columns: Vec<usize> = match step {
-                Step::Filter(expr) => {
-                    note(&mut used, expr);
-                    vec![]
-                }
-                // What an aggregate of another output is computed of is none of this one's.
+            match step {
+                Step::Filter(expr) => used.extend(expr.inputs()),
                 Step::Derive(name, expr) => {
-                    if visible.contains(name.as_str()) || own.contains(name.as_str()) {
-                        note(&mut used, expr);
+                    // What an aggregate of another output is computed of is none of this one's.
+                    let shown =
+                        visible.contains(name.as_str()) && plan.rows.fields[column].origin == Origin::Job;
+                    if shown || own.contains(&column) {
+                        used.extend(expr.inputs());
                     }
-                    vec![]
+                    column += 1;
                 }
-                Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
+                Step::Dedup { keys, .. } => used.extend(keys),
+                Step::First { keys, .. } => {
+                    used.extend(keys);
+                    column += 1;
+                }
                 Step::Enrich(enrich) => {
-                    enrich.tries.iter().flat_map(|attempt| asked(plan, attempt)).copied().collect()
+                    used.extend(enrich.tries.iter().flat_map(|attempt| asked(plan, attempt)));
+                    column += enrich.take.len();
                 }
-            };
-            used.extend(columns.into_iter().map(|column| plan.rows.fields[column].name.clone()));
+            }
         }
-        used.extend(own.into_iter().map(str::to_string));
+        used.extend(own);
+        let of_files = plan.read.columns.iter().enumerate().filter(|(number, _)| used.contains(number));
+        let used = of_files.map(|(_, column)| column.name.clone()).collect();
         Reads(Some(used))
     }
 
     fn shows(&self, column: &str) -> bool {
         self.0.as_ref().is_none_or(|used| used.contains(column))
     }
-}
-
-fn note(used: &mut BTreeSet<String>, expr: &Expr) {
-    used.extend(expr.inputs().map(str::to_string));
 }
 
 /// The names that a step of the job file derives.
@@ -163,6 +165,8 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
             ]))
         }
         StepSpec::First { keys: by, name } => json!({ "first": keys(by), "as": name.value }),
+        // No job with one has a plan.
+        StepSpec::Unreadable => Value::Null,
         StepSpec::Enrich(_) | StepSpec::Lookup { .. } => match enriched.next() {
             None => Value::Null,
             Some(enrich) => {

@@ -21,6 +21,8 @@ pub struct OutputSpec {
     pub firings: Option<At<bool>>,
     pub archive: Option<At<bool>>,
     pub state: Option<At<bool>>,
+    /// Whether keys that say what its columns are could not be read.
+    pub unread: bool,
 }
 
 /// An `[[output]]` whose path ends in `.html`: a page that shows other outputs.
@@ -85,10 +87,22 @@ pub struct WindowSpec {
 /// What kind of window, and its lengths.
 pub enum WindowKind {
     Global,
-    Tumbling { size: At<String> },
-    Hopping { size: At<String>, slide: At<String> },
-    Cumulative { size: At<String>, step: At<String> },
-    Session { gap: At<String> },
+    Tumbling {
+        size: At<String>,
+    },
+    Hopping {
+        size: At<String>,
+        slide: At<String>,
+    },
+    Cumulative {
+        size: At<String>,
+        step: At<String>,
+    },
+    Session {
+        gap: At<String>,
+    },
+    /// After a fault.
+    Unreadable,
 }
 
 /// `top = { n, by }`.
@@ -99,22 +113,34 @@ pub struct TopSpec {
 
 /// Reads one `[[output]]`.
 pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
+    let before = document.count();
+    let (by, select) = (table.strings("by"), table.pairs("select"));
+    let archive_flag = table.flag("archive");
+    let unread = document.count() > before;
     let spec = OutputSpec {
         span: table.span.clone(),
         path: table.string("path"),
         format: table.string("format"),
         mirror: table.string("mirror"),
         key: table.strings("key").unwrap_or_default(),
-        window: table.string_or_table("window").and_then(|w| window(document, w)),
-        by: table.strings("by").unwrap_or_default(),
-        select: table.pairs("select").unwrap_or_default(),
+        window: table.place_of("window").map(|_| {
+            let window = table.string_or_table("window").and_then(|w| window(document, w));
+            window.unwrap_or(WindowSpec {
+                kind: WindowKind::Unreadable,
+                offset: None,
+                allowed_lateness: None,
+            })
+        }),
+        by: by.unwrap_or_default(),
+        select: select.unwrap_or_default(),
         having: table.string("having"),
         top: table.table("top").and_then(|t| top(document, &t)),
         partition_by: table.strings("partition_by").unwrap_or_default(),
         mode: table.string("mode"),
         firings: table.flag("firings"),
-        archive: table.flag("archive"),
+        archive: archive_flag,
         state: table.flag("state"),
+        unread,
     };
     let hint = "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }";
     table.misplaced("allowed_lateness", hint);

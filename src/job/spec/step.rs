@@ -12,10 +12,21 @@ pub type Names = Vec<(At<String>, At<String>)>;
 pub enum StepSpec {
     Filter(At<String>),
     Derive(Names),
-    Dedup { keys: Vec<At<String>>, within: Option<At<String>> },
-    First { keys: Vec<At<String>>, name: At<String> },
+    Dedup {
+        keys: Vec<At<String>>,
+        within: Option<At<String>>,
+    },
+    First {
+        keys: Vec<At<String>>,
+        name: At<String>,
+    },
     Enrich(EnrichSpec),
-    Lookup { lookup: LookupSpec, otherwise: Vec<OtherwiseSpec> },
+    Lookup {
+        lookup: LookupSpec,
+        otherwise: Vec<OtherwiseSpec>,
+    },
+    /// After a fault: what columns it appends is not known.
+    Unreadable,
 }
 
 /// `enrich = "TABLE"`.
@@ -111,7 +122,11 @@ const OF_FILES: [&str; 4] = ["on", "format", "columns", "delimiter"];
 const OF_SERVICES: [&str; 6] = ["headers", "in_flight", "timeout", "retries", "backoff", "on_failure"];
 
 /// Reads one `[[step]]`.
-pub(super) fn step(document: &Document, table: &Table) -> Option<StepSpec> {
+pub(super) fn step(document: &Document, table: &Table) -> StepSpec {
+    read(document, table).unwrap_or(StepSpec::Unreadable)
+}
+
+fn read(document: &Document, table: &Table) -> Option<StepSpec> {
     let (filter, derive) = (table.string("filter"), table.pairs("derive"));
     let (dedup, first, name) = (table.strings("dedup"), table.strings("first"), table.string("as"));
     let (enrich, reach, fill) = (table.string("enrich"), reach(table), table.string("fill"));

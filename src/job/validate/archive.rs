@@ -1,55 +1,60 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
 use super::Planner;
+use super::output::Held;
 use crate::aggregate::Function;
 use crate::batch::Schema;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::plan::{OutputKind, OutputPlan, archive_fields};
+use crate::job::plan::{OutputKind, archive_fields};
 use crate::job::spec::{OutputSpec, is_true};
 use crate::rows::PartitionPart;
 use crate::window::Window;
 
 impl Planner<'_> {
     /// An output of the records as they are read: all columns of the source, then where each is from.
-    pub(super) fn archive(&mut self, spec: &OutputSpec) -> Option<(Schema, OutputKind)> {
-        let flag = spec.archive.as_ref()?;
+    pub(super) fn archive(&mut self, spec: &OutputSpec) -> Held {
         let own = archive_fields();
-        let mut right = self.is_file(spec, flag, "an archive");
-        for field in &own {
-            if self.rows.schema.fields[..self.rows.source_columns].iter().any(|f| f.name == field.name) {
+        let mut right = true;
+        let mut fields = self.rows.schema.fields[..self.rows.source_columns].to_vec();
+        if let Some(flag) = &spec.archive {
+            right = self.is_file(spec, flag, "an archive");
+            for field in own.iter().filter(|own| fields.iter().any(|f| f.name == own.name)) {
                 let error =
                     Error::job(format!("the source has a column `{}`, and so has an archive", field.name));
                 self.fault(error.hint("give the column another name in the files"), &flag.span);
                 right = false;
             }
         }
-        if !right {
-            return None;
-        }
         self.positions = true;
         let columns: Vec<usize> = (0..self.rows.source_columns).collect();
         self.rows.read(columns.iter().copied());
-        let mut fields = self.rows.schema.fields[..self.rows.source_columns].to_vec();
         fields.extend(own);
-        Some((Schema::new(fields), OutputKind::Archive(columns)))
+        Held {
+            columns: Schema::new(fields),
+            groups: None,
+            kind: right.then_some(OutputKind::Archive(columns)),
+            open: false,
+        }
     }
 
-    /// Whether `output` can keep its state; faults what is in the way.
-    pub(super) fn state(&self, spec: &OutputSpec, output: &OutputPlan) -> bool {
-        let Some(flag) = &spec.state else { return true };
-        let OutputKind::Groups { grouping, post } = &output.kind else {
-            let error = Error::job("`state` is for groups, and this output has no window and no keys");
-            self.fault(error.hint("events are kept by an [[output]] with archive = true"), &flag.span);
+    /// Whether an output can keep its state, where it is to; faults what is in the way.
+    pub(super) fn state(&self, spec: &OutputSpec, held: &Held) -> bool {
+        let Some(flag) = spec.state.as_ref().filter(|flag| flag.value) else { return true };
+        let Some(groups) = &held.groups else {
+            // An output whose `select` is wrong may have been one of groups.
+            if held.kind.is_some() {
+                let error = Error::job("`state` is for groups, and this output has no window and no keys");
+                self.fault(error.hint("events are kept by an [[output]] with archive = true"), &flag.span);
+            }
             return false;
         };
-        let plan = &self.groupings[*grouping].plan;
         let mut right = self.is_file(spec, flag, "an output with `state`");
         let mut wrong = |error: Error, hint: &str| {
             self.fault(error.hint(hint), &flag.span);
             right = false;
         };
-        if matches!(plan.window, Window::Session { .. }) {
+        if matches!(groups.window, Some(Window::Session { .. })) {
             wrong(
                 Error::job("`state` is not for sessions"),
                 "late events join and stretch them, so they are computed again from their events",
@@ -61,7 +66,7 @@ impl Planner<'_> {
                 "a late event has no firing of its own: write a second output without `firings`",
             );
         }
-        for (aggregate, _) in &plan.aggregates {
+        for (aggregate, _) in groups.aggregates.iter().flatten() {
             let Some(name) = without_state(aggregate.function) else { continue };
             wrong(
                 Error::job(format!("`state` cannot be kept of `{name}`")),
@@ -69,9 +74,10 @@ impl Planner<'_> {
                  and late events are counted from the archive or the source",
             );
         }
-        for (name, part) in spec.partition_by.iter().zip(&output.partition_by) {
-            let PartitionPart::Column(column) = part else { continue };
-            if !post.columns[*column].names_group() {
+        for name in &spec.partition_by {
+            let column =
+                held.columns.index_of(&name.value).and_then(|column| groups.columns[column].as_ref());
+            if PartitionPart::of_time(&name.value).is_none() && column.is_some_and(|c| !c.names_group()) {
                 let error =
                     Error::job(format!("an output with `state` cannot be partitioned by `{}`", name.value));
                 self.fault(

@@ -3,7 +3,7 @@
 use super::{Planner, length, unknown_column};
 use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::job::document::At;
 use crate::job::plan::{EnrichPlan, Step, Try};
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
@@ -138,7 +138,10 @@ impl<'a> Planner<'a> {
             if !self.rows.free(column.name, "a column that is taken needs a name of its own") {
                 continue;
             }
-            let Some(ty) = column.ty else { continue };
+            let Some(ty) = column.ty else {
+                self.rows.schema.fields.push(Field::faulty(&column.name.value));
+                continue;
+            };
             take.push(Field::new(&column.name.value, ty));
             self.rows.schema.fields.push(Field::new(&column.name.value, ty));
         }
@@ -155,11 +158,11 @@ impl<'a> Planner<'a> {
         columns.into_iter().collect()
     }
 
-    fn event_column(&mut self, name: &At<String>) -> Option<usize> {
+    pub(super) fn event_column(&mut self, name: &At<String>) -> Option<usize> {
         let column = self.rows.schema.index_of(&name.value);
         match column {
             Some(column) => self.rows.read([column]),
-            None => self.fault(unknown_column(&name.value, self.rows.schema.names()), &name.span),
+            None => self.rows.fault(unknown_column(&name.value, self.rows.schema.names()), &name.span),
         }
         column
     }
@@ -180,14 +183,19 @@ impl<'a> Planner<'a> {
             let found = schema.index_of(&name.value);
             if found.is_none() {
                 let error =
-                    Error::job(format!("{} has no column `{}`", self.tables[table].title(), name.value));
-                self.fault(error.nearest_or("the columns are", &name.value, schema.names()), &name.span);
+                    Error::job(format!("{} has no column `{}`", self.tables[table].title(), name.value))
+                        .because(Reason::UnknownColumn(name.value.clone()));
+                let error = error.nearest_or("the columns are", &name.value, schema.names());
+                self.tables[table].rows.fault(error, &name.span);
             }
             found
         };
         let keys: Vec<Option<usize>> = on.iter().map(|(_, key)| column(key)).collect();
         let taken: Vec<Option<usize>> = take.iter().map(|(_, name)| column(name)).collect();
-        let types = |column: &Option<usize>| column.map(|i| self.tables[table].rows.schema.fields[i].ty);
+        let types = |column: &Option<usize>| {
+            let field = &self.tables[table].rows.schema.fields[(*column)?];
+            (!field.faulty).then_some(field.ty)
+        };
         let types: Vec<Option<DataType>> = taken.iter().map(types).collect();
         let mut matched = vec![];
         for ((event, key), (name, _)) in events.into_iter().zip(keys).zip(on) {
@@ -212,6 +220,7 @@ impl<'a> Planner<'a> {
         let table = &self.tables[table];
         let (event, key) = (&self.rows.schema.fields[event], &table.rows.schema.fields[key]);
         let alike = match (event.ty, key.ty) {
+            _ if event.faulty || key.faulty => true,
             (DataType::Decimal { scale: a, .. }, DataType::Decimal { scale: b, .. }) => a == b,
             (a, b) => a == b,
         };

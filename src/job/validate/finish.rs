@@ -34,7 +34,7 @@ impl Planner<'_> {
         read.positions = self.positions;
         for step in &mut self.rows.steps {
             match step {
-                Step::Filter(_) | Step::Derive(..) => {}
+                Step::Filter(expr) | Step::Derive(_, expr) => expr.renumber(renumber),
                 Step::Dedup { keys, .. } | Step::First { keys, .. } => {
                     keys.iter_mut().for_each(|column| *column = renumber(*column));
                 }

@@ -6,10 +6,11 @@
 
 use super::enrich::{DEFAULT, new_columns};
 use super::log::{self, Log};
-use super::{Overrides, Planner, Zone, faults, job_name, length, memory, range, stream, window, zone};
+use super::output::is_grouped;
+use super::{Overrides, Planner, Zone, faults, job_name, length, memory, pages, range, stream, window, zone};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
-use crate::expr::{check_syntax, parse_selection};
+use crate::expr::{Selection, check_syntax};
 use crate::job::document::At;
 use crate::job::plan::Mode;
 use crate::job::spec::{
@@ -42,13 +43,25 @@ pub struct Form {
 /// # Errors
 /// A job error that reports all faults.
 pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
-    let document = &spec.document;
     let zone = zone(spec).unwrap_or_else(Zone::utc);
+    let (expressions, not_set) = form_faults(spec, overrides, &zone);
+    if spec.document.faults().is_some() {
+        return Err(faults(spec));
+    }
+    range(overrides, &zone)?;
+    let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
+    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, not_set })
+}
+
+/// Notes what is wrong with a job that can be told without its data: how many expressions it has, and which variables of
+/// the environment that it needs are not set.
+pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> (usize, Vec<String>) {
+    let document = &spec.document;
     log::form(document, &spec.source.log);
     // Whether the log tells arrivals, its files would say.
     stream::max_ahead(spec, true);
     memory(spec);
-    let mut checker = Checker { planner: Planner::new(spec, &zone, Log::unseen(), vec![]), expressions: 0 };
+    let mut checker = Checker { planner: Planner::new(spec, zone, Log::unseen(), vec![]), expressions: 0 };
     if let Some(word) = &spec.mode {
         checker.planner.mode = window::mode(document, word).unwrap_or(Mode::Streamed);
     }
@@ -62,18 +75,11 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     checker.planner.tables_are_used();
     spec.outputs.iter().for_each(|output| checker.output(output));
     checker.planner.stream();
+    pages::planned(spec);
     checker.planner.places();
-    let expressions = checker.expressions;
     let not_set = checker.planner.services.iter().flat_map(|service| service.secrets.not_set());
     let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
-    let not_set = not_set.into_iter().collect();
-    drop(checker);
-    if document.faults().is_some() {
-        return Err(faults(spec));
-    }
-    range(overrides, &zone)?;
-    let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
-    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, not_set })
+    (checker.expressions, not_set.into_iter().collect())
 }
 
 struct Checker<'a> {
@@ -98,7 +104,7 @@ impl<'a> Checker<'a> {
                     length(&self.planner.spec.document, text);
                 }
             }
-            StepSpec::First { .. } => {}
+            StepSpec::First { .. } | StepSpec::Unreadable => {}
             StepSpec::Enrich(enrich) => self.enrich(enrich),
             StepSpec::Lookup { lookup, otherwise } => {
                 self.lookup(lookup);
@@ -159,38 +165,34 @@ impl<'a> Checker<'a> {
         }
         self.planner.window(spec);
         self.planner.timing(spec);
-        let selections = self.planner.selections(spec);
-        let texts = spec.select.iter().map(|(_, sql)| sql);
-        for (sql, selection) in texts.clone().zip(selections.iter().flatten()) {
-            self.selection(sql, selection);
+        let texts: Vec<&At<String>> = spec.select.iter().map(|(_, sql)| sql).collect();
+        let selections: Vec<Option<Selection>> = texts.iter().map(|sql| self.planner.parsed(sql)).collect();
+        for (sql, selection) in texts.iter().zip(&selections) {
+            selection.iter().for_each(|selection| self.selection(sql, selection));
         }
-        if let Some(sql) = &spec.having {
-            match parse_selection(&sql.value, 0) {
-                Ok(selection) => self.selection(sql, &selection),
-                Err(error) => self.planner.fault(error, &sql.span),
-            }
+        if let Some(sql) = &spec.having
+            && let Some(selection) = self.planner.parsed(sql)
+        {
+            self.selection(sql, &selection);
         }
-        let Some(selections) = selections else { return };
-        let aggregates = selections.iter().any(|selection| !selection.calls.is_empty());
-        if spec.window.is_some() || !spec.by.is_empty() || aggregates {
+        if spec.unread {
+            // What it holds is not known.
+        } else if is_grouped(spec, &selections) {
             self.planner.selects_something(spec);
-        } else if !is_true(&spec.archive) {
+        } else if !is_true(&spec.archive) && selections.iter().all(Option::is_some) {
             self.planner.has_no_groups(spec);
         }
     }
 
     /// Checks the arguments of aggregates, and what is around them.
-    fn selection(&mut self, sql: &At<String>, selection: &crate::expr::Selection) {
+    fn selection(&mut self, sql: &At<String>, selection: &Selection) {
         self.expressions += 1;
         let arguments = selection.calls.iter().flat_map(|call| match call.name.as_str() {
             // Its second argument is a number.
             "quantile" => &call.args[..call.args.len().min(1)],
             _ => &call.args[..],
         });
-        for text in arguments.chain(&selection.around) {
-            if let Err(error) = check_syntax(text) {
-                self.planner.fault(error, &sql.span);
-            }
-        }
+        let checked = arguments.map(|text| check_syntax(text)).chain([selection.check_syntax()]);
+        checked.filter_map(Result::err).for_each(|error| self.planner.fault(error, &sql.span));
     }
 }

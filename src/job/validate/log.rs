@@ -39,6 +39,8 @@ pub(super) struct Log {
     pub(super) time: Option<ReadTime>,
     /// `None` after a fault.
     pub(super) on_bad_record: Option<OnBadRecord>,
+    /// Columns whose type a fault leaves open.
+    faulty: Vec<String>,
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
@@ -82,8 +84,8 @@ impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
         let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
-        let (files, notes, names) = (vec![], vec![], None);
-        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None }
+        let (files, notes, names, faulty) = (vec![], vec![], None, vec![]);
+        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None, faulty }
     }
 
     /// Looks at samples of the files; `what` has them, in words.
@@ -129,7 +131,10 @@ impl Log {
                 }
             }
         }
-        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record })
+        let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
+        let untold = spec.time.iter().filter(|_| time.is_none());
+        let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
+        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record, faulty })
     }
 
     /// Says, where a fault speaks of a column that folders tell, how it is read.
@@ -149,7 +154,10 @@ impl Log {
                 .time
                 .as_ref()
                 .is_some_and(|t| t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_)));
-            Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty })
+            match self.faulty.contains(&c.name) {
+                true => Field::faulty(&c.name),
+                false => Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty }),
+            }
         };
         Schema::new(self.inferred.columns.iter().map(field).collect())
     }
@@ -274,6 +282,10 @@ pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
     let document = &job.document;
     let format = format(document, spec)?;
     let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
+    if patterns.is_empty() {
+        // Which is told already.
+        return None;
+    }
     match files::expand(&patterns, format, &job.inputs) {
         Ok(found) => Some(found),
         Err(error) => {

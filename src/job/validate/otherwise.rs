@@ -45,21 +45,21 @@ impl<'a> Planner<'a> {
         let take = self.taken_instead(spec, step);
         match &spec.from {
             LookupFrom::Service(service) => {
-                if let Some((name, _)) = service.types.first() {
+                let untyped = service.types.first().map(|(name, _)| {
                     let error = Error::job("the columns have the types that the step gives them");
                     self.fault(error.hint("leave `types` out"), &name.span);
-                    return None;
-                }
-                let pointers: Vec<At<String>> = take?.into_iter().map(|(_, pointer)| pointer).collect();
-                self.service(service, step.columns, &pointers)
+                });
+                let pointers = take.iter().flatten().map(|(_, pointer)| pointer.clone()).collect::<Vec<_>>();
+                let asked = self.service(service, step.columns, &pointers);
+                asked.filter(|_| untyped.is_none() && take.is_some())
             }
             LookupFrom::Files { log, on } => {
-                let Some(on) = on.as_ref().or(step.on) else {
+                let on = on.as_ref().or(step.on);
+                if on.is_none() {
                     let error = Error::job("`lookup` in files needs `on`");
                     self.fault(error.hint("such as on = { userId = \"id\" }"), &spec.span);
-                    return None;
-                };
-                let (take, table) = (take?, self.table_of(log));
+                }
+                let (take, on, table) = (take?, on?, self.table_of(log));
                 let (types, asked) = self.asked(table, on, &take, false);
                 let mut right = true;
                 for ((ty, column), (_, source)) in types.iter().zip(step.columns).zip(&take) {

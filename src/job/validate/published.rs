@@ -5,15 +5,17 @@
 //! published to a table is said by [`Plan::publications`](crate::job::Plan::publications) alone. So the hash of a plan
 //! does not know of it, and one folder may be published here today and there tomorrow.
 
-use super::Planner;
-use crate::batch::Schema;
+use super::groups::no_column;
+use super::output::Held;
+use super::{Planner, rows};
 use crate::error::Error;
-use crate::job::plan::{OutputKind, OutputTo, PlannedColumn, Publication};
+use crate::job::plan::{OutputTo, PlannedColumn, Publication};
 use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, LineKey};
 use crate::window::Window;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// The folder of an output that is published: its `mirror`, else one by the table's name.
@@ -28,8 +30,9 @@ pub(super) fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
 }
 
 impl Planner<'_> {
-    /// Whether the keys that only some outputs have are where they belong; faults those that are not.
-    pub(super) fn belongs(&self, spec: &OutputSpec, format: Format) -> bool {
+    /// Whether the keys that only some outputs have are where they belong; faults those that are not. Without a format,
+    /// what depends on it is not looked at.
+    pub(super) fn belongs(&self, spec: &OutputSpec, format: Option<Format>) -> bool {
         let mut right = true;
         if let (Some(mirror), Some(path)) = (&spec.mirror, &spec.path)
             && !pg::is_url(&path.value)
@@ -38,7 +41,7 @@ impl Planner<'_> {
             self.fault(error.hint("path = \"postgres://user@host:5432/database/table\""), &mirror.span);
             right = false;
         }
-        if let (Some(key), false) = (spec.key.first(), matches!(format, Format::Keyed(_))) {
+        if let (Some(key), false) = (spec.key.first(), matches!(format, None | Some(Format::Keyed(_)))) {
             let error = Error::job("`key` is for lines that kcat publishes");
             self.fault(
                 error.hint("format = \"kcat\", or a path that ends in .kcat; groups have `by`"),
@@ -55,58 +58,58 @@ impl Planner<'_> {
         TableAddress::parse(&path.value).map(Some).map_err(|error| self.fault(error, &path.span)).ok()
     }
 
-    /// How an output of `columns` is published to the table at `address`.
+    /// How an output is published to the table at `address`; `None` after a fault.
     pub(super) fn publication(
         &self,
         spec: &OutputSpec,
-        address: TableAddress,
-        (columns, kind): (&Schema, &OutputKind),
-        partition_by: &[PartitionPart],
+        address: &TableAddress,
+        held: &Held,
     ) -> Option<Publication> {
         let path = spec.path.as_ref()?;
-        let fault = |error: Error, hint: &str| {
-            self.fault(error.hint(hint), &path.span);
-            None
+        let Some(groups) = &held.groups else {
+            // An output whose `select` is wrong may have been one of groups.
+            if held.kind.is_some() {
+                let error = Error::job("events cannot be written to the table of a server");
+                let hint = "a table is kept up to date by its key, and events have none: give `window` or `by`, or write a folder";
+                self.fault(error.hint(hint), &path.span);
+            }
+            return None;
         };
-        let OutputKind::Groups { grouping, post } = kind else {
-            return fault(
-                Error::job("events cannot be written to the table of a server"),
-                "a table is kept up to date by its key, and events have none: give `window` or `by`, or write a folder",
-            );
+        let mut right = true;
+        let mut wrong = |error: Error, hint: &str, span: &Range<usize>| {
+            self.fault(error.hint(hint), span);
+            right = false;
         };
         // Windows that start together are told apart by their end; all others, and sessions of one key, by the start.
-        let ends = matches!(self.groupings[*grouping].plan.window, Window::Cumulative { .. });
-        let is_key = |column: &PlannedColumn| match column {
-            PlannedColumn::WindowStart | PlannedColumn::Key(_) | PlannedColumn::Firing => true,
-            PlannedColumn::WindowEnd => ends,
-            PlannedColumn::Value(_) | PlannedColumn::Computed(_) => false,
+        let ends = matches!(groups.window, Some(Window::Cumulative { .. }));
+        let is_key = |column: &Option<PlannedColumn>| match column {
+            Some(PlannedColumn::WindowStart | PlannedColumn::Key(_) | PlannedColumn::Firing) => true,
+            Some(PlannedColumn::WindowEnd) => ends,
+            Some(PlannedColumn::Value(_) | PlannedColumn::Computed(_)) | None => false,
         };
-        let key: Vec<usize> = (0..post.columns.len()).filter(|&i| is_key(&post.columns[i])).collect();
-        if key.is_empty() {
+        let key: Vec<usize> = (0..groups.columns.len()).filter(|&i| is_key(&groups.columns[i])).collect();
+        if key.is_empty() && !held.open {
             let error = Error::job("an output of one row in all cannot be written to the table of a server");
-            return fault(error, "a table is kept up to date by its key: give `window` or `by`");
+            wrong(error, "a table is kept up to date by its key: give `window` or `by`", &path.span);
         }
-        for (name, part) in spec.partition_by.iter().zip(partition_by) {
-            if matches!(part, PartitionPart::Column(_)) {
+        for name in &spec.partition_by {
+            if PartitionPart::of_time(&name.value).is_none() && held.columns.index_of(&name.value).is_some() {
                 let error =
                     Error::job(format!("the mirror of a table cannot be partitioned by `{}`", name.value));
-                self.fault(error.hint("only by year, month, date or hour"), &name.span);
-                return None;
+                wrong(error, "only by year, month, date or hour", &name.span);
             }
         }
-        if let Some(long) = columns.names().find(|name| name.len() > 63) {
+        if let Some(long) = held.columns.names().find(|name| name.len() > 63) {
             let error = Error::job(format!(
                 "the column `{long}` has a name that is longer than PostgreSQL's 63 bytes"
             ));
-            return fault(error, "give it another name in `select` or `derive`");
+            wrong(error, "give it another name in `select` or `derive`", &path.span);
         }
         if self.publications.iter().any(|other| other.address.url() == address.url()) {
-            return fault(
-                Error::job(format!("two outputs are written to {}", address.url())),
-                "give each a table",
-            );
+            let error = Error::job(format!("two outputs are written to {}", address.url()));
+            wrong(error, "give each a table", &path.span);
         }
-        Some(Publication { output: self.outputs.len(), address, key })
+        right.then(|| Publication { output: self.outputs.len(), address: address.clone(), key })
     }
 
     /// `format` with the key that lines of it have, where they have one.
@@ -114,19 +117,22 @@ impl Planner<'_> {
         &self,
         spec: &OutputSpec,
         format: Format,
-        columns: &Schema,
+        held: &Held,
         partition_by: &[PartitionPart],
     ) -> Option<Format> {
         let Format::Keyed(_) = format else { return Some(format) };
         let names = if spec.key.is_empty() { &spec.by } else { &spec.key };
-        let mut key = vec![];
-        for name in names {
-            let Some(column) = columns.index_of(&name.value) else {
-                let error = Error::job(format!("the output has no column `{}`", name.value));
-                self.fault(error.nearest(&name.value, columns.names()), &name.span);
+        let of_path = |column| partition_by.contains(&PartitionPart::Column(column));
+        let columns = names.iter().map(|name| {
+            let Some(column) = held.columns.index_of(&name.value) else {
+                rows::fault(
+                    &self.spec.document,
+                    held.open,
+                    no_column(&name.value, &held.columns),
+                    &name.span,
+                );
                 return None;
             };
-            let of_path = |column| partition_by.contains(&PartitionPart::Column(column));
             if of_path(column) {
                 let error =
                     Error::job(format!("`{}` names partitions, and so stands in no line", name.value));
@@ -134,8 +140,9 @@ impl Planner<'_> {
                 return None;
             }
             // By its number in the file, where columns that name partitions are not.
-            key.push((0..column).filter(|&before| !of_path(before)).count());
-        }
+            Some((0..column).filter(|&before| !of_path(before)).count())
+        });
+        let key: Vec<usize> = columns.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?;
         let error = match LineKey::new(&key) {
             Some(key) if key.columns().next().is_some() => return Some(Format::Keyed(key)),
             Some(_) => {

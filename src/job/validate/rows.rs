@@ -1,12 +1,13 @@
 //! The rows of a log as steps follow one another: the schema grows, and what is read is noted.
 
-use crate::batch::{DataType, Field, Schema};
-use crate::error::Error;
+use crate::batch::{DataType, Field, Origin, Schema};
+use crate::error::{Error, Reason};
 use crate::expr::Expr;
 use crate::job::document::{At, Document};
 use crate::job::plan::Step;
 use crate::time::Zone;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// The rows of the source, or of a table.
 pub(super) struct Rows<'a> {
@@ -19,6 +20,8 @@ pub(super) struct Rows<'a> {
     /// Columns of the files that something reads.
     pub(super) used: BTreeSet<usize>,
     pub(super) steps: Vec<Step>,
+    /// Whether a fault has left open what columns there are: then every name may be one.
+    pub(super) open: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -30,6 +33,7 @@ impl<'a> Rows<'a> {
             schema,
             used: BTreeSet::new(),
             steps: vec![],
+            open: false,
         }
     }
 
@@ -39,19 +43,23 @@ impl<'a> Rows<'a> {
         self.used.extend(of_files);
     }
 
-    /// Compiles an expression over the rows.
+    /// Compiles an expression over the rows; `None` after a fault, of it or of what it reads.
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
         match Expr::compile(&sql.value, &self.schema, &self.zone) {
             Ok(expr) => {
-                let inputs: Vec<usize> = expr.inputs().filter_map(|n| self.schema.index_of(n)).collect();
-                self.read(inputs);
+                self.read(expr.inputs().to_vec());
                 Some(expr)
             }
             Err(error) => {
-                self.document.fault(error, &sql.span);
+                self.fault(error, &sql.span);
                 None
             }
         }
+    }
+
+    /// Notes what is wrong with the names of columns, and with what is made of them.
+    pub(super) fn fault(&self, error: Error, span: &Range<usize>) {
+        fault(self.document, self.open, error, span);
     }
 
     /// Adds the step of a `filter`.
@@ -68,9 +76,11 @@ impl<'a> Rows<'a> {
     /// Adds the steps of a `derive`.
     pub(super) fn derive_all(&mut self, columns: &[(At<String>, At<String>)]) {
         for (name, sql) in columns {
-            let Some(expr) = self.expr(sql) else { continue };
-            if self.free(name, "a derived column needs a name of its own") {
-                self.derive(&name.value, expr);
+            let free = self.free(name, "a derived column needs a name of its own");
+            match self.expr(sql) {
+                Some(expr) if free => drop(self.derive(Field::new(&name.value, expr.ty()), expr)),
+                None if free => self.schema.fields.push(Field::faulty(&name.value)),
+                _ => {}
             }
         }
     }
@@ -86,26 +96,35 @@ impl<'a> Rows<'a> {
     }
 
     /// Adds a step that computes a column, and gives its index.
-    fn derive(&mut self, name: &str, expr: Expr) -> usize {
-        self.schema.fields.push(Field::new(name, expr.ty()));
-        self.steps.push(Step::Derive(name.to_string(), expr));
+    fn derive(&mut self, field: Field, expr: Expr) -> usize {
+        self.steps.push(Step::Derive(field.name.clone(), expr));
+        self.schema.fields.push(field);
         self.schema.fields.len() - 1
     }
 
-    /// The column of an expression over the rows: itself, or a new derived one.
+    /// The column of an expression over the rows: itself, or a new one that no name finds.
     pub(super) fn column_of(&mut self, sql: &At<String>) -> Option<usize> {
         let expr = self.expr(sql)?;
-        let plain = expr.sql().trim_matches('"');
-        if let Some(index) = self.schema.index_of(plain) {
+        if let Some(index) = expr.column() {
             return Some(index);
         }
         // The same expression in two aggregates is computed once.
-        let same = self.steps.iter().find_map(|step| match step {
-            Step::Derive(name, known) if known.sql() == expr.sql() && name.starts_with("__arg_") => {
-                self.schema.index_of(name)
-            }
-            _ => None,
-        });
-        Some(same.unwrap_or_else(|| self.derive(&format!("__arg_{}", self.schema.fields.len()), expr)))
+        let fields = &self.schema.fields;
+        let first = fields.iter().position(|field| field.origin == Origin::Own).unwrap_or(fields.len());
+        let steps = &self.steps[self.steps.len() - (fields.len() - first)..];
+        let is_same = |step: &Step| matches!(step, Step::Derive(_, known) if known.sql() == expr.sql());
+        let same = steps.iter().position(is_same).map(|i| first + i);
+        Some(same.unwrap_or_else(|| {
+            let field = Field::own(format!("__arg_{}", self.schema.fields.len()), expr.ty());
+            self.derive(field, expr)
+        }))
     }
+}
+
+/// Notes the faults of `error`; where columns are `open` not that there is none of a name, which may follow from what has
+/// left them open.
+pub(super) fn fault(document: &Document, open: bool, error: Error, span: &Range<usize>) {
+    let unknown = |error: &Error| matches!(error.reason(), Some(Reason::UnknownColumn(_)));
+    let told = error.each().into_iter().filter(|error| !(open && unknown(error)));
+    told.for_each(|error| document.fault(error, span));
 }

@@ -125,7 +125,7 @@ impl Planner<'_> {
         for name in &names {
             match self.rows.schema.index_of(name) {
                 Some(column) => columns.push(column),
-                None => self.fault(unknown_column(name, self.rows.schema.names()), &url.span),
+                None => self.rows.fault(unknown_column(name, self.rows.schema.names()), &url.span),
             }
         }
         self.rows.read(columns.iter().copied());

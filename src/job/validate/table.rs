@@ -7,7 +7,7 @@ use crate::asof::AsOfPlan;
 use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
 use crate::job::document::{At, Document};
-use crate::job::plan::TablePlan;
+use crate::job::plan::{Step, TablePlan};
 use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
 use crate::time::{TimeRule, Zone};
 use std::path::PathBuf;
@@ -36,12 +36,12 @@ pub(super) struct Ask {
 pub(super) struct FoundTable<'a> {
     spec: Option<&'a TableSpec>,
     keys: &'a LogSpec,
-    found: Found,
+    /// `None` after a fault.
+    found: Option<Found>,
 }
 
-/// Finds the files of all tables, and of lookups in files: equal ones are one table. Faults are noted,
-/// and if any is missing there is no answer.
-pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
+/// Finds the files of all tables, and of lookups in files: equal ones are one table. Faults are noted.
+pub(super) fn find(spec: &JobSpec) -> Vec<FoundTable<'_>> {
     let declared = spec.tables.iter().map(|table| (Some(table), &table.log));
     let mut logs: Vec<(Option<&TableSpec>, &LogSpec)> = declared.collect();
     for step in &spec.steps {
@@ -60,11 +60,8 @@ pub(super) fn find(spec: &JobSpec) -> Option<Vec<FoundTable<'_>>> {
             }
         }
     }
-    let found: Vec<Option<FoundTable>> = logs
-        .into_iter()
-        .map(|(table, keys)| Some(FoundTable { spec: table, keys, found: log::find(spec, keys)? }))
-        .collect();
-    found.into_iter().collect()
+    let found = |keys| log::find(spec, keys);
+    logs.into_iter().map(|(table, keys)| FoundTable { spec: table, keys, found: found(keys) }).collect()
 }
 
 fn files(lookup: &LookupSpec) -> Option<&LogSpec> {
@@ -93,9 +90,10 @@ impl<'a> FoundTable<'a> {
         self.spec.map_or_else(|| paths.join(", "), |spec| spec.name.value.clone())
     }
 
-    /// Its files, each with the table's name.
-    pub(super) fn files(&self) -> Vec<(String, PathBuf)> {
-        self.found.files.iter().map(|file| (self.name(), file.path.clone())).collect()
+    /// Its files, each with the table's name; `None` after a fault.
+    pub(super) fn files(&self) -> Option<Vec<(String, PathBuf)>> {
+        let files = &self.found.as_ref()?.files;
+        Some(files.iter().map(|file| (self.name(), file.path.clone())).collect())
     }
 
     /// Looks at samples of the files, and plans the steps of the table.
@@ -105,8 +103,17 @@ impl<'a> FoundTable<'a> {
     pub(super) fn table(self, document: &'a Document, zone: &Zone) -> Result<Table<'a>> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
-        let log = Log::of(document, keys, found, &title(spec, &name), zone)?;
+        let known = found.is_some();
+        let log = match found {
+            Some(found) => Log::of(document, keys, found, &title(spec, &name), zone)?,
+            None => {
+                // What can be told without its files.
+                log::form(document, keys);
+                Log::unseen()
+            }
+        };
         let mut rows = Rows::new(document, zone, log.schema());
+        rows.open = !known;
         if let Some(spec) = spec {
             rows.derive_all(&spec.derive);
             spec.filter.iter().for_each(|sql| rows.filter(sql));
@@ -146,17 +153,22 @@ impl Table<'_> {
         read.columns = of_files.map(|&i| self.log.column(i, fields[i].ty)).collect();
         // The order of rows at one instant.
         read.positions = true;
-        let renumber = |columns: &[usize]| {
-            let new = |old: &usize| kept.iter().position(|k| k == old).expect("a used column is kept");
-            columns.iter().map(|old| (new(old), fields[*old].ty)).collect()
-        };
+        let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
+        let renumber =
+            |columns: &[usize]| columns.iter().map(|&old| (new(old), fields[old].ty)).collect::<Vec<_>>();
         let (keys, columns) = (renumber(&ask.keys), renumber(&ask.columns));
+        let mut steps = self.rows.steps.clone();
+        for step in &mut steps {
+            if let Step::Filter(expr) | Step::Derive(_, expr) = step {
+                expr.renumber(new);
+            }
+        }
         Some(TablePlan {
             name: self.name.clone(),
             read,
             inferred: self.log.inferred.clone(),
             rows: Schema::new(kept.iter().map(|&i| fields[i].clone()).collect::<Vec<Field>>()),
-            steps: self.rows.steps.clone(),
+            steps,
             index: AsOfPlan { keys, columns, fill: ask.fill, keep_keys: false },
             rejects: None,
         })
@@ -229,7 +241,9 @@ impl<'a> Planner<'a> {
                 _ => None,
             })
             .collect();
-        for table in self.spec.tables.iter().filter(|table| !named.contains(&table.name.value.as_str())) {
+        let unreadable = self.spec.steps.iter().any(|step| matches!(step, StepSpec::Unreadable));
+        let unused = |table: &&TableSpec| !unreadable && !named.contains(&table.name.value.as_str());
+        for table in self.spec.tables.iter().filter(unused) {
             let name = &table.name.value;
             let error = Error::job(format!("no step uses [table.{name}]"));
             self.fault(error.hint(format!("a [[step]] with enrich = \"{name}\"")), &table.name.span);

@@ -28,6 +28,7 @@ impl Planner<'_> {
         let document = &self.spec.document;
         let offset = offset(document, window);
         let window = match &window.kind {
+            WindowKind::Unreadable => return None,
             WindowKind::Global => Window::Global,
             WindowKind::Tumbling { size } => {
                 Window::Tumbling { size: duration(document, size, "window size")?, offset: offset? }
@@ -93,24 +94,28 @@ impl Planner<'_> {
 
     /// Whether an output of this mode can have every firing.
     fn firings(&self, spec: &OutputSpec, window: &WindowSpec, mode: Mode, firings: &At<bool>) -> Option<()> {
-        let error = if matches!(window.kind, WindowKind::Session { .. }) {
-            Error::job("`firings` is not for sessions")
-                .hint("a later event can join two sessions into one, and no row says so of the rows before")
-        } else if spec.having.is_some() || spec.top.is_some() {
-            let with = if spec.having.is_some() { "having" } else { "top" };
-            Error::job(format!("`firings` does not go with `{with}`"))
-                .hint("they look at one row per window and key: write a second output without `firings`")
-        } else if mode == Mode::Complete {
-            let error = Error::job("`firings` needs mode = \"streamed\"");
-            match self.mode_override {
-                Some(_) => error.hint("leave out `--mode complete`, or `firings`"),
-                None => error.hint("in mode = \"complete\" every window fires once"),
-            }
+        let mut wrong = vec![];
+        if matches!(window.kind, WindowKind::Session { .. }) {
+            let error = Error::job("`firings` is not for sessions");
+            let hint = "a later event can join two sessions into one, and no row says so of the rows before";
+            wrong.push(error.hint(hint));
         } else {
-            return Some(());
-        };
-        self.spec.document.fault(error, &firings.span);
-        None
+            for (with, there) in [("having", spec.having.is_some()), ("top", spec.top.is_some())] {
+                let error = Error::job(format!("`firings` does not go with `{with}`"));
+                let hint = "they look at one row per window and key: write a second output without `firings`";
+                wrong.extend(there.then(|| error.hint(hint)));
+            }
+            if mode == Mode::Complete {
+                let error = Error::job("`firings` needs mode = \"streamed\"");
+                wrong.push(match self.mode_override {
+                    Some(_) => error.hint("leave out `--mode complete`, or `firings`"),
+                    None => error.hint("in mode = \"complete\" every window fires once"),
+                });
+            }
+        }
+        let right = wrong.is_empty().then_some(());
+        wrong.into_iter().for_each(|error| self.spec.document.fault(error, &firings.span));
+        right
     }
 }
 

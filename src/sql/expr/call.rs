@@ -173,10 +173,10 @@ impl Translator<'_> {
             ("regexp_like", [text, pattern, flags]) if is_text(flags) && text_of(flags) == "i" => {
                 self.regex(ast, text, pattern, false, true)
             }
-            ("date_part", [field, time]) if is_text(field) => self.extract(ast, text_of(field), time),
+            ("date_part", [field, time]) if is_text(field) => self.extract(ast, &text_of(field), time),
             ("strftime", [time, format]) => self.strftime(ast, time, format),
-            ("date", [day]) if is_text(day) => self.date_literal(ast, text_of(day)),
-            ("timestamp" | "datetime", [time]) if is_text(time) => self.time_literal(ast, text_of(time)),
+            ("date", [day]) if is_text(day) => self.date_literal(ast, &text_of(day)),
+            ("timestamp" | "datetime", [time]) if is_text(time) => self.time_literal(ast, &text_of(time)),
             _ => Err(self.no_words(ast)),
         }
     }
@@ -220,7 +220,7 @@ impl Translator<'_> {
     fn trim(&self, ast: &Ast, side: &str, text: &Ast, what: Option<&Ast>) -> Result<String> {
         let sql = self.sql(text)?;
         let characters = match what {
-            Some(what) if is_text(what) => text_of(what).to_string(),
+            Some(what) if is_text(what) => text_of(what),
             Some(_) => return Err(self.no_words(ast)),
             None => WHITE_SPACE.to_string(),
         };

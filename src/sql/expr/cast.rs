@@ -43,7 +43,7 @@ impl Translator<'_> {
                 Kind::Of(ty) => plain(ty),
                 _ => Err(self.no_words(ast)),
             },
-            (Kind::Of(Text), Kind::Of(Date)) if is_text(inner) => self.date_literal(ast, text_of(inner)),
+            (Kind::Of(Text), Kind::Of(Date)) if is_text(inner) => self.date_literal(ast, &text_of(inner)),
             (Kind::Of(Int64), Kind::Of(ty @ (Float64 | Decimal { .. }))) => plain(ty),
             (Kind::Of(Int64), Kind::Of(Bool)) => Ok(format!("({} <> 0)", self.tight(inner)?)),
             (Kind::Of(Int64), Kind::Zoneless) => Ok(words::from_micros(dialect, &sql)),
@@ -244,7 +244,7 @@ fn exact_literal(ast: &Ast, scale: u8) -> Option<String> {
         return None;
     }
     let text = text_of(ast);
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let digits = text.strip_prefix('-').unwrap_or(&text);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
     let fits = !whole.is_empty() && all_digits(whole) && all_digits(part) && part.len() <= scale.into();

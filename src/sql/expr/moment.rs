@@ -71,14 +71,14 @@ impl Translator<'_> {
             return Err(self.no_words(whole));
         }
         let clock = self.clock(whole, ast)?;
-        let pieces = words::format_pieces(text_of(format)).ok_or_else(|| self.no_words(whole))?;
+        let pieces = words::format_pieces(&text_of(format)).ok_or_else(|| self.no_words(whole))?;
         let as_is = |text: &str| words::text(self.dialect, text);
         Ok(match self.dialect {
-            Dialect::DuckDb => format!("STRFTIME({clock}, {})", as_is(text_of(format))),
+            Dialect::DuckDb => format!("STRFTIME({clock}, {})", as_is(&text_of(format))),
             Dialect::BigQuery if self.kind(ast) == Some(Kind::Of(DataType::Date)) => {
-                format!("FORMAT_DATE({}, {clock})", as_is(text_of(format)))
+                format!("FORMAT_DATE({}, {clock})", as_is(&text_of(format)))
             }
-            Dialect::BigQuery => format!("FORMAT_DATETIME({}, {clock})", as_is(text_of(format))),
+            Dialect::BigQuery => format!("FORMAT_DATETIME({}, {clock})", as_is(&text_of(format))),
             Dialect::Postgres => {
                 let format: String = pieces.iter().map(words::FormatPiece::postgres).collect();
                 format!("TO_CHAR({clock}, {})", as_is(&format))
@@ -104,7 +104,7 @@ impl Translator<'_> {
         interval: &Ast,
     ) -> Result<String> {
         let Ast::Interval(interval) = strip(interval) else { return Err(self.no_words(whole)) };
-        let (days, micros) = length(text_of(&interval.value)).ok_or_else(|| self.no_words(whole))?;
+        let (days, micros) = length(&text_of(&interval.value)).ok_or_else(|| self.no_words(whole))?;
         let sql = self.tight(ast)?;
         match self.kind(ast) {
             Some(Kind::Of(DataType::Date)) if micros == 0 => Ok(match self.dialect {

@@ -40,7 +40,7 @@ impl Translator<'_> {
         let pattern = match self.dialect {
             // Here a backslash escapes.
             Dialect::Postgres | Dialect::Spark | Dialect::BigQuery => text_of(pattern).replace('\\', "\\\\"),
-            _ => text_of(pattern).to_string(),
+            _ => text_of(pattern),
         };
         let text = words::text(self.dialect, &pattern);
         Ok(match (self.dialect, any_case) {
@@ -66,7 +66,7 @@ impl Translator<'_> {
             return Err(self.no_words(whole));
         }
         let regex =
-            regex_for(self.dialect, text_of(pattern), any_case).ok_or_else(|| self.no_words(whole))?;
+            regex_for(self.dialect, &text_of(pattern), any_case).ok_or_else(|| self.no_words(whole))?;
         let (sql, text) = (self.tight(ast)?, words::text(self.dialect, &regex));
         let found = match self.dialect {
             Dialect::DuckDb => format!("REGEXP_MATCHES({sql}, {text})"),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::batch::Field;
+use crate::batch::{Field, Schema};
 
 /// A column of each type.
 fn columns() -> Schema {
@@ -18,8 +18,9 @@ fn columns() -> Schema {
 }
 
 fn in_dialect(dialect: Dialect, sql: &str) -> Result<String> {
-    let zone = Zone::named("Asia/Jakarta").unwrap();
-    translate(dialect, sql, &columns(), &zone, &|name| words::ident(dialect, name))
+    let (columns, zone) = (columns(), Zone::named("Asia/Jakarta").unwrap());
+    let expr = Expr::compile(sql, &columns, &zone)?;
+    translate(dialect, &expr, &|number| words::ident(dialect, &columns.fields[number].name))
 }
 
 fn is(dialect: Dialect, sql: &str, want: &str) {
@@ -48,9 +49,10 @@ fn the_dialect_of_polars_is_that_of_jobs_made_exact() {
 #[test]
 fn columns_may_stand_for_any_sql() {
     let zone = Zone::utc();
-    let column = |name: &str| format!("g.\"{name}\"");
+    let expr = Expr::compile("i > j", &columns(), &zone).unwrap();
+    let column = |number: usize| format!("g.\"{}\"", columns().fields[number].name);
     for dialect in [Dialect::Polars, Dialect::DuckDb] {
-        let sql = translate(dialect, "i > j", &columns(), &zone, &column).unwrap();
+        let sql = translate(dialect, &expr, &column).unwrap();
         assert_eq!(sql, "g.\"i\" > g.\"j\"");
     }
 }
@@ -153,7 +155,11 @@ fn conditions_are_read_as_jobs_read_them() {
     use Dialect::{DuckDb, Spark};
     is(DuckDb, "i = 3 OR s = '' AND b", "\"i\" = 3 OR (\"s\" = '' AND \"b\")");
     is(DuckDb, "(i = 3 OR s = '') AND NOT b", "(\"i\" = 3 OR \"s\" = '') AND (NOT \"b\")");
-    is(DuckDb, "i = 1 AND j = 2 AND d IN (1.5, -2)", "\"i\" = 1 AND \"j\" = 2 AND \"d\" IN (1.5, (-2))");
+    is(
+        DuckDb,
+        "i = 1 AND j = 2 AND d IN (1.5, -2.5)",
+        "\"i\" = 1 AND \"j\" = 2 AND \"d\" IN (1.5, (-2.5E0))",
+    );
     is(DuckDb, "b IS NOT TRUE", "NOT \"b\"");
     is(Spark, "i IS DISTINCT FROM j", "NOT (`i` <=> `j`)");
     is(DuckDb, "IF(b, i, j)", "CASE WHEN \"b\" THEN \"i\" ELSE \"j\" END");
