@@ -236,7 +236,7 @@ fn a_text_that_is_replaced_does_not_depend_on_the_rows_beside_it() {
     let b = [Some("-"), None, Some("-"), Some("")];
     let eval = |a: &[Option<&str>], b: &[Option<&str>]| {
         let (a, b) = (texts(a), texts(b));
-        let value = expr.evaluate(a.len(), |name| if name == "a" { &a } else { &b }).unwrap();
+        let value = expr.evaluate(a.len(), |column| if column == 0 { &a } else { &b }).unwrap();
         value.as_string_view().iter().map(|v| v.map(str::to_string)).collect::<Vec<_>>()
     };
     let together = eval(&a, &b);
