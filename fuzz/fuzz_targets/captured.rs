@@ -9,6 +9,12 @@ libfuzzer_sys::fuzz_target!(|content: &[u8]| {
         Some(byte) if byte & 8 != 0 => "views.txt",
         _ => "views.jsonl",
     };
-    reads_alike(name, content, "time = \"viewed_at\"\ntime_unit = \"ms\"", "types = { bytes = \"int64\" }", Words::Same);
+    reads_alike(
+        name,
+        content,
+        "time = \"viewed_at\"\ntime_unit = \"ms\"",
+        "types = { bytes = \"int64\" }",
+        Words::Same,
+    );
     let _ = std::fs::remove_file(highwater_fuzz::folder().join(name));
 });

@@ -17,6 +17,7 @@ mod decimal;
 mod guarded;
 mod integer;
 mod quotient;
+mod replace;
 mod syntax;
 mod tree;
 mod types;
@@ -197,7 +198,9 @@ fn readable(ast: Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> 
 /// # Errors
 /// A job error without a place, of each fault: an aggregate, unknown columns and, with those, functions.
 fn resolved(ast: Ast, sql: &str, names: Names, calls: Option<&[AggregateCall]>) -> Result<Tree> {
+    let replaced = replace::check(&ast).err();
     let (tree, mut faults) = Tree::new(ast, sql, names, calls)?;
+    faults.extend(replaced);
     if !faults.is_empty() || tree.is_faulty() {
         let function = to_polars(&tree.ast, sql).err();
         let function = function.filter(|error| error.reason() == Some(&Reason::UnknownFunction));
@@ -216,9 +219,9 @@ fn exact(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
     integer::widened(decimal::exact(ast, schema, &types), &types)
 }
 
-/// What [`exact`] made, in the form in which Polars divides exactly.
+/// What [`exact`] made, in the form in which Polars divides and replaces as SQL does, whatever a batch holds.
 pub(crate) fn for_polars(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
-    quotient::by_columns(ast, &Types::new(schema, zone.name()))
+    replace::with_nulls(quotient::by_columns(ast, &Types::new(schema, zone.name())))
 }
 
 /// What a part of an expression is.

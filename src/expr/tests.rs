@@ -226,3 +226,29 @@ fn selections_are_split_into_aggregates_and_the_rest() {
     assert!(parse_selection("sum(max(qty))").unwrap_err().to_string().contains("do not nest"));
     assert!(parse_selection("quantile(qty)").unwrap_err().to_string().contains("two arguments"));
 }
+
+#[test]
+fn a_text_that_is_replaced_does_not_depend_on_the_rows_beside_it() {
+    let schema = Schema::new(vec![Field::new("a", DataType::String), Field::new("b", DataType::String)]);
+    let expr = Expr::compile("REPLACE(a, 'x', b)", &schema, &Zone::utc()).unwrap();
+    let texts = |values: &[Option<&str>]| Arc::new(StringViewArray::from(values.to_vec())) as ArrayRef;
+    let a = [Some("axa"), Some("xx"), None, Some("x")];
+    let b = [Some("-"), None, Some("-"), Some("")];
+    let eval = |a: &[Option<&str>], b: &[Option<&str>]| {
+        let (a, b) = (texts(a), texts(b));
+        let value = expr.evaluate(a.len(), |column| if column == 0 { &a } else { &b }).unwrap();
+        value.as_string_view().iter().map(|v| v.map(str::to_string)).collect::<Vec<_>>()
+    };
+    let together = eval(&a, &b);
+    assert_eq!(together, [Some("a-a".to_string()), None, None, Some(String::new())]);
+    let apart: Vec<_> = (0..a.len()).flat_map(|row| eval(&a[row..=row], &b[row..=row])).collect();
+    assert_eq!(together, apart);
+    let of_text = Expr::compile("REPLACE('<x>', 'x', b)", &schema, &Zone::utc()).unwrap();
+    let b = texts(&b);
+    let value = of_text.evaluate(4, |_| &b).unwrap();
+    let value: Vec<_> = value.as_string_view().iter().collect();
+    assert_eq!(value, [Some("<->"), None, Some("<->"), Some("<>")]);
+    for wrong in ["REPLACE(a, b, 'y')", "REPLACE(a, NULL, 'y')", "REPLACE(a, 'x', REPLACE(b, 'x', b))"] {
+        assert_eq!(Expr::compile(wrong, &schema, &Zone::utc()).unwrap_err().kind(), crate::error::Kind::Job);
+    }
+}

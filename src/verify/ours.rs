@@ -6,7 +6,7 @@ use super::theirs::files;
 use crate::engine::run;
 use crate::error::{Error, Result};
 use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
-use crate::sink::{Account, Format};
+use crate::sink::{Account, Format, Named};
 use tempfile::TempDir;
 
 /// The results of a run, which go with it.
@@ -38,6 +38,8 @@ pub fn compute(mut plan: Plan, wanted: &[usize], request: &Request) -> Result<Ou
     plan.publications.clear();
     (plan.late, plan.rejects) = (None, None);
     plan.tables.iter_mut().for_each(|table| table.rejects = None);
+    // What lies beside the job's own outputs is not this run's to take away.
+    plan.named = Named::default();
     let account = run(&plan, request.options, request.progress)?.account;
     let tables = (0..plan.outputs.len()).map(|n| files(&place(n))).collect::<Result<_>>()?;
     Ok(Ours { _folder: folder, tables, account })

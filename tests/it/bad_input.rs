@@ -347,3 +347,15 @@ fn many_bad_records_keep_their_places_whatever_the_chunks() {
         assert_eq!(lab.text("out.csv"), out, "{args:?}");
     }
 }
+
+#[test]
+fn to_verify_leaves_the_rejected_records_of_the_run_in_place() {
+    let lab = Lab::new();
+    lab.write("log.csv", "at,n\n1,2\n2,x\n");
+    lab.done(REJECTING, &[]);
+    let before = lab.files("");
+    assert!(before.contains_key("rejects.jsonl"));
+    let answer = lab.highwater(&["verify", "job.toml"]);
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    assert!(before == lab.files(""), "to compare changes nothing");
+}
