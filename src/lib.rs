@@ -41,6 +41,7 @@
 //! * partition: any number of threads, chunk size or file split gives the same bytes.
 //! * account: read = rejected + filtered + duplicate + late + counted.
 //! * repeat: a run done twice changes nothing the second time.
+//! * edit: a run after an edit of the job leaves what a run of the edited job leaves where nothing was in place.
 //! * delay: a streamed run with a delay longer than the log gives what a complete one gives, and what an
 //!   audit says of a delay is what runs with it show.
 

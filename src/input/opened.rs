@@ -301,7 +301,7 @@ impl Opened {
     /// Its size and the hash of its bytes, as manifests write it. It is read once for that.
     ///
     /// # Errors
-    /// As of [`Opened::read`].
+    /// The file has changed since it was opened, or cannot be read.
     pub fn hash(&self) -> Result<(u64, String)> {
         if let Some(hash) = self.0.hash.get() {
             return Ok((self.bytes(), hash.clone()));
@@ -314,7 +314,7 @@ impl Opened {
     /// All of its bytes.
     ///
     /// # Errors
-    /// As of [`Opened::read`]; it changed meanwhile.
+    /// The file has changed since it was opened, or cannot be read. it changed meanwhile.
     pub(crate) fn all(&self) -> Result<Vec<u8>> {
         let mut bytes = vec![];
         self.read()?.read_to_end(&mut bytes).map_err(|e| Error::io("read", self.path(), e))?;

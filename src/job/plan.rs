@@ -428,7 +428,7 @@ pub enum PlannedColumn {
     /// An aggregate.
     Value(usize),
     /// An expression over keys and aggregates.
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 impl PlannedColumn {

@@ -286,7 +286,7 @@ fn stray(place: &Place, Beside { staged, to }: &Beside, known: &Known) -> Option
         folder.and_then(|folder| Some(folder.join(path.file_name()?)))
     };
     // Where the folder is gone, nothing is put there.
-    let Some(to) = whole(to) else { return None };
+    let to = whole(to)?;
     let name = to.file_name().map(|name| format!(".{}.staged", name.to_string_lossy()));
     let is_staged = |staged| name.map(|name| to.with_file_name(name)) == whole(staged);
     let right = known.beside.contains(&to) && staged.as_deref().is_none_or(is_staged);

@@ -58,7 +58,7 @@ fn averages_and_spreads_take_late_events_without_history() {
     insta::assert_snapshot!(text(&lab, "out/out.csv"), @r"
     window_start,window_end,n,mean,s,f,v
     1T00:00,1T00:10,4,2.5,1.2909944487358056,0.7,0.006874999999999999
-    1T00:10,1T00:20,3,14.666666666666666,6.110100926607787,2.5,NaN
+    1T00:10,1T00:20,3,14.666666666666666,6.110100926607787,2.5,inf
     2T00:00,2T00:10,1,32.0,,0.7,0.0
     ");
     assert_eq!(told["history"]["files"], 0, "{told}");

@@ -316,7 +316,8 @@ fn hostile_keys_in_folders_are_corrected_as_a_run_counts_them() {
                 format!("{{\"{by}\":{key},\"s\":{}}}", 101 + 2 * i)
             })
             .collect();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected);
     }
 }

@@ -6,6 +6,7 @@ use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
 use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
+use crate::job::identity;
 use crate::job::{OutputKind, Plan, archive_fields};
 use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
@@ -258,7 +259,7 @@ pub fn can_tell(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace, gi
     let alike = archive.is_some_and(|((index, _), manifest)| {
         // A time without an offset is read in the job's zone.
         let is = &plan.identities.outputs[*index].form;
-        let same = |key: &str, was: &Identity| was.form[key].to_string() == is[key].to_string();
+        let same = |key: &str, was: &Identity| identity::same(&was.form[key], &is[key]);
         manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
     });
     if alike {

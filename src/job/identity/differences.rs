@@ -2,6 +2,12 @@
 
 use serde_json::Value;
 
+/// Whether two forms are written alike: the order of keys, which `==` leaves out, is that of columns.
+pub fn same(a: &Value, b: &Value) -> bool {
+    let [a, b] = [a, b].map(Value::to_string);
+    a == b
+}
+
 /// The differences between the form that was and the form that is, such as
 /// ``step 1 `filter` is `n > 1`, and was `n > 0` ``; the first `most`, in the order of the form.
 pub fn differences(was: &Value, is: &Value, most: usize) -> Vec<String> {
@@ -20,8 +26,7 @@ type Members<'v> = Vec<(&'v str, &'v Value)>;
 
 fn compare(path: &mut Vec<String>, was: Option<&Value>, is: Option<&Value>, found: &mut Vec<String>) {
     match (was, is) {
-        // Not by `==`, which is of any order of keys.
-        (Some(a), Some(b)) if a.to_string() == b.to_string() => {}
+        (Some(a), Some(b)) if same(a, b) => {}
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             let [a, b] = [a, b].map(|all| all.iter().map(|(key, value)| (key.as_str(), value)).collect());
             members(path, &a, &b, found);

@@ -17,7 +17,7 @@ mod reading;
 mod tests;
 
 pub use before::hash as hash_before;
-pub use differences::differences;
+pub use differences::{differences, same};
 
 use super::plan::{LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use super::spec::{JobSpec, OutputSpec};

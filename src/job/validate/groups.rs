@@ -329,7 +329,7 @@ impl Shaped {
             return (!field.faulty).then_some((field.ty, PlannedColumn::Value(value)));
         }
         match Expr::of_groups(selection, &self.frame, calls, &planner.zone) {
-            Ok(expr) => Some((expr.ty(), PlannedColumn::Computed(expr))),
+            Ok(expr) => Some((expr.ty(), PlannedColumn::Computed(Box::new(expr)))),
             Err(error) => {
                 for error in error.each() {
                     let error = match error.reason() {

@@ -176,7 +176,8 @@ fn links_in_an_output_are_not_followed() {
 fn a_manifest_names_files_of_the_output_alone() {
     let folder = |root: &Path| Target::folder(root.join("job/a"));
     let file = |root: &Path| Target::file(root.join("job/r.csv"));
-    let cases: [(fn(&Path) -> Target, &str, &str); 7] = [
+    type Case = (fn(&Path) -> Target, &'static str, &'static str);
+    let cases: [Case; 7] = [
         (folder, "parts", "../../victim"),
         (folder, "parts", "/etc/hostname"),
         (folder, "parts", "k/../../../victim"),
