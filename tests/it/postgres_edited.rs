@@ -29,7 +29,7 @@ fn a_table_of_an_edited_job_has_what_a_new_one_has() {
     let Some(mut pg) = PgLab::new("edited") else { return };
     pg.lab.write(
         "in/a.csv",
-        "at,k,n\n2024-06-01T00:00:01Z,a,1\n2024-06-01T00:30:00Z,a,4\n2024-06-01T01:00:00Z,a,2\n2024-06-01T01:30:00Z,b,3\n",
+        "at,k,n\n2024-06-01T00:00:01Z,a,1\n2024-06-01T00:30:00Z,a,4\n2024-06-01T00:40:00Z,a,2\n2024-06-01T01:00:00Z,a,2\n2024-06-01T01:30:00Z,b,3\n",
     );
     let [edited, fresh] = ["edited", "fresh"].map(|name| pg.table(name));
     let (mut one, mut other) = (job(&edited, "out"), job(&fresh, "new"));
