@@ -23,6 +23,9 @@ const MOST_BRANCHES: usize = 1_000;
 /// How deep a tree may be.
 const DEEPEST: usize = 200;
 
+/// How deep calls of [`tried_twice`] may be nested.
+const DEEPEST_TRIED_TWICE: usize = 12;
+
 /// A chain of more operands than these is balanced.
 const LONG: usize = 32;
 
@@ -53,6 +56,11 @@ fn read(sql: &str) -> Result<Ast> {
     if operators().filter(|token| is_branch(token)).count() > MOST_BRANCHES {
         return Err(too_many(sql, &format!("more than {MOST_BRANCHES} WHENs")).hint(LIST));
     }
+    if nested_tries(tokens.iter().map(|token| &token.token)) > DEEPEST_TRIED_TWICE {
+        let calls =
+            format!("more than {DEEPEST_TRIED_TWICE} calls such as CAST and SUBSTR within one another");
+        return Err(too_many(sql, &calls).hint("compute some of it in a `derive` step before"));
+    }
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
     let mut ast = parser.parse_expr().map_err(|cause| match cause {
         ParserError::TokenizerError(cause) | ParserError::ParserError(cause) => wrong(sql, cause),
@@ -77,6 +85,51 @@ const LIST: &str = "a list (n IN (1, 2, 3)), or a `lookup` in a file, says the s
 
 fn too_many(sql: &str, what: &str) -> Error {
     Error::job(format!("the expression `{}` has {what}", shown(sql)))
+}
+
+/// How deep calls are nested that the parser reads again where it finds a fault in them: as a call with words between
+/// its arguments, then as any other, so that a fault in the innermost of 20 takes a million attempts.
+fn nested_tries<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
+    let tokens: Vec<&Token> = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let (mut open, mut depth, mut most) = (vec![], 0, 0);
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::LParen | Token::LBracket => {
+                let tried = at > 0 && tried_twice(tokens[at - 1]);
+                open.push(tried);
+                depth += usize::from(tried);
+                most = most.max(depth);
+            }
+            Token::RParen | Token::RBracket => depth -= usize::from(open.pop().unwrap_or(false)),
+            _ => {}
+        }
+    }
+    most
+}
+
+fn tried_twice(token: &Token) -> bool {
+    use Keyword::{
+        ARRAY, CAST, CEIL, CONVERT, EXTRACT, FLOOR, OVERLAY, POSITION, SAFE_CAST, SUBSTR, SUBSTRING, TRIM,
+        TRY_CAST, TRY_CONVERT,
+    };
+    let Token::Word(word) = token else { return false };
+    matches!(
+        word.keyword,
+        ARRAY
+            | CAST
+            | CEIL
+            | CONVERT
+            | EXTRACT
+            | FLOOR
+            | OVERLAY
+            | POSITION
+            | SAFE_CAST
+            | SUBSTR
+            | SUBSTRING
+            | TRIM
+            | TRY_CAST
+            | TRY_CONVERT
+    )
 }
 
 fn is_branch(token: &Token) -> bool {

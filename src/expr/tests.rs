@@ -252,3 +252,19 @@ fn a_text_that_is_replaced_does_not_depend_on_the_rows_beside_it() {
         assert_eq!(Expr::compile(wrong, &schema, &Zone::utc()).unwrap_err().kind(), crate::error::Kind::Job);
     }
 }
+
+#[test]
+fn calls_that_the_parser_reads_twice_are_nested_so_deep_and_no_deeper() {
+    let compile = |depth: usize, inner: &str| {
+        let sql = format!("{}{inner}{}", "SUBSTR(".repeat(depth), ", 1)".repeat(depth));
+        Expr::compile(&sql, &schema(), &Zone::utc())
+    };
+    compile(12, "name").unwrap();
+    let error = compile(13, "name").unwrap_err();
+    assert!(error.message().contains("more than 12 calls"), "{error}");
+    // A fault in the innermost of them would be looked for a million million times.
+    assert_eq!(compile(40, "@@@").unwrap_err().kind(), crate::error::Kind::Job);
+    // Beside one another there may be any number.
+    let beside = vec!["SUBSTR(name, 1)"; 40].join(" || ");
+    Expr::compile(&beside, &schema(), &Zone::utc()).unwrap();
+}
