@@ -66,6 +66,7 @@ mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;
 mod places;
+mod postgres_edited;
 mod postgres_faults;
 mod postgres_lab;
 mod postgres_tables;

@@ -221,8 +221,10 @@ pub fn backfill(
     machine: &dyn Fn(&Plan) -> RunOptions,
     progress: &dyn Progress,
 ) -> Result<BackfillOutcome> {
-    let apart = || Error::machine("a backfill was left to a run");
-    correct(spec, overrides, request, machine, progress)?.done().ok_or_else(apart)
+    match correct(spec, overrides, request, machine, progress)? {
+        Corrections::Made(outcome) => Ok(*outcome),
+        Corrections::LeftToRun(why) => Err(Error::job(why).hint("run the job again")),
+    }
 }
 
 /// What came of a correction.
@@ -231,15 +233,6 @@ enum Corrections {
     Made(Box<BackfillOutcome>),
     /// A run over the source makes it, and why.
     LeftToRun(String),
-}
-
-impl Corrections {
-    fn done(self) -> Option<BackfillOutcome> {
-        match self {
-            Corrections::Made(outcome) => Some(*outcome),
-            Corrections::LeftToRun(_) => None,
-        }
-    }
 }
 
 fn correct(
