@@ -70,8 +70,11 @@ pub fn mapped(table: &Table, schema: &Schema, zone: &Zone, map: &[(String, Strin
 
 /// `table`, a result of columns `schema` in Parquet files, with each batch made into another.
 pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<Mapped> {
-    let Table::Files(files) = table else {
-        return Err(Error::machine("only results in files are rewritten"));
+    // Those of the job, which were written for this comparison: none of them is a pipe.
+    let files: Vec<&Path> = match table {
+        Table::Files(files) => files.iter().map(PathBuf::as_path).collect(),
+        Table::Opened(files) => files.iter().map(|file| file.path.as_path()).collect(),
+        Table::Rows { .. } => return Err(Error::machine("only results in files are rewritten")),
     };
     let folder = tempfile::Builder::new().prefix("highwater-verify-").tempdir();
     let folder = folder.map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
@@ -84,7 +87,7 @@ pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<
     Ok(Mapped { _folder: folder, table: Table::Files(out) })
 }
 
-fn rewrite(from: &PathBuf, to: &Path, schema: &Schema, change: &mut Change) -> Result<()> {
+fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Result<()> {
     let unread = |e: parquet::errors::ParquetError| {
         Error::machine(format!("cannot read back {}", from.display())).caused_by(e)
     };
