@@ -60,30 +60,23 @@ impl InPlace {
         Ok(InPlace { manifests, first, apart, inputs, tables })
     }
 
-    /// The first output of which a file is gone or was changed from outside, with its path.
-    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<(usize, PathBuf)> {
-        let each = targets.iter().zip(&self.manifests).enumerate();
-        let mut files = each.flat_map(|(number, ((_, target), manifest))| {
-            [(number, target.root(), &manifest.parts), (number, target.state(), &manifest.state)]
+    /// The first file of the outputs that is gone or was changed from outside.
+    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<PathBuf> {
+        let each = targets.iter().zip(&self.manifests);
+        let mut files = each.flat_map(|((_, target), manifest)| {
+            [(target.root(), &manifest.parts), (target.state(), &manifest.state)]
         });
-        files.find_map(|(number, folder, parts)| {
-            Some((number, folder.join(&first_altered(&folder, parts.as_slice())?.path)))
-        })
+        files.find_map(|(folder, parts)| Some(folder.join(&first_altered(&folder, parts.as_slice())?.path)))
     }
 
-    /// Keeps all parts as they are.
+    /// Keeps all parts of target number `number` as they are, those of its state too.
     ///
     /// # Errors
     /// One is gone, or is not what its manifest says.
-    pub fn keep(&self, transaction: &Transaction) -> Result<()> {
-        for (number, manifest) in self.manifests.iter().enumerate() {
-            manifest.parts.iter().try_for_each(|part| transaction.keep(number, &part.path).map(drop))?;
-            let state = manifest.state.iter();
-            state
-                .map(|part| transaction.keep_state_part(number, &part.path))
-                .try_for_each(|kept| kept.map(drop))?;
-        }
-        Ok(())
+    pub fn keep(&self, transaction: &Transaction, number: usize) -> Result<()> {
+        let Manifest { parts, state, .. } = &self.manifests[number];
+        parts.iter().try_for_each(|part| transaction.keep(number, &part.path).map(drop))?;
+        state.iter().try_for_each(|part| transaction.keep_state_part(number, &part.path).map(drop))
     }
 
     /// The manifest that says what was counted.

@@ -262,7 +262,7 @@ fn correct(
     };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
     let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
-    let reason = reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.1.display())));
+    let reason = reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.display())));
     let edited = match reason {
         None if request.of_run => edited::late(&plan)?,
         reason => reason,
@@ -294,7 +294,7 @@ fn correct(
         let restated = edited::restated(&plan, &targets, &in_place);
         let restated = restated.filter(|_| edited.is_none() && !request.plan_only);
         if restated.is_some() {
-            in_place.keep(&transaction)?;
+            (0..targets.len()).try_for_each(|number| in_place.keep(&transaction, number))?;
         }
         let published = match (request.of_run, restated) {
             (true, drafts) => {

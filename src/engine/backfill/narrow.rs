@@ -213,12 +213,7 @@ impl<'a> Narrow<'a> {
                     }
                 }
                 (None, None) => {
-                    for part in &manifest.parts {
-                        self.transaction.keep(number, &part.path)?;
-                    }
-                    for part in &manifest.state {
-                        self.transaction.keep_state_part(number, &part.path)?;
-                    }
+                    self.in_place.keep(self.transaction, number)?;
                     Corrected { method, ..Corrected::untouched(output, manifest) }
                 }
             });
