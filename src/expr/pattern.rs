@@ -70,7 +70,9 @@ pub fn flags(text: Option<&str>) -> Result<Flags, String> {
         match flag {
             'i' => flags.any_case = true,
             'g' => flags.all = true,
-            _ => return Err(format!("the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all")),
+            _ => {
+                return Err(format!("the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all"));
+            }
         }
     }
     Ok(flags)
@@ -128,7 +130,10 @@ impl Format {
     pub fn write(&self, clock: i64, offset: i64) -> Option<String> {
         use std::fmt::Write;
         let offset = chrono::FixedOffset::east_opt((offset / 1_000_000) as i32)?;
-        let at = chrono::DateTime::from_timestamp_micros(clock)?.naive_utc().and_local_timezone(offset).single()?;
+        let at = chrono::DateTime::from_timestamp_micros(clock)?
+            .naive_utc()
+            .and_local_timezone(offset)
+            .single()?;
         let mut out = String::new();
         write!(out, "{}", at.format(&self.text)).ok()?;
         Some(out)
@@ -155,11 +160,38 @@ impl Format {
 
 /// PostgreSQL's patterns of TO_CHAR and TO_TIMESTAMP, and what strftime has for them; longer ones first.
 const POSTGRES: [(&str, &str); 32] = [
-    ("FMMonth", "%B"), ("FMDay", "%A"), ("FMMM", "%-m"), ("FMDD", "%-d"), ("FMHH24", "%-H"), ("FMHH12", "%-I"),
-    ("HH24", "%H"), ("HH12", "%I"), ("YYYY", "%Y"), ("IYYY", "%G"), ("TZH:TZM", "%:z"), ("TZHTZM", "%z"),
-    ("DDD", "%j"), ("Mon", "%b"), ("FF1", ""), ("FF3", "%3f"), ("FF6", "%6f"), ("YY", "%y"), ("MM", "%m"),
-    ("DD", "%d"), ("HH", "%I"), ("MI", "%M"), ("SS", "%S"), ("MS", "%3f"), ("US", "%6f"), ("AM", "%p"),
-    ("PM", "%p"), ("am", "%P"), ("pm", "%P"), ("Dy", "%a"), ("IW", "%V"), ("ID", "%u"),
+    ("FMMonth", "%B"),
+    ("FMDay", "%A"),
+    ("FMMM", "%-m"),
+    ("FMDD", "%-d"),
+    ("FMHH24", "%-H"),
+    ("FMHH12", "%-I"),
+    ("HH24", "%H"),
+    ("HH12", "%I"),
+    ("YYYY", "%Y"),
+    ("IYYY", "%G"),
+    ("TZH:TZM", "%:z"),
+    ("TZHTZM", "%z"),
+    ("DDD", "%j"),
+    ("Mon", "%b"),
+    ("FF1", ""),
+    ("FF3", "%3f"),
+    ("FF6", "%6f"),
+    ("YY", "%y"),
+    ("MM", "%m"),
+    ("DD", "%d"),
+    ("HH", "%I"),
+    ("MI", "%M"),
+    ("SS", "%S"),
+    ("MS", "%3f"),
+    ("US", "%6f"),
+    ("AM", "%p"),
+    ("PM", "%p"),
+    ("am", "%P"),
+    ("pm", "%P"),
+    ("Dy", "%a"),
+    ("IW", "%V"),
+    ("ID", "%u"),
 ];
 
 /// The format of strftime that means what a pattern of PostgreSQL does.

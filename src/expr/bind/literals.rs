@@ -1,10 +1,10 @@
 //! Constants as they are written.
 
 use super::{Ast, Binder, Value};
+use crate::batch::DataType;
 use crate::expr::moment::{Field, Interval};
 use crate::expr::tree::{Casting, Literal, Node, Op};
 use crate::expr::types::{MOST_DIGITS, Type};
-use crate::batch::DataType;
 use sqlparser::ast::{Interval as Written, TypedString};
 
 impl Binder<'_> {
