@@ -1,6 +1,6 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::{parse, with_stack};
+use super::{parse, readable, with_stack};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -32,21 +32,75 @@ pub const NAMES: [&str; 18] = [
 ];
 
 /// One aggregate of a `select`, as written: `sum(amount)`, `count(distinct user)`, `quantile(x, 0.9)`.
+///
+/// Equal calls have equal trees; where they stand in a text does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AggregateCall {
     /// Its name in lower case, one of the known aggregates.
     pub name: String,
     /// `count(distinct x)`.
     pub distinct: bool,
-    /// The SQL of its arguments; none for `count(*)`.
-    pub args: Vec<String>,
+    /// Its arguments; none for `count(*)`.
+    pub args: Vec<Ast>,
+    /// `ORDER BY` among the arguments, or of `WITHIN GROUP`.
+    pub order: Vec<OrderBy>,
+    /// The condition of `FILTER (WHERE …)`: the aggregate takes the rows where it is true.
+    pub filter: Option<Ast>,
+}
+
+/// One expression of an `ORDER BY`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OrderBy {
+    /// What rows are ordered by.
+    pub by: Ast,
+    /// Greater values first.
+    pub descending: bool,
+    /// NULL before all values. Without a word for it NULL counts as the greatest value, as in PostgreSQL.
+    pub nulls_first: bool,
 }
 
 /// `sum(amount)`, as an expression has it.
 impl fmt::Display for AggregateCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let args = if self.args.is_empty() { "*".to_string() } else { self.args.join(", ") };
-        write!(f, "{}({}{args})", self.name, if self.distinct { "distinct " } else { "" })
+        write!(f, "{}({}", self.name, if self.distinct { "distinct " } else { "" })?;
+        match &self.args[..] {
+            [] => write!(f, "*")?,
+            args => f.write_str(&listed(args))?,
+        }
+        if !self.order.is_empty() {
+            write!(f, " ORDER BY {}", listed(&self.order))?;
+        }
+        write!(f, ")")?;
+        self.filter.iter().try_for_each(|filter| write!(f, " FILTER (WHERE {filter})"))
+    }
+}
+
+fn listed(items: &[impl fmt::Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for OrderBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.by, if self.descending { " DESC" } else { "" })?;
+        match self.nulls_first == self.descending {
+            true => Ok(()),
+            false => write!(f, " NULLS {}", if self.nulls_first { "FIRST" } else { "LAST" }),
+        }
+    }
+}
+
+impl AggregateCall {
+    /// Whether its expressions over events can be read, as [`check_syntax`](super::check_syntax) does.
+    ///
+    /// # Errors
+    /// A job error without a place, of each fault.
+    pub fn check_syntax(&self) -> Result<()> {
+        // The second argument of a quantile is a number.
+        let args = if self.name == "quantile" { 1 } else { self.args.len() };
+        let order = self.order.iter().map(|order| &order.by);
+        let all = self.args.iter().take(args).chain(order).chain(&self.filter);
+        let checked = all.map(|ast| with_stack(|| readable(ast.clone(), &ast.to_string(), None)));
+        Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
 
@@ -148,7 +202,7 @@ pub fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
                         "`{nested}` inside `{name}` in `{sql}`: aggregates do not nest"
                     )));
                 }
-                args.push(inner.to_string());
+                args.push(inner.clone());
             }
             other => return Err(Error::job(format!("`{name}` in `{sql}` cannot take `{other}`"))),
         }
@@ -168,5 +222,5 @@ pub fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
     if distinct && args.is_empty() {
         return Err(Error::job(format!("`count(distinct …)` in `{sql}` needs a column")));
     }
-    Ok(AggregateCall { name, distinct, args })
+    Ok(AggregateCall { name, distinct, args, order: vec![], filter: None })
 }

@@ -22,7 +22,7 @@ mod syntax;
 mod tree;
 mod types;
 
-pub use aggregate_call::{AggregateCall, Selection, parse_selection};
+pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection};
 pub(crate) use guarded::start;
 pub(crate) use syntax::{parse, with_stack};
 pub(crate) use types::Types;
@@ -64,6 +64,14 @@ impl Expr {
     /// type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
         with_stack(|| Expr::of(parse(sql)?, sql, schema, None, zone))
+    }
+
+    /// Compiles the tree `ast`, which messages show as `sql`.
+    ///
+    /// # Errors
+    /// As of [`Expr::compile`].
+    pub fn of_ast(ast: Ast, sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
+        with_stack(|| Expr::of(ast, sql, schema, None, zone))
     }
 
     /// Compiles an expression over groups against `schema`, which ends with the values of `calls`.

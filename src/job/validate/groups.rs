@@ -127,7 +127,7 @@ impl Planner<'_> {
         let mut quantile = None;
         let mut right = true;
         if call.name == "quantile" {
-            let q = args.pop()?;
+            let q = args.pop()?.to_string();
             quantile = q.parse().ok().filter(|q| (0.0..=1.0).contains(q));
             if quantile.is_none() {
                 let error = Error::job(format!(
@@ -139,7 +139,10 @@ impl Planner<'_> {
         }
         let columns: Vec<Option<usize>> = args
             .into_iter()
-            .map(|arg| self.rows.column_of(&At { value: arg, span: sql.span.clone() }))
+            .map(|arg| {
+                let expr = self.rows.expr_of(arg, &sql.span)?;
+                Some(self.rows.column_with(expr))
+            })
             .collect();
         let columns: Vec<usize> = columns.into_iter().collect::<Option<_>>()?;
         let types: Vec<DataType> = columns.iter().map(|&c| self.rows.schema.fields[c].ty).collect();
