@@ -22,7 +22,7 @@ mod syntax;
 mod tree;
 mod types;
 
-pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection};
+pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
 pub(crate) use guarded::start;
 pub(crate) use syntax::{parse, with_stack};
 pub(crate) use types::Types;

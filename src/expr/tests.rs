@@ -216,7 +216,8 @@ fn a_typo_gives_the_nearest_name() {
 fn selections_are_split_into_aggregates_and_the_rest() {
     let one = parse_selection("count(distinct name)").unwrap();
     let args = vec![parse("name").unwrap()];
-    let call = AggregateCall { name: "count".into(), distinct: true, args, order: vec![], filter: None };
+    let (literal, order, filter) = (None, vec![], None);
+    let call = AggregateCall { name: "count".into(), distinct: true, args, literal, order, filter };
     assert_eq!(one.single(), Some(&call));
     let two = parse_selection("sum(qty * price) / count(*) + count(*)").unwrap();
     assert_eq!(
