@@ -21,7 +21,7 @@ mod syntax;
 pub(crate) mod tree;
 mod types;
 
-pub use aggregate_call::{AggregateCall, Selection, parse_selection};
+pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
 pub use changes::{Change, changes};
 pub use moment::{Field as TimeField, Interval};
 pub(crate) use syntax::{parse, with_stack};

@@ -71,7 +71,9 @@ pub fn flags(text: Option<&str>) -> Result<Flags, String> {
             'i' => flags.any_case = true,
             'g' => flags.all = true,
             _ => {
-                return Err(format!("the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all"));
+                return Err(format!(
+                    "the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all"
+                ));
             }
         }
     }

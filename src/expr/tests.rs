@@ -157,7 +157,9 @@ fn a_typo_gives_the_nearest_name() {
 #[test]
 fn selections_are_split_into_aggregates_and_the_rest() {
     let one = parse_selection("count(distinct name)").unwrap();
-    let call = AggregateCall { name: "count".into(), distinct: true, args: vec!["name".into()] };
+    let args = vec![parse("name").unwrap()];
+    let (literal, order, filter) = (None, vec![], None);
+    let call = AggregateCall { name: "count".into(), distinct: true, args, literal, order, filter };
     assert_eq!(one.single(), Some(&call));
     let two = parse_selection("sum(qty * price) / count(*) + count(*)").unwrap();
     assert_eq!(

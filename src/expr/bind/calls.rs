@@ -9,7 +9,7 @@ use crate::error::{Error, Reason};
 use crate::expr::functions::{self, Function, Gives, Make, Take};
 use crate::expr::moment::Field;
 use crate::expr::tree::{Casting, Literal};
-use crate::expr::{aggregate_call, pattern, shown};
+use crate::expr::{pattern, shown};
 use sqlparser::ast::{CeilFloorKind, DateTimeField, FunctionArg, FunctionArgExpr, TrimWhereField};
 
 impl Binder<'_> {
@@ -43,7 +43,7 @@ impl Binder<'_> {
     fn called(&mut self, ast: &Ast, name: &str, args: Vec<Node>) -> Node {
         let forms = functions::named(name);
         if forms.is_empty() {
-            let known = functions::names().chain(aggregate_call::NAMES);
+            let known = functions::names().chain(crate::aggregate::catalog::names());
             let error = Error::job(format!("unknown function `{name}` in `{}`", shown(self.sql)))
                 .because(Reason::UnknownFunction)
                 .nearest(name, known);

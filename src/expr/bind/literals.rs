@@ -69,7 +69,7 @@ pub(super) fn text_node(text: String) -> Node {
 }
 
 /// The value of a literal of text, whose quotes are doubled in syntax.
-fn unquoted(text: &str) -> String {
+pub fn unquoted(text: &str) -> String {
     text.replace("''", "'")
 }
 

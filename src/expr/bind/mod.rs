@@ -11,6 +11,8 @@ mod casts;
 mod literals;
 mod operators;
 
+pub use literals::unquoted;
+
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
 use super::shown;

@@ -10,7 +10,7 @@ use super::output::is_grouped;
 use super::{Overrides, Planner, Zone, faults, job_name, length, memory, pages, range, stream, window, zone};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
-use crate::expr::{Change, Selection, changes, check_syntax};
+use crate::expr::{AggregateCall, Change, Selection, changes, check_syntax};
 use crate::job::document::At;
 use crate::job::plan::Mode;
 use crate::job::spec::{
@@ -206,12 +206,8 @@ impl<'a> Checker<'a> {
     /// Checks the arguments of aggregates, and what is around them.
     fn selection(&mut self, sql: &At<String>, selection: &Selection) {
         self.counted(sql);
-        let arguments = selection.calls.iter().flat_map(|call| match call.name.as_str() {
-            // Its second argument is a number.
-            "quantile" => &call.args[..call.args.len().min(1)],
-            _ => &call.args[..],
-        });
-        let checked = arguments.map(|text| check_syntax(text)).chain([selection.check_syntax()]);
-        checked.filter_map(Result::err).for_each(|error| self.planner.fault(error, &sql.span));
+        let calls = selection.calls.iter().map(AggregateCall::check_syntax);
+        let errors = calls.chain([selection.check_syntax()]).filter_map(Result::err);
+        errors.flat_map(|error| error.each()).for_each(|error| self.planner.fault(error, &sql.span));
     }
 }
