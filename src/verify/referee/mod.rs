@@ -9,6 +9,7 @@
 //!   without a zone is UTC.
 
 mod days;
+mod formats;
 mod instants;
 mod stages;
 mod typed;
