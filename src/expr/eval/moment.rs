@@ -124,10 +124,11 @@ fn strftime(call: &Call, values: &Values, from: Type, cx: &Context) -> Values {
     let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
     let mut zone = cx.zone.borrow_mut();
     texts(cx, &[values], |row, out| {
-        let Some(clock) = of.clock(row, &mut zone) else { return Ok(false) };
-        let offset = if from == Type::TIME { clock - of.micros(row).unwrap_or(clock) } else { 0 };
-        let text = format.write(clock, offset).ok_or_else(|| Fault::new("the time cannot be written so"))?;
-        out.push_str(&text);
+        match (from, of.micros(row)) {
+            (_, None) => return Ok(false),
+            (Type::TIME, Some(instant)) => format.write_instant(instant, &mut zone, out),
+            (_, Some(clock)) => format.write(clock, 0, "", out),
+        }
         Ok(true)
     })
 }
@@ -189,9 +190,13 @@ fn days(call: &Call, args: &[Values], cx: &Context) -> Values {
         Op::StrpDate => {
             let of = args[0].texts();
             let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
+            let mut utc = Zone::utc();
             primitives::<Date32Type>(cx, &inputs, &ty, |row| match of.get(row) {
                 None => Ok(None),
-                Some(text) => narrow(Some(format.read_day(text).ok_or_else(|| unreadable(text))?)),
+                Some(text) => {
+                    let instant = format.read(text.as_bytes(), &mut utc).map_err(|_| unreadable(text))?;
+                    narrow(Some(instant.div_euclid(DAY)))
+                }
             })
         }
         Op::LastDay => {
@@ -265,10 +270,10 @@ fn instants(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Context
             let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
             primitives::<TimestampMicrosecondType>(cx, &inputs, &arrow, |row| {
                 let Some(text) = of.get(row) else { return Ok(None) };
-                match format.read(text, &mut zone) {
-                    Some(instant) => bounded(instant).map(Some),
-                    None if call.op == Op::TryStrptime => Ok(None),
-                    None => Err(unreadable(text)),
+                match format.read(text.as_bytes(), &mut zone) {
+                    Ok(instant) => bounded(instant).map(Some),
+                    Err(_) if call.op == Op::TryStrptime => Ok(None),
+                    Err(_) => Err(unreadable(text)),
                 }
             })
         }
