@@ -61,7 +61,8 @@ impl Path {
 
     /// What stands there in `text`; `None` where nothing does. The error says that the text is no JSON.
     pub fn find(&self, text: &str) -> Result<Option<Value>, String> {
-        let whole: Value = serde_json::from_str(text).map_err(|_| format!("`{}` is no JSON", super::shown(text)))?;
+        let whole: Value =
+            serde_json::from_str(text).map_err(|_| format!("`{}` is no JSON", super::shown(text)))?;
         let found = self.0.iter().try_fold(&whole, |value, step| match (step, value) {
             (Step::Key(key), Value::Object(fields)) => fields.get(key),
             (Step::Place(place), Value::Array(items)) => {
