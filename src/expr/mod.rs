@@ -10,6 +10,7 @@
 
 mod aggregate_call;
 mod bind;
+mod dialect;
 mod eval;
 pub mod functions;
 mod json;
