@@ -10,6 +10,7 @@
 
 mod aggregate_call;
 mod bind;
+mod changes;
 mod dialect;
 mod eval;
 pub mod functions;
@@ -21,7 +22,8 @@ mod syntax;
 pub(crate) mod tree;
 mod types;
 
-pub use aggregate_call::{AggregateCall, Selection, parse_selection};
+pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
+pub use changes::{Change, changes};
 pub use moment::{Field as TimeField, Interval};
 pub(crate) use syntax::{parse, with_stack};
 pub use types::Type;
@@ -101,8 +103,9 @@ impl Expr {
             // NULL alone.
             Type::Null | Type::Unknown => DataType::String,
             Type::Interval => {
-                return Err(wrong(sql, "it gives a length of time, which no column can hold")
-                    .hint("EXTRACT(epoch FROM …) has its seconds, and date_diff('minute', a, b) counts units"));
+                return Err(wrong(sql, "it gives a length of time, which no column can hold").hint(
+                    "EXTRACT(epoch FROM …) has its seconds, and date_diff('minute', a, b) counts units",
+                ));
             }
             Type::Clock => {
                 return Err(wrong(sql, "it gives a time without a zone, which no column can hold")

@@ -373,7 +373,8 @@ fn scaled(number: &str, unit: i64) -> Option<i64> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || fraction.len() > 12 || !all_digits(whole) || !all_digits(fraction) {
+    if whole.len() + fraction.len() == 0 || fraction.len() > 12 || !all_digits(whole) || !all_digits(fraction)
+    {
         return None;
     }
     let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
@@ -395,7 +396,8 @@ fn clock(text: &str) -> Option<i64> {
     if parts.next().is_some() || !below(minutes) || !seconds.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let micros = scaled(hours, HOUR)?.checked_add(scaled(minutes, MINUTE)?)?.checked_add(scaled(seconds, SECOND)?)?;
+    let micros =
+        scaled(hours, HOUR)?.checked_add(scaled(minutes, MINUTE)?)?.checked_add(scaled(seconds, SECOND)?)?;
     Some(if negative { -micros } else { micros })
 }
 

@@ -1,7 +1,5 @@
 //! Patterns: LIKE, regular expressions, and formats of times.
 
-use crate::time::{DAY, Zone};
-use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use regex::{Regex, RegexBuilder};
 
 /// A pattern of LIKE.
@@ -70,7 +68,11 @@ pub fn flags(text: Option<&str>) -> Result<Flags, String> {
         match flag {
             'i' => flags.any_case = true,
             'g' => flags.all = true,
-            _ => return Err(format!("the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all")),
+            _ => {
+                return Err(format!(
+                    "the flag `{flag}` is not known: 'i' ignores the case, 'g' replaces all"
+                ));
+            }
         }
     }
     Ok(flags)
@@ -109,57 +111,40 @@ pub fn replacement(text: &str) -> String {
     out
 }
 
-/// A format of strftime.
-#[derive(Debug)]
-pub struct Format {
-    text: String,
-}
-
-impl Format {
-    /// Reads a format that is written with, or read with.
-    pub fn new(text: &str, _writes: bool) -> Result<Format, String> {
-        match StrftimeItems::new(text).any(|item| matches!(item, Item::Error)) {
-            true => Err(format!("the format '{text}' has a letter that is not known")),
-            false => Ok(Format { text: text.to_string() }),
-        }
-    }
-
-    /// What a clock shows, whose offset from UTC is so many microseconds.
-    pub fn write(&self, clock: i64, offset: i64) -> Option<String> {
-        use std::fmt::Write;
-        let offset = chrono::FixedOffset::east_opt((offset / 1_000_000) as i32)?;
-        let at = chrono::DateTime::from_timestamp_micros(clock)?.naive_utc().and_local_timezone(offset).single()?;
-        let mut out = String::new();
-        write!(out, "{}", at.format(&self.text)).ok()?;
-        Some(out)
-    }
-
-    /// The instant of a text.
-    pub fn read(&self, text: &str, zone: &mut Zone) -> Option<i64> {
-        let mut parsed = Parsed::new();
-        parse(&mut parsed, text, StrftimeItems::new(&self.text)).ok()?;
-        let date = parsed.to_naive_date().ok()?;
-        let time = parsed.to_naive_time().unwrap_or(chrono::NaiveTime::MIN);
-        let local = date.and_time(time).and_utc().timestamp_micros();
-        match parsed.offset() {
-            Some(seconds) => Some(local - i64::from(seconds) * 1_000_000),
-            None => Some(zone.instant(local)),
-        }
-    }
-
-    /// The day of a text, in days since 1970.
-    pub fn read_day(&self, text: &str) -> Option<i64> {
-        self.read(text, &mut Zone::utc()).map(|micros| micros.div_euclid(DAY))
-    }
-}
-
 /// PostgreSQL's patterns of TO_CHAR and TO_TIMESTAMP, and what strftime has for them; longer ones first.
 const POSTGRES: [(&str, &str); 32] = [
-    ("FMMonth", "%B"), ("FMDay", "%A"), ("FMMM", "%-m"), ("FMDD", "%-d"), ("FMHH24", "%-H"), ("FMHH12", "%-I"),
-    ("HH24", "%H"), ("HH12", "%I"), ("YYYY", "%Y"), ("IYYY", "%G"), ("TZH:TZM", "%:z"), ("TZHTZM", "%z"),
-    ("DDD", "%j"), ("Mon", "%b"), ("FF1", ""), ("FF3", "%3f"), ("FF6", "%6f"), ("YY", "%y"), ("MM", "%m"),
-    ("DD", "%d"), ("HH", "%I"), ("MI", "%M"), ("SS", "%S"), ("MS", "%3f"), ("US", "%6f"), ("AM", "%p"),
-    ("PM", "%p"), ("am", "%P"), ("pm", "%P"), ("Dy", "%a"), ("IW", "%V"), ("ID", "%u"),
+    ("FMMonth", "%B"),
+    ("FMDay", "%A"),
+    ("FMMM", "%-m"),
+    ("FMDD", "%-d"),
+    ("FMHH24", "%-H"),
+    ("FMHH12", "%-I"),
+    ("HH24", "%H"),
+    ("HH12", "%I"),
+    ("YYYY", "%Y"),
+    ("IYYY", "%G"),
+    ("TZH:TZM", "%:z"),
+    ("TZHTZM", "%z"),
+    ("DDD", "%j"),
+    ("Mon", "%b"),
+    ("FF1", ""),
+    ("FF3", "%3f"),
+    ("FF6", "%6f"),
+    ("YY", "%y"),
+    ("MM", "%m"),
+    ("DD", "%d"),
+    ("HH", "%I"),
+    ("MI", "%M"),
+    ("SS", "%S"),
+    ("MS", "%3f"),
+    ("US", "%6f"),
+    ("AM", "%p"),
+    ("PM", "%p"),
+    ("am", "%P"),
+    ("pm", "%P"),
+    ("Dy", "%a"),
+    ("IW", "%V"),
+    ("ID", "%u"),
 ];
 
 /// The format of strftime that means what a pattern of PostgreSQL does.

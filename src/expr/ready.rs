@@ -3,7 +3,9 @@
 use super::json::Path;
 use super::pattern::{self, Likeness};
 use super::tree::{Literal, Node, Op};
-use crate::time::Zone;
+use super::types::Type;
+use crate::error::Error;
+use crate::time::{TimeFormat, Zone};
 use regex::Regex;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ pub enum Ready {
     /// A regular expression.
     Regex(Regex),
     /// A format of strftime.
-    Format(Arc<pattern::Format>),
+    Format(Arc<TimeFormat>),
     /// A place in JSON.
     Path(Arc<Path>),
     /// A zone.
@@ -56,7 +58,7 @@ impl Ready {
                 ready
             }
             Op::Strftime | Op::Strptime | Op::TryStrptime | Op::StrpDate => match word(1) {
-                Some(format) => Ready::Format(Arc::new(pattern::Format::new(format, op == Op::Strftime)?)),
+                Some(text) => Ready::Format(Arc::new(format(op, text, args[0].ty)?)),
                 None => return Err("the format is a text between quotes".into()),
             },
             Op::JsonText | Op::JsonPart => match word(1) {
@@ -69,6 +71,22 @@ impl Ready {
             Op::In => list(&args[1..]),
             _ => Ready::Nothing,
         })
+    }
+}
+
+/// The format with which `op` reads, or writes times of the type `ty`.
+fn format(op: Op, text: &str, ty: Type) -> Result<TimeFormat, String> {
+    let words = |error: Error| {
+        let hints = error.hints().iter().map(|hint| format!("; {hint}")).collect::<String>();
+        format!("{}{hints}", error.message())
+    };
+    let writes = op == Op::Strftime;
+    let format =
+        if writes { TimeFormat::for_writing(text) } else { TimeFormat::parse(text) }.map_err(words)?;
+    let has_no_zone = writes && matches!(ty, Type::DATE | Type::Clock) || op == Op::StrpDate;
+    match has_no_zone && format.is_zoned() {
+        true => Err(format!("the format '{text}' has a zone, and a day has none")),
+        false => Ok(format),
     }
 }
 

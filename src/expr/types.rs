@@ -74,9 +74,8 @@ impl Type {
             (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
             (Type::Null, one) | (one, Type::Null) => one,
             (one, two) if one == two => one,
-            (Type::FLOAT, Type::Of(Int64 | Decimal { .. })) | (Type::Of(Int64 | Decimal { .. }), Type::FLOAT) => {
-                Type::FLOAT
-            }
+            (Type::FLOAT, Type::Of(Int64 | Decimal { .. }))
+            | (Type::Of(Int64 | Decimal { .. }), Type::FLOAT) => Type::FLOAT,
             (Type::Of(one), Type::Of(two)) if self.is_number() && other.is_number() => {
                 let (a, b) = (digits(one), digits(two));
                 let scale = a.1.max(b.1);

@@ -7,7 +7,7 @@
 
 use super::axis::{Grid, Step};
 use super::rows::is_number;
-use crate::aggregate::Function;
+use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
 use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
@@ -220,7 +220,8 @@ impl Frame {
 
 fn fold(function: &Function) -> Fold {
     match function {
-        Function::CountRows | Function::Count | Function::Sum => Fold::Sum,
+        Function::CountRows | Function::Count | Function::CountIf | Function::Sum => Fold::Sum,
+        Function::Pairwise(Pairwise::Count) => Fold::Sum,
         Function::Max => Fold::Max,
         Function::Min => Fold::Min,
         _ => Fold::Mean,
@@ -252,7 +253,8 @@ fn grid(window: &Window) -> Option<Grid> {
 fn time_of(at: usize, schema: &Schema, rule: &TimeRule, plan: &Plan) -> Option<TimeOf> {
     match (schema.fields[at].ty, rule) {
         (DataType::Timestamp, _) => Some(TimeOf::Column(at)),
-        (DataType::Int64, TimeRule::Epoch(_)) | (DataType::String, TimeRule::Iso | TimeRule::Format(_)) => {
+        (DataType::Int64, TimeRule::Epoch(_))
+        | (DataType::String, TimeRule::Iso | TimeRule::Format(_) | TimeRule::AnyOf(_)) => {
             Some(TimeOf::Parsed(at, TimeParser::new(rule.clone(), plan.zone.clone())))
         }
         _ => None,

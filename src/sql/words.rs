@@ -56,6 +56,11 @@ pub fn type_name(dialect: Dialect, ty: DataType) -> String {
     }
 }
 
+/// What follows a value of this type where it is ordered: text goes by its bytes.
+pub fn collation(dialect: Dialect, ty: DataType) -> &'static str {
+    if dialect == Dialect::Postgres && ty == DataType::String { " COLLATE \"C\"" } else { "" }
+}
+
 /// A literal of text.
 pub fn text(dialect: Dialect, value: &str) -> String {
     match dialect {

@@ -9,7 +9,7 @@ use crate::error::{Error, Reason};
 use crate::expr::functions::{self, Function, Gives, Make, Take};
 use crate::expr::moment::Field;
 use crate::expr::tree::{Casting, Literal};
-use crate::expr::{aggregate_call, pattern, shown};
+use crate::expr::{pattern, shown};
 use sqlparser::ast::{CeilFloorKind, DateTimeField, FunctionArg, FunctionArgExpr, TrimWhereField};
 
 impl Binder<'_> {
@@ -43,7 +43,7 @@ impl Binder<'_> {
     fn called(&mut self, ast: &Ast, name: &str, args: Vec<Node>) -> Node {
         let forms = functions::named(name);
         if forms.is_empty() {
-            let known = functions::names().chain(aggregate_call::NAMES);
+            let known = functions::names().chain(crate::aggregate::catalog::names());
             let error = Error::job(format!("unknown function `{name}` in `{}`", shown(self.sql)))
                 .because(Reason::UnknownFunction)
                 .nearest(name, known);
@@ -51,7 +51,8 @@ impl Binder<'_> {
         }
         let fitting: Vec<_> = forms.iter().filter(|form| form.takes_count(args.len())).collect();
         let Some(form) = fitting.iter().find(|form| fits(form, &args)).or(fitting.first()) else {
-            let signatures: Vec<String> = forms.iter().map(|form| format!("`{}`", form.signature())).collect();
+            let signatures: Vec<String> =
+                forms.iter().map(|form| format!("`{}`", form.signature())).collect();
             return self.wrong(ast, format!("it is called as {}", signatures.join(" or ")));
         };
         self.formed(ast, form, args)
@@ -94,7 +95,8 @@ impl Binder<'_> {
                 self.choice(ast, taken, values)
             }
             Make::Pattern(op) => {
-                let pattern = taken.pop().and_then(|node| node.as_text().map(str::to_string)).unwrap_or_default();
+                let pattern =
+                    taken.pop().and_then(|node| node.as_text().map(str::to_string)).unwrap_or_default();
                 match pattern::strftime(&pattern) {
                     Ok(format) => {
                         taken.push(text_node(format));
@@ -133,7 +135,13 @@ impl Binder<'_> {
             Take::Number | Take::Any | Take::Field => arg.ty,
         };
         if !accepts(take, &arg) {
-            let why = format!("argument {} is {}, and `{}` takes {}", at + 1, described(&arg), form.name, take.words());
+            let why = format!(
+                "argument {} is {}, and `{}` takes {}",
+                at + 1,
+                described(&arg),
+                form.name,
+                take.words()
+            );
             let error = self.because(ast, why);
             return self.fault(match arg.ty {
                 Type::Unknown | Type::Null => error,
@@ -172,7 +180,8 @@ impl Binder<'_> {
     }
 
     pub(super) fn extract(&mut self, ast: &Ast, field: Field, node: Node) -> Node {
-        let fits = node.ty.is_moment() || node.ty.is_open() || node.ty == Type::Interval && field == Field::Epoch;
+        let fits =
+            node.ty.is_moment() || node.ty.is_open() || node.ty == Type::Interval && field == Field::Epoch;
         if !fits {
             let hint = "EXTRACT takes a date or a timestamp; of a length of time it takes epoch, its seconds";
             let error = self.because(ast, format!("{} has no part `{}`", described(&node), field.name()));
@@ -320,14 +329,15 @@ fn extracted(field: Field) -> Type {
 fn arguments(args: &FunctionArguments) -> Option<Vec<&Ast>> {
     match args {
         FunctionArguments::None => Some(vec![]),
-        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => list
-            .args
-            .iter()
-            .map(|arg| match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-                _ => None,
-            })
-            .collect(),
+        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+            list.args
+                .iter()
+                .map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+                    _ => None,
+                })
+                .collect()
+        }
         _ => None,
     }
 }
@@ -335,8 +345,22 @@ fn arguments(args: &FunctionArguments) -> Option<Vec<&Ast>> {
 /// Whether a function of SQL looks at other rows, and is no aggregate here.
 fn functions_of_rows(name: &str) -> bool {
     [
-        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
-        "last_value", "nth_value", "unnest", "explode", "generate_series", "array_agg", "list",
+        "row_number",
+        "rank",
+        "dense_rank",
+        "percent_rank",
+        "cume_dist",
+        "ntile",
+        "lag",
+        "lead",
+        "first_value",
+        "last_value",
+        "nth_value",
+        "unnest",
+        "explode",
+        "generate_series",
+        "array_agg",
+        "list",
     ]
     .contains(&name)
 }

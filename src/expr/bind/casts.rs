@@ -64,7 +64,9 @@ impl Binder<'_> {
                 Some(met) => common = met,
                 None => {
                     let error = self.because(ast, format!("{common} and {ty} do not go together"));
-                    self.fault(error.hint(format!("cast one of them, as in CAST(… AS {})", sql_name(common))));
+                    self.fault(
+                        error.hint(format!("cast one of them, as in CAST(… AS {})", sql_name(common))),
+                    );
                     return nodes;
                 }
             }

@@ -1,10 +1,10 @@
 //! Constants as they are written.
 
 use super::{Ast, Binder, Value};
+use crate::batch::DataType;
 use crate::expr::moment::{Field, Interval};
 use crate::expr::tree::{Casting, Literal, Node, Op};
 use crate::expr::types::{MOST_DIGITS, Type};
-use crate::batch::DataType;
 use sqlparser::ast::{Interval as Written, TypedString};
 
 impl Binder<'_> {
@@ -69,7 +69,7 @@ pub(super) fn text_node(text: String) -> Node {
 }
 
 /// The value of a literal of text, whose quotes are doubled in syntax.
-fn unquoted(text: &str) -> String {
+pub fn unquoted(text: &str) -> String {
     text.replace("''", "'")
 }
 

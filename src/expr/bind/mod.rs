@@ -11,6 +11,8 @@ mod casts;
 mod literals;
 mod operators;
 
+pub use literals::unquoted;
+
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
 use super::shown;
@@ -144,7 +146,11 @@ impl Binder<'_> {
         let part = part.to_string();
         let error = Error::job(format!("wrong expression `{}`", shown(self.sql)));
         // The whole need not be said twice.
-        if part == self.sql { error.caused_by(why) } else { error.caused_by(format!("`{}`: {why}", shown(&part))) }
+        if part == self.sql {
+            error.caused_by(why)
+        } else {
+            error.caused_by(format!("`{}`: {why}", shown(&part)))
+        }
     }
 
     fn aggregate(&mut self, call: &Function) -> Node {

@@ -103,7 +103,8 @@ impl Binder<'_> {
             _ => a.max(b),
         };
         if scale > MOST_DIGITS {
-            let error = self.because(ast, format!("it has {scale} digits after the point, and at most 38 can be"));
+            let error =
+                self.because(ast, format!("it has {scale} digits after the point, and at most 38 can be"));
             return self.fault(error.hint("cast a side to fewer first, as in CAST(x AS DECIMAL(18, 6))"));
         }
         let typed = |node: Node| if node.ty == Type::Null { Node::null(Type::decimal(0)) } else { node };
@@ -116,9 +117,8 @@ impl Binder<'_> {
         let args = |one: &Node, two: &Node| vec![one.clone(), two.clone()];
         // A day later by an interval is an instant, or shows one on a clock.
         let moved = |ty: Type| if ty == Type::DATE { Type::TIME } else { ty };
-        let moment = |node: &Node, binder: &mut Self| {
-            binder.cast(ast, node.clone(), moved(node.ty), Casting::Implied)
-        };
+        let moment =
+            |node: &Node, binder: &mut Self| binder.cast(ast, node.clone(), moved(node.ty), Casting::Implied);
         Some(match (op, a, b) {
             (Op::Plus, a, Type::Interval) if a.is_moment() => {
                 Node::call(Op::Later, vec![moment(left, self), right.clone()], moved(a))
@@ -161,9 +161,9 @@ impl Binder<'_> {
         let moment = left.ty.is_moment() || right.ty.is_moment();
         self.fault(match moment && matches!(op, Op::Plus | Op::Minus) {
             true => error.hint("a time is moved by an interval: t + INTERVAL '1 hour'"),
-            false if left.ty == Type::TEXT || right.ty == Type::TEXT => {
-                error.hint("a text is no number: say CAST(… AS DECIMAL(18, 2)), or declare the column's type in `types`")
-            }
+            false if left.ty == Type::TEXT || right.ty == Type::TEXT => error.hint(
+                "a text is no number: say CAST(… AS DECIMAL(18, 2)), or declare the column's type in `types`",
+            ),
             false => error,
         })
     }
@@ -177,7 +177,8 @@ impl Binder<'_> {
         let (left, right) = self.meet(ast, left, right);
         if left.ty == Type::Interval {
             if !is_of_one_length(&left) || !is_of_one_length(&right) {
-                return self.wrong(ast, "a month has no length of its own: compare times, or EXTRACT(epoch FROM …)");
+                return self
+                    .wrong(ast, "a month has no length of its own: compare times, or EXTRACT(epoch FROM …)");
             }
             let args = vec![self.extract(ast, Field::Epoch, left), self.extract(ast, Field::Epoch, right)];
             return Node::call(op, args, Type::BOOL);
@@ -215,7 +216,8 @@ impl Binder<'_> {
         let nodes: Vec<Node> = operands.into_iter().map(|operand| self.node(operand)).collect();
         let open = |node: &Node| node.ty == Type::TEXT || node.ty.is_open();
         if !nodes.iter().any(open) {
-            let error = self.because(ast, format!("`||` needs a text, and beside it are {}", described(&nodes[0])));
+            let error =
+                self.because(ast, format!("`||` needs a text, and beside it are {}", described(&nodes[0])));
             return self.fault(error.hint("cast one side: CAST(… AS VARCHAR)"));
         }
         let args = nodes.into_iter().map(|node| self.cast(ast, node, Type::TEXT, Casting::Implied)).collect();
@@ -315,7 +317,8 @@ impl Binder<'_> {
             Type::TEXT | Type::Unknown => node,
             Type::Null => Node::null(Type::TEXT),
             _ => {
-                let error = self.because(whole, format!("a text is wanted, and `{ast}` is {}", described(&node)));
+                let error =
+                    self.because(whole, format!("a text is wanted, and `{ast}` is {}", described(&node)));
                 self.fault(error.hint(format!("say CAST({ast} AS VARCHAR)")))
             }
         }
@@ -346,7 +349,14 @@ impl Binder<'_> {
         if negated { not(like) } else { like }
     }
 
-    pub(super) fn regex(&mut self, ast: &Ast, text: &Ast, pattern: &Ast, any_case: bool, negated: bool) -> Node {
+    pub(super) fn regex(
+        &mut self,
+        ast: &Ast,
+        text: &Ast,
+        pattern: &Ast,
+        any_case: bool,
+        negated: bool,
+    ) -> Node {
         let mut args = vec![self.text(ast, text), self.text(ast, pattern)];
         if any_case {
             args.push(super::literals::text_node("i".to_string()));

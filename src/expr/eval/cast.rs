@@ -13,8 +13,8 @@ use crate::expr::moment::Interval;
 use crate::expr::tree::Casting;
 use crate::expr::types::Type;
 use crate::time::{DAY, TimeParser, TimeRule, parse_date};
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
 use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
 
 /// `values`, which are of the type `from`, as values of the type `to`.
 pub fn cast(values: &Values, from: Type, to: Type, casting: Casting, cx: &Context) -> Values {
@@ -164,7 +164,9 @@ fn float(values: &Values, from: Type, cx: &Context) -> Values {
     match from.scale() {
         Some(scale) => {
             let of = values.exact();
-            primitives::<Float64Type>(cx, &inputs, &ty, |row| Ok(of.get(row).map(|value| nearest(value, scale))))
+            primitives::<Float64Type>(cx, &inputs, &ty, |row| {
+                Ok(of.get(row).map(|value| nearest(value, scale)))
+            })
         }
         None => {
             let of = values.texts();
@@ -324,10 +326,11 @@ fn clock(values: &Values, cx: &Context) -> Values {
 
 fn interval(values: &Values, cx: &Context) -> Values {
     let of = values.texts();
-    primitives::<IntervalMonthDayNanoType>(cx, &[values], &super::arrow(Type::Interval), |row| match of.get(row) {
-        None => Ok(None),
-        Some(text) => {
-            read(text, Type::Interval, |text| Interval::parse(text, None)).map(|i| i.map(super::moment::packed))
+    primitives::<IntervalMonthDayNanoType>(cx, &[values], &super::arrow(Type::Interval), |row| {
+        match of.get(row) {
+            None => Ok(None),
+            Some(text) => read(text, Type::Interval, |text| Interval::parse(text, None))
+                .map(|i| i.map(super::moment::packed)),
         }
     })
 }

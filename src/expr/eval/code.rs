@@ -18,7 +18,9 @@ pub fn texts(call: &Call, args: &[Values], cx: &Context) -> Values {
         let of = args[0].primitives::<Int64Type>();
         return build(cx, &inputs, |row, out| {
             let value = of.get(row);
-            value.iter().for_each(|value| drop(write!(out, "{value:x}")));
+            if let Some(value) = value {
+                let _ = write!(out, "{value:x}");
+            }
             Ok(value.is_some())
         });
     }
@@ -42,7 +44,9 @@ pub fn texts(call: &Call, args: &[Values], cx: &Context) -> Values {
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {
-    bytes.iter().for_each(|byte| drop(write!(out, "{byte:02x}")));
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

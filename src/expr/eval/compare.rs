@@ -6,10 +6,10 @@
 
 use super::Context;
 use super::values::{Faults, Values, bools, rows};
+use crate::batch::DataType;
 use crate::expr::ready::Ready;
 use crate::expr::tree::Op;
 use crate::expr::types::Type;
-use crate::batch::DataType;
 use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BooleanArray, Datum, Scalar};
 use arrow_buffer::i256;
@@ -49,7 +49,10 @@ fn comparing<'a>(a: &'a Values, a_type: Type, b: &'a Values, b_type: Type) -> Co
         Box::new(move |x, y| Some(order(a(x)?, b(y)?)))
     }
     match (a_type, b_type) {
-        (Type::Of(DataType::Int64 | DataType::Decimal { .. }), Type::Of(DataType::Int64 | DataType::Decimal { .. })) => {
+        (
+            Type::Of(DataType::Int64 | DataType::Decimal { .. }),
+            Type::Of(DataType::Int64 | DataType::Decimal { .. }),
+        ) => {
             let (x, y) = (a_type.scale().unwrap_or(0), b_type.scale().unwrap_or(0));
             let (a, b) = (a.exact(), b.exact());
             by(move |row| a.get(row), move |row| b.get(row), move |a, b| exact(a, x, b, y))
@@ -112,7 +115,8 @@ fn holds(op: Op, order: Ordering) -> bool {
 
 /// By Arrow's kernels, where the order is the same.
 fn kernel(op: Op, a: &Values, b: &Values, types: &[Type]) -> Option<Values> {
-    let same = types[0] == types[1] || types[0].is_decimal() && types[0].scale() == types[1].scale() && types[1].is_decimal();
+    let same = types[0] == types[1]
+        || types[0].is_decimal() && types[0].scale() == types[1].scale() && types[1].is_decimal();
     let simple = same && types[0] != Type::FLOAT && a.array.data_type() == b.array.data_type();
     if !simple || a.one && b.one || !a.faults.is_empty() || !b.faults.is_empty() {
         return None;
@@ -190,7 +194,9 @@ pub fn choice(op: Op, args: &[Values], types: &[Type], ty: Type, cx: &Context) -
     let compare: Vec<Vec<Compare>> = args
         .iter()
         .zip(types)
-        .map(|(a, a_type)| args.iter().zip(types).map(|(b, b_type)| comparing(a, *a_type, b, *b_type)).collect())
+        .map(|(a, a_type)| {
+            args.iter().zip(types).map(|(b, b_type)| comparing(a, *a_type, b, *b_type)).collect()
+        })
         .collect();
     let (places, one, faults) = rows(cx, &inputs, |row| {
         if op == Op::NullIf {

@@ -25,7 +25,8 @@ fn two(left: Values, right: Values, decides: bool, cx: &Context) -> Values {
     let rows = if one { 1 } else { cx.rows };
     let (a, b) = (left.array(rows), right.array(rows));
     let (a, b) = (a.as_boolean(), b.as_boolean());
-    let met = if decides { arrow_arith::boolean::or_kleene(a, b) } else { arrow_arith::boolean::and_kleene(a, b) };
+    let met =
+        if decides { arrow_arith::boolean::or_kleene(a, b) } else { arrow_arith::boolean::and_kleene(a, b) };
     let array = Arc::new(met.expect("columns of one length"));
     let mut faults = Faults::new();
     if !left.faults.is_empty() || !right.faults.is_empty() {
@@ -67,7 +68,9 @@ pub fn case(branches: &[(Node, Node)], otherwise: &Node, ty: Type, cx: &Context)
 /// The first value that is not NULL.
 pub fn coalesce(args: &[Node], ty: Type, cx: &Context) -> Values {
     let values: Vec<Values> = args.iter().map(|arg| evaluate(arg, cx)).collect();
-    let Some((_, tried)) = values.split_last() else { return Values::one(arrow_array::new_null_array(&super::arrow(ty), 1)) };
+    let Some((_, tried)) = values.split_last() else {
+        return Values::one(arrow_array::new_null_array(&super::arrow(ty), 1));
+    };
     chosen(tried, &values, ty, cx, |branch, row| !tried[branch].is_null(row))
 }
 

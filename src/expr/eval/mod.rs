@@ -22,10 +22,10 @@ use super::tree::{Call, Kind, Literal, Node, Op};
 use super::types::Type;
 use crate::batch::DataType;
 use crate::time::Zone;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringViewArray, new_null_array};
 use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringViewArray, new_null_array};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -75,13 +75,12 @@ fn call(call: &Call, ty: Type, cx: &Context) -> Values {
         NullIf | Greatest | Least => compare::choice(call.op, &args, &types, ty, cx),
         Plus | Minus | Times | Divide | WholeDivide | Modulo | Negate | Abs | Sign | Floor | Ceil | Round
         | Trunc => number::arithmetic(call.op, &args, &types, ty, cx),
-        Sqrt | Cbrt | Power | Exp | Ln | Log10 | Log2 | Sin | Cos | Tan | Asin | Acos | Atan | Atan2 | Degrees
-        | Radians | Pi => number::real(call.op, &args, cx),
+        Sqrt | Cbrt | Power | Exp | Ln | Log10 | Log2 | Sin | Cos | Tan | Asin | Acos | Atan | Atan2
+        | Degrees | Radians | Pi => number::real(call.op, &args, cx),
         BitAnd | BitOr | BitXor | BitNot | ShiftLeft | ShiftRight => number::bits(call.op, &args, cx),
-        Concat | ConcatAll | ConcatWith | Upper | Lower | Initcap | Left | Right | Substring | Trim | TrimStart
-        | TrimEnd | Replace | Reverse | Repeat | PadStart | PadEnd | SplitPart | Translate | Overlay | Chr => {
-            text::texts(call.op, &args, cx)
-        }
+        Concat | ConcatAll | ConcatWith | Upper | Lower | Initcap | Left | Right | Substring | Trim
+        | TrimStart | TrimEnd | Replace | Reverse | Repeat | PadStart | PadEnd | SplitPart | Translate
+        | Overlay | Chr => text::texts(call.op, &args, cx),
         Length | OctetLength | Position | Ascii => text::counts(call.op, &args, cx),
         StartsWith | EndsWith | Contains => text::tests(call.op, &args, cx),
         Like | ILike | RegexLike | RegexExtract | RegexFind | RegexReplace => text::patterns(call, &args, cx),
@@ -91,7 +90,9 @@ fn call(call: &Call, ty: Type, cx: &Context) -> Values {
         Extract(_) | DateTrunc(_) | DateDiff(_) | DateSub(_) | Later | Earlier | DaysLater | DaysEarlier
         | DaysBetween | TimeBetween | IntervalTimes | IntervalPlus | IntervalMinus | Strftime | Strptime
         | TryStrptime | StrpDate | FromEpoch | FromEpochMillis | FromEpochMicros | ToEpochMillis
-        | ToEpochMicros | MakeDate | LastDay | AtZone | OfZone => moment::moments(call, &args, &types, ty, cx),
+        | ToEpochMicros | MakeDate | LastDay | AtZone | OfZone => {
+            moment::moments(call, &args, &types, ty, cx)
+        }
         And | Or | Coalesce => unreachable!("they are computed above"),
     }
 }
@@ -118,9 +119,9 @@ fn array(literal: &Literal, ty: Type) -> ArrayRef {
         }
         Literal::Text(text) => Arc::new(StringViewArray::from(vec![text.as_str()])),
         Literal::Date(days) => Arc::new(PrimitiveArray::<Date32Type>::from(vec![*days])),
-        Literal::Micros(micros) => {
-            Arc::new(PrimitiveArray::<TimestampMicrosecondType>::from(vec![*micros]).with_data_type(arrow(ty)))
-        }
+        Literal::Micros(micros) => Arc::new(
+            PrimitiveArray::<TimestampMicrosecondType>::from(vec![*micros]).with_data_type(arrow(ty)),
+        ),
         Literal::Interval(interval) => {
             Arc::new(PrimitiveArray::<IntervalMonthDayNanoType>::from(vec![moment::packed(*interval)]))
         }
@@ -141,7 +142,9 @@ pub fn constant(node: &Node, zone: &Zone) -> Result<Literal, String> {
         Type::Of(DataType::Bool) => Literal::Bool(array.as_boolean().value(0)),
         Type::Of(DataType::Int64) => Literal::Int(array.as_primitive::<Int64Type>().value(0)),
         Type::Of(DataType::Float64) => Literal::Float(array.as_primitive::<Float64Type>().value(0)),
-        Type::Of(DataType::Decimal { .. }) => Literal::Decimal(array.as_primitive::<Decimal128Type>().value(0)),
+        Type::Of(DataType::Decimal { .. }) => {
+            Literal::Decimal(array.as_primitive::<Decimal128Type>().value(0))
+        }
         Type::Of(DataType::Date) => Literal::Date(array.as_primitive::<Date32Type>().value(0)),
         Type::Of(DataType::Timestamp) | Type::Clock => {
             Literal::Micros(array.as_primitive::<TimestampMicrosecondType>().value(0))

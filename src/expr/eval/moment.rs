@@ -1,14 +1,15 @@
 //! Times. An instant is seen on the clock of the job's zone.
 
-use super::values::{Fault, Values, decimals, ints, primitives, texts};
 use super::Context;
+use super::values::{Fault, Values, decimals, ints, primitives, texts};
 use crate::expr::moment::{Field, Interval, last_day};
 use crate::expr::ready::Ready;
 use crate::expr::tree::{Call, Op};
 use crate::expr::types::Type;
 use crate::time::{DAY, SECOND, Zone, days_from_civil};
 use arrow_array::types::{
-    Date32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
+    Date32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    TimestampMicrosecondType,
 };
 
 /// A length of time as Arrow has it.
@@ -89,7 +90,9 @@ pub fn moments(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Cont
         }
         Op::ToEpochMillis | Op::ToEpochMicros | Op::DaysBetween => counts(call.op, args, types, cx),
         Op::DaysLater | Op::DaysEarlier | Op::MakeDate | Op::LastDay | Op::StrpDate => days(call, args, cx),
-        Op::TimeBetween | Op::IntervalTimes | Op::IntervalPlus | Op::IntervalMinus => lengths(call.op, args, cx),
+        Op::TimeBetween | Op::IntervalTimes | Op::IntervalPlus | Op::IntervalMinus => {
+            lengths(call.op, args, cx)
+        }
         _ => instants(call, args, types, ty, cx),
     }
 }
@@ -121,10 +124,11 @@ fn strftime(call: &Call, values: &Values, from: Type, cx: &Context) -> Values {
     let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
     let mut zone = cx.zone.borrow_mut();
     texts(cx, &[values], |row, out| {
-        let Some(clock) = of.clock(row, &mut zone) else { return Ok(false) };
-        let offset = if from == Type::TIME { clock - of.micros(row).unwrap_or(clock) } else { 0 };
-        let text = format.write(clock, offset).ok_or_else(|| Fault::new("the time cannot be written so"))?;
-        out.push_str(&text);
+        match (from, of.micros(row)) {
+            (_, None) => return Ok(false),
+            (Type::TIME, Some(instant)) => format.write_instant(instant, &mut zone, out),
+            (_, Some(clock)) => format.write(clock, 0, "", out),
+        }
         Ok(true)
     })
 }
@@ -169,23 +173,30 @@ fn days(call: &Call, args: &[Values], cx: &Context) -> Values {
         Op::MakeDate => {
             let of: Vec<_> = args.iter().map(Values::primitives::<Int64Type>).collect();
             primitives::<Date32Type>(cx, &inputs, &ty, |row| {
-                let (Some(year), Some(month), Some(day)) = (of[0].get(row), of[1].get(row), of[2].get(row)) else {
+                let (Some(year), Some(month), Some(day)) = (of[0].get(row), of[1].get(row), of[2].get(row))
+                else {
                     return Ok(None);
                 };
                 let wrong = || Fault::new(format!("there is no day {year}-{month}-{day}"));
                 let month = u32::try_from(month).ok().filter(|m| (1..=12).contains(m)).ok_or_else(wrong)?;
                 let year = Some(year).filter(|year| (1..10_000).contains(year)).ok_or_else(wrong)?;
                 let first = days_from_civil(year, month, 1);
-                let day = Some(day).filter(|day| (1..=last_day(first) - first + 1).contains(day)).ok_or_else(wrong)?;
+                let day = Some(day)
+                    .filter(|day| (1..=last_day(first) - first + 1).contains(day))
+                    .ok_or_else(wrong)?;
                 narrow(Some(first + day - 1))
             })
         }
         Op::StrpDate => {
             let of = args[0].texts();
             let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
+            let mut utc = Zone::utc();
             primitives::<Date32Type>(cx, &inputs, &ty, |row| match of.get(row) {
                 None => Ok(None),
-                Some(text) => narrow(Some(format.read_day(text).ok_or_else(|| unreadable(text))?)),
+                Some(text) => {
+                    let instant = format.read(text.as_bytes(), &mut utc).map_err(|_| unreadable(text))?;
+                    narrow(Some(instant.div_euclid(DAY)))
+                }
             })
         }
         Op::LastDay => {
@@ -259,10 +270,10 @@ fn instants(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Context
             let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
             primitives::<TimestampMicrosecondType>(cx, &inputs, &arrow, |row| {
                 let Some(text) = of.get(row) else { return Ok(None) };
-                match format.read(text, &mut zone) {
-                    Some(instant) => bounded(instant).map(Some),
-                    None if call.op == Op::TryStrptime => Ok(None),
-                    None => Err(unreadable(text)),
+                match format.read(text.as_bytes(), &mut zone) {
+                    Ok(instant) => bounded(instant).map(Some),
+                    Err(_) if call.op == Op::TryStrptime => Ok(None),
+                    Err(_) => Err(unreadable(text)),
                 }
             })
         }

@@ -163,10 +163,16 @@ fn longer(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
 }
 
 fn split_part(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
-    let (Some(text), Some(by), Some(number)) = (row.text(0), row.text(1), row.int(2)) else { return Ok(None) };
+    let (Some(text), Some(by), Some(number)) = (row.text(0), row.text(1), row.int(2)) else {
+        return Ok(None);
+    };
     let parts: Vec<&str> = if by.is_empty() { vec![text] } else { text.split(by).collect() };
     let at = match number {
-        0 => return Err(Fault::new("the parts of split_part are counted from 1, or by negative numbers from the end")),
+        0 => {
+            return Err(Fault::new(
+                "the parts of split_part are counted from 1, or by negative numbers from the end",
+            ));
+        }
         1.. => usize::try_from(number - 1).ok(),
         _ => usize::try_from(number.unsigned_abs()).ok().and_then(|back| parts.len().checked_sub(back)),
     };
@@ -268,11 +274,14 @@ pub fn patterns(call: &Call, args: &[Values], cx: &Context) -> Values {
         Op::Like | Op::ILike => like(call, args, cx),
         Op::RegexLike => {
             let (text, mut last) = (args[0].texts(), Last::new());
-            let any_case = args.get(2).is_some_and(|flags| flags.texts().get(0).is_some_and(|f| f.contains('i')));
+            let any_case =
+                args.get(2).is_some_and(|flags| flags.texts().get(0).is_some_and(|f| f.contains('i')));
             let inputs = [&args[0], &args[1]];
             bools(cx, &inputs, |row| {
                 let Some(text) = text.get(row) else { return Ok(None) };
-                let Some(regex) = compiled(&call.ready, &args[1], row, any_case, &mut last)? else { return Ok(None) };
+                let Some(regex) = compiled(&call.ready, &args[1], row, any_case, &mut last)? else {
+                    return Ok(None);
+                };
                 Ok(Some(regex.is_match(text)))
             })
         }

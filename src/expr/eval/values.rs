@@ -1,12 +1,12 @@
 //! Values of rows, with the faults of those for which there is none.
 
 use super::Context;
+use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray, StringViewArray, UInt32Array,
 };
-use arrow_array::builder::StringViewBuilder;
 use arrow_schema::DataType as ArrowType;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -233,7 +233,11 @@ pub fn decimals(
 }
 
 /// Conditions.
-pub fn bools(cx: &Context, inputs: &[&Values], f: impl FnMut(usize) -> Result<Option<bool>, Fault>) -> Values {
+pub fn bools(
+    cx: &Context,
+    inputs: &[&Values],
+    f: impl FnMut(usize) -> Result<Option<bool>, Fault>,
+) -> Values {
     let (values, one, faults) = rows(cx, inputs, f);
     Values { array: Arc::new(BooleanArray::from(values)), one, faults }
 }

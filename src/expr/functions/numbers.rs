@@ -6,22 +6,57 @@ use crate::expr::tree::Op;
 use crate::expr::types::Type;
 
 pub const CHOICES: [Function; 5] = [
-    Function::new("coalesce", &[Any], Op::Coalesce, Type::Unknown, "The first value that is not NULL.", ("coalesce(NULL, 2, 3)", "2"))
-        .aliases(&["ifnull", "nvl"])
-        .repeats()
-        .gives(Gives::Common),
-    Function::new("nullif", &[Any, Any], Op::NullIf, Type::Unknown, "NULL where both are equal, else the first.", ("nullif(0, 0)", "NULL"))
-        .gives(Gives::First),
-    Function::new("greatest", &[Any], Op::Greatest, Type::Unknown, "The greatest value; NULLs are passed over.", ("greatest(1, NULL, 3)", "3"))
-        .repeats()
-        .gives(Gives::Common),
-    Function::new("least", &[Any], Op::Least, Type::Unknown, "The least value; NULLs are passed over.", ("least(1, NULL, 3)", "1"))
-        .repeats()
-        .gives(Gives::Common),
-    Function::new("if", &[Bool, Any, Any], Op::Coalesce, Type::Unknown, "The second value where the condition is true, else the third.", ("if(1 > 2, 'a', 'b')", "'b'"))
-        .aliases(&["iff"])
-        .make(Make::If)
-        .gives(Gives::Common),
+    Function::new(
+        "coalesce",
+        &[Any],
+        Op::Coalesce,
+        Type::Unknown,
+        "The first value that is not NULL.",
+        ("coalesce(NULL, 2, 3)", "2"),
+    )
+    .aliases(&["ifnull", "nvl"])
+    .repeats()
+    .gives(Gives::Common),
+    Function::new(
+        "nullif",
+        &[Any, Any],
+        Op::NullIf,
+        Type::Unknown,
+        "NULL where both are equal, else the first.",
+        ("nullif(0, 0)", "NULL"),
+    )
+    .gives(Gives::First),
+    Function::new(
+        "greatest",
+        &[Any],
+        Op::Greatest,
+        Type::Unknown,
+        "The greatest value; NULLs are passed over.",
+        ("greatest(1, NULL, 3)", "3"),
+    )
+    .repeats()
+    .gives(Gives::Common),
+    Function::new(
+        "least",
+        &[Any],
+        Op::Least,
+        Type::Unknown,
+        "The least value; NULLs are passed over.",
+        ("least(1, NULL, 3)", "1"),
+    )
+    .repeats()
+    .gives(Gives::Common),
+    Function::new(
+        "if",
+        &[Bool, Any, Any],
+        Op::Coalesce,
+        Type::Unknown,
+        "The second value where the condition is true, else the third.",
+        ("if(1 > 2, 'a', 'b')", "'b'"),
+    )
+    .aliases(&["iff"])
+    .make(Make::If)
+    .gives(Gives::Common),
 ];
 
 pub const NUMBERS: [Function; 34] = [

@@ -8,32 +8,212 @@ use crate::expr::types::Type;
 const T: Type = Type::TEXT;
 
 pub const TEXTS: [Function; 26] = [
-    Function::new("concat", &[Shown], Op::ConcatAll, T, "The values as one text; NULLs are left out.", ("concat('a', NULL, 1)", "'a1'")).repeats(),
-    Function::new("concat_ws", &[Text, Shown], Op::ConcatWith, T, "The values as one text, the first between them; NULLs are left out.", ("concat_ws('-', 'a', NULL, 1)", "'a-1'")).repeats(),
-    Function::new("upper", &[Text], Op::Upper, T, "In capital letters.", ("upper('aé')", "'AÉ'")).aliases(&["ucase"]),
-    Function::new("lower", &[Text], Op::Lower, T, "In small letters.", ("lower('AÉ')", "'aé'")).aliases(&["lcase"]),
-    Function::new("initcap", &[Text], Op::Initcap, T, "Each word with a capital letter, the rest in small ones.", ("initcap('hi THERE')", "'Hi There'")),
-    Function::new("length", &[Text], Op::Length, Type::INT, "The number of characters.", ("length('aé')", "2")).aliases(&["char_length", "character_length", "len"]),
-    Function::new("octet_length", &[Text], Op::OctetLength, Type::INT, "The number of bytes.", ("octet_length('aé')", "3")).aliases(&["strlen"]),
-    Function::new("left", &[Text, Int], Op::Left, T, "So many characters from the start; of a negative number all but so many at the end.", ("left('abc', 2)", "'ab'")),
-    Function::new("right", &[Text, Int], Op::Right, T, "So many characters from the end; of a negative number all but so many at the start.", ("right('abc', 2)", "'bc'")),
-    Function::new("substring", &[Text, Int, Int], Op::Substring, T, "The text from a character on, counted from 1, and how many.", ("substring('abcd', 2, 2)", "'bc'")).aliases(&["substr"]).optional(1),
-    Function::new("trim", &[Text, Text], Op::Trim, T, "Without the blanks, or the characters of the second text, at both ends.", ("trim('  a ')", "'a'")).aliases(&["btrim"]).optional(1),
-    Function::new("ltrim", &[Text, Text], Op::TrimStart, T, "As trim, at the start.", ("ltrim('xxa', 'x')", "'a'")).optional(1),
-    Function::new("rtrim", &[Text, Text], Op::TrimEnd, T, "As trim, at the end.", ("rtrim('a  ')", "'a'")).optional(1),
-    Function::new("replace", &[Text, Text, Text], Op::Replace, T, "The second text replaced by the third, wherever it stands.", ("replace('a,b', ',', '')", "'ab'")),
-    Function::new("reverse", &[Text], Op::Reverse, T, "The characters from the last to the first.", ("reverse('abc')", "'cba'")),
-    Function::new("repeat", &[Text, Int], Op::Repeat, T, "The text so many times.", ("repeat('ab', 2)", "'abab'")),
-    Function::new("lpad", &[Text, Int, Text], Op::PadStart, T, "Filled at the start, or cut at the end, to so many characters.", ("lpad('7', 3, '0')", "'007'")).optional(1),
-    Function::new("rpad", &[Text, Int, Text], Op::PadEnd, T, "Filled, or cut, at the end to so many characters.", ("rpad('7', 3, '0')", "'700'")).optional(1),
-    Function::new("starts_with", &[Text, Text], Op::StartsWith, Type::BOOL, "Whether the text begins with the other.", ("starts_with('abc', 'ab')", "TRUE")).aliases(&["startswith", "prefix"]),
-    Function::new("ends_with", &[Text, Text], Op::EndsWith, Type::BOOL, "Whether the text ends with the other.", ("ends_with('abc', 'bc')", "TRUE")).aliases(&["endswith", "suffix"]),
-    Function::new("contains", &[Text, Text], Op::Contains, Type::BOOL, "Whether the other stands in the text.", ("contains('abc', 'b')", "TRUE")),
-    Function::new("strpos", &[Text, Text], Op::Position, Type::INT, "The character where the other begins in the text, from 1; 0 where it does not.", ("strpos('abc', 'c')", "3")).aliases(&["instr"]),
-    Function::new("split_part", &[Text, Text, Int], Op::SplitPart, T, "The part of that number between separators, from 1, or from the end by a negative number.", ("split_part('a,b', ',', 2)", "'b'")),
-    Function::new("translate", &[Text, Text, Text], Op::Translate, T, "Each character of the second text replaced by that of the third at its place, or left out.", ("translate('a-b', 'ab-', 'xy')", "'xy'")),
-    Function::new("ascii", &[Text], Op::Ascii, Type::INT, "The Unicode number of the first character, 0 of the empty text.", ("ascii('A')", "65")).aliases(&["ord"]),
-    Function::new("overlay", &[Text, Text, Int, Int], Op::Overlay, T, "The text with the other in the place of so many characters, from a character on.", ("overlay('abcd', 'X', 2, 2)", "'aXd'")).optional(1),
+    Function::new(
+        "concat",
+        &[Shown],
+        Op::ConcatAll,
+        T,
+        "The values as one text; NULLs are left out.",
+        ("concat('a', NULL, 1)", "'a1'"),
+    )
+    .repeats(),
+    Function::new(
+        "concat_ws",
+        &[Text, Shown],
+        Op::ConcatWith,
+        T,
+        "The values as one text, the first between them; NULLs are left out.",
+        ("concat_ws('-', 'a', NULL, 1)", "'a-1'"),
+    )
+    .repeats(),
+    Function::new("upper", &[Text], Op::Upper, T, "In capital letters.", ("upper('aé')", "'AÉ'"))
+        .aliases(&["ucase"]),
+    Function::new("lower", &[Text], Op::Lower, T, "In small letters.", ("lower('AÉ')", "'aé'"))
+        .aliases(&["lcase"]),
+    Function::new(
+        "initcap",
+        &[Text],
+        Op::Initcap,
+        T,
+        "Each word with a capital letter, the rest in small ones.",
+        ("initcap('hi THERE')", "'Hi There'"),
+    ),
+    Function::new(
+        "length",
+        &[Text],
+        Op::Length,
+        Type::INT,
+        "The number of characters.",
+        ("length('aé')", "2"),
+    )
+    .aliases(&["char_length", "character_length", "len"]),
+    Function::new(
+        "octet_length",
+        &[Text],
+        Op::OctetLength,
+        Type::INT,
+        "The number of bytes.",
+        ("octet_length('aé')", "3"),
+    )
+    .aliases(&["strlen"]),
+    Function::new(
+        "left",
+        &[Text, Int],
+        Op::Left,
+        T,
+        "So many characters from the start; of a negative number all but so many at the end.",
+        ("left('abc', 2)", "'ab'"),
+    ),
+    Function::new(
+        "right",
+        &[Text, Int],
+        Op::Right,
+        T,
+        "So many characters from the end; of a negative number all but so many at the start.",
+        ("right('abc', 2)", "'bc'"),
+    ),
+    Function::new(
+        "substring",
+        &[Text, Int, Int],
+        Op::Substring,
+        T,
+        "The text from a character on, counted from 1, and how many.",
+        ("substring('abcd', 2, 2)", "'bc'"),
+    )
+    .aliases(&["substr"])
+    .optional(1),
+    Function::new(
+        "trim",
+        &[Text, Text],
+        Op::Trim,
+        T,
+        "Without the blanks, or the characters of the second text, at both ends.",
+        ("trim('  a ')", "'a'"),
+    )
+    .aliases(&["btrim"])
+    .optional(1),
+    Function::new(
+        "ltrim",
+        &[Text, Text],
+        Op::TrimStart,
+        T,
+        "As trim, at the start.",
+        ("ltrim('xxa', 'x')", "'a'"),
+    )
+    .optional(1),
+    Function::new("rtrim", &[Text, Text], Op::TrimEnd, T, "As trim, at the end.", ("rtrim('a  ')", "'a'"))
+        .optional(1),
+    Function::new(
+        "replace",
+        &[Text, Text, Text],
+        Op::Replace,
+        T,
+        "The second text replaced by the third, wherever it stands.",
+        ("replace('a,b', ',', '')", "'ab'"),
+    ),
+    Function::new(
+        "reverse",
+        &[Text],
+        Op::Reverse,
+        T,
+        "The characters from the last to the first.",
+        ("reverse('abc')", "'cba'"),
+    ),
+    Function::new(
+        "repeat",
+        &[Text, Int],
+        Op::Repeat,
+        T,
+        "The text so many times.",
+        ("repeat('ab', 2)", "'abab'"),
+    ),
+    Function::new(
+        "lpad",
+        &[Text, Int, Text],
+        Op::PadStart,
+        T,
+        "Filled at the start, or cut at the end, to so many characters.",
+        ("lpad('7', 3, '0')", "'007'"),
+    )
+    .optional(1),
+    Function::new(
+        "rpad",
+        &[Text, Int, Text],
+        Op::PadEnd,
+        T,
+        "Filled, or cut, at the end to so many characters.",
+        ("rpad('7', 3, '0')", "'700'"),
+    )
+    .optional(1),
+    Function::new(
+        "starts_with",
+        &[Text, Text],
+        Op::StartsWith,
+        Type::BOOL,
+        "Whether the text begins with the other.",
+        ("starts_with('abc', 'ab')", "TRUE"),
+    )
+    .aliases(&["startswith", "prefix"]),
+    Function::new(
+        "ends_with",
+        &[Text, Text],
+        Op::EndsWith,
+        Type::BOOL,
+        "Whether the text ends with the other.",
+        ("ends_with('abc', 'bc')", "TRUE"),
+    )
+    .aliases(&["endswith", "suffix"]),
+    Function::new(
+        "contains",
+        &[Text, Text],
+        Op::Contains,
+        Type::BOOL,
+        "Whether the other stands in the text.",
+        ("contains('abc', 'b')", "TRUE"),
+    ),
+    Function::new(
+        "strpos",
+        &[Text, Text],
+        Op::Position,
+        Type::INT,
+        "The character where the other begins in the text, from 1; 0 where it does not.",
+        ("strpos('abc', 'c')", "3"),
+    )
+    .aliases(&["instr"]),
+    Function::new(
+        "split_part",
+        &[Text, Text, Int],
+        Op::SplitPart,
+        T,
+        "The part of that number between separators, from 1, or from the end by a negative number.",
+        ("split_part('a,b', ',', 2)", "'b'"),
+    ),
+    Function::new(
+        "translate",
+        &[Text, Text, Text],
+        Op::Translate,
+        T,
+        "Each character of the second text replaced by that of the third at its place, or left out.",
+        ("translate('a-b', 'ab-', 'xy')", "'xy'"),
+    ),
+    Function::new(
+        "ascii",
+        &[Text],
+        Op::Ascii,
+        Type::INT,
+        "The Unicode number of the first character, 0 of the empty text.",
+        ("ascii('A')", "65"),
+    )
+    .aliases(&["ord"]),
+    Function::new(
+        "overlay",
+        &[Text, Text, Int, Int],
+        Op::Overlay,
+        T,
+        "The text with the other in the place of so many characters, from a character on.",
+        ("overlay('abcd', 'X', 2, 2)", "'aXd'"),
+    )
+    .optional(1),
 ];
 
 pub const PATTERNS: [Function; 4] = [

@@ -10,6 +10,7 @@
 
 mod bridge;
 mod days;
+mod formats;
 mod guarded;
 mod instants;
 mod stages;
