@@ -36,7 +36,7 @@ impl View<'_> {
             TimeRule::Iso if reject => self.tried_iso(text),
             TimeRule::Iso => Ok(self.instant_of_iso(text)),
             TimeRule::Format(format) if reject => match self.dialect {
-                Dialect::DuckDb => self.tried_format(text, format),
+                Dialect::DuckDb => Ok(self.believed(&self.tried_format(text, format)?)),
                 _ => Err(self.cannot("times by a format and leave bad ones out")),
             },
             TimeRule::Format(format) => self.instant_of_format(text, format),
@@ -100,25 +100,51 @@ impl View<'_> {
         }
     }
 
-    /// The instant of a text of a format, NULL where it is none: for engines that take texts of other shapes as well.
+    /// The instant of a text of a format, NULL where it is none: engines take texts of other shapes as well. In PostgreSQL
+    /// a text of the shape that is no time is an error.
     fn tried_format(&self, text: &str, format: &TimeFormat) -> Result<String> {
         let shape = patterns::shape(format).map_err(|field| self.no_field(&field, format))?;
         let (like, value) = (self.is_like(text, &shape), self.instant_of_format(text, format)?);
-        Ok(self.believed(&format!("CASE WHEN {like} THEN TRY({value}) END")))
+        Ok(match self.dialect {
+            Dialect::DuckDb => format!("CASE WHEN {like} THEN TRY({value}) END"),
+            _ => format!("CASE WHEN {like} THEN {value} END"),
+        })
     }
 
     /// The instant by the first of `rules` that reads `text`.
     fn instant_of_any(&self, text: &str, rules: &[TimeRule], reject: bool) -> Result<String> {
-        let tried = |rule: &TimeRule| match (self.dialect, rule) {
-            (Dialect::DuckDb, TimeRule::Format(format)) => self.tried_format(text, format),
-            (Dialect::DuckDb, _) => self.tried_iso(text),
-            _ => Err(self.cannot("times of several formats, of which one is tried after the other")),
+        self.can_try(rules)?;
+        let tried = |rule: &TimeRule| match rule {
+            TimeRule::Format(format) => self.tried_format(text, format),
+            _ if self.dialect == Dialect::Postgres => self.tried_iso(text),
+            _ => {
+                let (iso, value) = (self.is_like(text, &iso()), self.instant_of_iso(text));
+                Ok(format!("CASE WHEN {iso} THEN TRY({value}) END"))
+            }
         };
         let [first @ .., last] = rules else { return Err(self.cannot("times of no format")) };
         let mut all = first.iter().map(tried).collect::<Result<Vec<String>>>()?;
         // A text that none reads ends the statement, as it ends a run.
         all.push(if reject { tried(last)? } else { self.instant_of_text(text, last, false)? });
-        Ok(format!("COALESCE({})", all.join(", ")))
+        let value = format!("COALESCE({})", all.join(", "));
+        Ok(if reject { self.believed(&value) } else { value })
+    }
+
+    /// Fails where the dialect has no way to try one format after the other. PostgreSQL tells them apart by their shapes.
+    fn can_try(&self, rules: &[TimeRule]) -> Result<()> {
+        let shapes: Vec<String> = rules
+            .iter()
+            .map(|rule| match rule {
+                TimeRule::Format(format) => patterns::shape(format).map_err(|f| self.no_field(&f, format)),
+                _ => Ok(iso()),
+            })
+            .collect::<Result<_>>()?;
+        let distinct: BTreeSet<&String> = shapes.iter().collect();
+        match self.dialect {
+            Dialect::DuckDb | Dialect::Polars => Ok(()),
+            Dialect::Postgres if distinct.len() == shapes.len() => Ok(()),
+            _ => Err(self.cannot("times of several formats that are tried one after the other")),
+        }
     }
 
     /// The instant of an integer of these units since 1970.
