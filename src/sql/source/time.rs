@@ -122,10 +122,15 @@ impl View<'_> {
                 Ok(format!("CASE WHEN {iso} THEN TRY({value}) END"))
             }
         };
-        let [first @ .., last] = rules else { return Err(self.cannot("times of no format")) };
-        let mut all = first.iter().map(tried).collect::<Result<Vec<String>>>()?;
-        // A text that none reads ends the statement, as it ends a run.
-        all.push(if reject { tried(last)? } else { self.instant_of_text(text, last, false)? });
+        let mut all = rules.iter().map(tried).collect::<Result<Vec<String>>>()?;
+        // A text that none reads ends the statement, as it ends a run. DuckDB computes what stands twice in an expression
+        // for all rows, also where a CASE is around it: the last rule without TRY would fail for texts of the others.
+        if !reject && self.dialect == Dialect::DuckDb {
+            let error = format!("CAST(ERROR('no time that can be read: ' || {text}) AS TIMESTAMP)");
+            all.push(format!("CASE WHEN {text} IS NOT NULL THEN {error} END"));
+        } else if !reject && let Some((value, last)) = all.last_mut().zip(rules.last()) {
+            *value = self.instant_of_text(text, last, false)?;
+        }
         let value = format!("COALESCE({})", all.join(", "));
         Ok(if reject { self.believed(&value) } else { value })
     }
