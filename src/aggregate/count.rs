@@ -1,7 +1,8 @@
-//! `count(*)` and `count(x)`. Merge law: addition of integers.
+//! `count(*)`, `count(x)` and `count_if(x)`. Merge law: addition of integers.
 
 use super::{Accumulator, Reader, Rows, same};
 use crate::error::Result;
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array};
 use std::any::Any;
 use std::sync::Arc;
@@ -10,6 +11,15 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Count {
     counts: Vec<u64>,
+    /// Only those that are true.
+    of_true: bool,
+}
+
+impl Count {
+    /// Counts bools that are true.
+    pub fn of_true() -> Count {
+        Count { counts: vec![], of_true: true }
+    }
 }
 
 impl Accumulator for Count {
@@ -18,6 +28,12 @@ impl Accumulator for Count {
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
+        if self.of_true {
+            let bools = rows.args[0].as_boolean();
+            let is_true = |i: &usize| bools.is_valid(*i) && bools.value(*i);
+            (0..bools.len()).filter(is_true).for_each(|i| self.counts[slots[i] as usize] += 1);
+            return Ok(());
+        }
         match rows.args.first().and_then(|a| a.nulls()) {
             None => slots.iter().for_each(|&s| self.counts[s as usize] += 1),
             Some(nulls) => nulls.valid_indices().for_each(|i| self.counts[slots[i] as usize] += 1),

@@ -1,11 +1,11 @@
-//! `count(distinct x)`, exact. Merge law: union of sets.
+//! Aggregates of distinct values, exact: `count(distinct x)`, `sum(distinct x)`. Merge law: union of sets.
 //!
 //! A set may be larger than memory: its encoded state comes in pieces, and within a bound the sets go to
-//! sorted runs on disk, which are counted by their merge.
+//! sorted runs on disk, whose merge gives each value once.
 
-use super::domain::{Domain, Word};
+use super::domain::{Domain, Text, Word};
 use super::runs::{Runs, Stored};
-use super::{Accumulator, PIECE, Reader, Rows, same};
+use super::{Accumulator, Aggregate, PIECE, Reader, Rows, same};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a set holds of a value.
-trait Element: Stored + Hash + Clone + Send + Sync + 'static {
+pub(super) trait Element: Stored + Hash + Clone + Send + Sync + 'static {
     /// What is looked up.
     type Key: ?Sized + Hash + Equivalent<Self>;
 
@@ -29,8 +29,14 @@ trait Element: Stored + Hash + Clone + Send + Sync + 'static {
 
     fn own(key: &Self::Key) -> Self;
 
+    /// What it is looked up by.
+    fn key(&self) -> &Self::Key;
+
     /// Calls `f` with what [`Stored::put`] wrote.
     fn take(state: &mut Reader, f: impl FnOnce(&Self::Key));
+
+    /// The column of these values.
+    fn array(ty: DataType, values: Vec<Option<Self>>) -> ArrayRef;
 
     /// Bytes on the heap beside the value itself.
     fn heap(&self) -> usize {
@@ -50,8 +56,16 @@ impl Element for i128 {
         *key
     }
 
+    fn key(&self) -> &i128 {
+        self
+    }
+
     fn take(state: &mut Reader, f: impl FnOnce(&i128)) {
         f(&state.i128());
+    }
+
+    fn array(ty: DataType, values: Vec<Option<i128>>) -> ArrayRef {
+        Word(ty).build(values)
     }
 }
 
@@ -67,8 +81,16 @@ impl Element for i64 {
         *key
     }
 
+    fn key(&self) -> &i64 {
+        self
+    }
+
     fn take(state: &mut Reader, f: impl FnOnce(&i64)) {
         f(&state.i64());
+    }
+
+    fn array(ty: DataType, values: Vec<Option<i64>>) -> ArrayRef {
+        Word(ty).build(values.into_iter().map(|value| value.map(i128::from)).collect())
     }
 }
 
@@ -84,8 +106,16 @@ impl Element for Box<[u8]> {
         key.into()
     }
 
+    fn key(&self) -> &[u8] {
+        self
+    }
+
     fn take(state: &mut Reader, f: impl FnOnce(&[u8])) {
         f(state.bytes());
+    }
+
+    fn array(_: DataType, values: Vec<Option<Box<[u8]>>>) -> ArrayRef {
+        Text.build(values)
     }
 
     fn heap(&self) -> usize {
@@ -103,6 +133,8 @@ fn empty<E>(seed: u64) -> Set<E> {
 /// A set of values per slot.
 struct Distinct<E: Element> {
     ty: DataType,
+    /// What is made of the values; without it they are counted.
+    of: Option<Aggregate>,
     /// Each accumulator hashes in its own way. Were it one way, merging would take the values in the order
     /// of their places in the larger table, crowd them into its first part, and take quadratic time.
     seed: u64,
@@ -112,18 +144,22 @@ struct Distinct<E: Element> {
     runs: Runs<E>,
 }
 
-/// The accumulator for an argument of type `ty`.
-pub fn new(ty: DataType) -> Box<dyn Accumulator> {
-    fn of<E: Element>(ty: DataType) -> Box<dyn Accumulator> {
-        static SEED: AtomicU64 = AtomicU64::new(0);
-        let seed = SEED.fetch_add(1, Ordering::Relaxed);
-        Box::new(Distinct::<E> { ty, seed, sets: vec![], bytes: 0, runs: Runs::new() })
+/// The accumulator for an argument of type `ty`, which counts its values, or makes `of` them.
+pub fn new(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
+    fn typed<E: Element>(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
+        Box::new(Distinct::<E> { ty, of, seed: seed(), sets: vec![], bytes: 0, runs: Runs::new() })
     }
     match ty {
-        DataType::String => of::<Box<[u8]>>(ty),
-        DataType::Decimal { .. } => of::<i128>(ty),
-        _ => of::<i64>(ty),
+        DataType::String => typed::<Box<[u8]>>(ty, of),
+        DataType::Decimal { .. } => typed::<i128>(ty, of),
+        _ => typed::<i64>(ty, of),
     }
+}
+
+/// A seed of hashes that no other accumulator has.
+pub(super) fn seed() -> u64 {
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    SEED.fetch_add(1, Ordering::Relaxed)
 }
 
 impl<E: Element> Distinct<E> {
@@ -143,6 +179,48 @@ impl<E: Element> Distinct<E> {
         });
     }
 }
+
+impl<E: Element> Distinct<E> {
+    /// Calls `f` with each value of each slot once, in their order.
+    fn each(&self, mut f: impl FnMut(u32, &E)) -> Result<()> {
+        let rest = self.sets.iter().enumerate().flat_map(|(slot, set)| {
+            let mut values: Vec<E> = set.iter().cloned().collect();
+            values.par_sort_unstable();
+            values.into_iter().map(move |value| (slot as u32, value))
+        });
+        let mut last: Option<(u32, E)> = None;
+        self.runs.merge(rest, |slot, value| {
+            if last.as_ref().is_none_or(|(s, v)| *s != slot || v != value) {
+                f(slot, value);
+                last = Some((slot, value.clone()));
+            }
+        })
+    }
+
+    /// What `of` is of the values.
+    fn finish_of(&self, of: &Aggregate, slots: usize) -> Result<ArrayRef> {
+        let mut made = of.accumulator();
+        made.resize(self.sets.len());
+        let (mut places, mut values, mut failed) = (vec![], vec![], Ok(()));
+        let mut fold = |places: &mut Vec<u32>, values: &mut Vec<Option<E>>| {
+            let args = [E::array(self.ty, std::mem::take(values))];
+            made.update(&std::mem::take(places), &Rows { args: &args, time: &[], positions: &[] })
+        };
+        self.each(|slot, value| {
+            places.push(slot);
+            values.push(Some(value.clone()));
+            if values.len() == FOLDED && failed.is_ok() {
+                failed = fold(&mut places, &mut values);
+            }
+        })?;
+        failed?;
+        fold(&mut places, &mut values)?;
+        made.finish(slots)
+    }
+}
+
+/// Values that are folded at once.
+const FOLDED: usize = 64 << 10;
 
 /// Appends values of `set` as a state of at most about [`PIECE`] bytes.
 fn put_piece<'a, E: Element>(set: &mut impl Iterator<Item = &'a E>, out: &mut Vec<u8>) {
@@ -239,23 +317,15 @@ impl<E: Element> Accumulator for Distinct<E> {
     }
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
+        if let Some(of) = &self.of {
+            return self.finish_of(of, slots);
+        }
         if self.runs.is_empty() {
             let counts = self.sets[..slots].iter().map(|set| set.len() as i64);
             return Ok(Arc::new(Int64Array::from_iter_values(counts)));
         }
         let mut counts = vec![0i64; self.sets.len()];
-        let rest = self.sets.iter().enumerate().flat_map(|(slot, set)| {
-            let mut values: Vec<E> = set.iter().cloned().collect();
-            values.par_sort_unstable();
-            values.into_iter().map(move |value| (slot as u32, value))
-        });
-        let mut last: Option<(u32, E)> = None;
-        self.runs.merge(rest, |slot, value| {
-            if last.as_ref().is_none_or(|(s, v)| *s != slot || v != value) {
-                counts[slot as usize] += 1;
-                last = Some((slot, value.clone()));
-            }
-        })?;
+        self.each(|slot, _| counts[slot as usize] += 1)?;
         counts.truncate(slots);
         Ok(Arc::new(Int64Array::from(counts)))
     }

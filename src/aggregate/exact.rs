@@ -71,13 +71,11 @@ impl FloatSum {
         }
     }
 
-    /// Adds the square of a value, exactly as long as it is 0, or between 1e-145 and 1e145 in size.
-    pub fn add_square(&mut self, x: f64) {
-        let square = x * x;
-        self.add(square);
-        if square.is_finite() {
-            self.add(x.mul_add(x, -square));
-        }
+    /// Adds a product of finite factors, exactly as long as it is 0, or between 1e-290 and 1e290 in size.
+    pub fn add_product(&mut self, x: f64, y: f64) {
+        let product = x * y;
+        self.add(product);
+        self.add(x.mul_add(y, -product));
     }
 
     /// Adds another sum.

@@ -5,7 +5,7 @@
 //! even one, as IEEE 754 rounds: subnormal where the value is, infinite where it is too large.
 
 use super::digits::power;
-use num_bigint::{BigInt, BigUint};
+use num_bigint::{BigInt, BigUint, Sign};
 
 /// A whole number times a power of two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +36,28 @@ impl Dyadic {
     pub fn over(self, denominator: BigUint) -> Fraction {
         Fraction { numerator: self, denominator }
     }
+
+    /// The value divided by another, which is not 0.
+    pub fn by(self, denominator: &Dyadic) -> Fraction {
+        let whole = if denominator.is_negative() { -self.whole } else { self.whole };
+        let numerator = Dyadic { whole, exponent: self.exponent - denominator.exponent };
+        numerator.over(denominator.whole.magnitude().clone())
+    }
+
+    /// The value times a whole number.
+    pub fn scaled(&self, by: &BigUint) -> Dyadic {
+        Dyadic { whole: &self.whole * BigInt::from(by.clone()), exponent: self.exponent }
+    }
+
+    /// Whether it is 0.
+    pub fn is_zero(&self) -> bool {
+        self.whole.sign() == Sign::NoSign
+    }
+
+    /// Whether it is less than 0.
+    pub fn is_negative(&self) -> bool {
+        self.whole.sign() == Sign::Minus
+    }
 }
 
 impl From<i128> for Dyadic {
@@ -55,7 +77,7 @@ impl Fraction {
     /// The nearest float.
     pub fn value(&self) -> f64 {
         let value = self.quotient(56).nearest();
-        if self.numerator.whole.sign() == num_bigint::Sign::Minus { -value } else { value }
+        if self.numerator.is_negative() { -value } else { value }
     }
 
     /// The float nearest to the square root of the size of the value.

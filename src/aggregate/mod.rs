@@ -6,11 +6,13 @@
 //! * Integers and decimals are added in 128 bits and an overflow is an error; floats are added
 //!   without rounding and rounded once at the end.
 //! * NULL arguments are ignored, as in SQL; without any value the result is NULL, and 0 for counts.
-//! * Where order decides (`first`, `last`, ties of `arg_min`/`arg_max`), it is replay order:
+//! * Where order decides (`first`, `last`, ties of `arg_min`/`arg_max` and of `string_agg`), it is replay order:
 //!   (event time, position).
 
 mod approx;
+mod bits;
 mod boolean;
+pub mod catalog;
 mod codec;
 mod count;
 mod digits;
@@ -19,6 +21,10 @@ mod domain;
 mod exact;
 mod extreme;
 mod fraction;
+mod listing;
+mod mode;
+mod pairs;
+mod products;
 mod quantile;
 mod runs;
 mod spread;
@@ -35,12 +41,14 @@ use std::any::Any;
 use std::path::Path;
 
 /// Which aggregate, with what it needs to know beside its arguments.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Function {
     /// `count(*)`: rows.
     CountRows,
     /// `count(x)`: rows where x is not NULL.
     Count,
+    /// `count_if(x)`: rows where x is true.
+    CountIf,
     /// `count(distinct x)`.
     CountDistinct,
     /// `approx_count_distinct(x)`: exact up to 768 values, then with a standard error of 1.15 %.
@@ -76,6 +84,93 @@ pub enum Function {
     BoolAnd,
     /// `bool_or(x)`.
     BoolOr,
+    /// `bit_and(x)` and its like.
+    Bit(Bits),
+    /// `mode(x)`: the value that comes most often, of several the least.
+    Mode,
+    /// `corr(y, x)` and its like.
+    Pairwise(Pairwise),
+    /// `string_agg(x, separator)`; what it is ordered by are further arguments.
+    StringAgg(Box<Listing>),
+    /// Another one, over each value once: `sum(distinct x)`.
+    Distinct(Box<Function>),
+}
+
+/// What bits are joined by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// Those that all have.
+    And,
+    /// Those that any has.
+    Or,
+    /// Those that an odd number have.
+    Xor,
+}
+
+/// What is made of pairs of numbers, (y, x), where neither is NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairwise {
+    /// The correlation.
+    Corr,
+    /// The covariance over n.
+    CovarPop,
+    /// The covariance over n − 1.
+    CovarSamp,
+    /// How many pairs there are.
+    Count,
+    /// The mean of x.
+    AvgX,
+    /// The mean of y.
+    AvgY,
+    /// The sum of squares of distances of x from its mean.
+    Sxx,
+    /// The sum of squares of distances of y from its mean.
+    Syy,
+    /// The sum of products of both distances.
+    Sxy,
+    /// The slope of the line of least squares.
+    Slope,
+    /// y of that line at x = 0.
+    Intercept,
+    /// The square of the correlation; 1 where y is constant, and x is not.
+    R2,
+}
+
+/// How texts are joined.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// What stands between two texts.
+    pub separator: String,
+    /// Each text once, where it comes first in replay order.
+    pub distinct: bool,
+    /// The direction of each key; ties, and all without a key, are in replay order.
+    pub order: Vec<Direction>,
+}
+
+/// The direction of a key of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Direction {
+    /// Greater values first.
+    pub descending: bool,
+    /// NULL before all values.
+    pub nulls_first: bool,
+}
+
+/// A call of an aggregate, of which the arguments have types.
+#[derive(Debug, Clone, Default)]
+pub struct Call<'a> {
+    /// Its name in lower case.
+    pub name: &'a str,
+    /// DISTINCT.
+    pub distinct: bool,
+    /// The types of its arguments, then those of its order.
+    pub args: Vec<DataType>,
+    /// The rank of a quantile.
+    pub quantile: Option<f64>,
+    /// What stands between texts.
+    pub separator: Option<String>,
+    /// The direction of each key of the order.
+    pub order: Vec<Direction>,
 }
 
 /// An aggregate with the types of its arguments.
@@ -88,85 +183,92 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Resolves a call by name; `quantile` is the second argument of a quantile.
+    /// The aggregate of a call.
     ///
     /// # Errors
     /// A job error: an argument type that the aggregate cannot take.
-    pub fn resolve(
+    pub fn of(call: Call) -> Result<Aggregate> {
+        let name = call.name;
+        let unknown = || Error::job(format!("unknown aggregate `{name}`")).nearest(name, catalog::names());
+        let values = call.args.len() - call.order.len();
+        let form = catalog::forms(name).find(|form| form.takes.len() == values).ok_or_else(unknown)?;
+        for (i, (wanted, &ty)) in form.takes.iter().zip(&call.args).enumerate() {
+            if !wanted.takes(ty) {
+                let which = if values == 1 { "" } else { ["first ", "second "][i] };
+                let words = wanted.words();
+                let error = format!("`{name}` takes {words}, and its {which}argument is of type {ty}");
+                return Err(Error::job(error));
+            }
+        }
+        let function = function(form, &call);
+        let once = form.distinct == catalog::Distinct::Once && call.distinct;
+        let function = match function {
+            Function::Count if once => Function::CountDistinct,
+            Function::StringAgg(listing) => {
+                Function::StringAgg(Box::new(Listing { distinct: once, ..*listing }))
+            }
+            function if once => Function::Distinct(Box::new(function)),
+            function => function,
+        };
+        Ok(Aggregate { function, args: call.args })
+    }
+
+    /// The aggregate of a call by name; `quantile` is the second argument of a quantile.
+    #[cfg(test)]
+    pub(crate) fn resolve(
         name: &str,
         distinct: bool,
         args: Vec<DataType>,
         quantile: Option<f64>,
     ) -> Result<Aggregate> {
-        let function = match name {
-            "count" if distinct => Function::CountDistinct,
-            "count" if args.is_empty() => Function::CountRows,
-            "count" => Function::Count,
-            "approx_count_distinct" => Function::ApproxCountDistinct,
-            "sum" => Function::Sum,
-            "avg" => Function::Avg,
-            "min" => Function::Min,
-            "max" => Function::Max,
-            "first" => Function::First,
-            "last" => Function::Last,
-            "arg_min" => Function::ArgMin,
-            "arg_max" => Function::ArgMax,
-            "var_pop" => Function::Spread { sample: false, root: false },
-            "var_samp" => Function::Spread { sample: true, root: false },
-            "stddev_pop" => Function::Spread { sample: false, root: true },
-            "stddev_samp" => Function::Spread { sample: true, root: true },
-            "median" => Function::Quantile(0.5),
-            "quantile" => Function::Quantile(quantile.unwrap_or(0.5)),
-            "bool_and" => Function::BoolAnd,
-            "bool_or" => Function::BoolOr,
-            other => return Err(Error::job(format!("unknown aggregate `{other}`"))),
-        };
-        let numeric =
-            |ty: &DataType| matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
-        let wanted = match function {
-            Function::Sum | Function::Avg | Function::Spread { .. } | Function::Quantile(_) => {
-                (!numeric(&args[0])).then_some("a number")
-            }
-            Function::BoolAnd | Function::BoolOr => (args[0] != DataType::Bool).then_some("a bool"),
-            _ => None,
-        };
-        if let Some(wanted) = wanted {
-            return Err(Error::job(format!(
-                "`{name}` takes {wanted}, and its argument is of type {}",
-                args[0]
-            )));
-        }
-        Ok(Aggregate { function, args })
+        Aggregate::of(Call { name, distinct, args, quantile, ..Call::default() })
     }
 
     /// The type of the result.
     pub fn ty(&self) -> DataType {
-        match self.function {
+        self.ty_of(&self.function)
+    }
+
+    fn ty_of(&self, function: &Function) -> DataType {
+        match function {
             Function::CountRows
             | Function::Count
+            | Function::CountIf
             | Function::CountDistinct
-            | Function::ApproxCountDistinct => DataType::Int64,
+            | Function::ApproxCountDistinct
+            | Function::Bit(_)
+            | Function::Pairwise(Pairwise::Count) => DataType::Int64,
             Function::Sum => match self.args[0] {
                 DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale },
                 other => other,
             },
-            Function::Avg | Function::Spread { .. } | Function::Quantile(_) => DataType::Float64,
-            Function::Min | Function::Max | Function::First | Function::Last => self.args[0],
+            Function::Avg | Function::Spread { .. } | Function::Quantile(_) | Function::Pairwise(_) => {
+                DataType::Float64
+            }
+            Function::Min | Function::Max | Function::First | Function::Last | Function::Mode => self.args[0],
             Function::ArgMin | Function::ArgMax => self.args[0],
             Function::BoolAnd | Function::BoolOr => DataType::Bool,
+            Function::StringAgg(_) => DataType::String,
+            Function::Distinct(of) => self.ty_of(of),
         }
     }
 
     /// Whether the result depends on positions.
     pub fn needs_positions(&self) -> bool {
-        matches!(self.function, Function::First | Function::Last | Function::ArgMin | Function::ArgMax)
+        use Function::{ArgMax, ArgMin, First, Last, StringAgg};
+        matches!(self.function, First | Last | ArgMin | ArgMax | StringAgg(_))
     }
 
     /// An empty accumulator.
     pub fn accumulator(&self) -> Box<dyn Accumulator> {
-        match self.function {
+        match &self.function {
             Function::CountRows | Function::Count => Box::new(count::Count::default()),
-            Function::CountDistinct => distinct::new(self.args[0]),
+            Function::CountIf => Box::new(count::Count::of_true()),
+            Function::CountDistinct => distinct::new(self.args[0], None),
+            Function::Distinct(of) => {
+                let of = Aggregate { function: (**of).clone(), args: self.args.clone() };
+                distinct::new(self.args[0], Some(of))
+            }
             Function::ApproxCountDistinct => Box::new(approx::ApproxDistinct::new(self.args[0])),
             Function::Sum => sum::new(self.args[0]),
             Function::Avg => sum::new_avg(self.args[0]),
@@ -176,11 +278,62 @@ impl Aggregate {
             Function::Last => extreme::new(self.args[0], extreme::Which::Last),
             Function::ArgMin => extreme::new_arg(self.args[0], self.args[1], extreme::Which::Min),
             Function::ArgMax => extreme::new_arg(self.args[0], self.args[1], extreme::Which::Max),
-            Function::Spread { sample, root } => spread::new(self.args[0], sample, root),
-            Function::Quantile(q) => Box::new(quantile::Quantile::new(self.args[0], q)),
+            Function::Spread { sample, root } => spread::new(self.args[0], *sample, *root),
+            Function::Quantile(q) => Box::new(quantile::Quantile::new(self.args[0], *q)),
             Function::BoolAnd => Box::new(boolean::Bool::new(true)),
             Function::BoolOr => Box::new(boolean::Bool::new(false)),
+            Function::Bit(operation) => Box::new(bits::OfBits::new(*operation)),
+            Function::Mode => mode::new(self.args[0]),
+            Function::Pairwise(what) => pairs::new(*what, self.args[0], self.args[1]),
+            Function::StringAgg(listing) => Box::new(listing::Listed::new(listing, &self.args[1..])),
         }
+    }
+}
+
+/// The function of a form, without DISTINCT.
+fn function(form: &catalog::Signature, call: &Call) -> Function {
+    match form.names[0] {
+        "count" if form.takes.is_empty() => Function::CountRows,
+        "count" => Function::Count,
+        "count_if" => Function::CountIf,
+        "approx_count_distinct" => Function::ApproxCountDistinct,
+        "sum" => Function::Sum,
+        "avg" => Function::Avg,
+        "min" => Function::Min,
+        "max" => Function::Max,
+        "first" => Function::First,
+        "last" => Function::Last,
+        "arg_min" => Function::ArgMin,
+        "arg_max" => Function::ArgMax,
+        "mode" => Function::Mode,
+        "var_pop" => Function::Spread { sample: false, root: false },
+        "var_samp" => Function::Spread { sample: true, root: false },
+        "stddev_pop" => Function::Spread { sample: false, root: true },
+        "stddev_samp" => Function::Spread { sample: true, root: true },
+        "median" => Function::Quantile(0.5),
+        "quantile" | "percentile_cont" => Function::Quantile(call.quantile.unwrap_or(0.5)),
+        "bool_and" => Function::BoolAnd,
+        "bool_or" => Function::BoolOr,
+        "bit_and" => Function::Bit(Bits::And),
+        "bit_or" => Function::Bit(Bits::Or),
+        "bit_xor" => Function::Bit(Bits::Xor),
+        "corr" => Function::Pairwise(Pairwise::Corr),
+        "covar_pop" => Function::Pairwise(Pairwise::CovarPop),
+        "covar_samp" => Function::Pairwise(Pairwise::CovarSamp),
+        "regr_count" => Function::Pairwise(Pairwise::Count),
+        "regr_avgx" => Function::Pairwise(Pairwise::AvgX),
+        "regr_avgy" => Function::Pairwise(Pairwise::AvgY),
+        "regr_sxx" => Function::Pairwise(Pairwise::Sxx),
+        "regr_syy" => Function::Pairwise(Pairwise::Syy),
+        "regr_sxy" => Function::Pairwise(Pairwise::Sxy),
+        "regr_slope" => Function::Pairwise(Pairwise::Slope),
+        "regr_intercept" => Function::Pairwise(Pairwise::Intercept),
+        "regr_r2" => Function::Pairwise(Pairwise::R2),
+        "string_agg" => {
+            let separator = call.separator.clone().unwrap_or_default();
+            Function::StringAgg(Box::new(Listing { separator, distinct: false, order: call.order.clone() }))
+        }
+        other => unreachable!("`{other}` is in the catalog, and here not"),
     }
 }
 
@@ -217,8 +370,8 @@ pub trait Accumulator: Send + Sync {
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()>;
 
     /// Appends the state of `slot` to `out`; of a state that grows without bound the first piece, of at
-    /// most about 256 KiB. Of other aggregates but `first`, `last`, `arg_min` and `arg_max`, whose rows have
-    /// positions, it is a function of the set of values alone: whatever was folded and merged in which order, equal
+    /// most about 256 KiB. Of other aggregates but `first`, `last`, `arg_min`, `arg_max` and `string_agg`, whose
+    /// rows have positions, it is a function of the set of values alone: whatever was folded and merged in which order, equal
     /// values have equal bytes.
     fn encode(&self, slot: u32, out: &mut Vec<u8>);
 

@@ -6,6 +6,7 @@
 
 use super::exact::FloatSum;
 use super::fraction::{Dyadic, Fraction};
+use super::products::Products;
 use super::sum::each;
 use super::{Accumulator, Reader, Rows, overflow, same};
 use crate::batch::DataType;
@@ -108,71 +109,7 @@ impl Moments for IntMoments {
 struct FloatMoments {
     count: u64,
     sum: FloatSum,
-    squares: Squares,
-}
-
-/// The exact sum of squares of floats.
-#[derive(Clone, Default)]
-struct Squares {
-    sum: FloatSum,
-    /// The sums of squares that are too small and too large for floats: of values scaled by [`Squares::SCALES`].
-    scaled: Option<Box<[FloatSum; 2]>>,
-}
-
-impl Squares {
-    /// Values of these sizes have squares whose bits all are floats.
-    const PLAIN: std::ops::Range<f64> = power(-450)..power(450);
-    const SCALES: [f64; 2] = [power(600), power(-600)];
-    /// What a square is multiplied by, to the power of two, if its value is scaled.
-    const EXPONENTS: [i64; 2] = [1200, -1200];
-    /// A bit of the first byte of a sum's state that the sum does not use: the scaled sums follow.
-    const SCALED: u8 = 16;
-
-    fn add(&mut self, x: f64) {
-        let size = x.abs();
-        if Squares::PLAIN.contains(&size) || x == 0.0 || !x.is_finite() {
-            return self.sum.add_square(x);
-        }
-        let large = usize::from(size >= Squares::PLAIN.end);
-        self.scaled.get_or_insert_default()[large].add_square(x * Squares::SCALES[large]);
-    }
-
-    fn merge(&mut self, other: &Squares) {
-        self.sum.merge(&other.sum);
-        if let Some(scaled) = &other.scaled {
-            let mine = self.scaled.get_or_insert_default();
-            mine.iter_mut().zip(&**scaled).for_each(|(mine, theirs)| mine.merge(theirs));
-        }
-    }
-
-    fn exact(&self) -> Option<Dyadic> {
-        let scaled = self.scaled.iter().flat_map(|scaled| scaled.iter().zip(Squares::EXPONENTS));
-        scaled.fold(self.sum.exact(), |sum, (scaled, exponent)| {
-            let Dyadic { whole, exponent: own } = scaled.exact()?;
-            Some(sum?.plus(&Dyadic { whole, exponent: own - exponent }))
-        })
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        let first = out.len();
-        self.sum.encode(out);
-        if let Some(scaled) = &self.scaled {
-            out[first] |= Squares::SCALED;
-            scaled.iter().for_each(|sum| sum.encode(out));
-        }
-    }
-
-    fn decode(state: &mut Reader) -> Squares {
-        let scaled = state.0.first().is_some_and(|flags| flags & Squares::SCALED != 0);
-        let sum = FloatSum::decode(state);
-        let scaled = scaled.then(|| Box::new([FloatSum::decode(state), FloatSum::decode(state)]));
-        Squares { sum, scaled }
-    }
-}
-
-/// 2 to the power of `exponent`.
-const fn power(exponent: i64) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64) << 52)
+    squares: Products,
 }
 
 impl Moments for FloatMoments {
@@ -181,7 +118,7 @@ impl Moments for FloatMoments {
             let held = &mut moments[slots[i] as usize];
             held.count += 1;
             held.sum.add(v);
-            held.squares.add(v);
+            held.squares.add(v, v);
             Ok(())
         })
     }
@@ -200,7 +137,7 @@ impl Moments for FloatMoments {
     }
 
     fn decode(state: &mut Reader) -> Self {
-        FloatMoments { count: state.u64(), sum: FloatSum::decode(state), squares: Squares::decode(state) }
+        FloatMoments { count: state.u64(), sum: FloatSum::decode(state), squares: Products::decode(state) }
     }
 
     fn count(&self) -> u64 {

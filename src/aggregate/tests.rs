@@ -35,33 +35,48 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec(row.prop_map(|(s, i, f, b, t, at)| Row(s, i, f, b, t, at)), 0..40)
 }
 
+/// Every form of the catalog, over every type that it takes.
 fn all() -> Vec<Aggregate> {
+    use catalog::{Distinct, LiteralKind};
     let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
-    let names = [
-        "count",
-        "approx_count_distinct",
-        "sum",
-        "avg",
-        "min",
-        "max",
-        "first",
-        "last",
-        "stddev_pop",
-        "stddev_samp",
-        "var_pop",
-        "var_samp",
-        "median",
-        "bool_and",
-        "bool_or",
-    ];
-    let mut all = vec![Aggregate::resolve("count", false, vec![], None).unwrap()];
-    for ty in types {
-        all.extend(names.iter().filter_map(|n| Aggregate::resolve(n, false, vec![ty], None).ok()));
-        all.push(Aggregate::resolve("count", true, vec![ty], None).unwrap());
-        all.push(Aggregate::resolve("arg_min", false, vec![ty, DataType::Int64], None).unwrap());
-        all.push(Aggregate::resolve("arg_max", false, vec![ty, DataType::String], None).unwrap());
+    let mut all = vec![];
+    for form in catalog::ALL {
+        let args: Vec<Vec<DataType>> = match form.takes {
+            [] => vec![vec![]],
+            [_] => types.iter().map(|&ty| vec![ty]).collect(),
+            // The types of two arguments are the same, or not.
+            _ => {
+                let others = [DataType::Int64, DataType::Float64, DataType::String, DEC];
+                types.iter().flat_map(|&ty| others.map(|other| vec![ty, other])).collect()
+            }
+        };
+        let right =
+            |args: &&Vec<DataType>| form.takes.iter().zip(*args).all(|(wanted, ty)| wanted.takes(*ty));
+        for args in args.iter().filter(right) {
+            let call = |distinct| Call {
+                name: form.names[0],
+                distinct,
+                args: args.clone(),
+                quantile: (form.literal == Some(LiteralKind::Quantile)).then_some(0.9),
+                separator: (form.literal == Some(LiteralKind::Separator)).then(|| ", ".to_string()),
+                order: vec![],
+            };
+            all.push(Aggregate::of(call(false)).unwrap());
+            if form.distinct == Distinct::Once {
+                all.push(Aggregate::of(call(true)).unwrap());
+            }
+            if form.ordered {
+                for (descending, nulls_first) in [(false, false), (true, true), (true, false)] {
+                    let direction = Direction { descending, nulls_first };
+                    for by in [DataType::Int64, DataType::Float64, DataType::String] {
+                        let args = vec![args[0], by, DEC];
+                        let order = vec![direction, Direction { descending: true, nulls_first: false }];
+                        all.push(Aggregate::of(Call { args, order, ..call(descending) }).unwrap());
+                    }
+                }
+            }
+        }
     }
-    all.push(Aggregate::resolve("quantile", false, vec![DataType::Int64], Some(0.9)).unwrap());
     all
 }
 
@@ -188,9 +203,10 @@ proptest! {
 /// The functions of which an output may keep its state.
 fn kept() -> Vec<Aggregate> {
     use Function::*;
-    let grows = [CountDistinct, ApproxCountDistinct, First, Last, ArgMin, ArgMax];
+    let grows = [CountDistinct, ApproxCountDistinct, First, Last, ArgMin, ArgMax, Mode];
     let mut kept = all();
-    kept.retain(|a| !grows.contains(&a.function) && !matches!(a.function, Quantile(_)));
+    kept.retain(|a| !grows.contains(&a.function));
+    kept.retain(|a| !matches!(a.function, Quantile(_) | Distinct(_) | StringAgg(_)));
     kept
 }
 
@@ -278,7 +294,11 @@ proptest! {
             .into();
         for (q, ty) in [(0.0, DataType::Int64), (0.3, DataType::Float64), (0.5, DEC), (1.0, DataType::Int64)] {
             aggregates.push(Aggregate::resolve("quantile", false, vec![ty], Some(q)).unwrap());
+            aggregates.push(Aggregate::resolve("sum", true, vec![ty], None).unwrap());
+            aggregates.push(Aggregate::resolve("stddev_pop", true, vec![ty], None).unwrap());
+            aggregates.push(Aggregate::resolve("mode", false, vec![ty], None).unwrap());
         }
+        aggregates.push(Aggregate::resolve("mode", false, vec![DataType::String], None).unwrap());
         for aggregate in aggregates {
             let mut bounded = aggregate.accumulator();
             bounded.resize(3);
@@ -302,6 +322,9 @@ fn large_states_come_in_pieces() {
     for ty in [DataType::Int64, DataType::String, DEC] {
         let mut aggregates = vec![Aggregate::resolve("count", true, vec![ty], None).unwrap()];
         aggregates.extend(Aggregate::resolve("median", false, vec![ty], None));
+        aggregates.push(Aggregate::resolve("mode", false, vec![ty], None).unwrap());
+        let call = Call { name: "string_agg", args: vec![DataType::String], ..Call::default() };
+        aggregates.push(Aggregate::of(call).unwrap());
         for aggregate in aggregates {
             let whole = fold(&aggregate, &rows, 0);
             let mut pieces = vec![vec![]];
@@ -427,7 +450,7 @@ fn older_states_of_variances_are_read() {
         (3u64.to_le_bytes().to_vec(), FloatSum::default(), FloatSum::default());
     for x in [1e9, 1e9 + 1.0, 1e9 + 3.0] {
         sum.add(x);
-        squares.add_square(x);
+        squares.add_product(x, x);
     }
     sum.encode(&mut state);
     squares.encode(&mut state);

@@ -85,12 +85,14 @@ fn head(file: &Opened) -> Option<(u64, u64)> {
 fn state_bytes(function: &crate::aggregate::Function) -> u64 {
     use crate::aggregate::Function as F;
     match function {
-        F::CountRows | F::Count => 8,
-        F::Sum => 16,
+        F::CountRows | F::Count | F::CountIf => 8,
+        F::Sum | F::Bit(_) => 16,
         F::Avg | F::Min | F::Max => 32,
         F::First | F::Last | F::ArgMin | F::ArgMax => 64,
         F::Spread { .. } => 80,
         F::CountDistinct | F::ApproxCountDistinct | F::Quantile(_) => 64,
+        F::Distinct(_) | F::Mode | F::StringAgg(_) => 64,
+        F::Pairwise(_) => 240,
         F::BoolAnd | F::BoolOr => 1,
     }
 }

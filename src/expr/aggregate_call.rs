@@ -1,52 +1,99 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::{parse, with_stack};
+use super::bind::unquoted;
+use super::{parse, readable, with_stack};
+use crate::aggregate::catalog::{self, Distinct, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
-    DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    visit_expressions,
+    DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, NullTreatment, OrderByExpr, Value, visit_expressions,
 };
+use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, Tokenizer};
 use std::fmt;
 use std::ops::ControlFlow;
 
-/// The names that are aggregates here.
-pub const NAMES: [&str; 18] = [
-    "count",
-    "approx_count_distinct",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "first",
-    "last",
-    "arg_min",
-    "arg_max",
-    "stddev_pop",
-    "stddev_samp",
-    "var_pop",
-    "var_samp",
-    "median",
-    "quantile",
-    "bool_and",
-    "bool_or",
-];
-
 /// One aggregate of a `select`, as written: `sum(amount)`, `count(distinct user)`, `quantile(x, 0.9)`.
+///
+/// Equal calls have equal trees; where they stand in a text does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AggregateCall {
     /// Its name in lower case, one of the known aggregates.
     pub name: String,
     /// `count(distinct x)`.
     pub distinct: bool,
-    /// The SQL of its arguments; none for `count(*)`.
-    pub args: Vec<String>,
+    /// Its arguments, expressions over events; none for `count(*)`.
+    pub args: Vec<Ast>,
+    /// The literal beside them: the rank of a quantile, what stands between texts.
+    pub literal: Option<Ast>,
+    /// `ORDER BY` among the arguments.
+    pub order: Vec<OrderBy>,
+    /// The condition of `FILTER (WHERE …)`: the aggregate takes the rows where it is true.
+    pub filter: Option<Ast>,
+}
+
+/// One expression of an `ORDER BY`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OrderBy {
+    /// What rows are ordered by.
+    pub by: Ast,
+    /// Greater values first.
+    pub descending: bool,
+    /// NULL before all values. Without a word for it NULL counts as the greatest value, as in PostgreSQL.
+    pub nulls_first: bool,
 }
 
 /// `sum(amount)`, as an expression has it.
 impl fmt::Display for AggregateCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let args = if self.args.is_empty() { "*".to_string() } else { self.args.join(", ") };
-        write!(f, "{}({}{args})", self.name, if self.distinct { "distinct " } else { "" })
+        let literal = self.literal.iter().map(ToString::to_string);
+        let args: Vec<String> = self.args.iter().map(ToString::to_string).chain(literal).collect();
+        match &args[..] {
+            [] => write!(f, "{}(*", self.name)?,
+            [x, q] if self.name == WITHIN_GROUP => {
+                write!(f, "{}({q}) WITHIN GROUP (ORDER BY {x}", self.name)?
+            }
+            args => {
+                let distinct = if self.distinct { "distinct " } else { "" };
+                write!(f, "{}({distinct}{}", self.name, args.join(", "))?;
+            }
+        }
+        if !self.order.is_empty() {
+            write!(f, " ORDER BY {}", listed(&self.order))?;
+        }
+        write!(f, ")")?;
+        self.filter.iter().try_for_each(|filter| write!(f, " FILTER (WHERE {filter})"))
+    }
+}
+
+/// The aggregate whose argument is an order: `percentile_cont(q) WITHIN GROUP (ORDER BY x)`.
+const WITHIN_GROUP: &str = "percentile_cont";
+
+fn listed(items: &[impl fmt::Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for OrderBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.by, if self.descending { " DESC" } else { "" })?;
+        match self.nulls_first == self.descending {
+            true => Ok(()),
+            false => write!(f, " NULLS {}", if self.nulls_first { "FIRST" } else { "LAST" }),
+        }
+    }
+}
+
+impl AggregateCall {
+    /// Whether its expressions over events can be read, as [`check_syntax`](super::check_syntax) does.
+    ///
+    /// # Errors
+    /// A job error without a place, of each fault.
+    pub fn check_syntax(&self) -> Result<()> {
+        let order = self.order.iter().map(|order| &order.by);
+        let all = self.args.iter().chain(order).chain(&self.filter);
+        let checked = all.map(|ast| with_stack(|| readable(ast, &ast.to_string(), None)));
+        Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
 
@@ -77,6 +124,7 @@ pub fn parse_selection(sql: &str) -> Result<Selection> {
 }
 
 fn selection(sql: &str) -> Result<Selection> {
+    check_filters(sql)?;
     let ast = parse(sql)?;
     let mut calls: Vec<AggregateCall> = vec![];
     let found = visit_expressions(&ast, |node: &Ast| {
@@ -119,7 +167,10 @@ fn first_aggregate(ast: &Ast) -> Option<String> {
 /// The call of an aggregate that `ast` is, if it is one.
 pub fn as_call(ast: &Ast) -> Option<&Function> {
     match ast {
-        Ast::Function(f) if NAMES.contains(&f.name.to_string().to_lowercase().as_str()) => Some(f),
+        Ast::Function(f) => {
+            let name = f.name.to_string().to_lowercase();
+            catalog::forms(&name).next().map(|_| f)
+        }
         _ => None,
     }
 }
@@ -127,46 +178,182 @@ pub fn as_call(ast: &Ast) -> Option<&Function> {
 /// The aggregate that `function` calls.
 ///
 /// # Errors
-/// A job error without a place: wrong arguments.
+/// A job error without a place: wrong arguments, or what the aggregate does not take beside them.
 pub fn check(function: &Function, sql: &str) -> Result<AggregateCall> {
     let name = function.name.to_string().to_lowercase();
-    if function.over.is_some() || function.filter.is_some() {
-        return Err(Error::job(format!("`{name}` in `{sql}` takes no OVER and no FILTER"))
-            .hint("use CASE WHEN … THEN … END as the argument in place of FILTER"));
-    }
     let FunctionArguments::List(list) = &function.args else {
         return Err(Error::job(format!("`{name}` in `{sql}` needs its arguments in parentheses")));
     };
+    check_clauses(function, &list.clauses, &name, sql)?;
+    let (args, order) = arguments(function, list, &name, sql)?;
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    let call = AggregateCall {
+        args,
+        distinct,
+        literal: None,
+        order,
+        filter: function.filter.as_deref().cloned(),
+        name,
+    };
+    let call = formed(call, sql)?;
+    let order = call.order.iter().map(|order| &order.by);
+    match call.args.iter().chain(order).chain(&call.filter).find_map(first_aggregate) {
+        Some(nested) => {
+            let error = format!("`{nested}` inside `{}` in `{sql}`: aggregates do not nest", call.name);
+            Err(Error::job(error))
+        }
+        None => Ok(call),
+    }
+}
+
+/// Faults what may stand in a call and is not for aggregates here.
+fn check_clauses(
+    function: &Function,
+    clauses: &[FunctionArgumentClause],
+    name: &str,
+    sql: &str,
+) -> Result<()> {
+    let refused = |what: &dyn fmt::Display| Error::job(format!("`{name}` in `{sql}` takes no {what}"));
+    if function.over.is_some() {
+        return Err(refused(&"OVER").hint("windows are those of the output"));
+    }
+    if !matches!(function.parameters, FunctionArguments::None) {
+        return Err(Error::job(format!("`{name}` in `{sql}` has arguments twice")));
+    }
+    let treatments = clauses.iter().filter_map(|clause| match clause {
+        FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => Some(treatment),
+        _ => None,
+    });
+    if treatments.chain(&function.null_treatment).any(|treatment| *treatment == NullTreatment::RespectNulls) {
+        return Err(refused(&"RESPECT NULLS").hint("all aggregates but count(*) leave NULL out"));
+    }
+    let known = |clause: &&FunctionArgumentClause| {
+        use FunctionArgumentClause::{IgnoreOrRespectNulls, OrderBy};
+        matches!(clause, OrderBy(_) | IgnoreOrRespectNulls(_))
+    };
+    match clauses.iter().find(|clause| !known(clause)) {
+        Some(FunctionArgumentClause::Separator(text)) => {
+            Err(refused(&"SEPARATOR")
+                .hint(format!("the separator is its second argument: {name}(x, {text})")))
+        }
+        Some(clause) => Err(refused(&format!("`{clause}`"))),
+        None => Ok(()),
+    }
+}
+
+/// The arguments as they are written, and the order. Of `WITHIN GROUP` the order is an argument, or the order.
+fn arguments(
+    function: &Function,
+    list: &FunctionArgumentList,
+    name: &str,
+    sql: &str,
+) -> Result<(Vec<Ast>, Vec<OrderBy>)> {
     let mut args = vec![];
     for arg in &list.args {
         match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" => {}
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) => {
-                if let Some(nested) = first_aggregate(inner) {
-                    return Err(Error::job(format!(
-                        "`{nested}` inside `{name}` in `{sql}`: aggregates do not nest"
-                    )));
-                }
-                args.push(inner.to_string());
-            }
+            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" && list.args.len() == 1 => {}
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) => args.push(inner.clone()),
             other => return Err(Error::job(format!("`{name}` in `{sql}` cannot take `{other}`"))),
         }
     }
-    let wanted = match name.as_str() {
-        "count" => 0..=1,
-        "arg_min" | "arg_max" | "quantile" => 2..=2,
-        _ => 1..=1,
+    let order = list.clauses.iter().flat_map(|clause| match clause {
+        FunctionArgumentClause::OrderBy(order) => &order[..],
+        _ => &[],
+    });
+    let order: Vec<OrderBy> = order.map(OrderBy::of).collect();
+    let within: Vec<OrderBy> = function.within_group.iter().map(OrderBy::of).collect();
+    match &within[..] {
+        [] if name == WITHIN_GROUP => {
+            let error = Error::job(format!("`{name}` in `{sql}` needs WITHIN GROUP (ORDER BY …)"));
+            Err(error.hint("percentile_cont(0.5) WITHIN GROUP (ORDER BY x), or quantile(x, 0.5)"))
+        }
+        [] => Ok((args, order)),
+        _ if order.is_empty() && catalog::forms(name).any(|form| form.ordered) => Ok((args, within)),
+        [by] if by.descending && matches!(name, WITHIN_GROUP | "mode") => {
+            let error = Error::job(format!("`{name}` in `{sql}` cannot be ordered descending"));
+            Err(match name {
+                "mode" => error.hint("of several values that come most often it is the least"),
+                _ => error.hint("percentile_cont(1 - q) of the ascending order is the same"),
+            })
+        }
+        [by] if name == WITHIN_GROUP || name == "mode" && args.is_empty() => {
+            args.insert(0, by.by.clone());
+            Ok((args, order))
+        }
+        _ => Err(Error::job(format!("WITHIN GROUP is not for `{name}` in `{sql}`"))),
+    }
+}
+
+impl OrderBy {
+    fn of(order: &OrderByExpr) -> OrderBy {
+        let descending = order.options.asc == Some(false);
+        let nulls_first = order.options.nulls_first.unwrap_or(descending);
+        OrderBy { by: order.expr.clone(), descending, nulls_first }
+    }
+}
+
+/// A call whose arguments are all in `args`, by the forms that the aggregate has.
+fn formed(mut call: AggregateCall, sql: &str) -> Result<AggregateCall> {
+    let name = &call.name;
+    let written = |form: &Signature| form.takes.len() + usize::from(form.literal.is_some());
+    let Some(form) = catalog::forms(name).find(|form| written(form) == call.args.len()) else {
+        let most = catalog::forms(name).map(written).max().unwrap_or(0);
+        let count = if most == 1 { "one argument" } else { "two arguments" };
+        let forms: Vec<&str> = catalog::forms(name).map(|form| form.call).collect();
+        return Err(Error::job(format!("`{name}` in `{sql}` takes {count}, not {}", call.args.len()))
+            .hint(format!("it is written {}", forms.join(" or "))));
     };
-    if !wanted.contains(&args.len()) {
-        let count = if *wanted.end() == 1 { "one argument" } else { "two arguments" };
-        return Err(Error::job(format!("`{name}` in `{sql}` takes {count}, not {}", args.len())));
+    if call.distinct && form.takes.is_empty() {
+        return Err(Error::job(format!("`{name}(distinct …)` in `{sql}` needs a column")));
     }
-    if distinct && name != "count" {
-        return Err(Error::job(format!("DISTINCT is for `count` alone, not for `{name}` in `{sql}`")));
+    if call.distinct && form.distinct == Distinct::Never {
+        return Err(Error::job(format!("DISTINCT is not for `{name}` in `{sql}`")));
     }
-    if distinct && args.is_empty() {
-        return Err(Error::job(format!("`count(distinct …)` in `{sql}` needs a column")));
+    if !call.order.is_empty() && !form.ordered {
+        return Err(Error::job(format!("ORDER BY is not for `{name}` in `{sql}`"))
+            .hint("arg_min(x, y) is x of the event with the least y; string_agg joins texts in an order"));
     }
-    Ok(AggregateCall { name, distinct, args })
+    if call.distinct && !call.order.is_empty() {
+        // Events of one text differ in everything else.
+        if call.order[0].by != call.args[0] {
+            let error =
+                format!("the distinct values of `{name}` in `{sql}` have an order by themselves alone");
+            return Err(Error::job(error).hint(format!("ORDER BY {}", call.args[0])));
+        }
+        call.order.truncate(1);
+    }
+    call.literal = form.literal.and_then(|_| call.args.pop());
+    Ok(call)
+}
+
+/// The value of a literal of text; `None` of another expression.
+pub fn text_literal(ast: &Ast) -> Option<String> {
+    match ast {
+        Ast::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(unquoted(text)),
+            Value::EscapedStringLiteral(text) => Some(text.clone()),
+            _ => None,
+        },
+        Ast::Nested(inner) => text_literal(inner),
+        _ => None,
+    }
+}
+
+/// Faults a FILTER without its condition, which the parser reads as nothing.
+fn check_filters(sql: &str) -> Result<()> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
+    let tokens: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let is = |token: Option<&&Token>, keyword: Keyword| matches!(token, Some(Token::Word(word)) if word.keyword == keyword && word.quote_style.is_none());
+    let bare = (1..tokens.len()).any(|i| {
+        *tokens[i - 1] == Token::RParen
+            && is(tokens.get(i), Keyword::FILTER)
+            && !(tokens.get(i + 1) == Some(&&Token::LParen) && is(tokens.get(i + 2), Keyword::WHERE))
+    });
+    match bare {
+        true => {
+            let error = Error::job(format!("FILTER in `{sql}` needs its condition"));
+            Err(error.hint("write FILTER (WHERE …)"))
+        }
+        false => Ok(()),
+    }
 }

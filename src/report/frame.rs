@@ -7,7 +7,7 @@
 
 use super::axis::{Grid, Step};
 use super::rows::is_number;
-use crate::aggregate::Function;
+use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
 use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
@@ -220,7 +220,8 @@ impl Frame {
 
 fn fold(function: &Function) -> Fold {
     match function {
-        Function::CountRows | Function::Count | Function::Sum => Fold::Sum,
+        Function::CountRows | Function::Count | Function::CountIf | Function::Sum => Fold::Sum,
+        Function::Pairwise(Pairwise::Count) => Fold::Sum,
         Function::Max => Fold::Max,
         Function::Min => Fold::Min,
         _ => Fold::Mean,

@@ -1,24 +1,27 @@
 //! Aggregates: what a group's rows come to, exactly where an engine can.
 
 use super::statement::Statement;
-use super::{Dialect, POSITION, TIME, words};
-use crate::aggregate::{Aggregate, Function};
+use super::{Dialect, POSITION, TIME, placed, regression, words};
+use crate::aggregate::{Aggregate, Bits, Function};
 use crate::batch::DataType;
 use crate::error::Result;
 
 /// An aggregate as SQL.
+#[derive(Default)]
 pub(super) struct Aggregated {
     /// Columns that the rows need first, `expression AS name`.
     pub prepared: Vec<String>,
     /// Columns over those: windows over the rows of a group.
+    pub counted: Vec<String>,
+    /// Columns over those.
     pub ranked: Vec<String>,
     /// The value, where rows are grouped.
     pub value: String,
 }
 
 impl Aggregated {
-    fn plain(value: String) -> Aggregated {
-        Aggregated { prepared: vec![], ranked: vec![], value }
+    pub fn plain(value: String) -> Aggregated {
+        Aggregated { value, ..Aggregated::default() }
     }
 }
 
@@ -32,12 +35,42 @@ pub(super) fn aggregate(
     (aggregate, args): (&Aggregate, &[usize]),
     group: &[String],
 ) -> Result<Aggregated> {
+    let Some(&first) = args.first() else { return Ok(Aggregated::plain(counted(s.dialect, "*"))) };
+    let ty = aggregate.args[0];
+    match &aggregate.function {
+        Function::Spread { sample, root } => {
+            floats(s, ty, "variances");
+            let (sample, root, x) = (*sample, *root, s.operand(first)?);
+            if ty == DataType::Float64 {
+                // From the least value on: the squares of large numbers that lie near to one another have too many
+                // digits for a float.
+                let ranked = vec![format!("{} AS _above_{i}", above_least(&x, group))];
+                let value = spread(s.dialect, ty, &format!("_above_{i}"), sample, root);
+                return Ok(Aggregated { ranked, value, ..Aggregated::default() });
+            }
+            Ok(Aggregated::plain(spread(s.dialect, ty, &x, sample, root)))
+        }
+        Function::Quantile(q) => Ok(quantile(s, i, &s.operand(first)?, *q, group)),
+        Function::First | Function::Last | Function::ArgMin | Function::ArgMax => {
+            by_order(s, i, (aggregate, args), group)
+        }
+        Function::Mode => placed::mode(s, i, (ty, first), group),
+        Function::StringAgg(listing) => placed::listing(s, i, (listing, aggregate, args), group),
+        Function::Distinct(of) => placed::distinct(s, i, (of, ty, first), group),
+        Function::Pairwise(what) => regression::pairwise(s, i, *what, (aggregate, args), group),
+        function => {
+            let x = s.column(first)?;
+            Ok(Aggregated::plain(simple(s, function, ty, &x)?))
+        }
+    }
+}
+
+/// An aggregate of the one argument `x` that needs no column of its own.
+fn simple(s: &mut Statement, function: &Function, ty: DataType, x: &str) -> Result<String> {
     let dialect = s.dialect;
-    let Some(&first) = args.first() else { return Ok(Aggregated::plain(counted(dialect, "*"))) };
-    let (x, ty) = (s.column(first)?, aggregate.args[0]);
-    let value = match aggregate.function {
-        Function::CountRows => counted(dialect, "*"),
-        Function::Count => counted(dialect, &x),
+    Ok(match function {
+        Function::Count => counted(dialect, x),
+        Function::CountIf => counted(dialect, &format!("CASE WHEN {x} THEN 1 END")),
         Function::CountDistinct => counted(dialect, &format!("DISTINCT {x}")),
         Function::ApproxCountDistinct => {
             s.note("approx_count_distinct is counted exactly: past 768 values ours is within a few per cent of it");
@@ -45,41 +78,75 @@ pub(super) fn aggregate(
         }
         Function::Sum => {
             floats(s, ty, "sums");
-            sum(dialect, ty, &x)
+            sum(dialect, ty, x)
         }
         Function::Avg => {
             floats(s, ty, "averages");
-            average(dialect, ty, &x)
+            average(dialect, ty, x)
         }
         Function::Min => {
             nan(s, ty);
-            least(dialect, ty, &x)
+            least(dialect, ty, x)
         }
         Function::Max => {
             nan(s, ty);
-            greatest(dialect, ty, &x)
+            greatest(dialect, ty, x)
         }
-        Function::BoolAnd => least(dialect, DataType::Bool, &x),
-        Function::BoolOr => greatest(dialect, DataType::Bool, &x),
+        Function::BoolAnd => least(dialect, DataType::Bool, x),
+        Function::BoolOr => greatest(dialect, DataType::Bool, x),
+        Function::Bit(operation) => bits(s, *operation, x)?,
+        other => unreachable!("{other:?} needs columns of its own"),
+    })
+}
+
+/// The sum, the mean or the spread of `x`, a name.
+pub(super) fn of_numbers(s: &mut Statement, function: &Function, ty: DataType, x: &str) -> Result<String> {
+    match function {
         Function::Spread { sample, root } => {
             floats(s, ty, "variances");
-            let x = s.operand(first)?;
-            if ty == DataType::Float64 {
-                // From the least value on: the squares of large numbers that lie near to one another have too many
-                // digits for a float.
-                let over = super::steps::partition_by(group);
-                let above = format!("{x} - MIN({x}) OVER ({}) AS _above_{i}", over.trim_end());
-                let value = spread(dialect, ty, &format!("_above_{i}"), sample, root);
-                return Ok(Aggregated { prepared: vec![], ranked: vec![above], value });
-            }
-            spread(dialect, ty, &x, sample, root)
+            Ok(spread(s.dialect, ty, x, *sample, *root))
         }
-        Function::Quantile(q) => return Ok(quantile(s, i, &s.operand(first)?, q, group)),
-        Function::First | Function::Last | Function::ArgMin | Function::ArgMax => {
-            return by_order(s, i, (aggregate, args), group);
+        function => simple(s, function, ty, x),
+    }
+}
+
+/// `x` less the least of its group.
+pub(super) fn above_least(x: &str, group: &[String]) -> String {
+    format!("{x} - MIN({x}) OVER ({})", super::steps::partition_by(group).trim_end())
+}
+
+/// The operation on bits; in Polars bit by bit.
+fn bits(s: &Statement, operation: Bits, x: &str) -> Result<String> {
+    let (name, each) = match operation {
+        Bits::And => ("BIT_AND", "MIN"),
+        Bits::Or => ("BIT_OR", "MAX"),
+        Bits::Xor => ("BIT_XOR", "SUM"),
+    };
+    match s.dialect {
+        Dialect::Flink => return Err(s.refuse(format!("`{}`", name.to_lowercase()))),
+        Dialect::Polars => {}
+        _ => return Ok(format!("{name}({x})")),
+    }
+    let bit = |k: u32| {
+        let bit = 1i64 << k;
+        match operation {
+            Bits::Xor => {
+                let odd = format!("SUM(CASE WHEN BIT_AND({x}, {bit}) <> 0 THEN 1 ELSE 0 END) % 2");
+                format!("CAST({odd} AS BIGINT) * {bit}")
+            }
+            _ => format!("{each}(BIT_AND({x}, {bit}))"),
         }
     };
-    Ok(Aggregated::plain(value))
+    let low: Vec<String> = (0..63).map(bit).collect();
+    // The sign is the last bit.
+    let negative = match operation {
+        Bits::And => format!("MAX({x}) < 0"),
+        Bits::Or => format!("MIN({x}) < 0"),
+        Bits::Xor => format!("SUM(CASE WHEN {x} < 0 THEN 1 ELSE 0 END) % 2 = 1"),
+    };
+    let value =
+        format!("{} + CASE WHEN {negative} THEN -9223372036854775807 - 1 ELSE 0 END", low.join(" + "));
+    Ok(format!("CASE WHEN COUNT({x}) > 0 THEN {value} END"))
 }
 
 /// `COUNT(…)` as a 64-bit integer.
@@ -91,7 +158,7 @@ pub(super) fn counted(dialect: Dialect, what: &str) -> String {
     }
 }
 
-fn floats(s: &mut Statement, ty: DataType, what: &str) {
+pub(super) fn floats(s: &mut Statement, ty: DataType, what: &str) {
     if ty == DataType::Float64 {
         s.note(format!(
             "{what} of float64 may differ in the last digits: engines add floats in some order and round each time"
@@ -99,14 +166,14 @@ fn floats(s: &mut Statement, ty: DataType, what: &str) {
     }
 }
 
-fn nan(s: &mut Statement, ty: DataType) {
+pub(super) fn nan(s: &mut Statement, ty: DataType) {
     if ty == DataType::Float64 && !matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
         s.note(format!("min and max of float64 take NaN for the greatest; {} does not", s.dialect.name()));
     }
 }
 
 /// The wide type in which integers are added without overflow.
-fn wide(dialect: Dialect) -> &'static str {
+pub(super) fn wide(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Polars | Dialect::DuckDb => "HUGEINT",
         Dialect::Postgres => "NUMERIC",
@@ -140,7 +207,7 @@ fn sum(dialect: Dialect, ty: DataType, x: &str) -> String {
 }
 
 /// The exact sum by the count, rounded once: units of the last digit are whole numbers, and doubles hold those.
-fn average(dialect: Dialect, ty: DataType, x: &str) -> String {
+pub(super) fn average(dialect: Dialect, ty: DataType, x: &str) -> String {
     if ty == DataType::Float64 {
         return format!("AVG({x})");
     }
@@ -152,7 +219,7 @@ fn average(dialect: Dialect, ty: DataType, x: &str) -> String {
 }
 
 /// How many units of the last digit make 1; 1 where that is too long a number.
-fn unit(ty: DataType) -> i64 {
+pub(super) fn unit(ty: DataType) -> i64 {
     match ty {
         DataType::Decimal { scale: scale @ 1..=15, .. } => 10i64.pow(scale.into()),
         _ => 1,
@@ -228,6 +295,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
             format!("{q} * ({count} - 1) AS _rank_{i}"),
         ],
         value: format!("{0} + COALESCE(({1} - {0}) * {way}, 0)", at(1), at(2)),
+        ..Aggregated::default()
     }
 }
 
@@ -253,8 +321,7 @@ fn by_order(
             let (y, ty) = (s.column(args[1])?, aggregate.args[1]);
             nan(s, ty);
             prepared.push(format!("{y} AS _by_{i}"));
-            let text = s.dialect == Dialect::Postgres && ty == DataType::String;
-            let by = format!("_by_{i}{}", if text { " COLLATE \"C\"" } else { "" });
+            let by = format!("_by_{i}{}", words::collation(s.dialect, ty));
             if aggregate.function == Function::ArgMax {
                 order.push(format!("{by} DESC"));
                 order.extend(earliest);
@@ -272,5 +339,5 @@ fn by_order(
     );
     let chosen = format!("CASE WHEN _place_{i} = 1 AND _has_{i} = 1 THEN {x} END");
     let value = greatest(s.dialect, aggregate.args[0], &chosen);
-    Ok(Aggregated { prepared, ranked: vec![ranked], value })
+    Ok(Aggregated { prepared, ranked: vec![ranked], value, ..Aggregated::default() })
 }

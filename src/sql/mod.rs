@@ -18,7 +18,9 @@ mod calendar;
 mod dedup;
 pub mod expr;
 mod patterns;
+mod placed;
 mod post;
+mod regression;
 pub mod source;
 mod statement;
 mod steps;
@@ -288,9 +290,10 @@ fn is_ours(name: &str) -> bool {
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 24] = [
+    const NUMBERED: [&str; 26] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
-        "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value",
+        "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
+        "times",
     ];
     let name = name.to_lowercase();
     let numbered = || {

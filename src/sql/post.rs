@@ -1,8 +1,9 @@
 //! From groups to the rows of an output: expressions, `having`, `top`, and the order of rows.
 
 use super::statement::{Select, Statement};
+use super::words::collation;
 use super::{Dialect, POSITION, Script, TIME, aggregates, windows};
-use crate::batch::{DataType, Field};
+use crate::batch::Field;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
@@ -68,7 +69,7 @@ pub(super) fn groups(
         let mut by = vec![];
         for &(column, descending) in &top.by {
             let field = &output.columns.fields[column];
-            let collate = collation(&s, field.ty);
+            let collate = collation(s.dialect, field.ty);
             let direction = if descending { " DESC" } else { "" };
             by.push(format!("{}{collate}{direction} NULLS LAST", s.ident(&field.name)));
         }
@@ -114,11 +115,7 @@ fn ranked(s: &mut Statement, bounds: &[String], by: &[String]) {
 /// A key in the order of rows: text by its bytes, NULL last.
 fn ascending(s: &Statement, grouping: &Grouping, key: &str) -> String {
     let number = grouping.keys.iter().position(|k| k == key).expect("a key of the grouping");
-    format!("{}{} NULLS LAST", s.ident(key), collation(s, grouping.plan.keys[number].1))
-}
-
-fn collation(s: &Statement, ty: DataType) -> &'static str {
-    if s.dialect == Dialect::Postgres && ty == DataType::String { " COLLATE \"C\"" } else { "" }
+    format!("{}{} NULLS LAST", s.ident(key), collation(s.dialect, grouping.plan.keys[number].1))
 }
 
 /// The names that columns of groups have.
@@ -175,21 +172,23 @@ impl<'a> Named<'a> {
 
 /// The rows of each window and key as one.
 fn group(s: &mut Statement, grouping: &Grouping, named: &Named, placed: &windows::Placed) -> Result<Select> {
-    let (mut prepared, mut ranked, mut values) = (vec![], vec![], vec![]);
+    let used = grouping.plan.aggregates.iter().zip(&named.used).filter(|(_, used)| **used);
+    s.settle(used.flat_map(|((_, args), _)| args.iter().copied()))?;
+    let (mut prepared, mut counted, mut ranked, mut values) = (vec![], vec![], vec![], vec![]);
     for (i, (aggregate, args)) in grouping.plan.aggregates.iter().enumerate() {
         if !named.used[i] {
             continue;
         }
         let made = aggregates::aggregate(s, i + 1, (aggregate, args), &placed.group)?;
         prepared.extend(made.prepared);
+        counted.extend(made.counted);
         ranked.extend(made.ranked);
         values.push(format!("{} AS {}", made.value, s.ident(&named.values[i])));
     }
-    if !prepared.is_empty() {
-        s.append("prepared", prepared);
-    }
-    if !ranked.is_empty() {
-        s.append("numbered", ranked);
+    for (name, columns) in [("prepared", prepared), ("counted", counted), ("numbered", ranked)] {
+        if !columns.is_empty() {
+            s.append(name, columns);
+        }
     }
     let mut columns = vec![];
     for (bound, field) in placed.bounds.iter().flatten().zip(window_fields()) {

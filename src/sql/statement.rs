@@ -175,6 +175,31 @@ impl<'a> Statement<'a> {
         self.columns.push(Column::Inline(expr));
     }
 
+    /// Makes columns of arguments of aggregates that are expressions, where the dialect computes an expression by
+    /// itself where rows are grouped: one that reads no column would be one value of a group, and not one of each row.
+    ///
+    /// # Errors
+    /// A job error that names what the dialect cannot express.
+    pub fn settle(&mut self, arguments: impl Iterator<Item = usize>) -> Result<()> {
+        if self.dialect != Dialect::Polars {
+            return Ok(());
+        }
+        let mut settled = vec![];
+        for c in arguments {
+            let Column::Inline(expr) = &self.columns[c] else { continue };
+            let (mut sql, name) = (self.translate(expr)?, format!("_arg_{c}"));
+            if expr.inputs().is_empty() {
+                sql = format!("CAST({sql} AS {})", self.type_name(expr.ty()));
+            }
+            settled.push(format!("{sql} AS {name}"));
+            self.columns[c] = Column::Plain(name);
+        }
+        if !settled.is_empty() {
+            self.append("arguments", settled);
+        }
+        Ok(())
+    }
+
     /// The SQL of column number `c` of the plan's rows.
     pub fn column(&self, c: usize) -> Result<String> {
         match &self.columns[c] {

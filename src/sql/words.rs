@@ -56,6 +56,11 @@ pub fn type_name(dialect: Dialect, ty: DataType) -> String {
     }
 }
 
+/// What follows a value of this type where it is ordered: text goes by its bytes.
+pub fn collation(dialect: Dialect, ty: DataType) -> &'static str {
+    if dialect == Dialect::Postgres && ty == DataType::String { " COLLATE \"C\"" } else { "" }
+}
+
 /// A literal of text.
 pub fn text(dialect: Dialect, value: &str) -> String {
     match dialect {
@@ -206,83 +211,6 @@ fn is_closed(sql: &str) -> bool {
         }
     }
     true
-}
-
-/// A piece of a strftime format.
-pub(super) enum FormatPiece {
-    /// As it stands.
-    Text(String),
-    /// A specifier: PostgreSQL's and Java's name of it.
-    Part(&'static str, &'static str),
-}
-
-impl FormatPiece {
-    /// PostgreSQL's words, for TO_CHAR and TO_TIMESTAMP.
-    pub(super) fn postgres(&self) -> String {
-        match self {
-            FormatPiece::Text(text) if text.bytes().any(|c| c.is_ascii_alphabetic() || c == b'"') => {
-                format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            FormatPiece::Text(text) => text.clone(),
-            FormatPiece::Part(name, _) => (*name).to_string(),
-        }
-    }
-
-    /// Java's letters, which Spark and Flink use.
-    pub(super) fn java(&self) -> String {
-        match self {
-            FormatPiece::Text(text)
-                if text.bytes().all(|c| matches!(c, b' ' | b'-' | b':' | b'/' | b'.' | b',')) =>
-            {
-                text.clone()
-            }
-            FormatPiece::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            FormatPiece::Part(_, name) => (*name).to_string(),
-        }
-    }
-}
-
-/// The pieces of a format, if each is the same everywhere.
-pub(super) fn format_pieces(format: &str) -> Option<Vec<FormatPiece>> {
-    let mut out = vec![];
-    let mut text = String::new();
-    let mut rest = format.chars();
-    while let Some(c) = rest.next() {
-        if c != '%' {
-            text.push(c);
-            continue;
-        }
-        let part = match rest.next()? {
-            '%' => {
-                text.push('%');
-                continue;
-            }
-            'Y' => FormatPiece::Part("YYYY", "yyyy"),
-            'm' => FormatPiece::Part("MM", "MM"),
-            'd' => FormatPiece::Part("DD", "dd"),
-            'H' => FormatPiece::Part("HH24", "HH"),
-            'M' => FormatPiece::Part("MI", "mm"),
-            'S' => FormatPiece::Part("SS", "ss"),
-            'j' => FormatPiece::Part("DDD", "DDD"),
-            'y' => FormatPiece::Part("YY", "yy"),
-            'I' => FormatPiece::Part("HH12", "hh"),
-            'p' => FormatPiece::Part("AM", "a"),
-            'A' => FormatPiece::Part("FMDay", "EEEE"),
-            'a' => FormatPiece::Part("Dy", "EEE"),
-            'B' => FormatPiece::Part("FMMonth", "MMMM"),
-            'b' => FormatPiece::Part("Mon", "MMM"),
-            'z' => FormatPiece::Part("TZHTZM", "xx"),
-            _ => return None,
-        };
-        if !text.is_empty() {
-            out.push(FormatPiece::Text(std::mem::take(&mut text)));
-        }
-        out.push(part);
-    }
-    if !text.is_empty() {
-        out.push(FormatPiece::Text(text));
-    }
-    Some(out)
 }
 
 #[cfg(test)]

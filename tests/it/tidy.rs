@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["cli"],
     &["report"],
     &["verify", "init"],
@@ -15,7 +15,8 @@ const LAYERS: [&[&str]; 15] = [
     &["rows"],
     &["group"],
     &["keyed", "lookup"],
-    &["input", "sink", "expr", "aggregate", "window"],
+    &["input", "sink", "expr", "window"],
+    &["aggregate"],
     &["pg"],
     &["batch"],
     &["time", "clock", "process"],

@@ -5,7 +5,7 @@
 //! once), so the order of rows never shows. NaN equals NaN, and −0 equals 0.
 
 use super::report::ColumnError;
-use crate::aggregate::{FloatSum, Function, canonical};
+use crate::aggregate::{FloatSum, Function, Pairwise, canonical};
 use crate::batch::DataType;
 use crate::engine::events::plain_strings;
 use crate::engine::shape::OutputRows;
@@ -34,6 +34,8 @@ pub fn compared(output: &OutputPlan, post: &Post, grouping: &Grouping) -> Vec<Co
                 grouping.plan.aggregates[*v].0.function,
                 Function::CountRows
                     | Function::Count
+                    | Function::CountIf
+                    | Function::Pairwise(Pairwise::Count)
                     | Function::CountDistinct
                     | Function::ApproxCountDistinct
                     | Function::Sum

@@ -5,20 +5,22 @@
 //! every aggregate that [`merging`] knows. Beware of results that were stored as JSON Lines, where a float that is
 //! no number is NULL.
 
-use crate::aggregate::{Aggregate, Function, Rows};
+use crate::aggregate::{Aggregate, Function, Pairwise, Rows};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 
-/// The aggregate that makes one result of two of `function` over arguments of the types `args`; `None` where
-/// results do not say enough for that.
-pub fn merging(function: Function, args: &[DataType]) -> Option<Aggregate> {
-    let result = Aggregate { function, args: args.to_vec() }.ty();
-    let function = match function {
-        Function::CountRows | Function::Count => Function::Sum,
+/// The aggregate that makes one result of two of `aggregate`; `None` where results do not say enough for that.
+pub fn merging(aggregate: &Aggregate) -> Option<Aggregate> {
+    let result = aggregate.ty();
+    let function = match &aggregate.function {
+        Function::CountRows | Function::Count | Function::CountIf => Function::Sum,
+        Function::Pairwise(Pairwise::Count) => Function::Sum,
         // Sums of floats are rounded: what was cut off is not stored.
         Function::Sum if result != DataType::Float64 => Function::Sum,
-        Function::Min | Function::Max | Function::BoolAnd | Function::BoolOr => function,
+        same @ (Function::Min | Function::Max | Function::BoolAnd | Function::BoolOr | Function::Bit(_)) => {
+            same.clone()
+        }
         _ => return None,
     };
     Some(Aggregate { function, args: vec![result] })
@@ -129,17 +131,19 @@ mod tests {
 
     /// All aggregates that are merged, with how.
     fn merged() -> Vec<(Aggregate, Aggregate)> {
-        let names = ["count", "sum", "min", "max", "bool_and", "bool_or"];
+        let names =
+            ["count", "count_if", "sum", "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
         let typed = all_types().into_iter().flat_map(|ty| names.map(|name| (name, vec![ty])));
-        let calls = typed.chain([("count", vec![])]);
+        let calls = typed.chain([("count", vec![]), ("regr_count", vec![DEC, DataType::Int64])]);
         let aggregates = calls.filter_map(|(name, args)| Aggregate::resolve(name, false, args, None).ok());
-        aggregates.filter_map(|a| merging(a.function, &a.args).map(|m| (a, m))).collect()
+        aggregates.filter_map(|a| merging(&a).map(|m| (a, m))).collect()
     }
 
     #[test]
     fn what_can_be_merged_is() {
-        // count(*), 7 counts, 2 sums, 14 extremes, 2 of bools.
-        assert_eq!(merged().len(), 26);
+        // count(*), 7 counts, 1 of pairs, 2 sums, 14 extremes, 3 of bools, 3 of bits.
+        assert_eq!(merged().len(), 31);
+        let merging = |function, args: &[DataType]| merging(&Aggregate { function, args: args.to_vec() });
         let float = [DataType::Float64];
         let not = [
             Function::Sum,
@@ -150,8 +154,10 @@ mod tests {
             Function::Last,
             Function::Spread { sample: true, root: false },
             Function::Quantile(0.5),
+            Function::Mode,
+            Function::Distinct(Box::new(Function::Sum)),
         ];
-        assert!(not.iter().all(|&f| merging(f, &float).is_none()));
+        assert!(not.into_iter().all(|f| merging(f, &float).is_none()));
         assert!(merging(Function::ArgMin, &[DEC, DEC]).is_none());
     }
 
@@ -182,7 +188,8 @@ mod tests {
 
     #[test]
     fn an_overflow_is_an_error() {
-        let merging = merging(Function::Count, &[DataType::Bool]).unwrap();
+        let count = Aggregate { function: Function::Count, args: vec![DataType::Bool] };
+        let merging = merging(&count).unwrap();
         let of = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
         let error = combine(&merging, &of(vec![i64::MAX]), &of(vec![1])).unwrap_err();
         assert!(error.to_string().contains("does not fit int64"), "{error}");

@@ -32,7 +32,7 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
         PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_) => Some(None),
         PlannedColumn::Value(v) => {
             let (aggregate, _) = &groups.aggregates[*v];
-            merging(aggregate.function, &aggregate.args).map(Some)
+            merging(aggregate).map(Some)
         }
         PlannedColumn::Firing | PlannedColumn::Computed(_) => None,
     });

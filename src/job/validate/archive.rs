@@ -67,11 +67,11 @@ impl Planner<'_> {
             );
         }
         for (aggregate, _) in groups.aggregates.iter().flatten() {
-            let Some(name) = without_state(aggregate.function) else { continue };
+            let Some(name) = without_state(&aggregate.function) else { continue };
             wrong(
                 Error::job(format!("`state` cannot be kept of `{name}`")),
-                "it is kept of count, sum, avg, min, max, variances, bool_and and bool_or; leave out `state`, \
-                 and late events are counted from the archive or the source",
+                "it is kept of count, sum, avg, min, max, variances, covariances, bool_… and bit_…; leave out \
+                 `state`, and late events are counted from the archive or the source",
             );
         }
         for name in &spec.partition_by {
@@ -102,24 +102,29 @@ impl Planner<'_> {
 }
 
 /// The name of an aggregate whose parts are not kept: they grow with the events, or hang on their order.
-fn without_state(function: Function) -> Option<&'static str> {
+fn without_state(function: &Function) -> Option<&'static str> {
     match function {
         Function::CountRows
         | Function::Count
+        | Function::CountIf
         | Function::Sum
         | Function::Avg
         | Function::Min
         | Function::Max
         | Function::Spread { .. }
         | Function::BoolAnd
-        | Function::BoolOr => None,
+        | Function::BoolOr
+        | Function::Bit(_)
+        | Function::Pairwise(_) => None,
         Function::CountDistinct => Some("count(distinct)"),
+        Function::Distinct(_) => Some("distinct values"),
+        Function::Mode => Some("mode"),
+        Function::StringAgg(_) => Some("string_agg"),
         Function::ApproxCountDistinct => Some("approx_count_distinct"),
         Function::First => Some("first"),
         Function::Last => Some("last"),
         Function::ArgMin => Some("arg_min"),
         Function::ArgMax => Some("arg_max"),
-        Function::Quantile(0.5) => Some("median"),
-        Function::Quantile(_) => Some("quantile"),
+        Function::Quantile(q) => Some(if *q == 0.5 { "median" } else { "quantile" }),
     }
 }

@@ -1,11 +1,12 @@
 //! The rows of a log as steps follow one another: the schema grows, and what is read is noted.
 
 use crate::batch::{DataType, Field, Origin, Schema};
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, Result};
 use crate::expr::Expr;
 use crate::job::document::{At, Document};
 use crate::job::plan::Step;
 use crate::time::Zone;
+use sqlparser::ast::Expr as Ast;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -45,13 +46,25 @@ impl<'a> Rows<'a> {
 
     /// Compiles an expression over the rows; `None` after a fault, of it or of what it reads.
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
-        match Expr::compile(&sql.value, &self.schema, &self.zone) {
+        let made = Expr::compile(&sql.value, &self.schema, &self.zone);
+        self.made(made, &sql.span)
+    }
+
+    /// The expression of a tree, as [`Rows::expr`].
+    pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
+        let sql = ast.to_string();
+        let made = Expr::of_ast(&ast, &sql, &self.schema, &self.zone);
+        self.made(made, span)
+    }
+
+    fn made(&mut self, made: Result<Expr>, span: &Range<usize>) -> Option<Expr> {
+        match made {
             Ok(expr) => {
                 self.read(expr.inputs().to_vec());
                 Some(expr)
             }
             Err(error) => {
-                self.fault(error, &sql.span);
+                self.fault(error, span);
                 None
             }
         }
@@ -105,8 +118,13 @@ impl<'a> Rows<'a> {
     /// The column of an expression over the rows: itself, or a new one that no name finds.
     pub(super) fn column_of(&mut self, sql: &At<String>) -> Option<usize> {
         let expr = self.expr(sql)?;
+        Some(self.column_with(expr))
+    }
+
+    /// The column of an expression over the rows, as [`Rows::column_of`].
+    pub(super) fn column_with(&mut self, expr: Expr) -> usize {
         if let Some(index) = expr.column() {
-            return Some(index);
+            return index;
         }
         // The same expression in two aggregates is computed once.
         let fields = &self.schema.fields;
@@ -114,10 +132,10 @@ impl<'a> Rows<'a> {
         let steps = &self.steps[self.steps.len() - (fields.len() - first)..];
         let is_same = |step: &Step| matches!(step, Step::Derive(_, known) if known.sql() == expr.sql());
         let same = steps.iter().position(is_same).map(|i| first + i);
-        Some(same.unwrap_or_else(|| {
+        same.unwrap_or_else(|| {
             let field = Field::own(format!("__arg_{}", self.schema.fields.len()), expr.ty());
             self.derive(field, expr)
-        }))
+        })
     }
 }
 

@@ -1,0 +1,373 @@
+//! `corr`, `covar_*` and `regr_*`, from the exact sums of two arguments, of their squares and of their products.
+//!
+//! Merge law: addition of exact sums. A result is an exact fraction of such sums, or the root of one, rounded once. Pairs
+//! count where neither is NULL. What a NaN or an infinity has a part in is NaN, as in PostgreSQL, but a mean that is infinite.
+//! Where one argument is a float64, the other is taken as the nearest float64.
+
+use super::exact::{FloatSum, pow10, ratio};
+use super::fraction::Dyadic;
+use super::products::Products;
+use super::{Accumulator, Pairwise, Reader, Rows, overflow, same};
+use crate::batch::DataType;
+use crate::error::Result;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
+use arrow_buffer::i256;
+use num_bigint::{BigInt, BigUint};
+use std::any::Any;
+use std::sync::Arc;
+
+/// The accumulator over (y, x) of these types.
+pub fn new(what: Pairwise, y: DataType, x: DataType) -> Box<dyn Accumulator> {
+    match (y, x) {
+        (DataType::Float64, _) | (_, DataType::Float64) => Box::new(Pairs::<Floats>::new(what, y, x)),
+        _ => Box::new(Pairs::<Wholes>::new(what, y, x)),
+    }
+}
+
+/// What is kept of a slot.
+trait Sums: Clone + Default + Send + Sync + 'static {
+    type Value;
+
+    /// The values of an argument; what stands for NULL is not looked at.
+    fn values(array: &ArrayRef, ty: DataType) -> Vec<Self::Value>;
+    fn add(&mut self, y: &Self::Value, x: &Self::Value) -> Result<()>;
+    fn merge(&mut self, other: &Self) -> Result<()>;
+    fn encode(&self, out: &mut Vec<u8>);
+    fn decode(state: &mut Reader) -> Self;
+    fn count(&self) -> u64;
+    /// The mean of y or of x, where a NaN or an infinity is among them.
+    fn mean(&self, argument: usize) -> f64;
+    fn exact(&self) -> Exact;
+    fn heap(&self) -> usize;
+}
+
+/// Exact sums, in units of the last digits; none with a NaN or an infinity.
+struct Exact {
+    /// Of y and of x.
+    sums: [Option<Dyadic>; 2],
+    /// Of y², x² and y·x.
+    products: [Option<Dyadic>; 3],
+}
+
+/// Of integers and decimals.
+#[derive(Clone, Default)]
+struct Wholes {
+    count: u64,
+    /// Of y and of x.
+    sums: [i128; 2],
+    /// Of y², x² and y·x.
+    products: [i256; 3],
+}
+
+impl Wholes {
+    fn plus(&mut self, count: u64, sums: [i128; 2], products: [i256; 3]) -> Result<()> {
+        self.count += count;
+        for (held, sum) in self.sums.iter_mut().zip(sums) {
+            *held = held.checked_add(sum).ok_or_else(|| overflow("sum"))?;
+        }
+        for (held, product) in self.products.iter_mut().zip(products) {
+            *held = held.checked_add(product).ok_or_else(|| overflow("sum of products"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sums for Wholes {
+    type Value = i128;
+
+    fn values(array: &ArrayRef, ty: DataType) -> Vec<i128> {
+        match ty {
+            DataType::Int64 => {
+                array.as_primitive::<Int64Type>().values().iter().map(|v| (*v).into()).collect()
+            }
+            _ => array.as_primitive::<Decimal128Type>().values().to_vec(),
+        }
+    }
+
+    fn add(&mut self, &y: &i128, &x: &i128) -> Result<()> {
+        let product = |a, b| i256::from_i128(a).checked_mul(i256::from_i128(b));
+        let products = [product(y, y), product(x, x), product(y, x)];
+        let [Some(yy), Some(xx), Some(yx)] = products else { return Err(overflow("sum of products")) };
+        self.plus(1, [y, x], [yy, xx, yx])
+    }
+
+    fn merge(&mut self, other: &Wholes) -> Result<()> {
+        self.plus(other.count, other.sums, other.products)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.count.to_le_bytes());
+        self.sums.iter().for_each(|sum| out.extend_from_slice(&sum.to_le_bytes()));
+        self.products.iter().for_each(|sum| out.extend_from_slice(&sum.to_le_bytes()));
+    }
+
+    fn decode(state: &mut Reader) -> Wholes {
+        let (count, sums) = (state.u64(), [state.i128(), state.i128()]);
+        let mut wide = || i256::from_le_bytes(state.take(32).try_into().expect("32 bytes"));
+        Wholes { count, sums, products: [wide(), wide(), wide()] }
+    }
+
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn mean(&self, _: usize) -> f64 {
+        unreachable!("sums of integers and decimals are exact")
+    }
+
+    fn exact(&self) -> Exact {
+        let wide =
+            |sum: i256| Dyadic { whole: BigInt::from_signed_bytes_le(&sum.to_le_bytes()), exponent: 0 };
+        Exact {
+            sums: self.sums.map(|sum| Some(sum.into())),
+            products: self.products.map(|sum| Some(wide(sum))),
+        }
+    }
+
+    fn heap(&self) -> usize {
+        0
+    }
+}
+
+/// Of floats.
+#[derive(Clone, Default)]
+struct Floats {
+    count: u64,
+    sums: [FloatSum; 2],
+    products: [Products; 3],
+}
+
+impl Sums for Floats {
+    type Value = f64;
+
+    fn values(array: &ArrayRef, ty: DataType) -> Vec<f64> {
+        match ty {
+            DataType::Int64 => array.as_primitive::<Int64Type>().values().iter().map(|v| *v as f64).collect(),
+            DataType::Decimal { scale, .. } => {
+                let float = |units: &i128| ratio(i256::from_i128(*units), pow10(scale));
+                array.as_primitive::<Decimal128Type>().values().iter().map(float).collect()
+            }
+            _ => array.as_primitive::<Float64Type>().values().to_vec(),
+        }
+    }
+
+    fn add(&mut self, &y: &f64, &x: &f64) -> Result<()> {
+        self.count += 1;
+        self.sums.iter_mut().zip([y, x]).for_each(|(sum, value)| sum.add(value));
+        let products = self.products.iter_mut().zip([(y, y), (x, x), (y, x)]);
+        products.for_each(|(sum, (a, b))| sum.add(a, b));
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Floats) -> Result<()> {
+        self.count += other.count;
+        self.sums.iter_mut().zip(&other.sums).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.products.iter_mut().zip(&other.products).for_each(|(mine, theirs)| mine.merge(theirs));
+        Ok(())
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.count.to_le_bytes());
+        self.sums.iter().for_each(|sum| sum.encode(out));
+        self.products.iter().for_each(|sum| sum.encode(out));
+    }
+
+    fn decode(state: &mut Reader) -> Floats {
+        let count = state.u64();
+        let sums = [FloatSum::decode(state), FloatSum::decode(state)];
+        let products = [Products::decode(state), Products::decode(state), Products::decode(state)];
+        Floats { count, sums, products }
+    }
+
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn mean(&self, argument: usize) -> f64 {
+        self.sums[argument].divided_by(self.count)
+    }
+
+    fn exact(&self) -> Exact {
+        Exact {
+            sums: [0, 1].map(|i| self.sums[i].exact()),
+            products: [0, 1, 2].map(|i| self.products[i].exact()),
+        }
+    }
+
+    fn heap(&self) -> usize {
+        self.sums.iter().map(FloatSum::heap).sum::<usize>()
+            + self.products.iter().map(Products::heap).sum::<usize>()
+    }
+}
+
+struct Pairs<S> {
+    what: Pairwise,
+    y: DataType,
+    x: DataType,
+    slots: Vec<S>,
+}
+
+impl<S: Sums> Pairs<S> {
+    fn new(what: Pairwise, y: DataType, x: DataType) -> Pairs<S> {
+        Pairs { what, y, x, slots: vec![] }
+    }
+
+    /// The units that make 1 of y and of x; floats are what they are.
+    fn units(&self) -> [BigUint; 2] {
+        let is_float = self.y == DataType::Float64 || self.x == DataType::Float64;
+        [self.y, self.x].map(|ty| match ty {
+            DataType::Decimal { scale, .. } if !is_float => BigUint::from(10u32).pow(scale.into()),
+            _ => BigUint::from(1u32),
+        })
+    }
+
+    fn result(&self, sums: &S) -> Option<f64> {
+        let n = sums.count();
+        let least = if self.what == Pairwise::CovarSamp { 2 } else { 1 };
+        if n < least {
+            return None;
+        }
+        let mean = |argument: usize| {
+            let exact = sums.exact().sums[argument].clone();
+            let exact = exact.map(|sum| sum.over(BigUint::from(n) * &self.units()[argument]).value());
+            Some(exact.unwrap_or_else(|| sums.mean(argument)))
+        };
+        match self.what {
+            Pairwise::AvgY => mean(0),
+            Pairwise::AvgX => mean(1),
+            what => {
+                Moments { n, sums: sums.exact(), units: self.units() }.result(what).unwrap_or(Some(f64::NAN))
+            }
+        }
+    }
+}
+
+/// A NaN or an infinity has a part in a result.
+struct NotFinite;
+
+type Finite<T> = std::result::Result<T, NotFinite>;
+
+/// What results are made of: of at least one pair, of a sample covariance two.
+struct Moments {
+    n: u64,
+    sums: Exact,
+    units: [BigUint; 2],
+}
+
+impl Moments {
+    fn sum(&self, argument: usize) -> Finite<&Dyadic> {
+        self.sums.sums[argument].as_ref().ok_or(NotFinite)
+    }
+
+    /// n times the sum of products of distances from the means: exact, where the distances are not.
+    fn spread(&self, product: usize, a: usize, b: usize) -> Finite<Dyadic> {
+        let products = self.sums.products[product].as_ref().ok_or(NotFinite)?;
+        Ok(products.scaled(&self.n.into()).minus(&self.sum(a)?.times(self.sum(b)?)))
+    }
+
+    fn yy(&self) -> Finite<Dyadic> {
+        self.spread(0, 0, 0)
+    }
+
+    fn xx(&self) -> Finite<Dyadic> {
+        self.spread(1, 1, 1)
+    }
+
+    fn yx(&self) -> Finite<Dyadic> {
+        self.spread(2, 0, 1)
+    }
+
+    fn result(&self, what: Pairwise) -> Finite<Option<f64>> {
+        let ([unit_y, unit_x], n) = (&self.units, BigUint::from(self.n));
+        let value = match what {
+            Pairwise::Count | Pairwise::AvgY | Pairwise::AvgX => unreachable!("made of less"),
+            Pairwise::Syy => self.yy()?.over(n * unit_y * unit_y).value(),
+            Pairwise::Sxx => self.xx()?.over(n * unit_x * unit_x).value(),
+            Pairwise::Sxy => self.yx()?.over(n * unit_y * unit_x).value(),
+            Pairwise::CovarPop => self.yx()?.over(&n * &n * unit_y * unit_x).value(),
+            Pairwise::CovarSamp => self.yx()?.over(n * (self.n - 1) * unit_y * unit_x).value(),
+            Pairwise::Slope | Pairwise::Intercept => {
+                let xx = self.xx()?;
+                match what {
+                    _ if xx.is_zero() => return Ok(None),
+                    Pairwise::Slope => self.yx()?.scaled(unit_x).by(&xx.scaled(unit_y)).value(),
+                    _ => {
+                        let above = self.sum(0)?.times(&xx).minus(&self.sum(1)?.times(&self.yx()?));
+                        above.by(&xx.scaled(&(n * unit_y))).value()
+                    }
+                }
+            }
+            Pairwise::Corr | Pairwise::R2 => return self.correlation(what == Pairwise::R2),
+        };
+        Ok(Some(value))
+    }
+
+    /// The correlation, or its square. A constant side alone makes it NULL, whatever the other holds.
+    fn correlation(&self, squared: bool) -> Finite<Option<f64>> {
+        let (xx, yy) = (self.xx(), self.yy());
+        let constant = |side: &Finite<Dyadic>| side.as_ref().is_ok_and(Dyadic::is_zero);
+        match (constant(&xx), constant(&yy)) {
+            (true, _) => return Ok(None),
+            (_, true) => return Ok(squared.then_some(1.0)),
+            _ => {}
+        }
+        let yx = self.yx()?;
+        let square = yx.times(&yx).by(&xx?.times(&yy?));
+        Ok(Some(match squared {
+            true => square.value(),
+            false if yx.is_negative() => -square.sqrt(),
+            false => square.sqrt(),
+        }))
+    }
+}
+
+impl<S: Sums> Accumulator for Pairs<S> {
+    fn resize(&mut self, slots: usize) {
+        self.slots.resize(slots, S::default());
+    }
+
+    fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
+        let (y, x) = (&rows.args[0], &rows.args[1]);
+        let values = S::values(y, self.y).into_iter().zip(S::values(x, self.x));
+        for (i, (y_value, x_value)) in values.enumerate() {
+            if y.is_valid(i) && x.is_valid(i) {
+                self.slots[slots[i] as usize].add(&y_value, &x_value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
+        let other: &Pairs<S> = same(other);
+        pairs
+            .iter()
+            .try_for_each(|&(mine, theirs)| self.slots[mine as usize].merge(&other.slots[theirs as usize]))
+    }
+
+    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
+        self.slots[slot as usize].encode(out);
+    }
+
+    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+        self.slots[slot as usize].merge(&S::decode(state))
+    }
+
+    fn finish(&self, slots: usize) -> Result<ArrayRef> {
+        let slots = self.slots[..slots].iter();
+        Ok(match self.what {
+            Pairwise::Count => Arc::new(Int64Array::from_iter_values(slots.map(|s| s.count() as i64))),
+            _ => Arc::new(slots.map(|sums| self.result(sums)).collect::<Float64Array>()),
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        let heap: usize = if self.slots.len() < 4096 { self.slots.iter().map(S::heap).sum() } else { 0 };
+        self.slots.capacity() * std::mem::size_of::<S>() + heap
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
