@@ -81,7 +81,11 @@ fn formats_of_a_list_are_tried_in_order() {
     assert!(explained.out.contains(words), "{}", explained.out);
     let sql = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
     assert!(sql.out.contains("COALESCE(CASE WHEN REGEXP_MATCHES("), "{}", sql.out);
-    assert!(sql.out.contains("TRY(instant_of_local(STRPTIME(NULLIF(\"t\", ''), '%m/%d/%Y')))"), "{}", sql.out);
+    assert!(
+        sql.out.contains("TRY(instant_of_local(STRPTIME(NULLIF(\"t\", ''), '%m/%d/%Y')))"),
+        "{}",
+        sql.out
+    );
     let flink = lab.highwater(&["sql", "job.toml", "--dialect", "flink"]);
     assert_eq!(flink.code, 2);
     assert!(flink.err.contains("times of several formats"), "{}", flink.err);
