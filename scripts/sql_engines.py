@@ -27,6 +27,7 @@ REFUSED = {
     **{(dialect, "58"): BAD for dialect in ("spark", "flink", "bigquery")},
     **{(dialect, "35"): QUOTIENT for dialect in ("spark", "bigquery")},
     **{(dialect, "36"): '`ROUND("weight")` cannot be said' for dialect in ("flink", "bigquery")},
+    **{("flink", job): "times of the format" for job in ("10", "59")},
     ("flink", "33"): '`TRIM("note")` cannot be said',
     ("flink", "35"): '`CAST("rate" AS DECIMAL(8,2))` cannot be said',
     ("flink", "38"): '`EXTRACT(WEEK FROM "due")` cannot be said',

@@ -90,5 +90,6 @@ mod streamed_outputs;
 mod support;
 mod tidy;
 mod time_faults;
+mod times;
 mod why;
 mod words;
