@@ -154,7 +154,7 @@ pub fn stepped(job: &Job, mut events: Vec<Event>) -> Vec<Event> {
         });
     }
     if let Some(filter) = job.filter {
-        events.retain(|e| kept(filter, e) == Some(true));
+        events.retain(|e| kept(FILTERS[filter], e) == Some(true));
     }
     events
 }

@@ -313,7 +313,7 @@ const AGGREGATES: &str = "c = \"count(*)\", c1 = \"count(k)\", c2 = \"count(dist
     m3 = \"mode(m)\", m4 = \"mode(f)\", m5 = \"mode(b)\", m6 = \"mode(d)\", m7 = \"mode(ts)\", d1 = \"sum(distinct n)\", \
     d2 = \"sum(distinct m)\", d3 = \"sum(distinct f)\", d4 = \"avg(distinct m)\", d5 = \"var_pop(distinct n)\", \
     cp = \"covar_pop(n, m)\", cs = \"covar_samp(m, n)\", rc = \"regr_count(n, f)\", rx = \"regr_avgx(n, f)\", \
-    ry = \"regr_avgy(m, f)\", sx = \"regr_sxx(m, n)\", sy = \"regr_syy(m, n)\", sxy = \"regr_sxy(m, n)\", \
+    ry = \"regr_avgy(m, n)\", sx = \"regr_sxx(m, n)\", sy = \"regr_syy(m, n)\", sxy = \"regr_sxy(m, n)\", \
     sl = \"regr_slope(m, n)\", ic = \"regr_intercept(m, n)\", st = \"string_agg(k, '-')\", \
     st1 = \"string_agg(k, ', ' ORDER BY m DESC, n)\", st2 = \"string_agg(DISTINCT k, '' ORDER BY k DESC)\", \
     st3 = \"string_agg(DISTINCT k, '''')\", fi2 = \"first(k) FILTER (WHERE b)\", s3 = \"sum(m) FILTER (WHERE n > 0)\", \
@@ -321,7 +321,7 @@ const AGGREGATES: &str = "c = \"count(*)\", c1 = \"count(k)\", c2 = \"count(dist
     k3 = \"min('a')\", k4 = \"max(DATE '2024-01-01')\", k5 = \"count(1)\", k6 = \"count(distinct 1)\", k7 = \"first(2)\", \
     k8 = \"arg_min(3, n)\", k9 = \"median(4)\", k10 = \"stddev_pop(5)\", k11 = \"bool_and(true)\", k12 = \"bit_xor(6)\", \
     k13 = \"mode('m')\", k14 = \"string_agg('x', '')\", k15 = \"covar_pop(1, 2)\", k16 = \"sum(distinct 7)\", \
-    k17 = \"sum(coalesce(8, n))\", k18 = \"sum(9) FILTER (WHERE b)\", k19 = \"max(1e0)\"";
+    k17 = \"sum(coalesce(8, n))\", k18 = \"sum(9) FILTER (WHERE b)\", k19 = \"max(2)\"";
 
 /// Events around a change of clocks in London, with NULLs, ties and negatives, and tables beside them.
 fn features_lab() -> Lab {
