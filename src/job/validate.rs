@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use table::{Ask, Table};
 
 mod archive;
+mod arguments;
 mod constant;
 mod enrich;
 mod finish;
