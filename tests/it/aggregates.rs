@@ -28,7 +28,7 @@ fn lab() -> Lab {
 }
 
 /// SQL, and its values of the keys `a` and `b` as JSON.
-const VALUES: [(&str, &str, &str); 73] = [
+const VALUES: [(&str, &str, &str); 74] = [
     ("count(*) filter (where n > 4)", "3", "1"),
     ("count(*) filter (where b is null)", "1", "1"),
     ("count(n) filter (where not b)", "1", "0"),
@@ -46,6 +46,7 @@ const VALUES: [(&str, &str, &str); 73] = [
     ("string_agg(t, ', ') filter (where n > 3)", "\"x, it's, x\"", "null"),
     ("corr(n, m) filter (where n = 6)", "null", "null"),
     ("string_agg(t, ', ')", "\"y, x, it's, x\"", "null"),
+    ("string_agg(t, E'\\n')", "\"y\\\\nx\\\\nit's\\\\nx\"", "null"),
     ("string_agg(t, '')", "\"yxit'sx\"", "null"),
     ("string_agg(t, '''')", "\"y'x'it's'x\"", "null"),
     ("string_agg(t, '-' order by t)", "\"it's-x-x-y\"", "null"),
