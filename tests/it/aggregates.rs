@@ -46,7 +46,7 @@ const VALUES: [(&str, &str, &str); 74] = [
     ("string_agg(t, ', ') filter (where n > 3)", "\"x, it's, x\"", "null"),
     ("corr(n, m) filter (where n = 6)", "null", "null"),
     ("string_agg(t, ', ')", "\"y, x, it's, x\"", "null"),
-    ("string_agg(t, E'\\n')", "\"y\\\\nx\\\\nit's\\\\nx\"", "null"),
+    ("string_agg(t, E'\\n')", "\"y\\nx\\nit's\\nx\"", "null"),
     ("string_agg(t, '')", "\"yxit'sx\"", "null"),
     ("string_agg(t, '''')", "\"y'x'it's'x\"", "null"),
     ("string_agg(t, '-' order by t)", "\"it's-x-x-y\"", "null"),
