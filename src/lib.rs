@@ -26,7 +26,7 @@
 //! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
 //! | [`keyed`] | who came first of a key, and who came again |
 //! | [`lookup`] | answers of a service, asked for once and recorded |
-//! | [`expr`] | SQL expressions, by Polars |
+//! | [`expr`] | SQL expressions of one row: a typed tree, evaluated on Arrow arrays |
 //! | [`aggregate`] | one file per family; the merge law of each |
 //! | [`window`] | which windows an instant lies in, and its slice of time |
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |

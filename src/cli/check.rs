@@ -53,15 +53,30 @@ impl CheckArgs {
             [] => String::new(),
             names => format!("  not set in the environment, and needed to ask: {}\n", names.join(", ")),
         };
+        let changed: String = form
+            .changes
+            .iter()
+            .map(|(line, change)| {
+                format!(
+                    "  line {line}: `{}` means another thing than before: {}\n",
+                    ui::plain(&change.part),
+                    change.what
+                )
+            })
+            .collect();
+        let changed = match changed.is_empty() {
+            true => changed,
+            false => format!("{changed}  the guide's page of changes has them all\n"),
+        };
         let Some(plan) = plan else {
             return Ok(format!(
                 "{shown}: right, as far as can be told without the data: {has}\n  \
                 not checked: whether its files and their columns are there, and the types of expressions; \
-                --data looks at samples\n{not_set}"
+                --data looks at samples\n{not_set}{changed}"
             ));
         };
         let files = ui::count(plan.read.files.len() as u64, "file", "files");
         let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
-        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n{not_set}"))
+        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n{not_set}{changed}"))
     }
 }

@@ -159,9 +159,10 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
 
 fn rule(rule: &TimeRule) -> String {
     match rule {
-        TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit.name()),
+        TimeRule::Epoch(unit) => format!("numbers in {} since 1970", unit.name()),
         TimeRule::Iso => "ISO-8601".to_string(),
         TimeRule::Format(format) => format!("format {format}"),
+        rule @ TimeRule::AnyOf(_) => format!("the first that fits of {}", rule.words().join(", ")),
         TimeRule::Untimed => "none".to_string(),
     }
 }

@@ -56,6 +56,26 @@ mod tests {
         );
     }
 
+    /// Editors show what the language of expressions has where one is written.
+    #[test]
+    fn the_help_of_expressions_names_every_function() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/job.schema.json");
+        let begin = "\"x-taplo\": { \"docs\": { \"main\": ";
+        let line = format!("{begin}{} }} }},", Value::from(crate::expr::functions::help()));
+        let kept = std::fs::read_to_string(path).unwrap();
+        let lines = kept.lines().filter(|kept| kept.trim_start().starts_with(begin));
+        assert_eq!(lines.clone().count(), 4, "filters, HAVING, and tables of expressions");
+        if std::env::var_os("HIGHWATER_BLESS").is_some() {
+            let blessed = kept.lines().map(|kept| match kept.trim_start().starts_with(begin) {
+                true => format!("{}{line}\n", &kept[..kept.len() - kept.trim_start().len()]),
+                false => format!("{kept}\n"),
+            });
+            std::fs::write(path, blessed.collect::<String>()).unwrap();
+            return;
+        }
+        lines.for_each(|kept| assert_eq!(kept.trim(), line, "HIGHWATER_BLESS=1 writes it"));
+    }
+
     /// Every key that is read says what it means, of what type it is, and how it may look.
     #[test]
     fn every_key_has_a_description_a_type_and_examples() {

@@ -1,6 +1,7 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::{parse, readable, text_of, with_stack};
+use super::bind::unquoted;
+use super::{parse, readable, with_stack};
 use crate::aggregate::catalog::{self, Distinct, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
@@ -91,7 +92,7 @@ impl AggregateCall {
     pub fn check_syntax(&self) -> Result<()> {
         let order = self.order.iter().map(|order| &order.by);
         let all = self.args.iter().chain(order).chain(&self.filter);
-        let checked = all.map(|ast| with_stack(|| readable(ast.clone(), &ast.to_string(), None)));
+        let checked = all.map(|ast| with_stack(|| readable(ast, &ast.to_string(), None)));
         Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
@@ -329,7 +330,7 @@ fn formed(mut call: AggregateCall, sql: &str) -> Result<AggregateCall> {
 pub fn text_literal(ast: &Ast) -> Option<String> {
     match ast {
         Ast::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text_of(text)),
+            Value::SingleQuotedString(text) => Some(unquoted(text)),
             Value::EscapedStringLiteral(text) => Some(text.clone()),
             _ => None,
         },

@@ -1,52 +1,49 @@
-//! SQL expressions over the columns of a batch. Polars parses and evaluates them.
+//! SQL expressions over the columns of a batch: a language of our own.
 //!
 //! # Contract
-//! * A timestamp column is an instant shown in the job's time zone, so `EXTRACT(month FROM t)` is
-//!   the month there.
-//! * Decimal arithmetic stays decimal: a literal such as `0.19` beside a decimal is a decimal, and a
-//!   product of decimals has all of its digits (scale s1 + s2, as in the SQL standard), where Polars
-//!   alone would make the one a float and round the other to the larger scale.
-//! * Integer arithmetic is in 64 bits, also of parts of a time and of lengths, which Polars has narrower.
-//! * A quotient of floats is rounded once, also by a constant, which Polars multiplies with the inverse of.
-//! * Evaluation is row by row: aggregates and window functions are refused here, since a batch is a
-//!   cut that must not show in a result.
+//! * The meaning is PostgreSQL's wherever PostgreSQL has one. Where it is another on purpose, the guide's page of expressions says
+//!   so.
+//! * A timestamp is an instant, and every part of the language sees it in the job's time zone.
+//! * The language is closed, and of one row: a function that is not in the table of [`functions`] is an error, and none
+//!   looks at other rows, since a batch is a cut that must not show in a result.
+//! * The way is text, syntax, [`tree`], values. No text goes back into a parser.
 
 mod aggregate_call;
-pub(crate) mod bridge;
-mod decimal;
-mod guarded;
-mod integer;
-mod quotient;
-mod replace;
+mod bind;
+mod changes;
+mod eval;
+pub mod functions;
+mod json;
+mod moment;
+mod pattern;
+mod ready;
 mod syntax;
-mod tree;
+pub(crate) mod tree;
 mod types;
 
 pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
-pub(crate) use guarded::start;
+pub use changes::{Change, changes};
+pub use moment::{Field as TimeField, Interval};
 pub(crate) use syntax::{parse, with_stack};
-pub(crate) use types::Types;
+pub use types::Type;
 
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
-use guarded::Failure;
-use polars::prelude as pl;
-use polars::prelude::NamedFrom;
+use bind::Names;
+use eval::Context;
 use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
-use std::ops::ControlFlow;
-use tree::{Names, Tree};
+use std::cell::RefCell;
+use tree::Tree;
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
 pub struct Expr {
     sql: String,
-    /// As [`exact`] made it.
     tree: Tree,
     ty: DataType,
-    compiled: pl::Expr,
     zone: Zone,
 }
 
@@ -60,17 +57,17 @@ impl Expr {
     /// Compiles `sql` against `schema`.
     ///
     /// # Errors
-    /// A job error without a place, of each fault: syntax, unknown columns and functions (with the nearest name), a
-    /// type that no column can have, an aggregate.
+    /// A job error without a place, of each fault: syntax, unknown columns and functions (with the nearest name), types
+    /// that do not go together, a type that no column can have, an aggregate.
     pub fn compile(sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
-        with_stack(|| Expr::of(parse(sql)?, sql, schema, None, zone))
+        with_stack(|| Expr::of(&parse(sql)?, sql, schema, None, zone))
     }
 
-    /// Compiles the tree `ast`, which messages show as `sql`.
+    /// Compiles the syntax tree `ast`, which is or stands in `sql`, against `schema`.
     ///
     /// # Errors
     /// As of [`Expr::compile`].
-    pub fn of_ast(ast: Ast, sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
+    pub fn of_ast(ast: &Ast, sql: &str, schema: &Schema, zone: &Zone) -> Result<Expr> {
         with_stack(|| Expr::of(ast, sql, schema, None, zone))
     }
 
@@ -84,43 +81,37 @@ impl Expr {
         calls: &[AggregateCall],
         zone: &Zone,
     ) -> Result<Expr> {
-        with_stack(|| Expr::of(selection.ast.clone(), &selection.sql, schema, Some(calls), zone))
+        with_stack(|| Expr::of(&selection.ast, &selection.sql, schema, Some(calls), zone))
     }
 
     fn of(
-        ast: Ast,
+        ast: &Ast,
         sql: &str,
         schema: &Schema,
         calls: Option<&[AggregateCall]>,
         zone: &Zone,
     ) -> Result<Expr> {
-        let Tree { ast, schema, columns } = resolved(ast, sql, Names::Of(schema), calls)?;
-        if schema.fields.iter().any(|field| field.faulty) {
+        let tree = bind::tree(ast, sql, Names::Of(schema), calls, zone)?;
+        if tree.schema.fields.iter().any(|field| field.faulty) {
             return Err(
                 Error::job(format!("`{}` reads a column that is wrong", shown(sql))).because(Reason::Follows)
             );
         }
-        let ast = exact(ast, &schema, zone);
-        let compiled = to_polars(&for_polars(ast.clone(), &schema, zone), sql)?;
-        let empty = schema.fields.iter().map(|f| bridge::empty(&f.name, f.ty, zone.name()));
-        let dtype = guarded::dtype(&compiled, empty.collect());
-        let dtype = dtype.map_err(|failure| failure.error(sql, |cause| wrong(sql, cause)))?;
-        let ty = bridge::data_type(&dtype)
-            .ok_or_else(|| wrong(sql, format!("it gives a {dtype}, which no column can hold")))?;
-        let tree = Tree { ast, schema, columns };
-        Expr { sql: sql.to_string(), tree, ty, compiled, zone: zone.clone() }.tried()
-    }
-
-    /// Itself, after it was computed over a few rows: some expressions have a type, and cannot be computed.
-    fn tried(self) -> Result<Expr> {
-        let columns = || self.tree.schema.fields.iter().map(|f| sample(f, self.zone.name())).collect();
-        match guarded::computed(&self.compiled, 2, columns, |value| bridge::to_arrow(value, self.ty)) {
-            Err(failure @ Failure::Panic(_)) => {
-                Err(failure.error(&self.sql, |cause| wrong(&self.sql, cause)))
+        let ty = match tree.root.ty {
+            Type::Of(ty) => ty,
+            // NULL alone.
+            Type::Null | Type::Unknown => DataType::String,
+            Type::Interval => {
+                return Err(wrong(sql, "it gives a length of time, which no column can hold").hint(
+                    "EXTRACT(epoch FROM …) has its seconds, and date_diff('minute', a, b) counts units",
+                ));
             }
-            // An error may be one of these values alone, as a text that is no number.
-            _ => Ok(self),
-        }
+            Type::Clock => {
+                return Err(wrong(sql, "it gives a time without a zone, which no column can hold")
+                    .hint("make it an instant again with AT TIME ZONE, or text with strftime"));
+            }
+        };
+        Ok(Expr { sql: sql.to_string(), tree, ty, zone: zone.clone() })
     }
 
     /// The SQL as written.
@@ -148,7 +139,7 @@ impl Expr {
         self.ty
     }
 
-    /// Its tree, with decimal arithmetic that stays decimal and integers of 64 bits.
+    /// Its tree.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -161,19 +152,17 @@ impl Expr {
     /// The value for each of `rows` rows; `column` gives an input by its number.
     ///
     /// # Errors
-    /// A data error, such as an overflow of decimal arithmetic.
+    /// A data error: a value that cannot be computed, such as an overflow or a division by zero.
     pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(usize) -> &'a ArrayRef) -> Result<ArrayRef> {
-        let columns = || {
-            let fields = self.tree.schema.fields.iter().zip(&self.tree.columns);
-            fields.map(|(f, n)| bridge::to_polars(&f.name, f.ty, column(*n), self.zone.name())).collect()
-        };
-        let value =
-            guarded::computed(&self.compiled, rows, columns, |value| bridge::to_arrow(value, self.ty));
-        value.map_err(|failure| {
-            failure.error(&self.sql, |cause| {
-                Error::data(format!("cannot compute `{}`", shown(&self.sql))).caused_by(cause)
-            })
-        })
+        let columns = self.tree.columns.iter().map(|number| column(*number).clone()).collect();
+        let cx = Context { rows, columns, zone: RefCell::new(self.zone.clone()) };
+        let values = with_stack(|| eval::evaluate(&self.tree.root, &cx));
+        if rows > 0
+            && let Some((_, fault)) = values.faults.first_key_value()
+        {
+            return Err(Error::data(format!("cannot compute `{}`", shown(&self.sql))).caused_by(fault));
+        }
+        Ok(values.array(rows))
     }
 }
 
@@ -183,7 +172,7 @@ impl Expr {
 /// # Errors
 /// A job error without a place.
 pub fn check_syntax(sql: &str) -> Result<()> {
-    with_stack(|| readable(parse(sql)?, sql, None))
+    with_stack(|| readable(&parse(sql)?, sql, None))
 }
 
 impl Selection {
@@ -192,62 +181,12 @@ impl Selection {
     /// # Errors
     /// A job error without a place.
     pub fn check_syntax(&self) -> Result<()> {
-        with_stack(|| readable(self.ast.clone(), &self.sql, Some(&self.calls)))
+        with_stack(|| readable(&self.ast, &self.sql, Some(&self.calls)))
     }
 }
 
-fn readable(ast: Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> {
-    let tree = resolved(ast, sql, Names::Any, calls)?;
-    to_polars(&tree.ast, sql).map(drop)
-}
-
-/// The tree of `ast`, which is `sql`.
-///
-/// # Errors
-/// A job error without a place, of each fault: an aggregate, unknown columns and, with those, functions.
-fn resolved(ast: Ast, sql: &str, names: Names, calls: Option<&[AggregateCall]>) -> Result<Tree> {
-    let replaced = replace::check(&ast).err();
-    let (tree, mut faults) = Tree::new(ast, sql, names, calls)?;
-    faults.extend(replaced);
-    if !faults.is_empty() || tree.is_faulty() {
-        let function = to_polars(&tree.ast, sql).err();
-        let function = function.filter(|error| error.reason() == Some(&Reason::UnknownFunction));
-        if function.is_some() && calls.is_some() {
-            // It may be meant for an aggregate, which takes columns of the events.
-            faults.clear();
-        }
-        faults.extend(function);
-    }
-    Error::all(faults).map_or(Ok(tree), Err)
-}
-
-/// `ast`, a tree over columns of `schema`, with decimal arithmetic that stays decimal, and integers of 64 bits.
-fn exact(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
-    let types = Types::new(schema, zone.name());
-    integer::widened(decimal::exact(ast, schema, &types), &types)
-}
-
-/// What [`exact`] made, in the form in which Polars divides and replaces as SQL does, whatever a batch holds.
-pub(crate) fn for_polars(ast: Ast, schema: &Schema, zone: &Zone) -> Ast {
-    replace::with_nulls(quotient::by_columns(ast, &Types::new(schema, zone.name())))
-}
-
-/// What a part of an expression is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A value that a column can hold.
-    Of(DataType),
-    /// A timestamp that is in no zone, as `CAST(t AS TIMESTAMP)` makes one: it shows UTC.
-    Zoneless,
-    /// The literal NULL.
-    Null,
-    /// Anything else: a length of time, say.
-    Other,
-}
-
-/// The value of a literal of text, whose quotes are doubled in a tree.
-pub(crate) fn text_of(literal: &str) -> String {
-    literal.replace("''", "'")
+fn readable(ast: &Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> {
+    bind::tree(ast, sql, Names::Any, calls, &Zone::utc()).map(drop)
 }
 
 fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {
@@ -269,43 +208,6 @@ fn shown(sql: &str) -> Cow<'_, str> {
 
 /// The most characters of an expression that are shown.
 const MOST_SHOWN: usize = 200;
-
-/// Polars' expression of `ast`, which is or comes of `sql`.
-///
-/// # Errors
-/// A job error without a place: a function that Polars does not have, with its reason; other words of Polars.
-fn to_polars(ast: &Ast, sql: &str) -> Result<pl::Expr> {
-    guarded::parsed(&ast.to_string(), sql).map_err(|error| match unknown_function(ast) {
-        Some(name) => Error::job(format!("unknown function `{name}` in `{}`", shown(sql)))
-            .because(Reason::UnknownFunction)
-            .nearest(&name, polars::sql::keywords::all_functions().iter().copied()),
-        None => error,
-    })
-}
-
-/// The first function of `ast` that Polars does not have, if there is one.
-fn unknown_function(ast: &Ast) -> Option<String> {
-    let known = polars::sql::keywords::all_functions();
-    let found = sqlparser::ast::visit_expressions(ast, |node: &Ast| match node {
-        Ast::Function(function) => {
-            let name = function.name.to_string().to_lowercase();
-            if known.contains(&name.as_str()) { ControlFlow::Continue(()) } else { ControlFlow::Break(name) }
-        }
-        _ => ControlFlow::Continue(()),
-    });
-    found.break_value()
-}
-
-/// Values of a column of this type for a trial: one, and NULL.
-fn sample(field: &Field, zone: &str) -> pl::PolarsResult<pl::Column> {
-    let ones = match field.ty {
-        DataType::String => pl::Series::new("".into(), &[Some("1"), None]),
-        DataType::Bool => pl::Series::new("".into(), &[Some(true), None]),
-        _ => pl::Series::new("".into(), &[Some(1i64), None]),
-    };
-    let column = ones.cast(bridge::empty(&field.name, field.ty, zone).dtype())?;
-    Ok(column.with_name(field.name.as_str().into()).into())
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::batch::Field;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
@@ -73,7 +74,8 @@ fn other_types_come_through() {
     assert!(value.is_null(2));
     let (_, value) = eval("at");
     assert_eq!(value.as_primitive::<TimestampMicrosecondType>().value(0), 1_709_227_800_000_000);
-    let (_, value) = eval("1.5");
+    assert_eq!(decimals("1.5"), (1, vec![Some(15); 3]), "a literal with a point is exact");
+    let (_, value) = eval("15e-1");
     assert_eq!(value.as_primitive::<Float64Type>().values(), &[1.5; 3]);
     let (_, value) = eval("name IN ('b', 'c')");
     assert_eq!(value.as_boolean().iter().collect::<Vec<_>>()[..2], [Some(false), Some(true)]);
@@ -89,7 +91,9 @@ fn integers_are_of_64_bits() {
     assert_eq!(first("LENGTH(name) - 40"), -13);
     assert_eq!(first("-LENGTH(name)"), -27);
     assert_eq!(first("CASE WHEN qty > 0 THEN 2000000000 ELSE 1 END + 2000000000"), 4_000_000_000);
-    assert_eq!(first("(LENGTH(name) - 40) % 7"), 1);
+    assert_eq!(first("(LENGTH(name) - 40) % 7"), -6, "the sign of the dividend");
+    assert_eq!(first("(LENGTH(name) - 40) // 7"), -1, "cut towards zero");
+    assert_eq!(first("-9223372036854775808"), i64::MIN);
 }
 
 #[test]
@@ -104,44 +108,6 @@ fn a_quotient_does_not_depend_on_the_rows_beside_it() {
         let value = expr.evaluate(rows, |_| &x).unwrap();
         assert_eq!(value.as_primitive::<Float64Type>().values()[0], 0.0, "of {rows}");
     }
-}
-
-#[test]
-fn a_chain_of_quotients_is_one_value_and_no_larger_than_the_chain() {
-    let schema = Schema::new(vec![Field::new("x", DataType::Int64)]);
-    let utc = Zone::utc();
-    let expr = Expr::compile("(x + x) / 3 / 7", &schema, &utc).unwrap();
-    for rows in [1, 5] {
-        let x: ArrayRef = Arc::new(Int64Array::from(vec![5; rows]));
-        let value = expr.evaluate(rows, |_| &x).unwrap();
-        assert_eq!(value.as_primitive::<Float64Type>().values()[0], 10.0 / 3.0 / 7.0, "of {rows}");
-    }
-    let size = |links: usize| {
-        with_stack(|| {
-            let ast = exact(parse(&format!("x{}", " / 2".repeat(links))).unwrap(), &schema, &utc);
-            for_polars(ast, &schema, &utc).to_string().len()
-        })
-    };
-    assert!(size(40) < 5 * size(10), "{} {}", size(10), size(40));
-}
-
-#[test]
-fn what_cannot_be_computed_is_an_error_of_the_job() {
-    for sql in [
-        "GREATEST()",
-        "LEAST()",
-        "CAST(qty AS DECIMAL(39, 1))",
-        "CAST(qty > 1 AS DECIMAL(99, 1))",
-        "CAST(qty AS DECIMAL(5, -2))",
-        "LOG2([1, 2])",
-        "100000 // (NULL)",
-    ] {
-        let error = Expr::compile(sql, &schema(), &Zone::utc()).unwrap_err();
-        assert_eq!(error.kind(), crate::error::Kind::Job, "{sql}: {error}");
-        assert!(error.message().contains(sql), "{sql}: {error}");
-    }
-    // A trial with other values than those of the data decides nothing.
-    Expr::compile("CAST(name AS BIGINT) / (qty - 1)", &schema(), &Zone::utc()).unwrap();
 }
 
 #[test]
@@ -167,30 +133,6 @@ fn a_long_chain_gives_what_its_parts_give() {
         value.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(),
         [Some(3_189), Some(3_190), None]
     );
-}
-
-#[test]
-fn the_type_of_a_chain_is_that_of_the_whole() {
-    let (schema, zone) = (schema(), "Asia/Jakarta");
-    for sql in [
-        "qty + 1 + 2",
-        "qty + price - 1",
-        "(qty + 1) * (price + 0.5)",
-        "qty * 1.5 + 1",
-        "1 + 2 + qty",
-        "price * rate / 3",
-        "at - at - at",
-        "name || 'a' || 'b'",
-        "LENGTH(name) - 40 - qty",
-        "qty > 1 AND price > 2 OR name = 'b'",
-        "EXTRACT(month FROM at) + 1 + 2",
-    ] {
-        let ast = parse(sql).unwrap();
-        let compiled = guarded::parsed(sql, sql).unwrap();
-        let columns = schema.fields.iter().map(|f| bridge::empty(&f.name, f.ty, zone)).collect();
-        let whole = guarded::dtype(&compiled, columns).ok();
-        assert_eq!(Types::new(&schema, zone).of(&ast), whole, "{sql}");
-    }
 }
 
 #[test]
@@ -250,9 +192,10 @@ fn a_text_that_is_replaced_does_not_depend_on_the_rows_beside_it() {
     let value = of_text.evaluate(4, |_| &b).unwrap();
     let value: Vec<_> = value.as_string_view().iter().collect();
     assert_eq!(value, [Some("<->"), None, Some("<->"), Some("<>")]);
-    for wrong in ["REPLACE(a, b, 'y')", "REPLACE(a, NULL, 'y')", "REPLACE(a, 'x', REPLACE(b, 'x', b))"] {
-        assert_eq!(Expr::compile(wrong, &schema, &Zone::utc()).unwrap_err().kind(), crate::error::Kind::Job);
-    }
+    let by_columns = Expr::compile("REPLACE(a, b, 'y')", &schema, &Zone::utc()).unwrap();
+    let (a, b) = (texts(&[Some("axa"), Some("x")]), texts(&[Some("x"), None]));
+    let value = by_columns.evaluate(2, |column| if column == 0 { &a } else { &b }).unwrap();
+    assert_eq!(value.as_string_view().iter().collect::<Vec<_>>(), [Some("aya"), None]);
 }
 
 #[test]
@@ -269,4 +212,156 @@ fn calls_that_the_parser_reads_twice_are_nested_so_deep_and_no_deeper() {
     // Beside one another there may be any number.
     let beside = vec!["SUBSTR(name, 1)"; 40].join(" || ");
     Expr::compile(&beside, &schema(), &Zone::utc()).unwrap();
+}
+
+#[test]
+fn decimals_round_a_half_away_from_zero() {
+    assert_eq!(decimals("ROUND(price, 1)"), (1, vec![Some(26), Some(4), Some(0)]));
+    assert_eq!(decimals("ROUND(-price, 1)"), (1, vec![Some(-26), Some(-4), Some(0)]));
+    assert_eq!(decimals("CAST(-2.5 AS DECIMAL(5, 0))").1, [Some(-3); 3]);
+    assert_eq!(decimals("price / 3"), (6, vec![Some(850_000), Some(140_000), Some(333)]));
+    assert_eq!(decimals("1.0 / 3 / rate").1, [Some(1_754_384), Some(47_619), None]);
+    assert_eq!(decimals("-1 / 2.0"), (6, vec![Some(-500_000); 3]));
+    assert_eq!(decimals("price % 0.42"), (3, vec![Some(30), Some(0), Some(1)]));
+    let widest = "99999999999999999999999999999999999999";
+    assert_eq!(
+        decimals(&format!("{widest} / 99999999999999999999.0")).1[0],
+        None::<i128>.or(Some(1_000_000_000_000_000_000_010_000))
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_of_the_data() {
+    for (sql, why) in [
+        ("9223372036854775807 + qty", "too large for an int64"),
+        ("-(-9223372036854775808)", "too large for an int64"),
+        ("price * 9999999999999999999999999999999999.0", "too large for decimal(38,4)"),
+        ("qty % 0", "division by zero"),
+        ("price / 0", "division by zero"),
+        ("qty / (qty - qty)", "division by zero"),
+        ("CAST(name AS BIGINT)", "`RECORD FRAME 7\" SINGLE SIZE` is no int64"),
+        ("CAST(qty * 1000 AS DECIMAL(3, 0))", "too large for decimal(3,0)"),
+        ("SQRT(-1)", "negative number"),
+    ] {
+        let error = failure(sql);
+        assert_eq!(error.kind(), crate::error::Kind::Data, "{sql}: {error}");
+        assert!(error.causes()[0].contains(why), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn what_a_row_does_not_need_may_be_faulty() {
+    for (sql, wanted) in [
+        ("CASE WHEN qty > 0 THEN 1 ELSE qty % 0 END", [Some(1), None, None]),
+        ("CASE WHEN qty = 6 THEN 1 WHEN qty IS NULL THEN NULL ELSE 2 / qty END", [Some(1), None, None]),
+        ("COALESCE(qty, CAST('5' AS BIGINT), qty % 0)", [Some(6), None, None]),
+        ("IF(qty IS NOT NULL OR qty % 0 = 1, 3, 4)", [Some(3), None, None]),
+        ("IF(qty <> 6 AND qty % (qty - 6) = 1, 3, 4)", [Some(4), None, None]),
+    ] {
+        let (schema, columns) = (schema(), columns());
+        let expr = Expr::compile(sql, &schema, &Zone::utc()).unwrap();
+        let first: Vec<ArrayRef> = columns.iter().map(|column| column.slice(0, 1)).collect();
+        let value = expr.evaluate(1, |number| &first[number]).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let shown = arrow_cast::cast(&value, &arrow_schema::DataType::Int64).unwrap();
+        assert_eq!(shown.as_primitive::<Int64Type>().iter().next().unwrap(), wanted[0], "{sql}");
+    }
+    assert!(failure("qty % 0 = 1 AND qty <> 6").causes()[0].contains("division"), "from the left");
+}
+
+/// The error of an expression over the columns.
+fn failure(sql: &str) -> Error {
+    let (schema, columns) = (schema(), columns());
+    let expr = Expr::compile(sql, &schema, &Zone::utc()).unwrap_or_else(|e| panic!("{e}"));
+    match expr.evaluate(3, |number| &columns[number]) {
+        Ok(value) => panic!("{sql} gives {value:?}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn every_fault_of_an_expression_is_told() {
+    let error =
+        Expr::compile("uper(nam) || qty + 'a' || LAG(qty) OVER ()", &schema(), &Zone::utc()).unwrap_err();
+    let faults: Vec<String> = error.each().iter().map(ToString::to_string).collect();
+    let text = faults.join("\n");
+    for wanted in ["unknown column `nam`", "unknown function `uper`", "`lag`", "looks at other rows"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_computed_is_an_error_of_the_job() {
+    for sql in [
+        "GREATEST()",
+        "CAST(qty AS DECIMAL(39, 1))",
+        "CAST(qty AS DECIMAL(5, -2))",
+        "CAST(qty AS DECIMAL)",
+        "LOG2([1, 2])",
+        "qty = name",
+        "name + 1",
+        "UPPER(qty)",
+        "at = '2021-13-01'",
+        "name ~ '('",
+        "at - at",
+        "at AT TIME ZONE 'Asia/Tokyo'",
+        "at AT TIME ZONE 'Asia/Tokio'",
+        "row_number() OVER (ORDER BY at)",
+        "CASE WHEN qty THEN 1 END",
+        "price * 0.1234567890123456789012345678901234567",
+        "1 = ANY (SELECT 1)",
+    ] {
+        let error = Expr::compile(sql, &schema(), &Zone::utc()).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Job, "{sql}: {error}");
+        assert!(error.to_string().contains(sql), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn an_instant_is_seen_in_the_zone_of_the_job_by_every_part_of_the_language() {
+    // 2024-02-29T17:30:00Z is 2024-03-01T00:30 in Jakarta.
+    for (sql, wanted) in [
+        ("CAST(at AS DATE) = DATE '2024-03-01'", true),
+        ("at >= DATE '2024-03-01'", true),
+        ("at < '2024-03-01 01:00'", true),
+        ("at = TIMESTAMP '2024-03-01 00:30:00'", true),
+        ("at = '2024-02-29T17:30:00Z'", true),
+        ("CAST(DATE '2024-03-01' AS TIMESTAMP) = at - INTERVAL '30 minutes'", true),
+        ("DATE_TRUNC('day', at) = DATE '2024-03-01'", true),
+        ("EXTRACT(day FROM at) = 1 AND EXTRACT(hour FROM at) = 0", true),
+        ("STRFTIME(at, '%Y-%m-%d %H:%M') = '2024-03-01 00:30'", true),
+        ("CAST(at AS VARCHAR) = '2024-03-01 00:30:00+07'", true),
+        ("STRPTIME('2024-03-01 00:30', '%Y-%m-%d %H:%M') = at", true),
+        ("at BETWEEN '2024-03-01' AND '2024-03-02'", true),
+        ("at + INTERVAL '1 month' = '2024-04-01 00:30'", true),
+        ("EXTRACT(hour FROM at AT TIME ZONE 'UTC') = 17", true),
+        ("at IN ('2024-03-01 00:30:00', NULL)", true),
+    ] {
+        let (_, value) = eval(sql);
+        assert_eq!(value.as_boolean().iter().next().unwrap(), Some(wanted), "{sql}");
+    }
+}
+
+/// The value of an expression over columns of one row, as text.
+fn shown_value(sql: &str) -> String {
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64)]);
+    let n: ArrayRef = std::sync::Arc::new(arrow_array::Int64Array::from(vec![7]));
+    let zone = Zone::named("Asia/Jakarta").unwrap();
+    let text = |sql: &str| {
+        Expr::compile(&format!("CAST({sql} AS VARCHAR)"), &schema, &zone)
+            .and_then(|expr| expr.evaluate(1, |_| &n))
+    };
+    match text(sql) {
+        Ok(value) if value.is_null(0) => "NULL".to_string(),
+        Ok(value) => value.as_string_view().value(0).to_string(),
+        Err(error) => format!("{error}"),
+    }
+}
+
+#[test]
+fn the_example_of_every_function_is_true() {
+    for function in functions::all().flat_map(|(_, functions)| functions) {
+        let (call, value) = function.example;
+        let sql = format!("({call}) IS NOT DISTINCT FROM ({value})");
+        assert_eq!(shown_value(&sql), "true", "{call}: {}", shown_value(call));
+    }
 }

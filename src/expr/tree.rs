@@ -1,210 +1,344 @@
-//! The tree of an expression, once its names are found.
+//! The tree of an expression: names, types and functions are resolved, and nothing else is in it.
 //!
 //! # Contract
-//! * Every identifier in a [`Tree`] is a name that the tree gave to one of its columns. The names of the job are looked up
-//!   once, where the tree is made, and none is in it as such: so nothing that a job can write, in a name, a literal or a
-//!   function, is taken for a column of ours, or a column for another.
-//! * Literals and names keep their quotes doubled, as they are written: sqlparser prints a single quote of a
-//!   value as two, but two as two, so a value without its escapes would change where it is printed and read again.
+//! * A column is a number. The names of the job are looked up once, where the tree is made, so nothing that a job can
+//!   write, in a name, a literal or a function, is taken for a column of ours, or a column for another.
+//! * Every node has its type, and the arguments of a call have the types that its operation takes: what has to be cast
+//!   for that is a cast in the tree. Evaluation and the SQL of dialects read the same tree.
 
-use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
-use crate::batch::{DataType, Field, Schema};
-use crate::error::{Error, Reason, Result};
-use sqlparser::ast::{
-    AccessExpr, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value,
-    VisitMut, VisitorMut,
-};
-use sqlparser::tokenizer::Span;
-use std::ops::ControlFlow;
-
-/// What names are looked up in.
-#[derive(Clone, Copy)]
-pub enum Names<'a> {
-    /// These columns.
-    Of(&'a Schema),
-    /// Nothing is known of the columns: every name is one, of text.
-    Any,
-}
+use super::moment::{Field, Interval};
+use super::ready::Ready;
+use super::types::Type;
+use crate::batch::Schema;
 
 /// An expression over columns of its own.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Tree {
-    /// Its identifiers are the names of `schema`.
-    pub ast: Ast,
-    /// The columns that it reads, each once.
+    /// The whole.
+    pub root: Node,
+    /// The columns that it reads, each once: [`Kind::Column`] is a place in it.
     pub schema: Schema,
     /// Of each column of `schema` its number where its name was found.
     pub columns: Vec<usize>,
 }
 
 impl Tree {
-    /// Finds the names in `ast`, which is `sql`. Aggregate `i` of `calls`, where there may be any, is column `i` of
-    /// those that the schema ends with.
-    ///
-    /// # Errors
-    /// A job error without a place: an aggregate that has no place there; every unknown column.
-    pub fn new(
-        mut ast: Ast,
-        sql: &str,
-        names: Names,
-        calls: Option<&[AggregateCall]>,
-    ) -> Result<(Tree, Vec<Error>)> {
-        let mut binder = Binder {
-            sql,
-            names,
-            calls,
-            schema: Schema::default(),
-            columns: vec![],
-            forms: vec![],
-            any: vec![],
-            unknown: vec![],
-        };
-        if let ControlFlow::Break(error) = ast.visit(&mut binder) {
-            return Err(error);
-        }
-        let Binder { schema, columns, unknown, .. } = binder;
-        Ok((Tree { ast, schema, columns }, unknown))
-    }
-
     /// The number of the column that the whole expression is, if it is one.
     pub fn column(&self) -> Option<usize> {
-        matches!(self.ast, Ast::Identifier(_)).then(|| self.columns[0])
-    }
-
-    /// Whether it reads a column that a fault left without a type.
-    pub fn is_faulty(&self) -> bool {
-        self.schema.fields.iter().any(|field| field.faulty)
-    }
-}
-
-struct Binder<'a> {
-    sql: &'a str,
-    names: Names<'a>,
-    calls: Option<&'a [AggregateCall]>,
-    schema: Schema,
-    columns: Vec<usize>,
-    /// Where words stand that look like columns and are the form that NORMALIZE takes.
-    forms: Vec<Span>,
-    /// The names of [`Names::Any`].
-    any: Vec<String>,
-    unknown: Vec<Error>,
-}
-
-impl VisitorMut for Binder<'_> {
-    type Break = Error;
-
-    // Before the parts of an expression: those of an aggregate are not of this tree.
-    fn pre_visit_expr(&mut self, node: &mut Ast) -> ControlFlow<Error> {
-        if let Some(call) = as_call(node) {
-            return match self.aggregate(call) {
-                Ok(found) => {
-                    *node = found;
-                    ControlFlow::Continue(())
-                }
-                Err(error) => ControlFlow::Break(error),
-            };
+        match self.root.kind {
+            Kind::Column(place) => Some(self.columns[place]),
+            _ => None,
         }
-        let name = match node {
-            Ast::Function(function) => {
-                self.forms.extend(form_of_normalize(function));
-                return ControlFlow::Continue(());
-            }
-            Ast::Identifier(name) if self.forms.contains(&name.span) => return ControlFlow::Continue(()),
-            Ast::Identifier(name) => unescaped(name),
-            // A path into nested JSON is one column.
-            Ast::CompoundIdentifier(parts) => parts.iter().map(unescaped).collect::<Vec<_>>().join("."),
-            Ast::CompoundFieldAccess { access_chain, .. }
-                if access_chain.iter().all(|access| matches!(access, AccessExpr::Dot(_))) =>
-            {
-                node.to_string().replace('"', "")
-            }
-            _ => return ControlFlow::Continue(()),
-        };
-        *node = self.named(&name);
-        ControlFlow::Continue(())
     }
 }
 
-impl Binder<'_> {
-    fn aggregate(&mut self, call: &Function) -> Result<Ast> {
-        let Some(calls) = self.calls else { return Err(misplaced(call, self.sql)) };
-        let call = check(call, self.sql)?;
-        let number = calls.iter().position(|known| *known == call).expect("a call of the selection");
-        let first = match self.names {
-            Names::Of(schema) => schema.fields.len() - calls.len(),
-            // Behind all names.
-            Names::Any => usize::MAX - calls.len(),
-        };
-        Ok(self.column(first + number, &call.to_string(), DataType::String))
+/// A part of an expression, with the type of what it gives.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// What it is.
+    pub kind: Kind,
+    /// What it gives.
+    pub ty: Type,
+}
+
+/// What a part of an expression is.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A column, by its place in the tree's own schema.
+    Column(usize),
+    /// A constant.
+    Literal(Literal),
+    /// An operator or a function.
+    Call(Call),
+    /// `CASE WHEN … THEN … ELSE … END`: the first branch whose condition is true. Without ELSE that is NULL.
+    Case(Vec<(Node, Node)>, Box<Node>),
+    /// The value in another type.
+    Cast(Box<Node>, Casting),
+}
+
+/// An operation and its arguments.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Which.
+    pub op: Op,
+    /// What it is applied to, in the order in which [`Op`] names them.
+    pub args: Vec<Node>,
+    /// What was made once of arguments that are constants.
+    pub ready: Ready,
+}
+
+/// Who wants a cast, and what happens where it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Casting {
+    /// The types meet: nobody wrote it.
+    Implied,
+    /// `CAST`: a value that has no place in the type is an error.
+    Written,
+    /// `TRY_CAST`: such a value is NULL.
+    Tried,
+}
+
+/// A constant. Its type is that of its node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// NULL, of any type.
+    Null,
+    /// true or false.
+    Bool(bool),
+    /// An int64.
+    Int(i64),
+    /// A float64.
+    Float(f64),
+    /// A decimal, in units of its last digit.
+    Decimal(i128),
+    /// Text.
+    Text(String),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970, UTC; of a clock, as it shows them.
+    Micros(i64),
+    /// A length of time.
+    Interval(Interval),
+}
+
+/// What can be done with values. Each operation is of one row: none looks at another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    // Logic. AND and OR have two arguments or more; what decides is looked for from the left.
+    And,
+    Or,
+    Not,
+    IsNull,
+    IsTrue,
+    IsFalse,
+    // Comparisons, of arguments of one type or of exact numbers.
+    Eq,
+    NotEq,
+    Lt,
+    LtEq,
+    Gt,
+    GtEq,
+    /// `a IS DISTINCT FROM b`.
+    Distinct,
+    /// The value, then the list.
+    In,
+    /// The value, the lower bound, the upper bound; both bounds belong to it.
+    Between,
+    // Arithmetic: of int64, of float64, or of exact numbers of which one is a decimal.
+    Plus,
+    Minus,
+    Times,
+    /// Of int64 the arguments are cast to float64.
+    Divide,
+    /// The quotient cut towards zero.
+    WholeDivide,
+    /// The rest of that, with the sign of the dividend.
+    Modulo,
+    Negate,
+    Abs,
+    Sign,
+    Floor,
+    Ceil,
+    /// The number, and the digits after the point if there are any.
+    Round,
+    /// As [`Op::Round`].
+    Trunc,
+    Sqrt,
+    Cbrt,
+    Power,
+    Exp,
+    Ln,
+    Log10,
+    Log2,
+    Sin,
+    Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Atan2,
+    Degrees,
+    Radians,
+    Pi,
+    BitAnd,
+    BitOr,
+    BitXor,
+    BitNot,
+    ShiftLeft,
+    ShiftRight,
+    // Choices.
+    Coalesce,
+    NullIf,
+    Greatest,
+    Least,
+    // Text. Positions and lengths count characters.
+    /// `a || b`: NULL where one is.
+    Concat,
+    /// `concat(…)`: NULLs are left out.
+    ConcatAll,
+    /// `concat_ws(between, …)`: NULLs are left out.
+    ConcatWith,
+    Upper,
+    Lower,
+    Initcap,
+    Length,
+    OctetLength,
+    Left,
+    Right,
+    /// The text, the first character, and how many if that is said.
+    Substring,
+    /// The text, and the characters to take away.
+    Trim,
+    TrimStart,
+    TrimEnd,
+    Replace,
+    Reverse,
+    Repeat,
+    PadStart,
+    PadEnd,
+    StartsWith,
+    EndsWith,
+    Contains,
+    /// The text, and what is looked for: the number of the character where it begins, or 0.
+    Position,
+    SplitPart,
+    Translate,
+    /// The text, the other, the first character, and how many if that is said.
+    Overlay,
+    Ascii,
+    Chr,
+    Md5,
+    Sha256,
+    /// A text as its bytes in hexadecimal digits.
+    Hex,
+    FromHex,
+    /// An int64 in hexadecimal digits, as two's complement.
+    ToHex,
+    ToBase64,
+    FromBase64,
+    // Patterns.
+    /// The text, the pattern, and the escape if it is not `\`.
+    Like,
+    /// As [`Op::Like`], whatever the case of letters.
+    ILike,
+    /// The text and the pattern, and flags if there are any.
+    RegexLike,
+    /// The text, the pattern, and the number of the group if it is said.
+    RegexExtract,
+    /// The text and the pattern; NULL where it does not match.
+    RegexFind,
+    /// The text, the pattern, the replacement, and flags if there are any.
+    RegexReplace,
+    // JSON.
+    /// The text and the path: what stands there, as text.
+    JsonText,
+    /// The text and the path: what stands there, as JSON.
+    JsonPart,
+    // Moments. An instant is seen in the job's zone.
+    Extract(Field),
+    DateTrunc(Field),
+    /// How often a unit begins between two moments.
+    DateDiff(Field),
+    /// How many whole units there are between two moments.
+    DateSub(Field),
+    /// A moment and a length of time.
+    Later,
+    /// A moment and a length of time.
+    Earlier,
+    /// A day and a number of days.
+    DaysLater,
+    /// A day and a number of days.
+    DaysEarlier,
+    /// Of two days, the number of days between.
+    DaysBetween,
+    /// Of two moments, the length of time between.
+    TimeBetween,
+    /// A length of time, and how often.
+    IntervalTimes,
+    IntervalPlus,
+    IntervalMinus,
+    /// A moment, and a format of strftime.
+    Strftime,
+    /// A text, and a format of strftime.
+    Strptime,
+    /// As [`Op::Strptime`]; NULL where the text does not follow the format.
+    TryStrptime,
+    /// As [`Op::Strptime`], of a day.
+    StrpDate,
+    /// Seconds since 1970.
+    FromEpoch,
+    FromEpochMillis,
+    FromEpochMicros,
+    ToEpochMillis,
+    ToEpochMicros,
+    MakeDate,
+    LastDay,
+    /// An instant, and the name of a zone: what a clock shows there.
+    AtZone,
+    /// What a clock shows, and the name of its zone: the instant.
+    OfZone,
+}
+
+impl Node {
+    /// A constant.
+    pub fn literal(literal: Literal, ty: Type) -> Node {
+        Node { kind: Kind::Literal(literal), ty }
     }
 
-    /// The column `name`. Where there is none it is noted, and NULL stands for it.
-    fn named(&mut self, name: &str) -> Ast {
-        let schema = match self.names {
-            Names::Of(schema) => schema,
-            Names::Any => {
-                let number = self.any.iter().position(|known| known == name).unwrap_or_else(|| {
-                    self.any.push(name.to_string());
-                    self.any.len() - 1
-                });
-                return self.column(number, name, DataType::String);
-            }
-        };
-        if let Some(number) = schema.index_of(name) {
-            return self.column(number, name, schema.fields[number].ty);
+    /// NULL of a type.
+    pub fn null(ty: Type) -> Node {
+        Node::literal(Literal::Null, ty)
+    }
+
+    /// A call whose arguments are as the operation takes them.
+    pub fn call(op: Op, args: Vec<Node>, ty: Type) -> Node {
+        Node { kind: Kind::Call(Call { op, args, ready: Ready::Nothing }), ty }
+    }
+
+    /// The constant that it is, if it is one.
+    pub fn as_literal(&self) -> Option<&Literal> {
+        match &self.kind {
+            Kind::Literal(literal) => Some(literal),
+            _ => None,
         }
-        let place = if self.sql == name { String::new() } else { format!(" in `{}`", self.sql) };
-        let error = Error::job(format!("unknown column `{name}`{place}"))
-            .because(Reason::UnknownColumn(name.to_string()))
-            .nearest_or("the columns are", name, schema.names());
-        if !self.unknown.iter().any(|known| known.reason() == error.reason()) {
-            self.unknown.push(error);
+    }
+
+    /// The constant text that it is, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.as_literal()? {
+            Literal::Text(text) => Some(text),
+            _ => None,
         }
-        Ast::Value(Value::Null.into())
     }
 
-    /// The identifier of column `number`, under a name of its own: the one for people where that is possible.
-    fn column(&mut self, number: usize, name: &str, ty: DataType) -> Ast {
-        let known = self.columns.iter().position(|known| *known == number).unwrap_or_else(|| {
-            let mut own = if is_plain(name) { name.to_string() } else { format!("column {}", number + 1) };
-            while self.schema.index_of(&own).is_some() {
-                own.push('_');
-            }
-            let mut field = Field::new(own, ty);
-            if let Names::Of(schema) = self.names {
-                (field.ty, field.faulty) = (schema.fields[number].ty, schema.fields[number].faulty);
-            }
-            self.schema.fields.push(field);
-            self.columns.push(number);
-            self.columns.len() - 1
-        });
-        Ast::Identifier(Ident::with_quote('"', self.schema.fields[known].name.clone()))
-    }
-}
-
-/// Whether a name means itself to Polars, which reads `*` and `^…$` as patterns, and is printed as it is.
-fn is_plain(name: &str) -> bool {
-    let pattern = name == "*" || name.starts_with('^') && name.ends_with('$');
-    !name.is_empty() && !pattern && !name.contains(['"', '\\'])
-}
-
-/// The name that an identifier stands for: without its quotes, and those in it once.
-fn unescaped(name: &Ident) -> String {
-    match name.quote_style {
-        Some(quote) => name.value.replace(&format!("{quote}{quote}"), &quote.to_string()),
-        None => name.value.clone(),
-    }
-}
-
-/// The second argument of NORMALIZE, a word such as NFC.
-fn form_of_normalize(function: &Function) -> Option<Span> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match &list.args[..] {
-        [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Ast::Identifier(form)))]
-            if function.name.to_string().eq_ignore_ascii_case("normalize") && form.quote_style.is_none() =>
-        {
-            Some(form.span)
+    /// The constant integer that it is, if it is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self.as_literal()? {
+            Literal::Int(value) => Some(*value),
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// The parts of it, from the left.
+    pub fn parts(&self) -> Vec<&Node> {
+        match &self.kind {
+            Kind::Column(_) | Kind::Literal(_) => vec![],
+            Kind::Call(call) => call.args.iter().collect(),
+            Kind::Case(branches, otherwise) => {
+                let branches = branches.iter().flat_map(|(when, then)| [when, then]);
+                branches.chain([&**otherwise]).collect()
+            }
+            Kind::Cast(inner, _) => vec![inner],
+        }
+    }
+
+    /// Whether `found` is true of a part of it, at any depth, or of itself.
+    pub fn any(&self, found: &dyn Fn(&Node) -> bool) -> bool {
+        found(self) || self.parts().into_iter().any(|part| part.any(found))
+    }
+
+    /// Whether it reads no column.
+    pub fn is_constant(&self) -> bool {
+        !self.any(&|node| matches!(node.kind, Kind::Column(_)))
     }
 }

@@ -1,111 +1,113 @@
-//! What the parts of an expression give, as Polars says it.
-//!
-//! # Contract
-//! * The time is that of the parts: each is asked for once, and an operation of parts that are known already is asked for
-//!   with columns of their types in their place. Asked for as a whole, every part of a chain would be looked at again for
-//!   each that is around it.
+//! The types of the parts of an expression, and how two of them meet.
 
-use super::{Kind, bridge, guarded};
-use crate::batch::Schema;
-use polars::prelude as pl;
-use sqlparser::ast::{Expr as Ast, Ident, visit_expressions};
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::ops::ControlFlow;
+use crate::batch::DataType;
+use std::fmt;
 
-/// The types of the parts of an expression over columns of a schema.
-pub(crate) struct Types<'a> {
-    schema: &'a Schema,
-    zone: &'a str,
-    /// By the text of a part.
-    known: RefCell<HashMap<String, Option<pl::DataType>>>,
+/// The type of a part of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// One that a column can have.
+    Of(DataType),
+    /// NULL as it is written: it takes the type of what it stands beside.
+    Null,
+    /// A length of time: months, days and microseconds, each for itself.
+    Interval,
+    /// What a clock shows, in no zone: `t AT TIME ZONE 'Asia/Tokyo'`.
+    Clock,
+    /// Not known, after a fault elsewhere or before the columns are: it goes with every type.
+    Unknown,
 }
 
-/// Columns in the place of parts, by name.
-type StandIns = Vec<(String, pl::DataType)>;
+use DataType::{Bool, Date, Decimal, Float64, Int64, String, Timestamp};
 
-impl<'a> Types<'a> {
-    /// Instants are shown in `zone`.
-    pub fn new(schema: &'a Schema, zone: &'a str) -> Types<'a> {
-        Types { schema, zone, known: RefCell::default() }
+impl Type {
+    /// Text.
+    pub const TEXT: Type = Type::Of(String);
+    /// true or false.
+    pub const BOOL: Type = Type::Of(Bool);
+    /// A 64-bit integer.
+    pub const INT: Type = Type::Of(Int64);
+    /// A 64-bit float.
+    pub const FLOAT: Type = Type::Of(Float64);
+    /// A day.
+    pub const DATE: Type = Type::Of(Date);
+    /// An instant.
+    pub const TIME: Type = Type::Of(Timestamp);
+
+    /// The type of a decimal of `scale` digits after the point that arithmetic gives: as wide as can be.
+    pub fn decimal(scale: u8) -> Type {
+        Type::Of(Decimal { precision: MOST_DIGITS, scale })
     }
 
-    /// What `ast`, a tree that [`super::exact`] made or works on, gives; none where that is not known.
-    pub fn kind(&self, ast: &Ast) -> Option<Kind> {
-        Some(match self.of(ast)? {
-            pl::DataType::Null => Kind::Null,
-            pl::DataType::Datetime(_, None) => Kind::Zoneless,
-            dtype => bridge::data_type(&dtype).map_or(Kind::Other, Kind::Of),
+    /// Whether it is a number, or may be one.
+    pub fn is_number(self) -> bool {
+        matches!(self, Type::Of(Int64 | Float64 | Decimal { .. }) | Type::Null | Type::Unknown)
+    }
+
+    /// Whether nothing is known of it, as of NULL.
+    pub fn is_open(self) -> bool {
+        matches!(self, Type::Null | Type::Unknown)
+    }
+
+    /// The digits after the point of an exact number; `None` for anything else.
+    pub fn scale(self) -> Option<u8> {
+        match self {
+            Type::Of(Int64) => Some(0),
+            Type::Of(Decimal { scale, .. }) => Some(scale),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a decimal.
+    pub fn is_decimal(self) -> bool {
+        matches!(self, Type::Of(Decimal { .. }))
+    }
+
+    /// Whether it is a day, an instant or the time of a clock.
+    pub fn is_moment(self) -> bool {
+        matches!(self, Type::Of(Date | Timestamp) | Type::Clock)
+    }
+
+    /// The type in which values of both can be compared and stand in one column, if there is one.
+    pub fn with(self, other: Type) -> Option<Type> {
+        Some(match (self, other) {
+            (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
+            (Type::Null, one) | (one, Type::Null) => one,
+            (one, two) if one == two => one,
+            (Type::FLOAT, Type::Of(Int64 | Decimal { .. }))
+            | (Type::Of(Int64 | Decimal { .. }), Type::FLOAT) => Type::FLOAT,
+            (Type::Of(one), Type::Of(two)) if self.is_number() && other.is_number() => {
+                let (a, b) = (digits(one), digits(two));
+                let scale = a.1.max(b.1);
+                let precision = (a.0.max(b.0) + scale).min(MOST_DIGITS);
+                Type::Of(Decimal { precision, scale })
+            }
+            (Type::DATE, Type::TIME) | (Type::TIME, Type::DATE) => Type::TIME,
+            (Type::DATE, Type::Clock) | (Type::Clock, Type::DATE) => Type::Clock,
+            _ => return None,
         })
     }
+}
 
-    /// The Polars type of what `ast` gives.
-    pub fn of(&self, ast: &Ast) -> Option<pl::DataType> {
-        if let Ast::Nested(inner) = ast {
-            return self.of(inner);
-        }
-        let text = ast.to_string();
-        if let Some(known) = self.known.borrow().get(&text) {
-            return known.clone();
-        }
-        let dtype = self.ask(ast, &text);
-        self.known.borrow_mut().insert(text, dtype.clone());
-        dtype
-    }
+/// The most digits of a decimal.
+pub const MOST_DIGITS: u8 = 38;
 
-    fn ask(&self, ast: &Ast, text: &str) -> Option<pl::DataType> {
-        let mut stand_ins = vec![];
-        let shorter = match ast {
-            Ast::BinaryOp { left, op, right } => {
-                let (left, right) = (self.side(left, &mut stand_ins), self.side(right, &mut stand_ins));
-                Some(format!("{left} {op} {right}"))
-            }
-            _ => None,
-        };
-        let text = if stand_ins.is_empty() { text } else { shorter.as_deref().unwrap_or(text) };
-        let compiled = guarded::parsed(text, text).ok()?;
-        let mut names: Vec<_> = compiled.clone().meta().root_names();
-        names.sort_unstable();
-        names.dedup();
-        let columns = names.iter().map(|name| self.column(name, &stand_ins));
-        guarded::dtype(&compiled, columns.collect::<Option<_>>()?).ok()
-    }
-
-    /// The column `name`, without rows.
-    fn column(&self, name: &str, stand_ins: &StandIns) -> Option<pl::Column> {
-        if let Some((_, dtype)) = stand_ins.iter().find(|(stand_in, _)| stand_in == name) {
-            return Some(pl::Series::new_empty(name.into(), dtype).into());
-        }
-        let field = &self.schema.fields[self.schema.index_of(name)?];
-        Some(bridge::empty(&field.name, field.ty, self.zone))
-    }
-
-    /// One side of an operator, or a column of its type. What has no column keeps its text: a literal takes the type of what
-    /// it stands beside.
-    fn side(&self, ast: &Ast, stand_ins: &mut StandIns) -> String {
-        let is_operation = matches!(ast, Ast::BinaryOp { .. })
-            || matches!(ast, Ast::Nested(inner) if matches!(**inner, Ast::BinaryOp { .. }));
-        if is_operation
-            && !is_constant(ast)
-            && let Some(dtype) = self.of(ast)
-        {
-            let mut name = format!("part {}", stand_ins.len());
-            while self.schema.index_of(&name).is_some() {
-                name.push('\'');
-            }
-            let column = Ast::Identifier(Ident::with_quote('"', &name)).to_string();
-            stand_ins.push((name, dtype));
-            return column;
-        }
-        ast.to_string()
+/// The digits before and after the point of an exact number.
+fn digits(ty: DataType) -> (u8, u8) {
+    match ty {
+        Decimal { precision, scale } => (precision - scale, scale),
+        _ => (19, 0),
     }
 }
 
-/// Whether no column is read.
-pub(super) fn is_constant(ast: &Ast) -> bool {
-    let found = visit_expressions(ast, |node: &Ast| match node {
-        Ast::Identifier(_) | Ast::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_continue()
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Of(ty) => ty.fmt(f),
+            Type::Null => f.write_str("NULL"),
+            Type::Interval => f.write_str("interval"),
+            Type::Clock => f.write_str("a time without a zone"),
+            Type::Unknown => f.write_str("of a type that is not known"),
+        }
+    }
 }

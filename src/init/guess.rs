@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::input::carried::LogColumn;
 use crate::input::value::{grouped, shown};
 use crate::sql;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, TimeUnit, civil_from_days};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, civil_from_days};
 use sqlparser::keywords::ALL_KEYWORDS;
 
 /// What a job is written from.
@@ -112,7 +112,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let mut time_why = format!(
         "{}, {} to {}",
         match &rule {
-            TimeRule::Epoch(unit) => format!("integers in {} since 1970", unit_words(*unit)),
+            TimeRule::Epoch(unit) => format!("numbers in {} since 1970", unit.words()),
             TimeRule::Format(format) => format!("the format {format}"),
             _ => "ISO-8601".to_string(),
         },
@@ -176,15 +176,6 @@ fn no_time(looked: &Looked) -> Error {
         "times are ISO-8601 (2024-02-29T13:00:00Z), integers since 1970 (s, ms, us, ns), or of a format such as \
          29/02/2024 13:00",
     )
-}
-
-fn unit_words(unit: TimeUnit) -> &'static str {
-    match unit {
-        TimeUnit::Second => "seconds",
-        TimeUnit::Milli => "milliseconds",
-        TimeUnit::Micro => "microseconds",
-        TimeUnit::Nano => "nanoseconds",
-    }
 }
 
 /// The day of an instant, in UTC.

@@ -132,7 +132,7 @@ impl Times {
         let mut candidates = candidates.into_iter();
         let mut best = candidates.next()?;
         let format = |c: &Candidate| match c.rule() {
-            TimeRule::Format(format) => Some(format.clone()),
+            TimeRule::Format(format) => Some(format.to_string()),
             _ => None,
         };
         best.other = candidates
@@ -166,7 +166,7 @@ fn rules(text: &str) -> Vec<TimeRule> {
 
 /// The format as a rule, if it reads `text` as a time of this age.
 fn reads(text: &str, format: &str) -> Option<TimeRule> {
-    let rule = TimeRule::Format(format.to_string());
+    let rule = TimeRule::format(format).ok()?;
     let time = TimeParser::new(rule.clone(), Zone::utc()).text(text.as_bytes()).ok()?;
     // Any decimal may be seconds: those of this age have ten digits.
     if format.starts_with("%s") && text.find('.') != Some(10) {
@@ -223,7 +223,7 @@ mod tests {
         let best = times.best()?;
         let rule = match best.rule() {
             TimeRule::Epoch(unit) => unit.name().to_string(),
-            TimeRule::Format(format) => format.clone(),
+            TimeRule::Format(format) => format.to_string(),
             rule => format!("{rule:?}"),
         };
         Some((rule, best.other))

@@ -159,7 +159,11 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
                 Some(other) => format!("or {}: the values do not tell days from months", basic(other)),
                 None => String::new(),
             };
-            out.with(&format!("time_format = {}", basic(format)), &comment);
+            out.with(&format!("time_format = {}", basic(format.text())), &comment);
+        }
+        rule @ TimeRule::AnyOf(_) => {
+            let formats: Vec<String> = rule.words().into_iter().map(basic).collect();
+            out.line(&format!("time_format = [{}]", formats.join(", ")));
         }
         TimeRule::Iso | TimeRule::Untimed => {}
     }

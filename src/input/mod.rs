@@ -87,6 +87,15 @@ pub struct ReadTime {
     pub rule: TimeRule,
 }
 
+impl ReadTime {
+    /// Whether a column of the log is the event time itself, an instant: where it is text of a
+    /// format or has decimals, and the job declares no type of it.
+    pub fn is_instant(&self, column: &infer::InferredColumn) -> bool {
+        let decimals = matches!(self.rule, TimeRule::Epoch(_)) && column.ty == DataType::Float64;
+        self.column == column.name && !column.declared && (self.rule.is_format() || decimals)
+    }
+}
+
 /// What to do with a record that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBadRecord {

@@ -53,6 +53,11 @@ impl Document {
         error.at(Snippet::of(&self.file, &self.text, span.clone()))
     }
 
+    /// The line in which `span` begins, from 1.
+    pub fn line(&self, span: &Range<usize>) -> usize {
+        Snippet::of(&self.file, &self.text, span.clone()).line
+    }
+
     /// Notes the faults of an error at `span`, and goes on. One that follows from another is not noted.
     pub fn fault(&self, error: Error, span: &Range<usize>) {
         let mut faults = self.noted();

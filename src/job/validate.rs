@@ -80,7 +80,6 @@ impl Default for Overrides {
 /// # Errors
 /// A job error that reports all faults; a data or machine error where the samples cannot be read.
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
-    crate::expr::start()?;
     let document = &spec.document;
     let zone = zone(spec).unwrap_or_else(Zone::utc);
     let log = &spec.source.log;

@@ -253,7 +253,8 @@ fn grid(window: &Window) -> Option<Grid> {
 fn time_of(at: usize, schema: &Schema, rule: &TimeRule, plan: &Plan) -> Option<TimeOf> {
     match (schema.fields[at].ty, rule) {
         (DataType::Timestamp, _) => Some(TimeOf::Column(at)),
-        (DataType::Int64, TimeRule::Epoch(_)) | (DataType::String, TimeRule::Iso | TimeRule::Format(_)) => {
+        (DataType::Int64, TimeRule::Epoch(_))
+        | (DataType::String, TimeRule::Iso | TimeRule::Format(_) | TimeRule::AnyOf(_)) => {
             Some(TimeOf::Parsed(at, TimeParser::new(rule.clone(), plan.zone.clone())))
         }
         _ => None,

@@ -6,11 +6,15 @@
 //! that does not exist (clocks went forward) is the first instant after the gap.
 
 mod duration;
+mod format;
 mod parse;
+mod unit;
 mod zone;
 
 pub use duration::{CalendarUnit, Duration};
-pub use parse::{TimeError, TimeParser, TimeRule, TimeUnit, parse_date};
+pub use format::{Field, Pad, Piece, TimeFormat};
+pub use parse::{TimeError, TimeParser, TimeRule, parse_date};
+pub use unit::TimeUnit;
 pub use zone::{Zone, civil_from_days, days_from_civil};
 
 /// Microseconds in a second.

@@ -1,75 +1,59 @@
-//! Event times as they stand in files: integers with a unit, ISO-8601 / RFC 3339, strftime formats.
+//! Event times as they stand in files: numbers with a unit, ISO-8601 / RFC 3339, strftime formats.
 
-use super::{DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, Zone, days_from_civil};
-use chrono::format::{Parsed, StrftimeItems, parse};
+use super::format::offset;
+use super::{DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, TimeFormat, TimeUnit, Zone, days_from_civil};
+use crate::error::Result as Checked;
 use std::fmt;
-
-/// The unit of an integer time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeUnit {
-    /// Seconds.
-    Second,
-    /// Milliseconds.
-    Milli,
-    /// Microseconds.
-    Micro,
-    /// Nanoseconds, cut to the microsecond.
-    Nano,
-}
-
-impl TimeUnit {
-    /// Reads `s`, `ms`, `us` or `ns`.
-    pub fn parse(text: &str) -> Option<TimeUnit> {
-        Some(match text {
-            "s" => TimeUnit::Second,
-            "ms" => TimeUnit::Milli,
-            "us" => TimeUnit::Micro,
-            "ns" => TimeUnit::Nano,
-            _ => return None,
-        })
-    }
-
-    /// The name that [`TimeUnit::parse`] reads.
-    pub fn name(self) -> &'static str {
-        match self {
-            TimeUnit::Second => "s",
-            TimeUnit::Milli => "ms",
-            TimeUnit::Micro => "us",
-            TimeUnit::Nano => "ns",
-        }
-    }
-
-    /// The instant of `value` of these units since 1970; `None` where microseconds overflow.
-    #[inline]
-    pub fn instant(self, value: i64) -> Option<i64> {
-        match self {
-            TimeUnit::Second => value.checked_mul(SECOND),
-            TimeUnit::Milli => value.checked_mul(1000),
-            TimeUnit::Micro => Some(value),
-            TimeUnit::Nano => Some(value.div_euclid(1000)),
-        }
-    }
-
-    /// The unit in which `value` is nearest to the present age (1980 to 2100), if there is one.
-    pub fn likely(value: i64) -> Option<TimeUnit> {
-        let believable = 315_532_800 * SECOND..4_102_444_800 * SECOND;
-        [TimeUnit::Second, TimeUnit::Milli, TimeUnit::Micro, TimeUnit::Nano]
-            .into_iter()
-            .find(|unit| unit.instant(value).is_some_and(|t| believable.contains(&t)))
-    }
-}
+use std::sync::Arc;
 
 /// How the text or number of a time column is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeRule {
-    /// An integer of this unit since 1970-01-01T00:00:00Z.
+    /// A number of this unit since 1970-01-01T00:00:00Z.
     Epoch(TimeUnit),
     /// ISO-8601 or RFC 3339, with or without an offset, or a date alone.
     Iso,
-    /// A strftime format as chrono has them.
-    Format(String),
+    /// A strftime format.
+    Format(Arc<TimeFormat>),
+    /// ISO-8601 and formats: the first of these rules that reads a text.
+    AnyOf(Arc<[TimeRule]>),
     /// There is no time column: every row is of the instant 0.
     Untimed,
+}
+
+impl TimeRule {
+    /// The rule of one format.
+    ///
+    /// # Errors
+    /// A job error: the format is none by which times are read.
+    pub fn format(text: &str) -> Checked<TimeRule> {
+        Ok(TimeRule::Format(Arc::new(TimeFormat::parse(text)?)))
+    }
+
+    /// The rule of formats that are tried in order; `iso` among them is ISO-8601.
+    ///
+    /// # Errors
+    /// A job error: one is none by which times are read.
+    pub fn any_of<'t>(texts: impl Iterator<Item = &'t str>) -> Checked<TimeRule> {
+        let rules = texts.map(|text| if text == ISO { Ok(TimeRule::Iso) } else { TimeRule::format(text) });
+        let rules = rules.collect::<Checked<Vec<TimeRule>>>()?;
+        Ok(if let [rule] = rules.as_slice() { rule.clone() } else { TimeRule::AnyOf(rules.into()) })
+    }
+
+    /// The rules that are tried, as a job writes them; of one that is no format, none.
+    pub fn words(&self) -> Vec<&str> {
+        match self {
+            TimeRule::Iso => vec![ISO],
+            TimeRule::Format(format) => vec![format.text()],
+            TimeRule::AnyOf(rules) => rules.iter().flat_map(TimeRule::words).collect(),
+            TimeRule::Epoch(_) | TimeRule::Untimed => vec![],
+        }
+    }
+
+    /// Whether times are texts of formats that a job gives.
+    pub fn is_format(&self) -> bool {
+        matches!(self, TimeRule::Format(_) | TimeRule::AnyOf(_))
+    }
 }
 
 /// Why a time cannot be taken.
@@ -77,6 +61,8 @@ pub enum TimeRule {
 pub enum TimeError {
     /// The text does not follow the rule.
     Unreadable,
+    /// It names a zone that is not IANA's, nor what clocks of the job's zone show then.
+    UnknownZone,
     /// Outside the years 1900 to 2200: most often the unit is wrong.
     OutOfRange,
 }
@@ -85,10 +71,16 @@ impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeError::Unreadable => f.write_str("not a time that can be read"),
+            TimeError::UnknownZone => f.write_str(
+                "a time of a zone that is not known: neither a name of IANA nor what clocks of the job's zone show",
+            ),
             TimeError::OutOfRange => f.write_str("a time outside the years 1900 to 2200: is the unit right?"),
         }
     }
 }
+
+/// ISO-8601 among formats.
+const ISO: &str = "iso";
 
 /// Reads times by one rule in one zone.
 #[derive(Debug, Clone)]
@@ -112,20 +104,26 @@ impl TimeParser {
 
     /// The instant of an integer under an `Epoch` rule.
     #[inline]
-    pub fn integer(&self, value: i64) -> Result<i64, TimeError> {
+    pub fn integer(&mut self, value: i64) -> Result<i64, TimeError> {
         match self.rule {
-            TimeRule::Epoch(unit) => in_range(unit.instant(value).ok_or(TimeError::OutOfRange)?),
+            TimeRule::Epoch(unit) => {
+                let micros = unit.instant(value).ok_or(TimeError::OutOfRange)?;
+                if unit == TimeUnit::Day { self.day(micros) } else { in_range(micros) }
+            }
             _ => Err(TimeError::Unreadable),
         }
     }
 
-    /// The instant of a text under any rule (an integer in text under `Epoch`).
+    /// The instant of a text under any rule (a number in text under `Epoch`).
     #[inline]
     pub fn text(&mut self, text: &[u8]) -> Result<i64, TimeError> {
         match &self.rule {
-            TimeRule::Epoch(_) => {
-                let value = integer(text).ok_or(TimeError::Unreadable)?;
-                self.integer(value)
+            TimeRule::Epoch(unit) => {
+                let unit = *unit;
+                match integer(text) {
+                    Some(value) => self.integer(value),
+                    None => self.decimal(text, unit),
+                }
             }
             TimeRule::Iso => {
                 let instant = match self.plain(text) {
@@ -135,10 +133,24 @@ impl TimeParser {
                 in_range(instant.ok_or(TimeError::Unreadable)?)
             }
             TimeRule::Untimed => Ok(0),
-            TimeRule::Format(format) => {
-                in_range(parse_format(text, format, &mut self.zone).ok_or(TimeError::Unreadable)?)
+            TimeRule::Format(format) => in_range(format.read(text, &mut self.zone)?),
+            TimeRule::AnyOf(rules) => {
+                let rules = rules.clone();
+                any_of(&rules, text, &mut self.zone)
             }
         }
+    }
+
+    /// The instant of a number with decimals or an exponent.
+    fn decimal(&mut self, text: &[u8], unit: TimeUnit) -> Result<i64, TimeError> {
+        let micros = unit.decimal(text)?;
+        if unit == TimeUnit::Day { self.day(micros) } else { in_range(micros) }
+    }
+
+    /// The instant of a number of days, as microseconds: days of the calendar, which begin at midnight in the zone.
+    fn day(&mut self, local: i64) -> Result<i64, TimeError> {
+        let near = EARLIEST - DAY..LATEST + DAY;
+        if near.contains(&local) { self.local(local) } else { Err(TimeError::OutOfRange) }
     }
 
     /// The local time of `YYYY-MM-DD?HH:MM:SS` without anything after it, the most common form.
@@ -224,7 +236,8 @@ pub fn parse_date(text: &[u8]) -> Option<i32> {
     Some(days_from_civil(i64::from(year), month, day) as i32)
 }
 
-fn days_in_month(year: u32, month: u32) -> u32 {
+/// How many days a month has.
+pub(super) fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
@@ -259,10 +272,7 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
                 return None;
             }
             // Digits past the microsecond are cut.
-            let mut micros = 0;
-            for digit in fraction[..count].iter().chain(b"000000").take(6) {
-                micros = micros * 10 + i64::from(digit - b'0');
-            }
+            let (micros, _) = super::format::micros(&fraction[..count]);
             time += micros;
             rest = &fraction[count..];
         }
@@ -274,35 +284,30 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
     let local = days * DAY + time;
     match rest {
         [] => Some(zone.instant(local)),
-        [b'Z' | b'z'] => Some(local),
-        [sign @ (b'+' | b'-'), offset @ ..] => {
-            let minutes = match offset.len() {
-                2 => 0,
-                4 => digits2(offset, 2)?,
-                5 if offset[2] == b':' => digits2(offset, 3)?,
-                _ => return None,
-            };
-            let offset = i64::from(digits2(offset, 0)?) * HOUR + i64::from(minutes) * MINUTE;
-            Some(if *sign == b'+' { local - offset } else { local + offset })
+        _ => {
+            let (offset, length) = offset(rest)?;
+            (length == rest.len()).then_some(local - offset)
         }
-        _ => None,
     }
 }
 
-fn parse_format(text: &[u8], format: &str, zone: &mut Zone) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut parsed = Parsed::new();
-    parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
-    if let Some(seconds) = parsed.timestamp() {
-        return seconds.checked_mul(SECOND)?.checked_add(i64::from(parsed.nanosecond().unwrap_or(0) / 1000));
+/// The instant by the first of `rules` that reads `text`; if none does, why the last that came near it did not.
+fn any_of(rules: &[TimeRule], text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
+    let mut why = TimeError::Unreadable;
+    for rule in rules {
+        let read = match rule {
+            TimeRule::Iso => parse_iso(text, zone).ok_or(TimeError::Unreadable),
+            TimeRule::Format(format) => format.read(text, zone),
+            // A list has no others.
+            TimeRule::Epoch(_) | TimeRule::AnyOf(_) | TimeRule::Untimed => Err(TimeError::Unreadable),
+        };
+        match read.and_then(in_range) {
+            Ok(instant) => return Ok(instant),
+            Err(TimeError::Unreadable) => {}
+            Err(nearer) => why = nearer,
+        }
     }
-    let date = parsed.to_naive_date().ok()?;
-    let time = parsed.to_naive_time().unwrap_or(chrono::NaiveTime::MIN);
-    let local = date.and_time(time).and_utc().timestamp_micros();
-    match parsed.offset() {
-        Some(seconds) => Some(local - i64::from(seconds) * SECOND),
-        None => Some(zone.instant(local)),
-    }
+    Err(why)
 }
 
 #[cfg(test)]
@@ -391,9 +396,9 @@ mod tests {
     #[test]
     fn formats_are_read_in_the_zone() {
         let jakarta = Zone::named("Asia/Jakarta").unwrap();
-        let mut parser = TimeParser::new(TimeRule::Format("%d-%m-%Y %H:%M".into()), jakarta.clone());
+        let mut parser = TimeParser::new(TimeRule::format("%d-%m-%Y %H:%M").unwrap(), jakarta.clone());
         assert_eq!(parser.text(b"01-12-2010 08:26").ok(), iso("2010-12-01T01:26:00Z").ok());
-        let mut parser = TimeParser::new(TimeRule::Format("%d/%b/%Y:%H:%M:%S %z".into()), jakarta);
+        let mut parser = TimeParser::new(TimeRule::format("%d/%b/%Y:%H:%M:%S %z").unwrap(), jakarta);
         assert_eq!(parser.text(b"10/Oct/2000:13:55:36 -0700").ok(), iso("2000-10-10T20:55:36Z").ok());
     }
 }

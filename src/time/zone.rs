@@ -2,7 +2,7 @@
 
 use super::{DAY, SECOND};
 use chrono::{MappedLocalTime, NaiveDateTime, Offset, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{OffsetName, Tz};
 
 /// How far apart a zone is asked for its offset when changes are searched for. The changes of a zone lie farther
 /// apart than four of these steps (a test walks over all of tzdata), so a step holds one change or none.
@@ -115,6 +115,37 @@ impl Zone {
             |instant: i64| instant.div_euclid(SECOND).clamp(RULES.0 / SECOND, RULES.1 / SECOND) * SECOND;
         let (from, to) = (whole(from), whole(to));
         std::iter::successors(self.change(from, to), move |at| self.change(*at, to))
+    }
+
+    /// What clocks show beside the time at `instant`: `CET`, `EST`, or the offset as `-03` where there is no such word.
+    pub fn abbreviation(&self, instant: i64) -> String {
+        let offset = self.tz.offset_from_utc_datetime(&naive(instant));
+        let digits = || offset.fix().to_string().replace(':', "");
+        let hours = |digits: String| digits.strip_suffix("00").map_or(digits.clone(), str::to_string);
+        offset.abbreviation().map_or_else(|| hours(digits()), str::to_string)
+    }
+
+    /// The instant at which clocks show this local time, and this word beside it; `None` if they never do. A time that
+    /// exists twice is told by the word; where both have the same, it is the earlier.
+    pub fn instant_as(&self, local: i64, word: &str) -> Option<i64> {
+        let offsets = self.tz.offset_from_local_datetime(&naive(local));
+        let (one, two) = match offsets {
+            MappedLocalTime::Single(offset) => (Some(offset), None),
+            MappedLocalTime::Ambiguous(one, two) => (Some(one), Some(two)),
+            MappedLocalTime::None => (None, None),
+        };
+        let shown = [one, two].into_iter().flatten().filter(|offset| offset.abbreviation() == Some(word));
+        shown.map(|offset| local - i64::from(offset.fix().local_minus_utc()) * SECOND).min()
+    }
+
+    /// Whether the clocks of some zone show this word beside the time, or did in the last decades.
+    pub fn is_abbreviation(word: &str) -> bool {
+        let years = [1990, 2005, 2024].map(|year| [days_from_civil(year, 1, 1), days_from_civil(year, 7, 1)]);
+        let instants: Vec<NaiveDateTime> =
+            years.into_iter().flatten().map(|days| naive(days * DAY)).collect();
+        chrono_tz::TZ_VARIANTS
+            .iter()
+            .any(|tz| instants.iter().any(|at| tz.offset_from_utc_datetime(at).abbreviation() == Some(word)))
     }
 
     fn lookup(&self, instant: i64) -> i64 {

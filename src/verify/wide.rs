@@ -5,7 +5,6 @@ use crate::input::infer::Inferred;
 use crate::input::{ReadColumn, ReadPlan};
 use crate::job::Plan;
 use crate::sql::{POSITION, TIME};
-use crate::time::TimeRule;
 
 /// The columns of the relation `name` that `query` names and the job does not read, with the types that they are
 /// inferred as. A time that is written in a format is a timestamp.
@@ -39,9 +38,7 @@ fn missing(read: &ReadPlan, inferred: &Inferred, query: &str) -> Vec<ReadColumn>
             && (all || query.contains(&column.name.to_lowercase()))
     });
     let column = |column: &crate::input::infer::InferredColumn| {
-        let is = |time: &crate::input::ReadTime| {
-            time.column == column.name && !column.declared && matches!(time.rule, TimeRule::Format(_))
-        };
+        let is = |time: &crate::input::ReadTime| time.is_instant(column);
         let instant = is(&read.time) || read.arrival.as_ref().is_some_and(is);
         let ty = if instant { DataType::Timestamp } else { column.ty };
         ReadColumn { name: column.name.clone(), ty, inferred: !column.declared }

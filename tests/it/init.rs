@@ -117,7 +117,7 @@ fn jobs_of_the_sample_logs_run_and_verify() {
 
     [source]
     path = "data/pageviews/*.csv"
-    time = "timestamp"                       # the event time: integers in seconds since 1970, 2024-06-01 to 2024-06-03
+    time = "timestamp"                       # the event time: numbers in seconds since 1970, 2024-06-01 to 2024-06-03
     time_unit = "s"
 
     [[output]]                               # Parquet; a path that ends in .csv or .jsonl is one file

@@ -98,7 +98,7 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
       read  postcode   string          string: 400 values in 2 files, e.g. AB7
       read  webpage    string          string: 400 values in 2 files, e.g. http://example.com/search/archive.html
       time  timestamp  int64           int64: 400 values in 2 files, e.g. 1717200000
-    event time: timestamp, integers in s since 1970
+    event time: timestamp, numbers in s since 1970
 
     outputs:
       out/view-events (parquet): events in replay order
@@ -360,8 +360,8 @@ path = "late.jsonl"
       read  seen    int64           int64: 1 value in 1 file, e.g. 1709200802000
       read  shard   string          string: 1 value in 1 file, e.g. a
       read  amount  int64           int64: 1 value in 1 file, e.g. 1
-    event time: at, integers in s since 1970
-    arrival: seen, integers in ms since 1970
+    event time: at, numbers in s since 1970
+    arrival: seen, numbers in ms since 1970
     rejected: events more than 1h ahead of their arrival
 
     watermark: 20s behind the greatest event time so far, in order of arrival
@@ -463,7 +463,7 @@ partition_by = ["name"]
       read  user     string          string: 1 value in 1 file, e.g. u1
       read  session  string          string: 1 value in 1 file, e.g. s1
       read  amount   float64         float64: 1 value in 1 file, e.g. 1.5
-    event time: at, integers in ms since 1970
+    event time: at, numbers in ms since 1970
 
     table sessions, by id:
       files: 2, 108 B

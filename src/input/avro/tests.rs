@@ -149,7 +149,10 @@ fn event_times_follow_the_columns_type() {
     let logical = |name: &str| format!(r#"["null",{{"type":"long","logicalType":"{name}"}}]"#);
     let millis = || TimeRule::Epoch(TimeUnit::Milli);
     assert_eq!(one(r#""long""#, json!(noon / 1000), millis(), "UTC"), noon);
-    assert_eq!(one(r#""int""#, json!(20240229), TimeRule::Format("%Y%m%d".into()), "UTC"), noon - 12 * HOUR);
+    assert_eq!(
+        one(r#""int""#, json!(20240229), TimeRule::format("%Y%m%d").unwrap(), "UTC"),
+        noon - 12 * HOUR
+    );
     assert_eq!(
         one(r#""string""#, json!("2024-02-29T12:00:00"), TimeRule::Iso, "Asia/Jakarta"),
         noon - 7 * HOUR

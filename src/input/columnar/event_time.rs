@@ -33,6 +33,7 @@ pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, pat
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
         ty if ty.is_integer() => read.rule != TimeRule::Iso,
+        ty if ty.is_floating() || ty.is_decimal() => matches!(read.rule, TimeRule::Epoch(_)),
         _ => false,
     };
     if fits {
@@ -44,8 +45,8 @@ pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, pat
         path.display(),
         found.name
     ));
-    Err(match found.ty.is_integer() {
-        true => error.hint("say the unit of its numbers: time_unit = \"s\", \"ms\", \"us\" or \"ns\""),
+    Err(match found.ty.is_numeric() {
+        true => error.hint("say the unit of its numbers: time_unit = \"s\", \"ms\", \"us\", \"ns\" or \"d\""),
         false => error,
     })
 }
@@ -78,6 +79,14 @@ pub(in crate::input) fn times(
         }
         ArrowType::UInt64 => {
             each::<UInt64Type>(&array, of, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+        }
+        ArrowType::Float64 => {
+            // The shortest digits that give the same float are those that somebody wrote.
+            each::<Float64Type>(&array, of, parser, &mut out, |p, v| p.text(v.to_string().as_bytes()));
+        }
+        ArrowType::Decimal128(precision, scale) => {
+            let text = |v: i128| Decimal128Type::format_decimal(v, *precision, *scale);
+            each::<Decimal128Type>(&array, of, parser, &mut out, |p, v| p.text(text(v).as_bytes()));
         }
         ArrowType::Date32 => each::<Date32Type>(&array, of, parser, &mut out, |p, v| {
             local(p, i64::from(v).saturating_mul(DAY))

@@ -125,7 +125,12 @@ pub(super) fn times(
     if let TimeRule::Epoch(_) = parser.rule() {
         for (row, time) in times.iter_mut().enumerate() {
             let text = table.value(row, field);
-            match parse_int(text).map_err(|_| TimeError::Unreadable).and_then(|v| parser.integer(v)) {
+            // What is no integer may be a decimal.
+            let instant = match parse_int(text) {
+                Ok(value) => parser.integer(value),
+                Err(_) => parser.text(text),
+            };
+            match instant {
                 Ok(instant) => *time = instant,
                 Err(error) => no_time(row, text, &error, column, role, faults),
             }

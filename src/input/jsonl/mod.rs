@@ -18,7 +18,7 @@ use super::bad::BadRecords;
 use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::text::TextChunk;
 use super::times::Role;
-use super::value::shown;
+use super::value::{parse_int, shown};
 use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
@@ -309,9 +309,10 @@ fn no_time(read: &ReadTime, role: Role, span: Span, chunk: &[u8], error: TimeErr
 fn time_of(span: Span, chunk: &[u8], parser: &mut TimeParser) -> Result<i64, TimeError> {
     let text = &chunk[span.start..span.end];
     match span.kind {
-        Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => {
-            parser.integer(columns::integer(span.kind, text, false).map_err(|_| TimeError::Unreadable)?)
-        }
+        Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
+            Ok(value) => parser.integer(value),
+            Err(_) => parser.text(text),
+        },
         Kind::Text | Kind::Number => parser.text(text),
         Kind::Escaped => {
             let mut unescaped = vec![];

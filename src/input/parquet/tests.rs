@@ -208,7 +208,7 @@ fn event_times_follow_the_columns_type() {
     assert_eq!(one(Arc::new(Int64Array::from(vec![noon / 1000])), millis(), "UTC"), noon);
     assert_eq!(one(Arc::new(UInt64Array::from(vec![noon as u64 / 1000])), millis(), "UTC"), noon);
     assert_eq!(
-        one(Arc::new(Int32Array::from(vec![20240229])), TimeRule::Format("%Y%m%d".into()), "UTC"),
+        one(Arc::new(Int32Array::from(vec![20240229])), TimeRule::format("%Y%m%d").unwrap(), "UTC"),
         noon - 12 * HOUR
     );
     assert_eq!(one(Arc::new(StringArray::from(vec!["2024-02-29T12:00:00"])), TimeRule::Iso, "UTC"), noon);

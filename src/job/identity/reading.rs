@@ -140,7 +140,8 @@ fn time(time: &ReadTime) -> Value {
         TimeRule::Untimed => json!("none"),
         TimeRule::Iso => json!({ "column": time.column, "as": "iso" }),
         TimeRule::Epoch(unit) => json!({ "column": time.column, "unit": unit.name() }),
-        TimeRule::Format(format) => json!({ "column": time.column, "format": format }),
+        TimeRule::Format(format) => json!({ "column": time.column, "format": format.text() }),
+        rule @ TimeRule::AnyOf(_) => json!({ "column": time.column, "formats": rule.words() }),
     }
 }
 

@@ -15,7 +15,8 @@ pub struct LogSpec {
     pub envelope: Option<At<String>>,
     pub time: Option<At<String>>,
     pub time_unit: Option<At<String>>,
-    pub time_format: Option<At<String>>,
+    /// One, or several that are tried in order.
+    pub time_format: Option<Vec<At<String>>>,
     pub types: Vec<(At<String>, At<String>)>,
     pub columns: Option<Vec<At<String>>>,
     pub delimiter: Option<At<String>>,
@@ -52,7 +53,7 @@ fn log(table: &Table) -> LogSpec {
         envelope: table.string("envelope"),
         time: table.string("time"),
         time_unit: table.string("time_unit"),
-        time_format: table.string("time_format"),
+        time_format: table.strings("time_format"),
         types: table.pairs("types").unwrap_or_default(),
         columns: table.strings("columns"),
         delimiter: table.string("delimiter"),
@@ -100,7 +101,8 @@ pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> Tab
     if spec.log.path.is_empty() {
         document.fault(Error::job(format!("[table.{}] has no `path`", spec.name.value)), &table.span);
     }
-    for time in [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten() {
+    let formats = spec.log.time_format.iter().flat_map(|formats| formats.first());
+    for time in spec.log.time_unit.iter().chain(formats) {
         if table.place_of("time").is_none() {
             let error = Error::job(format!("[table.{}] has no `time`", spec.name.value));
             document.fault(error.hint("without it, its rows hold at any time"), &time.span);

@@ -10,7 +10,7 @@ use super::output::is_grouped;
 use super::{Overrides, Planner, Zone, faults, job_name, length, memory, pages, range, stream, window, zone};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
-use crate::expr::{AggregateCall, Selection, check_syntax};
+use crate::expr::{AggregateCall, Change, Selection, changes, check_syntax};
 use crate::job::document::At;
 use crate::job::plan::Mode;
 use crate::job::spec::{
@@ -34,6 +34,8 @@ pub struct Form {
     pub outputs: usize,
     /// Expressions whose syntax and functions were checked, and whose columns and types were not.
     pub expressions: usize,
+    /// What in them means something else than it did, each with its line.
+    pub changes: Vec<(usize, Change)>,
     /// Variables that lookups are asked with and the environment does not have.
     pub not_set: Vec<String>,
 }
@@ -44,24 +46,31 @@ pub struct Form {
 /// A job error that reports all faults.
 pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     let zone = zone(spec).unwrap_or_else(Zone::utc);
-    let (expressions, not_set) = form_faults(spec, overrides, &zone);
+    let Checked { expressions, changes, not_set } = form_faults(spec, overrides, &zone);
     if spec.document.faults().is_some() {
         return Err(faults(spec));
     }
     range(overrides, &zone)?;
     let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
-    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, not_set })
+    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, changes, not_set })
 }
 
-/// Notes what is wrong with a job that can be told without its data: how many expressions it has, and which variables of
-/// the environment that it needs are not set.
-pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> (usize, Vec<String>) {
+/// What [`form_faults`] saw.
+pub(super) struct Checked {
+    expressions: usize,
+    changes: Vec<(usize, Change)>,
+    not_set: Vec<String>,
+}
+
+/// Notes what is wrong with a job that can be told without its data.
+pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> Checked {
     let document = &spec.document;
     log::form(document, &spec.source.log);
     // Whether the log tells arrivals, its files would say.
     stream::max_ahead(spec, true);
     memory(spec);
-    let mut checker = Checker { planner: Planner::new(spec, zone, Log::unseen(), vec![]), expressions: 0 };
+    let planner = Planner::new(spec, zone, Log::unseen(), vec![]);
+    let mut checker = Checker { planner, expressions: 0, changes: vec![] };
     if let Some(word) = &spec.mode {
         checker.planner.mode = window::mode(document, word).unwrap_or(Mode::Streamed);
     }
@@ -79,20 +88,30 @@ pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) ->
     checker.planner.places();
     let not_set = checker.planner.services.iter().flat_map(|service| service.secrets.not_set());
     let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
-    (checker.expressions, not_set.into_iter().collect())
+    let Checker { expressions, changes, .. } = checker;
+    Checked { expressions, changes, not_set: not_set.into_iter().collect() }
 }
 
 struct Checker<'a> {
     planner: Planner<'a>,
     expressions: usize,
+    changes: Vec<(usize, Change)>,
 }
 
 impl<'a> Checker<'a> {
     fn expression(&mut self, sql: &At<String>) {
-        self.expressions += 1;
+        self.counted(sql);
         if let Err(error) = check_syntax(&sql.value) {
             self.planner.fault(error, &sql.span);
         }
+    }
+
+    /// Counts an expression, and notes what in it changed.
+    fn counted(&mut self, sql: &At<String>) {
+        self.expressions += 1;
+        let line = self.planner.spec.document.line(&sql.span);
+        let found = changes(&sql.value, self.planner.zone.name() == "UTC");
+        self.changes.extend(found.into_iter().map(|change| (line, change)));
     }
 
     fn step(&mut self, step: &'a StepSpec) {
@@ -186,7 +205,7 @@ impl<'a> Checker<'a> {
 
     /// Checks the arguments of aggregates, and what is around them.
     fn selection(&mut self, sql: &At<String>, selection: &Selection) {
-        self.expressions += 1;
+        self.counted(sql);
         let calls = selection.calls.iter().map(AggregateCall::check_syntax);
         let errors = calls.chain([selection.check_syntax()]).filter_map(Result::err);
         errors.flat_map(|error| error.each()).for_each(|error| self.planner.fault(error, &sql.span));

@@ -7,7 +7,7 @@ use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
-use crate::job::document::Document;
+use crate::job::document::{At, Document};
 use crate::job::spec::{JobSpec, LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
 use std::collections::BTreeMap;
@@ -149,11 +149,7 @@ impl Log {
     /// The columns of a batch of all columns.
     pub(super) fn schema(&self) -> Schema {
         let field = |c: &InferredColumn| {
-            // A time column that is no integer is the event time itself.
-            let instant = self
-                .time
-                .as_ref()
-                .is_some_and(|t| t.column == c.name && !c.declared && matches!(t.rule, TimeRule::Format(_)));
+            let instant = self.time.as_ref().is_some_and(|time| time.is_instant(c));
             match self.faulty.contains(&c.name) {
                 true => Field::faulty(&c.name),
                 false => Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty }),
@@ -376,31 +372,43 @@ fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
 
 /// How the values of the time column are read, as the job says; `None` after a fault.
 fn time_rule(document: &Document, spec: &LogSpec) -> Option<TimeRule> {
-    if let (Some(_), Some(format)) = (&spec.time_unit, &spec.time_format) {
+    if let (Some(unit), Some(_)) = (&spec.time_unit, &spec.time_format) {
         let error = Error::job("`time_unit` and `time_format` exclude each other");
-        document.fault(error, &format.span);
+        document.fault(error, &unit.span);
         return None;
     }
     Some(if let Some(unit) = &spec.time_unit {
         let Some(unit) = TimeUnit::parse(&unit.value) else {
             let error = Error::job(format!("unknown time unit `{}`", unit.value));
-            document.fault(error.hint("the units are s, ms, us and ns"), &unit.span);
+            document.fault(error.hint("the units are s, ms, us and ns, and d for days"), &unit.span);
             return None;
         };
         TimeRule::Epoch(unit)
-    } else if let Some(format) = &spec.time_format {
-        let bad = chrono::format::StrftimeItems::new(&format.value)
-            .any(|item| matches!(item, chrono::format::Item::Error));
-        if bad {
-            let error = Error::job(format!("`{}` is no time format", format.value));
-            document
-                .fault(error.hint("chrono's strftime specifiers, such as %d-%m-%Y %H:%M:%S"), &format.span);
-            return None;
+    } else if let Some(formats) = &spec.time_format {
+        if formats.is_empty() {
+            document.fault(Error::job("`time_format` is an empty list"), &spec.span);
         }
-        TimeRule::Format(format.value.clone())
+        return time_formats(document, formats);
     } else {
         TimeRule::Iso
     })
+}
+
+/// The rule of formats; `None` after a fault, also where there is none.
+fn time_formats(document: &Document, formats: &[At<String>]) -> Option<TimeRule> {
+    let mut right = !formats.is_empty();
+    for (i, format) in formats.iter().enumerate() {
+        let twice = formats[..i].iter().any(|other| other.value == format.value);
+        let error = match TimeRule::any_of(std::iter::once(format.value.as_str())) {
+            Err(error) => error,
+            Ok(_) if twice => Error::job(format!("`{}` is twice in `time_format`", format.value)),
+            Ok(_) => continue,
+        };
+        document.fault(error, &format.span);
+        right = false;
+    }
+    let rule = TimeRule::any_of(formats.iter().map(|format| format.value.as_str()));
+    rule.ok().filter(|_| right)
 }
 
 /// The event time of a log; without a column for it, its rows are of no time.

@@ -53,7 +53,7 @@ impl<'a> Rows<'a> {
     /// The expression of a tree, as [`Rows::expr`].
     pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
         let sql = ast.to_string();
-        let made = Expr::of_ast(ast, &sql, &self.schema, &self.zone);
+        let made = Expr::of_ast(&ast, &sql, &self.schema, &self.zone);
         self.made(made, span)
     }
 

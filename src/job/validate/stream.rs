@@ -221,12 +221,16 @@ impl Planner<'_> {
     /// instant: that would not be read back by the unit or format that the job gives.
     pub(super) fn time_as_written(&self) -> Option<(usize, DataType)> {
         let time = self.log.time.as_ref()?;
+        let index = self.log.inferred.columns.iter().position(|c| c.name == time.column)?;
         let ty = match time.rule {
             TimeRule::Iso | TimeRule::Untimed => return None,
+            // Digits of a number in a text stay as they are.
+            TimeRule::Epoch(_) if self.log.inferred.columns[index].ty == DataType::Float64 => {
+                if self.typed_files() { DataType::Float64 } else { DataType::String }
+            }
             TimeRule::Epoch(_) => DataType::Int64,
-            TimeRule::Format(_) => DataType::String,
+            TimeRule::Format(_) | TimeRule::AnyOf(_) => DataType::String,
         };
-        let index = self.log.inferred.columns.iter().position(|c| c.name == time.column)?;
         // A Parquet or Avro column of timestamps is read as it is, whatever the rule.
         let instants = self.log.inferred.columns[index].ty == DataType::Timestamp && self.typed_files();
         (self.rows.schema.fields[index].ty == DataType::Timestamp && !instants).then_some((index, ty))

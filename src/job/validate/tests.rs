@@ -198,7 +198,7 @@ fn the_arrival_is_read_as_its_values_are_written() {
     assert_eq!(rule("time_unit = \"s\"", "1709200801", "2024-02-29T10:00:02Z"), TimeRule::Iso);
     assert_eq!(rule("", "2024-02-29T10:00:01Z", "1709200802"), s);
     assert_eq!(rule("", "2024-02-29T10:00:01Z", "2024-02-29T10:00:02Z"), TimeRule::Iso);
-    assert_eq!(rule(&own, "29-02-2024 10:00", "29-02-2024 10:01"), TimeRule::Format(format.into()));
+    assert_eq!(rule(&own, "29-02-2024 10:00", "29-02-2024 10:01"), TimeRule::format(format).unwrap());
     assert_eq!(rule(&own, "29-02-2024 10:00", "2024-02-29 10:01"), TimeRule::Iso);
 }
 

@@ -25,7 +25,8 @@ impl View<'_> {
             TimeRule::Untimed => return Err(self.cannot("times of a table without a time")),
             TimeRule::Epoch(unit) => self.instant_of_number(&format!("CAST({text} AS {bigint})"), *unit),
             TimeRule::Iso => self.instant_of_iso(text),
-            TimeRule::Format(format) => self.instant_of_format(text, format)?,
+            TimeRule::Format(format) => self.instant_of_format(text, format.text())?,
+            TimeRule::AnyOf(_) => return Err(self.cannot("times of several formats")),
         };
         if !reject {
             return Ok(value);
@@ -71,6 +72,7 @@ impl View<'_> {
     /// The instant of an integer of these units since 1970.
     fn instant_of_number(&self, number: &str, unit: TimeUnit) -> String {
         let micros = match unit {
+            TimeUnit::Day => format!("{number} * 86400000000"),
             TimeUnit::Second => format!("{number} * 1000000"),
             TimeUnit::Milli => format!("{number} * 1000"),
             TimeUnit::Micro => number.to_string(),

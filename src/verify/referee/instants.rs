@@ -1,14 +1,46 @@
-//! Instants of texts and numbers, by `chrono` and `chrono-tz` alone.
+//! Instants of texts and numbers, by `chrono`, `chrono-tz` and regular expressions alone.
 //!
 //! # Contract
-//! As a job reads times: ISO-8601 with or without an offset (a blank may stand for the `T`), a number of seconds or
-//! parts of one, or a strftime format. A local time that exists twice is the earlier, one that does not exist the
+//! As a job reads times: ISO-8601 with or without an offset (a blank may stand for the `T`), a number of days, seconds
+//! or parts of one, or strftime formats. A local time that exists twice is the earlier, one that does not exist the
 //! end of the gap. Times outside the years 1900 to 2200 are none.
 
+use super::formats::{Form, seconds_of};
+use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit};
-use chrono::format::{Parsed, StrftimeItems};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::{GapInfo, Tz};
+
+/// How times are read: the rule of a job, made ready.
+#[derive(Debug)]
+pub enum Rule {
+    /// Numbers.
+    Epoch(TimeUnit),
+    /// ISO-8601.
+    Iso,
+    /// A strftime format.
+    Form(Box<Form>),
+    /// The first of them that reads a text.
+    AnyOf(Vec<Rule>),
+    /// All are of the instant 0.
+    Untimed,
+}
+
+impl Rule {
+    /// The rule of a job.
+    ///
+    /// # Errors
+    /// A job error: a format that is not known here.
+    pub fn of(rule: &TimeRule) -> Result<Rule> {
+        Ok(match rule {
+            TimeRule::Epoch(unit) => Rule::Epoch(*unit),
+            TimeRule::Iso => Rule::Iso,
+            TimeRule::Format(format) => Rule::Form(Box::new(Form::of(format.text())?)),
+            TimeRule::AnyOf(rules) => Rule::AnyOf(rules.iter().map(Rule::of).collect::<Result<_>>()?),
+            TimeRule::Untimed => Rule::Untimed,
+        })
+    }
+}
 
 /// Reads times in one zone.
 #[derive(Debug, Clone)]
@@ -22,31 +54,35 @@ impl Clock {
         Clock { zone: zone.parse().unwrap_or(Tz::UTC) }
     }
 
+    /// A clock of a zone.
+    pub fn in_zone(zone: Tz) -> Clock {
+        Clock { zone }
+    }
+
+    /// Its zone.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// The instant of a text under a rule, in microseconds.
-    pub fn text(&self, text: &str, rule: &TimeRule) -> Option<i64> {
+    pub fn text(&self, text: &str, rule: &Rule) -> Option<i64> {
         let instant = match rule {
-            TimeRule::Epoch(_) => return self.number(text.parse().ok()?, rule),
-            TimeRule::Iso => self.iso(text)?,
-            TimeRule::Format(format) => self.format(text, format)?,
-            TimeRule::Untimed => return Some(0),
+            Rule::Epoch(TimeUnit::Day) => self.local(decimal(text, 86_400, 6)?)?,
+            Rule::Epoch(TimeUnit::Second) => decimal(text, 1, 6)?,
+            Rule::Epoch(TimeUnit::Milli) => decimal(text, 1, 3)?,
+            Rule::Epoch(TimeUnit::Micro) => decimal(text, 1, 0)?,
+            Rule::Epoch(TimeUnit::Nano) => decimal(text, 1, -3)?,
+            Rule::Iso => self.iso(text)?,
+            Rule::Form(form) => form.read(text, self)?,
+            Rule::AnyOf(rules) => return rules.iter().find_map(|rule| self.text(text, rule)),
+            Rule::Untimed => return Some(0),
         };
         believed(instant)
     }
 
-    /// The instant of an integer under a rule.
-    pub fn number(&self, value: i64, rule: &TimeRule) -> Option<i64> {
-        match rule {
-            TimeRule::Epoch(TimeUnit::Second) => believed(value.checked_mul(1_000_000)?),
-            TimeRule::Epoch(TimeUnit::Milli) => believed(value.checked_mul(1000)?),
-            TimeRule::Epoch(TimeUnit::Micro) => believed(value),
-            TimeRule::Epoch(TimeUnit::Nano) => believed(value.div_euclid(1000)),
-            _ => self.text(&value.to_string(), rule),
-        }
-    }
-
     /// The instant of a local time, both in microseconds since 1970.
     pub fn local(&self, local: i64) -> Option<i64> {
-        self.instant(DateTime::from_timestamp_micros(local)?.naive_utc())
+        self.local_time(DateTime::from_timestamp_micros(local)?.naive_utc())
     }
 
     /// `instant` as an event time may be.
@@ -54,7 +90,8 @@ impl Clock {
         believed(instant)
     }
 
-    fn instant(&self, local: NaiveDateTime) -> Option<i64> {
+    /// The instant of a local time: of two the earlier, of none the end of the gap.
+    pub fn local_time(&self, local: NaiveDateTime) -> Option<i64> {
         Some(match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.timestamp_micros(),
             MappedLocalTime::Ambiguous(one, other) => one.min(other).timestamp_micros(),
@@ -66,44 +103,73 @@ impl Clock {
         let (date, rest) = (text.get(..10)?, text.get(10..)?);
         let date = iso_date(date)?;
         if rest.is_empty() {
-            return self.instant(date.and_time(NaiveTime::MIN));
+            return self.local_time(date.and_time(NaiveTime::MIN));
         }
         let rest = rest.strip_prefix(['T', 't', ' '])?;
         let end = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
         let (time, offset) = (iso_time(&rest[..end])?, &rest[end..]);
         let local = date.and_time(NaiveTime::MIN).checked_add_signed(time)?;
         let seconds = match offset {
-            "" => return self.instant(local),
-            "Z" | "z" => 0,
+            "" => return self.local_time(local),
             _ => {
-                let hours = number(offset.get(1..3)?)?;
-                let minutes = match offset.get(3..)? {
-                    "" => 0,
-                    minutes => {
-                        number(minutes.strip_prefix(':').unwrap_or(minutes)).filter(|_| minutes.len() <= 3)?
-                    }
-                };
-                let seconds = hours * 3600 + minutes * 60;
-                if offset.starts_with('-') { -seconds } else { seconds }
+                let bytes = offset.as_bytes();
+                let colon = bytes.get(3) == Some(&b':');
+                let digits = bytes[1..].iter().filter(|c| c.is_ascii_digit()).count();
+                let shaped =
+                    matches!((bytes.len(), colon, digits), (3, false, 2) | (5, false, 4) | (6, true, 4));
+                (shaped || bytes.len() == 1).then(|| seconds_of(offset))??
             }
         };
         local.and_utc().timestamp_micros().checked_sub(seconds * 1_000_000)
     }
+}
 
-    fn format(&self, text: &str, format: &str) -> Option<i64> {
-        let mut parsed = Parsed::new();
-        chrono::format::parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
-        if let Some(seconds) = parsed.timestamp() {
-            let micros = i64::from(parsed.nanosecond().unwrap_or(0) / 1000);
-            return seconds.checked_mul(1_000_000)?.checked_add(micros);
-        }
-        let time = parsed.to_naive_time().unwrap_or(NaiveTime::MIN);
-        let local = parsed.to_naive_date().ok()?.and_time(time);
-        match parsed.offset() {
-            None => self.instant(local),
-            Some(seconds) => local.and_utc().timestamp_micros().checked_sub(i64::from(seconds) * 1_000_000),
-        }
+/// The number that `text` says, times `times` and ten to the power of `zeros`: its whole part, towards less. By its
+/// digits, of which the point is moved.
+fn decimal(text: &str, times: i128, zeros: i64) -> Option<i64> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let power = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    if power.is_empty() || !power.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
     }
+    // One of more digits is as good as this one.
+    let power: i64 = if power.len() > 10 { i64::from(i32::MAX) } else { power.parse().ok()? };
+    let power = if exponent.starts_with('-') { -power } else { power };
+    let digits = format!("{whole}{part}");
+    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let significant = digits.trim_start_matches('0');
+    // The point stands so many digits from the right.
+    let right = i64::try_from(part.len()).ok()? - power - zeros;
+    let negative = text.starts_with('-');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let length = i64::try_from(significant.len()).ok()?;
+    if length - right > 20 {
+        return None;
+    }
+    // Times 86,400 adds five digits before the point at most.
+    if length - right < -5 {
+        return Some(if negative { -1 } else { 0 });
+    }
+    let (value, rest) = if right <= 0 {
+        let value: i128 =
+            format!("{significant}{}", "0".repeat(usize::try_from(-right).ok()?)).parse().ok()?;
+        (value * times, false)
+    } else {
+        // Digits behind the point that the product still shows in its whole part, and some more.
+        let kept = right.min(15);
+        let cut = significant.len().saturating_sub(usize::try_from(right - kept).ok()?);
+        let value: i128 = if cut == 0 { 0 } else { significant[..cut].parse().ok()? };
+        let over = 10i128.pow(u32::try_from(kept).ok()?);
+        let more = significant[cut..].bytes().any(|digit| digit != b'0');
+        (value * times / over, value * times % over != 0 || more)
+    };
+    i64::try_from(if negative { -value - i128::from(rest) } else { value }).ok()
 }
 
 /// `instant` if it lies in the years 1900 to 2200.
@@ -172,7 +238,7 @@ mod tests {
     #[test]
     fn times_are_read_in_the_zone() {
         let london = Clock::of("Europe/London");
-        let iso = |text: &str| london.text(text, &TimeRule::Iso);
+        let iso = |text: &str| london.text(text, &Rule::Iso);
         let utc = |text: &str| Some(DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros());
         // Twice: the earlier. Never: the end of the gap.
         assert_eq!(iso("2024-10-27 01:30"), utc("2024-10-27T00:30:00Z"));
@@ -195,10 +261,10 @@ mod tests {
         ] {
             assert_eq!(iso(bad), None, "{bad}");
         }
-        let rule = TimeRule::Format("%d/%m/%Y %H:%M".to_string());
+        let rule = Rule::of(&TimeRule::format("%d/%m/%Y %H:%M").unwrap()).unwrap();
         assert_eq!(london.text("01/06/2024 12:00", &rule), utc("2024-06-01T11:00:00Z"));
-        assert_eq!(london.text("-1", &TimeRule::Epoch(TimeUnit::Nano)), Some(-1));
-        assert_eq!(london.text("99999999999", &TimeRule::Epoch(TimeUnit::Second)), None);
+        assert_eq!(london.text("-1", &Rule::Epoch(TimeUnit::Nano)), Some(-1));
+        assert_eq!(london.text("99999999999", &Rule::Epoch(TimeUnit::Second)), None);
     }
 
     proptest! {
@@ -211,7 +277,7 @@ mod tests {
             zone in select(vec!["UTC", "Europe/London", "Australia/Lord_Howe", "America/St_Johns"]),
         ) {
             let mut parser = TimeParser::new(TimeRule::Iso, Zone::named(zone).unwrap());
-            prop_assert_eq!(Clock::of(zone).text(&text, &TimeRule::Iso), parser.text(text.as_bytes()).ok(), "{}", text);
+            prop_assert_eq!(Clock::of(zone).text(&text, &Rule::Iso), parser.text(text.as_bytes()).ok(), "{}", text);
         }
     }
 }

@@ -8,7 +8,10 @@
 //! * The result has the types of [`DataType`]: integers of all widths are int64 (wider ones decimal), a `Datetime`
 //!   without a zone is UTC.
 
+mod bridge;
 mod days;
+mod formats;
+mod guarded;
 mod instants;
 mod stages;
 mod typed;
@@ -18,7 +21,6 @@ pub(super) use values::decimal;
 
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
-use crate::expr::{self, bridge};
 use crate::job::Plan;
 use crate::process;
 use crate::sql::{self, Relation};
@@ -48,7 +50,7 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 }
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
-    expr::start()?;
+    guarded::start()?;
     let mut context = SQLContext::new();
     let zone = plan.zone.name();
     let mut times: Option<(i64, i64)> = None;

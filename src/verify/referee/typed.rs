@@ -5,7 +5,7 @@
 //! is a bad record: left out where the plan rejects those, else an error that names it. One whose event time lies
 //! further ahead of its arrival than `max_ahead` is left out in any case.
 
-use super::instants::Clock;
+use super::instants::{Clock, Rule};
 use super::values;
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
@@ -173,19 +173,20 @@ fn each<V, T: ArrowPrimitiveType>(
 fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
     let array =
         raw.column(&time.column).ok_or_else(|| Error::data(format!("no column `{}`", time.column)))?;
+    let rule = Rule::of(&time.rule)?;
     let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is no time that can be read");
     let ty = DataType::Timestamp.arrow();
     let mut read = match array.data_type() {
         ArrowType::Utf8View => {
-            let read = |t: &str| clock.text(t, &time.rule).ok_or_else(|| no_time(&t));
+            let read = |t: &str| clock.text(t, &rule).ok_or_else(|| no_time(&t));
             each::<_, TimestampMicrosecondType>(array.as_string_view().iter(), ty, read)
         }
-        found if found.is_integer() && time.rule != TimeRule::Iso => {
+        found
+            if found.is_integer() && time.rule != TimeRule::Iso
+                || found.is_numeric() && matches!(rule, Rule::Epoch(_)) =>
+        {
             let wide = text::of(array)?;
-            let read = |t: &str| {
-                let value = t.parse().ok().and_then(|value| clock.number(value, &time.rule));
-                value.ok_or_else(|| no_time(&t))
-            };
+            let read = |t: &str| clock.text(t, &rule).ok_or_else(|| no_time(&t));
             each::<_, TimestampMicrosecondType>(wide.as_string_view().iter(), ty, read)
         }
         ArrowType::Null | ArrowType::Date32 | ArrowType::Date64 | ArrowType::Timestamp(..) => {
@@ -291,7 +292,7 @@ fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: b
             each::<_, Decimal128Type>(values, ty, |t| values::decimal(t, precision, scale))
         }
         DataType::Timestamp => each::<_, TimestampMicrosecondType>(values, ty, |t| {
-            clock.text(t, &TimeRule::Iso).ok_or_else(|| values::not_a(t, column.ty))
+            clock.text(t, &Rule::Iso).ok_or_else(|| values::not_a(t, column.ty))
         }),
         DataType::Bool => {
             let mut bad = vec![];

@@ -1,0 +1,325 @@
+//! The functions of expressions: one table, from which calls are resolved, and of which the guide and the help are made.
+//!
+//! # Contract
+//! * A function that is not in [`all`] cannot be called. A new one is an entry here, its [`Op`], what the op computes, and
+//!   how the dialects say it. The example of each entry is true, and a test computes it.
+
+mod moments;
+mod numbers;
+mod texts;
+
+use super::moment::Field;
+use super::tree::Op;
+use super::types::Type;
+
+/// A function by one of its forms. A name may have several, which differ in their arguments.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// Other names of it.
+    pub aliases: &'static [&'static str],
+    /// What its arguments are.
+    pub takes: &'static [Take],
+    /// How many of the last arguments may be left out.
+    pub optional: usize,
+    /// Whether the last argument may be repeated.
+    pub repeats: bool,
+    /// What a call becomes.
+    pub make: Make,
+    /// What it gives.
+    pub gives: Gives,
+    /// One sentence of help.
+    pub help: &'static str,
+    /// A call, and what it gives.
+    pub example: (&'static str, &'static str),
+}
+
+/// What an argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// Text.
+    Text,
+    /// Text, the same for all rows: a literal.
+    Word,
+    /// The name of a part of a time, a literal.
+    Field,
+    /// An int64.
+    Int,
+    /// A number of any type.
+    Number,
+    /// A number, taken as a float64.
+    Float,
+    /// true or false.
+    Bool,
+    /// A day, an instant, or the time of a clock.
+    Moment,
+    /// A day.
+    Day,
+    /// Any value, as text.
+    Shown,
+    /// Any value; all such arguments of a call get one type.
+    Any,
+}
+
+impl Take {
+    /// In words, for errors and help.
+    pub fn words(self) -> &'static str {
+        match self {
+            Take::Text => "a text",
+            Take::Word => "a text between quotes",
+            Take::Field => "a part of a time between quotes, such as 'day'",
+            Take::Int => "an int64",
+            Take::Number | Take::Float => "a number",
+            Take::Bool => "a bool",
+            Take::Moment => "a date or a timestamp",
+            Take::Day => "a date",
+            Take::Shown | Take::Any => "a value",
+        }
+    }
+
+    /// As a signature has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Take::Text => "text",
+            Take::Word => "'text'",
+            Take::Field => "'part'",
+            Take::Int => "int",
+            Take::Number | Take::Float => "number",
+            Take::Bool => "condition",
+            Take::Moment => "time",
+            Take::Day => "date",
+            Take::Shown | Take::Any => "value",
+        }
+    }
+}
+
+/// What a call becomes.
+#[derive(Debug, Clone, Copy)]
+pub enum Make {
+    /// The operation, of all arguments.
+    Op(Op),
+    /// The operation of the part of a time that the first argument names, of the others.
+    Of(fn(Field) -> Op),
+    /// The arguments the other way round.
+    Turned(Op),
+    /// As the operator of these: types meet as they do there.
+    Operator(Op),
+    /// `if(condition, then, else)`.
+    If,
+    /// The operation with a format of strftime in the place of PostgreSQL's.
+    Pattern(Op),
+}
+
+/// What a function gives.
+#[derive(Debug, Clone, Copy)]
+pub enum Gives {
+    /// A type, whatever the arguments are.
+    Is(Type),
+    /// The type of the first argument.
+    First,
+    /// The type in which all [`Take::Any`] arguments meet.
+    Common,
+    /// A whole number of the kind of the first argument.
+    Whole,
+    /// The first argument with so many digits after the point as the second says.
+    Rounded,
+    /// What [`Op::Extract`] gives of the part.
+    Part,
+    /// The type of the time, and of a day that is truncated an instant.
+    Truncated,
+}
+
+/// Every function, in the order of the guide.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [Function])> {
+    [
+        ("Choices", &numbers::CHOICES[..]),
+        ("Numbers", &numbers::NUMBERS[..]),
+        ("Text", &texts::TEXTS[..]),
+        ("Patterns", &texts::PATTERNS[..]),
+        ("Codes, hashes and JSON", &texts::CODES[..]),
+        ("Times", &moments::MOMENTS[..]),
+    ]
+    .into_iter()
+}
+
+/// The forms of the function `name`, which is in lower case.
+pub fn named(name: &str) -> Vec<&'static Function> {
+    let is = |function: &&Function| function.name == name || function.aliases.contains(&name);
+    all().flat_map(|(_, functions)| functions).filter(is).collect()
+}
+
+/// All names, with those that are read and not written first.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    all()
+        .flat_map(|(_, functions)| functions)
+        .flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()))
+}
+
+impl Function {
+    const fn new(
+        name: &'static str,
+        takes: &'static [Take],
+        op: Op,
+        gives: Type,
+        help: &'static str,
+        example: (&'static str, &'static str),
+    ) -> Function {
+        let (make, gives) = (Make::Op(op), Gives::Is(gives));
+        Function { name, aliases: &[], takes, optional: 0, repeats: false, make, gives, help, example }
+    }
+
+    const fn aliases(self, aliases: &'static [&'static str]) -> Function {
+        Function { aliases, ..self }
+    }
+
+    const fn optional(self, optional: usize) -> Function {
+        Function { optional, ..self }
+    }
+
+    const fn repeats(self) -> Function {
+        Function { repeats: true, ..self }
+    }
+
+    const fn make(self, make: Make) -> Function {
+        Function { make, ..self }
+    }
+
+    const fn gives(self, gives: Gives) -> Function {
+        Function { gives, ..self }
+    }
+
+    /// Whether it can be called with so many arguments.
+    pub fn takes_count(&self, count: usize) -> bool {
+        count + self.optional >= self.takes.len() && (self.repeats || count <= self.takes.len())
+    }
+
+    /// What argument number `at` is.
+    pub fn take(&self, at: usize) -> Take {
+        self.takes[at.min(self.takes.len().saturating_sub(1))]
+    }
+
+    /// `substring(text, int[, int])`.
+    pub fn signature(&self) -> String {
+        let mut out = format!("{}(", self.name);
+        for (at, take) in self.takes.iter().enumerate() {
+            let open = at + self.optional >= self.takes.len();
+            out += if open { "[" } else { "" };
+            out += if at > 0 { ", " } else { "" };
+            out += take.name();
+            out += if open { "]" } else { "" };
+        }
+        out + if self.repeats { ", …)" } else { ")" }
+    }
+}
+
+/// The operators and other words of the language, beside its functions: what is written, and what it gives.
+pub const OPERATORS: [(&str, &str); 14] = [
+    (
+        "`+` `-` `*`",
+        "Sum, difference and product. What does not fit is an error. A product of decimals has all of its digits.",
+    ),
+    (
+        "`/`",
+        "The quotient: a float of two int64s, a decimal of at least 6 digits after the point where one is a decimal. Division by zero is an error.",
+    ),
+    ("`//` `DIV`", "The quotient cut towards zero."),
+    ("`%`", "The rest, with the sign of the dividend."),
+    (
+        "`=` `<>` `<` `<=` `>` `>=`",
+        "Comparisons. Text by its bytes; a text between quotes beside a time or a day is one.",
+    ),
+    ("`IS [NOT] DISTINCT FROM`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE`", "Never NULL."),
+    ("`BETWEEN`, `IN (…)`", "Of values of any kind."),
+    ("`AND` `OR` `NOT`", "What stands behind a FALSE of AND, or a TRUE of OR, is not looked at."),
+    (
+        "`CASE WHEN … THEN … ELSE … END`, `CASE x WHEN …`",
+        "The first branch that is true; the others may be faulty.",
+    ),
+    ("`a || b`", "Texts, one behind the other; other values are shown as text beside one."),
+    (
+        "`LIKE`, `ILIKE`, `~`, `~*`, `^@`",
+        "Patterns, with ESCAPE; regular expressions of the crate `regex`; the beginning of a text.",
+    ),
+    ("`&` `|` `<<` `>>` `~`", "Bits of int64s."),
+    (
+        "`CAST(x AS type)`, `x::type`, `TRY_CAST`",
+        "To VARCHAR, BOOLEAN, BIGINT, DOUBLE, DECIMAL(p, s), DATE, TIMESTAMP. TRY_CAST gives NULL where CAST is an error.",
+    ),
+    (
+        "`time + INTERVAL '1 day 2 hours'`, `date + 1`, `date - date`, `EXTRACT(hour FROM time)`, `time AT TIME ZONE 'zone'`",
+        "Months and days on the clock of the zone, hours in time.",
+    ),
+];
+
+/// What editors show where an expression is written.
+pub fn help() -> String {
+    let mut out = "An SQL expression of one row, with PostgreSQL's meaning.".to_string();
+    for (group, functions) in all() {
+        let mut names: Vec<&str> = functions.iter().map(|function| function.name).collect();
+        names.dedup();
+        out += &format!("\n\n{group}: {}.", names.join(", "));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    /// The tables of the guide's page of expressions.
+    fn page() -> String {
+        let mut out = String::from("| operator | what it gives |\n| --- | --- |\n");
+        for (operator, meaning) in OPERATORS {
+            let _ = writeln!(out, "| {} | {meaning} |", operator.replace('|', "\\|"));
+        }
+        for (group, functions) in all() {
+            let _ =
+                write!(out, "\n### {group}\n\n| function | what it gives | example |\n| --- | --- | --- |\n");
+            for function in functions {
+                let (call, value) = function.example;
+                let also = match function.aliases {
+                    [] => String::new(),
+                    aliases => format!(" Also `{}`.", aliases.join("`, `")),
+                };
+                let example = format!("{call} = {value}").replace('|', "\\|");
+                let _ =
+                    writeln!(out, "| `{}` | {}{also} | `{example}` |", function.signature(), function.help);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_page_of_expressions_has_every_function() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/expressions.md");
+        let kept = std::fs::read_to_string(path).unwrap();
+        let (begin, end) = ("<!-- the table of functions -->\n", "<!-- its end -->");
+        let (head, rest) = kept.split_once(begin).unwrap();
+        let (table, tail) = rest.split_once(end).unwrap();
+        if std::env::var_os("HIGHWATER_BLESS").is_some() {
+            std::fs::write(path, format!("{head}{begin}\n{}\n{end}{tail}", page())).unwrap();
+            return;
+        }
+        assert!(
+            table.trim() == page().trim(),
+            "{path} is not the table of functions; HIGHWATER_BLESS=1 writes it"
+        );
+    }
+
+    #[test]
+    fn a_name_is_that_of_one_function() {
+        let mut known: Vec<&str> = vec![];
+        for (_, functions) in all() {
+            for function in functions {
+                for name in std::iter::once(function.name).chain(function.aliases.iter().copied()) {
+                    let again = named(name).iter().all(|form| form.name == function.name);
+                    assert!(again, "{name} is a name of several functions");
+                    known.push(name);
+                }
+            }
+        }
+        assert!(known.len() > 100, "{}", known.len());
+    }
+}

@@ -1,0 +1,235 @@
+//! Texts, patterns, codes, hashes and JSON.
+
+use super::Function;
+use super::Take::{Int, Shown, Text, Word};
+use crate::expr::tree::Op;
+use crate::expr::types::Type;
+
+const T: Type = Type::TEXT;
+
+pub const TEXTS: [Function; 26] = [
+    Function::new(
+        "concat",
+        &[Shown],
+        Op::ConcatAll,
+        T,
+        "The values as one text; NULLs are left out.",
+        ("concat('a', NULL, 1)", "'a1'"),
+    )
+    .repeats(),
+    Function::new(
+        "concat_ws",
+        &[Text, Shown],
+        Op::ConcatWith,
+        T,
+        "The values as one text, the first between them; NULLs are left out.",
+        ("concat_ws('-', 'a', NULL, 1)", "'a-1'"),
+    )
+    .repeats(),
+    Function::new("upper", &[Text], Op::Upper, T, "In capital letters.", ("upper('aé')", "'AÉ'"))
+        .aliases(&["ucase"]),
+    Function::new("lower", &[Text], Op::Lower, T, "In small letters.", ("lower('AÉ')", "'aé'"))
+        .aliases(&["lcase"]),
+    Function::new(
+        "initcap",
+        &[Text],
+        Op::Initcap,
+        T,
+        "Each word with a capital letter, the rest in small ones.",
+        ("initcap('hi THERE')", "'Hi There'"),
+    ),
+    Function::new(
+        "length",
+        &[Text],
+        Op::Length,
+        Type::INT,
+        "The number of characters.",
+        ("length('aé')", "2"),
+    )
+    .aliases(&["char_length", "character_length", "len"]),
+    Function::new(
+        "octet_length",
+        &[Text],
+        Op::OctetLength,
+        Type::INT,
+        "The number of bytes.",
+        ("octet_length('aé')", "3"),
+    )
+    .aliases(&["strlen"]),
+    Function::new(
+        "left",
+        &[Text, Int],
+        Op::Left,
+        T,
+        "So many characters from the start; of a negative number all but so many at the end.",
+        ("left('abc', 2)", "'ab'"),
+    ),
+    Function::new(
+        "right",
+        &[Text, Int],
+        Op::Right,
+        T,
+        "So many characters from the end; of a negative number all but so many at the start.",
+        ("right('abc', 2)", "'bc'"),
+    ),
+    Function::new(
+        "substring",
+        &[Text, Int, Int],
+        Op::Substring,
+        T,
+        "The text from a character on, counted from 1, and how many.",
+        ("substring('abcd', 2, 2)", "'bc'"),
+    )
+    .aliases(&["substr"])
+    .optional(1),
+    Function::new(
+        "trim",
+        &[Text, Text],
+        Op::Trim,
+        T,
+        "Without the blanks, or the characters of the second text, at both ends.",
+        ("trim('  a ')", "'a'"),
+    )
+    .aliases(&["btrim"])
+    .optional(1),
+    Function::new(
+        "ltrim",
+        &[Text, Text],
+        Op::TrimStart,
+        T,
+        "As trim, at the start.",
+        ("ltrim('xxa', 'x')", "'a'"),
+    )
+    .optional(1),
+    Function::new("rtrim", &[Text, Text], Op::TrimEnd, T, "As trim, at the end.", ("rtrim('a  ')", "'a'"))
+        .optional(1),
+    Function::new(
+        "replace",
+        &[Text, Text, Text],
+        Op::Replace,
+        T,
+        "The second text replaced by the third, wherever it stands.",
+        ("replace('a,b', ',', '')", "'ab'"),
+    ),
+    Function::new(
+        "reverse",
+        &[Text],
+        Op::Reverse,
+        T,
+        "The characters from the last to the first.",
+        ("reverse('abc')", "'cba'"),
+    ),
+    Function::new(
+        "repeat",
+        &[Text, Int],
+        Op::Repeat,
+        T,
+        "The text so many times.",
+        ("repeat('ab', 2)", "'abab'"),
+    ),
+    Function::new(
+        "lpad",
+        &[Text, Int, Text],
+        Op::PadStart,
+        T,
+        "Filled at the start, or cut at the end, to so many characters.",
+        ("lpad('7', 3, '0')", "'007'"),
+    )
+    .optional(1),
+    Function::new(
+        "rpad",
+        &[Text, Int, Text],
+        Op::PadEnd,
+        T,
+        "Filled, or cut, at the end to so many characters.",
+        ("rpad('7', 3, '0')", "'700'"),
+    )
+    .optional(1),
+    Function::new(
+        "starts_with",
+        &[Text, Text],
+        Op::StartsWith,
+        Type::BOOL,
+        "Whether the text begins with the other.",
+        ("starts_with('abc', 'ab')", "TRUE"),
+    )
+    .aliases(&["startswith", "prefix"]),
+    Function::new(
+        "ends_with",
+        &[Text, Text],
+        Op::EndsWith,
+        Type::BOOL,
+        "Whether the text ends with the other.",
+        ("ends_with('abc', 'bc')", "TRUE"),
+    )
+    .aliases(&["endswith", "suffix"]),
+    Function::new(
+        "contains",
+        &[Text, Text],
+        Op::Contains,
+        Type::BOOL,
+        "Whether the other stands in the text.",
+        ("contains('abc', 'b')", "TRUE"),
+    ),
+    Function::new(
+        "strpos",
+        &[Text, Text],
+        Op::Position,
+        Type::INT,
+        "The character where the other begins in the text, from 1; 0 where it does not.",
+        ("strpos('abc', 'c')", "3"),
+    )
+    .aliases(&["instr"]),
+    Function::new(
+        "split_part",
+        &[Text, Text, Int],
+        Op::SplitPart,
+        T,
+        "The part of that number between separators, from 1, or from the end by a negative number.",
+        ("split_part('a,b', ',', 2)", "'b'"),
+    ),
+    Function::new(
+        "translate",
+        &[Text, Text, Text],
+        Op::Translate,
+        T,
+        "Each character of the second text replaced by that of the third at its place, or left out.",
+        ("translate('a-b', 'ab-', 'xy')", "'xy'"),
+    ),
+    Function::new(
+        "ascii",
+        &[Text],
+        Op::Ascii,
+        Type::INT,
+        "The Unicode number of the first character, 0 of the empty text.",
+        ("ascii('A')", "65"),
+    )
+    .aliases(&["ord"]),
+    Function::new(
+        "overlay",
+        &[Text, Text, Int, Int],
+        Op::Overlay,
+        T,
+        "The text with the other in the place of so many characters, from a character on.",
+        ("overlay('abcd', 'X', 2, 2)", "'aXd'"),
+    )
+    .optional(1),
+];
+
+pub const PATTERNS: [Function; 4] = [
+    Function::new("regexp_like", &[Text, Text, Word], Op::RegexLike, Type::BOOL, "Whether the regular expression matches anywhere, as `~`; the flag 'i' ignores the case.", ("regexp_like('abc', '^a')", "TRUE")).aliases(&["regexp_matches", "regexp_contains", "rlike"]).optional(1),
+    Function::new("regexp_extract", &[Text, Text, Int], Op::RegexExtract, T, "What the regular expression matches first, or a group of it; the empty text where it does not match.", ("regexp_extract('a12', '[0-9]+')", "'12'")).optional(1),
+    Function::new("regexp_substr", &[Text, Text], Op::RegexFind, T, "As regexp_extract; NULL where it does not match.", ("regexp_substr('a12', '[0-9]+')", "'12'")),
+    Function::new("regexp_replace", &[Text, Text, Text, Word], Op::RegexReplace, T, "What the regular expression matches first replaced; `\\1` is a group, and the flag 'g' replaces all.", ("regexp_replace('a1b2', '[0-9]', '', 'g')", "'ab'")).optional(1),
+];
+
+pub const CODES: [Function; 8] = [
+    Function::new("md5", &[Text], Op::Md5, T, "The MD5 of the text, in hexadecimal digits.", ("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'")),
+    Function::new("sha256", &[Text], Op::Sha256, T, "The SHA-256 of the text, in hexadecimal digits.", ("left(sha256(''), 8)", "'e3b0c442'")),
+    Function::new("hex", &[Text], Op::Hex, T, "The bytes of the text in hexadecimal digits.", ("hex('a')", "'61'")),
+    Function::new("from_hex", &[Text], Op::FromHex, T, "The text of bytes in hexadecimal digits.", ("from_hex('61')", "'a'")).aliases(&["unhex"]),
+    Function::new("to_base64", &[Text], Op::ToBase64, T, "The bytes of the text in Base64.", ("to_base64('a')", "'YQ=='")).aliases(&["base64"]),
+    Function::new("from_base64", &[Text], Op::FromBase64, T, "The text of bytes in Base64.", ("from_base64('YQ==')", "'a'")).aliases(&["unbase64"]),
+    Function::new("json_extract_string", &[Text, Word], Op::JsonText, T, "What stands at a path (`$.a[0]`) of a JSON text, as text: `->>` has a key or a number. NULL where nothing does.", ("json_extract_string('{\"a\":[7]}', '$.a[0]')", "'7'")).aliases(&["json_value", "get_json_object"]),
+    Function::new("json_extract", &[Text, Word], Op::JsonPart, T, "What stands at a path of a JSON text, as JSON: `->` has a key or a number.", ("json_extract('{\"a\":[7]}', '$.a')", "'[7]'")).aliases(&["json_query"]),
+];

@@ -1,0 +1,405 @@
+//! Moments and lengths of time in expressions: the parts of a clock, truncation, and what is so much later.
+//!
+//! # Contract
+//! * A clock shows microseconds since a 1970-01-01T00:00:00 of its own, in the proleptic Gregorian calendar.
+//! * What is later by months or days is so on the clock of the zone: a month later is the same day of the next month, or
+//!   its last, and a day later the same hour. What is later by hours is so in time. PostgreSQL, 9.9 "Date/Time Functions
+//!   and Operators", has it so.
+
+use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil};
+
+/// A part of what a clock shows, and a unit to count and truncate in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    Century,
+    Decade,
+    Year,
+    /// The year of the ISO week.
+    IsoYear,
+    Quarter,
+    Month,
+    /// The ISO week, of Monday to Sunday.
+    Week,
+    Day,
+    /// 1 to 366.
+    DayOfYear,
+    /// Sunday is 0.
+    DayOfWeek,
+    /// Monday is 1, Sunday 7.
+    IsoDayOfWeek,
+    Hour,
+    Minute,
+    /// With its fraction.
+    Second,
+    /// Those of the minute, with the fraction.
+    Millisecond,
+    /// Those of the minute.
+    Microsecond,
+    /// Seconds since 1970, with the fraction.
+    Epoch,
+}
+
+impl Field {
+    /// All, by the name that is printed, and the other names that are read.
+    pub const NAMES: [(Field, &'static str, &'static [&'static str]); 17] = [
+        (Field::Century, "century", &["centuries", "c"]),
+        (Field::Decade, "decade", &["decades"]),
+        (Field::Year, "year", &["years", "y", "yr", "yrs"]),
+        (Field::IsoYear, "isoyear", &[]),
+        (Field::Quarter, "quarter", &["quarters"]),
+        (Field::Month, "month", &["months", "mon", "mons"]),
+        (Field::Week, "week", &["weeks", "w", "isoweek"]),
+        (Field::Day, "day", &["days", "d", "dayofmonth"]),
+        (Field::DayOfYear, "doy", &["dayofyear"]),
+        (Field::DayOfWeek, "dow", &["dayofweek", "weekday"]),
+        (Field::IsoDayOfWeek, "isodow", &[]),
+        (Field::Hour, "hour", &["hours", "h", "hr", "hrs"]),
+        (Field::Minute, "minute", &["minutes", "m", "min", "mins"]),
+        (Field::Second, "second", &["seconds", "s", "sec", "secs"]),
+        (Field::Millisecond, "milliseconds", &["millisecond", "ms", "msec", "msecs"]),
+        (Field::Microsecond, "microseconds", &["microsecond", "us", "usec", "usecs"]),
+        (Field::Epoch, "epoch", &[]),
+    ];
+
+    /// The field of a name, whatever its case.
+    pub fn named(name: &str) -> Option<Field> {
+        let name = name.to_ascii_lowercase();
+        let found = Field::NAMES.iter().find(|(_, own, more)| *own == name || more.contains(&name.as_str()));
+        found.map(|(field, ..)| *field)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Field::NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, _)| name)
+    }
+
+    /// Whether it is a unit that time can be cut at.
+    pub fn is_unit(self) -> bool {
+        !matches!(self, Field::DayOfYear | Field::DayOfWeek | Field::IsoDayOfWeek | Field::Epoch)
+    }
+
+    /// How long it is, of units that are always of one length.
+    pub fn length(self) -> Option<i64> {
+        Some(match self {
+            Field::Hour => HOUR,
+            Field::Minute => MINUTE,
+            Field::Second => SECOND,
+            Field::Millisecond => 1000,
+            Field::Microsecond => 1,
+            _ => return None,
+        })
+    }
+
+    /// Digits after the point of what EXTRACT gives: none of whole numbers.
+    pub fn scale(self) -> Option<u8> {
+        match self {
+            Field::Second | Field::Epoch => Some(6),
+            Field::Millisecond => Some(3),
+            _ => None,
+        }
+    }
+
+    /// What a clock shows of it, in units of the last of [`Field::scale`] digits. Of [`Field::Epoch`] that is the clock
+    /// itself.
+    pub fn of(self, clock: i64) -> i64 {
+        let (days, time) = (clock.div_euclid(DAY), clock.rem_euclid(DAY));
+        let (year, month, day) = civil_from_days(days);
+        match self {
+            Field::Century => {
+                if year > 0 {
+                    (year + 99) / 100
+                } else {
+                    -((99 - year) / 100)
+                }
+            }
+            Field::Decade => year.div_euclid(10),
+            Field::Year => year,
+            Field::IsoYear => iso_week(days).0,
+            Field::Quarter => i64::from((month + 2) / 3),
+            Field::Month => i64::from(month),
+            Field::Week => iso_week(days).1,
+            Field::Day => i64::from(day),
+            Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
+            Field::DayOfWeek => weekday(days) % 7,
+            Field::IsoDayOfWeek => weekday(days),
+            Field::Hour => time / HOUR,
+            Field::Minute => time % HOUR / MINUTE,
+            Field::Second | Field::Millisecond | Field::Microsecond => time % MINUTE,
+            Field::Epoch => clock,
+        }
+    }
+
+    /// The clock at the beginning of the unit that `clock` is in.
+    pub fn truncated(self, clock: i64) -> i64 {
+        if let Some(length) = self.length() {
+            return clock - clock.rem_euclid(length);
+        }
+        let days = clock.div_euclid(DAY);
+        let (year, month, _) = civil_from_days(days);
+        let first = match self {
+            // The years 1 to 100 are the first century.
+            Field::Century => days_from_civil((year - 1).div_euclid(100) * 100 + 1, 1, 1),
+            Field::Decade => days_from_civil(year.div_euclid(10) * 10, 1, 1),
+            Field::Year => days_from_civil(year, 1, 1),
+            Field::IsoYear => monday(days_from_civil(iso_week(days).0, 1, 4)),
+            Field::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
+            Field::Month => days_from_civil(year, month, 1),
+            Field::Week => monday(days),
+            _ => days,
+        };
+        first * DAY
+    }
+
+    /// A number that grows by one where the unit begins again; none of units of a fixed length.
+    fn number(self, clock: i64) -> i64 {
+        let days = clock.div_euclid(DAY);
+        let (year, month, _) = civil_from_days(days);
+        let months = year * 12 + i64::from(month) - 1;
+        match self {
+            Field::Century => (year - 1).div_euclid(100),
+            Field::Decade => year.div_euclid(10),
+            Field::Year => year,
+            Field::IsoYear => iso_week(days).0,
+            Field::Quarter => months.div_euclid(3),
+            Field::Month => months,
+            Field::Week => monday(days).div_euclid(7),
+            _ => days,
+        }
+    }
+
+    /// The months that it has, of units that are made of them.
+    fn months(self) -> Option<i64> {
+        Some(match self {
+            Field::Century => 1200,
+            Field::Decade => 120,
+            Field::Year => 12,
+            Field::Quarter => 3,
+            Field::Month => 1,
+            _ => return None,
+        })
+    }
+
+    /// How often the unit begins between two instants, on the clock of `zone`; negative where `to` is the earlier.
+    pub fn boundaries(self, from: i64, to: i64, zone: &mut Zone) -> i64 {
+        match self.length() {
+            Some(length) => {
+                let begin = |zone: &mut Zone, at: i64| at - zone.local(at).rem_euclid(length);
+                (begin(zone, to) - begin(zone, from)).div_euclid(length)
+            }
+            None => self.number(zone.local(to)) - self.number(zone.local(from)),
+        }
+    }
+
+    /// How many whole units there are between two instants, on the clock of `zone`; negative where `to` is the earlier.
+    pub fn whole(self, from: i64, to: i64, zone: &mut Zone) -> i64 {
+        if let Some(length) = self.length() {
+            return (to - from) / length;
+        }
+        if to < from {
+            return -self.whole(to, from, zone);
+        }
+        let (from, to) = (zone.local(from), zone.local(to));
+        match self.months() {
+            Some(unit) => {
+                let (a, b) = (Field::Month.number(from), Field::Month.number(to));
+                let short = moved_months(from, b - a).is_none_or(|moved| moved > to);
+                (b - a - i64::from(short)) / unit
+            }
+            None if matches!(self, Field::Week | Field::IsoYear) => (to - from) / (7 * DAY),
+            None => (to - from) / DAY,
+        }
+    }
+}
+
+/// The ISO year and week of a day.
+fn iso_week(days: i64) -> (i64, i64) {
+    // The Thursday of a week is in the year that the week belongs to.
+    let thursday = monday(days) + 3;
+    let year = civil_from_days(thursday).0;
+    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
+}
+
+/// The Monday of the week of a day.
+fn monday(days: i64) -> i64 {
+    days - weekday(days) + 1
+}
+
+/// Monday is 1, Sunday 7. The first day of 1970 was a Thursday.
+fn weekday(days: i64) -> i64 {
+    (days + 3).rem_euclid(7) + 1
+}
+
+/// The last day of the month of a day.
+pub fn last_day(days: i64) -> i64 {
+    let (year, month, _) = civil_from_days(days);
+    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    days_from_civil(year, month, 1) - 1
+}
+
+/// What the clock shows `months` later: the same day of the month, or its last.
+fn moved_months(clock: i64, months: i64) -> Option<i64> {
+    let (days, time) = (clock.div_euclid(DAY), clock.rem_euclid(DAY));
+    let (year, month, day) = civil_from_days(days);
+    let months = (year * 12 + i64::from(month) - 1).checked_add(months)?;
+    let (year, month) = (months.div_euclid(12), months.rem_euclid(12) as u32 + 1);
+    // The days of the year 300,000 are far from what 64 bits of microseconds hold.
+    if year.abs() > 290_000 {
+        return None;
+    }
+    let first = days_from_civil(year, month, 1);
+    let moved = first + i64::from(day - 1).min(last_day(first) - first);
+    moved.checked_mul(DAY)?.checked_add(time)
+}
+
+/// A length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Interval {
+    /// Months; a year has twelve.
+    pub months: i32,
+    /// Days, of as many hours as they have.
+    pub days: i32,
+    /// Microseconds.
+    pub micros: i64,
+}
+
+impl Interval {
+    /// Reads `1 day 2 hours`, `1 year -3 months`, `02:30:00.5`, `1 day 12:00`; a number without a unit is of `unit`.
+    pub fn parse(text: &str, unit: Option<Field>) -> Option<Interval> {
+        let mut words = split(text).into_iter().peekable();
+        let mut out = Interval::default();
+        let mut any = false;
+        while let Some(word) = words.next() {
+            any = true;
+            if word.contains(':') {
+                out.micros = out.micros.checked_add(clock(&word)?)?;
+                continue;
+            }
+            let field = match words.peek() {
+                Some(next) if next.starts_with(|c: char| c.is_ascii_alphabetic()) => Field::named(next)?,
+                Some(_) => return None,
+                None => {
+                    out = out.plus(Interval::of(&word, unit?)?)?;
+                    break;
+                }
+            };
+            words.next();
+            out = out.plus(Interval::of(&word, field)?)?;
+        }
+        any.then_some(out)
+    }
+
+    /// `number` units, a decimal number of those that have a fixed length.
+    fn of(number: &str, unit: Field) -> Option<Interval> {
+        let whole = |number: &str| number.parse::<i64>().ok();
+        let narrow = |value: i64| i32::try_from(value).ok();
+        Some(match unit {
+            Field::Week | Field::Day => {
+                let micros = scaled(number, if unit == Field::Week { 7 * DAY } else { DAY })?;
+                Interval { months: 0, days: narrow(micros / DAY)?, micros: micros % DAY }
+            }
+            _ => match (unit.months(), unit.length()) {
+                (Some(months), _) => {
+                    Interval { months: narrow(whole(number)?.checked_mul(months)?)?, days: 0, micros: 0 }
+                }
+                (_, Some(length)) => Interval { months: 0, days: 0, micros: scaled(number, length)? },
+                _ => return None,
+            },
+        })
+    }
+
+    /// The sum, each part for itself.
+    pub fn plus(self, other: Interval) -> Option<Interval> {
+        Some(Interval {
+            months: self.months.checked_add(other.months)?,
+            days: self.days.checked_add(other.days)?,
+            micros: self.micros.checked_add(other.micros)?,
+        })
+    }
+
+    /// So many of it.
+    pub fn times(self, count: i64) -> Option<Interval> {
+        let narrow = |part: i32| i64::from(part).checked_mul(count).and_then(|part| i32::try_from(part).ok());
+        Some(Interval {
+            months: narrow(self.months)?,
+            days: narrow(self.days)?,
+            micros: self.micros.checked_mul(count)?,
+        })
+    }
+
+    /// What a clock shows so much later.
+    pub fn after_clock(self, clock: i64) -> Option<i64> {
+        let moved = if self.months == 0 { clock } else { moved_months(clock, self.months.into())? };
+        moved.checked_add(i64::from(self.days).checked_mul(DAY)?)?.checked_add(self.micros)
+    }
+
+    /// The instant so much later, where months and days are those of the clock of `zone`.
+    pub fn after(self, instant: i64, zone: &mut Zone) -> Option<i64> {
+        let whole = Interval { micros: 0, ..self };
+        let moved = match whole == Interval::default() {
+            true => instant,
+            false => {
+                let clock = whole.after_clock(zone.local(instant))?;
+                zone.instant(clock)
+            }
+        };
+        moved.checked_add(self.micros)
+    }
+
+    /// Seconds in units of a microsecond; a month counts 30 days and a year 365.25, as PostgreSQL counts them.
+    pub fn epoch(self) -> Option<i64> {
+        let (years, months) = (i64::from(self.months) / 12, i64::from(self.months) % 12);
+        let days = years.checked_mul(DAY * 1461 / 4)?.checked_add(months * 30 * DAY)?;
+        days.checked_add(i64::from(self.days).checked_mul(DAY)?)?.checked_add(self.micros)
+    }
+}
+
+/// The words of an interval; a number and its unit may be one (`2h`).
+fn split(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = vec![];
+    for word in text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()) {
+        match word.find(|c: char| c.is_ascii_alphabetic()) {
+            Some(at) if at > 0 => words.extend([word[..at].to_string(), word[at..].to_string()]),
+            _ => words.push(word.to_string()),
+        }
+    }
+    words
+}
+
+/// `number`, a decimal number, times `unit`, cut towards zero.
+fn scaled(number: &str, unit: i64) -> Option<i64> {
+    let (negative, digits) = match number.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || fraction.len() > 12 || !all_digits(whole) || !all_digits(fraction)
+    {
+        return None;
+    }
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let part: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let size = whole.checked_mul(unit.into())? + part * i128::from(unit) / 10i128.pow(fraction.len() as u32);
+    i64::try_from(if negative { -size } else { size }).ok()
+}
+
+/// `[-]H:MM[:SS[.fraction]]`.
+fn clock(text: &str) -> Option<i64> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let mut parts = text.split(':');
+    let (hours, minutes) = (parts.next()?, parts.next()?);
+    let seconds = parts.next().unwrap_or("0");
+    let below = |text: &str| text.len() <= 2 && text.parse::<u32>().is_ok_and(|n| n < 60);
+    if parts.next().is_some() || !below(minutes) || !seconds.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let micros =
+        scaled(hours, HOUR)?.checked_add(scaled(minutes, MINUTE)?)?.checked_add(scaled(seconds, SECOND)?)?;
+    Some(if negative { -micros } else { micros })
+}
+
+#[cfg(test)]
+mod tests;

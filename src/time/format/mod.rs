@@ -1,0 +1,280 @@
+//! Formats of times as text, in strftime's letters: parsed once into fields, checked, read and written.
+//!
+//! # Contract
+//! * A letter means what chrono, Python and DuckDB agree on; one of which they say different things is an error of the
+//!   job that names the right one. `%f` is a fraction of a second.
+//! * A format that is read ([`TimeFormat::parse`]) says an instant, or a local time of the job's zone: one that leaves
+//!   the day, the minute or the half of the day open is an error of the job. Without a time of day it is midnight.
+//! * The words `UTC`, `GMT`, `UT` and, after a field, `Z` in a format are an offset of zero. `%Z` reads names of zones:
+//!   those that the zone of the job has at that time, and IANA's. Other names are no time.
+//! * A number that is followed by a digit has all of its digits, so a text is read in one way or in none. Blanks of a
+//!   format stand for one blank or more.
+
+mod parse;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use crate::error::Result;
+pub(in crate::time) use read::{micros, offset};
+use std::fmt;
+
+/// A format, as it is written in a job, and its pieces.
+#[derive(Clone)]
+pub struct TimeFormat {
+    text: String,
+    pieces: Vec<Piece>,
+    /// Whether a word of it says UTC.
+    utc: bool,
+}
+
+/// A piece of a format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// What stands in the text as it is here.
+    Text(String),
+    /// Blanks, tabs or line ends: one or more of them, whichever.
+    Blank(String),
+    /// A part of the time.
+    Field(Field, Pad),
+}
+
+/// A part of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `%Y`: four digits.
+    Year,
+    /// `%y`: two digits, of 1969 to 2068.
+    ShortYear,
+    /// `%m`.
+    Month,
+    /// `%B`, or `%b`: the English name, or its first three letters.
+    MonthName {
+        /// Whether it is the whole name.
+        long: bool,
+    },
+    /// `%d`, `%e`.
+    Day,
+    /// `%j`: from 1 to 366.
+    DayOfYear,
+    /// `%H`, `%k`: from 0 to 23.
+    Hour,
+    /// `%I`, `%l`: from 1 to 12.
+    Hour12,
+    /// `%p`, or `%P`: AM or PM, read in any case.
+    HalfDay {
+        /// Whether it is written in capitals.
+        upper: bool,
+    },
+    /// `%M`.
+    Minute,
+    /// `%S`: up to 60, a leap second, which is the first of the next minute.
+    Second,
+    /// `%f`, `%.f`, `%3f`, `%.3f` and so on: the decimals of the second.
+    Fraction {
+        /// Whether a point stands before it; it is read without the point and the decimals, too.
+        point: bool,
+        /// How many digits; `None` for as many as there are.
+        digits: Option<u8>,
+    },
+    /// `%s`: seconds since 1970.
+    Epoch,
+    /// `%z`, or `%:z`: `Z`, `+01`, `+0100` or `+01:00`, whichever of the two is given.
+    Offset {
+        /// Whether it is written with a colon.
+        colon: bool,
+    },
+    /// `%Z`.
+    ZoneName,
+    /// `%A`, or `%a`.
+    DayName {
+        /// Whether it is the whole name.
+        long: bool,
+    },
+    /// `%u`, 1 (Monday) to 7, or `%w`, 0 (Sunday) to 6.
+    DayNumber {
+        /// Whether weeks begin with a Sunday, which is 0.
+        sunday: bool,
+    },
+    /// `%G`: the year of the ISO week.
+    IsoYear,
+    /// `%V`: the ISO week, from 1 to 53.
+    IsoWeek,
+}
+
+/// What stands before a number of fewer digits than its field may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pad {
+    /// Zeros, or nothing.
+    Zero,
+    /// A blank, a zero, or nothing.
+    Blank,
+    /// Nothing is written, and nothing has to be read.
+    None,
+}
+
+impl TimeFormat {
+    /// A format that times are read by.
+    ///
+    /// # Errors
+    /// A job error: a letter that is not known, a part that comes twice, or one that is missing.
+    pub fn parse(text: &str) -> Result<TimeFormat> {
+        let format = TimeFormat::for_writing(text)?;
+        parse::check(&format)?;
+        Ok(format)
+    }
+
+    /// A format that times are written by, which may show any part of them.
+    ///
+    /// # Errors
+    /// A job error: a letter that is not known.
+    pub fn for_writing(text: &str) -> Result<TimeFormat> {
+        let pieces = parse::pieces(text)?;
+        let utc = parse::says_utc(&pieces);
+        Ok(TimeFormat { text: text.to_string(), pieces, utc })
+    }
+
+    /// The format as it is written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it consists of, without `%F` and others that stand for several.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Its parts of a time, in order.
+    pub fn fields(&self) -> impl Iterator<Item = Field> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Field(field, _) => Some(*field),
+            _ => None,
+        })
+    }
+
+    /// Whether a text says its offset, its zone, or seconds since 1970 by itself.
+    pub fn is_zoned(&self) -> bool {
+        self.fields().any(|f| matches!(f, Field::Epoch | Field::Offset { .. } | Field::ZoneName))
+    }
+
+    /// Whether all texts are in UTC, as a word of the format says.
+    pub fn is_utc(&self) -> bool {
+        self.utc
+    }
+}
+
+/// Formats are the same if they are written the same.
+impl PartialEq for TimeFormat {
+    fn eq(&self, other: &TimeFormat) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TimeFormat {}
+
+/// As its text: manifests hold hashes of jobs that print so (`job::identity::before`).
+impl fmt::Debug for TimeFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+impl fmt::Display for TimeFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Field {
+    /// The letters that it is written with.
+    pub fn letters(self) -> String {
+        match self {
+            Field::Fraction { point, digits } => {
+                let digits = digits.map_or_else(String::new, |n| n.to_string());
+                format!("%{}{digits}f", if point { "." } else { "" })
+            }
+            other => other.letter().to_string(),
+        }
+    }
+
+    fn letter(self) -> &'static str {
+        match self {
+            Field::Year => "%Y",
+            Field::ShortYear => "%y",
+            Field::Month => "%m",
+            Field::MonthName { long: true } => "%B",
+            Field::MonthName { long: false } => "%b",
+            Field::Day => "%d",
+            Field::DayOfYear => "%j",
+            Field::Hour => "%H",
+            Field::Hour12 => "%I",
+            Field::HalfDay { upper: true } => "%p",
+            Field::HalfDay { upper: false } => "%P",
+            Field::Minute => "%M",
+            Field::Second => "%S",
+            Field::Fraction { .. } => "%f",
+            Field::Epoch => "%s",
+            Field::Offset { colon: false } => "%z",
+            Field::Offset { colon: true } => "%:z",
+            Field::ZoneName => "%Z",
+            Field::DayName { long: true } => "%A",
+            Field::DayName { long: false } => "%a",
+            Field::DayNumber { sunday: false } => "%u",
+            Field::DayNumber { sunday: true } => "%w",
+            Field::IsoYear => "%G",
+            Field::IsoWeek => "%V",
+        }
+    }
+
+    /// How many digits a number has at most, and at least where a digit follows; `None` for what is no number, or is
+    /// one of any length.
+    fn width(self) -> Option<usize> {
+        Some(match self {
+            Field::Year | Field::IsoYear => 4,
+            Field::DayOfYear => 3,
+            Field::ShortYear
+            | Field::Month
+            | Field::Day
+            | Field::Hour
+            | Field::Hour12
+            | Field::Minute
+            | Field::Second
+            | Field::IsoWeek => 2,
+            Field::DayNumber { .. } => 1,
+            Field::Fraction { point: false, digits } => usize::from(digits?),
+            _ => return None,
+        })
+    }
+}
+
+/// The English names of the months.
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// The English names of the days, from Monday on.
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// The day of the week, 0 for Monday, of a number of days since 1970.
+fn weekday(days: i64) -> i64 {
+    (days + 3).rem_euclid(7)
+}
+
+/// The year and the number of the ISO week of a number of days since 1970.
+fn iso_week(days: i64) -> (i64, i64) {
+    let thursday = days - weekday(days) + 3;
+    let (year, ..) = super::civil_from_days(thursday);
+    (year, (thursday - super::days_from_civil(year, 1, 1)) / 7 + 1)
+}
