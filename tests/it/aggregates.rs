@@ -28,7 +28,7 @@ fn lab() -> Lab {
 }
 
 /// SQL, and its values of the keys `a` and `b` as JSON.
-const VALUES: [(&str, &str, &str); 74] = [
+const VALUES: [(&str, &str, &str); 75] = [
     ("count(*) filter (where n > 4)", "3", "1"),
     ("count(*) filter (where b is null)", "1", "1"),
     ("count(n) filter (where not b)", "1", "0"),
@@ -42,6 +42,8 @@ const VALUES: [(&str, &str, &str); 74] = [
     ("median(n) filter (where n > 3)", "6.0", "7.0"),
     ("bool_and(b) filter (where n > 3)", "true", "null"),
     ("stddev_pop(n) filter (where n > 4) > 0", "true", "false"),
+    // What is left out is not computed: it would divide by zero.
+    ("sum(1 / (n - 6)) filter (where n <> 6)", "-1.3333333333333333", "1.0"),
     ("sum(n) filter (where true) / count(*)", "4.0", "7.0"),
     ("string_agg(t, ', ') filter (where n > 3)", "\"x, it's, x\"", "null"),
     ("corr(n, m) filter (where n = 6)", "null", "null"),
@@ -241,6 +243,15 @@ fn a_sum_of_texts_says_which_value_made_them_texts() {
       cause: `v` is taken for a string: no value in the sample
       hint: types = { v = "decimal(18,2)" } declares it a number
     "#);
+    // So does an expression, where a number is wanted.
+    for sql in ["sum(v * 2)", "sum(v) FILTER (WHERE v > 3)"] {
+        let said = lab.run(&job("x.csv").replace("sum(v)", sql), &[]).err;
+        assert!(
+            said.contains("cause: `v` is taken for a string: `NA` in x.csv is no number"),
+            "{sql}: {said}"
+        );
+        assert_eq!(said.matches("error: ").count(), 1, "{said}");
+    }
     // And the way that it names is one.
     let cast = job("x.csv").replace("sum(v)", "sum(CAST(NULLIF(v, 'NA') AS DECIMAL(18,2)))");
     assert!(lab.done(&cast, &[]).out.contains("12.50"));

@@ -6,13 +6,11 @@
 
 use super::Planner;
 use super::groups::{Resolved, transpose};
-use crate::aggregate::catalog::{self, LiteralKind};
+use crate::aggregate::catalog::{self, LiteralKind, Takes};
 use crate::aggregate::{Aggregate, Call, Direction};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::{AggregateCall, OrderBy, text_literal};
-use crate::input::infer::InferredColumn;
-use crate::input::value::{declared, number_type};
 use crate::job::document::At;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{CaseWhen, Expr as Ast};
@@ -23,12 +21,10 @@ impl Planner<'_> {
         let literal = literal(call).map_err(|error| self.fault(error, &sql.span)).ok();
         let mut args = call.args.clone();
         let filter = call.filter.as_ref().map(|filter| self.condition(filter, sql));
-        if let (Some(filter), None) = (&call.filter, args.first()) {
+        if let (Some(condition), Some(Some(()))) = (&call.filter, &filter) {
             // `count(*)` takes no value: it counts those that the condition leaves.
-            args.push(filter.clone());
-        }
-        if let Some(filter) = &call.filter {
-            args[0] = filtered(filter, &args[0]);
+            let first = args.first().unwrap_or(condition).clone();
+            args.splice(..args.len().min(1), [filtered(condition, first)]);
         }
         let order = call.order.iter().map(|order| order.by.clone());
         let columns: Vec<Option<usize>> = args
@@ -43,6 +39,7 @@ impl Planner<'_> {
         let (literal, _) = (literal?, transpose(filter)?);
         let direction =
             |order: &OrderBy| Direction { descending: order.descending, nulls_first: order.nulls_first };
+        let takes_numbers = catalog::forms(&call.name).any(|form| form.takes.contains(&Takes::Number));
         let made = Aggregate::of(Call {
             name: &call.name,
             distinct: call.distinct,
@@ -53,35 +50,12 @@ impl Planner<'_> {
         match made {
             Ok(aggregate) => Some((aggregate, columns)),
             Err(error) => {
-                let error = self.told_why(error, &columns);
-                self.fault(error, &sql.span);
+                let names = columns.iter().filter(|c| takes_numbers && **c < self.rows.source_columns);
+                let names = names.map(|&column| self.rows.schema.fields[column].name.as_str());
+                self.fault(self.rows.texts.told(error, names), &sql.span);
                 None
             }
         }
-    }
-
-    /// The error, with the reason for which columns of the source were taken for texts, and how they become numbers.
-    fn told_why(&self, error: Error, columns: &[usize]) -> Error {
-        let of_source = columns.iter().filter(|&&column| column < self.rows.source_columns);
-        let texts = of_source.map(|&column| &self.rows.schema.fields[column]);
-        texts.filter(|field| field.ty == DataType::String).fold(error, |error, field| {
-            let name = &field.name;
-            let inferred = self.log.inferred.column(name).filter(|column| !column.declared);
-            let Some(InferredColumn { why, examples, .. }) = inferred else { return error };
-            let number = examples.iter().find_map(|example| number_type(example));
-            let ty = number.unwrap_or(DataType::Decimal { precision: 18, scale: 2 });
-            let error = error.caused_by(format!("`{name}` is taken for a {why}"));
-            let error = error.hint(format!("{} declares it a number", declared(name, ty)));
-            // A word that stands for NULL.
-            match why.strip_suffix(" is no number").and_then(|why| why.split('`').nth(1)) {
-                Some(word) => {
-                    let null =
-                        format!("CAST(NULLIF({name}, '{}') AS {})", word.replace('\'', "''"), sql_name(ty));
-                    error.hint(format!("{null} reads it where `{word}` stands for NULL"))
-                }
-                None => error,
-            }
-        })
     }
 
     /// Looks at the condition of a FILTER; `None` after a fault.
@@ -96,17 +70,9 @@ impl Planner<'_> {
     }
 }
 
-/// A type in a CAST.
-fn sql_name(ty: DataType) -> String {
-    match ty {
-        DataType::Int64 => "BIGINT".into(),
-        other => other.to_string().to_uppercase(),
-    }
-}
-
 /// `arg` where `filter` is true, and NULL elsewhere: aggregates leave NULL out.
-fn filtered(filter: &Ast, arg: &Ast) -> Ast {
-    let conditions = vec![CaseWhen { condition: filter.clone(), result: arg.clone() }];
+fn filtered(filter: &Ast, arg: Ast) -> Ast {
+    let conditions = vec![CaseWhen { condition: filter.clone(), result: arg }];
     Ast::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
