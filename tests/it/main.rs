@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod aggregates;
 mod alike;
 mod all_faults;
 mod audit_laws;
