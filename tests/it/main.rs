@@ -39,6 +39,7 @@ mod explanations;
 mod expressions;
 mod expressions_postgres;
 mod expressions_random;
+mod expressions_times;
 mod faults;
 mod flink_docs;
 mod formats;
