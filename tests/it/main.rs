@@ -39,6 +39,8 @@ mod event_time_jobs;
 mod explanations;
 mod expressions;
 mod expressions_postgres;
+mod expressions_random;
+mod expressions_times;
 mod faults;
 mod flink_docs;
 mod formats;
