@@ -81,7 +81,8 @@ fn format(op: Op, text: &str, ty: Type) -> Result<TimeFormat, String> {
         format!("{}{hints}", error.message())
     };
     let writes = op == Op::Strftime;
-    let format = if writes { TimeFormat::for_writing(text) } else { TimeFormat::parse(text) }.map_err(words)?;
+    let format =
+        if writes { TimeFormat::for_writing(text) } else { TimeFormat::parse(text) }.map_err(words)?;
     let has_no_zone = writes && matches!(ty, Type::DATE | Type::Clock) || op == Op::StrpDate;
     match has_no_zone && format.is_zoned() {
         true => Err(format!("the format '{text}' has a zone, and a day has none")),
