@@ -11,6 +11,7 @@
 mod aggregate_call;
 mod bind;
 mod changes;
+mod dialect;
 mod eval;
 pub mod functions;
 mod json;

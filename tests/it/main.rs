@@ -36,6 +36,8 @@ mod enrich_random;
 mod enriched;
 mod event_time_jobs;
 mod explanations;
+mod expressions;
+mod expressions_postgres;
 mod faults;
 mod flink_docs;
 mod formats;

@@ -6,7 +6,7 @@ use crate::alike::{Words, reads_alike};
 use crate::laws::cases;
 use crate::support::{Lab, compress};
 use highwater::job::JobSpec;
-use highwater::time::{Duration, TimeParser, TimeRule, TimeUnit, Zone};
+use highwater::time::{Duration, TimeFormat, TimeParser, TimeRule, TimeUnit, Zone};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -246,7 +246,8 @@ proptest! {
     ) {
         let format: String = letters.iter().map(|letter| format!("%{letter}{glue}")).collect();
         let text = damaged(b"2024-06-01T10:00:00.5Z", &damages);
-        let rules = [TimeRule::Iso, TimeRule::Epoch(TimeUnit::Second), TimeRule::Epoch(TimeUnit::Nano), TimeRule::Format(format)];
+        let mut rules = vec![TimeRule::Iso, TimeRule::Epoch(TimeUnit::Second), TimeRule::Epoch(TimeUnit::Nano)];
+        rules.extend(TimeFormat::parse(&format).ok().map(|format| TimeRule::Format(format.into())));
         for rule in rules {
             let mut parser = TimeParser::new(rule, Zone::named(zone).unwrap());
             let first = parser.text(&text);
