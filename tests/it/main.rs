@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod aggregates;
 mod alike;
 mod all_faults;
 mod audit_laws;
@@ -38,6 +39,8 @@ mod event_time_jobs;
 mod explanations;
 mod expressions;
 mod expressions_postgres;
+mod expressions_random;
+mod expressions_times;
 mod faults;
 mod flink_docs;
 mod formats;
@@ -91,5 +94,6 @@ mod streamed_outputs;
 mod support;
 mod tidy;
 mod time_faults;
+mod times;
 mod why;
 mod words;
