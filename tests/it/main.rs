@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod aggregates;
 mod alike;
 mod all_faults;
 mod audit_laws;
@@ -36,6 +37,10 @@ mod enrich_random;
 mod enriched;
 mod event_time_jobs;
 mod explanations;
+mod expressions;
+mod expressions_postgres;
+mod expressions_random;
+mod expressions_times;
 mod faults;
 mod flink_docs;
 mod formats;
@@ -71,6 +76,7 @@ mod postgres_faults;
 mod postgres_lab;
 mod postgres_tables;
 mod postgres_words;
+mod random_expressions;
 mod referee;
 mod referee_postgres;
 mod report;

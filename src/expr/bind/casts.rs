@@ -40,6 +40,8 @@ impl Binder<'_> {
             return cast;
         }
         match eval::constant(&cast, self.zone) {
+            // The text stays: what reads the tree may read times by itself.
+            Ok(_) if to == Type::TIME => cast,
             Ok(literal) => Node::literal(literal, to),
             Err(why) => self.wrong(ast, why),
         }

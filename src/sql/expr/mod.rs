@@ -6,7 +6,7 @@
 //! * An expression that the job computes without an error gives no error there; of one that fails, nothing is said.
 
 mod engines;
-mod polars;
+pub mod polars;
 
 use super::Dialect;
 use crate::error::Result;

@@ -24,6 +24,25 @@ pub(super) fn iso() -> String {
 /// A number in decimals, without an exponent that no time has.
 const DECIMAL: &str = "^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,2})?$";
 
+/// The instant of a wall clock of `zone`, which is the job's: the setup of relations makes the function that it calls.
+pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
+    let name = zone.name();
+    match dialect {
+        Dialect::Postgres if name == "UTC" => format!("({local} AT TIME ZONE 'UTC')"),
+        Dialect::BigQuery => format!("TIMESTAMP({local}, '{name}')"),
+        _ if name == "UTC" => local.to_string(),
+        Dialect::DuckDb if changes(zone).next().is_some() => format!("instant_of_local({local})"),
+        Dialect::DuckDb => format!("(({local} AT TIME ZONE '{name}') AT TIME ZONE 'UTC')"),
+        Dialect::Postgres if changes(zone).next().is_some() => format!("pg_temp.instant_of_local({local})"),
+        Dialect::Postgres => format!("({local} AT TIME ZONE '{name}')"),
+        Dialect::Spark => format!("TO_UTC_TIMESTAMP({local}, '{name}')"),
+        Dialect::Flink => {
+            format!("TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({local}, 'yyyy-MM-dd HH:mm:ss'), '{name}', 'UTC'))")
+        }
+        Dialect::Polars => local.to_string(),
+    }
+}
+
 impl View<'_> {
     /// The instant that `text` says by `rule`, NULL where it is NULL; where bad records are left out, also
     /// where it says none.
@@ -305,23 +324,7 @@ impl View<'_> {
 
     /// The instant of a wall clock of the job's zone.
     pub(super) fn instant_of_local(&self, local: &str) -> String {
-        let zone = self.zone.name();
-        match self.dialect {
-            Dialect::Postgres if zone == "UTC" => format!("({local} AT TIME ZONE 'UTC')"),
-            Dialect::BigQuery => format!("TIMESTAMP({local}, '{zone}')"),
-            _ if zone == "UTC" => local.to_string(),
-            Dialect::DuckDb if changes(self.zone).next().is_some() => format!("instant_of_local({local})"),
-            Dialect::DuckDb => format!("(({local} AT TIME ZONE '{zone}') AT TIME ZONE 'UTC')"),
-            Dialect::Postgres if changes(self.zone).next().is_some() => {
-                format!("pg_temp.instant_of_local({local})")
-            }
-            Dialect::Postgres => format!("({local} AT TIME ZONE '{zone}')"),
-            Dialect::Spark => format!("TO_UTC_TIMESTAMP({local}, '{zone}')"),
-            Dialect::Flink => format!(
-                "TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({local}, 'yyyy-MM-dd HH:mm:ss'), '{zone}', 'UTC'))"
-            ),
-            Dialect::Polars => local.to_string(),
-        }
+        instant_of_local(self.dialect, self.zone, local)
     }
 
     /// What makes the function that [`Self::instant_of_local`] calls, where the zone's clock is changed: of a time

@@ -42,11 +42,6 @@ pub fn data_type(dtype: &pl::DataType) -> Option<DataType> {
     })
 }
 
-/// A column without rows.
-pub fn empty(name: &str, ty: DataType, zone: &str) -> pl::Column {
-    pl::Series::new_empty(name.into(), &dtype(ty, zone)).into()
-}
-
 /// The Polars column of an Arrow array of type `ty.arrow()`.
 pub fn to_polars(name: &str, ty: DataType, array: &ArrayRef, zone: &str) -> pl::PolarsResult<pl::Column> {
     let exported = FFI_ArrowArray::new(&array.to_data());

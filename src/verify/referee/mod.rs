@@ -9,7 +9,10 @@
 //!   without a zone is UTC.
 
 mod bridge;
+mod clocks;
 mod days;
+#[cfg(test)]
+mod expressions;
 mod formats;
 mod guarded;
 mod instants;
@@ -30,6 +33,7 @@ use instants::Clock;
 use polars::prelude as pl;
 use polars::prelude::IntoLazy;
 use polars::sql::SQLContext;
+use std::sync::Arc;
 
 /// The result of `query`, a statement in the dialect of Polars, over the relations of `plan`. Its columns are of
 /// the types that [`crate::batch::DataType`] has.
@@ -51,7 +55,8 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     guarded::start()?;
-    let mut context = SQLContext::new();
+    let registry = Arc::new(clocks::Clocks::of(plan.zone.name()));
+    let mut context = SQLContext::new().with_function_registry(registry);
     let zone = plan.zone.name();
     let mut times: Option<(i64, i64)> = None;
     for relation in sql::relations(plan)? {
@@ -85,6 +90,15 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         context.register(name, frame.lazy());
     }
     result(collect(plan, &mut context, &stages.last)?)
+}
+
+/// The rows of a statement, for tests.
+#[cfg(test)]
+fn collect_frame(context: &mut SQLContext, statement: &str) -> std::result::Result<pl::DataFrame, String> {
+    match process::caught(|| context.execute(statement).and_then(|frame| frame.collect())) {
+        Ok(frame) => frame.map_err(|e| e.to_string()),
+        Err(panic) => Err(panic.message),
+    }
 }
 
 /// The rows of a statement.

@@ -1,0 +1,270 @@
+//! Times.
+
+use super::numbers::product;
+use super::{INSTANT, ISO, LOCAL, Printer, STRPTIME, TIME, decimal, int};
+use crate::error::Result;
+use crate::expr::tree::{Call, Kind, Literal, Node, Op};
+use crate::expr::{Interval, TimeField as Field, Type};
+use crate::sql::{Dialect, words};
+use crate::time::DAY;
+
+impl Printer<'_> {
+    /// The microseconds of an instant, of what a clock shows, and of a day.
+    pub(super) fn micros(&self, node: &Node) -> Result<String> {
+        match (&node.kind, node.ty) {
+            (Kind::Literal(Literal::Micros(micros)), _) => Ok(int(*micros)),
+            (_, Type::DATE) => Ok(format!("(CAST({} AS BIGINT) * {DAY})", self.sql(node)?)),
+            (Kind::Call(call), Type::TIME | Type::Clock) if super::is_moment(call.op) => self.instant(call),
+            (Kind::Cast(inner, _), Type::TIME | Type::Clock) => self.cast_micros(inner, node.ty),
+            (_, Type::TIME) => Ok(format!("CAST({} AS BIGINT)", self.sql(node)?)),
+            _ => Err(self.no_words("a time without a zone")),
+        }
+    }
+
+    /// What the clock of a moment shows, in microseconds.
+    pub(super) fn clock(&self, node: &Node) -> Result<String> {
+        let micros = self.micros(node)?;
+        Ok(if node.ty == Type::TIME { self.local(&micros) } else { micros })
+    }
+
+    /// What the clock of the job's zone shows.
+    pub(super) fn local(&self, micros: &str) -> String {
+        match self.zone.name() {
+            "UTC" => micros.to_string(),
+            zone => format!("{LOCAL}({micros}, '{zone}')"),
+        }
+    }
+
+    /// The instant of what the clock of the job's zone shows.
+    fn of_local(&self, clock: &str) -> String {
+        match self.zone.name() {
+            "UTC" => clock.to_string(),
+            zone => format!("{INSTANT}({clock}, '{zone}')"),
+        }
+    }
+
+    pub(super) fn moment_cast(&self, inner: &Node, to: Type) -> Result<String> {
+        match to {
+            Type::TIME => Ok(format!("{TIME}({})", self.cast_micros(inner, to)?)),
+            _ => Err(self.no_words("a time without a zone")),
+        }
+    }
+
+    fn cast_micros(&self, inner: &Node, to: Type) -> Result<String> {
+        match (inner.ty, to) {
+            (Type::DATE, Type::TIME) => Ok(self.of_local(&self.micros(inner)?)),
+            (Type::DATE, _) => self.micros(inner),
+            (Type::TEXT, Type::TIME) => Ok(format!("{ISO}({})", self.sql(inner)?)),
+            _ => Err(self.no_words("CAST to a time")),
+        }
+    }
+
+    /// An instant as text, as PostgreSQL shows it.
+    pub(super) fn shown(&self, node: &Node) -> Result<String> {
+        let time = self.sql(node)?;
+        let clock = format!("STRFTIME({time}, '%Y-%m-%d %H:%M:%S%.6f')");
+        let clock = format!("TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {clock}))");
+        let offset = format!("STRFTIME({time}, '%:z')");
+        // Before zones there was local mean time, to the second.
+        let micros = self.micros(node)?;
+        let second = format!("(ABS({} - {micros}) // 1000000 % 60)", self.local(&micros));
+        let seconds = format!(
+            "CASE WHEN {second} = 0 THEN '' WHEN {second} < 10 THEN ':0' || {second} ELSE ':' || {second} END"
+        );
+        let whole = format!("RIGHT({offset}, 3) = ':00' AND {second} = 0");
+        Ok(format!("({clock} || CASE WHEN {whole} THEN LEFT({offset}, 3) ELSE {offset} END || {seconds})"))
+    }
+
+    /// An operation of times.
+    pub(super) fn moment(&self, call: &Call, node: &Node) -> Result<String> {
+        let args = &call.args;
+        match call.op {
+            Op::Extract(field) => self.extract(field, &args[0], node),
+            Op::Strftime => self.strftime(&args[0], &args[1]),
+            Op::DateDiff(field) => self.boundaries(field, &args[0], &args[1]),
+            Op::DateSub(field) => match field.length() {
+                Some(unit) => {
+                    let length = format!("({} - {})", self.micros(&args[1])?, self.micros(&args[0])?);
+                    Ok(format!("(SIGN({length}) * (ABS({length}) // {unit}))"))
+                }
+                None => Err(self.no_words("date_sub")),
+            },
+            Op::ToEpochMillis => Ok(format!("({} // 1000)", self.micros(&args[0])?)),
+            Op::ToEpochMicros => self.micros(&args[0]),
+            Op::DaysBetween => Ok(format!(
+                "(CAST({} AS BIGINT) - CAST({} AS BIGINT))",
+                self.sql(&args[0])?,
+                self.sql(&args[1])?
+            )),
+            Op::DaysLater | Op::DaysEarlier => {
+                let op = if call.op == Op::DaysLater { '+' } else { '-' };
+                let days = format!("CAST({} AS BIGINT) {op} {}", self.sql(&args[0])?, self.sql(&args[1])?);
+                Ok(format!("CAST(CAST({days} AS INTEGER) AS DATE)"))
+            }
+            Op::StrpDate => {
+                let clock = self.local(&self.strptime(call)?);
+                Ok(format!("CAST(CAST({clock} // {DAY} AS INTEGER) AS DATE)"))
+            }
+            _ if node.ty == Type::TIME => Ok(format!("{TIME}({})", self.instant(call)?)),
+            _ => Err(self.no_words("a time without a zone")),
+        }
+    }
+
+    fn extract(&self, field: Field, time: &Node, node: &Node) -> Result<String> {
+        let parts = |micros: String| -> String {
+            let scale = node.ty.scale().unwrap_or(0);
+            product(&format!("TRY_CAST({micros} AS DECIMAL(38, 0))"), 0, &decimal(1, scale), scale, scale)
+        };
+        if time.ty == Type::Interval {
+            let Kind::Call(Call { op: Op::TimeBetween, args, .. }) = &time.kind else {
+                return Err(self.no_words("EXTRACT from an interval"));
+            };
+            return Ok(parts(format!("({} - {})", self.micros(&args[0])?, self.micros(&args[1])?)));
+        }
+        Ok(match field {
+            Field::Epoch => parts(self.micros(time)?),
+            Field::Second | Field::Millisecond => parts(format!("({} % 60000000)", self.clock(time)?)),
+            Field::Microsecond => format!("({} % 60000000)", self.clock(time)?),
+            _ => {
+                let time = match time.ty {
+                    Type::Clock => format!("CAST({} AS TIMESTAMP)", self.micros(time)?),
+                    _ => self.sql(time)?,
+                };
+                format!("CAST(EXTRACT({} FROM {time}) AS BIGINT)", field.name())
+            }
+        })
+    }
+
+    fn strftime(&self, time: &Node, format: &Node) -> Result<String> {
+        let format = format.as_text().unwrap_or_default();
+        let known = letters(format).ok_or_else(|| self.no_words(&format!("the format {format}")))?;
+        let time = match time.ty {
+            Type::Clock => format!("CAST({} AS TIMESTAMP)", self.micros(time)?),
+            _ => self.sql(time)?,
+        };
+        Ok(format!("STRFTIME({time}, {})", words::text(Dialect::Polars, &known)))
+    }
+
+    fn strptime(&self, call: &Call) -> Result<String> {
+        Ok(format!("{STRPTIME}({}, {})", self.sql(&call.args[0])?, self.sql(&call.args[1])?))
+    }
+
+    fn boundaries(&self, field: Field, from: &Node, to: &Node) -> Result<String> {
+        if let Some(unit) = field.length() {
+            let begin = |node: &Node| Ok::<_, crate::error::Error>(self.begin(&self.micros(node)?, unit));
+            return Ok(format!("(({} - {}) // {unit})", begin(to)?, begin(from)?));
+        }
+        let number = |node: &Node| -> Result<String> {
+            let day = format!("({} // {DAY})", self.clock(node)?);
+            let part = |part: &str| -> Result<String> {
+                Ok(format!("CAST(EXTRACT({part} FROM CAST({} AS TIMESTAMP)) AS BIGINT)", self.clock(node)?))
+            };
+            Ok(match field {
+                Field::Day => day,
+                // The first Monday after 1969-12-29 is its own number.
+                Field::Week => format!("(({day} + 3) // 7)"),
+                Field::Month => format!("({} * 12 + {})", part("year")?, part("month")?),
+                Field::Quarter => format!("({} * 4 + {})", part("year")?, part("quarter")?),
+                Field::Year => part("year")?,
+                _ => return Err(self.no_words("date_diff")),
+            })
+        };
+        Ok(format!("({} - {})", number(to)?, number(from)?))
+    }
+
+    /// The instant at which the unit of a fixed length begins that `micros` is in.
+    fn begin(&self, micros: &str, unit: i64) -> String {
+        format!("({micros} - ({} % {unit}))", self.local(micros))
+    }
+
+    /// The microseconds of an operation that gives an instant, or what a clock shows.
+    fn instant(&self, call: &Call) -> Result<String> {
+        let args = &call.args;
+        Ok(match call.op {
+            Op::Later => self.later(&args[0], &args[1], 1)?,
+            Op::Earlier => self.later(&args[0], &args[1], -1)?,
+            Op::DateTrunc(field) => self.truncated(field, &args[0])?,
+            Op::Strptime | Op::TryStrptime => self.strptime(call)?,
+            Op::FromEpoch => {
+                format!("TRY_CAST(ROUND({} * CAST('1e6' AS DOUBLE)) AS BIGINT)", self.sql(&args[0])?)
+            }
+            Op::FromEpochMillis => format!("({} * 1000)", self.sql(&args[0])?),
+            Op::FromEpochMicros => self.sql(&args[0])?,
+            Op::AtZone => format!("{LOCAL}({}, {})", self.micros(&args[0])?, self.sql(&args[1])?),
+            Op::OfZone => format!("{INSTANT}({}, {})", self.micros(&args[0])?, self.sql(&args[1])?),
+            _ => return Err(self.no_words("this time")),
+        })
+    }
+
+    fn later(&self, time: &Node, length: &Node, times: i64) -> Result<String> {
+        let Some(Literal::Interval(length)) = length.as_literal() else {
+            return Err(self.no_words("an interval that is computed"));
+        };
+        let Interval { months, days, micros } =
+            length.times(times).ok_or_else(|| self.no_words("this interval"))?;
+        let mut at = self.micros(time)?;
+        if months != 0 || days != 0 {
+            let is_instant = time.ty == Type::TIME;
+            let mut clock = if is_instant { self.local(&at) } else { at };
+            if months != 0 {
+                let sign = if months < 0 { '-' } else { '+' };
+                clock = format!(
+                    "CAST((CAST({clock} AS TIMESTAMP) {sign} INTERVAL '{} month') AS BIGINT)",
+                    months.unsigned_abs()
+                );
+            }
+            if days != 0 {
+                clock = format!("({clock} + {})", int(i64::from(days) * DAY));
+            }
+            at = if is_instant { self.of_local(&clock) } else { clock };
+        }
+        Ok(if micros == 0 { at } else { format!("({at} + {})", int(micros)) })
+    }
+
+    fn truncated(&self, field: Field, time: &Node) -> Result<String> {
+        let is_instant = time.ty == Type::TIME;
+        let micros = self.micros(time)?;
+        let clock = if is_instant { self.local(&micros) } else { micros.clone() };
+        if let Some(unit) = field.length() {
+            return Ok(format!("({micros} - ({clock} % {unit}))"));
+        }
+        let day = format!("({clock} // {DAY})");
+        let part = |part: &str| format!("CAST(EXTRACT({part} FROM CAST({clock} AS TIMESTAMP)) AS BIGINT)");
+        let first = match field {
+            Field::Day => day,
+            Field::Week => format!("({day} - (({day} + 3) % 7))"),
+            Field::Month => format!("({day} - {} + 1)", part("day")),
+            Field::Year => format!("({day} - {} + 1)", part("doy")),
+            _ => return Err(self.no_words(&format!("date_trunc('{}')", field.name()))),
+        };
+        let begin = format!("({first} * {DAY})");
+        Ok(if is_instant { self.of_local(&begin) } else { begin })
+    }
+}
+
+/// A format in the letters that Polars writes with, which are those of `chrono`; none where one is another thing there.
+fn letters(format: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = format.chars();
+    while let Some(c) = rest.next() {
+        out.push(c);
+        if c != '%' {
+            continue;
+        }
+        match rest.next()? {
+            'f' => out += "6f",
+            c @ ('%' | 'Y' | 'm' | 'd' | 'H' | 'M' | 'S' | 'j' | 'y' | 'I' | 'p' | 'A' | 'a' | 'B' | 'b'
+            | 'F' | 'T' | 'e' | 'k' | 'l' | 'u' | 'w' | 'V' | 'G' | 'z' | 'P' | 'R' | 'D') => out.push(c),
+            c @ ('3' | '6') => {
+                out.push(c);
+                out.push(rest.next().filter(|c| *c == 'f')?);
+            }
+            ':' => {
+                out.push(':');
+                out.push(rest.next().filter(|c| *c == 'z')?);
+            }
+            _ => return None,
+        }
+    }
+    Some(out)
+}

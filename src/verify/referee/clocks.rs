@@ -1,0 +1,136 @@
+//! What only a time zone can tell, as functions of Polars' SQL: [`words`] names them, and `chrono` computes them.
+
+use super::formats::Form;
+use super::instants::{Clock, Rule};
+use crate::sql::expr::polars as words;
+use chrono::{DateTime, Offset, TimeZone};
+use polars::prelude as pl;
+use polars::prelude::{IntoColumn, NewChunkedArray};
+use polars_sql::function_registry::FunctionRegistry;
+
+/// The functions, for the job's zone.
+pub struct Clocks {
+    zone: String,
+}
+
+impl Clocks {
+    /// The functions for a job in the zone of this IANA name.
+    pub fn of(zone: &str) -> Clocks {
+        Clocks { zone: zone.to_string() }
+    }
+
+    /// The function of a name.
+    fn function(&self, name: &str) -> Option<pl::Expr> {
+        let zone = self.zone.clone();
+        let ints = |_: &pl::Schema, fields: &[pl::Field]| {
+            Ok(pl::Field::new(fields[0].name().clone(), pl::DataType::Int64))
+        };
+        let none: [pl::Expr; 0] = [];
+        Some(match name {
+            words::LOCAL => pl::map_multiple(
+                |args| {
+                    let zone = Clock::of(word(args)?).zone();
+                    int_of_int(&args[0], |at| {
+                        let at = DateTime::from_timestamp_micros(at)?.naive_utc();
+                        let offset = zone.offset_from_utc_datetime(&at).fix().local_minus_utc();
+                        at.and_utc().timestamp_micros().checked_add(i64::from(offset) * 1_000_000)
+                    })
+                },
+                none,
+                ints,
+            ),
+            words::INSTANT => pl::map_multiple(
+                |args| {
+                    let clock = Clock::of(word(args)?);
+                    int_of_int(&args[0], |local| {
+                        clock.local_time(DateTime::from_timestamp_micros(local)?.naive_utc())
+                    })
+                },
+                none,
+                ints,
+            ),
+            words::TIME => {
+                let ty = move || {
+                    let zone = pl::TimeZone::opt_try_new(Some(zone.as_str()))?;
+                    Ok::<_, pl::PolarsError>(pl::DataType::Datetime(pl::TimeUnit::Microseconds, zone))
+                };
+                let of = ty.clone();
+                pl::map_multiple(
+                    move |args| args[0].cast(&pl::DataType::Int64)?.cast(&of()?),
+                    none,
+                    move |_, fields| Ok(pl::Field::new(fields[0].name().clone(), ty()?)),
+                )
+            }
+            words::ISO => {
+                let clock = Clock::of(&zone);
+                pl::map_multiple(
+                    move |args| int_of_text(&args[0], |text| clock.text(text.trim(), &Rule::Iso)),
+                    none,
+                    ints,
+                )
+            }
+            words::STRPTIME => {
+                let clock = Clock::of(&zone);
+                pl::map_multiple(
+                    move |args| {
+                        let form = Form::of(word(args)?).map_err(|e| failed(&e.to_string()))?;
+                        let rule = Rule::Form(Box::new(form));
+                        int_of_text(&args[0], |text| clock.text(text, &rule))
+                    },
+                    none,
+                    ints,
+                )
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl FunctionRegistry for Clocks {
+    fn register(&mut self, name: &str, _: pl::UserDefinedFunction) -> pl::PolarsResult<()> {
+        Err(failed(&format!("`{name}` cannot be registered here")))
+    }
+
+    fn get_udf(&self, name: &str) -> pl::PolarsResult<Option<pl::UserDefinedFunction>> {
+        Ok(self.function(name).and_then(|function| match function {
+            pl::Expr::AnonymousFunction { function, options, .. } => {
+                Some(pl::UserDefinedFunction { name: name.into(), fun: function, options })
+            }
+            _ => None,
+        }))
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.function(name).is_some()
+    }
+}
+
+fn failed(words: &str) -> pl::PolarsError {
+    pl::PolarsError::ComputeError(words.to_string().into())
+}
+
+/// The second argument, a text that is the same for all rows.
+fn word(args: &[pl::Column]) -> pl::PolarsResult<&str> {
+    let texts = args.get(1).ok_or_else(|| failed("a second argument is wanted"))?.str()?;
+    Ok(texts.get(0).unwrap_or(""))
+}
+
+fn int_of_int(column: &pl::Column, f: impl Fn(i64) -> Option<i64>) -> pl::PolarsResult<pl::Column> {
+    let ints = column.cast(&pl::DataType::Int64)?;
+    let ints = ints.i64()?;
+    let made = pl::Int64Chunked::from_iter_options(
+        column.name().clone(),
+        ints.iter().map(|value| value.and_then(&f)),
+    );
+    Ok(made.into_column())
+}
+
+fn int_of_text(column: &pl::Column, f: impl Fn(&str) -> Option<i64>) -> pl::PolarsResult<pl::Column> {
+    let texts = column.cast(&pl::DataType::String)?;
+    let texts = texts.str()?;
+    let made = pl::Int64Chunked::from_iter_options(
+        column.name().clone(),
+        texts.iter().map(|text| text.and_then(&f)),
+    );
+    Ok(made.into_column())
+}
