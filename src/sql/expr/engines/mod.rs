@@ -11,7 +11,6 @@ mod arithmetic;
 mod calls;
 mod casts;
 mod codes;
-mod formats;
 mod moments;
 mod operators;
 mod patterns;

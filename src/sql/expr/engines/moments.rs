@@ -1,13 +1,13 @@
 //! Times. An instant is seen on the clock of the job's zone.
 
-use super::{Printer, formats};
+use super::Printer;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::tree::{Call, Kind, Literal, Node, Op};
 use crate::expr::{Interval, TimeField as Field, Type};
 use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
 use crate::sql::source::instant_of_local;
-use crate::sql::words;
+use crate::sql::{patterns, words};
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeFormat};
 
 /// A length of time that is added: so often, where a number of times is said.
@@ -421,22 +421,22 @@ impl Printer<'_> {
     pub(super) fn strftime(&self, call: &Call) -> Result<String> {
         let format = call.args[1].as_text().unwrap_or_default();
         // What the clock shows has no offset any more.
-        let written = TimeFormat::for_writing(format).ok();
-        let written = written.and_then(|format| formats::written(self.dialect, &format));
-        let written = self.text(&written.ok_or_else(|| self.no_format(format))?);
+        let pattern = patterns::written(self.dialect, &TimeFormat::for_writing(format)?)
+            .map_err(|_| self.no_format(format))?;
+        let pattern = self.text(&pattern);
         let clock = self.clock(&call.args[0])?;
         let is_day = call.args[0].ty == Type::DATE;
         Ok(match self.dialect {
-            DuckDb => format!("STRFTIME({clock}, {written})"),
-            BigQuery if is_day => format!("FORMAT_DATE({written}, {clock})"),
-            BigQuery => format!("FORMAT_DATETIME({written}, {clock})"),
+            DuckDb => format!("STRFTIME({clock}, {pattern})"),
+            BigQuery if is_day => format!("FORMAT_DATE({pattern}, {clock})"),
+            BigQuery => format!("FORMAT_DATETIME({pattern}, {clock})"),
             Postgres => {
                 let clock = if is_day { self.clock_of_day(&clock) } else { clock };
-                format!("TO_CHAR({clock}, {written})")
+                format!("TO_CHAR({clock}, {pattern})")
             }
             _ => {
                 let clock = if is_day { format!("CAST({clock} AS TIMESTAMP)") } else { clock };
-                format!("DATE_FORMAT({clock}, {written})")
+                format!("DATE_FORMAT({clock}, {pattern})")
             }
         })
     }
