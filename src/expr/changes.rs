@@ -50,6 +50,8 @@ const WHOLE: &str = "the quotient is cut towards zero; it went down";
 const ROUND: &str = "a half of a decimal is rounded away from zero; it went to the even digit";
 const LOCAL_DAY: &str = "days and times are those of the job's time zone; they were those of UTC";
 const DECIMAL: &str = "decimals are rounded a half away from zero; a half went to the even digit";
+const POWER: &str = "this is the power; it was the bits that one of both has";
+const GROUPED: &str = "operators of bits bind alike, from the left; `&` came before `|`, and `<<` and `>>` came last: say it with parentheses";
 const TRUTH: &str = "of NULL this is true or false, as in SQL; it was NULL";
 const BLANKS: &str = "only blanks are taken away; it was all white space";
 const POSITION: &str = "the place counts characters, and is NULL of NULL; it counted bytes, and was 0";
@@ -60,6 +62,11 @@ impl Finder {
     fn change(&self, ast: &Ast) -> Option<&'static str> {
         match ast {
             Ast::BinaryOp { op: BinaryOperator::Modulo, .. } => Some(MODULO),
+            Ast::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => Some(POWER),
+            Ast::BinaryOp { left, op, .. } if of_bits(op) => match &**left {
+                Ast::BinaryOp { op: inner, .. } if of_bits(inner) && inner != op => Some(GROUPED),
+                _ => None,
+            },
             Ast::BinaryOp {
                 op: BinaryOperator::DuckIntegerDivide | BinaryOperator::MyIntegerDivide, ..
             } => Some(WHOLE),
@@ -96,6 +103,11 @@ impl Finder {
             _ => None,
         }
     }
+}
+
+fn of_bits(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{BitwiseAnd, BitwiseOr, PGBitwiseShiftLeft, PGBitwiseShiftRight};
+    matches!(op, BitwiseAnd | BitwiseOr | PGBitwiseShiftLeft | PGBitwiseShiftRight)
 }
 
 fn seconds(field: &str) -> Option<&'static str> {
@@ -137,5 +149,8 @@ mod tests {
         assert_eq!(of("name LIKE 'a\\_%' AND TRIM(name) = 'x' AND ok IS NOT TRUE", true).len(), 3);
         assert_eq!(of("name LIKE 'a%' AND amount * 2 > 1.5 AND a / b > 1 AND ok", true), []);
         assert_eq!(of("a +", true), []);
+        assert_eq!(of("a ^ 2", true), [("a ^ 2".to_string(), POWER)]);
+        assert_eq!(of("a | b & 3", true), [("a | b & 3".to_string(), GROUPED)]);
+        assert_eq!(of("a | (b & 3) | 4", true), []);
     }
 }

@@ -1,6 +1,7 @@
 //! Places in JSON texts.
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 /// The way to a place: keys of objects and places in arrays.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ enum Step {
     Key(String),
     /// From 0, or from the end by a negative number.
     Place(i64),
+    /// A place in an array, and in an object the key that is written so.
+    Either(i64, String),
 }
 
 impl Path {
@@ -19,7 +22,10 @@ impl Path {
         let wrong = || format!("'{text}' is no path such as `$.a[0].b`");
         if let Some(inner) = text.strip_prefix('{') {
             let inner = inner.strip_suffix('}').ok_or_else(wrong)?;
-            let step = |word: &str| word.parse().map_or_else(|_| Step::Key(word.to_string()), Step::Place);
+            let step = |word: &str| match word.parse() {
+                Ok(place) => Step::Either(place, word.to_string()),
+                Err(_) => Step::Key(word.to_string()),
+            };
             return Ok(Path(inner.split(',').filter(|word| !word.is_empty()).map(step).collect()));
         }
         let mut rest = text.strip_prefix('$').ok_or_else(wrong)?;
@@ -55,33 +61,47 @@ impl Path {
     pub fn steps(&self) -> impl Iterator<Item = std::result::Result<&str, i64>> {
         self.0.iter().map(|step| match step {
             Step::Key(key) => Ok(key.as_str()),
-            Step::Place(place) => Err(*place),
+            Step::Place(place) | Step::Either(place, _) => Err(*place),
         })
     }
 
-    /// What stands there in `text`; `None` where nothing does. The error says that the text is no JSON.
-    pub fn find(&self, text: &str) -> Result<Option<Value>, String> {
-        let whole: Value =
+    /// What stands there in `text`, as it is written; `None` where nothing does. The error says that the text is no JSON.
+    pub fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, String> {
+        let whole: &RawValue =
             serde_json::from_str(text).map_err(|_| format!("`{}` is no JSON", super::shown(text)))?;
-        let found = self.0.iter().try_fold(&whole, |value, step| match (step, value) {
-            (Step::Key(key), Value::Object(fields)) => fields.get(key),
-            (Step::Place(place), Value::Array(items)) => {
-                let at = if *place < 0 { place + items.len() as i64 } else { *place };
-                usize::try_from(at).ok().and_then(|at| items.get(at))
-            }
-            // A number is a key too, of an object.
-            (Step::Place(place), Value::Object(fields)) => fields.get(&place.to_string()),
-            _ => None,
-        });
-        Ok(found.cloned())
+        Ok(self.0.iter().try_fold(whole.get(), |value, step| step.of(value)))
     }
 
     /// What stands there, as text: a text without its quotes, `null` as NULL.
     pub fn text(&self, text: &str) -> Result<Option<String>, String> {
-        Ok(match self.find(text)? {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text),
+        let found = self.find(text)?;
+        Ok(match found {
+            None | Some("null") => None,
+            Some(value) if value.starts_with('"') => {
+                let text = serde_json::from_str(value);
+                Some(text.map_err(|_| format!("`{}` is no text that can be read", super::shown(value)))?)
+            }
             Some(value) => Some(value.to_string()),
         })
+    }
+}
+
+impl Step {
+    /// What stands at it in a value. Of several fields of one name the last is taken.
+    fn of<'a>(&self, value: &'a str) -> Option<&'a str> {
+        let key = |key: &str| {
+            let mut fields: HashMap<String, &RawValue> = serde_json::from_str(value).ok()?;
+            fields.remove(key).map(RawValue::get)
+        };
+        let place = |place: i64| {
+            let items: Vec<&RawValue> = serde_json::from_str(value).ok()?;
+            let at = if place < 0 { place + items.len() as i64 } else { place };
+            usize::try_from(at).ok().and_then(|at| items.get(at)).map(|item| item.get())
+        };
+        match (self, value.as_bytes().first()) {
+            (Step::Key(name) | Step::Either(_, name), Some(b'{')) => key(name),
+            (Step::Place(at) | Step::Either(at, _), Some(b'[')) => place(*at),
+            _ => None,
+        }
     }
 }

@@ -11,6 +11,7 @@
 mod aggregate_call;
 mod bind;
 mod changes;
+mod dialect;
 mod eval;
 pub mod functions;
 mod json;
@@ -36,7 +37,7 @@ use eval::Context;
 use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use tree::Tree;
+use tree::{Call, Kind, Node, Tree};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
@@ -164,6 +165,27 @@ impl Expr {
         }
         Ok(values.array(rows))
     }
+}
+
+/// `node` with instants in the place of constants that it casts to times, as the engine reads them.
+pub(crate) fn with_instants(node: &Node, zone: &Zone) -> Node {
+    let each = |node: &Node| with_instants(node, zone);
+    let kind = match &node.kind {
+        Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
+            match eval::constant(node, zone) {
+                Ok(literal) => Kind::Literal(literal),
+                Err(_) => node.kind.clone(),
+            }
+        }
+        Kind::Cast(inner, casting) => Kind::Cast(Box::new(each(inner)), *casting),
+        Kind::Call(call) => Kind::Call(Call { args: call.args.iter().map(each).collect(), ..call.clone() }),
+        Kind::Case(branches, otherwise) => {
+            let branches = branches.iter().map(|(when, then)| (each(when), each(then)));
+            Kind::Case(branches.collect(), Box::new(each(otherwise)))
+        }
+        Kind::Column(_) | Kind::Literal(_) => node.kind.clone(),
+    };
+    Node { kind, ty: node.ty }
 }
 
 /// Whether `sql` can be read: its syntax, its functions, and that no aggregate is in it. Columns and types are not

@@ -5,10 +5,10 @@
 //!   with NULL, so a long one becomes a balanced tree. No other operator is: `a + b + c` of floats is not `a + (b + c)`.
 //! * Every tree is at most [`DEEPEST`] deep. What walks it may call itself, and so may Polars.
 
+use super::dialect::Syntax;
 use super::{shown, wrong};
 use crate::error::{Error, Result};
 use sqlparser::ast::{BinaryOperator, Expr as Ast, Visit, VisitMut, Visitor, VisitorMut};
-use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -47,7 +47,7 @@ pub(crate) fn parse(sql: &str) -> Result<Ast> {
 }
 
 fn read(sql: &str) -> Result<Ast> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).with_unescape(false).tokenize_with_location();
+    let tokens = Tokenizer::new(&Syntax, sql).with_unescape(false).tokenize_with_location();
     let tokens = tokens.map_err(|cause| wrong(sql, cause))?;
     let operators = || tokens.iter().map(|token| &token.token).filter(|token| is_operator(token));
     if operators().count() > MOST_PARTS {
@@ -61,7 +61,7 @@ fn read(sql: &str) -> Result<Ast> {
             format!("more than {DEEPEST_TRIED_TWICE} calls such as CAST and SUBSTR within one another");
         return Err(too_many(sql, &calls).hint("compute some of it in a `derive` step before"));
     }
-    let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&Syntax).with_tokens_with_locations(tokens);
     let mut ast = parser.parse_expr().map_err(|cause| match cause {
         ParserError::TokenizerError(cause) | ParserError::ParserError(cause) => wrong(sql, cause),
         ParserError::RecursionLimitExceeded => wrong(sql, "it is nested too deep"),

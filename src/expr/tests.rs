@@ -257,6 +257,9 @@ fn what_a_row_does_not_need_may_be_faulty() {
         ("COALESCE(qty, CAST('5' AS BIGINT), qty % 0)", [Some(6), None, None]),
         ("IF(qty IS NOT NULL OR qty % 0 = 1, 3, 4)", [Some(3), None, None]),
         ("IF(qty <> 6 AND qty % (qty - 6) = 1, 3, 4)", [Some(4), None, None]),
+        ("IF(qty IN (1, 6, qty % 0), 3, 4)", [Some(3), None, None]),
+        ("IF(qty IN (qty % 0, 6), 3, 4)", [Some(3), None, None]),
+        ("IF(qty BETWEEN 7 AND qty % 0, 3, 4)", [Some(4), None, None]),
     ] {
         let (schema, columns) = (schema(), columns());
         let expr = Expr::compile(sql, &schema, &Zone::utc()).unwrap();
@@ -265,7 +268,11 @@ fn what_a_row_does_not_need_may_be_faulty() {
         let shown = arrow_cast::cast(&value, &arrow_schema::DataType::Int64).unwrap();
         assert_eq!(shown.as_primitive::<Int64Type>().iter().next().unwrap(), wanted[0], "{sql}");
     }
-    assert!(failure("qty % 0 = 1 AND qty <> 6").causes()[0].contains("division"), "from the left");
+    for faulty in
+        ["qty % 0 = 1 AND qty <> 6", "qty IN (qty % 0, qty)", "qty BETWEEN 6 AND qty % 0", "qty % 0 IN (1)"]
+    {
+        assert!(failure(faulty).causes()[0].contains("division"), "{faulty}, from the left");
+    }
 }
 
 /// The error of an expression over the columns.
@@ -364,4 +371,70 @@ fn the_example_of_every_function_is_true() {
         let sql = format!("({call}) IS NOT DISTINCT FROM ({value})");
         assert_eq!(shown_value(&sql), "true", "{call}: {}", shown_value(call));
     }
+}
+
+#[test]
+fn operators_bind_as_they_do_in_postgresql() {
+    for (sql, grouped) in [
+        ("1 | 2 & 4", "(1 | 2) & 4"),
+        ("1 << 2 | 1", "(1 << 2) | 1"),
+        ("1 << 2 + 1", "1 << (2 + 1)"),
+        ("n & 3 = 3", "(n & 3) = 3"),
+        ("n << 1 > 13", "(n << 1) > 13"),
+        ("2 * 3 ^ 2", "2 * (3 ^ 2)"),
+        ("2 ^ 3 ^ 2", "(2 ^ 3) ^ 2"),
+        ("-2 ^ 2", "(-2) ^ 2"),
+        ("-n % 4", "(-n) % 4"),
+        ("~n + 1", "~(n + 1)"),
+        ("n + 1 || 'x'", "(n + 1) || 'x'"),
+        ("'x' || n * 2", "'x' || (n * 2)"),
+        ("'{\"a\":\"b\"}' ->> 'a' = 'b'", "('{\"a\":\"b\"}' ->> 'a') = 'b'"),
+        ("'{\"a\":\"b\"}' ->> 'a' || 'c'", "('{\"a\":\"b\"}' ->> 'a') || 'c'"),
+        ("TRUE = ('abc' ~ 'a')", "TRUE = 'abc' ~ 'a'"),
+        ("n > 3 IS TRUE", "(n > 3) IS TRUE"),
+        ("NOT n > 3 = FALSE", "NOT ((n > 3) = FALSE)"),
+        ("'a' || 'b' LIKE 'a' || '%'", "('a' || 'b') LIKE ('a' || '%')"),
+        ("-'2'::bigint", "-('2'::bigint)"),
+    ] {
+        assert_eq!(shown_value(sql), shown_value(grouped), "{sql}");
+        assert!(!shown_value(sql).starts_with("error"), "{sql}: {}", shown_value(sql));
+    }
+    assert_eq!([shown_value("1 | 2 & 4"), shown_value("-2 ^ 2"), shown_value("2 * 3 ^ 2")], ["0", "4", "18"]);
+}
+
+#[test]
+fn json_stays_as_it_is_written() {
+    let json = r#"'{"a" : [ 1 , 1e2 , "x\u00e9" ], "1" : null, "a b" : 1.50, "d" : 1, "d" : 2}'"#;
+    for (path, wanted) in [
+        ("-> 'a'", r#"[ 1 , 1e2 , "x\u00e9" ]"#),
+        ("-> 'a' ->> 1", "1e2"),
+        ("-> 'a' ->> -1", "x\u{e9}"),
+        ("-> 'a' -> -1", r#""x\u00e9""#),
+        ("-> 'a' ->> '0'", "NULL"),
+        ("#>> '{a,0}'", "1"),
+        ("#>> '{1}'", "NULL"),
+        ("-> '1'", "null"),
+        ("->> 1", "NULL"),
+        ("->> 'a b'", "1.50"),
+        ("->> 'd'", "2"),
+        ("->> 'e'", "NULL"),
+    ] {
+        assert_eq!(shown_value(&format!("{json} {path}")), wanted, "{path}");
+    }
+}
+
+#[test]
+fn numbers_at_the_edges_are_those_of_postgresql() {
+    for (sql, wanted) in [
+        ("SIGN(-0e0) || '/' || SIGN(CAST('NaN' AS DOUBLE PRECISION))", "0/0"),
+        ("ROUND(CAST('99.95' AS DECIMAL(4, 2)), n - 6)", "100.00"),
+        ("ROUND(CAST('99.95' AS DECIMAL(4, 2)), 1)", "100.0"),
+        ("DEGREES(0.1)", "5.729577951308232"),
+        ("TIMESTAMP '2024-03-02' - TIMESTAMP '2024-03-01' > INTERVAL '23 hours'", "true"),
+        ("INTERVAL '1 day' * n = INTERVAL '168 hours'", "true"),
+    ] {
+        assert_eq!(shown_value(sql), wanted, "{sql}");
+    }
+    assert!(shown_value("POWER(CAST('-Infinity' AS DOUBLE PRECISION), 0.5)").starts_with("error"));
+    assert!(shown_value("INTERVAL '1 month' > INTERVAL '30 days'").contains("a month has no length"));
 }

@@ -17,6 +17,7 @@ mod asof;
 mod calendar;
 mod dedup;
 pub mod expr;
+mod patterns;
 mod placed;
 mod post;
 mod regression;

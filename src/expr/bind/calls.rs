@@ -179,7 +179,7 @@ impl Binder<'_> {
         if node.ty == Type::DATE { self.cast(ast, node, Type::TIME, Casting::Implied) } else { node }
     }
 
-    fn extract(&mut self, ast: &Ast, field: Field, node: Node) -> Node {
+    pub(super) fn extract(&mut self, ast: &Ast, field: Field, node: Node) -> Node {
         let fits =
             node.ty.is_moment() || node.ty.is_open() || node.ty == Type::Interval && field == Field::Epoch;
         if !fits {

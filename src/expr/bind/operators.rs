@@ -3,6 +3,7 @@
 use super::casts::described;
 use super::{Ast, Binder, Kind, Names, Node, Op, Type, UnaryOperator, not};
 use crate::batch::DataType;
+use crate::expr::moment::Field;
 use crate::expr::tree::{Casting, Literal};
 use crate::expr::types::MOST_DIGITS;
 use sqlparser::ast::{BinaryOperator, CaseWhen, ValueWithSpan};
@@ -38,7 +39,8 @@ impl Binder<'_> {
             }
             Sql::LongArrow | Sql::HashLongArrow => self.json(ast, Op::JsonText, left, right),
             Sql::Arrow | Sql::HashArrow => self.json(ast, Op::JsonPart, left, right),
-            Sql::PGExp => {
+            // The parser takes `^` for what it is elsewhere.
+            Sql::PGExp | Sql::BitwiseXor => {
                 let args = vec![self.float(ast, left), self.float(ast, right)];
                 Node::call(Op::Power, args, Type::FLOAT)
             }
@@ -174,8 +176,12 @@ impl Binder<'_> {
     pub(super) fn compared(&mut self, ast: &Ast, left: Node, op: Op, right: Node) -> Node {
         let (left, right) = self.meet(ast, left, right);
         if left.ty == Type::Interval {
-            return self
-                .wrong(ast, "lengths of time are not compared: compare times, or EXTRACT(epoch FROM …)");
+            if !is_of_one_length(&left) || !is_of_one_length(&right) {
+                return self
+                    .wrong(ast, "a month has no length of its own: compare times, or EXTRACT(epoch FROM …)");
+            }
+            let args = vec![self.extract(ast, Field::Epoch, left), self.extract(ast, Field::Epoch, right)];
+            return Node::call(op, args, Type::BOOL);
         }
         Node::call(op, vec![left, right], Type::BOOL)
     }
@@ -407,6 +413,21 @@ impl Binder<'_> {
     }
 }
 
+/// Whether no month is in a length of time.
+fn is_of_one_length(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Literal(Literal::Interval(interval)) => interval.months == 0,
+        Kind::Literal(_) => true,
+        Kind::Call(call) => match call.op {
+            Op::TimeBetween => true,
+            Op::IntervalTimes => is_of_one_length(&call.args[0]),
+            Op::IntervalPlus | Op::IntervalMinus => call.args.iter().all(is_of_one_length),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// The digits after the point that a quotient of decimals has at least.
 pub const QUOTIENT_DIGITS: u8 = 6;
 
@@ -445,7 +466,7 @@ fn arithmetic(op: &BinaryOperator) -> Option<Op> {
         Sql::DuckIntegerDivide | Sql::MyIntegerDivide => Op::WholeDivide,
         Sql::BitwiseAnd => Op::BitAnd,
         Sql::BitwiseOr => Op::BitOr,
-        Sql::PGBitwiseXor | Sql::BitwiseXor => Op::BitXor,
+        Sql::PGBitwiseXor => Op::BitXor,
         Sql::PGBitwiseShiftLeft => Op::ShiftLeft,
         Sql::PGBitwiseShiftRight => Op::ShiftRight,
         _ => return None,
@@ -455,10 +476,11 @@ fn arithmetic(op: &BinaryOperator) -> Option<Op> {
 /// The type of a rounded number.
 pub(super) fn rounded(ty: Type, digits: Option<i64>) -> Type {
     match (ty, digits) {
-        (Type::Of(DataType::Decimal { precision, scale }), Some(digits)) => {
-            let kept = digits.clamp(0, i64::from(scale)) as u8;
+        (Type::Of(DataType::Decimal { precision, scale }), digits) => {
+            // Where it is not known how many stay, all may, and the number may become longer.
+            let kept = digits.map_or(scale, |digits| digits.clamp(0, i64::from(scale)) as u8);
             // 9.99 becomes 10.0.
-            let more = u8::from(kept < scale);
+            let more = u8::from(kept < scale || digits.is_none());
             let precision = (precision - scale + kept + more).clamp(1, MOST_DIGITS);
             Type::Of(DataType::Decimal { precision, scale: kept })
         }

@@ -66,7 +66,7 @@ fn json(call: &Call, text: &str, out: &mut String) -> Result<bool, Fault> {
     let Ready::Path(path) = &call.ready else { unreachable!("a path is made ready") };
     let found = match call.op {
         Op::JsonText => path.text(text),
-        _ => path.find(text).map(|found| found.map(|value| value.to_string())),
+        _ => path.find(text).map(|found| found.map(str::to_string)),
     };
     let found = found.map_err(Fault::new)?;
     found.iter().for_each(|text| out.push_str(text));

@@ -3,8 +3,8 @@
 //! # Contract
 //! * A value depends on its row alone: not on the rows beside it, not on how many there are.
 //! * What cannot be computed for a row is a fault of that row, and an error only where the row needs it: a branch of a CASE that is
-//!   not taken, a value behind the one that COALESCE takes, and what stands behind a FALSE in an AND, or behind a TRUE in
-//!   an OR, may be faulty.
+//!   not taken, a value behind the one that COALESCE takes, what stands behind a FALSE in an AND, behind a TRUE in an OR or
+//!   behind the item that IN finds, and the upper bound of BETWEEN where the value is below the lower, may be faulty.
 
 mod cast;
 mod code;

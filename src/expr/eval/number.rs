@@ -51,8 +51,8 @@ fn floats(op: Op, args: &[Values], cx: &Context) -> Values {
                 Op::Abs => a.abs(),
                 Op::Floor => a.floor(),
                 Op::Ceil => a.ceil(),
-                // Of NaN, and of zero with its sign, itself.
-                _ if a.is_nan() || a == 0.0 => a,
+                // Of NaN and of both zeros 0.
+                _ if a.is_nan() || a == 0.0 => 0.0,
                 _ => a.signum(),
             }))
         });
@@ -281,7 +281,7 @@ fn function(op: Op, x: f64, y: f64) -> Result<f64, Fault> {
         Op::Sqrt => x.sqrt(),
         Op::Cbrt => x.cbrt(),
         Op::Power if x == 0.0 && y < 0.0 => return outside("zero to a negative power"),
-        Op::Power if x < 0.0 && x.is_finite() && y.is_finite() && y.fract() != 0.0 => {
+        Op::Power if x < 0.0 && y.is_finite() && y.fract() != 0.0 => {
             return outside("a negative number to the power of a fraction");
         }
         Op::Power => x.powf(y),
@@ -299,7 +299,7 @@ fn function(op: Op, x: f64, y: f64) -> Result<f64, Fault> {
         Op::Acos => x.acos(),
         Op::Atan => x.atan(),
         Op::Atan2 => x.atan2(y),
-        Op::Degrees => x.to_degrees(),
+        Op::Degrees => x / (std::f64::consts::PI / 180.0),
         _ => x.to_radians(),
     };
     bounded(value, x.is_finite() && y.is_finite())

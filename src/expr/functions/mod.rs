@@ -215,7 +215,7 @@ impl Function {
 }
 
 /// The operators and other words of the language, beside its functions: what is written, and what it gives.
-pub const OPERATORS: [(&str, &str); 14] = [
+pub const OPERATORS: [(&str, &str); 16] = [
     (
         "`+` `-` `*`",
         "Sum, difference and product. What does not fit is an error. A product of decimals has all of its digits.",
@@ -226,6 +226,7 @@ pub const OPERATORS: [(&str, &str); 14] = [
     ),
     ("`//` `DIV`", "The quotient cut towards zero."),
     ("`%`", "The rest, with the sign of the dividend."),
+    ("`^`", "The power, a float."),
     (
         "`=` `<>` `<` `<=` `>` `>=`",
         "Comparisons. Text by its bytes; a text between quotes beside a time or a day is one.",
@@ -243,6 +244,10 @@ pub const OPERATORS: [(&str, &str); 14] = [
         "Patterns, with ESCAPE; regular expressions of the crate `regex`; the beginning of a text.",
     ),
     ("`&` `|` `<<` `>>` `~`", "Bits of int64s."),
+    (
+        "`json ->> 'key'`, `json ->> 0`, `json #>> '{a,0}'`, `->`, `#>`",
+        "What stands in a JSON text, as text, or as JSON as it is written; NULL where nothing does.",
+    ),
     (
         "`CAST(x AS type)`, `x::type`, `TRY_CAST`",
         "To VARCHAR, BOOLEAN, BIGINT, DOUBLE, DECIMAL(p, s), DATE, TIMESTAMP. TRY_CAST gives NULL where CAST is an error.",

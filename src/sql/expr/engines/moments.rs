@@ -1,0 +1,490 @@
+//! Times. An instant is seen on the clock of the job's zone.
+
+use super::Printer;
+use crate::batch::DataType;
+use crate::error::Result;
+use crate::expr::tree::{Call, Kind, Literal, Node, Op};
+use crate::expr::{Interval, TimeField as Field, Type};
+use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
+use crate::sql::source::instant_of_local;
+use crate::sql::words;
+use crate::time::{DAY, HOUR, MINUTE, SECOND};
+
+/// A length of time that is added: so often, where a number of times is said.
+struct Length {
+    interval: Interval,
+    times: Option<String>,
+}
+
+impl Printer<'_> {
+    /// What the clock shows at a moment: a time in no zone, or the day itself.
+    pub(super) fn clock(&self, node: &Node) -> Result<String> {
+        let sql = self.sql(node)?;
+        Ok(match node.ty {
+            Type::TIME => words::local(self.dialect, &sql, self.zone.name()),
+            _ => sql,
+        })
+    }
+
+    /// The same, of a day the time at which it begins.
+    fn full_clock(&self, node: &Node) -> Result<String> {
+        let clock = self.clock(node)?;
+        Ok(if node.ty == Type::DATE { self.clock_of_day(&clock) } else { clock })
+    }
+
+    /// What the clock shows where a day begins.
+    pub(super) fn clock_of_day(&self, day: &str) -> String {
+        format!("CAST({day} AS {})", self.clock_type())
+    }
+
+    /// The instant of what the clock of the job's zone shows.
+    pub(super) fn instant_of(&self, clock: &str) -> Result<String> {
+        match self.dialect {
+            // It knows no parts of seconds there.
+            Flink if self.zone.name() != "UTC" => Err(self.no_words("a time of the clock made an instant")),
+            _ => Ok(instant_of_local(self.dialect, self.zone, clock)),
+        }
+    }
+
+    /// Microseconds since 1970 of a moment; of a day and of a clock those that it would have in UTC.
+    fn micros(&self, node: &Node) -> Result<String> {
+        let sql = self.sql(node)?;
+        let sql = match (self.dialect, node.ty) {
+            (BigQuery, Type::DATE | Type::Clock) => format!("TIMESTAMP({sql})"),
+            (Spark | Flink, Type::DATE) => self.clock_of_day(&sql),
+            _ => sql,
+        };
+        Ok(words::to_micros(self.dialect, &sql))
+    }
+
+    /// An integer in units of digit number `scale` after the point, as a decimal.
+    fn in_units(&self, integer: &str, node: &Node) -> String {
+        let Type::Of(ty @ DataType::Decimal { scale, .. }) = node.ty else { return integer.to_string() };
+        let whole = self.cast_to(integer, DataType::Decimal { precision: 20, scale: 0 });
+        let unit = match self.dialect {
+            BigQuery => format!("(NUMERIC '{}')", super::unit(1, scale)),
+            _ => super::unit(1, scale),
+        };
+        self.cast_to(&format!("{whole} * {unit}"), ty)
+    }
+
+    /// `EXTRACT(field FROM …)`.
+    pub(super) fn extract(&self, node: &Node, call: &Call, field: Field) -> Result<String> {
+        let of = &call.args[0];
+        match (field, of.ty) {
+            (Field::Epoch, Type::Interval) => return self.seconds(node, of),
+            (Field::Epoch, _) => return Ok(self.in_units(&self.micros(of)?, node)),
+            (Field::Second | Field::Millisecond | Field::Microsecond, _) => {
+                return self.fraction(node, of, field);
+            }
+            _ => {}
+        }
+        let clock = match field {
+            Field::Hour | Field::Minute => self.full_clock(of)?,
+            _ => self.clock(of)?,
+        };
+        self.part(field, &clock).ok_or_else(|| self.no_op(call.op))
+    }
+
+    /// A part of what a clock shows, as a 64-bit integer.
+    fn part(&self, field: Field, clock: &str) -> Option<String> {
+        let part = match (field, self.dialect) {
+            (Field::Century | Field::Decade, Spark | Flink | BigQuery) => return None,
+            (Field::Week | Field::IsoYear | Field::IsoDayOfWeek, Flink) => return None,
+            (Field::IsoYear, Spark) => "YEAROFWEEK".into(),
+            (Field::IsoDayOfWeek, Spark) => "DAYOFWEEK_ISO".into(),
+            // Sunday is 1 in these.
+            (Field::DayOfWeek, Spark | BigQuery) => "DAYOFWEEK".into(),
+            (Field::IsoDayOfWeek, BigQuery) => "DAYOFWEEK".into(),
+            (Field::Week, BigQuery) => "ISOWEEK".into(),
+            (Field::DayOfYear, BigQuery) => "DAYOFYEAR".into(),
+            (field, _) => field.name().to_uppercase(),
+        };
+        let sql = format!("EXTRACT({part} FROM {clock})");
+        let sql = match (field, self.dialect) {
+            (Field::DayOfWeek, Spark | BigQuery | Flink) => format!("({sql} - 1)"),
+            (Field::IsoDayOfWeek, BigQuery) => format!("(MOD({sql} + 5, 7) + 1)"),
+            _ => sql,
+        };
+        Some(match self.dialect {
+            DuckDb | BigQuery => sql,
+            _ => self.cast_to(&sql, DataType::Int64),
+        })
+    }
+
+    /// The seconds of the minute, in parts of them.
+    fn fraction(&self, node: &Node, of: &Node, field: Field) -> Result<String> {
+        let clock = self.full_clock(of)?;
+        let micros = match self.dialect {
+            DuckDb | Postgres => format!("EXTRACT(MICROSECONDS FROM {clock})"),
+            Spark => format!("EXTRACT(SECOND FROM {clock}) * 1000000"),
+            BigQuery => format!("EXTRACT(SECOND FROM {clock}) * 1000000 + EXTRACT(MICROSECOND FROM {clock})"),
+            // What is less than a second is that of the instant, whatever the zone.
+            _ if of.ty == Type::TIME => {
+                let thousandths = format!("CAST(DATE_FORMAT({}, 'SSS') AS BIGINT)", self.sql(of)?);
+                format!("EXTRACT(SECOND FROM {clock}) * 1000000 + {thousandths} * 1000")
+            }
+            _ => return Err(self.no_words(format!("EXTRACT({} FROM …)", field.name()))),
+        };
+        match (field, self.dialect) {
+            (Field::Microsecond, DuckDb | BigQuery) => Ok(micros),
+            (Field::Microsecond, _) => Ok(self.cast_to(&micros, DataType::Int64)),
+            _ => Ok(self.in_units(&micros, node)),
+        }
+    }
+
+    /// The seconds of a length of time.
+    fn seconds(&self, node: &Node, of: &Node) -> Result<String> {
+        if let Kind::Call(call) = &of.kind
+            && call.op == Op::TimeBetween
+        {
+            let (a, b) = (self.micros(&call.args[0])?, self.micros(&call.args[1])?);
+            return Ok(self.in_units(&format!("{a} - {}", words::closed(&b)), node));
+        }
+        match (self.dialect, node.ty) {
+            (Postgres, Type::Of(ty)) => {
+                Ok(self.cast_to(&format!("EXTRACT(EPOCH FROM {})", self.sql(of)?), ty))
+            }
+            _ => Err(self.no_words("the seconds of a length of time")),
+        }
+    }
+
+    /// The beginning of a unit.
+    pub(super) fn truncated(&self, call: &Call, field: Field) -> Result<String> {
+        let of = &call.args[0];
+        let sql = self.sql(of)?;
+        if field == Field::Microsecond {
+            return Ok(sql);
+        }
+        let clock = words::closed(&self.clock(of)?);
+        let begin = self.begin(field, &clock).ok_or_else(|| self.no_op(call.op))?;
+        if of.ty == Type::Clock {
+            return Ok(begin);
+        }
+        let zoned = self.zone.name() != "UTC";
+        match (field.length(), self.dialect) {
+            // The offset is that of the instant: an hour that the clock shows twice is two hours.
+            (Some(_), DuckDb | Postgres) if zoned => {
+                Ok(format!("({} - ({clock} - {begin}))", words::closed(&sql)))
+            }
+            (Some(_), Spark | BigQuery) if zoned => {
+                let since = match self.dialect {
+                    BigQuery => format!("DATETIME_DIFF({clock}, {begin}, MICROSECOND)"),
+                    _ => format!("(UNIX_MICROS({clock}) - UNIX_MICROS({begin}))"),
+                };
+                Ok(words::from_micros(self.dialect, &format!("UNIX_MICROS({sql}) - {since}")))
+            }
+            _ => self.instant_of(&begin),
+        }
+    }
+
+    /// What a clock shows where the unit begins that it is in.
+    fn begin(&self, field: Field, clock: &str) -> Option<String> {
+        let name = field.name().to_uppercase();
+        Some(match (self.dialect, field) {
+            (Postgres, Field::IsoYear) | (DuckDb, Field::Century) => return None,
+            (DuckDb | Postgres, _) => format!("DATE_TRUNC('{}', {clock})", field.name()),
+            (_, Field::Century | Field::Decade) | (Spark | Flink, Field::IsoYear) => return None,
+            (Spark, Field::Millisecond) => format!("DATE_TRUNC('MILLISECOND', {clock})"),
+            (Spark, _) => format!("DATE_TRUNC('{name}', {clock})"),
+            (BigQuery, Field::Week) => format!("DATETIME_TRUNC({clock}, ISOWEEK)"),
+            (BigQuery, Field::Millisecond) => format!("DATETIME_TRUNC({clock}, MILLISECOND)"),
+            (BigQuery, _) => format!("DATETIME_TRUNC({clock}, {name})"),
+            // Its weeks begin on Sunday.
+            (_, Field::Week | Field::Millisecond) => return None,
+            _ => format!("CAST(FLOOR({clock} TO {name}) AS TIMESTAMP(3))"),
+        })
+    }
+
+    /// How often a unit begins between two moments.
+    pub(super) fn boundaries(&self, call: &Call, field: Field) -> Result<String> {
+        let none = || self.no_op(call.op);
+        if let Some(length) = field.length() {
+            let begin = |node: &Node| -> Result<String> {
+                let micros = self.micros(node)?;
+                if self.zone.name() == "UTC" || node.ty == Type::Clock {
+                    return Ok(words::floor_div(self.dialect, &micros, length));
+                }
+                Err(none().hint("count in days, or take the difference of date_trunc"))
+            };
+            return Ok(format!("{} - {}", begin(&call.args[1])?, begin(&call.args[0])?));
+        }
+        let number = |node: &Node| self.number(field, &self.clock(node)?).ok_or_else(none);
+        Ok(format!("{} - {}", number(&call.args[1])?, number(&call.args[0])?))
+    }
+
+    /// A number that grows by one where a unit begins again, of what a clock shows.
+    fn number(&self, field: Field, clock: &str) -> Option<String> {
+        let part = |field: Field| self.part(field, clock);
+        Some(match field {
+            Field::Quarter => format!("({} * 4 + {})", part(Field::Year)?, part(field)?),
+            Field::Month => format!("({} * 12 + {})", part(Field::Year)?, part(field)?),
+            Field::Day => self.day_number(clock),
+            // Weeks begin on Monday; 1970 began on a Thursday.
+            Field::Week => words::floor_div(self.dialect, &format!("({} + 3)", self.day_number(clock)), 7),
+            _ => part(field)?,
+        })
+    }
+
+    /// Days since 1970 of what a clock shows.
+    fn day_number(&self, clock: &str) -> String {
+        self.days_between(&format!("CAST({clock} AS DATE)"), "DATE '1970-01-01'")
+    }
+
+    fn days_between(&self, a: &str, b: &str) -> String {
+        let long = |sql: String| self.cast_to(&sql, DataType::Int64);
+        match self.dialect {
+            DuckDb => format!("({a} - {b})"),
+            BigQuery => format!("DATE_DIFF({a}, {b}, DAY)"),
+            Spark => long(format!("DATEDIFF({a}, {b})")),
+            Flink => long(format!("TIMESTAMPDIFF(DAY, {b}, {a})")),
+            _ => long(format!("{a} - {b}")),
+        }
+    }
+
+    /// How many whole units there are between two moments: those that are always of one length, and days on the clock.
+    pub(super) fn whole_units(&self, call: &Call, field: Field) -> Result<String> {
+        let (from, to) = (&call.args[0], &call.args[1]);
+        let (unit, on_clock) = match (field, field.length()) {
+            (_, Some(length)) => (length, false),
+            (Field::Week, _) => (7 * DAY, true),
+            (Field::Day, _) => (DAY, true),
+            _ => return Err(self.no_op(call.op)),
+        };
+        let micros = |node: &Node| -> Result<String> {
+            if !on_clock || node.ty == Type::Clock || self.zone.name() == "UTC" {
+                return self.micros(node);
+            }
+            let clock = self.clock(node)?;
+            match self.dialect {
+                Flink => Err(self.no_op(call.op)),
+                BigQuery => Ok(format!("UNIX_MICROS(TIMESTAMP({clock}))")),
+                _ => Ok(words::to_micros(self.dialect, &clock)),
+            }
+        };
+        let length = format!("({} - {})", micros(to)?, micros(from)?);
+        Ok(match self.dialect {
+            DuckDb => format!("{length} // {unit}"),
+            Spark => format!("{length} DIV {unit}"),
+            BigQuery => format!("DIV({length}, {unit})"),
+            _ => format!("{length} / {unit}"),
+        })
+    }
+
+    /// A moment and a length of time.
+    pub(super) fn moved(&self, call: &Call) -> Result<String> {
+        let of = &call.args[0];
+        let length = self.length(&call.args[1], call.op == Op::Earlier).ok_or_else(|| self.no_op(call.op))?;
+        let Interval { months, days, micros } = length.interval;
+        let sql = self.tight(of)?;
+        let on_clock = of.ty == Type::Clock;
+        if months == 0 && days == 0 {
+            return self.shifted(call, &sql, &length, on_clock);
+        }
+        if self.dialect == Flink && self.zone.name() != "UTC" {
+            return Err(self.no_op(call.op).hint("say it in hours"));
+        }
+        let mut clock = words::closed(&self.clock(of)?);
+        for (count, unit) in [(i64::from(months), "MONTH"), (i64::from(days), "DAY")] {
+            if count != 0 {
+                clock = self.clock_moved(&clock, count, unit, &length.times);
+            }
+        }
+        let moved = if on_clock { clock } else { self.instant_of(&clock)? };
+        match micros {
+            0 => Ok(moved),
+            _ => self.shifted(call, &words::closed(&moved), &length, on_clock),
+        }
+    }
+
+    /// A length of time, if it is a literal or a number of times one; backwards where it is taken away.
+    fn length(&self, node: &Node, backwards: bool) -> Option<Length> {
+        let sign = if backwards { -1 } else { 1 };
+        match &node.kind {
+            Kind::Literal(Literal::Interval(interval)) => {
+                Some(Length { interval: interval.times(sign)?, times: None })
+            }
+            Kind::Call(Call { op: Op::IntervalTimes, args, .. }) => match args[0].as_literal()? {
+                Literal::Interval(interval) => {
+                    let times = self.long(&args[1]).ok()?;
+                    Some(Length { interval: interval.times(sign)?, times: Some(times) })
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A moment so many microseconds later.
+    fn shifted(&self, call: &Call, sql: &str, length: &Length, on_clock: bool) -> Result<String> {
+        let micros = length.interval.micros;
+        if self.dialect == Flink && micros % 1000 != 0 {
+            return Err(self.no_op(call.op));
+        }
+        let plain = matches!(self.dialect, DuckDb | Postgres) && length.times.is_none();
+        if plain {
+            let units = [(HOUR, "hours"), (MINUTE, "minutes"), (SECOND, "seconds"), (1, "microseconds")];
+            let (unit, name) =
+                units.into_iter().find(|(unit, _)| micros % unit == 0).unwrap_or((1, "microseconds"));
+            let sign = if micros < 0 { '-' } else { '+' };
+            return Ok(format!("{sql} {sign} INTERVAL '{} {name}'", (micros / unit).unsigned_abs()));
+        }
+        let count = match &length.times {
+            None => micros.to_string(),
+            Some(times) => format!("{times} * {micros}"),
+        };
+        match (self.dialect, on_clock) {
+            (BigQuery, true) => Ok(format!("DATETIME_ADD({sql}, INTERVAL ({count}) MICROSECOND)")),
+            (Postgres, true) => Err(self.no_op(call.op)),
+            _ => {
+                let sum = format!("{} + {}", words::to_micros(self.dialect, sql), words::closed(&count));
+                Ok(words::from_micros(self.dialect, &sum))
+            }
+        }
+    }
+
+    /// What a clock shows so many months or days later.
+    fn clock_moved(&self, clock: &str, count: i64, unit: &str, times: &Option<String>) -> String {
+        let count = match times {
+            None => count.to_string(),
+            Some(times) => format!("({times} * {count})"),
+        };
+        match (self.dialect, times) {
+            (DuckDb | Postgres, None) => format!("({clock} + INTERVAL '{count} {unit}')"),
+            (DuckDb, _) => format!("({clock} + INTERVAL '1 {unit}' * CAST({count} AS INTEGER))"),
+            (Postgres, _) => format!("({clock} + {count} * INTERVAL '1 {unit}')"),
+            (BigQuery, _) => format!("DATETIME_ADD({clock}, INTERVAL {count} {unit})"),
+            _ => format!("TIMESTAMPADD({unit}, CAST({count} AS INT), {clock})"),
+        }
+    }
+
+    /// Days, and numbers of them.
+    pub(super) fn days(&self, call: &Call) -> Result<String> {
+        let sql = self.tight(&call.args[0])?;
+        match call.op {
+            Op::DaysBetween => Ok(self.days_between(&sql, &self.tight(&call.args[1])?)),
+            Op::DaysLater | Op::DaysEarlier => self.day_moved(call, &sql),
+            Op::LastDay => match self.dialect {
+                DuckDb | Spark | BigQuery => Ok(format!("LAST_DAY({sql})")),
+                Postgres => Ok(format!(
+                    "CAST(DATE_TRUNC('month', CAST({sql} AS TIMESTAMP)) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"
+                )),
+                _ => Err(self.no_op(call.op)),
+            },
+            _ => {
+                let parts = call.args.iter().map(|arg| match self.dialect {
+                    Postgres | Spark => Ok(format!("CAST({} AS INT)", self.sql(arg)?)),
+                    _ => self.sql(arg),
+                });
+                let parts = parts.collect::<Result<Vec<_>>>()?.join(", ");
+                match self.dialect {
+                    BigQuery => Ok(format!("DATE({parts})")),
+                    Flink => Err(self.no_op(call.op)),
+                    _ => Ok(format!("MAKE_DATE({parts})")),
+                }
+            }
+        }
+    }
+
+    fn day_moved(&self, call: &Call, day: &str) -> Result<String> {
+        let count = self.sql(&call.args[1])?;
+        let (sign, word) = if call.op == Op::DaysLater { ("+", "ADD") } else { ("-", "SUB") };
+        let literal = call.args[1].as_int();
+        Ok(match self.dialect {
+            DuckDb | Postgres if literal.is_some_and(|count| i32::try_from(count).is_ok()) => {
+                format!("{day} {sign} {}", words::closed(&count))
+            }
+            DuckDb | Postgres => format!("{day} {sign} CAST({count} AS INTEGER)"),
+            Spark => format!("DATE_{word}({day}, CAST({count} AS INT))"),
+            BigQuery => format!("DATE_{word}({day}, INTERVAL {} DAY)", words::closed(&count)),
+            _ => match literal {
+                Some(count) => format!("{day} {sign} INTERVAL '{count}' DAY"),
+                None => return Err(self.no_op(call.op)),
+            },
+        })
+    }
+
+    /// Lengths of time by themselves.
+    pub(super) fn lengths(&self, call: &Call) -> Result<String> {
+        let (a, b) = (self.tight(&call.args[0])?, self.tight(&call.args[1])?);
+        if !matches!(self.dialect, DuckDb | Postgres) {
+            return Err(self.no_op(call.op));
+        }
+        Ok(match call.op {
+            Op::IntervalTimes => format!("{a} * {b}"),
+            Op::IntervalPlus => format!("{a} + {b}"),
+            _ => format!("{a} - {b}"),
+        })
+    }
+
+    /// `STRFTIME(time, format)`.
+    pub(super) fn strftime(&self, call: &Call) -> Result<String> {
+        let format = call.args[1].as_text().unwrap_or_default();
+        // What the clock shows has no offset any more.
+        let pieces = words::format_pieces(format)
+            .filter(|_| !format.contains("%z"))
+            .ok_or_else(|| self.no_format(format))?;
+        let clock = self.clock(&call.args[0])?;
+        let is_day = call.args[0].ty == Type::DATE;
+        Ok(match self.dialect {
+            DuckDb => format!("STRFTIME({clock}, {})", self.text(format)),
+            BigQuery if is_day => format!("FORMAT_DATE({}, {clock})", self.text(format)),
+            BigQuery => format!("FORMAT_DATETIME({}, {clock})", self.text(format)),
+            Postgres => {
+                let format: String = pieces.iter().map(words::FormatPiece::postgres).collect();
+                let clock = if is_day { self.clock_of_day(&clock) } else { clock };
+                format!("TO_CHAR({clock}, {})", self.text(&format))
+            }
+            _ => {
+                let clock = if is_day { format!("CAST({clock} AS TIMESTAMP)") } else { clock };
+                let format: String = pieces.iter().map(words::FormatPiece::java).collect();
+                format!("DATE_FORMAT({clock}, {})", self.text(&format))
+            }
+        })
+    }
+
+    fn no_format(&self, format: &str) -> crate::error::Error {
+        self.no_words(format!("the format '{format}'"))
+    }
+
+    /// Times out of texts by a format.
+    pub(super) fn strptime(&self, call: &Call) -> Result<String> {
+        Err(self.no_op(call.op).hint("declare the column's time in the source: `time_format`"))
+    }
+
+    /// Instants and numbers.
+    pub(super) fn epoch(&self, call: &Call) -> Result<String> {
+        let of = &call.args[0];
+        match call.op {
+            Op::ToEpochMicros => self.micros(of),
+            Op::ToEpochMillis => Ok(words::floor_div(self.dialect, &self.micros(of)?, 1000)),
+            Op::FromEpochMicros => Ok(words::from_micros(self.dialect, &self.long(of)?)),
+            Op::FromEpochMillis => {
+                Ok(words::from_micros(self.dialect, &format!("{} * 1000", self.long(of)?)))
+            }
+            _ => {
+                let micros = self.half_even(&format!("{} * 1000000", self.tight(of)?));
+                let micros = micros.ok_or_else(|| self.no_op(call.op))?;
+                Ok(words::from_micros(self.dialect, &self.cast_to(&micros, DataType::Int64)))
+            }
+        }
+    }
+
+    /// AT TIME ZONE.
+    pub(super) fn zoned(&self, call: &Call) -> Result<String> {
+        let (sql, name) = (self.tight(&call.args[0])?, call.args[1].as_text().unwrap_or_default());
+        let zone = crate::time::Zone::named(name).ok_or_else(|| self.no_op(call.op))?;
+        match call.op {
+            _ if self.dialect == Flink && name != "UTC" => Err(self.no_op(call.op)),
+            // As [`words::local`] has it, also of an instant that is shown as UTC already.
+            Op::AtZone => Ok(match self.dialect {
+                Dialect::DuckDb | Dialect::Spark if name == "UTC" => sql,
+                _ => words::local(self.dialect, &sql, zone.name()),
+            }),
+            // The function of the clock is that of the job's zone.
+            _ if name == self.zone.name() => self.instant_of(&sql),
+            _ if name == "UTC" => Ok(instant_of_local(self.dialect, &zone, &sql)),
+            _ => Err(self.no_op(call.op)),
+        }
+    }
+}
