@@ -11,6 +11,7 @@ mod arithmetic;
 mod calls;
 mod casts;
 mod codes;
+mod formats;
 mod moments;
 mod operators;
 mod patterns;
