@@ -167,6 +167,11 @@ impl Expr {
     }
 }
 
+/// The constant that `node`, which reads no column, gives where times are those of `zone`.
+pub(crate) fn constant(node: &tree::Node, zone: &Zone) -> Option<tree::Literal> {
+    eval::constant(node, zone).ok()
+}
+
 /// Whether `sql` can be read: its syntax, its functions, and that no aggregate is in it. Columns and types are not
 /// looked at.
 ///

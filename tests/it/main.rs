@@ -38,6 +38,7 @@ mod event_time_jobs;
 mod explanations;
 mod expressions;
 mod expressions_postgres;
+mod expressions_printed;
 mod faults;
 mod flink_docs;
 mod formats;
