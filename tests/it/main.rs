@@ -77,7 +77,6 @@ mod postgres_faults;
 mod postgres_lab;
 mod postgres_tables;
 mod postgres_words;
-mod random_expressions;
 mod referee;
 mod referee_postgres;
 mod report;
