@@ -6,7 +6,7 @@ use crate::alike::{Words, reads_alike};
 use crate::laws::cases;
 use crate::support::{Lab, compress};
 use highwater::job::JobSpec;
-use highwater::time::{Duration, TimeFormat, TimeParser, TimeRule, TimeUnit, Zone};
+use highwater::time::{Duration, TimeParser, TimeRule, TimeUnit, Zone};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

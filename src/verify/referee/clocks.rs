@@ -81,9 +81,40 @@ impl Clocks {
                     ints,
                 )
             }
+            words::DECIMAL => pl::map_multiple(
+                |args| {
+                    let scale = word(args)?.parse().map_err(|_| failed("a number of digits is wanted"))?;
+                    let floats = args[0].cast(&pl::DataType::Float64)?;
+                    let texts =
+                        floats.f64()?.iter().map(|value| value.and_then(|value| rounded(value, scale)));
+                    Ok(pl::StringChunked::from_iter_options(args[0].name().clone(), texts).into_column())
+                },
+                none,
+                |_, fields| Ok(pl::Field::new(fields[0].name().clone(), pl::DataType::String)),
+            ),
             _ => return None,
         })
     }
+}
+
+/// The first 15 digits of a float, rounded to so many after the point, a half away from zero: a number in text.
+fn rounded(value: f64, scale: i32) -> Option<String> {
+    let text = format!("{:.14e}", value.abs());
+    let (mantissa, exponent) = text.split_once('e')?;
+    let digits: i128 = mantissa.replace('.', "").parse().ok()?;
+    let moved = exponent.parse::<i32>().ok()? - 14 + scale;
+    let power = 10i128.checked_pow(moved.unsigned_abs());
+    let units = match (moved, power) {
+        (0.., Some(power)) => digits.checked_mul(power)?,
+        (0.., None) => return None,
+        (_, Some(power)) => (digits + power / 2) / power,
+        (_, None) => 0,
+    };
+    let sign = if value < 0.0 && units > 0 { "-" } else { "" };
+    let width = usize::try_from(scale).ok()?;
+    let digits = format!("{units:0>least$}", least = width + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - width);
+    Some(format!("{sign}{whole}.{fraction}"))
 }
 
 impl FunctionRegistry for Clocks {

@@ -32,6 +32,8 @@ pub const TIME: &str = "highwater_time";
 pub const ISO: &str = "highwater_iso";
 /// The microseconds since 1970 of a text that follows a format of strftime.
 pub const STRPTIME: &str = "highwater_strptime";
+/// A float64 as a number in text, of its first 15 digits and so many after the point: what it is as a decimal.
+pub const DECIMAL: &str = "highwater_decimal";
 
 /// The most bytes of an expression: a part that is said twice doubles with every level.
 const MOST_BYTES: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! Numbers, and casts.
 
-use super::{ISO, Printer, decimal};
+use super::{DECIMAL, ISO, Printer, decimal};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
@@ -270,6 +270,9 @@ impl Printer<'_> {
             }
             (Type::Of(Decimal { scale: from, .. }), Type::Of(Decimal { scale, .. })) => {
                 self.rescaled(&sql, from, scale)
+            }
+            (Type::Of(Float64), Type::Of(Decimal { scale, .. })) if scale <= 18 => {
+                format!("TRY_CAST({DECIMAL}({sql}, '{scale}') AS DECIMAL(38, {scale}))")
             }
             (Type::Of(String), Type::Of(Decimal { scale, .. })) if scale <= 18 => {
                 let text = trimmed(&sql);

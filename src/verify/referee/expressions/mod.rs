@@ -404,6 +404,8 @@ const SAID: &[&str] = &[
     "x * d",
     "x + n",
     "CAST(x AS BIGINT)",
+    "CAST(x AS DECIMAL(18, 2))",
+    "CAST(x AS DECIMAL(30, 12))",
     "CAST(d AS BIGINT)",
     "CAST(n AS DOUBLE)",
     "CAST(d AS DOUBLE)",
