@@ -39,6 +39,7 @@ mod event_time_jobs;
 mod explanations;
 mod expressions;
 mod expressions_postgres;
+mod expressions_printed;
 mod expressions_random;
 mod expressions_times;
 mod faults;
