@@ -14,7 +14,6 @@ mod days;
 #[cfg(test)]
 mod expressions;
 mod formats;
-mod guarded;
 mod instants;
 mod stages;
 mod typed;
@@ -31,9 +30,9 @@ use crate::verify::wide;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use instants::Clock;
 use polars::prelude as pl;
-use polars::prelude::IntoLazy;
+use polars::prelude::{IntoLazy, NamedFrom};
 use polars::sql::SQLContext;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The result of `query`, a statement in the dialect of Polars, over the relations of `plan`. Its columns are of
 /// the types that [`crate::batch::DataType`] has.
@@ -54,7 +53,7 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 }
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
-    guarded::start()?;
+    start()?;
     let registry = Arc::new(clocks::Clocks::of(plan.zone.name()));
     let mut context = SQLContext::new().with_function_registry(registry);
     let zone = plan.zone.name();
@@ -90,6 +89,24 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         context.register(name, frame.lazy());
     }
     result(collect(plan, &mut context, &stages.last)?)
+}
+
+/// Starts the threads of Polars, once: it panics in any call where they cannot be started.
+///
+/// # Errors
+/// They cannot be started.
+fn start() -> Result<()> {
+    static STARTED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    let started = STARTED.get_or_init(|| {
+        // Polars warns, on stderr, of what will change in its own API: nothing that who writes a job could act on.
+        polars::error::set_warning_function(|_, _| {});
+        let column = pl::Series::new("x".into(), &[1i64, 2]).into();
+        // Two parts that are no literals are computed on its threads.
+        let sum = (pl::col("x") + pl::lit(1)) * (pl::col("x") + pl::lit(2));
+        let sum = || pl::DataFrame::new(2, vec![column])?.lazy().select([sum]).collect();
+        process::caught(sum).map(drop).map_err(|panic| panic.message)
+    });
+    started.clone().map_err(process::no_threads)
 }
 
 /// The rows of a statement, for tests.
