@@ -265,6 +265,102 @@ fn java(dialect: Dialect, field: Field, full: bool) -> Option<String> {
     })
 }
 
+/// The pattern by which a dialect writes what the format does, of a clock without a zone.
+///
+/// # Errors
+/// The field that it has no words for.
+pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, NoWords> {
+    let word = |piece: &Piece| match piece {
+        Piece::Text(text) | Piece::Blank(text) => Ok(literal(dialect, text)),
+        Piece::Field(field, pad) => {
+            let word = match dialect {
+                Dialect::DuckDb | Dialect::BigQuery => written_strftime(dialect, *field, *pad),
+                Dialect::Postgres => written_postgres(*field, *pad),
+                Dialect::Spark | Dialect::Flink => written_java(dialect, *field, *pad),
+                Dialect::Polars => None,
+            };
+            word.ok_or_else(|| field.letters())
+        }
+    };
+    format.pieces().iter().map(word).collect()
+}
+
+fn written_strftime(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+    let duckdb = dialect == Dialect::DuckDb;
+    let letters = match field {
+        Field::Fraction { point, digits } => {
+            let letters = match digits {
+                None if point => return None,
+                None | Some(6) => "%f",
+                Some(3) => "%g",
+                _ => "%n",
+            };
+            return duckdb.then(|| format!("{}{letters}", if point { "." } else { "" }));
+        }
+        Field::Epoch | Field::Offset { .. } | Field::ZoneName => return None,
+        Field::HalfDay { upper: false } if duckdb => return None,
+        field => field.letter(),
+    };
+    let number =
+        field.width().is_some() && !matches!(field, Field::Year | Field::IsoYear | Field::DayNumber { .. });
+    Some(match (pad, number) {
+        (Pad::Zero, _) | (Pad::None, false) => letters.to_string(),
+        (Pad::None, true) if duckdb => letters.replace('%', "%-"),
+        (Pad::Blank, _) if !duckdb => match field {
+            Field::Day => "%e".into(),
+            Field::Hour => "%k".into(),
+            Field::Hour12 => "%l".into(),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn written_postgres(field: Field, pad: Pad) -> Option<String> {
+    let word = match field {
+        Field::ShortYear => "YY".to_string(),
+        Field::HalfDay { upper: false } => "am".to_string(),
+        // `AM` writes PM as well.
+        Field::Fraction { point, digits } => {
+            let digits = match digits {
+                None if point => return None,
+                None | Some(6) => "US",
+                Some(3) => "MS",
+                _ => return None,
+            };
+            format!("{}{digits}", if point { "." } else { "" })
+        }
+        Field::Offset { .. } => return None,
+        field => postgres(field, (None, None, None))?,
+    };
+    match pad {
+        Pad::Zero => Some(word),
+        // Its own for a number without zeros before it.
+        Pad::None => Some(if field.width().is_some() { format!("FM{word}") } else { word }),
+        Pad::Blank => None,
+    }
+}
+
+fn written_java(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+    let full = match pad {
+        Pad::Zero => true,
+        Pad::None => false,
+        Pad::Blank => return None,
+    };
+    match field {
+        Field::ShortYear => Some("yy".into()),
+        Field::HalfDay { upper: false } | Field::Offset { .. } => None,
+        Field::DayName { long } => Some(if long { "EEEE" } else { "EEE" }.into()),
+        Field::Fraction { point, digits } => {
+            let digits = if point { digits? } else { digits.unwrap_or(6) };
+            // Times of Flink are of milliseconds.
+            let known = digits == 3 || dialect == Dialect::Spark;
+            known.then(|| format!("{}{}", if point { "." } else { "" }, "S".repeat(digits.into())))
+        }
+        field => java(dialect, field, full),
+    }
+}
+
 /// A regular expression of the texts of a format, in what RE2, PostgreSQL and Java have in common: most engines take
 /// texts of other shapes, too.
 ///
@@ -351,4 +447,44 @@ fn any_case(words: &[&str]) -> String {
     let letter = |c: char| format!("[{}{c}]", c.to_ascii_uppercase());
     let words: Vec<String> = words.iter().map(|word| word.chars().map(letter).collect()).collect();
     format!("({})", words.join("|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_by_the_words_of_each_dialect() {
+        let told = |format: &str| {
+            let format = TimeFormat::for_writing(format).unwrap();
+            let dialects =
+                [Dialect::DuckDb, Dialect::Postgres, Dialect::Spark, Dialect::Flink, Dialect::BigQuery];
+            let pattern = |dialect| written(dialect, &format).unwrap_or_else(|field| format!("no {field}"));
+            dialects.map(pattern).join(" | ")
+        };
+        let all = [
+            "%d.%m.%Y",
+            "%-d/%-m/%y %I:%M %p",
+            "%e %B",
+            "%H:%M:%S.%f",
+            "%H:%M:%S%.3f",
+            "%A %j %u",
+            "%G-W%V",
+            "%P",
+            "%z",
+            "100%%",
+        ];
+        insta::assert_snapshot!(all.map(told).join("\n"), @r#"
+        %d.%m.%Y | DD.MM.YYYY | dd.MM.yyyy | dd.MM.yyyy | %d.%m.%Y
+        %-d/%-m/%y %I:%M %p | FMDD/FMMM/YY HH12:MI AM | d/M/yy hh:mm a | d/M/yy hh:mm a | no %d
+        no %d | no %d | no %d | no %d | %e %B
+        %H:%M:%S.%f | HH24:MI:SS.US | HH:mm:ss.SSSSSS | no %f | no %f
+        %H:%M:%S.%g | HH24:MI:SS.MS | HH:mm:ss.SSS | HH:mm:ss.SSS | no %.3f
+        %A %j %u | FMDay DDD ID | no %u | no %u | %A %j %u
+        %G-W%V | IYYY"-W"IW | no %G | no %G | %G-W%V
+        no %P | am | no %P | no %P | %P
+        no %z | no %z | no %z | no %z | no %z
+        100%% | "100%" | '100%' | '100%' | 100%%
+        "#);
+    }
 }

@@ -24,6 +24,7 @@ use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
 use crate::job::Plan;
 use crate::time::{TimeRule, Zone};
 use files::{Layout, Part};
+pub use time::clock_functions;
 pub(super) use time::instant_of_local;
 
 /// The statements, each without its semicolon, that make the relations of `plan` out of their files.

@@ -168,6 +168,11 @@ impl TimeParser {
         Some(self.date.1 * DAY + i64::from(second) * SECOND)
     }
 
+    /// How many of the times that were read are local ones that exist twice, since this was asked before.
+    pub fn take_twice(&mut self) -> u64 {
+        self.zone.take_twice()
+    }
+
     /// The instant of a local time (microseconds since a local 1970) in the parser's zone.
     pub fn local(&mut self, local: i64) -> Result<i64, TimeError> {
         in_range(self.zone.instant(local))

@@ -9,10 +9,10 @@ use postgres::{Client, NoTls, SimpleQueryMessage};
 use std::collections::BTreeSet;
 
 /// Zones with a change of clocks in both halves of the world, with half an hour of it, and without any.
-const ZONES: [&str; 4] = ["Asia/Jakarta", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"];
+pub const ZONES: [&str; 4] = ["Asia/Jakarta", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"];
 
 /// The rows on the server, and a function that computes an expression for one of them.
-pub struct Server(Client);
+pub struct Server(pub Client);
 
 impl Server {
     pub fn new(zone: &str) -> Option<Server> {
@@ -110,7 +110,7 @@ fn differences(zone: &str, entry: &Entry, computed: &Computed, theirs: &[Value])
 }
 
 /// Whether a zone changes what the expression gives.
-fn of_times(sql: &str) -> bool {
+pub fn of_times(sql: &str) -> bool {
     sql.contains("TIME")
         || sql.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| ["t", "v", "a", "w"].contains(&word))
 }

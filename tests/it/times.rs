@@ -286,3 +286,28 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
     %s%.f bigquery: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS BIGNUMERIC) * 1000000) AS INT64)) AS `_time`
     "#);
 }
+
+#[test]
+fn times_that_exist_twice_are_counted_and_told() {
+    let lines =
+        ["2024-10-27 01:30:00", "2024-10-27 02:10:00", "2024-10-27 02:50:00", "2024-10-27T02:10:00+01:00"];
+    let told =
+        "note: 2 times exist twice in Europe/Berlin, where clocks are put back, and the earlier is taken";
+    for (log, rule) in [
+        ("log.csv", ""),
+        ("log.csv", "time_format = [\"iso\", \"%Y-%m-%d %H:%M:%S\"]"),
+        ("log.csv", "time_format = [\"%Y-%m-%d %H:%M:%S\", \"iso\"]"),
+        ("log.jsonl", ""),
+    ] {
+        let lab = Lab::new();
+        csv(&lab, &lines);
+        let json = lines.iter().map(|line| format!("{{\"t\":\"{line}\",\"k\":\"a\"}}\n"));
+        lab.write("log.jsonl", json.collect::<String>());
+        let answer = lab.done(&events(log, "Europe/Berlin", rule), &[]);
+        assert!(answer.err.contains(told), "{log} {rule}: {}", answer.err);
+        let answer = lab.done(&events(log, "Europe/Berlin", rule), &["--json"]);
+        assert!(answer.out.contains("\"times_twice\": 2"), "{}", answer.out);
+        let answer = lab.done(&events(log, "Asia/Jakarta", rule), &[]);
+        assert!(!answer.err.contains("exist twice"), "{}", answer.err);
+    }
+}

@@ -81,7 +81,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
-    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![] })
+    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![], twice: 0 })
 }
 
 fn times(n: i64) -> ArrayRef {

@@ -43,6 +43,52 @@ pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
     }
 }
 
+/// What makes the function that [`instant_of_local`] calls, where the zone's clock is changed: of a time
+/// that exists twice engines take the later, and a time in a gap they shift by its length.
+pub fn clock_functions(dialect: Dialect, zone: &Zone) -> Vec<String> {
+    let changes: Vec<Change> = changes(zone).collect();
+    let zone = zone.name();
+    if changes.is_empty() || !matches!(dialect, Dialect::DuckDb | Dialect::Postgres) {
+        return vec![];
+    }
+    let (at, shown) = match dialect {
+        Dialect::DuckDb => (
+            format!("((l AT TIME ZONE '{zone}') AT TIME ZONE 'UTC')"),
+            (|at: &str, zone: &str| format!("(({at} AT TIME ZONE 'UTC') AT TIME ZONE '{zone}')"))
+                as fn(&str, &str) -> String,
+        ),
+        _ => (
+            format!("(l AT TIME ZONE '{zone}')"),
+            (|at: &str, zone: &str| format!("({at} AT TIME ZONE '{zone}')")) as fn(&str, &str) -> String,
+        ),
+    };
+    let mut cases = String::new();
+    let falls: BTreeSet<i64> = changes.iter().map(|change| -change.by).filter(|fall| *fall > 0).collect();
+    for micros in falls {
+        let earlier = format!("({at} - INTERVAL '{} minutes')", micros / MINUTE);
+        cases += &format!("\n  WHEN {} = l THEN {earlier}", shown(&earlier, zone));
+    }
+    cases += &format!("\n  WHEN {} = l THEN {at}", shown(&at, zone));
+    let mut utc = TimeText::utc();
+    let mut literal = |instant: i64| match dialect {
+        Dialect::DuckDb => format!("TIMESTAMP '{}'", utc.text(instant).trim_end_matches('Z')),
+        _ => format!("TIMESTAMPTZ '{}'", utc.text(instant)),
+    };
+    // Most gaps begin on the hour and last an hour or less: the rule after these cases finds their end.
+    for gap in changes.iter().filter(|change| change.by > HOUR || change.by > 0 && change.shown % HOUR != 0) {
+        let (begin, end) = (literal(gap.at), literal(gap.at + gap.by));
+        cases += &format!("\n  WHEN {at} >= {begin} AND {at} < {end} THEN {begin}");
+    }
+    let body = format!("CASE{cases}\n  ELSE {at} - (l - DATE_TRUNC('hour', l))\nEND");
+    vec![match dialect {
+        Dialect::DuckDb => format!("CREATE OR REPLACE TEMP MACRO instant_of_local(l) AS {body}"),
+        _ => format!(
+            "CREATE OR REPLACE FUNCTION pg_temp.instant_of_local(l TIMESTAMP) RETURNS TIMESTAMPTZ \
+             LANGUAGE SQL STABLE AS $$ SELECT {body} $$"
+        ),
+    }]
+}
+
 impl View<'_> {
     /// The instant that `text` says by `rule`, NULL where it is NULL; where bad records are left out, also
     /// where it says none.
@@ -327,52 +373,9 @@ impl View<'_> {
         instant_of_local(self.dialect, self.zone, local)
     }
 
-    /// What makes the function that [`Self::instant_of_local`] calls, where the zone's clock is changed: of a time
-    /// that exists twice engines take the later, and a time in a gap they shift by its length.
+    /// What makes the function that [`Self::instant_of_local`] calls.
     pub(super) fn clock_functions(&self) -> Vec<String> {
-        let zone = self.zone.name();
-        let changes: Vec<Change> = changes(self.zone).collect();
-        if changes.is_empty() || !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
-            return vec![];
-        }
-        let (at, shown) = match self.dialect {
-            Dialect::DuckDb => (
-                format!("((l AT TIME ZONE '{zone}') AT TIME ZONE 'UTC')"),
-                (|at: &str, zone: &str| format!("(({at} AT TIME ZONE 'UTC') AT TIME ZONE '{zone}')"))
-                    as fn(&str, &str) -> String,
-            ),
-            _ => (
-                format!("(l AT TIME ZONE '{zone}')"),
-                (|at: &str, zone: &str| format!("({at} AT TIME ZONE '{zone}')")) as fn(&str, &str) -> String,
-            ),
-        };
-        let mut cases = String::new();
-        let falls: BTreeSet<i64> = changes.iter().map(|change| -change.by).filter(|fall| *fall > 0).collect();
-        for micros in falls {
-            let earlier = format!("({at} - INTERVAL '{} minutes')", micros / MINUTE);
-            cases += &format!("\n  WHEN {} = l THEN {earlier}", shown(&earlier, zone));
-        }
-        cases += &format!("\n  WHEN {} = l THEN {at}", shown(&at, zone));
-        let mut utc = TimeText::utc();
-        let mut literal = |instant: i64| match self.dialect {
-            Dialect::DuckDb => format!("TIMESTAMP '{}'", utc.text(instant).trim_end_matches('Z')),
-            _ => format!("TIMESTAMPTZ '{}'", utc.text(instant)),
-        };
-        // Most gaps begin on the hour and last an hour or less: the rule after these cases finds their end.
-        for gap in
-            changes.iter().filter(|change| change.by > HOUR || change.by > 0 && change.shown % HOUR != 0)
-        {
-            let (begin, end) = (literal(gap.at), literal(gap.at + gap.by));
-            cases += &format!("\n  WHEN {at} >= {begin} AND {at} < {end} THEN {begin}");
-        }
-        let body = format!("CASE{cases}\n  ELSE {at} - (l - DATE_TRUNC('hour', l))\nEND");
-        vec![match self.dialect {
-            Dialect::DuckDb => format!("CREATE OR REPLACE TEMP MACRO instant_of_local(l) AS {body}"),
-            _ => format!(
-                "CREATE OR REPLACE FUNCTION pg_temp.instant_of_local(l TIMESTAMP) RETURNS TIMESTAMPTZ \
-                 LANGUAGE SQL STABLE AS $$ SELECT {body} $$"
-            ),
-        }]
+        clock_functions(self.dialect, self.zone)
     }
 
     /// The instant of a value of a Parquet file.

@@ -207,7 +207,8 @@ impl Field {
         }
     }
 
-    fn letter(self) -> &'static str {
+    /// The letters of a field, but for those of decimals, which have more than these.
+    pub fn letter(self) -> &'static str {
         match self {
             Field::Year => "%Y",
             Field::ShortYear => "%y",
@@ -238,7 +239,7 @@ impl Field {
 
     /// How many digits a number has at most, and at least where a digit follows; `None` for what is no number, or is
     /// one of any length.
-    fn width(self) -> Option<usize> {
+    pub fn width(self) -> Option<usize> {
         Some(match self {
             Field::Year | Field::IsoYear => 4,
             Field::DayOfYear => 3,

@@ -21,10 +21,13 @@ pub struct Form {
     utc: bool,
 }
 
+/// Takes a number as a part of a time, if it can be one.
+type Set = fn(&mut Parsed, i64) -> Option<()>;
+
 /// What a group of the expression holds.
 #[derive(Debug, Clone, Copy)]
 enum Group {
-    Number(fn(&mut Parsed, i64) -> Option<()>),
+    Number(Set),
     Month,
     Weekday,
     Half,
@@ -180,7 +183,7 @@ fn part(item: &Item) -> Option<Part> {
 
 /// A number of a few digits. As many as it may have where another digit follows it.
 fn numeric(number: &Numeric, pad: Pad) -> Option<Part> {
-    let (width, set): (usize, fn(&mut Parsed, i64) -> Option<()>) = match number {
+    let (width, set): (usize, Set) = match number {
         Numeric::Year => (4, |said, n| said.set_year(n).ok().map(|_| ())),
         // As POSIX and Python have it: 69 is of the last century.
         Numeric::YearMod100 => {

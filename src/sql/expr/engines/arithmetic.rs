@@ -4,7 +4,7 @@ use super::{Printer, power, unit};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
-use crate::expr::tree::{Call, Kind, Node, Op};
+use crate::expr::tree::{Call, Kind, Literal, Node, Op};
 use crate::sql::Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 
 impl Printer<'_> {
@@ -12,6 +12,11 @@ impl Printer<'_> {
     pub(super) fn arithmetic(&self, node: &Node, call: &Call) -> Result<String> {
         let (a, b) = (&call.args[0], &call.args[1]);
         let decimal = node.ty.is_decimal();
+        // It has no value here where a row needs it, and is an error there before any row does.
+        let divides = matches!(call.op, Op::Divide | Op::WholeDivide | Op::Modulo);
+        if divides && b.as_literal().is_some_and(is_zero) {
+            return self.null(node.ty);
+        }
         match call.op {
             Op::Divide if decimal => return self.quotient(node, a, b),
             Op::WholeDivide => return self.whole_quotient(node, a, b),
@@ -28,12 +33,29 @@ impl Printer<'_> {
             self.keeps_digits(node, call)?;
         }
         let mut left = if self.is_short(b) { self.long(a)? } else { self.tight(a)? };
+        if self.dialect == DuckDb && decimal && self.is_narrow(node, a, b) {
+            let scale = a.ty.scale().unwrap_or(0);
+            left = self.cast_to(&left, DataType::Decimal { precision: 38, scale });
+        }
         // NUMERIC has nine digits after the point, in products too.
         if self.dialect == BigQuery && call.op == Op::Times && node.ty.scale().is_some_and(|scale| scale > 9)
         {
             left = format!("CAST({left} AS BIGNUMERIC)");
         }
-        Ok(format!("{left} {op} {}", self.tight(b)?))
+        // NaN divided by zero is NaN.
+        let is_number =
+            node.ty != Type::FLOAT || matches!(&a.kind, Kind::Cast(of, _) if of.ty.scale().is_some());
+        let right = if divides && is_number { self.divisor(b)? } else { self.tight(b)? };
+        Ok(format!("{left} {op} {right}"))
+    }
+
+    /// A divisor, NULL where it is zero: here a division by zero is an error where a row needs it, there it may be one where
+    /// none does, as behind a condition.
+    fn divisor(&self, node: &Node) -> Result<String> {
+        match node.as_literal() {
+            Some(_) => self.tight(node),
+            None => Ok(format!("NULLIF({}, 0)", self.sql(node)?)),
+        }
     }
 
     /// Refuses what Spark and Flink would compute with fewer digits after the point: of a result of more than 38 digits
@@ -46,6 +68,12 @@ impl Printer<'_> {
                 .hint("cast a side to fewer digits first, as in CAST(x AS DECIMAL(18, 6))")),
             false => Ok(()),
         }
+    }
+
+    /// Whether DuckDB would compute a decimal in 64 bits that may need more.
+    fn is_narrow(&self, node: &Node, a: &Node, b: &Node) -> bool {
+        let small = |side: &Node| side.ty == Type::INT || self.digits(side) <= 18;
+        small(a) && small(b) && a.ty != Type::INT && b.ty != Type::INT && self.digits(node) > 18
     }
 
     /// How many digits Spark and Flink give a number.
@@ -74,19 +102,19 @@ impl Printer<'_> {
             // Twice the quotient, cut, is a whole number of halves: its half is rounded as the quotient is.
             Postgres => {
                 let over = format!("{} * 2{}", self.numeric(a)?, &power(scale)[1..]);
-                let halves = format!("DIV({over}, {})", self.numeric(b)?);
+                let halves = format!("DIV({over}, NULLIF({}, 0))", self.numeric(b)?);
                 Ok(format!("ROUND({halves} * {}, {scale})", unit(5, scale + 1)))
             }
             DuckDb => {
                 let zeros = scale + b_scale - a_scale;
                 let over = format!("{} * 2{}", self.units(a, 0)?, &power(zeros)[1..]);
-                let halves = format!("{over} // {}", self.units(b, 0)?);
+                let halves = format!("{over} // NULLIF({}, 0)", self.units(b, 0)?);
                 let exact = format!("CAST({halves} AS DECIMAL(38, 0)) * {}", unit(5, scale + 1));
                 Ok(format!("CAST({exact} AS DECIMAL(38, {scale}))"))
             }
             // It has 38 digits after the point, which tell a half from what is near it.
             BigQuery if u32::from(scale + a_scale.saturating_sub(b_scale)) + self.digits(b) <= 37 => {
-                Ok(format!("ROUND(CAST({} AS BIGNUMERIC) / {}, {scale})", self.sql(a)?, self.tight(b)?))
+                Ok(format!("ROUND(CAST({} AS BIGNUMERIC) / {}, {scale})", self.sql(a)?, self.divisor(b)?))
             }
             _ => Err(self.no_op(Op::Divide).hint("make a float of one side: CAST(… AS DOUBLE)")),
         }
@@ -103,13 +131,15 @@ impl Printer<'_> {
     /// DuckDB's integer of 128 bits of a number in units of its last digit, with `more` zeros behind.
     fn units(&self, node: &Node, more: u8) -> Result<String> {
         let scale = node.ty.scale().unwrap_or(0);
+        let sql = self.sql(node)?;
+        let wide = self.cast_to(&sql, DataType::Decimal { precision: 38, scale });
         let whole = match scale {
-            0 => format!("CAST({} AS HUGEINT)", self.sql(node)?),
-            scale => format!(
-                "CAST(CAST({} AS DECIMAL(38, {scale})) * {} AS HUGEINT)",
-                self.sql(node)?,
-                power(scale)
-            ),
+            0 => format!("CAST({sql} AS HUGEINT)"),
+            _ if self.digits(node) + u32::from(scale) <= 38 => {
+                format!("CAST({wide} * {} AS HUGEINT)", power(scale))
+            }
+            // A decimal has no room for the zeros; its digits have.
+            _ => format!("CAST(REPLACE(CAST({wide} AS VARCHAR), '.', '') AS HUGEINT)"),
         };
         Ok(if more == 0 { whole } else { format!("({whole} * {})", power(more)) })
     }
@@ -117,7 +147,7 @@ impl Printer<'_> {
     /// `a // b`, cut towards zero.
     fn whole_quotient(&self, node: &Node, a: &Node, b: &Node) -> Result<String> {
         if node.ty == Type::INT {
-            let (a, b) = (if self.is_short(b) { self.long(a)? } else { self.tight(a)? }, self.tight(b)?);
+            let (a, b) = (if self.is_short(b) { self.long(a)? } else { self.tight(a)? }, self.divisor(b)?);
             return Ok(match self.dialect {
                 DuckDb => format!("{a} // {b}"),
                 Spark => format!("{a} DIV {b}"),
@@ -129,12 +159,12 @@ impl Printer<'_> {
         let more = |node: &Node| scale - node.ty.scale().unwrap_or(0);
         match self.dialect {
             DuckDb => Ok(format!(
-                "CAST({} // {} AS DECIMAL(38, 0))",
+                "CAST({} // NULLIF({}, 0) AS DECIMAL(38, 0))",
                 self.units(a, more(a))?,
                 self.units(b, more(b))?
             )),
-            Postgres => Ok(format!("DIV({}, {})", self.numeric(a)?, self.numeric(b)?)),
-            BigQuery => Ok(format!("DIV({}, {})", self.sql(a)?, self.sql(b)?)),
+            Postgres => Ok(format!("DIV({}, NULLIF({}, 0))", self.numeric(a)?, self.numeric(b)?)),
+            BigQuery => Ok(format!("DIV({}, {})", self.sql(a)?, self.divisor(b)?)),
             _ => Err(self.no_op(Op::WholeDivide)),
         }
     }
@@ -148,7 +178,7 @@ impl Printer<'_> {
             }
             _ => {}
         }
-        let (a, b) = (if self.is_short(b) { self.long(a)? } else { self.tight(a)? }, self.tight(b)?);
+        let (a, b) = (if self.is_short(b) { self.long(a)? } else { self.tight(a)? }, self.divisor(b)?);
         Ok(match self.dialect {
             Flink | BigQuery => format!("MOD({a}, {b})"),
             _ => format!("{a} % {b}"),
@@ -162,10 +192,14 @@ impl Printer<'_> {
         let Type::Of(ty) = node.ty else { return Err(self.no_op(call.op)) };
         match (call.op, ty) {
             (Op::Abs, _) => Ok(format!("ABS({sql})")),
-            (Op::Sign, DataType::Float64) if !matches!(self.dialect, BigQuery | Flink) => {
-                let (x, nan, sign) =
-                    (self.tight(x)?, self.float(f64::NAN)?, self.cast_to(&format!("SIGN({sql})"), ty));
-                Ok(format!("CASE WHEN {x} = {nan} THEN {x} ELSE {sign} END"))
+            // Of NaN it is 0; Spark has NaN above all floats, and these compare with none.
+            (Op::Sign, DataType::Float64) if matches!(self.dialect, Spark | BigQuery | Flink) => {
+                let x = self.tight(x)?;
+                let nan =
+                    if self.dialect == Spark { format!("WHEN ISNAN({x}) THEN 0E0 ") } else { String::new() };
+                Ok(format!(
+                    "CASE {nan}WHEN {x} > 0 THEN 1E0 WHEN {x} < 0 THEN -1E0 WHEN {x} IS NOT NULL THEN 0E0 END"
+                ))
             }
             (Op::Sign, ty) => Ok(self.cast_to(&format!("SIGN({sql})"), ty)),
             (Op::Floor | Op::Ceil, DataType::Int64) => Ok(sql),
@@ -281,4 +315,8 @@ impl Printer<'_> {
         };
         Ok(format!("{left} {sign} {}", self.long(right)?))
     }
+}
+
+fn is_zero(literal: &Literal) -> bool {
+    matches!(literal, Literal::Int(0) | Literal::Decimal(0)) || *literal == Literal::Float(0.0)
 }

@@ -11,7 +11,7 @@ mod arithmetic;
 mod calls;
 mod casts;
 mod codes;
-mod formats;
+mod lengths;
 mod moments;
 mod operators;
 mod patterns;
@@ -21,7 +21,6 @@ mod texts;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::expr;
 use crate::expr::tree::{Kind, Literal, Node, Op};
 use crate::expr::{Interval, Type};
 use crate::sql::{Dialect, words};
@@ -29,7 +28,6 @@ use crate::time::Zone;
 
 /// The SQL of `node`.
 pub fn sql(dialect: Dialect, node: &Node, zone: &Zone, column: &dyn Fn(usize) -> String) -> Result<String> {
-    let node = &expr::with_instants(node, zone);
     let printer = Printer { dialect, zone, column };
     // A column of 32 bits would be one of 64 to a later step.
     if dialect != Dialect::BigQuery && printer.is_short(node) {
@@ -51,7 +49,10 @@ impl Printer<'_> {
         match &node.kind {
             Kind::Column(place) => Ok((self.column)(*place)),
             Kind::Literal(literal) => self.literal(literal, node.ty),
-            Kind::Cast(inner, casting) => self.cast(node, inner, *casting),
+            Kind::Cast(inner, casting) => match self.instant(node) {
+                Some(literal) => self.literal(&literal, node.ty),
+                None => self.cast(node, inner, *casting),
+            },
             Kind::Case(branches, otherwise) => self.case(branches, otherwise),
             Kind::Call(call) => self.call(node, call),
         }
@@ -61,7 +62,18 @@ impl Printer<'_> {
     fn tight(&self, node: &Node) -> Result<String> {
         let sql = self.sql(node)?;
         let is_moment = matches!(node.as_literal(), Some(Literal::Date(_) | Literal::Micros(_)));
+        let is_moment = is_moment || self.instant(node).is_some();
         Ok(if is_moment { sql } else { words::closed(&sql) })
+    }
+
+    /// The instant that a literal is cast to: it stays a text in the tree.
+    fn instant(&self, node: &Node) -> Option<Literal> {
+        match &node.kind {
+            Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
+                crate::expr::constant(node, self.zone)
+            }
+            _ => None,
+        }
     }
 
     /// The SQL of each of `nodes`, with commas between.
@@ -297,7 +309,10 @@ fn name(op: Op) -> String {
 /// The name of the function that `op` is.
 fn function(op: Op) -> &'static str {
     use crate::expr::functions::{self, Make};
-    let is = |make: Make| matches!(make, Make::Op(known) | Make::Turned(known) | Make::Operator(known) if known == op);
+    let is = |make: Make| match make {
+        Make::Op(known) | Make::Turned(known) | Make::Operator(known) | Make::Pattern(known) => known == op,
+        _ => false,
+    };
     let found = functions::all().flat_map(|(_, functions)| functions).find(|function| is(function.make));
     found.map_or("this operation", |function| function.name)
 }

@@ -52,7 +52,10 @@ fn columns_may_stand_for_any_sql() {
 #[test]
 fn numbers_keep_the_meaning_of_jobs() {
     use Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
-    is(DuckDb, "d * 0.19", "\"d\" * 0.19");
+    is(DuckDb, "d * 0.19", "CAST(\"d\" AS DECIMAL(38, 2)) * 0.19");
+    is(DuckDb, "e + 0.5", "\"e\" + 0.5");
+    is(Postgres, "i / j", "CAST(\"i\" AS DOUBLE PRECISION) / NULLIF(CAST(\"j\" AS DOUBLE PRECISION), 0)");
+    is(DuckDb, "i % 0", "CAST(NULL AS BIGINT)");
     is(BigQuery, "d * 0.19", "`d` * (NUMERIC '0.19')");
     is(Postgres, "i * 0.5", "\"i\" * 0.5");
     is(Postgres, "f * 0.5", "\"f\" * CAST('0.5' AS DOUBLE PRECISION)");
@@ -61,7 +64,7 @@ fn numbers_keep_the_meaning_of_jobs() {
     is(DuckDb, "i % 3", "\"i\" % 3");
     is(BigQuery, "i % 3", "MOD(`i`, 3)");
     is(Postgres, "i // 3", "\"i\" / 3");
-    is(Spark, "i // j", "`i` DIV `j`");
+    is(Spark, "i // j", "`i` DIV NULLIF(`j`, 0)");
     is(DuckDb, "2000000000 * 2", "CAST(2000000000 AS BIGINT) * 2");
     is(DuckDb, "5", "CAST(5 AS BIGINT)");
     is(DuckDb, "i - (j - 1)", "\"i\" - (\"j\" - 1)");
@@ -70,7 +73,7 @@ fn numbers_keep_the_meaning_of_jobs() {
     is(
         DuckDb,
         "d // 3",
-        "CAST(CAST(CAST(\"d\" AS DECIMAL(38, 2)) * 100 AS HUGEINT) // (CAST(3 AS HUGEINT) * 100) AS DECIMAL(38, 0))",
+        "CAST(CAST(CAST(\"d\" AS DECIMAL(38, 2)) * 100 AS HUGEINT) // NULLIF((CAST(3 AS HUGEINT) * 100), 0) AS DECIMAL(38, 0))",
     );
     // Spark would keep six digits of thirty-nine.
     refused(Spark, "CAST(d AS DECIMAL(38, 20)) * e");
@@ -100,13 +103,13 @@ fn halves_go_away_from_zero_but_of_floats() {
         "CASE WHEN ABS(`f` - TRUNC(`f`)) = 0.5 THEN 2 * ROUND(`f` / 2) ELSE ROUND(`f`) END",
     );
     refused(Flink, "CAST(f AS BIGINT)");
-    is(Postgres, "d / e", "ROUND(DIV(\"d\" * 2000000, \"e\") * 0.0000005, 6)");
-    is(BigQuery, "d / e", "ROUND(CAST(`d` AS BIGNUMERIC) / `e`, 6)");
+    is(Postgres, "d / e", "ROUND(DIV(\"d\" * 2000000, NULLIF(\"e\", 0)) * 0.0000005, 6)");
+    is(BigQuery, "d / e", "ROUND(CAST(`d` AS BIGNUMERIC) / NULLIF(`e`, 0), 6)");
     is(
         DuckDb,
         "d / e",
         "CAST(CAST(CAST(CAST(\"d\" AS DECIMAL(38, 2)) * 100 AS HUGEINT) * 20000000 // \
-         CAST(CAST(\"e\" AS DECIMAL(38, 3)) * 1000 AS HUGEINT) AS DECIMAL(38, 0)) * 0.0000005 AS DECIMAL(38, 6))",
+         NULLIF(CAST(CAST(\"e\" AS DECIMAL(38, 3)) * 1000 AS HUGEINT), 0) AS DECIMAL(38, 0)) * 0.0000005 AS DECIMAL(38, 6))",
     );
 }
 
@@ -125,7 +128,7 @@ fn the_wall_clock_is_that_of_the_job() {
     is(
         Postgres,
         "STRFTIME(t, '%d %b at %H')",
-        "TO_CHAR((\"t\" AT TIME ZONE 'Asia/Jakarta'), 'DD Mon\" at \"HH24')",
+        "TO_CHAR((\"t\" AT TIME ZONE 'Asia/Jakarta'), 'DD Mon \"at\" HH24')",
     );
     is(Spark, "STRFTIME(day, '%Y-%m of')", "DATE_FORMAT(CAST(`day` AS TIMESTAMP), 'yyyy-MM\\' of\\'')");
     is(DuckDb, "EXTRACT(hour FROM CAST(t AS TIMESTAMP))", &format!("EXTRACT(HOUR FROM {local})"));

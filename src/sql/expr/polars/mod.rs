@@ -9,6 +9,7 @@
 //! * Instants are computed with as microseconds, int64s. What only a time zone can tell is asked of functions that the
 //!   referee registers, [`LOCAL`] and its kin, which are `chrono`'s and not the engine's.
 
+mod calendar;
 mod moments;
 mod numbers;
 mod texts;
@@ -141,10 +142,21 @@ impl Printer<'_> {
             Greatest => self.extreme(args, ">"),
             Least => self.extreme(args, "<"),
             Plus | Minus | Times | Divide | WholeDivide | Modulo | Negate | Abs | Sign | Floor | Ceil
-            | Round | Trunc | Sqrt | BitAnd | BitOr | BitXor | BitNot => self.number(call, node),
+            | Round | Trunc | Sqrt | BitAnd | BitOr | BitXor | BitNot | ShiftLeft | ShiftRight => {
+                self.number(call, node)
+            }
+            // By a division, as PostgreSQL has it.
+            Degrees => {
+                let unit = format!("CAST('{:?}' AS DOUBLE)", std::f64::consts::PI / 180.0);
+                Ok(format!("({} / {})", self.sql(&args[0])?, self.as_column(&args[0], &unit)))
+            }
+            Exp | Ln | Sin | Cos | Tan | Asin | Acos | Atan | Atan2 | Radians | Pi | Cbrt => {
+                let name = format!("{:?}", call.op).to_uppercase();
+                Ok(format!("{name}({})", self.all(args)?.join(", ")))
+            }
             ConcatAll | ConcatWith | Upper | Lower | Left | Right | Substring | Trim | TrimStart
             | TrimEnd | Replace | SplitPart | Length | OctetLength | Position | StartsWith | EndsWith
-            | Contains | Like | ILike | RegexLike => self.text(call),
+            | Contains | Like | ILike | RegexLike | Repeat | PadStart | PadEnd | Translate => self.text(call),
             _ if is_moment(call.op) => self.moment(call, node),
             other => Err(self.no_words(&format!("{other:?}").to_lowercase())),
         }
@@ -283,6 +295,8 @@ fn is_moment(op: Op) -> bool {
             | FromEpochMicros
             | ToEpochMillis
             | ToEpochMicros
+            | MakeDate
+            | LastDay
             | AtZone
             | OfZone
     )

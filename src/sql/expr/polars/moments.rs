@@ -1,10 +1,11 @@
 //! Times.
 
+use super::calendar::part;
 use super::numbers::product;
 use super::{INSTANT, ISO, LOCAL, Printer, STRPTIME, TIME, decimal, int};
 use crate::error::Result;
 use crate::expr::tree::{Call, Kind, Literal, Node, Op};
-use crate::expr::{Interval, TimeField as Field, Type};
+use crate::expr::{TimeField as Field, Type};
 use crate::sql::{Dialect, words};
 use crate::time::DAY;
 
@@ -36,7 +37,7 @@ impl Printer<'_> {
     }
 
     /// The instant of what the clock of the job's zone shows.
-    fn of_local(&self, clock: &str) -> String {
+    pub(super) fn of_local(&self, clock: &str) -> String {
         match self.zone.name() {
             "UTC" => clock.to_string(),
             zone => format!("{INSTANT}({clock}, '{zone}')"),
@@ -87,7 +88,7 @@ impl Printer<'_> {
                     let length = format!("({} - {})", self.micros(&args[1])?, self.micros(&args[0])?);
                     Ok(format!("(SIGN({length}) * (ABS({length}) // {unit}))"))
                 }
-                None => Err(self.no_words("date_sub")),
+                None => self.whole_units(field, &args[0], &args[1]),
             },
             Op::ToEpochMillis => Ok(format!("({} // 1000)", self.micros(&args[0])?)),
             Op::ToEpochMicros => self.micros(&args[0]),
@@ -101,6 +102,8 @@ impl Printer<'_> {
                 let days = format!("CAST({} AS BIGINT) {op} {}", self.sql(&args[0])?, self.sql(&args[1])?);
                 Ok(format!("CAST(CAST({days} AS INTEGER) AS DATE)"))
             }
+            Op::MakeDate => self.make_date(args),
+            Op::LastDay => self.last_day(&args[0]),
             Op::StrpDate => {
                 let clock = self.local(&self.strptime(call)?);
                 Ok(format!("CAST(CAST({clock} // {DAY} AS INTEGER) AS DATE)"))
@@ -155,17 +158,19 @@ impl Printer<'_> {
             return Ok(format!("(({} - {}) // {unit})", begin(to)?, begin(from)?));
         }
         let number = |node: &Node| -> Result<String> {
-            let day = format!("({} // {DAY})", self.clock(node)?);
-            let part = |part: &str| -> Result<String> {
-                Ok(format!("CAST(EXTRACT({part} FROM CAST({} AS TIMESTAMP)) AS BIGINT)", self.clock(node)?))
-            };
+            let clock = self.clock(node)?;
+            let day = format!("({clock} // {DAY})");
+            let part = |field: &str| part(field, &clock);
             Ok(match field {
                 Field::Day => day,
                 // The first Monday after 1969-12-29 is its own number.
                 Field::Week => format!("(({day} + 3) // 7)"),
-                Field::Month => format!("({} * 12 + {})", part("year")?, part("month")?),
-                Field::Quarter => format!("({} * 4 + {})", part("year")?, part("quarter")?),
-                Field::Year => part("year")?,
+                Field::Month => format!("({} * 12 + {})", part("year"), part("month")),
+                Field::Quarter => format!("({} * 4 + {})", part("year"), part("quarter")),
+                Field::Year => part("year"),
+                Field::Decade => format!("({} // 10)", part("year")),
+                Field::Century => format!("(({} - 1) // 100)", part("year")),
+                Field::IsoYear => part("isoyear"),
                 _ => return Err(self.no_words("date_diff")),
             })
         };
@@ -196,31 +201,6 @@ impl Printer<'_> {
         })
     }
 
-    fn later(&self, time: &Node, length: &Node, times: i64) -> Result<String> {
-        let Some(Literal::Interval(length)) = length.as_literal() else {
-            return Err(self.no_words("an interval that is computed"));
-        };
-        let Interval { months, days, micros } =
-            length.times(times).ok_or_else(|| self.no_words("this interval"))?;
-        let mut at = self.micros(time)?;
-        if months != 0 || days != 0 {
-            let is_instant = time.ty == Type::TIME;
-            let mut clock = if is_instant { self.local(&at) } else { at };
-            if months != 0 {
-                let sign = if months < 0 { '-' } else { '+' };
-                clock = format!(
-                    "CAST((CAST({clock} AS TIMESTAMP) {sign} INTERVAL '{} month') AS BIGINT)",
-                    months.unsigned_abs()
-                );
-            }
-            if days != 0 {
-                clock = format!("({clock} + {})", int(i64::from(days) * DAY));
-            }
-            at = if is_instant { self.of_local(&clock) } else { clock };
-        }
-        Ok(if micros == 0 { at } else { format!("({at} + {})", int(micros)) })
-    }
-
     fn truncated(&self, field: Field, time: &Node) -> Result<String> {
         let is_instant = time.ty == Type::TIME;
         let micros = self.micros(time)?;
@@ -228,15 +208,7 @@ impl Printer<'_> {
         if let Some(unit) = field.length() {
             return Ok(format!("({micros} - ({clock} % {unit}))"));
         }
-        let day = format!("({clock} // {DAY})");
-        let part = |part: &str| format!("CAST(EXTRACT({part} FROM CAST({clock} AS TIMESTAMP)) AS BIGINT)");
-        let first = match field {
-            Field::Day => day,
-            Field::Week => format!("({day} - (({day} + 3) % 7))"),
-            Field::Month => format!("({day} - {} + 1)", part("day")),
-            Field::Year => format!("({day} - {} + 1)", part("doy")),
-            _ => return Err(self.no_words(&format!("date_trunc('{}')", field.name()))),
-        };
+        let first = self.first_day(field, &clock)?;
         let begin = format!("({first} * {DAY})");
         Ok(if is_instant { self.of_local(&begin) } else { begin })
     }

@@ -15,6 +15,8 @@ impl Printer<'_> {
         }
         let a = self.sql(&args[0])?;
         match call.op {
+            // Zero less zero has no sign.
+            Op::Negate if node.ty == Type::FLOAT => return Ok(format!("({a} * CAST(-1 AS DOUBLE))")),
             Op::Negate => return Ok(format!("(-{a})")),
             Op::Abs => return Ok(format!("ABS({a})")),
             Op::Sqrt => return Ok(format!("SQRT({a})")),
@@ -35,6 +37,12 @@ impl Printer<'_> {
             Op::BitAnd => format!("({a} & {b})"),
             Op::BitOr => format!("({a} | {b})"),
             Op::BitXor => format!("({a} XOR {b})"),
+            Op::ShiftLeft | Op::ShiftRight => {
+                let places = args[1].as_int().filter(|places| (0..=62).contains(places));
+                let factor = 1i64 << places.ok_or_else(|| self.no_words("bits moved by so many places"))?;
+                // A product leaves out the bits that have no place, a quotient goes down.
+                format!("({a} {} {factor})", if call.op == Op::ShiftLeft { "*" } else { "//" })
+            }
             Op::Divide => format!("({a} / {})", self.divisor(&args[0], &args[1], &b)?),
             // Both are positive, so the rest has no sign of its own.
             Op::Modulo if float => format!("(SIGN({a}) * (ABS({a}) % ABS({b})))"),
@@ -50,11 +58,14 @@ impl Printer<'_> {
 
     /// A divisor of floats. A constant is multiplied with its inverse, but for a batch of one row, so it is made a column.
     fn divisor(&self, over: &Node, under: &Node, sql: &str) -> Result<String> {
-        match first_column(over).filter(|_| under.is_constant()) {
-            None => Ok(sql.to_string()),
-            Some(place) => {
-                Ok(format!("(CASE WHEN {} IS NULL THEN {sql} ELSE {sql} END)", (self.column)(place)))
-            }
+        Ok(if under.is_constant() { self.as_column(over, sql) } else { sql.to_string() })
+    }
+
+    /// A constant beside `other` that is not taken for one.
+    pub(super) fn as_column(&self, other: &Node, sql: &str) -> String {
+        match first_column(other) {
+            None => sql.to_string(),
+            Some(place) => format!("(CASE WHEN {} IS NULL THEN {sql} ELSE {sql} END)", (self.column)(place)),
         }
     }
 
@@ -66,7 +77,10 @@ impl Printer<'_> {
                 one = decimal(10i128.pow(scale.into()), scale),
                 minus = decimal(-(10i128.pow(scale.into())), scale),
             ),
-            Type::FLOAT => format!("SIGN({sql})"),
+            // Of the zero below zero 0, and of NaN.
+            Type::FLOAT => format!(
+                "(CASE WHEN {sql} > 0 AND {sql} < CAST('NaN' AS DOUBLE) OR {sql} < 0 THEN SIGN({sql}) WHEN {sql} IS NOT NULL THEN CAST(0 AS DOUBLE) END)"
+            ),
             _ => format!("CAST(SIGN({sql}) AS BIGINT)"),
         })
     }
@@ -104,6 +118,7 @@ impl Printer<'_> {
             (Type::INT, 0..) => Ok(sql),
             (Type::FLOAT, 0) if call.op == Op::Round => Ok(format!("ROUND({sql})")),
             (Type::FLOAT, 0) => Ok(format!("TRUNC({sql})")),
+            (Type::FLOAT, 1..=9) if call.op == Op::Round => self.rounded_float(value, &sql, digits as u32),
             (Type::Of(DataType::Decimal { scale, .. }), 0..) => {
                 let to = node.ty.scale().unwrap_or(0);
                 if to == scale {
@@ -120,6 +135,29 @@ impl Printer<'_> {
             }
             _ => Err(self.no_words(name)),
         }
+    }
+
+    /// A float of so many digits after the point, rounded once: a product is not exact, so what it lacks is computed too,
+    /// for where it seems to be a half. (T. J. Dekker, "A Floating-Point Technique for Extending the Available Precision")
+    fn rounded_float(&self, node: &Node, x: &str, digits: u32) -> Result<String> {
+        let ten = 10u64.pow(digits);
+        let unit = format!("CAST({ten} AS DOUBLE)");
+        let product = format!("({x} * {unit})");
+        let split = format!("({x} * CAST(134217729 AS DOUBLE))");
+        let high = format!("({split} - ({split} - {x}))");
+        let lacks = format!("(({high} * {unit} - {product}) + ({x} - {high}) * {unit})");
+        let whole = format!("FLOOR({product})");
+        let rest = format!("({product} - {whole})");
+        let is_even = format!("FLOOR({whole} * 0.5) * 2.0 = {whole}");
+        let up =
+            format!("{rest} > 0.5 OR {rest} = 0.5 AND ({lacks} > 0.0 OR {lacks} = 0.0 AND NOT ({is_even}))");
+        let units = format!("(CASE WHEN {up} THEN {whole} + 1.0 ELSE {whole} END)");
+        let quotient = format!("({units} / {})", self.as_column(node, &unit));
+        // A float of 2^53 units has no digits behind them, and the zero of a negative number has its sign.
+        Ok(format!(
+            "(CASE WHEN ABS({product}) >= 9007199254740992.0 THEN {x} WHEN {x} < 0.0 AND {quotient} = 0.0 \
+             THEN CAST('-0.0' AS DOUBLE) ELSE {quotient} END)"
+        ))
     }
 
     /// A decimal of `from` digits after the point with `to`. Halves go to the even digit in a cast; with one more digit
@@ -169,28 +207,34 @@ impl Printer<'_> {
                     decimal(-1, scale)
                 )
             }
-            Op::Modulo if common <= 18 => {
-                let (a, b) = (self.units(a, common), self.units(b, common));
-                let rest = format!(
-                    "(CASE WHEN {a} % {b} <> 0 AND ({a} < 0) <> ({b} < 0) THEN {a} % {b} - {b} ELSE {a} % {b} END)"
-                );
-                product(
-                    &format!("TRY_CAST({rest} AS DECIMAL(38, 0))"),
-                    0,
-                    &decimal(1, common),
-                    common,
-                    common,
-                )
-            }
-            Op::WholeDivide if common <= 18 => {
-                let (a, b) = (self.units(a, common), self.units(b, common));
-                format!(
-                    "TRY_CAST(CASE WHEN {a} % {b} <> 0 AND ({a} < 0) <> ({b} < 0) THEN ({a} // {b}) + 1 \
-                     ELSE {a} // {b} END AS DECIMAL(38, 0))"
-                )
+            Op::Modulo | Op::WholeDivide => {
+                let narrow = |node: &Node| is_narrow(node.ty, common);
+                if narrow(&args[0]) && narrow(&args[1]) {
+                    return Ok(self.narrow_rest(
+                        op,
+                        (&self.units(a, common), &self.units(b, common)),
+                        common,
+                    ));
+                }
+                wide_rest(op, (&wide_units(a, x, common), &wide_units(b, y, common)), common)
             }
             _ => return Err(self.no_words("arithmetic of such decimals")),
         })
+    }
+
+    /// The rest of a division, or the quotient cut towards zero, of int64s in units of digit number `scale`.
+    fn narrow_rest(&self, op: Op, (a, b): (&str, &str), scale: u8) -> String {
+        let differ = format!("{a} % {b} <> 0 AND ({a} < 0) <> ({b} < 0)");
+        match op {
+            Op::Modulo => {
+                let rest = format!("(CASE WHEN {differ} THEN {a} % {b} - {b} ELSE {a} % {b} END)");
+                let rest = format!("TRY_CAST({rest} AS DECIMAL(38, 0))");
+                product(&rest, 0, &decimal(1, scale), scale, scale)
+            }
+            _ => format!(
+                "TRY_CAST(CASE WHEN {differ} THEN ({a} // {b}) + 1 ELSE {a} // {b} END AS DECIMAL(38, 0))"
+            ),
+        }
     }
 
     /// A decimal in units of its last digit, an int64.
@@ -218,8 +262,8 @@ impl Printer<'_> {
             (Type::Of(Decimal { scale, .. }), Type::Of(Int64)) => {
                 format!("TRY_CAST({} AS BIGINT)", self.rescaled(&sql, scale, 0))
             }
-            (Type::Of(String), Type::Of(Int64)) => format!("TRY_CAST(TRIM({sql}) AS BIGINT)"),
-            (Type::Of(String), Type::Of(Float64)) => format!("TRY_CAST(TRIM({sql}) AS DOUBLE)"),
+            (Type::Of(String), Type::Of(Int64)) => format!("TRY_CAST({} AS BIGINT)", trimmed(&sql)),
+            (Type::Of(String), Type::Of(Float64)) => format!("TRY_CAST({} AS DOUBLE)", trimmed(&sql)),
             (Type::Of(Int64 | Decimal { .. }), Type::Of(Float64)) => format!("TRY_CAST({sql} AS DOUBLE)"),
             (Type::Of(Int64), Type::Of(Decimal { scale, .. })) => {
                 format!("TRY_CAST({sql} AS DECIMAL(38, {scale}))")
@@ -228,9 +272,18 @@ impl Printer<'_> {
                 self.rescaled(&sql, from, scale)
             }
             (Type::Of(String), Type::Of(Decimal { scale, .. })) if scale <= 18 => {
-                // So many digits behind the last one are read.
-                let read = format!("TRY_CAST(TRIM({sql}) AS DECIMAL(38, {}))", scale + 12);
-                self.rescaled(&read, scale + 12, scale)
+                let text = trimmed(&sql);
+                let more = scale + 1;
+                // One digit more than are wanted tells how to round.
+                let cut =
+                    format!("SPLIT_PART({text}, '.', 1) || '.' || LEFT(SPLIT_PART({text}, '.', 2), {more})");
+                let cut = self.rescaled(&format!("TRY_CAST({cut} AS DECIMAL(38, {more}))"), more, scale);
+                // With an exponent, so many digits behind the last one are read.
+                let wide = scale + 12;
+                let read = self.rescaled(&format!("TRY_CAST({text} AS DECIMAL(38, {wide}))"), wide, scale);
+                format!(
+                    "(CASE WHEN REGEXP_LIKE({text}, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)$') THEN {cut} ELSE {read} END)"
+                )
             }
             (Type::Of(Int64), Type::Of(String)) => format!("CAST({sql} AS VARCHAR)"),
             (Type::Of(Decimal { .. }), Type::Of(String)) => format!("CAST({sql} AS VARCHAR)"),
@@ -239,14 +292,14 @@ impl Printer<'_> {
             (Type::Of(Timestamp) | Type::Clock, Type::Of(Date)) => {
                 format!("CAST(CAST({} // {DAY} AS INTEGER) AS DATE)", self.clock(inner)?)
             }
-            (Type::Of(String), Type::Of(Date)) => match inner.as_text() {
-                Some(text) if text.len() == 10 => format!("DATE '{text}'"),
-                _ => {
-                    let micros = format!("{ISO}({sql})");
-                    let clock = self.local(&micros);
-                    format!("CAST(CAST({clock} // {DAY} AS INTEGER) AS DATE)")
-                }
-            },
+            (Type::Of(String), Type::Of(Date)) => {
+                // The day of a time, whatever its offset.
+                let text = trimmed(&sql);
+                format!(
+                    "(CASE WHEN REGEXP_LIKE({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$') OR {ISO}({text}) IS NOT NULL \
+                     THEN TRY_CAST(LEFT({text}, 10) AS DATE) END)"
+                )
+            }
             _ => return Err(self.no_words(&format!("CAST to {to}"))),
         })
     }
@@ -259,6 +312,49 @@ pub(super) fn product(a: &str, x: u8, b: &str, y: u8, scale: u8) -> String {
         (0, _) | (_, 0) if scale == x + y => format!("({a} * {b})"),
         _ => format!("(TRY_CAST({a} AS DECIMAL(38, {scale})) * TRY_CAST({b} AS DECIMAL(38, {scale})))"),
     }
+}
+
+/// Whether all values of a type are int64s in units of digit number `scale` after the point.
+fn is_narrow(ty: Type, scale: u8) -> bool {
+    match ty {
+        Type::Of(DataType::Decimal { precision, scale: own }) => precision - own + scale <= 18,
+        _ => false,
+    }
+}
+
+/// An exact number of `own` digits after the point in units of digit number `scale`: its digits, without the point.
+fn wide_units(sql: &str, own: u8, scale: u8) -> String {
+    let zeros = "0".repeat(usize::from(scale - own));
+    format!("TRY_CAST(REPLACE(CAST({sql} AS VARCHAR), '.', '') || '{zeros}' AS DECIMAL(38, 0))")
+}
+
+/// The rest of a division, or the quotient cut towards zero, of whole decimals in units of digit number `scale`.
+fn wide_rest(op: Op, (a, b): (&str, &str), scale: u8) -> String {
+    let zero = decimal(0, 0);
+    let b = format!("(CASE WHEN {b} = {zero} THEN NULL ELSE {b} END)");
+    // It is rounded, so what is left may have the other sign.
+    let quotient = format!("({a} / {b})");
+    let rest = format!("({a} - {quotient} * {b})");
+    let over = format!("({rest} < {zero} AND {a} > {zero} OR {rest} > {zero} AND {a} < {zero})");
+    if op == Op::WholeDivide {
+        let (one, minus) = (decimal(1, 0), decimal(-1, 0));
+        let away = format!("CASE WHEN ({a} < {zero}) = ({b} < {zero}) THEN {minus} ELSE {one} END");
+        return format!("(CASE WHEN {over} THEN {quotient} + {away} ELSE {quotient} END)");
+    }
+    let size = format!("CASE WHEN {over} THEN ABS({b}) - ABS({rest}) ELSE ABS({rest}) END");
+    if scale == 0 {
+        return format!("(CASE WHEN {a} < {zero} THEN {zero} - ({size}) ELSE {size} END)");
+    }
+    // The point goes back between the digits.
+    let digits = format!("('{}' || CAST({size} AS VARCHAR))", "0".repeat(usize::from(scale)));
+    let sign = format!("CASE WHEN {a} < {zero} THEN '-' ELSE '' END");
+    let whole = format!("LEFT({digits}, -{scale})");
+    format!("TRY_CAST({sign} || {whole} || '.' || RIGHT({digits}, {scale}) AS DECIMAL(38, {scale}))")
+}
+
+/// A text without the blanks around it, of those that ASCII has.
+fn trimmed(sql: &str) -> String {
+    format!("TRIM(BOTH ' \t\n\r\u{b}\u{c}' FROM {sql})")
 }
 
 /// The first column that is read.

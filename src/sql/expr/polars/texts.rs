@@ -93,22 +93,64 @@ impl Printer<'_> {
             Op::StartsWith => format!("STARTS_WITH({sql}, {})", self.sql(&args[1])?),
             Op::EndsWith => format!("ENDS_WITH({sql}, {})", self.sql(&args[1])?),
             Op::Position | Op::Contains => {
-                let wanted = text(1).ok_or_else(no_words)?;
-                let found = match (call.op, wanted) {
-                    (Op::Contains, wanted) => {
-                        return Ok(format!("REGEXP_LIKE({sql}, {})", quoted(&regex::escape(wanted))));
-                    }
-                    (_, "") => "CAST(1 AS BIGINT)".to_string(),
-                    (_, wanted) => {
-                        let wanted = quoted(wanted);
-                        // The place is that of a byte: the characters before it are counted.
-                        format!(
-                            "CASE WHEN STRPOS({sql}, {wanted}) = 0 THEN CAST(0 AS BIGINT) \
-                             ELSE CAST(LENGTH(SPLIT_PART({sql}, {wanted}, 1)) AS BIGINT) + 1 END"
-                        )
-                    }
+                if let (Op::Contains, Some(wanted)) = (call.op, text(1)) {
+                    return Ok(format!("REGEXP_LIKE({sql}, {})", quoted(&regex::escape(wanted))));
+                }
+                // What is looked for by a function of Polars is a pattern; but a text is split at a text.
+                let wanted = match text(1) {
+                    None => self.sql(&args[1])?,
+                    Some(wanted) => quoted(wanted),
                 };
-                format!("(CASE WHEN {sql} IS NULL THEN NULL ELSE {found} END)")
+                let sql = match (args[0].is_constant(), text(1)) {
+                    // A constant text is one row, of which no more are made.
+                    (true, None) => format!("(CASE WHEN {wanted} IS NULL THEN NULL ELSE {sql} END)"),
+                    _ => sql,
+                };
+                let before = format!("CAST(LENGTH(SPLIT_PART({sql}, {wanted}, 1)) AS BIGINT)");
+                let (first, none, found) = match call.op {
+                    Op::Contains => ("TRUE", "FALSE", "TRUE".to_string()),
+                    _ => ("CAST(1 AS BIGINT)", "CAST(0 AS BIGINT)", format!("{before} + 1")),
+                };
+                format!(
+                    "(CASE WHEN {sql} IS NULL OR {wanted} IS NULL THEN NULL WHEN {wanted} = '' THEN {first} \
+                     WHEN {before} = LENGTH({sql}) THEN {none} ELSE {found} END)"
+                )
+            }
+            Op::Repeat => {
+                let count = args[1].as_int().filter(|count| *count <= 32).ok_or_else(no_words)?;
+                match usize::try_from(count).unwrap_or(0) {
+                    0 => format!("(CASE WHEN {sql} IS NULL THEN NULL ELSE '' END)"),
+                    count => format!("({})", vec![sql; count].join(" || ")),
+                }
+            }
+            Op::PadStart | Op::PadEnd => {
+                let count =
+                    args[1].as_int().filter(|count| (0..10_000).contains(count)).ok_or_else(no_words)?;
+                let fill = if args.len() == 2 { " " } else { text(2).ok_or_else(no_words)? };
+                if fill.chars().count() != 1 {
+                    return Err(no_words());
+                }
+                let name = if call.op == Op::PadStart { "LPAD" } else { "RPAD" };
+                format!("{name}({sql}, {count}, {})", quoted(fill))
+            }
+            Op::Translate => {
+                let (from, to) = text(1).zip(text(2)).ok_or_else(no_words)?;
+                let mut to = to.chars();
+                let mut pairs: Vec<(char, Option<char>)> = vec![];
+                for c in from.chars() {
+                    let by = to.next();
+                    if pairs.iter().all(|(known, _)| *known != c) {
+                        pairs.push((c, by));
+                    }
+                }
+                // One after the other is all at once where nothing that replaces is replaced.
+                if pairs.iter().any(|(_, by)| by.is_some_and(|by| from.contains(by))) {
+                    return Err(no_words());
+                }
+                pairs.into_iter().fold(sql, |sql, (c, by)| {
+                    let by = by.map(String::from).unwrap_or_default();
+                    format!("REPLACE({sql}, {}, {})", quoted(&c.to_string()), quoted(&by))
+                })
             }
             Op::Like | Op::ILike => {
                 let escape = match args.get(2) {
