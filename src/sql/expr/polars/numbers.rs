@@ -31,9 +31,9 @@ impl Printer<'_> {
         }
         let float = node.ty == Type::FLOAT;
         Ok(match call.op {
-            Op::Plus => format!("({a} + {b})"),
-            Op::Minus => format!("({a} - {b})"),
-            Op::Times => format!("({a} * {b})"),
+            Op::Plus => sum_of("+", &a, &b, float),
+            Op::Minus => sum_of("-", &a, &b, float),
+            Op::Times => sum_of("*", &a, &b, float),
             Op::BitAnd => format!("({a} & {b})"),
             Op::BitOr => format!("({a} | {b})"),
             Op::BitXor => format!("({a} XOR {b})"),
@@ -366,5 +366,17 @@ fn first_column(node: &Node) -> Option<usize> {
     match &node.kind {
         Kind::Column(place) => Some(*place),
         _ => node.parts().into_iter().find_map(first_column),
+    }
+}
+
+/// How many sums within one another are computed as decimals: Polars' time to find their types doubles with each.
+const MOST_EXACT: usize = 4;
+
+/// A sum, a difference or a product. Of int64s it is that of decimals, which do not wrap: what is too large is NULL.
+fn sum_of(op: &str, a: &str, b: &str, float: bool) -> String {
+    let inner = a.matches("TRY_CAST(").count() + b.matches("TRY_CAST(").count();
+    match float || inner >= MOST_EXACT {
+        true => format!("({a} {op} {b})"),
+        false => format!("TRY_CAST(CAST({a} AS DECIMAL(38, 0)) {op} CAST({b} AS DECIMAL(38, 0)) AS BIGINT)"),
     }
 }
