@@ -19,8 +19,11 @@ FIELDS = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "DOW", "DO
 INTERVALS = ["'1 day'", "'1 month'", "'90 minutes'", "'-1 year'", "'1'", "'99999 years'", "''"]
 AGGREGATES = ["count(*)", "count(*)", "count({n})", "count(distinct {a})", "sum({n})", "sum({n})", "avg({n})", "min({n})", "min({a})", "max({a})",
               "first({a})", "last({a})", "arg_min({a}, {n})", "arg_max({a}, {n})", "stddev_pop({n})", "stddev_samp({n})", "var_pop({n})",
-              "var_samp({n})", "median({n})", "quantile({n}, 0.5)", "bool_and({b})", "bool_or({b})", "approx_count_distinct({a})"]
-ODD_AGGREGATES = ["quantile({n}, 2)", "sum(distinct {n})", "count({n}) FILTER (WHERE {b})", "sum()", "mode({a})"]
+              "var_samp({n})", "median({n})", "quantile({n}, 0.5)", "bool_and({b})", "bool_or({b})", "approx_count_distinct({a})",
+              "sum(distinct {n})", "count({n}) FILTER (WHERE {b})", "sum({n}) FILTER (WHERE {b})", "mode({a})", "count_if({b})", "corr({n}, {n})",
+              "regr_slope({n}, {n})", "bit_xor(n)", "string_agg(k, ', ' ORDER BY {a} DESC)", "string_agg(distinct t, '')"]
+ODD_AGGREGATES = ["quantile({n}, 2)", "bit_and({n})", "sum() FILTER (WHERE {b})", "sum()", "mode()", "string_agg({a}, {a} ORDER BY {a})",
+                  "percentile_cont(0.5) WITHIN GROUP (ORDER BY {n})", "first({a} ORDER BY {n})", "corr({a})", "sum({n}) FILTER"]
 
 
 def expression(rng, kind=None, depth=4):

@@ -494,3 +494,5 @@ fn the_median_of_the_least_and_the_greatest_float_is_between_them() {
     assert_eq!(of(0.75, &[2f64.powi(1023), -2f64.powi(1023)]), 2f64.powi(1022));
     assert_eq!(of(0.5, &[f64::INFINITY, 1.0]), f64::INFINITY);
 }
+
+mod pairs;

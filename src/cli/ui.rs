@@ -97,6 +97,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
         );
         events.push(Event::warning("left_out", text, json!({ "path": path })));
     }
+    events.extend(twice_event(plan, outcome.twice));
     events.extend(strangers_event(&outcome.strangers));
     if outcome.spilled {
         let text = "memory was short, and partial results went to disk; --memory allows more";
@@ -114,6 +115,15 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     let fields = json!({ "bytes": bytes, "files": outcome.inputs.len(), "seconds": seconds(took) });
     events.push(Event::info("read", text, fields));
     events
+}
+
+/// Local times of which one cannot tell the instant.
+fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
+    let (zone, number) = (plan.zone.name(), count(records, "time exists", "times exist"));
+    let text = format!(
+        "{number} twice in {zone}, where clocks are put back, and the earlier is taken; an offset or %Z in the times tells which"
+    );
+    (records > 0).then(|| Event::warning("times_twice", text, json!({ "records": records })))
 }
 
 /// Files in the folders of outputs that are not theirs.
@@ -296,6 +306,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     }
     if let Some(why) = &outcome.all_again {
         value["all_again"] = json!(why);
+    }
+    if outcome.twice > 0 {
+        value["times_twice"] = json!(outcome.twice);
     }
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);

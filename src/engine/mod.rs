@@ -143,6 +143,8 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Records of the source whose event time is a local one that exists twice: clocks were put back.
+    pub twice: u64,
     /// Why all was computed again that lay in place, where that is worth a word.
     pub all_again: Option<String>,
     /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
@@ -340,7 +342,8 @@ impl Run<'_> {
         let mut inputs = read.inputs();
         let whole = inputs.len() == self.plan.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
         let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
-        let found = read.reports.pop().expect("a report of the source").rejects;
+        let source = read.reports.pop().expect("a report of the source");
+        let (found, twice) = (source.rejects, source.twice);
         let rejected = rejects_at(self.plan.rejects.as_deref(), &found);
         let rejects = write_rejects(found, rejects)?;
         let files: Vec<String> = self.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
@@ -387,6 +390,7 @@ impl Run<'_> {
             spilled,
             published,
             left_out,
+            twice,
             all_again: None,
             strangers: vec![],
             offsets,

@@ -257,6 +257,9 @@ fn what_a_row_does_not_need_may_be_faulty() {
         ("COALESCE(qty, CAST('5' AS BIGINT), qty % 0)", [Some(6), None, None]),
         ("IF(qty IS NOT NULL OR qty % 0 = 1, 3, 4)", [Some(3), None, None]),
         ("IF(qty <> 6 AND qty % (qty - 6) = 1, 3, 4)", [Some(4), None, None]),
+        ("IF(qty IN (1, 6, qty % 0), 3, 4)", [Some(3), None, None]),
+        ("IF(qty IN (qty % 0, 6), 3, 4)", [Some(3), None, None]),
+        ("IF(qty BETWEEN 7 AND qty % 0, 3, 4)", [Some(4), None, None]),
     ] {
         let (schema, columns) = (schema(), columns());
         let expr = Expr::compile(sql, &schema, &Zone::utc()).unwrap();
@@ -265,7 +268,11 @@ fn what_a_row_does_not_need_may_be_faulty() {
         let shown = arrow_cast::cast(&value, &arrow_schema::DataType::Int64).unwrap();
         assert_eq!(shown.as_primitive::<Int64Type>().iter().next().unwrap(), wanted[0], "{sql}");
     }
-    assert!(failure("qty % 0 = 1 AND qty <> 6").causes()[0].contains("division"), "from the left");
+    for faulty in
+        ["qty % 0 = 1 AND qty <> 6", "qty IN (qty % 0, qty)", "qty BETWEEN 6 AND qty % 0", "qty % 0 IN (1)"]
+    {
+        assert!(failure(faulty).causes()[0].contains("division"), "{faulty}, from the left");
+    }
 }
 
 /// The error of an expression over the columns.

@@ -145,7 +145,8 @@ impl Times {
 /// The rules that read `text`, the likely ones first.
 fn rules(text: &str) -> Vec<TimeRule> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit()) {
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    if all_digits(digits) {
         let unit = text.parse().ok().and_then(TimeUnit::likely).map(TimeRule::Epoch);
         // 20240229 is a day, and so near to 1970 in seconds that no unit is likely.
         let compact = match digits.len() {
@@ -154,6 +155,11 @@ fn rules(text: &str) -> Vec<TimeRule> {
             _ => None,
         };
         return compact.into_iter().chain(unit).collect();
+    }
+    // Decimals of ten digits before the point or more, as `time.time()` prints them.
+    let whole = digits.split_once('.').filter(|(whole, part)| all_digits(whole) && all_digits(part));
+    if let Some((whole, _)) = whole {
+        return whole.parse().ok().and_then(TimeUnit::likely).map(TimeRule::Epoch).into_iter().collect();
     }
     if TimeParser::new(TimeRule::Iso, Zone::utc()).text(text.as_bytes()).is_ok() {
         return vec![TimeRule::Iso];
@@ -168,18 +174,13 @@ fn rules(text: &str) -> Vec<TimeRule> {
 fn reads(text: &str, format: &str) -> Option<TimeRule> {
     let rule = TimeRule::format(format).ok()?;
     let time = TimeParser::new(rule.clone(), Zone::utc()).text(text.as_bytes()).ok()?;
-    // Any decimal may be seconds: those of this age have ten digits.
-    if format.starts_with("%s") && text.find('.') != Some(10) {
-        return None;
-    }
     // 1950 to 2100.
     (-631_152_000_000_000..4_102_444_800_000_000).contains(&time).then_some(rule)
 }
 
 /// The formats that a text like this may have, days before months.
 fn formats(text: &str) -> Vec<String> {
-    const WHOLE: [&str; 9] = [
-        "%s%.f",
+    const WHOLE: [&str; 8] = [
         "%d/%b/%Y:%H:%M:%S %z",
         "%a, %d %b %Y %H:%M:%S %z",
         "%a, %d %b %Y %H:%M:%S GMT",
@@ -205,7 +206,10 @@ fn formats(text: &str) -> Vec<String> {
         // A year of two digits is not the first half of one of four.
         for joint in [" ", "T", ", ", " - "].into_iter().filter(|joint| text.contains(joint)) {
             for clock in CLOCKS {
-                out.extend(["", " %z", "%z", " UTC", "Z"].map(|zone| format!("{date}{joint}{clock}{zone}")));
+                out.extend(
+                    ["", " %z", "%z", " UTC", "Z", " GMT", " %Z"]
+                        .map(|zone| format!("{date}{joint}{clock}{zone}")),
+                );
             }
         }
         out.push(date);
@@ -241,7 +245,14 @@ mod tests {
             (&["1717200000000"], "ms"),
             (&["1717200000000000"], "us"),
             (&["1717200000000000000"], "ns"),
-            (&["1717200000.125", "1717200001"], "%s%.f"),
+            (&["1717200000.125", "1717200001"], "s"),
+            (&["1717200000", "1717200001.5"], "s"),
+            (&["1717200000125.25"], "ms"),
+            (&["2024-03-10 00:00:00 UTC"], "%Y-%m-%d %H:%M:%S UTC"),
+            (&["2024-03-10 00:00:00 UTC", "2024-03-10 00:00:00 GMT"], "%Y-%m-%d %H:%M:%S %Z"),
+            (&["2024-03-10 00:00:00 Europe/Berlin"], "%Y-%m-%d %H:%M:%S %Z"),
+            (&["2024-03-10 14", "2024-03-10 15"], "none"),
+            (&["13.03.2024 02:30:00,500"], "%d.%m.%Y %H:%M:%S,%f"),
             (&["20240229", "20240301"], "%Y%m%d"),
             (&["20240229101500"], "%Y%m%d%H%M%S"),
             (&["12/1/2010 8:26", "12/13/2010 9:02"], "%m/%d/%Y %H:%M"),
@@ -259,6 +270,21 @@ mod tests {
         ] {
             assert_eq!(rule(values), want, "{values:?}");
         }
+    }
+
+    #[test]
+    fn what_is_proposed_is_a_format_that_times_are_read_by() {
+        for format in formats("1/2-3.4 T, -") {
+            assert!(TimeRule::format(&format).is_ok(), "{format}");
+        }
+    }
+
+    #[test]
+    fn words_of_utc_are_read_as_an_offset_by_what_is_proposed() {
+        let text = "2024-03-10 00:00:00 UTC";
+        let proposed = rules(text).remove(0);
+        let mut jakarta = TimeParser::new(proposed, Zone::named("Asia/Jakarta").unwrap());
+        assert_eq!(jakarta.text(text.as_bytes()), Ok(1_710_028_800_000_000));
     }
 
     #[test]

@@ -215,4 +215,6 @@ struct DecodedChunk {
     bad: bad::Bad,
     /// Where tombstones stand, which are not records.
     passed: Vec<carried::LogPlace>,
+    /// Event times that are local ones which exist twice.
+    twice: u64,
 }

@@ -72,6 +72,8 @@ pub struct ScanReport {
     pub inputs: Vec<InputReport>,
     /// The rejected records, in position order.
     pub rejects: Rejects,
+    /// Records whose event time is a local one that exists twice.
+    pub twice: u64,
 }
 
 /// A source on its way into batches. Shared by the workers that [`Scan::worker`] gives.
@@ -82,6 +84,8 @@ pub struct Scan {
     progress: Arc<AtomicU64>,
     /// Records read, by file.
     records: Vec<AtomicU64>,
+    /// Event times that exist twice.
+    twice: AtomicU64,
     told: ToldColumns,
     /// Reports of Parquet files.
     hashed: Mutex<Vec<InputReport>>,
@@ -105,6 +109,7 @@ impl Scan {
             pool: Mutex::default(),
             progress,
             records: plan.files.iter().map(|_| AtomicU64::new(0)).collect(),
+            twice: AtomicU64::new(0),
             told: ToldColumns::of(&plan)?,
             hashed: Mutex::default(),
             rejects: Mutex::new(RejectStore::new(REJECTS_IN_MEMORY)),
@@ -191,7 +196,8 @@ impl Scan {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
         }
         let rejects = self.rejects.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)? })
+        let twice = self.twice.into_inner();
+        Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)?, twice })
     }
 
     /// Keeps the failure with the smallest position. Whatever is wrong with a file that has changed, that it has is why.
@@ -213,7 +219,8 @@ impl Scan {
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
-        let DecodedChunk { mut batch, bad, passed } = chunk;
+        let DecodedChunk { mut batch, bad, passed, twice } = chunk;
+        self.twice.fetch_add(twice, Ordering::Relaxed);
         self.told.fill(file, &mut batch);
         let Bad { records: bad, handed } = bad;
         let failed = |e| self.fail(Position::new(file, 0), e);

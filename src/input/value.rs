@@ -33,6 +33,11 @@ impl ValueError {
         ValueError(Box::new(Fault { text: shown(text), what: What::NotOne, ty }))
     }
 
+    /// What was read, or its beginning.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// `text` is a number, but `ty` cannot hold it exactly.
     #[cold]
     #[inline(never)]
@@ -54,23 +59,50 @@ impl fmt::Display for ValueError {
     }
 }
 
-/// The hint for a value that does not follow a type that was inferred and not declared.
-pub fn inferred_hint(column: &ReadColumn) -> Option<String> {
+/// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
+/// one that can be added up.
+pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
     column.inferred.then(|| {
+        let number = std::str::from_utf8(text).ok().and_then(number_type);
+        let number = number.filter(|ty| column.ty == DataType::Int64 && *ty != column.ty);
+        let wider = number.unwrap_or(DataType::String);
         format!(
             "`{}` was inferred as {} from a sample; declare it: {}",
             column.name,
             column.ty,
-            as_string(&column.name)
+            declared(&column.name, wider)
         )
     })
 }
 
+/// The type of exact numbers that holds the number `text` and its like; `None` of another text.
+pub fn number_type(text: &str) -> Option<DataType> {
+    let size = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let digits = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
+    let leading_zeros = whole.len() > 1 && whole.starts_with('0');
+    if whole.is_empty() || leading_zeros || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    if fraction.is_empty() && text.parse::<i64>().is_ok() {
+        return Some(DataType::Int64);
+    }
+    // An unsigned integer of 64 bits has up to 20 digits.
+    let least = if fraction.is_empty() { 20 } else { 18 };
+    let precision = (whole.len() + fraction.len()).max(least);
+    (precision <= 38).then_some(DataType::Decimal { precision: precision as u8, scale: fraction.len() as u8 })
+}
+
 /// The key of a job file that declares the column `name` a string.
 pub fn as_string(name: &str) -> String {
+    declared(name, DataType::String)
+}
+
+/// The key of a job file that declares the type of the column `name`.
+pub fn declared(name: &str, ty: DataType) -> String {
     let bare = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
     let key = if bare { name.to_string() } else { format!("{name:?}") };
-    format!("types = {{ {key} = \"string\" }}")
+    format!("types = {{ {key} = \"{ty}\" }}")
 }
 
 /// A text as reasons quote it: the first 60 characters, control characters escaped.
@@ -319,6 +351,26 @@ pub fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_declares_a_type_that_holds_the_value_and_can_be_added_up() {
+        let column = |ty| ReadColumn { inferred: true, name: "n".into(), ty };
+        for (text, ty, wanted) in [
+            ("18446744073709551615", DataType::Int64, "decimal(20,0)"),
+            ("-170141183460469231731687303715884105728", DataType::Int64, "string"),
+            ("1.25", DataType::Int64, "decimal(18,2)"),
+            ("-0.5", DataType::Int64, "decimal(18,1)"),
+            ("007", DataType::Int64, "string"),
+            ("NA", DataType::Int64, "string"),
+            ("", DataType::Int64, "string"),
+            ("1.25", DataType::Date, "string"),
+        ] {
+            let hint = inferred_hint(&column(ty), text.as_bytes()).unwrap();
+            assert!(hint.ends_with(&format!("types = {{ n = \"{wanted}\" }}")), "{text}: {hint}");
+        }
+        let declared = ReadColumn { inferred: false, ..column(DataType::Int64) };
+        assert_eq!(inferred_hint(&declared, b"1.5"), None);
+    }
     use proptest::prelude::*;
 
     #[test]

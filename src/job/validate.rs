@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use table::{Ask, Table};
 
 mod archive;
+mod arguments;
 mod constant;
 mod enrich;
 mod finish;
@@ -38,6 +39,7 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod window;
 
 /// What the command line says beside the job file.
@@ -391,7 +393,7 @@ impl<'a> Planner<'a> {
         Planner {
             spec,
             zone: zone.clone(),
-            rows: Rows::new(&spec.document, zone, log.schema()),
+            rows: Rows::new(&spec.document, zone, &log),
             log,
             tables,
             asks: vec![],

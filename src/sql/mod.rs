@@ -17,6 +17,7 @@ mod asof;
 mod calendar;
 mod dedup;
 pub mod expr;
+mod patterns;
 mod placed;
 mod post;
 mod regression;
@@ -289,10 +290,10 @@ fn is_ours(name: &str) -> bool {
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 26] = [
+    const NUMBERED: [&str; 27] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
-        "times",
+        "times", "once",
     ];
     let name = name.to_lowercase();
     let numbered = || {

@@ -52,13 +52,13 @@ pub(super) fn distinct(
 ) -> Result<Aggregated> {
     let x = s.column(x)?;
     let by = format!("_by_{i}");
-    let mut ranked = vec![twin(s, i, ty, group, &by)?];
+    let mut ranked = vec![number_in_value(s, i, ty, group, &by)?];
     let mut value = by.clone();
     if let (Function::Spread { .. }, DataType::Float64) = (of, ty) {
         ranked.push(format!("{} AS _above_{i}", above_least(&by, group)));
         value = format!("_above_{i}");
     }
-    let once = format!("(CASE WHEN _twin_{i} = 1 THEN {value} END)");
+    let once = format!("(CASE WHEN _once_{i} = 1 THEN {value} END)");
     Ok(Aggregated {
         prepared: vec![format!("{x} AS {by}")],
         ranked,
@@ -68,9 +68,9 @@ pub(super) fn distinct(
 }
 
 /// The number of a row among those of its value, in replay order.
-fn twin(s: &Statement, i: usize, ty: DataType, group: &[String], x: &str) -> Result<String> {
+fn number_in_value(s: &Statement, i: usize, ty: DataType, group: &[String], x: &str) -> Result<String> {
     let alike = alike(s, "distinct values", ty, group, x)?;
-    Ok(format!("ROW_NUMBER() OVER ({alike}ORDER BY {TIME}, {POSITION}) AS _twin_{i}"))
+    Ok(format!("ROW_NUMBER() OVER ({alike}ORDER BY {TIME}, {POSITION}) AS _once_{i}"))
 }
 
 /// Texts joined in an order.
@@ -87,8 +87,8 @@ pub(super) fn listing(
     let mut text = s.column(args[0])?;
     if listing.distinct {
         made.prepared.push(format!("{text} AS _of_{i}"));
-        made.ranked.push(twin(s, i, DataType::String, group, &format!("_of_{i}"))?);
-        text = format!("CASE WHEN _twin_{i} = 1 THEN _of_{i} END");
+        made.ranked.push(number_in_value(s, i, DataType::String, group, &format!("_of_{i}"))?);
+        text = format!("CASE WHEN _once_{i} = 1 THEN _of_{i} END");
     }
     let mut order = vec![];
     for (k, (direction, &column)) in listing.order.iter().zip(&args[1..]).enumerate() {

@@ -218,7 +218,7 @@ within = "2m"
 path = "@/out"
 window = { session = "30m" }
 by = ["user"]
-select = { a = "first(item)", b = "last(item)", c = "median(amount)", d = "stddev_samp(share)", e = "arg_max(item, amount)" }
+select = { a = "first(item)", b = "last(item)", c = "median(amount)", d = "stddev_samp(share)", e = "arg_max(item, amount)", f = "sum(distinct amount)", g = "mode(item)", h = "string_agg(distinct item, '' order by item)", i = "corr(amount, share)" }
 top = { n = 1, by = "a" }
 "#;
     let query = query(Dialect::DuckDb, "UTC", job);

@@ -168,6 +168,11 @@ impl TimeParser {
         Some(self.date.1 * DAY + i64::from(second) * SECOND)
     }
 
+    /// How many of the times that were read are local ones that exist twice, since this was asked before.
+    pub fn take_twice(&mut self) -> u64 {
+        self.zone.take_twice()
+    }
+
     /// The instant of a local time (microseconds since a local 1970) in the parser's zone.
     pub fn local(&mut self, local: i64) -> Result<i64, TimeError> {
         in_range(self.zone.instant(local))
@@ -333,6 +338,8 @@ mod tests {
         assert_eq!(iso("2010-12-01T08:26"), iso("2010-12-01T08:26:00Z"));
         assert_eq!(iso("2010-12-01"), iso("2010-12-01T00:00:00Z"));
         assert_eq!(iso("2010-12-01T08:26:00+0100"), iso("2010-12-01T07:26:00Z"));
+        assert_eq!(iso("2010-12-01T08:26:00-00:00"), iso("2010-12-01T08:26:00Z"));
+        assert_eq!(iso("2010-12-01T08:26:00+14"), iso("2010-11-30T18:26:00Z"));
     }
 
     #[test]
@@ -373,6 +380,13 @@ mod tests {
             "2024-01-01T10:00:00+1",
             "2024-01-01T10:00:00.",
             "2024-01-01T10:00:00Zx",
+            "2024-01-01T10:00:00+99:99",
+            "2024-01-01T10:00:00+14:01",
+            "2024-01-01T10:00:00-15",
+            "2024-01-01T10:00:00+01:60",
+            "2024-01-01T10:00:00+01:0",
+            "2024-01-01T10:00:00+01:00:00",
+            "2024-01-01T10:00:00UTC",
             "20240101",
         ] {
             assert_eq!(iso(text), Err(TimeError::Unreadable), "{text}");
@@ -390,6 +404,14 @@ mod tests {
         assert_eq!(parser(TimeUnit::Milli).text(b"1717200000000"), want);
         assert_eq!(parser(TimeUnit::Nano).text(b"1717200000000000999"), want);
         assert_eq!(parser(TimeUnit::Second).text(b"1717200000000"), Err(TimeError::OutOfRange));
+        let days = |zone, text: &str| {
+            TimeParser::new(TimeRule::Epoch(TimeUnit::Day), Zone::named(zone).unwrap()).text(text.as_bytes())
+        };
+        // A day begins at midnight in the zone, as one of a column of dates does.
+        assert_eq!(days("UTC", "19876"), iso("2024-06-02"));
+        assert_eq!(days("Asia/Jakarta", "19876"), iso("2024-06-02T00:00:00+07:00"));
+        assert_eq!(days("America/New_York", "19876.5"), iso("2024-06-02T12:00:00-04:00"));
+        assert_eq!(days("UTC", "99999999999999"), Err(TimeError::OutOfRange));
         assert_eq!(TimeUnit::likely(1_717_200_000_000), Some(TimeUnit::Milli));
     }
 

@@ -22,6 +22,8 @@ pub struct Zone {
     from: i64,
     to: i64,
     offset: i64,
+    /// Local times that existed twice, among those that [`Zone::instant`] was asked for.
+    twice: u64,
 }
 
 impl Zone {
@@ -37,8 +39,8 @@ impl Zone {
 
     fn of(tz: Tz) -> Zone {
         match tz {
-            Tz::UTC => Zone { tz, from: i64::MIN, to: i64::MAX, offset: 0 },
-            _ => Zone { tz, from: 0, to: 0, offset: 0 },
+            Tz::UTC => Zone { tz, from: i64::MIN, to: i64::MAX, offset: 0, twice: 0 },
+            _ => Zone { tz, from: 0, to: 0, offset: 0, twice: 0 },
         }
     }
 
@@ -171,11 +173,19 @@ impl Zone {
         local - self.offset
     }
 
-    fn resolve(&self, local: i64) -> i64 {
+    /// How many local times existed twice since this was asked before.
+    pub fn take_twice(&mut self) -> u64 {
+        std::mem::take(&mut self.twice)
+    }
+
+    fn resolve(&mut self, local: i64) -> i64 {
         let offset = match self.tz.offset_from_local_datetime(&naive(local)) {
             MappedLocalTime::Single(offset) => offset.fix().local_minus_utc(),
             // The larger offset is the earlier instant.
-            MappedLocalTime::Ambiguous(a, b) => a.fix().local_minus_utc().max(b.fix().local_minus_utc()),
+            MappedLocalTime::Ambiguous(a, b) => {
+                self.twice += 1;
+                a.fix().local_minus_utc().max(b.fix().local_minus_utc())
+            }
             MappedLocalTime::None => {
                 // In a gap: offsets are within a day of UTC, and a gap is a day at most, so this is its change alone.
                 let whole = local - local.rem_euclid(SECOND);

@@ -12,6 +12,8 @@ pub mod compare;
 mod explain;
 mod mapping;
 mod ours;
+#[cfg(test)]
+mod planted;
 pub mod raw;
 pub mod referee;
 pub mod server;
@@ -19,7 +21,8 @@ mod theirs;
 mod variation;
 mod wide;
 
-use crate::batch::Schema;
+use crate::aggregate::{Function, Pairwise};
+use crate::batch::{DataType, Schema};
 use crate::engine::{GroupOf, Progress, RunOptions, Traced, trace};
 use crate::error::{Error, Result};
 use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan, PlannedColumn};
@@ -152,7 +155,8 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
             }
         }
         let mut notes = theirs.notes;
-        notes.extend(approximate(&plan, &plan.outputs[index]).into_iter().map(|name| {
+        let approximate = near(&plan, &plan.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
+        notes.extend(approximate.map(|(name, _)| {
             format!(
                 "`{name}` is approximate here: up to {:.1} % off is taken for the same",
                 100.0 * APPROXIMATE
@@ -256,10 +260,9 @@ impl Case<'_> {
             let renamed = mapping::keys(columns, &self.plan.zone, &request.map, &names)?;
             rules.keys = names.into_iter().filter(|_| request.map.is_empty()).chain(renamed).collect();
         }
-        for name in approximate(self.plan, self.output()) {
-            // Whoever counts exactly is off by the error of the sketch, which is 1.15 %.
+        for (name, share) in near(self.plan, self.output()) {
             if !rules.tolerance.iter().any(|(column, ..)| *column == name) {
-                rules.tolerance.push((name, 0.0, APPROXIMATE));
+                rules.tolerance.push((name, 0.0, share));
             }
         }
         if !request.map.is_empty() {
@@ -290,16 +293,27 @@ impl Case<'_> {
 /// Five standard errors of `approx_count_distinct`, of what is counted exactly.
 const APPROXIMATE: f64 = 5.0 * 0.0115;
 
-/// The columns of an output that are `approx_count_distinct`.
-fn approximate(plan: &Plan, output: &OutputPlan) -> Vec<String> {
+/// The last digits of what engines make of pairs of numbers: ours is rounded once, theirs in each step.
+const LAST_DIGITS: f64 = 1e-9;
+
+/// The columns of an output that nobody else computes as exactly, each with the share that they may be off.
+fn near(plan: &Plan, output: &OutputPlan) -> Vec<(String, f64)> {
     let OutputKind::Groups { grouping, post } = &output.kind else { return vec![] };
-    let aggregates = &plan.groupings[*grouping].plan.aggregates;
-    let is = |column: &PlannedColumn| {
-        matches!(column, PlannedColumn::Value(i)
-            if aggregates[*i].0.function == crate::aggregate::Function::ApproxCountDistinct)
+    let share = |column: &PlannedColumn| {
+        let PlannedColumn::Value(i) = column else { return None };
+        let (aggregate, _) = &plan.groupings[*grouping].plan.aggregates[*i];
+        let of_floats = aggregate.args.contains(&DataType::Float64);
+        match aggregate.function {
+            Function::ApproxCountDistinct => Some(APPROXIMATE),
+            Function::Pairwise(Pairwise::Count) => None,
+            Function::Pairwise(what) => {
+                (of_floats || matches!(what, Pairwise::Corr | Pairwise::R2)).then_some(LAST_DIGITS)
+            }
+            _ => None,
+        }
     };
     let columns = output.columns.fields.iter().zip(&post.columns);
-    columns.filter(|(_, column)| is(column)).map(|(field, _)| field.name.clone()).collect()
+    columns.filter_map(|(field, column)| Some((field.name.clone(), share(column)?))).collect()
 }
 
 /// The columns of an output that say which group a row is of; none of outputs of events.

@@ -253,9 +253,12 @@ fn columns(job: &Job, groups: &Groups) -> Vec<Column> {
         Kind::Text | Kind::Bool | Kind::Date => Error::None,
     };
     let result = |function: &str, args: &[&str]| match function {
-        f if f.contains("count") => Kind::Int,
+        f if f.contains("count") || f.starts_with("bit_") => Kind::Int,
         "bool_and" | "bool_or" => Kind::Bool,
-        "sum" | "min" | "max" | "first" | "last" | "arg_min" | "arg_max" => kind(args[0]),
+        "string_agg" | "string_agg distinct" => Kind::Text,
+        "sum" | "min" | "max" | "first" | "last" | "arg_min" | "arg_max" | "mode" | "sum distinct" => {
+            kind(args[0])
+        }
         _ => Kind::Float,
     };
     let mut columns = vec![("c".to_string(), Kind::Int)];

@@ -128,7 +128,6 @@ pub fn keep_state(output: &mut Output) {
         return;
     }
     let none = [
-        "count distinct",
         "approx_count_distinct",
         "median",
         "quantile",
@@ -136,8 +135,10 @@ pub fn keep_state(output: &mut Output) {
         "last",
         "arg_min",
         "arg_max",
+        "mode",
+        "string_agg",
     ];
-    groups.aggregates.retain(|(name, _)| !none.contains(name));
+    groups.aggregates.retain(|(name, _)| !none.contains(name) && !name.ends_with("distinct"));
     let first = groups.aggregates.first();
     if let Some((_, by)) = &mut groups.top
         && by.contains("a0")
@@ -166,7 +167,19 @@ fn orderless(case: Case) -> Case {
 }
 
 /// Aggregates of which the stored value and a new event give the new value.
-const DISTRIBUTIVE: [&str; 6] = ["count", "sum", "min", "max", "bool_and", "bool_or"];
+const DISTRIBUTIVE: [&str; 11] = [
+    "count",
+    "count_if",
+    "regr_count",
+    "sum",
+    "min",
+    "max",
+    "bool_and",
+    "bool_or",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+];
 
 pub fn simplify(groups: &mut Groups, x: Option<Kind>) {
     (groups.having, groups.top, groups.computed) = (None, None, false);

@@ -143,7 +143,7 @@ path = "late.csv"
        |
     10 | time_unit = "sec"
        |             ^^^^^
-      hint: the units are s, ms, us and ns
+      hint: the units are s, ms, us and ns, and d for days
 
     error: unknown type `integer`
       --> job.toml:11:15

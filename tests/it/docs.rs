@@ -9,7 +9,9 @@
 
 use crate::golden::with_data;
 use crate::support::Lab;
+use highwater::aggregate::catalog;
 use highwater::job::JobSpec;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -194,4 +196,49 @@ fn slug(heading: &str) -> String {
     let words = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = words.chars().filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-' || *c == '_');
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The table of aggregates, as the catalog has it.
+fn table_of_aggregates() -> String {
+    let rows = catalog::ALL.iter().map(|form| {
+        let others: Vec<String> = form.names[1..].iter().map(|name| format!("`{name}`")).collect();
+        let others = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
+        let distinct = if form.distinct == catalog::Distinct::Once { "; takes `distinct`" } else { "" };
+        format!("| `{}` | {} | {}{distinct}{others} |\n", form.call, form.gives, form.help)
+    });
+    format!("| Aggregate | Result | What it is |\n| --- | --- | --- |\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn the_table_of_aggregates_is_the_catalog() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/semantics.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("| Aggregate |").expect("a table of aggregates");
+    let (_, after) = rest.split_once("\n\n").expect("text behind the table");
+    let wanted = format!("{before}{}\n{after}", table_of_aggregates());
+    if std::env::var_os("HIGHWATER_BLESS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert!(
+        page == wanted,
+        "the table of aggregates is not that of the catalog; HIGHWATER_BLESS=1 writes it"
+    );
+}
+
+#[test]
+fn every_aggregate_says_what_it_is() {
+    let mut names = BTreeSet::new();
+    for form in catalog::ALL {
+        let start = form.call.split('(').next();
+        assert!(form.names.contains(&start.unwrap_or("")), "{} is not called so", form.call);
+        assert!(
+            !form.help.is_empty() && !form.gives.is_empty() && !form.help.ends_with('.'),
+            "{}",
+            form.call
+        );
+        let lower = form.names.iter().all(|name| name.to_lowercase() == **name);
+        let once = form.names.iter().all(|name| names.insert(*name) || *name == "count");
+        assert!(lower && once, "{:?}", form.names);
+    }
 }

@@ -149,20 +149,30 @@ impl Computed {
         Computed { schema, columns, rows: rows.len(), zone }
     }
 
+    /// The expression over the rows.
+    pub fn compile(&self, sql: &str) -> Result<Expr, highwater::error::Error> {
+        Expr::compile(sql, &self.schema, &self.zone)
+    }
+
+    /// The values of so many rows from one on; the cause where there are none.
+    pub fn part(&self, expr: &Expr, from: usize, count: usize) -> Result<ArrayRef, String> {
+        let columns: Vec<ArrayRef> = self.columns.iter().map(|column| column.slice(from, count)).collect();
+        expr.evaluate(count, |at| &columns[at]).map_err(|e| e.to_string())
+    }
+
     /// The type of the expression, if it is one.
     pub fn ty(&self, sql: &str) -> Option<DataType> {
-        Expr::compile(sql, &self.schema, &self.zone).ok().map(|expr| expr.ty())
+        self.compile(sql).ok().map(|expr| expr.ty())
     }
 
     /// The expression as text, of each row for itself.
     pub fn texts(&self, sql: &str) -> Vec<Value> {
-        let expr = match Expr::compile(&format!("CAST(({sql}) AS VARCHAR)"), &self.schema, &self.zone) {
+        let expr = match self.compile(&format!("CAST(({sql}) AS VARCHAR)")) {
             Ok(expr) => expr,
             Err(error) => return vec![Err(error.to_string()); self.rows],
         };
         let of = |row| {
-            let columns: Vec<ArrayRef> = self.columns.iter().map(|column| column.slice(row, 1)).collect();
-            let value = expr.evaluate(1, |at| &columns[at]).map_err(|e| e.to_string())?;
+            let value = self.part(&expr, row, 1)?;
             let value = value.as_string_view();
             Ok(value.is_valid(0).then(|| value.value(0).to_string()))
         };

@@ -239,7 +239,7 @@ fn times_are_read_as_they_are_written() {
             "\"%d/%b/%Y:%H:%M:%S %z\"",
         ),
         ("compact", Box::new(move |i| format!("202406{:02}", day(i))), "time_format = \"%Y%m%d\""),
-        ("text", Box::new(|i| format!("1717200{i:03}.25")), "time_format = \"%s%.f\""),
+        ("text", Box::new(|i| format!("1717200{i:03}.25")), "time_unit = \"s\""),
     ];
     for (name, time, said) in cases {
         lab.write("log.csv", shop(HEAD, ',', time));

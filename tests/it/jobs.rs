@@ -43,7 +43,9 @@ pub struct Groups {
     pub mode: &'static str,
     pub firings: bool,
     pub by: Vec<&'static str>,
-    /// Function and arguments; selected as `a0`, `a1` and so on, after `c`, which is `count(*)`.
+    /// Function and arguments; selected as `a0`, `a1` and so on, after `c`, which is `count(*)`. The last argument is
+    /// `where` and one of [`FILTERS`], if there is a filter. Of `string_agg` the second is the separator, and those after
+    /// are its order. A function of distinct values ends with ` distinct`.
     pub aggregates: Vec<(&'static str, Vec<&'static str>)>,
     /// Whether an expression over aggregates is selected as `r`.
     pub computed: bool,
@@ -222,29 +224,97 @@ pub fn groups(x: Option<Kind>, window: BoxedStrategy<Window>) -> impl Strategy<V
 
 /// Whether results of this function are compared with a tolerance.
 pub fn is_near(function: &str) -> bool {
-    ["avg", "median", "quantile", "stddev_pop", "stddev_samp", "var_pop", "var_samp"].contains(&function)
+    let near = ["avg", "median", "quantile", "stddev", "var", "corr", "covar", "regr"];
+    near.iter().any(|name| function.starts_with(name)) && function != "regr_count"
+}
+
+/// What is made of pairs.
+pub const PAIRWISE: [&str; 12] = [
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "regr_count",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_sxx",
+    "regr_syy",
+    "regr_sxy",
+    "regr_slope",
+    "regr_intercept",
+    "regr_r2",
+];
+
+/// The orders of `string_agg`.
+const ORDERS: [&[&str]; 5] =
+    [&[], &["n"], &["m desc", "f"], &["b nulls first", "d desc nulls last"], &["f desc", "k nulls first"]];
+
+/// The arguments of an aggregate, and its filter.
+pub fn and_filter<'a>(args: &'a [&'a str]) -> (&'a [&'a str], Option<&'a str>) {
+    match args {
+        [args @ .., last] if last.starts_with("where ") => (args, last.strip_prefix("where ")),
+        args => (args, None),
+    }
 }
 
 fn aggregate(x: Option<Kind>) -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
     let mut any = vec!["k", "n", "m", "f", "b", "d", "at"];
-    let (mut numbers, mut bools) = (vec!["n", "m", "f"], vec!["b"]);
+    let (mut numbers, mut bools, mut texts) = (vec!["n", "m", "f"], vec!["b"], vec!["k", "note"]);
+    let mut ints = vec!["n", "at"];
     any.extend(x.map(|_| "x"));
     match x {
-        Some(Kind::Int | Kind::Decimal(_)) => numbers.push("x"),
+        Some(Kind::Int) => (numbers.push("x"), ints.push("x")).0,
+        Some(Kind::Decimal(_)) => numbers.push("x"),
         Some(Kind::Bool) => bools.push("x"),
+        Some(Kind::Text) => texts.push("x"),
         _ => {}
     }
     let of = |functions: &[&'static str], columns: &[&'static str]| {
         (select(functions.to_vec()), select(columns.to_vec())).prop_map(|(f, c)| (f, vec![c]))
     };
-    prop_oneof![
-        of(&["sum", "avg", "median", "stddev_pop", "stddev_samp", "var_pop", "var_samp"], &numbers),
-        of(&["count", "count distinct", "approx_count_distinct", "min", "max", "first", "last"], &any),
-        of(&["bool_and", "bool_or"], &bools),
-        (select(numbers), select(vec!["0", "0.25", "0.9", "1"])).prop_map(|(c, q)| ("quantile", vec![c, q])),
-        (select(vec!["arg_min", "arg_max"]), select(any.clone()), select(any))
+    let plain = prop_oneof![
+        2 => of(&["sum", "avg", "median", "stddev_pop", "stddev_samp", "var_pop", "var_samp"], &numbers),
+        2 => of(&["count", "count distinct", "approx_count_distinct", "min", "max", "first", "last", "mode"], &any),
+        1 => of(&["bool_and", "bool_or", "count_if"], &bools),
+        1 => of(&["bit_and", "bit_or", "bit_xor"], &ints),
+        1 => of(&["sum distinct", "avg distinct", "var_pop distinct", "stddev_samp distinct"], &numbers),
+        1 => (select(numbers.clone()), select(vec!["0", "0.25", "0.9", "1"]))
+            .prop_map(|(c, q)| ("quantile", vec![c, q])),
+        1 => (select(vec!["arg_min", "arg_max"]), select(any.clone()), select(any))
             .prop_map(|(f, a, b)| (f, vec![a, b])),
-    ]
+        1 => (select(PAIRWISE.to_vec()), select(numbers.clone()), select(numbers))
+            .prop_map(|(f, y, x)| (f, vec![y, x])),
+        1 => listing(texts),
+    ];
+    let filters = select(FILTERS_OF_AGGREGATES.to_vec());
+    (plain, proptest::option::weighted(0.2, filters)).prop_map(|((function, mut args), filter)| {
+        args.extend(filter);
+        (function, args)
+    })
+}
+
+const FILTERS_OF_AGGREGATES: [&str; 5] = [
+    "where n > 0",
+    "where k IS NOT NULL",
+    "where b OR n < 3",
+    "where m BETWEEN -5.00 AND 20",
+    "where k IN ('a', 'ü') OR f >= 0.5",
+];
+
+fn listing(texts: Vec<&'static str>) -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
+    let separators = select(vec!["", ", ", "it's"]);
+    let distinct = proptest::option::of(any::<bool>());
+    (select(texts), separators, select(ORDERS.to_vec()), any::<bool>(), distinct).prop_map(
+        |(text, separator, order, distinct, own)| {
+            let mut args = vec![text, separator];
+            match (distinct, own) {
+                (false, _) => args.extend(order),
+                // Ordered by themselves, or not.
+                (true, Some(_)) => args.push(text),
+                (true, None) => {}
+            }
+            (if distinct { "string_agg distinct" } else { "string_agg" }, args)
+        },
+    )
 }
 
 impl Job {
@@ -298,7 +368,7 @@ impl Job {
 
     /// Whether the order of events of one time may show in a result.
     pub fn sees_ties(&self) -> bool {
-        let tied = ["first", "last", "arg_min", "arg_max"];
+        let tied = ["first", "last", "arg_min", "arg_max", "string_agg", "string_agg distinct"];
         self.outputs.iter().any(|output| match &output.groups {
             None => true,
             Some(groups) => groups.aggregates.iter().any(|(name, _)| tied.contains(name)),
@@ -316,10 +386,21 @@ impl Output {
 impl Groups {
     /// The SQL of an aggregate.
     fn sql((name, args): &(&str, Vec<&str>)) -> String {
-        match *name {
-            "count distinct" => format!("count(distinct {})", args[0]),
-            name => format!("{name}({})", args.join(", ")),
-        }
+        let (args, filter) = and_filter(args);
+        let (name, distinct) = match name.strip_suffix(" distinct") {
+            Some(name) => (name, "distinct "),
+            None => (*name, ""),
+        };
+        let mut sql = match args {
+            [text, separator, order @ ..] if name == "string_agg" => {
+                let by = if order.is_empty() { "" } else { " order by " };
+                let separator = separator.replace('\'', "''");
+                format!("{name}({distinct}{text}, '{separator}'{by}{})", order.join(", "))
+            }
+            args => format!("{name}({distinct}{})", args.join(", ")),
+        };
+        sql.extend(filter.map(|filter| format!(" filter (where {filter})")));
+        sql
     }
 
     fn toml(&self) -> String {

@@ -5,6 +5,7 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+mod aggregates;
 mod alike;
 mod all_faults;
 mod audit_laws;
@@ -39,6 +40,8 @@ mod explanations;
 mod expressions;
 mod expressions_postgres;
 mod expressions_printed;
+mod expressions_random;
+mod expressions_times;
 mod faults;
 mod flink_docs;
 mod formats;
@@ -74,6 +77,7 @@ mod postgres_faults;
 mod postgres_lab;
 mod postgres_tables;
 mod postgres_words;
+mod random_expressions;
 mod referee;
 mod referee_postgres;
 mod report;
@@ -91,5 +95,6 @@ mod streamed_outputs;
 mod support;
 mod tidy;
 mod time_faults;
+mod times;
 mod why;
 mod words;

@@ -246,9 +246,11 @@ proptest! {
     ) {
         let format: String = letters.iter().map(|letter| format!("%{letter}{glue}")).collect();
         let text = damaged(b"2024-06-01T10:00:00.5Z", &damages);
-        let mut rules = vec![TimeRule::Iso, TimeRule::Epoch(TimeUnit::Second), TimeRule::Epoch(TimeUnit::Nano)];
-        rules.extend(TimeFormat::parse(&format).ok().map(|format| TimeRule::Format(format.into())));
-        for rule in rules {
+        let rules = [TimeRule::Iso, TimeRule::Epoch(TimeUnit::Second), TimeRule::Epoch(TimeUnit::Day)];
+        // With a date before them more of the formats are such that times are read by.
+        let formats = [format.clone(), format!("%Y-%m-%dT{format}"), format!("%Y-%m-%dT%H:%M:%S{format}")];
+        let formats = formats.iter().filter_map(|format| TimeRule::format(format).ok());
+        for rule in rules.into_iter().chain(formats) {
             let mut parser = TimeParser::new(rule, Zone::named(zone).unwrap());
             let first = parser.text(&text);
             // What it remembers of the last time shows in no other.

@@ -2,7 +2,7 @@
 //! chrono's calendar and exact numbers. It shares no code with the engine.
 
 use crate::event_time_jobs::Window;
-use crate::jobs::{DERIVES, FILTERS, Groups, HAVINGS, Job, Output, is_near};
+use crate::jobs::{DERIVES, FILTERS, Groups, HAVINGS, Job, Output, and_filter, is_near};
 use crate::log::{Cell, Log};
 use crate::oracle_aggregates::aggregate;
 use crate::oracle_windows::{Span, length, time_text};
@@ -154,7 +154,7 @@ pub fn stepped(job: &Job, mut events: Vec<Event>) -> Vec<Event> {
         });
     }
     if let Some(filter) = job.filter {
-        events.retain(|e| kept(filter, e) == Some(true));
+        events.retain(|e| kept(FILTERS[filter], e) == Some(true));
     }
     events
 }
@@ -231,8 +231,8 @@ fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     or(a.map(|v| !v), b.map(|v| !v)).map(|v| !v)
 }
 
-fn kept(filter: usize, e: &Event) -> Option<bool> {
-    match FILTERS[filter] {
+fn kept(filter: &str, e: &Event) -> Option<bool> {
+    match filter {
         "n > 0" => e.int("n").map(|n| n > 0),
         "k IS NOT NULL" => Some(e.text("k").is_some()),
         "b OR n < 3" => or(e.bool("b"), e.int("n").map(|n| n < 3)),
@@ -398,6 +398,9 @@ fn group_row(groups: &Groups, pane: &Pane<Key>, events: &[&Event]) -> Vec<Value>
     row.extend(pane.firing.map(|number| exact("firing", Cell::Int(number))));
     row.push(exact("c", Cell::Int(events.len() as i64)));
     for (i, (function, args)) in groups.aggregates.iter().enumerate() {
+        let (args, filter) = and_filter(args);
+        let passes = |e: &&&Event| filter.is_none_or(|filter| kept(filter, e) == Some(true));
+        let events: Vec<&&Event> = events.iter().filter(passes).collect();
         let cell = aggregate(function, args, &|name, i| events[i].get(name).clone(), events.len());
         row.push(Value { name: format!("a{i}"), cell, near: is_near(function) });
     }

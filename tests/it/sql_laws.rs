@@ -95,12 +95,14 @@ fn in_files(mut job: Job) -> Job {
     job
 }
 
-/// By output, the variances of floats.
+/// By output, the variances of floats, and what is made of pairs.
 fn near(job: &Job) -> Vec<Vec<String>> {
     let of = |output: &jobs::Output| {
         let calls = output.groups.iter().flat_map(|groups| groups.aggregates.iter().enumerate());
         let spread = |(name, of): &(&str, Vec<&str>)| {
-            (name.starts_with("var") || name.starts_with("stddev")) && of[0] == "f"
+            // What is rounded more than once there.
+            let pairwise = ["corr", "covar", "regr"].iter().any(|start| name.starts_with(start));
+            pairwise || (name.starts_with("var") || name.starts_with("stddev")) && of[0] == "f"
         };
         calls.filter(|(_, call)| spread(call)).map(|(i, _)| format!("a{i}")).collect()
     };
@@ -306,7 +308,20 @@ const AGGREGATES: &str = "c = \"count(*)\", c1 = \"count(k)\", c2 = \"count(dist
     ma = \"max(f)\", ma1 = \"max(d)\", ma2 = \"max(b)\", fi = \"first(k)\", fi1 = \"first(m)\", la = \"last(n)\", la1 = \"last(ts)\", \
     am = \"arg_min(k, m)\", am1 = \"arg_max(n, f)\", sp = \"stddev_pop(n)\", ss = \"stddev_samp(m)\", vp = \"var_pop(m)\", \
     vs = \"var_samp(n)\", me = \"median(n)\", me1 = \"median(m)\", me2 = \"median(f)\", q = \"quantile(n, 0.25)\", \
-    q1 = \"quantile(f, 0.9)\", ba = \"bool_and(b)\", bo = \"bool_or(b)\", r = \"sum(n) * 10 + count(*)\"";
+    q1 = \"quantile(f, 0.9)\", ba = \"bool_and(b)\", bo = \"bool_or(b)\", r = \"sum(n) * 10 + count(*)\", \
+    ci = \"count_if(b)\", b1 = \"bit_and(n)\", b2 = \"bit_or(n)\", b3 = \"bit_xor(n)\", m1 = \"mode(k)\", m2 = \"mode(n)\", \
+    m3 = \"mode(m)\", m4 = \"mode(f)\", m5 = \"mode(b)\", m6 = \"mode(d)\", m7 = \"mode(ts)\", d1 = \"sum(distinct n)\", \
+    d2 = \"sum(distinct m)\", d3 = \"sum(distinct f)\", d4 = \"avg(distinct m)\", d5 = \"var_pop(distinct n)\", \
+    cp = \"covar_pop(n, m)\", cs = \"covar_samp(m, n)\", rc = \"regr_count(n, f)\", rx = \"regr_avgx(n, f)\", \
+    ry = \"regr_avgy(m, n)\", sx = \"regr_sxx(m, n)\", sy = \"regr_syy(m, n)\", sxy = \"regr_sxy(m, n)\", \
+    sl = \"regr_slope(m, n)\", ic = \"regr_intercept(m, n)\", st = \"string_agg(k, '-')\", \
+    st1 = \"string_agg(k, ', ' ORDER BY m DESC, n)\", st2 = \"string_agg(DISTINCT k, '' ORDER BY k DESC)\", \
+    st3 = \"string_agg(DISTINCT k, '''')\", fi2 = \"first(k) FILTER (WHERE b)\", s3 = \"sum(m) FILTER (WHERE n > 0)\", \
+    c4 = \"count(*) FILTER (WHERE b)\", am2 = \"arg_max(k, f) FILTER (WHERE m < 5)\", k1 = \"sum(1)\", k2 = \"avg(1.5)\", \
+    k3 = \"min('a')\", k4 = \"max(DATE '2024-01-01')\", k5 = \"count(1)\", k6 = \"count(distinct 1)\", k7 = \"first(2)\", \
+    k8 = \"arg_min(3, n)\", k9 = \"median(4)\", k10 = \"stddev_pop(5)\", k11 = \"bool_and(true)\", k12 = \"bit_xor(6)\", \
+    k13 = \"mode('m')\", k14 = \"string_agg('x', '')\", k15 = \"covar_pop(1, 2)\", k16 = \"sum(distinct 7)\", \
+    k17 = \"sum(coalesce(8, n))\", k18 = \"sum(9) FILTER (WHERE b)\", k19 = \"max(2)\"";
 
 /// Events around a change of clocks in London, with NULLs, ties and negatives, and tables beside them.
 fn features_lab() -> Lab {

@@ -440,6 +440,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         published: done.published,
         strangers: done.strangers,
         left_out: vec![],
+        twice: 0,
         all_again: done.all_again,
     })
 }

@@ -5,7 +5,7 @@
 //! * Exact numbers are compared exactly, whatever their digits after the point.
 
 use super::Context;
-use super::values::{Faults, Values, bools, rows};
+use super::values::{Fault, Faults, Values, bools, rows};
 use crate::batch::DataType;
 use crate::expr::ready::Ready;
 use crate::expr::tree::Op;
@@ -155,37 +155,44 @@ pub fn list(ready: &Ready, args: &[Values], types: &[Type], cx: &Context) -> Val
     }
     let items: Vec<Compare> =
         args.iter().zip(types).skip(1).map(|(item, ty)| comparing(value, types[0], item, *ty)).collect();
-    let inputs: Vec<&Values> = args.iter().collect();
-    bools(cx, &inputs, |row| {
-        let mut unknown = false;
-        for compare in &items {
-            match compare(row, row) {
-                Some(Ordering::Equal) => return Ok(Some(true)),
-                Some(_) => {}
-                None => unknown = true,
-            }
-        }
-        Ok((!unknown).then_some(false))
-    })
+    let one = args.iter().all(|arg| arg.one);
+    let (mut found, mut faults) = (vec![], Faults::new());
+    for row in 0..if one { 1 } else { cx.rows } {
+        let value = searched(row, value, &args[1..], &items);
+        found.push(value.unwrap_or_else(|fault| {
+            faults.insert(row, fault);
+            None
+        }));
+    }
+    Values { array: Arc::new(BooleanArray::from(found)), one, faults }
 }
 
-/// The first value from the second to the third.
+/// Whether the value of a row is equal to one of the items. As in PostgreSQL, constants are looked at first, and those
+/// behind the first that is equal may be faulty.
+fn searched(row: usize, value: &Values, items: &[Values], equal: &[Compare]) -> Result<Option<bool>, Fault> {
+    if let Some(fault) = value.fault(row) {
+        return Err(fault.clone());
+    }
+    let mut unknown = false;
+    let constant = items.iter().zip(equal).filter(|(item, _)| item.one);
+    for (item, compare) in constant.chain(items.iter().zip(equal).filter(|(item, _)| !item.one)) {
+        if let Some(fault) = item.fault(row) {
+            return Err(fault.clone());
+        }
+        match compare(row, row) {
+            Some(Ordering::Equal) => return Ok(Some(true)),
+            Some(_) => {}
+            None => unknown = true,
+        }
+    }
+    Ok((!unknown).then_some(false))
+}
+
+/// The first value from the second to the third, which may be faulty where the first is below the second.
 pub fn between(args: &[Values], types: &[Type], cx: &Context) -> Values {
     let low = two(Op::GtEq, &[args[0].clone(), args[1].clone()], &[types[0], types[1]], cx);
     let high = two(Op::LtEq, &[args[0].clone(), args[2].clone()], &[types[0], types[2]], cx);
-    let one = low.one && high.one;
-    let count = if one { 1 } else { cx.rows };
-    let (a, b) = (low.array(count), high.array(count));
-    let (a, b) = (a.as_any().downcast_ref::<BooleanArray>(), b.as_any().downcast_ref::<BooleanArray>());
-    let (Some(a), Some(b)) = (a, b) else { unreachable!("comparisons are conditions") };
-    let array = arrow_arith::boolean::and_kleene(a, b).expect("columns of one length");
-    let mut faults = Faults::new();
-    if !low.faults.is_empty() || !high.faults.is_empty() {
-        for row in 0..count {
-            faults.extend(low.fault(row).or(high.fault(row)).map(|fault| (row, fault.clone())));
-        }
-    }
-    Values { array: Arc::new(array), one, faults }
+    super::logic::two(low, high, false, cx)
 }
 
 /// NULLIF, GREATEST and LEAST: one of the values, which are of one type but for NULLIF.

@@ -20,7 +20,8 @@ pub fn chain(call: &Call, cx: &Context) -> Values {
     so_far
 }
 
-fn two(left: Values, right: Values, decides: bool, cx: &Context) -> Values {
+/// AND of both, or OR where TRUE decides.
+pub fn two(left: Values, right: Values, decides: bool, cx: &Context) -> Values {
     let one = left.one && right.one;
     let rows = if one { 1 } else { cx.rows };
     let (a, b) = (left.array(rows), right.array(rows));

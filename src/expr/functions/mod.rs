@@ -11,6 +11,7 @@ mod texts;
 use super::moment::Field;
 use super::tree::Op;
 use super::types::Type;
+use crate::aggregate::catalog;
 
 /// A function by one of its forms. A name may have several, which differ in their arguments.
 #[derive(Debug)]
@@ -265,7 +266,9 @@ pub fn help() -> String {
         names.dedup();
         out += &format!("\n\n{group}: {}.", names.join(", "));
     }
-    out
+    let mut aggregates: Vec<&str> = catalog::ALL.iter().map(|form| form.names[0]).collect();
+    aggregates.dedup();
+    out + &format!("\n\nAggregates, of outputs with groups: {}.", aggregates.join(", "))
 }
 
 #[cfg(test)]

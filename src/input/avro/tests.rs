@@ -157,6 +157,10 @@ fn event_times_follow_the_columns_type() {
         one(r#""string""#, json!("2024-02-29T12:00:00"), TimeRule::Iso, "Asia/Jakarta"),
         noon - 7 * HOUR
     );
+    let half = (noon + 500_000) as f64 / 1e6;
+    assert_eq!(one(r#""double""#, json!(half), TimeRule::Epoch(TimeUnit::Second), "UTC"), noon);
+    let days = TimeRule::Epoch(TimeUnit::Day);
+    assert_eq!(one(r#""int""#, json!(19782), days, "Asia/Jakarta"), noon - 19 * HOUR);
     assert_eq!(one(&logical("timestamp-millis"), json!(noon / 1000), TimeRule::Iso, "Asia/Jakarta"), noon);
     assert_eq!(one(&logical("timestamp-micros"), json!(noon), TimeRule::Iso, "Asia/Jakarta"), noon);
     assert_eq!(one(&logical("timestamp-nanos"), json!(noon * 1000 + 999), TimeRule::Iso, "UTC"), noon);

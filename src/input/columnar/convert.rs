@@ -103,12 +103,17 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     #[cold]
-    fn push(&mut self, row: usize, reason: impl ToString) {
+    fn push(&mut self, row: usize, error: ValueError) {
+        self.push_reason(row, error.to_string(), error.text().as_bytes());
+    }
+
+    #[cold]
+    fn push_reason(&mut self, row: usize, reason: String, text: &[u8]) {
         if self.faults.has(row) {
             return;
         }
-        let (column, hint) = (self.column.name.clone(), inferred_hint(self.column));
-        self.faults.push(Fault { row, column, reason: reason.to_string(), hint, aside: false });
+        let (column, hint) = (self.column.name.clone(), inferred_hint(self.column, text));
+        self.faults.push(Fault { row, column, reason, hint, aside: false });
     }
 
     /// Maps the values that are there; what fails is NULL and a fault.
@@ -171,7 +176,7 @@ fn valid_text(array: &ArrayRef, sink: &mut Sink) -> ArrayRef {
         match bytes.map(std::str::from_utf8) {
             Some(Ok(text)) => out.append_value(text),
             Some(Err(_)) => {
-                sink.push(row, "not valid UTF-8");
+                sink.push_reason(row, "not valid UTF-8".into(), bytes.unwrap_or(&[]));
                 out.append_null();
             }
             None => out.append_null(),

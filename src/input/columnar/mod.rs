@@ -342,9 +342,10 @@ impl Assembler {
         }
         let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
+        let twice = self.event_time.take_twice();
         let whole = Batch { columns: out, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         if faults.is_empty() {
-            return Ok(DecodedChunk { batch: whole, bad: bad.finish(), passed: vec![] });
+            return Ok(DecodedChunk { batch: whole, bad: bad.finish(), passed: vec![], twice });
         }
         let (faults, keep) = faults.into_rows(rows);
         for Fault { row, column, reason, hint, aside } in faults {
@@ -355,7 +356,7 @@ impl Assembler {
             }
         }
         let batch = whole.filter(&BooleanArray::from(keep));
-        Ok(DecodedChunk { batch, bad: bad.finish(), passed: vec![] })
+        Ok(DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice })
     }
 }
 

@@ -197,7 +197,7 @@ fn values<T: Copy, E: Display>(
             return null;
         }
         parse(text).unwrap_or_else(|e| {
-            faults.add_value(row, column, &e);
+            faults.add_value(row, column, text, e.to_string());
             null
         })
     };

@@ -114,7 +114,8 @@ impl CsvDecoder {
             Some(keep) => batch.filter(&keep),
             None => batch,
         };
-        (DecodedChunk { batch, bad: bad.finish(), passed: vec![] }, buffer)
+        let twice = self.event_time.take_twice();
+        (DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice }, buffer)
     }
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.

@@ -108,9 +108,9 @@ impl<'a, 'b> Faults<'a, 'b> {
     }
 
     #[cold]
-    pub(super) fn add_value(&mut self, row: usize, column: &ReadColumn, reason: &dyn std::fmt::Display) {
-        let hint = super::super::value::inferred_hint(column);
-        self.add(row, &column.name, reason.to_string(), hint);
+    pub(super) fn add_value(&mut self, row: usize, column: &ReadColumn, text: &[u8], reason: String) {
+        let hint = super::super::value::inferred_hint(column, text);
+        self.add(row, &column.name, reason, hint);
     }
 
     fn take(&mut self, row: usize, column: &str, reason: String, hint: Option<String>, aside: bool) {

@@ -4,8 +4,10 @@ use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
 
 /// What the user may write for a time `text` that does not follow `rule`, if that can be guessed.
 pub fn time_hint(text: &[u8], rule: &TimeRule) -> Option<String> {
-    let integer = std::str::from_utf8(text).ok().and_then(|t| t.parse::<i64>().ok());
-    let likely = integer.and_then(TimeUnit::likely);
+    // Decimals, if it has some, do not tell the unit.
+    let number = std::str::from_utf8(text).ok().filter(|t| t.parse::<f64>().is_ok());
+    let whole = number.and_then(|t| t.split('.').next()?.parse::<i64>().ok());
+    let likely = whole.and_then(TimeUnit::likely);
     if let Some(unit) = likely
         && *rule != TimeRule::Epoch(unit)
     {
@@ -33,5 +35,8 @@ mod tests {
         assert_eq!(hint("1717200000000", TimeRule::Epoch(TimeUnit::Milli)), None);
         assert!(hint("2024-01-01", TimeRule::Epoch(TimeUnit::Milli)).unwrap().contains("time_unit"));
         assert_eq!(hint("soon", TimeRule::Iso), None);
+        assert_eq!(hint("1717200000.125", TimeRule::Iso).as_deref(), Some("it looks like time_unit = \"s\""));
+        assert_eq!(hint("1717200000.125", TimeRule::Epoch(TimeUnit::Second)), None);
+        assert_eq!(hint("1717200000.125.1", TimeRule::Iso), None);
     }
 }

@@ -142,7 +142,10 @@ impl Column {
                 self.nulls.append_non_null();
                 Ok(())
             }
-            Err(error) => Err(Unfit { reason: error.to_string(), hint: inferred_hint(&self.read) }),
+            Err(error) => {
+                let hint = inferred_hint(&self.read, error.text().as_bytes());
+                Err(Unfit { reason: error.to_string(), hint })
+            }
         }
     }
 

@@ -225,7 +225,7 @@ impl JsonDecoder {
             numbers: vec![],
             rows: count,
         };
-        DecodedChunk { batch, bad: bad.finish(), passed: vec![] }
+        DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice: self.parser.take_twice() }
     }
 }
 

@@ -362,7 +362,7 @@ proptest! {
         let names = ["a", "u.x", "u", "b.c", "é", "x"];
         // A constant time that every line has would be one more key; "a" as time does as well.
         let columns: Vec<_> = names.iter().map(|n| (*n, DataType::String)).collect();
-        let plan = plan(&columns, "é", TimeRule::format("%Y").unwrap());
+        let plan = plan(&columns, "é", TimeRule::format("%Y-%m-%d").unwrap());
         let mut decoder = JsonDecoder::new(&plan).unwrap();
         let text = lines.join(&b'\n');
         let mut reader = RecordReader::new();

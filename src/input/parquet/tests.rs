@@ -81,7 +81,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
-    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![] })
+    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![], twice: 0 })
 }
 
 fn times(n: i64) -> ArrayRef {
@@ -226,6 +226,23 @@ fn event_times_follow_the_columns_type() {
         noon
     );
 
+    // Numbers with decimals by their digits; days are those of the calendar.
+    let half = noon + 500_123;
+    let float = half as f64 / 1e6;
+    assert_eq!(one(Arc::new(Float64Array::from(vec![float])), seconds(), "UTC"), half);
+    let decimal =
+        |value: i128, scale| Decimal128Array::from(vec![value]).with_precision_and_scale(38, scale).unwrap();
+    assert_eq!(one(Arc::new(decimal(half.into(), 6)), seconds(), "UTC"), half);
+    assert_eq!(one(Arc::new(decimal(i128::from(half) * 1000 + 999, 9)), seconds(), "UTC"), half);
+    let days = || TimeRule::Epoch(TimeUnit::Day);
+    assert_eq!(one(Arc::new(Int32Array::from(vec![19782])), days(), "Asia/Jakarta"), noon - 19 * HOUR);
+    let floats = Float64Array::from(vec![f64::NAN, f64::INFINITY, 1e300, float]);
+    let (times, bad) = read_time(Arc::new(floats), seconds(), "UTC");
+    assert_eq!(times, [half]);
+    assert!(bad[0].contains("`NaN` is not a time"), "{}", bad[0]);
+    assert!(bad[1].contains("`inf` is not a time"), "{}", bad[1]);
+    assert!(bad[2].contains("outside the years"), "{}", bad[2]);
+
     let mixed = Int64Array::from(vec![Some(noon / 1_000_000), None, Some(noon)]);
     let (times, bad) = read_time(Arc::new(mixed), seconds(), "UTC");
     assert_eq!(times, [noon]);
@@ -235,6 +252,9 @@ fn event_times_follow_the_columns_type() {
     let (_dir, file) = written(vec![("t", Arc::new(Int64Array::from(vec![1])))], 10);
     let error = read(plan(&[], TimeRule::Iso, "UTC"), &file).unwrap_err().to_string();
     assert!(error.contains("is int64, which is no time") && error.contains("time_unit"), "{error}");
+    let (_dir, file) = written(vec![("t", Arc::new(Float64Array::from(vec![1.5])))], 10);
+    let error = read(plan(&[], TimeRule::Iso, "UTC"), &file).unwrap_err().to_string();
+    assert!(error.contains("which is no time") && error.contains("time_unit"), "{error}");
 }
 
 #[test]

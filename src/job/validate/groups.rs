@@ -7,18 +7,15 @@
 use super::output::{Groups, Held};
 use super::window::Timing;
 use super::{Planner, rows};
-use crate::aggregate::catalog::{self, LiteralKind};
-use crate::aggregate::{Aggregate, Call, Direction};
+use crate::aggregate::Aggregate;
 use crate::batch::{DataType, Field, Origin, Schema};
-use crate::error::{Error, Reason, Result};
-use crate::expr::{AggregateCall, Expr, OrderBy, Selection, parse_selection, text_literal};
+use crate::error::{Error, Reason};
+use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
 use crate::group::GroupPlan;
 use crate::job::document::At;
 use crate::job::plan::{Grouping, OutputKind, PlannedColumn, Post, Top, window_fields};
 use crate::job::spec::{OutputSpec, is_true};
 use crate::window::Window;
-use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::ast::{CaseWhen, Expr as Ast};
 
 /// An aggregate and its arguments; `None` after a fault.
 pub(super) type Resolved = Option<(Aggregate, Vec<usize>)>;
@@ -125,58 +122,6 @@ impl Planner<'_> {
         faults.count() == 0
     }
 
-    /// The aggregate of a call, and the columns of its arguments; `None` after a fault.
-    fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> Resolved {
-        let literal = literal(call).map_err(|error| self.fault(error, &sql.span)).ok();
-        let mut args = call.args.clone();
-        let filter = call.filter.as_ref().map(|filter| self.condition(filter, sql));
-        if let (Some(filter), None) = (&call.filter, args.first()) {
-            // `count(*)` takes no value: it counts those that the condition leaves.
-            args.push(filter.clone());
-        }
-        if let Some(filter) = &call.filter {
-            args[0] = filtered(filter, &args[0]);
-        }
-        let order = call.order.iter().map(|order| order.by.clone());
-        let columns: Vec<Option<usize>> = args
-            .into_iter()
-            .chain(order)
-            .map(|arg| {
-                let expr = self.rows.expr_of(arg, &sql.span)?;
-                Some(self.rows.column_with(expr))
-            })
-            .collect();
-        let columns: Vec<usize> = columns.into_iter().collect::<Option<_>>()?;
-        let (literal, _) = (literal?, transpose(filter)?);
-        let direction =
-            |order: &OrderBy| Direction { descending: order.descending, nulls_first: order.nulls_first };
-        let made = Aggregate::of(Call {
-            name: &call.name,
-            distinct: call.distinct,
-            args: columns.iter().map(|&c| self.rows.schema.fields[c].ty).collect(),
-            order: call.order.iter().map(direction).collect(),
-            ..literal
-        });
-        match made {
-            Ok(aggregate) => Some((aggregate, columns)),
-            Err(error) => {
-                self.fault(error, &sql.span);
-                None
-            }
-        }
-    }
-
-    /// Looks at the condition of a FILTER; `None` after a fault.
-    fn condition(&mut self, filter: &Ast, sql: &At<String>) -> Option<()> {
-        let expr = self.rows.expr_of(filter.clone(), &sql.span)?;
-        if expr.ty() != DataType::Bool {
-            let error = format!("the condition of FILTER needs to be a bool, and its type is {}", expr.ty());
-            self.fault(Error::job(error), &sql.span);
-            return None;
-        }
-        Some(())
-    }
-
     fn having(
         &self,
         sql: &At<String>,
@@ -240,48 +185,6 @@ impl Planner<'_> {
                 self.groupings.len() - 1
             }
         }
-    }
-}
-
-/// `arg` where `filter` is true, and NULL elsewhere: aggregates leave NULL out.
-fn filtered(filter: &Ast, arg: &Ast) -> Ast {
-    let conditions = vec![CaseWhen { condition: filter.clone(), result: arg.clone() }];
-    Ast::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions,
-        else_result: None,
-    }
-}
-
-/// What the literal of a call says.
-///
-/// # Errors
-/// A job error without a place: no such literal.
-fn literal(call: &AggregateCall) -> Result<Call<'_>> {
-    let literal = call.literal.as_ref();
-    let kind = catalog::forms(&call.name).find_map(|form| form.literal);
-    let (Some(literal), Some(kind)) = (literal, kind) else { return Ok(Call::default()) };
-    match kind {
-        LiteralKind::Quantile => {
-            let q = literal.to_string().parse().ok().filter(|q| (0.0..=1.0).contains(q));
-            let quantile = Some(q.ok_or_else(|| {
-                let which = if call.name == "percentile_cont" { "the" } else { "the second" };
-                let name = &call.name;
-                Error::job(format!("{which} argument of `{name}` is a number from 0 to 1, not `{literal}`"))
-            })?);
-            Ok(Call { quantile, ..Call::default() })
-        }
-        LiteralKind::Separator => match text_literal(literal) {
-            Some(separator) => Ok(Call { separator: Some(separator), ..Call::default() }),
-            None => {
-                let name = &call.name;
-                let error =
-                    format!("the second argument of `{name}` is a text such as ', ', not `{literal}`");
-                Err(Error::job(error))
-            }
-        },
     }
 }
 
@@ -411,7 +314,7 @@ impl Shaped {
 }
 
 /// What may be left out but must be right if it is there.
-fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     match value {
         None => Some(None),
         Some(None) => None,

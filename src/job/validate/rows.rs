@@ -1,8 +1,10 @@
 //! The rows of a log as steps follow one another: the schema grows, and what is read is noted.
 
+use super::log::Log;
+use super::texts::Texts;
 use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason, Result};
-use crate::expr::Expr;
+use crate::expr::{Expr, parse};
 use crate::job::document::{At, Document};
 use crate::job::plan::Step;
 use crate::time::Zone;
@@ -21,12 +23,15 @@ pub(super) struct Rows<'a> {
     /// Columns of the files that something reads.
     pub(super) used: BTreeSet<usize>,
     pub(super) steps: Vec<Step>,
+    /// The columns of the files that are texts, and why.
+    pub(super) texts: Texts,
     /// Whether a fault has left open what columns there are: then every name may be one.
     pub(super) open: bool,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(document: &'a Document, zone: &Zone, schema: Schema) -> Rows<'a> {
+    pub(super) fn new(document: &'a Document, zone: &Zone, log: &Log) -> Rows<'a> {
+        let schema = log.schema();
         Rows {
             document,
             zone: zone.clone(),
@@ -34,6 +39,7 @@ impl<'a> Rows<'a> {
             schema,
             used: BTreeSet::new(),
             steps: vec![],
+            texts: Texts::new(&log.inferred),
             open: false,
         }
     }
@@ -46,7 +52,10 @@ impl<'a> Rows<'a> {
 
     /// Compiles an expression over the rows; `None` after a fault, of it or of what it reads.
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
-        let made = Expr::compile(&sql.value, &self.schema, &self.zone);
+        let made = Expr::compile(&sql.value, &self.schema, &self.zone).map_err(|error| {
+            let ast = parse(&sql.value);
+            ast.map_or(error.clone(), |ast| self.texts.told_of(error, &ast))
+        });
         self.made(made, &sql.span)
     }
 
@@ -54,6 +63,7 @@ impl<'a> Rows<'a> {
     pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
         let sql = ast.to_string();
         let made = Expr::of_ast(&ast, &sql, &self.schema, &self.zone);
+        let made = made.map_err(|error| self.texts.told_of(error, &ast));
         self.made(made, span)
     }
 

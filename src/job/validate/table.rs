@@ -112,7 +112,7 @@ impl<'a> FoundTable<'a> {
                 Log::unseen()
             }
         };
-        let mut rows = Rows::new(document, zone, log.schema());
+        let mut rows = Rows::new(document, zone, &log);
         rows.open = !known;
         if let Some(spec) = spec {
             rows.derive_all(&spec.derive);

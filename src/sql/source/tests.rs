@@ -46,7 +46,7 @@ fn files_are_read_in_position_order_with_the_columns_that_they_have() {
         Dialect::DuckDb,
         &[
             "header = false, delim = '|'",
-            "MAKE_TIMESTAMP(CAST(NULLIF(\"at\", '') AS BIGINT) * 1000000) AS \"_time\"",
+            "MAKE_TIMESTAMP(CAST(FLOOR(CAST(NULLIF(\"at\", '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) AS \"_time\"",
         ],
     );
     has(
@@ -54,7 +54,7 @@ fn files_are_read_in_position_order_with_the_columns_that_they_have() {
         Dialect::DuckDb,
         &[
             "COALESCE(json ->> '$.\"user.name\"', json ->> '$.\"user\".\"name\"') AS \"user.name\"",
-            "MAKE_TIMESTAMP(CAST(\"t\" AS BIGINT) * 1000) AS \"_time\"",
+            "MAKE_TIMESTAMP(CAST(FLOOR(CAST(\"t\" AS DECIMAL(38, 12)) * 1000) AS BIGINT)) AS \"_time\"",
         ],
     );
 }

@@ -2,10 +2,10 @@
 
 use super::View;
 use crate::batch::DataType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sink::value::TimeText;
-use crate::sql::{Dialect, words};
-use crate::time::{DAY, HOUR, MINUTE, TimeRule, TimeUnit, Zone};
+use crate::sql::{Dialect, patterns, words};
+use crate::time::{DAY, HOUR, MINUTE, Piece, TimeFormat, TimeRule, TimeUnit, Zone};
 use arrow_schema::DataType as ArrowType;
 use std::collections::BTreeSet;
 
@@ -13,8 +13,16 @@ use std::collections::BTreeSet;
 const WITH_OFFSET: &str = "^.{16}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$";
 
 /// An ISO time: what a job takes for one, but for days that a month has not.
-const ISO: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]\
-(:[0-5][0-9]([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?$";
+pub(super) fn iso() -> String {
+    format!(
+        "^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]\
+         (:[0-5][0-9]([.,][0-9]+)?)?{}?)?$",
+        patterns::OFFSET
+    )
+}
+
+/// A number in decimals, without an exponent that no time has.
+const DECIMAL: &str = "^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,2})?$";
 
 /// The instant of a wall clock of `zone`, which is the job's: the setup of relations makes the function that it calls.
 pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
@@ -85,65 +93,165 @@ impl View<'_> {
     /// The instant that `text` says by `rule`, NULL where it is NULL; where bad records are left out, also
     /// where it says none.
     pub(super) fn instant_of_text(&self, text: &str, rule: &TimeRule, reject: bool) -> Result<String> {
-        let bigint = words::type_name(self.dialect, DataType::Int64);
-        let value = match rule {
-            TimeRule::Untimed => return Err(self.cannot("times of a table without a time")),
-            TimeRule::Epoch(unit) => self.instant_of_number(&format!("CAST({text} AS {bigint})"), *unit),
-            TimeRule::Iso => self.instant_of_iso(text),
-            TimeRule::Format(format) => self.instant_of_format(text, format.text())?,
-            TimeRule::AnyOf(_) => return Err(self.cannot("times of several formats")),
-        };
-        if !reject {
-            return Ok(value);
+        match rule {
+            TimeRule::Untimed => Err(self.cannot("times of a table without a time")),
+            TimeRule::AnyOf(rules) => self.instant_of_any(text, rules, reject),
+            TimeRule::Epoch(unit) if reject => self.tried_number(text, *unit),
+            TimeRule::Epoch(unit) => Ok(self.instant_of_decimal(text, *unit)),
+            TimeRule::Iso if reject => self.tried_iso(text),
+            TimeRule::Iso => Ok(self.instant_of_iso(text)),
+            TimeRule::Format(format) if reject => match self.dialect {
+                Dialect::DuckDb => Ok(self.believed(&self.tried_format(text, format)?)),
+                _ => Err(self.cannot("times by a format and leave bad ones out")),
+            },
+            TimeRule::Format(format) => self.instant_of_format(text, format),
         }
-        // Outside the years 1900 to 2200 the unit is wrong.
-        let believed = |value: &str| {
-            let (from, to) = (
-                words::timestamp(self.dialect, crate::time::EARLIEST),
-                words::timestamp(self.dialect, crate::time::LATEST),
-            );
-            format!("CASE WHEN {value} >= {from} AND {value} < {to} THEN {value} END")
-        };
-        match (self.dialect, rule) {
-            (Dialect::DuckDb, TimeRule::Iso) => {
-                let value = format!("CASE WHEN REGEXP_MATCHES({text}, '{ISO}') THEN TRY({value}) END");
-                Ok(believed(&value))
-            }
-            (Dialect::DuckDb, TimeRule::Epoch(_)) => Ok(believed(&format!(
-                "CASE WHEN REGEXP_MATCHES({text}, '^-?[0-9]{{1,19}}$') THEN TRY({value}) END"
-            ))),
-            (Dialect::DuckDb, _) => Ok(believed(&format!("TRY({value})"))),
-            (Dialect::Postgres, TimeRule::Iso) => Ok(format!(
-                "CASE WHEN {text} ~ '{ISO}' THEN CASE WHEN {text} ~ '^(19[0-9]{{2}}|2[01][0-9]{{2}}|2200)' \
+    }
+
+    /// The instant `value` if it lies in the years 1900 to 2200: outside the unit is wrong.
+    fn believed(&self, value: &str) -> String {
+        let (from, to) = (
+            words::timestamp(self.dialect, crate::time::EARLIEST),
+            words::timestamp(self.dialect, crate::time::LATEST),
+        );
+        format!("CASE WHEN {value} >= {from} AND {value} < {to} THEN {value} END")
+    }
+
+    /// Whether `text` is of a shape.
+    fn is_like(&self, text: &str, shape: &str) -> String {
+        let shape = words::text(self.dialect, shape);
+        match self.dialect {
+            Dialect::DuckDb | Dialect::Polars => format!("REGEXP_MATCHES({text}, {shape})"),
+            Dialect::Postgres => format!("{text} ~ {shape}"),
+            Dialect::Spark => format!("{text} RLIKE {shape}"),
+            Dialect::BigQuery => format!("REGEXP_CONTAINS({text}, {shape})"),
+            Dialect::Flink => format!("REGEXP({text}, {shape})"),
+        }
+    }
+
+    fn tried_iso(&self, text: &str) -> Result<String> {
+        let (value, iso) = (self.instant_of_iso(text), self.is_like(text, &iso()));
+        match self.dialect {
+            Dialect::DuckDb => Ok(self.believed(&format!("CASE WHEN {iso} THEN TRY({value}) END"))),
+            Dialect::Postgres => Ok(format!(
+                "CASE WHEN {iso} THEN CASE WHEN {text} ~ '^(19[0-9]{{2}}|2[01][0-9]{{2}}|2200)' \
                  AND {} THEN {value} END END",
                 days_of_month(text)
             )),
-            (Dialect::Postgres, TimeRule::Epoch(unit)) => {
-                let unit = unit.instant(1).unwrap_or(1).max(1);
-                let (from, to) = (crate::time::EARLIEST / unit, crate::time::LATEST / unit);
-                let (from, to) = match rule {
-                    TimeRule::Epoch(TimeUnit::Nano) => (from * 1000, to * 1000),
+            _ => Err(self.cannot("times by a format and leave bad ones out")),
+        }
+    }
+
+    fn tried_number(&self, text: &str, unit: TimeUnit) -> Result<String> {
+        let (value, number) = (self.instant_of_decimal(text, unit), self.is_like(text, DECIMAL));
+        match self.dialect {
+            Dialect::DuckDb => Ok(self.believed(&format!("CASE WHEN {number} THEN TRY({value}) END"))),
+            Dialect::Postgres => {
+                let one = unit.instant(1).unwrap_or(1).max(1);
+                let (from, to) = (crate::time::EARLIEST / one, crate::time::LATEST / one);
+                let (from, to) = match unit {
+                    TimeUnit::Nano => (from * 1000, to * 1000),
+                    // Days begin at another instant in each zone.
+                    TimeUnit::Day => (from - 1, to + 1),
                     _ => (from, to),
                 };
+                let value = if unit == TimeUnit::Day { self.believed(&value) } else { value };
                 Ok(format!(
-                    "CASE WHEN {text} ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN CAST({text} AS NUMERIC) >= {from} \
+                    "CASE WHEN {number} THEN CASE WHEN CAST({text} AS NUMERIC) >= {from} \
                      AND CAST({text} AS NUMERIC) < {to} THEN {value} END END"
                 ))
             }
-            _ => Err(self.cannot("times by a format and leave bad ones out")),
+            _ => Err(self.cannot("times by a unit and leave bad ones out")),
+        }
+    }
+
+    /// The instant of a text of a format, NULL where it is none: engines take texts of other shapes as well. In PostgreSQL
+    /// a text of the shape that is no time is an error.
+    fn tried_format(&self, text: &str, format: &TimeFormat) -> Result<String> {
+        let shape = patterns::shape(format).map_err(|field| self.no_field(&field, format))?;
+        let (like, value) = (self.is_like(text, &shape), self.instant_of_format(text, format)?);
+        Ok(match self.dialect {
+            Dialect::DuckDb => format!("CASE WHEN {like} THEN TRY({value}) END"),
+            _ => format!("CASE WHEN {like} THEN {value} END"),
+        })
+    }
+
+    /// The instant by the first of `rules` that reads `text`.
+    fn instant_of_any(&self, text: &str, rules: &[TimeRule], reject: bool) -> Result<String> {
+        self.can_try(rules)?;
+        let tried = |rule: &TimeRule| match rule {
+            TimeRule::Format(format) => self.tried_format(text, format),
+            _ if self.dialect == Dialect::Postgres => self.tried_iso(text),
+            _ => {
+                let (iso, value) = (self.is_like(text, &iso()), self.instant_of_iso(text));
+                Ok(format!("CASE WHEN {iso} THEN TRY({value}) END"))
+            }
+        };
+        let mut all = rules.iter().map(tried).collect::<Result<Vec<String>>>()?;
+        // A text that none reads ends the statement, as it ends a run. DuckDB computes what stands twice in an expression
+        // for all rows, also where a CASE is around it: the last rule without TRY would fail for texts of the others.
+        if !reject && self.dialect == Dialect::DuckDb {
+            let error = format!("CAST(ERROR('no time that can be read: ' || {text}) AS TIMESTAMP)");
+            all.push(format!("CASE WHEN {text} IS NOT NULL THEN {error} END"));
+        } else if !reject && let Some((value, last)) = all.last_mut().zip(rules.last()) {
+            *value = self.instant_of_text(text, last, false)?;
+        }
+        let value = format!("COALESCE({})", all.join(", "));
+        Ok(if reject { self.believed(&value) } else { value })
+    }
+
+    /// Fails where the dialect has no way to try one format after the other. PostgreSQL tells them apart by their shapes.
+    fn can_try(&self, rules: &[TimeRule]) -> Result<()> {
+        let shapes: Vec<String> = rules
+            .iter()
+            .map(|rule| match rule {
+                TimeRule::Format(format) => patterns::shape(format).map_err(|f| self.no_field(&f, format)),
+                _ => Ok(iso()),
+            })
+            .collect::<Result<_>>()?;
+        let distinct: BTreeSet<&String> = shapes.iter().collect();
+        match self.dialect {
+            Dialect::DuckDb | Dialect::Polars => Ok(()),
+            Dialect::Postgres if distinct.len() == shapes.len() => Ok(()),
+            _ => Err(self.cannot("times of several formats that are tried one after the other")),
         }
     }
 
     /// The instant of an integer of these units since 1970.
     fn instant_of_number(&self, number: &str, unit: TimeUnit) -> String {
-        let micros = match unit {
-            TimeUnit::Day => format!("{number} * 86400000000"),
-            TimeUnit::Second => format!("{number} * 1000000"),
-            TimeUnit::Milli => format!("{number} * 1000"),
-            TimeUnit::Micro => number.to_string(),
-            TimeUnit::Nano => words::floor_div(self.dialect, number, 1000),
+        match unit {
+            TimeUnit::Day => self.instant_of_micros(&format!("{number} * {DAY}"), unit),
+            TimeUnit::Second => self.instant_of_micros(&format!("{number} * 1000000"), unit),
+            TimeUnit::Milli => self.instant_of_micros(&format!("{number} * 1000"), unit),
+            TimeUnit::Micro => self.instant_of_micros(number, unit),
+            TimeUnit::Nano => self.instant_of_micros(&words::floor_div(self.dialect, number, 1000), unit),
+        }
+    }
+
+    /// The instant of a text of a number of these units, with decimals or without: exactly, and cut to the microsecond.
+    fn instant_of_decimal(&self, text: &str, unit: TimeUnit) -> String {
+        let bigint = words::type_name(self.dialect, DataType::Int64);
+        let decimal = match self.dialect {
+            Dialect::Postgres => format!("CAST({text} AS NUMERIC)"),
+            Dialect::BigQuery => format!("CAST({text} AS BIGNUMERIC)"),
+            _ => format!("CAST({text} AS DECIMAL(38, 12))"),
         };
-        words::from_micros(self.dialect, &micros)
+        let whole = |number: String| format!("CAST(FLOOR({number}) AS {bigint})");
+        match unit {
+            TimeUnit::Day => self.instant_of_micros(&whole(format!("{decimal} * {DAY}")), unit),
+            TimeUnit::Second => self.instant_of_micros(&whole(format!("{decimal} * 1000000")), unit),
+            TimeUnit::Milli => self.instant_of_micros(&whole(format!("{decimal} * 1000")), unit),
+            TimeUnit::Micro | TimeUnit::Nano => self.instant_of_number(&whole(decimal), unit),
+        }
+    }
+
+    /// The instant of microseconds since 1970: of days on the job's wall clock.
+    fn instant_of_micros(&self, micros: &str, unit: TimeUnit) -> String {
+        let instant = words::from_micros(self.dialect, micros);
+        if unit != TimeUnit::Day {
+            return instant;
+        }
+        self.instant_of_local(&words::local(self.dialect, &instant, "UTC"))
     }
 
     fn instant_of_iso(&self, text: &str) -> String {
@@ -187,42 +295,77 @@ impl View<'_> {
         }
     }
 
-    fn instant_of_format(&self, text: &str, format: &str) -> Result<String> {
-        let offset = format.contains("%z") || format.contains("%:z");
-        if format.contains("%s") || format.contains("%:z") {
-            return Err(self.cannot(&format!("times of the format `{format}`")));
+    fn no_field(&self, field: &str, format: &TimeFormat) -> Error {
+        let error = self.cannot(&format!("times of the format `{format}`"));
+        error.hint(format!("it has no words that mean what {field} does"))
+    }
+
+    fn instant_of_format(&self, text: &str, format: &TimeFormat) -> Result<String> {
+        if patterns::are_seconds(format) {
+            return Ok(self.instant_of_decimal(text, TimeUnit::Second));
         }
-        let quoted = |format: &str| words::text(self.dialect, format);
-        let formatted = || {
-            let pieces = words::format_pieces(format);
-            pieces.ok_or_else(|| self.cannot(&format!("times of the format `{format}`")))
+        let pattern = |pieces: &[Piece]| {
+            patterns::of(self.dialect, pieces).map_err(|field| self.no_field(&field, format))
         };
-        let postgres = || -> Result<String> {
-            Ok(formatted()?.iter().map(words::FormatPiece::postgres).collect::<String>())
+        let variants = patterns::variants(format);
+        let quoted = |pattern: &str| words::text(self.dialect, pattern);
+        let whole = || Ok::<_, Error>(quoted(&pattern(format.pieces())?));
+        let (zoned, fixed) = (format.is_zoned(), format.is_zoned() || format.is_utc());
+        // Engines that have the whole texts of decimals fail at those past the microsecond, or round them.
+        let cut = match variants.iter().any(|pieces| patterns::has_long_decimals(pieces)) {
+            true => format!("REGEXP_REPLACE({text}, '([.,][0-9]{{6}})[0-9]+', '\\1')"),
+            false => text.to_string(),
         };
-        let java = || -> Result<String> {
-            Ok(formatted()?.iter().map(words::FormatPiece::java).collect::<String>())
-        };
-        Ok(match self.dialect {
-            Dialect::DuckDb if offset => {
-                format!("(STRPTIME({text}, {}) AT TIME ZONE 'UTC')", quoted(format))
+        let local = match self.dialect {
+            Dialect::DuckDb => {
+                let patterns = variants.iter().map(|pieces| Ok(quoted(&pattern(pieces)?)));
+                let read = match patterns.collect::<Result<Vec<String>>>()?.as_slice() {
+                    [one] => format!("STRPTIME({cut}, {one})"),
+                    all => format!("STRPTIME({cut}, [{}])", all.join(", ")),
+                };
+                if zoned { format!("({read} AT TIME ZONE 'UTC')") } else { read }
             }
-            Dialect::DuckDb => self.instant_of_local(&format!("STRPTIME({text}, {})", quoted(format))),
-            Dialect::Postgres if offset => format!("TO_TIMESTAMP({text}, {})", quoted(&postgres()?)),
-            // With an offset, so that the zone of the session does not show.
-            Dialect::Postgres => {
-                let format = quoted(&(postgres()? + " TZHTZM"));
-                let read = format!("TO_TIMESTAMP({text} || ' +0000', {format})");
-                self.instant_of_local(&format!("({read} AT TIME ZONE 'UTC')"))
-            }
-            Dialect::Spark => self.instant_of_local(&format!("TO_TIMESTAMP({text}, {})", quoted(&java()?))),
-            Dialect::Flink => self.instant_of_local(&format!("TO_TIMESTAMP({text}, {})", quoted(&java()?))),
-            Dialect::BigQuery if offset => format!("PARSE_TIMESTAMP({}, {text})", quoted(format)),
-            Dialect::BigQuery => {
-                self.instant_of_local(&format!("PARSE_DATETIME({}, {text})", quoted(format)))
-            }
+            Dialect::Postgres => self.postgres_format(text, &cut, &variants, format)?,
+            Dialect::Spark | Dialect::Flink => format!("TO_TIMESTAMP({text}, {})", whole()?),
+            Dialect::BigQuery if fixed => format!("PARSE_TIMESTAMP({}, {text})", whole()?),
+            Dialect::BigQuery => format!("PARSE_DATETIME({}, {text})", whole()?),
             Dialect::Polars => text.to_string(),
+        };
+        Ok(match (self.dialect, fixed) {
+            (_, true) => local,
+            (Dialect::Postgres, false) => self.instant_of_local(&format!("({local} AT TIME ZONE 'UTC')")),
+            _ => self.instant_of_local(&local),
         })
+    }
+
+    /// The instant of a text with an offset; of one without, that of its time in UTC.
+    fn postgres_format(
+        &self,
+        text: &str,
+        cut: &str,
+        variants: &[Vec<Piece>],
+        format: &TimeFormat,
+    ) -> Result<String> {
+        let read = |pieces: &Vec<Piece>| {
+            let pattern =
+                patterns::of(self.dialect, pieces).map_err(|field| self.no_field(&field, format))?;
+            Ok(match format.is_zoned() {
+                true => format!("TO_TIMESTAMP({cut}, {})", words::text(self.dialect, &pattern)),
+                // With an offset, so that the zone of the session does not show.
+                false => {
+                    let pattern = words::text(self.dialect, &(pattern + " TZHTZM"));
+                    format!("TO_TIMESTAMP({cut} || ' +0000', {pattern})")
+                }
+            })
+        };
+        match variants.iter().map(read).collect::<Result<Vec<String>>>()?.as_slice() {
+            [with, without] => {
+                // The last point that digits stand after is that of the decimals, if there is one.
+                let shape = patterns::shape_with_decimals(format).map_err(|f| self.no_field(&f, format))?;
+                Ok(format!("CASE WHEN {} THEN {with} ELSE {without} END", self.is_like(text, &shape)))
+            }
+            all => Ok(all.concat()),
+        }
     }
 
     /// The instant of a wall clock of the job's zone.
@@ -255,7 +398,11 @@ impl View<'_> {
                 let name = words::type_name(self.dialect, DataType::Int64);
                 self.instant_of_number(&format!("CAST({sql} AS {name})"), *unit)
             }
-            (ty, TimeRule::Format(_)) if ty.is_integer() => {
+            (ty, TimeRule::Epoch(unit)) if ty.is_numeric() => {
+                let name = words::type_name(self.dialect, DataType::String);
+                self.instant_of_decimal(&format!("CAST({sql} AS {name})"), *unit)
+            }
+            (ty, rule) if ty.is_integer() && rule.is_format() => {
                 let name = words::type_name(self.dialect, DataType::String);
                 self.instant_of_text(&format!("CAST({sql} AS {name})"), rule, false)?
             }

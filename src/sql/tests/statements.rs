@@ -18,7 +18,7 @@ dedup = ["user", "item"]
 path = "@/out"
 window = { tumbling = "1h", offset = "10m" }
 by = ["user"]
-select = { total = "sum(double)", mean = "avg(amount)", share = "sum(amount) / count(*)", last = "last(item)" }
+select = { total = "sum(double)", mean = "avg(amount)", share = "sum(amount) * count(*)", last = "last(item)" }
 having = "count(*) > 1"
 top = { n = 3, by = "total desc" }
 "#;
@@ -30,10 +30,10 @@ WITH events AS (
 filter_1 AS (
   SELECT *
   FROM events
-  WHERE "amount" > 0
+  WHERE ("amount" > CAST('0.00' AS DECIMAL(38, 2)))
 ),
 derive_2 AS (
-  SELECT *, "amount" * 2 AS "double"
+  SELECT *, ("amount" * CAST(2 AS BIGINT)) AS "double"
   FROM filter_1
 ),
 first_3 AS (
@@ -88,13 +88,13 @@ grouped AS (
   GROUP BY window_start, window_end, "user"
 ),
 computed AS (
-  SELECT *, "_value_3" / "_value_4" AS "share"
+  SELECT *, ("_value_3" * "_value_4") AS "share"
   FROM grouped
 ),
 kept AS (
   SELECT *
   FROM computed
-  WHERE "_value_4" > 1
+  WHERE ("_value_4" > CAST(1 AS BIGINT))
 ),
 ordered AS (
   SELECT *

@@ -27,6 +27,9 @@ pub struct TimeFormat {
     pieces: Vec<Piece>,
     /// Whether a word of it says UTC.
     utc: bool,
+    /// What a test has planted.
+    #[cfg(test)]
+    fault: Option<crate::planted::Fault>,
 }
 
 /// A piece of a format.
@@ -132,7 +135,13 @@ impl TimeFormat {
     pub fn for_writing(text: &str) -> Result<TimeFormat> {
         let pieces = parse::pieces(text)?;
         let utc = parse::says_utc(&pieces);
-        Ok(TimeFormat { text: text.to_string(), pieces, utc })
+        Ok(TimeFormat {
+            text: text.to_string(),
+            pieces,
+            utc,
+            #[cfg(test)]
+            fault: crate::planted::now(),
+        })
     }
 
     /// The format as it is written.
@@ -198,7 +207,8 @@ impl Field {
         }
     }
 
-    fn letter(self) -> &'static str {
+    /// The letters of a field, but for those of decimals, which have more than these.
+    pub fn letter(self) -> &'static str {
         match self {
             Field::Year => "%Y",
             Field::ShortYear => "%y",
@@ -229,7 +239,7 @@ impl Field {
 
     /// How many digits a number has at most, and at least where a digit follows; `None` for what is no number, or is
     /// one of any length.
-    fn width(self) -> Option<usize> {
+    pub fn width(self) -> Option<usize> {
         Some(match self {
             Field::Year | Field::IsoYear => 4,
             Field::DayOfYear => 3,

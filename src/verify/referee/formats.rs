@@ -7,7 +7,7 @@
 use super::instants::Clock;
 use crate::error::{Error, Result};
 use chrono::format::{Fixed, Item, Numeric, Pad, Parsed, StrftimeItems};
-use chrono::{MappedLocalTime, NaiveDateTime, NaiveTime, TimeZone, Weekday};
+use chrono::{MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Weekday};
 use chrono_tz::{OffsetName, Tz};
 use regex::{Captures, Regex};
 
@@ -21,10 +21,13 @@ pub struct Form {
     utc: bool,
 }
 
+/// Takes a number as a part of a time, if it can be one.
+type Set = fn(&mut Parsed, i64) -> Option<()>;
+
 /// What a group of the expression holds.
 #[derive(Debug, Clone, Copy)]
 enum Group {
-    Number(fn(&mut Parsed, i64) -> Option<()>),
+    Number(Set),
     Month,
     Weekday,
     Half,
@@ -45,9 +48,13 @@ impl Form {
                 .hint("verify with a SQL engine of your own: its result as a file, or on stdin")
         };
         let items: Vec<Item> = StrftimeItems::new(format).collect();
-        let mut parts = vec![];
+        let mut parts: Vec<Part> = vec![];
         for item in &items {
-            parts.push(part(item).ok_or_else(unknown)?);
+            let part = part(item).ok_or_else(unknown)?;
+            // Blanks after blanks are the same blanks.
+            if !(part.blank && parts.last().is_some_and(|before| before.blank)) {
+                parts.push(part);
+            }
         }
         let (mut shape, mut groups) = (String::new(), vec![]);
         for (i, part) in parts.iter().enumerate() {
@@ -95,14 +102,14 @@ impl Form {
                 whole + micros
             });
         }
-        let local = date_time(&said)?;
+        let local = date_time(&said)?.checked_add_signed(TimeDelta::microseconds(micros))?;
         let instant = match (zone, offset) {
             (Some(zone), _) => in_zone(zone, local, clock)?,
             (_, Some(seconds)) => local.and_utc().timestamp_micros() - seconds * 1_000_000,
             _ if self.utc => local.and_utc().timestamp_micros(),
             _ => clock.local_time(local)?,
         };
-        Some(instant + micros)
+        Some(instant)
     }
 }
 
@@ -176,7 +183,7 @@ fn part(item: &Item) -> Option<Part> {
 
 /// A number of a few digits. As many as it may have where another digit follows it.
 fn numeric(number: &Numeric, pad: Pad) -> Option<Part> {
-    let (width, set): (usize, fn(&mut Parsed, i64) -> Option<()>) = match number {
+    let (width, set): (usize, Set) = match number {
         Numeric::Year => (4, |said, n| said.set_year(n).ok().map(|_| ())),
         // As POSIX and Python have it: 69 is of the last century.
         Numeric::YearMod100 => {
@@ -278,4 +285,136 @@ fn says_utc(format: &str) -> bool {
     let has = |word: &str| expression(word).is_some_and(|word| word.is_match(&words));
     has(&format!("{BEGIN}(?:(?i:utc|gmt)|UT){END}"))
         || has(&format!("(?s)\\x00(?:.*[^\\p{{Alphabetic}}\\p{{N}}_/])?[Zz]{END}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::instants::Rule;
+    use super::*;
+    use crate::time::{TimeFormat, TimeParser, TimeRule, TimeUnit, Zone};
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    const FORMATS: [&str; 26] = [
+        "%Y-%m-%d %H:%M:%S.%f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%d/%m/%Y %H:%M",
+        "%m/%d/%y %I:%M %p",
+        "%Y%m%d%H%M%S%3f",
+        "%Y%m%d",
+        "%d%m%y",
+        "%F %T %Z",
+        "%F %T%z",
+        "%FT%TZ",
+        "%a, %d %b %Y %T GMT",
+        "%A %e %B %Y %l:%M:%S %P%:z",
+        "%G-W%V-%u",
+        "%w %V %G %R",
+        "%Y/%j %k:%M",
+        "%j%Y",
+        "%s",
+        "%s%.f",
+        "%s.%f",
+        "%D %r",
+        "%F%n%t%R",
+        "%-d.%-m.%Y",
+        "%Y%%%m%%%d",
+        "Z %F %R (UTC)",
+        "%F %R Zulu",
+        "%F %R GMT%z",
+    ];
+
+    /// Texts that follow a format, nearly follow it, or do not.
+    fn texts(format: &'static str) -> impl Strategy<Value = String> {
+        // Some of them near the clock changes of 2024.
+        let instants = prop_oneof![
+            -2_300_000_000_000_000i64..7_300_000_000_000_000,
+            select(vec![1_711_846_800i64, 1_710_054_000, 1_728_142_200, 1_730_611_800, 1_729_990_800])
+                .prop_flat_map(|at| (at - 4 * 3600) * 1_000_000..(at + 14 * 3600) * 1_000_000),
+        ];
+        let written =
+            (instants, select(vec!["UTC", "Europe/London", "Australia/Lord_Howe", "America/New_York"]))
+                .prop_map(move |(instant, zone)| {
+                    let mut text = String::new();
+                    let mut zone = Zone::named(zone).unwrap();
+                    TimeFormat::parse(format).unwrap().write_instant(instant, &mut zone, &mut text);
+                    text
+                });
+        let insert = select(vec!["", "0", "1", "9", " ", ":", "-", "+", "Z", ".", "5 ", "60", "é"]);
+        let changed = (written.clone(), any::<prop::sample::Index>(), insert, 0usize..3).prop_map(
+            |(text, index, insert, gone)| {
+                let at = index.index(text.len() + 1);
+                let rest = text[at..].chars().skip(gone).collect::<String>();
+                format!("{}{insert}{rest}", &text[..at])
+            },
+        );
+        prop_oneof![written, changed]
+    }
+
+    fn cases() -> impl Strategy<Value = (&'static str, String)> {
+        select(FORMATS.to_vec()).prop_flat_map(|format| texts(format).prop_map(move |text| (format, text)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+        /// The job's own reader is another; both say the same.
+        #[test]
+        fn formats_agree_with_those_of_a_job(
+            (format, text) in cases(),
+            zone in select(vec!["UTC", "Europe/London", "Australia/Lord_Howe", "America/New_York"]),
+        ) {
+            let rule = TimeRule::format(format).unwrap();
+            let mut parser = TimeParser::new(rule.clone(), Zone::named(zone).unwrap());
+            let here = Clock::of(zone).text(&text, &Rule::of(&rule).unwrap());
+            prop_assert_eq!(here, parser.text(text.as_bytes()).ok(), "{}: {:?} in {}", format, text, zone);
+        }
+
+        #[test]
+        fn numbers_agree_with_those_of_a_job(
+            text in "[-+]?[0-9]{0,12}(\\.[0-9]{0,14})?([eE][-+]?[0-9]{1,2})?|-?1[0-9]{9,18}(\\.[0-9]{1,9})?|[-+.0-9eE]{0,9}",
+            unit in select(TimeUnit::ALL.to_vec()),
+            zone in select(vec!["UTC", "Europe/London", "Pacific/Apia"]),
+        ) {
+            let rule = TimeRule::Epoch(unit);
+            let mut parser = TimeParser::new(rule.clone(), Zone::named(zone).unwrap());
+            let here = Clock::of(zone).text(&text, &Rule::of(&rule).unwrap());
+            prop_assert_eq!(here, parser.text(text.as_bytes()).ok(), "{} {}", text, unit.name());
+        }
+    }
+
+    #[test]
+    fn the_first_that_reads_a_text_is_taken_here_too() {
+        let rule = TimeRule::any_of(["iso", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y"].into_iter()).unwrap();
+        let mut parser = TimeParser::new(rule.clone(), Zone::named("Europe/London").unwrap());
+        let here = Rule::of(&rule).unwrap();
+        for (text, want) in [
+            ("2024-07-01", Some(1_719_788_400_000_000)),
+            ("01/07/2024", Some(1_719_788_400_000_000)),
+            ("07/13/2024", Some(1_720_825_200_000_000)),
+            ("01/07/24", Some(1_719_788_400_000_000)),
+            ("13/13/2024", None),
+            // Of the year 24 by none of them.
+            ("01/07/0024", None),
+        ] {
+            assert_eq!(parser.text(text.as_bytes()).ok(), want, "{text}");
+            assert_eq!(Clock::of("Europe/London").text(text, &here), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_utc_are_found_in_formats_as_a_job_finds_them() {
+        for format in FORMATS.into_iter().chain([
+            "%F %T z",
+            "%FT%T utc",
+            "UTC%F",
+            "%Y-%m-%d%%Z",
+            "%F UT",
+            "Z%F",
+            "%F xZ",
+        ]) {
+            let of_job = TimeFormat::parse(format).unwrap();
+            assert_eq!(says_utc(format), of_job.is_utc(), "{format}");
+        }
+    }
 }

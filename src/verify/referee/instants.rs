@@ -273,7 +273,7 @@ mod tests {
         /// The job's own reader is another; both say the same.
         #[test]
         fn times_agree_with_those_of_a_job(
-            text in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9]([.,][0-9]{0,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?",
+            text in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9]([.,][0-9]{0,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?|[+-]1[0-4](:?[0-6][0-9])?|[+-][:0-9]{0,6})?)?",
             zone in select(vec!["UTC", "Europe/London", "Australia/Lord_Howe", "America/St_Johns"]),
         ) {
             let mut parser = TimeParser::new(TimeRule::Iso, Zone::named(zone).unwrap());

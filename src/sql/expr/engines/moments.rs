@@ -7,8 +7,8 @@ use crate::expr::tree::{Call, Kind, Node, Op};
 use crate::expr::{TimeField as Field, Type};
 use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
 use crate::sql::source::instant_of_local;
-use crate::sql::words;
-use crate::time::DAY;
+use crate::sql::{patterns, words};
+use crate::time::{DAY, TimeFormat};
 
 impl Printer<'_> {
     /// What the clock shows at a moment: a time in no zone, or the day itself.
@@ -269,24 +269,22 @@ impl Printer<'_> {
     pub(super) fn strftime(&self, call: &Call) -> Result<String> {
         let format = call.args[1].as_text().unwrap_or_default();
         // What the clock shows has no offset any more.
-        let pieces = words::format_pieces(format)
-            .filter(|_| !format.contains("%z"))
-            .ok_or_else(|| self.no_format(format))?;
+        let pattern = patterns::written(self.dialect, &TimeFormat::for_writing(format)?)
+            .map_err(|_| self.no_format(format))?;
+        let pattern = self.text(&pattern);
         let clock = self.clock(&call.args[0])?;
         let is_day = call.args[0].ty == Type::DATE;
         Ok(match self.dialect {
-            DuckDb => format!("STRFTIME({clock}, {})", self.text(format)),
-            BigQuery if is_day => format!("FORMAT_DATE({}, {clock})", self.text(format)),
-            BigQuery => format!("FORMAT_DATETIME({}, {clock})", self.text(format)),
+            DuckDb => format!("STRFTIME({clock}, {pattern})"),
+            BigQuery if is_day => format!("FORMAT_DATE({pattern}, {clock})"),
+            BigQuery => format!("FORMAT_DATETIME({pattern}, {clock})"),
             Postgres => {
-                let format: String = pieces.iter().map(words::FormatPiece::postgres).collect();
                 let clock = if is_day { self.clock_of_day(&clock) } else { clock };
-                format!("TO_CHAR({clock}, {})", self.text(&format))
+                format!("TO_CHAR({clock}, {pattern})")
             }
             _ => {
                 let clock = if is_day { format!("CAST({clock} AS TIMESTAMP)") } else { clock };
-                let format: String = pieces.iter().map(words::FormatPiece::java).collect();
-                format!("DATE_FORMAT({clock}, {})", self.text(&format))
+                format!("DATE_FORMAT({clock}, {pattern})")
             }
         })
     }

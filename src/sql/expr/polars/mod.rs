@@ -19,6 +19,8 @@ use crate::expr::tree::{Call, Kind, Literal, Node, Op};
 use crate::sql::{Dialect, words};
 use crate::time::Zone;
 
+/// What the names of these functions begin with.
+pub const PREFIX: &str = "highwater_";
 /// What a clock shows, of microseconds since 1970 and the name of a zone: microseconds.
 pub const LOCAL: &str = "highwater_local";
 /// The microseconds since 1970 of what a clock shows, and the name of its zone.
@@ -168,15 +170,33 @@ impl Printer<'_> {
     fn sides(&self, a: &Node, b: &Node) -> Result<(String, String)> {
         if a.ty.is_decimal() || b.ty.is_decimal() {
             let scale = a.ty.scale().max(b.ty.scale()).unwrap_or(0);
-            let side = |node: &Node| {
-                Ok::<_, Error>(format!("TRY_CAST({} AS DECIMAL(38, {scale}))", self.sql(node)?))
-            };
-            return Ok((side(a)?, side(b)?));
+            return Ok((self.at_scale(a, scale)?, self.at_scale(b, scale)?));
         }
         if a.ty == Type::TIME || a.ty == Type::Clock {
             return Ok((self.micros(a)?, self.micros(b)?));
         }
         Ok((self.sql(a)?, self.sql(b)?))
+    }
+
+    /// An exact number with so many digits after the point, which are not less than it has.
+    fn at_scale(&self, node: &Node, scale: u8) -> Result<String> {
+        let own = node.ty.scale().unwrap_or(0);
+        let value = match node.as_literal() {
+            Some(Literal::Int(value)) => Some(i128::from(*value)),
+            Some(Literal::Decimal(value)) => Some(*value),
+            _ => None,
+        };
+        if let Some(value) =
+            value.and_then(|value| value.checked_mul(10i128.pow(u32::from(scale.max(own) - own))))
+        {
+            return Ok(decimal(value, scale));
+        }
+        let sql = self.sql(node)?;
+        Ok(if node.ty.is_decimal() && own == scale {
+            sql
+        } else {
+            format!("TRY_CAST({sql} AS DECIMAL(38, {scale}))")
+        })
     }
 
     fn comparison(&self, a: &Node, op: &str, b: &Node) -> Result<String> {

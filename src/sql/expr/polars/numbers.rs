@@ -143,8 +143,12 @@ impl Printer<'_> {
         let at = |sql: &str, scale: u8| format!("TRY_CAST({sql} AS DECIMAL(38, {scale}))");
         let under = format!("(CASE WHEN {} = {} THEN NULL ELSE {} END)", at(b, y), decimal(0, y), at(b, y));
         Ok(match op {
-            Op::Plus => format!("({} + {})", at(a, scale), at(b, scale)),
-            Op::Minus => format!("({} - {})", at(a, scale), at(b, scale)),
+            Op::Plus => {
+                format!("({} + {})", self.at_scale(&args[0], scale)?, self.at_scale(&args[1], scale)?)
+            }
+            Op::Minus => {
+                format!("({} - {})", self.at_scale(&args[0], scale)?, self.at_scale(&args[1], scale)?)
+            }
             Op::Times => product(a, x, b, y, scale),
             Op::Divide => {
                 let wide = scale + y;

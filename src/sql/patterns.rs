@@ -1,0 +1,490 @@
+//! The patterns of dialects for the fields of a time format, and the shape of its texts.
+//!
+//! # Contract
+//! A pattern reads each text that the format reads as the same time, or fails aloud. Where a dialect has no words for a
+//! field, or means something else by them, the answer is that field.
+
+use super::Dialect;
+use crate::time::{Field, Pad, Piece, TimeFormat};
+
+/// A field that a dialect has no words for, as a format has it.
+pub(super) type NoWords = String;
+
+/// The format with the decimals that may be left out, and without them: in the order in which they are tried.
+pub(super) fn variants(format: &TimeFormat) -> Vec<Vec<Piece>> {
+    let pieces = format.pieces();
+    let optional = |piece: &&Piece| matches!(piece, Piece::Field(Field::Fraction { point: true, .. }, _));
+    if !pieces.iter().any(|piece| optional(&piece)) {
+        return vec![pieces.to_vec()];
+    }
+    let fraction = Piece::Field(Field::Fraction { point: false, digits: None }, Pad::Zero);
+    let with = pieces.iter().flat_map(|piece| match optional(&piece) {
+        true => vec![Piece::Text(".".into()), fraction.clone()],
+        false => vec![piece.clone()],
+    });
+    let without = pieces.iter().filter(|piece| !optional(piece)).cloned();
+    vec![with.collect(), without.collect()]
+}
+
+/// Whether texts of the format are decimals of seconds since 1970.
+pub(super) fn are_seconds(format: &TimeFormat) -> bool {
+    format.fields().any(|field| field == Field::Epoch)
+        && match format.pieces() {
+            [_] => true,
+            [_, Piece::Field(..)] => true,
+            [_, Piece::Text(point), Piece::Field(..)] => point == ".",
+            _ => false,
+        }
+}
+
+/// Whether the decimals may have more digits than a microsecond, which are to be cut.
+pub(super) fn has_long_decimals(pieces: &[Piece]) -> bool {
+    let long =
+        |piece: &Piece| matches!(piece, Piece::Field(Field::Fraction { digits: None | Some(9), .. }, _));
+    pieces.iter().any(long)
+}
+
+/// The pattern of `pieces`, which are of one of [`variants`] but for Java's and BigQuery's, who have words for decimals
+/// that may be left out.
+pub(super) fn of(dialect: Dialect, pieces: &[Piece]) -> Result<String, NoWords> {
+    let mut out = String::new();
+    for (i, piece) in pieces.iter().enumerate() {
+        let before = i.checked_sub(1).map(|before| &pieces[before]);
+        let next = pieces.get(i + 1);
+        match piece {
+            Piece::Text(text) | Piece::Blank(text) => match dialect {
+                // The seconds of BigQuery have their point and decimals in them.
+                Dialect::BigQuery if is_point(piece) && next.is_some_and(is_fraction) => {}
+                _ => out += &literal(dialect, text),
+            },
+            Piece::Field(field, pad) => {
+                let full = next.is_some_and(begins_with_digit);
+                let word = word(dialect, *field, *pad, full, (before, next, pieces.get(i + 2)));
+                out += &word.ok_or_else(|| field.letters())?;
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn is_fraction(piece: &Piece) -> bool {
+    matches!(piece, Piece::Field(Field::Fraction { .. }, _))
+}
+
+fn is_point(piece: &Piece) -> bool {
+    matches!(piece, Piece::Text(text) if text == ".")
+}
+
+fn begins_with_digit(piece: &Piece) -> bool {
+    match piece {
+        Piece::Text(text) => text.starts_with(|c: char| c.is_ascii_digit()),
+        Piece::Blank(_) => false,
+        Piece::Field(field, _) => !matches!(
+            field,
+            Field::MonthName { .. }
+                | Field::DayName { .. }
+                | Field::HalfDay { .. }
+                | Field::Offset { .. }
+                | Field::ZoneName
+                | Field::Fraction { point: true, .. }
+        ),
+    }
+}
+
+fn literal(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        Dialect::DuckDb | Dialect::BigQuery | Dialect::Polars => text.replace('%', "%%"),
+        Dialect::Postgres if text.bytes().any(|c| c.is_ascii_alphanumeric() || matches!(c, b'"' | b'\\')) => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        Dialect::Postgres => text.to_string(),
+        _ if text.bytes().all(|c| matches!(c, b' ' | b'-' | b':' | b'/' | b'.' | b',')) => text.to_string(),
+        _ => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
+type Around<'p> = (Option<&'p Piece>, Option<&'p Piece>, Option<&'p Piece>);
+
+/// The word of a field; `full` where it has all of its digits.
+fn word(dialect: Dialect, field: Field, pad: Pad, full: bool, around: Around) -> Option<String> {
+    match dialect {
+        Dialect::DuckDb => duckdb(field, around),
+        Dialect::Postgres => postgres(field, around),
+        Dialect::BigQuery => bigquery(field, pad, around),
+        Dialect::Spark | Dialect::Flink => java(dialect, field, full),
+        Dialect::Polars => None,
+    }
+}
+
+/// Whether decimals stand after a point or comma, so that those past the microsecond can be found and cut.
+fn after_point(before: Option<&Piece>) -> bool {
+    matches!(before, Some(Piece::Text(text)) if text.ends_with(['.', ',']))
+}
+
+fn duckdb(field: Field, (before, ..): Around) -> Option<String> {
+    Some(
+        match field {
+            Field::Year => "%Y",
+            Field::ShortYear => "%y",
+            Field::Month => "%m",
+            Field::MonthName { long: true } => "%B",
+            Field::MonthName { long: false } => "%b",
+            Field::Day => "%d",
+            Field::DayOfYear => "%j",
+            Field::Hour => "%H",
+            Field::Hour12 => "%I",
+            Field::HalfDay { .. } => "%p",
+            Field::Minute => "%M",
+            Field::Second => "%S",
+            // `%g` is milliseconds, `%f` microseconds. Nanoseconds, `%n`, are rounded where they are cast.
+            Field::Fraction { digits: Some(3), .. } => "%g",
+            Field::Fraction { digits: Some(6), .. } => "%f",
+            Field::Fraction { .. } if after_point(before) => "%f",
+            Field::Offset { .. } => "%z",
+            Field::DayName { long: true } => "%A",
+            Field::DayName { long: false } => "%a",
+            Field::IsoYear => "%G",
+            Field::IsoWeek => "%V",
+            Field::DayNumber { sunday: false } => "%u",
+            // Its names of zones are those of ICU.
+            Field::ZoneName | Field::Epoch | Field::Fraction { .. } | Field::DayNumber { .. } => return None,
+        }
+        .to_string(),
+    )
+}
+
+fn postgres(field: Field, (before, ..): Around) -> Option<String> {
+    Some(
+        match field {
+            Field::Year => "YYYY",
+            Field::Month => "MM",
+            Field::MonthName { long: true } => "FMMonth",
+            Field::MonthName { long: false } => "Mon",
+            Field::Day => "DD",
+            Field::DayOfYear => "DDD",
+            Field::Hour => "HH24",
+            Field::Hour12 => "HH12",
+            Field::HalfDay { .. } => "AM",
+            Field::Minute => "MI",
+            Field::Second => "SS",
+            Field::Fraction { digits: Some(3), .. } => "MS",
+            Field::Fraction { digits: Some(6), .. } => "US",
+            Field::Fraction { .. } if after_point(before) => "US",
+            Field::Offset { colon: false } => "TZHTZM",
+            Field::Offset { colon: true } => "TZH:TZM",
+            Field::DayName { long: true } => "FMDay",
+            Field::DayName { long: false } => "Dy",
+            Field::IsoYear => "IYYY",
+            Field::IsoWeek => "IW",
+            Field::DayNumber { sunday: false } => "ID",
+            // Its years of two digits are those next to 2020: 69 is 2069 there.
+            Field::ShortYear
+            | Field::ZoneName
+            | Field::Epoch
+            | Field::Fraction { .. }
+            | Field::DayNumber { .. } => return None,
+        }
+        .to_string(),
+    )
+}
+
+fn bigquery(field: Field, pad: Pad, (before, next, then): Around) -> Option<String> {
+    let decimals = next.is_some_and(is_fraction) && begins_with_point(next)
+        || next.is_some_and(is_point) && then.is_some_and(is_fraction);
+    Some(
+        match field {
+            Field::Year => "%Y",
+            Field::ShortYear => "%y",
+            Field::Month => "%m",
+            Field::MonthName { long: true } => "%B",
+            Field::MonthName { long: false } => "%b",
+            Field::Day if pad == Pad::Blank => "%e",
+            Field::Day => "%d",
+            Field::DayOfYear => "%j",
+            Field::Hour => "%H",
+            Field::Hour12 => "%I",
+            Field::HalfDay { .. } => "%p",
+            Field::Minute => "%M",
+            Field::Second if decimals => "%E*S",
+            Field::Second => "%S",
+            // In `%E*S`.
+            Field::Fraction { point: true, .. } => "",
+            Field::Fraction { .. } if before.is_some_and(is_point) => "",
+            Field::Offset { colon: false } => "%z",
+            Field::Offset { colon: true } => "%Ez",
+            Field::DayName { long: true } => "%A",
+            Field::DayName { long: false } => "%a",
+            Field::Fraction { .. }
+            | Field::ZoneName
+            | Field::Epoch
+            | Field::DayNumber { .. }
+            | Field::IsoYear
+            | Field::IsoWeek => return None,
+        }
+        .to_string(),
+    )
+}
+
+fn begins_with_point(piece: Option<&Piece>) -> bool {
+    matches!(piece, Some(Piece::Field(Field::Fraction { point: true, .. }, _)))
+}
+
+/// Java's letters: one reads a number of any digits, several one of so many.
+fn java(dialect: Dialect, field: Field, full: bool) -> Option<String> {
+    let number = |letter: &str, digits: usize| letter.repeat(if full { digits } else { 1 });
+    let flink = dialect == Dialect::Flink;
+    Some(match field {
+        Field::Year => "yyyy".into(),
+        Field::Month => number("M", 2),
+        Field::MonthName { long: true } => "MMMM".into(),
+        Field::MonthName { long: false } => "MMM".into(),
+        Field::Day => number("d", 2),
+        Field::DayOfYear => number("D", 3),
+        Field::Hour => number("H", 2),
+        Field::Hour12 => number("h", 2),
+        Field::HalfDay { .. } => "a".into(),
+        Field::Minute => number("m", 2),
+        Field::Second => number("s", 2),
+        Field::Fraction { digits: Some(digits), point: false } => "S".repeat(digits.into()),
+        // In Spark as many as nine.
+        Field::Fraction { point: false, .. } if !flink => "S".repeat(9),
+        Field::Fraction { point: true, .. } if !flink => format!("[.{}]", "S".repeat(9)),
+        Field::Offset { .. } if !flink => "[XXX][XX][X]".into(),
+        Field::DayName { long: true } if flink => "EEEE".into(),
+        Field::DayName { long: false } if flink => "EEE".into(),
+        // Its years of two digits are all of this century.
+        Field::ShortYear
+        | Field::Fraction { .. }
+        | Field::Offset { .. }
+        | Field::ZoneName
+        | Field::Epoch
+        | Field::DayName { .. }
+        | Field::DayNumber { .. }
+        | Field::IsoYear
+        | Field::IsoWeek => return None,
+    })
+}
+
+/// The pattern by which a dialect writes what the format does, of a clock without a zone.
+///
+/// # Errors
+/// The field that it has no words for.
+pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, NoWords> {
+    let word = |piece: &Piece| match piece {
+        Piece::Text(text) | Piece::Blank(text) => Ok(literal(dialect, text)),
+        Piece::Field(field, pad) => {
+            let word = match dialect {
+                Dialect::DuckDb | Dialect::BigQuery => written_strftime(dialect, *field, *pad),
+                Dialect::Postgres => written_postgres(*field, *pad),
+                Dialect::Spark | Dialect::Flink => written_java(dialect, *field, *pad),
+                Dialect::Polars => None,
+            };
+            word.ok_or_else(|| field.letters())
+        }
+    };
+    format.pieces().iter().map(word).collect()
+}
+
+fn written_strftime(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+    let duckdb = dialect == Dialect::DuckDb;
+    let letters = match field {
+        Field::Fraction { point, digits } => {
+            let letters = match digits {
+                None if point => return None,
+                None | Some(6) => "%f",
+                Some(3) => "%g",
+                _ => "%n",
+            };
+            return duckdb.then(|| format!("{}{letters}", if point { "." } else { "" }));
+        }
+        Field::Epoch | Field::Offset { .. } | Field::ZoneName => return None,
+        Field::HalfDay { upper: false } if duckdb => return None,
+        field => field.letter(),
+    };
+    let number =
+        field.width().is_some() && !matches!(field, Field::Year | Field::IsoYear | Field::DayNumber { .. });
+    Some(match (pad, number) {
+        (Pad::Zero, _) | (Pad::None, false) => letters.to_string(),
+        (Pad::None, true) if duckdb => letters.replace('%', "%-"),
+        (Pad::Blank, _) if !duckdb => match field {
+            Field::Day => "%e".into(),
+            Field::Hour => "%k".into(),
+            Field::Hour12 => "%l".into(),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn written_postgres(field: Field, pad: Pad) -> Option<String> {
+    let word = match field {
+        Field::ShortYear => "YY".to_string(),
+        Field::HalfDay { upper: false } => "am".to_string(),
+        // `AM` writes PM as well.
+        Field::Fraction { point, digits } => {
+            let digits = match digits {
+                None if point => return None,
+                None | Some(6) => "US",
+                Some(3) => "MS",
+                _ => return None,
+            };
+            format!("{}{digits}", if point { "." } else { "" })
+        }
+        Field::Offset { .. } => return None,
+        field => postgres(field, (None, None, None))?,
+    };
+    match pad {
+        Pad::Zero => Some(word),
+        // Its own for a number without zeros before it.
+        Pad::None => Some(if field.width().is_some() { format!("FM{word}") } else { word }),
+        Pad::Blank => None,
+    }
+}
+
+fn written_java(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+    let full = match pad {
+        Pad::Zero => true,
+        Pad::None => false,
+        Pad::Blank => return None,
+    };
+    match field {
+        Field::ShortYear => Some("yy".into()),
+        Field::HalfDay { upper: false } | Field::Offset { .. } => None,
+        Field::DayName { long } => Some(if long { "EEEE" } else { "EEE" }.into()),
+        Field::Fraction { point, digits } => {
+            let digits = if point { digits? } else { digits.unwrap_or(6) };
+            // Times of Flink are of milliseconds.
+            let known = digits == 3 || dialect == Dialect::Spark;
+            known.then(|| format!("{}{}", if point { "." } else { "" }, "S".repeat(digits.into())))
+        }
+        field => java(dialect, field, full),
+    }
+}
+
+/// A regular expression of the texts of a format, in what RE2, PostgreSQL and Java have in common: most engines take
+/// texts of other shapes, too.
+///
+/// # Errors
+/// The field that no shape tells: the day of a week has to be that of the date.
+pub(super) fn shape(format: &TimeFormat) -> Result<String, NoWords> {
+    shape_of(format.pieces())
+}
+
+/// The shape of the texts of a format that have the decimals which may be left out.
+pub(super) fn shape_with_decimals(format: &TimeFormat) -> Result<String, NoWords> {
+    shape_of(&variants(format)[0])
+}
+
+fn shape_of(pieces: &[Piece]) -> Result<String, NoWords> {
+    let mut out = "^\\s*".to_string();
+    for (i, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Text(text) => text.chars().for_each(|c| {
+                if !c.is_alphanumeric() && c.is_ascii() {
+                    out.push('\\');
+                }
+                out.push(c);
+            }),
+            Piece::Blank(_) if i == 0 || i + 1 == pieces.len() => {}
+            Piece::Blank(_) => out += "\\s+",
+            Piece::Field(field, pad) => {
+                let full = pieces.get(i + 1).is_some_and(begins_with_digit);
+                out += &field_shape(*field, *pad, full).ok_or_else(|| field.letters())?;
+            }
+        }
+    }
+    Ok(out + "\\s*$")
+}
+
+fn field_shape(field: Field, pad: Pad, full: bool) -> Option<String> {
+    let number = |digits: usize| {
+        let shape = if full { format!("[0-9]{{{digits}}}") } else { format!("[0-9]{{1,{digits}}}") };
+        if pad == Pad::Blank { format!("( [0-9]|{shape})") } else { shape }
+    };
+    Some(match field {
+        Field::Year | Field::IsoYear => "[0-9]{4}".into(),
+        Field::DayOfYear => number(3),
+        Field::ShortYear
+        | Field::Month
+        | Field::Day
+        | Field::Hour
+        | Field::Hour12
+        | Field::Minute
+        | Field::Second
+        | Field::IsoWeek => number(2),
+        Field::MonthName { long: true } => any_case(&[
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+        ]),
+        Field::MonthName { long: false } => {
+            any_case(&["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
+        }
+        Field::HalfDay { .. } => any_case(&["am", "pm"]),
+        Field::Fraction { point: true, .. } => "(\\.[0-9]+)?".into(),
+        Field::Fraction { digits: Some(digits), .. } => format!("[0-9]{{{digits}}}"),
+        Field::Fraction { .. } => "[0-9]+".into(),
+        Field::Epoch => "[-+]?[0-9]+".into(),
+        Field::Offset { .. } => OFFSET.into(),
+        Field::DayNumber { sunday: false } => "[1-7]".into(),
+        Field::ZoneName | Field::DayName { .. } | Field::DayNumber { .. } => return None,
+    })
+}
+
+/// What an offset looks like: 14 hours at most.
+pub(super) const OFFSET: &str = "([Zz]|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)";
+
+fn any_case(words: &[&str]) -> String {
+    let letter = |c: char| format!("[{}{c}]", c.to_ascii_uppercase());
+    let words: Vec<String> = words.iter().map(|word| word.chars().map(letter).collect()).collect();
+    format!("({})", words.join("|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_by_the_words_of_each_dialect() {
+        let told = |format: &str| {
+            let format = TimeFormat::for_writing(format).unwrap();
+            let dialects =
+                [Dialect::DuckDb, Dialect::Postgres, Dialect::Spark, Dialect::Flink, Dialect::BigQuery];
+            let pattern = |dialect| written(dialect, &format).unwrap_or_else(|field| format!("no {field}"));
+            dialects.map(pattern).join(" | ")
+        };
+        let all = [
+            "%d.%m.%Y",
+            "%-d/%-m/%y %I:%M %p",
+            "%e %B",
+            "%H:%M:%S.%f",
+            "%H:%M:%S%.3f",
+            "%A %j %u",
+            "%G-W%V",
+            "%P",
+            "%z",
+            "100%%",
+        ];
+        insta::assert_snapshot!(all.map(told).join("\n"), @r#"
+        %d.%m.%Y | DD.MM.YYYY | dd.MM.yyyy | dd.MM.yyyy | %d.%m.%Y
+        %-d/%-m/%y %I:%M %p | FMDD/FMMM/YY HH12:MI AM | d/M/yy hh:mm a | d/M/yy hh:mm a | no %d
+        no %d | no %d | no %d | no %d | %e %B
+        %H:%M:%S.%f | HH24:MI:SS.US | HH:mm:ss.SSSSSS | no %f | no %f
+        %H:%M:%S.%g | HH24:MI:SS.MS | HH:mm:ss.SSS | HH:mm:ss.SSS | no %.3f
+        %A %j %u | FMDay DDD ID | no %u | no %u | %A %j %u
+        %G-W%V | IYYY"-W"IW | no %G | no %G | %G-W%V
+        no %P | am | no %P | no %P | %P
+        no %z | no %z | no %z | no %z | no %z
+        100%% | "100%" | '100%' | '100%' | 100%%
+        "#);
+    }
+}
