@@ -342,3 +342,22 @@ fn a_value_that_is_another() {
     assert!(answer.out.contains("in/2-evening.csv:2"), "{}", answer.out);
     assert!(!answer.out.contains("in/2-evening.csv:3"), "{}", answer.out);
 }
+
+/// `GROUP BY date_trunc('month', t)::date` on a clock of the job's zone.
+#[test]
+fn a_window_by_the_day_of_the_jobs_zone_is_the_same() {
+    let lab = Lab::new();
+    lab.write(
+        "job.toml",
+        "timezone = \"Asia/Jakarta\"\n[source]\npath = \"x.csv\"\ntime = \"t\"\n[[output]]\npath = \"out.csv\"\n\
+        window = { tumbling = \"1 month\" }\nby = [\"k\"]\nselect = { s = \"sum(v)\" }\n",
+    );
+    lab.write("x.csv", "t,k,v\n2022-05-07 01:30:00,b,3\n2022-06-01 02:00:00,b,4\n");
+    let map = ["--map", "month=CAST(window_start AS DATE)"];
+    let against = |months: [&str; 2]| {
+        lab.write("sql.csv", format!("month,k,s\n{},b,3\n{},b,4\n", months[0], months[1]));
+        lab.highwater(&[&["verify", "job.toml", "--against", "sql.csv"], &map[..]].concat()).code
+    };
+    assert_eq!(against(["2022-05-01", "2022-06-01"]), 0);
+    assert_eq!(against(["2022-04-30", "2022-05-31"]), 1);
+}

@@ -49,10 +49,7 @@ impl Printer<'_> {
         match &node.kind {
             Kind::Column(place) => Ok((self.column)(*place)),
             Kind::Literal(literal) => self.literal(literal, node.ty),
-            Kind::Cast(inner, casting) => match self.instant(node) {
-                Some(literal) => self.literal(&literal, node.ty),
-                None => self.cast(node, inner, *casting),
-            },
+            Kind::Cast(inner, casting) => self.cast(node, inner, *casting),
             Kind::Case(branches, otherwise) => self.case(branches, otherwise),
             Kind::Call(call) => self.call(node, call),
         }
@@ -62,18 +59,7 @@ impl Printer<'_> {
     fn tight(&self, node: &Node) -> Result<String> {
         let sql = self.sql(node)?;
         let is_moment = matches!(node.as_literal(), Some(Literal::Date(_) | Literal::Micros(_)));
-        let is_moment = is_moment || self.instant(node).is_some();
         Ok(if is_moment { sql } else { words::closed(&sql) })
-    }
-
-    /// The instant that a literal is cast to: it stays a text in the tree.
-    fn instant(&self, node: &Node) -> Option<Literal> {
-        match &node.kind {
-            Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
-                crate::expr::constant(node, self.zone)
-            }
-            _ => None,
-        }
     }
 
     /// The SQL of each of `nodes`, with commas between.
