@@ -292,7 +292,7 @@ fn times_that_exist_twice_are_counted_and_told() {
     let lines =
         ["2024-10-27 01:30:00", "2024-10-27 02:10:00", "2024-10-27 02:50:00", "2024-10-27T02:10:00+01:00"];
     let told =
-        "note: 2 times exist twice in Europe/Berlin, where clocks are put back, and the earlier is taken";
+        "\n2 times exist twice in Europe/Berlin, where clocks are put back, and the earlier is taken";
     for (log, rule) in [
         ("log.csv", ""),
         ("log.csv", "time_format = [\"iso\", \"%Y-%m-%d %H:%M:%S\"]"),

@@ -127,7 +127,7 @@ fn the_wall_clock_is_that_of_the_job() {
         "STRFTIME(t, '%d %b at %H')",
         "TO_CHAR((\"t\" AT TIME ZONE 'Asia/Jakarta'), 'DD Mon \"at\" HH24')",
     );
-    is(Spark, "STRFTIME(day, '%Y-%m of')", "DATE_FORMAT(CAST(`day` AS TIMESTAMP), 'yyyy-MM\\' of\\'')");
+    is(Spark, "STRFTIME(day, '%Y-%m of')", "DATE_FORMAT(CAST(`day` AS TIMESTAMP), 'yyyy-MM \\'of\\'')");
     is(DuckDb, "EXTRACT(hour FROM CAST(t AS TIMESTAMP))", &format!("EXTRACT(HOUR FROM {local})"));
     is(
         Postgres,
