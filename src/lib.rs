@@ -61,6 +61,8 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+#[cfg(test)]
+mod planted;
 pub mod process;
 pub mod report;
 pub mod rows;

@@ -36,7 +36,6 @@ use bind::Names;
 use eval::Context;
 use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
-use std::cell::RefCell;
 use tree::{Call, Kind, Node, Tree};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
@@ -46,6 +45,9 @@ pub struct Expr {
     tree: Tree,
     ty: DataType,
     zone: Zone,
+    /// What a test has planted.
+    #[cfg(test)]
+    fault: Option<crate::planted::Fault>,
 }
 
 impl std::fmt::Debug for Expr {
@@ -112,7 +114,14 @@ impl Expr {
                     .hint("make it an instant again with AT TIME ZONE, or text with strftime"));
             }
         };
-        Ok(Expr { sql: sql.to_string(), tree, ty, zone: zone.clone() })
+        Ok(Expr {
+            sql: sql.to_string(),
+            tree,
+            ty,
+            zone: zone.clone(),
+            #[cfg(test)]
+            fault: crate::planted::now(),
+        })
     }
 
     /// The SQL as written.
@@ -156,12 +165,22 @@ impl Expr {
     /// A data error: a value that cannot be computed, such as an overflow or a division by zero.
     pub fn evaluate<'a>(&self, rows: usize, column: impl Fn(usize) -> &'a ArrayRef) -> Result<ArrayRef> {
         let columns = self.tree.columns.iter().map(|number| column(*number).clone()).collect();
-        let cx = Context { rows, columns, zone: RefCell::new(self.zone.clone()) };
+        #[allow(unused_mut, reason = "tests plant faults")]
+        let mut cx = Context::new(rows, columns, &self.zone);
+        #[cfg(test)]
+        {
+            cx.fault = self.fault;
+        }
         let values = with_stack(|| eval::evaluate(&self.tree.root, &cx));
         if rows > 0
             && let Some((_, fault)) = values.faults.first_key_value()
         {
             return Err(Error::data(format!("cannot compute `{}`", shown(&self.sql))).caused_by(fault));
+        }
+        #[cfg(test)]
+        if self.fault == Some(crate::planted::Fault::ConstantOnce) && values.one && rows > 1 {
+            let nowhere = arrow_array::new_null_array(values.array.data_type(), rows - 1);
+            return Ok(arrow_select::concat::concat(&[&values.array, &nowhere]).expect("arrays of one type"));
         }
         Ok(values.array(rows))
     }

@@ -12,6 +12,8 @@ pub mod compare;
 mod explain;
 mod mapping;
 mod ours;
+#[cfg(test)]
+mod planted;
 pub mod raw;
 pub mod referee;
 pub mod server;

@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 16] = [
     &["batch"],
     &["time", "clock", "process"],
     &["error"],
-    &["secret"],
+    &["secret", "planted"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -27,6 +27,9 @@ pub struct TimeFormat {
     pieces: Vec<Piece>,
     /// Whether a word of it says UTC.
     utc: bool,
+    /// What a test has planted.
+    #[cfg(test)]
+    fault: Option<crate::planted::Fault>,
 }
 
 /// A piece of a format.
@@ -132,7 +135,13 @@ impl TimeFormat {
     pub fn for_writing(text: &str) -> Result<TimeFormat> {
         let pieces = parse::pieces(text)?;
         let utc = parse::says_utc(&pieces);
-        Ok(TimeFormat { text: text.to_string(), pieces, utc })
+        Ok(TimeFormat {
+            text: text.to_string(),
+            pieces,
+            utc,
+            #[cfg(test)]
+            fault: crate::planted::now(),
+        })
     }
 
     /// The format as it is written.

@@ -37,6 +37,16 @@ impl TimeFormat {
             return said.since_1970(seconds).ok_or(TimeError::OutOfRange);
         }
         let local = self.days(&said).ok_or(TimeError::Unreadable)? * DAY + said.time_of_day();
+        #[cfg(test)]
+        if let Some(fault) = self.fault {
+            use crate::planted::Fault;
+            match fault {
+                Fault::Midnight => return Ok(zone.instant(local - local.rem_euclid(DAY))),
+                Fault::FractionOfNanos => return Ok(zone.instant(local - said.micros + said.micros / 1000)),
+                Fault::UtcIgnored | Fault::ZoneSkipped => return Ok(zone.instant(local)),
+                _ => {}
+            }
+        }
         if let Some(name) = said.zone {
             return in_named(name, local, zone);
         }

@@ -1,8 +1,9 @@
-//! A statement in stages: what it reads more than once is computed once.
+//! A statement in stages: what it reads more than once is computed once, and what calls our own functions by itself.
 //!
 //! Polars computes a CTE again for each of its readers, so a chain of steps that each read the one before twice would cost
-//! twice as much with every step.
+//! twice as much with every step. And it forgets the functions that are registered where it computes a CTE.
 
+use crate::sql::expr::polars;
 use sqlparser::ast::{Cte, Query, Statement, Visit, Visitor, With, visit_relations};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -48,7 +49,9 @@ fn cut(query: &str) -> Option<Stages> {
         };
         of(&query) + with.cte_tables.iter().map(|cte| of(&cte.query)).sum::<usize>()
     };
-    let shared: Vec<bool> = with.cte_tables.iter().map(|cte| readers(&cte.alias.name.value) > 1).collect();
+    let calls = |cte: &Cte| cte.query.to_string().contains(polars::PREFIX);
+    let of_its_own = |cte: &Cte| readers(&cte.alias.name.value) > 1 || calls(cte);
+    let shared: Vec<bool> = with.cte_tables.iter().map(of_its_own).collect();
     let (mut first, mut waiting): (Vec<(String, String)>, Vec<Cte>) = (vec![], vec![]);
     let after = |waiting: &[Cte], query: &Query| {
         let cte_tables = waiting.to_vec();
@@ -95,6 +98,18 @@ mod tests {
             "WITH a AS (SELECT * FROM source), c AS (SELECT * FROM b JOIN b AS d USING(x)) \
             SELECT \"x\" FROM c WHERE x IN (SELECT x FROM b) ORDER BY x"
         );
+    }
+
+    #[test]
+    fn what_calls_a_function_of_ours_is_a_stage() {
+        let query =
+            "WITH a AS (SELECT highwater_local(x) AS x FROM source), b AS (SELECT x FROM a) SELECT x FROM b";
+        let stages = of(query);
+        assert_eq!(
+            stages.first,
+            [("a".to_string(), "SELECT highwater_local(x) AS x FROM source".to_string())]
+        );
+        assert_eq!(stages.last, "WITH b AS (SELECT x FROM a) SELECT x FROM b");
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::expr::tree::{Call, Kind, Literal, Node, Op};
 use crate::sql::{Dialect, words};
 use crate::time::Zone;
 
+/// What the names of these functions begin with.
+pub const PREFIX: &str = "highwater_";
 /// What a clock shows, of microseconds since 1970 and the name of a zone: microseconds.
 pub const LOCAL: &str = "highwater_local";
 /// The microseconds since 1970 of what a clock shows, and the name of its zone.
