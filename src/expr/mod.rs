@@ -36,7 +36,7 @@ use bind::Names;
 use eval::Context;
 use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
-use tree::Tree;
+use tree::{Call, Kind, Node, Tree};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
@@ -186,9 +186,25 @@ impl Expr {
     }
 }
 
-/// The constant that `node`, which reads no column, gives where times are those of `zone`.
-pub(crate) fn constant(node: &tree::Node, zone: &Zone) -> Option<tree::Literal> {
-    eval::constant(node, zone).ok()
+/// `node` with instants in the place of constants that it casts to times, as the engine reads them.
+pub(crate) fn with_instants(node: &Node, zone: &Zone) -> Node {
+    let each = |node: &Node| with_instants(node, zone);
+    let kind = match &node.kind {
+        Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
+            match eval::constant(node, zone) {
+                Ok(literal) => Kind::Literal(literal),
+                Err(_) => node.kind.clone(),
+            }
+        }
+        Kind::Cast(inner, casting) => Kind::Cast(Box::new(each(inner)), *casting),
+        Kind::Call(call) => Kind::Call(Call { args: call.args.iter().map(each).collect(), ..call.clone() }),
+        Kind::Case(branches, otherwise) => {
+            let branches = branches.iter().map(|(when, then)| (each(when), each(then)));
+            Kind::Case(branches.collect(), Box::new(each(otherwise)))
+        }
+        Kind::Column(_) | Kind::Literal(_) => node.kind.clone(),
+    };
+    Node { kind, ty: node.ty }
 }
 
 /// Whether `sql` can be read: its syntax, its functions, and that no aggregate is in it. Columns and types are not

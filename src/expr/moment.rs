@@ -106,16 +106,14 @@ impl Field {
         let (year, month, day) = civil_from_days(days);
         match self {
             Field::Century => {
-                if year > 0 {
-                    (year + 99) / 100
-                } else {
-                    -((99 - year) / 100)
-                }
+                // There is no century 0.
+                let number = (year - 1).div_euclid(100) + 1;
+                if year > 0 { number } else { number - 1 }
             }
             Field::Decade => year.div_euclid(10),
             Field::Year => year,
             Field::IsoYear => iso_week(days).0,
-            Field::Quarter => i64::from((month + 2) / 3),
+            Field::Quarter => i64::from(month.div_ceil(3)),
             Field::Month => i64::from(month),
             Field::Week => iso_week(days).1,
             Field::Day => i64::from(day),

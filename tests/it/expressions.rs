@@ -96,7 +96,7 @@ struct Reader {
 impl Reader {
     fn line(mut self, line: &str) -> Reader {
         self.open += line;
-        if self.open.matches('"').count() % 2 == 0 {
+        if self.open.matches('"').count().is_multiple_of(2) {
             let line = std::mem::take(&mut self.open);
             self.rows.push(fields(line.trim_end_matches('\n')));
         }

@@ -92,16 +92,21 @@ impl Binder<'_> {
 /// Whether values of one type can be cast to the other.
 fn castable(from: Type, to: Type) -> bool {
     use DataType::{Bool, Date, Decimal, Float64, Int64, String, Timestamp};
-    match (from, to) {
-        (Type::Unknown | Type::Null, _) | (_, Type::Unknown) => true,
-        (Type::Of(String), Type::Of(_)) | (Type::Of(_), Type::Of(String)) => true,
-        (Type::Of(Int64 | Float64 | Decimal { .. }), Type::Of(Int64 | Float64 | Decimal { .. })) => true,
-        (Type::Of(Bool), Type::Of(Int64)) | (Type::Of(Int64), Type::Of(Bool)) => true,
-        (Type::Of(Date), Type::Of(Timestamp)) | (Type::Of(Timestamp), Type::Of(Date)) => true,
-        (Type::Clock, Type::Of(Date | String)) | (Type::Of(Date), Type::Clock) => true,
-        (Type::Of(String), Type::Interval) => true,
-        _ => false,
-    }
+    use Type::{Clock, Interval, Null, Of, Unknown};
+    matches!(
+        (from, to),
+        (Unknown | Null, _)
+            | (_, Unknown)
+            | (Of(String), Of(_) | Interval)
+            | (Of(_), Of(String))
+            | (Of(Int64 | Float64 | Decimal { .. }), Of(Int64 | Float64 | Decimal { .. }))
+            | (Of(Bool), Of(Int64))
+            | (Of(Int64), Of(Bool))
+            | (Of(Date), Of(Timestamp))
+            | (Of(Timestamp), Of(Date))
+            | (Clock, Of(Date | String))
+            | (Of(Date), Clock)
+    )
 }
 
 /// The type that a cast names, if a column can have it.

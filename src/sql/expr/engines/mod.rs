@@ -21,6 +21,7 @@ mod texts;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::expr;
 use crate::expr::tree::{Kind, Literal, Node, Op};
 use crate::expr::{Interval, Type};
 use crate::sql::{Dialect, words};
@@ -28,6 +29,7 @@ use crate::time::Zone;
 
 /// The SQL of `node`.
 pub fn sql(dialect: Dialect, node: &Node, zone: &Zone, column: &dyn Fn(usize) -> String) -> Result<String> {
+    let node = &expr::with_instants(node, zone);
     let printer = Printer { dialect, zone, column };
     // A column of 32 bits would be one of 64 to a later step.
     if dialect != Dialect::BigQuery && printer.is_short(node) {
