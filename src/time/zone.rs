@@ -15,7 +15,7 @@ const RULES: (i64, i64) = (-5_364_662_400 * SECOND, 10_413_792_000 * SECOND);
 /// A time zone, with a memory of the last stretch of time in which its offset did not change.
 ///
 /// The memory makes runs of near instants cheap; it never changes an answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Zone {
     tz: Tz,
     /// Instants `[from, to)` for which `offset` is known to hold.
@@ -24,6 +24,15 @@ pub struct Zone {
     offset: i64,
     /// Local times that existed twice, among those that [`Zone::instant`] was asked for.
     twice: u64,
+}
+
+/// As it was when manifests held hashes of it: they are still read.
+impl std::fmt::Debug for Zone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Zone { tz, from, to, offset, .. } = self;
+        let mut out = f.debug_struct("Zone");
+        out.field("tz", tz).field("from", from).field("to", to).field("offset", offset).finish()
+    }
 }
 
 impl Zone {

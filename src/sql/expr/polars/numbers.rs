@@ -4,7 +4,7 @@ use super::{DECIMAL, ISO, Printer, decimal};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
-use crate::expr::tree::{Call, Node, Op};
+use crate::expr::tree::{Call, Kind, Node, Op};
 use crate::time::DAY;
 
 impl Printer<'_> {
@@ -12,6 +12,9 @@ impl Printer<'_> {
         let args = &call.args;
         if matches!(call.op, Op::Round | Op::Trunc) {
             return self.rounded(call, node);
+        }
+        if matches!(call.op, Op::Plus | Op::Minus | Op::Times) && !node.ty.is_decimal() {
+            return self.sum(call, node);
         }
         let a = self.sql(&args[0])?;
         match call.op {
@@ -31,9 +34,6 @@ impl Printer<'_> {
         }
         let float = node.ty == Type::FLOAT;
         Ok(match call.op {
-            Op::Plus => sum_of("+", &a, &b, float),
-            Op::Minus => sum_of("-", &a, &b, float),
-            Op::Times => sum_of("*", &a, &b, float),
             Op::BitAnd => format!("({a} & {b})"),
             Op::BitOr => format!("({a} | {b})"),
             Op::BitXor => format!("({a} XOR {b})"),
@@ -54,6 +54,38 @@ impl Printer<'_> {
                 "(CASE WHEN {a} % {b} <> 0 AND ({a} < 0) <> ({b} < 0) THEN ({a} // {b}) + 1 ELSE {a} // {b} END)"
             ),
         })
+    }
+
+    /// A chain of sums and differences, or of products, of int64s or of floats: side by side, since Polars reads few
+    /// parentheses within one another. Of int64s it is that of decimals, which do not wrap: what is too large is NULL.
+    fn sum(&self, call: &Call, node: &Node) -> Result<String> {
+        let product = call.op == Op::Times;
+        let mut terms = vec![];
+        let mut left = node;
+        while let Kind::Call(Call { op, args, .. }) = &left.kind
+            && left.ty == node.ty
+            && (*op == Op::Times) == product
+            && matches!(op, Op::Plus | Op::Minus | Op::Times)
+        {
+            let sign = if product {
+                "*"
+            } else if *op == Op::Plus {
+                "+"
+            } else {
+                "-"
+            };
+            terms.push((sign, self.sql(&args[1])?));
+            left = &args[0];
+        }
+        let first = self.sql(left)?;
+        terms.reverse();
+        let nested =
+            terms.iter().map(|(_, sql)| sql).chain([&first]).map(|sql| sql.matches("TRY_CAST(").count());
+        let exact = node.ty == Type::INT && terms.len() <= MOST_TERMS && nested.sum::<usize>() < MOST_EXACT;
+        let term = |sql: &str| if exact { format!("CAST({sql} AS DECIMAL(38, 0))") } else { sql.to_string() };
+        let chain =
+            terms.iter().fold(term(&first), |chain, (sign, sql)| format!("{chain} {sign} {}", term(sql)));
+        Ok(if exact { format!("TRY_CAST({chain} AS BIGINT)") } else { format!("({chain})") })
     }
 
     /// A divisor of floats. A constant is multiplied with its inverse, but for a batch of one row, so it is made a column.
@@ -362,7 +394,6 @@ fn trimmed(sql: &str) -> String {
 
 /// The first column that is read.
 fn first_column(node: &Node) -> Option<usize> {
-    use crate::expr::tree::Kind;
     match &node.kind {
         Kind::Column(place) => Some(*place),
         _ => node.parts().into_iter().find_map(first_column),
@@ -372,11 +403,5 @@ fn first_column(node: &Node) -> Option<usize> {
 /// How many sums within one another are computed as decimals: Polars' time to find their types doubles with each.
 const MOST_EXACT: usize = 4;
 
-/// A sum, a difference or a product. Of int64s it is that of decimals, which do not wrap: what is too large is NULL.
-fn sum_of(op: &str, a: &str, b: &str, float: bool) -> String {
-    let inner = a.matches("TRY_CAST(").count() + b.matches("TRY_CAST(").count();
-    match float || inner >= MOST_EXACT {
-        true => format!("({a} {op} {b})"),
-        false => format!("TRY_CAST(CAST({a} AS DECIMAL(38, 0)) {op} CAST({b} AS DECIMAL(38, 0)) AS BIGINT)"),
-    }
-}
+/// The most terms of a chain that are computed as decimals.
+const MOST_TERMS: usize = 16;
