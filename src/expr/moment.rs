@@ -6,7 +6,9 @@
 //!   its last, and a day later the same hour. What is later by hours is so in time. PostgreSQL, 9.9 "Date/Time Functions
 //!   and Operators", has it so.
 
-use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil};
+use crate::time::{
+    DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil, iso_week, monday, weekday,
+};
 
 /// A part of what a clock shows, and a unit to count and truncate in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -207,24 +209,6 @@ impl Field {
             None => (to - from) / DAY,
         }
     }
-}
-
-/// The ISO year and week of a day.
-fn iso_week(days: i64) -> (i64, i64) {
-    // The Thursday of a week is in the year that the week belongs to.
-    let thursday = monday(days) + 3;
-    let year = civil_from_days(thursday).0;
-    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
-}
-
-/// The Monday of the week of a day.
-fn monday(days: i64) -> i64 {
-    days - weekday(days) + 1
-}
-
-/// Monday is 1, Sunday 7. The first day of 1970 was a Thursday.
-fn weekday(days: i64) -> i64 {
-    (days + 3).rem_euclid(7) + 1
 }
 
 /// The last day of the month of a day.

@@ -15,7 +15,7 @@ pub use duration::{CalendarUnit, Duration};
 pub use format::{Field, Pad, Piece, TimeFormat};
 pub use parse::{TimeError, TimeParser, TimeRule, parse_date};
 pub use unit::TimeUnit;
-pub use zone::{Zone, civil_from_days, days_from_civil};
+pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday};
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;

@@ -239,6 +239,24 @@ pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
     (yoe + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// The day of the ISO week, 1 for Monday to 7 for Sunday, of a number of days since 1970-01-01, a Thursday.
+pub fn weekday(days: i64) -> i64 {
+    (days + 3).rem_euclid(7) + 1
+}
+
+/// The Monday of the ISO week of a day, both in days since 1970-01-01.
+pub fn monday(days: i64) -> i64 {
+    days - weekday(days) + 1
+}
+
+/// The ISO year and the number of the ISO week, 1 to 53, of a number of days since 1970-01-01.
+pub fn iso_week(days: i64) -> (i64, i64) {
+    // The Thursday of a week is in the year that the week belongs to.
+    let thursday = monday(days) + 3;
+    let year = civil_from_days(thursday).0;
+    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

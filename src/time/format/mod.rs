@@ -276,15 +276,3 @@ const MONTHS: [&str; 12] = [
 
 /// The English names of the days, from Monday on.
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-/// The day of the week, 0 for Monday, of a number of days since 1970.
-fn weekday(days: i64) -> i64 {
-    (days + 3).rem_euclid(7)
-}
-
-/// The year and the number of the ISO week of a number of days since 1970.
-fn iso_week(days: i64) -> (i64, i64) {
-    let thursday = days - weekday(days) + 3;
-    let (year, ..) = super::civil_from_days(thursday);
-    (year, (thursday - super::days_from_civil(year, 1, 1)) / 7 + 1)
-}

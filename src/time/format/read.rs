@@ -1,8 +1,8 @@
 //! Reads a text by a format: one pass over its bytes, without going back.
 
-use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat, iso_week, weekday};
+use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat};
 use crate::time::parse::days_in_month;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeError, Zone, days_from_civil};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeError, Zone, days_from_civil, iso_week, monday, weekday};
 
 /// What the fields of a text said.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl TimeFormat {
     fn days(&self, said: &Said) -> Option<i64> {
         let days = if said.week > 0 {
             let january = days_from_civil(said.year, 1, 4);
-            let days = january - weekday(january) + (said.week - 1) * 7 + said.weekday?;
+            let days = monday(january) + (said.week - 1) * 7 + said.weekday?;
             (iso_week(days) == (said.year, said.week)).then_some(days)?
         } else if said.day_of_year > 0 {
             let first = days_from_civil(said.year, 1, 1);
@@ -92,7 +92,7 @@ impl TimeFormat {
             (1..=last).contains(&said.day).then(|| days_from_civil(said.year, said.month, said.day))?
         };
         // A day of the week that is not that of the date says that the date is read wrong.
-        said.weekday.is_none_or(|day| day == weekday(days)).then_some(days)
+        said.weekday.is_none_or(|day| day + 1 == weekday(days)).then_some(days)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes a time by a format.
 
-use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat, iso_week, weekday};
-use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil};
+use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil, iso_week, weekday};
 use std::fmt::Write;
 
 impl TimeFormat {
@@ -88,9 +88,9 @@ fn write_field(field: Field, pad: Pad, at: At, out: &mut String) -> std::fmt::Re
             write!(out, "{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60)
         }
         Field::ZoneName => Ok(()),
-        Field::DayName { long } => write_name(DAYS[weekday(days) as usize], long, out),
-        Field::DayNumber { sunday: false } => number(weekday(days) + 1, 1),
-        Field::DayNumber { sunday: true } => number((weekday(days) + 1) % 7, 1),
+        Field::DayName { long } => write_name(DAYS[weekday(days) as usize - 1], long, out),
+        Field::DayNumber { sunday: false } => number(weekday(days), 1),
+        Field::DayNumber { sunday: true } => number(weekday(days) % 7, 1),
         Field::IsoYear => number(iso_week(days).0, 4),
         Field::IsoWeek => number(iso_week(days).1, 2),
     }
