@@ -101,7 +101,7 @@ pub fn extension(format: Format, compression: Compression) -> String {
     let compression = match compression {
         Compression::None => "",
         Compression::Gzip => ".gz",
-        Compression::Zstd => ".zst",
+        _ => ".zst",
     };
     format!("{format}{compression}")
 }
@@ -266,7 +266,7 @@ impl Sink {
             Compression::Gzip => {
                 Sink::Gzip(Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())))
             }
-            Compression::Zstd => Sink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
+            _ => Sink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
         })
     }
 

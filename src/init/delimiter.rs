@@ -15,6 +15,8 @@ const HEAD: usize = 256 << 10;
 pub struct Layout {
     /// The byte between fields.
     pub delimiter: u8,
+    /// The fields of the first record.
+    pub fields: usize,
     /// Names of our own, where the first line is a record.
     pub names: Option<Vec<String>>,
 }
@@ -49,7 +51,8 @@ fn layout(text: &[u8]) -> Layout {
     let most = found.iter().map(|(fields, _)| *fields).max();
     let delimiter = found.iter().find(|(fields, _)| Some(*fields) == most).map_or(b',', |(_, d)| *d);
     let records = records(text, delimiter);
-    Layout { delimiter, names: names(&records) }
+    let fields = records.first().map_or(0, csv::ByteRecord::len);
+    Layout { delimiter, fields, names: names(&records) }
 }
 
 fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {

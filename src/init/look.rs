@@ -6,13 +6,14 @@
 
 use super::column::{Column, Evidence};
 use super::delimiter;
+use super::shape;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::told;
-use crate::input::{Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
+use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
 use crate::time::Zone;
@@ -48,6 +49,8 @@ pub struct Looked {
     pub delimiter: Option<u8>,
     /// The names of the columns, where there is no header line.
     pub names: Option<Vec<String>>,
+    /// How the text of the files is got from their bytes, where that is to be said.
+    pub shape: shape::Found,
     /// The columns, in the order in which they are first seen.
     pub columns: Vec<Column>,
     /// Columns that the folders tell and no file has, and a value of each.
@@ -84,9 +87,24 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
     let (mut delimiter, mut names) = (None, None);
     let tabs = files.iter().all(|file| file.path.to_string_lossy().to_lowercase().contains(".tsv"));
     let named = if tabs { b'\t' } else { b',' };
-    if format == Format::Csv {
-        let layout = delimiter::of(&files)?;
-        delimiter = Some(layout.delimiter).filter(|delimiter| *delimiter != named);
+    let mut around = shape::find(&mut files)?;
+    let form = |files: &[SourceFile]| {
+        files.iter().map(|file| file.shape.form.clone()).find(|form| *form != Form::Plain)
+    };
+    let mut named = if form(&files).is_some() { b',' } else { named };
+    if let Some(columns) = form(&files).and_then(|form| form.columns()) {
+        names = Some(columns.iter().map(ToString::to_string).collect());
+    } else if format == Format::Csv && form(&files).is_none() {
+        let mut layout = delimiter::of(&files)?;
+        if layout.fields < 2 && shape::spaced(&mut files, &mut around)? {
+            layout = delimiter::of(&files)?;
+            named = b',';
+        }
+        // What the first line of the file tells need not be said.
+        let told = files.iter().find_map(|file| file.shape.sep);
+        named = told.unwrap_or(named);
+        let taken = told.unwrap_or(layout.delimiter);
+        delimiter = Some(taken).filter(|delimiter| *delimiter != named);
         names = layout.names;
     }
     let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
@@ -108,6 +126,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         unnamed,
         delimiter,
         names: names.clone(),
+        shape: around,
         columns: vec![],
         told: told::first(&files).into_iter().filter(|(name, _)| inferred.column(name).is_none()).collect(),
         bytes,
@@ -115,7 +134,16 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         bad: (0, None),
         sampled: pieces.is_some(),
     };
-    read(&mut looked, read_files, csv, &inferred)?;
+    read(&mut looked, read_files.clone(), csv, &inferred)?;
+    let encoding = |looked: &Looked| looked.bad.1.clone().filter(|why| why.contains("not UTF-8"));
+    if looked.shape.rules.encoding.is_none()
+        && let Some(line) = encoding(&looked)
+    {
+        let mut again = read_files;
+        shape::other_encoding(&mut again, &mut looked.shape, &line)?;
+        (looked.records, looked.bad, looked.sampled) = (0, (0, None), pieces.is_some());
+        read(&mut looked, again, csv, &inferred)?;
+    }
     drop(pieces);
     if looked.columns.iter().all(|column| column.values == 0) {
         let columns: Vec<&str> = inferred.names().collect();

@@ -10,6 +10,7 @@ mod column;
 mod delimiter;
 mod guess;
 mod look;
+mod shape;
 mod times;
 mod words;
 mod write;
@@ -73,7 +74,10 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
             if delimiter == b'\t' { "tabs".into() } else { format!("`{}`", delimiter as char) }
         );
     }
-    if looked.names.is_some() {
+    if let Some(word) = looked.shape.format {
+        format = format!("a web server's, {word}");
+    }
+    if looked.names.is_some() && looked.shape.format.is_none() {
         format += ", no header line";
     }
     let mut out = vec![
@@ -111,7 +115,7 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
 }
 
 fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
-    let mut out = vec![];
+    let mut out = looked.shape.doubts.clone();
     if let (Some(other), TimeRule::Format(format)) = (&guess.either, &guess.rule) {
         out.push(format!(
             "times are read as {format}; the values do not tell days from months: it may be {other}"

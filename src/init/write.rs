@@ -52,7 +52,7 @@ fn key(name: &str) -> String {
 }
 
 /// A text on one line, in double quotes.
-fn basic(value: &str) -> String {
+pub(super) fn basic(value: &str) -> String {
     let mut out = String::from("\"");
     for c in value.chars() {
         match c {
@@ -133,7 +133,9 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
             out.line("]");
         }
     }
-    if looked.unnamed {
+    if let Some(word) = looked.shape.format {
+        out.with(&format!("format = {}", basic(word)), "the lines are those of a web server's log");
+    } else if looked.unnamed {
         let format = match looked.format {
             Format::Csv => "csv",
             Format::JsonLines => "jsonl",
@@ -145,7 +147,10 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
     if let Some(delimiter) = looked.delimiter {
         out.line(&format!("delimiter = {}", basic(&(delimiter as char).to_string())));
     }
-    if let Some(names) = &looked.names {
+    for (line, why) in &looked.shape.lines {
+        out.with(line, why);
+    }
+    if let Some(names) = looked.names.as_ref().filter(|_| looked.shape.format.is_none()) {
         let names: Vec<String> = names.iter().map(|name| basic(name)).collect();
         out.line("# The first line is a record and has no names: give the columns better ones.");
         out.line(&format!("columns = [{}]", names.join(", ")));

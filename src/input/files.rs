@@ -10,12 +10,11 @@ use super::folders::{Walk, by_content};
 use super::infer::start;
 use super::opened::{Inputs, Opened};
 use super::patterns;
-use super::shape::{Compression, Shape};
+use super::shape::{self, Compression, Form, Shape};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The format of a file's records.
@@ -35,6 +34,16 @@ impl Format {
     /// Whether records are lines of text: then their place is a byte, else a number.
     pub fn is_text(self) -> bool {
         matches!(self, Format::Csv | Format::JsonLines)
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Csv => "CSV",
+            Format::JsonLines => "JSON Lines",
+            Format::Parquet => "Parquet",
+            Format::Avro => "Avro",
+        }
     }
 }
 
@@ -80,7 +89,8 @@ pub struct Expanded {
 pub fn expand(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> Result<Expanded> {
     let walk = found(patterns, format, inputs)?;
     let notes = walk.notes();
-    Ok(Expanded { files: in_order(walk.paths, format, inputs)?, notes })
+    let (files, more) = in_order(walk.paths, format, inputs)?;
+    Ok(Expanded { files, notes: [notes, more].concat() })
 }
 
 /// The paths of the files that `patterns` stand for, in any order: as of [`expand`], but no file is looked at.
@@ -115,16 +125,26 @@ pub fn listed(paths: &[PathBuf], format: Option<Format>, inputs: &Inputs) -> Res
     // Of two ways to write one file, the one that comes first in natural order stays.
     let mut paths = paths.to_vec();
     paths.sort_by(|a, b| natural_order(a, b));
-    in_order(paths, format, inputs)
+    in_order(paths, format, inputs).map(|(files, _)| files)
 }
 
-/// The files at `paths` in natural order; the first of those that are the same file.
-fn in_order(paths: Vec<PathBuf>, format: Option<Format>, inputs: &Inputs) -> Result<Vec<SourceFile>> {
+/// The files at `paths` in natural order, and what there is to tell of them; the first of those that are the same file.
+fn in_order(
+    paths: Vec<PathBuf>,
+    format: Option<Format>,
+    inputs: &Inputs,
+) -> Result<(Vec<SourceFile>, Vec<String>)> {
+    let mut notes = vec![];
     let mut found: Vec<Opened> = Vec::with_capacity(paths.len());
     // The same file may be meant by two patterns, or be written in two ways.
     let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
+    let mut all = Vec::with_capacity(paths.len());
     for path in &paths {
-        let opened = inputs.file(path)?;
+        let (opened, of_archive) = inputs.files(path, format.is_some())?;
+        all.extend(opened);
+        notes.extend(of_archive);
+    }
+    for opened in all {
         let alike = by_inode.entry(opened.inode()).or_default();
         if !alike.iter().any(|&known: &usize| is_one(&found[known], &opened)) {
             alike.push(found.len());
@@ -136,7 +156,10 @@ fn in_order(paths: Vec<PathBuf>, format: Option<Format>, inputs: &Inputs) -> Res
         let most = Position::MAX_FILES;
         return Err(Error::job(format!("{} files in one source; the most is {most}", found.len())));
     }
-    found.into_iter().zip(0..).map(|(opened, i)| source_file(opened, i, format, inputs)).collect()
+    let files = found.into_iter().zip(0..).map(|(opened, i)| source_file(opened, i, format, inputs));
+    let files = files.collect::<Result<Vec<SourceFile>>>()?;
+    notes.extend(shapes(&files));
+    Ok((files, notes))
 }
 
 /// Whether two files of one inode are one: two names on the disk are two files of equal content.
@@ -148,13 +171,14 @@ fn is_one(a: &Opened, b: &Opened) -> bool {
 /// What a file's name says about its format and compression.
 pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
-        (stem, Compression::Gzip)
-    } else if let Some(stem) = name.strip_suffix(".zst") {
-        (stem, Compression::Zstd)
-    } else {
-        (name.as_str(), Compression::None)
-    };
+    let endings = [
+        (".gz", Compression::Gzip),
+        (".zst", Compression::Zstd),
+        (".bz2", Compression::Bzip2),
+        (".xz", Compression::Xz),
+    ];
+    let packed = endings.iter().find_map(|(ending, how)| Some((name.strip_suffix(ending)?, *how)));
+    let (stem, compression) = packed.unwrap_or((name.as_str(), Compression::None));
     let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
         Some("csv" | "tsv") => Some(Format::Csv),
         Some("jsonl" | "ndjson" | "json") => Some(Format::JsonLines),
@@ -191,6 +215,9 @@ pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
         let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
         return object.then_some(Format::JsonLines);
     }
+    if shape::weblog(lines.iter().copied()).is_some() {
+        return Some(Format::Csv);
+    }
     let fields = |line: &[u8], by: u8| line.iter().filter(|c| **c == by).count();
     let cut = |by: u8| {
         let first = fields(first, by);
@@ -199,45 +226,71 @@ pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
     [b',', b'\t', b';', b'|'].into_iter().any(cut).then_some(Format::Csv)
 }
 
-/// How a stream is compressed, by its first bytes: it may have no name that tells.
-fn compression_of(stream: &Opened) -> Compression {
-    let mut mark = [0; 4];
-    match stream
-        .read()
-        .and_then(|mut from| from.read(&mut mark).map_err(|e| Error::io("read", stream.path(), e)))
-    {
-        Ok(_) if mark.starts_with(&[0x1f, 0x8b]) => Compression::Gzip,
-        Ok(_) if mark == [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
-        _ => Compression::None,
-    }
-}
-
 fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &Inputs) -> Result<SourceFile> {
     let path = opened.path().to_path_buf();
-    let shown = path.display();
-    let (named, mut compression) = kind_of(opened.place());
-    if opened.is_stream() {
-        compression = compression_of(&opened);
-    }
-    let shape = Shape::of(compression);
+    let (named, compression) = kind_of(opened.place());
+    let said = format.or(named);
+    // What has types is for its own reader to look at.
+    let (shape, shown) = match said.is_none_or(Format::is_text) {
+        true => shape::found(&opened, compression)?,
+        false => (Shape::of(compression), None),
+    };
     let carried = || carried::unmistakable(&opened, &shape).then_some(Format::JsonLines);
-    let by_content = || match opened.is_stream() {
+    let by_content = || match opened.is_stream() || shape.compression != compression {
         true => recognised(&opened, &shape),
         false => by_content(&path, inputs),
     };
-    let Some(format) = format.or(named).or_else(carried).or_else(by_content) else {
-        let what = if opened.is_stream() { "what comes through" } else { "the name of" };
-        return Err(Error::job(format!("{what} {} does not tell its format", opened.place().display()))
-            .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro, the text formats also with .gz or .zst")
-            .hint("or say it: format = \"csv\""));
+    if let (Some(said), Some(typed)) = (said, shown.filter(|format| !format.is_text()))
+        && said.is_text()
+    {
+        return Err(not_text(&opened, typed));
+    }
+    let sheet = shape.form == Form::Sheet;
+    if sheet && said == Some(Format::JsonLines) {
+        return Err(Error::job(format!("{} is an Excel workbook, and no JSON", path.display())));
+    }
+    let Some(format) = said.or(shown).or_else(carried).or_else(by_content) else {
+        return Err(no_format(&opened));
     };
-    if !format.is_text() && compression != Compression::None {
-        let name = if format == Format::Avro { "Avro" } else { "Parquet" };
-        return Err(Error::job(format!("{shown}: {name} inside gzip or Zstandard cannot be read"))
-            .hint(format!("{name} files are compressed inside; unpack this one first")));
+    if !format.is_text() && (compression != Compression::None || shape.is_member()) {
+        let how = if opened.member().is_some() { "a zip" } else { "gzip, Zstandard, bzip2 or xz" };
+        return Err(Error::job(format!("{}: {} inside {how} cannot be read", path.display(), format.name()))
+            .hint(format!("{} files are compressed inside; unpack this one first", format.name())));
     }
     let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
     Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, opened })
+}
+
+fn no_format(opened: &Opened) -> Error {
+    let what = if opened.is_stream() { "what comes through" } else { "the name of" };
+    Error::job(format!("{what} {} does not tell its format", opened.place().display()))
+        .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro .xlsx .zip, the text formats also with .gz, .zst, .bz2 or .xz")
+        .hint("or say it: format = \"csv\"")
+}
+
+/// The error for a file that is to be text and is not.
+fn not_text(opened: &Opened, typed: Format) -> Error {
+    let (path, name) = (opened.path().display(), typed.name());
+    let (word, article) = (name.to_lowercase(), if typed == Format::Avro { "an" } else { "a" });
+    Error::data(format!("{path} is {article} {name} file, and not text"))
+        .hint(format!("say it: format = \"{word}\"; or give it a name that ends in .{word}"))
+}
+
+/// What there is to tell of how the texts of files are got from their bytes, a sentence for each kind.
+fn shapes(files: &[SourceFile]) -> Vec<String> {
+    let mut seen: Vec<(String, &SourceFile, usize)> = vec![];
+    for file in files {
+        let Some(words) = file.shape.words() else { continue };
+        match seen.iter_mut().find(|(known, ..)| *known == words) {
+            Some((_, _, more)) => *more += 1,
+            None => seen.push((words, file, 0)),
+        }
+    }
+    let note = |(words, file, more): (String, &SourceFile, usize)| match more {
+        0 => format!("{}: {words}", file.path.display()),
+        more => format!("{} and {more} more: {words}", file.path.display()),
+    };
+    seen.into_iter().map(note).collect()
 }
 
 /// The error for a pattern that stands for no file.

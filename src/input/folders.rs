@@ -33,7 +33,7 @@ const ABOVE: usize = 16;
 /// A walk through folders.
 pub(super) struct Walk<'a> {
     format: Option<Format>,
-    inputs: &'a Inputs,
+    pub(super) inputs: &'a Inputs,
     pub(super) own: Own,
     /// The data files.
     pub(super) paths: Vec<PathBuf>,

@@ -37,7 +37,7 @@ mod patterns;
 mod raw;
 mod rejects;
 mod scan;
-mod shape;
+pub mod shape;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -55,7 +55,7 @@ pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
-pub use shape::{Compression, Shape};
+pub use shape::{Compression, Form, Rules, Shape};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};

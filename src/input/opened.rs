@@ -11,6 +11,7 @@
 //! * What can be read only once ([`super::stream`]) is copied to a temporary file first, and read from there.
 
 use super::raw;
+use super::shape::{self, Member};
 use super::stream;
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -55,7 +56,13 @@ impl Inputs {
         if stream::is_stdin(path) {
             return self.stream(path);
         }
-        let there = std::fs::metadata(path).map_err(|cause| stream::not_there(path, cause))?;
+        let there = match std::fs::metadata(path) {
+            Ok(there) => there,
+            Err(cause) => {
+                let member = self.member_at(path)?;
+                return member.ok_or_else(|| stream::not_there(path, cause));
+            }
+        };
         if there.file_type().is_file() && !stream::is_descriptor(path) {
             let opened = Opened::new(path, path, Stamp::of(&there), there.len());
             self.known().insert(path.to_path_buf(), opened.clone());
@@ -67,7 +74,37 @@ impl Inputs {
 
     /// Whether `path` is that of a file, or the name of a stream that was read.
     pub fn has(&self, path: &Path) -> bool {
-        self.known().contains_key(path) || stream::is_stdin(path) || path.exists()
+        self.known().contains_key(path)
+            || stream::is_stdin(path)
+            || path.exists()
+            || self.member_at(path).is_ok_and(|member| member.is_some())
+    }
+
+    /// The files that `path` stands for, with what there is to tell of them: a zip stands for its members. Those whose
+    /// names do not tell a format are among them if `any` are.
+    ///
+    /// # Errors
+    /// As of [`Inputs::file`], and of archives.
+    pub(super) fn files(&self, path: &Path, any: bool) -> Result<(Vec<Opened>, Vec<String>)> {
+        let file = self.file(path)?;
+        Ok(match shape::members(&file, any)? {
+            Some((members, notes)) => (members.into_iter().map(|m| self.member(&file, m)).collect(), notes),
+            None => (vec![file], vec![]),
+        })
+    }
+
+    /// The member of a zip at this path, if it is one.
+    fn member_at(&self, path: &Path) -> Result<Option<Opened>> {
+        let Some(archive) = path.ancestors().skip(1).find(|above| above.is_file()) else { return Ok(None) };
+        let file = self.file(archive)?;
+        let Some((members, _)) = shape::members(&file, true)? else { return Ok(None) };
+        Ok(members.into_iter().find(|member| member.path == path).map(|member| self.member(&file, member)))
+    }
+
+    fn member(&self, archive: &Opened, member: Member) -> Opened {
+        let mut known = self.known();
+        let opened = known.entry(member.path.clone());
+        opened.or_insert_with(|| Opened::of_member(archive, member)).clone()
     }
 
     fn stream(&self, path: &Path) -> Result<Opened> {
@@ -107,6 +144,8 @@ struct Known {
     path: PathBuf,
     stamp: Stamp,
     bytes: u64,
+    /// What it is in an archive, and that.
+    member: Option<(Member, Opened)>,
     kept: OnceLock<Kept>,
     hash: OnceLock<String>,
 }
@@ -187,7 +226,19 @@ impl Opened {
     fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
         let (place, path) = (place.to_path_buf(), path.to_path_buf());
         let (kept, hash) = (OnceLock::new(), OnceLock::new());
-        Opened(Arc::new(Known { place, path, stamp, bytes, kept, hash }))
+        Opened(Arc::new(Known { place, path, stamp, bytes, member: None, kept, hash }))
+    }
+
+    fn of_member(archive: &Opened, member: Member) -> Opened {
+        let (place, path, stamp) = (member.path.clone(), member.path.clone(), archive.0.stamp);
+        let (kept, hash, bytes) = (OnceLock::new(), OnceLock::new(), member.bytes);
+        let member = Some((member, archive.clone()));
+        Opened(Arc::new(Known { place, path, stamp, bytes, member, kept, hash }))
+    }
+
+    /// What it is in an archive, if it is in one.
+    pub(super) fn member(&self) -> Option<&Member> {
+        self.0.member.as_ref().map(|(member, _)| member)
     }
 
     fn keep(&self, kept: Kept) {
@@ -230,6 +281,11 @@ impl Opened {
     /// # Errors
     /// Data: it is not the file that it was. Machine: it cannot be opened.
     pub(crate) fn read(&self) -> Result<Reading> {
+        if let Some((member, archive)) = &self.0.member {
+            let mut reading = archive.read()?;
+            (reading.at, reading.end) = (member.start, member.start.saturating_add(member.bytes));
+            return Ok(reading);
+        }
         if let Some(kept) = self.0.kept.get() {
             if !self.is_stream() {
                 self.is_as_it_was(&kept.file)?;
@@ -245,7 +301,7 @@ impl Opened {
     }
 
     fn reading(&self, file: &Arc<File>) -> Reading {
-        Reading { file: file.clone(), at: 0, bytes: self.0.bytes }
+        Reading { file: file.clone(), at: 0, end: u64::MAX, bytes: self.0.bytes }
     }
 
     fn open_again(&self) -> Result<File> {
@@ -275,6 +331,9 @@ impl Opened {
     pub(crate) fn unchanged(&self, hash: Option<&str>) -> Result<()> {
         if self.is_stream() {
             return Ok(());
+        }
+        if let Some((_, archive)) = &self.0.member {
+            return archive.unchanged(None);
         }
         let there = std::fs::metadata(self.path()).map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => self.changed("is gone: it was removed or renamed while it was read"),
@@ -328,6 +387,8 @@ impl Opened {
 pub(crate) struct Reading {
     file: Arc<File>,
     at: u64,
+    /// Where what is read ends, if not at the end of the file.
+    end: u64,
     /// Of the file.
     bytes: u64,
 }
@@ -347,11 +408,22 @@ impl Reading {
     pub(super) fn at(&self) -> u64 {
         self.at
     }
+
+    /// Reads on at byte `at`.
+    pub(super) fn go_to(&mut self, at: u64) {
+        self.at = at;
+    }
+
+    /// The bytes up to the end of what is read, at most `most`.
+    pub(super) fn left(&self, most: usize) -> usize {
+        usize::try_from(self.end.saturating_sub(self.at)).map_or(most, |left| left.min(most))
+    }
 }
 
 impl Read for Reading {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read_at(out, self.at)?;
+        let most = self.left(out.len());
+        let read = self.file.read_at(&mut out[..most], self.at)?;
         self.at += read as u64;
         Ok(read)
     }

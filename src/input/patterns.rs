@@ -50,6 +50,10 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
             }
         }
     }
+    // A member of an archive.
+    if walk.inputs.has(path) {
+        return walk.named(path);
+    }
     if !has_wildcards(pattern) {
         return Ok(());
     }

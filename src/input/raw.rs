@@ -73,6 +73,7 @@ impl Read for Disk {
 impl Disk {
     /// Appends what one `read` of at most `most` bytes gives.
     fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+        let most = self.file.left(most);
         out.reserve(most);
         let old = out.len();
         loop {
@@ -138,7 +139,7 @@ impl Shaped {
         let failed = Arc::new(AtomicBool::new(false));
         let reading = file.read().map_err(std::io::Error::other)?;
         let tapped = Tapped { file: reading, progress: meter.progress, failed: failed.clone() };
-        let text = shape::text(Box::new(tapped), shape)?;
+        let text = shape::text(Box::new(tapped), shape, file.path())?;
         let (file, hashes, kind) = (file.clone(), meter.hash.is_some(), shape.compression.name());
         Ok(Shaped { text, file, kind, hashes, failed })
     }
@@ -169,12 +170,12 @@ impl RawText {
         let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
         let decoder = match file.shape.compression {
             // Nothing is no gzip file, but it is an empty one to anybody who made it.
-            Compression::None => Decoder::Plain(disk),
             _ if empty => Decoder::Plain(disk),
             _ if !file.shape.is_unpacked_only() => {
                 let shaped = Shaped::open(&file.opened, &file.shape, disk.meter);
                 Decoder::Shaped(Box::new(shaped.map_err(|cause| shape::failed(&file.path, "", cause))?))
             }
+            Compression::None => Decoder::Plain(disk),
             Compression::Gzip => {
                 Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
             }

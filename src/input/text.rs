@@ -9,6 +9,7 @@
 
 use super::LONGEST_RECORD;
 use super::csv::index::{Quotes, check_quotes};
+use super::csv::names::{FirstRecord, names_of};
 use super::csv::record::{LONGEST_QUOTED, Scanned, end_of_records, scan_record, unescape, unquoted};
 use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
@@ -250,8 +251,32 @@ impl TextFile {
         let names = self.names(&text, at, &ends)?;
         self.offset += end as u64;
         text.drain(..end);
+        let first = self.first_record(&mut text);
         self.carry = text;
-        Ok(Some(names))
+        Ok(Some(names_of(names, first).0))
+    }
+
+    /// How the first record of `text` ends, which is filled for that; none where there is none that can be read.
+    fn first_record(&mut self, text: &mut Vec<u8>) -> Option<FirstRecord> {
+        // What was carried is all in `text`.
+        self.carry.clear();
+        self.taken = 0;
+        let (mut at, mut target, mut ends) = (0, 4096, Vec::new());
+        loop {
+            self.fill(text, target);
+            match scan_record(text, at, self.delimiter, self.ended, &mut ends) {
+                Scanned::Blank { end } => at = end,
+                Scanned::Record { end } => {
+                    let last = ends.len().checked_sub(2).map_or(at, |i| ends[i] as usize + 1);
+                    let ends_empty = matches!(text[last..end], [b'\n'] | [b'\r', b'\n']);
+                    return Some(FirstRecord { fields: ends.len(), ends_empty });
+                }
+                Scanned::Malformed { .. } => return None,
+                Scanned::Incomplete if self.ended || self.broken.is_some() => return None,
+                Scanned::Incomplete if text.len() >= LONGEST_RECORD => return None,
+                Scanned::Incomplete => target = (text.len().max(2048) * 2).min(LONGEST_RECORD),
+            }
+        }
     }
 
     /// The fields of the header that starts at `start` of `text`.

@@ -200,6 +200,23 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A list of whole numbers of at least 1.
+    pub fn counts(&self, key: &'static str) -> Option<At<Vec<usize>>> {
+        let value = self.get(key)?;
+        let number = |item: &Spanned<DeValue>| {
+            let number = item.get_ref().as_integer().filter(|n| n.radix() == 10);
+            number.and_then(|n| n.as_str().parse().ok()).filter(|n| *n >= 1)
+        };
+        let list = value.get_ref().as_array();
+        match list.and_then(|list| list.iter().map(number).collect::<Option<Vec<usize>>>()) {
+            Some(numbers) if !numbers.is_empty() => Some(At { value: numbers, span: value.span() }),
+            _ => {
+                self.wrong_type(key, "a list of whole numbers of at least 1", value);
+                None
+            }
+        }
+    }
+
     /// A string or a list of strings.
     pub fn strings(&self, key: &'static str) -> Option<Vec<At<String>>> {
         let value = self.get(key)?;

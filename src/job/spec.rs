@@ -9,7 +9,7 @@ mod log;
 mod output;
 mod step;
 
-pub use log::{LogSpec, SourceSpec, TableSpec};
+pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
 pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
 

@@ -35,6 +35,7 @@ mod places;
 mod published;
 mod rows;
 mod service;
+mod shape;
 mod stream;
 mod table;
 #[cfg(test)]

@@ -147,7 +147,7 @@ fn most_rows(plan: &Plan) -> Option<i64> {
             _ if !file.format.is_text() => None,
             Compression::None => Some(file.bytes),
             Compression::Gzip => file.bytes.checked_mul(1032),
-            Compression::Zstd => None,
+            _ => None,
         };
         i64::try_from(bytes? / 2 + 1).ok()
     };

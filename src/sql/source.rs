@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
 use crate::job::Plan;
 use crate::time::{TimeRule, Zone};
+pub use files::told_apart;
 use files::{Layout, Part};
 pub use time::clock_functions;
 pub(super) use time::instant_of_local;

@@ -290,7 +290,7 @@ pub fn of_files(
         return Ok(None);
     }
     let mut files = files::listed(&paths, given.format, &plan.inputs)?;
-    carried::like(&mut files, &plan.read.files);
+    carried::like(&mut files, &plan.read.files)?;
     let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
     if let Counted::Within(ranges) = &counted
         && archived == Archived::No

@@ -98,11 +98,18 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
     Ok(Some(found))
 }
 
-/// Notes on `files` how they are wrapped and what their folders tell, as of others of their source is known.
-pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
+/// Notes on `files` what the job says of their texts, how they are wrapped and what their folders tell, as of others of
+/// their source is known.
+///
+/// # Errors
+/// Files that are not as the job says.
+pub fn like(files: &mut [SourceFile], known: &[SourceFile]) -> Result<()> {
     let by_path: HashMap<&Path, &Framing> = known.iter().map(|f| (f.path.as_path(), &f.framing)).collect();
     let wrapped = known.iter().map(|file| &file.framing).find(|framing| !framing.is_plain());
     for file in files {
+        if let Some(known) = known.first() {
+            file.shape.take(&known.shape.rules, &file.path)?;
+        }
         file.told = known.first().map_or(vec![], |known| known.told.clone());
         let same = by_path.get(file.path.as_path()).copied();
         let Some(framing) = same.or(wrapped) else { continue };
@@ -111,6 +118,7 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
             file.framing.carrier = ConnectName::of(&file.path).map_or(Carrier::Plain, Carrier::Connect);
         }
     }
+    Ok(())
 }
 
 /// Whether the text of a file is unmistakably that of a carrier, whatever its name ends in.

@@ -4,6 +4,7 @@ mod columns;
 mod decode;
 pub(super) mod index;
 mod layout;
+pub(super) mod names;
 pub(super) mod record;
 mod simd;
 mod table;

@@ -43,7 +43,7 @@ pub struct CsvLayout<'a> {
 }
 
 /// What a sample says of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inferred {
     /// The columns that can be read, in the order in which they are first seen.
     pub columns: Vec<InferredColumn>,
@@ -55,6 +55,10 @@ pub struct Inferred {
     pub records: u64,
     /// What the log is wrapped in, if in anything.
     pub carried: Option<Found>,
+    /// What there is to tell of the names of columns, a sentence each.
+    pub notes: Vec<String>,
+    /// Why no record can be read, where none of a file of CSV has the fields of its header.
+    pub misfit: Option<String>,
 }
 
 impl Inferred {
@@ -142,6 +146,17 @@ pub fn infer_after(
     sample.conclude(declared, &known)
 }
 
+/// The first few of some sentences.
+fn told_once(mut notes: Vec<String>) -> Vec<String> {
+    const MOST: usize = 5;
+    let more = notes.len().saturating_sub(MOST);
+    notes.truncate(MOST);
+    if more > 0 {
+        notes.push(format!("{more} more such notes on header lines"));
+    }
+    notes
+}
+
 /// Whether `name` is a time of a log, and no value of it was seen.
 fn untold_time(name: &str, evidence: &Evidence) -> bool {
     LogColumn::named(name).is_some_and(LogColumn::is_time) && evidence.example().is_none()
@@ -156,6 +171,10 @@ struct Sample {
     carried: bool,
     columns: Vec<(String, Evidence)>,
     by_name: HashMap<String, usize>,
+    /// What there is to tell of the names of columns.
+    notes: Vec<String>,
+    /// Why the records of a file cannot be read.
+    misfit: Option<String>,
     /// The paths that lead to records, with the first file where they do, and whether that is JSON.
     records_in: HashMap<String, (String, bool)>,
 }
@@ -196,6 +215,8 @@ impl Sample {
             files: self.files,
             records: self.records,
             carried: None,
+            notes: told_once(self.notes),
+            misfit: self.misfit.filter(|_| self.records == 0),
         };
         for (name, evidence) in self.columns {
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {

@@ -5,6 +5,7 @@ use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
 use crate::input::carried::{Line, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
+use crate::input::csv::names::{FirstRecord, names_of};
 use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
 use crate::input::{Opened, SourceFile};
@@ -35,9 +36,11 @@ const LONGEST_HEAD: usize = 4 << 20;
 /// # Errors
 /// Data: what is compressed is damaged from its start on; it is UTF-16. Machine: the file cannot be read.
 pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, bool)> {
-    let failed = |e| Error::io("read", file.path(), e);
     let from = file.read()?;
-    let mut reader = shape::text(Box::new(from), shape).map_err(failed)?;
+    let mut reader = {
+        let text = shape::text(Box::new(from), shape, file.path());
+        text.map_err(|cause| shape::failed(file.path(), "", cause))?
+    };
     let mut out = vec![0; bytes];
     let mut filled = 0;
     while filled < bytes {
@@ -50,8 +53,13 @@ pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, boo
                 out.truncate(filled);
                 return Ok((without_bom(out), false));
             }
-            Err(e) if shape.compression == Compression::None => return Err(shape::failed(file.path(), "", e)),
+            Err(e) if shape.compression == Compression::None => {
+                return Err(shape::failed(file.path(), "", e));
+            }
             Err(e) => {
+                if let Some(error) = e.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+                    return Err(error.clone());
+                }
                 let what = format!("cannot decompress {}: damaged or cut short", file.path().display());
                 return Err(Error::data(what).caused_by(e));
             }
@@ -103,10 +111,22 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
     let names: Vec<String> = match layout.names {
         Some(names) => names.to_vec(),
         None => match records.next() {
-            Some(header) => header.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect(),
+            Some(header) => {
+                let header = header.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect();
+                let (names, notes) = names_of(header, records.as_slice().first().map(first_record));
+                sample.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", file.path.display())));
+                names
+            }
             None => return Ok(()),
         },
     };
+    let fits = |record: &csv::ByteRecord| record.len() == names.len();
+    if let Some(other) = records.as_slice().iter().find(|record| !fits(record))
+        && !records.as_slice().iter().any(fits)
+    {
+        let line = other.position().map_or(0, csv::Position::line);
+        sample.misfit.get_or_insert_with(|| misfit(file, line, other.len(), names.len()));
+    }
     let file_name = name_of(file);
     for name in &names {
         sample.found(name);
@@ -123,6 +143,17 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         }
     }
     Ok(())
+}
+
+fn first_record(record: &csv::ByteRecord) -> FirstRecord {
+    let ends_empty = record.iter().last().is_some_and(<[u8]>::is_empty);
+    FirstRecord { fields: record.len(), ends_empty }
+}
+
+/// What is wrong with files of which no record has the fields that its header has.
+fn misfit(file: &SourceFile, line: u64, fields: usize, width: usize) -> String {
+    let s = if fields == 1 { "" } else { "s" };
+    format!("{}:{line}: {fields} field{s}, where {width} are expected", file.path.display())
 }
 
 /// Up to `most` whole records.

@@ -1,7 +1,8 @@
 //! What is read and what happens to it before any output: the source, tables, steps, services.
 
+use super::super::document::At;
 use super::super::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
-use super::super::spec::{JobSpec, LogSpec, StepSpec};
+use super::super::spec::{JobSpec, LogSpec, ShapeSpec, StepSpec};
 use super::pairs;
 use crate::asof::{Direction, Reach};
 use crate::batch::Origin;
@@ -128,11 +129,30 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
         ("log", word(&spec.carrier)),
         ("envelope", word(&spec.envelope)),
         ("delimiter", (read.delimiter != b',').then(|| json!(char::from(read.delimiter).to_string()))),
+        ("shape", shape(&spec.shape)),
         ("header", read.names.as_ref().map(|names| json!(names))),
         ("time", Some(time(&read.time))),
         ("columns", Some(Value::Object(columns))),
         ("on_bad_record", (read.on_bad_record == OnBadRecord::Reject).then(|| json!("reject"))),
     ])
+}
+
+/// What a log says of the text of its files; none where it says nothing.
+fn shape(spec: &ShapeSpec) -> Option<Value> {
+    let word = |word: &Option<At<String>>| word.as_ref().map(|word| json!(word.value));
+    let number = |number: &Option<At<usize>>| number.as_ref().filter(|n| n.value > 0).map(|n| json!(n.value));
+    let form = optional([
+        ("encoding", word(&spec.encoding)),
+        ("skip", number(&spec.skip)),
+        ("comment", word(&spec.comment)),
+        ("footer", number(&spec.footer)),
+        ("until", word(&spec.until)),
+        ("escape", word(&spec.escape)),
+        ("widths", spec.widths.as_ref().map(|widths| json!(widths.value))),
+        ("sheet", word(&spec.sheet)),
+        ("range", word(&spec.range)),
+    ]);
+    (!form.is_empty()).then_some(Value::Object(form))
 }
 
 fn time(time: &ReadTime) -> Value {

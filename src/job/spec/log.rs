@@ -20,8 +20,23 @@ pub struct LogSpec {
     pub types: Vec<(At<String>, At<String>)>,
     pub columns: Option<Vec<At<String>>>,
     pub delimiter: Option<At<String>>,
+    pub shape: ShapeSpec,
     pub on_bad_record: Option<At<String>>,
     pub rejects: Option<At<String>>,
+}
+
+/// How the text of the records is got from the files.
+#[derive(Default)]
+pub struct ShapeSpec {
+    pub encoding: Option<At<String>>,
+    pub skip: Option<At<usize>>,
+    pub comment: Option<At<String>>,
+    pub footer: Option<At<usize>>,
+    pub until: Option<At<String>>,
+    pub escape: Option<At<String>>,
+    pub widths: Option<At<Vec<usize>>>,
+    pub sheet: Option<At<String>>,
+    pub range: Option<At<String>>,
 }
 
 /// `[source]`.
@@ -57,6 +72,17 @@ fn log(table: &Table) -> LogSpec {
         types: table.pairs("types").unwrap_or_default(),
         columns: table.strings("columns"),
         delimiter: table.string("delimiter"),
+        shape: ShapeSpec {
+            encoding: table.string("encoding"),
+            skip: table.whole("skip", 0),
+            comment: table.string("comment"),
+            footer: table.whole("footer", 0),
+            until: table.string("until"),
+            escape: table.string("escape"),
+            widths: table.counts("widths"),
+            sheet: table.string("sheet"),
+            range: table.string("range"),
+        },
         on_bad_record: table.string("on_bad_record"),
         rejects: table.string("rejects"),
     }

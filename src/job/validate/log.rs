@@ -1,5 +1,6 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
+use super::shape::{FORMATS, Layout, is_form, shape};
 use super::{SourceFiles, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
@@ -60,11 +61,12 @@ pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Resul
 }
 
 fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
-    let csv = csv_layout(document, spec, files.as_ref().map_or(&[], |found| &found.files));
+    let mut files = files;
+    let csv = shape(document, spec, files.as_mut().map_or(&mut [], |found| &mut found.files));
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
-    let (files, (delimiter, names)) = (files?, csv?);
+    let (files, Layout { delimiter, names }) = (files?, csv?);
     let (known, order) = (given.types.clone(), given.order.clone());
     let Expanded { files, notes } = files;
     Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
@@ -73,7 +75,7 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
 /// Checks what a log says of itself, without its files.
 pub(super) fn form(document: &Document, spec: &LogSpec) {
     format(document, spec);
-    csv_layout(document, spec, &[]);
+    shape(document, spec, &mut []);
     declared_types(document, &spec.types);
     on_bad_record(document, spec);
     wrapped(document, spec);
@@ -83,7 +85,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
 impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
-        let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
+        let inferred = Inferred::default();
         let (files, notes, names, faulty) = (vec![], vec![], None, vec![]);
         Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None, faulty }
     }
@@ -119,6 +121,12 @@ impl Log {
             inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
         }
         inferred.carried = carried;
+        if on_bad_record == Some(OnBadRecord::Fail)
+            && let Some(misfit) = inferred.misfit.take()
+        {
+            return Err(document.faults().unwrap_or_else(|| no_record_fits(&misfit)));
+        }
+        let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
         let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
         inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
         let time = event_time(document, spec, &inferred, zone);
@@ -235,27 +243,6 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
     untold.map_or(Ok(()), Err)
 }
 
-fn csv_layout(
-    document: &Document,
-    spec: &LogSpec,
-    files: &[SourceFile],
-) -> Option<(u8, Option<Vec<String>>)> {
-    let names = spec.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
-    let Some(delimiter) = &spec.delimiter else {
-        let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
-        let default = if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' };
-        return Some((default, names));
-    };
-    match delimiter.value.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Some((*byte, names)),
-        _ => {
-            let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
-            document.fault(error, &delimiter.span);
-            None
-        }
-    }
-}
-
 /// The format that a log gives, if any; `None` after a fault.
 pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
     let Some(name) = &spec.format else { return Some(None) };
@@ -264,10 +251,10 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Forma
         "jsonl" | "ndjson" | "json" => Format::JsonLines,
         "parquet" => Format::Parquet,
         "avro" => Format::Avro,
+        form if is_form(form) => Format::Csv,
         other => {
-            let error = Error::job(format!("unknown format `{other}`"))
-                .nearest(other, ["csv", "jsonl", "parquet", "avro"]);
-            document.fault(error.hint("the formats are csv, jsonl, parquet and avro"), &name.span);
+            let error = Error::job(format!("unknown format `{other}`")).nearest(other, FORMATS);
+            document.fault(error.hint(format!("the formats are {}", FORMATS.join(", "))), &name.span);
             return None;
         }
     }))
@@ -322,6 +309,15 @@ fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, D
         said.push((time.value.clone(), ty));
     }
     said
+}
+
+/// Where no record of the sample has the fields of its header.
+fn no_record_fits(what: &str) -> Error {
+    Error::data(what)
+        .hint("no record that was looked at has as many fields as the header line has names")
+        .hint(
+            "is the delimiter another one: delimiter = \";\"? Or do lines come before the header: skip = 3?",
+        )
 }
 
 /// Without a header line or a record there is no column to speak of.

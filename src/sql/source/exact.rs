@@ -113,7 +113,7 @@ impl View<'_> {
                 let from = match part.compression {
                     Compression::None => words::text(Dialect::Postgres, path),
                     Compression::Gzip => format!("PROGRAM 'gzip -dc {path}'"),
-                    Compression::Zstd => format!("PROGRAM 'zstd -dc {path}'"),
+                    _ => format!("PROGRAM 'zstd -dc {path}'"),
                 };
                 load += &format!(
                     "-- \\copy {table} ({}) FROM {from} WITH (FORMAT csv, HEADER {header}, DELIMITER {delimiter})\n",

@@ -59,6 +59,18 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
         .hint("`verify` without a server checks such a job by a second reader of its own")
         .hint("or write the records out: an [[output]] without a window, a .parquet file"));
     }
+    if !file.shape.is_text() {
+        let path = file.path.display();
+        return Err(Error::job(format!("no SQL here reads {path} as it is: its text is not that of its bytes"))
+            .hint("what is read otherwise: an encoding, an archive, a sheet, a web server's log, lines that are left out")
+            .hint("`verify` without a server checks such a job by a second reader of its own")
+            .hint("or write the records out: an [[output]] without a window, a .parquet file"));
+    }
+    if matches!(file.shape.compression, Compression::Bzip2 | Compression::Xz | Compression::Deflate) {
+        let (path, how) = (file.path.display(), file.shape.compression.name());
+        return Err(Error::job(format!("no SQL here reads {path}, which is compressed by {how}"))
+            .hint("compress it with gzip or Zstandard; `verify` without a server reads it as it is"));
+    }
     Ok(match file.format {
         Format::JsonLines => Layout::Json,
         Format::Avro => Layout::Avro,
@@ -89,9 +101,7 @@ fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
     let bytes: Box<dyn Read> = match file.shape.compression {
         Compression::None => Box::new(handle),
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
-        Compression::Zstd => {
-            Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?)
-        }
+        _ => Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?),
     };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(bytes);
     let mut record = csv::StringRecord::new();
@@ -101,9 +111,55 @@ fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
     let names: Vec<String> =
         record.iter().enumerate().map(|(i, name)| strip_mark(i, name).to_string()).collect();
     if found && !names.is_empty() {
-        return Ok(names);
+        let first = reader.read_record(&mut record).unwrap_or(false).then_some(&record);
+        return Ok(told_apart(names, first.map(|first| (first.len(), first.iter().last() == Some("")))));
     }
     Err(Error::data(format!("{} has no header line", file.path.display())))
+}
+
+/// The names as they are told apart: without spaces, `column_N` for none, `NAME_2` for the second of one name. `first` has
+/// the number of fields of the first record, and whether the last is empty.
+pub fn told_apart(header: Vec<String>, first: Option<(usize, bool)>) -> Vec<String> {
+    let mut header: Vec<String> = header
+        .into_iter()
+        .map(|name| {
+            let inner = name.trim();
+            match inner.len() > 1
+                && inner.len() < name.len()
+                && inner.starts_with('"')
+                && inner.ends_with('"')
+            {
+                true => inner[1..inner.len() - 1].replace("\"\"", "\"").trim().to_string(),
+                false => inner.to_string(),
+            }
+        })
+        .collect();
+    let fields = header.len();
+    match first {
+        Some((n, true)) if n == fields + 1 => header.push(String::new()),
+        Some((n, _)) if n + 1 == fields && n > 0 && header.last().is_some_and(String::is_empty) => {
+            header.pop();
+        }
+        _ => {}
+    }
+    let mut out: Vec<String> = Vec::with_capacity(header.len());
+    for (i, name) in header.iter().enumerate() {
+        let empty = name.is_empty() && header.len() > 1;
+        let stem = if empty { format!("column_{}", i + 1) } else { name.clone() };
+        let free = |wanted: &String, out: &[String]| !out.contains(wanted) && !(header.contains(wanted));
+        let mut made = stem.clone();
+        let mut number = 2;
+        let fits = |made: &String, out: &[String]| match made == &stem && !empty {
+            true => !out.contains(made),
+            false => free(made, out),
+        };
+        while !fits(&made, &out) {
+            made = format!("{stem}_{number}");
+            number += 1;
+        }
+        out.push(made);
+    }
+    out
 }
 
 /// The first name without the byte order mark that some programs write.

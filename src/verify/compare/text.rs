@@ -6,6 +6,7 @@
 //! * JSON Lines: an object to a line. What an object has not is NULL; numbers are the digits that stand there; arrays and
 //!   objects are their JSON. Empty lines are no records.
 
+use super::super::raw::shape::content;
 use super::column::Cells;
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format, SourceFile};
@@ -13,7 +14,7 @@ use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -200,9 +201,12 @@ impl<'a> Records<'a> {
         let failed = |e| Error::io("read", &text.file.path, e);
         let file = text.file.opened.read()?;
         let decoded: Box<dyn Read + Send> = match text.file.shape.compression {
+            _ if !text.file.shape.is_text() => Box::new(Cursor::new(content(&text.file)?)),
+            Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(file)),
+            Compression::Xz => Box::new(lzma_rust2::XzReader::new(file, true)),
             Compression::None => Box::new(file),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(failed)?),
+            _ => Box::new(zstd::stream::read::Decoder::new(file).map_err(failed)?),
         };
         let mut from = Box::new(BufReader::with_capacity(256 << 10, decoded));
         // The mark of UTF-8 that some writers begin with.

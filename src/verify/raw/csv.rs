@@ -5,6 +5,7 @@
 
 use super::{File, Part, Wanted, without_bom};
 use crate::error::{Error, Result};
+use crate::sql::source::told_apart;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringViewBuilder;
 use csv::{ByteRecord, Position, ReaderBuilder, Terminator};
@@ -23,7 +24,20 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
             Some(Err(what)) => {
                 return Err(Error::data(format!("{}: the header line is {what}", file.path.display())));
             }
-            Some(Ok(())) => records.names()?,
+            Some(Ok(())) => {
+                let names = records.names();
+                let place = records.reader.position().clone();
+                let first = matches!(records.next()?, Some(Ok(()))).then(|| {
+                    let fields = records.record.len();
+                    (
+                        fields,
+                        records.value(fields.saturating_sub(1)).is_none()
+                            && records.quoted.last() != Some(&true),
+                    )
+                });
+                records.reader.seek(place).map_err(|e| records.failed(e))?;
+                told_apart(names, first)
+            }
         },
     };
     file.check_times(|name| names.iter().any(|known| known == name))?;
@@ -139,15 +153,8 @@ impl<'a> Records<'a> {
     }
 
     /// The record as names of columns.
-    fn names(&self) -> Result<Vec<String>> {
-        let names: Vec<String> =
-            (0..self.record.len()).map(|i| self.value(i).unwrap_or("").to_string()).collect();
-        match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-            None => Ok(names),
-            Some((_, twice)) => {
-                Err(Error::data(format!("{}: two columns are named `{twice}`", self.path.display())))
-            }
-        }
+    fn names(&self) -> Vec<String> {
+        (0..self.record.len()).map(|i| self.value(i).unwrap_or("").to_string()).collect()
     }
 }
 

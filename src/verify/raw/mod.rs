@@ -16,18 +16,20 @@ mod carried;
 mod csv;
 mod jsonl;
 mod parquet;
+pub(super) mod shape;
+mod sheet;
 pub(super) mod text;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::told::told;
-use crate::input::{Compression, Format, OnBadRecord, ReadPlan, SourceFile};
+use crate::input::{Format, OnBadRecord, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
 use rayon::prelude::*;
-use std::io::Read;
+use shape::content;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -187,24 +189,6 @@ impl File<'_> {
 /// The error for record number `number`, from 0, of a file.
 pub(super) fn bad_record(path: &Path, number: u64, what: &str) -> Error {
     Error::data(format!("{}: record {}: {what}", path.display(), number + 1))
-}
-
-/// The text of a file.
-fn content(file: &SourceFile) -> Result<Vec<u8>> {
-    let raw = file.opened.all()?;
-    if raw.is_empty() {
-        return Ok(raw);
-    }
-    let mut text = vec![];
-    match file.shape.compression {
-        Compression::None => return Ok(raw),
-        Compression::Gzip => flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut text),
-        Compression::Zstd => {
-            zstd::stream::read::Decoder::new(&raw[..]).and_then(|mut all| all.read_to_end(&mut text))
-        }
-    }
-    .map_err(|e| Error::data(format!("{} cannot be decompressed", file.path.display())).caused_by(e))?;
-    Ok(text)
 }
 
 /// The byte order mark that some programs put before UTF-8.

@@ -1,0 +1,207 @@
+//! How the text of a log is got from its files, and how its fields are laid out.
+
+use crate::error::{Error, Result};
+use crate::input::shape::{Form, Rules, check_range, encoding};
+use crate::input::{Format, SourceFile};
+use crate::job::document::{At, Document};
+use crate::job::spec::LogSpec;
+
+/// The layout of CSV.
+pub(super) struct Layout {
+    /// The byte between fields.
+    pub delimiter: u8,
+    /// The names of the columns where no line has them.
+    pub names: Option<Vec<String>>,
+}
+
+/// The formats that are lines of CSV only after something was done to them.
+const FORMS: [(&str, Form); 6] = [
+    ("xlsx", Form::Sheet),
+    ("common", Form::Common),
+    ("combined", Form::Combined),
+    ("w3c", Form::W3c),
+    ("cloudfront", Form::W3c),
+    ("alb", Form::LoadBalancer),
+];
+
+/// The names of all formats.
+pub(super) const FORMATS: [&str; 10] =
+    ["csv", "jsonl", "parquet", "avro", "xlsx", "common", "combined", "w3c", "cloudfront", "alb"];
+
+/// Whether `name` is a format whose records are those of CSV once its lines are.
+pub(super) fn is_form(name: &str) -> bool {
+    FORMS.iter().any(|(known, _)| *known == name)
+}
+
+/// Checks what a log says of the shape of its files, notes it on them, and tells the layout of CSV; `None` after a fault.
+pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile]) -> Option<Layout> {
+    let mut rules = rules(document, spec)?;
+    let told = told(document, spec, &rules, files)?;
+    if rules.any() {
+        rules.delimiter = Some(told.delimiter);
+    }
+    for file in files.iter_mut() {
+        if let Err(error) = of_file(file, &rules) {
+            document.fault(error, &spec.span);
+            return None;
+        }
+    }
+    // Where the text has other delimiters than the file, all files have to be so.
+    let changed = |file: &&SourceFile| file.format == Format::Csv && file.shape.form != Form::Plain;
+    if let (Some(one), Some(other)) =
+        (files.iter().find(changed), files.iter().find(|file| file.format == Format::Csv && !changed(file)))
+        && told.delimiter != b','
+    {
+        let what = one.shape.form.name();
+        let error =
+            Error::data(format!("{} is {what}, and {} is not", one.path.display(), other.path.display()));
+        document.fault(error.hint("make two logs of them: a source has one layout"), &spec.span);
+        return None;
+    }
+    Some(told)
+}
+
+/// Notes on a file what the job says of its text.
+fn of_file(file: &mut SourceFile, rules: &Rules) -> Result<()> {
+    if file.format == Format::Csv {
+        return file.shape.take(rules, &file.path);
+    }
+    let name = file.format.name();
+    let only_csv = rules.any() || rules.form.is_some() || rules.of_sheet();
+    if only_csv || (rules.encoding.is_some() && !file.format.is_text()) {
+        return Err(Error::job(format!("{} is {name}: what is said of lines, encodings and sheets is not of it", file.path.display()))
+            .hint("`skip`, `comment`, `footer`, `until`, `escape`, `widths`, `sheet` and `range` are of CSV; `encoding` of CSV and JSON Lines"));
+    }
+    match file.format.is_text() {
+        true => file.shape.take(rules, &file.path),
+        false => Ok(()),
+    }
+}
+
+/// What a log says of its lines; `None` after a fault.
+fn rules(document: &Document, spec: &LogSpec) -> Option<Rules> {
+    let said = &spec.shape;
+    let mut rules = Rules {
+        skip: said.skip.as_ref().map_or(0, |n| n.value),
+        footer: said.footer.as_ref().map_or(0, |n| n.value),
+        comment: text(document, "comment", said.comment.as_ref())?,
+        until: text(document, "until", said.until.as_ref())?,
+        sheet: said.sheet.as_ref().map(|name| name.value.clone()),
+        ..Rules::default()
+    };
+    if let Some(label) = &said.encoding {
+        rules.encoding =
+            Some(encoding(&label.value).map_err(|error| document.fault(error, &label.span)).ok()?);
+    }
+    if let Some(escape) = &said.escape {
+        match escape.value.as_bytes() {
+            [byte] if byte.is_ascii_punctuation() && *byte != b'"' => rules.escape = Some(*byte),
+            _ => {
+                let error = Error::job("`escape` must be one character, such as \"\\\\\"");
+                document.fault(error.hint("a doubled quote is read without it"), &escape.span);
+                return None;
+            }
+        }
+    }
+    if let Some(range) = &said.range {
+        check_range(&range.value).map_err(|error| document.fault(error, &range.span)).ok()?;
+        rules.range = Some(range.value.clone());
+    }
+    rules.form = form(document, spec)?;
+    Some(rules)
+}
+
+/// A text that lines begin with; `None` after a fault.
+fn text(document: &Document, key: &str, text: Option<&At<String>>) -> Option<Option<String>> {
+    let Some(text) = text else { return Some(None) };
+    if text.value.is_empty() || text.value.contains(['\n', '\r']) {
+        let error = Error::job(format!("`{key}` must be the text that a line begins with"));
+        document.fault(error, &text.span);
+        return None;
+    }
+    Some(Some(text.value.clone()))
+}
+
+/// What the lines of a log are; `None` after a fault.
+fn form(document: &Document, spec: &LogSpec) -> Option<Option<Form>> {
+    let format = spec.format.as_ref().map(|word| word.value.as_str());
+    let mut said: Vec<(Form, &At<String>)> = vec![];
+    if let Some(word) = &spec.format {
+        said.extend(FORMS.iter().find(|(name, _)| *name == word.value).map(|(_, form)| (form.clone(), word)));
+    }
+    if let Some(word) = spec.delimiter.as_ref().filter(|word| word.value == "spaces") {
+        said.push((Form::Spaces, word));
+    }
+    if let [_, (_, second), ..] = said.as_slice() {
+        let format = format.unwrap_or_default();
+        document.fault(Error::job(format!("the format `{format}` has its own delimiter")), &second.span);
+        return None;
+    }
+    if let Some(widths) = &spec.shape.widths {
+        if !said.is_empty() || spec.delimiter.is_some() {
+            let error =
+                Error::job("`widths` are of lines without a delimiter, and of no other format than csv");
+            document.fault(error, &widths.span);
+            return None;
+        }
+        return Some(Some(Form::Widths(widths.value.clone())));
+    }
+    Some(said.pop().map(|(form, _)| form))
+}
+
+/// The layout, as far as it is told; `None` after a fault.
+fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]) -> Option<Layout> {
+    let mut names: Option<Vec<String>> =
+        spec.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
+    let shown = files.iter().map(|file| &file.shape.form).find(|form| **form != Form::Plain);
+    let form = rules.form.as_ref().or(shown);
+    if let Some(known) = form.and_then(Form::columns) {
+        if let Some(first) = spec.columns.as_ref().and_then(|columns| columns.first()) {
+            let error = Error::job("`columns` are known: the format has its own");
+            document.fault(error.hint(format!("they are {}", known.join(", "))), &first.span);
+            return None;
+        }
+        names = Some(known.iter().map(ToString::to_string).collect());
+    }
+    let own = form.is_some();
+    let delimiter = match &spec.delimiter {
+        None if own => b',',
+        None => by_files(files),
+        Some(word) if word.value == "spaces" => b',',
+        Some(word) if own => {
+            let what = form.map_or("", Form::name);
+            document.fault(Error::job(format!("{what} has no delimiter of yours")), &word.span);
+            return None;
+        }
+        Some(word) => match word.value.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => *byte,
+            _ => {
+                let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
+                document.fault(error.hint("or \"spaces\", for any number of spaces and tabs"), &word.span);
+                return None;
+            }
+        },
+    };
+    let other = files.iter().find(|file| file.shape.sep.is_some_and(|sep| sep != delimiter) && !own);
+    if let Some(other) = other {
+        let sep = other.shape.sep.map(char::from).unwrap_or_default();
+        let span = spec.delimiter.as_ref().map_or(&spec.span, |word| &word.span);
+        let error = Error::data(format!(
+            "{}: its first line tells the delimiter `{sep}`, and {:?} is what is read",
+            other.path.display(),
+            char::from(delimiter).to_string()
+        ));
+        document.fault(error.hint("leave `delimiter` out; or take the line `sep=` out of the file"), span);
+        return None;
+    }
+    Some(Layout { delimiter, names })
+}
+
+/// The delimiter that the files tell: by a first line `sep=`, or by their names.
+fn by_files(files: &[SourceFile]) -> u8 {
+    if let Some(sep) = files.iter().find_map(|file| file.shape.sep) {
+        return sep;
+    }
+    let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
+    if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' }
+}
