@@ -83,6 +83,7 @@ mod report;
 mod results;
 mod retail;
 mod secrets;
+mod shapes;
 mod sources;
 mod sql_laws;
 mod sql_rows;
