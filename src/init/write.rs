@@ -28,6 +28,8 @@ pub fn job_name(looked: &Looked) -> String {
         }
         _ => first.parent().and_then(folder),
     };
+    // The members of an archive are named by it.
+    let name = name.map(|name| name.strip_suffix(".zip").unwrap_or(&name).to_string());
     slug(&name.unwrap_or_default(), '-', "log")
 }
 

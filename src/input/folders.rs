@@ -187,6 +187,10 @@ impl<'a> Walk<'a> {
                 && !self.leaves_out(&entry)
             {
                 self.paths.push(entry.place.path);
+            } else if !is_hidden(&entry.place.path) && is_packed(&entry.place.path) {
+                // It may hold what lies beside it, and would be counted twice.
+                self.left_out
+                    .not_a_file(&entry.place.path, "an archive or a workbook, read where it is named");
             }
         }
         for entry in inner {
@@ -284,6 +288,12 @@ pub(super) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| {
         name.as_encoded_bytes().starts_with(b"_") || name.as_encoded_bytes().starts_with(b".")
     })
+}
+
+/// Whether its name is that of an archive or a workbook.
+fn is_packed(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_some_and(|ending| ending == "zip" || ending == "xlsx")
 }
 
 /// Whether it is the folder of a value, `_id=7`: the column's name may begin with `_`. Spark reads it too.

@@ -300,6 +300,21 @@ impl Opened {
         Ok(self.reading(&file))
     }
 
+    /// Its first bytes, at most `most`. What only looks keeps no handle of those that stay open.
+    ///
+    /// # Errors
+    /// As of [`Opened::read`].
+    pub(super) fn peek(&self, most: usize) -> Result<Vec<u8>> {
+        let from = match (self.0.kept.get(), &self.0.member) {
+            (None, None) => self.reading(&Arc::new(self.open_again()?)),
+            _ => self.read()?,
+        };
+        let mut head = vec![];
+        let read = from.take(most as u64).read_to_end(&mut head);
+        read.map_err(|e| Error::io("read", self.path(), e))?;
+        Ok(head)
+    }
+
     fn reading(&self, file: &Arc<File>) -> Reading {
         Reading { file: file.clone(), at: 0, end: u64::MAX, bytes: self.0.bytes }
     }

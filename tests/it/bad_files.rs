@@ -270,22 +270,6 @@ fn json_of_which_no_line_is_an_object() {
 }
 
 #[test]
-fn utf16_is_told_before_columns_are_looked_for() {
-    let lab = Lab::new();
-    for name in ["u.csv", "u.jsonl", "u.csv.gz"] {
-        lab.write(name, b"\xff\xfea\0t\0,\0n\0\n\0");
-        for policy in [JOB, REJECTING] {
-            let answer = lab.run(&policy.replace("log.csv", name), &[]);
-            assert_eq!(answer.code, 3, "{}", answer.err);
-            let told = format!("error: {name} is UTF-16, and only UTF-8 is read\n");
-            assert!(answer.err.starts_with(&told), "{}", answer.err);
-        }
-        let answer = lab.highwater(&["init", name]);
-        assert!(answer.code == 3 && answer.err.contains("is UTF-16"), "{}", answer.err);
-    }
-}
-
-#[test]
 fn a_long_text_without_a_line_end_is_told_as_such() {
     let lab = Lab::new();
     lab.write("long.csv.gz", vec![b'x'; 65 << 20]);

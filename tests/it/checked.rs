@@ -136,7 +136,7 @@ path = "late.csv"
     8 | format = "cvs"
       |          ^^^^^
       hint: did you mean `csv`?
-      hint: the formats are csv, jsonl, parquet and avro
+      hint: the formats are csv, jsonl, parquet, avro, xlsx, common, combined, w3c, cloudfront, alb
 
     error: unknown time unit `sec`
       --> job.toml:10:13
@@ -157,6 +157,7 @@ path = "late.csv"
        |
     12 | delimiter = ";;"
        |             ^^^^
+      hint: or "spaces", for any number of spaces and tabs
 
     error: `on_bad_record` is "fail" or "reject", not "ignore"
       --> job.toml:13:17

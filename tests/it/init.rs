@@ -357,7 +357,6 @@ fn logs_that_no_job_can_be_written_for_are_refused() {
     lab.write("empty.csv", "");
     lab.write("head.csv", "a,b\n");
     lab.write("untimed.csv", "a,b\nx,1\ny,2\n");
-    lab.write("twice.csv", "a,a,t\n1,2,2024-01-01\n");
     lab.write("mixed/a.csv", "t\n2024-01-01\n");
     lab.write("mixed/b.jsonl", "{\"t\":\"2024-01-01\"}\n");
     lab.write("words.txt", "one\ntwo\n");
@@ -366,7 +365,6 @@ fn logs_that_no_job_can_be_written_for_are_refused() {
         ("head.csv", "its columns are a, b"),
         ("untimed.csv", "`b` is int64, such as 1"),
         ("untimed.csv", "a job needs the time of each event"),
-        ("twice.csv", "two columns are named `a`"),
         ("mixed", "mixed/a.csv is CSV, and mixed/b.jsonl is JSON Lines"),
         ("words.txt", "does not tell its format"),
         ("hed.csv", "did you mean `head.csv`?"),

@@ -164,13 +164,14 @@ types = { amount = "decmal(18,2)" }
     6 | format = "cvs"
       |          ^^^^^
       hint: did you mean `csv`?
-      hint: the formats are csv, jsonl, parquet and avro
+      hint: the formats are csv, jsonl, parquet, avro, xlsx, common, combined, w3c, cloudfront, alb
 
     error: `delimiter` must be one ASCII character, and no quote or line end
      --> job.toml:8:13
       |
     8 | delimiter = ",,"
       |             ^^^^
+      hint: or "spaces", for any number of spaces and tabs
 
     error: unknown type `decmal(18,2)`
      --> job.toml:9:20

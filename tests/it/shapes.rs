@@ -124,6 +124,7 @@ fn a_log_in_all_shapes_gives_the_same_bytes() {
         ("log.csv.bz2", bzip2(&text)),
         ("log.csv", bzip2(&text)),
         ("log.csv", compress("x.gz", text.as_bytes())),
+        ("log.csv.gz", compress("x.gz", &utf16(&text, u16::to_le_bytes))),
         ("log.zip", zipped(&[("a.csv", &text)], deflate)),
         ("log.zip", zipped(&[("a.csv", &text)], stored)),
         (
@@ -174,7 +175,7 @@ fn logs_of_web_servers_are_read() {
     }
     let w3c = "#Version: 1.0\n#Fields: date time cs-method sc-bytes\n2024-06-01 00:00:01 GET 1000\n2024-06-01 00:00:02 GET -\n";
     lab.write("u.log", w3c);
-    let job = "[source]\npath = \"@/u.log\"\ntime = \"datetime\"\n[[output]]\npath = \"-\"\nselect = { at = \"datetime\", b = '\"sc-bytes\"' }\n";
+    let job = "[source]\npath = \"u.log\"\ntime = \"datetime\"\n[[output]]\npath = \"-\"\nselect = { at = \"datetime\", b = '\"sc-bytes\"' }\n";
     let answer = lab.done(job, &[]);
     assert!(answer.out.contains("2024-06-01T00:00:02Z"), "{}", answer.out);
 }
@@ -185,7 +186,7 @@ fn what_is_not_read_is_named() {
         let lab = Lab::new();
         lab.write(name, content);
         let job = format!(
-            "[source]\npath = \"@/{name}\"\nformat = \"csv\"\ntime = \"time\"\n[[output]]\npath = \"-\"\nwindow = {{ tumbling = \"1h\" }}\nselect = {{ n = \"count(*)\" }}\n"
+            "[source]\npath = \"{name}\"\nformat = \"csv\"\ntime = \"time\"\n[[output]]\npath = \"-\"\nwindow = {{ tumbling = \"1h\" }}\nselect = {{ n = \"count(*)\" }}\n"
         );
         let answer = lab.run(&job, &[]);
         assert!(answer.code == 2 || answer.code == 3, "{name}: {}", answer.code);
@@ -213,7 +214,7 @@ fn what_is_not_read_is_named() {
 #[test]
 fn lines_keep_their_numbers() {
     let text = "title\n\ntime,n\n# remark\n2024-02-01,1\n2024-02-02,x\n";
-    let job = "[source]\npath = \"@/a.csv\"\nskip = 1\ncomment = \"#\"\ntime = \"time\"\ntypes = { n = \"int64\" }\n[[output]]\npath = \"-\"\nselect = { n = \"n\" }\n";
+    let job = "[source]\npath = \"a.csv\"\nskip = 1\ncomment = \"#\"\ntime = \"time\"\ntypes = { n = \"int64\" }\n[[output]]\npath = \"-\"\nselect = { n = \"n\" }\n";
     for content in [text.as_bytes().to_vec(), utf16(text, u16::to_be_bytes), bzip2(text)] {
         let lab = Lab::new();
         lab.write("a.csv", content);

@@ -306,13 +306,15 @@ otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |
     16 | delimiter = "ab"
        |             ^^^^
+      hint: or "spaces", for any number of spaces and tabs
 
     error: unknown format `xls`
       --> job.toml:17:47
        |
     17 | otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |                                               ^^^^^
-      hint: the formats are csv, jsonl, parquet and avro
+      hint: did you mean `xlsx`?
+      hint: the formats are csv, jsonl, parquet, avro, xlsx, common, combined, w3c, cloudfront, alb
     "#);
     let job = r#"
 [table.users]

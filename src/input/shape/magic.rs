@@ -28,7 +28,7 @@ pub(in crate::input) enum Content {
 }
 
 /// Marks of files, where they stand, what the files are, and what to do.
-const FOREIGN: [(usize, &[u8], &str, &str); 19] = [
+const FOREIGN: [(usize, &[u8], &str, &str); 18] = [
     (
         0,
         b"%PDF-",
@@ -53,7 +53,6 @@ const FOREIGN: [(usize, &[u8], &str, &str); 19] = [
     (257, b"ustar", "a tar archive", "unpack it first: tar -xf"),
     (0, b"ARROW1", "an Arrow file (Feather)", "write it as Parquet: pyarrow.parquet.write_table"),
     (0, b"FEA1", "a Feather file of version 1", "write it as Parquet: pyarrow.parquet.write_table"),
-    (0, b"\xff\xff\xff\xff", "an Arrow stream", "write it as Parquet: pyarrow.parquet.write_table"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", "write it as Parquet or .csv: pandas does"),
     (0, b"PARE", "an encrypted Parquet file", "write it without encryption"),
     (0, b"\x04\x22\x4d\x18", "compressed by LZ4", "unpack it first, or compress it with gzip or Zstandard"),
@@ -113,10 +112,7 @@ pub(in crate::input) fn content(head: &[u8]) -> Content {
 
 /// The first bytes of a file as it lies on the disk.
 pub(super) fn head_of(file: &Opened) -> Result<Vec<u8>> {
-    let mut head = vec![];
-    let read = file.read()?.take(HEAD as u64).read_to_end(&mut head);
-    read.map_err(|e| Error::io("read", file.path(), e))?;
-    Ok(head)
+    file.peek(HEAD)
 }
 
 /// The shape that the first bytes of a file show, and a format, if they tell one. `named` is the compression that its

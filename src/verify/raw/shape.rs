@@ -126,7 +126,7 @@ fn requests(fields: usize) -> Result<Fields> {
         };
         let mut out =
             vec![plain(1), plain(2), plain(3), time.into_bytes(), request.clone(), part(1), part(2), part(3)];
-        out.extend((11..=fields + 4).map(plain));
+        out.extend((11..=fields + 5).map(plain));
         Some(out)
     }))
 }
