@@ -288,7 +288,7 @@ fn after(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
         let text = first_field(lines[i]).to_lowercase();
         let named = ENDS.iter().any(|end| text.starts_with(end));
         let other = usual.is_some_and(|usual| usual != kind(lines[i]));
-        (named && other) || (other && layout.fields[i] != layout.width)
+        other && (named || layout.fields[i] != layout.width)
     };
     let full: Vec<usize> = (layout.first + 1..lines.len()).filter(|i| !lines[*i].is_empty()).collect();
     let ends: Vec<usize> = full.iter().rev().take(20).copied().take_while(|i| is_end(*i)).collect();

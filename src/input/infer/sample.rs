@@ -146,7 +146,7 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
 }
 
 fn first_record(record: &csv::ByteRecord) -> FirstRecord {
-    let ends_empty = record.iter().last().is_some_and(<[u8]>::is_empty);
+    let ends_empty = record.iter().next_back().is_some_and(<[u8]>::is_empty);
     FirstRecord { fields: record.len(), ends_empty }
 }
 

@@ -127,7 +127,7 @@ pub struct Shape {
     /// What its lines are.
     pub form: Form,
     /// What the job says of its lines.
-    pub rules: Rules,
+    pub rules: Box<Rules>,
 }
 
 /// What the job says of the lines of a text.
@@ -234,7 +234,7 @@ impl Shape {
         if self.form == Form::Sheet && rules.escape.is_some() {
             return Err(Error::data(format!("{path} is an Excel workbook: it has no escapes")));
         }
-        self.rules = rules.clone();
+        *self.rules = rules.clone();
         Ok(())
     }
 

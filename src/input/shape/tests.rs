@@ -13,7 +13,7 @@ fn text_of(bytes: &[u8], shape: &Shape) -> String {
 }
 
 fn ruled(rules: Rules) -> Shape {
-    Shape { rules, ..Shape::default() }
+    Shape { rules: Box::new(rules), ..Shape::default() }
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
         record.iter().enumerate().map(|(i, name)| strip_mark(i, name).to_string()).collect();
     if found && !names.is_empty() {
         let first = reader.read_record(&mut record).unwrap_or(false).then_some(&record);
-        return Ok(told_apart(names, first.map(|first| (first.len(), first.iter().last() == Some("")))));
+        return Ok(told_apart(names, first.map(|first| (first.len(), first.iter().next_back() == Some("")))));
     }
     Err(Error::data(format!("{} has no header line", file.path.display())))
 }

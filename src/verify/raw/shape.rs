@@ -58,7 +58,10 @@ pub(in crate::verify) fn content(file: &SourceFile) -> Result<Vec<u8>> {
 const SPACED: &str = r#"\A *(?:"(?P<q>(?:[^"\\]|\\.)*)"|(?P<p>[^ "][^ ]*))(?: +|\z)"#;
 
 /// What makes the fields of a line; none where it is none of its kind.
-type Fields = Box<dyn Fn(&[u8]) -> Option<Vec<Vec<u8>>>>;
+type Fields = Box<dyn Fn(&[u8]) -> Option<Row>>;
+
+/// The fields of a record.
+type Row = Vec<Vec<u8>>;
 
 fn regex(pattern: &str) -> Result<Regex> {
     let made = regex::bytes::RegexBuilder::new(pattern).unicode(false).dot_matches_new_line(true).build();
@@ -134,7 +137,7 @@ fn requests(fields: usize) -> Result<Fields> {
 /// The extended format of the W3C.
 fn extended(lines: &[&[u8]], file: &SourceFile) -> Result<Vec<u8>> {
     let tokens = by(SPACED)?;
-    let (mut names, mut rows): (Option<Vec<Vec<u8>>>, Vec<Vec<Vec<u8>>>) = (None, vec![]);
+    let (mut names, mut rows): (Option<Row>, Vec<Row>) = (None, vec![]);
     let wrong = |what: &str| Error::data(format!("{}: {what}", file.path.display()));
     for line in lines {
         if let Some(told) = line.strip_prefix(b"#Fields:") {
@@ -191,11 +194,7 @@ fn cut(line: &[u8], widths: &[usize]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Lines as CSV; one that is none of its kind is a record of one field.
-fn written(
-    lines: Vec<&[u8]>,
-    fields: &dyn Fn(&[u8]) -> Option<Vec<Vec<u8>>>,
-    file: &SourceFile,
-) -> Result<Vec<u8>> {
+fn written(lines: Vec<&[u8]>, fields: &dyn Fn(&[u8]) -> Option<Row>, file: &SourceFile) -> Result<Vec<u8>> {
     let lines = lines.into_iter().filter(|line| !line.trim_ascii().is_empty());
     csv(lines.map(|line| fields(line).unwrap_or_else(|| vec![line.to_vec()])), file)
 }
@@ -283,11 +282,11 @@ fn records_only(
     let mut at = 0;
     for _ in 0..skip {
         at += text[at..].iter().position(|c| *c == b'\n').map_or(text.len() - at, |end| end + 1);
-        out.push(b'\n');
     }
     let starts = |at: usize, mark: &Option<String>| {
         mark.as_ref().is_some_and(|mark| text[at..].starts_with(mark.as_bytes()))
     };
+    out.resize(skip, b'\n');
     while at < text.len() {
         if starts(at, &rules.until) {
             let after = text[at..].split(|c| *c == b'\n').filter(|line| !line.trim_ascii().is_empty());
