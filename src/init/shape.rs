@@ -211,7 +211,12 @@ fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<Layout> {
             }
         }
         let (width, alike) = counted.into_iter().max_by_key(|(width, lines)| (*lines, *width))?;
-        let is_record = |i: &usize| fields[*i] == width && !is_comment(lines[*i]);
+        // A title that a sheet or an export fills up with empty fields is not a header.
+        let filled =
+            |i: usize| lines[i].split(|c| *c == delimiter).filter(|f| !f.trim_ascii().is_empty()).count();
+        let is_record = |i: &usize| {
+            fields[*i] == width && !is_comment(lines[*i]) && (width < 3 || 2 * filled(*i) > width)
+        };
         let first = (0..fields.len()).find(is_record)?;
         // Records may end in a delimiter that the header does not end in, and the other way round.
         let ends = |i: usize| lines[i].ends_with(&[delimiter]);

@@ -209,7 +209,7 @@ fn what_is_not_read_is_named() {
     damaged[60] ^= 1;
     refused("c.zip", &damaged, "does not come to its checksum");
     refused("d.csv", b"time,shop\n2024-02-01,a,1\n2024-02-02,b,2\n", "3 fields, where 2 are expected");
-    refused("e.csv", b"sep=;\ntime,shop\n", "no column `time`");
+    refused("e.csv", b"sep=;\ntime,shop\n", "the columns are time,shop");
 }
 
 #[test]

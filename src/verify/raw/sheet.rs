@@ -24,8 +24,11 @@ pub(super) fn text(bytes: Vec<u8>, file: &SourceFile) -> Result<Vec<u8>> {
     let (Some(start), Some(end)) = (cells.start(), cells.end()) else { return Ok(vec![]) };
     let (first, last) = corners(rules.range.as_deref(), start, end);
     let cells = cells.range((first.0.max(start.0), first.1), last);
-    let rows = cells.rows().filter(|row| !row.iter().all(DataType::is_empty));
-    let rows = rows.map(|row| row.iter().map(value).collect::<Vec<Vec<u8>>>());
+    // An empty row is an empty line.
+    let rows = cells.rows().map(|row| match row.iter().all(DataType::is_empty) {
+        true => vec![],
+        false => row.iter().map(value).collect::<Vec<Vec<u8>>>(),
+    });
     // Rows before the first are lines too, for those who count lines.
     let before = first.0.max(start.0) as usize;
     let mut out = vec![b'\n'; before];
