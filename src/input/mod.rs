@@ -20,6 +20,7 @@ mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
+pub mod documents;
 mod entries;
 #[cfg(test)]
 mod evolution;

@@ -4,6 +4,7 @@
 //! * There is one way from bytes to text ([`text`]), and all who read a text go it: samples, runs, and who counts lines.
 //! * The text is a stream: no file is held in memory whole.
 
+use super::documents::{self, Layout, Marks, Stopped};
 use crate::error::Error;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
@@ -38,22 +39,25 @@ impl Compression {
 pub struct Shape {
     /// How it is compressed.
     pub compression: Compression,
+    /// Of JSON that is not an object a line: how its records are found.
+    pub documents: Option<Layout>,
 }
 
 impl Shape {
     /// Text that is compressed, and nothing else.
     pub fn of(compression: Compression) -> Shape {
-        Shape { compression }
+        Shape { compression, documents: None }
     }
 
     /// Whether the bytes on the disk are the text.
     pub fn is_plain(&self) -> bool {
-        self.compression == Compression::None
+        self.compression == Compression::None && self.documents.is_none()
     }
 
     /// Whether the bytes on the disk are the text, or only have to be unpacked by what unpacks and hashes in one pass.
     pub(super) fn is_unpacked_only(&self) -> bool {
         matches!(self.compression, Compression::None | Compression::Gzip | Compression::Zstd)
+            && self.documents.is_none()
     }
 }
 
@@ -62,7 +66,23 @@ impl Shape {
 /// # Errors
 /// The bytes are not what the shape asks for.
 pub(super) fn text(from: Box<dyn Read + Send>, shape: &Shape) -> std::io::Result<Box<dyn Read + Send>> {
-    decompressed(from, shape.compression)
+    marked_text(from, shape, None)
+}
+
+/// As [`text`]; where the records of documents begin is told to `marks`.
+///
+/// # Errors
+/// As of [`text`].
+pub(super) fn marked_text(
+    from: Box<dyn Read + Send>,
+    shape: &Shape,
+    marks: Option<Marks>,
+) -> std::io::Result<Box<dyn Read + Send>> {
+    let text = decompressed(from, shape.compression)?;
+    Ok(match &shape.documents {
+        Some(layout) => Box::new(documents::Lines::of(text, layout, marks)),
+        None => text,
+    })
 }
 
 /// The error for a text that cannot be read, of a file that is compressed by `kind`, if by anything. Adapters put errors
@@ -73,6 +93,10 @@ pub(super) fn failed(path: &Path, kind: &str, cause: std::io::Error) -> Error {
         return error.clone();
     }
     let shown = path.display();
+    if let Some(Stopped { line, byte, what }) = cause.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return Error::data(format!("{shown}, line {line}, byte {byte}: {what}"))
+            .hint("a document of JSON is read as a whole: what comes after such a place cannot be told");
+    }
     match cause.kind() {
         _ if kind.is_empty() => Error::io("read", path, cause),
         ErrorKind::UnexpectedEof => {
