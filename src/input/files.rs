@@ -56,6 +56,8 @@ pub struct SourceFile {
     pub framing: Framing,
     /// The columns that are read from the names of its folders.
     pub told: Vec<String>,
+    /// The list of each record whose items are its events; not known before the job says so.
+    pub unnest: Option<String>,
     /// The handle that it is read by.
     pub opened: Opened,
 }
@@ -247,7 +249,7 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
     let documents = if format == Format::JsonLines { documents::recognise(&opened, &shape) } else { None };
     let shape = Shape { documents, ..shape };
     let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
-    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, opened })
+    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, unnest: None, opened })
 }
 
 /// The error for a pattern that stands for no file.

@@ -9,6 +9,7 @@ use super::kcat;
 use super::unwrap::Unwrapper;
 use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted};
 use crate::error::{Error, Result};
+use crate::input::documents::{self, Pointer};
 use crate::input::files::{Format, SourceFile};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
@@ -102,7 +103,14 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
 pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
     let by_path: HashMap<&Path, &Framing> = known.iter().map(|f| (f.path.as_path(), &f.framing)).collect();
     let wrapped = known.iter().map(|file| &file.framing).find(|framing| !framing.is_plain());
+    let records = known.iter().find(|file| file.unnest.is_some() || pointer(file).is_some());
     for file in files {
+        if let Some(known) = records.filter(|_| file.format == Format::JsonLines) {
+            file.unnest = known.unnest.clone();
+            if let Some(pointer) = pointer(known) {
+                documents::at(std::slice::from_mut(file), pointer);
+            }
+        }
         file.told = known.first().map_or(vec![], |known| known.told.clone());
         let same = by_path.get(file.path.as_path()).copied();
         let Some(framing) = same.or(wrapped) else { continue };
@@ -111,6 +119,11 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
             file.framing.carrier = ConnectName::of(&file.path).map_or(Carrier::Plain, Carrier::Connect);
         }
     }
+}
+
+/// The pointer to the records of a file's documents.
+fn pointer(file: &SourceFile) -> Option<&Pointer> {
+    file.shape.documents.as_ref().and_then(|layout| layout.records.as_ref())
 }
 
 /// Whether the text of a file is unmistakably that of a carrier, whatever its name ends in.

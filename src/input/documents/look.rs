@@ -53,7 +53,7 @@ pub(super) fn is_document(head: &[u8], whole: bool) -> Option<bool> {
 }
 
 /// Lays out the text files of JSON among `files` by a pointer that the job gives.
-pub(in crate::input) fn at(files: &mut [SourceFile], pointer: &Pointer) {
+pub fn at(files: &mut [SourceFile], pointer: &Pointer) {
     for file in files.iter_mut().filter(|file| file.format == Format::JsonLines) {
         file.shape.documents = Some(Layout { records: Some(pointer.clone()) });
     }

@@ -14,8 +14,8 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
-pub use look::list_inside;
-pub(in crate::input) use look::{at, recognise};
+pub(in crate::input) use look::recognise;
+pub use look::{at, list_inside};
 pub use pointer::Pointer;
 pub(in crate::input) use scanner::{Marks, Stopped};
 

@@ -25,7 +25,8 @@ impl Pointer {
         for key in rest.split('/') {
             let escapes = key.replace("~0", "").replace("~1", "");
             if escapes.contains('~') {
-                let why = format!("`{text}` is not a JSON Pointer: a `~` in a key is written `~0`, and a `/` `~1`");
+                let why =
+                    format!("`{text}` is not a JSON Pointer: a `~` in a key is written `~0`, and a `/` `~1`");
                 return Err((why, format!("records = \"{}\"", text.replace('~', "~0"))));
             }
             keys.push(key.replace("~1", "/").replace("~0", "~"));

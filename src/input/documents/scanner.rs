@@ -166,7 +166,9 @@ impl Scanner {
         if let Some(record) = &self.record {
             if !record.closing.is_empty() || record.text {
                 let line = record.line;
-                return Err(format!("the text ends inside of the record that begins on line {line}: it is cut short"));
+                return Err(format!(
+                    "the text ends inside of the record that begins on line {line}: it is cut short"
+                ));
             }
             self.end_record(out);
         }
@@ -470,7 +472,8 @@ impl Scanner {
 
     /// What is wrong with a byte that may not stand here.
     fn unexpected(&self, c: u8) -> String {
-        let shown = if c.is_ascii_graphic() { format!("`{}`", c as char) } else { format!("the byte {c:#04x}") };
+        let shown =
+            if c.is_ascii_graphic() { format!("`{}`", c as char) } else { format!("the byte {c:#04x}") };
         let list = self.frames.last().is_some_and(|frame| frame.list);
         let expected = match self.at {
             At::Value if self.frames.is_empty() => "an object or a list",

@@ -43,7 +43,7 @@ pub struct CsvLayout<'a> {
 }
 
 /// What a sample says of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inferred {
     /// The columns that can be read, in the order in which they are first seen.
     pub columns: Vec<InferredColumn>,
@@ -55,6 +55,8 @@ pub struct Inferred {
     pub records: u64,
     /// What the log is wrapped in, if in anything.
     pub carried: Option<Found>,
+    /// How documents of JSON are laid out and unnested, a line each.
+    pub layout: Vec<String>,
 }
 
 impl Inferred {
@@ -196,6 +198,7 @@ impl Sample {
             files: self.files,
             records: self.records,
             carried: None,
+            layout: vec![],
         };
         for (name, evidence) in self.columns {
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
