@@ -167,7 +167,7 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
         (Some(carrier), _) => carrier,
         (None, Some("console")) if lines.is_empty() => return Ok(None),
         (None, Some("console")) => console(),
-        (None, _) => match carrier(&lines) {
+        (None, _) => match carrier(&lines).or_else(|| keyed(&lines)) {
             Some(carrier) => carrier,
             None => return Ok(None),
         },
@@ -203,6 +203,18 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
         return Some(if is { Carrier::Kcat } else { Carrier::Plain });
     }
     None
+}
+
+/// The console consumer with `print.key` alone, where each line is a key, a tab and an object of JSON. Only a file of JSON
+/// is asked for it: elsewhere such lines may be rows of two columns.
+fn keyed(lines: &[&[u8]]) -> Option<Carrier> {
+    let is = |line: &&[u8]| {
+        let tab = memchr::memchr(b'\t', line).filter(|_| !line.starts_with(b"{"));
+        let value = tab.map(|tab| line[tab + 1..].trim_ascii());
+        value.is_some_and(|value| value.starts_with(b"{") && serde_json::from_slice::<Value>(value).is_ok())
+    };
+    let all = !lines.is_empty() && lines.iter().all(is);
+    all.then(|| Carrier::Console(ConsoleFields { key: true, ..ConsoleFields::default() }))
 }
 
 /// What is around the values of some lines, if one of them tells: the first that does.
