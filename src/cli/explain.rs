@@ -109,7 +109,8 @@ fn files(read: &ReadPlan) -> String {
 
 fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
     let carried = inferred.carried.iter().flat_map(|found| &found.words);
-    let mut out: String = carried.map(|line| format!("log: {line}\n")).collect();
+    let layout = inferred.layout.iter().map(|line| format!("layout: {line}\n"));
+    let mut out: String = layout.chain(carried.map(|line| format!("log: {line}\n"))).collect();
     let _ = writeln!(
         out,
         "columns, from a sample of {} records in {} files:",

@@ -98,6 +98,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
         events.push(Event::warning("left_out", text, json!({ "path": path })));
     }
     events.extend(twice_event(plan, outcome.twice));
+    events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
     if outcome.spilled {
         let text = "memory was short, and partial results went to disk; --memory allows more";
@@ -124,6 +125,17 @@ fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
         "{number} twice in {zone}, where clocks are put back, and the earlier is taken; an offset or %Z in the times tells which"
     );
     (records > 0).then(|| Event::warning("times_twice", text, json!({ "records": records })))
+}
+
+/// Records that gave no event, as their list has no item.
+fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
+    let list = plan.read.files.iter().find_map(|file| file.unnest.as_deref())?;
+    let text = format!(
+        "{} no item in {}: no event came of them",
+        count(records, "record has", "records have"),
+        plain(list)
+    );
+    (records > 0).then(|| Event::warning("without_items", text, json!({ "records": records })))
 }
 
 /// Files in the folders of outputs that are not theirs.
@@ -309,6 +321,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
     }
     if outcome.twice > 0 {
         value["times_twice"] = json!(outcome.twice);
+    }
+    if outcome.without_items > 0 {
+        value["without_items"] = json!(outcome.without_items);
     }
     if !outcome.left_out.is_empty() {
         value["left_out"] = json!(outcome.left_out);

@@ -145,6 +145,8 @@ pub struct Outcome {
     pub left_out: Vec<String>,
     /// Records of the source whose event time is a local one that exists twice: clocks were put back.
     pub twice: u64,
+    /// Records of the source without an item in the list that is unnested.
+    pub without_items: u64,
     /// Why all was computed again that lay in place, where that is worth a word.
     pub all_again: Option<String>,
     /// Files in the folders of outputs that Highwater did not write: what reads such a folder reads them too.
@@ -343,7 +345,7 @@ impl Run<'_> {
         let whole = inputs.len() == self.plan.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
         let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
         let source = read.reports.pop().expect("a report of the source");
-        let (found, twice) = (source.rejects, source.twice);
+        let (found, twice, without_items) = (source.rejects, source.twice, source.without_items);
         let rejected = rejects_at(self.plan.rejects.as_deref(), &found);
         let rejects = write_rejects(found, rejects)?;
         let files: Vec<String> = self.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
@@ -391,6 +393,7 @@ impl Run<'_> {
             published,
             left_out,
             twice,
+            without_items,
             all_again: None,
             strangers: vec![],
             offsets,

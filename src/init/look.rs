@@ -10,13 +10,15 @@ use super::shape;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
+use crate::input::documents::{self, Pointer};
 use crate::input::files::{expand, recognised};
-use crate::input::infer::{CsvLayout, Inferred, infer};
+use crate::input::infer::{Class, CsvLayout, Inferred, infer};
 use crate::input::told;
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
-use crate::time::Zone;
+use crate::time::{TimeUnit, Zone};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -51,6 +53,8 @@ pub struct Looked {
     pub names: Option<Vec<String>>,
     /// How the text of the files is got from their bytes, where that is to be said.
     pub shape: shape::Found,
+    /// Where the records are, in files that are one object with a list of them.
+    pub records_at: Option<String>,
     /// The columns, in the order in which they are first seen.
     pub columns: Vec<Column>,
     /// Columns that the folders tell and no file has, and a value of each.
@@ -109,6 +113,10 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
     }
     let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
     carried::recognise(&mut files, Said::default())?;
+    let records_at = records_at(&files);
+    if let Some(pointer) = &records_at {
+        documents::at(&mut files, pointer);
+    }
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {
         Scan::has_records(&files, csv, OnBadRecord::Fail)?;
@@ -127,6 +135,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         delimiter,
         names: names.clone(),
         shape: around,
+        records_at: records_at.map(|pointer| pointer.text().to_string()),
         columns: vec![],
         told: told::first(&files).into_iter().filter(|(name, _)| inferred.column(name).is_none()).collect(),
         bytes,
@@ -153,6 +162,23 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
     }
     looked.paths = shorter(patterns, &looked.files, inputs);
     Ok(looked)
+}
+
+/// Where the records are, if each file is one object with one list of objects in it, and these have a time.
+fn records_at(files: &[SourceFile]) -> Option<Pointer> {
+    let (pointer, records) = documents::list_inside(files.first()?)?;
+    let same = |file: &SourceFile| documents::list_inside(file).is_some_and(|(other, _)| other == pointer);
+    (records.iter().any(has_time) && files[1..].iter().all(same)).then_some(pointer)
+}
+
+/// Whether a value of a record may be a time.
+fn has_time(record: &Value) -> bool {
+    record.as_object().into_iter().flatten().any(|(_, value)| match value {
+        Value::String(text) => Class::of_time(text.as_bytes()) != Class::Text,
+        Value::Number(number) => number.as_i64().is_some_and(|number| TimeUnit::likely(number).is_some()),
+        Value::Object(_) => has_time(value),
+        _ => false,
+    })
 }
 
 /// The files, and whether their format was told by what they hold.

@@ -77,6 +77,9 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
     if let Some(word) = looked.shape.format {
         format = format!("a web server's, {word}");
     }
+    if let Some(pointer) = &looked.records_at {
+        format += &format!(", the list at {}", shown(pointer.as_bytes()));
+    }
     if looked.names.is_some() && looked.shape.format.is_none() {
         format += ", no header line";
     }
@@ -123,6 +126,14 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
     }
     if let Some(why) = &guess.reject {
         out.push(format!("bad records are rejected and not the end of a run: {}", shown(why.as_bytes())));
+    }
+    for column in &looked.columns {
+        if column.example.as_deref().is_some_and(|text| text.starts_with("[{")) {
+            let name = shown(column.name.as_bytes());
+            out.push(format!(
+                "{name} is a list of objects: unnest = \"{name}\" in [source] makes an event of each item"
+            ));
+        }
     }
     let empty: Vec<String> =
         looked.columns.iter().filter(|c| c.values == 0).map(|c| shown(c.name.as_bytes())).collect();

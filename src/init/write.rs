@@ -146,6 +146,12 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         };
         out.with(&format!("format = \"{format}\""), "the names of the files do not tell");
     }
+    if let Some(pointer) = &looked.records_at {
+        out.with(
+            &format!("records = {}", basic(pointer)),
+            "each file is one object with this list of objects in it",
+        );
+    }
     if let Some(delimiter) = looked.delimiter {
         out.line(&format!("delimiter = {}", basic(&(delimiter as char).to_string())));
     }

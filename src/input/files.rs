@@ -6,6 +6,7 @@
 //! the order in which a folder lists its files or in which patterns are given.
 
 use super::carried::{self, Framing};
+use super::documents;
 use super::folders::{Walk, by_content};
 use super::infer::start;
 use super::opened::{Inputs, Opened};
@@ -64,6 +65,8 @@ pub struct SourceFile {
     pub framing: Framing,
     /// The columns that are read from the names of its folders.
     pub told: Vec<String>,
+    /// The list of each record whose items are its events; not known before the job says so.
+    pub unnest: Option<String>,
     /// The handle that it is read by.
     pub opened: Opened,
 }
@@ -211,7 +214,14 @@ pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
     if first.iter().any(|c| *c < b' ' && *c != b'\t') {
         return None;
     }
+    let listed = || first.strip_prefix(b"[").map(<[u8]>::trim_ascii_start).or(lines.get(1).copied());
+    if first == b"[" || first.starts_with(b"[{") {
+        return listed()?.trim_ascii_start().starts_with(b"{").then_some(Format::JsonLines);
+    }
     if first.starts_with(b"{") {
+        if documents::recognise(file, shape).is_some() {
+            return Some(Format::JsonLines);
+        }
         let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
         return object.then_some(Format::JsonLines);
     }
@@ -257,8 +267,10 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
         return Err(Error::job(format!("{}: {} inside {how} cannot be read", path.display(), format.name()))
             .hint(format!("{} files are compressed inside; unpack this one first", format.name())));
     }
+    let documents = if format == Format::JsonLines { documents::recognise(&opened, &shape) } else { None };
+    let shape = shape.with_documents(documents);
     let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
-    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, opened })
+    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, unnest: None, opened })
 }
 
 fn no_format(opened: &Opened) -> Error {

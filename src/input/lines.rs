@@ -6,6 +6,7 @@
 //! is number 1. Of a Parquet or Avro file the number is that of the row or record.
 
 use super::ReadPlan;
+use super::documents::Marks;
 use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
 use crate::batch::Position;
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::PoisonError;
 
 /// How much of an uncompressed file is counted at once.
 const SEGMENT: u64 = 4 << 20;
@@ -125,18 +127,35 @@ pub(super) struct Lines {
     read: u64,
     /// Line ends in what is counted.
     ends: u64,
+    /// Of documents, where their records begin, in the lines that are made of them and in the file.
+    marks: Option<Marks>,
+    /// The line of the last record before what was asked for.
+    marked: u64,
 }
 
 impl Lines {
     /// Opens `file`, at its start.
     pub(super) fn open(file: &SourceFile) -> Result<Lines> {
-        let raw = RawText::open(file, Meter::idle())?;
-        Ok(Lines { raw, buffer: vec![], counted: 0, read: 0, ends: 0 })
+        let marks = file.shape.documents.is_some().then(Marks::default);
+        let raw = RawText::marked(file, Meter::idle(), marks.clone())?;
+        Ok(Lines { raw, buffer: vec![], counted: 0, read: 0, ends: 0, marks, marked: 1 })
+    }
+
+    /// The line of the file on which the record of `place` begins, of documents.
+    fn line_of_mark(&mut self, place: u64) -> Option<u64> {
+        let mut marks = self.marks.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(mark) = marks.front().filter(|mark| mark.out <= place) {
+            self.marked = mark.line;
+            marks.pop_front();
+        }
+        Some(self.marked)
     }
 
     /// The line of `place`, which may not lie before that of an earlier call.
     pub(super) fn line_of(&mut self, place: u64) -> Result<u64> {
-        while self.read < place {
+        // The mark of a record is made with its first byte.
+        let least = place + u64::from(self.marks.is_some());
+        while self.read < least {
             self.ends += count_lines(&self.buffer[self.counted..]);
             self.buffer.clear();
             self.counted = 0;
@@ -151,7 +170,7 @@ impl Lines {
             .map_or(self.buffer.len(), |n| n.clamp(self.counted, self.buffer.len()));
         self.ends += count_lines(&self.buffer[self.counted..upto]);
         self.counted = upto;
-        Ok(self.ends + 1)
+        Ok(self.line_of_mark(place).unwrap_or(self.ends + 1))
     }
 
     /// The text from the place that was asked for last to the end of its line, at most `most` bytes.

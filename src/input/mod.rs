@@ -20,6 +20,7 @@ mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
+pub mod documents;
 mod entries;
 #[cfg(test)]
 mod evolution;
@@ -64,6 +65,9 @@ use infer::CsvLayout;
 /// The longest record in bytes, and so the longest value: what a file may ask to be in memory at once. It holds for a
 /// record of text, a block of Avro and a page of values of Parquet, decompressed.
 const LONGEST_RECORD: usize = 64 << 20;
+
+/// The column that numbers the items of a list that is unnested, from 1.
+pub const ITEM: &str = "_item";
 
 /// The most rows that a batch of a file with types has.
 const BATCH_ROWS: usize = 1 << 16;
@@ -182,7 +186,7 @@ impl ReadPlan {
 /// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecord {
-    /// Where the record starts: file, and byte of the uncompressed text, or number of the row or record
+    /// Where the record starts, or the item of a list that is unnested: file, and byte of the uncompressed text, or number of the row or record
     /// in a Parquet or Avro file.
     pub position: Position,
     /// The column at fault, where there is one.
@@ -219,4 +223,6 @@ struct DecodedChunk {
     passed: Vec<carried::LogPlace>,
     /// Event times that are local ones which exist twice.
     twice: u64,
+    /// Records without an item in the list that is unnested: they give no row.
+    without_items: u64,
 }

@@ -3,6 +3,7 @@
 //! Files are read and not mapped: mapped pages would count as the process's memory, and a file that
 //! another process cuts short would end the program with a signal.
 
+use super::documents::Marks;
 use super::files::SourceFile;
 use super::opened::{Opened, Reading};
 use super::shape::{self, Compression, Shape};
@@ -135,11 +136,11 @@ impl Read for Tapped {
 }
 
 impl Shaped {
-    fn open(file: &Opened, shape: &Shape, meter: Meter) -> std::io::Result<Shaped> {
+    fn open(file: &Opened, shape: &Shape, meter: Meter, marks: Option<Marks>) -> std::io::Result<Shaped> {
         let failed = Arc::new(AtomicBool::new(false));
         let reading = file.read().map_err(std::io::Error::other)?;
         let tapped = Tapped { file: reading, progress: meter.progress, failed: failed.clone() };
-        let text = shape::text(Box::new(tapped), shape, file.path())?;
+        let text = shape::marked_text(Box::new(tapped), shape, file.path(), marks)?;
         let (file, hashes, kind) = (file.clone(), meter.hash.is_some(), shape.compression.name());
         Ok(Shaped { text, file, kind, hashes, failed })
     }
@@ -164,17 +165,25 @@ impl RawText {
     /// # Errors
     /// `Machine` where it cannot be opened.
     pub(super) fn open(file: &SourceFile, meter: Meter) -> Result<RawText> {
+        RawText::marked(file, meter, None)
+    }
+
+    /// As [`RawText::open`]; where the records of documents begin is told to `marks`.
+    ///
+    /// # Errors
+    /// As of [`RawText::open`].
+    pub(super) fn marked(file: &SourceFile, meter: Meter, marks: Option<Marks>) -> Result<RawText> {
         let failed = |e| Error::io("read", &file.path, e);
         let empty = file.opened.bytes() == 0;
         let disk = Disk { file: file.opened.read()?, meter };
         let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
         let decoder = match file.shape.compression {
-            // Nothing is no gzip file, but it is an empty one to anybody who made it.
-            _ if empty => Decoder::Plain(disk),
-            _ if !file.shape.is_unpacked_only() => {
-                let shaped = Shaped::open(&file.opened, &file.shape, disk.meter);
+            _ if !empty && !file.shape.is_unpacked_only() => {
+                let shaped = Shaped::open(&file.opened, &file.shape, disk.meter, marks);
                 Decoder::Shaped(Box::new(shaped.map_err(|cause| shape::failed(&file.path, "", cause))?))
             }
+            // Nothing is no gzip file, but it is an empty one to anybody who made it.
+            _ if empty => Decoder::Plain(disk),
             Compression::None => Decoder::Plain(disk),
             Compression::Gzip => {
                 Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))

@@ -74,6 +74,8 @@ pub struct ScanReport {
     pub rejects: Rejects,
     /// Records whose event time is a local one that exists twice.
     pub twice: u64,
+    /// Records without an item in the list that is unnested: they are no events.
+    pub without_items: u64,
 }
 
 /// A source on its way into batches. Shared by the workers that [`Scan::worker`] gives.
@@ -86,6 +88,7 @@ pub struct Scan {
     records: Vec<AtomicU64>,
     /// Event times that exist twice.
     twice: AtomicU64,
+    without_items: AtomicU64,
     told: ToldColumns,
     /// Reports of Parquet files.
     hashed: Mutex<Vec<InputReport>>,
@@ -110,6 +113,7 @@ impl Scan {
             progress,
             records: plan.files.iter().map(|_| AtomicU64::new(0)).collect(),
             twice: AtomicU64::new(0),
+            without_items: AtomicU64::new(0),
             told: ToldColumns::of(&plan)?,
             hashed: Mutex::default(),
             rejects: Mutex::new(RejectStore::new(REJECTS_IN_MEMORY)),
@@ -196,8 +200,8 @@ impl Scan {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
         }
         let rejects = self.rejects.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let twice = self.twice.into_inner();
-        Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)?, twice })
+        let (twice, without_items) = (self.twice.into_inner(), self.without_items.into_inner());
+        Ok(ScanReport { inputs, rejects: rejects.finish(&self.plan)?, twice, without_items })
     }
 
     /// Keeps the failure with the smallest position. Whatever is wrong with a file that has changed, that it has is why.
@@ -219,7 +223,8 @@ impl Scan {
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
-        let DecodedChunk { mut batch, bad, passed, twice } = chunk;
+        let DecodedChunk { mut batch, bad, passed, twice, without_items } = chunk;
+        self.without_items.fetch_add(without_items, Ordering::Relaxed);
         self.twice.fetch_add(twice, Ordering::Relaxed);
         self.told.fill(file, &mut batch);
         let Bad { records: bad, handed } = bad;

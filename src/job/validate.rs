@@ -23,6 +23,7 @@ use table::{Ask, Table};
 mod archive;
 mod arguments;
 mod constant;
+mod documents;
 mod enrich;
 mod finish;
 mod form;

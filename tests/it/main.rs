@@ -28,6 +28,7 @@ mod crash_backfill;
 mod crash_load;
 mod daylight;
 mod docs;
+mod documents;
 mod edit_laws;
 mod edited;
 mod enrich_jobs;

@@ -441,6 +441,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         strangers: done.strangers,
         left_out: vec![],
         twice: 0,
+        without_items: 0,
         all_again: done.all_again,
     })
 }

@@ -40,6 +40,13 @@ pub enum Carrier {
     Console(ConsoleFields),
 }
 
+impl Carrier {
+    /// Whether nothing frames the records.
+    pub fn is_plain(&self) -> bool {
+        *self == Carrier::Plain
+    }
+}
+
 /// What is around the value of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Envelope {

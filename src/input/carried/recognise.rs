@@ -9,6 +9,7 @@ use super::kcat;
 use super::unwrap::Unwrapper;
 use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted};
 use crate::error::{Error, Result};
+use crate::input::documents::{self, Pointer};
 use crate::input::files::{Format, SourceFile};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
@@ -106,9 +107,16 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
 pub fn like(files: &mut [SourceFile], known: &[SourceFile]) -> Result<()> {
     let by_path: HashMap<&Path, &Framing> = known.iter().map(|f| (f.path.as_path(), &f.framing)).collect();
     let wrapped = known.iter().map(|file| &file.framing).find(|framing| !framing.is_plain());
+    let records = known.iter().find(|file| file.unnest.is_some() || pointer(file).is_some());
     for file in files {
         if let Some(known) = known.first() {
             file.shape.take(&known.shape.rules, &file.path)?;
+        }
+        if let Some(known) = records.filter(|_| file.format == Format::JsonLines) {
+            file.unnest = known.unnest.clone();
+            if let Some(pointer) = pointer(known) {
+                documents::at(std::slice::from_mut(file), pointer);
+            }
         }
         file.told = known.first().map_or(vec![], |known| known.told.clone());
         let same = by_path.get(file.path.as_path()).copied();
@@ -119,6 +127,11 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The pointer to the records of a file's documents.
+fn pointer(file: &SourceFile) -> Option<&Pointer> {
+    file.shape.documents.as_ref().and_then(|layout| layout.records.as_ref())
 }
 
 /// Whether the text of a file is unmistakably that of a carrier, whatever its name ends in.
@@ -162,7 +175,7 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
         (Some(carrier), _) => carrier,
         (None, Some("console")) if lines.is_empty() => return Ok(None),
         (None, Some("console")) => console(),
-        (None, _) => match carrier(&lines) {
+        (None, _) => match carrier(&lines).or_else(|| keyed(&lines)) {
             Some(carrier) => carrier,
             None => return Ok(None),
         },
@@ -198,6 +211,18 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
         return Some(if is { Carrier::Kcat } else { Carrier::Plain });
     }
     None
+}
+
+/// The console consumer with `print.key` alone, where each line is a key, a tab and an object of JSON. Only a file of JSON
+/// is asked for it: elsewhere such lines may be rows of two columns.
+fn keyed(lines: &[&[u8]]) -> Option<Carrier> {
+    let is = |line: &&[u8]| {
+        let tab = memchr::memchr(b'\t', line).filter(|_| !line.starts_with(b"{"));
+        let value = tab.map(|tab| line[tab + 1..].trim_ascii());
+        value.is_some_and(|value| value.starts_with(b"{") && serde_json::from_slice::<Value>(value).is_ok())
+    };
+    let all = !lines.is_empty() && lines.iter().all(is);
+    all.then(|| Carrier::Console(ConsoleFields { key: true, ..ConsoleFields::default() }))
 }
 
 /// What is around the values of some lines, if one of them tells: the first that does.

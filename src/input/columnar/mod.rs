@@ -345,7 +345,13 @@ impl Assembler {
         let twice = self.event_time.take_twice();
         let whole = Batch { columns: out, time, positions, arrival, reached: vec![], numbers: vec![], rows };
         if faults.is_empty() {
-            return Ok(DecodedChunk { batch: whole, bad: bad.finish(), passed: vec![], twice });
+            return Ok(DecodedChunk {
+                batch: whole,
+                bad: bad.finish(),
+                passed: vec![],
+                twice,
+                without_items: 0,
+            });
         }
         let (faults, keep) = faults.into_rows(rows);
         for Fault { row, column, reason, hint, aside } in faults {
@@ -356,7 +362,7 @@ impl Assembler {
             }
         }
         let batch = whole.filter(&BooleanArray::from(keep));
-        Ok(DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice })
+        Ok(DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice, without_items: 0 })
     }
 }
 

@@ -115,7 +115,7 @@ impl CsvDecoder {
             None => batch,
         };
         let twice = self.event_time.take_twice();
-        (DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice }, buffer)
+        (DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice, without_items: 0 }, buffer)
     }
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.

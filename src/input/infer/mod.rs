@@ -59,6 +59,8 @@ pub struct Inferred {
     pub notes: Vec<String>,
     /// Why no record can be read, where none of a file of CSV has the fields of its header.
     pub misfit: Option<String>,
+    /// How documents of JSON are laid out and unnested, a line each.
+    pub layout: Vec<String>,
 }
 
 impl Inferred {
@@ -217,6 +219,7 @@ impl Sample {
             carried: None,
             notes: told_once(self.notes),
             misfit: self.misfit.filter(|_| self.records == 0),
+            layout: vec![],
         };
         for (name, evidence) in self.columns {
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {

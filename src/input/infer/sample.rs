@@ -8,7 +8,7 @@ use crate::input::columnar::{FileColumns, FromName};
 use crate::input::csv::names::{FirstRecord, names_of};
 use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
-use crate::input::{Opened, SourceFile};
+use crate::input::{ITEM, Opened, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
@@ -187,8 +187,11 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
                 Ok(Line::Tombstone(_)) | Err(_) => None,
             }
         };
-        records =
-            lines.enumerate().filter_map(parsed).filter(Value::is_object).take(budget.records).collect();
+        let parsed = lines.enumerate().filter_map(parsed).filter(Value::is_object);
+        records = match &file.unnest {
+            None => parsed.take(budget.records).collect(),
+            Some(list) => parsed.flat_map(|record| items(record, list)).take(budget.records).collect(),
+        };
         !records.is_empty()
     })?;
     let mut fields = Fields { file: name_of(file), present: HashMap::new() };
@@ -201,6 +204,27 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
         column.nulls |= present < records.len();
     }
     Ok(())
+}
+
+/// A record for each item of its list at the path `list`: the item in place of the list, and its number.
+fn items(mut record: Value, list: &str) -> Vec<Value> {
+    let Some(found) = at_path(&mut record, list).map(Value::take) else { return vec![] };
+    let Value::Array(items) = found else { return vec![] };
+    let one = |(number, item): (usize, Value)| {
+        let mut row = record.clone();
+        *at_path(&mut row, list)? = item;
+        row.as_object_mut()?.insert(ITEM.to_string(), (number + 1).into());
+        Some(row)
+    };
+    items.into_iter().enumerate().filter_map(one).collect()
+}
+
+/// The value of the key `path`, or else at the end of the path that its dots make.
+fn at_path<'a>(record: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    if record.get(path).is_some() {
+        return record.get_mut(path);
+    }
+    path.split('.').try_fold(record, |value, key| value.get_mut(key))
 }
 
 /// The fields of the records of a file.

@@ -32,6 +32,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        unnest: None,
         opened: testing::opened(path),
     }
 }

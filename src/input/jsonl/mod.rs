@@ -5,10 +5,12 @@
 //!   a key that comes twice the last value counts.
 //! * A column's name is a path of keys joined by dots; a key of the record that has the dots in it
 //!   goes before the path.
+//! * Where a list is unnested, each of its items is a row, in the order of the list ([`finder`]).
 //! * What is remembered from one record to the next (the order of keys) makes reading fast and
 //!   changes no answer.
 
 mod columns;
+mod finder;
 mod record;
 mod scanner;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use crate::input::infer::time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::Buffer;
 use columns::{Column, Texts, Unfit};
+use finder::{Finder, Wanted};
 pub(super) use record::RecordReader;
 use scanner::Broken;
 pub(super) use scanner::{Cursor, Kind, Span, unescape};
@@ -37,7 +40,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Decodes chunks of JSON Lines; every worker has its own.
 pub struct JsonDecoder {
     plan: Arc<ReadPlan>,
-    reader: RecordReader,
+    finder: Finder,
     columns: Vec<(Column, Wanted)>,
     /// None where every row is of the instant 0.
     time: Option<Wanted>,
@@ -49,26 +52,15 @@ pub struct JsonDecoder {
     expected_rows: usize,
 }
 
-/// The slots in which a column's value may be.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    slot: usize,
-    /// Of a name with dots: where the path leads, if the name itself is no key.
-    path: Option<usize>,
-}
-
 impl JsonDecoder {
     /// A decoder of what `plan` wants.
     ///
     /// # Errors
     /// None as yet.
     pub fn new(plan: &Arc<ReadPlan>) -> Result<JsonDecoder, Error> {
-        let mut reader = RecordReader::new();
-        let mut want = |name: &str| {
-            let keys: Vec<&str> = name.split('.').collect();
-            let path = (keys.len() > 1).then(|| reader.want(&keys));
-            Wanted { slot: reader.want(&[name]), path }
-        };
+        // The files of a source are unnested alike.
+        let mut finder = Finder::new(plan.files.iter().find_map(|file| file.unnest.as_deref()));
+        let mut want = |name: &str| finder.want(name);
         let time = plan.own_time().map(|time| want(&time.column));
         let parser = |time: &ReadTime| TimeParser::new(time.rule.clone(), plan.zone.clone());
         let arrival = plan.own_arrival().map(|arrival| (want(&arrival.column), parser(arrival)));
@@ -79,7 +71,7 @@ impl JsonDecoder {
             .collect();
         let parser = parser(&plan.time);
         let (plan, unwrapper) = (plan.clone(), Unwrapper::new(Own::of(plan)));
-        Ok(JsonDecoder { plan, reader, columns, time, parser, arrival, unwrapper, expected_rows: 0 })
+        Ok(JsonDecoder { plan, finder, columns, time, parser, arrival, unwrapper, expected_rows: 0 })
     }
 
     /// The rows of a chunk, and its bad records. Where the scan stops at one of them, what is behind it is left out.
@@ -121,11 +113,28 @@ impl JsonDecoder {
                 _ => {}
             }
             let outcome = if all_utf8 || line(&chunk.bytes, start).1.is_ok() {
-                self.reader.read(&mut cursor)
+                self.finder.read(&mut cursor)
             } else {
                 Err(Broken)
             };
+            let offset = wrapped.as_ref().map_or(chunk.offset + start as u64, |w| w.offsets[number]);
+            let place = Position::new(chunk.file, offset);
             let outcome = match outcome {
+                Ok(()) if self.finder.list().is_some() => {
+                    let own = || line(&chunk.bytes, start).0;
+                    let text = wrapped.as_ref().map_or_else(own, |w| w.line(number));
+                    self.items(
+                        &chunk,
+                        Record { place, text, wrapped: wrapped.is_some() },
+                        &mut rows,
+                        &mut bad,
+                    );
+                    if bad.stops() {
+                        break;
+                    }
+                    number += 1;
+                    continue;
+                }
                 Ok(()) => self.row(&chunk.bytes, &mut rows),
                 Err(Broken) => {
                     cursor.at = end_of_line(&chunk.bytes, start) + 1;
@@ -138,8 +147,6 @@ impl JsonDecoder {
                     }))
                 }
             };
-            let offset = wrapped.as_ref().map_or(chunk.offset + start as u64, |w| w.offsets[number]);
-            let place = Position::new(chunk.file, offset);
             match outcome {
                 Ok(()) if self.plan.positions => rows.positions.push(place),
                 Ok(()) => {}
@@ -156,13 +163,58 @@ impl JsonDecoder {
         self.finish(chunk, rows, bad)
     }
 
-    /// Appends the record that was read last.
+    /// Appends the items of the list that is unnested, of the record that was read last. An item's place is its own byte; of
+    /// a record that is wrapped, as many bytes behind its place as there are items before: a record has more bytes than items.
+    #[inline(never)]
+    fn items(&mut self, chunk: &TextChunk, record: Record, rows: &mut Rows, bad: &mut BadRecords) {
+        let Some((name, list)) = self.finder.list() else { return };
+        let name = name.to_string();
+        match list.kind {
+            Kind::Missing | Kind::Null => {
+                rows.without_items += 1;
+                return;
+            }
+            Kind::Array => {}
+            _ => {
+                let text = shown(&chunk.bytes[list.start..list.end]);
+                let fault = Fault {
+                    reason: format!("`{name}` is not a list: `{text}`"),
+                    column: Some(name),
+                    hint: None,
+                    aside: false,
+                };
+                return bad.add(fault.at(record.place, record.text));
+            }
+        }
+        let mut cursor = Cursor { bytes: &chunk.bytes, at: list.start };
+        let mut number = 0;
+        while let Some(start) = self.finder.next_item(&mut cursor, number + 1) {
+            let offset =
+                if record.wrapped { record.place.place() + number } else { chunk.offset + start as u64 };
+            let place = Position::new(chunk.file, offset);
+            number += 1;
+            match self.row(&chunk.bytes, rows) {
+                Ok(()) if self.plan.positions => rows.positions.push(place),
+                Ok(()) => {}
+                Err(fault) => {
+                    let reason = format!("item {number} of `{name}`: {}", fault.reason);
+                    bad.add(Fault { reason, ..*fault }.at(place, record.text));
+                    if bad.stops_before(place) {
+                        return;
+                    }
+                }
+            }
+        }
+        rows.without_items += u64::from(number == 0);
+    }
+
+    /// Appends the row that was read last.
     #[inline(always)]
     fn row(&mut self, chunk: &[u8], rows: &mut Rows) -> Result<(), Box<Fault>> {
         let instant = match self.time {
             None => 0,
             Some(wanted) => {
-                let span = wanted.span(&self.reader);
+                let span = self.finder.span(wanted);
                 time_of(span, chunk, &mut self.parser)
                     .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?
             }
@@ -175,8 +227,15 @@ impl JsonDecoder {
         let mut texts = Texts { chunk, unescaped: &mut rows.unescaped };
         for i in 0..self.columns.len() {
             let (column, wanted) = &mut self.columns[i];
-            let span = wanted.span(&self.reader);
-            if let Err(Unfit { reason, hint }) = column.push(span, &mut texts) {
+            let pushed = match *wanted {
+                Wanted::Number => {
+                    let digits = self.finder.number().as_bytes();
+                    let span = Span { kind: Kind::Number, start: 0, end: digits.len() };
+                    column.push(span, &mut Texts { chunk: digits, unescaped: texts.unescaped })
+                }
+                wanted => column.push(self.finder.span(wanted), &mut texts),
+            };
+            if let Err(Unfit { reason, hint }) = pushed {
                 let column = Some(column.name().to_string());
                 self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
                 return Err(Box::new(Fault { column, reason, hint, aside: false }));
@@ -194,7 +253,7 @@ impl JsonDecoder {
         let (Some((wanted, parser)), Some(read)) = (&mut self.arrival, self.plan.own_arrival()) else {
             return Ok(event_time);
         };
-        let span = wanted.span(&self.reader);
+        let span = self.finder.span(*wanted);
         if self.plan.arrival_optional && matches!(span.kind, Kind::Missing | Kind::Null) {
             return Ok(event_time);
         }
@@ -210,7 +269,7 @@ impl JsonDecoder {
     }
 
     fn finish(&mut self, chunk: TextChunk, rows: Rows, bad: BadRecords) -> DecodedChunk {
-        let count = rows.time.len();
+        let (count, without_items) = (rows.time.len(), rows.without_items);
         self.expected_rows = count + count / 64;
         let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
         let arrival = self.plan.arrivals(&rows.time, rows.arrival);
@@ -225,17 +284,12 @@ impl JsonDecoder {
             numbers: vec![],
             rows: count,
         };
-        DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice: self.parser.take_twice() }
-    }
-}
-
-impl Wanted {
-    #[inline(always)]
-    fn span(self, reader: &RecordReader) -> Span {
-        let span = reader.slot(self.slot);
-        match self.path {
-            Some(path) if span.kind == Kind::Missing => reader.slot(path),
-            _ => span,
+        DecodedChunk {
+            batch,
+            bad: bad.finish(),
+            passed: vec![],
+            twice: self.parser.take_twice(),
+            without_items,
         }
     }
 }
@@ -264,6 +318,16 @@ struct Rows {
     arrival: Vec<i64>,
     positions: Vec<Position>,
     unescaped: Vec<u8>,
+    /// Records whose list to unnest is empty or missing.
+    without_items: u64,
+}
+
+/// A record that is unnested.
+struct Record<'a> {
+    place: Position,
+    /// Its text in the file.
+    text: &'a [u8],
+    wrapped: bool,
 }
 
 /// Why a record is bad.

@@ -118,6 +118,18 @@ impl RecordReader {
         }
     }
 
+    /// Reads the object that starts here.
+    pub fn read_object(&mut self, cursor: &mut Cursor) -> Result<(), Broken> {
+        self.clear();
+        cursor.expect(b'{')?;
+        self.object(cursor, 0, 1)
+    }
+
+    /// Forgets the last record.
+    pub fn clear(&mut self) {
+        self.slots.fill(Span::MISSING);
+    }
+
     /// Reads what is behind the opening brace of an object; `depth` containers are open, with it.
     fn object(&mut self, cursor: &mut Cursor, node: usize, depth: usize) -> Result<(), Broken> {
         if cursor.peek() != Some(b'"') {

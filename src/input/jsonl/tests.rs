@@ -19,6 +19,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        unnest: None,
         opened: testing::unread(),
     };
     let time = ReadTime { column: time.into(), rule };
@@ -365,12 +366,8 @@ proptest! {
         let plan = plan(&columns, "é", TimeRule::format("%Y-%m-%d").unwrap());
         let mut decoder = JsonDecoder::new(&plan).unwrap();
         let text = lines.join(&b'\n');
-        let mut reader = RecordReader::new();
-        let slots: Vec<_> = names.iter().map(|n| {
-            let keys: Vec<&str> = n.split('.').collect();
-            let path = (keys.len() > 1).then(|| reader.want(&keys));
-            Wanted { slot: reader.want(&[n]), path }
-        }).collect();
+        let mut reader = Finder::new(None);
+        let slots: Vec<_> = names.iter().map(|name| reader.want(name)).collect();
         for line in &lines {
             let mut cursor = Cursor { bytes: line, at: 0 };
             cursor.blanks();
@@ -380,7 +377,7 @@ proptest! {
             let shown = String::from_utf8_lossy(line);
             prop_assert_eq!(read, want.is_some(), "{}", shown);
             for (wanted, want) in slots.iter().zip(want.into_iter().flatten()) {
-                let span = wanted.span(&reader);
+                let span = reader.span(*wanted);
                 let raw = &line[span.start..span.end];
                 let got = match span.kind {
                     Kind::Missing | Kind::Null => None,

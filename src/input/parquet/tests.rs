@@ -43,6 +43,7 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
         bytes: 0,
         framing: Default::default(),
         told: vec![],
+        unnest: None,
     };
     (dir, file)
 }
@@ -81,7 +82,13 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
-    Ok(DecodedChunk { batch, bad: Bad { records: bad, handed: Ok(0) }, passed: vec![], twice: 0 })
+    Ok(DecodedChunk {
+        batch,
+        bad: Bad { records: bad, handed: Ok(0) },
+        passed: vec![],
+        twice: 0,
+        without_items: 0,
+    })
 }
 
 fn times(n: i64) -> ArrayRef {

@@ -23,6 +23,7 @@ pub use encoding::encoding;
 pub(super) use magic::found;
 pub use sheet::check_range;
 
+use super::documents::{self, Layout, Marks, Stopped};
 use crate::error::{Error, Result};
 use encoding_rs::Encoding;
 use std::io::{BufReader, ErrorKind, Read};
@@ -118,6 +119,8 @@ impl Form {
 pub struct Shape {
     /// How it is compressed.
     pub compression: Compression,
+    /// Of JSON that is not an object a line: how its records are found.
+    pub documents: Option<Layout>,
     /// What the unpacked bytes of a member of a zip come to.
     crc: Option<u32>,
     /// Its encoding, where it is not UTF-8.
@@ -180,6 +183,11 @@ impl Shape {
         Shape { compression, ..Shape::default() }
     }
 
+    /// The same, with its documents laid out so.
+    pub fn with_documents(&self, documents: Option<Layout>) -> Shape {
+        Shape { documents, ..self.clone() }
+    }
+
     /// Whether the bytes on the disk are the text.
     pub fn is_plain(&self) -> bool {
         self.compression == Compression::None && self.is_unpacked_only()
@@ -198,6 +206,7 @@ impl Shape {
             && self.sep.is_none()
             && self.form == Form::Plain
             && !self.rules.any()
+            && self.documents.is_none()
     }
 
     /// Takes what the job says of the file at `path`, after what its first bytes show.
@@ -273,6 +282,19 @@ pub(super) fn text(
     shape: &Shape,
     path: &Path,
 ) -> std::io::Result<Box<dyn Read + Send>> {
+    marked_text(from, shape, path, None)
+}
+
+/// As [`text`]; where the records of documents begin is told to `marks`.
+///
+/// # Errors
+/// As of [`text`].
+pub(super) fn marked_text(
+    from: Box<dyn Read + Send>,
+    shape: &Shape,
+    path: &Path,
+    marks: Option<Marks>,
+) -> std::io::Result<Box<dyn Read + Send>> {
     let mut text = decompressed(from, shape.compression)?;
     if let Some(crc) = shape.crc {
         text = Box::new(archive::Checked::new(text, crc, path));
@@ -281,11 +303,14 @@ pub(super) fn text(
         text = Box::new(sheet::text(text, &shape.rules, path)?);
     } else if let Some(encoding) = shape.encoding {
         text = Box::new(encoding::Transcoded::new(text, encoding));
-    } else if !shape.is_text() {
+    } else if !shape.is_text() && shape.documents.is_none() {
         text = Box::new(encoding::WithoutMark::new(text));
     }
     if shape.rules.any() || shape.sep.is_some() {
         text = Box::new(lines::ByLine::new(text, drop::Drop::new(shape, path), path));
+    }
+    if let Some(layout) = &shape.documents {
+        return Ok(Box::new(documents::Lines::of(text, layout, marks)));
     }
     Ok(match &shape.form {
         Form::Plain | Form::Sheet => text,
@@ -306,6 +331,10 @@ pub(super) fn failed(path: &Path, kind: &str, cause: std::io::Error) -> Error {
         return error.clone();
     }
     let shown = path.display();
+    if let Some(Stopped { line, byte, what }) = cause.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return Error::data(format!("{shown}, line {line}, byte {byte}: {what}"))
+            .hint("a document of JSON is read as a whole: what comes after such a place cannot be told");
+    }
     match cause.kind() {
         _ if kind.is_empty() => Error::io("read", path, cause),
         ErrorKind::UnexpectedEof => {

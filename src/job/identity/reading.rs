@@ -128,6 +128,8 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
         ("format", word(&spec.format)),
         ("log", word(&spec.carrier)),
         ("envelope", word(&spec.envelope)),
+        ("records", word(&spec.records)),
+        ("unnest", word(&spec.unnest)),
         ("delimiter", (read.delimiter != b',').then(|| json!(char::from(read.delimiter).to_string()))),
         ("shape", shape(&spec.shape)),
         ("header", read.names.as_ref().map(|names| json!(names))),

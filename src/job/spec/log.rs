@@ -13,6 +13,10 @@ pub struct LogSpec {
     /// `log`: what carries the records.
     pub carrier: Option<At<String>>,
     pub envelope: Option<At<String>>,
+    /// Where the list of the records is in a document of JSON.
+    pub records: Option<At<String>>,
+    /// The list of each record whose items are its events.
+    pub unnest: Option<At<String>>,
     pub time: Option<At<String>>,
     pub time_unit: Option<At<String>>,
     /// One, or several that are tried in order.
@@ -66,6 +70,8 @@ fn log(table: &Table) -> LogSpec {
         format: table.string("format"),
         carrier: table.string("log"),
         envelope: table.string("envelope"),
+        records: table.string("records"),
+        unnest: table.string("unnest"),
         time: table.string("time"),
         time_unit: table.string("time_unit"),
         time_format: table.strings("time_format"),

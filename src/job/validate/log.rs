@@ -1,12 +1,12 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
 use super::shape::{FORMATS, Layout, is_form, shape};
-use super::{SourceFiles, unknown_column};
+use super::{SourceFiles, documents, unknown_column};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::files::{self, Expanded};
-use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
+use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, start, time_hint};
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
 use crate::job::document::{At, Document};
 use crate::job::spec::{JobSpec, LogSpec, Names};
@@ -66,9 +66,11 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
     let declared = declared_types(document, &spec.types);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
+    let records = documents::records(document, spec);
     let (files, Layout { delimiter, names }) = (files?, csv?);
     let (known, order) = (given.types.clone(), given.order.clone());
-    let Expanded { files, notes } = files;
+    let Expanded { mut files, notes } = files;
+    documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
     Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
 }
 
@@ -79,6 +81,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
     declared_types(document, &spec.types);
     on_bad_record(document, spec);
     wrapped(document, spec);
+    documents::records(document, spec);
     time_rule(document, spec);
 }
 
@@ -106,6 +109,7 @@ impl Log {
             found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
+        documents::carried(document, spec, &files);
         let csv = CsvLayout { delimiter, names: names.as_deref() };
         let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
@@ -115,12 +119,12 @@ impl Log {
                 return Err(faults);
             }
             if !has_records? {
-                return Err(no_columns(&files, what));
+                return Err(no_columns(&files, what)?);
             }
             // All are rejected, so that of columns it is known alone what the job says.
             inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
         }
-        inferred.carried = carried;
+        (inferred.carried, inferred.layout) = (carried, documents::words(&files));
         if on_bad_record == Some(OnBadRecord::Fail)
             && let Some(misfit) = inferred.misfit.take()
         {
@@ -129,7 +133,7 @@ impl Log {
         let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
         let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
         inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
-        let time = event_time(document, spec, &inferred, zone);
+        let time = event_time(document, spec, &inferred, &files, zone);
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
                 if let Some(ty) = declared.get(&name.value)
@@ -320,13 +324,34 @@ fn no_record_fits(what: &str) -> Error {
         )
 }
 
-/// Without a header line or a record there is no column to speak of.
-fn no_columns(files: &[SourceFile], of: &str) -> Error {
-    let what = match files {
-        [file] => format!("{} is empty", file.path.display()),
-        files => format!("all {} files of {of} are empty", files.len()),
+/// The error for files without a header line or a record: there is no column to speak of.
+///
+/// # Errors
+/// A file that cannot be read.
+fn no_columns(files: &[SourceFile], of: &str) -> Result<Error> {
+    let mut empty = true;
+    for file in files {
+        empty &= start(&file.opened, &file.shape.with_documents(None), 4096)?
+            .0
+            .trim_ascii()
+            .is_empty();
+    }
+    let what = match (files, empty) {
+        ([file], true) => format!("{} is empty", file.path.display()),
+        (files, true) => format!("all {} files of {of} are empty", files.len()),
+        ([file], false) => format!("{} has no record", file.path.display()),
+        (files, false) => format!("none of the {} files of {of} has a record", files.len()),
     };
-    Error::data(what).hint("its columns are not known; a CSV file without records still has its header line")
+    let error = Error::data(what);
+    Ok(match files.iter().find_map(|file| file.unnest.as_ref()) {
+        Some(list) if !empty => {
+            error.hint(format!("no record has an item in `{list}`, which `unnest` names"))
+        }
+        _ if files.iter().any(|file| file.format == Format::Csv) => {
+            error.hint("its columns are not known; a CSV file without records still has its header line")
+        }
+        _ => error.hint("its columns are not known: an object of JSON has them"),
+    })
 }
 
 /// The envelope that a log gives, if any; `None` after a fault, also one of its `log`.
@@ -408,7 +433,13 @@ fn time_formats(document: &Document, formats: &[At<String>]) -> Option<TimeRule>
 }
 
 /// The event time of a log; without a column for it, its rows are of no time.
-fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Zone) -> Option<ReadTime> {
+fn event_time(
+    document: &Document,
+    spec: &LogSpec,
+    inferred: &Inferred,
+    files: &[SourceFile],
+    zone: &Zone,
+) -> Option<ReadTime> {
     let Some(column) = &spec.time else {
         return Some(ReadTime { column: String::new(), rule: TimeRule::Untimed });
     };
@@ -419,7 +450,8 @@ fn event_time(document: &Document, spec: &LogSpec, inferred: &Inferred, zone: &Z
         return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
     }
     let Some(found) = found else {
-        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        let error = unknown_column(&column.value, inferred.names());
+        document.fault(documents::inside(error, files), &column.span);
         return None;
     };
     let mut rule = rule?;

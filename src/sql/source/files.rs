@@ -52,6 +52,17 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
         .hint("`verify` without a server checks such a job by a second reader of its own")
         .hint("or write them out plainly: an [[output]] without a window, a .parquet file"));
     }
+    if file.shape.documents.is_some() || file.unnest.is_some() {
+        let path = file.path.display();
+        let what = if file.unnest.is_some() {
+            "its events are the items of a list (`unnest`)"
+        } else {
+            "its records are not on a line each"
+        };
+        return Err(Error::job(format!("no SQL here reads {path} as it is: {what}"))
+            .hint("`verify` without a server checks such a job by a second reader of its own")
+            .hint("or write the records out: an [[output]] without a window, a .parquet file"));
+    }
     if let Some(name) = file.told.first() {
         return Err(Error::job(format!(
             "`{name}` is told by the folders of the files, which no SQL here reads"

@@ -14,6 +14,7 @@
 
 mod carried;
 mod csv;
+mod documents;
 mod jsonl;
 mod parquet;
 pub(super) mod shape;
@@ -146,8 +147,16 @@ fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part
     let of = File { path: &file.path, plan };
     match file.format {
         Format::Csv => csv::read(&of, &content(file)?, wanted),
-        Format::JsonLines if file.framing.is_plain() => jsonl::read(&of, &content(file)?, wanted),
-        Format::JsonLines => jsonl::read(&of, &carried::unwrapped(file, &content(file)?), wanted),
+        Format::JsonLines => {
+            let mut text = documents::lines(file, &content(file)?)?;
+            if !file.framing.is_plain() {
+                text = carried::unwrapped(file, &text);
+            }
+            if let Some(list) = &file.unnest {
+                text = documents::unnested(list, &text);
+            }
+            jsonl::read(&of, &text, wanted)
+        }
         Format::Parquet => {
             let mut part = parquet::read(&of, file, wanted)?;
             carried::named(file, wanted, &mut part);
