@@ -8,6 +8,7 @@ use super::column::{Column, Evidence};
 use super::delimiter;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::written::WrittenColumns;
 use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
@@ -89,7 +90,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         delimiter = Some(layout.delimiter).filter(|delimiter| *delimiter != named);
         names = layout.names;
     }
-    let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
+    let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref(), written: &WrittenColumns::PLAIN };
     carried::recognise(&mut files, Said::default())?;
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {

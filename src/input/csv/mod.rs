@@ -6,6 +6,7 @@ pub(super) mod index;
 mod layout;
 pub(super) mod record;
 mod simd;
+mod spelled;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,9 @@ use crate::input::columnar::{FileColumns, FromName};
 use crate::input::text::check_encoding;
 use crate::input::{Compression, Opened, SourceFile};
 use serde_json::Value;
+use crate::input::written::{Written, WrittenColumns};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::io::{ErrorKind, Read};
 
 /// How much of each file is looked at.
@@ -110,7 +112,7 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
             None => return Ok(()),
         },
     };
-    let file_name = name_of(file);
+    let (file_name, mut room) = (name_of(file), vec![]);
     for name in &names {
         sample.found(name);
     }
@@ -119,13 +121,19 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         sample.records += 1;
         for (name, field) in names.iter().zip(&record) {
             let column = sample.column(name);
-            match field {
-                [] => column.nulls = true,
-                text => column.value(Class::of_text(text), text, &file_name),
+            match plain(layout.written.of(name), field, &mut room) {
+                None => column.nulls = true,
+                Some(text) => column.value(Class::of_text(text), text, &file_name),
             }
         }
     }
     Ok(())
+}
+
+/// The plain form of a text: as a number where it is one, else as a text; `None` where it is NULL.
+fn plain<'a>(written: Option<&Arc<Written>>, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    let Some(written) = written else { return (!text.is_empty()).then_some(text) };
+    written.likely(text, room).filter(|text| !text.is_empty())
 }
 
 /// Up to `most` whole records.
@@ -142,7 +150,12 @@ fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv:
 }
 
 /// Looks at the head of a JSON Lines file.
-pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample) -> Result<()> {
+pub(super) fn json_lines(
+    file: &SourceFile,
+    written: &WrittenColumns,
+    budget: Budget,
+    sample: &mut Sample,
+) -> Result<()> {
     let mut records: Vec<Value> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
@@ -163,7 +176,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
             lines.enumerate().filter_map(parsed).filter(Value::is_object).take(budget.records).collect();
         !records.is_empty()
     })?;
-    let mut fields = Fields { file: name_of(file), present: HashMap::new() };
+    let mut fields = Fields { file: name_of(file), written, room: vec![], present: HashMap::new() };
     for record in &records {
         sample.records += 1;
         fields.look("", record, sample);
@@ -176,13 +189,16 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
 }
 
 /// The fields of the records of a file.
-struct Fields {
+struct Fields<'a> {
     file: String,
+    written: &'a WrittenColumns,
+    /// Room for the plain form of a value.
+    room: Vec<u8>,
     /// In how many records each is.
     present: HashMap<String, usize>,
 }
 
-impl Fields {
+impl Fields<'_> {
     /// Looks at the fields of the object `record`, whose own path is `prefix`.
     fn look(&mut self, prefix: &str, record: &Value, sample: &mut Sample) {
         for (key, value) in record.as_object().into_iter().flatten() {
@@ -203,7 +219,17 @@ impl Fields {
                     let text = n.to_string();
                     column.value(Class::of_number(text.as_bytes()), text.as_bytes(), &self.file);
                 }
-                Value::String(s) => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), &self.file),
+                Value::String(s) => match self.written.of(&name) {
+                    None => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), &self.file),
+                    // Said to be a number, or something else that a string is not.
+                    Some(written) => match written.likely(s.as_bytes(), &mut self.room) {
+                        None => column.nulls = true,
+                        Some(text) if written.has_numbers() => {
+                            column.value(Class::of_text(text), text, &self.file);
+                        }
+                        Some(text) => column.value(Class::of_time(text), text, &self.file),
+                    },
+                },
                 Value::Array(_) => column.value(Class::List, value.to_string().as_bytes(), &self.file),
             }
             *self.present.entry(name).or_default() += 1;

@@ -1,5 +1,6 @@
 //! `[source]` and `[table.NAME]`: the files of a log, and how its records are read.
 
+use super::written::{WrittenSpec, written};
 use crate::error::Error;
 use crate::job::document::{At, Document, Table};
 use std::ops::Range;
@@ -20,6 +21,7 @@ pub struct LogSpec {
     pub types: Vec<(At<String>, At<String>)>,
     pub columns: Option<Vec<At<String>>>,
     pub delimiter: Option<At<String>>,
+    pub written: Vec<WrittenSpec>,
     pub on_bad_record: Option<At<String>>,
     pub rejects: Option<At<String>>,
 }
@@ -57,6 +59,7 @@ fn log(table: &Table) -> LogSpec {
         types: table.pairs("types").unwrap_or_default(),
         columns: table.strings("columns"),
         delimiter: table.string("delimiter"),
+        written: written(table),
         on_bad_record: table.string("on_bad_record"),
         rejects: table.string("rejects"),
     }

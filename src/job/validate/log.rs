@@ -1,12 +1,13 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
-use super::{SourceFiles, unknown_column};
+use super::{SourceFiles, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, time_hint};
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
+use crate::input::written::WrittenColumns;
 use crate::job::document::{At, Document};
 use crate::job::spec::{JobSpec, LogSpec, Names};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
@@ -18,6 +19,7 @@ pub(super) struct Found {
     notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
+    written: WrittenColumns,
     declared: BTreeMap<String, DataType>,
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
@@ -34,6 +36,7 @@ pub(super) struct Log {
     pub(super) notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
+    written: WrittenColumns,
     pub(super) inferred: Inferred,
     /// The event time; `None` after a fault.
     pub(super) time: Option<ReadTime>,
@@ -62,12 +65,13 @@ pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Resul
 fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
     let csv = csv_layout(document, spec, files.as_ref().map_or(&[], |found| &found.files));
     let declared = declared_types(document, &spec.types);
+    let written = written::columns(document, spec);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
-    let (files, (delimiter, names)) = (files?, csv?);
+    let (files, (delimiter, names), written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
     let Expanded { files, notes } = files;
-    Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
+    Some(Found { files, notes, delimiter, names, written, declared, known, order, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -75,6 +79,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
     format(document, spec);
     csv_layout(document, spec, &[]);
     declared_types(document, &spec.types);
+    written::columns(document, spec);
     on_bad_record(document, spec);
     wrapped(document, spec);
     time_rule(document, spec);
@@ -84,8 +89,17 @@ impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
         let inferred = Inferred { columns: vec![], unsupported: vec![], files: 0, records: 0, carried: None };
-        let (files, notes, names, faulty) = (vec![], vec![], None, vec![]);
-        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None, faulty }
+        Log {
+            files: vec![],
+            notes: vec![],
+            delimiter: b',',
+            names: None,
+            written: WrittenColumns::default(),
+            inferred,
+            time: None,
+            on_bad_record: None,
+            faulty: vec![],
+        }
     }
 
     /// Looks at samples of the files; `what` has them, in words.
@@ -100,11 +114,21 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, notes, delimiter, names, declared, known, order, on_bad_record, envelope } =
-            found;
+        let Found {
+            mut files,
+            notes,
+            delimiter,
+            names,
+            written,
+            declared,
+            known,
+            order,
+            on_bad_record,
+            envelope,
+        } = found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
-        let csv = CsvLayout { delimiter, names: names.as_deref() };
+        let csv = CsvLayout { delimiter, names: names.as_deref(), written: &written };
         let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
@@ -134,7 +158,8 @@ impl Log {
         let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
         let untold = spec.time.iter().filter(|_| time.is_none());
         let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
-        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record, faulty })
+        written::check_names(document, spec, &inferred);
+        Ok(Log { files, notes, delimiter, names, written, inferred, time, on_bad_record, faulty })
     }
 
     /// Says, where a fault speaks of a column that folders tell, how it is read.
@@ -191,6 +216,7 @@ impl Log {
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
+            written: self.written.clone(),
             on_bad_record: self.on_bad_record?,
             positions: false,
             from: i64::MIN,
