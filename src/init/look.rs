@@ -8,12 +8,12 @@ use super::column::{Column, Evidence};
 use super::delimiter;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::written::WrittenColumns;
 use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::told;
-use crate::input::{Compression, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
+use crate::input::written::WrittenColumns;
+use crate::input::{Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
 use crate::time::Zone;
@@ -90,7 +90,11 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         delimiter = Some(layout.delimiter).filter(|delimiter| *delimiter != named);
         names = layout.names;
     }
-    let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref(), written: &WrittenColumns::PLAIN };
+    let csv = CsvLayout {
+        delimiter: delimiter.unwrap_or(named),
+        names: names.as_deref(),
+        written: &WrittenColumns::PLAIN,
+    };
     carried::recognise(&mut files, Said::default())?;
     let inferred = infer(&files, csv, &BTreeMap::new())?;
     if inferred.columns.is_empty() {
@@ -140,7 +144,7 @@ fn files(patterns: &[String], inputs: &Inputs) -> Result<(Vec<SourceFile>, bool)
     };
     // The names do not tell; what the first holds may.
     let Ok(found) = expand(patterns, Some(Format::Csv), inputs) else { return Err(told) };
-    let mut formats = found.files.iter().map(|file| recognised(&file.opened, file.compression));
+    let mut formats = found.files.iter().map(|file| recognised(&file.opened, &file.shape));
     let Some(Some(format)) = formats.next() else { return Err(told) };
     match expand(patterns, Some(format), inputs) {
         Ok(all) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((all.files, true)),
@@ -184,7 +188,7 @@ fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
     let mut out: Vec<SourceFile> = vec![];
     for file in chosen {
-        let cut = file.format.is_text() && file.compression == Compression::None && file.bytes > 4 * PIECE;
+        let cut = file.format.is_text() && file.shape.is_plain() && file.bytes > 4 * PIECE;
         let places = if cut { vec![0, file.bytes / 2, file.bytes - PIECE] } else { vec![0] };
         for place in places {
             let mut next = SourceFile { ordinal: out.len() as u32, ..file.clone() };

@@ -11,8 +11,9 @@
 
 // `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
 // pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
-// Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
-// `written` takes values to their plain form, `value` reads single ones. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
+// Of text: `shape` says how it is got from the bytes, `raw` reads them, `text` cuts chunks, `carried` unwraps them, `csv` and
+// `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones. `feed` hands out the work,
+// `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell.
 mod avro;
@@ -37,6 +38,7 @@ mod patterns;
 mod raw;
 mod rejects;
 mod scan;
+mod shape;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -49,12 +51,13 @@ pub mod value;
 pub mod written;
 
 pub use avro::about_records;
-pub use files::{Compression, Format, SourceFile};
+pub use files::{Format, SourceFile};
 pub(crate) use opened::Reading;
 pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
+pub use shape::{Compression, Shape};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};

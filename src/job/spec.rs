@@ -12,8 +12,8 @@ mod written;
 
 pub use log::{LogSpec, SourceSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
-pub use written::WrittenSpec;
 pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
+pub use written::WrittenSpec;
 
 /// A job file's content, with the place of every value.
 pub struct JobSpec {

@@ -85,7 +85,9 @@ impl Reading<'_> {
             let value = match self.written.plain(text, self.column.ty, &mut room) {
                 _ if text.is_empty() => None,
                 Ok(Plain::Null) => None,
-                Ok(Plain::Text(plain)) => Some(parse(plain).map_err(|e| self.unread(text, plain, &e.to_string()))),
+                Ok(Plain::Text(plain)) => {
+                    Some(parse(plain).map_err(|e| self.unread(text, plain, &e.to_string())))
+                }
                 Err(error) => Some(Err(error.to_string())),
             };
             there.push(value.is_some());
@@ -105,7 +107,8 @@ impl Reading<'_> {
 
     fn strings(&self) -> Strings {
         let text = self.table.text;
-        let (mut views, mut there) = (Vec::with_capacity(self.table.rows), Vec::with_capacity(self.table.rows));
+        let (mut views, mut there) =
+            (Vec::with_capacity(self.table.rows), Vec::with_capacity(self.table.rows));
         let (mut unescaped, mut refers) = (vec![], false);
         let (mut content, mut room) = (vec![], vec![]);
         for row in 0..self.table.rows {
@@ -131,7 +134,8 @@ impl Reading<'_> {
             views.push(if doubled {
                 let from = unescaped.len();
                 unescaped.extend_from_slice(plain);
-                let view = if plain.len() > 12 { long_view(plain, 1, from) } else { view(plain, 0, plain.len()) };
+                let view =
+                    if plain.len() > 12 { long_view(plain, 1, from) } else { view(plain, 0, plain.len()) };
                 if plain.len() <= 12 {
                     unescaped.truncate(from);
                 }
@@ -139,7 +143,8 @@ impl Reading<'_> {
             } else {
                 refers |= plain.len() > 12;
                 // A part of the text: no more than its ends were cut off.
-                let start = if plain.is_empty() { 0 } else { plain.as_ptr() as usize - text.as_ptr() as usize };
+                let start =
+                    if plain.is_empty() { 0 } else { plain.as_ptr() as usize - text.as_ptr() as usize };
                 view(text, start, start + plain.len())
             });
         }

@@ -19,6 +19,7 @@ use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::text::TextChunk;
 use super::times::Role;
 use super::value::{parse_int, shown};
+use super::written::Written;
 use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
@@ -29,7 +30,6 @@ use columns::{Column, Texts, Unfit};
 pub(super) use record::RecordReader;
 use scanner::Broken;
 pub(super) use scanner::{Cursor, Kind, Span, unescape};
-use super::written::Written;
 use std::sync::Arc;
 
 /// The byte order mark that some programs put before UTF-8.
@@ -206,9 +206,8 @@ impl JsonDecoder {
         if self.plan.arrival_optional && matches!(span.kind, Kind::Missing | Kind::Null) {
             return Ok(event_time);
         }
-        let arrival =
-            time_of(span, chunk, self.plan.written.of(&read.column).map(|w| &**w), parser)
-                .map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
+        let arrival = time_of(span, chunk, self.plan.written.of(&read.column).map(|w| &**w), parser)
+            .map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
         match self.plan.ahead(event_time, arrival) {
             None => Ok(arrival),
             Some(reason) => {

@@ -17,13 +17,17 @@ impl View<'_> {
         let numeric = matches!(ty, Some(DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }));
         let around = !written.units.is_empty() || written.accounting;
         if around && numeric || written.text_mark.is_some() && ty == Some(DataType::String) {
-            return Err(self.cannot(&format!("the units, signs or text marks that `written` says of `{name}`")));
+            return Err(
+                self.cannot(&format!("the units, signs or text marks that `written` says of `{name}`"))
+            );
         }
         let marks = numeric && (written.decimal.is_some() || written.thousands.is_some());
         let json = self.read().files.iter().any(|file| file.format != Format::Csv);
         if marks && (json || self.read().on_bad_record == OnBadRecord::Reject) {
             // A number of JSON has marks of its own, and which records are bad is told by more than their digits.
-            return Err(self.cannot(&format!("the marks in the numbers of `{name}`, where some records are not read by them")));
+            return Err(self.cannot(&format!(
+                "the marks in the numbers of `{name}`, where some records are not read by them"
+            )));
         }
         let mut sql = self.trimmed(written, name, sql)?;
         if !written.null.is_empty() {
@@ -60,7 +64,8 @@ impl View<'_> {
     fn without_marks(&self, written: &Written, name: &str, mut sql: String) -> Result<String> {
         if let Some(mark) = written.thousands {
             if matches!(mark, ' ' | '\'') {
-                return Err(self.cannot(&format!("the marks between thousands of `{name}`, which have several forms")));
+                return Err(self
+                    .cannot(&format!("the marks between thousands of `{name}`, which have several forms")));
             }
             sql = format!("REPLACE({sql}, {}, '')", words::text(self.dialect, &mark.to_string()));
         }

@@ -47,7 +47,9 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
             if let Some(field) = *field {
                 let value = records.value(field);
                 let value = value.filter(|value| wanted[i].text || !value.is_empty());
-                columns[i].append_option(value.and_then(|value| plain(&wanted[i], value, records.is_quoted(field))));
+                columns[i].append_option(
+                    value.and_then(|value| plain(&wanted[i], value, records.is_quoted(field))),
+                );
             }
         }
         numbers.push(row);

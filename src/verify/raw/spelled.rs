@@ -20,8 +20,8 @@ pub(super) struct Spelled {
 impl Spelled {
     /// For a column that is read as `ty`; none is said of a time.
     pub(super) fn new(written: &Written, ty: Option<DataType>) -> Spelled {
-        let numeric =
-            matches!(ty, Some(DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })) && marked(written);
+        let numeric = matches!(ty, Some(DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }))
+            && marked(written);
         let digits = if numeric { digits(written) } else { vec![] };
         let (before, after) = if numeric { around(written) } else { (vec![], vec![]) };
         Spelled { written: written.clone(), ty, digits, before, after }
@@ -43,7 +43,11 @@ impl Spelled {
             Some(DataType::Bool) if self.written.yes.iter().any(|word| word == bare) => Some("true".into()),
             Some(DataType::Bool) if self.written.no.iter().any(|word| word == bare) => Some("false".into()),
             _ if self.digits.is_empty() => Some(Cow::Borrowed(bare)),
-            _ => Some(self.number(bare).unwrap_or_else(|| format!("{text}, which is not written as declared")).into()),
+            _ => Some(
+                self.number(bare)
+                    .unwrap_or_else(|| format!("{text}, which is not written as declared"))
+                    .into(),
+            ),
         }
     }
 
@@ -78,7 +82,10 @@ impl Spelled {
 
 /// Whether numbers have marks, signs or units of their own.
 fn marked(written: &Written) -> bool {
-    written.decimal.is_some() || written.thousands.is_some() || written.accounting || !written.units.is_empty()
+    written.decimal.is_some()
+        || written.thousands.is_some()
+        || written.accounting
+        || !written.units.is_empty()
 }
 
 /// The marks that are as good as `mark`.
@@ -93,10 +100,8 @@ fn alike(mark: char) -> Vec<char> {
 fn digits(written: &Written) -> Vec<Regex> {
     let decimal = regex::escape(&written.decimal.unwrap_or('.').to_string());
     let exponent = "(?:[eE][+-]?[0-9]+)?";
-    let mut all = vec![
-        format!("^[0-9]+(?:{decimal}[0-9]*)?{exponent}$"),
-        format!("^{decimal}[0-9]+{exponent}$"),
-    ];
+    let mut all =
+        vec![format!("^[0-9]+(?:{decimal}[0-9]*)?{exponent}$"), format!("^{decimal}[0-9]+{exponent}$")];
     for mark in written.thousands.into_iter().flat_map(alike) {
         let mark = regex::escape(&mark.to_string());
         let fraction = format!("(?:{decimal}[0-9]*{exponent})?");
@@ -109,33 +114,52 @@ fn digits(written: &Written) -> Vec<Regex> {
 /// What may stand before a number and after it: the text, its signs, its units, whether it means `below zero`.
 #[allow(clippy::type_complexity)]
 fn around(written: &Written) -> (Vec<(String, u8, u8, bool)>, Vec<(String, u8, u8, bool)>) {
-    let spaces: Vec<String> = std::iter::once(String::new()).chain(alike(' ').into_iter().map(String::from)).collect();
-    let mut signs = vec![("".to_string(), 0, false), ("-".into(), 1, true), ("\u{2212}".into(), 1, true), ("+".into(), 1, false)];
+    let spaces: Vec<String> =
+        std::iter::once(String::new()).chain(alike(' ').into_iter().map(String::from)).collect();
+    let mut signs = vec![
+        ("".to_string(), 0, false),
+        ("-".into(), 1, true),
+        ("\u{2212}".into(), 1, true),
+        ("+".into(), 1, false),
+    ];
     let mut ends = vec![("".to_string(), 0, false)];
     if written.accounting {
         signs.push(("(".into(), 1, true));
         ends.push((")".into(), 0, false));
         ends.extend([("-".to_string(), 1, true), ("+".into(), 1, false)]);
-        for (word, below) in [("DR", true), ("Dr", true), ("dR", true), ("dr", true), ("CR", false), ("Cr", false), ("cR", false), ("cr", false)] {
+        for (word, below) in [
+            ("DR", true),
+            ("Dr", true),
+            ("dR", true),
+            ("dr", true),
+            ("CR", false),
+            ("Cr", false),
+            ("cR", false),
+            ("cr", false),
+        ] {
             ends.push((word.to_string(), 1, below));
         }
     }
-    let units: Vec<(String, u8)> =
-        std::iter::once((String::new(), 0)).chain(written.units.iter().map(|unit| (unit.clone(), 1))).collect();
+    let units: Vec<(String, u8)> = std::iter::once((String::new(), 0))
+        .chain(written.units.iter().map(|unit| (unit.clone(), 1)))
+        .collect();
     let (mut before, mut after) = (vec![], vec![]);
     for (unit, one) in &units {
         for first in &spaces {
             for second in &spaces {
                 // No space where nothing stands before it.
                 for (sign, signs, below) in &signs {
-                    for text in [format!("{sign}{first}{unit}{second}"), format!("{unit}{first}{sign}{second}")] {
+                    for text in
+                        [format!("{sign}{first}{unit}{second}"), format!("{unit}{first}{sign}{second}")]
+                    {
                         if !text.starts_with(|c: char| alike(' ').contains(&c)) {
                             before.push((text, *signs, *one, *below));
                         }
                     }
                 }
                 for (end, signs, below) in &ends {
-                    for text in [format!("{first}{end}{second}{unit}"), format!("{first}{unit}{second}{end}")] {
+                    for text in [format!("{first}{end}{second}{unit}"), format!("{first}{unit}{second}{end}")]
+                    {
                         if !text.ends_with(|c: char| alike(' ').contains(&c)) {
                             after.push((text, *signs, *one, *below));
                         }
