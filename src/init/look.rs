@@ -4,15 +4,16 @@
 //! Up to [`WHOLE`] bytes are read whole. Of more, the beginning, the middle and the end of up to
 //! [`SAMPLED`] files, evenly spread: a format may change along the way. Records are read as the engine reads them.
 
-use super::column::{Column, Evidence};
+use super::column::{Column, Evidence, Source};
 use super::delimiter;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
-use crate::input::infer::{CsvLayout, Inferred, infer};
+use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer};
 use crate::input::told;
-use crate::input::written::WrittenColumns;
+use crate::input::value::{grouped, shown};
+use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
@@ -59,11 +60,34 @@ pub struct Looked {
     pub records: u64,
     /// Those of them that cannot be read, and where and why the first is bad.
     pub bad: (u64, Option<String>),
+    /// Whether a job may leave out more records than one of a hundred.
+    pub may_reject: bool,
     /// Whether there are more records than were read.
     pub sampled: bool,
 }
 
 impl Looked {
+    /// Fails where so many records are more than one of a hundred, unless they may be: a job that leaves them out would
+    /// give other numbers than the files do. `first` is what is wrong with the first.
+    ///
+    /// # Errors
+    /// A data error that says how to go on.
+    pub fn few(&self, bad: u64, what: &str, first: Option<&str>) -> Result<()> {
+        if self.may_reject || bad * 100 <= self.records {
+            return Ok(());
+        }
+        let of = self.paths.join(", ");
+        let mut error = Error::data(format!(
+            "{} of {} records of {of} {what}, and no job is written that would leave them out",
+            grouped(bad),
+            grouped(self.records)
+        ));
+        if let Some(first) = first {
+            error = error.hint(format!("the first: {}", shown(first.as_bytes())));
+        }
+        Err(error.hint("where they are no events, --reject writes a job that keeps them aside"))
+    }
+
     /// About how many records there are.
     pub fn about_records(&self) -> u64 {
         if self.sampled { self.records.max(self.bytes / 8) } else { self.records }
@@ -74,7 +98,7 @@ impl Looked {
 ///
 /// # Errors
 /// Files that are not there or cannot be read, of more than one format, or without records.
-pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
+pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Looked> {
     let (mut files, unnamed) = files(patterns, inputs)?;
     let format = files[0].format;
     if let Some(other) = files.iter().find(|file| file.format != format) {
@@ -118,6 +142,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         bytes,
         records: 0,
         bad: (0, None),
+        may_reject,
         sampled: pieces.is_some(),
     };
     read(&mut looked, read_files, csv, &inferred)?;
@@ -273,18 +298,35 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         }
     }
     drop(worker);
+    let first = match looked.bad.0 {
+        0 => None,
+        _ => {
+            scan.check()?;
+            scan.finish()?.rejects.next().transpose()?
+        }
+    };
+    let first = first.map(|bad| format!("{}:{}: {}", bad.path.display(), bad.line, bad.reason));
+    // A piece of a large file may begin inside of a record.
+    let pieces = if looked.sampled { 3 * SAMPLED as u64 } else { 0 };
+    if looked.bad.0 > pieces {
+        looked.few(looked.bad.0, "cannot be read", first.as_deref())?;
+    }
+    looked.bad.1 = first;
     if looked.sampled {
-        // A piece may begin inside of a record: what is bad in it says nothing.
-        looked.bad.0 = 0;
+        // What is bad in a piece says nothing.
+        looked.bad = (0, None);
     }
     looked.sampled |= cut_short;
-    if looked.bad.0 > 0 {
-        scan.check()?;
-        let first = scan.finish()?.rejects.next().transpose()?;
-        looked.bad.1 = first.map(|bad| format!("{}:{}: {}", bad.path.display(), bad.line, bad.reason));
-    }
+    let source = match looked.format {
+        Format::Csv => Source::Csv,
+        Format::JsonLines => Source::Json,
+        Format::Parquet | Format::Avro => Source::Typed,
+    };
+    let like: Vec<Written> = evidence.iter().filter_map(Evidence::telling).collect();
     let columns = evidence.into_iter().zip(&inferred.columns);
-    looked.columns =
-        columns.map(|(evidence, column)| evidence.conclude(column.name.clone(), column.ty, typed)).collect();
+    let conclude = |(evidence, column): (Evidence, &InferredColumn)| {
+        evidence.conclude(column.name.clone(), column.ty, source, &like)
+    };
+    looked.columns = columns.map(conclude).collect();
     Ok(())
 }

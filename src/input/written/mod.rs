@@ -111,9 +111,14 @@ impl Written {
         }
     }
 
+    /// Whether there are marks within numbers.
+    pub fn has_marks(&self) -> bool {
+        self.decimal.is_some() || self.thousands.is_some()
+    }
+
     /// Whether numbers are written in a way of their own.
     pub fn has_numbers(&self) -> bool {
-        self.decimal.is_some() || self.thousands.is_some() || self.accounting || !self.units.is_empty()
+        self.has_marks() || self.accounting || !self.units.is_empty()
     }
 }
 

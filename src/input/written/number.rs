@@ -30,7 +30,7 @@ pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option
     if let Some(fraction) = fraction {
         // What stands before and behind the mark may be missing, and not both.
         let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if digits + whole.len() == 0 {
+        if digits + whole.len() == 0 || fraction.contains('.') {
             return None;
         }
         out.push(b'.');
