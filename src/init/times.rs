@@ -214,7 +214,10 @@ fn formats(text: &str) -> Vec<String> {
     let mut dates: Vec<String> = vec![];
     for by in ['/', '-', '.', ' '].into_iter().filter(|by| text.contains(*by)) {
         for date in ["%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d/%b/%Y", "%d/%b/%y"] {
-            dates.push(date.replace('/', &by.to_string()));
+            // Points never come after months.
+            if by != '.' || !date.starts_with("%m") {
+                dates.push(date.replace('/', &by.to_string()));
+            }
         }
     }
     dates.extend(

@@ -200,10 +200,15 @@ fn written(out: &mut Lines, looked: &Looked, guess: &Guess) {
     let columns = (0..looked.columns.len()).filter(used).map(|i| &looked.columns[i]);
     let mut first = true;
     for column in columns {
-        let Some(written) = &column.written else { continue };
+        let Some(written) = column.written.as_ref().or(column.open.first()) else { continue };
         if std::mem::take(&mut first) {
             out.line("");
             out.line("[source.written]");
+        }
+        if column.written.is_none() {
+            let line = format!("# {} = {{ {} }}", key(&column.name), settings(written));
+            out.with(&line, "if that is how they are written: the values do not tell");
+            continue;
         }
         let comment = match column.open.first() {
             Some(other) => format!("or {{ {} }}: the values do not tell", settings(other)),

@@ -97,3 +97,4 @@ mod time_faults;
 mod times;
 mod why;
 mod words;
+mod written;
