@@ -90,9 +90,14 @@ impl Evidence {
             self.nulls += 1;
             return;
         };
-        self.values += 1;
         let (whole, text) = (text, text.trim_ascii());
         self.spaced += u64::from(whole.len() != text.len());
+        if text.is_empty() && !whole.is_empty() {
+            // Spaces alone.
+            self.nulls += 1;
+            return;
+        }
+        self.values += 1;
         let class = Class::of_text(text.as_bytes());
         match self.classes.iter_mut().find(|(c, _)| *c == class) {
             Some((_, count)) => *count += 1,
