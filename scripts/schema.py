@@ -35,6 +35,7 @@ BROKEN = [
     ('time = "t"', 'time = "t"\ndelimiter = ";;"', "source.delimiter"),
     ('time = "t"', 'time = "t"\non_bad_record = "skip"', "source.on_bad_record"),
     ('time = "t"', 'time = "t"\nidle = 60', "source.idle"),
+    ('time = "t"', 'time = "t"\nwritten = { a = { thousands = ";" } }', "source.written.a.thousands"),
     ('time = "t"', 'time = "t"\nlog = "kafka"', "source.log"),
     ('time = "t"', 'time = "t"\nenvelope = true', "source.envelope"),
     ('[source]', 'threads = 0\n[source]', "threads"),

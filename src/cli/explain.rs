@@ -133,7 +133,11 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
                 format!("; missing in {n} files, {there} there")
             }
         };
-        let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}", column.name, column.why);
+        let written = match read.written.of(&column.name) {
+            Some(written) => format!("; written with {written}"),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}{written}", column.name, column.why);
     }
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}: cannot be read: {why}");

@@ -21,6 +21,9 @@ pub struct InitArgs {
     /// The job file to write; `-` prints it [default: NAME.toml, after the file or folder]
     #[arg(short, long, value_name = "JOB")]
     output: Option<PathBuf>,
+    /// Write a job also where more than 1 % of the records cannot be read; it keeps them aside
+    #[arg(long)]
+    reject: bool,
     /// Write over a file that is there
     #[arg(long)]
     force: bool,
@@ -32,7 +35,7 @@ impl InitArgs {
         if let Some(path) = self.output.as_deref().filter(|path| path.as_os_str() != "-") {
             self.may_write(path)?;
         }
-        let job = first_job(&self.files)?;
+        let job = first_job(&self.files, self.reject)?;
         if self.output.as_deref() == Some(Path::new("-")) {
             ui::note(&told(&job));
             ui::print(&job.text)?;

@@ -175,6 +175,7 @@ mod tests {
             zone: crate::time::Zone::utc(),
             delimiter: b',',
             names: None,
+            written: Default::default(),
             on_bad_record: crate::input::OnBadRecord::Fail,
             positions: true,
             from: i64::MIN,

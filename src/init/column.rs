@@ -1,8 +1,10 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
+use super::styles::{Found, Styles};
 use super::times::{Candidate, Times};
 use crate::batch::DataType;
 use crate::input::infer::Class;
+use crate::input::written::Written;
 use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,6 +23,9 @@ pub struct Evidence {
     words: u64,
     numbers: Numbers,
     times: Times,
+    styles: Styles,
+    /// Values with spaces around them.
+    spaced: u64,
 }
 
 /// The digits of numbers.
@@ -32,6 +37,17 @@ pub struct Numbers {
     pub scale: u32,
     /// Whether any has an exponent, or is not finite.
     pub odd: bool,
+}
+
+/// What the values are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Fields of CSV.
+    Csv,
+    /// Values of JSON.
+    Json,
+    /// Values of files with types.
+    Typed,
 }
 
 /// A column, looked at.
@@ -59,6 +75,12 @@ pub struct Column {
     pub numbers: Numbers,
     /// How its times are read, if they are times.
     pub time: Option<Candidate>,
+    /// How its values are written, if not in the plain way.
+    pub written: Option<Written>,
+    /// Other ways to read its numbers, as other numbers, which the values leave open.
+    pub open: Vec<Written>,
+    /// Why it is none of numbers, where it nearly is one.
+    pub nearly: Option<String>,
 }
 
 impl Evidence {
@@ -68,6 +90,13 @@ impl Evidence {
             self.nulls += 1;
             return;
         };
+        let (whole, text) = (text, text.trim_ascii());
+        self.spaced += u64::from(whole.len() != text.len());
+        if text.is_empty() && !whole.is_empty() {
+            // Spaces alone.
+            self.nulls += 1;
+            return;
+        }
         self.values += 1;
         let class = Class::of_text(text.as_bytes());
         match self.classes.iter_mut().find(|(c, _)| *c == class) {
@@ -88,23 +117,46 @@ impl Evidence {
         if class != Class::Bool {
             self.times.value(text);
         }
+        self.styles.value(text, class, self.values + self.nulls);
     }
 
-    /// The column that these are of, which a run takes to be of type `inferred`; `typed` says that the files
-    /// themselves do.
-    pub fn conclude(self, name: String, inferred: DataType, typed: bool) -> Column {
+    /// The marks of its numbers, where there is no doubt about them and they are not the plain ones.
+    pub fn telling(&self) -> Option<Written> {
+        self.styles.telling()
+    }
+
+    /// The column that these are of, which a run takes to be of type `inferred`. Of fields of CSV, how other columns write
+    /// their numbers is `like`; of files with types the types are theirs.
+    pub fn conclude(self, name: String, inferred: DataType, source: Source, like: &[Written]) -> Column {
         let found = Class::type_of(self.classes.iter().map(|(class, _)| *class));
         let ty = match found {
-            _ if typed => inferred,
+            _ if source == Source::Typed => inferred,
             // Texts of JSON that look like numbers are texts.
             Some(_) if inferred == DataType::String => DataType::String,
             Some(found) => found,
             None => inferred,
         };
         let values = self.values.max(1) as f64;
+        let time = self.times.best();
+        // What all reads as times is none of numbers, but for the marks of large ones.
+        let numbers = match source {
+            Source::Csv if time.is_none() => self.styles.conclude(like),
+            _ => None,
+        };
+        let found_type = numbers.as_ref().map(|found| found.ty).filter(|_| ty == DataType::String);
+        let marked = numbers.as_ref().filter(|_| found_type.is_some() || ty == DataType::Float64);
+        let trim = source == Source::Csv && self.spaced > 0;
+        let written = marked.and_then(|found| found.written.clone());
+        let written = match (trim, written) {
+            (true, written) => Some(Written { trim, ..written.unwrap_or_default() }),
+            (false, written) => written,
+        };
         Column {
+            nearly: self.styles.nearly().filter(|_| source == Source::Csv && ty == DataType::String),
+            open: marked.map_or_else(Vec::new, |found| found.open.clone()),
+            written,
             name,
-            ty,
+            ty: found_type.unwrap_or(ty),
             inferred,
             values: self.values,
             nulls: self.nulls,
@@ -112,14 +164,15 @@ impl Evidence {
             example: self.example,
             length: self.bytes as f64 / values,
             words: self.words as f64 / values,
-            numbers: self.numbers,
-            time: self.times.best(),
+            numbers: marked.map_or(self.numbers, |found: &Found| found.digits),
+            time,
         }
     }
 }
 
 impl Numbers {
-    fn value(&mut self, text: &str) {
+    /// Takes the digits of a number in its plain form.
+    pub fn value(&mut self, text: &str) {
         let digits = text.trim_start_matches(['-', '+']);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let plain = |part: &str| part.bytes().all(|c| c.is_ascii_digit());

@@ -42,6 +42,8 @@ pub struct Guess {
     pub amounts: Vec<Amount>,
     /// A product that is added up.
     pub product: Option<Product>,
+    /// The columns that it is one of.
+    pub factors: Vec<usize>,
     /// Types that the job declares, by the number of the column.
     pub types: Vec<(usize, DataType, &'static str)>,
     /// The size of the windows.
@@ -99,10 +101,11 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let times = times(&looked.columns);
     let Some(&(time, _)) = times.first() else { return Err(no_time(looked)) };
     let other_times = times.iter().skip(1).map(|(i, _)| looked.columns[*i].name.clone()).collect();
-    let column = &mut looked.columns[time];
-    let candidate = column.time.take().expect("a column of times");
+    let Some(candidate) = looked.columns[time].time.take() else { return Err(no_time(looked)) };
+    let column = &looked.columns[time];
     let rule = candidate.rule().clone();
     let span = candidate.span();
+
     let mut types = vec![];
     // Text that ISO-8601 reads is a time whatever the sample says; what is declared is not asked.
     let is_time = matches!(column.ty, DataType::Date | DataType::Timestamp);
@@ -123,6 +126,9 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
         time_why += "; its name does not say that it is a time";
     }
     let unread = candidate.missed + column.nulls;
+    let unread_words = format!("have no `{}` that can be read", looked.columns[time].name);
+    let first = candidate.first_missed.as_deref().map(|text| format!("`{text}`"));
+    looked.few(unread, &unread_words, first.as_deref())?;
     let reject = reject(looked, time, unread);
     let keys = keys(&looked.columns, time, looked.records);
     let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
@@ -147,8 +153,9 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
         counted,
         amounts: vec![],
         product: None,
+        factors: vec![],
         types,
-        window: window(span),
+        window: window(span, candidate.resolution()),
         reject,
     };
     for column in [key, counted].into_iter().flatten() {
@@ -280,9 +287,14 @@ fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
     }
 }
 
-/// The size of windows that cuts a span into a readable number of them.
-fn window(span: i64) -> &'static str {
-    match span {
+/// The size of windows that cuts a span into a readable number of them, and is no less than what times are told by.
+fn window(span: i64, resolution: i64) -> &'static str {
+    match span.max(match resolution {
+        // Days, and minutes.
+        DAY => 8 * DAY + 1,
+        MINUTE => 2 * MINUTE + 1,
+        _ => 0,
+    }) {
         s if s <= 2 * MINUTE => "1s",
         s if s <= 3 * HOUR => "1m",
         s if s <= DAY + HOUR => "15m",
@@ -294,6 +306,14 @@ fn window(span: i64) -> &'static str {
 }
 
 impl Guess {
+    /// Whether the job reads the column.
+    pub fn uses(&self, column: usize) -> bool {
+        column == self.time
+            || [self.key, self.counted].contains(&Some(column))
+            || self.amounts.iter().any(|amount| amount.column == column)
+            || self.factors.contains(&column)
+    }
+
     /// Declares the type of a column that is grouped by, where a run would infer another or a number.
     fn label(&mut self, looked: &Looked, i: usize) {
         let column = &looked.columns[i];
@@ -335,6 +355,7 @@ impl Guess {
         if let Some((quantity, price)) = pair {
             self.product = self.product(looked, quantity, price);
             if self.product.is_some() {
+                self.factors = vec![quantity, price];
                 self.amounts.retain(|amount| amount.column == quantity);
             }
         }
@@ -413,7 +434,7 @@ mod tests {
 
     #[test]
     fn windows_cut_the_span_readably() {
-        let of = |span: i64| window(span);
+        let of = |span: i64| window(span, 1);
         assert_eq!(of(0), "1s");
         assert_eq!(of(HOUR), "1m");
         assert_eq!(of(DAY), "15m");
@@ -422,5 +443,6 @@ mod tests {
         assert_eq!(of(373 * DAY), "1 month");
         assert_eq!(of(40 * 365 * DAY), "1 year");
         assert_eq!(of(2 * MINUTE), "1s");
+        assert_eq!([window(0, DAY), window(0, MINUTE), window(400 * DAY, DAY)], ["1 day", "1m", "1 month"]);
     }
 }

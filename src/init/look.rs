@@ -4,7 +4,7 @@
 //! Up to [`WHOLE`] bytes are read whole. Of more, the beginning, the middle and the end of up to
 //! [`SAMPLED`] files, evenly spread: a format may change along the way. Records are read as the engine reads them.
 
-use super::column::{Column, Evidence};
+use super::column::{Column, Evidence, Source};
 use super::delimiter;
 use super::shape;
 use crate::batch::DataType;
@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
 use crate::input::files::{expand, recognised};
-use crate::input::infer::{Class, CsvLayout, Inferred, infer};
+use crate::input::infer::{Class, CsvLayout, Inferred, InferredColumn, infer};
 use crate::input::told;
+use crate::input::value::{grouped, shown};
+use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
@@ -65,11 +67,34 @@ pub struct Looked {
     pub records: u64,
     /// Those of them that cannot be read, and where and why the first is bad.
     pub bad: (u64, Option<String>),
+    /// Whether a job may leave out more records than one of a hundred.
+    pub may_reject: bool,
     /// Whether there are more records than were read.
     pub sampled: bool,
 }
 
 impl Looked {
+    /// Fails where so many records are more than one of a hundred, unless they may be: a job that leaves them out would
+    /// give other numbers than the files do. `first` is what is wrong with the first.
+    ///
+    /// # Errors
+    /// A data error that says how to go on.
+    pub fn few(&self, bad: u64, what: &str, first: Option<&str>) -> Result<()> {
+        if self.may_reject || bad * 100 <= self.records {
+            return Ok(());
+        }
+        let of = self.paths.join(", ");
+        let mut error = Error::data(format!(
+            "{} of {} records of {of} {what}, and no job is written that would leave them out",
+            grouped(bad),
+            grouped(self.records)
+        ));
+        if let Some(first) = first {
+            error = error.hint(format!("the first: {}", shown(first.as_bytes())));
+        }
+        Err(error.hint("where they are no events, --reject writes a job that keeps them aside"))
+    }
+
     /// About how many records there are.
     pub fn about_records(&self) -> u64 {
         if self.sampled { self.records.max(self.bytes / 8) } else { self.records }
@@ -80,7 +105,7 @@ impl Looked {
 ///
 /// # Errors
 /// Files that are not there or cannot be read, of more than one format, or without records.
-pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
+pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Looked> {
     let (mut files, unnamed) = files(patterns, inputs)?;
     let format = files[0].format;
     if let Some(other) = files.iter().find(|file| file.format != format) {
@@ -111,7 +136,11 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         delimiter = Some(taken).filter(|delimiter| *delimiter != named);
         names = layout.names;
     }
-    let csv = CsvLayout { delimiter: delimiter.unwrap_or(named), names: names.as_deref() };
+    let csv = CsvLayout {
+        delimiter: delimiter.unwrap_or(named),
+        names: names.as_deref(),
+        written: &WrittenColumns::PLAIN,
+    };
     carried::recognise(&mut files, Said::default())?;
     let records_at = records_at(&files);
     if let Some(pointer) = &records_at {
@@ -141,6 +170,7 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         bytes,
         records: 0,
         bad: (0, None),
+        may_reject,
         sampled: pieces.is_some(),
     };
     read(&mut looked, read_files.clone(), csv, &inferred)?;
@@ -152,6 +182,15 @@ pub fn look(patterns: &[String], inputs: &Inputs) -> Result<Looked> {
         shape::other_encoding(&mut again, &mut looked.shape, &line)?;
         (looked.records, looked.bad, looked.sampled) = (0, (0, None), pieces.is_some());
         read(&mut looked, again, csv, &inferred)?;
+    }
+    // A piece of a large file may begin inside of a record.
+    let begun = if looked.sampled { 3 * SAMPLED as u64 } else { 0 };
+    if looked.bad.0 > begun {
+        looked.few(looked.bad.0, "cannot be read", looked.bad.1.as_deref())?;
+    }
+    if looked.sampled {
+        // What is bad in a piece says nothing.
+        looked.bad = (0, None);
     }
     drop(pieces);
     if looked.columns.iter().all(|column| column.values == 0) {
@@ -322,18 +361,26 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         }
     }
     drop(worker);
-    if looked.sampled {
-        // A piece may begin inside of a record: what is bad in it says nothing.
-        looked.bad.0 = 0;
-    }
+    let first = match looked.bad.0 {
+        0 => None,
+        _ => {
+            scan.check()?;
+            scan.finish()?.rejects.next().transpose()?
+        }
+    };
+    let first = first.map(|bad| format!("{}:{}: {}", bad.path.display(), bad.line, bad.reason));
+    looked.bad.1 = first;
     looked.sampled |= cut_short;
-    if looked.bad.0 > 0 {
-        scan.check()?;
-        let first = scan.finish()?.rejects.next().transpose()?;
-        looked.bad.1 = first.map(|bad| format!("{}:{}: {}", bad.path.display(), bad.line, bad.reason));
-    }
+    let source = match looked.format {
+        Format::Csv => Source::Csv,
+        Format::JsonLines => Source::Json,
+        Format::Parquet | Format::Avro => Source::Typed,
+    };
+    let like: Vec<Written> = evidence.iter().filter_map(Evidence::telling).collect();
     let columns = evidence.into_iter().zip(&inferred.columns);
-    looked.columns =
-        columns.map(|(evidence, column)| evidence.conclude(column.name.clone(), column.ty, typed)).collect();
+    let conclude = |(evidence, column): (Evidence, &InferredColumn)| {
+        evidence.conclude(column.name.clone(), column.ty, source, &like)
+    };
+    looked.columns = columns.map(conclude).collect();
     Ok(())
 }

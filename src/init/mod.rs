@@ -11,6 +11,7 @@ mod delimiter;
 mod guess;
 mod look;
 mod shape;
+mod styles;
 mod times;
 mod words;
 mod write;
@@ -37,13 +38,14 @@ pub struct FirstJob {
     pub doubts: Vec<String>,
 }
 
-/// Writes a job for the files, folders and globs `patterns`.
+/// Writes a job for the files, folders and globs `patterns`. With `may_reject` it may leave out any number of records that
+/// cannot be read, else one of a hundred.
 ///
 /// # Errors
 /// Files that are not there, cannot be read, have no records or are of more than one format; a log without a time.
-pub fn first_job(patterns: &[String]) -> Result<FirstJob> {
+pub fn first_job(patterns: &[String], may_reject: bool) -> Result<FirstJob> {
     let inputs = Inputs::default();
-    let mut looked = look::look(patterns, &inputs)?;
+    let mut looked = look::look(patterns, may_reject, &inputs)?;
     let guess = guess::guess(&mut looked)?;
     let name = write::job_name(&looked);
     let text = write::job(&name, &looked, &guess);
@@ -114,8 +116,38 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
         let others: Vec<String> = guess.other_times.iter().map(|name| shown(name.as_bytes())).collect();
         out.push(row("other times", others.join(", "), String::new()));
     }
+    out.extend(left(looked, guess));
     out
 }
+
+/// Columns that the job does not use and that are not named as what they may be, and why.
+fn left(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
+    let named = |i: usize| {
+        guess.uses(i)
+            || guess.other_keys.iter().any(|(key, _)| *key == i)
+            || guess.other_times.contains(&looked.columns[i].name)
+    };
+    let all: Vec<usize> = (0..looked.columns.len()).filter(|i| !named(*i)).collect();
+    let row = |i: &usize| {
+        let column = &looked.columns[*i];
+        let example = || shown(column.example.as_deref().unwrap_or_default().as_bytes());
+        let why = match (&column.nearly, column.is_number()) {
+            _ if column.values == 0 => "no value".to_string(),
+            (Some(nearly), _) => nearly.clone(),
+            (None, true) => format!("numbers, such as {}", example()),
+            (None, false) => format!("{}, {}, such as {}", column.ty, column.distinct_words(), example()),
+        };
+        ["left".to_string(), shown(column.name.as_bytes()), why]
+    };
+    let mut out: Vec<[String; 3]> = all.iter().take(MOST_LEFT).map(row).collect();
+    if all.len() > MOST_LEFT {
+        out.push(["left".into(), format!("{} more columns", all.len() - MOST_LEFT), String::new()]);
+    }
+    out
+}
+
+/// The most columns of which it is said why they are left.
+const MOST_LEFT: usize = 20;
 
 fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
     let mut out = looked.shape.doubts.clone();
@@ -135,10 +167,18 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
             ));
         }
     }
-    let empty: Vec<String> =
-        looked.columns.iter().filter(|c| c.values == 0).map(|c| shown(c.name.as_bytes())).collect();
-    if !empty.is_empty() {
-        out.push(format!("no value in: {}", empty.join(", ")));
+    for column in looked.columns.iter().filter(|column| !column.open.is_empty()) {
+        let name = shown(column.name.as_bytes());
+        let example = shown(column.example.as_deref().unwrap_or_default().as_bytes());
+        let other = write::settings(&column.open[0]);
+        let other = if other.is_empty() {
+            "not written in any way of its own".into()
+        } else {
+            format!("{{ {other} }}")
+        };
+        out.push(format!(
+            "`{name}`: {example} can be read in two ways; it may be {other}: say so by `written`"
+        ));
     }
     out
 }

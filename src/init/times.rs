@@ -5,7 +5,7 @@
 //! days or months come first is told by values that only one of the two reads, else by which of the two has the
 //! log more nearly in order, by half or more; where neither tells, it is said to be open.
 
-use crate::time::{TimeParser, TimeRule, TimeUnit, Zone};
+use crate::time::{DAY, MINUTE, TimeParser, TimeRule, TimeUnit, Zone};
 
 /// Values that are tried before a column is given up.
 const TRIED: u32 = 16;
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub read: u64,
     /// Values that it does not.
     pub missed: u64,
+    /// The first of them, where it was seen.
+    pub first_missed: Option<String>,
     /// How often a time is before the one that came before it.
     pub backward: u64,
     last: i64,
@@ -38,6 +40,8 @@ pub struct Candidate {
     stride: u64,
     /// Whether a time of day other than midnight is among them.
     pub time_of_day: bool,
+    /// Whether any is not at a whole minute.
+    seconds: bool,
     /// A rule that reads the same values with day and month the other way round.
     pub other: Option<String>,
 }
@@ -48,12 +52,14 @@ impl Candidate {
             parser: TimeParser::new(rule, Zone::utc()),
             read: 0,
             missed: 0,
+            first_missed: None,
             backward: 0,
             last: i64::MIN,
             range: (i64::MAX, i64::MIN),
             kept: vec![],
             stride: 1,
             time_of_day: false,
+            seconds: false,
             other: None,
         }
     }
@@ -63,12 +69,23 @@ impl Candidate {
         self.parser.rule()
     }
 
-    /// From the first percentile of the times to the last, microseconds: a clock gone wild does not stretch it.
+    /// A day, a minute or a microsecond: what all times are whole numbers of.
+    pub fn resolution(&self) -> i64 {
+        match () {
+            () if !self.time_of_day => DAY,
+            () if !self.seconds => MINUTE,
+            () => 1,
+        }
+    }
+
+    /// From the first percentile of the times to the last, microseconds: a clock gone wild does not stretch it. Of a few
+    /// times all count.
     pub fn span(&self) -> i64 {
         let mut times = self.kept.clone();
         times.sort_unstable();
         let at = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100).copied();
-        match (at(1), at(99)) {
+        let (low, high) = if times.len() < 100 { (0, 100) } else { (1, 99) };
+        match (at(low), at(high)) {
             (Some(first), Some(last)) => last - first,
             _ => 0,
         }
@@ -77,6 +94,7 @@ impl Candidate {
     fn value(&mut self, text: &str) {
         let Ok(time) = self.parser.text(text.as_bytes()) else {
             self.missed += 1;
+            self.first_missed.get_or_insert_with(|| text.to_string());
             return;
         };
         if self.read.is_multiple_of(self.stride) {
@@ -91,7 +109,8 @@ impl Candidate {
         self.backward += u64::from(time < self.last);
         self.last = time;
         self.range = (self.range.0.min(time), self.range.1.max(time));
-        self.time_of_day |= time.rem_euclid(crate::time::DAY) != 0;
+        self.time_of_day |= time.rem_euclid(DAY) != 0;
+        self.seconds |= time.rem_euclid(MINUTE) != 0;
     }
 
     /// Whether it reads nearly all of what was seen.
@@ -195,7 +214,10 @@ fn formats(text: &str) -> Vec<String> {
     let mut dates: Vec<String> = vec![];
     for by in ['/', '-', '.', ' '].into_iter().filter(|by| text.contains(*by)) {
         for date in ["%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d/%b/%Y", "%d/%b/%y"] {
-            dates.push(date.replace('/', &by.to_string()));
+            // Points never come after months.
+            if by != '.' || !date.starts_with("%m") {
+                dates.push(date.replace('/', &by.to_string()));
+            }
         }
     }
     dates.extend(

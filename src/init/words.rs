@@ -31,7 +31,7 @@ impl Hints {
 
 const TIME: Hints = Hints(&[
     (&["timestamp", "ts", "time", "datetime", "eventtime", "timestampms"], 40.0),
-    (&["date", "day"], 30.0),
+    (&["date", "day", "datum", "fecha", "tanggal", "dato", "dt", "t"], 30.0),
     (&["at", "on", "created", "processed", "occurred", "event", "when", "happened", "booked"], 15.0),
     (&["birth", "born", "dob", "expiry", "expires", "expiration", "due", "valid", "value", "until"], -35.0),
     (&["updated", "modified", "deleted", "closed", "end", "ended", "finished", "delivery", "ship"], -15.0),
@@ -137,6 +137,9 @@ const KEY: Hints = Hints(&[
 
 const AMOUNT: Hints = Hints(&[
     (&["total", "amount", "revenue", "turnover", "sales", "payment", "cost", "spend", "amt", "sum"], 40.0),
+    (&["gross", "net", "deposit", "withdrawal", "debit", "credit"], 40.0),
+    (&["jumlah", "nominal", "betrag", "umsatz", "montant", "importe", "valor", "bedrag", "kwota"], 40.0),
+    (&["balance", "saldo"], -30.0),
     (&["price", "value", "fee", "fare", "tax", "tip", "charge", "usd", "eur", "gbp", "cents"], 30.0),
     (&["quantity", "qty", "volume", "units", "count", "clicks", "views", "bytes", "size", "duration"], 25.0),
     (&["weight", "distance", "energy", "kwh", "power", "temperature", "reading", "score", "speed"], 15.0),

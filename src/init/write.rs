@@ -5,6 +5,7 @@ use super::look::Looked;
 use crate::batch::DataType;
 use crate::input::Format;
 use crate::input::value::{grouped, shown};
+use crate::input::written::Written;
 use crate::time::TimeRule;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -202,7 +203,46 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
             out.with(&format!("# {} = \"string\"", key(name)), &why);
         }
     }
+    written(out, looked, guess);
     out.line("");
+}
+
+/// How the values of the columns that the job uses are written.
+fn written(out: &mut Lines, looked: &Looked, guess: &Guess) {
+    let used = |i: &usize| guess.uses(*i);
+    let columns = (0..looked.columns.len()).filter(used).map(|i| &looked.columns[i]);
+    let mut first = true;
+    for column in columns {
+        let Some(written) = column.written.as_ref().or(column.open.first()) else { continue };
+        if std::mem::take(&mut first) {
+            out.line("");
+            out.line("[source.written]");
+        }
+        if column.written.is_none() {
+            let line = format!("# {} = {{ {} }}", key(&column.name), settings(written));
+            out.with(&line, "if that is how they are written: the values do not tell");
+            continue;
+        }
+        let comment = match column.open.first() {
+            Some(other) => format!("or {{ {} }}: the values do not tell", settings(other)),
+            None => String::new(),
+        };
+        out.with(&format!("{} = {{ {} }}", key(&column.name), settings(written)), &comment);
+    }
+}
+
+/// The keys of `written`.
+pub fn settings(written: &Written) -> String {
+    let list = |words: &[String]| words.iter().map(|word| basic(word)).collect::<Vec<_>>().join(", ");
+    let mark = |mark: char| basic(&mark.to_string());
+    let mut keys: Vec<String> = vec![];
+    keys.extend(written.decimal.map(|c| format!("decimal = {}", mark(c))));
+    keys.extend(written.thousands.map(|c| format!("thousands = {}", mark(c))));
+    keys.extend((!written.units.is_empty()).then(|| format!("units = [{}]", list(&written.units))));
+    keys.extend(written.accounting.then(|| "accounting = true".to_string()));
+    keys.extend((!written.null.is_empty()).then(|| format!("null = [{}]", list(&written.null))));
+    keys.extend(written.trim.then(|| "trim = true".to_string()));
+    keys.join(", ")
 }
 
 /// Names of columns that are added, and of those of outputs.

@@ -14,7 +14,11 @@ use std::sync::Arc;
 
 fn inferred(folder: &TestFolder, declared: &[(&str, DataType)]) -> Result<Inferred> {
     let declared = declared.iter().map(|(name, ty)| (name.to_string(), *ty)).collect::<BTreeMap<_, _>>();
-    infer(&folder.plan("t", &[]).files, CsvLayout { delimiter: b',', names: None }, &declared)
+    infer(
+        &folder.plan("t", &[]).files,
+        CsvLayout { delimiter: b',', names: None, written: &Default::default() },
+        &declared,
+    )
 }
 
 /// Reads all columns but `t`, of the types that are inferred; the rows as text.

@@ -11,8 +11,9 @@
 
 // `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
 // pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
-// Of text: `shape` says how it is got from the bytes, `raw` reads them, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
-// `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
+// Of text: `shape` says how it is got from the bytes, `raw` reads them, `text` cuts chunks, `carried` unwraps them, `csv` and
+// `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones. `feed` hands out the work,
+// `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell.
 mod avro;
@@ -48,6 +49,7 @@ mod text;
 mod times;
 pub mod told;
 pub mod value;
+pub mod written;
 
 pub use avro::about_records;
 pub use files::{Format, SourceFile};
@@ -61,6 +63,7 @@ pub use shape::{Compression, Form, Rules, Shape};
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
 use infer::CsvLayout;
+use written::WrittenColumns;
 
 /// The longest record in bytes, and so the longest value: what a file may ask to be in memory at once. It holds for a
 /// record of text, a block of Avro and a page of values of Parquet, decompressed.
@@ -134,6 +137,8 @@ pub struct ReadPlan {
     pub delimiter: u8,
     /// CSV: the names of the columns where the files have no header line.
     pub names: Option<Vec<String>>,
+    /// Text: how values are written, where it is not the plain way.
+    pub written: WrittenColumns,
     /// What to do with a record that cannot be read.
     pub on_bad_record: OnBadRecord,
     /// Whether batches carry positions.
@@ -162,6 +167,7 @@ impl ReadPlan {
             zone: Zone::utc(),
             delimiter: csv.delimiter,
             names: csv.names.map(<[String]>::to_vec),
+            written: WrittenColumns::default(),
             on_bad_record,
             positions: false,
             from: i64::MIN,

@@ -80,6 +80,7 @@ pub(super) fn plan(columns: &[(&str, DataType)], time: ReadTime) -> ReadPlan {
         zone: Zone::utc(),
         delimiter: b',',
         names: None,
+        written: Default::default(),
         on_bad_record: OnBadRecord::Reject,
         positions: true,
         from: i64::MIN,

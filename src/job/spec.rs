@@ -8,10 +8,12 @@ use crate::input::Inputs;
 mod log;
 mod output;
 mod step;
+mod written;
 
 pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
 pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
+pub use written::WrittenSpec;
 
 /// A job file's content, with the place of every value.
 pub struct JobSpec {
@@ -163,7 +165,7 @@ mod tests {
             serde_json::from_str(include_str!("../../data/job.schema.json")).unwrap();
         let unknown = "qqqqqqqqqq = 1";
         let job = format!(
-            "{unknown}\n[source]\n{unknown}\n[table.x]\n{unknown}\n[[step]]\n{unknown}\n\
+            "{unknown}\n[source]\n{unknown}\nwritten.a.{unknown}\n[table.x]\n{unknown}\n[[step]]\n{unknown}\n\
             otherwise = [{{ {unknown} }}]\n[[output]]\n{unknown}\nwindow = {{ {unknown} }}\n\
             top = {{ {unknown} }}\n[late]\n{unknown}\n"
         );
@@ -171,6 +173,7 @@ mod tests {
             ("the job", "/properties"),
             ("[source]", "/$defs/source/properties"),
             ("[table.x]", "/$defs/table/properties"),
+            ("[written.a]", "/$defs/written/additionalProperties/properties"),
             ("[[step]]", "/$defs/step/properties"),
             ("otherwise", "/$defs/otherwise/properties"),
             ("[[output]]", "/$defs/output/properties"),

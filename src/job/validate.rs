@@ -43,6 +43,7 @@ mod table;
 mod tests;
 mod texts;
 mod window;
+mod written;
 
 /// What the command line says beside the job file.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@
 mod exact;
 mod files;
 mod outline;
+mod spelled;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -201,8 +202,11 @@ impl<'a> View<'a> {
     /// The value of a column that is no copy of a time; where bad records are rejected also whether it is good.
     fn value(&self, column: &ReadColumn, reject: bool) -> Result<(String, Option<String>)> {
         match self.raw(&column.name)? {
-            Raw::Text { sql, csv: _ } if column.ty == DataType::String => Ok((sql, None)),
+            Raw::Text { sql, csv: _ } if column.ty == DataType::String => {
+                Ok((self.plain(&column.name, sql, Some(column.ty))?, None))
+            }
             Raw::Text { sql, csv } => {
+                let sql = self.plain(&column.name, sql, Some(column.ty))?;
                 let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
                 let value = match column.ty {
                     DataType::Timestamp => self.instant_of_text(&text, &TimeRule::Iso, reject)?,
@@ -232,6 +236,7 @@ impl<'a> View<'a> {
         let reject = self.read().on_bad_record == crate::input::OnBadRecord::Reject;
         match self.raw(&time.column)? {
             Raw::Text { sql, csv } => {
+                let sql = self.plain(&time.column, sql, None)?;
                 let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
                 self.instant_of_text(&text, &time.rule, reject)
             }

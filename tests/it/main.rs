@@ -99,3 +99,4 @@ mod time_faults;
 mod times;
 mod why;
 mod words;
+mod written;

@@ -12,7 +12,7 @@ pub struct Section {
 }
 
 /// All of them, in the order of the page.
-pub const SECTIONS: [Section; 9] = [
+pub const SECTIONS: [Section; 10] = [
     Section { title: "The job", pointer: "", sample: "name = \"pageviews\"\ntimezone = \"Europe/London\"" },
     Section {
         title: "`[source]`",
@@ -24,6 +24,11 @@ pub const SECTIONS: [Section; 9] = [
         title: "`[table.NAME]`",
         pointer: "/$defs/table",
         sample: "[table.prices]\npath = \"prices.jsonl\"\ntime = \"valid_from\"",
+    },
+    Section {
+        title: "`written`",
+        pointer: "/$defs/written/additionalProperties",
+        sample: "[source.written]\n\"*\" = { trim = true }\namount = { thousands = \",\", units = [\"Rp\"], null = [\"-\"] }",
     },
     Section {
         title: "`[[step]]`",
@@ -135,6 +140,7 @@ pub(super) fn section_of(name: &str) -> Option<(&'static str, &'static str)> {
     Some(match name {
         "source" => ("table", "source"),
         "table" => ("tables with names", "tablename"),
+        "written" => ("table of tables", "written"),
         "step" => ("list of tables", "step"),
         "otherwise" => ("list of tables", "otherwise"),
         "output" => ("list of tables", "output"),

@@ -5,6 +5,7 @@ use super::given::{Given, InPlace, Role};
 use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
+use crate::input::written::WrittenColumns;
 use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::identity;
 use crate::job::{OutputKind, Plan, archive_fields};
@@ -122,6 +123,7 @@ impl Archive {
         // What an archive holds was admitted once, and is written as outputs are.
         (read.max_ahead, read.on_bad_record) = (None, OnBadRecord::Fail);
         (read.delimiter, read.names, read.positions) = (b',', None, true);
+        read.written = WrittenColumns::PLAIN;
         (read.from, read.to) = (i64::MIN, i64::MAX);
         for time in std::iter::once(&mut read.time).chain(&mut read.arrival) {
             let instant = |c: &ReadColumn| c.name == time.column && c.ty == DataType::Timestamp;

@@ -8,7 +8,9 @@
 use super::super::ReadColumn;
 use super::super::times::Role;
 use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
+use super::super::written::Written;
 use super::record::{unescape, unquoted};
+use super::spelled;
 use super::table::{Faults, Table};
 use crate::batch::DataType;
 use crate::time::{TimeError, TimeParser, TimeRule};
@@ -39,6 +41,16 @@ pub(super) struct Strings {
 }
 
 impl Strings {
+    /// Views of the text of the chunk, buffer 0, and of `unescaped`, buffer 1; `refers` where any is of the first.
+    pub(super) fn new(
+        views: Vec<u128>,
+        nulls: Option<NullBuffer>,
+        unescaped: Vec<u8>,
+        refers: bool,
+    ) -> Strings {
+        Strings { views, nulls, unescaped, refers }
+    }
+
     /// Whether the array keeps the text of the chunk.
     pub(super) fn needs_text(&self) -> bool {
         self.refers || !self.unescaped.is_empty()
@@ -62,14 +74,18 @@ impl Strings {
     }
 }
 
-/// The column `field` of `table`. `times` reads timestamps that are neither event time nor arrival.
+/// The column `field` of `table`, `written` where that is not the plain way. `times` reads timestamps that are neither event time nor arrival.
 pub(super) fn decode(
     table: Table,
     field: usize,
     column: &ReadColumn,
+    written: Option<&Written>,
     times: &mut TimeParser,
     faults: &mut Faults,
 ) -> Decoded {
+    if let Some(written) = written {
+        return spelled::decode(table, field, column, written, times, faults);
+    }
     let array: ArrayRef = match column.ty {
         DataType::String => return Decoded::Strings(strings(table, field)),
         DataType::Bool => {
@@ -117,14 +133,16 @@ pub(super) fn times(
     field: usize,
     column: &str,
     role: Role,
+    written: Option<&Written>,
     parser: &mut TimeParser,
     faults: &mut Faults,
 ) -> Vec<i64> {
+    let bare = |text| written.map_or(text, |written| written.bare(text).unwrap_or_default());
     // Plain loops: closures that two callers share are not inlined, at 4 % of a run.
     let mut times = vec![0; table.rows];
     if let TimeRule::Epoch(_) = parser.rule() {
         for (row, time) in times.iter_mut().enumerate() {
-            let text = table.value(row, field);
+            let text = bare(table.value(row, field));
             // What is no integer may be a decimal.
             let instant = match parse_int(text) {
                 Ok(value) => parser.integer(value),
@@ -137,7 +155,7 @@ pub(super) fn times(
         }
     } else {
         for (row, time) in times.iter_mut().enumerate() {
-            let text = table.value(row, field);
+            let text = bare(table.value(row, field));
             match parser.text(text) {
                 Ok(instant) => *time = instant,
                 Err(error) => no_time(row, text, &error, column, role, faults),
@@ -157,13 +175,13 @@ fn no_time(row: usize, text: &[u8], error: &TimeError, column: &str, role: Role,
 }
 
 #[cold]
-fn unread_time(text: &[u8], error: &TimeError) -> String {
+pub(super) fn unread_time(text: &[u8], error: &TimeError) -> String {
     format!("`{}` is {error}", super::super::value::shown(text))
 }
 
 /// An integer without leading zeros, which say that it is no number but a code.
 #[inline(always)]
-fn parse_plain_int(text: &[u8]) -> Result<i64, String> {
+pub(super) fn parse_plain_int(text: &[u8]) -> Result<i64, String> {
     let digits = match text {
         [b'-' | b'+', digits @ ..] => digits,
         _ => text,
@@ -234,7 +252,7 @@ fn strings(table: Table, field: usize) -> Strings {
         let (start, end) = table.place(row, field);
         start == end
     });
-    Strings { views, nulls, unescaped, refers }
+    Strings::new(views, nulls, unescaped, refers)
 }
 
 /// The view of a quoted string; where quotes are doubled in it, of its copy in `unescaped`.
@@ -256,7 +274,7 @@ fn quoted_view(text: &[u8], start: usize, inner: &[u8], unescaped: &mut Vec<u8>)
 
 /// The view of `text[start..end]`, in buffer 0.
 #[inline(always)]
-fn view(text: &[u8], start: usize, end: usize) -> u128 {
+pub(super) fn view(text: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
     if length > MAX_INLINE {
         return long_view(&text[start..end], 0, start);
@@ -289,7 +307,7 @@ fn short_view(content: &[u8]) -> u128 {
 
 /// Length, the first four bytes, buffer and offset, from the lowest byte up.
 #[inline(always)]
-fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
+pub(super) fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
     let prefix = u32::from_le_bytes([content[0], content[1], content[2], content[3]]);
     content.len() as u128 | u128::from(prefix) << 32 | u128::from(buffer) << 64 | (offset as u128) << 96
 }

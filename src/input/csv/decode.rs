@@ -72,13 +72,16 @@ impl CsvDecoder {
         let time = match layout.time {
             Some(field) => {
                 let (column, parser) = (&plan.time.column, &mut self.event_time);
-                columns::times(table, field, column, Role::EventTime, parser, &mut faults)
+                let written = plan.written.of(column).map(|written| &**written);
+                columns::times(table, field, column, Role::EventTime, written, parser, &mut faults)
             }
             None => vec![0; table.rows],
         };
         let arrival = match (plan.own_arrival(), layout.arrival, &mut self.arrival) {
             (Some(arrival), Some(field), Some(parser)) => {
-                columns::times(table, field, &arrival.column, Role::Arrival, parser, &mut faults)
+                let (column, written) = (&arrival.column, plan.written.of(&arrival.column));
+                let written = written.map(|written| &**written);
+                columns::times(table, field, column, Role::Arrival, written, parser, &mut faults)
             }
             _ => plan.arrivals(&time, vec![]),
         };
@@ -99,7 +102,10 @@ impl CsvDecoder {
             decoded.push(match (copied, *field) {
                 (Some(copied), _) => Decoded::Array(Arc::new(columns::timestamps(copied, None))),
                 (None, None) => Decoded::Array(columns::all_null(column.ty, table.rows)),
-                (None, Some(field)) => columns::decode(table, field, column, &mut self.times, &mut faults),
+                (None, Some(field)) => {
+                    let written = plan.written.of(&column.name).map(|written| &**written);
+                    columns::decode(table, field, column, written, &mut self.times, &mut faults)
+                }
             });
         }
         let positions = match plan.positions {

@@ -7,6 +7,7 @@ mod layout;
 pub(super) mod names;
 pub(super) mod record;
 mod simd;
+mod spelled;
 mod table;
 #[cfg(test)]
 mod tests;

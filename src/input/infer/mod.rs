@@ -24,6 +24,7 @@ pub(crate) use evidence::Class;
 pub use hint::time_hint;
 
 use super::carried::{Found, LogColumn};
+use super::written::WrittenColumns;
 use super::{Format, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;
@@ -40,6 +41,8 @@ pub struct CsvLayout<'a> {
     pub delimiter: u8,
     /// The names of the columns where there is no header line.
     pub names: Option<&'a [String]>,
+    /// How values of text are written, where it is not the plain way.
+    pub written: &'a WrittenColumns,
 }
 
 /// What a sample says of a source.
@@ -139,7 +142,7 @@ pub fn infer_after(
         sample.carried |= !file.framing.is_plain();
         match file.format {
             Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
-            Format::JsonLines => sample::json_lines(file, budget, &mut sample)?,
+            Format::JsonLines => sample::json_lines(file, csv.written, budget, &mut sample)?,
             Format::Parquet => sample::typed(file, super::parquet::describe(file)?, &mut sample),
             Format::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
         }

@@ -8,10 +8,12 @@ use crate::input::columnar::{FileColumns, FromName};
 use crate::input::csv::names::{FirstRecord, names_of};
 use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
+use crate::input::written::{Written, WrittenColumns};
 use crate::input::{ITEM, Opened, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 /// How much of each file is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +129,7 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         let line = other.position().map_or(0, csv::Position::line);
         sample.misfit.get_or_insert_with(|| misfit(file, line, other.len(), names.len()));
     }
-    let file_name = name_of(file);
+    let (file_name, mut room) = (name_of(file), vec![]);
     for name in &names {
         sample.found(name);
     }
@@ -136,9 +138,9 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         sample.records += 1;
         for (name, field) in names.iter().zip(&record) {
             let column = sample.column(name);
-            match field {
-                [] => column.nulls = true,
-                text => column.value(Class::of_text(text), text, &file_name),
+            match plain(layout.written.of(name), field, &mut room) {
+                None => column.nulls = true,
+                Some(text) => column.value(Class::of_text(text), text, &file_name),
             }
         }
     }
@@ -156,6 +158,12 @@ fn misfit(file: &SourceFile, line: u64, fields: usize, width: usize) -> String {
     format!("{}:{line}: {fields} field{s}, where {width} are expected", file.path.display())
 }
 
+/// The plain form of a text: as a number where it is one, else as a text; `None` where it is NULL.
+fn plain<'a>(written: Option<&Arc<Written>>, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    let Some(written) = written else { return (!text.is_empty()).then_some(text) };
+    written.likely(text, room).filter(|text| !text.is_empty())
+}
+
 /// Up to `most` whole records.
 fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv::ByteRecord> {
     let mut reader =
@@ -170,7 +178,12 @@ fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv:
 }
 
 /// Looks at the head of a JSON Lines file.
-pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample) -> Result<()> {
+pub(super) fn json_lines(
+    file: &SourceFile,
+    written: &WrittenColumns,
+    budget: Budget,
+    sample: &mut Sample,
+) -> Result<()> {
     let mut records: Vec<Value> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
@@ -194,7 +207,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
         };
         !records.is_empty()
     })?;
-    let mut fields = Fields { file: name_of(file), present: HashMap::new() };
+    let mut fields = Fields { file: name_of(file), written, room: vec![], present: HashMap::new() };
     for record in &records {
         sample.records += 1;
         fields.look("", record, sample);
@@ -228,13 +241,16 @@ fn at_path<'a>(record: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 }
 
 /// The fields of the records of a file.
-struct Fields {
+struct Fields<'a> {
     file: String,
+    written: &'a WrittenColumns,
+    /// Room for the plain form of a value.
+    room: Vec<u8>,
     /// In how many records each is.
     present: HashMap<String, usize>,
 }
 
-impl Fields {
+impl Fields<'_> {
     /// Looks at the fields of the object `record`, whose own path is `prefix`.
     fn look(&mut self, prefix: &str, record: &Value, sample: &mut Sample) {
         for (key, value) in record.as_object().into_iter().flatten() {
@@ -255,7 +271,17 @@ impl Fields {
                     let text = n.to_string();
                     column.value(Class::of_number(text.as_bytes()), text.as_bytes(), &self.file);
                 }
-                Value::String(s) => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), &self.file),
+                Value::String(s) => match self.written.of(&name) {
+                    None => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), &self.file),
+                    // Said to be a number, or something else that a string is not.
+                    Some(written) => match written.likely(s.as_bytes(), &mut self.room) {
+                        None => column.nulls = true,
+                        Some(text) if written.has_numbers() => {
+                            column.value(Class::of_text(text), text, &self.file);
+                        }
+                        Some(text) => column.value(Class::of_time(text), text, &self.file),
+                    },
+                },
                 Value::Array(_) => column.value(Class::List, value.to_string().as_bytes(), &self.file),
             }
             *self.present.entry(name).or_default() += 1;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Kind;
+use crate::input::written::WrittenColumns;
 use crate::input::{Compression, Shape, testing};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
@@ -10,7 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-const CSV: CsvLayout = CsvLayout { delimiter: b',', names: None };
+static PLAIN: WrittenColumns = WrittenColumns::PLAIN;
+const CSV: CsvLayout = CsvLayout { delimiter: b',', names: None, written: &PLAIN };
 
 fn source(path: &Path, ordinal: usize) -> SourceFile {
     let name = path.to_string_lossy();
@@ -204,7 +206,7 @@ fn compressed_heads_are_read_and_damage_behind_them_is_not_seen() {
 fn names_and_delimiters_are_the_callers() {
     let (_dir, files) = files(&[("a.csv", b"\xef\xbb\xbf1;x\n2;y\n")]);
     let names = ["n".to_string(), "s".to_string()];
-    let layout = CsvLayout { delimiter: b';', names: Some(&names) };
+    let layout = CsvLayout { delimiter: b';', names: Some(&names), written: &PLAIN };
     assert_eq!(types(&infer(&files, layout, &BTreeMap::new()).unwrap()), ["n: int64", "s: string"]);
 }
 

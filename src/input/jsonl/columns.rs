@@ -5,6 +5,7 @@ use crate::batch::DataType;
 use crate::input::ReadColumn;
 use crate::input::times::Role;
 use crate::input::value::{self, ValueError, inferred_hint};
+use crate::input::written::{Plain, Written};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::builder::make_view;
 use arrow_array::types::Decimal128Type;
@@ -30,7 +31,10 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     /// The text of a value: of strings what they stand for, of others their JSON text.
     #[inline(always)]
-    fn of<'b>(&'b self, span: Span, room: &'b mut Vec<u8>) -> &'b [u8] {
+    fn of<'b>(&self, span: Span, room: &'b mut Vec<u8>) -> &'b [u8]
+    where
+        'a: 'b,
+    {
         let raw = &self.chunk[span.start..span.end];
         if span.kind != Kind::Escaped {
             return raw;
@@ -46,8 +50,10 @@ pub(super) struct Column {
     read: ReadColumn,
     values: Values,
     nulls: NullBufferBuilder,
-    /// Room for one unescaped value.
-    room: Vec<u8>,
+    /// How strings are written, where it is not the plain way.
+    written: Option<Arc<Written>>,
+    /// Room for one unescaped value, and for its plain form.
+    room: [Vec<u8>; 2],
     parser: TimeParser,
 }
 
@@ -66,7 +72,12 @@ enum Values {
 
 impl Column {
     /// An empty column; `copied` where it is a copy of a time of the record.
-    pub fn new(read: &ReadColumn, copied: Option<Role>, zone: &Zone) -> Column {
+    pub fn new(
+        read: &ReadColumn,
+        copied: Option<Role>,
+        written: Option<Arc<Written>>,
+        zone: &Zone,
+    ) -> Column {
         let values = match (copied, read.ty) {
             (Some(role), _) => Values::Copy(role),
             (None, DataType::String) => Values::Text(vec![], false),
@@ -78,7 +89,8 @@ impl Column {
             (None, DataType::Timestamp) => Values::Timestamp(vec![]),
         };
         let parser = TimeParser::new(TimeRule::Iso, zone.clone());
-        Column { read: read.clone(), values, nulls: NullBufferBuilder::new(0), room: vec![], parser }
+        let (read, nulls, room) = (read.clone(), NullBufferBuilder::new(0), [vec![], vec![]]);
+        Column { read, values, nulls, written, room, parser }
     }
 
     pub fn name(&self) -> &str {
@@ -105,38 +117,54 @@ impl Column {
             self.push_null();
             return Ok(());
         }
+        if self.written.is_some() && matches!(span.kind, Kind::Text | Kind::Escaped) {
+            return self.push_written(span, texts);
+        }
         let outcome = match &mut self.values {
             Values::Copy(_) => Ok(()),
-            Values::Text(views, long) => match view(span, texts) {
-                Some(view) => {
-                    *long |= view as u32 > 12;
-                    views.push(view);
-                    Ok(())
-                }
-                None => {
-                    let reason = "its text lies past the first 2 GiB of what is read at once".into();
-                    return Err(Unfit { reason, hint: None });
-                }
-            },
-            Values::Bool(bits) => value::parse_bool(texts.of(span, &mut self.room)).map(|v| bits.append(v)),
-            Values::Int(ints) => {
-                let inferred = self.read.inferred;
-                integer(span.kind, texts.of(span, &mut self.room), inferred).map(|v| ints.push(v))
+            Values::Text(views, long) => {
+                let view = view(span, texts).ok_or_else(too_far)?;
+                *long |= view as u32 > 12;
+                views.push(view);
+                Ok(())
             }
-            Values::Float(floats) => {
-                value::parse_float(texts.of(span, &mut self.room)).map(|v| floats.push(v))
-            }
-            Values::Decimal(decimals, precision, scale) => {
-                let text = texts.of(span, &mut self.room);
-                value::parse_decimal(text, *precision, *scale).map(|v| decimals.push(v))
-            }
-            Values::Date(days) => value::parse_date(texts.of(span, &mut self.room)).map(|v| days.push(v)),
-            Values::Timestamp(instants) => {
-                let text = texts.of(span, &mut self.room);
-                let instant = self.parser.text(text).map_err(|_| ValueError::not_a(text, self.read.ty));
-                instant.map(|v| instants.push(v))
+            values => {
+                let text = texts.of(span, &mut self.room[0]);
+                values.push(&self.read, span.kind, text, &mut self.parser)
             }
         };
+        self.pushed(outcome)
+    }
+
+    /// Appends a string that is written in a way of its own.
+    fn push_written(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+        let Some(written) = self.written.clone() else { return Ok(()) };
+        let [room, plain] = &mut self.room;
+        let text = match written.plain(texts.of(span, room), self.read.ty, plain) {
+            Ok(Plain::Text(text)) => text,
+            Ok(Plain::Null) => {
+                self.push_null();
+                return Ok(());
+            }
+            Err(error) => return self.pushed(Err(error)),
+        };
+        let outcome = match &mut self.values {
+            Values::Copy(_) => Ok(()),
+            Values::Text(views, long) => {
+                let start = texts.unescaped.len();
+                let view = (start + text.len() <= FURTHEST).then(|| make_view(text, 1, start as u32));
+                views.push(view.ok_or_else(too_far)?);
+                *long |= text.len() > 12;
+                texts.unescaped.extend_from_slice(text);
+                Ok(())
+            }
+            values => values.push(&self.read, span.kind, text, &mut self.parser),
+        };
+        self.pushed(outcome)
+    }
+
+    #[inline(always)]
+    fn pushed(&mut self, outcome: Result<(), ValueError>) -> Result<(), Unfit> {
         match outcome {
             Ok(()) => {
                 self.nulls.append_non_null();
@@ -211,6 +239,41 @@ impl Column {
     }
 }
 
+impl Values {
+    /// Appends the value of a text, of a column that is none of texts.
+    #[inline(always)]
+    fn push(
+        &mut self,
+        read: &ReadColumn,
+        kind: Kind,
+        text: &[u8],
+        parser: &mut TimeParser,
+    ) -> Result<(), ValueError> {
+        match self {
+            Values::Copy(_) | Values::Text(..) => Ok(()),
+            Values::Bool(bits) => value::parse_bool(text).map(|v| bits.append(v)),
+            Values::Int(ints) => integer(kind, text, read.inferred).map(|v| ints.push(v)),
+            Values::Float(floats) => value::parse_float(text).map(|v| floats.push(v)),
+            Values::Decimal(decimals, precision, scale) => {
+                value::parse_decimal(text, *precision, *scale).map(|v| decimals.push(v))
+            }
+            Values::Date(days) => value::parse_date(text).map(|v| days.push(v)),
+            Values::Timestamp(instants) => {
+                let instant = parser.text(text).map_err(|_| ValueError::not_a(text, read.ty));
+                instant.map(|v| instants.push(v))
+            }
+        }
+    }
+}
+
+/// How far into its buffer a text may lie for a view to say so.
+const FURTHEST: usize = i32::MAX as usize;
+
+#[cold]
+fn too_far() -> Unfit {
+    Unfit { reason: "its text lies past the first 2 GiB of what is read at once".into(), hint: None }
+}
+
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.
 #[inline]
 pub(super) fn integer(kind: Kind, text: &[u8], inferred: bool) -> Result<i64, ValueError> {
@@ -237,7 +300,6 @@ fn leading_zero(text: &[u8]) -> bool {
 /// The view of a text; `None` where it lies too far into its buffer for a view to say so.
 #[inline(always)]
 fn view(span: Span, texts: &mut Texts) -> Option<u128> {
-    const FURTHEST: usize = i32::MAX as usize;
     if span.kind == Kind::Escaped {
         let start = texts.unescaped.len();
         unescape(&texts.chunk[span.start..span.end], texts.unescaped);

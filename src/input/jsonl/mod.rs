@@ -21,6 +21,7 @@ use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::text::TextChunk;
 use super::times::Role;
 use super::value::{parse_int, shown};
+use super::written::Written;
 use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
@@ -44,6 +45,8 @@ pub struct JsonDecoder {
     columns: Vec<(Column, Wanted)>,
     /// None where every row is of the instant 0.
     time: Option<Wanted>,
+    /// How the event time is written, where it is not the plain way.
+    written: Option<Arc<Written>>,
     parser: TimeParser,
     /// Where the arrival is not the event time.
     arrival: Option<(Wanted, TimeParser)>,
@@ -67,11 +70,15 @@ impl JsonDecoder {
         let columns = plan
             .columns
             .iter()
-            .map(|column| (Column::new(column, plan.copied(column), &plan.zone), want(&column.name)))
+            .map(|column| {
+                let written = plan.written.of(&column.name).cloned();
+                (Column::new(column, plan.copied(column), written, &plan.zone), want(&column.name))
+            })
             .collect();
         let parser = parser(&plan.time);
+        let written = plan.written.of(&plan.time.column).cloned();
         let (plan, unwrapper) = (plan.clone(), Unwrapper::new(Own::of(plan)));
-        Ok(JsonDecoder { plan, finder, columns, time, parser, arrival, unwrapper, expected_rows: 0 })
+        Ok(JsonDecoder { plan, finder, columns, time, written, parser, arrival, unwrapper, expected_rows: 0 })
     }
 
     /// The rows of a chunk, and its bad records. Where the scan stops at one of them, what is behind it is left out.
@@ -215,7 +222,8 @@ impl JsonDecoder {
             None => 0,
             Some(wanted) => {
                 let span = self.finder.span(wanted);
-                time_of(span, chunk, &mut self.parser)
+                let written = self.written.as_deref();
+                time_of(span, chunk, written, &mut self.parser)
                     .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?
             }
         };
@@ -257,8 +265,8 @@ impl JsonDecoder {
         if self.plan.arrival_optional && matches!(span.kind, Kind::Missing | Kind::Null) {
             return Ok(event_time);
         }
-        let arrival =
-            time_of(span, chunk, parser).map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
+        let arrival = time_of(span, chunk, self.plan.written.of(&read.column).map(|w| &**w), parser)
+            .map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
         match self.plan.ahead(event_time, arrival) {
             None => Ok(arrival),
             Some(reason) => {
@@ -370,9 +378,20 @@ fn no_time(read: &ReadTime, role: Role, span: Span, chunk: &[u8], error: TimeErr
 }
 
 #[inline(always)]
-fn time_of(span: Span, chunk: &[u8], parser: &mut TimeParser) -> Result<i64, TimeError> {
+fn time_of(
+    span: Span,
+    chunk: &[u8],
+    written: Option<&Written>,
+    parser: &mut TimeParser,
+) -> Result<i64, TimeError> {
     let text = &chunk[span.start..span.end];
     match span.kind {
+        Kind::Text | Kind::Escaped if written.is_some() => {
+            let mut unescaped = vec![];
+            unescape(text, &mut unescaped);
+            let bare = written.and_then(|written| written.bare(&unescaped)).ok_or(TimeError::Unreadable)?;
+            parser.text(bare)
+        }
         Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
             Ok(value) => parser.integer(value),
             Err(_) => parser.text(text),

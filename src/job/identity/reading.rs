@@ -6,6 +6,7 @@ use super::super::spec::{JobSpec, LogSpec, ShapeSpec, StepSpec};
 use super::pairs;
 use crate::asof::{Direction, Reach};
 use crate::batch::Origin;
+use crate::input::written::{Written, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
 use crate::job::validate::parse_length;
 use crate::lookup::{OnFailure, ServicePlan};
@@ -133,6 +134,7 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
         ("delimiter", (read.delimiter != b',').then(|| json!(char::from(read.delimiter).to_string()))),
         ("shape", shape(&spec.shape)),
         ("header", read.names.as_ref().map(|names| json!(names))),
+        ("written", (!read.written.is_empty()).then(|| written(&read.written))),
         ("time", Some(time(&read.time))),
         ("columns", Some(Value::Object(columns))),
         ("on_bad_record", (read.on_bad_record == OnBadRecord::Reject).then(|| json!("reject"))),
@@ -155,6 +157,26 @@ fn shape(spec: &ShapeSpec) -> Option<Value> {
         ("range", word(&spec.range)),
     ]);
     (!form.is_empty()).then_some(Value::Object(form))
+}
+
+fn written(columns: &WrittenColumns) -> Value {
+    let words = |words: &[String]| (!words.is_empty()).then(|| json!(words));
+    let one = |written: &Written| {
+        Value::Object(optional([
+            ("null", words(&written.null)),
+            ("trim", written.trim.then(|| json!(true))),
+            ("decimal", written.decimal.map(|mark| json!(mark.to_string()))),
+            ("thousands", written.thousands.map(|mark| json!(mark.to_string()))),
+            ("units", words(&written.units)),
+            ("accounting", written.accounting.then(|| json!(true))),
+            ("true", words(&written.yes)),
+            ("false", words(&written.no)),
+            ("text_mark", written.text_mark.as_ref().map(|mark| json!(mark))),
+        ]))
+    };
+    let all = columns.all().map(|all| ("*".to_string(), one(all)));
+    let named = columns.names().filter_map(|name| Some((name.to_string(), one(columns.of(name)?))));
+    Value::Object(all.into_iter().chain(named).collect())
 }
 
 fn time(time: &ReadTime) -> Value {

@@ -1,5 +1,6 @@
 //! `[source]` and `[table.NAME]`: the files of a log, and how its records are read.
 
+use super::written::{WrittenSpec, written};
 use crate::error::Error;
 use crate::job::document::{At, Document, Table};
 use std::ops::Range;
@@ -25,6 +26,7 @@ pub struct LogSpec {
     pub columns: Option<Vec<At<String>>>,
     pub delimiter: Option<At<String>>,
     pub shape: ShapeSpec,
+    pub written: Vec<WrittenSpec>,
     pub on_bad_record: Option<At<String>>,
     pub rejects: Option<At<String>>,
 }
@@ -89,6 +91,7 @@ fn log(table: &Table) -> LogSpec {
             sheet: table.string("sheet"),
             range: table.string("range"),
         },
+        written: written(table),
         on_bad_record: table.string("on_bad_record"),
         rejects: table.string("rejects"),
     }

@@ -1,12 +1,13 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
 use super::shape::{FORMATS, Layout, is_form, shape};
-use super::{SourceFiles, documents, unknown_column};
+use super::{SourceFiles, documents, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
 use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, start, time_hint};
+use crate::input::written::WrittenColumns;
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, ReadTime, Scan, SourceFile, told};
 use crate::job::document::{At, Document};
 use crate::job::spec::{JobSpec, LogSpec, Names};
@@ -19,6 +20,7 @@ pub(super) struct Found {
     notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
+    written: WrittenColumns,
     declared: BTreeMap<String, DataType>,
     /// Columns known from files that are not among these.
     known: Vec<(String, DataType)>,
@@ -35,6 +37,7 @@ pub(super) struct Log {
     pub(super) notes: Vec<String>,
     delimiter: u8,
     names: Option<Vec<String>>,
+    written: WrittenColumns,
     pub(super) inferred: Inferred,
     /// The event time; `None` after a fault.
     pub(super) time: Option<ReadTime>,
@@ -64,14 +67,15 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
     let mut files = files;
     let csv = shape(document, spec, files.as_mut().map_or(&mut [], |found| &mut found.files));
     let declared = declared_types(document, &spec.types);
+    let written = written::columns(document, spec);
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let records = documents::records(document, spec);
-    let (files, Layout { delimiter, names }) = (files?, csv?);
+    let (files, Layout { delimiter, names }, written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
     let Expanded { mut files, notes } = files;
     documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
-    Some(Found { files, notes, delimiter, names, declared, known, order, on_bad_record, envelope })
+    Some(Found { files, notes, delimiter, names, written, declared, known, order, on_bad_record, envelope })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -79,6 +83,7 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
     format(document, spec);
     shape(document, spec, &mut []);
     declared_types(document, &spec.types);
+    written::columns(document, spec);
     on_bad_record(document, spec);
     wrapped(document, spec);
     documents::records(document, spec);
@@ -89,8 +94,17 @@ impl Log {
     /// A log of which nothing is known.
     pub(super) fn unseen() -> Log {
         let inferred = Inferred::default();
-        let (files, notes, names, faulty) = (vec![], vec![], None, vec![]);
-        Log { files, notes, delimiter: b',', names, inferred, time: None, on_bad_record: None, faulty }
+        Log {
+            files: vec![],
+            notes: vec![],
+            delimiter: b',',
+            names: None,
+            written: WrittenColumns::default(),
+            inferred,
+            time: None,
+            on_bad_record: None,
+            faulty: vec![],
+        }
     }
 
     /// Looks at samples of the files; `what` has them, in words.
@@ -105,12 +119,22 @@ impl Log {
         what: &str,
         zone: &Zone,
     ) -> Result<Log> {
-        let Found { mut files, notes, delimiter, names, declared, known, order, on_bad_record, envelope } =
-            found;
+        let Found {
+            mut files,
+            notes,
+            delimiter,
+            names,
+            written,
+            declared,
+            known,
+            order,
+            on_bad_record,
+            envelope,
+        } = found;
         let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
         let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
         documents::carried(document, spec, &files);
-        let csv = CsvLayout { delimiter, names: names.as_deref() };
+        let csv = CsvLayout { delimiter, names: names.as_deref(), written: &written };
         let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
@@ -146,7 +170,8 @@ impl Log {
         let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
         let untold = spec.time.iter().filter(|_| time.is_none());
         let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
-        Ok(Log { files, notes, delimiter, names, inferred, time, on_bad_record, faulty })
+        written::check_names(document, spec, &inferred);
+        Ok(Log { files, notes, delimiter, names, written, inferred, time, on_bad_record, faulty })
     }
 
     /// Says, where a fault speaks of a column that folders tell, how it is read.
@@ -203,6 +228,7 @@ impl Log {
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
+            written: self.written.clone(),
             on_bad_record: self.on_bad_record?,
             positions: false,
             from: i64::MIN,

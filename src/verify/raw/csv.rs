@@ -9,6 +9,7 @@ use crate::sql::source::told_apart;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringViewBuilder;
 use csv::{ByteRecord, Position, ReaderBuilder, Terminator};
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -59,7 +60,10 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
         for (i, field) in fields.iter().enumerate() {
             if let Some(field) = *field {
                 let value = records.value(field);
-                columns[i].append_option(value.filter(|value| wanted[i].text || !value.is_empty()));
+                let value = value.filter(|value| wanted[i].text || !value.is_empty());
+                columns[i].append_option(
+                    value.and_then(|value| plain(&wanted[i], value, records.is_quoted(field))),
+                );
             }
         }
         numbers.push(row);
@@ -67,6 +71,16 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
     let columns = columns.iter_mut().zip(&fields);
     let columns = columns.map(|(column, field)| field.map(|_| Arc::new(column.finish()) as ArrayRef));
     Ok(Part { columns: columns.collect(), numbers, records: number })
+}
+
+/// The plain form of a field; nothing between quotes is the empty text.
+fn plain<'a>(wanted: &Wanted, value: &'a str, quoted: bool) -> Option<Cow<'a, str>> {
+    let spaces = quoted && wanted.text && value.chars().all(|c| c.is_ascii_whitespace());
+    match wanted.plain(value) {
+        None if spaces => Some("".into()),
+        Some(plain) if plain.is_empty() && !quoted => None,
+        plain => plain,
+    }
 }
 
 /// The records of a text, one at a time.
@@ -135,6 +149,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// Whether the field stands in quotes.
+    fn is_quoted(&self, field: usize) -> bool {
+        self.quoted.get(field).copied().unwrap_or(false)
+    }
+
     fn failed(&self, cause: csv::Error) -> Error {
         Error::data(format!("{} cannot be read as CSV", self.path.display())).caused_by(cause)
     }
@@ -145,7 +164,7 @@ impl<'a> Records<'a> {
         if self.carriage && field + 1 == self.record.len() {
             value = value.strip_suffix(b"\r").unwrap_or(value);
         }
-        if value.is_empty() && !self.quoted.get(field).copied().unwrap_or(false) {
+        if value.is_empty() && !self.is_quoted(field) {
             return None;
         }
         // Known to be UTF-8, since the record is.

@@ -7,6 +7,7 @@ use arrow_array::builder::StringViewBuilder;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,7 +58,12 @@ fn values(
                 None if path.len() > 1 => inside(of(path[0]), &path[1..])?,
                 None => None,
             };
-            raw.map_or(Ok(None), |raw| value(raw.get(), column.integer))
+            let value = raw.map_or(Ok(None), |raw| value(raw.get(), column.integer))?;
+            let text = raw.is_some_and(|raw| raw.get().starts_with('"'));
+            Ok(match value {
+                Some(value) if text => column.plain(&value).map(Cow::into_owned),
+                value => value,
+            })
         })
         .collect()
 }

@@ -19,18 +19,21 @@ mod jsonl;
 mod parquet;
 pub(super) mod shape;
 mod sheet;
+mod spelled;
 pub(super) mod text;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::told::told;
-use crate::input::{Format, OnBadRecord, ReadPlan, SourceFile};
+use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
 use rayon::prelude::*;
 use shape::content;
+use spelled::Spelled;
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +71,15 @@ struct Wanted {
     integer: bool,
     /// Whether a text is.
     text: bool,
+    /// How its texts are written, where it is not the plain way.
+    spelled: Option<Spelled>,
+}
+
+impl Wanted {
+    /// The plain form of a text; none where it is NULL.
+    fn plain<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        self.spelled.as_ref().map_or(Some(Cow::Borrowed(text)), |spelled| spelled.plain(text))
+    }
 }
 
 /// The rows of one file.
@@ -87,6 +99,7 @@ struct Part {
 pub fn read(relation: &Relation) -> Result<RawTable> {
     let plan = relation.read;
     let wanted = wanted(plan);
+    one_type(plan)?;
     let parts: Vec<Result<Part>> = plan.files.par_iter().map(|file| read_file(file, plan, &wanted)).collect();
     let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
     let mut first = Vec::with_capacity(parts.len());
@@ -106,6 +119,21 @@ pub fn read(relation: &Relation) -> Result<RawTable> {
     Ok(RawTable { columns, rows, first })
 }
 
+/// Fails where a column is read as two types, and its values are not written the plain way.
+fn one_type(plan: &ReadPlan) -> Result<()> {
+    let twice = |(i, column): (usize, &ReadColumn)| {
+        let other = |known: &ReadColumn| known.name == column.name && known.ty != column.ty;
+        plan.columns[..i].iter().any(other) && plan.written.of(&column.name).is_some()
+    };
+    match plan.columns.iter().enumerate().find(|column| twice(*column)) {
+        None => Ok(()),
+        Some((_, column)) => Err(Error::job(format!(
+            "`{}` is read as two types, and `written` says how: that has no second reader here",
+            column.name
+        ))),
+    }
+}
+
 /// The column that holds the event time of each record, if there is one.
 pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
     (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
@@ -116,7 +144,7 @@ fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
     let mut want =
         |name: &str, integer: bool, text: bool| match all.iter_mut().find(|known| known.name == name) {
             Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
-            None => all.push(Wanted { name: name.to_string(), integer, text }),
+            None => all.push(Wanted { name: name.to_string(), integer, text, spelled: None }),
         };
     for column in &plan.columns {
         want(&column.name, column.ty == DataType::Int64, column.ty == DataType::String);
@@ -125,6 +153,10 @@ fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
         if time.rule != TimeRule::Untimed {
             want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false);
         }
+    }
+    for column in &mut all {
+        let ty = plan.columns.iter().find(|known| known.name == column.name).map(|known| known.ty);
+        column.spelled = plan.written.of(&column.name).map(|written| Spelled::new(written, ty));
     }
     all
 }

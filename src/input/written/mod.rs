@@ -1,0 +1,187 @@
+//! How values are written in files of text, where it is not the plain way: words for NULL and for booleans, marks
+//! within numbers, signs, units, spaces around.
+//!
+//! # Contract
+//! * What a job declares takes a text to its plain form, which [`super::value`] reads exactly. A text that is not
+//!   written as declared is a bad value, also where a laxer reader would find a number in it: `1,5` is none where
+//!   commas stand between thousands.
+//! * Words are compared as they are, letter by letter; spaces around a value count unless `trim` says that they do not.
+//! * Only text is meant: fields of CSV and strings of JSON. Numbers of JSON, and files with types, say themselves what
+//!   they are.
+
+mod number;
+
+use super::value::ValueError;
+use crate::batch::DataType;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// How the values of a column are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Texts that stand for NULL.
+    pub null: Vec<String>,
+    /// Whether spaces and tabs around a value are no part of it.
+    pub trim: bool,
+    /// What stands before the fraction of a number, if it is not a point.
+    pub decimal: Option<char>,
+    /// What stands between the thousands of a number.
+    pub thousands: Option<char>,
+    /// What may stand before or after a number, and says nothing of its size: `$`, `EUR`, `%`.
+    pub units: Vec<String>,
+    /// Whether signs are those of bookkeeping: `(1.50)`, `1.50-`, `1.50 DR` are below zero, `1.50 CR` is above.
+    pub accounting: bool,
+    /// What is true, besides `true`.
+    pub yes: Vec<String>,
+    /// What is false, besides `false`.
+    pub no: Vec<String>,
+    /// What stands before or after a text to mark it as one, and is no part of it: `'` of spreadsheets.
+    pub text_mark: Option<String>,
+}
+
+/// What a text is, once it is taken to its plain form.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Plain<'a> {
+    /// NULL.
+    Null,
+    /// This text.
+    Text(&'a [u8]),
+}
+
+impl Written {
+    /// The plain form of `text`, a value of type `ty`; `room` is overwritten.
+    ///
+    /// # Errors
+    /// It is not written as declared.
+    pub fn plain<'a>(
+        &self,
+        text: &'a [u8],
+        ty: DataType,
+        room: &'a mut Vec<u8>,
+    ) -> Result<Plain<'a>, ValueError> {
+        let Some(bare) = self.bare(text) else { return Ok(Plain::Null) };
+        Ok(Plain::Text(match ty {
+            DataType::String => self.unmarked(bare),
+            DataType::Bool => self.boolean(bare),
+            DataType::Int64 | DataType::Float64 | DataType::Decimal { .. } if self.has_numbers() => {
+                room.clear();
+                number::plain(self, bare, room).ok_or_else(|| ValueError::not_a(text, ty))?;
+                room
+            }
+            _ => bare,
+        }))
+    }
+
+    /// The plain form of `text`, whose type is not known: of a number or a boolean where it is written as one, else of
+    /// a text; `None` where it is NULL.
+    pub fn likely<'a>(&self, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let bare = self.bare(text)?;
+        room.clear();
+        let number = self.has_numbers() && number::plain(self, bare, room).is_some();
+        Some(match () {
+            () if number => room,
+            () => match self.boolean(bare) {
+                same if same == bare => self.unmarked(bare),
+                boolean => boolean,
+            },
+        })
+    }
+
+    /// The text without spaces around, where those do not count; `None` where it stands for NULL.
+    pub fn bare<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let bare = if self.trim { trimmed(text) } else { text };
+        let null = (self.trim && bare.is_empty()) || self.null.iter().any(|word| word.as_bytes() == bare);
+        (!null).then_some(bare)
+    }
+
+    /// The text without its mark.
+    fn unmarked<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        let Some(mark) = self.text_mark.as_deref().map(str::as_bytes) else { return text };
+        let text = text.strip_prefix(mark).unwrap_or(text);
+        text.strip_suffix(mark).unwrap_or(text)
+    }
+
+    fn boolean<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        let is = |words: &[String]| words.iter().any(|word| word.as_bytes() == text);
+        match () {
+            () if is(&self.yes) => b"true",
+            () if is(&self.no) => b"false",
+            () => text,
+        }
+    }
+
+    /// Whether there are marks within numbers.
+    pub fn has_marks(&self) -> bool {
+        self.decimal.is_some() || self.thousands.is_some()
+    }
+
+    /// Whether numbers are written in a way of their own.
+    pub fn has_numbers(&self) -> bool {
+        self.has_marks() || self.accounting || !self.units.is_empty()
+    }
+}
+
+/// As `explain` says it: `, between thousands, NULL as NA`.
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |words: &[String]| words.join(" or ");
+        let mut said: Vec<String> = vec![];
+        said.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
+        said.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
+        said.extend((!self.units.is_empty()).then(|| format!("{} beside numbers", list(&self.units))));
+        said.extend(self.accounting.then(|| "the signs of bookkeeping".to_string()));
+        said.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
+        said.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
+        said.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
+        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a mark of texts")));
+        said.extend(self.trim.then(|| "spaces around".to_string()));
+        f.write_str(&said.join(", "))
+    }
+}
+
+/// The text without spaces and tabs around it.
+pub fn trimmed(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+/// How the values of the columns of a log are written, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WrittenColumns {
+    all: Option<Arc<Written>>,
+    of: BTreeMap<String, Arc<Written>>,
+}
+
+impl WrittenColumns {
+    /// All columns in the plain way.
+    pub const PLAIN: WrittenColumns = WrittenColumns { all: None, of: BTreeMap::new() };
+
+    /// All columns as `all` says, and those of `of` as is said of them.
+    pub fn new(all: Option<Written>, of: BTreeMap<String, Written>) -> WrittenColumns {
+        let of = of.into_iter().map(|(name, written)| (name, Arc::new(written))).collect();
+        WrittenColumns { all: all.map(Arc::new), of }
+    }
+
+    /// How `column` is written, if that is said.
+    pub fn of(&self, column: &str) -> Option<&Arc<Written>> {
+        self.of.get(column).or(self.all.as_ref())
+    }
+
+    /// The columns that have a word of their own.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.of.keys().map(String::as_str)
+    }
+
+    /// What is said of all columns.
+    pub fn all(&self) -> Option<&Written> {
+        self.all.as_deref()
+    }
+
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_none() && self.of.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;
