@@ -173,7 +173,7 @@ fn a_page_whose_checksum_is_wrong_is_an_error() {
     let (_dir, file) = written(vec![("t", times(1))], 1);
     let pairs = WITH_CHECKSUM.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     let mut bytes: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-    let mut read = |bytes: &[u8]| {
+    let read = |bytes: &[u8]| {
         std::fs::write(&file.path, bytes).unwrap();
         let file = SourceFile { opened: testing::opened(&file.path), ..file.clone() };
         read(plan(&[("t", DataType::Int64)], seconds(), "UTC"), &file)
