@@ -1,6 +1,6 @@
 //! Memory: what a plan will need.
 
-use crate::input::{Compression, Format, Opened, about_records};
+use crate::input::{Format, Opened, about_records};
 use crate::job::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::io::Read;
@@ -56,7 +56,7 @@ fn records(plan: &Plan) -> u64 {
         if !file.format.is_text() {
             continue;
         }
-        if file.compression != Compression::None {
+        if !file.shape.is_plain() {
             text_bytes += 4 * file.bytes;
             continue;
         }

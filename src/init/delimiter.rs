@@ -25,7 +25,7 @@ pub struct Layout {
 /// All are empty; one cannot be read.
 pub fn of(files: &[SourceFile]) -> Result<Layout> {
     for file in files {
-        let (text, _) = start(&file.opened, file.compression, HEAD)?;
+        let (text, _) = start(&file.opened, &file.shape, HEAD)?;
         if !text.iter().all(u8::is_ascii_whitespace) {
             return Ok(layout(&text));
         }

@@ -12,7 +12,7 @@ use crate::input::carried::{self, Said};
 use crate::input::files::{expand, recognised};
 use crate::input::infer::{CsvLayout, Inferred, infer};
 use crate::input::told;
-use crate::input::{Compression, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
+use crate::input::{Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column as Values, TimeText};
 use crate::time::Zone;
@@ -139,7 +139,7 @@ fn files(patterns: &[String], inputs: &Inputs) -> Result<(Vec<SourceFile>, bool)
     };
     // The names do not tell; what the first holds may.
     let Ok(found) = expand(patterns, Some(Format::Csv), inputs) else { return Err(told) };
-    let mut formats = found.files.iter().map(|file| recognised(&file.opened, file.compression));
+    let mut formats = found.files.iter().map(|file| recognised(&file.opened, &file.shape));
     let Some(Some(format)) = formats.next() else { return Err(told) };
     match expand(patterns, Some(format), inputs) {
         Ok(all) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((all.files, true)),
@@ -183,7 +183,7 @@ fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
     let mut out: Vec<SourceFile> = vec![];
     for file in chosen {
-        let cut = file.format.is_text() && file.compression == Compression::None && file.bytes > 4 * PIECE;
+        let cut = file.format.is_text() && file.shape.is_plain() && file.bytes > 4 * PIECE;
         let places = if cut { vec![0, file.bytes / 2, file.bytes - PIECE] } else { vec![0] };
         for place in places {
             let mut next = SourceFile { ordinal: out.len() as u32, ..file.clone() };

@@ -10,6 +10,7 @@ use super::folders::{Walk, by_content};
 use super::infer::start;
 use super::opened::{Inputs, Opened};
 use super::patterns;
+use super::shape::{Compression, Shape};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
@@ -37,17 +38,6 @@ impl Format {
     }
 }
 
-/// How a text file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip, also of several members.
-    Gzip,
-    /// Zstandard, also of several frames.
-    Zstd,
-}
-
 /// One file of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -57,8 +47,8 @@ pub struct SourceFile {
     pub ordinal: u32,
     /// The format of its records.
     pub format: Format,
-    /// How it is compressed.
-    pub compression: Compression,
+    /// How its text is got from its bytes.
+    pub shape: Shape,
     /// Its size on disk in bytes.
     pub bytes: u64,
     /// How its records are wrapped; not known before somebody looks into it.
@@ -177,11 +167,11 @@ pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
 
 /// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
 /// Kafka's tools, a line of several fields.
-pub fn recognised(file: &Opened, compression: Compression) -> Option<Format> {
-    if carried::unmistakable(file, compression) {
+pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
+    if carried::unmistakable(file, shape) {
         return Some(Format::JsonLines);
     }
-    let (head, _) = start(file, compression, 4096).ok()?;
+    let (head, _) = start(file, shape, 4096).ok()?;
     if head.starts_with(b"PAR1") {
         return Some(Format::Parquet);
     }
@@ -229,9 +219,10 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
     if opened.is_stream() {
         compression = compression_of(&opened);
     }
-    let carried = || carried::unmistakable(&opened, compression).then_some(Format::JsonLines);
+    let shape = Shape::of(compression);
+    let carried = || carried::unmistakable(&opened, &shape).then_some(Format::JsonLines);
     let by_content = || match opened.is_stream() {
-        true => recognised(&opened, compression),
+        true => recognised(&opened, &shape),
         false => by_content(&path, inputs),
     };
     let Some(format) = format.or(named).or_else(carried).or_else(by_content) else {
@@ -246,7 +237,7 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
             .hint(format!("{name} files are compressed inside; unpack this one first")));
     }
     let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
-    Ok(SourceFile { path, ordinal, format, compression, bytes, framing, told, opened })
+    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, opened })
 }
 
 /// The error for a pattern that stands for no file.

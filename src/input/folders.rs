@@ -14,9 +14,10 @@
 //!   them, are refused and never read as loose files.
 
 use super::entries::{Entry, EntryKind, Place};
-use super::files::{Compression, Format, kind_of, recognised};
+use super::files::{Format, kind_of, recognised};
 use super::left_out::{LeftOut, Own};
 use super::opened::Inputs;
+use super::shape::{Compression, Shape};
 use super::stream;
 use super::told::unescaped;
 use crate::error::{Error, Result};
@@ -304,7 +305,7 @@ pub(super) fn by_content(path: &Path, inputs: &Inputs) -> Option<Format> {
     if name.contains('.') {
         return None;
     }
-    recognised(&inputs.file(path).ok()?, Compression::None)
+    recognised(&inputs.file(path).ok()?, &Shape::of(Compression::None))
         .filter(|format| *format != Format::Csv || name.starts_with("part-"))
 }
 

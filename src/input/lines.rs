@@ -6,7 +6,7 @@
 //! is number 1. Of a Parquet or Avro file the number is that of the row or record.
 
 use super::ReadPlan;
-use super::files::{Compression, Format, SourceFile};
+use super::files::{Format, SourceFile};
 use super::raw::{Meter, RawText};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -44,9 +44,9 @@ pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>>
 
 /// The numbers of the lines, or rows, at `places`, which are sorted.
 fn numbers(file: &SourceFile, mut places: Vec<u64>) -> Result<Vec<u64>> {
-    match (file.format, file.compression) {
-        (Format::Parquet | Format::Avro, _) => places.iter_mut().for_each(|place| *place += 1),
-        (_, Compression::None) => count_segments(file, &mut places, SEGMENT)?,
+    match file.format {
+        Format::Parquet | Format::Avro => places.iter_mut().for_each(|place| *place += 1),
+        _ if file.shape.is_plain() => count_segments(file, &mut places, SEGMENT)?,
         _ => {
             let mut lines = Lines::open(file)?;
             for place in &mut places {

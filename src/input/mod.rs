@@ -11,7 +11,7 @@
 
 // `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
 // pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
-// Of text: `raw` reads bytes, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
+// Of text: `shape` says how it is got from the bytes, `raw` reads them, `text` cuts chunks, `carried` unwraps them, `csv` and `jsonl` decode them,
 // `value` reads single values. `feed` hands out the work, `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell.
@@ -37,6 +37,7 @@ mod patterns;
 mod raw;
 mod rejects;
 mod scan;
+mod shape;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -48,12 +49,13 @@ pub mod told;
 pub mod value;
 
 pub use avro::about_records;
-pub use files::{Compression, Format, SourceFile};
+pub use files::{Format, SourceFile};
 pub(crate) use opened::Reading;
 pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use rejects::{Reject, Rejects};
 pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
+pub use shape::{Compression, Shape};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};

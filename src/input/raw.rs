@@ -3,14 +3,15 @@
 //! Files are read and not mapped: mapped pages would count as the process's memory, and a file that
 //! another process cuts short would end the program with a signal.
 
-use super::files::{Compression, SourceFile};
+use super::files::SourceFile;
 use super::opened::{Opened, Reading};
+use super::shape::{self, Compression, Shape};
 use crate::error::{Error, Result};
 use std::io::{BufReader, ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Read at once: small enough that a block is still in the cache when it is hashed and scanned.
@@ -98,6 +99,56 @@ enum Decoder {
     Plain(Disk),
     Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<Disk>>>),
     Zstd(zstd::stream::read::Decoder<'static, BufReader<Disk>>),
+    Shaped(Box<Shaped>),
+}
+
+/// A text that more is done to than unpacking. What lies on the disk is hashed in a pass of its own.
+struct Shaped {
+    text: Box<dyn Read + Send>,
+    file: Opened,
+    kind: &'static str,
+    hashes: bool,
+    /// Whether the disk could not be read.
+    failed: Arc<AtomicBool>,
+}
+
+/// The bytes of a file on their way into a shape.
+struct Tapped {
+    file: Reading,
+    progress: Option<Arc<AtomicU64>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Read for Tapped {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(out);
+        match (&read, &self.progress) {
+            (Ok(n), Some(progress)) => {
+                progress.fetch_add(*n as u64, Ordering::Relaxed);
+            }
+            (Ok(_), None) => {}
+            (Err(e), _) => self.failed.store(e.kind() != ErrorKind::Interrupted, Ordering::Relaxed),
+        }
+        read
+    }
+}
+
+impl Shaped {
+    fn open(file: &Opened, shape: &Shape, meter: Meter) -> std::io::Result<Shaped> {
+        let failed = Arc::new(AtomicBool::new(false));
+        let reading = file.read().map_err(std::io::Error::other)?;
+        let tapped = Tapped { file: reading, progress: meter.progress, failed: failed.clone() };
+        let text = shape::text(Box::new(tapped), shape)?;
+        let (file, hashes, kind) = (file.clone(), meter.hash.is_some(), shape.compression.name());
+        Ok(Shaped { text, file, kind, hashes, failed })
+    }
+
+    fn finish(self) -> Result<(u64, String)> {
+        match self.hashes {
+            true => hashed(&self.file),
+            false => Ok((self.file.bytes(), Meter::idle().finish().1)),
+        }
+    }
 }
 
 /// The text of a file, decompressed.
@@ -116,16 +167,18 @@ impl RawText {
         let empty = file.opened.bytes() == 0;
         let disk = Disk { file: file.opened.read()?, meter };
         let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
-        let decoder = match file.compression {
+        let decoder = match file.shape.compression {
             // Nothing is no gzip file, but it is an empty one to anybody who made it.
             Compression::None => Decoder::Plain(disk),
             _ if empty => Decoder::Plain(disk),
+            _ if !file.shape.is_unpacked_only() => {
+                let shaped = Shaped::open(&file.opened, &file.shape, disk.meter);
+                Decoder::Shaped(Box::new(shaped.map_err(|cause| shape::failed(&file.path, "", cause))?))
+            }
             Compression::Gzip => {
                 Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
             }
-            Compression::Zstd => {
-                Decoder::Zstd(zstd::stream::read::Decoder::with_buffer(buffered(disk)).map_err(failed)?)
-            }
+            _ => Decoder::Zstd(zstd::stream::read::Decoder::with_buffer(buffered(disk)).map_err(failed)?),
         };
         Ok(RawText { path: file.path.clone(), decoder })
     }
@@ -140,24 +193,21 @@ impl RawText {
             Decoder::Plain(disk) => disk.append(out, most),
             Decoder::Gzip(decoder) => append_decoded(&mut **decoder, out, most),
             Decoder::Zstd(decoder) => append_decoded(decoder, out, most),
+            Decoder::Shaped(shaped) => append_decoded(&mut shaped.text, out, most),
         };
         read.map_err(|cause| self.failure(cause))
     }
 
     fn failure(&self, cause: std::io::Error) -> Error {
-        let (disk, kind) = match &self.decoder {
-            Decoder::Plain(disk) => (disk, ""),
-            Decoder::Gzip(decoder) => (decoder.get_ref().get_ref(), "gzip"),
-            Decoder::Zstd(decoder) => (decoder.get_ref().get_ref(), "Zstandard"),
+        let (failed, kind) = match &self.decoder {
+            Decoder::Plain(disk) => (disk.meter.failed, ""),
+            Decoder::Gzip(decoder) => (decoder.get_ref().get_ref().meter.failed, Compression::Gzip.name()),
+            Decoder::Zstd(decoder) => (decoder.get_ref().get_ref().meter.failed, Compression::Zstd.name()),
+            Decoder::Shaped(shaped) => (shaped.failed.load(Ordering::Relaxed), shaped.kind),
         };
-        let path = self.path.display();
-        if disk.meter.failed || kind.is_empty() {
-            Error::io("read", &self.path, cause)
-        } else if cause.kind() == ErrorKind::UnexpectedEof {
-            Error::data(format!("{path} is cut short: its {kind} data ends in the middle"))
-                .hint("the file was not copied or written to its end; get it again")
-        } else {
-            Error::data(format!("{path} is no valid {kind} file")).caused_by(cause)
+        match failed {
+            true => Error::io("read", &self.path, cause),
+            false => shape::failed(&self.path, kind, cause),
         }
     }
 
@@ -167,6 +217,7 @@ impl RawText {
             Decoder::Plain(disk) => disk,
             Decoder::Gzip(decoder) => decoder.into_inner().into_inner(),
             Decoder::Zstd(decoder) => decoder.finish().into_inner(),
+            Decoder::Shaped(shaped) => return shaped.finish(),
         };
         let mut rest = Vec::new();
         while disk.append(&mut rest, BLOCK).map_err(|e| Error::io("read", &self.path, e))? > 0 {

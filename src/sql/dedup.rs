@@ -143,7 +143,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
 fn most_rows(plan: &Plan) -> Option<i64> {
     let of_file = |file: &SourceFile| {
         // A record is a character and the end of a line, at least. Deflate makes at most 1032 bytes of one.
-        let bytes = match file.compression {
+        let bytes = match file.shape.compression {
             _ if !file.format.is_text() => None,
             Compression::None => Some(file.bytes),
             Compression::Gzip => file.bytes.checked_mul(1032),

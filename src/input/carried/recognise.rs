@@ -9,9 +9,10 @@ use super::kcat;
 use super::unwrap::Unwrapper;
 use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted};
 use crate::error::{Error, Result};
-use crate::input::files::{Compression, Format, SourceFile};
+use crate::input::files::{Format, SourceFile};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
+use crate::input::shape::Shape;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -113,8 +114,8 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) {
 }
 
 /// Whether the text of a file is unmistakably that of a carrier, whatever its name ends in.
-pub(in crate::input) fn unmistakable(file: &Opened, compression: Compression) -> bool {
-    let lines = lines(file, compression);
+pub(in crate::input) fn unmistakable(file: &Opened, shape: &Shape) -> bool {
+    let lines = lines(file, shape);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     matches!(carrier(&lines), Some(Carrier::Kcat | Carrier::Console(_)))
 }
@@ -142,7 +143,7 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
     if !json || !looks {
         return Ok(known.map(|carrier| Seen { carrier, envelope: None }));
     }
-    let lines = lines(&file.opened, file.compression);
+    let lines = lines(&file.opened, &file.shape);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     let console = || {
         let keys = !lines.is_empty() && lines.iter().all(|line| line.contains(&b'\t'));
@@ -163,9 +164,9 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
 }
 
 /// The first lines of a file; none where it cannot be read, which whoever reads it will report.
-fn lines(file: &Opened, compression: Compression) -> Vec<Vec<u8>> {
+fn lines(file: &Opened, shape: &Shape) -> Vec<Vec<u8>> {
     let mut found = vec![];
-    let _ = heads(file, compression, Budget::of(1), |text, whole| {
+    let _ = heads(file, shape, Budget::of(1), |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|line| whole || line.ends_with(b"\n"));
         let lines = lines.map(|line| line.trim_ascii_end().to_vec()).filter(|line| !line.is_empty());
         found = lines.take(MOST_LINES).collect();

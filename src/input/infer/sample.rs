@@ -5,8 +5,9 @@ use super::{CsvLayout, Sample};
 use crate::error::{Error, Result};
 use crate::input::carried::{Line, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
+use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
-use crate::input::{Compression, Opened, SourceFile};
+use crate::input::{Opened, SourceFile};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
@@ -33,14 +34,10 @@ const LONGEST_HEAD: usize = 4 << 20;
 ///
 /// # Errors
 /// Data: what is compressed is damaged from its start on; it is UTF-16. Machine: the file cannot be read.
-pub fn start(file: &Opened, compression: Compression, bytes: usize) -> Result<(Vec<u8>, bool)> {
+pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, bool)> {
     let failed = |e| Error::io("read", file.path(), e);
     let from = file.read()?;
-    let mut reader: Box<dyn Read> = match compression {
-        Compression::None => Box::new(from),
-        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
-        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(from).map_err(failed)?),
-    };
+    let mut reader = shape::text(Box::new(from), shape).map_err(failed)?;
     let mut out = vec![0; bytes];
     let mut filled = 0;
     while filled < bytes {
@@ -53,7 +50,7 @@ pub fn start(file: &Opened, compression: Compression, bytes: usize) -> Result<(V
                 out.truncate(filled);
                 return Ok((without_bom(out), false));
             }
-            Err(e) if compression == Compression::None => return Err(failed(e)),
+            Err(e) if shape.compression == Compression::None => return Err(shape::failed(file.path(), "", e)),
             Err(e) => {
                 let what = format!("cannot decompress {}: damaged or cut short", file.path().display());
                 return Err(Error::data(what).caused_by(e));
@@ -76,13 +73,13 @@ fn without_bom(mut text: Vec<u8>) -> Vec<u8> {
 /// Calls `look` with longer and longer heads until it finds a whole record.
 pub(in crate::input) fn heads(
     file: &Opened,
-    compression: Compression,
+    shape: &Shape,
     budget: Budget,
     mut look: impl FnMut(&[u8], bool) -> bool,
 ) -> Result<()> {
     let mut bytes = budget.bytes;
     loop {
-        let (text, whole) = start(file, compression, bytes)?;
+        let (text, whole) = start(file, shape, bytes)?;
         if look(&text, whole) || whole || text.len() + 3 < bytes || bytes >= LONGEST_HEAD {
             return Ok(());
         }
@@ -98,7 +95,7 @@ fn name_of(file: &SourceFile) -> String {
 /// Looks at the head of a CSV file.
 pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: &mut Sample) -> Result<()> {
     let mut records = vec![];
-    heads(&file.opened, file.compression, budget, |text, whole| {
+    heads(&file.opened, &file.shape, budget, |text, whole| {
         records = csv_records(text, whole, layout.delimiter, budget.records + 1);
         records.len() > usize::from(layout.names.is_none())
     })?;
@@ -146,7 +143,7 @@ pub(super) fn json_lines(file: &SourceFile, budget: Budget, sample: &mut Sample)
     let mut records: Vec<Value> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
-    heads(&file.opened, file.compression, budget, |text, whole| {
+    heads(&file.opened, &file.shape, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
         let parsed = |(number, line): (usize, &[u8])| {
             if file.framing.is_plain() {

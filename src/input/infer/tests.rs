@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::input::{Compression, testing};
+use crate::input::{Compression, Shape, testing};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
@@ -28,7 +28,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         path: path.into(),
         ordinal: ordinal as u32,
         format,
-        compression,
+        shape: Shape::of(compression),
         bytes: 0,
         framing: Default::default(),
         told: vec![],

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::batch::DataType;
-use crate::input::{Compression, Format, OnBadRecord, ReadTime, SourceFile, testing};
+use crate::input::{Compression, Format, OnBadRecord, ReadTime, Shape, SourceFile, testing};
 use crate::time::TimeUnit;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -15,7 +15,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
         path: "log.jsonl".into(),
         ordinal: 0,
         format: Format::JsonLines,
-        compression: Compression::None,
+        shape: Shape::of(Compression::None),
         bytes: 0,
         framing: Default::default(),
         told: vec![],

@@ -39,10 +39,10 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
         let layout = layout(file, read, wanted)?;
         let path = file.opened.shell_path().display().to_string();
         match parts.last_mut() {
-            Some(part) if part.layout == layout && part.compression == file.compression => {
+            Some(part) if part.layout == layout && part.compression == file.shape.compression => {
                 part.paths.push(path)
             }
-            _ => parts.push(Part { layout, compression: file.compression, paths: vec![path] }),
+            _ => parts.push(Part { layout, compression: file.shape.compression, paths: vec![path] }),
         }
     }
     Ok(parts)
@@ -96,7 +96,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
 /// The names in the first line of a CSV file.
 fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
     let handle = file.opened.read()?;
-    let bytes: Box<dyn Read> = match file.compression {
+    let bytes: Box<dyn Read> = match file.shape.compression {
         Compression::None => Box::new(handle),
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
         Compression::Zstd => {

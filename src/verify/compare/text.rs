@@ -274,7 +274,7 @@ impl<'a> Records<'a> {
     fn open(text: &'a TextFile) -> Result<Records<'a>> {
         let failed = |e| Error::io("read", &text.file.path, e);
         let file = text.file.opened.read()?;
-        let decoded: Box<dyn Read + Send> = match text.file.compression {
+        let decoded: Box<dyn Read + Send> = match text.file.shape.compression {
             Compression::None => Box::new(file),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(failed)?),

@@ -196,7 +196,7 @@ fn content(file: &SourceFile) -> Result<Vec<u8>> {
         return Ok(raw);
     }
     let mut text = vec![];
-    match file.compression {
+    match file.shape.compression {
         Compression::None => return Ok(raw),
         Compression::Gzip => flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut text),
         Compression::Zstd => {
