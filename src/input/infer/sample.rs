@@ -50,7 +50,9 @@ pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, boo
                 out.truncate(filled);
                 return Ok((without_bom(out), false));
             }
-            Err(e) if shape.compression == Compression::None => return Err(shape::failed(file.path(), "", e)),
+            Err(e) if shape.compression == Compression::None => {
+                return Err(shape::failed(file.path(), "", e));
+            }
             Err(e) => {
                 let what = format!("cannot decompress {}: damaged or cut short", file.path().display());
                 return Err(Error::data(what).caused_by(e));

@@ -52,7 +52,7 @@ pub(super) struct Side {
 pub(super) enum Part {
     Batch(RecordBatch),
     Parquet { file: Arc<ParquetFile>, row_group: usize, from: usize, rows: usize },
-    Text { file: TextFile, constants: Constants },
+    Text { file: Box<TextFile>, constants: Constants },
 }
 
 /// Columns in the path of a file, and their values.
@@ -121,7 +121,7 @@ impl Side {
                         side.column(name, Kind::Untyped, false);
                     }
                     side.constants(&constants);
-                    side.parts.push(Part::Text { file, constants });
+                    side.parts.push(Part::Text { file: Box::new(file), constants });
                 }
             }
         }
