@@ -178,6 +178,13 @@ impl Error {
         self
     }
 
+    /// The error of the same kind and place that says this in its place, without its hints.
+    pub fn instead(mut self, message: impl Into<String>) -> Error {
+        self.0.message = message.into();
+        self.0.hints.clear();
+        self
+    }
+
     /// The same error with a hint that names the nearest of `known` to `wrong`, if one is near.
     pub fn nearest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
         match nearest(wrong, known) {

@@ -140,7 +140,7 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
         let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}{written}", column.name, column.why);
     }
     for (name, why) in &inferred.unsupported {
-        let _ = writeln!(out, "        {name}: cannot be read: {why}");
+        let _ = writeln!(out, "        {name}  {why}");
     }
     let folders = told::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
     let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();

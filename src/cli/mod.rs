@@ -64,7 +64,7 @@ enum Command {
     /// Count late events, or files that were wrong, in outputs that are in place; show what changes
     Backfill(backfill::BackfillArgs),
     /// Compare results with those of SQL, of a file or of another program; say where and why they differ
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
     /// Write a page of a job's results: charts, tables, the account, late data, differences
     Report(report::ReportArgs),
     /// Print the SQL that computes the outputs of a job

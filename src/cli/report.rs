@@ -126,6 +126,7 @@ fn compare(
         map: vec![],
         ignore: vec![],
         tolerance: vec![],
+        there: Default::default(),
         show: 100,
         trace: true,
         options,

@@ -81,6 +81,15 @@ impl Document {
         }
     }
 
+    /// Says, where a fault is that there is no column `name`, that there is one, and why it is not read.
+    pub fn unread(&self, name: &str, why: &str) {
+        for (_, error) in self.noted().iter_mut() {
+            if matches!(error.reason(), Some(Reason::UnknownColumn(unknown)) if unknown == name) {
+                *error = error.clone().instead(format!("column `{name}` is {why}"));
+            }
+        }
+    }
+
     /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
         let mut faults = self.noted().clone();

@@ -1,7 +1,8 @@
 //! Two results, row by row: what is here alone, there alone, or not the same.
 //!
 //! # Contract
-//! Columns are paired by name, upper and lower case being two. Rows are paired by the values of the key columns; without
+//! Columns are paired by name; where names differ by upper and lower case alone and nothing else could be meant, a note
+//! says which is taken for which. Rows are paired by the values of the key columns; without
 //! key columns all columns are keys, and a row that comes n times here and m times there is matched as often as the
 //! smaller of the two says. Of rows whose key comes more than once on a side, those that are the same are paired first,
 //! then the others in the order of the files, and what is left is on one side alone.
@@ -19,7 +20,9 @@
 //!
 //! CSV, JSON Lines and the folders of a path (`date=2024-02-29`) hold texts without types. They are read as the other
 //! side's type: numbers with an exponent or without, ISO times with a blank or a `T` and with an offset or without,
-//! `true`, `t`, `1`. A text that is none of that type is like no value. An empty field without quotes is NULL; `""` is
+//! `true`, `t`, `1`, all with spaces around them or without. A word for NULL is NULL there, and a note says so; what else
+//! is to be known of how the other side is written is declared ([`Written`]). A text that is none of that type is like
+//! no value. An empty field without quotes is NULL; `""` is
 //! the empty text where texts are meant, and NULL elsewhere. Where both sides have no types, a column is of the first type that all of
 //! its values read as: number (without leading zeros or `+`), time, true or false; else text. A column that stands in
 //! paths alone is compared if the other side has it, and no difference if not.
@@ -45,6 +48,9 @@ mod side;
 mod sums;
 mod text;
 mod value;
+mod written;
+
+pub use written::{Names, Written};
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +61,7 @@ use crate::input::SourceFile;
 use crate::process;
 use arrow_array::RecordBatch;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A result to be compared.
 #[derive(Debug, Clone)]
@@ -81,6 +88,8 @@ pub struct Rules {
     pub ignore: Vec<String>,
     /// By column: the absolute and the relative difference that is none.
     pub tolerance: Vec<(String, f64, f64)>,
+    /// How the other side is written.
+    pub there: Written,
     /// How many differing rows are kept in full.
     pub show: usize,
     /// Bytes of memory.
@@ -114,6 +123,8 @@ pub struct Comparison {
     pub duplicates: Vec<Duplicate>,
     /// How many such keys; one that does on both sides is one.
     pub duplicate_keys: u64,
+    /// What was found by itself of how the results are written.
+    pub notes: Vec<String>,
 }
 
 impl Comparison {
@@ -190,8 +201,9 @@ pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison>
 fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limits) -> Result<Comparison> {
     let threads = rules.threads.max(1);
     process::pool(threads)?.install(|| {
-        let mut here = side::Side::open(here, Side::Here)?;
-        let mut there = side::Side::open(there, Side::There)?;
+        let mut here = side::Side::open(here, Side::Here, &Arc::default(), &[])?;
+        let mut there = side::Side::open(there, Side::There, &Arc::new(rules.there.clone()), &here.names())?;
+        let renamed = there.call_as(&here);
         match (here.is_blank(), there.is_blank()) {
             (true, false) => here.columns_of(&there),
             (false, true) => there.columns_of(&here),
@@ -203,19 +215,53 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
         let sums = sums::add_up(&work)?;
         let (mut comparison, rows, duplicates) = pairs::classify(&work, &sums)?;
         comparison.schema = schema;
+        comparison.notes = renamed;
+        comparison.notes.extend(said(&work, &comparison));
         comparison.rows = shown::rows(&work, rows)?;
         comparison.duplicates = shown::duplicates(&work, duplicates)?;
         Ok(comparison)
     })
 }
 
+/// What was found by itself of how the two sides are written.
+fn said(work: &matching::Work, comparison: &Comparison) -> Vec<String> {
+    let mut notes = vec![];
+    for (side, place) in work.sides.iter().zip(["here", "there"]) {
+        let (found, words) = side.found();
+        notes.extend(found);
+        let mut told: Vec<(&str, &str)> = vec![];
+        for (name, word, at) in &words {
+            let Some(column) = work.columns.all.iter().find(|column| column.name == *name) else { continue };
+            if told.contains(&(name.as_str(), word.as_str())) {
+                continue;
+            }
+            told.push((name.as_str(), word.as_str()));
+            let differs = |c: &ColumnCount| c.name == *name && c.different + c.null_here + c.null_there > 0;
+            if column.meaning != meaning::Meaning::Text {
+                notes.push(format!("`{word}` is read as NULL in `{name}` {place} ({at})"));
+            } else if comparison.columns.iter().any(differs) {
+                notes.push(format!(
+                    "`{word}` is a text in `{name}` {place} ({at}); --null '{word}' reads it as NULL"
+                ));
+            }
+        }
+    }
+    notes
+}
+
 /// The columns of a result that both sides may have, each with its type if all files agree on one that the program
-/// has; of text files it is none.
+/// has; of text files it is none. `others` are those of the other side, in order.
 ///
 /// # Errors
 /// A file that is not there or cannot be read.
-pub fn columns(table: &Table, threads: usize) -> Result<Vec<(String, Option<DataType>)>> {
-    let side = process::pool(threads.max(1))?.install(|| side::Side::open(table, Side::There))?;
+pub fn columns(
+    table: &Table,
+    written: &Written,
+    others: &[String],
+    threads: usize,
+) -> Result<Vec<(String, Option<DataType>)>> {
+    let open = || side::Side::open(table, Side::There, &Arc::new(written.clone()), others);
+    let side = process::pool(threads.max(1))?.install(open)?;
     let ty = |kinds: &[meaning::Kind]| match kinds {
         [meaning::Kind::Float] => Some(DataType::Float64),
         [meaning::Kind::Int] => Some(DataType::Int64),

@@ -311,7 +311,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         return Ok(None);
     }
     let columns = &case.output().columns;
-    let there = super::compare::columns(case.theirs, case.request.options.threads)?;
+    let there = case.columns_there()?;
     let mut noisy = vec![];
     for count in found.columns.iter().filter(|c| c.null_here + c.null_there + c.different > 0) {
         let float_there = there.contains(&(count.name.clone(), Some(DataType::Float64)));

@@ -28,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan, PlannedColumn};
 use crate::pg::Server;
 use compare::{Comparison, Rules, Table, compare};
+pub use compare::{Names, Written};
 use std::path::PathBuf;
 
 /// What the results of a job are compared with.
@@ -61,6 +62,8 @@ pub struct Request<'a> {
     pub tolerance: Vec<(String, f64, f64)>,
     /// How many differing rows are shown.
     pub show: usize,
+    /// How the other side is written, if it is a file of text.
+    pub there: Written,
     /// Whether the events of differing groups are listed.
     pub trace: bool,
     /// How the machine is used.
@@ -155,6 +158,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
             }
         }
         let mut notes = theirs.notes;
+        notes.extend(comparison.notes.clone());
         let approximate = near(&plan, &plan.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
         notes.extend(approximate.map(|(name, _)| {
             format!(
@@ -189,10 +193,10 @@ pub fn verify_files(here: &std::path::Path, request: &Request) -> Result<Verifie
         output: here.display().to_string(),
         here: here.display().to_string(),
         against: there.display().to_string(),
+        notes: comparison.notes.clone(),
         comparison,
         explanation: None,
         traces: vec![],
-        notes: vec![],
     })
 }
 
@@ -213,6 +217,7 @@ impl Request<'_> {
             keys,
             ignore: self.ignore.clone(),
             tolerance: self.tolerance.clone(),
+            there: self.there.clone(),
             show: self.show,
             memory: self.options.memory,
             threads: self.options.threads,
@@ -267,12 +272,18 @@ impl Case<'_> {
         }
         if !request.map.is_empty() {
             // Whoever says what is compared need not say what is not.
-            let there = compare::columns(self.theirs, request.options.threads)?;
+            let there = self.columns_there()?;
             let is_there = |name: &str| there.iter().any(|(column, _)| column == name);
             rules.ignore.extend(columns.names().filter(|name| !is_there(name)).map(str::to_string));
             rules.keys.retain(|key| is_there(key) || request.keys.contains(key));
         }
         Ok(rules)
+    }
+
+    /// The columns of the other side.
+    fn columns_there(&self) -> Result<Vec<(String, Option<crate::batch::DataType>)>> {
+        let names: Vec<String> = self.output().columns.names().map(str::to_string).collect();
+        compare::columns(self.theirs, &self.request.there, &names, self.request.options.threads)
     }
 
     /// The events of the first groups that differ.

@@ -34,6 +34,7 @@ fn verified(folder: &Path, job: &str, fault: Option<Fault>) -> Result<Verdict> {
             map: vec![],
             ignore: vec![],
             tolerance: vec![],
+            there: Default::default(),
             show: 3,
             trace: false,
             options: &options,

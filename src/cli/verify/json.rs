@@ -22,6 +22,8 @@ pub fn value(comparison: &Comparison, names: &Names, explanations: &[String]) ->
         rows,
         duplicates,
         duplicate_keys,
+        // They stand among those of the report.
+        notes: _,
     } = comparison;
     json!({
         "output": names.output,

@@ -5,6 +5,7 @@ mod json;
 mod markdown;
 mod text;
 mod words;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use written::WrittenArgs;
 
 /// Compare the results of a job with those of SQL, of a file, or of another program; say where they differ, and why.
 #[derive(Debug, Args)]
@@ -51,6 +53,8 @@ pub struct VerifyArgs {
     /// What difference of a column is none: absolute, and relative to the value there
     #[arg(long, value_name = "COLUMN=ABS,REL", value_parser = tolerance)]
     tolerance: Vec<(String, f64, f64)>,
+    #[command(flatten)]
+    written: WrittenArgs,
     /// Differing rows that are shown
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
@@ -143,6 +147,7 @@ impl VerifyArgs {
             return Err(Error::job("--postgres runs SQL, and --against is a result")
                 .hint("leave --postgres out, or give --against a file that ends in .sql"));
         }
+        let there = self.written.written(&against)?;
         let request = |options| Request {
             against: against.clone(),
             server: server.clone(),
@@ -151,6 +156,7 @@ impl VerifyArgs {
             map: self.map.clone(),
             ignore: self.ignore.clone(),
             tolerance: self.tolerance.clone(),
+            there: there.clone(),
             show: self.show,
             trace: self.explain,
             options,

@@ -9,7 +9,8 @@ use super::schema::{Id, Logical, Node, Schema};
 use crate::input::columnar::{Fault, Faults, FileType};
 use arrow_array::builder::make_view;
 use arrow_array::types::{
-    Decimal128Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    Decimal128Type, Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType,
 };
 use arrow_array::{
     ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float64Array, Int64Array,
@@ -551,6 +552,14 @@ impl Slot {
                     Some(ArrowType::Timestamp(_, zone)) => Arc::new(
                         PrimitiveArray::<TimestampMicrosecondType>::new(out, nulls).with_timezone_opt(zone),
                     ),
+                    Some(ArrowType::Time32(_)) => {
+                        // What no int holds is no time of day either.
+                        let out = out.iter().map(|v| i32::try_from(*v).unwrap_or(-1)).collect();
+                        Arc::new(PrimitiveArray::<Time32MillisecondType>::new(out, nulls))
+                    }
+                    Some(ArrowType::Time64(_)) => {
+                        Arc::new(PrimitiveArray::<Time64MicrosecondType>::new(out, nulls))
+                    }
                     _ => Arc::new(Int64Array::new(out, nulls)),
                 }
             }

@@ -210,6 +210,10 @@ impl Schema {
             Node::Bytes(Logical::Decimal(p, s)) | Node::Fixed(_, Logical::Decimal(p, s)) if p <= 38 => {
                 ArrowType::Decimal128(p, s as i8)
             }
+            // Checked per value: one of more digits is a bad record.
+            Node::Bytes(Logical::Decimal(_, s)) | Node::Fixed(_, Logical::Decimal(_, s)) if s <= 38 => {
+                ArrowType::Decimal128(38, s as i8)
+            }
             Node::Bytes(Logical::Decimal(p, s)) | Node::Fixed(_, Logical::Decimal(p, s)) => {
                 ArrowType::Decimal256(p, s as i8)
             }

@@ -264,8 +264,12 @@ fn what_can_never_be_is_an_error_before_a_row_is_read() {
     let error = clash(r#""double""#, json!(0.5), "decimal(9,2)");
     assert!(error.contains("column `c` of") && error.contains("log.avro is double"), "{error}");
     clash(r#""boolean""#, json!(true), "int64");
-    clash(r#"{"type":"int","logicalType":"time-millis"}"#, json!(1), "string");
-    clash(r#"{"type":"bytes","logicalType":"decimal","precision":40}"#, json!("\u{1}"), "decimal(38,0)");
+    clash(r#"{"type":"int","logicalType":"time-millis"}"#, json!(1), "int64");
+    clash(
+        r#"{"type":"bytes","logicalType":"decimal","precision":40,"scale":39}"#,
+        json!("\u{1}"),
+        "decimal(38,0)",
+    );
     clash(
         r#"{"type":"fixed","name":"D","size":12,"logicalType":"duration"}"#,
         json!("abcdefghijkl"),

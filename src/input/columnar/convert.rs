@@ -1,7 +1,7 @@
 //! Columns of files with types as the plan's types, exactly.
 
 use super::event_time::micros;
-use super::{Fault, Faults, FileType, damaged};
+use super::{Fault, Faults, FileType, damaged, rare};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::ReadColumn;
@@ -25,7 +25,8 @@ pub(in crate::input) fn possible(from: &FileType, to: DataType) -> bool {
         ArrowType::Boolean => matches!(to, Bool | String),
         ArrowType::Date32 | ArrowType::Date64 => matches!(to, Date | Timestamp | String),
         ArrowType::Timestamp(_, _) => to == Timestamp,
-        ArrowType::Decimal256(precision, _) if *precision > 38 => false,
+        ArrowType::Decimal256(_, scale) if *scale > 38 => false,
+        ArrowType::Time32(_) | ArrowType::Time64(_) => to == String,
         ty if ty.is_integer() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
         ty if ty.is_decimal() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
         // A float is a decimal only by rounding; whole ones are integers (pandas' way to have NULLs).
@@ -40,9 +41,7 @@ pub(super) fn normal(array: &ArrayRef, path: &Path) -> Result<ArrayRef> {
         ArrowType::UInt64 => return Ok(array.clone()),
         ty if ty.is_integer() => ArrowType::Int64,
         ty if ty.is_floating() => ArrowType::Float64,
-        ArrowType::Decimal32(_, s) | ArrowType::Decimal64(_, s) | ArrowType::Decimal256(_, s) => {
-            ArrowType::Decimal128(38, *s)
-        }
+        ArrowType::Decimal32(_, s) | ArrowType::Decimal64(_, s) => ArrowType::Decimal128(38, *s),
         ArrowType::Utf8 | ArrowType::LargeUtf8 => ArrowType::Utf8View,
         ArrowType::Binary | ArrowType::LargeBinary => ArrowType::BinaryView,
         ArrowType::Date64 => ArrowType::Date32,
@@ -86,6 +85,13 @@ pub(super) fn convert(
         ArrowType::UInt64 => unsigned(&array, ty, &mut sink),
         ArrowType::Float64 => floats(array, ty, &mut sink),
         ArrowType::Decimal128(_, scale) => decimals(&array, *scale, ty, &mut sink),
+        ArrowType::Decimal256(_, scale) if ty == DataType::String => {
+            texts(rare::long_decimals(&array, *scale))
+        }
+        ArrowType::Decimal256(_, scale) => {
+            decimals(&rare::narrow(&array, *scale, &mut sink), *scale, ty, &mut sink)
+        }
+        ArrowType::Time32(unit) | ArrowType::Time64(unit) => rare::times_of_day(&array, *unit, &mut sink),
         ArrowType::Date32 => dates(array, ty, zone, &mut sink),
         ArrowType::Timestamp(unit, zoned) => timestamps(&array, *unit, zoned.is_some(), zone, &mut sink),
         other => {
@@ -96,8 +102,8 @@ pub(super) fn convert(
 }
 
 /// Where the faults of one column go.
-struct Sink<'a> {
-    column: &'a ReadColumn,
+pub(super) struct Sink<'a> {
+    pub(super) column: &'a ReadColumn,
     faults: &'a mut Faults,
 }
 
@@ -108,7 +114,7 @@ impl Sink<'_> {
     }
 
     #[cold]
-    fn push_reason(&mut self, row: usize, reason: String, text: &[u8]) {
+    pub(super) fn push_reason(&mut self, row: usize, reason: String, text: &[u8]) {
         if self.faults.has(row) {
             return;
         }
@@ -117,7 +123,7 @@ impl Sink<'_> {
     }
 
     /// Maps the values that are there; what fails is NULL and a fault.
-    fn map<V, T: ArrowPrimitiveType>(
+    pub(super) fn map<V, T: ArrowPrimitiveType>(
         &mut self,
         values: impl Iterator<Item = Option<V>>,
         mut read: impl FnMut(V) -> std::result::Result<T::Native, ValueError>,
@@ -296,17 +302,7 @@ fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
 }
 
 fn decimal_text(value: i128, scale: i8) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let sign = if value < 0 { "-" } else { "" };
-    match usize::try_from(scale) {
-        Ok(0) => format!("{sign}{digits}"),
-        Ok(scale) => {
-            let digits = format!("{digits:0>width$}", width = scale + 1);
-            let (whole, part) = digits.split_at(digits.len() - scale);
-            format!("{sign}{whole}.{part}")
-        }
-        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
-    }
+    rare::with_point(value.to_string(), scale)
 }
 
 fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {

@@ -33,6 +33,7 @@ pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, pat
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
         ty if ty.is_integer() => read.rule != TimeRule::Iso,
+        ArrowType::Decimal256(_, _) => false,
         ty if ty.is_floating() || ty.is_decimal() => matches!(read.rule, TimeRule::Epoch(_)),
         _ => false,
     };

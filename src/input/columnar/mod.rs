@@ -8,6 +8,7 @@
 mod convert;
 mod event_time;
 mod faults;
+mod rare;
 
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
@@ -60,6 +61,8 @@ fn column_type(ty: &ArrowType) -> Option<DataType> {
         | ArrowType::Decimal64(p, s)
         | ArrowType::Decimal128(p, s)
         | ArrowType::Decimal256(p, s) => decimal(*p, *s)?,
+        // A time of day is text: `10:30:00`.
+        ArrowType::Time32(_) | ArrowType::Time64(_) => DataType::String,
         ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View | ArrowType::Null => DataType::String,
         ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView => DataType::String,
         ArrowType::Date32 | ArrowType::Date64 => DataType::Date,
@@ -69,13 +72,14 @@ fn column_type(ty: &ArrowType) -> Option<DataType> {
     })
 }
 
-/// A decimal type of the file as one of ours; zeros before the point are digits too.
+/// A decimal type of the file as one of ours; zeros before the point are digits too. Of more than 38 digits the first
+/// are left out: a value that has them is a bad record.
 fn decimal(precision: u8, scale: i8) -> Option<DataType> {
     let (precision, scale) = match u8::try_from(scale) {
         Ok(scale) => (precision.max(scale), scale),
-        Err(_) => (precision.checked_add(scale.unsigned_abs())?, 0),
+        Err(_) => (precision.saturating_add(scale.unsigned_abs()), 0),
     };
-    (precision <= 38).then_some(DataType::Decimal { precision, scale })
+    (scale <= 38).then_some(DataType::Decimal { precision: precision.min(38), scale })
 }
 
 /// What a file with types says of its columns, for type inference.

@@ -168,7 +168,12 @@ impl Evidence {
     /// Why the column cannot be read at all, if so.
     pub fn unsupported(&self) -> Option<String> {
         let given = self.given.iter().find(|g| g.ty.is_none())?;
-        Some(format!("{} in {} is not a type that is read", given.name, given.file))
+        let article = match given.name.as_str() {
+            name if name.starts_with("fixed bytes") => "of ",
+            name if name.starts_with(['a', 'e', 'i', 'o']) => "an ",
+            _ => "a ",
+        };
+        Some(format!("{article}{} in {}, which is not read", given.name, given.file))
     }
 
     /// A value of each kind that was seen.

@@ -2,10 +2,13 @@
 
 use super::guarded;
 use super::schema::{self, Lookup};
+use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::SourceFile;
 use crate::input::columnar::{FileColumn, FileColumns};
 use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType as ArrowType, Field};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -19,6 +22,7 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
     let handle = file.opened.read()?;
     guarded(&file.path, || {
         let metadata = schema::load(&file.path, &handle)?;
+        schema::check_names(&metadata, &file.path)?;
         let columns = schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect();
         Ok(FileColumns { columns, records: schema::records(&metadata) })
     })
@@ -32,11 +36,12 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
             let nulls = |g: &parquet::file::metadata::RowGroupMetaData| {
                 g.column(leaf.index).statistics().and_then(|s| s.null_count_opt()).is_some_and(|n| n > 0)
             };
+            let past_int64 = leaf.of.ty == ArrowType::UInt64 && is_past_int64(metadata, leaf.index);
             FileColumn {
-                ty: leaf.of.inferred(),
+                ty: if past_int64 { Some(UINT64) } else { leaf.of.inferred() },
                 nulls: groups.iter().any(nulls) || leaf.of.ty == ArrowType::Null,
                 example: if leaf.of.uuid { None } else { least(metadata, leaf.index, &leaf.of.ty) },
-                type_name: leaf.of.name,
+                type_name: if past_int64 { "uint64, past int64,".into() } else { leaf.of.name },
                 default: false,
                 name,
             }
@@ -47,6 +52,19 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
             FileColumn { name, ty: None, type_name, nulls: false, example: None, default: false }
         }
     }
+}
+
+/// The type that holds every uint64, and whose sums do not overflow soon.
+const UINT64: DataType = DataType::Decimal { precision: 20, scale: 0 };
+
+/// Whether statistics say that some value of a column of uint64 is greater than an int64 can be.
+fn is_past_int64(metadata: &ArrowReaderMetadata, leaf: usize) -> bool {
+    let field = Field::new("", ArrowType::UInt64, true);
+    let most = StatisticsConverter::from_column_index(leaf, &field, metadata.parquet_schema())
+        .and_then(|statistics| statistics.row_group_maxes(metadata.metadata().row_groups()));
+    let Ok(most) = most else { return false };
+    let most = most.as_primitive_opt::<UInt64Type>();
+    most.is_some_and(|most| most.iter().flatten().any(|value| i64::try_from(value).is_err()))
 }
 
 fn least(metadata: &ArrowReaderMetadata, leaf: usize, ty: &ArrowType) -> Option<String> {

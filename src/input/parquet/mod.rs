@@ -85,6 +85,7 @@ impl ParquetFile {
         metadata: ArrowReaderMetadata,
         handle: &Reading,
     ) -> Result<ParquetFile> {
+        schema::check_names(&metadata, &file.path)?;
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
             Lookup::Leaf(leaf) => check(&leaf.of, read, role, &file.path).map(|()| leaf),
             found => {
@@ -99,7 +100,10 @@ impl ParquetFile {
             Some(_) => Ok(None),
             None => leaf_of(column, plan, &file.path, &metadata),
         };
-        let columns = plan.columns.iter().zip(&named).map(leaf).collect::<Result<_>>()?;
+        let columns = plan.columns.iter().zip(&named).map(leaf).collect::<Result<Vec<_>>>()?;
+        let mut leaves = columns.iter().flatten().chain(&time).chain(&arrival);
+        let pages = Arc::new(handle.clone());
+        leaves.try_for_each(|leaf| schema::check_pages(&metadata, leaf, &pages, &file.path))?;
         let (units, rows_skipped) = units(plan, &file.path, &metadata, time.as_ref(), arrival.as_ref())?;
         Ok(ParquetFile {
             plan: plan.clone(),

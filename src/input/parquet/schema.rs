@@ -6,9 +6,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field, FieldRef, Fields, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::basic::{LogicalType, Type as PhysicalType};
+use parquet::basic::{Compression, LogicalType, Type as PhysicalType};
+use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,42 +53,52 @@ pub(super) enum Lookup {
     Group(&'static str),
 }
 
-/// Reads the footer of `file`; text and binary columns will be read as views.
+/// Reads the footer of `file`; text and binary columns will be read as views, INT96 as UTC.
 pub(crate) fn load(path: &Path, file: &impl ChunkReader) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new;
     // What writers embed of Arrow's schema may not fit the file's own; then that one is used.
     let metadata = ArrowReaderMetadata::load(file, options())
         .or_else(|e| ArrowReaderMetadata::load(file, options().with_skip_arrow_metadata(true)).map_err(|_| e))
-        .map_err(|e| match &e {
-            ParquetError::EOF(_) | ParquetError::General(_) => {
-                damaged(path, &e).hint("is it a Parquet file, and was it written to its end?")
-            }
-            _ => damaged(path, &e),
-        })?;
+        .map_err(|e| unreadable(path, file, &e))?;
     let file_schema = metadata.parquet_schema();
-    let as_views = Schema::new_with_metadata(
-        metadata.schema().fields().iter().map(with_views).collect::<Fields>(),
-        metadata.schema().metadata().clone(),
-    );
-    // INT96 of UTC microseconds reaches further than nanoseconds do.
-    let int96 = |i: usize| file_schema.column(i).physical_type() == PhysicalType::INT96;
-    let as_views = if (0..file_schema.num_columns()).any(int96) {
-        Schema::new(
-            as_views
-                .fields()
-                .iter()
-                .enumerate()
-                .map(|(root, f)| int96_as_utc(f, root, &metadata))
-                .collect::<Fields>(),
-        )
-    } else {
-        as_views
+    let fields: Fields = metadata.schema().fields().iter().map(with_views).collect();
+    let int96 = (0..file_schema.num_columns())
+        .any(|leaf| file_schema.column(leaf).physical_type() == PhysicalType::INT96);
+    let fields = match int96 {
+        true => int96_as_utc(&fields, &metadata),
+        false => Some(fields),
     };
-    let viewed = ArrowReaderMetadata::try_new(
-        metadata.metadata().clone(),
-        ArrowReaderOptions::new().with_schema(Arc::new(as_views)),
-    );
-    Ok(viewed.unwrap_or(metadata))
+    let viewed = fields.and_then(|fields| {
+        let as_views = Schema::new_with_metadata(fields, metadata.schema().metadata().clone());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(as_views));
+        ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).ok()
+    });
+    match viewed {
+        Some(viewed) => Ok(viewed),
+        // They would be taken for local times.
+        None if int96 => Err(damaged(path, &"its INT96 columns are not where its schema says")),
+        None => Ok(metadata),
+    }
+}
+
+/// The error for a file whose footer cannot be read: it may be encrypted, and is not damaged then.
+fn unreadable(path: &Path, file: &impl ChunkReader, cause: &ParquetError) -> Error {
+    let tail = file.len().checked_sub(4).and_then(|at| file.get_bytes(at, 4).ok());
+    if tail.as_deref() == Some(b"PARE") {
+        return encrypted(path);
+    }
+    match cause {
+        ParquetError::EOF(_) | ParquetError::General(_) => {
+            damaged(path, cause).hint("is it a Parquet file, and was it written to its end?")
+        }
+        _ => damaged(path, cause),
+    }
+}
+
+/// The error for a file that nobody reads without its keys.
+pub(super) fn encrypted(path: &Path) -> Error {
+    Error::data(format!("{} is encrypted, which is not read", path.display()))
+        .hint("write it again without encryption, with a program that has its keys")
 }
 
 fn with_views(field: &FieldRef) -> FieldRef {
@@ -101,19 +115,119 @@ fn with_views(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(ty))
 }
 
-/// A root that is INT96 as UTC microseconds; those inside of structs stay as they are.
-fn int96_as_utc(field: &FieldRef, root: usize, metadata: &ArrowReaderMetadata) -> FieldRef {
+/// `fields` with every INT96 as UTC microseconds, which reach further than nanoseconds do; `None` where fields and
+/// columns are not as many.
+fn int96_as_utc(fields: &Fields, metadata: &ArrowReaderMetadata) -> Option<Fields> {
     let file_schema = metadata.parquet_schema();
-    let is = (0..file_schema.num_columns()).any(|leaf| {
-        file_schema.get_column_root_idx(leaf) == root
-            && file_schema.column(leaf).physical_type() == PhysicalType::INT96
-            && field.data_type() == &ArrowType::Timestamp(TimeUnit::Nanosecond, None)
-    });
-    if !is {
-        return field.clone();
+    let int96: Vec<bool> =
+        file_schema.columns().iter().map(|column| column.physical_type() == PhysicalType::INT96).collect();
+    let mut leaf = 0;
+    let out = fields.iter().map(|field| as_utc(field, &int96, &mut leaf)).collect::<Option<Fields>>()?;
+    (leaf == int96.len()).then_some(out)
+}
+
+/// A field with its INT96 as UTC; `leaf` counts the columns that were met, in the order of the file's.
+fn as_utc(field: &FieldRef, int96: &[bool], leaf: &mut usize) -> Option<FieldRef> {
+    let mut inner = |field: &FieldRef| as_utc(field, int96, leaf);
+    let ty = match field.data_type() {
+        ArrowType::Struct(fields) => ArrowType::Struct(fields.iter().map(inner).collect::<Option<Fields>>()?),
+        ArrowType::List(item) => ArrowType::List(inner(item)?),
+        ArrowType::LargeList(item) => ArrowType::LargeList(inner(item)?),
+        ArrowType::FixedSizeList(item, size) => ArrowType::FixedSizeList(inner(item)?, *size),
+        ArrowType::ListView(item) => ArrowType::ListView(inner(item)?),
+        ArrowType::LargeListView(item) => ArrowType::LargeListView(inner(item)?),
+        ArrowType::Map(entries, sorted) => ArrowType::Map(inner(entries)?, *sorted),
+        ty => {
+            *leaf += 1;
+            match int96.get(*leaf - 1)? {
+                true => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+                false => ty.clone(),
+            }
+        }
+    };
+    Some(Arc::new(field.as_ref().clone().with_data_type(ty)))
+}
+
+/// Fails where two columns of the file have one name: which of them is meant is for nobody to guess.
+pub(super) fn check_names(metadata: &ArrowReaderMetadata, path: &Path) -> Result<()> {
+    let twice = |fields: &Fields| {
+        let mut seen = HashSet::new();
+        fields.iter().map(|field| field.name().clone()).find(|name| !seen.insert(name.clone()))
+    };
+    let mut records = vec![(String::new(), metadata.schema().fields().clone())];
+    while let Some((prefix, fields)) = records.pop() {
+        if let Some(name) = twice(&fields) {
+            let error = format!("{}: two columns are named `{prefix}{name}`", path.display());
+            return Err(
+                Error::data(error).hint("write the file again with a name of its own for each column")
+            );
+        }
+        records.extend(fields.iter().filter_map(|field| match field.data_type() {
+            ArrowType::Struct(inner) => Some((format!("{prefix}{}.", field.name()), inner.clone())),
+            _ => None,
+        }));
     }
-    let utc = ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    Arc::new(field.as_ref().clone().with_data_type(utc))
+    Ok(())
+}
+
+/// Fails where the pages of `leaf` are compressed by what has no reader, or by a writer that denies it.
+pub(super) fn check_pages<R: ChunkReader + 'static>(
+    metadata: &ArrowReaderMetadata,
+    leaf: &Leaf,
+    file: &Arc<R>,
+    path: &Path,
+) -> Result<()> {
+    let groups = metadata.metadata().row_groups();
+    let unread =
+        |what: &str| Error::data(format!("column `{}` of {} is {what}", leaf.path.join("."), path.display()));
+    if groups.iter().any(|group| group.column(leaf.index).compression() == Compression::LZO) {
+        return Err(unread("compressed by LZO, which is not read")
+            .hint("write the file again with zstd, snappy, gzip, brotli, lz4 or no compression"));
+    }
+    if !is_of_old_arrow(metadata.metadata().file_metadata().created_by()) {
+        return Ok(());
+    }
+    for group in groups {
+        let column = group.column(leaf.index);
+        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        if column.compression() != Compression::UNCOMPRESSED
+            && has_second_pages(file.clone(), column, rows).map_err(|e| damaged(path, &e))?
+        {
+            return Err(unread(
+                "compressed, and its pages say that they are not, as PyArrow before 3.0 wrote them",
+            )
+            .hint(
+                "write the file again: pyarrow.parquet.write_table(pyarrow.parquet.read_table(\"x\"), \"y\")",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the writer was Arrow's before 3.0, whose pages of the second version say of themselves that they are not
+/// compressed, and are.
+pub(super) fn is_of_old_arrow(writer: Option<&str>) -> bool {
+    let Some(version) = writer.and_then(|writer| writer.strip_prefix("parquet-cpp")) else { return false };
+    match version.strip_prefix("-arrow version ").and_then(|version| version.split('.').next()) {
+        Some(major) => major.parse::<u32>().is_ok_and(|major| major < 3),
+        None => true,
+    }
+}
+
+/// Whether the first page of values is of the second version: one of the first does not say how many rows it has.
+fn has_second_pages<R: ChunkReader + 'static>(
+    file: Arc<R>,
+    column: &ColumnChunkMetaData,
+    rows: usize,
+) -> std::result::Result<bool, ParquetError> {
+    let mut pages = SerializedPageReader::new(file, column, rows, None)?;
+    while let Some(page) = pages.peek_next_page()? {
+        if !page.is_dict {
+            return Ok(page.num_rows.is_some());
+        }
+        pages.skip_next_page()?;
+    }
+    Ok(false)
 }
 
 /// What the column `name` (a dotted path into structs) is in the file.
@@ -126,7 +240,7 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
         if path.join(".") != name || column.max_rep_level() > 0 {
             let inside = (1..=path.len()).any(|n| path[..n].join(".") == name);
             if inside && group.is_none() {
-                group = Some(if column.max_rep_level() > 0 { "list or map" } else { "struct" });
+                group = Some(group_name(metadata.schema().fields(), name));
             }
             continue;
         }
@@ -146,6 +260,23 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
     }
 }
 
+/// What the group `name` is.
+fn group_name(fields: &Fields, name: &str) -> &'static str {
+    for field in fields {
+        let rest = name.strip_prefix(field.name().as_str());
+        match (field.data_type(), rest) {
+            (ArrowType::Struct(_), Some("")) => return "struct",
+            (ArrowType::Map(..), Some("")) => return "map",
+            (_, Some("")) => return "list",
+            (ArrowType::Struct(inner), Some(rest)) if rest.starts_with('.') => {
+                return group_name(inner, &rest[1..]);
+            }
+            _ => {}
+        }
+    }
+    "list or map"
+}
+
 fn type_at(fields: &Fields, path: &[String]) -> Option<ArrowType> {
     let field = fields.iter().find(|f| *f.name() == path[0])?;
     match field.data_type() {
@@ -161,6 +292,10 @@ fn type_name(ty: &ArrowType, uuid: bool) -> String {
         (_, true) => "uuid".into(),
         (ArrowType::Utf8View, _) => "string".into(),
         (ArrowType::BinaryView, _) => "binary".into(),
+        (ArrowType::FixedSizeBinary(size), _) => format!("fixed bytes ({size})"),
+        (ArrowType::Duration(_), _) => "duration".into(),
+        (ArrowType::Interval(_), _) => "interval".into(),
+        (ArrowType::Time32(_) | ArrowType::Time64(_), _) => "time of day".into(),
         (ty, _) => ty.to_string().to_lowercase(),
     }
 }

@@ -174,8 +174,12 @@ impl Log {
         Ok(Log { files, notes, delimiter, names, written, inferred, time, on_bad_record, faulty })
     }
 
-    /// Says, where a fault speaks of a column that folders tell, how it is read.
+    /// Says, where a fault speaks of a column that files have and that is not read, why; and of one that folders tell,
+    /// how it is read.
     pub(super) fn hints(&self, document: &Document) {
+        for (name, why) in &self.inferred.unsupported {
+            document.unread(name, why);
+        }
         for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
             let declared = format!("types = {{ {name} = \"string\" }}");
             let hint = format!("folders tell `{name}`; it is read where its type is declared: {declared}");
@@ -357,10 +361,7 @@ fn no_record_fits(what: &str) -> Error {
 fn no_columns(files: &[SourceFile], of: &str) -> Result<Error> {
     let mut empty = true;
     for file in files {
-        empty &= start(&file.opened, &file.shape.with_documents(None), 4096)?
-            .0
-            .trim_ascii()
-            .is_empty();
+        empty &= start(&file.opened, &file.shape.with_documents(None), 4096)?.0.trim_ascii().is_empty();
     }
     let what = match (files, empty) {
         ([file], true) => format!("{} is empty", file.path.display()),

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::input::{Compression, OnBadRecord, ReadColumn};
 use crate::sql::{Dialect, POSITION, words};
 use crate::time::TimeRule;
-use arrow_schema::DataType as ArrowType;
+use arrow_schema::{DataType as ArrowType, TimeUnit};
 
 impl View<'_> {
     /// A view over `read_csv`, `read_ndjson_objects` or `read_parquet`.
@@ -194,6 +194,11 @@ impl View<'_> {
             });
         }
         match (ty, column.ty) {
+            // DuckDB makes floats of them.
+            (ArrowType::Decimal256(38.., _), _) => Err(self.cannot(&format!("`{}`, {ty}", column.name))),
+            (ArrowType::Time64(TimeUnit::Nanosecond), _) => {
+                Err(self.cannot(&format!("`{}`, times of day in nanoseconds", column.name)))
+            }
             (_, DataType::String) if text => Ok(sql.to_string()),
             (ty, DataType::String) if ty.is_floating() => {
                 Err(self.cannot(&format!("`{}`, floats, as text", column.name)))

@@ -2,8 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format, ReadPlan, SourceFile};
+use arrow_schema::{DataType as ArrowType, FieldRef, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Type as Physical;
 use std::io::Read;
+
+/// The zone of the times that INT96 has: they are of UTC, and engines read them as times without a zone or with one.
+pub(super) const INT96: &str = "UTC, of INT96";
 
 /// How the records of a file are laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,11 +101,16 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
             };
             let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(damaged)?;
             let fields = builder.schema().fields().iter();
+            let int96 = |name: &str| {
+                let mut columns = builder.parquet_schema().columns().iter();
+                columns.any(|c| c.path().string() == name && c.physical_type() == Physical::INT96)
+            };
+            let ty = |f: &FieldRef| match int96(f.name()) {
+                true => ArrowType::Timestamp(TimeUnit::Nanosecond, Some(INT96.into())),
+                false => f.data_type().clone(),
+            };
             Layout::Parquet(
-                fields
-                    .filter(|f| wanted.contains(f.name()))
-                    .map(|f| (f.name().clone(), f.data_type().clone()))
-                    .collect(),
+                fields.filter(|f| wanted.contains(f.name())).map(|f| (f.name().clone(), ty(f))).collect(),
             )
         }
     })

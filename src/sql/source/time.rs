@@ -1,6 +1,7 @@
 //! Instants out of the values of files, by every rule that a job may have.
 
 use super::View;
+use super::files::INT96;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::sink::value::TimeText;
@@ -386,6 +387,11 @@ impl View<'_> {
             return self.instant_of_text(sql, rule, false);
         }
         Ok(match (ty, rule) {
+            (ArrowType::Timestamp(_, Some(zone)), _) if **zone == *INT96 => match self.dialect {
+                // It reads them by the clock of its session, or by that of UTC if it is told to.
+                Dialect::Flink => return Err(self.cannot("times of Parquet's INT96")),
+                _ => sql.to_string(),
+            },
             (ArrowType::Timestamp(_, Some(_)), _) => match self.dialect {
                 Dialect::DuckDb => format!("(CAST({sql} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"),
                 _ => sql.to_string(),

@@ -2,9 +2,10 @@
 
 use super::meaning::{Kind, Meaning};
 use super::value::{
-    Digest, NULL, SECOND, Value, float_digest, instant_text, long_digest, nearest_float, number, read,
+    Digest, NULL, SECOND, Value, float_digest, instant_text, long_digest, nearest_float, number,
     scaled_digest, ten_to, view_digest,
 };
+use super::written::Written;
 use crate::error::{Error, Result};
 use crate::sink::value::{decimal_text, push_date, push_float};
 use arrow_array::cast::AsArray;
@@ -17,6 +18,7 @@ use arrow_array::{
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
+use std::sync::Arc;
 
 /// The values of a column of some rows.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ pub(super) enum Cells {
     /// Instants in units of so many nanoseconds.
     Time(ScalarBuffer<i64>, Option<NullBuffer>, i64),
     Text(StringViewArray),
-    Untyped(StringViewArray),
+    Untyped(StringViewArray, Arc<Written>),
     /// The same text in every row, from the path of the file.
     Constant(Option<String>),
 }
@@ -127,6 +129,23 @@ impl Cells {
         })
     }
 
+    /// The values of `array` of a side that is written so: its local times are those of the zone.
+    ///
+    /// # Errors
+    /// As of [`Cells::of`].
+    pub fn of_side(array: &ArrayRef, written: &Written) -> Result<Cells> {
+        let local = matches!(array.data_type(), ArrowType::Timestamp(_, None)) && written.zone.is_some();
+        match Cells::of(array)? {
+            Cells::Time(values, nulls, unit) if local => {
+                let unit_nanos = i128::from(unit);
+                let instant = |v: &i64| written.instant(i128::from(*v) * unit_nanos) / unit_nanos;
+                let values = values.iter().map(|v| i64::try_from(instant(v)).unwrap_or(*v)).collect();
+                Ok(Cells::Time(values, nulls, unit))
+            }
+            cells => Ok(cells),
+        }
+    }
+
     /// What `see` is told of each of `rows`: the row's place in them and the digest of the value there.
     #[inline]
     pub fn digests(
@@ -170,7 +189,7 @@ impl Cells {
                 let digest = |row: usize| scaled_digest(i128::from(values[row]) * i128::from(*unit));
                 each(rows, nulls.as_ref(), digest, see)
             }
-            (Cells::Text(a) | Cells::Untyped(a), Meaning::Text) => {
+            (Cells::Text(a) | Cells::Untyped(a, _), Meaning::Text) => {
                 let views = a.views();
                 let digest = |row: usize| match views[row] as u32 {
                     0..=12 => view_digest(views[row]),
@@ -206,8 +225,10 @@ impl Cells {
             },
             Cells::Date(_) | Cells::Time(..) => Value::Scaled(self.nanos(row)),
             Cells::Text(a) => Value::Text(a.value(row).to_string()),
-            Cells::Untyped(a) => read(a.value(row), meaning),
-            Cells::Constant(text) => text.as_ref().map_or(Value::Null, |text| read(text, meaning)),
+            Cells::Untyped(a, written) => written.read(a.value(row), meaning),
+            Cells::Constant(text) => {
+                text.as_ref().map_or(Value::Null, |text| Written::default().read(text, meaning))
+            }
         }
     }
 
@@ -228,7 +249,7 @@ impl Cells {
             Cells::Decimal(a, _) => a.is_null(row),
             Cells::Date(a) => a.is_null(row),
             Cells::Time(_, nulls, _) => nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)),
-            Cells::Text(a) | Cells::Untyped(a) => a.is_null(row),
+            Cells::Text(a) | Cells::Untyped(a, _) => a.is_null(row),
             Cells::Constant(text) => text.is_none(),
         }
     }
@@ -245,7 +266,7 @@ impl Cells {
             Cells::Int(a) => return Some(a.value(row).to_string()),
             Cells::Decimal(a, scale) => return Some(decimal_text(a.value(row), *scale)),
             Cells::Time(..) => return Some(instant_text(self.nanos(row))),
-            Cells::Text(a) | Cells::Untyped(a) => return Some(a.value(row).to_string()),
+            Cells::Text(a) | Cells::Untyped(a, _) => return Some(a.value(row).to_string()),
             Cells::Constant(text) => return text.clone(),
             Cells::Float(a) => push_float(&mut out, a.value(row)),
             Cells::Date(a) => push_date(&mut out, i64::from(a.value(row))),

@@ -5,6 +5,7 @@ use super::matching::{Compared, scan};
 use super::meaning::Meaning;
 use super::side::Side;
 use super::value::{instant, surely_number};
+use super::written::{Written, is_null_word};
 use crate::error::Result;
 use std::sync::Mutex;
 
@@ -21,14 +22,15 @@ struct Guess {
 impl Guess {
     const OPEN: Guess = Guess { any: false, number: true, scale: 0, instant: true, bool: true };
 
-    fn see(&mut self, text: &str) {
-        // The empty text is NULL in all types but text.
-        if text.is_empty() {
+    fn see(&mut self, text: &str, written: &Written) {
+        // The empty text is NULL in all types but text, and so are words for it.
+        if text.is_empty() || is_null_word(text) {
             return;
         }
+        let text = text.trim();
         self.any = true;
         if self.number {
-            match surely_number(text) {
+            match written.number(text).and_then(|text| surely_number(&text)) {
                 Some(scale) => self.scale = self.scale.max(scale),
                 None => self.number = false,
             }
@@ -74,8 +76,10 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
             let mut seen = vec![Guess::OPEN; piece.cells.len()];
             for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
                 match cells {
-                    Cells::Untyped(texts) => texts.iter().flatten().for_each(|text| guess.see(text)),
-                    Cells::Constant(Some(text)) => guess.see(text),
+                    Cells::Untyped(texts, written) => {
+                        texts.iter().flatten().for_each(|text| guess.see(text, written));
+                    }
+                    Cells::Constant(Some(text)) => guess.see(text, &Written::default()),
                     _ => {}
                 }
             }

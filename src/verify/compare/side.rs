@@ -3,6 +3,7 @@
 use super::column::{Cells, kind};
 use super::meaning::Kind;
 use super::text::TextFile;
+use super::written::Written;
 use super::{Side as Which, Table};
 use crate::error::{Error, Result};
 use crate::input::told::told;
@@ -16,6 +17,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,6 +41,10 @@ pub(super) struct Column {
 pub(super) struct Side {
     pub columns: Vec<Column>,
     pub parts: Vec<Part>,
+    /// How it is written.
+    written: Arc<Written>,
+    /// The names here of columns that are called otherwise in the files.
+    called: HashMap<String, String>,
 }
 
 /// Some of the rows of a side, in their order.
@@ -78,8 +84,9 @@ impl Side {
     ///
     /// # Errors
     /// A file that is not there or cannot be read; a column twice.
-    pub fn open(table: &Table, which: Which) -> Result<Side> {
-        let mut side = Side { columns: vec![], parts: vec![] };
+    pub fn open(table: &Table, which: Which, written: &Arc<Written>, others: &[String]) -> Result<Side> {
+        let (written, called) = (written.clone(), HashMap::new());
+        let mut side = Side { columns: vec![], parts: vec![], written, called };
         match table {
             Table::Rows { schema, batches } => {
                 for field in schema.arrow().fields() {
@@ -108,7 +115,7 @@ impl Side {
                         ))
                         .hint("results may be Parquet, CSV or JSON Lines"));
                     }
-                    let file = TextFile::open(file)?;
+                    let file = TextFile::open(file, &side.written, others)?;
                     once(file.names.iter(), which, &file.path().display().to_string())?;
                     for name in &file.names {
                         side.column(name, Kind::Untyped, false);
@@ -132,6 +139,53 @@ impl Side {
     pub fn columns_of(&mut self, other: &Side) {
         let none = |column: &Column| Column { kinds: vec![Kind::Nothing], ..column.clone() };
         self.columns = other.columns.iter().map(none).collect();
+    }
+
+    /// The names of its columns, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// Calls a column as `other` does where they differ by upper and lower case or spaces around them alone, and no
+    /// other column could be meant; says which.
+    pub fn call_as(&mut self, other: &Side) -> Vec<String> {
+        let alike = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+        let own = self.names();
+        let mut notes = vec![];
+        for column in &mut self.columns {
+            let mut like = other.columns.iter().filter(|there| alike(&there.name, &column.name));
+            let one = like.next().filter(|_| like.next().is_none());
+            let Some(name) = one.map(|there| &there.name).filter(|name| **name != column.name) else {
+                continue;
+            };
+            if own.iter().filter(|own| alike(own, name)).count() > 1 {
+                continue;
+            }
+            notes.push(format!("`{}` there is taken for `{name}` here", column.name));
+            self.called.insert(name.clone(), column.name.clone());
+            column.name.clone_from(name);
+        }
+        notes
+    }
+
+    /// The names in the files of columns.
+    fn in_files<'a>(&'a self, names: &[&'a str]) -> Vec<&'a str> {
+        names.iter().map(|name| self.called.get(*name).map_or(*name, String::as_str)).collect()
+    }
+
+    /// What was found by itself, in words; by column, the words for NULL of its text, and where the first of each is.
+    pub fn found(&self) -> (Vec<String>, Vec<(String, String, String)>) {
+        let (mut notes, mut words) = (vec![], vec![]);
+        for part in &self.parts {
+            let Part::Text { file, .. } = part else { continue };
+            notes.extend(file.notes.clone());
+            for ((column, word), line) in file.null_words() {
+                let name =
+                    self.called.iter().find(|(_, own)| **own == column).map_or(&column, |(name, _)| name);
+                words.push((name.clone(), word, format!("{}, line {line}", file.path().display())));
+            }
+        }
+        (notes, words)
     }
 
     fn column(&mut self, name: &str, kind: Kind, in_path: bool) {
@@ -217,11 +271,24 @@ impl Side {
         names: &[&str],
         see: &(impl Fn(&Piece) -> Result<()> + Sync),
     ) -> Result<()> {
+        self.read_own(part, &self.in_files(names), see)
+    }
+
+    /// As [`Self::read`], by the names in the files.
+    fn read_own(
+        &self,
+        part: usize,
+        names: &[&str],
+        see: &(impl Fn(&Piece) -> Result<()> + Sync),
+    ) -> Result<()> {
+        let piece = |batch: &RecordBatch, constants: &Constants, first| {
+            piece(batch, names, constants, first, &self.written)
+        };
         match &self.parts[part] {
             Part::Batch(batch) => {
                 for from in (0..batch.num_rows()).step_by(BATCH) {
                     let slice = batch.slice(from, BATCH.min(batch.num_rows() - from));
-                    see(&piece(&slice, names, &vec![], place(part, from as u64))?)?;
+                    see(&piece(&slice, &vec![], place(part, from as u64))?)?;
                 }
                 Ok(())
             }
@@ -235,7 +302,7 @@ impl Side {
                 });
                 let mut first = place(part, 0);
                 file.read(*row_group, selection, names, &mut |batch| {
-                    see(&piece(batch, names, &file.constants, first)?)?;
+                    see(&piece(batch, &file.constants, first)?)?;
                     first += batch.num_rows() as u64;
                     Ok(())
                 })
@@ -263,6 +330,7 @@ impl Side {
         names: &[&str],
         see: &(impl Fn(&Piece, &[(usize, u64)]) -> Result<()> + Sync),
     ) -> Result<()> {
+        let names = &self.in_files(names);
         places.par_chunk_by(|a, b| a >> 40 == b >> 40).try_for_each(|places| {
             let part = (places[0] >> 40) as usize;
             let sparse = |rows: usize| places.len() * 16 < rows;
@@ -278,10 +346,10 @@ impl Side {
                         rest = after;
                         let rows: Vec<(usize, u64)> =
                             these.iter().enumerate().map(|(i, place)| (i, *place)).collect();
-                        see(&piece(batch, names, &file.constants, 0)?, &rows)
+                        see(&piece(batch, names, &file.constants, 0, &self.written)?, &rows)
                     })
                 }
-                _ => self.read(part, names, &|piece| {
+                _ => self.read_own(part, names, &|piece| {
                     let end = piece.first + piece.rows as u64;
                     let from = places.partition_point(|place| *place < piece.first);
                     let to = places.partition_point(|place| *place < end);
@@ -328,9 +396,15 @@ impl ParquetFile {
     }
 }
 
-fn piece(batch: &RecordBatch, names: &[&str], constants: &Constants, first: u64) -> Result<Piece> {
+fn piece(
+    batch: &RecordBatch,
+    names: &[&str],
+    constants: &Constants,
+    first: u64,
+    written: &Written,
+) -> Result<Piece> {
     let cells = names.iter().map(|name| {
-        let own = |array: &ArrayRef| Cells::of(array);
+        let own = |array: &ArrayRef| Cells::of_side(array, written);
         let constant = || constants.iter().find(|(constant, _)| constant == name);
         match batch.column_by_name(name) {
             Some(array) => own(array),

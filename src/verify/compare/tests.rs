@@ -188,7 +188,8 @@ fn texts_of_csv_are_read_as_the_other_type() {
         "1.5 ",
         "1.50000000000000000000000000000000000001",
     ];
-    assert_eq!(texts_differ(&cents, decimal(vec![Some(150); 8], 10, 2)), [5, 6, 7]);
+    // A space is none of a number.
+    assert_eq!(texts_differ(&cents, decimal(vec![Some(150); 8], 10, 2)), [5, 7]);
     let floats = ["0.1", "1e-1", "0.10000000000000001", "0.30000000000000004", "nan", "inf", "-0"];
     let values = Float64Array::from(vec![0.1, 0.1, 0.1, 0.3, f64::NAN, f64::INFINITY, 0.0]);
     assert_eq!(texts_differ(&floats, values), [3]);
@@ -311,17 +312,21 @@ fn uuids_and_other_widths_of_files_are_read() {
 fn columns_that_cannot_be_compared_are_named() {
     let ints = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["1", "2"]));
-    let here = table(vec![("k", ints()), ("v", ints()), ("Total", ints()), ("left out", ints())]);
-    let there = table(vec![("total", ints()), ("v", texts), ("k", ints())]);
+    let here =
+        table(vec![("k", ints()), ("v", ints()), ("Total", ints()), ("left out", ints()), ("N", ints())]);
+    // One that is written otherwise is the same column, unless two of them could be meant.
+    let there = table(vec![("total", ints()), ("TOTAL", ints()), ("v", texts), ("k", ints()), ("n", ints())]);
     let ignore = vec!["left out".to_string()];
     let found = compare(&here, &there, &Rules { ignore, ..rules(&["k"]) }).unwrap();
     let wanted = [
         SchemaDifference::Types("v".into(), "int64".into(), "string".into()),
         SchemaDifference::Only(Side::Here, "Total".into()),
         SchemaDifference::Only(Side::There, "total".into()),
+        SchemaDifference::Only(Side::There, "TOTAL".into()),
     ];
     assert_eq!(found.schema, wanted);
-    assert_eq!((found.matched, found.columns.len(), found.same()), (2, 0, false));
+    assert_eq!((found.matched, found.columns.len(), found.same()), (2, 1, false));
+    assert_eq!(found.notes, ["`n` there is taken for `N` here"]);
 }
 
 #[test]
@@ -329,7 +334,7 @@ fn wrong_rules_are_refused() {
     let ints = || -> ArrayRef { Arc::new(Int64Array::from(vec![1])) };
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
     let here = table(vec![("seller", ints()), ("name", texts.clone())]);
-    let there = table(vec![("Seller", ints()), ("name", ints())]);
+    let there = table(vec![("Seller", ints()), ("SELLER", ints()), ("name", ints())]);
     let said = |rules: Rules| compare(&here, &there, &rules).unwrap_err().to_string();
     insta::assert_snapshot!(said(rules(&["seller"])), @r"
     error: the key `seller` is no column there
@@ -345,7 +350,7 @@ fn wrong_rules_are_refused() {
     ");
     insta::assert_snapshot!(said(rules(&[])), @r"
     error: the two results have no column in common that can be compared
-      cause: here are `seller`, `name`; there are `Seller`, `name`
+      cause: here are `seller`, `name`; there are `Seller`, `SELLER`, `name`
     ");
     insta::assert_snapshot!(said(Rules { ignore: vec!["nam".into()], ..rules(&[]) }), @r"
     error: to be left out is `nam`, which is a column of neither side

@@ -1,22 +1,24 @@
 //! CSV and JSON Lines of others: values without types.
 //!
 //! # Contract
-//! * CSV: a header line; `,` between fields, or a tab where the name ends in `.tsv`; a field may stand in quotes, and in
+//! * CSV: a header line, unless it is said that there is none; between fields what is said, or `,`, or a tab where the
+//!   name ends in `.tsv`, or what alone makes several fields of the header line; a field may stand in quotes, and in
 //!   them a quote is doubled. An empty field without quotes is NULL, `""` is the empty text. Empty lines are no records.
 //! * JSON Lines: an object to a line. What an object has not is NULL; numbers are the digits that stand there; arrays and
 //!   objects are their JSON. Empty lines are no records.
 
 use super::super::raw::shape::content;
 use super::column::Cells;
+use super::written::{Names, Written, is_null_word};
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format, SourceFile};
 use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Records are handed to workers in pieces of about so many bytes.
 const CHUNK: usize = 1 << 20;
@@ -29,6 +31,13 @@ pub(super) struct TextFile {
     comma: Option<u8>,
     /// In the order of the file; of JSON Lines as they first come.
     pub names: Vec<String>,
+    /// Whether its first line has them.
+    header: bool,
+    written: Arc<Written>,
+    /// By column, the words for NULL that it has, with the first line of each.
+    words: Mutex<BTreeMap<(String, String), u64>>,
+    /// What was found by itself, in words.
+    pub notes: Vec<String>,
 }
 
 /// Some whole records.
@@ -45,15 +54,31 @@ impl TextFile {
     ///
     /// # Errors
     /// A machine error: it cannot be read. A data error: no header, or records that are none.
-    pub fn open(file: SourceFile) -> Result<TextFile> {
+    pub fn open(file: SourceFile, written: &Arc<Written>, others: &[String]) -> Result<TextFile> {
         let tabs = file.path.to_string_lossy().to_ascii_lowercase().contains(".tsv");
-        let comma = (file.format == Format::Csv).then_some(if tabs { b'\t' } else { b',' });
-        let mut text = TextFile { file, comma, names: vec![] };
+        let usual = written.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
+        let comma = (file.format == Format::Csv).then_some(usual);
+        let (words, written) = (Mutex::default(), written.clone());
+        let mut text = TextFile { file, comma, names: vec![], header: true, written, words, notes: vec![] };
         match comma {
-            Some(comma) => {
-                let mut header = vec![];
-                Records::open(&text)?.record(&mut header)?;
-                text.names = fields(&header, comma).map(Option::unwrap_or_default).collect();
+            Some(_) => {
+                let mut first = vec![];
+                Records::open(&text)?.record(&mut first)?;
+                let comma = text.delimiter(&first, usual)?;
+                text.comma = Some(comma);
+                text.header = text.written.names == Names::Header;
+                text.names = match &text.written.names {
+                    Names::Header => fields(&first, comma).map(Option::unwrap_or_default).collect(),
+                    Names::Same => others.to_vec(),
+                    Names::Are(names) => names.clone(),
+                };
+                let count = fields(&first, comma).count();
+                if !text.header && count != text.names.len() && !first.is_empty() {
+                    let message = format!("{count} fields, and the columns are {}", text.names.join(", "));
+                    return Err(text
+                        .wrong(1, &message)
+                        .hint("name them all, in their order: --columns a,b,c"));
+                }
                 if text.names.is_empty() || text.names.iter().any(String::is_empty) {
                     return Err(text.wrong(1, "a header with a name for each column is wanted"));
                 }
@@ -61,6 +86,49 @@ impl TextFile {
             None => text.names = text.names_of_objects()?,
         }
         Ok(text)
+    }
+
+    /// The byte between the fields of the line `first`: the usual one, unless another alone makes several of it.
+    fn delimiter(&mut self, first: &[u8], usual: u8) -> Result<u8> {
+        if self.written.delimiter.is_some() || fields(first, usual).count() > 1 {
+            return Ok(usual);
+        }
+        let others = [b',', b';', b'\t', b'|'];
+        let others: Vec<u8> = others.into_iter().filter(|c| fields(first, *c).count() > 1).collect();
+        let shown = |c: &u8| if *c == b'\t' { "\\t".to_string() } else { char::from(*c).to_string() };
+        match others.as_slice() {
+            [] => Ok(usual),
+            [one] => {
+                let path = self.file.path.display();
+                self.notes.push(format!("{path}: fields are separated by `{}`", shown(one)));
+                Ok(*one)
+            }
+            several => {
+                let several: Vec<String> = several.iter().map(|c| format!("`{}`", shown(c))).collect();
+                let message = format!("its fields may be separated by {}", several.join(" or "));
+                Err(self.wrong(1, &message).hint("say which it is, as in --delimiter ';'"))
+            }
+        }
+    }
+
+    /// By column, the words for NULL that were met, with the first line of each.
+    pub fn null_words(&self) -> BTreeMap<(String, String), u64> {
+        self.words.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Notes the words for NULL of some records.
+    fn note_words(&self, names: &[&str], mut seen: Vec<(usize, String, u64)>) {
+        // Of each column and word the first: of a chunk there are many.
+        seen.sort();
+        seen.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
+        if seen.is_empty() {
+            return;
+        }
+        let mut words = self.words.lock().unwrap_or_else(|e| e.into_inner());
+        for (column, word, line) in seen {
+            let first = words.entry((names[column].to_string(), word)).or_insert(line);
+            *first = line.min(*first);
+        }
     }
 
     /// Where it is.
@@ -95,7 +163,7 @@ impl TextFile {
     /// The records of the file, piece by piece.
     pub fn chunks(&self) -> Result<Records<'_>> {
         let mut records = Records::open(self)?;
-        if self.comma.is_some() {
+        if self.comma.is_some() && self.header {
             records.record(&mut vec![])?;
         }
         Ok(records)
@@ -104,7 +172,8 @@ impl TextFile {
     /// The columns `names` of some records, and how many records there are. What the file has not is NULL.
     pub fn columns(&self, chunk: &Chunk, names: &[&str]) -> Result<(Vec<Cells>, usize)> {
         let mut builders: Vec<StringViewBuilder> = names.iter().map(|_| StringViewBuilder::new()).collect();
-        let mut rows = 0;
+        let (mut rows, mut seen) = (0, vec![]);
+        let declared = |text: &str| self.written.nulls.iter().any(|word| word == text);
         match self.comma {
             Some(comma) => {
                 let wanted: Vec<Option<usize>> =
@@ -123,7 +192,9 @@ impl TextFile {
                     let mut count = 0;
                     for field in fields(text.as_bytes(), comma) {
                         if let Some(Some(i)) = wanted.get(count) {
+                            let field = field.filter(|field| !declared(field));
                             builders[*i].append_option(field.as_deref());
+                            seen.extend(field.filter(|text| is_null_word(text)).map(|word| (*i, word, at)));
                         }
                         count += 1;
                     }
@@ -142,16 +213,20 @@ impl TextFile {
                 }
             }
             None => {
-                for object in self.objects(chunk) {
+                for (number, object) in (chunk.first + 1..).zip(self.objects(chunk)) {
                     let mut object = object?;
-                    for (builder, name) in builders.iter_mut().zip(names) {
-                        builder.append_option(object.get_mut(*name).and_then(text_of));
+                    for (i, (builder, name)) in builders.iter_mut().zip(names).enumerate() {
+                        let text = object.get_mut(*name).and_then(text_of).filter(|text| !declared(text));
+                        builder.append_option(text.as_deref());
+                        seen.extend(text.filter(|text| is_null_word(text)).map(|word| (i, word, number)));
                     }
                     rows += 1;
                 }
             }
         }
-        Ok((builders.into_iter().map(|mut builder| Cells::Untyped(builder.finish())).collect(), rows))
+        self.note_words(names, seen);
+        let cells = |mut builder: StringViewBuilder| Cells::Untyped(builder.finish(), self.written.clone());
+        Ok((builders.into_iter().map(cells).collect(), rows))
     }
 
     fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Map<String, Value>>> + 'a {
@@ -168,12 +243,12 @@ impl TextFile {
     }
 }
 
-trait Written {
+trait Length {
     /// How many rows have been given to a builder.
     fn values_written(&self) -> usize;
 }
 
-impl Written for StringViewBuilder {
+impl Length for StringViewBuilder {
     fn values_written(&self) -> usize {
         arrow_array::builder::ArrayBuilder::len(self)
     }

@@ -313,6 +313,11 @@ pub(super) fn surely_number(text: &str) -> Option<u8> {
 /// The instant of `YYYY-MM-DD`, then optionally `T` or a blank and `HH:MM[:SS[.fraction]]`, then optionally `Z`, `UTC` or
 /// `±HH[[:]MM]`, in nanoseconds since 1970; UTC where nothing is said. A fraction has up to nine digits that count.
 pub(super) fn instant(text: &str) -> Option<i128> {
+    instant_in(text, |local| local)
+}
+
+/// As [`instant`]; a time of day without an offset is the local time that `of_local` makes an instant of.
+pub(super) fn instant_in(text: &str, of_local: impl Fn(i128) -> i128) -> Option<i128> {
     let text = text.as_bytes();
     let days = i128::from(parse_date(text.get(..10)?)?);
     let Some((b'T' | b't' | b' ', time)) = text[10..].split_first() else {
@@ -344,7 +349,8 @@ pub(super) fn instant(text: &str) -> Option<i128> {
             rest = &digits[count..];
         }
     }
-    Some(days * DAY + nanos - offset(rest)? * SECOND)
+    let local = days * DAY + nanos;
+    Some(if rest.is_empty() { of_local(local) } else { local - offset(rest)? * SECOND })
 }
 
 /// Seconds east of UTC.

@@ -3,10 +3,14 @@
 use super::{File, Part, Wanted};
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType as ArrowType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Time64NanosecondType, TimestampNanosecondType};
+use arrow_array::{Array, ArrayRef, StringViewArray};
+use arrow_schema::{DataType as ArrowType, TimeUnit};
+use chrono::NaiveTime;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::sync::Arc;
 
 /// The rows of a file.
 pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Part> {
@@ -16,6 +20,19 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
     };
     let builder = ParquetRecordBatchReaderBuilder::try_new(of.opened.read()?).map_err(|e| failed(&e))?;
     let schema = builder.schema().clone();
+    let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::data(format!("{}: two columns are named `{}`", path.display(), pair[0])));
+    }
+    // The old times of Impala and Spark, of twelve bytes: instants, though their type has no zone.
+    let twelve_bytes: Vec<String> = builder
+        .parquet_schema()
+        .columns()
+        .iter()
+        .filter(|column| column.physical_type() == parquet::basic::Type::INT96)
+        .map(|column| column.path().string())
+        .collect();
     let column_of = |name: &str| schema.fields().iter().position(|field| field.name() == name);
     let mut columns = vec![];
     for column in wanted {
@@ -48,7 +65,13 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
             ),
             false => arrow_select::concat::concat(&arrays).map_err(|e| failed(&e))?,
         };
-        plain(&array).map_err(|e| failed(&e))
+        let array = plain(&array).map_err(|e| failed(&e))?;
+        match array.as_primitive_opt::<TimestampNanosecondType>() {
+            Some(times) if twelve_bytes.iter().any(|known| known == name) => {
+                Ok(Arc::new(times.clone().with_timezone("UTC")) as ArrayRef)
+            }
+            _ => Ok(array),
+        }
     };
     let columns =
         wanted.iter().zip(&columns).map(|(column, found)| found.map(|_| joined(&column.name)).transpose());
@@ -59,7 +82,7 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
     })
 }
 
-/// Texts of every kind as one kind, and dictionaries as their values.
+/// Texts of every kind as one kind, dictionaries as their values, times of day as text.
 fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
     match array.data_type() {
         ArrowType::Dictionary(_, values) => plain(&arrow_cast::cast(array, values)?),
@@ -68,6 +91,30 @@ fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowE
         | ArrowType::Binary
         | ArrowType::LargeBinary
         | ArrowType::BinaryView => arrow_cast::cast(array, &ArrowType::Utf8View),
+        ArrowType::Float16 => arrow_cast::cast(array, &ArrowType::Float32),
+        ArrowType::Time32(_) | ArrowType::Time64(_) => clocks(array),
         _ => Ok(array.clone()),
     }
+}
+
+/// Times of day as texts, with those digits of the second that are no zeros at the end.
+fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+    let nanos = arrow_cast::cast_with_options(
+        array,
+        &ArrowType::Time64(TimeUnit::Nanosecond),
+        &arrow_cast::CastOptions { safe: false, ..Default::default() },
+    )?;
+    let text = |nanos: i64| {
+        let (seconds, part) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).ok()?, part as u32)?;
+        let text = time.format("%H:%M:%S%.9f").to_string();
+        Some(text.trim_end_matches('0').trim_end_matches('.').to_string())
+    };
+    let wrong = || arrow_schema::ArrowError::ComputeError("a time that is not within a day".into());
+    let texts = nanos.as_primitive::<Time64NanosecondType>().iter().map(|v| match v {
+        None => Ok(None),
+        Some(v) => text(v).map(Some).ok_or_else(wrong),
+    });
+    let texts = texts.collect::<std::result::Result<Vec<Option<String>>, _>>()?;
+    Ok(Arc::new(texts.into_iter().collect::<StringViewArray>()))
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,
+    Date32Type, Decimal256Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
@@ -33,12 +33,12 @@ pub fn of(array: &ArrayRef) -> Result<ArrayRef> {
         | ArrowType::Decimal128(_, s)
         | ArrowType::Decimal256(_, s) => {
             let scale = *s;
-            let wide = cast(&ArrowType::Decimal128(38, scale))?;
-            let values = wide.as_primitive::<Decimal128Type>();
-            if values.null_count() > array.null_count() {
-                return Err(Error::data(format!("a value of {} has more than 38 digits", array.data_type())));
+            let wide = cast(&ArrowType::Decimal256(76, scale))?;
+            if wide.null_count() > array.null_count() {
+                return Err(Error::data(format!("a value of {} has more than 76 digits", array.data_type())));
             }
-            texts(values.iter().map(|v| v.map(|v| decimal(v, scale))))
+            let values = wide.as_primitive::<Decimal256Type>();
+            texts(values.iter().map(|v| v.map(|v| placed(&v.to_string(), scale))))
         }
         ArrowType::Date32 | ArrowType::Date64 => {
             let days = cast(&ArrowType::Date32)?;
@@ -100,15 +100,21 @@ fn texts<V: ToString>(values: impl Iterator<Item = Option<V>>) -> ArrayRef {
 
 /// The text of a decimal of this scale, which may be negative.
 pub fn decimal(value: i128, scale: i8) -> String {
-    let (sign, digits) = (if value < 0 { "-" } else { "" }, value.unsigned_abs().to_string());
+    placed(&value.to_string(), scale)
+}
+
+/// The text of a decimal of these digits and this scale.
+fn placed(integer: &str, scale: i8) -> String {
+    let digits = integer.trim_start_matches('-');
+    let sign = if digits == integer { "" } else { "-" };
     match usize::try_from(scale) {
-        Ok(0) => format!("{sign}{digits}"),
+        Ok(0) => integer.to_string(),
         Ok(scale) => {
             let digits = format!("{digits:0>width$}", width = scale + 1);
             let point = digits.len() - scale;
             format!("{sign}{}.{}", &digits[..point], &digits[point..])
         }
-        Err(_) if value == 0 => "0".to_string(),
-        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
+        Err(_) if digits == "0" => "0".to_string(),
+        Err(_) => format!("{integer}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
     }
 }
