@@ -143,7 +143,9 @@ impl Evidence {
             Source::Csv if time.is_none() => self.styles.conclude(like),
             _ => None,
         };
-        let found_type = numbers.as_ref().map(|found| found.ty).filter(|_| ty == DataType::String);
+        // Large whole numbers in the plain way are codes.
+        let own = numbers.as_ref().filter(|found| found.written.is_some() && ty == DataType::String);
+        let found_type = own.map(|found| found.ty);
         let marked = numbers.as_ref().filter(|_| found_type.is_some() || ty == DataType::Float64);
         let trim = source == Source::Csv && self.spaced > 0;
         let written = marked.and_then(|found| found.written.clone());

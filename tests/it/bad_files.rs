@@ -41,7 +41,7 @@ fn an_empty_file() {
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "*.jsonl*"), &[])), @r"
     exit 3
     error: all 2 files of the source are empty
-      hint: its columns are not known; a CSV file without records still has its header line
+      hint: its columns are not known: an object of JSON has them
     ");
 }
 
@@ -231,15 +231,14 @@ fn a_file_without_the_time_column() {
 fn json_of_which_no_line_is_an_object() {
     let job = JOB.replace("log.csv", "b.jsonl");
     let lab = Lab::new();
-    lab.write("b.jsonl", "[{\"at\":1,\"n\":2},\n {\"at\":2,\"n\":3}]\n");
+    lab.write("b.jsonl", "7\n8\n");
     insta::assert_snapshot!(words(&lab.run(&job, &[])), @r#"
     exit 3
-    error: b.jsonl, line 1, byte 0: not a JSON object: `[{"at":1,"n":2},`
+    error: b.jsonl, line 1, byte 0: not a JSON object: `7`
      --> b.jsonl:1:1
       |
-    1 | [{"at":1,"n":2},
+    1 | 7
       | ^
-      hint: JSON Lines has one object on each line; `jq -c '.[]'` makes them of an array
       hint: on_bad_record = "reject" keeps such records aside and goes on
     "#);
     // Rejected as any other, where the job says what the columns are.

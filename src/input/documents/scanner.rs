@@ -187,7 +187,7 @@ impl Scanner {
     }
 
     /// Reads a byte around records; gives where to go on.
-    fn around(&mut self, block: &[u8], at: usize, out: &mut Vec<u8>, start: usize) -> Outcome<usize> {
+    fn around(&mut self, block: &[u8], at: usize, out: &mut [u8], start: usize) -> Outcome<usize> {
         let c = block[at];
         if self.before + at as u64 <= 2 && BOM.get(self.before as usize + at) == Some(&c) {
             return Ok(at + 1);

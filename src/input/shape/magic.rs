@@ -181,7 +181,7 @@ fn foreign(file: &Opened, what: &str, hint: &str) -> Error {
 
 /// The first bytes of a text; none where it cannot be unpacked, which whoever reads it will report.
 fn unpacked(file: &Opened, shape: &Shape) -> Option<Vec<u8>> {
-    let text = text(Box::new(file.read().ok()?), shape, file.path());
+    let text = text(Box::new(file.glance().ok()?), shape, file.path());
     let mut text = text.map_err(|cause| failed(file.path(), "", cause)).ok()?;
     let mut head = vec![0; HEAD];
     let mut filled = 0;

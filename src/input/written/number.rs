@@ -21,10 +21,12 @@ pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (size, None),
     };
+    // A point that is neither mark.
+    if decimal != '.' && written.thousands != Some('.') && whole.contains('.') {
+        return None;
+    }
     match written.thousands {
         Some(mark) => groups(whole, mark, out)?,
-        // A point where the fraction begins with something else.
-        None if decimal != '.' && whole.contains('.') => return None,
         None => out.extend_from_slice(whole.as_bytes()),
     }
     if let Some(fraction) = fraction {

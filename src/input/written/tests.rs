@@ -63,6 +63,7 @@ fn thousands_stand_in_groups() {
     assert_eq!(decimal(&comma, "1,5").as_deref(), Some("1.5"));
     assert_eq!(decimal(&comma, "1.5"), None);
     let french = marks(',', ' ');
+    assert_eq!(decimal(&french, "1.000"), None);
     for text in ["1 234 567,5", "1\u{a0}234\u{a0}567,5", "1\u{202f}234\u{202f}567,5"] {
         assert_eq!(decimal(&french, text).as_deref(), Some("1234567.5"), "{text}");
     }
