@@ -6,7 +6,7 @@
 //! * A timestamp is an instant, and every part of the language sees it in the job's time zone.
 //! * The language is closed, and of one row: a function that is not in the table of [`functions`] is an error, and none
 //!   looks at other rows, since a batch is a cut that must not show in a result.
-//! * The way is text, syntax, [`tree`], values. No text goes back into a parser.
+//! * The way is text, syntax, `tree`, values. No text goes back into a parser.
 
 mod aggregate_call;
 mod bind;

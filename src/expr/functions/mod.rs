@@ -1,7 +1,7 @@
 //! The functions of expressions: one table, from which calls are resolved, and of which the guide and the help are made.
 //!
 //! # Contract
-//! * A function that is not in [`all`] cannot be called. A new one is an entry here, its [`Op`], what the op computes, and
+//! * A function that is not in [`all`] cannot be called. A new one is an entry here, its `Op`, what the op computes, and
 //!   how the dialects say it. The example of each entry is true, and a test computes it.
 
 mod moments;
@@ -125,7 +125,7 @@ pub enum Gives {
     Whole,
     /// The first argument with so many digits after the point as the second says.
     Rounded,
-    /// What [`Op::Extract`] gives of the part.
+    /// What `Op::Extract` gives of the part.
     Part,
     /// The type of the time, and of a day that is truncated an instant.
     Truncated,

@@ -6,7 +6,7 @@
 //!   what all readers of JSON Lines take, and positions are places in these lines.
 //! * A text that is broken or cut short gives its records up to there, and then an error: never fewer records without a
 //!   word.
-//! * How a file is laid out is told by its first bytes alone ([`look::recognise`]), or by a pointer that the job gives.
+//! * How a file is laid out is told by its first bytes alone (`look::recognise`), or by a pointer that the job gives.
 
 mod look;
 mod pointer;

@@ -1,7 +1,7 @@
 //! The shape of a text file: how the text of its records is got from the bytes on the disk.
 //!
 //! # Contract
-//! * There is one way from bytes to text ([`text`]), and all who read a text go it: samples, runs, and who counts lines.
+//! * There is one way from bytes to text (`text`), and all who read a text go it: samples, runs, and who counts lines.
 //! * The text is a stream: no file is held in memory whole, but for a sheet, which is.
 //! * A line of the text is a line of the file, and a row of a sheet. What is no record (a title, a comment, a total) is an
 //!   empty line in the text, so that numbers of lines in errors are those that an editor shows.

@@ -44,7 +44,7 @@ pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
     }
 }
 
-/// What makes the function that [`instant_of_local`] calls, where the zone's clock is changed: of a time
+/// What makes the function that `instant_of_local` calls, where the zone's clock is changed: of a time
 /// that exists twice engines take the later, and a time in a gap they shift by its length.
 pub fn clock_functions(dialect: Dialect, zone: &Zone) -> Vec<String> {
     let changes: Vec<Change> = changes(zone).collect();
