@@ -9,7 +9,7 @@
 use super::column::Numbers;
 use crate::batch::DataType;
 use crate::input::infer::Class;
-use crate::input::written::{Plain, Written};
+use crate::input::written::{NULL_WORDS, Plain, Written};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Before the fraction, and between thousands; the likely ones first.
@@ -22,12 +22,6 @@ const STYLES: [(char, Option<char>); 8] = [
     ('.', Some(' ')),
     ('.', Some('\'')),
     ('.', Some('_')),
-];
-
-/// What stands for NULL where people or programs write something.
-const NULLS: [&str; 20] = [
-    "NA", "N/A", "#N/A", "n/a", "na", "NULL", "null", "Null", "\\N", "-", "--", "?", "None", "none", "nan",
-    "NaN", "NAN", "nil", "(null)", ".",
 ];
 
 /// Currencies that are written as words and not by their codes of three letters, and other units.
@@ -112,7 +106,7 @@ impl Styles {
             self.styles.iter_mut().for_each(|style| style.digits.whole = style.digits.whole.max(size));
             return;
         }
-        if NULLS.contains(&text) {
+        if NULL_WORDS.contains(&text) {
             return add(&mut self.nulls, text);
         }
         let Some(core) =
@@ -177,6 +171,15 @@ impl Styles {
             let count = rest.chars().filter(|c| sign(*c) && *c != ')').count();
             accounting |= rest.contains(['(', ')']) || behind && count > 0;
             signs += count;
+            // A code that is joined to digits is most often one of something else.
+            let joined = if behind {
+                !part.starts_with(char::is_whitespace)
+            } else {
+                !part.ends_with(char::is_whitespace)
+            };
+            if joined && CURRENCIES.iter().any(|code| rest.contains(code)) {
+                return None;
+            }
             let word: String = rest.chars().filter(|c| !sign(*c) && !c.is_whitespace()).collect();
             if !word.is_empty() && unit.replace(word).is_some() {
                 return None;
@@ -255,9 +258,17 @@ fn add(words: &mut Vec<String>, word: &str) {
     }
 }
 
-/// A sign of a currency, its code of three letters, or a unit that is known.
+/// The currencies of most of the world's payments, by their codes: other three letters before digits are a code of
+/// something else, such as `FRA2`.
+const CURRENCIES: [&str; 40] = [
+    "AED", "ARS", "AUD", "BDT", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP",
+    "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KES", "KRW", "MXN", "MYR", "NGN", "NOK", "NZD", "PHP", "PKR",
+    "PLN", "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "USD", "ZAR",
+];
+
+/// A sign of a currency, its code, or a unit that is known.
 fn is_unit(word: &str) -> bool {
-    let code = word.len() == 3 && word.bytes().all(|c| c.is_ascii_uppercase());
+    let code = CURRENCIES.contains(&word);
     let sign = word.chars().count() == 1 && word.chars().all(|c| "$€£¥₹₽₩₫₺₴₦₱฿¢".contains(c));
     code || sign || UNITS.contains(&word)
 }
@@ -326,6 +337,8 @@ mod tests {
             (&["NA"], "none"),
             (&["10.0.0.1", "10.0.0.2"], "none"),
             (&["1-2", "3"], "none"),
+            (&["FRA2", "FRA3"], "none"),
+            (&["EUR2", "EUR3"], "none"),
         ] {
             assert_eq!(found(values), want, "{values:?}");
         }

@@ -62,6 +62,12 @@ impl fmt::Display for ValueError {
 /// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
 /// one that can be added up.
 pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
+    if let Some(keys) = super::written::likely_keys(text, column.ty) {
+        return Some(format!(
+            "say how its values are written: written = {{ {} = {{ {keys} }} }}",
+            key(&column.name)
+        ));
+    }
     column.inferred.then(|| {
         let number = std::str::from_utf8(text).ok().and_then(number_type);
         let number = number.filter(|ty| column.ty == DataType::Int64 && *ty != column.ty);
@@ -100,9 +106,13 @@ pub fn as_string(name: &str) -> String {
 
 /// The key of a job file that declares the type of the column `name`.
 pub fn declared(name: &str, ty: DataType) -> String {
+    format!("types = {{ {} = \"{ty}\" }}", key(name))
+}
+
+/// A name as a key of a job file.
+fn key(name: &str) -> String {
     let bare = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
-    let key = if bare { name.to_string() } else { format!("{name:?}") };
-    format!("types = {{ {key} = \"{ty}\" }}")
+    if bare { name.to_string() } else { format!("{name:?}") }
 }
 
 /// A text as reasons quote it: the first 60 characters, control characters escaped.
@@ -361,12 +371,20 @@ mod tests {
             ("1.25", DataType::Int64, "decimal(18,2)"),
             ("-0.5", DataType::Int64, "decimal(18,1)"),
             ("007", DataType::Int64, "string"),
-            ("NA", DataType::Int64, "string"),
             ("", DataType::Int64, "string"),
             ("1.25", DataType::Date, "string"),
         ] {
             let hint = inferred_hint(&column(ty), text.as_bytes()).unwrap();
             assert!(hint.ends_with(&format!("types = {{ n = \"{wanted}\" }}")), "{text}: {hint}");
+        }
+        for (text, keys) in [
+            ("NA", "null = [\"NA\"]"),
+            ("1,000", "thousands = \",\""),
+            ("1.000,5", "decimal = \",\", thousands = \".\""),
+            (" 5", "trim = true"),
+        ] {
+            let hint = inferred_hint(&column(DataType::Int64), text.as_bytes()).unwrap();
+            assert!(hint.ends_with(&format!("written = {{ n = {{ {keys} }} }}")), "{hint}");
         }
         let declared = ReadColumn { inferred: false, ..column(DataType::Int64) };
         assert_eq!(inferred_hint(&declared, b"1.5"), None);

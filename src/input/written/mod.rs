@@ -140,6 +140,34 @@ impl fmt::Display for Written {
     }
 }
 
+/// The keys of `written` by which `text` is likely to be meant, where it is no plain value of a number's type `ty`: marks
+/// between its digits, spaces around, a word for NULL.
+#[cold]
+pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
+    let numeric = matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
+    let shown = std::str::from_utf8(text).ok().filter(|_| numeric)?;
+    if NULL_WORDS.contains(&shown) {
+        return Some(format!("null = [{shown:?}]"));
+    }
+    let reads = |decimal, thousands| {
+        let written = Written { decimal, thousands, trim: true, ..Written::default() };
+        let mut room = vec![];
+        matches!(written.plain(text, ty, &mut room), Ok(Plain::Text(plain)) if super::value::parse_float(plain).is_ok())
+    };
+    match () {
+        () if reads(None, None) => (trimmed(text) != text).then(|| "trim = true".to_string()),
+        () if reads(None, Some(',')) => Some("thousands = \",\"".into()),
+        () if reads(Some(','), Some('.')) => Some("decimal = \",\", thousands = \".\"".into()),
+        () => None,
+    }
+}
+
+/// What stands for NULL where people or programs write something, among numbers.
+pub const NULL_WORDS: [&str; 20] = [
+    "NA", "N/A", "#N/A", "n/a", "na", "NULL", "null", "Null", "\\N", "-", "--", "?", "None", "none", "nan",
+    "NaN", "NAN", "nil", "(null)", ".",
+];
+
 /// The text without spaces and tabs around it.
 pub fn trimmed(text: &[u8]) -> &[u8] {
     text.trim_ascii()
