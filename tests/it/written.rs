@@ -209,6 +209,7 @@ fn what_is_not_written_as_declared_is_a_bad_value() {
       |
     2 | 2024-02-01,a,"1,5"
       |              ^^^^^
+      hint: say how its values are written: written = { v = { decimal = ",", thousands = "." } }
       hint: on_bad_record = "reject" keeps such records aside and goes on
     "#);
 }
