@@ -8,7 +8,7 @@ use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan};
 use crate::report::{self, JobText, Place, Report, Shown};
 use crate::sink::Format;
-use crate::verify::{Against, Request};
+use crate::verify::Request;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -118,20 +118,7 @@ fn compare(
     options: &RunOptions,
     progress: &ui::Progress,
 ) -> Result<crate::verify::Verdict> {
-    let request = Request {
-        against: Against::Printed,
-        server: None,
-        output: None,
-        keys: vec![],
-        map: vec![],
-        ignore: vec![],
-        tolerance: vec![],
-        there: Default::default(),
-        show: 100,
-        trace: true,
-        options,
-        progress,
-    };
+    let request = Request { show: 100, trace: true, ..Request::printed(options, progress) };
     crate::verify::verify(spec, overrides, job::plan_job(spec, overrides)?, &request)
 }
 

@@ -72,6 +72,27 @@ pub struct Request<'a> {
     pub progress: &'a dyn Progress,
 }
 
+impl<'a> Request<'a> {
+    /// Every output against the job's own SQL, by the embedded referee: all columns, to the last digit. No differing row
+    /// is shown.
+    pub fn printed(options: &'a RunOptions, progress: &'a dyn Progress) -> Request<'a> {
+        Request {
+            against: Against::Printed,
+            server: None,
+            output: None,
+            keys: vec![],
+            map: vec![],
+            ignore: vec![],
+            tolerance: vec![],
+            show: 0,
+            there: Written::default(),
+            trace: false,
+            options,
+            progress,
+        }
+    }
+}
+
 /// What came of one output.
 #[derive(Debug)]
 pub struct Verified {

@@ -1,6 +1,6 @@
 //! `verify` finds what is wrong in the engine alone: each fault is planted there, and the referee sees it.
 
-use super::{Against, Request, Verdict, verify};
+use super::{Request, Verdict, verify};
 use crate::engine::{Progress, RunOptions};
 use crate::error::Result;
 use crate::job::{JobSpec, Overrides, plan_job};
@@ -26,20 +26,7 @@ fn verified(folder: &Path, job: &str, fault: Option<Fault>) -> Result<Verdict> {
             table_rows: 20,
             refresh_lookups: false,
         };
-        let request = Request {
-            against: Against::Printed,
-            server: None,
-            output: None,
-            keys: vec![],
-            map: vec![],
-            ignore: vec![],
-            tolerance: vec![],
-            there: Default::default(),
-            show: 3,
-            trace: false,
-            options: &options,
-            progress: &Silent,
-        };
+        let request = Request { show: 3, ..Request::printed(&options, &Silent) };
         let plan = plan_job(&spec, &overrides)?;
         verify(&spec, &overrides, plan, &request)
     })

@@ -90,7 +90,7 @@ impl Written {
 
     /// The text without spaces around, where those do not count; `None` where it stands for NULL.
     pub fn bare<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        let bare = if self.trim { trimmed(text) } else { text };
+        let bare = if self.trim { text.trim_ascii() } else { text };
         let null = (self.trim && bare.is_empty()) || self.null.iter().any(|word| word.as_bytes() == bare);
         (!null).then_some(bare)
     }
@@ -155,7 +155,7 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         matches!(written.plain(text, ty, &mut room), Ok(Plain::Text(plain)) if super::value::parse_float(plain).is_ok())
     };
     match () {
-        () if reads(None, None) => (trimmed(text) != text).then(|| "trim = true".to_string()),
+        () if reads(None, None) => (text.trim_ascii() != text).then(|| "trim = true".to_string()),
         () if reads(None, Some(',')) => Some("thousands = \",\"".into()),
         () if reads(Some(','), Some('.')) => Some("decimal = \",\", thousands = \".\"".into()),
         () => None,
@@ -167,11 +167,6 @@ pub const NULL_WORDS: [&str; 20] = [
     "NA", "N/A", "#N/A", "n/a", "na", "NULL", "null", "Null", "\\N", "-", "--", "?", "None", "none", "nan",
     "NaN", "NAN", "nil", "(null)", ".",
 ];
-
-/// The text without spaces and tabs around it.
-pub fn trimmed(text: &[u8]) -> &[u8] {
-    text.trim_ascii()
-}
 
 /// How the values of the columns of a log are written, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
