@@ -164,7 +164,7 @@ fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
 
 fn rule(rule: &TimeRule) -> String {
     match rule {
-        TimeRule::Epoch(unit) => format!("numbers in {} since 1970", unit.name()),
+        TimeRule::Epoch(unit) => format!("numbers in {}", unit.since()),
         TimeRule::Iso => "ISO-8601".to_string(),
         TimeRule::Format(format) => format!("format {format}"),
         rule @ TimeRule::AnyOf(_) => format!("the first that fits of {}", rule.words().join(", ")),

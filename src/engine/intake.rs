@@ -180,6 +180,7 @@ mod tests {
             positions: true,
             from: i64::MIN,
             to: i64::MAX,
+            derived: vec![],
             chunk_bytes: 1 << 20,
         };
         Intake { positions, counted, ..Intake::source(&read) }

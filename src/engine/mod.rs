@@ -553,7 +553,7 @@ impl Run<'_> {
         watermarks: Option<Watermarks>,
         rejects: &Option<(PathBuf, u64)>,
     ) -> Vec<ManifestDraft> {
-        let columns = self.plan.inferred.columns.iter();
+        let columns = self.plan.inferred.columns.iter().filter(|column| !column.derived);
         let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
         let draft = |output: OutputInfo, identity: &Identity| ManifestDraft {
             job: JobInfo { name: self.plan.name.clone(), hash: self.plan.hash.clone() },

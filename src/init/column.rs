@@ -1,5 +1,6 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
+use super::clocks::Clocks;
 use super::styles::{Found, Styles};
 use super::times::{Candidate, Times};
 use crate::batch::DataType;
@@ -22,7 +23,9 @@ pub struct Evidence {
     bytes: u64,
     words: u64,
     numbers: Numbers,
+    range: Option<(i64, i64)>,
     times: Times,
+    clocks: Clocks,
     styles: Styles,
     /// Values with spaces around them.
     spaced: u64,
@@ -75,6 +78,10 @@ pub struct Column {
     pub numbers: Numbers,
     /// How its times are read, if they are times.
     pub time: Option<Candidate>,
+    /// How its times of day are written, if they are such.
+    pub clock: Option<&'static str>,
+    /// The least and the greatest of its whole numbers.
+    pub range: Option<(i64, i64)>,
     /// How its values are written, if not in the plain way.
     pub written: Option<Written>,
     /// Other ways to read its numbers, as other numbers, which the values leave open.
@@ -114,9 +121,14 @@ impl Evidence {
         if matches!(class, Class::Int | Class::Float) {
             self.numbers.value(text);
         }
+        if let Ok(whole) = text.parse::<i64>() {
+            let (least, greatest) = self.range.unwrap_or((whole, whole));
+            self.range = Some((least.min(whole), greatest.max(whole)));
+        }
         if class != Class::Bool {
             self.times.value(text);
         }
+        self.clocks.value(text);
         self.styles.value(text, class, self.values + self.nulls);
     }
 
@@ -168,6 +180,8 @@ impl Evidence {
             words: self.words as f64 / values,
             numbers: marked.map_or(self.numbers, |found: &Found| found.digits),
             time,
+            clock: self.clocks.best(),
+            range: self.range,
         }
     }
 }

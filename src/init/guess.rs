@@ -4,15 +4,17 @@
 //! Every guess comes with its reason, and with those that came next. What is guessed can be computed exactly, and
 //! by SQL: numbers whose digits are known are decimals, and floats are not added up.
 
+use super::clocks::Parts;
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
+use super::when::{When, when};
 use super::words;
 use crate::batch::DataType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::carried::LogColumn;
-use crate::input::value::{grouped, shown};
+use crate::input::value::grouped;
 use crate::sql;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule, civil_from_days};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule};
 use sqlparser::keywords::ALL_KEYWORDS;
 
 /// What a job is written from.
@@ -32,6 +34,8 @@ pub struct Guess {
     pub other_times: Vec<String>,
     /// The column that is grouped by.
     pub key: Option<usize>,
+    /// Where the event time is computed: of what.
+    pub parts: Option<Parts>,
     /// Why.
     pub key_why: String,
     /// Others that may be grouped by, with the number of their values.
@@ -98,39 +102,30 @@ pub fn length(micros: i64) -> String {
 /// # Errors
 /// A data error: no column has times.
 pub fn guess(looked: &mut Looked) -> Result<Guess> {
-    let times = times(&looked.columns);
-    let Some(&(time, _)) = times.first() else { return Err(no_time(looked)) };
-    let other_times = times.iter().skip(1).map(|(i, _)| looked.columns[*i].name.clone()).collect();
-    let Some(candidate) = looked.columns[time].time.take() else { return Err(no_time(looked)) };
+    let When {
+        time,
+        rule,
+        either,
+        range,
+        span,
+        resolution,
+        why: time_why,
+        others: other_times,
+        parts,
+        unread,
+    } = when(looked)?;
     let column = &looked.columns[time];
-    let rule = candidate.rule().clone();
-    let span = candidate.span();
-
     let mut types = vec![];
     // Text that ISO-8601 reads is a time whatever the sample says; what is declared is not asked.
     let is_time = matches!(column.ty, DataType::Date | DataType::Timestamp);
-    if looked.format.is_text() && rule == TimeRule::Iso && !is_time && column.inferred != DataType::String {
+    let textual = parts.is_none() && column.inferred != DataType::String;
+    if looked.format.is_text() && rule == TimeRule::Iso && !is_time && textual {
         types.push((time, DataType::String, "read as a time below"));
     }
-    let mut time_why = format!(
-        "{}, {} to {}",
-        match &rule {
-            TimeRule::Epoch(unit) => format!("numbers in {} since 1970", unit.words()),
-            TimeRule::Format(format) => format!("the format {format}"),
-            _ => "ISO-8601".to_string(),
-        },
-        day(candidate.range.0),
-        day(candidate.range.1)
-    );
-    if words::time(&column.name) <= 0.0 {
-        time_why += "; its name does not say that it is a time";
-    }
-    let unread = candidate.missed + column.nulls;
-    let unread_words = format!("have no `{}` that can be read", looked.columns[time].name);
-    let first = candidate.first_missed.as_deref().map(|text| format!("`{text}`"));
-    looked.few(unread, &unread_words, first.as_deref())?;
     let reject = reject(looked, time, unread);
-    let keys = keys(&looked.columns, time, looked.records);
+    let of_time: Vec<usize> = parts.iter().flat_map(|parts| &parts.columns).copied().collect();
+    let mut keys = keys(&looked.columns, time, looked.records);
+    keys.retain(|(i, _)| !of_time.contains(i));
     let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
     let others = || keys.iter().skip(usize::from(key.is_some()));
     let key_why = key.map_or_else(
@@ -143,10 +138,11 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let mut out = Guess {
         time,
         rule,
-        either: candidate.other.clone(),
-        range: candidate.range,
+        either,
+        range,
         time_why,
         other_times,
+        parts,
         key,
         key_why,
         other_keys,
@@ -155,7 +151,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
         product: None,
         factors: vec![],
         types,
-        window: window(span, candidate.resolution()),
+        window: window(span, resolution),
         reject,
     };
     for column in [key, counted].into_iter().flatten() {
@@ -163,58 +159,6 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     }
     out.amounts(looked);
     Ok(out)
-}
-
-fn no_time(looked: &Looked) -> Error {
-    let files = looked.paths.join(", ");
-    let mut error =
-        Error::data(format!("no column of {files} holds times, and a job needs the time of each event"));
-    for column in looked.columns.iter().take(20) {
-        let example = column.example.as_deref().map_or_else(
-            || "no value".to_string(),
-            |example| format!("such as {}", shown(example.as_bytes())),
-        );
-        error = error.hint(format!("`{}` is {}, {example}", shown(column.name.as_bytes()), column.ty));
-    }
-    if looked.columns.len() > 20 {
-        error = error.hint(format!("and {} more columns", looked.columns.len() - 20));
-    }
-    error.hint(
-        "times are ISO-8601 (2024-02-29T13:00:00Z), integers since 1970 (s, ms, us, ns), or of a format such as \
-         29/02/2024 13:00",
-    )
-}
-
-/// The day of an instant, in UTC.
-pub fn day(instant: i64) -> String {
-    let (year, month, day) = civil_from_days(instant.div_euclid(DAY));
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// The columns with times, the likeliest first.
-fn times(columns: &[Column]) -> Vec<(usize, f64)> {
-    let mut found: Vec<(usize, f64)> = vec![];
-    for (i, column) in columns.iter().enumerate() {
-        let Some(time) = &column.time else { continue };
-        let mut score = words::time(&column.name) - i as f64;
-        score += if time.time_of_day { 20.0 } else { 0.0 };
-        score -= 100.0 * column.null_share();
-        if let TimeRule::Epoch(_) = time.rule() {
-            // Any number of ten digits may be a time; without a name that says so few are.
-            score -= if words::time(&column.name) > 0.0 { 0.0 } else { 40.0 };
-        }
-        if column.distinct == 1 && column.values > 1 {
-            score -= 30.0;
-        }
-        if time.backward * 10 < time.read {
-            score += 10.0;
-        }
-        if score > -60.0 {
-            found.push((i, score));
-        }
-    }
-    found.sort_by(|a, b| b.1.total_cmp(&a.1));
-    found
 }
 
 /// Whether SQL needs the name for something else, or a log of Kafka has the column of its own: such a column is not read.
@@ -309,6 +253,7 @@ impl Guess {
     /// Whether the job reads the column.
     pub fn uses(&self, column: usize) -> bool {
         column == self.time
+            || self.parts.as_ref().is_some_and(|parts| parts.columns.contains(&column))
             || [self.key, self.counted].contains(&Some(column))
             || self.amounts.iter().any(|amount| amount.column == column)
             || self.factors.contains(&column)
@@ -329,7 +274,7 @@ impl Guess {
 
     fn amounts(&mut self, looked: &Looked) {
         let columns = &looked.columns;
-        let taken = |i: usize| Some(i) == self.key || Some(i) == self.counted || i == self.time;
+        let taken = |i: usize| self.uses(i);
         let mut found: Vec<(usize, f64)> = columns
             .iter()
             .enumerate()

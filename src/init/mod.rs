@@ -6,6 +6,7 @@
 //! * The same files give the same job.
 //! * Nothing is written here.
 
+mod clocks;
 mod column;
 mod delimiter;
 mod guess;
@@ -13,6 +14,7 @@ mod look;
 mod shape;
 mod styles;
 mod times;
+mod when;
 mod words;
 mod write;
 
@@ -87,7 +89,7 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
     }
     let mut out = vec![
         row("log", format, format!("{files}, {records}")),
-        row("event time", name(guess.time), guess.time_why.clone()),
+        row("event time", time(looked, guess), guess.time_why.clone()),
         row(
             "window",
             guess.window.to_string(),
@@ -118,6 +120,14 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
     }
     out.extend(left(looked, guess));
     out
+}
+
+/// The event time: its column, or how it is computed.
+fn time(looked: &Looked, guess: &Guess) -> String {
+    match &guess.parts {
+        Some(parts) => shown(parts.sql.as_bytes()),
+        None => shown(looked.columns[guess.time].name.as_bytes()),
+    }
 }
 
 /// Columns that the job does not use and that are not named as what they may be, and why.

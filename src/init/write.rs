@@ -1,7 +1,8 @@
 //! The text of the job: what was guessed, with the reasons as comments.
 
-use super::guess::{Guess, day, length, quoted};
+use super::guess::{Guess, length, quoted};
 use super::look::Looked;
+use super::when::day;
 use crate::batch::DataType;
 use crate::input::Format;
 use crate::input::value::{grouped, shown};
@@ -71,10 +72,14 @@ pub(super) fn basic(value: &str) -> String {
 
 /// An expression, in the quotes that need the fewest escapes.
 fn sql(expression: &str) -> String {
-    let plain = |c: char| c != '\'' && !c.is_control();
-    match expression.contains(['"', '\\']) && expression.chars().all(plain) {
-        true => format!("'{expression}'"),
-        false => basic(expression),
+    let literal = |quotes: &str| {
+        let inside = !expression.contains(quotes) && !expression.ends_with('\'');
+        inside && !expression.chars().any(char::is_control)
+    };
+    match expression.contains(['"', '\\']) {
+        true if literal("'") => format!("'{expression}'"),
+        true if literal("'''") => format!("'''{expression}'''"),
+        _ => basic(expression),
     }
 }
 
@@ -164,8 +169,11 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         out.line("# The first line is a record and has no names: give the columns better ones.");
         out.line(&format!("columns = [{}]", names.join(", ")));
     }
-    let column = &looked.columns[guess.time].name;
-    out.with(&format!("time = {}", basic(column)), &format!("the event time: {}", guess.time_why));
+    let time = match &guess.parts {
+        Some(parts) => sql(&parts.sql),
+        None => basic(&looked.columns[guess.time].name),
+    };
+    out.with(&format!("time = {time}"), &format!("the event time: {}", guess.time_why));
     match &guess.rule {
         TimeRule::Epoch(unit) => out.line(&format!("time_unit = {}", basic(unit.name()))),
         TimeRule::Format(format) => {

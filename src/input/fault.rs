@@ -1,11 +1,14 @@
 //! A bad record as the error that ends a run: file, line, byte, column, and the text at fault.
 
 use super::csv::record::{Scanned, scan_record};
+use super::derived::Source;
 use super::files::{Format, SourceFile};
 use super::lines::line_of;
 use super::raw::Meter;
 use super::text::TextFile;
+use super::value::declared;
 use super::{BadRecord, ReadPlan};
+use crate::batch::DataType;
 use crate::error::{Error, Result, Snippet};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use std::ops::Range;
@@ -23,22 +26,47 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
     let (path, place) = (file.path.display(), bad.position.place());
     let column = bad.column.as_ref().map(|c| format!("column `{c}`: ")).unwrap_or_default();
     let reason = &bad.reason;
-    let mut error = if !file.format.is_text() {
+    let error = if !file.format.is_text() {
         let what = if file.format == Format::Avro { "record" } else { "row" };
         Error::data(format!("{path}, {what} {}: {column}{reason}", place + 1))
     } else {
         let line = line_of(file, place)?;
         let error = Error::data(format!("{path}, line {line}, byte {place}: {column}{reason}"));
+        if let Some(column) = bad.column.as_ref().filter(|column| plan.derives(column)) {
+            // What is in the file is shown as it was computed from.
+            let of = format!("`{column}` is computed from {}", String::from_utf8_lossy(&bad.raw));
+            let times = taken_for_times(plan, column);
+            let declared: Vec<String> = times.iter().map(|name| declared(name, DataType::String)).collect();
+            let error = declared.iter().fold(error.caused_by(of), |error, declared| {
+                error.hint(format!("where its text is meant as it stands there, declare it: {declared}"))
+            });
+            return Ok(hinted(error, bad));
+        }
         let span = match file.format {
             Format::Csv => csv_span(plan, file, bad),
             _ => json_span(bad),
         };
         error.at(snippet(&path.to_string(), line, &bad.raw, span.unwrap_or(0..0)))
     };
-    if let Some(hint) = &bad.hint {
-        error = error.hint(hint.clone());
-    }
-    Ok(error.hint("on_bad_record = \"reject\" keeps such records aside and goes on"))
+    Ok(hinted(error, bad))
+}
+
+/// The columns of files that a derived text is computed from, and that are times because their texts look like such.
+fn taken_for_times<'p>(plan: &'p ReadPlan, name: &str) -> Vec<&'p str> {
+    let found = plan.derived.iter().find(|derived| plan.columns[derived.column].name == name);
+    let Some(Source::Sql(expr)) = found.map(|derived| &derived.from) else { return vec![] };
+    let inputs = expr.inputs().iter().filter(|_| expr.ty() == DataType::String).map(|i| &plan.columns[*i]);
+    let times = inputs.filter(|column| column.inferred && column.ty == DataType::Timestamp);
+    times.map(|column| column.name.as_str()).collect()
+}
+
+/// The error with the hints of a bad record.
+fn hinted(error: Error, bad: &BadRecord) -> Error {
+    let error = match &bad.hint {
+        Some(hint) => error.hint(hint.clone()),
+        None => error,
+    };
+    error.hint("on_bad_record = \"reject\" keeps such records aside and goes on")
 }
 
 /// Where the fault lies in the record's text.

@@ -208,6 +208,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
     }
     let mut wanted: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
     wanted.retain(|name| !plan.files.iter().any(|file| file.told.iter().any(|told| told == name)));
+    wanted.retain(|name| !plan.derives(name));
     wanted.extend(plan.times().map(|time| time.column.as_str()));
     let mut known: Vec<String> = Vec::new();
     let mut avro = AvroFiles::default();

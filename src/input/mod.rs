@@ -15,12 +15,13 @@
 // `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones. `feed` hands out the work,
 // `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
-// that folders tell.
+// that folders tell, `derived` about those that are computed before a record has a time.
 mod avro;
 mod bad;
 pub mod carried;
 mod columnar;
 mod csv;
+pub mod derived;
 pub mod documents;
 mod entries;
 #[cfg(test)]
@@ -62,6 +63,7 @@ pub use shape::{Compression, Form, Rules, Shape};
 
 use crate::batch::{Batch, DataType, Position};
 use crate::time::{TimeRule, Zone};
+use derived::Derived;
 use infer::CsvLayout;
 use written::WrittenColumns;
 
@@ -123,6 +125,8 @@ pub struct ReadPlan {
     /// `time.column` and of type timestamp is a copy of the event time, else one of the same name as
     /// `arrival.column` is one of the arrival. A name may come twice, with other types.
     pub columns: Vec<ReadColumn>,
+    /// Columns among these that no file has: they are computed, in this order. Positions are kept where there are any.
+    pub derived: Vec<Derived>,
     /// The event time.
     pub time: ReadTime,
     /// When each record arrived, where the log says; without it, arrival order is position. May be
@@ -160,6 +164,7 @@ impl ReadPlan {
         ReadPlan {
             files,
             columns: vec![],
+            derived: vec![],
             time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
             arrival: None,
             arrival_optional: false,

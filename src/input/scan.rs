@@ -12,6 +12,7 @@ use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
 use super::carried::LogPlace;
 use super::csv::CsvDecoder;
+use super::derived::DerivedColumns;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
 use super::infer::CsvLayout;
@@ -149,6 +150,7 @@ impl Scan {
             scan: self,
             csv: CsvDecoder::new(&self.plan),
             json: if has(Format::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
+            derived: DerivedColumns::of(&self.plan),
             unit: None,
             spent: Spent::default(),
         })
@@ -223,10 +225,9 @@ impl Scan {
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
     fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
-        let DecodedChunk { mut batch, bad, passed, twice, without_items } = chunk;
+        let DecodedChunk { batch, bad, passed, twice, without_items } = chunk;
         self.without_items.fetch_add(without_items, Ordering::Relaxed);
         self.twice.fetch_add(twice, Ordering::Relaxed);
-        self.told.fill(file, &mut batch);
         let Bad { records: bad, handed } = bad;
         let failed = |e| self.fail(Position::new(file, 0), e);
         let rejected = handed.map_err(failed)? + bad.len() as u64;
@@ -284,6 +285,7 @@ pub struct ScanWorker<'a> {
     scan: &'a Scan,
     csv: CsvDecoder,
     json: Option<JsonDecoder>,
+    derived: DerivedColumns,
     unit: Option<OpenUnit>,
     spent: Spent,
 }
@@ -365,14 +367,14 @@ impl ScanWorker<'_> {
                 if let Some(buffer) = buffer {
                     self.recycle(buffer);
                 }
-                self.scan.account(file, sequence, true, decoded).map(Some)
+                self.account(file, sequence, true, decoded).map(Some)
             }
             Work::Json { sequence, chunk } => {
                 let file = chunk.file;
                 match &mut self.json {
                     Some(json) => {
                         let decoded = json.decode(chunk, self.scan.bad_records());
-                        self.scan.account(file, sequence, true, decoded).map(Some)
+                        self.account(file, sequence, true, decoded).map(Some)
                     }
                     None => Ok(None),
                 }
@@ -419,13 +421,21 @@ impl ScanWorker<'_> {
         };
         let (chunk, failure) = chunk.map_err(|error| self.scan.fail(position, error))?;
         // What is bad before a record that cannot be read comes first.
-        let decoded = self.scan.account(open.ordinal, open.sequence, last, chunk)?;
+        let decoded = self.account(open.ordinal, open.sequence, last, chunk)?;
         if let Some((position, error)) = failure {
             return Err(self.scan.fail(position, error));
         }
         open.next_row += decoded.read;
         self.unit = Some(open);
         Ok(Some(decoded))
+    }
+
+    /// Puts in what no file has, and takes the bad records of the chunk.
+    fn account(&mut self, file: u32, sequence: u64, last: bool, mut chunk: DecodedChunk) -> Result<Decoded> {
+        self.scan.told.fill(file, &mut chunk.batch);
+        let filled = self.derived.fill(file, chunk, self.scan.bad_records());
+        let chunk = filled.map_err(|error| self.scan.fail(Position::new(file, 0), error))?;
+        self.scan.account(file, sequence, last, chunk)
     }
 
     fn recycle(&self, mut buffer: Vec<u8>) {

@@ -85,6 +85,7 @@ pub(super) fn plan(columns: &[(&str, DataType)], time: ReadTime) -> ReadPlan {
         positions: true,
         from: i64::MIN,
         to: i64::MAX,
+        derived: vec![],
         chunk_bytes: 1 << 20,
     }
 }

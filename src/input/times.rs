@@ -34,14 +34,17 @@ impl fmt::Display for Role {
 }
 
 impl ReadPlan {
-    /// The arrival where it has to be read; none where it is the event time itself.
+    /// The arrival where it is read of the files; none where it is the event time itself.
     pub(super) fn own_arrival(&self) -> Option<&ReadTime> {
-        self.arrival.as_ref().filter(|arrival| **arrival != self.time)
+        let own = |arrival: &&ReadTime| **arrival != self.time && !self.derives(&arrival.column);
+        self.arrival.as_ref().filter(own)
     }
 
-    /// The event time where it has to be read; none where every row is of the instant 0.
+    /// The event time where it is read of the files; none where every row is of the instant 0, until a derived time is
+    /// computed.
     pub(super) fn own_time(&self) -> Option<&ReadTime> {
-        Some(&self.time).filter(|time| time.rule != TimeRule::Untimed)
+        let own = |time: &&ReadTime| time.rule != TimeRule::Untimed && !self.derives(&time.column);
+        Some(&self.time).filter(own)
     }
 
     /// The times of a record that are read.

@@ -23,6 +23,7 @@ use table::{Ask, Table};
 mod archive;
 mod arguments;
 mod constant;
+mod derived;
 mod documents;
 mod enrich;
 mod finish;

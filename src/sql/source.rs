@@ -21,6 +21,7 @@ mod time;
 use super::{Dialect, POSITION, Relation, TIME, relations, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::derived::Source;
 use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
 use crate::job::Plan;
 use crate::time::{TimeRule, Zone};
@@ -67,7 +68,7 @@ fn wanted(read: &ReadPlan) -> Vec<String> {
     let mut names: Vec<String> = vec![];
     let times = own_time(read).into_iter().chain(read.arrival.as_ref()).map(|time| &time.column);
     for name in read.columns.iter().map(|c| &c.name).chain(times) {
-        if !names.contains(name) {
+        if !names.contains(name) && !read.derives(name) {
             names.push(name.clone());
         }
     }
@@ -77,6 +78,15 @@ fn wanted(read: &ReadPlan) -> Vec<String> {
 /// The event time, where there is one.
 fn own_time(read: &ReadPlan) -> Option<&ReadTime> {
     Some(&read.time).filter(|time| time.rule != TimeRule::Untimed)
+}
+
+/// A SELECT of `columns` where all `conditions` hold.
+fn selected(columns: &[String], from: &str, conditions: &[String]) -> String {
+    let mut out = format!("SELECT\n  {}\nFROM {from}", columns.join(",\n  "));
+    if !conditions.is_empty() {
+        out += &format!("\nWHERE {}", conditions.join("\n  AND "));
+    }
+    out
 }
 
 /// What a view is made of.
@@ -159,10 +169,10 @@ impl<'a> View<'a> {
 
     /// The SELECT of the relation's columns from `records`, and what bad records are left out by.
     fn select(&self, from: &str) -> Result<String> {
-        let reject = self.read().on_bad_record == crate::input::OnBadRecord::Reject;
-        let mut columns = vec![];
-        let mut conditions = vec![];
-        for column in self.columns() {
+        let read = self.read();
+        let reject = read.on_bad_record == crate::input::OnBadRecord::Reject;
+        let (mut columns, mut conditions) = (vec![], vec![]);
+        for column in self.columns().filter(|column| !read.derives(&column.name)) {
             let sql = match self.copied(column) {
                 Some(time) => self.time(time)?,
                 None => {
@@ -174,8 +184,7 @@ impl<'a> View<'a> {
             let name = self.ident(&column.name);
             columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
         }
-        let read = self.read();
-        if let Some(time) = own_time(read) {
+        if let Some(time) = own_time(read).filter(|time| !read.derives(&time.column)) {
             let sql = self.time(time)?;
             columns.push(format!("{sql} AS {}", self.ident(TIME)));
             if reject {
@@ -192,11 +201,75 @@ impl<'a> View<'a> {
             conditions.push(format!("{} IS NOT NULL", self.time(arrival)?));
         }
         columns.push(self.ident(POSITION));
-        let mut out = format!("SELECT\n  {}\nFROM {from}", columns.join(",\n  "));
-        if !conditions.is_empty() {
-            out += &format!("\nWHERE {}", conditions.join("\n  AND "));
+        let records = selected(&columns, from, &conditions);
+        if read.derived.is_empty() { Ok(records) } else { self.with_derived(records, reject) }
+    }
+
+    /// The SELECT of the relation's columns from the SELECT of those of the files: each derived column sees those before
+    /// it, and the event time may be one of them.
+    fn with_derived(&self, records: String, reject: bool) -> Result<String> {
+        let read = self.read();
+        if !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
+            return Err(self.cannot("columns that are derived as records are read (`derive`, `time`)"));
         }
-        Ok(out)
+        if read.max_ahead.is_some() || read.arrival.as_ref().is_some_and(|time| read.derives(&time.column)) {
+            return Err(self.cannot("arrivals beside derived columns"));
+        }
+        let mut last = records;
+        let name = |column: usize| self.ident(&read.columns[column].name);
+        let mut time = own_time(read).map(|_| self.ident(TIME));
+        for (number, derived) in read.derived.iter().enumerate() {
+            let Source::Sql(expr) = &derived.from else {
+                return Err(self.cannot("the names of its files (`_file`)"));
+            };
+            let sql = super::expr::translate(self.dialect, expr, &name)?;
+            let column = format!("{sql} AS {}", name(derived.column));
+            last = format!("SELECT *, {column}\nFROM (\n{last}\n) AS {}", self.layer(number));
+            if read.columns[derived.column].name == read.time.column {
+                let (column, rule) = (name(derived.column), &read.time.rule);
+                time = Some(match expr.ty() {
+                    DataType::Timestamp => column,
+                    DataType::String => self.instant_of_text(&column, rule, reject)?,
+                    // PostgreSQL has been given texts of what files have, and here it has the value.
+                    DataType::Date => self.instant_of_local(&format!("CAST({column} AS TIMESTAMP)")),
+                    _ if self.dialect == Dialect::Postgres => {
+                        let text = words::type_name(self.dialect, DataType::String);
+                        self.instant_of_text(&format!("CAST({column} AS {text})"), rule, reject)?
+                    }
+                    ty => self.instant_of_typed(&column, &ty.arrow(), rule)?,
+                });
+            }
+        }
+        let (mut columns, mut conditions) = (vec![], vec![]);
+        for column in self.columns() {
+            let own = self.ident(&column.name);
+            columns.push(match &time {
+                Some(time)
+                    if column.name == read.time.column && read.derives(&column.name) && *time != own =>
+                {
+                    format!("{time} AS {own}")
+                }
+                _ => own,
+            });
+        }
+        if let Some(time) = time {
+            if reject {
+                conditions.push(format!("{time} IS NOT NULL"));
+            }
+            columns.push(if time == self.ident(TIME) {
+                time
+            } else {
+                format!("{time} AS {}", self.ident(TIME))
+            });
+        }
+        columns.push(self.ident(POSITION));
+        let from = format!("(\n{last}\n) AS {}", self.layer(read.derived.len()));
+        Ok(selected(&columns, &from, &conditions))
+    }
+
+    /// The name of a SELECT within others.
+    fn layer(&self, number: usize) -> String {
+        self.ident(&format!("_derived_{number}"))
     }
 
     /// The value of a column that is no copy of a time; where bad records are rejected also whether it is good.

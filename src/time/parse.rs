@@ -15,7 +15,7 @@ pub enum TimeRule {
     Iso,
     /// A strftime format.
     Format(Arc<TimeFormat>),
-    /// ISO-8601 and formats: the first of these rules that reads a text.
+    /// ISO-8601 and formats, or units: the first of these rules that reads a text as a time in the years 1900 to 2200.
     AnyOf(Arc<[TimeRule]>),
     /// There is no time column: every row is of the instant 0.
     Untimed,
@@ -40,17 +40,27 @@ impl TimeRule {
         Ok(if let [rule] = rules.as_slice() { rule.clone() } else { TimeRule::AnyOf(rules.into()) })
     }
 
-    /// The rules that are tried, as a job writes them; of one that is no format, none.
+    /// The rule of units that are tried in order.
+    pub fn units(units: &[TimeUnit]) -> TimeRule {
+        match units {
+            [unit] => TimeRule::Epoch(*unit),
+            units => TimeRule::AnyOf(units.iter().copied().map(TimeRule::Epoch).collect()),
+        }
+    }
+
+    /// The rules that are tried, as a job writes them; none where there is no time.
     pub fn words(&self) -> Vec<&str> {
         match self {
             TimeRule::Iso => vec![ISO],
             TimeRule::Format(format) => vec![format.text()],
             TimeRule::AnyOf(rules) => rules.iter().flat_map(TimeRule::words).collect(),
-            TimeRule::Epoch(_) | TimeRule::Untimed => vec![],
+            TimeRule::Epoch(unit) => vec![unit.name()],
+            TimeRule::Untimed => vec![],
         }
     }
 
-    /// Whether times are texts of formats that a job gives.
+    /// Whether times are texts of formats that a job gives, or numbers of several units: what stands in the log says less
+    /// than the instant.
     pub fn is_format(&self) -> bool {
         matches!(self, TimeRule::Format(_) | TimeRule::AnyOf(_))
     }
@@ -108,7 +118,7 @@ impl TimeParser {
         match self.rule {
             TimeRule::Epoch(unit) => {
                 let micros = unit.instant(value).ok_or(TimeError::OutOfRange)?;
-                if unit == TimeUnit::Day { self.day(micros) } else { in_range(micros) }
+                if unit.is_local() { self.day(micros) } else { in_range(micros) }
             }
             _ => Err(TimeError::Unreadable),
         }
@@ -144,7 +154,7 @@ impl TimeParser {
     /// The instant of a number with decimals or an exponent.
     fn decimal(&mut self, text: &[u8], unit: TimeUnit) -> Result<i64, TimeError> {
         let micros = unit.decimal(text)?;
-        if unit == TimeUnit::Day { self.day(micros) } else { in_range(micros) }
+        if unit.is_local() { self.day(micros) } else { in_range(micros) }
     }
 
     /// The instant of a number of days, as microseconds: days of the calendar, which begin at midnight in the zone.
@@ -296,6 +306,20 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
     }
 }
 
+/// The instant of a number in text.
+fn number(unit: TimeUnit, text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
+    let micros = match integer(text) {
+        Some(value) => unit.instant(value).ok_or(TimeError::OutOfRange)?,
+        None => unit.decimal(text)?,
+    };
+    let near = EARLIEST - DAY..LATEST + DAY;
+    match unit.is_local() {
+        false => Ok(micros),
+        true if near.contains(&micros) => Ok(zone.instant(micros)),
+        true => Err(TimeError::OutOfRange),
+    }
+}
+
 /// The instant by the first of `rules` that reads `text`; if none does, why the last that came near it did not.
 fn any_of(rules: &[TimeRule], text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
     let mut why = TimeError::Unreadable;
@@ -303,8 +327,9 @@ fn any_of(rules: &[TimeRule], text: &[u8], zone: &mut Zone) -> Result<i64, TimeE
         let read = match rule {
             TimeRule::Iso => parse_iso(text, zone).ok_or(TimeError::Unreadable),
             TimeRule::Format(format) => format.read(text, zone),
+            TimeRule::Epoch(unit) => number(*unit, text, zone),
             // A list has no others.
-            TimeRule::Epoch(_) | TimeRule::AnyOf(_) | TimeRule::Untimed => Err(TimeError::Unreadable),
+            TimeRule::AnyOf(_) | TimeRule::Untimed => Err(TimeError::Unreadable),
         };
         match read.and_then(in_range) {
             Ok(instant) => return Ok(instant),

@@ -7,6 +7,10 @@ use super::{DAY, SECOND, TimeError};
 pub enum TimeUnit {
     /// Days of the calendar: 0 is the first of January 1970, from midnight in the zone of the job on.
     Day,
+    /// Days of a spreadsheet: 1 is the first of January 1900, and 61 the first of March of that year, since 60 is a day that
+    /// was not; from midnight in the zone of the job on. Fractions are rounded to the millisecond, as they are floats
+    /// there. (ECMA-376, part 1, 18.17.4)
+    Excel,
     /// Seconds.
     Second,
     /// Milliseconds.
@@ -19,10 +23,10 @@ pub enum TimeUnit {
 
 impl TimeUnit {
     /// All of them, the longest first.
-    pub const ALL: [TimeUnit; 5] =
-        [TimeUnit::Day, TimeUnit::Second, TimeUnit::Milli, TimeUnit::Micro, TimeUnit::Nano];
+    pub const ALL: [TimeUnit; 6] =
+        [TimeUnit::Day, TimeUnit::Excel, TimeUnit::Second, TimeUnit::Milli, TimeUnit::Micro, TimeUnit::Nano];
 
-    /// Reads `d`, `s`, `ms`, `us` or `ns`.
+    /// Reads `d`, `excel`, `s`, `ms`, `us` or `ns`.
     pub fn parse(text: &str) -> Option<TimeUnit> {
         TimeUnit::ALL.into_iter().find(|unit| unit.name() == text)
     }
@@ -31,6 +35,7 @@ impl TimeUnit {
     pub fn name(self) -> &'static str {
         match self {
             TimeUnit::Day => "d",
+            TimeUnit::Excel => "excel",
             TimeUnit::Second => "s",
             TimeUnit::Milli => "ms",
             TimeUnit::Micro => "us",
@@ -38,10 +43,24 @@ impl TimeUnit {
         }
     }
 
+    /// Whether its numbers count on the wall clock of the job's zone.
+    pub fn is_local(self) -> bool {
+        matches!(self, TimeUnit::Day | TimeUnit::Excel)
+    }
+
+    /// The name in words, of several, and since when they are counted.
+    pub fn since(self) -> String {
+        match self {
+            TimeUnit::Excel => "days as spreadsheets count them".to_string(),
+            unit => format!("{} since 1970", unit.name()),
+        }
+    }
+
     /// The name in words, of several.
     pub fn words(self) -> &'static str {
         match self {
             TimeUnit::Day => "days",
+            TimeUnit::Excel => "days of a spreadsheet",
             TimeUnit::Second => "seconds",
             TimeUnit::Milli => "milliseconds",
             TimeUnit::Micro => "microseconds",
@@ -52,7 +71,7 @@ impl TimeUnit {
     /// How many microseconds it has, as the number of a fraction and what that is divided by.
     fn micros(self) -> (i128, i128) {
         match self {
-            TimeUnit::Day => (DAY.into(), 1),
+            TimeUnit::Day | TimeUnit::Excel => (DAY.into(), 1),
             TimeUnit::Second => (SECOND.into(), 1),
             TimeUnit::Milli => (1000, 1),
             TimeUnit::Micro => (1, 1),
@@ -65,6 +84,7 @@ impl TimeUnit {
     pub fn instant(self, value: i64) -> Option<i64> {
         match self {
             TimeUnit::Day => value.checked_mul(DAY),
+            TimeUnit::Excel => of_spreadsheet(value.checked_mul(DAY)?),
             TimeUnit::Second => value.checked_mul(SECOND),
             TimeUnit::Milli => value.checked_mul(1000),
             TimeUnit::Micro => Some(value),
@@ -98,7 +118,11 @@ impl TimeUnit {
         };
         let (micros, rest) = (micros.0, micros.1 || more);
         let micros = if negative { -micros - i128::from(rest) } else { micros };
-        i64::try_from(micros).map_err(|_| TimeError::OutOfRange)
+        let micros = i64::try_from(micros).map_err(|_| TimeError::OutOfRange)?;
+        match self {
+            TimeUnit::Excel => of_spreadsheet(micros).ok_or(TimeError::OutOfRange),
+            _ => Ok(micros),
+        }
     }
 
     /// The unit in which `value` is nearest to the present age (1980 to 2100), if there is one. Days are too small
@@ -109,6 +133,13 @@ impl TimeUnit {
             .into_iter()
             .find(|unit| unit.instant(value).is_some_and(|t| believable.contains(&t)))
     }
+}
+
+/// Local microseconds since 1970 of those of a spreadsheet; none before March 1900, where its days are one off.
+fn of_spreadsheet(micros: i64) -> Option<i64> {
+    let rounded = micros.checked_add(500)?.div_euclid(1000) * 1000;
+    // 1970-01-01 is day 25,569.
+    (rounded >= 61 * DAY).then(|| rounded - 25_569 * DAY)
 }
 
 /// A decimal number: digits, and the power of ten that they are multiplied by.
@@ -205,6 +236,11 @@ mod tests {
             (TimeUnit::Nano, "1999.9", 1),
             (TimeUnit::Nano, "-1", -1),
             (TimeUnit::Day, "19876.5", 19_876 * DAY + DAY / 2),
+            (TimeUnit::Excel, "45445", 19_876 * DAY),
+            // As a float has one o'clock, and half past twelve.
+            (TimeUnit::Excel, "45292.041666666664", 19_723 * DAY + 3_600_000_000),
+            (TimeUnit::Excel, "45292.520833333336", 19_723 * DAY + 45_000_000_000),
+            (TimeUnit::Excel, "61", -25_508 * DAY),
         ] {
             assert_eq!(micros(unit, text), Ok(want), "{text}");
         }
@@ -215,6 +251,7 @@ mod tests {
         for text in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", "1_000", " 1", "NaN", "inf", "0x10", "1,5"] {
             assert_eq!(micros(TimeUnit::Second, text), Err(TimeError::Unreadable), "{text}");
         }
+        assert_eq!(micros(TimeUnit::Excel, "60.9"), Err(TimeError::OutOfRange));
         for text in ["1e30", "9999999999999999999999999999999", "-1e13", "1e99999999999"] {
             assert_eq!(micros(TimeUnit::Second, text), Err(TimeError::OutOfRange), "{text}");
         }

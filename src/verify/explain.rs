@@ -377,7 +377,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
     let read = &case.plan.read;
     let mut columns: Vec<String> = vec![];
     for name in std::iter::once(&read.time.column).chain(read.columns.iter().map(|column| &column.name)) {
-        if !columns.contains(name) {
+        if !columns.contains(name) && !read.derives(name) {
             columns.push(name.clone());
         }
     }

@@ -34,6 +34,7 @@ fn missing(read: &ReadPlan, inferred: &Inferred, query: &str) -> Vec<ReadColumn>
     let wanted = inferred.columns.iter().filter(|column| {
         let known = read.columns.iter().any(|known| known.name == column.name);
         !known
+            && !column.derived
             && ![TIME, POSITION].contains(&column.name.as_str())
             && (all || query.contains(&column.name.to_lowercase()))
     });

@@ -1,7 +1,7 @@
 //! The expressions of tests/expressions, which engines compute over the same rows: `table.txt` over `rows.csv`.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, StringViewArray};
+use arrow_array::{Array, ArrayRef, StringViewArray, UInt32Array};
 use highwater::batch::{DataType, Field, Schema};
 use highwater::expr::Expr;
 use highwater::time::Zone;
@@ -158,6 +158,13 @@ impl Computed {
     pub fn part(&self, expr: &Expr, from: usize, count: usize) -> Result<ArrayRef, String> {
         let columns: Vec<ArrayRef> = self.columns.iter().map(|column| column.slice(from, count)).collect();
         expr.evaluate(count, |at| &columns[at]).map_err(|e| e.to_string())
+    }
+
+    /// The values of the rows at these places.
+    pub fn taken(&self, expr: &Expr, places: &UInt32Array) -> Result<ArrayRef, String> {
+        let take = |column: &ArrayRef| arrow_select::take::take(column, places, None).unwrap();
+        let columns: Vec<ArrayRef> = self.columns.iter().map(take).collect();
+        expr.evaluate(places.len(), |at| &columns[at]).map_err(|e| e.to_string())
     }
 
     /// The type of the expression, if it is one.

@@ -3,7 +3,6 @@
 
 use crate::expressions::{Computed, Value, text};
 use crate::expressions_postgres::{Server, same};
-use arrow_array::{Array, ArrayRef};
 use std::fmt::Write;
 
 /// The kinds of values, by which expressions are made.
@@ -262,7 +261,7 @@ fn forms(kind: Kind) -> &'static [&'static str] {
 }
 
 /// Random expressions, the same ones every time.
-fn made(seed: u64, count: usize) -> Vec<String> {
+pub fn made(seed: u64, count: usize) -> Vec<String> {
     let mut random = Random(seed);
     (0..count)
         .map(|number| random.any(1 + number % 4))
@@ -320,41 +319,4 @@ fn random_expressions_are_what_they_are_in_postgresql() {
     }
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
     assert!(values > compared / 2 && listed < compared / 20, "{compared} {values} {listed}");
-}
-
-/// The same bytes whatever rows are computed together, and the fault of the first row that has one.
-#[test]
-fn a_value_does_not_depend_on_the_rows_beside_it() {
-    let (mut seen, mut with_faults) = (0, 0);
-    for (zone, seed) in [("Asia/Jakarta", 2), ("America/St_Johns", 3)] {
-        let computed = Computed::new(zone);
-        for sql in made(seed, 500) {
-            let expr = computed.compile(&sql).unwrap_or_else(|e| panic!("{e}"));
-            let apart: Vec<Result<ArrayRef, String>> =
-                (0..computed.rows).map(|row| computed.part(&expr, row, 1)).collect();
-            let first = apart.iter().find_map(|value| value.as_ref().err());
-            assert_eq!(computed.part(&expr, 0, computed.rows).err().as_ref(), first, "{sql}");
-            with_faults += usize::from(first.is_some());
-            for size in [3, 17, 64, computed.rows] {
-                for from in (0..computed.rows).step_by(size) {
-                    let count = size.min(computed.rows - from);
-                    let fault = apart[from..from + count].iter().find_map(|value| value.as_ref().err());
-                    match computed.part(&expr, from, count) {
-                        Err(why) => assert_eq!(Some(&why), fault, "{sql}"),
-                        Ok(together) => {
-                            let alone: Vec<&dyn Array> = apart[from..from + count]
-                                .iter()
-                                .map(|value| &**value.as_ref().unwrap())
-                                .collect();
-                            let alone = arrow_select::concat::concat(&alone).unwrap();
-                            assert_eq!(together.as_ref(), alone.as_ref(), "{sql}");
-                            assert_eq!(together.data_type(), &expr.ty().arrow(), "{sql}");
-                            seen += count;
-                        }
-                    }
-                }
-            }
-        }
-    }
-    assert!(seen > 300_000 && with_faults > 50, "{seen} {with_faults}");
 }

@@ -127,7 +127,7 @@ impl Archive {
         (read.from, read.to) = (i64::MIN, i64::MAX);
         for time in std::iter::once(&mut read.time).chain(&mut read.arrival) {
             let instant = |c: &ReadColumn| c.name == time.column && c.ty == DataType::Timestamp;
-            if plan.read.columns.iter().any(instant) {
+            if !plan.read.derives(&time.column) && plan.read.columns.iter().any(instant) {
                 time.rule = TimeRule::Iso;
             }
         }

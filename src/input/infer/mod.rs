@@ -95,6 +95,8 @@ pub struct InferredColumn {
     pub default: bool,
     /// Whether it is NULL somewhere in the sample, or missing in a record.
     pub nulls: bool,
+    /// Whether no file has it: it is computed from others as records are read.
+    pub derived: bool,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -246,6 +248,7 @@ impl Sample {
                 missing_in: self.files - evidence.files,
                 default: evidence.default,
                 nulls: evidence.nulls,
+                derived: false,
                 example: evidence.example(),
                 examples: evidence.examples(),
                 name,

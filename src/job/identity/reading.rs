@@ -6,6 +6,7 @@ use super::super::spec::{JobSpec, LogSpec, ShapeSpec, StepSpec};
 use super::pairs;
 use crate::asof::{Direction, Reach};
 use crate::batch::Origin;
+use crate::input::derived::Source;
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
 use crate::job::validate::parse_length;
@@ -68,6 +69,14 @@ impl Reads {
             }
         }
         used.extend(own);
+        for derived in plan.read.derived.iter().rev() {
+            let name = plan.read.columns[derived.column].name.as_str();
+            let decides = plan.read.time.column == name || used.contains(&derived.column);
+            if let (true, Source::Sql(expr)) = (decides, &derived.from) {
+                used.insert(derived.column);
+                used.extend(expr.inputs());
+            }
+        }
         let of_files = plan.read.columns.iter().enumerate().filter(|(number, _)| used.contains(number));
         let used = of_files.map(|(_, column)| column.name.clone()).collect();
         Reads(Some(used))
@@ -136,6 +145,7 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
         ("header", read.names.as_ref().map(|names| json!(names))),
         ("written", (!read.written.is_empty()).then(|| written(&read.written))),
         ("time", Some(time(&read.time))),
+        ("derive", derive(read, reads)),
         ("columns", Some(Value::Object(columns))),
         ("on_bad_record", (read.on_bad_record == OnBadRecord::Reject).then(|| json!("reject"))),
     ])
@@ -157,6 +167,17 @@ fn shape(spec: &ShapeSpec) -> Option<Value> {
         ("range", word(&spec.range)),
     ]);
     (!form.is_empty()).then_some(Value::Object(form))
+}
+
+/// The columns that are computed as records are read; none where there is none.
+fn derive(read: &ReadPlan, reads: &Reads) -> Option<Value> {
+    let shown = read.derived.iter().map(|derived| (&read.columns[derived.column].name, &derived.from));
+    let of_sql = shown.filter(|(name, _)| reads.shows(name)).filter_map(|(name, from)| match from {
+        Source::Sql(expr) => Some((name.clone(), json!(expr.sql().trim()))),
+        Source::File => None,
+    });
+    let derived: Map<String, Value> = of_sql.collect();
+    (!derived.is_empty()).then_some(Value::Object(derived))
 }
 
 fn written(columns: &WrittenColumns) -> Value {

@@ -19,9 +19,15 @@ pub struct LogSpec {
     /// The list of each record whose items are its events.
     pub unnest: Option<At<String>>,
     pub time: Option<At<String>>,
-    pub time_unit: Option<At<String>>,
+    /// One, or several that are tried in order.
+    pub time_unit: Option<Vec<At<String>>>,
     /// One, or several that are tried in order.
     pub time_format: Option<Vec<At<String>>>,
+    /// Columns that are computed from others.
+    pub derive: Vec<(At<String>, At<String>)>,
+    /// Whether they are computed as records are read, whatever the event time is; of a table only where that is one
+    /// of them.
+    pub derive_first: bool,
     pub types: Vec<(At<String>, At<String>)>,
     pub columns: Option<Vec<At<String>>>,
     pub delimiter: Option<At<String>>,
@@ -60,8 +66,6 @@ pub struct SourceSpec {
 pub struct TableSpec {
     pub name: At<String>,
     pub log: LogSpec,
-    /// Before the filter.
-    pub derive: Vec<(At<String>, At<String>)>,
     pub filter: Option<At<String>>,
 }
 
@@ -75,8 +79,10 @@ fn log(table: &Table) -> LogSpec {
         records: table.string("records"),
         unnest: table.string("unnest"),
         time: table.string("time"),
-        time_unit: table.string("time_unit"),
+        time_unit: table.strings("time_unit"),
         time_format: table.strings("time_format"),
+        derive: table.pairs("derive").unwrap_or_default(),
+        derive_first: false,
         types: table.pairs("types").unwrap_or_default(),
         columns: table.strings("columns"),
         delimiter: table.string("delimiter"),
@@ -100,7 +106,7 @@ fn log(table: &Table) -> LogSpec {
 /// Reads `[source]`.
 pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
     let spec = SourceSpec {
-        log: log(table),
+        log: LogSpec { derive_first: true, ..log(table) },
         arrival: table.string("arrival"),
         partition: table.string("partition"),
         idle: table.string("idle"),
@@ -122,8 +128,8 @@ pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
 
 /// Reads one `[table.NAME]`.
 pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> TableSpec {
-    let (derive, filter) = (table.pairs("derive").unwrap_or_default(), table.string("filter"));
-    let spec = TableSpec { log: log(table), derive, filter, name };
+    let filter = table.string("filter");
+    let spec = TableSpec { log: log(table), filter, name };
     for key in ["arrival", "partition", "idle", "max_ahead", "out_of_orderness"] {
         table.misplaced(key, "a table is read whole; only the source has a watermark");
     }
@@ -136,8 +142,9 @@ pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> Tab
     if spec.log.path.is_empty() {
         document.fault(Error::job(format!("[table.{}] has no `path`", spec.name.value)), &table.span);
     }
-    let formats = spec.log.time_format.iter().flat_map(|formats| formats.first());
-    for time in spec.log.time_unit.iter().chain(formats) {
+    for time in
+        [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten().filter_map(|all| all.first())
+    {
         if table.place_of("time").is_none() {
             let error = Error::job(format!("[table.{}] has no `time`", spec.name.value));
             document.fault(error.hint("without it, its rows hold at any time"), &time.span);

@@ -1,9 +1,10 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
 use super::Planner;
+use super::derived::of_files;
 use super::output::Held;
 use crate::aggregate::Function;
-use crate::batch::Schema;
+use crate::batch::{Field, Schema};
 use crate::error::Error;
 use crate::job::document::At;
 use crate::job::plan::{OutputKind, archive_fields};
@@ -16,7 +17,9 @@ impl Planner<'_> {
     pub(super) fn archive(&mut self, spec: &OutputSpec) -> Held {
         let own = archive_fields();
         let mut right = true;
-        let mut fields = self.rows.schema.fields[..self.rows.source_columns].to_vec();
+        let columns = of_files(&self.log, 0..self.rows.source_columns);
+        let mut fields: Vec<Field> =
+            columns.iter().map(|&column| self.rows.schema.fields[column].clone()).collect();
         if let Some(flag) = &spec.archive {
             right = self.is_file(spec, flag, "an archive");
             for field in own.iter().filter(|own| fields.iter().any(|f| f.name == own.name)) {
@@ -27,7 +30,6 @@ impl Planner<'_> {
             }
         }
         self.positions = true;
-        let columns: Vec<usize> = (0..self.rows.source_columns).collect();
         self.rows.read(columns.iter().copied());
         fields.extend(own);
         Held {

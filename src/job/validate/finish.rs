@@ -22,6 +22,7 @@ impl Planner<'_> {
         // A second column of the event time, as it is written: after the others that are read, so that
         // a name finds the first, and only the late output has this one.
         let as_written = self.late.as_ref().and_then(|_| self.time_as_written());
+        self.log.use_inputs(&mut self.rows.used, read.arrival.as_ref());
         let kept: Vec<usize> = (0..self.rows.schema.fields.len())
             .filter(|i| *i >= self.rows.source_columns || self.rows.used.contains(i))
             .collect();
@@ -31,7 +32,8 @@ impl Planner<'_> {
             new + usize::from(as_written.is_some() && old >= self.rows.source_columns)
         };
         read.columns = self.read_columns(sources, as_written);
-        read.positions = self.positions;
+        read.derived = self.log.derived(sources, renumber);
+        read.positions = self.positions || !read.derived.is_empty();
         for step in &mut self.rows.steps {
             match step {
                 Step::Filter(expr) | Step::Derive(_, expr) => expr.renumber(renumber),

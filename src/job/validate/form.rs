@@ -78,8 +78,10 @@ pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) ->
     checker.planner.delay();
     for table in &spec.tables {
         log::form(document, &table.log);
-        table.derive.iter().map(|(_, sql)| sql).chain(&table.filter).for_each(|sql| checker.expression(sql));
+        let derive = table.log.derive.iter().map(|(_, sql)| sql);
+        derive.chain(&table.filter).for_each(|sql| checker.expression(sql));
     }
+    spec.source.log.derive.iter().for_each(|(_, sql)| checker.expression(sql));
     spec.steps.iter().for_each(|step| checker.step(step));
     checker.planner.tables_are_used();
     spec.outputs.iter().for_each(|output| checker.output(output));

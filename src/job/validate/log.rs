@@ -1,10 +1,12 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
+use super::derived::derives_time;
 use super::shape::{FORMATS, Layout, is_form, shape};
 use super::{SourceFiles, documents, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
+use crate::input::derived::Source;
 use crate::input::files::{self, Expanded};
 use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, start, time_hint};
 use crate::input::written::WrittenColumns;
@@ -44,7 +46,13 @@ pub(super) struct Log {
     /// `None` after a fault.
     pub(super) on_bad_record: Option<OnBadRecord>,
     /// Columns whose type a fault leaves open.
-    faulty: Vec<String>,
+    pub(super) faulty: Vec<String>,
+    /// Whether what `derive` says is computed as records are read.
+    pub(super) derives: bool,
+    /// The columns that no file has, in the order in which they are computed: numbers of `inferred`.
+    pub(super) derived: Vec<(usize, Source)>,
+    /// Those of them that no name finds.
+    pub(super) hidden: Vec<String>,
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
@@ -104,6 +112,9 @@ impl Log {
             time: None,
             on_bad_record: None,
             faulty: vec![],
+            derives: false,
+            derived: vec![],
+            hidden: vec![],
         }
     }
 
@@ -157,7 +168,9 @@ impl Log {
         let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
         let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
         inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
-        let time = event_time(document, spec, &inferred, &files, zone);
+        let known: Vec<&str> = inferred.names().collect();
+        let of_files = inferred.columns.is_empty() || !derives_time(spec, &known);
+        let time = if of_files { event_time(document, spec, &inferred, &files, zone) } else { None };
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
                 if let Some(ty) = declared.get(&name.value)
@@ -168,10 +181,26 @@ impl Log {
             }
         }
         let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
-        let untold = spec.time.iter().filter(|_| time.is_none());
+        let untold = spec.time.iter().filter(|_| time.is_none() && of_files);
         let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
         written::check_names(document, spec, &inferred);
-        Ok(Log { files, notes, delimiter, names, written, inferred, time, on_bad_record, faulty })
+        let (derives, derived, hidden) = (false, vec![], vec![]);
+        let mut log = Log {
+            files,
+            notes,
+            delimiter,
+            names,
+            written,
+            inferred,
+            time,
+            on_bad_record,
+            faulty,
+            derives,
+            derived,
+            hidden,
+        };
+        log.derive(document, spec, zone);
+        Ok(log)
     }
 
     /// Says, where a fault speaks of a column that files have and that is not read, why; and of one that folders tell,
@@ -192,6 +221,7 @@ impl Log {
         let field = |c: &InferredColumn| {
             let instant = self.time.as_ref().is_some_and(|time| time.is_instant(c));
             match self.faulty.contains(&c.name) {
+                _ if c.derived && self.hidden.contains(&c.name) => Field::own(&c.name, c.ty),
                 true => Field::faulty(&c.name),
                 false => Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty }),
             }
@@ -225,6 +255,7 @@ impl Log {
         Some(ReadPlan {
             files: self.files.clone(),
             columns: vec![],
+            derived: vec![],
             time: self.time.clone()?,
             arrival: None,
             max_ahead: None,
@@ -267,6 +298,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         missing_in: 0,
         default: false,
         nulls: false,
+        derived: false,
         example: None,
         examples: vec![],
     };
@@ -419,19 +451,14 @@ fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
 }
 
 /// How the values of the time column are read, as the job says; `None` after a fault.
-fn time_rule(document: &Document, spec: &LogSpec) -> Option<TimeRule> {
-    if let (Some(unit), Some(_)) = (&spec.time_unit, &spec.time_format) {
+pub(super) fn time_rule(document: &Document, spec: &LogSpec) -> Option<TimeRule> {
+    if let (Some(units), Some(_)) = (&spec.time_unit, &spec.time_format) {
         let error = Error::job("`time_unit` and `time_format` exclude each other");
-        document.fault(error, &unit.span);
+        document.fault(error, units.first().map_or(&spec.span, |unit| &unit.span));
         return None;
     }
-    Some(if let Some(unit) = &spec.time_unit {
-        let Some(unit) = TimeUnit::parse(&unit.value) else {
-            let error = Error::job(format!("unknown time unit `{}`", unit.value));
-            document.fault(error.hint("the units are s, ms, us and ns, and d for days"), &unit.span);
-            return None;
-        };
-        TimeRule::Epoch(unit)
+    Some(if let Some(units) = &spec.time_unit {
+        return time_units(document, spec, units);
     } else if let Some(formats) = &spec.time_format {
         if formats.is_empty() {
             document.fault(Error::job("`time_format` is an empty list"), &spec.span);
@@ -440,6 +467,25 @@ fn time_rule(document: &Document, spec: &LogSpec) -> Option<TimeRule> {
     } else {
         TimeRule::Iso
     })
+}
+
+/// The rule of units; `None` after a fault.
+fn time_units(document: &Document, spec: &LogSpec, units: &[At<String>]) -> Option<TimeRule> {
+    if units.is_empty() {
+        document.fault(Error::job("`time_unit` is an empty list"), &spec.span);
+    }
+    let unit = |unit: &At<String>| {
+        let found = TimeUnit::parse(&unit.value);
+        if found.is_none() {
+            let error = Error::job(format!("unknown time unit `{}`", unit.value));
+            let hint = "the units are s, ms, us and ns, d for days, and excel for days of a spreadsheet";
+            document.fault(error.hint(hint), &unit.span);
+        }
+        found
+    };
+    let units: Vec<Option<TimeUnit>> = units.iter().map(unit).collect();
+    let units = units.into_iter().collect::<Option<Vec<TimeUnit>>>()?;
+    (!units.is_empty()).then(|| TimeRule::units(&units))
 }
 
 /// The rule of formats; `None` after a fault, also where there is none.

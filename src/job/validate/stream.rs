@@ -1,6 +1,7 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
+use super::derived::of_files;
 use super::{Planner, length, unknown_column};
 use crate::batch::{DataType, Field};
 use crate::error::Error;
@@ -40,7 +41,7 @@ pub(super) fn arrival(
     if let Some(time) = time.filter(|time| time.column == column.value) {
         return Some(time.clone());
     }
-    if matches!(found.ty, DataType::Timestamp | DataType::Date) && !found.declared {
+    if matches!(found.ty, DataType::Timestamp | DataType::Date) && (!found.declared || found.derived) {
         return read(TimeRule::Iso);
     }
     let rules = arrival_rules(inferred, found, zone, time);
@@ -213,7 +214,8 @@ impl Planner<'_> {
 
     /// The columns of the source as the late output has them, by their numbers in the planner's schema.
     fn late_columns(&self) -> Vec<(usize, Field)> {
-        let source = self.rows.schema.fields[..self.rows.source_columns].iter().cloned().enumerate();
+        let columns = of_files(&self.log, 0..self.rows.source_columns).into_iter();
+        let source = columns.map(|column| (column, self.rows.schema.fields[column].clone()));
         source.filter(|(_, field)| !LATE_COLUMNS.contains(&field.name.as_str())).collect()
     }
 
@@ -221,7 +223,7 @@ impl Planner<'_> {
     /// instant: that would not be read back by the unit or format that the job gives.
     pub(super) fn time_as_written(&self) -> Option<(usize, DataType)> {
         let time = self.log.time.as_ref()?;
-        let index = self.log.inferred.columns.iter().position(|c| c.name == time.column)?;
+        let index = self.log.inferred.columns.iter().position(|c| c.name == time.column && !c.derived)?;
         let ty = match time.rule {
             TimeRule::Iso | TimeRule::Untimed => return None,
             // Digits of a number in a text stay as they are.

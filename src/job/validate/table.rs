@@ -115,7 +115,11 @@ impl<'a> FoundTable<'a> {
         let mut rows = Rows::new(document, zone, &log);
         rows.open = !known;
         if let Some(spec) = spec {
-            rows.derive_all(&spec.derive);
+            if !rows.open && log.derives {
+                // They are computed as its rows are read, since its time is one of them.
+            } else {
+                rows.derive_all(&spec.log.derive);
+            }
             spec.filter.iter().for_each(|sql| rows.filter(sql));
         }
         Ok(Table { name, spec, keys, log, rows })
@@ -145,15 +149,17 @@ impl Table<'_> {
     /// The plan of the table as it is asked; `None` after a fault.
     pub(super) fn plan(&self, ask: &Ask, zone: &Zone, chunk_bytes: usize) -> Option<TablePlan> {
         let fields = &self.rows.schema.fields;
-        let kept: Vec<usize> = (0..fields.len())
-            .filter(|i| *i >= self.rows.source_columns || self.rows.used.contains(i))
-            .collect();
-        let of_files = kept.iter().filter(|&&i| i < self.rows.source_columns);
+        let mut used = self.rows.used.clone();
+        self.log.use_inputs(&mut used, None);
+        let kept: Vec<usize> =
+            (0..fields.len()).filter(|i| *i >= self.rows.source_columns || used.contains(i)).collect();
+        let of_files: Vec<usize> = kept.iter().copied().filter(|&i| i < self.rows.source_columns).collect();
         let mut read = self.log.read(zone, chunk_bytes)?;
-        read.columns = of_files.map(|&i| self.log.column(i, fields[i].ty)).collect();
+        read.columns = of_files.iter().map(|&i| self.log.column(i, fields[i].ty)).collect();
         // The order of rows at one instant.
         read.positions = true;
         let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
+        read.derived = self.log.derived(&of_files, new);
         let renumber =
             |columns: &[usize]| columns.iter().map(|&old| (new(old), fields[old].ty)).collect::<Vec<_>>();
         let (keys, columns) = (renumber(&ask.keys), renumber(&ask.columns));

@@ -97,6 +97,7 @@ impl View<'_> {
         match rule {
             TimeRule::Untimed => Err(self.cannot("times of a table without a time")),
             TimeRule::AnyOf(rules) => self.instant_of_any(text, rules, reject),
+            TimeRule::Epoch(TimeUnit::Excel) => Err(self.cannot("days as spreadsheets count them")),
             TimeRule::Epoch(unit) if reject => self.tried_number(text, *unit),
             TimeRule::Epoch(unit) => Ok(self.instant_of_decimal(text, *unit)),
             TimeRule::Iso if reject => self.tried_iso(text),
@@ -153,7 +154,7 @@ impl View<'_> {
                 let (from, to) = match unit {
                     TimeUnit::Nano => (from * 1000, to * 1000),
                     // Days begin at another instant in each zone.
-                    TimeUnit::Day => (from - 1, to + 1),
+                    TimeUnit::Day | TimeUnit::Excel => (from - 1, to + 1),
                     _ => (from, to),
                 };
                 let value = if unit == TimeUnit::Day { self.believed(&value) } else { value };
@@ -180,6 +181,9 @@ impl View<'_> {
     /// The instant by the first of `rules` that reads `text`.
     fn instant_of_any(&self, text: &str, rules: &[TimeRule], reject: bool) -> Result<String> {
         self.can_try(rules)?;
+        if rules.iter().any(|rule| matches!(rule, TimeRule::Epoch(_))) {
+            return Err(self.cannot("times of several units"));
+        }
         let tried = |rule: &TimeRule| match rule {
             TimeRule::Format(format) => self.tried_format(text, format),
             _ if self.dialect == Dialect::Postgres => self.tried_iso(text),
@@ -221,7 +225,7 @@ impl View<'_> {
     /// The instant of an integer of these units since 1970.
     fn instant_of_number(&self, number: &str, unit: TimeUnit) -> String {
         match unit {
-            TimeUnit::Day => self.instant_of_micros(&format!("{number} * {DAY}"), unit),
+            TimeUnit::Day | TimeUnit::Excel => self.instant_of_micros(&format!("{number} * {DAY}"), unit),
             TimeUnit::Second => self.instant_of_micros(&format!("{number} * 1000000"), unit),
             TimeUnit::Milli => self.instant_of_micros(&format!("{number} * 1000"), unit),
             TimeUnit::Micro => self.instant_of_micros(number, unit),
@@ -239,7 +243,9 @@ impl View<'_> {
         };
         let whole = |number: String| format!("CAST(FLOOR({number}) AS {bigint})");
         match unit {
-            TimeUnit::Day => self.instant_of_micros(&whole(format!("{decimal} * {DAY}")), unit),
+            TimeUnit::Day | TimeUnit::Excel => {
+                self.instant_of_micros(&whole(format!("{decimal} * {DAY}")), unit)
+            }
             TimeUnit::Second => self.instant_of_micros(&whole(format!("{decimal} * 1000000")), unit),
             TimeUnit::Milli => self.instant_of_micros(&whole(format!("{decimal} * 1000")), unit),
             TimeUnit::Micro | TimeUnit::Nano => self.instant_of_number(&whole(decimal), unit),
@@ -400,6 +406,9 @@ impl View<'_> {
                 Dialect::BigQuery => self.instant_of_local(&format!("CAST({sql} AS DATETIME)")),
                 _ => self.instant_of_local(&format!("CAST({sql} AS TIMESTAMP)")),
             },
+            (_, TimeRule::Epoch(TimeUnit::Excel)) => {
+                return Err(self.cannot("days as spreadsheets count them"));
+            }
             (ty, TimeRule::Epoch(unit)) if ty.is_integer() => {
                 let name = words::type_name(self.dialect, DataType::Int64);
                 self.instant_of_number(&format!("CAST({sql} AS {name})"), *unit)

@@ -24,6 +24,7 @@ pub(super) mod text;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::input::derived::Source;
 use crate::input::told::told;
 use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
@@ -171,6 +172,15 @@ fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Pa
         // As a field of CSV: nothing is a text only where one is wanted.
         let value = value.filter(|value| wanted[i].text || !value.is_empty());
         part.columns[i] = Some(Arc::new(StringViewArray::from(vec![value.as_deref(); part.numbers.len()])));
+    }
+    // Expressions may speak of the file that a record is in.
+    let names = plan.derived.iter().filter(|derived| matches!(derived.from, Source::File));
+    for name in names.map(|derived| &plan.columns[derived.column].name) {
+        if let Some(i) = wanted.iter().position(|column| column.name == *name) {
+            let path = file.path.display().to_string();
+            let values = StringViewArray::from(vec![path.as_str(); part.numbers.len()]);
+            part.columns[i].get_or_insert_with(|| Arc::new(values));
+        }
     }
     Ok(part)
 }

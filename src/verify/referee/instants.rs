@@ -68,6 +68,7 @@ impl Clock {
     pub fn text(&self, text: &str, rule: &Rule) -> Option<i64> {
         let instant = match rule {
             Rule::Epoch(TimeUnit::Day) => self.local(decimal(text, 86_400, 6)?)?,
+            Rule::Epoch(TimeUnit::Excel) => self.local(of_excel(decimal(text, 86_400, 6)?)?)?,
             Rule::Epoch(TimeUnit::Second) => decimal(text, 1, 6)?,
             Rule::Epoch(TimeUnit::Milli) => decimal(text, 1, 3)?,
             Rule::Epoch(TimeUnit::Micro) => decimal(text, 1, 0)?,
@@ -122,6 +123,16 @@ impl Clock {
         };
         local.and_utc().timestamp_micros().checked_sub(seconds * 1_000_000)
     }
+}
+
+/// Local microseconds since 1970 of days since the 30th of December 1899, in microseconds: to the millisecond, and from
+/// March 1900 on.
+fn of_excel(micros: i64) -> Option<i64> {
+    let epoch = NaiveDate::from_ymd_opt(1899, 12, 30)?.and_time(NaiveTime::MIN);
+    let first = NaiveDate::from_ymd_opt(1900, 3, 1)?.and_time(NaiveTime::MIN);
+    let millis = (micros + 500).div_euclid(1000);
+    let local = epoch.checked_add_signed(TimeDelta::try_milliseconds(millis)?)?;
+    (local >= first).then(|| local.and_utc().timestamp_micros())
 }
 
 /// The number that `text` says, times `times` and ten to the power of `zeros`: its whole part, towards less. By its

@@ -11,6 +11,7 @@
 mod bridge;
 mod clocks;
 mod days;
+mod derived;
 #[cfg(test)]
 mod expressions;
 mod formats;
@@ -33,6 +34,7 @@ use polars::prelude as pl;
 use polars::prelude::{IntoLazy, NamedFrom};
 use polars::sql::SQLContext;
 use std::sync::{Arc, OnceLock};
+use typed::Typed;
 
 /// The result of `query`, a statement in the dialect of Polars, over the relations of `plan`. Its columns are of
 /// the types that [`crate::batch::DataType`] has.
@@ -64,15 +66,18 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         read.columns.extend(more.iter().cloned());
         let mut fields: Vec<Field> = more.iter().map(|column| Field::new(&column.name, column.ty)).collect();
         fields.splice(0..0, relation.fields.iter().cloned());
-        let typed = typed::rows(&Relation { name: relation.name.clone(), read: &read, fields }, more.len())?;
+        let wide = Relation { name: relation.name.clone(), read: &read, fields };
+        let typed = match read.derived.is_empty() {
+            true => typed::rows(&wide, more.len())?,
+            false => derived::rows(&wide, more.len(), &mut |name, typed, statement| {
+                register(plan, &mut context, name, typed)?;
+                result(collect(plan, &mut context, statement)?)
+            })?,
+        };
         if let Some((first, last)) = typed.times.filter(|_| relation.name == "source") {
             times = Some((first, last));
         }
-        let columns = typed.columns.iter();
-        let columns = columns.map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
-        let frame = columns.collect::<pl::PolarsResult<Vec<_>>>();
-        let frame = frame.and_then(|columns| pl::DataFrame::new(typed.rows, columns));
-        context.register(&relation.name, frame.map_err(|e| refused(plan, &e))?.lazy());
+        register(plan, &mut context, &relation.name, &typed)?;
     }
     for (name, offset) in sql::day_relations(plan) {
         let days = days::days(&Clock::of(zone), times.unwrap_or((0, 0)), days::around(plan), offset);
@@ -89,6 +94,17 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         context.register(name, frame.lazy());
     }
     result(collect(plan, &mut context, &stages.last)?)
+}
+
+/// Makes rows known to statements by a name.
+fn register(plan: &Plan, context: &mut SQLContext, name: &str, rows: &Typed) -> Result<()> {
+    let zone = plan.zone.name();
+    let columns = rows.columns.iter();
+    let columns = columns.map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
+    let frame = columns.collect::<pl::PolarsResult<Vec<_>>>();
+    let frame = frame.and_then(|columns| pl::DataFrame::new(rows.rows, columns));
+    context.register(name, frame.map_err(|e| refused(plan, &e))?.lazy());
+    Ok(())
 }
 
 /// Starts the threads of Polars, once: it panics in any call where they cannot be started.

@@ -146,9 +146,9 @@ fn kept<'a>(
 }
 
 /// A column, and the rows whose value could not be read.
-struct Read {
-    array: ArrayRef,
-    bad: Vec<(usize, String)>,
+pub(super) struct Read {
+    pub array: ArrayRef,
+    pub bad: Vec<(usize, String)>,
 }
 
 /// The values that are there, each read by `read`.
@@ -173,6 +173,11 @@ fn each<V, T: ArrowPrimitiveType>(
 fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
     let array =
         raw.column(&time.column).ok_or_else(|| Error::data(format!("no column `{}`", time.column)))?;
+    times_of(array, time, clock)
+}
+
+/// As [`times`], of these values.
+pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Result<Read> {
     let rule = Rule::of(&time.rule)?;
     let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is no time that can be read");
     let ty = DataType::Timestamp.arrow();

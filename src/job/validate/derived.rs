@@ -1,0 +1,218 @@
+//! Columns that a log derives as its records are read, and an event time that is one of them or an expression itself.
+
+use super::log::{Log, time_rule};
+use super::rows::fault;
+use super::texts::Texts;
+use crate::batch::{DataType, Field, Schema};
+use crate::error::Error;
+use crate::expr::{Expr, parse};
+use crate::input::ReadTime;
+use crate::input::derived::{Derived, FILE, Source};
+use crate::input::infer::InferredColumn;
+use crate::job::document::{At, Document};
+use crate::job::spec::LogSpec;
+use crate::time::{TimeRule, Zone};
+use sqlparser::ast::{Expr as Ast, visit_expressions};
+use std::collections::BTreeSet;
+use std::ops::{ControlFlow, Range};
+
+/// Whether the event time of a log is none of the columns `known` of its files, but derived from them.
+pub(super) fn derives_time(spec: &LogSpec, known: &[&str]) -> bool {
+    let Some(time) = &spec.time else { return false };
+    if known.contains(&time.value.as_str()) {
+        return false;
+    }
+    let own = spec.derive.iter().map(|(name, _)| name.value.as_str());
+    let all: Vec<&str> = known.iter().copied().chain(own.clone()).chain([FILE]).collect();
+    own.clone().any(|name| name == time.value) || is_expression(&time.value, &all)
+}
+
+/// Whether a text that is no name of a column is an expression, and not a name that is misspelt: `sent-at` is one only
+/// where both of its names are columns.
+fn is_expression(text: &str, known: &[&str]) -> bool {
+    let Ok(ast) = parse(text) else { return false };
+    if matches!(ast, Ast::Identifier(_) | Ast::CompoundIdentifier(_)) {
+        return false;
+    }
+    let (mut computes, mut names) = (false, vec![]);
+    let _ = visit_expressions(&ast, |node: &Ast| {
+        match node {
+            Ast::Identifier(name) => names.push(name.value.clone()),
+            Ast::CompoundIdentifier(parts) => {
+                names.push(parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."));
+            }
+            Ast::Function(_) | Ast::Cast { .. } | Ast::Value(_) | Ast::TypedString(_) => computes = true,
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    computes || names.iter().all(|name| known.contains(&name.as_str()))
+}
+
+impl Log {
+    /// Adds the columns that `spec` derives, and the event time where it is one of them. Faults are noted.
+    pub(super) fn derive(&mut self, document: &Document, spec: &LogSpec, zone: &Zone) {
+        let known: Vec<String> = self.inferred.names().map(str::to_string).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let of_time = !known.is_empty() && derives_time(spec, &known);
+        if known.is_empty() || !(spec.derive_first || of_time) {
+            return;
+        }
+        self.derives = true;
+        let texts = Texts::new(&self.inferred);
+        let mut deriving = Deriving { document, zone, texts, schema: self.schema(), log: self };
+        deriving.file(spec);
+        for (name, sql) in &spec.derive {
+            if deriving.schema.index_of(&name.value).is_some() {
+                let error = Error::job(format!("there is a column `{}` already", name.value));
+                document.fault(error.hint("a derived column needs a name of its own"), &name.span);
+                continue;
+            }
+            let is_time = of_time && spec.time.as_ref().is_some_and(|time| time.value == name.value);
+            deriving.column(&name.value, sql, is_time.then_some(spec));
+        }
+        let time = spec.time.as_ref().filter(|_| of_time);
+        if let Some(time) = time.filter(|time| deriving.schema.index_of(&time.value).is_none()) {
+            // It goes by its SQL, and no name finds it.
+            deriving.log.hidden.push(time.value.clone());
+            deriving.column(&time.value, time, Some(spec));
+        }
+    }
+
+    /// Adds to the columns that are used those that they are computed from.
+    pub(super) fn use_inputs(&self, used: &mut BTreeSet<usize>, arrival: Option<&ReadTime>) {
+        let times = self.time.iter().chain(arrival).map(|time| time.column.as_str());
+        let names: Vec<&str> = times.collect();
+        for (column, from) in self.derived.iter().rev() {
+            let name = self.inferred.columns[*column].name.as_str();
+            if names.contains(&name) {
+                used.insert(*column);
+            }
+            if let (true, Source::Sql(expr)) = (used.contains(column), from) {
+                used.extend(expr.inputs());
+            }
+        }
+    }
+
+    /// The derived columns among those that are `kept`, by their new numbers.
+    pub(super) fn derived(&self, kept: &[usize], number: impl Fn(usize) -> usize) -> Vec<Derived> {
+        let used = self.derived.iter().filter(|(column, _)| kept.contains(column));
+        let one = |(column, from): &(usize, Source)| {
+            let mut from = from.clone();
+            if let Source::Sql(expr) = &mut from {
+                expr.renumber(&number);
+            }
+            Derived { column: number(*column), from }
+        };
+        used.map(one).collect()
+    }
+}
+
+/// The columns of a log while others are derived from them.
+struct Deriving<'a> {
+    document: &'a Document,
+    zone: &'a Zone,
+    texts: Texts,
+    /// As expressions see them.
+    schema: Schema,
+    log: &'a mut Log,
+}
+
+impl Deriving<'_> {
+    /// Adds the name of the file, where an expression speaks of it and no file has a column of that name.
+    fn file(&mut self, spec: &LogSpec) {
+        let texts = spec.derive.iter().map(|(_, sql)| sql).chain(&spec.time);
+        let speaks = |sql: &At<String>| parse(&sql.value).is_ok_and(|ast| names(&ast).contains(FILE));
+        if self.schema.index_of(FILE).is_none() && texts.into_iter().any(speaks) {
+            self.log.hidden.push(FILE.to_string());
+            self.push(FILE, DataType::String, "the path of the file".to_string(), Source::File);
+        }
+    }
+
+    /// Adds the column of an expression; `of_time` says how it is read where it is the event time.
+    fn column(&mut self, name: &str, sql: &At<String>, of_time: Option<&LogSpec>) {
+        let made = Expr::compile(&sql.value, &self.schema, self.zone).map_err(|error| {
+            let ast = parse(&sql.value);
+            ast.map_or(error.clone(), |ast| self.texts.told_of(error, &ast))
+        });
+        let expr = match made {
+            Ok(expr) => expr,
+            Err(error) => {
+                fault(self.document, false, error, &sql.span);
+                self.log.faulty.push(name.to_string());
+                self.push(name, DataType::String, String::new(), Source::File);
+                return;
+            }
+        };
+        let mut ty = expr.ty();
+        if let Some(spec) = of_time {
+            match rule(self.document, spec, name, ty, &sql.span) {
+                Some(rule) => self.log.time = Some(ReadTime { column: name.to_string(), rule }),
+                None => self.log.faulty.push(name.to_string()),
+            }
+            ty = DataType::Timestamp;
+        }
+        self.push(name, ty, format!("derived: {}", sql.value.trim()), Source::Sql(Box::new(expr)));
+    }
+
+    fn push(&mut self, name: &str, ty: DataType, why: String, from: Source) {
+        self.log.derived.push((self.log.inferred.columns.len(), from));
+        self.schema.fields.push(Field::new(name, ty));
+        self.log.inferred.columns.push(InferredColumn {
+            name: name.to_string(),
+            ty,
+            declared: true,
+            why,
+            missing_in: 0,
+            default: false,
+            nulls: true,
+            derived: true,
+            example: None,
+            examples: vec![],
+        });
+    }
+}
+
+/// The names of columns in an expression.
+fn names(ast: &Ast) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let _ = visit_expressions(ast, |node: &Ast| {
+        if let Ast::Identifier(name) = node {
+            names.insert(name.value.clone());
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    names
+}
+
+/// How a derived event time of this type is read; `None` after a fault.
+fn rule(
+    document: &Document,
+    spec: &LogSpec,
+    name: &str,
+    ty: DataType,
+    span: &Range<usize>,
+) -> Option<TimeRule> {
+    let rule = time_rule(document, spec)?;
+    let error = match (ty, &rule) {
+        (DataType::Timestamp | DataType::Date, TimeRule::Iso) | (DataType::String, _) => return Some(rule),
+        (DataType::Int64, TimeRule::Epoch(_) | TimeRule::Format(_) | TimeRule::AnyOf(_)) => {
+            return Some(rule);
+        }
+        (DataType::Float64 | DataType::Decimal { .. }, TimeRule::Epoch(_)) => return Some(rule),
+        (DataType::Timestamp | DataType::Date, _) => {
+            Error::job(format!("`{}` is a {ty}, which no unit and no format reads", name))
+                .hint("leave `time_unit` and `time_format` out, or derive a text")
+        }
+        (DataType::Bool, _) => Error::job(format!("`{}` is a bool, which is no time", name)),
+        _ => Error::job(format!("`{}` is {ty}, and no unit is given", name))
+            .hint("add the unit of its numbers, such as time_unit = \"s\", \"ms\", \"us\" or \"d\""),
+    };
+    document.fault(error, span);
+    None
+}
+
+/// The columns of files alone among `columns`, numbers of a log's columns.
+pub(super) fn of_files(log: &Log, columns: impl Iterator<Item = usize>) -> Vec<usize> {
+    columns.filter(|i| log.inferred.columns.get(*i).is_none_or(|column| !column.derived)).collect()
+}
