@@ -8,6 +8,7 @@
 mod aggregates;
 mod alike;
 mod all_faults;
+mod as_it_comes;
 mod audit_laws;
 mod audit_oracle;
 mod audit_words;

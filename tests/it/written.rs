@@ -7,15 +7,15 @@ use proptest::sample::select;
 
 /// A payment: seconds since 2024-01-01, who, and hundredths, if it is known.
 #[derive(Debug, Clone)]
-struct Payment {
-    at: u32,
-    who: usize,
-    amount: Option<i64>,
+pub struct Payment {
+    pub at: u32,
+    pub who: usize,
+    pub amount: Option<i64>,
 }
 
 /// How a file is written.
 #[derive(Debug, Clone)]
-struct Style {
+pub struct Style {
     decimal: char,
     thousands: Option<char>,
     groups: Groups,
@@ -23,18 +23,18 @@ struct Style {
     unit: Option<(&'static str, bool)>,
     below_zero: &'static str,
     null: &'static str,
-    delimiter: char,
-    date: &'static str,
+    pub delimiter: char,
+    pub date: &'static str,
     spaces: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Groups {
+pub enum Groups {
     OfThree,
     Indian,
 }
 
-const PLAIN: Style = Style {
+pub const PLAIN: Style = Style {
     decimal: '.',
     thousands: None,
     groups: Groups::OfThree,
@@ -65,7 +65,7 @@ impl Style {
         out
     }
 
-    fn amount(&self, amount: Option<i64>) -> String {
+    pub fn amount(&self, amount: Option<i64>) -> String {
         let Some(hundredths) = amount else { return self.null.to_string() };
         let size = hundredths.unsigned_abs();
         let number = format!("{}{}{:02}", self.digits(size / 100), self.decimal, size % 100);
@@ -77,7 +77,7 @@ impl Style {
         if hundredths < 0 { self.below_zero.replace('N', &number) } else { number }
     }
 
-    fn field(&self, text: &str) -> String {
+    pub fn field(&self, text: &str) -> String {
         let quoted = text.contains(self.delimiter) || text.contains('"');
         let text = if quoted { format!("\"{text}\"") } else { text.to_string() };
         if self.spaces && !quoted { format!(" {text} ") } else { text }
@@ -100,7 +100,7 @@ impl Style {
     }
 }
 
-fn styles() -> impl Strategy<Value = Style> {
+pub fn styles() -> impl Strategy<Value = Style> {
     let marks = select(vec![
         ('.', None),
         ('.', Some(',')),
@@ -131,7 +131,7 @@ fn styles() -> impl Strategy<Value = Style> {
     )
 }
 
-fn payments() -> impl Strategy<Value = Vec<Payment>> {
+pub fn payments() -> impl Strategy<Value = Vec<Payment>> {
     // Large and small ones, with hundredths that are no whole number, so that no way to read them is left open.
     let amount = prop_oneof![
         1 => Just(None),
@@ -150,7 +150,7 @@ fn payments() -> impl Strategy<Value = Vec<Payment>> {
 }
 
 /// The job that `init` writes for a file, with one output that is the same for all.
-fn result(lab: &Lab, name: &str) -> Result<String, String> {
+pub fn result(lab: &Lab, name: &str) -> Result<String, String> {
     let made = lab.highwater(&["init", name, "-o", "job.toml", "--force"]);
     if made.code != 0 {
         return Err(made.err);

@@ -140,6 +140,12 @@ pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
     (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
 }
 
+/// Whether an expression gives the column, and no file has it.
+pub(super) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
+    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, Source::Sql(_)));
+    of_sql.map(|derived| &plan.columns[derived.column].name).any(|computed| computed == name)
+}
+
 fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = vec![];
     let mut want =
@@ -147,11 +153,11 @@ fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
             Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
             None => all.push(Wanted { name: name.to_string(), integer, text, spelled: None }),
         };
-    for column in &plan.columns {
+    for column in plan.columns.iter().filter(|column| !is_computed(plan, &column.name)) {
         want(&column.name, column.ty == DataType::Int64, column.ty == DataType::String);
     }
     for time in [Some(&plan.time), plan.arrival.as_ref()].into_iter().flatten() {
-        if time.rule != TimeRule::Untimed {
+        if time.rule != TimeRule::Untimed && !is_computed(plan, &time.column) {
             want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false);
         }
     }
@@ -229,7 +235,7 @@ impl File<'_> {
     /// Fails where a time's column is not among the file's.
     fn check_times(&self, has: impl Fn(&str) -> bool) -> Result<()> {
         for time in [Some(&self.plan.time), self.plan.arrival.as_ref()].into_iter().flatten() {
-            if time.rule != TimeRule::Untimed && !has(&time.column) {
+            if time.rule != TimeRule::Untimed && !is_computed(self.plan, &time.column) && !has(&time.column) {
                 return Err(Error::data(format!("{} has no column `{}`", self.path.display(), time.column)));
             }
         }

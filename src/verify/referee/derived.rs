@@ -13,6 +13,7 @@ use crate::input::derived::{Derived, Source};
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::sql::{self, Dialect, POSITION, Relation, TIME};
 use crate::time::TimeRule;
+use crate::verify::raw::is_computed;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
@@ -35,7 +36,7 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
             .hint("verify with a SQL engine of your own: its result as a file, or on stdin"));
     }
     let bare = bare(plan);
-    let of_files = |field: &&Field| field.name != TIME && !computed(plan, &field.name);
+    let of_files = |field: &&Field| field.name != TIME && !is_computed(plan, &field.name);
     let mut fields: Vec<Field> = relation.fields.iter().filter(of_files).cloned().collect();
     // A name that no statement sees is one of the records all the same.
     for column in &bare.columns {
@@ -62,16 +63,10 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
     timed(relation, rows)
 }
 
-/// Whether an expression gives the column.
-fn computed(plan: &ReadPlan, name: &str) -> bool {
-    let of_sql = |derived: &&Derived| matches!(derived.from, Source::Sql(_));
-    plan.derived.iter().filter(of_sql).any(|derived| plan.columns[derived.column].name == name)
-}
-
 /// The plan of what is read of the files alone, and of their names.
 fn bare(plan: &ReadPlan) -> ReadPlan {
     let mut bare = plan.clone();
-    bare.columns.retain(|column| !computed(plan, &column.name));
+    bare.columns.retain(|column| !is_computed(plan, &column.name));
     let files = plan.derived.iter().filter(|derived| matches!(derived.from, Source::File));
     let files = files.map(|derived| {
         let name = &plan.columns[derived.column].name;
@@ -79,7 +74,7 @@ fn bare(plan: &ReadPlan) -> ReadPlan {
         Derived { column: column.unwrap_or(0), from: Source::File }
     });
     bare.derived = files.collect();
-    if computed(plan, &plan.time.column) {
+    if is_computed(plan, &plan.time.column) {
         bare.time.rule = TimeRule::Untimed;
     }
     bare
@@ -92,7 +87,7 @@ fn timed(relation: &Relation, rows: Typed) -> Result<Typed> {
     let column = |name: &str| found(name).map(|(_, array)| array);
     let missing = |name: &str| Error::data(format!("no column `{name}`"));
     let mut time: Option<ArrayRef> = column(TIME).cloned();
-    if computed(plan, &plan.time.column) {
+    if is_computed(plan, &plan.time.column) {
         let clock = Clock::of(plan.zone.name());
         let array = column(&plan.time.column).ok_or_else(|| missing(&plan.time.column))?;
         let read = times_of(array, &plan.time, &clock)?;
@@ -114,7 +109,7 @@ fn timed(relation: &Relation, rows: Typed) -> Result<Typed> {
     });
     let mut out = Typed { columns: vec![], rows: rows.rows, times: rows.times };
     for field in &relation.fields {
-        let is_time = computed(plan, &plan.time.column) && field.name == plan.time.column;
+        let is_time = is_computed(plan, &plan.time.column) && field.name == plan.time.column;
         // A column that only a statement names may have become text.
         let (field, array) = match (&time, found(&field.name)) {
             (Some(time), _) if field.name == TIME || is_time => (field, time),
