@@ -104,7 +104,6 @@ pub fn of_numbers(columns: &[Column], date: Option<(usize, &TimeRule)>) -> Optio
     let find = |names: &[&str], digits: u32, most: u64| {
         let fits = |column: &Column| {
             column.ty == DataType::Int64
-                && column.inferred == DataType::Int64
                 && (1..=digits).contains(&column.numbers.whole)
                 && column.distinct <= most
                 && column.nulls == 0

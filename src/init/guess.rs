@@ -122,6 +122,10 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     if looked.format.is_text() && rule == TimeRule::Iso && !is_time && textual {
         types.push((time, DataType::String, "read as a time below"));
     }
+    for parts in parts.iter().filter(|parts| parts.rule == TimeRule::Iso) {
+        let whole = parts.columns.iter().filter(|i| looked.columns[**i].inferred != DataType::Int64);
+        types.extend(whole.map(|i| (*i, DataType::Int64, "as all of its values are")));
+    }
     let reject = reject(looked, time, unread);
     let of_time: Vec<usize> = parts.iter().flat_map(|parts| &parts.columns).copied().collect();
     let mut keys = keys(&looked.columns, time, looked.records);

@@ -287,7 +287,11 @@ fn after(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
     };
     let records: Vec<usize> =
         (layout.first + 1..lines.len()).filter(|i| layout.fields[*i] == layout.width).collect();
-    let kind = |line: &[u8]| Class::of_text(first_field(line).as_bytes());
+    // `Total` is a text as `05-Feb-24` is, and begins with no digit.
+    let kind = |line: &[u8]| {
+        let field = first_field(line);
+        (Class::of_text(field.as_bytes()), field.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let usual = records.first().map(|i| kind(lines[*i]));
     let is_end = |i: usize| {
         let text = first_field(lines[i]).to_lowercase();
