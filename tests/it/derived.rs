@@ -356,3 +356,64 @@ fn a_streamed_job_has_its_watermark_of_derived_times() {
     let outcome = lab.library_as(toml, PLAIN, Mode::Streamed).unwrap();
     assert_eq!((outcome.account.counted, outcome.account.late), (2, 1));
 }
+
+/// What decides a derived column is the job's: an edit of it is one of the job.
+#[test]
+fn an_edit_of_what_is_derived_is_an_edit() {
+    let lab = Lab::new();
+    lab.write("log.csv", "d,c,v\n29.02.2024,10:00:00,1\n29.02.2024,10:05:00,2\n");
+    let toml = |clock: &str| {
+        format!(
+            "[source]\npath = \"log.csv\"\ntime = \"at\"\ntime_format = \"%d.%m.%Y %H:%M:%S\"\n\
+             derive = {{ at = \"d || ' ' || {clock}\" }}\n\
+             [[output]]\npath = \"out\"\nformat = \"csv\"\nwindow = {{ tumbling = \"1m\" }}\nselect = {{ n = \"sum(v)\" }}\n\
+             [[output]]\npath = \"archive\"\narchive = true\n"
+        )
+    };
+    lab.done(&toml("c"), &[]);
+    let answer = lab.done(&toml("LEFT(c, 3) || '07:00'"), &[]);
+    let said = "the source's derive at is `d || ' ' || LEFT(c, 3) || '07:00'`, and was `d || ' ' || c`";
+    assert!(answer.err.contains(said), "{}", answer.err);
+    let out = String::from_utf8(lab.data("out").into_values().next().unwrap()).unwrap();
+    assert_eq!(out, "window_start,window_end,n\n2024-02-29T10:07:00Z,2024-02-29T10:08:00Z,3\n");
+}
+
+/// Files that could be skipped by the statistics of a column are not by those of one that a time is computed from.
+#[test]
+fn a_range_of_times_is_one_of_derived_times() {
+    let lab = Lab::new();
+    let rows: String =
+        (0..60).map(|i| format!("{{\"k\":{i},\"minute\":{},\"hour\":{}}}\n", i, 10 + i % 2)).collect();
+    lab.write("log.jsonl", rows);
+    let into_parquet = "[source]\npath = \"log.jsonl\"\ntime = \"minute\"\ntime_unit = \"s\"\n[[output]]\npath = \"log.parquet\"\n";
+    lab.done(into_parquet, &[]);
+    for path in ["log.jsonl", "log.parquet"] {
+        let toml = format!(
+            "[source]\npath = \"{path}\"\n\
+             time = \"'2024-02-29 ' || hour || ':' || LPAD(CAST(minute AS VARCHAR), 2, '0')\"\n\
+             types = {{ minute = \"int64\" }}\n\
+             [[output]]\npath = \"out.csv\"\nselect = {{ k = \"k\" }}\n"
+        );
+        lab.done(&toml, &["--from", "2024-02-29T10:30", "--to", "2024-02-29T11:05"]);
+        let kept: Vec<i64> = lab.text("out.csv").lines().skip(1).map(|line| line.parse().unwrap()).collect();
+        let mut want: Vec<i64> = (0..60).filter(|i| if i % 2 == 0 { *i >= 30 } else { *i < 5 }).collect();
+        want.sort_by_key(|i| (i % 2, *i));
+        assert_eq!(kept, want, "{path}");
+    }
+}
+
+/// Arrivals too: a record that came too early for its time is rejected by both.
+#[test]
+fn arrivals_may_be_derived() {
+    let lab = Lab::new();
+    lab.write(
+        "log.csv",
+        "day,clock,came,v\n2024-02-29,10:00:00,10:00:01,1\n2024-02-29,10:05:00,10:00:02,2\n2024-02-29,10:01:00,10:01:01,3\n",
+    );
+    let toml = "[source]\npath = \"log.csv\"\ntime = \"day || ' ' || clock\"\narrival = \"arrived\"\nmax_ahead = \"1m\"\n\
+        types = { clock = \"string\", came = \"string\" }\nderive = { arrived = \"CAST(day || ' ' || came AS TIMESTAMP)\" }\n\
+        [[output]]\npath = \"out.csv\"\nselect = { v = \"v\", arrived = \"arrived\" }\n";
+    lab.done(toml, &[]);
+    assert_eq!(lab.text("out.csv"), "v,arrived\n1,2024-02-29T10:00:01Z\n3,2024-02-29T10:01:01Z\n");
+    assert!(lab.text("out.csv.rejects.jsonl").contains("ahead of the arrival"));
+}
