@@ -85,7 +85,7 @@ impl Inputs {
     ///
     /// # Errors
     /// As of [`Inputs::file`], and of archives.
-    pub(super) fn files(&self, path: &Path, any: bool) -> Result<(Vec<Opened>, Vec<String>)> {
+    pub(crate) fn files(&self, path: &Path, any: bool) -> Result<(Vec<Opened>, Vec<String>)> {
         let file = self.file(path)?;
         Ok(match shape::members(&file, any)? {
             Some((members, notes)) => (members.into_iter().map(|m| self.member(&file, m)).collect(), notes),

@@ -224,3 +224,97 @@ fn lines_keep_their_numbers() {
         assert!(answer.err.contains("line 6"), "{}", answer.err);
     }
 }
+
+/// A zip stands for its members in a backfill too, when it is given and when it is taken out, also after it is gone.
+#[test]
+fn a_backfill_counts_the_members_of_a_zip_once() {
+    let lab = Lab::new();
+    let zip = |members: &[(&str, &str)]| zipped(members, CompressionMethod::Deflated);
+    let day = |minute: u32, v: i64| format!("t,k,v\n2024-02-29T10:{minute:02}:30Z,a,{v}\n");
+    lab.write("in/one.zip", zip(&[("day1.csv", &day(0, 1)), ("day2.csv", &day(1, 2))]));
+    let toml = "[source]\npath = \"in/*.zip\"\ntime = \"t\"\n\
+        [[output]]\npath = \"out\"\nformat = \"csv\"\nwindow = { tumbling = \"1m\" }\nby = [\"k\"]\n\
+        select = { n = \"count(*)\", total = \"sum(v)\" }\n[[output]]\npath = \"archive\"\narchive = true\n";
+    let out = || {
+        let text = String::from_utf8(lab.data("out").into_values().next().unwrap()).unwrap();
+        text.lines().skip(1).map(|line| line.split_once("a,").unwrap().1.to_string()).collect::<Vec<_>>()
+    };
+    lab.done(toml, &[]);
+    lab.write("in/two.zip", zip(&[("day3.csv", &day(0, 4)), ("day4.csv", &day(1, 8))]));
+    let hear = |args: &[&str]| {
+        let answer = lab.highwater(args);
+        assert_eq!(answer.code, 0, "{args:?}\n{}", answer.err);
+    };
+    hear(&["backfill", "job.toml", "./in/two.zip"]);
+    assert_eq!(out(), ["2,5", "2,10"]);
+    // Neither a second time nor a run counts them again.
+    for args in [&["backfill", "job.toml", "in/two.zip"][..], &["backfill", "job.toml"], &["run", "job.toml"]]
+    {
+        hear(args);
+        assert_eq!(out(), ["2,5", "2,10"], "{args:?}");
+    }
+    let kept = std::fs::read(lab.path("in/two.zip")).unwrap();
+    std::fs::remove_file(lab.path("in/two.zip")).unwrap();
+    hear(&["backfill", "job.toml", "--retract", "in/two.zip"]);
+    assert_eq!(out(), ["1,1", "1,2"]);
+    lab.write("in/two.zip", kept);
+    hear(&["run", "job.toml"]);
+    assert_eq!(out(), ["2,5", "2,10"]);
+    hear(&["backfill", "job.toml", "--retract", "in/two.zip"]);
+    assert_eq!(out(), ["1,1", "1,2"]);
+}
+
+#[test]
+fn fixed_widths_cells_of_a_sheet_and_logs_of_balancers_are_read() {
+    let lab = Lab::new();
+    let verified = |name: &str, job: &str| {
+        lab.write(name, job);
+        let run = lab.highwater(&["run", name, "-q"]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        let verified = lab.highwater(&["verify", name]);
+        assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
+        run.out
+    };
+    lab.write("w.txt", "day       shop  n\n2024-02-01Caf\u{e9}   3\n2024-02-02Berlin42\n");
+    let job = "[source]\npath = \"w.txt\"\nformat = \"csv\"\nwidths = [10, 6, 2]\ntime = \"day\"\n\
+        [[output]]\npath = \"-\"\nselect = { shop = \"shop\", n = \"n\" }\n";
+    insta::assert_snapshot!(verified("w.toml", job), @r#"
+    shop     n
+    ──────  ──
+    Café     3
+    Berlin  42
+    "#);
+    let mut rows = vec![vec!["Report".to_string()], vec![]];
+    rows.extend(cells(&["when,who,amount".to_string()]));
+    rows.extend(cells(&(0..4).map(|i| format!("2024-02-29T10:0{i}:00,c{},{i}", i % 2)).collect::<Vec<_>>()));
+    rows.extend(cells(&["Total,,6".to_string()]));
+    lab.write("b.xlsx", workbook(&[("Bookings", rows), ("Other", vec![])]));
+    let job = "[source]\npath = \"b.xlsx\"\nsheet = \"Bookings\"\nrange = \"A3:C7\"\ntime = \"when\"\n\
+        [[output]]\npath = \"-\"\nwindow = { tumbling = \"1h\" }\nby = [\"who\"]\nselect = { total = \"sum(amount)\" }\n";
+    insta::assert_snapshot!(verified("b.toml", job), @r#"
+    window_start          window_end            who  total
+    ────────────────────  ────────────────────  ───  ─────
+    2024-02-29T10:00:00Z  2024-02-29T11:00:00Z  c0       2
+    2024-02-29T10:00:00Z  2024-02-29T11:00:00Z  c1       4
+    "#);
+    let line = |second: u32, code: u32| {
+        format!(
+            "https 2018-07-02T22:23:{second:02}.186641Z app/a/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 \
+             0.037 {code} {code} 0 57 \"GET https://www.example.com:443/?a=\\x22 HTTP/1.1\" \"curl/7.46.0\" - - \
+             arn:aws:elasticloadbalancing:x \"Root=1\" \"-\" \"-\" 1 2018-07-02T22:22:48.364000Z \"forward\" \"-\" \"-\" \
+             \"10.0.0.1:80\" \"200\" \"-\" \"-\"\n"
+        )
+    };
+    lab.write("lb.log", [line(0, 200), line(1, 404), line(2, 200)].concat());
+    let made = lab.highwater(&["init", "lb.log", "-o", "first.toml"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(lab.text("first.toml").contains("format = \"alb\""), "{}", lab.text("first.toml"));
+    let job = "[source]\npath = \"lb.log\"\nformat = \"alb\"\ntime = \"time\"\n[[output]]\npath = \"-\"\n\
+        window = { tumbling = \"1m\" }\nby = [\"elb_status_code\"]\nselect = { n = \"count(*)\", sent = \"sum(sent_bytes)\" }\n";
+    insta::assert_snapshot!(verified("lb.toml", job), @r#"
+    window_start          window_end            elb_status_code  n  sent
+    ────────────────────  ────────────────────  ───────────────  ─  ────
+    2018-07-02T22:23:00Z  2018-07-02T22:24:00Z              200  2   114
+    2018-07-02T22:23:00Z  2018-07-02T22:24:00Z              404  1    57
+    "#);
+}

@@ -185,7 +185,7 @@ impl Given {
         let tables: HashMap<PathBuf, &String> =
             of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
         let late = Late::of(spec)?;
-        let (paths, notes) = expanded(&request.files, inputs)?;
+        let (paths, notes) = expanded(&request.files, format, inputs)?;
         given.notes.extend(notes);
         for path in paths {
             if request.retract {
@@ -210,7 +210,11 @@ impl Given {
                 continue;
             }
             // A file that the source's patterns name is spelled as they do.
-            let spelled = named.get(&place).unwrap_or(&path);
+            let of_zip = || {
+                let above = |above: &Path| Some(named.get(above)?.join(place.strip_prefix(above).ok()?));
+                place.ancestors().skip(1).find_map(above)
+            };
+            let spelled = named.get(&place).cloned().or_else(of_zip).unwrap_or(path);
             given.add(spelled.display().to_string(), hash, bytes, inputs)?;
         }
         given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
@@ -291,6 +295,20 @@ impl Given {
         let file = if inputs.has(path) { Some(inputs.file(path)?) } else { None };
         let named = file.as_ref().map_or(path, |file| file.path()).display().to_string();
         let hash = file.map(|file| file.hash()).transpose()?.map(|(_, hash)| hash);
+        // A zip that is gone stands for the members that it had.
+        let members = format!("{named}/");
+        if hash.is_none() && named.to_lowercase().ends_with(".zip") {
+            let of_zip = (0..self.source.len()).filter(|i| self.source[*i].path.starts_with(&members));
+            let of_zip: Vec<usize> = of_zip.collect();
+            for place in &of_zip {
+                self.source[*place].role = Role::Retracted;
+                let path = PathBuf::from(&self.source[*place].path);
+                self.note(&path, GivenKind::Retracted);
+            }
+            if !of_zip.is_empty() {
+                return Ok(());
+            }
+        }
         let alike = match &hash {
             Some(hash) => self.by_hash.get(hash),
             None => self.by_path.get(&named),
@@ -433,14 +451,23 @@ fn changed(path: &str) -> Error {
         .hint("or count everything anew: `highwater run JOB --changed reload`")
 }
 
-/// Folders stand for the files in them, less what the job writes; gives what there is to tell of them too.
-fn expanded(given: &[PathBuf], inputs: &Inputs) -> Result<(Vec<PathBuf>, Vec<String>)> {
+/// Folders stand for the files in them, less what the job writes, and a zip for its members, as they do for a run; gives
+/// what there is to tell of them too.
+fn expanded(
+    given: &[PathBuf],
+    format: Option<Format>,
+    inputs: &Inputs,
+) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut all, mut notes) = (vec![], vec![]);
     for path in given {
         if path.is_dir() {
             let found = files::expand(&[path.display().to_string()], None, inputs)?;
             all.extend(found.files.into_iter().map(|file| file.path));
             notes.extend(found.notes);
+        } else if inputs.has(path) {
+            let (files, of_archive) = inputs.files(path, format.is_some())?;
+            all.extend(files.iter().map(|file| file.path().to_path_buf()));
+            notes.extend(of_archive);
         } else {
             all.push(path.clone());
         }
@@ -448,7 +475,11 @@ fn expanded(given: &[PathBuf], inputs: &Inputs) -> Result<(Vec<PathBuf>, Vec<Str
     Ok((all, notes))
 }
 
-/// The path without links and `..`; as it is, where nothing is there.
+/// The path without links and `..`, of a member of a zip that of the zip; as it is, where nothing is there.
 fn whole(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+    let of_member = || {
+        let archive = path.ancestors().skip(1).find(|above| above.is_file())?;
+        Some(archive.canonicalize().ok()?.join(path.strip_prefix(archive).ok()?))
+    };
+    path.canonicalize().ok().or_else(of_member).unwrap_or_else(|| path.to_path_buf())
 }
