@@ -143,8 +143,10 @@ impl Evidence {
         let found = Class::type_of(self.classes.iter().map(|(class, _)| *class));
         let ty = match found {
             _ if source == Source::Typed => inferred,
-            // Texts of JSON that look like numbers are texts.
-            Some(_) if inferred == DataType::String => DataType::String,
+            // Texts of JSON that look like numbers are texts; so are fields of CSV, but for those that spaces make texts.
+            Some(_) if inferred == DataType::String && !(source == Source::Csv && self.spaced > 0) => {
+                DataType::String
+            }
             Some(found) => found,
             None => inferred,
         };

@@ -281,3 +281,18 @@ fn no_job_is_written_that_leaves_out_many_records() {
     ");
     assert_eq!(lab.highwater(&["init", "x.csv", "-o", "-", "--reject"]).code, 0);
 }
+
+/// Numbers with spaces around them are numbers to `init`, also where nothing else is odd about them.
+#[test]
+fn numbers_between_spaces_are_added_up() {
+    let lab = Lab::new();
+    lab.write("x.csv", "t, k, v, n\n2024-02-01, a, 12.50, 7\n2024-02-03, a, -2.50, 8\n");
+    let made = lab.highwater(&["init", "x.csv", "-o", "job.toml"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let job = lab.text("job.toml");
+    for line in ["v = { trim = true }", "n = { trim = true }", "v_sum = \"sum(v)\"", "n_sum = \"sum(n)\""] {
+        assert!(job.contains(line), "{line}\n{job}");
+    }
+    let run = lab.highwater(&["run", "job.toml"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+}
