@@ -7,6 +7,7 @@
 //!   the nearer one; at equal distance the earlier. Of several rows at one instant the last by position wins.
 //! * An event has a match where a row is in reach. With `fill`, each column is taken of the nearest row in
 //!   reach where it is not NULL.
+//! * A delete of a change log ends the row of its key, from its time on ([`lives`]).
 //! * A key with a NULL in it matches nothing, on either side.
 //! * Who read which rows, in what order, and what of the table is in memory, does not show.
 //!
@@ -21,6 +22,7 @@ mod bits;
 mod column;
 mod gather;
 mod held;
+mod lives;
 mod rows;
 mod spilled;
 mod stored;
@@ -64,6 +66,8 @@ pub struct AsOfPlan {
     pub columns: Vec<(usize, crate::batch::DataType)>,
     /// Whether each column is taken of the nearest row where it is not NULL.
     pub fill: bool,
+    /// The column of what change events do, of which `d` is a delete.
+    pub op: Option<usize>,
     /// Whether the values of the keys are kept beside their hashes, as `inspect` wants them.
     pub keep_keys: bool,
 }

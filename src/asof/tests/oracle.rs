@@ -118,7 +118,7 @@ fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64]) {
     for fill in [false, true] {
         let keys = vec![(7, DataType::String), (8, DataType::Float64)];
         let columns = TYPES.into_iter().enumerate().collect();
-        let plan = AsOfPlan { keys, columns, fill, keep_keys: true };
+        let plan = AsOfPlan { keys, columns, fill, op: None, keep_keys: true };
         let table = build(&plan, rows, way);
         let take_columns = [6, 0, 1, 2, 3, 4, 5, 0];
         for direction in [Direction::Backward, Direction::Forward, Direction::Nearest] {

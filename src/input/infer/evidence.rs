@@ -3,7 +3,7 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::value::{as_string, grouped, shown};
-use crate::time::{TimeParser, TimeRule, Zone, parse_date};
+use crate::time::{TimeParser, TimeRule, TimeUnit, Zone, parse_date};
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +129,8 @@ pub(super) struct Evidence {
     pub nulls: bool,
     /// Whether a value that is not NULL stands for it in files that lack it.
     pub default: bool,
+    /// The unit of its numbers, where schemas in the records tell it.
+    pub unit: Option<TimeUnit>,
     /// In the order in which they were first seen.
     seen: Vec<Seen>,
     given: Vec<Given>,
@@ -160,7 +162,16 @@ impl Evidence {
     pub fn given(&mut self, ty: Option<DataType>, name: &str, example: Option<String>, file: &str) {
         self.given_example = self.given_example.take().or(example);
         match self.given.iter_mut().find(|g| g.name == name) {
-            Some(given) => given.files += 1,
+            Some(given) => {
+                given.files += 1;
+                // Decimals with a scale of their own: the longest counts.
+                if let (Some(DataType::Decimal { scale, .. }), Some(DataType::Decimal { scale: known, .. })) =
+                    (ty, given.ty)
+                    && scale > known
+                {
+                    given.ty = ty;
+                }
+            }
             None => self.given.push(Given { ty, name: name.to_string(), files: 1, file: file.to_string() }),
         }
     }

@@ -28,6 +28,7 @@ use super::written::WrittenColumns;
 use super::{Format, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;
+use crate::time::TimeUnit;
 use evidence::Evidence;
 use std::collections::{BTreeMap, HashMap};
 
@@ -95,6 +96,8 @@ pub struct InferredColumn {
     pub default: bool,
     /// Whether it is NULL somewhere in the sample, or missing in a record.
     pub nulls: bool,
+    /// The unit of its numbers, where the schemas in records tell that they are times: it is read as what they are.
+    pub unit: Option<TimeUnit>,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -246,6 +249,7 @@ impl Sample {
                 missing_in: self.files - evidence.files,
                 default: evidence.default,
                 nulls: evidence.nulls,
+                unit: evidence.unit,
                 example: evidence.example(),
                 examples: evidence.examples(),
                 name,

@@ -1,7 +1,7 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
 use super::shape::{FORMATS, Layout, is_form, shape};
-use super::{SourceFiles, documents, unknown_column, written};
+use super::{SourceFiles, documents, instants, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
@@ -171,6 +171,7 @@ impl Log {
         let untold = spec.time.iter().filter(|_| time.is_none());
         let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
         written::check_names(document, spec, &inferred);
+        instants::check_types(document, spec, &inferred);
         Ok(Log { files, notes, delimiter, names, written, inferred, time, on_bad_record, faulty })
     }
 
@@ -229,6 +230,7 @@ impl Log {
             arrival: None,
             max_ahead: None,
             arrival_optional: false,
+            deletes: false,
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
@@ -267,6 +269,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         missing_in: 0,
         default: false,
         nulls: false,
+        unit: None,
         example: None,
         examples: vec![],
     };
@@ -482,6 +485,11 @@ fn event_time(
         return None;
     };
     let mut rule = rule?;
+    if let Some(told) = found.unit {
+        let plain = instants::rule(told, &rule, &column.value);
+        let plain = plain.map_err(|error| document.fault(error, &column.span)).ok()?;
+        return Some(ReadTime { column: column.value.clone(), rule: plain });
+    }
     let of_log = LogColumn::named(&column.value).is_some_and(|own| {
         own.is_time() && inferred.carried.as_ref().is_some_and(|log| log.framing.has(own))
     });

@@ -16,6 +16,7 @@ mod carried;
 mod csv;
 mod documents;
 mod jsonl;
+mod logical;
 mod parquet;
 pub(super) mod shape;
 mod sheet;
