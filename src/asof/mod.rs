@@ -34,6 +34,8 @@ pub use held::Held;
 pub use rows::AsOfRows;
 pub use table::{AsOfTable, Matches};
 
+use std::fmt;
+
 /// In which direction of time rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
@@ -58,7 +60,7 @@ pub struct Reach {
 }
 
 /// Which columns of a table's batches are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AsOfPlan {
     /// The key columns, and their types.
     pub keys: Vec<(usize, crate::batch::DataType)>,
@@ -70,4 +72,16 @@ pub struct AsOfPlan {
     pub op: Option<usize>,
     /// Whether the values of the keys are kept beside their hashes, as `inspect` wants them.
     pub keep_keys: bool,
+}
+
+impl fmt::Debug for AsOfPlan {
+    /// As it was before there were deletes, where there are none: old manifests know their jobs by it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("AsOfPlan");
+        out.field("keys", &self.keys).field("columns", &self.columns).field("fill", &self.fill);
+        if let Some(op) = self.op {
+            out.field("op", &op);
+        }
+        out.field("keep_keys", &self.keep_keys).finish()
+    }
 }

@@ -30,6 +30,7 @@ mod feed;
 pub mod files;
 mod folders;
 pub mod infer;
+mod json_text;
 mod jsonl;
 mod left_out;
 pub mod lines;

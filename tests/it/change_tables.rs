@@ -185,6 +185,27 @@ fn a_source_says_that_deletes_are_events() {
     assert!(lab.text("out.csv").ends_with(",1\n"));
 }
 
+#[test]
+fn change_events_that_are_not_unwrapped_are_told() {
+    let lab = Lab::new();
+    lab.write("e.csv", events(&[10]));
+    let event = json!({"ts": BASE, "op": "c", "before": {"id": null}, "after": {"id": 1, "v": "a", "w": 1}});
+    lab.write("users.jsonl", format!("{event}\n"));
+    let table = |filter: &str| {
+        let job = job("ts", &format!("time_unit = \"s\"\nenvelope = \"none\"\n{filter}"), "");
+        job.replace("k = \"id\"", "k = \"after.id\"")
+            .replace("[\"v\", \"w\"]\n", "{ v = \"after.v\", w = \"after.w\" }\n")
+    };
+    let told = lab.done(&table(""), &[]).err;
+    assert!(
+        told.contains(
+            "note: [table.users] has change events that are not unwrapped: a delete ends no row there"
+        ),
+        "{told}"
+    );
+    assert!(!lab.done(&table("filter = \"op <> 'd'\""), &[]).err.contains("note:"));
+}
+
 /// What an event at `at` of the key `key` finds: one loop over the log, in order.
 fn slow(
     log: &[(u8, i64, char, Option<u8>, Option<u8>)],

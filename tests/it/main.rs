@@ -70,6 +70,7 @@ mod money;
 mod money_sample;
 mod mutations;
 mod names;
+mod nested;
 mod observed;
 mod oracle;
 mod oracle_aggregates;

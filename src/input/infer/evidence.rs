@@ -129,6 +129,10 @@ pub(super) struct Evidence {
     pub nulls: bool,
     /// Whether a value that is not NULL stands for it in files that lack it.
     pub default: bool,
+    /// Whether it is a list, record or map in a file with types, of which the JSON text can be read.
+    pub nested: bool,
+    /// Whether it is of a type that is not read in any way.
+    pub unread: bool,
     /// The unit of its numbers, where schemas in the records tell it.
     pub unit: Option<TimeUnit>,
     /// In the order in which they were first seen.
@@ -177,14 +181,18 @@ impl Evidence {
     }
 
     /// Why the column cannot be read at all, if so.
-    pub fn unsupported(&self) -> Option<String> {
+    pub fn unsupported(&self, name: &str) -> Option<String> {
         let given = self.given.iter().find(|g| g.ty.is_none())?;
         let article = match given.name.as_str() {
             name if name.starts_with("fixed bytes") => "of ",
             name if name.starts_with(['a', 'e', 'i', 'o']) => "an ",
             _ => "a ",
         };
-        Some(format!("{article}{} in {}, which is not read", given.name, given.file))
+        let text = match self.nested {
+            true => format!(", but for its JSON text: {}", as_string(name)),
+            false => String::new(),
+        };
+        Some(format!("{article}{} in {}, which is not read{text}", given.name, given.file))
     }
 
     /// A value of each kind that was seen.

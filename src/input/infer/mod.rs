@@ -217,6 +217,7 @@ impl Sample {
         declared: &BTreeMap<String, DataType>,
         known: &BTreeMap<&str, DataType>,
     ) -> Result<Inferred> {
+        let whole = self.whole_records(declared);
         let mut out = Inferred {
             columns: vec![],
             unsupported: vec![],
@@ -228,7 +229,10 @@ impl Sample {
             layout: vec![],
         };
         for (name, evidence) in self.columns {
-            let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
+            let (ty, why) = match (declared.get(&name), evidence.unsupported(&name)) {
+                (Some(DataType::String), Some(_)) if evidence.nested && !evidence.unread => {
+                    (DataType::String, "declared: the JSON text of lists or maps".to_string())
+                }
                 (_, Some(why)) => {
                     out.unsupported.push((name, why));
                     continue;
@@ -255,6 +259,29 @@ impl Sample {
                 name,
             });
         }
+        out.columns.extend(whole);
         Ok(out)
+    }
+
+    /// The records that are declared to be texts: the JSON text of each. Where it is a column as well, that is told elsewhere.
+    fn whole_records(&self, declared: &BTreeMap<String, DataType>) -> Vec<InferredColumn> {
+        let texts = declared.iter().filter(|(name, ty)| {
+            **ty == DataType::String
+                && self.records_in.contains_key(name.as_str())
+                && !self.by_name.contains_key(name.as_str())
+        });
+        let column = |(name, _): (&String, _)| InferredColumn {
+            name: name.clone(),
+            ty: DataType::String,
+            declared: true,
+            why: "declared: the JSON text of records".to_string(),
+            missing_in: 0,
+            default: false,
+            nulls: false,
+            unit: None,
+            example: None,
+            examples: vec![],
+        };
+        texts.map(column).collect()
     }
 }

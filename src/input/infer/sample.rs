@@ -372,6 +372,8 @@ pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample
         let evidence = sample.found(&column.name);
         evidence.nulls |= column.nulls;
         evidence.default |= column.default;
+        evidence.nested |= column.nested;
+        evidence.unread |= column.ty.is_none() && !column.nested;
         // A column without values goes with any type.
         if column.type_name != "null" {
             evidence.given(column.ty, &column.type_name, column.example, &file_name);

@@ -55,6 +55,23 @@ pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
     })
 }
 
+/// What there is to tell of a table whose columns are those of change events that are not unwrapped, as in Avro and Parquet, unless
+/// its filter asks what they are.
+pub(super) fn not_unwrapped(log: &Log, title: &str, filter: Option<&At<String>>) -> Option<String> {
+    let has = |prefix: &str| log.inferred.names().any(|name| name.starts_with(prefix));
+    let is = log.own(LogColumn::Op).is_none()
+        && log.inferred.column("op").is_some()
+        && has("before.")
+        && has("after.");
+    let asks = filter.is_some_and(|sql| sql.value.contains("op"));
+    (is && !asks).then(|| {
+        format!(
+            "{title} has change events that are not unwrapped: a delete ends no row there. JSON is unwrapped; filter = \"op <> 'd'\" \
+             says that rows live on"
+        )
+    })
+}
+
 /// What a condition asks about.
 #[derive(PartialEq, Eq)]
 enum About {

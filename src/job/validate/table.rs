@@ -107,7 +107,7 @@ impl<'a> FoundTable<'a> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
         let known = found.is_some();
-        let log = match found {
+        let mut log = match found {
             Some(found) => Log::of(document, keys, found, &title(spec, &name), zone)?,
             None => {
                 // What can be told without its files.
@@ -121,6 +121,9 @@ impl<'a> FoundTable<'a> {
             rows.derive_all(&spec.derive);
             spec.filter.iter().for_each(|sql| rows.filter(sql));
         }
+        let told =
+            deletes::not_unwrapped(&log, &title(spec, &name), spec.and_then(|spec| spec.filter.as_ref()));
+        log.notes.extend(told);
         let op = log.own(LogColumn::Op);
         if let (Some(op), Some(filter)) = (op, spec.and_then(|spec| spec.filter.as_ref())) {
             deletes::pass(document, &mut rows, op, filter);

@@ -17,6 +17,7 @@ mod csv;
 mod documents;
 mod jsonl;
 mod logical;
+mod nested;
 mod parquet;
 pub(super) mod shape;
 mod sheet;
