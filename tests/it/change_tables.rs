@@ -206,13 +206,11 @@ fn change_events_that_are_not_unwrapped_are_told() {
     assert!(!lab.done(&table("filter = \"op <> 'd'\""), &[]).err.contains("note:"));
 }
 
+/// Key, second, what it does, and the two values.
+type Change = (u8, i64, char, Option<u8>, Option<u8>);
+
 /// What an event at `at` of the key `key` finds: one loop over the log, in order.
-fn slow(
-    log: &[(u8, i64, char, Option<u8>, Option<u8>)],
-    key: u8,
-    at: i64,
-    way: &str,
-) -> Option<(Option<u8>, Option<u8>)> {
+fn slow(log: &[Change], key: u8, at: i64, way: &str) -> Option<(Option<u8>, Option<u8>)> {
     let mut own: Vec<_> = log.iter().filter(|change| change.0 == key).collect();
     own.sort_by_key(|change| change.1);
     let fill = way == "fill = \"last_value\"";

@@ -200,8 +200,11 @@ fn dictionaries_and_long_lists_have_texts_too() {
     assert_eq!(lab.highwater(&["verify", "job.toml"]).code, 0);
 }
 
-/// A row of a list of records, as JSON.
-fn rows() -> impl Strategy<Value = Vec<Option<Vec<Option<(Option<String>, i64, Option<i128>)>>>>> {
+/// A record: text, integer and decimal.
+type Item = Option<(Option<String>, i64, Option<i128>)>;
+
+/// Rows of lists of records.
+fn rows() -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     let text = prop::option::of("[a-c\"\\\\\\n€\\x00-\\x1f]{0,4}");
     let number = (any::<i128>(), 0u32..127).prop_map(|(n, shift)| (n >> shift) % 10i128.pow(38));
     let item = prop::option::of((text, any::<i64>(), prop::option::of(number)));
@@ -221,7 +224,7 @@ proptest! {
     #[test]
     fn any_list_of_records_is_the_json_that_serde_makes_of_it(rows in rows()) {
         let items: Vec<_> = rows.iter().flatten().flatten().cloned().collect();
-        let of = |item: &Option<(Option<String>, i64, Option<i128>)>| item.clone().unwrap_or((None, 0, None));
+        let of = |item: &Item| item.clone().unwrap_or((None, 0, None));
         let record = records(
             vec![
                 ("s", Arc::new(items.iter().map(|i| of(i).0).collect::<StringArray>()) as ArrayRef),

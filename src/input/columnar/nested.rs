@@ -105,8 +105,7 @@ impl Values {
                 self.list(ends[row] as usize..ends[row + 1] as usize, out)
             }
             ArrowType::FixedSizeList(_, size) => {
-                let (start, size) =
-                    (self.array.as_fixed_size_list().value_offset_at(row) as usize, *size as usize);
+                let (start, size) = (self.array.as_fixed_size_list().value_offset_at(row), *size as usize);
                 self.list(start..start + size, out)
             }
             ArrowType::Struct(_) => {

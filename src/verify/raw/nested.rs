@@ -38,7 +38,7 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>> {
         }
         ArrowType::FixedSizeList(_, size) => {
             let list = array.as_fixed_size_list();
-            let first = list.value_offset_at(0) as usize;
+            let first = list.value_offset_at(0);
             lists((0..=rows).map(|row| first + row * *size as usize).collect(), list.values())?
         }
         ArrowType::Struct(fields) => {
