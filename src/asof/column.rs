@@ -1,6 +1,7 @@
 //! The values of one column of some rows: fixed width where there is one, strings as codes or end to end.
 
 use super::bits::Bits;
+use super::lives::Life;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type,
@@ -222,6 +223,15 @@ impl Column {
             other => unreachable!("{other} is no type of a column"),
         };
         Column { values, valid }
+    }
+
+    /// The column without the values of rows that have ended.
+    pub fn without(mut self, lives: &[Life]) -> Column {
+        if lives.contains(&Life::Ended) {
+            let valid = (0..).zip(lives).map(|(row, life)| *life != Life::Ended && self.is_valid(row));
+            self.valid = Some(Bits::new(valid));
+        }
+        self
     }
 
     /// Without rows, of the same kind.

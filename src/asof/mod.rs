@@ -7,6 +7,7 @@
 //!   the nearer one; at equal distance the earlier. Of several rows at one instant the last by position wins.
 //! * An event has a match where a row is in reach. With `fill`, each column is taken of the nearest row in
 //!   reach where it is not NULL.
+//! * A delete of a change log ends the row of its key, from its time on ([`lives`]).
 //! * A key with a NULL in it matches nothing, on either side.
 //! * Who read which rows, in what order, and what of the table is in memory, does not show.
 //!
@@ -21,6 +22,7 @@ mod bits;
 mod column;
 mod gather;
 mod held;
+mod lives;
 mod rows;
 mod spilled;
 mod stored;
@@ -31,6 +33,8 @@ mod tests;
 pub use held::Held;
 pub use rows::AsOfRows;
 pub use table::{AsOfTable, Matches};
+
+use std::fmt;
 
 /// In which direction of time rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,7 +60,7 @@ pub struct Reach {
 }
 
 /// Which columns of a table's batches are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AsOfPlan {
     /// The key columns, and their types.
     pub keys: Vec<(usize, crate::batch::DataType)>,
@@ -64,6 +68,20 @@ pub struct AsOfPlan {
     pub columns: Vec<(usize, crate::batch::DataType)>,
     /// Whether each column is taken of the nearest row where it is not NULL.
     pub fill: bool,
+    /// The column of what change events do, of which `d` is a delete.
+    pub op: Option<usize>,
     /// Whether the values of the keys are kept beside their hashes, as `inspect` wants them.
     pub keep_keys: bool,
+}
+
+impl fmt::Debug for AsOfPlan {
+    /// As it was before there were deletes, where there are none: old manifests know their jobs by it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("AsOfPlan");
+        out.field("keys", &self.keys).field("columns", &self.columns).field("fill", &self.fill);
+        if let Some(op) = self.op {
+            out.field("op", &op);
+        }
+        out.field("keep_keys", &self.keep_keys).finish()
+    }
 }

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::keyed::hash_keys;
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
 use crate::time::Zone;
-use arrow_array::{ArrayRef, BooleanArray, Int64Array};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array};
 use std::sync::Arc;
 
 /// The rows of a table that one worker keeps while the table is read.
@@ -25,12 +26,21 @@ pub(super) fn kept(plan: &AsOfPlan) -> Vec<(usize, DataType)> {
     plan.columns.iter().chain(keys).copied().collect()
 }
 
+/// Whether each of some change events is a delete.
+fn deletes(ops: &ArrayRef) -> ArrayRef {
+    let ops = ops.as_string_view();
+    Arc::new(
+        (0..ops.len()).map(|row| Some(ops.is_valid(row) && ops.value(row) == "d")).collect::<BooleanArray>(),
+    )
+}
+
 impl AsOfRows {
     /// No rows yet; they are spilled to `space`.
     pub fn new(plan: &AsOfPlan, space: RowSpace) -> AsOfRows {
         // The halves of the hash, the time, and the values.
         let mut types = vec![DataType::Int64; 3];
         types.extend(kept(plan).iter().map(|(_, ty)| *ty));
+        types.extend(plan.op.map(|_| DataType::Bool));
         let shard = types.len();
         let partitioner = Partitioner::new(
             &[PartitionPart::Column(0)],
@@ -58,6 +68,7 @@ impl AsOfRows {
             Arc::new(Int64Array::from(batch.time.clone())) as ArrayRef,
         ];
         columns.extend(kept(&self.plan).iter().map(|(c, _)| batch.columns[*c].clone()));
+        columns.extend(self.plan.op.map(|op| deletes(&batch.columns[op])));
         columns.push(words(&|high, _| (high >> (64 - SHARD_BITS)) as i64));
         let mut rows = Batch {
             columns,

@@ -5,6 +5,7 @@
 use super::Reach;
 use super::bits::Bits;
 use super::column::Column;
+use super::lives::Lives;
 use super::stored::{NONE, Part, Place, Stored, with_value};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -63,6 +64,8 @@ struct Block {
 pub struct Spilled {
     blocks: Vec<Block>,
     rows: u32,
+    /// Where rows end, if any does.
+    lives: Option<Lives>,
     /// Columns without rows, of the kinds that the blocks have.
     kinds: Vec<Column>,
     /// With `fill`, where each column has a value; nothing for a column without NULLs.
@@ -75,7 +78,7 @@ impl Spilled {
     /// # Errors
     /// A machine error when the disk fails.
     pub fn write(stored: Stored, fill: bool, file: &SpillFile) -> Result<Spilled> {
-        let Part { places, columns } = stored.part;
+        let Stored { part: Part { places, columns }, lives, .. } = stored;
         let mut blocks: Vec<Block> = vec![];
         let mut bytes = vec![];
         let mut unplaced = 0;
@@ -106,13 +109,14 @@ impl Spilled {
         }
         let kinds = columns.iter().map(Column::empty).collect();
         let valid = columns.into_iter().map(|column| column.valid.filter(|_| fill)).collect();
-        Ok(Spilled { blocks, rows: places.len() as u32, kinds, valid })
+        Ok(Spilled { blocks, rows: places.len() as u32, lives, kinds, valid })
     }
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
         self.blocks.capacity() * size_of::<Block>()
             + self.valid.iter().flatten().map(Bits::bytes).sum::<usize>()
+            + self.lives.as_ref().map_or(0, Lives::bytes)
     }
 
     /// The first place of each key.
@@ -172,7 +176,10 @@ impl Spilled {
             for &c in columns {
                 let row = match &self.valid[c] {
                     None => row,
-                    Some(valid) => window.choose(needle, with_value(Some(valid), around), reach)?,
+                    Some(valid) => {
+                        let found = with_value(Some(valid), self.lives.as_ref(), around);
+                        window.choose(needle, found, reach)?
+                    }
                 };
                 if row == NONE {
                     taken[c].values.push(&self.kinds[c].values, None);
@@ -250,11 +257,13 @@ impl<'a> Window<'a> {
     fn around(&mut self, needle: &Place, reach: &Reach) -> Result<(u32, u32)> {
         // The block where the needle belongs begins at or before it.
         let after = self.shard.blocks.partition_point(|block| block.first <= *needle);
-        let Some(number) = after.checked_sub(1) else { return Ok(reach.around(0, false)) };
+        let shard = self.shard;
+        let live = |around| shard.lives.as_ref().map_or(around, |lives| lives.around(around));
+        let Some(number) = after.checked_sub(1) else { return Ok(live(reach.around(0, false))) };
         let from = self.shard.blocks[number].row;
         let own = &self.block(number)?.places;
         let before = own.partition_point(|place| place < needle);
-        Ok(reach.around(from + before as u32, own.get(before) == Some(needle)))
+        Ok(live(reach.around(from + before as u32, own.get(before) == Some(needle))))
     }
 
     /// As [`Stored::choose`].

@@ -2,7 +2,8 @@
 
 use super::bits::Bits;
 use super::column::Column;
-use super::{Direction, Reach};
+use super::lives::{Life, Lives};
+use super::{AsOfPlan, Direction, Reach};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::rows::StoredPartition;
@@ -100,6 +101,8 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Stored {
     pub part: Part,
+    /// Where rows end, if any does.
+    pub lives: Option<Lives>,
     /// The first row of each slot; a slot holds a range of hashes, and there are as many as keys.
     slots: Vec<u32>,
 }
@@ -112,17 +115,20 @@ pub struct Sorted {
 }
 
 impl Sorted {
-    /// Sorts the rows of a partition. Its columns are the halves of the hash, the time, and the values.
+    /// Sorts the rows of a partition. Its columns are the halves of the hash, the time, the values, and where the rows are of a
+    /// change log, which of them are deletes.
     ///
     /// # Errors
     /// A machine error of the disk.
-    pub fn new(partition: &StoredPartition, fill: bool) -> Result<Sorted> {
+    pub fn new(partition: &StoredPartition, plan: &AsOfPlan) -> Result<Sorted> {
+        let fill = plan.fill;
         let ordered = partition.order()?;
         let rows = ordered.len();
         if rows >= NONE as usize {
             return Err(Error::machine("a table has too many rows of one key"));
         }
-        let arrays = ordered.columns(0, rows);
+        let mut arrays = ordered.columns(0, rows);
+        let deletes = plan.op.and_then(|_| arrays.pop());
         let positions = ordered.positions(0, rows);
         drop(ordered);
         let word = |c: usize| arrays[c].as_primitive::<Int64Type>().values();
@@ -135,14 +141,26 @@ impl Sorted {
 
         let mut places: Vec<Place> = Vec::with_capacity(rows);
         let mut ends: Vec<u32> = Vec::with_capacity(rows);
+        // The first row of each place that counts: none before a delete of the same instant.
+        let mut starts: Vec<u32> = Vec::with_capacity(rows);
+        let mut lives: Vec<Life> = vec![];
+        let deleted = |row: u32| deletes.as_ref().is_some_and(|d| d.as_boolean().value(row as usize));
         for (i, &row) in (0u32..).zip(&order) {
             let place = place(row);
             if places.last() == Some(&place) {
                 ends.pop();
             } else {
                 places.push(place);
+                starts.push(i);
+                lives.push(Life::Row);
             }
             ends.push(i + 1);
+            let (Some(start), Some(life)) = (starts.last_mut(), lives.last_mut()) else { continue };
+            match (deleted(row), *life) {
+                (true, _) => (*start, *life) = (i, Life::Ended),
+                (false, Life::Ended) => (*start, *life) = (i, Life::Again),
+                (false, _) => {}
+            }
         }
         places.shrink_to_fit();
         let lasts: Vec<u32> = ends.iter().map(|&end| order[end as usize - 1]).collect();
@@ -150,8 +168,7 @@ impl Sorted {
         let column = |array: &ArrayRef| match array.logical_nulls().filter(|n| n.null_count() > 0) {
             Some(nulls) if fill && places.len() < rows => {
                 // Of the rows at one instant, the last that has a value.
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                let chosen = starts.zip(&ends).map(|(start, &end)| {
+                let chosen = starts.iter().zip(&ends).map(|(&start, &end)| {
                     let own = &order[start as usize..end as usize];
                     *own.iter().rev().find(|&&row| nulls.is_valid(row as usize)).unwrap_or(&own[0])
                 });
@@ -159,10 +176,18 @@ impl Sorted {
             }
             _ => Column::new(array, &lasts),
         };
-        let columns = values.iter().map(column).collect();
+        let columns = values.iter().map(|array| match fill {
+            true => column(array).without(&lives),
+            false => column(array),
+        });
+        let columns = columns.collect();
         let texts = values.iter().map(|a| Some(a.as_any_dictionary_opt()?.values().as_string_view().clone()));
         let shard = places.first().map_or(0, Place::shard);
-        Ok(Sorted { shard, texts: texts.collect(), stored: Stored::new(Part { places, columns }) })
+        Ok(Sorted {
+            shard,
+            texts: texts.collect(),
+            stored: Stored::new(Part { places, columns }, Lives::new(&lives)),
+        })
     }
 }
 
@@ -179,9 +204,9 @@ fn sort(rows: u32, place: impl Fn(u32) -> Place, positions: &[Position]) -> Vec<
 
 impl Stored {
     /// Makes the rows of a shard ready to be looked into.
-    pub fn new(part: Part) -> Stored {
+    pub fn new(part: Part, lives: Option<Lives>) -> Stored {
         let keys = part.places.chunk_by(|a, b| a.has_key_of(b)).count();
-        let mut stored = Stored { part, slots: vec![0; keys.max(1) + 1] };
+        let mut stored = Stored { part, lives, slots: vec![0; keys.max(1) + 1] };
         for i in 0..stored.part.places.len() {
             let slot = stored.slot(stored.part.places[i].high);
             stored.slots[slot + 1] += 1;
@@ -229,7 +254,8 @@ impl Stored {
         } else {
             own.partition_point(|place| place < needle)
         };
-        reach.around(from + before as u32, own.get(before) == Some(needle))
+        let around = reach.around(from + before as u32, own.get(before) == Some(needle));
+        self.lives.as_ref().map_or(around, |lives| lives.around(around))
     }
 
     /// The row that the needle takes of those around it, or [`NONE`].
@@ -247,14 +273,16 @@ impl Stored {
     pub fn bytes(&self) -> usize {
         self.part.places.capacity() * size_of::<Place>()
             + self.slots.capacity() * 4
+            + self.lives.as_ref().map_or(0, Lives::bytes)
             + self.part.columns.iter().map(Column::bytes).sum::<usize>()
     }
 }
 
-/// The nearest rows before and after where a column has a value.
+/// The nearest rows before and after where a column has a value, in the lives of the rows around.
 #[inline]
-pub fn with_value(valid: Option<&Bits>, (before, after): (u32, u32)) -> (u32, u32) {
+pub fn with_value(valid: Option<&Bits>, lives: Option<&Lives>, (before, after): (u32, u32)) -> (u32, u32) {
     let Some(valid) = valid else { return (before, after) };
     let last = if before == NONE { None } else { valid.last_up_to(before) };
-    (last.unwrap_or(NONE), valid.first_from(after).unwrap_or(NONE))
+    let found = (last.unwrap_or(NONE), valid.first_from(after).unwrap_or(NONE));
+    lives.map_or(found, |lives| lives.of_one_life((before, after), found))
 }

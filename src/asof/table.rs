@@ -92,7 +92,7 @@ impl AsOfTable {
         let partitions = gather_partitions(rows.into_iter().map(|r| r.store).collect());
         let held = AtomicUsize::new(0);
         let shards = partitions.par_iter().map(|partition| {
-            let Sorted { shard, stored, texts } = Sorted::new(partition, plan.fill)?;
+            let Sorted { shard, stored, texts } = Sorted::new(partition, plan)?;
             let bytes = stored.bytes();
             let sparse: Vec<bool> = stored.part.columns.iter().map(|c| c.valid.is_some()).collect();
             let (stored, spilled) = if held.fetch_add(bytes, Ordering::Relaxed) + bytes > memory {
@@ -107,7 +107,7 @@ impl AsOfTable {
         });
         let shards = shards.collect::<Result<Vec<_>>>()?;
 
-        let none = || Stored::new(Part { places: vec![], columns: vec![] });
+        let none = || Stored::new(Part { places: vec![], columns: vec![] }, None);
         let mut table = AsOfTable {
             plan: plan.clone(),
             memory: (0..SHARDS).map(|_| none()).collect(),
@@ -220,7 +220,7 @@ impl AsOfTable {
                 found.rows[i] = shard.choose(needle, around, reach);
                 for (c, rows) in &mut found.own {
                     let valid = shard.part.columns.get(*c).and_then(|column| column.valid.as_ref());
-                    rows[i] = shard.choose(needle, with_value(valid, around), reach);
+                    rows[i] = shard.choose(needle, with_value(valid, shard.lives.as_ref(), around), reach);
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
+use crate::input::carried::LogColumn;
 use crate::input::infer::Inferred;
 use crate::input::told;
 use crate::job::{self, JobSpec, LogPartition, OutputKind, OutputTo, Plan};
@@ -81,6 +82,7 @@ fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) ->
     let sections = [
         format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
         format!("\n{}\n{}", files(&plan.read), columns(&plan.read, &plan.inferred)),
+        changes(&plan.inferred),
         watermark(plan),
         steps::tables(plan),
         steps::services(plan),
@@ -90,6 +92,13 @@ fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) ->
     ];
     sections.iter().for_each(|section| out.push_str(section));
     out
+}
+
+/// What becomes of deletes in a source of change events.
+fn changes(inferred: &Inferred) -> String {
+    let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
+    let words = "deletes: each is an event, with the row as it was before; `_deleted` tells them\n";
+    if is { words.to_string() } else { String::new() }
 }
 
 fn files(read: &ReadPlan) -> String {

@@ -172,6 +172,7 @@ mod tests {
             arrival: None,
             max_ahead: None,
             arrival_optional: false,
+            deletes: false,
             zone: crate::time::Zone::utc(),
             delimiter: b',',
             names: None,

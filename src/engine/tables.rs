@@ -4,13 +4,16 @@ use super::steps::local;
 use super::times::{Stage, Work, spent};
 use super::{Run, machine, rejects_at, write_rejects};
 use crate::asof::{AsOfRows, AsOfTable};
+use crate::batch::Batch;
 use crate::clock::Stopwatch;
 use crate::error::Result;
-use crate::input::{InputReport, Scan};
+use crate::input::{BadRecord, InputReport, Scan};
 use crate::job::TablePlan;
 use crate::rows::RowSpace;
 use crate::sink::RejectsWriter;
 use crate::time::TimeRule;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,6 +61,48 @@ pub fn read(run: &Run) -> Result<Tables> {
     Ok(read)
 }
 
+/// The changes of rows of a table: `op` is the column that says what each is.
+///
+/// # Errors
+/// A delete that does not tell which row it ends, or a truncate, which ends all of them, unless such records are kept aside.
+fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Batch> {
+    let ops = batch.columns[op].as_string_view();
+    let mut keep = Vec::with_capacity(batch.rows);
+    for row in 0..batch.rows {
+        let op = if ops.is_valid(row) { ops.value(row) } else { "" };
+        let untold = plan.index.keys.iter().find(|(key, _)| op == "d" && batch.columns[*key].is_null(row));
+        let reason = match (op, untold) {
+            ("t", _) => "it is a truncate, which ends all rows of the table: that is not read".to_string(),
+            (_, Some((key, _))) => format!(
+                "it is a delete that does not tell `{}`, by which the row that it ends is found",
+                plan.rows.fields[*key].name
+            ),
+            _ => {
+                // A message has no row.
+                keep.push(op != "m");
+                continue;
+            }
+        };
+        keep.push(false);
+        let hint = match untold {
+            Some(_) => "log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
+            None => "read the log from behind it on",
+        };
+        let hint =
+            format!("{hint}; or leave such changes out: filter = \"_op <> '{op}'\" in [table.{}]", plan.name);
+        let position = batch.positions[row];
+        scan.refuse(BadRecord {
+            position,
+            column: None,
+            reason,
+            hint: Some(hint),
+            raw: vec![],
+            aside: false,
+        })?;
+    }
+    Ok(if keep.contains(&false) { batch.filter(&BooleanArray::from(keep)) } else { batch })
+}
+
 /// The rows of a table that one worker reads.
 fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfRows> {
     let mut rows = AsOfRows::new(&plan.index, RowSpace(run.options.spill_folder.clone()));
@@ -68,6 +113,9 @@ fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfR
         spent(run.progress, input.spent(), &next, watch.lap());
         let Some(decoded) = next? else { break };
         let mut batch = local(&plan.steps, decoded.batch)?;
+        if let Some(op) = plan.index.op {
+            batch = changes(plan, scan, op, batch)?;
+        }
         if plan.read.time.rule == TimeRule::Untimed {
             // What holds at any time holds from the beginning of it.
             batch.time.fill(i64::MIN);

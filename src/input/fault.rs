@@ -46,7 +46,11 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
             Format::Csv => csv_span(plan, file, bad),
             _ => json_span(bad),
         };
-        error.at(snippet(&path.to_string(), line, &bad.raw, span.unwrap_or(0..0)))
+        match bad.raw.is_empty() {
+            // It was refused after it was read.
+            true => error,
+            false => error.at(snippet(&path.to_string(), line, &bad.raw, span.unwrap_or(0..0))),
+        }
     };
     Ok(hinted(error, bad))
 }

@@ -31,6 +31,7 @@ mod feed;
 pub mod files;
 mod folders;
 pub mod infer;
+mod json_text;
 mod jsonl;
 mod left_out;
 pub mod lines;
@@ -154,6 +155,8 @@ pub struct ReadPlan {
     pub to: i64,
     /// Whether a record without an arrival arrived at its event time; otherwise it is a bad one.
     pub arrival_optional: bool,
+    /// Whether deletes of a change log have the time of their envelope, in place of that of the row.
+    pub deletes: bool,
     /// Bytes of text or of Avro blocks to a chunk, or about as many of decoded Parquet rows.
     pub chunk_bytes: usize,
 }
@@ -168,6 +171,7 @@ impl ReadPlan {
             time: ReadTime { column: String::new(), rule: TimeRule::Untimed },
             arrival: None,
             arrival_optional: false,
+            deletes: false,
             max_ahead: None,
             zone: Zone::utc(),
             delimiter: csv.delimiter,

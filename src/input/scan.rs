@@ -182,6 +182,17 @@ impl Scan {
         lock(&self.rejects).add(bad)
     }
 
+    /// Refuses a record that was read as a row: keeps it aside, or fails, as the plan says.
+    ///
+    /// # Errors
+    /// The error that ends the run; where a temporary file cannot be written.
+    pub fn refuse(&self, bad: BadRecord) -> Result<()> {
+        match self.plan.on_bad_record {
+            OnBadRecord::Fail => Err(self.fail_at_record(&bad)),
+            OnBadRecord::Reject => self.set_aside(vec![bad]),
+        }
+    }
+
     /// What came of the scan, after every worker has given `None` or an error.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ pub(super) fn plan(columns: &[(&str, DataType)], time: ReadTime) -> ReadPlan {
         arrival: None,
         max_ahead: None,
         arrival_optional: false,
+        deletes: false,
         zone: Zone::utc(),
         delimiter: b',',
         names: None,

@@ -71,6 +71,7 @@ fn matches(
     reach: &Reach,
     take: &[usize],
 ) -> Result<String> {
+    deletes_can_be_said(s, table, reach)?;
     let rows = rows(s, (number, t), table)?;
     let timed = table.read.time.rule != TimeRule::Untimed;
     let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
@@ -96,6 +97,9 @@ fn matches(
         select.columns.push(format!("r.{} AS _taken_{t}_{c}", field(table.index.columns[column].0)));
     }
     select.columns.push(format!("r.{POSITION} AS _row_{t}"));
+    if let Some(op) = table.index.op {
+        select.columns.push(format!("r.{} AS _gone_{t}", field(op)));
+    }
     if timed {
         select.columns.push(format!("r.{TIME} AS _at_{t}"));
         select.filters = in_reach(s, reach);
@@ -103,6 +107,11 @@ fn matches(
             let (event, row) = (s.micros(&format!("e.{TIME}")), s.micros(&format!("r.{TIME}")));
             select.columns.push(format!("ABS({event} - {row}) AS _apart_{t}"));
         }
+    }
+    if let Some(op) = table.index.op {
+        // A message or a truncate has no row.
+        let op = format!("r.{}", field(op));
+        select.filters.push(format!("{op} <> 'm' AND {op} <> 't'"));
     }
     select = select.join(match conditions.is_empty() {
         true => format!("CROSS JOIN {rows} AS r"),
@@ -119,7 +128,8 @@ fn matches(
             .columns
             .push(format!("ROW_NUMBER() OVER (PARTITION BY _of_{t} ORDER BY {order}) AS _nth_{t}"));
         let numbered = s.with(&format!("numbered_{suffix}"), numbered);
-        let nearest = Select::new(["*"], numbered).filter(format!("_nth_{t} = 1"));
+        let ended = if table.index.op.is_some() { format!(" AND _gone_{t} <> 'd'") } else { String::new() };
+        let nearest = Select::new(["*"], numbered).filter(format!("_nth_{t} = 1{ended}"));
         return Ok(s.with(&format!("matches_{suffix}"), nearest));
     }
     // Each column is taken of the nearest row where it is not NULL. All in one direction: Polars knows no other.
@@ -139,6 +149,26 @@ fn matches(
             .push(format!("{} AS _taken_{t}_{c}", super::aggregates::greatest(s.dialect, ty, &value)));
     }
     Ok(s.with(&format!("matches_{suffix}"), filled))
+}
+
+/// Fails where rows of a change log end in a way that is not put into SQL: the nearest row before an event tells alone whether
+/// there is one.
+fn deletes_can_be_said(s: &Statement, table: &TablePlan, reach: &Reach) -> Result<()> {
+    if table.index.op.is_none() {
+        return Ok(());
+    }
+    let what = match (table.index.fill, reach.direction) {
+        (true, _) => "`fill`",
+        (false, Direction::Forward | Direction::Nearest) => "`match = \"forward\"` and \"nearest\"",
+        _ if table.read.deletes => "an event time that is not the log's own (`_timestamp`, `_source_ts`)",
+        _ => return Ok(()),
+    };
+    let what = format!("{what} over a table of change events, of which deletes end rows,");
+    let filter = format!("filter = \"_op <> 'd'\" in [table.{}]", table.name);
+    Err(s
+        .refuse(what)
+        .hint("verify the steps before it")
+        .hint(format!("or, if rows are to live on: {filter}")))
 }
 
 /// The rows of a table after its steps.

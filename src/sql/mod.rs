@@ -290,10 +290,10 @@ fn is_ours(name: &str) -> bool {
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 27] = [
+    const NUMBERED: [&str; 28] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
-        "times", "once",
+        "times", "once", "gone",
     ];
     let name = name.to_lowercase();
     let numbered = || {

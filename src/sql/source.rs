@@ -53,6 +53,7 @@ fn of_relation(
 ) -> Result<Vec<String>> {
     let parts = files::parts(relation.read, &wanted(relation.read))?;
     let view = View { dialect, relation, zone, parts: &parts };
+    view.plain_columns()?;
     match dialect {
         Dialect::Polars => Ok(vec![]),
         Dialect::DuckDb => view.duckdb(),
@@ -134,6 +135,20 @@ impl<'a> View<'a> {
     fn copied(&self, column: &ReadColumn) -> Option<&'a ReadTime> {
         let is = |time: &&ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
         own_time(self.read()).filter(is).or(self.read().arrival.as_ref().filter(is))
+    }
+
+    /// Fails where a list, record or map is read as its JSON text: each engine has a text of its own.
+    fn plain_columns(&self) -> Result<()> {
+        let fields = self.parts.iter().filter_map(|part| match &part.layout {
+            Layout::Parquet(fields) => Some(fields),
+            _ => None,
+        });
+        match fields.flatten().find(|(_, ty)| ty.is_nested()) {
+            Some((name, _)) => Err(self
+                .cannot(&format!("the JSON text of the lists, records or maps in `{name}`"))
+                .hint("`verify` without a server checks such a job by a second reader of its own")),
+            None => Ok(()),
+        }
     }
 
     /// The raw column `name`: all parts are of text, or all of Parquet with one type of it.

@@ -398,12 +398,12 @@ error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer 
 5 | Processed a total of 3 messages
   | ^
   hint: on_bad_record = "reject" keeps such records aside and goes on
+note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
 error: debezium.jsonl, line 5, byte 826: `{"t":1}` is no change event of Debezium: `op` is missing
  --> debezium.jsonl:5:1
   |
 5 | {"t":1}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
 error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is no value with its schema: expected {"schema": …, "payload": …}
  --> schema.jsonl:5:1
   |

@@ -79,6 +79,72 @@ fn expected(
     (!found.is_empty(), values.iter().map(column).collect())
 }
 
+/// What each row does, in a table of changes: one in four is a delete.
+fn ops(rows: &[Row]) -> Vec<&'static str> {
+    rows.iter().map(|row| if row.3 % 4 == 0 { "d" } else { "u" }).collect()
+}
+
+/// As [`expected`], in a table of changes.
+fn expected_of_changes(
+    rows: &[Row],
+    values: &[ArrayRef],
+    event: &Row,
+    reach: &Reach,
+    fill: bool,
+) -> (bool, Vec<Option<u32>>) {
+    let ops = ops(rows);
+    let apart = |i: usize| (i128::from(rows[i].2) - i128::from(event.2)).abs();
+    let near = |i: &usize| reach.within.is_none_or(|within| apart(*i) <= i128::from(within));
+    let is_own = |i: &usize| {
+        let row = &rows[*i];
+        row.0.is_some() && row.1.is_some() && (row.0, row.1) == (event.0, event.1)
+    };
+    let mut own: Vec<usize> = (0..rows.len()).filter(is_own).collect();
+    own.sort_by_key(|&i| (rows[i].2, i));
+    // Changes in order, each with its life: a delete ends one.
+    let mut life = 0;
+    let lives = own.iter().map(|&i| {
+        life += usize::from(ops[i] == "d");
+        (i, life)
+    });
+    let lives: Vec<(usize, usize)> = lives.collect();
+    let before = |i: usize| rows[i].2 < event.2 || reach.inclusive && rows[i].2 == event.2;
+    let after = |i: usize| rows[i].2 > event.2 || reach.inclusive && rows[i].2 == event.2;
+    let backward = lives.iter().copied().rfind(|(i, _)| before(*i)).filter(|(i, _)| ops[*i] != "d");
+    let is_last = |at: usize| lives.get(at + 1).is_none_or(|next| rows[next.0].2 != rows[lives[at].0].2);
+    let forward = (0..lives.len()).find(|&at| after(lives[at].0) && is_last(at) && ops[lives[at].0] != "d");
+    let forward = forward.map(|at| lives[at]);
+    let choose = |backward: Option<usize>, forward: Option<usize>| {
+        let (backward, forward) = (backward.filter(near), forward.filter(near));
+        match reach.direction {
+            Direction::Backward => backward,
+            Direction::Forward => forward,
+            Direction::Nearest => match (backward, forward) {
+                (Some(b), Some(f)) => Some(if apart(b) <= apart(f) { b } else { f }),
+                (b, f) => b.or(f),
+            },
+        }
+    };
+    let found = choose(backward.map(|b| b.0), forward.map(|f| f.0));
+    let column = |array: &ArrayRef| {
+        if !fill {
+            return found.map(|i| i as u32);
+        }
+        let with = |life: usize| {
+            let alive = lives.iter().filter(move |change| change.1 == life).map(|change| change.0);
+            // A row that goes at the instant at which it came is never there.
+            let gone = |i: usize| own.iter().any(|&o| o > i && ops[o] == "d" && rows[o].2 == rows[i].2);
+            alive.filter(|&i| array.is_valid(i) && ops[i] != "d" && !gone(i)).collect::<Vec<usize>>()
+        };
+        let b = backward.and_then(|(_, life)| with(life).into_iter().rfind(|&i| before(i)));
+        let f = forward.and_then(|(_, life)| {
+            with(life).into_iter().filter(|&i| after(i)).min_by_key(|&i| (rows[i].2, Reverse(i)))
+        });
+        choose(b, f).map(|i| i as u32)
+    };
+    (found.is_some(), values.iter().map(column).collect())
+}
+
 /// How a table comes about; none of it shows.
 #[derive(Debug, Clone)]
 struct Way {
@@ -98,6 +164,7 @@ fn build(plan: &AsOfPlan, rows: &[Row], way: &Way) -> AsOfTable {
     for (i, part) in cuts {
         let mut columns = value_columns(part);
         columns.extend(key_columns(part));
+        columns.push(Arc::new(StringViewArray::from(ops(part))));
         let times = part.iter().map(|r| r.2).collect();
         let store = &mut stores[(i * 7 / 3) % way.workers];
         store.push(&batch(columns, times, (i * way.cut) as u64)).unwrap();
@@ -108,17 +175,19 @@ fn build(plan: &AsOfPlan, rows: &[Row], way: &Way) -> AsOfTable {
     AsOfTable::build(plan, stores, way.memory).unwrap()
 }
 
-fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64]) {
+fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64], changes: &[bool]) {
     let values = value_columns(rows);
     let [a, b] = key_columns(events);
     let hashes = hash_keys(&[&a, &b], events.len());
     let times: Vec<i64> = events.iter().map(|e| e.2).collect();
     // Not all rows of the batch, and in no order of their own.
     let asked: Vec<u32> = (0..events.len() as u32).rev().filter(|i| i % 5 != 3).collect();
-    for fill in [false, true] {
+    for (fill, changes) in [false, true].into_iter().flat_map(|fill| changes.iter().map(move |c| (fill, *c)))
+    {
+        let expected = if changes { expected_of_changes } else { expected };
         let keys = vec![(7, DataType::String), (8, DataType::Float64)];
         let columns = TYPES.into_iter().enumerate().collect();
-        let plan = AsOfPlan { keys, columns, fill, keep_keys: true };
+        let plan = AsOfPlan { keys, columns, fill, op: changes.then_some(9), keep_keys: true };
         let table = build(&plan, rows, way);
         let take_columns = [6, 0, 1, 2, 3, 4, 5, 0];
         for direction in [Direction::Backward, Direction::Forward, Direction::Nearest] {
@@ -141,7 +210,9 @@ fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64]) {
                 }
             }
         }
-        check_held(&table, rows, &values, withins);
+        if !changes {
+            check_held(&table, rows, &values, withins);
+        }
     }
 }
 
@@ -208,7 +279,7 @@ proptest! {
         events in proptest::collection::vec(row(4, times()), 1..40),
         way in ways(),
     ) {
-        check(&rows, &events, &way, &[2, 0, i64::MAX]);
+        check(&rows, &events, &way, &[2, 0, i64::MAX], &[false, true]);
     }
 }
 
@@ -232,7 +303,7 @@ fn large_tables_give_what_the_oracle_gives() {
         let (rows, events) = (rows(count), rows(200));
         for (workers, memory, spilled_early) in [(1, usize::MAX, false), (2, 0, true), (3, 60_000, false)] {
             let way = Way { workers, cut: 333, backwards: workers == 2, spilled_early, memory };
-            check(&rows, &events, &way, &[5]);
+            check(&rows, &events, &way, &[5], &[workers == 2]);
         }
     }
 }

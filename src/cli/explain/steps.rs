@@ -22,6 +22,14 @@ fn table(table: &TablePlan) -> String {
     for step in &table.steps {
         inner.push_str(&own_step(step));
     }
+    if table.index.op.is_some() {
+        let time = match table.read.time.rule {
+            TimeRule::Untimed => String::new(),
+            _ if table.read.deletes => ", from source.ts_ms on, or else ts_ms".to_string(),
+            _ => format!(", from {} on", table.read.time.column),
+        };
+        let _ = writeln!(inner, "deletes: a row ends with the delete of its key{time}");
+    }
     let taken =
         table.index.columns.iter().map(|(column, ty)| format!("{} {ty}", table.rows.fields[*column].name));
     let fill = if table.index.fill { "; each where it is not NULL" } else { "" };

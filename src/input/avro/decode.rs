@@ -5,6 +5,7 @@
 //!   it, as nothing tells where the next one starts.
 //! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
 
+use super::json;
 use super::schema::{Id, Logical, Node, Schema};
 use crate::input::columnar::{Fault, Faults, FileType};
 use arrow_array::builder::make_view;
@@ -14,7 +15,7 @@ use arrow_array::types::{
 };
 use arrow_array::{
     ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float64Array, Int64Array,
-    NullArray, PrimitiveArray,
+    NullArray, PrimitiveArray, StringViewArray,
 };
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
@@ -25,10 +26,10 @@ use std::sync::Arc;
 /// Why bytes are no record.
 pub(super) type Broken = &'static str;
 
-type Outcome<T> = Result<T, Broken>;
+pub(super) type Outcome<T> = Result<T, Broken>;
 
 /// How deep records, lists and maps may lie in one another.
-const DEEPEST: usize = 200;
+pub(super) const DEEPEST: usize = 200;
 
 const ENDED: Broken = "it goes on behind the end of its block";
 
@@ -40,7 +41,7 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     #[inline]
-    fn take(&mut self, length: usize) -> Outcome<&'a [u8]> {
+    pub fn take(&mut self, length: usize) -> Outcome<&'a [u8]> {
         let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ENDED)?;
         self.at += length;
         Ok(taken)
@@ -71,16 +72,16 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn int(&mut self) -> Outcome<i32> {
+    pub fn int(&mut self) -> Outcome<i32> {
         i32::try_from(self.long()?).map_err(|_| "an int in it has more than 32 bits")
     }
 
     #[inline]
-    fn length(&mut self) -> Outcome<usize> {
+    pub fn length(&mut self) -> Outcome<usize> {
         usize::try_from(self.long()?).map_err(|_| "a length in it is below zero")
     }
 
-    fn bool(&mut self) -> Outcome<bool> {
+    pub fn bool(&mut self) -> Outcome<bool> {
         match self.take(1)?[0] {
             0 => Ok(false),
             1 => Ok(true),
@@ -149,7 +150,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-const NO_BRANCH: Broken = "a union in it has no such branch";
+pub(super) const NO_BRANCH: Broken = "a union in it has no such branch";
 
 /// How records of one schema are read.
 #[derive(Debug)]
@@ -164,6 +165,8 @@ enum Op {
     Skip(Id),
     /// A value goes to a slot.
     Read(Read, usize),
+    /// The JSON text of a value goes to a slot; of a record, its fields may be read as well.
+    Json(Id, usize, Option<Box<Op>>),
     /// A record, that it is there goes to a slot, and its fields.
     Record(Option<usize>, Vec<Op>),
     /// A union with NULL: which branch that is, and the slots that are NULL then.
@@ -194,6 +197,8 @@ struct SlotType {
     of: Option<FileType>,
     /// Of an enum.
     symbols: Option<Arc<[String]>>,
+    /// Whether it holds JSON texts.
+    json: bool,
 }
 
 /// How the values of a type are read, if they are plain ones.
@@ -218,7 +223,7 @@ fn read_of(node: &Node) -> Option<Read> {
 impl SlotType {
     fn of(schema: &Schema, id: Id, column: &str) -> SlotType {
         let symbols = if let Node::Enum(symbols) = schema.node(id) { Some(symbols[..].into()) } else { None };
-        SlotType { column: column.to_string(), of: schema.file_type(id), symbols }
+        SlotType { column: column.to_string(), of: schema.file_type(id), symbols, json: false }
     }
 }
 
@@ -295,29 +300,41 @@ impl Compiler<'_> {
     fn op(&mut self, id: Id, path: &str, depth: usize) -> Op {
         let (plain, null) = self.schema.less_null(id);
         let start = self.slots.len();
-        let op = match self.schema.node(plain) {
-            Node::Record(fields)
-                if depth < DEEPEST && (self.around.contains(path) || self.records.contains(path)) =>
-            {
-                let presence = self
-                    .records
-                    .contains(path)
-                    .then(|| self.slot(SlotType { column: path.to_string(), of: None, symbols: None }));
-                let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
-                let ops = fields.iter().map(|f| self.op(f.ty, &format!("{prefix}{}", f.name), depth + 1));
-                Op::Record(presence, ops.collect())
-            }
-            node => match read_of(node) {
-                Some(read) if self.columns.contains(path) => {
-                    Op::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
-                }
-                _ => return Op::Skip(id),
-            },
+        let whole = self.columns.contains(path) && self.schema.file_type(plain).is_none();
+        let whole = whole.then(|| {
+            let of = FileType { ty: ArrowType::Utf8View, uuid: false, name: String::new() };
+            self.slot(SlotType { column: path.to_string(), of: Some(of), symbols: None, json: true })
+        });
+        let inside = self.inside(plain, path, depth);
+        let op = match (whole, inside) {
+            (Some(slot), inside) => Op::Json(plain, slot, inside.map(Box::new)),
+            (None, Some(inside)) => inside,
+            (None, None) => return Op::Skip(id),
         };
         match null {
             Some(branch) => Op::Nullable(branch, Box::new(op), start..self.slots.len()),
             None => op,
         }
+    }
+
+    /// What is read of a value as a plain one, or of a record's fields.
+    fn inside(&mut self, plain: Id, path: &str, depth: usize) -> Option<Op> {
+        Some(match self.schema.node(plain) {
+            Node::Record(fields)
+                if depth < DEEPEST && (self.around.contains(path) || self.records.contains(path)) =>
+            {
+                let presence = self.records.contains(path).then(|| {
+                    self.slot(SlotType { column: path.to_string(), of: None, symbols: None, json: false })
+                });
+                let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+                let ops = fields.iter().map(|f| self.op(f.ty, &format!("{prefix}{}", f.name), depth + 1));
+                Op::Record(presence, ops.collect())
+            }
+            node => {
+                let read = read_of(node).filter(|_| self.columns.contains(path))?;
+                Op::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
+            }
+        })
     }
 
     fn slot(&mut self, of: SlotType) -> usize {
@@ -346,6 +363,31 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
                 return Err(NO_BRANCH);
             }
             read(schema, inner, cursor, slots)
+        }
+        Op::Json(id, slot, fields) => {
+            let start = cursor.at;
+            let (mut text, mut fault) = (String::new(), None);
+            json::write(schema, *id, cursor, &mut text, &mut fault)?;
+            let (at, slot) = (slots.rows, &mut slots.slots[*slot]);
+            match fault {
+                // A union of plain values is its value.
+                None if text == "null" => slot.push_json(None),
+                None => slot.push_json(Some(serde_json::from_str::<String>(&text).unwrap_or(text))),
+                Some(reason) => {
+                    slot.push_json(None);
+                    let column = slot.of.column.clone();
+                    slots.faults.push(Fault { row: at, column, reason, hint: None, aside: false });
+                }
+            }
+            match fields {
+                None => Ok(()),
+                Some(fields) => {
+                    let end = std::mem::replace(&mut cursor.at, start);
+                    read(schema, fields, cursor, slots)?;
+                    debug_assert_eq!(cursor.at, end);
+                    Ok(())
+                }
+            }
         }
         Op::Read(how, slot) => {
             let at = slots.rows;
@@ -393,12 +435,15 @@ enum Values {
     /// Views into what is read, or of an enum into its symbols.
     Text(Vec<u128>),
     Enum(Vec<u128>, Vec<u128>, Buffer),
+    /// JSON texts.
+    Json(Vec<Option<String>>),
 }
 
 impl Slot {
     fn new(of: &SlotType) -> Slot {
         let ty = of.of.as_ref().map(|of| &of.ty);
         let values = match ty {
+            _ if of.json => Values::Json(vec![]),
             None | Some(ArrowType::Null) => Values::None,
             Some(ArrowType::Boolean) => Values::Bool(BooleanBufferBuilder::new(0)),
             Some(ArrowType::Date32) => Values::Date(vec![]),
@@ -431,6 +476,7 @@ impl Slot {
             Values::Decimal(out, _) => out.reserve(rows),
             Values::Uuid(out) => out.reserve(16 * rows),
             Values::Text(out) | Values::Enum(out, ..) => out.reserve(rows),
+            Values::Json(out) => out.reserve(rows),
         }
     }
 
@@ -473,13 +519,21 @@ impl Slot {
                     }
                 }
             }
-            (Values::None, _) => {
+            (Values::None | Values::Json(_), _) => {
                 self.nulls.append_null();
                 return Ok(None);
             }
         }
         self.nulls.append_non_null();
         Ok(None)
+    }
+
+    /// Appends a JSON text.
+    fn push_json(&mut self, text: Option<String>) {
+        self.nulls.append(text.is_some());
+        if let Values::Json(out) = &mut self.values {
+            out.push(text);
+        }
     }
 
     fn push_null(&mut self) {
@@ -493,6 +547,7 @@ impl Slot {
             Values::Decimal(out, _) => out.push(0),
             Values::Uuid(out) => out.extend([0; 16]),
             Values::Text(out) | Values::Enum(out, ..) => out.push(0),
+            Values::Json(out) => out.push(None),
         }
     }
 
@@ -507,6 +562,7 @@ impl Slot {
             Values::Decimal(out, _) => out.truncate(rows),
             Values::Uuid(out) => out.truncate(16 * rows),
             Values::Text(out) | Values::Enum(out, ..) => out.truncate(rows),
+            Values::Json(out) => out.truncate(rows),
         }
     }
 
@@ -538,6 +594,7 @@ impl Slot {
                 Arc::new(plain.with_data_type(ty.unwrap_or(ArrowType::Decimal128(38, 0))))
             }
             Values::Uuid(out) => Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(out), nulls)),
+            Values::Json(out) => Arc::new(out.into_iter().collect::<StringViewArray>()),
             Values::Text(out) => views(out, Buffer::from_vec(Vec::<u8>::new())),
             Values::Enum(out, _, symbols) => views(out, symbols),
             Values::Long(out) => {
@@ -568,7 +625,7 @@ impl Slot {
 }
 
 /// The integer of two's complement bytes, the greatest first, if 128 bits hold it.
-fn big_endian(bytes: &[u8]) -> Option<i128> {
+pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {
     let negative = bytes.first().is_some_and(|b| *b >= 0x80);
     let (fill, start) = (if negative { 0xff } else { 0 }, bytes.len().saturating_sub(16));
     let (before, bytes) = bytes.split_at(start);

@@ -3,6 +3,7 @@
 
 use super::container::Container;
 use super::decode::{Cursor, Program};
+use super::json;
 use super::schema::{Found, Schema};
 use crate::error::Result;
 use crate::input::columnar::{FileColumn, FileColumns};
@@ -56,7 +57,7 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
 fn column(schema: &Schema, name: String) -> FileColumn {
     let (ty, type_name) = match schema.find(&name) {
         Found::Leaf(of) => (of.inferred(), of.name),
-        Found::Group(ty) => (None, ty.to_string()),
+        Found::Group(ty, _) => (None, ty.to_string()),
         Found::Missing(_) | Found::Plain(..) => (None, "unknown".into()),
     };
     let path: Vec<&str> = name.split('.').collect();
@@ -64,7 +65,16 @@ fn column(schema: &Schema, name: String) -> FileColumn {
         let default = schema.field(&path[..depth]).and_then(|f| f.default.as_ref());
         default.is_some_and(|default| !default.is_null())
     };
-    FileColumn { default: (1..=path.len()).any(set), name, ty, type_name, nulls: false, example: None }
+    let nested = matches!(schema.find(&name), Found::Group(_, id) if json::has_text(schema, id));
+    FileColumn {
+        default: (1..=path.len()).any(set),
+        name,
+        ty,
+        type_name,
+        nulls: false,
+        example: None,
+        nested,
+    }
 }
 
 fn first(array: &arrow_array::ArrayRef) -> Option<String> {

@@ -17,6 +17,7 @@ mod container;
 mod decode;
 mod defaults;
 mod describe;
+mod json;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,12 +28,13 @@ pub(super) use blocks::AvroBlocks;
 pub use container::AvroChunk;
 pub use describe::{about_records, describe};
 
-use super::columnar::{FromName, Origin, check, no_time_column, not_plain, not_read_as, possible};
+use super::columnar::{FileType, FromName, Origin, check, no_time_column, not_plain, not_read_as, possible};
 use super::raw::Meter;
 use super::times::Role;
 use super::{ReadColumn, ReadPlan, ReadTime, SourceFile};
-use crate::batch::Position;
+use crate::batch::{DataType, Position};
 use crate::error::{Error, Result};
+use arrow_schema::DataType as ArrowType;
 use container::{Codec, Container};
 use decode::Program;
 use defaults::Defaults;
@@ -114,7 +116,13 @@ impl AvroFiles {
                     Origin::Column(of)
                 }
                 (None, Found::Leaf(of)) => return Err(not_read_as(column, path, &of)),
-                (None, Found::Group(ty)) => return Err(not_plain(column, path, ty)),
+                (None, Found::Group(ty, id))
+                    if column.ty == DataType::String && json::has_text(&schema, id) =>
+                {
+                    wanted.push(column.name.clone());
+                    Origin::Column(FileType { ty: ArrowType::Utf8View, uuid: false, name: ty.to_string() })
+                }
+                (None, Found::Group(ty, _)) => return Err(not_plain(column, path, ty)),
                 (None, Found::Plain(depth, ty)) => return Err(no_record(column, depth, path, &ty)),
                 (None, Found::Missing(depth)) => {
                     let defaults = self.defaults.get_or_insert_with(|| Defaults::of(plan));
@@ -173,7 +181,7 @@ fn prefix(path: &str, names: usize) -> &str {
 fn check_time(schema: &Schema, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
     let found = match schema.find(&read.column) {
         Found::Leaf(of) => return check(&of, read, role, path),
-        Found::Group(ty) => Some(ty),
+        Found::Group(ty, _) => Some(ty),
         Found::Missing(_) | Found::Plain(..) => None,
     };
     Err(no_time_column(path, &read.column, role, found, &schema.names()))
@@ -215,7 +223,7 @@ impl AvroFile {
 
     /// The names of all of its columns, and of the records that some of them lie in.
     pub fn columns(&self) -> Vec<String> {
-        self.schema.names()
+        [self.schema.names(), self.schema.records()].concat()
     }
 
     fn broken(&self, position: Position, what: &str) -> Error {

@@ -70,7 +70,7 @@ pub(super) enum Found {
     /// A column of plain values.
     Leaf(FileType),
     /// Something else, by the name of its type.
-    Group(&'static str),
+    Group(&'static str, Id),
     /// Nothing: of the fields on the way there, the one at the end of this many names is missing.
     Missing(usize),
     /// Nothing: what these many names of the path lead to has no fields.
@@ -152,7 +152,7 @@ impl Schema {
         }
         match self.file_type(id) {
             Some(of) => Found::Leaf(of),
-            None => Found::Group(self.group_name(id)),
+            None => Found::Group(self.group_name(id), id),
         }
     }
 

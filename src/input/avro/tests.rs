@@ -275,9 +275,10 @@ fn what_can_never_be_is_an_error_before_a_row_is_read() {
         json!("abcdefghijkl"),
         "string",
     );
-    let error = clash(r#"["int","string"]"#, json!("x"), "string");
-    assert!(error.contains("is a union and cannot be read as string"), "{error}");
-    let error = clash(r#"{"type":"array","items":"int"}"#, json!([1]), "string");
+    let error = clash(r#"["int","string"]"#, json!("x"), "int64");
+    assert!(error.contains("is a union and cannot be read as int64"), "{error}");
+    assert_eq!(all(r#"["int","string"]"#, &[json!("x"), json!("a\"")], "string"), ["x", "a\""]);
+    let error = clash(r#"{"type":"array","items":"int"}"#, json!([1]), "int64");
     assert!(error.contains("is an array"), "{error}");
     let scalar = of_json(&record(&[T, ("user", r#""string""#)]), &[json!({"t": 1, "user": "x"})]);
     let error = read(&scalar, &["user.id:int64"]).unwrap_err().to_string();

@@ -7,21 +7,27 @@
 //! * Text is unwrapped line for line before it is decoded: a record is the fields of its value and the
 //!   columns of [`LogColumn`]. Positions, lines and the text of rejects stay those of the file.
 //! * The columns of [`LogColumn`] are the log's own: a field of the value with such a name is not seen.
+//! * Where the schema in a record names a logical type (decimals, days, instants, times of day), the value is written as what
+//!   it is: [`logical`]. Without a schema nothing can be told of a value.
 //! * A line gives one record, or is a bad one, or is a tombstone of a change log, which is no record.
 //! * Whether a line can be read does not depend on which columns are wanted, nor on its chunk.
 
 mod connect;
 mod console;
 mod kcat;
+mod logical;
 mod recognise;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod unwrap;
 
 pub use connect::ConnectName;
 pub use console::ConsoleFields;
+pub(super) use logical::Logical;
 pub(super) use recognise::unmistakable;
 pub use recognise::{Found, Said, like, recognise};
+pub(super) use schema::Typed;
 pub(super) use unwrap::{Line, Unwrapped, Unwrapper};
 
 use super::ReadPlan;
@@ -171,8 +177,10 @@ impl Wanted {
 
     /// Those that a plan reads.
     pub fn of(plan: &ReadPlan) -> Wanted {
+        let of_deletes = [LogColumn::Op, LogColumn::SourceTime, LogColumn::Timestamp];
         let reads = |column: LogColumn| {
-            plan.columns.iter().any(|c| c.name == column.name())
+            (plan.deletes && of_deletes.contains(&column))
+                || plan.columns.iter().any(|c| c.name == column.name())
                 || plan.times().any(|time| time.column == column.name())
         };
         Wanted(LogColumn::ALL.map(reads))

@@ -4,6 +4,7 @@
 //! a sixth to its escapes, the rest to what plain lines take.
 
 use super::kcat::KcatReader;
+use super::schema::{Schema, Schemas, Typed};
 use super::{Carrier, Envelope, Framing, LogColumn, LogPlace, Wanted};
 use crate::batch::Position;
 use crate::input::BadRecord;
@@ -11,6 +12,7 @@ use crate::input::bad::BadRecords;
 use crate::input::jsonl::{Cursor, Kind, RecordReader, Span};
 use crate::input::text::TextChunk;
 use crate::input::value::shown;
+use std::sync::Arc;
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub(in crate::input) struct Unwrapper {
     wanted: Wanted,
     kcat: KcatReader,
     envelopes: EnvelopeReader,
+    /// What the schema of the last record says of its row, where it names a logical type.
+    typed: Option<Arc<Typed>>,
 }
 
 /// The lines of a chunk, unwrapped.
@@ -103,7 +107,7 @@ pub(in crate::input) struct Unwrapped {
 
 impl Unwrapper {
     pub fn new(wanted: Wanted) -> Unwrapper {
-        Unwrapper { wanted, kcat: KcatReader::new(), envelopes: EnvelopeReader::new() }
+        Unwrapper { wanted, kcat: KcatReader::new(), envelopes: EnvelopeReader::new(), typed: None }
     }
 
     /// Unwraps the lines of a chunk, as far as the first at which the scan stops.
@@ -172,11 +176,24 @@ impl Unwrapper {
             })?,
         };
         let mut change = None;
+        let mut room = vec![];
+        self.typed = None;
         match framing.envelope {
             Envelope::None => {}
-            Envelope::Schema => parts.value = self.envelopes.payload(parts.value)?,
+            Envelope::Schema => {
+                let (value, kind, typed) = self.envelopes.payload(parts.value)?;
+                parts.value = value;
+                self.typed = typed;
+                if let Some(typed) = &self.typed
+                    && let Value::Object(text) | Value::Text(text) | Value::Escaped(text) = value
+                    && typed.alone(kind, text, &mut room)?
+                {
+                    parts.value = Value::Text(&room);
+                }
+            }
             Envelope::Debezium => match self.envelopes.change(parts.value)? {
                 Some(found) => {
+                    self.typed = found.typed.clone();
                     parts.timestamp = found.timestamp;
                     parts.value = found.row;
                     change = Some(found);
@@ -185,10 +202,18 @@ impl Unwrapper {
             },
         }
         let mut writer = Writer { out, wanted: self.wanted, first: true };
-        writer.value(parts.value)?;
+        match (&self.typed, parts.value) {
+            (Some(typed), Value::Object(text)) => writer.row(typed, text)?,
+            (_, value) => writer.value(value)?,
+        }
         writer.own(framing, &parts, change.as_ref());
         writer.out.extend_from_slice(b"}\n");
         Ok(Line::Record)
+    }
+
+    /// What the schema of the line that was unwrapped last says of its row, where it names a logical type.
+    pub fn typed(&self) -> Option<&Arc<Typed>> {
+        self.typed.as_ref()
     }
 
     /// The value that `line` carries, if it is one of its carrier, and no tombstone.
@@ -292,6 +317,19 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Opens the object with the fields of a row of which some are of logical types.
+    fn row(&mut self, typed: &Typed, text: &[u8]) -> Result<(), Fault> {
+        let start = self.out.len();
+        typed.write(text, self.out)?;
+        let end = self.out.trim_ascii_end().len();
+        if self.out[start..end].last() != Some(&b'}') {
+            return Err(json_fault("the value", text));
+        }
+        self.out.truncate(end - 1);
+        self.first = self.out[start + 1..].trim_ascii().is_empty();
+        Ok(())
+    }
+
     /// The log's own columns.
     fn own(&mut self, framing: &Framing, parts: &Parts, change: Option<&Change>) {
         if framing.carrier != Carrier::Plain {
@@ -379,11 +417,14 @@ struct Change<'a> {
     row: Value<'a>,
     timestamp: Option<&'a [u8]>,
     source_time: Option<&'a [u8]>,
+    /// What its schema says of the row.
+    typed: Option<Arc<Typed>>,
 }
 
 /// Reads what is around values.
 struct EnvelopeReader {
     reader: RecordReader,
+    schemas: Schemas,
     schema: usize,
     payload: usize,
     /// Of the change event, then of one that has its schema.
@@ -413,7 +454,7 @@ impl EnvelopeReader {
             }
         };
         let events = [event(&[]), event(&["payload"])];
-        EnvelopeReader { reader, schema, payload, events }
+        EnvelopeReader { reader, schemas: Schemas::default(), schema, payload, events }
     }
 
     fn read(&mut self, text: &[u8]) -> Result<(), Fault> {
@@ -421,10 +462,19 @@ impl EnvelopeReader {
         self.reader.read(&mut cursor).map_err(|_| json_fault("the value", text))
     }
 
-    /// The payload of a value that comes with its schema.
-    fn payload<'a>(&mut self, value: Value<'a>) -> Result<Value<'a>, Fault> {
+    /// What the schema in `text`, which was read last, says.
+    fn schema(&mut self, text: &[u8]) -> Result<Schema, Fault> {
+        let span = self.reader.slot(self.schema);
+        match span.kind {
+            Kind::Object => self.schemas.of(&text[span.start..span.end]),
+            _ => Ok(Schema::default()),
+        }
+    }
+
+    /// The payload of a value that comes with its schema, its kind, and what the schema says of it.
+    fn payload<'a>(&mut self, value: Value<'a>) -> Result<(Value<'a>, Kind, Option<Arc<Typed>>), Fault> {
         let text = match value {
-            Value::Null => return Ok(Value::Null),
+            Value::Null => return Ok((Value::Null, Kind::Null, None)),
             Value::Object(text) => text,
             Value::Text(text) | Value::Escaped(text) => return Err(no_schema(text)),
         };
@@ -434,13 +484,15 @@ impl EnvelopeReader {
         }
         let payload = self.reader.slot(self.payload);
         let inside = &text[payload.start..payload.end];
-        Ok(match payload.kind {
+        let typed = self.schema(text)?.whole;
+        let value = match payload.kind {
             Kind::Missing => return Err(no_schema(text)),
             Kind::Null => Value::Null,
             Kind::Object => Value::Object(inside),
             Kind::Escaped => Value::Escaped(inside),
             _ => Value::Text(inside),
-        })
+        };
+        Ok((value, payload.kind, typed))
     }
 
     /// The change event that a value is; none where it is a tombstone.
@@ -475,7 +527,12 @@ impl EnvelopeReader {
         };
         let number = |span: Span| (span.kind == Kind::Number).then(|| inside(span));
         let (timestamp, source_time) = (number(slot(event.timestamp)), number(slot(event.source_time)));
-        Ok(Some(Change { op, row, timestamp, source_time }))
+        let typed = match schema {
+            false => None,
+            true if op == b"d" => self.schema(text)?.before,
+            true => self.schema(text)?.after,
+        };
+        Ok(Some(Change { op, row, timestamp, source_time, typed }))
     }
 }
 

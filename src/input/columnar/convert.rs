@@ -1,7 +1,7 @@
 //! Columns of files with types as the plan's types, exactly.
 
 use super::event_time::micros;
-use super::{Fault, Faults, FileType, damaged, rare};
+use super::{Fault, Faults, FileType, damaged, nested, rare};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::ReadColumn;
@@ -29,6 +29,7 @@ pub(in crate::input) fn possible(from: &FileType, to: DataType) -> bool {
         ArrowType::Time32(_) | ArrowType::Time64(_) => to == String,
         ty if ty.is_integer() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
         ty if ty.is_decimal() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
+        ty if ty.is_nested() => to == String && nested::has_text(ty),
         // A float is a decimal only by rounding; whole ones are integers (pandas' way to have NULLs).
         ty if ty.is_floating() => matches!(to, Float64 | Int64 | String),
         _ => false,
@@ -94,6 +95,7 @@ pub(super) fn convert(
         ArrowType::Time32(unit) | ArrowType::Time64(unit) => rare::times_of_day(&array, *unit, &mut sink),
         ArrowType::Date32 => dates(array, ty, zone, &mut sink),
         ArrowType::Timestamp(unit, zoned) => timestamps(&array, *unit, zoned.is_some(), zone, &mut sink),
+        ty if ty.is_nested() => nested::texts(&array, &mut sink, path)?,
         other => {
             let what = format!("{other} where {ty} was to be read");
             return Err(damaged(path, &what));
@@ -301,7 +303,7 @@ fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
     }
 }
 
-fn decimal_text(value: i128, scale: i8) -> String {
+pub(super) fn decimal_text(value: i128, scale: i8) -> String {
     rare::with_point(value.to_string(), scale)
 }
 

@@ -8,11 +8,13 @@
 mod convert;
 mod event_time;
 mod faults;
+mod nested;
 mod rare;
 
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
 pub(super) use faults::{Fault, Faults};
+pub(super) use rare::{time_of_day, with_point};
 
 use super::bad::BadRecords;
 use super::carried::LogColumn;
@@ -106,6 +108,8 @@ pub(super) struct FileColumn {
     pub example: Option<String>,
     /// Whether a value that is not NULL stands for it in files that lack it.
     pub default: bool,
+    /// Whether it is a list, record or map that has a JSON text.
+    pub nested: bool,
 }
 
 /// Where a column of the plan comes from.
@@ -155,7 +159,15 @@ impl FromName {
             };
             let (name, type_name) = (name.to_string(), ty.to_string());
             let example = Some(example);
-            Some(FileColumn { name, ty: Some(ty), type_name, nulls: false, example, default: false })
+            Some(FileColumn {
+                name,
+                ty: Some(ty),
+                type_name,
+                nulls: false,
+                example,
+                default: false,
+                nested: false,
+            })
         };
         LogColumn::ALL.into_iter().filter_map(|c| column(c.name())).collect()
     }
@@ -199,7 +211,8 @@ pub(super) fn not_plain(column: &ReadColumn, path: &Path, found: &str) -> Error 
         path.display(),
         column.ty
     ))
-    .hint("name one of its fields, as in `a.b`; lists and maps are not read")
+    .hint(format!("read its JSON text: {}", as_string(&column.name)))
+    .hint("or name one of its fields, as in `a.b`")
 }
 
 /// The error for a time column that the file at `path` does not have, or has as a record, list or map.

@@ -30,7 +30,7 @@ pub(super) fn narrow(array: &ArrayRef, scale: i8, sink: &mut Sink) -> ArrayRef {
 }
 
 /// An integer times 10^-`scale`, written without an exponent.
-pub(super) fn with_point(integer: String, scale: i8) -> String {
+pub(in crate::input) fn with_point(integer: String, scale: i8) -> String {
     let (sign, digits) = match integer.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", integer.as_str()),
@@ -72,7 +72,7 @@ pub(super) fn times_of_day(array: &ArrayRef, unit: TimeUnit, sink: &mut Sink) ->
 }
 
 /// So many units after midnight; none where that is not within the day.
-fn time_of_day(value: i64, unit: TimeUnit) -> Option<String> {
+pub(in crate::input) fn time_of_day(value: i64, unit: TimeUnit) -> Option<String> {
     let (per_second, digits) = match unit {
         TimeUnit::Second => (1, 0),
         TimeUnit::Millisecond => (1_000, 3),

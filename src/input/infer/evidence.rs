@@ -3,7 +3,7 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::value::{as_string, grouped, shown};
-use crate::time::{TimeParser, TimeRule, Zone, parse_date};
+use crate::time::{TimeParser, TimeRule, TimeUnit, Zone, parse_date};
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +129,12 @@ pub(super) struct Evidence {
     pub nulls: bool,
     /// Whether a value that is not NULL stands for it in files that lack it.
     pub default: bool,
+    /// Whether it is a list, record or map in a file with types, of which the JSON text can be read.
+    pub nested: bool,
+    /// Whether it is of a type that is not read in any way.
+    pub unread: bool,
+    /// The unit of its numbers, where schemas in the records tell it.
+    pub unit: Option<TimeUnit>,
     /// In the order in which they were first seen.
     seen: Vec<Seen>,
     given: Vec<Given>,
@@ -160,20 +166,33 @@ impl Evidence {
     pub fn given(&mut self, ty: Option<DataType>, name: &str, example: Option<String>, file: &str) {
         self.given_example = self.given_example.take().or(example);
         match self.given.iter_mut().find(|g| g.name == name) {
-            Some(given) => given.files += 1,
+            Some(given) => {
+                given.files += 1;
+                // Decimals with a scale of their own: the longest counts.
+                if let (Some(DataType::Decimal { scale, .. }), Some(DataType::Decimal { scale: known, .. })) =
+                    (ty, given.ty)
+                    && scale > known
+                {
+                    given.ty = ty;
+                }
+            }
             None => self.given.push(Given { ty, name: name.to_string(), files: 1, file: file.to_string() }),
         }
     }
 
     /// Why the column cannot be read at all, if so.
-    pub fn unsupported(&self) -> Option<String> {
+    pub fn unsupported(&self, name: &str) -> Option<String> {
         let given = self.given.iter().find(|g| g.ty.is_none())?;
         let article = match given.name.as_str() {
             name if name.starts_with("fixed bytes") => "of ",
             name if name.starts_with(['a', 'e', 'i', 'o']) => "an ",
             _ => "a ",
         };
-        Some(format!("{article}{} in {}, which is not read", given.name, given.file))
+        let text = match self.nested {
+            true => format!(", but for its JSON text: {}", as_string(name)),
+            false => String::new(),
+        };
+        Some(format!("{article}{} in {}, which is not read{text}", given.name, given.file))
     }
 
     /// A value of each kind that was seen.

@@ -28,6 +28,7 @@ use super::written::WrittenColumns;
 use super::{Format, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;
+use crate::time::TimeUnit;
 use evidence::Evidence;
 use std::collections::{BTreeMap, HashMap};
 
@@ -97,6 +98,8 @@ pub struct InferredColumn {
     pub nulls: bool,
     /// Whether no file has it: it is computed from others as records are read.
     pub derived: bool,
+    /// The unit of its numbers, where the schemas in records tell that they are times: it is read as what they are.
+    pub unit: Option<TimeUnit>,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -216,6 +219,7 @@ impl Sample {
         declared: &BTreeMap<String, DataType>,
         known: &BTreeMap<&str, DataType>,
     ) -> Result<Inferred> {
+        let whole = self.whole_records(declared);
         let mut out = Inferred {
             columns: vec![],
             unsupported: vec![],
@@ -227,7 +231,10 @@ impl Sample {
             layout: vec![],
         };
         for (name, evidence) in self.columns {
-            let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
+            let (ty, why) = match (declared.get(&name), evidence.unsupported(&name)) {
+                (Some(DataType::String), Some(_)) if evidence.nested && !evidence.unread => {
+                    (DataType::String, "declared: the JSON text of lists or maps".to_string())
+                }
                 (_, Some(why)) => {
                     out.unsupported.push((name, why));
                     continue;
@@ -249,11 +256,36 @@ impl Sample {
                 default: evidence.default,
                 nulls: evidence.nulls,
                 derived: false,
+                unit: evidence.unit,
                 example: evidence.example(),
                 examples: evidence.examples(),
                 name,
             });
         }
+        out.columns.extend(whole);
         Ok(out)
+    }
+
+    /// The records that are declared to be texts: the JSON text of each. Where it is a column as well, that is told elsewhere.
+    fn whole_records(&self, declared: &BTreeMap<String, DataType>) -> Vec<InferredColumn> {
+        let texts = declared.iter().filter(|(name, ty)| {
+            **ty == DataType::String
+                && self.records_in.contains_key(name.as_str())
+                && !self.by_name.contains_key(name.as_str())
+        });
+        let column = |(name, _): (&String, _)| InferredColumn {
+            derived: false,
+            name: name.clone(),
+            ty: DataType::String,
+            declared: true,
+            why: "declared: the JSON text of records".to_string(),
+            missing_in: 0,
+            default: false,
+            nulls: false,
+            unit: None,
+            example: None,
+            examples: vec![],
+        };
+        texts.map(column).collect()
     }
 }

@@ -2,16 +2,18 @@
 
 use super::evidence::Class;
 use super::{CsvLayout, Sample};
+use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::carried::{Line, Unwrapper, Wanted};
+use crate::input::carried::{Line, Logical, Typed, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
 use crate::input::csv::names::{FirstRecord, names_of};
 use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{ITEM, Opened, SourceFile};
+use crate::time::TimeUnit;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
@@ -184,34 +186,42 @@ pub(super) fn json_lines(
     budget: Budget,
     sample: &mut Sample,
 ) -> Result<()> {
-    let mut records: Vec<Value> = vec![];
+    let mut records: Vec<(Value, Option<Arc<Typed>>)> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
     heads(&file.opened, &file.shape, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
         let parsed = |(number, line): (usize, &[u8])| {
             if file.framing.is_plain() {
-                return serde_json::from_slice(line).ok();
+                return Some((serde_json::from_slice(line).ok()?, None));
             }
             unwrapped.clear();
             let line = line.trim_ascii_end();
             match unwrapper.line(&file.framing, line, number as u64, &mut unwrapped) {
-                Ok(Line::Record) => serde_json::from_slice(&unwrapped).ok(),
+                Ok(Line::Record) => {
+                    Some((serde_json::from_slice(&unwrapped).ok()?, unwrapper.typed().cloned()))
+                }
                 Ok(Line::Tombstone(_)) | Err(_) => None,
             }
         };
-        let parsed = lines.enumerate().filter_map(parsed).filter(Value::is_object);
+        let parsed =
+            lines.enumerate().filter_map(parsed).filter(|(record, _): &(Value, _)| record.is_object());
         records = match &file.unnest {
             None => parsed.take(budget.records).collect(),
-            Some(list) => parsed.flat_map(|record| items(record, list)).take(budget.records).collect(),
+            Some(list) => {
+                let rows = parsed.flat_map(|(record, _)| items(record, list));
+                rows.take(budget.records).map(|row| (row, None)).collect()
+            }
         };
         !records.is_empty()
     })?;
-    let mut fields = Fields { file: name_of(file), written, room: vec![], present: HashMap::new() };
-    for record in &records {
+    let (file, room, present, told) = (name_of(file), vec![], HashMap::new(), BTreeMap::new());
+    let mut fields = Fields { file, written, room, present, told };
+    for (record, typed) in &records {
         sample.records += 1;
-        fields.look("", record, sample);
+        fields.look("", record, typed.as_deref(), sample);
     }
+    fields.give(sample);
     for (name, present) in fields.present {
         let column = sample.found(&name);
         column.nulls |= present < records.len();
@@ -248,16 +258,31 @@ struct Fields<'a> {
     room: Vec<u8>,
     /// In how many records each is.
     present: HashMap<String, usize>,
+    /// By column and what its schema says, whose types schemas in the records tell: the type, and a value.
+    told: BTreeMap<(String, String), Told>,
+}
+
+/// What the schemas in records tell of a column.
+struct Told {
+    ty: DataType,
+    unit: Option<TimeUnit>,
+    example: Option<String>,
 }
 
 impl Fields<'_> {
-    /// Looks at the fields of the object `record`, whose own path is `prefix`.
-    fn look(&mut self, prefix: &str, record: &Value, sample: &mut Sample) {
+    /// Looks at the fields of the object `record`, whose own path is `prefix`; `typed` is what its schema says of it.
+    fn look(&mut self, prefix: &str, record: &Value, typed: Option<&Typed>, sample: &mut Sample) {
         for (key, value) in record.as_object().into_iter().flatten() {
             let name = format!("{prefix}{key}");
+            if let Some(logical) = typed.and_then(|typed| typed.column(&name)) {
+                sample.column(&name).nulls |= value.is_null();
+                self.tell(&name, logical, value);
+                *self.present.entry(name).or_default() += 1;
+                continue;
+            }
             if value.is_object() {
                 sample.records_in.entry(name.clone()).or_insert_with(|| (self.file.clone(), true));
-                self.look(&format!("{name}."), value, sample);
+                self.look(&format!("{name}."), value, typed, sample);
                 continue;
             }
             let column = sample.column(&name);
@@ -289,6 +314,41 @@ impl Fields<'_> {
     }
 }
 
+impl Fields<'_> {
+    /// Notes a value of a logical type, as it is written out.
+    fn tell(&mut self, name: &str, logical: Logical, value: &Value) {
+        let example = match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let ty = logical.data_type(example.as_deref());
+        let told = self.told.entry((name.to_string(), logical.words())).or_insert_with(|| Told {
+            ty,
+            unit: logical.unit(),
+            example: None,
+        });
+        // Of decimals with a scale of their own the longest counts.
+        if let (DataType::Decimal { scale, .. }, DataType::Decimal { scale: known, .. }) = (ty, told.ty)
+            && scale > known
+        {
+            told.ty = ty;
+        }
+        if told.example.is_none() {
+            told.example = example;
+        }
+    }
+
+    /// Gives the columns the types that schemas tell.
+    fn give(&self, sample: &mut Sample) {
+        for ((name, words), told) in &self.told {
+            let column = sample.column(name);
+            column.unit = told.unit;
+            column.given(Some(told.ty), words, told.example.clone(), &self.file);
+        }
+    }
+}
+
 /// What JSON calls a plain value or list.
 fn kind_of(value: &Value) -> Option<&'static str> {
     match value {
@@ -312,6 +372,8 @@ pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample
         let evidence = sample.found(&column.name);
         evidence.nulls |= column.nulls;
         evidence.default |= column.default;
+        evidence.nested |= column.nested;
+        evidence.unread |= column.ty.is_none() && !column.nested;
         // A column without values goes with any type.
         if column.type_name != "null" {
             evidence.given(column.ty, &column.type_name, column.example, &file_name);

@@ -10,6 +10,7 @@
 //!   changes no answer.
 
 mod columns;
+mod deletes;
 mod finder;
 mod record;
 mod scanner;
@@ -29,6 +30,7 @@ use crate::input::infer::time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::Buffer;
 use columns::{Column, Texts, Unfit};
+use deletes::Deletes;
 use finder::{Finder, Wanted};
 pub(super) use record::RecordReader;
 use scanner::Broken;
@@ -50,6 +52,8 @@ pub struct JsonDecoder {
     parser: TimeParser,
     /// Where the arrival is not the event time.
     arrival: Option<(Wanted, TimeParser)>,
+    /// Where deletes have times of their own.
+    deletes: Option<Deletes>,
     unwrapper: Unwrapper,
     /// Rows of the last chunk, as a guess at those of the next.
     expected_rows: usize,
@@ -63,6 +67,7 @@ impl JsonDecoder {
     pub fn new(plan: &Arc<ReadPlan>) -> Result<JsonDecoder, Error> {
         // The files of a source are unnested alike.
         let mut finder = Finder::new(plan.files.iter().find_map(|file| file.unnest.as_deref()));
+        let deletes = Deletes::new(plan, &mut finder);
         let mut want = |name: &str| finder.want(name);
         let time = plan.own_time().map(|time| want(&time.column));
         let parser = |time: &ReadTime| TimeParser::new(time.rule.clone(), plan.zone.clone());
@@ -78,7 +83,19 @@ impl JsonDecoder {
         let parser = parser(&plan.time);
         let written = plan.written.of(&plan.time.column).cloned();
         let (plan, unwrapper) = (plan.clone(), Unwrapper::new(Own::of(plan)));
-        Ok(JsonDecoder { plan, finder, columns, time, written, parser, arrival, unwrapper, expected_rows: 0 })
+        let expected_rows = 0;
+        Ok(JsonDecoder {
+            plan,
+            finder,
+            columns,
+            time,
+            written,
+            parser,
+            arrival,
+            deletes,
+            unwrapper,
+            expected_rows,
+        })
     }
 
     /// The rows of a chunk, and its bad records. Where the scan stops at one of them, what is behind it is left out.
@@ -223,8 +240,14 @@ impl JsonDecoder {
             Some(wanted) => {
                 let span = self.finder.span(wanted);
                 let written = self.written.as_deref();
-                time_of(span, chunk, written, &mut self.parser)
-                    .map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?
+                let read = time_of(span, chunk, written, &mut self.parser);
+                match &mut self.deletes {
+                    Some(deletes) if deletes.is(&self.finder, chunk) => {
+                        let time = deletes.time(&self.finder, chunk, read.ok());
+                        time.ok_or_else(no_time_of_delete)?
+                    }
+                    _ => read.map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?,
+                }
             }
         };
         let arrived = match self.arrival {
@@ -359,6 +382,13 @@ impl Fault {
             aside: self.aside,
         }
     }
+}
+
+/// What is wrong with a delete that nothing places in time.
+#[cold]
+fn no_time_of_delete() -> Box<Fault> {
+    let reason = "it is a delete, and neither `source.ts_ms` nor `ts_ms` says when".to_string();
+    Box::new(Fault { column: None, reason, hint: None, aside: false })
 }
 
 /// What is wrong with an event time or arrival.

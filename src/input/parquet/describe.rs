@@ -5,7 +5,7 @@ use super::schema::{self, Lookup};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::SourceFile;
-use crate::input::columnar::{FileColumn, FileColumns};
+use crate::input::columnar::{FileColumn, FileColumns, possible};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
@@ -43,13 +43,16 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
                 example: if leaf.of.uuid { None } else { least(metadata, leaf.index, &leaf.of.ty) },
                 type_name: if past_int64 { "uint64, past int64,".into() } else { leaf.of.name },
                 default: false,
+                nested: false,
                 name,
             }
         }
         other => {
             let type_name = if let Lookup::Group(ty) = other { ty } else { "unknown" };
             let type_name = type_name.to_string();
-            FileColumn { name, ty: None, type_name, nulls: false, example: None, default: false }
+            let nested =
+                schema::group(metadata, &name).is_some_and(|leaf| possible(&leaf.of, DataType::String));
+            FileColumn { name, ty: None, type_name, nulls: false, example: None, default: false, nested }
         }
     }
 }

@@ -155,7 +155,7 @@ impl ParquetFile {
         let unit = self.units[unit];
         let (reader, watch, batch_rows) = guarded(&self.path, || {
             let group = self.metadata.metadata().row_group(unit.row_group);
-            let leaves = || self.leaves().map(|leaf| leaf.index);
+            let leaves = || self.leaves().flat_map(Leaf::indices);
             let watch = Arc::new(Watch::new(group, leaves()));
             let rows = self.plan.rows_in(self.plan.chunk_bytes).min(rows_of_texts(group, leaves()));
             Ok((self.reader(unit, 0, rows, &watch)?, watch, rows))
@@ -191,7 +191,7 @@ impl ParquetFile {
         batch_rows: usize,
         watch: &Arc<Watch>,
     ) -> Result<ParquetRecordBatchReader> {
-        let leaves = self.leaves().map(|leaf| leaf.index);
+        let leaves = self.leaves().flat_map(Leaf::indices);
         let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
         let pages = Pages::new(self.handle.clone(), watch.clone());
         ParquetRecordBatchReaderBuilder::new_with_metadata(pages, self.metadata.clone())
@@ -332,7 +332,10 @@ fn leaf_of(
         Lookup::Missing => Ok(None),
         Lookup::Leaf(leaf) if possible(&leaf.of, column.ty) => Ok(Some(leaf)),
         Lookup::Leaf(leaf) => Err(not_read_as(column, path, &leaf.of)),
-        Lookup::Group(ty) => Err(not_plain(column, path, ty)),
+        Lookup::Group(ty) => match schema::group(metadata, &column.name) {
+            Some(leaf) if possible(&leaf.of, column.ty) => Ok(Some(leaf)),
+            _ => Err(not_plain(column, path, ty)),
+        },
     }
 }
 

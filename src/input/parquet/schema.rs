@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{Compression, LogicalType, Type as PhysicalType};
 use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use std::collections::HashSet;
@@ -17,11 +17,13 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A column of plain values, possibly inside of structs.
+/// A column of plain values, or one that is read as its JSON text, possibly inside of structs.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
     /// Its number among the leaves of the file.
     pub index: usize,
+    /// How many leaves it is, from that one on: of a list, record or map all that are inside.
+    pub leaves: usize,
     /// Its type.
     pub of: FileType,
     /// The names on the way to it, from the root.
@@ -29,6 +31,11 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
+    /// The numbers of its leaves.
+    pub fn indices(&self) -> std::ops::Range<usize> {
+        self.index..self.index + self.leaves
+    }
+
     /// The column's array in a batch of the file; NULL where a struct around it is.
     pub fn array(&self, batch: &RecordBatch, file: &Path) -> Result<ArrayRef> {
         let lost = || damaged(file, &format!("the column {} is not where it was", self.path.join(".")));
@@ -180,18 +187,20 @@ pub(super) fn check_pages<R: ChunkReader + 'static>(
     let groups = metadata.metadata().row_groups();
     let unread =
         |what: &str| Error::data(format!("column `{}` of {} is {what}", leaf.path.join("."), path.display()));
-    if groups.iter().any(|group| group.column(leaf.index).compression() == Compression::LZO) {
+    let columns =
+        |group: &'_ RowGroupMetaData| leaf.indices().map(|i| group.column(i).clone()).collect::<Vec<_>>();
+    if groups.iter().any(|group| columns(group).iter().any(|c| c.compression() == Compression::LZO)) {
         return Err(unread("compressed by LZO, which is not read")
             .hint("write the file again with zstd, snappy, gzip, brotli, lz4 or no compression"));
     }
     if !is_of_old_arrow(metadata.metadata().file_metadata().created_by()) {
         return Ok(());
     }
-    for group in groups {
-        let column = group.column(leaf.index);
+    for (group, column) in groups.iter().flat_map(|group| columns(group).into_iter().map(move |c| (group, c)))
+    {
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
         if column.compression() != Compression::UNCOMPRESSED
-            && has_second_pages(file.clone(), column, rows).map_err(|e| damaged(path, &e))?
+            && has_second_pages(file.clone(), &column, rows).map_err(|e| damaged(path, &e))?
         {
             return Err(unread(
                 "compressed, and its pages say that they are not, as PyArrow before 3.0 wrote them",
@@ -247,7 +256,7 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
         let Some(ty) = type_at(metadata.schema().fields(), path) else { continue };
         let uuid = column.logical_type_ref() == Some(&LogicalType::Uuid);
         let of = FileType { name: type_name(&ty, uuid), ty, uuid };
-        let leaf = Leaf { index, of, path: path.to_vec() };
+        let leaf = Leaf { index, leaves: 1, of, path: path.to_vec() };
         // A name with a dot in it goes before a path.
         if best.as_ref().is_none_or(|b| b.path.len() > path.len()) {
             best = Some(leaf);
@@ -258,6 +267,29 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
         (None, Some(group)) => Lookup::Group(group),
         (None, None) => Lookup::Missing,
     }
+}
+
+/// The list, record or map `name`, all of it.
+pub(super) fn group(metadata: &ArrowReaderMetadata, name: &str) -> Option<Leaf> {
+    let (path, ty) = group_at(metadata.schema().fields(), name)?;
+    let columns = metadata.parquet_schema().columns();
+    let mut inside = (0..columns.len()).filter(|i| columns[*i].path().parts().starts_with(&path));
+    let index = inside.next()?;
+    let of = FileType { ty, uuid: false, name: group_name(metadata.schema().fields(), name).to_string() };
+    Some(Leaf { index, leaves: 1 + inside.count(), of, path })
+}
+
+/// The names on the way to the group `name`, and its type.
+fn group_at(fields: &Fields, name: &str) -> Option<(Vec<String>, ArrowType)> {
+    if let Some(field) = fields.iter().find(|field| field.name() == name) {
+        let ty = field.data_type();
+        return ty.is_nested().then(|| (vec![name.to_string()], ty.clone()));
+    }
+    fields.iter().find_map(|field| {
+        let ArrowType::Struct(inner) = field.data_type() else { return None };
+        let (path, ty) = group_at(inner, name.strip_prefix(field.name().as_str())?.strip_prefix('.')?)?;
+        Some(([vec![field.name().clone()], path].concat(), ty))
+    })
 }
 
 /// What the group `name` is.

@@ -193,7 +193,7 @@ fn types_that_clash_are_an_error_before_a_row_is_read() {
     clash(Arc::new(TimestampSecondArray::from(vec![1])), DataType::Date);
     clash(Arc::new(Time32SecondArray::from(vec![1])), DataType::Int64);
     let list = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1)])]);
-    assert!(clash(Arc::new(list), DataType::String).contains("is a list"));
+    assert!(clash(Arc::new(list), DataType::Int64).contains("is a list"));
 }
 
 #[test]
@@ -402,6 +402,7 @@ fn footers_are_described() {
         nulls,
         example: example.map(str::to_string),
         default: false,
+        nested: false,
     };
     assert_eq!(got[0], want("n", Some(DataType::Int64), "uint16", true, Some("7")));
     assert_eq!(got[1], want("s", Some(DataType::String), "string", false, Some("a")));

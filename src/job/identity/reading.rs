@@ -302,7 +302,11 @@ fn table(job: &JobSpec, table: &TablePlan) -> Value {
     let spec = job.tables.iter().find(|spec| spec.name.value == table.name);
     let nothing = LogSpec::default();
     let mut form = log(spec.map_or(&nothing, |spec| &spec.log), &table.read, &Reads(None));
-    form.extend(optional([("steps", (!steps.is_empty()).then(|| Value::Array(steps)))]));
+    let deletes = table.index.op.map(|_| json!("end rows"));
+    form.extend(optional([
+        ("deletes", deletes),
+        ("steps", (!steps.is_empty()).then(|| Value::Array(steps))),
+    ]));
     Value::Object(form)
 }
 

@@ -79,6 +79,12 @@ impl Log {
         }
     }
 
+    /// Whether the event time is computed.
+    pub(super) fn derives_time(&self) -> bool {
+        let names = self.derived.iter().map(|(column, _)| &self.inferred.columns[*column].name);
+        self.time.as_ref().is_some_and(|time| names.clone().any(|name| *name == time.column))
+    }
+
     /// Adds to the columns that are used those that they are computed from.
     pub(super) fn use_inputs(&self, used: &mut BTreeSet<usize>, arrival: Option<&ReadTime>) {
         let times = self.time.iter().chain(arrival).map(|time| time.column.as_str());
@@ -166,6 +172,7 @@ impl Deriving<'_> {
             missing_in: 0,
             default: false,
             nulls: true,
+            unit: None,
             derived: true,
             example: None,
             examples: vec![],

@@ -2,7 +2,7 @@
 
 use super::derived::derives_time;
 use super::shape::{FORMATS, Layout, is_form, shape};
-use super::{SourceFiles, documents, unknown_column, written};
+use super::{SourceFiles, documents, instants, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
@@ -184,6 +184,7 @@ impl Log {
         let untold = spec.time.iter().filter(|_| time.is_none() && of_files);
         let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
         written::check_names(document, spec, &inferred);
+        instants::check_types(document, spec, &inferred);
         let (derives, derived, hidden) = (false, vec![], vec![]);
         let mut log = Log {
             files,
@@ -260,6 +261,7 @@ impl Log {
             arrival: None,
             max_ahead: None,
             arrival_optional: false,
+            deletes: false,
             zone: zone.clone(),
             delimiter: self.delimiter,
             names: self.names.clone(),
@@ -299,6 +301,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         default: false,
         nulls: false,
         derived: false,
+        unit: None,
         example: None,
         examples: vec![],
     };
@@ -528,6 +531,11 @@ fn event_time(
         return None;
     };
     let mut rule = rule?;
+    if let Some(told) = found.unit {
+        let plain = instants::rule(told, &rule, &column.value);
+        let plain = plain.map_err(|error| document.fault(error, &column.span)).ok()?;
+        return Some(ReadTime { column: column.value.clone(), rule: plain });
+    }
     let of_log = LogColumn::named(&column.value).is_some_and(|own| {
         own.is_time() && inferred.carried.as_ref().is_some_and(|log| log.framing.has(own))
     });

@@ -59,6 +59,11 @@ impl<'a> Rows<'a> {
         self.made(made, &sql.span)
     }
 
+    /// The expression that `sql` is, without a word of what is wrong with it.
+    pub(super) fn compiled(&self, sql: &str) -> Result<Expr> {
+        Expr::compile(sql, &self.schema, &self.zone)
+    }
+
     /// The expression of a tree, as [`Rows::expr`].
     pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
         let sql = ast.to_string();

@@ -1,11 +1,12 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
-use super::Planner;
 use super::log::{self, Found, Log};
 use super::rows::Rows;
+use super::{Planner, deletes};
 use crate::asof::AsOfPlan;
 use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
+use crate::input::carried::LogColumn;
 use crate::job::document::{At, Document};
 use crate::job::plan::{Step, TablePlan};
 use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
@@ -22,6 +23,8 @@ pub(super) struct Table<'a> {
     keys: &'a LogSpec,
     pub(super) log: Log,
     pub(super) rows: Rows<'a>,
+    /// The column of what change events do, of which deletes end rows.
+    op: Option<usize>,
 }
 
 /// What one or more steps ask of a table. Columns are numbers of its rows' schema.
@@ -104,7 +107,7 @@ impl<'a> FoundTable<'a> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
         let known = found.is_some();
-        let log = match found {
+        let mut log = match found {
             Some(found) => Log::of(document, keys, found, &title(spec, &name), zone)?,
             None => {
                 // What can be told without its files.
@@ -115,14 +118,26 @@ impl<'a> FoundTable<'a> {
         let mut rows = Rows::new(document, zone, &log);
         rows.open = !known;
         if let Some(spec) = spec {
-            if !rows.open && log.derives {
-                // They are computed as its rows are read, since its time is one of them.
-            } else {
+            // Where its time is one of them, they are computed as its rows are read.
+            if rows.open || !log.derives {
                 rows.derive_all(&spec.log.derive);
             }
             spec.filter.iter().for_each(|sql| rows.filter(sql));
         }
-        Ok(Table { name, spec, keys, log, rows })
+        let told =
+            deletes::not_unwrapped(&log, &title(spec, &name), spec.and_then(|spec| spec.filter.as_ref()));
+        log.notes.extend(told);
+        let op = log.own(LogColumn::Op);
+        if let (Some(op), Some(filter)) = (op, spec.and_then(|spec| spec.filter.as_ref())) {
+            deletes::pass(document, &mut rows, op, filter);
+        }
+        if let Some(time) = keys.time.as_ref().filter(|_| op.is_some() && log.derives_time()) {
+            let error = Error::job("the time of a change log's table cannot be computed");
+            let hint = "a delete has the values of before: take a column of the log, such as `_timestamp`, or of its rows";
+            document.fault(error.hint(hint), &time.span);
+        }
+        rows.read(op);
+        Ok(Table { name, spec, keys, log, rows, op })
     }
 }
 
@@ -156,6 +171,9 @@ impl Table<'_> {
         let of_files: Vec<usize> = kept.iter().copied().filter(|&i| i < self.rows.source_columns).collect();
         let mut read = self.log.read(zone, chunk_bytes)?;
         read.columns = of_files.iter().map(|&i| self.log.column(i, fields[i].ty)).collect();
+        // A row's own time says when that version of it came, and not when it went.
+        let own = LogColumn::named(&read.time.column).is_some_and(LogColumn::is_time);
+        read.deletes = self.op.is_some() && !own && self.timed();
         // The order of rows at one instant.
         read.positions = true;
         let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
@@ -175,7 +193,7 @@ impl Table<'_> {
             inferred: self.log.inferred.clone(),
             rows: Schema::new(kept.iter().map(|&i| fields[i].clone()).collect::<Vec<Field>>()),
             steps,
-            index: AsOfPlan { keys, columns, fill: ask.fill, keep_keys: false },
+            index: AsOfPlan { keys, columns, fill: ask.fill, op: self.op.map(new), keep_keys: false },
             rejects: None,
         })
     }

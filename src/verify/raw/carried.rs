@@ -1,6 +1,6 @@
 //! Lines of Kafka's tools as lines of plain JSON, by `serde_json`: the second reader of what carries records.
 
-use super::{Part, Wanted};
+use super::{Part, Wanted, logical};
 use crate::input::SourceFile;
 use crate::input::carried::{Carrier, Envelope, Framing};
 use arrow_array::{ArrayRef, Int64Array, StringViewArray};
@@ -172,11 +172,11 @@ fn payload(value: Value) -> Option<Value> {
         Value::Text(_) => return None,
     };
     let fields: Object = serde_json::from_str(&text).ok()?;
-    fields.get("schema")?;
-    let payload = fields.get("payload")?;
-    Some(match string(payload) {
-        Some(text) => Value::Text(text),
-        None => of_text(payload.get()),
+    let schema = serde_json::from_str(fields.get("schema")?.get()).ok()?;
+    let payload = logical::plain(&schema, fields.get("payload")?.get())?;
+    Some(match serde_json::from_str(&payload) {
+        Ok(text) => Value::Text(text),
+        Err(_) => of_text(&payload),
     })
 }
 
@@ -188,11 +188,13 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
         Value::Text(_) => return None,
     };
     let mut event: Object = serde_json::from_str(&text).ok()?;
+    let mut schema = serde_json::Value::Null;
     if !event.contains_key("op") && event.contains_key("schema") {
         let payload = event.get("payload")?.get();
         if payload == "null" {
             return Some(None);
         }
+        schema = serde_json::from_str(event.get("schema")?.get()).ok()?;
         event = serde_json::from_str(payload).ok()?;
     }
     let op = string(event.get("op")?)?;
@@ -206,9 +208,11 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
     own.insert("_timestamp", number(event.get("ts_ms")));
     own.insert("_source_ts", number(source.get("ts_ms")));
     own.insert("_deleted", (op == "d").to_string());
-    let row = event.get(if op == "d" { "before" } else { "after" }).map_or("null", |row| row.get());
+    let name = if op == "d" { "before" } else { "after" };
+    let row = event.get(name).map_or("null", |row| row.get());
+    let row = logical::plain(logical::field(&schema, name), row)?;
     own.insert("_op", quoted(&op));
-    match of_text(row) {
+    match of_text(&row) {
         Value::Text(_) => None,
         row => Some(Some(row)),
     }

@@ -16,6 +16,8 @@ mod carried;
 mod csv;
 mod documents;
 mod jsonl;
+mod logical;
+mod nested;
 mod parquet;
 pub(super) mod shape;
 mod sheet;

@@ -1,6 +1,6 @@
 //! Parquet by arrow's reader: columns as they are.
 
-use super::{File, Part, Wanted};
+use super::{File, Part, Wanted, nested};
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
 use arrow_array::cast::AsArray;
@@ -40,7 +40,7 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
         let outer = column.name.split('.').next().unwrap_or("");
         let nested =
             found.map_or(column_of(outer), Some).filter(|&i| schema.field(i).data_type().is_nested());
-        if nested.is_some() {
+        if nested.is_some() && !(column.text && found.is_some()) {
             return Err(Error::job(format!(
                 "{}: `{}` lies in a record, which has no second reader here",
                 path.display(),
@@ -93,12 +93,15 @@ fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowE
         | ArrowType::BinaryView => arrow_cast::cast(array, &ArrowType::Utf8View),
         ArrowType::Float16 => arrow_cast::cast(array, &ArrowType::Float32),
         ArrowType::Time32(_) | ArrowType::Time64(_) => clocks(array),
+        ty if ty.is_nested() => {
+            nested::texts(array).map_err(|e| arrow_schema::ArrowError::ComputeError(e.to_string()))
+        }
         _ => Ok(array.clone()),
     }
 }
 
 /// Times of day as texts, with those digits of the second that are no zeros at the end.
-fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+pub(super) fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
     let nanos = arrow_cast::cast_with_options(
         array,
         &ArrowType::Time64(TimeUnit::Nanosecond),
