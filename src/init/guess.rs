@@ -6,6 +6,7 @@
 
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
+use super::times::{MONTH, YEAR};
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -199,7 +200,9 @@ fn times(columns: &[Column]) -> Vec<(usize, f64)> {
         let mut score = words::time(&column.name) - i as f64;
         score += if time.time_of_day { 20.0 } else { 0.0 };
         score -= 100.0 * column.null_share();
-        if let TimeRule::Epoch(_) = time.rule() {
+        // A month tells less than a day.
+        score -= if time.resolution() > DAY { 20.0 } else { 0.0 };
+        if time.is_number() {
             // Any number of ten digits may be a time; without a name that says so few are.
             score -= if words::time(&column.name) > 0.0 { 0.0 } else { 40.0 };
         }
@@ -236,9 +239,8 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
             _ => false,
         };
         // Digits that may be a time, and are no time by their name, are labels.
-        let is_time = column.time.as_ref().is_some_and(|time| {
-            !matches!(time.rule(), TimeRule::Epoch(_)) || words::time(&column.name) > 0.0
-        });
+        let is_time =
+            column.time.as_ref().is_some_and(|time| !time.is_number() || words::time(&column.name) > 0.0);
         if i == time || !kind || is_time || column.distinct < 2 || is_ours(&column.name) {
             continue;
         }
@@ -290,7 +292,9 @@ fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
 /// The size of windows that cuts a span into a readable number of them, and is no less than what times are told by.
 fn window(span: i64, resolution: i64) -> &'static str {
     match span.max(match resolution {
-        // Days, and minutes.
+        // Years, months, days, and minutes.
+        YEAR => 7_306 * DAY,
+        MONTH => 201 * DAY,
         DAY => 8 * DAY + 1,
         MINUTE => 2 * MINUTE + 1,
         _ => 0,
@@ -444,5 +448,9 @@ mod tests {
         assert_eq!(of(40 * 365 * DAY), "1 year");
         assert_eq!(of(2 * MINUTE), "1s");
         assert_eq!([window(0, DAY), window(0, MINUTE), window(400 * DAY, DAY)], ["1 day", "1m", "1 month"]);
+        assert_eq!(
+            [window(0, MONTH), window(0, YEAR), window(90 * 365 * DAY, MONTH)],
+            ["1 month", "1 year", "1 year"]
+        );
     }
 }

@@ -44,6 +44,7 @@ mod expressions_printed;
 mod expressions_random;
 mod expressions_times;
 mod faults;
+mod fiscal;
 mod flink_docs;
 mod formats;
 mod golden;

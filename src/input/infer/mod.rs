@@ -21,7 +21,7 @@ pub(in crate::input) use sample::{Budget, heads};
 mod tests;
 
 pub(crate) use evidence::Class;
-pub use hint::time_hint;
+pub use hint::{other_time_hint, time_hint};
 
 use super::carried::{Found, LogColumn};
 use super::written::WrittenColumns;
@@ -95,6 +95,10 @@ pub struct InferredColumn {
     pub default: bool,
     /// Whether it is NULL somewhere in the sample, or missing in a record.
     pub nulls: bool,
+    /// Whether the sample has no value of it, and nothing else tells its type.
+    pub open: bool,
+    /// Whether its values are lists of JSON.
+    pub list: bool,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -225,6 +229,7 @@ impl Sample {
             layout: vec![],
         };
         for (name, evidence) in self.columns {
+            let known_type = declared.contains_key(&name) || known.contains_key(name.as_str());
             let (ty, why) = match (declared.get(&name), evidence.unsupported()) {
                 (_, Some(why)) => {
                     out.unsupported.push((name, why));
@@ -246,6 +251,8 @@ impl Sample {
                 missing_in: self.files - evidence.files,
                 default: evidence.default,
                 nulls: evidence.nulls,
+                list: evidence.has_lists(),
+                open: evidence.is_open() && !known_type && ty == DataType::String,
                 example: evidence.example(),
                 examples: evidence.examples(),
                 name,

@@ -2,6 +2,7 @@
 
 use super::Planner;
 use super::log::{self, Found, Log};
+use super::open::Assumed;
 use super::rows::Rows;
 use crate::asof::AsOfPlan;
 use crate::batch::{Field, Schema};
@@ -100,12 +101,12 @@ impl<'a> FoundTable<'a> {
     ///
     /// # Errors
     /// As of [`Log::of`].
-    pub(super) fn table(self, document: &'a Document, zone: &Zone) -> Result<Table<'a>> {
+    pub(super) fn table(self, document: &'a Document, zone: &Zone, assumed: &Assumed) -> Result<Table<'a>> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
         let known = found.is_some();
         let log = match found {
-            Some(found) => Log::of(document, keys, found, &title(spec, &name), zone)?,
+            Some(found) => Log::of(document, keys, found, &title(spec, &name), (zone, assumed))?,
             None => {
                 // What can be told without its files.
                 log::form(document, keys);
@@ -113,7 +114,7 @@ impl<'a> FoundTable<'a> {
             }
         };
         let mut rows = Rows::new(document, zone, &log);
-        rows.open = !known;
+        rows.open |= !known;
         if let Some(spec) = spec {
             rows.derive_all(&spec.derive);
             spec.filter.iter().for_each(|sql| rows.filter(sql));
