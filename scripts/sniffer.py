@@ -145,17 +145,18 @@ def ours(binary, folder, name, shape):
 def duckdbs(duckdb, path, shape):
     db = duckdb.connect()
     try:
-        rows = db.sql(f"SELECT * FROM read_csv('{path}')")
-        types = [str(kind) for kind in rows.types]
-        n = len(rows.fetchall())
+        db.execute(f"CREATE TABLE log AS SELECT * FROM read_csv('{path}')")
+        columns = db.execute("SELECT column_name, data_type FROM information_schema.columns ORDER BY ordinal_position").fetchall()
+        types = [kind for _, kind in columns]
+        n = db.execute("SELECT count(*) FROM log").fetchall()[0][0]
     except Exception as error:
         return first_line(str(error))
     if len(types) != 3:
         return f"{len(types)} columns, {n} rows"
     amount = None
     if types[2] in ("DOUBLE", "BIGINT") or types[2].startswith("DECIMAL"):
-        column = rows.columns[2]
-        amount = Decimal(str(db.sql(f'SELECT CAST(SUM(CAST("{column}" AS DECIMAL(18,2))) AS VARCHAR) FROM rows').fetchone()[0]))
+        sums = db.execute(f'SELECT CAST(SUM(CAST("{columns[2][0]}" AS DECIMAL(18,2))) AS VARCHAR) FROM log').fetchall()
+        amount = Decimal(sums[0][0])
     time = types[0].startswith(("TIMESTAMP", "DATE")) or (shape == "times in ms" and types[0] == "BIGINT")
     return told(n, amount, time, shape)
 

@@ -6,7 +6,7 @@
 
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
-use super::times::{MONTH, YEAR};
+use super::times::{Candidate, MONTH, YEAR};
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -220,6 +220,12 @@ fn times(columns: &[Column]) -> Vec<(usize, f64)> {
     found
 }
 
+/// Whether values are no times: numbers that look like years are none, unless the name says so.
+fn is_no_time(column: &Column) -> bool {
+    let is_year = |time: &Candidate| time.is_number() && time.resolution() > DAY;
+    column.time.as_ref().is_none_or(|time| is_year(time) && words::time(&column.name) <= 0.0)
+}
+
 /// Whether SQL needs the name for something else, or a log of Kafka has the column of its own: such a column is not read.
 fn is_ours(name: &str) -> bool {
     ["window_start", "window_end", sql::TIME, sql::POSITION].contains(&name)
@@ -340,7 +346,7 @@ impl Guess {
             .filter(|(i, c)| !taken(*i) && c.is_number() && c.values > 0 && !is_ours(&c.name))
             .map(|(i, c)| (i, words::amount(&c.name) - i as f64 - 40.0 * c.null_share()))
             .map(|(i, score)| (i, if columns[i].ty == DataType::Int64 { score - 10.0 } else { score }))
-            .filter(|(i, score)| *score > -20.0 && (columns[*i].time.is_none() || *score > 10.0))
+            .filter(|(i, score)| *score > -20.0 && (is_no_time(&columns[*i]) || *score > 10.0))
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         let numbers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();

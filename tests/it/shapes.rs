@@ -24,7 +24,7 @@ fn plain() -> String {
     joined(&lines(), "\n")
 }
 
-fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+pub fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(unit).collect()
 }
 
@@ -32,7 +32,7 @@ fn western(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
 
-fn zipped(members: &[(&str, &str)], how: CompressionMethod) -> Vec<u8> {
+pub fn zipped(members: &[(&str, &str)], how: CompressionMethod) -> Vec<u8> {
     let mut out = ZipWriter::new(Cursor::new(vec![]));
     for (name, text) in members {
         out.start_file(*name, SimpleFileOptions::default().compression_method(how)).unwrap();
@@ -41,14 +41,14 @@ fn zipped(members: &[(&str, &str)], how: CompressionMethod) -> Vec<u8> {
     out.finish().unwrap().into_inner()
 }
 
-fn bzip2(text: &str) -> Vec<u8> {
+pub fn bzip2(text: &str) -> Vec<u8> {
     let mut out = bzip2::write::BzEncoder::new(vec![], bzip2::Compression::fast());
     out.write_all(text.as_bytes()).unwrap();
     out.finish().unwrap()
 }
 
 /// A workbook of sheets: cells of numbers are numbers.
-fn workbook(sheets: &[(&str, Vec<Vec<String>>)]) -> Vec<u8> {
+pub fn workbook(sheets: &[(&str, Vec<Vec<String>>)]) -> Vec<u8> {
     let ns = "http://schemas.openxmlformats.org";
     let mut members = vec![];
     let mut list = String::new();

@@ -288,6 +288,26 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
     %s%.f spark: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) AS `_time`
     %s%.f flink: `_time` AS CAST(TO_TIMESTAMP_LTZ((CAST(FLOOR(CAST(NULLIF(`t`, '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) / 1000, 3) AS TIMESTAMP(3))
     %s%.f bigquery: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS BIGNUMERIC) * 1000000) AS INT64)) AS `_time`
+    %Y-%m duckdb: STRPTIME(NULLIF("t", ''), '%Y-%m') AS "_time"
+    %Y-%m postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYY-MM TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y-%m spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy-M') AS `_time`
+    %Y-%m flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy-M')
+    %Y-%m bigquery: TIMESTAMP(PARSE_DATETIME('%Y-%m', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %Y%m duckdb: STRPTIME(NULLIF("t", ''), '%Y%m') AS "_time"
+    %Y%m postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYYMM TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y%m spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMM') AS `_time`
+    %Y%m flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMM')
+    %Y%m bigquery: TIMESTAMP(PARSE_DATETIME('%Y%m', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %b %Y duckdb: STRPTIME(NULLIF("t", ''), '%b %Y') AS "_time"
+    %b %Y postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'Mon YYYY TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %b %Y spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'MMM yyyy') AS `_time`
+    %b %Y flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'MMM yyyy')
+    %b %Y bigquery: TIMESTAMP(PARSE_DATETIME('%b %Y', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %Y duckdb: STRPTIME(NULLIF("t", ''), '%Y') AS "_time"
+    %Y postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYY TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy') AS `_time`
+    %Y flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy')
+    %Y bigquery: TIMESTAMP(PARSE_DATETIME('%Y', NULLIF(`t`, '')), 'UTC') AS `_time`
     "#);
 }
 

@@ -170,7 +170,7 @@ fn about(duration: Duration) -> i64 {
 fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> Option<Offset> {
     let Some(text) = &window.offset else { return Some(Offset::default()) };
     let error = match Offset::parse(&text.value) {
-        None => Error::job(format!("`{}` is no offset", text.value))
+        None => Error::job(format!("`{}` is no length of time", text.value))
             .hint("such as 15m, 6h, -1 day, or for windows of months, quarters and years 3 months 5 days"),
         Some(offset) if about_offset(offset) > super::LONGEST => super::too_long(&text.value),
         Some(offset) => match every {
