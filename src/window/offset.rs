@@ -62,10 +62,10 @@ impl Offset {
             };
             (format!("{day} {} {to_year}", NAMES[to_month as usize - 1]), offset)
         };
-        // From 2023 on for four years, one of them a leap year.
+        // From 2023 on, for four years and more: one of them is a leap year.
         let first = (53 * 12 + every - 1).div_euclid(every);
         let one = start(first);
-        let mut others = (first + 1..=first + 48 / every).map(start);
+        let mut others = (first + 1..=first + 48 / every + 4).map(start);
         let other = others.find(|(_, offset)| *offset != one.1)?;
         Some([one, other].map(|(date, offset)| (date, offset.words())))
     }
@@ -147,6 +147,10 @@ impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.months {
             0 => write!(f, "{}", Duration::Length(self.micros)),
+            // As it is read: one minus for all.
+            months if months < 0 && self.micros <= 0 => {
+                write!(f, "-{}", Offset { months: -months, micros: -self.micros }.words())
+            }
             _ => f.write_str(&self.words()),
         }
     }
@@ -177,13 +181,14 @@ mod tests {
             ("3 months", 3, 0, "3 months"),
             ("3 months 5 days", 3, 5 * DAY, "3 months 5 days"),
             ("1 quarter 1 week 6h", 3, 7 * DAY + 6 * HOUR, "3 months 7 days 6h"),
-            ("-1 month 1 day", -1, -DAY, "-1 month -1 day"),
+            ("-1 month 1 day", -1, -DAY, "-1 month 1 day"),
             ("1 year 1month", 13, 0, "13 months"),
             ("1 day 6h", 0, 30 * HOUR, "30h"),
         ] {
             let offset = Offset::parse(text).unwrap();
             assert_eq!((offset.months, offset.micros), (months, micros), "{text}");
             assert_eq!(offset.to_string(), shown);
+            assert_eq!(Offset::parse(shown), Some(offset));
         }
         for text in ["", "-", "3", "months", "3 months and 5 days", "3 months -5 days", "5x", "1.5h"] {
             assert_eq!(Offset::parse(text), None, "{text}");
