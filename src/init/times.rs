@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(of(&["2023", "2024"]), YEAR);
         assert_eq!(of(&["2024-03"]), MONTH);
         assert_eq!(of(&["2024-03-01"]), DAY);
-        assert_eq!(of(&["1717200000"]), MINUTE);
+        assert_eq!(of(&["1717200060"]), MINUTE);
         assert_eq!(of(&["2024-03-01 10:00:01"]), 1);
     }
 

@@ -163,8 +163,8 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         let (before, after) = (shown[..first].trim_matches(outside), shown[last + 1..].trim_matches(outside));
         let units: Vec<String> =
             [before, after].iter().filter(|unit| !unit.is_empty()).map(|unit| unit.to_string()).collect();
-        // More than a unit is a text with a number in it.
-        if units.len() > 1 || units.iter().any(|unit| unit.chars().count() > 3 || unit.contains(digit)) {
+        // Any other text is one with a number in it.
+        if units.len() > 1 || !units.iter().all(|unit| is_likely_unit(unit)) {
             return None;
         }
         for (decimal, thousands) in [(None, None), (None, Some(',')), (Some(','), Some('.'))] {
@@ -196,6 +196,14 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         () if reads(Some(','), Some('.')) => Some("decimal = \",\", thousands = \".\"".into()),
         () => with_unit(),
     }
+}
+
+/// Whether a text beside a number is likely to be its unit: a currency by its sign or its code, or percent.
+fn is_likely_unit(unit: &str) -> bool {
+    const WORDS: [&str; 9] = ["Rp", "Rs", "Rs.", "R$", "US$", "kr", "kr.", "zł", "%"];
+    let sign = |c: char| matches!(c, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}');
+    let code = unit.len() == 3 && unit.bytes().all(|c| c.is_ascii_uppercase());
+    WORDS.contains(&unit) || code || unit.chars().all(sign)
 }
 
 /// What stands for NULL where people or programs write something, among numbers.
