@@ -101,3 +101,43 @@ fn offsets_meet_the_changes_of_clocks() {
         ]
     );
 }
+
+/// A statement of SQL looks at the days that such a window may start on, however far off they are.
+#[test]
+fn sql_looks_as_far_back_as_the_offset_goes() {
+    let lab = Lab::new();
+    lab.write("log.csv", "t\n2024-02-05\n");
+    lab.write("job.toml", job("Europe/London", "tumbling = \"1 month\", offset = \"96 days\""));
+    for dialect in ["duckdb", "postgres", "spark", "bigquery"] {
+        let answer = lab.highwater(&["sql", "job.toml", "--dialect", dialect]);
+        assert_eq!(answer.code, 0, "{dialect}: {}", answer.err);
+        // Two months, and the offset.
+        assert!(answer.out.contains("- 163 AS"), "{dialect}: {}", answer.out);
+    }
+    lab.write("job.toml", job("Europe/London", "tumbling = \"1 year\", offset = \"3 months 5 days\""));
+    let answer = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
+    assert!(answer.out.contains("(_month - 3) // 12") || answer.out.contains("_month - 3"), "{}", answer.out);
+}
+
+#[test]
+fn months_are_for_windows_that_are_counted_in_months() {
+    let lab = Lab::new();
+    lab.write("log.csv", "t\n2024-02-05\n");
+    for (window, words) in [
+        (
+            "tumbling = \"1 day\", offset = \"1 month\"",
+            "`1 month` has months, and windows that start every 1 day have none",
+        ),
+        ("tumbling = \"1h\", offset = \"1 year 2h\"", "`1 year 2h` has months"),
+        ("hopping = \"2 weeks\", slide = \"1 week\", offset = \"1 quarter\"", "every 1 week"),
+        (
+            "tumbling = \"1 year\", offset = \"3 months and 5 days\"",
+            "`3 months and 5 days` is no length of time",
+        ),
+        ("tumbling = \"1 year\", offset = \"1001 years\"", "`1001 years` is too long"),
+    ] {
+        let answer = lab.run(&job("UTC", window), &[]);
+        assert!(answer.code == 2 && answer.err.contains(words), "{window}: {}", answer.err);
+        assert!(answer.err.contains("hint: "), "{window}: {}", answer.err);
+    }
+}

@@ -128,3 +128,25 @@ fn types_follow_from_steps_and_tables_too() {
         assert_eq!(verified.code, 0, "{table}: {}{}", verified.out, verified.err);
     }
 }
+
+/// What came of no events is computed again by the types that values have.
+#[test]
+fn events_that_come_later_decide_the_types() {
+    let later = "at,shop,amount,price\n2024-02-01,7,3,1.5\n";
+    let places: Vec<Lab> = (0..3).map(|_| Lab::new()).collect();
+    let job = "[source]\npath = \"in/*.csv\"\ntime = \"at\"\n[[output]]\npath = \"out\"\nwindow = { tumbling = \"1 day\" }\n\
+        by = [\"shop\"]\nselect = { n = \"count(*)\", s = \"sum(amount)\" }\n";
+    for (i, lab) in places.iter().enumerate() {
+        lab.write("in/1.csv", "at,shop,amount,price\n");
+        if i < 2 {
+            lab.done(job, &[]);
+        }
+        lab.write("in/2.csv", later);
+        match i {
+            0 => assert_eq!(lab.highwater(&["backfill", "job.toml", "in/2.csv"]).code, 0),
+            _ => drop(lab.done(job, &[])),
+        }
+    }
+    let data: Vec<_> = places.iter().map(|lab| lab.data("out")).collect();
+    assert!(!data[2].is_empty() && data[0] == data[2] && data[1] == data[2]);
+}
