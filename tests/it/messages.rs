@@ -383,7 +383,7 @@ fn files() -> Vec<Kind> {
         sum(
             "gzip that is cut short",
             "x.csv.gz",
-            gzip[..gzip.len() - 12].to_vec(),
+            &gzip[..gzip.len() - 12],
             &[
                 "error: x.csv.gz is cut short: its gzip data ends in the middle",
                 "hint: the file was not copied or written to its end; get it again",

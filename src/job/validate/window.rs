@@ -189,7 +189,11 @@ fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> 
 
 /// Microseconds, about, whichever way.
 fn about_offset(offset: Offset) -> i64 {
-    offset.months.saturating_abs().saturating_mul(30 * DAY).saturating_add(offset.micros.saturating_abs())
+    offset
+        .months
+        .saturating_abs()
+        .saturating_mul(super::LONGEST / 12_000)
+        .saturating_add(offset.micros.saturating_abs())
 }
 
 /// What is said of an offset in days that is another day of the month from one window to the next.
