@@ -50,6 +50,8 @@ pub enum Reason {
     UnknownColumn(String),
     /// There is no function of the name that is called.
     UnknownFunction,
+    /// Columns of these names have no value that tells their types, and were taken for others.
+    OpenColumns(Vec<String>),
     /// Another fault, which is told where it is: this one goes away with it.
     Follows,
 }

@@ -7,6 +7,7 @@
 use super::clocks::Parts;
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
+use super::times::{Candidate, MONTH, YEAR};
 use super::when::{When, when};
 use super::words;
 use crate::batch::DataType;
@@ -165,6 +166,12 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     Ok(out)
 }
 
+/// Whether values are no times: numbers that look like years are none, unless the name says so.
+fn is_no_time(column: &Column) -> bool {
+    let is_year = |time: &Candidate| time.is_number() && time.resolution() > DAY;
+    column.time.as_ref().is_none_or(|time| is_year(time) && words::time(&column.name) <= 0.0)
+}
+
 /// Whether SQL needs the name for something else, or a log of Kafka has the column of its own: such a column is not read.
 fn is_ours(name: &str) -> bool {
     ["window_start", "window_end", sql::TIME, sql::POSITION].contains(&name)
@@ -184,9 +191,8 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
             _ => false,
         };
         // Digits that may be a time, and are no time by their name, are labels.
-        let is_time = column.time.as_ref().is_some_and(|time| {
-            !matches!(time.rule(), TimeRule::Epoch(_)) || words::time(&column.name) > 0.0
-        });
+        let is_time =
+            column.time.as_ref().is_some_and(|time| !time.is_number() || words::time(&column.name) > 0.0);
         if i == time || !kind || is_time || column.distinct < 2 || is_ours(&column.name) {
             continue;
         }
@@ -238,7 +244,9 @@ fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
 /// The size of windows that cuts a span into a readable number of them, and is no less than what times are told by.
 fn window(span: i64, resolution: i64) -> &'static str {
     match span.max(match resolution {
-        // Days, and minutes.
+        // Years, months, days, and minutes.
+        YEAR => 7_306 * DAY,
+        MONTH => 201 * DAY,
         DAY => 8 * DAY + 1,
         MINUTE => 2 * MINUTE + 1,
         _ => 0,
@@ -285,7 +293,7 @@ impl Guess {
             .filter(|(i, c)| !taken(*i) && c.is_number() && c.values > 0 && !is_ours(&c.name))
             .map(|(i, c)| (i, words::amount(&c.name) - i as f64 - 40.0 * c.null_share()))
             .map(|(i, score)| (i, if columns[i].ty == DataType::Int64 { score - 10.0 } else { score }))
-            .filter(|(i, score)| *score > -20.0 && (columns[*i].time.is_none() || *score > 10.0))
+            .filter(|(i, score)| *score > -20.0 && (is_no_time(&columns[*i]) || *score > 10.0))
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         let numbers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
@@ -393,5 +401,9 @@ mod tests {
         assert_eq!(of(40 * 365 * DAY), "1 year");
         assert_eq!(of(2 * MINUTE), "1s");
         assert_eq!([window(0, DAY), window(0, MINUTE), window(400 * DAY, DAY)], ["1 day", "1m", "1 month"]);
+        assert_eq!(
+            [window(0, MONTH), window(0, YEAR), window(90 * 365 * DAY, MONTH)],
+            ["1 month", "1 year", "1 year"]
+        );
     }
 }

@@ -5,7 +5,7 @@
 //! days or months come first is told by values that only one of the two reads, else by which of the two has the
 //! log more nearly in order, by half or more; where neither tells, it is said to be open.
 
-use crate::time::{DAY, MINUTE, TimeParser, TimeRule, TimeUnit, Zone};
+use crate::time::{DAY, Field, MINUTE, TimeParser, TimeRule, Zone, likely};
 
 /// Values that are tried before a column is given up.
 const TRIED: u32 = 16;
@@ -69,12 +69,28 @@ impl Candidate {
         self.parser.rule()
     }
 
-    /// A day, a minute or a microsecond: what all times are whole numbers of.
+    /// A year, a month, a day, a minute or a microsecond: what all times are whole numbers of.
     pub fn resolution(&self) -> i64 {
         match () {
+            () if self.has_no(is_month) => YEAR,
+            () if self.has_no(is_day) => MONTH,
             () if !self.time_of_day => DAY,
             () if !self.seconds => MINUTE,
             () => 1,
+        }
+    }
+
+    /// Whether the values are times of a format without such a part, and no instants of their own.
+    fn has_no(&self, part: fn(Field) -> bool) -> bool {
+        matches!(self.rule(), TimeRule::Format(format) if !format.fields().any(part))
+    }
+
+    /// Whether the values are numbers, which may be something else than times.
+    pub fn is_number(&self) -> bool {
+        match self.rule() {
+            TimeRule::Epoch(_) => true,
+            TimeRule::Format(format) => NUMBERS.contains(&format.text()),
+            _ => false,
         }
     }
 
@@ -127,7 +143,7 @@ impl Times {
                 return;
             }
             let before = self.tried;
-            self.candidates = rules(text).into_iter().map(Candidate::new).collect();
+            self.candidates = likely(text).into_iter().map(Candidate::new).collect();
             self.candidates.iter_mut().for_each(|c| c.missed = u64::from(before));
             self.tried += 1;
         }
@@ -161,82 +177,21 @@ impl Times {
     }
 }
 
-/// The rules that read `text`, the likely ones first.
-fn rules(text: &str) -> Vec<TimeRule> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    if all_digits(digits) {
-        let unit = text.parse().ok().and_then(TimeUnit::likely).map(TimeRule::Epoch);
-        // 20240229 is a day, and so near to 1970 in seconds that no unit is likely.
-        let compact = match digits.len() {
-            8 => reads(text, "%Y%m%d"),
-            14 => reads(text, "%Y%m%d%H%M%S"),
-            _ => None,
-        };
-        return compact.into_iter().chain(unit).collect();
-    }
-    // Decimals of ten digits before the point or more, as `time.time()` prints them.
-    let whole = digits.split_once('.').filter(|(whole, part)| all_digits(whole) && all_digits(part));
-    if let Some((whole, _)) = whole {
-        return whole.parse().ok().and_then(TimeUnit::likely).map(TimeRule::Epoch).into_iter().collect();
-    }
-    if TimeParser::new(TimeRule::Iso, Zone::utc()).text(text.as_bytes()).is_ok() {
-        return vec![TimeRule::Iso];
-    }
-    if !(6..=40).contains(&text.len()) || !text.bytes().any(|c| c.is_ascii_digit()) {
-        return vec![];
-    }
-    formats(text).iter().filter_map(|format| reads(text, format)).collect()
+/// The length of a year and of a month, near enough to choose windows by.
+pub const YEAR: i64 = 365 * DAY;
+/// See [`YEAR`].
+pub const MONTH: i64 = 30 * DAY;
+
+/// Formats of a year, or a month, whose texts may as well be any numbers.
+const NUMBERS: [&str; 3] = ["%Y", "%Y%m", "%m.%Y"];
+
+fn is_month(field: Field) -> bool {
+    matches!(field, Field::Month | Field::MonthName { .. }) || is_day(field)
 }
 
-/// The format as a rule, if it reads `text` as a time of this age.
-fn reads(text: &str, format: &str) -> Option<TimeRule> {
-    let rule = TimeRule::format(format).ok()?;
-    let time = TimeParser::new(rule.clone(), Zone::utc()).text(text.as_bytes()).ok()?;
-    // 1950 to 2100.
-    (-631_152_000_000_000..4_102_444_800_000_000).contains(&time).then_some(rule)
-}
-
-/// The formats that a text like this may have, days before months.
-fn formats(text: &str) -> Vec<String> {
-    const WHOLE: [&str; 8] = [
-        "%d/%b/%Y:%H:%M:%S %z",
-        "%a, %d %b %Y %H:%M:%S %z",
-        "%a, %d %b %Y %H:%M:%S GMT",
-        "%a %b %e %H:%M:%S %Y",
-        "%a %b %e %H:%M:%S UTC %Y",
-        "%Y%m%dT%H%M%SZ",
-        "%Y%m%dT%H%M%S",
-        "%Y%m%d %H%M%S",
-    ];
-    const CLOCKS: [&str; 8] =
-        ["%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%H:%M:%S,%f", "%I:%M:%S %p", "%I:%M %p", "%I:%M%p", "%H.%M"];
-    let mut dates: Vec<String> = vec![];
-    for by in ['/', '-', '.', ' '].into_iter().filter(|by| text.contains(*by)) {
-        for date in ["%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d/%b/%Y", "%d/%b/%y"] {
-            // Points never come after months.
-            if by != '.' || !date.starts_with("%m") {
-                dates.push(date.replace('/', &by.to_string()));
-            }
-        }
-    }
-    dates.extend(
-        ["%b %e, %Y", "%B %e, %Y", "%b %e %Y", "%e %B %Y", "%e. %B %Y", "%Y-%b-%d"].map(str::to_string),
-    );
-    let mut out: Vec<String> = WHOLE.map(str::to_string).to_vec();
-    for date in dates {
-        // A year of two digits is not the first half of one of four.
-        for joint in [" ", "T", ", ", " - "].into_iter().filter(|joint| text.contains(joint)) {
-            for clock in CLOCKS {
-                out.extend(
-                    ["", " %z", "%z", " UTC", "Z", " GMT", " %Z"]
-                        .map(|zone| format!("{date}{joint}{clock}{zone}")),
-                );
-            }
-        }
-        out.push(date);
-    }
-    out
+/// Whether a field says a day or what stands for one.
+fn is_day(field: Field) -> bool {
+    matches!(field, Field::Day | Field::DayOfYear | Field::IsoWeek | Field::Epoch)
 }
 
 #[cfg(test)]
@@ -276,6 +231,17 @@ mod tests {
             (&["2024-03-10 14", "2024-03-10 15"], "none"),
             (&["13.03.2024 02:30:00,500"], "%d.%m.%Y %H:%M:%S,%f"),
             (&["20240229", "20240301"], "%Y%m%d"),
+            (&["2024-03", "2024-04"], "%Y-%m"),
+            (&["2024/3", "2024/04"], "%Y/%m"),
+            (&["03/2024"], "%m/%Y"),
+            (&["03.2024", "11.2024"], "%m.%Y"),
+            (&["202403", "202404"], "%Y%m"),
+            (&["2023", "2024"], "%Y"),
+            (&["Mar 2024", "Apr 2024"], "%b %Y"),
+            (&["May 2024", "June 2024"], "%B %Y"),
+            (&["March-24"], "%B-%y"),
+            (&["2024-03", "2024-03-01"], "none"),
+            (&["202413"], "none"),
             (&["20240229101500"], "%Y%m%d%H%M%S"),
             (&["12/1/2010 8:26", "12/13/2010 9:02"], "%m/%d/%Y %H:%M"),
             (&["1/12/2010 8:26", "13/12/2010 9:02"], "%d/%m/%Y %H:%M"),
@@ -295,16 +261,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_proposed_is_a_format_that_times_are_read_by() {
-        for format in formats("1/2-3.4 T, -") {
-            assert!(TimeRule::format(&format).is_ok(), "{format}");
-        }
+    fn what_times_are_whole_numbers_of_is_told() {
+        let of = |values: &[&str]| {
+            let mut times = Times::default();
+            values.iter().for_each(|value| times.value(value));
+            times.best().unwrap().resolution()
+        };
+        assert_eq!(of(&["2023", "2024"]), YEAR);
+        assert_eq!(of(&["2024-03"]), MONTH);
+        assert_eq!(of(&["2024-03-01"]), DAY);
+        assert_eq!(of(&["1717200060"]), MINUTE);
+        assert_eq!(of(&["2024-03-01 10:00:01"]), 1);
     }
 
     #[test]
     fn words_of_utc_are_read_as_an_offset_by_what_is_proposed() {
         let text = "2024-03-10 00:00:00 UTC";
-        let proposed = rules(text).remove(0);
+        let proposed = likely(text).remove(0);
         let mut jakarta = TimeParser::new(proposed, Zone::named("Asia/Jakarta").unwrap());
         assert_eq!(jakarta.text(text.as_bytes()), Ok(1_710_028_800_000_000));
     }

@@ -40,7 +40,11 @@ pub struct When {
 /// A data error: no column has times, or too many records have none.
 pub fn when(looked: &mut Looked) -> Result<When> {
     let times = times(&looked.columns);
+    let tells_days = |i: usize| looked.columns[i].time.as_ref().is_some_and(|time| time.resolution() <= DAY);
     let Some(&(time, _)) = times.first() else { return of_parts(looked) };
+    if !tells_days(time) && of_numbers(&looked.columns, None).is_some() {
+        return of_parts(looked);
+    }
     let others = times.iter().skip(1).map(|(i, _)| looked.columns[*i].name.clone()).collect();
     let Some(candidate) = looked.columns[time].time.take() else { return Err(no_time(looked)) };
     let column = &looked.columns[time];
@@ -139,7 +143,9 @@ fn times(columns: &[Column]) -> Vec<(usize, f64)> {
         let mut score = words::time(&column.name) - i as f64;
         score += if time.time_of_day { 20.0 } else { 0.0 };
         score -= 100.0 * column.null_share();
-        if let TimeRule::Epoch(_) = time.rule() {
+        // A month tells less than a day.
+        score -= if time.resolution() > DAY { 20.0 } else { 0.0 };
+        if time.is_number() {
             // Any number of ten digits may be a time; without a name that says so few are.
             score -= if words::time(&column.name) > 0.0 { 0.0 } else { 40.0 };
         }

@@ -32,6 +32,7 @@ impl Hints {
 const TIME: Hints = Hints(&[
     (&["timestamp", "ts", "time", "datetime", "eventtime", "timestampms"], 40.0),
     (&["date", "day", "datum", "fecha", "tanggal", "dato", "dt", "t"], 30.0),
+    (&["month", "year", "period", "monat", "jahr", "mes", "mois", "bulan"], 20.0),
     (&["at", "on", "created", "processed", "occurred", "event", "when", "happened", "booked"], 15.0),
     (&["birth", "born", "dob", "expiry", "expires", "expiration", "due", "valid", "value", "until"], -35.0),
     (&["updated", "modified", "deleted", "closed", "end", "ended", "finished", "delivery", "ship"], -15.0),

@@ -5,6 +5,7 @@ use super::look::Looked;
 use super::when::day;
 use crate::batch::DataType;
 use crate::input::Format;
+pub(super) use crate::input::value::basic;
 use crate::input::value::{grouped, shown};
 use crate::input::written::Written;
 use crate::time::TimeRule;
@@ -53,21 +54,6 @@ fn slug(name: &str, joint: char, otherwise: &str) -> String {
 fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
     if bare { name.to_string() } else { basic(name) }
-}
-
-/// A text on one line, in double quotes.
-pub(super) fn basic(value: &str) -> String {
-    let mut out = String::from("\"");
-    for c in value.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out + "\""
 }
 
 /// An expression, in the quotes that need the fewest escapes.

@@ -16,6 +16,7 @@
 // `scan` does it and reports; `bad`, `rejects` and `fault` tell
 // what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
 // that folders tell, `derived` about those that are computed before a record has a time.
+pub mod around;
 mod avro;
 mod bad;
 pub mod carried;

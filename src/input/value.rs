@@ -110,9 +110,24 @@ pub fn declared(name: &str, ty: DataType) -> String {
 }
 
 /// A name as a key of a job file.
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     let bare = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
-    if bare { name.to_string() } else { format!("{name:?}") }
+    if bare && !name.is_empty() { name.to_string() } else { basic(name) }
+}
+
+/// A text on one line, in double quotes: as TOML has it.
+pub fn basic(value: &str) -> String {
+    let mut out = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = std::fmt::Write::write_fmt(&mut out, format_args!("\\u{:04X}", c as u32));
+            }
+            c => out.push(c),
+        }
+    }
+    out + "\""
 }
 
 /// A text as reasons quote it: the first 60 characters, control characters escaped.

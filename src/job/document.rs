@@ -90,6 +90,25 @@ impl Document {
         }
     }
 
+    /// Says this and gives this hint where a fault is that there is no column `name`.
+    pub fn instead(&self, name: &str, message: &str, hint: &str) {
+        for (_, error) in self.noted().iter_mut() {
+            if matches!(error.reason(), Some(Reason::UnknownColumn(unknown)) if unknown == name) {
+                *error = error.clone().instead(message).hint(hint);
+            }
+        }
+    }
+
+    /// The names of columns that faults say there are not.
+    pub fn unknown(&self) -> Vec<String> {
+        let noted = self.noted();
+        let names = noted.iter().filter_map(|(_, error)| match error.reason() {
+            Some(Reason::UnknownColumn(name)) => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+
     /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
         let mut faults = self.noted().clone();
@@ -100,6 +119,11 @@ impl Document {
     /// How many faults are noted so far.
     pub fn count(&self) -> usize {
         self.noted().len()
+    }
+
+    /// Forgets all faults but the first `count`.
+    pub fn forget_after(&self, count: usize) {
+        self.noted().truncate(count);
     }
 
     /// Forgets the faults noted so far: what was asked may be asked again otherwise.

@@ -22,6 +22,7 @@ use table::{Ask, Table};
 
 mod archive;
 mod arguments;
+mod around;
 mod constant;
 mod deletes;
 mod derived;
@@ -32,6 +33,7 @@ mod form;
 mod groups;
 mod instants;
 mod log;
+mod open;
 mod otherwise;
 mod output;
 mod pages;
@@ -87,6 +89,11 @@ impl Default for Overrides {
 /// # Errors
 /// A job error that reports all faults; a data or machine error where the samples cannot be read.
 pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
+    open::plan(spec, overrides)
+}
+
+/// Resolves a job in which columns without a value are taken for these types.
+fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> Result<Plan> {
     let document = &spec.document;
     let zone = zone(spec).unwrap_or_else(Zone::utc);
     let log = &spec.source.log;
@@ -100,8 +107,9 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         form::form_faults(spec, overrides, &zone);
         return Err(faults(spec));
     };
-    let log = Log::of(document, log, found, "the source", &zone)?;
-    let tables = tables.into_iter().map(|t| t.table(document, &zone)).collect::<Result<Vec<Table>>>()?;
+    let log = Log::of(document, log, found, "the source", (&zone, assumed))?;
+    let tables = tables.into_iter().map(|t| t.table(document, &zone, assumed));
+    let tables = tables.collect::<Result<Vec<Table>>>()?;
     let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
     let max_ahead = stream::max_ahead(spec, log.own_arrival().is_some());
     let mut notes = log.notes.clone();
@@ -124,6 +132,7 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     if document.faults().is_some() {
         let logs = std::iter::once(&planner.log).chain(planner.tables.iter().map(|table| &table.log));
         logs.for_each(|log| log.hints(document));
+        planner.log.derived_time(document, spec);
     }
     if let Some(error) = document.faults() {
         return Err(error);
@@ -156,6 +165,11 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
     plan.pages = pages;
     plan.identities = Identities::of(spec, &plan);
     plan.hash = plan.identities.hash();
+    for note in plan.groupings.iter().filter_map(|grouping| window::slips(&grouping.plan.window)) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     plan.notes = notes;
     plan.inputs = spec.inputs.clone();
     plan.named = named(spec);

@@ -11,7 +11,7 @@ use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
 use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
 use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
-use crate::window::Window;
+use crate::window::{Offset, Window};
 
 /// How values become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,8 +235,12 @@ fn scale(ty: DataType) -> u8 {
 /// Where windows start that follow one another, if they do.
 fn grid(window: &Window) -> Option<Grid> {
     Some(match *window {
-        Window::Tumbling { size: Duration::Length(step), offset } => Grid::Length { step, start: offset },
-        Window::Tumbling { size: Duration::Calendar { count: 1, unit }, offset: 0 } => {
+        Window::Tumbling { size: Duration::Length(step), offset } => {
+            Grid::Length { step, start: offset.micros }
+        }
+        Window::Tumbling { size: Duration::Calendar { count: 1, unit }, offset }
+            if offset == Offset::default() =>
+        {
             Grid::Local(match unit {
                 CalendarUnit::Day => Step::Length(DAY),
                 CalendarUnit::Week => Step::Length(7 * DAY),

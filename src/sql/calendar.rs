@@ -11,7 +11,7 @@ use super::windows::numbers;
 use super::{Dialect, words};
 use crate::error::Result;
 use crate::time::{CalendarUnit, DAY, Duration, EARLIEST, HOUR, LATEST, Zone};
-use crate::window::Window;
+use crate::window::{Offset, Window};
 
 /// A number of calendar units, in days or in months.
 #[derive(Clone, Copy)]
@@ -52,15 +52,10 @@ pub(super) fn relation_name(offset: i64) -> String {
 }
 
 /// From which windows of a window's kind start, if they do so by the calendar: unit, and offset.
-pub(super) fn starts(window: Window) -> Option<(u32, CalendarUnit, i64)> {
-    let (every, offset) = match window {
-        Window::Tumbling { size, offset } | Window::Cumulative { size, offset, .. } => (size, offset),
-        Window::Hopping { slide, offset, .. } => (slide, offset),
-        Window::Global | Window::Session { .. } => return None,
-    };
-    match every {
-        Duration::Calendar { count, unit } => Some((count, unit, offset)),
-        Duration::Length(_) => None,
+pub(super) fn starts(window: Window) -> Option<(u32, CalendarUnit, Offset)> {
+    match window.starts()? {
+        (Duration::Calendar { count, unit }, offset) => Some((count, unit, offset)),
+        (Duration::Length(_), _) => None,
     }
 }
 
@@ -73,15 +68,22 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
         Window::Hopping { size, .. } => most_days(size),
         _ => 0,
     } + 2 * most_days(Duration::Calendar { count, unit })
+        + offset.micros.abs() / DAY
         + 3;
-    let days = days(s, &events, offset, wide)?;
+    let days = days(s, &events, offset.micros, wide)?;
+    // Windows whose offset has months begin as many later: their months are counted from there.
+    let month = match offset.months {
+        0 => "_month".to_string(),
+        months if months > 0 => format!("_month - {months}"),
+        months => format!("_month + {}", -months),
+    };
     let index = match (every, unit) {
         // Weeks start on Monday 1970-01-05.
         (Units::Days(1), _) => "_day".to_string(),
-        (Units::Months(1), _) => "_month".to_string(),
+        (Units::Months(1), _) => month,
         (Units::Days(n), CalendarUnit::Week) => words::floor_div(s.dialect, "_day - 4", n),
         (Units::Days(n), _) => words::floor_div(s.dialect, "_day", n),
-        (Units::Months(n), _) => words::floor_div(s.dialect, "_month", n),
+        (Units::Months(n), _) => words::floor_div(s.dialect, &month, n),
     };
     let next = "LEAD(_begins) OVER (ORDER BY _day)";
     let select = Select::new(["*".to_string(), format!("{index} AS _i"), format!("{next} AS _next")], &days);

@@ -171,7 +171,7 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
     let mut all = vec![];
     for grouping in &plan.groupings {
         if let Some((_, _, offset)) = calendar::starts(windows::window(&grouping.plan)) {
-            let relation = (calendar::relation_name(offset), offset);
+            let relation = (calendar::relation_name(offset.micros), offset.micros);
             if !all.contains(&relation) {
                 all.push(relation);
             }

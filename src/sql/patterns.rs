@@ -58,7 +58,11 @@ pub(super) fn of(dialect: Dialect, pieces: &[Piece]) -> Result<String, NoWords> 
                 _ => out += &literal(dialect, text),
             },
             Piece::Field(field, pad) => {
-                let full = next.is_some_and(begins_with_digit);
+                // Java's letters need it of the last of several numbers too, which else has all the digits.
+                let java = matches!(dialect, Dialect::Spark | Dialect::Flink);
+                let touches =
+                    java && before.is_some_and(|before| begins_with_digit(before) && is_field(before));
+                let full = touches || next.is_some_and(begins_with_digit);
                 let word = word(dialect, *field, *pad, full, (before, next, pieces.get(i + 2)));
                 out += &word.ok_or_else(|| field.letters())?;
             }
@@ -69,6 +73,10 @@ pub(super) fn of(dialect: Dialect, pieces: &[Piece]) -> Result<String, NoWords> 
 
 fn is_fraction(piece: &Piece) -> bool {
     matches!(piece, Piece::Field(Field::Fraction { .. }, _))
+}
+
+fn is_field(piece: &Piece) -> bool {
+    matches!(piece, Piece::Field(..))
 }
 
 fn is_point(piece: &Piece) -> bool {

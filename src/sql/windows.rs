@@ -41,7 +41,7 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
         }
         Window::Session { gap } => return Ok(sessions(s, gap, keys, &s.partition(&columns)?, zoned)),
         Window::Tumbling { size: Duration::Length(size), offset } => {
-            let start = start(s, "_us", size, offset);
+            let start = start(s, "_us", size, offset.micros);
             s.append("placed", [format!("{start} AS _start")]);
             bounds(s, "_start", &format!("_start + {size}"), zoned);
         }
@@ -49,7 +49,7 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             // An event lies in at most so many windows: the one that started last, and those before.
             let most = (size + slide - 1) / slide;
             let back = if most > 1 { format!(" - h._k * {slide}") } else { String::new() };
-            let start = format!("{}{back} AS _start", start(s, "e._us", slide, offset));
+            let start = format!("{}{back} AS _start", start(s, "e._us", slide, offset.micros));
             let mut select = Select::new(["e.*".to_string(), start], format!("{} AS e", s.last));
             if most > 1 {
                 select = select.join(format!("CROSS JOIN {} AS h", numbers(s, "hops", 0, most)));
@@ -63,7 +63,7 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
         Window::Cumulative { size: Duration::Length(size), step: Duration::Length(step), offset } => {
             let most = (size + step - 1) / step;
             let steps = numbers(s, "steps", 1, most);
-            let start = start(s, "_us", size, offset);
+            let start = start(s, "_us", size, offset.micros);
             s.append("placed", [format!("{start} AS _start")]);
             // The last of them is cut short.
             let end = format!(
@@ -124,19 +124,19 @@ pub(super) fn window(plan: &GroupPlan) -> Window {
     match window {
         Window::Tumbling { size, offset } => match days(size) {
             Some((size, monday)) => {
-                Window::Tumbling { size: Duration::Length(size), offset: offset + monday }
+                Window::Tumbling { size: Duration::Length(size), offset: offset.plus(monday) }
             }
             None => window,
         },
         Window::Hopping { size, slide, offset } => match (days(size), days(slide)) {
             (Some(size), Some(slide)) => {
-                Window::Hopping { size: length(size), slide: length(slide), offset: offset + slide.1 }
+                Window::Hopping { size: length(size), slide: length(slide), offset: offset.plus(slide.1) }
             }
             _ => window,
         },
         Window::Cumulative { size, step, offset } => match (days(size), days(step)) {
             (Some(size), Some(step)) => {
-                Window::Cumulative { size: length(size), step: length(step), offset: offset + size.1 }
+                Window::Cumulative { size: length(size), step: length(step), offset: offset.plus(size.1) }
             }
             _ => window,
         },

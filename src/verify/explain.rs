@@ -175,20 +175,20 @@ fn bounds(case: &Case) -> Result<Option<String>> {
     let late = "a window's end as part of it and its start not: (start, end]";
     match case.window() {
         Some(Window::Tumbling { size, offset }) => {
-            tries.push((Window::Tumbling { size, offset: offset + 1 }, starts(-1), late));
+            tries.push((Window::Tumbling { size, offset: offset.plus(1) }, starts(-1), late));
             if let Some(micros) = size.as_length() {
                 let window = Window::Hopping { size: length(micros + 1), slide: size, offset };
                 tries.push((window, end(-1), closed));
             }
         }
         Some(Window::Hopping { size, slide, offset }) => {
-            tries.push((Window::Hopping { size, slide, offset: offset + 1 }, starts(-1), late));
+            tries.push((Window::Hopping { size, slide, offset: offset.plus(1) }, starts(-1), late));
             if let Some(micros) = size.as_length() {
                 tries.push((Window::Hopping { size: length(micros + 1), slide, offset }, end(-1), closed));
             }
         }
         Some(Window::Cumulative { size, step, offset }) => {
-            tries.push((Window::Cumulative { size, step, offset: offset + 1 }, starts(-1), late));
+            tries.push((Window::Cumulative { size, step, offset: offset.plus(1) }, starts(-1), late));
         }
         Some(Window::Session { gap }) => {
             let apart =

@@ -1,7 +1,7 @@
 //! Which windows an instant lies in.
 
-use super::Window;
 use super::calendar::{Starts, day_after};
+use super::{Offset, Window};
 use crate::time::{Duration, Zone};
 
 /// A window's bounds, microseconds UTC, `[start, end)`; also those of a slice.
@@ -28,11 +28,7 @@ const ALWAYS: WindowSpan = WindowSpan { start: i64::MIN, end: i64::MAX };
 impl Assigner {
     /// An assigner for `window`, its calendar in `zone`.
     pub fn new(window: Window, zone: Zone) -> Assigner {
-        let (every, offset) = match window {
-            Window::Global | Window::Session { .. } => (Duration::Length(1), 0),
-            Window::Tumbling { size, offset } | Window::Cumulative { size, offset, .. } => (size, offset),
-            Window::Hopping { slide, offset, .. } => (slide, offset),
-        };
+        let (every, offset) = window.starts().unwrap_or((Duration::Length(1), Offset::default()));
         let last = if window == Window::Global { ALWAYS } else { WindowSpan { start: 0, end: 0 } };
         Assigner { window, starts: Starts::new(every, offset, zone), last }
     }
@@ -178,6 +174,7 @@ mod tests {
     use chrono::{Datelike, TimeZone};
 
     fn assigner(size: &str, offset: i64, zone: &str) -> Assigner {
+        let offset = Offset::micros(offset);
         let window = Window::Tumbling { size: Duration::parse(size).unwrap(), offset };
         Assigner::new(window, Zone::named(zone).unwrap())
     }
@@ -283,11 +280,7 @@ mod tests {
     /// Windows found by walking over all that may hold the instant.
     fn naive(window: Window, zone: &str, instant: i64) -> Vec<WindowSpan> {
         let zone = Zone::named(zone).unwrap();
-        let (every, offset) = match window {
-            Window::Hopping { slide, offset, .. } => (slide, offset),
-            Window::Cumulative { size, offset, .. } => (size, offset),
-            _ => unreachable!(),
-        };
+        let (every, offset) = window.starts().unwrap();
         let mut starts = Starts::new(every, offset, zone);
         let about = starts.index(instant);
         let mut found = vec![];
@@ -316,18 +309,22 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn slices_and_windows_agree(
-            kind in 0..8usize,
+            kind in 0..11usize,
             zone in proptest::sample::select(vec!["UTC", "Europe/London", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Apia"]),
-            offset in proptest::sample::select(vec![0, 6 * HOUR, -HOUR, 7 * MINUTE]),
+            offset in proptest::sample::select(vec!["0s", "6h", "-1h", "7m", "1 month 3 days", "-2 months 1 day 6h"]),
             base in proptest::sample::select(vec![1_711_846_800i64, 1_729_990_800, 1_325_200_000, 0]),
             steps in proptest::collection::vec(-300..300i64, 1..20),
         ) {
             let d = |text: &str| Duration::parse(text).unwrap();
+            // Only what starts by months has an offset of months.
+            let offset = Offset::parse(offset).unwrap();
+            let offset = if kind < 7 { Offset::micros(offset.micros) } else { offset };
             let hopping = |size: &str, slide: &str| Window::Hopping { size: d(size), slide: d(slide), offset };
             let cumulative = |size: &str, step: &str| Window::Cumulative { size: d(size), step: d(step), offset };
             let window = [
                 hopping("10m", "1m"), hopping("7m", "3m"), hopping("3m", "7m"), hopping("7 days", "1 day"), hopping("36h", "1 day"),
                 cumulative("1h", "7m"), cumulative("1 day", "1h"), cumulative("1 month", "1 day"),
+                cumulative("1 year", "1 month"), hopping("1 year", "1 month"), hopping("2 quarters", "1 quarter"),
             ][kind];
             let mut assigner = Assigner::new(window, Zone::named(zone).unwrap());
             let (mut windows, mut others) = (vec![], vec![]);

@@ -1,27 +1,29 @@
 //! Where windows start: at multiples of a length, or at local midnights of the calendar.
 
+use super::Offset;
+use super::offset::months;
 use crate::time::{CalendarUnit, DAY, Duration, Zone, civil_from_days, days_from_civil};
 
 /// The starts of tumbling windows of one size, each with a number that ascends with time.
 #[derive(Debug, Clone)]
 pub struct Starts {
     every: Duration,
-    offset: i64,
+    offset: Offset,
     zone: Zone,
 }
 
 impl Starts {
-    pub fn new(every: Duration, offset: i64, zone: Zone) -> Starts {
+    pub fn new(every: Duration, offset: Offset, zone: Zone) -> Starts {
         Starts { every, offset, zone }
     }
 
     /// The number of the last start that is not after `instant`.
     pub fn index(&mut self, instant: i64) -> i64 {
         match self.every {
-            Duration::Length(size) => (instant - self.offset).div_euclid(size),
+            Duration::Length(size) => (instant - self.offset.micros).div_euclid(size),
             Duration::Calendar { count, unit } => {
                 // Around a change of clocks the local time of an instant may lie a unit off.
-                let mut index = ordinal(self.zone.local(instant) - self.offset, count, unit);
+                let mut index = self.ordinal(instant, count, unit);
                 while self.start(index) > instant {
                     index -= 1;
                 }
@@ -36,7 +38,7 @@ impl Starts {
     /// The instant of start number `index`.
     pub fn start(&mut self, index: i64) -> i64 {
         match self.every {
-            Duration::Length(size) => index * size + self.offset,
+            Duration::Length(size) => index * size + self.offset.micros,
             Duration::Calendar { .. } => {
                 let day = self.first_day(index);
                 self.instant(day)
@@ -49,15 +51,29 @@ impl Starts {
         let Duration::Calendar { count, unit } = self.every else { return 0 };
         let index = index * i64::from(count);
         match months(unit) {
-            Some(months) => first_of_month(index * months),
+            Some(months) => first_of_month(index * months + self.offset.months),
             None if unit == CalendarUnit::Week => index * 7 + FIRST_MONDAY,
             None => index,
         }
     }
 
-    /// The instant at which a local day begins, the offset later on the wall clock.
+    /// The number of the calendar window that the local time of an instant is of.
+    fn ordinal(&mut self, instant: i64, count: u32, unit: CalendarUnit) -> i64 {
+        let days = (self.zone.local(instant) - self.offset.micros).div_euclid(DAY);
+        let units = match months(unit) {
+            Some(months) => {
+                let (year, month, _) = civil_from_days(days);
+                ((year - 1970) * 12 + i64::from(month) - 1 - self.offset.months).div_euclid(months)
+            }
+            None if unit == CalendarUnit::Week => (days - FIRST_MONDAY).div_euclid(7),
+            None => days,
+        };
+        units.div_euclid(count.into())
+    }
+
+    /// The instant at which a local day begins, the offset's length later on the wall clock.
     pub fn instant(&mut self, day: i64) -> i64 {
-        self.zone.instant(day * DAY + self.offset)
+        self.zone.instant(day * DAY + self.offset.micros)
     }
 }
 
@@ -79,28 +95,4 @@ const FIRST_MONDAY: i64 = 4;
 /// The first day of a month that is counted from January 1970.
 fn first_of_month(month: i64) -> i64 {
     days_from_civil(1970 + month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1)
-}
-
-/// The number of the calendar window of a local time.
-fn ordinal(local: i64, count: u32, unit: CalendarUnit) -> i64 {
-    let days = local.div_euclid(DAY);
-    let units = match months(unit) {
-        Some(months) => {
-            let (year, month, _) = civil_from_days(days);
-            ((year - 1970) * 12 + i64::from(month) - 1).div_euclid(months)
-        }
-        None if unit == CalendarUnit::Week => (days - FIRST_MONDAY).div_euclid(7),
-        None => days,
-    };
-    units.div_euclid(count.into())
-}
-
-/// How many months a unit has, if it is counted in months and not in days.
-fn months(unit: CalendarUnit) -> Option<i64> {
-    match unit {
-        CalendarUnit::Day | CalendarUnit::Week => None,
-        CalendarUnit::Month => Some(1),
-        CalendarUnit::Quarter => Some(3),
-        CalendarUnit::Year => Some(12),
-    }
 }

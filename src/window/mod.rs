@@ -5,7 +5,8 @@
 //! length since 1970-01-01T00:00:00Z, plus the offset. A calendar window starts at local midnight in
 //! the job's time zone, plus the offset on the wall clock there: days and weeks (from Monday
 //! 1970-01-05), months, quarters and years are counted from 1970, so `2 months` starts in January,
-//! March and so on. Where the local start does not exist, the window starts with the first instant
+//! March and so on. Of windows that are counted in months the offset may have months, too: they are
+//! counted from the first of the start's month, and what else the offset has is added then. Where the local start does not exist, the window starts with the first instant
 //! after the gap; where it exists twice, with the earlier. So a day can have 23 or 25 hours, and no
 //! instant lies in two tumbling windows or in none.
 //!
@@ -38,14 +39,17 @@
 //! tumbling 1 day               [03-31 00:00+00:00, 04-01 00:00+01:00): 23 hours
 //! tumbling 24h                 [03-31 00:00+00:00, 04-01 01:00+01:00)
 //! tumbling 1 day, offset 6h    [03-31 06:00+01:00, 04-01 06:00+01:00), and 23 hours before it
+//! 1 year, 3 months 5 days      [2023-04-06 00:00+01:00, 2024-04-06 00:00+01:00)
 //! hopping 2 days by 1 day      [03-30 00:00+00:00, 04-01 00:00+01:00): 47 hours
 //! cumulative 1 day by 12h      [03-31 00:00+00:00, 13:00+01:00), and to 04-01 00:00+01:00
 //! ```
 
 mod assign;
 mod calendar;
+mod offset;
 
 pub use assign::{Assigner, WindowSpan};
+pub use offset::Offset;
 
 use crate::time::Duration;
 
@@ -58,8 +62,8 @@ pub enum Window {
     Tumbling {
         /// Their length, or calendar units.
         size: Duration,
-        /// How far their starts lie after the natural ones, in microseconds.
-        offset: i64,
+        /// How far their starts lie after the natural ones.
+        offset: Offset,
     },
     /// Windows of `size` that start where tumbling windows of `slide` start: they overlap, or leave gaps
     /// where `slide` is longer.
@@ -69,7 +73,7 @@ pub enum Window {
         /// From one start to the next.
         slide: Duration,
         /// As for tumbling windows.
-        offset: i64,
+        offset: Offset,
     },
     /// Windows that start where tumbling windows of `size` start and end after one `step`, after two,
     /// and so on; the last ends with the `size`.
@@ -79,7 +83,7 @@ pub enum Window {
         /// From one end to the next.
         step: Duration,
         /// As for tumbling windows.
-        offset: i64,
+        offset: Offset,
     },
     /// Per key, the events that follow one another within `gap`; the end is the last event + `gap`.
     Session {
@@ -118,6 +122,6 @@ impl std::fmt::Display for Window {
     }
 }
 
-fn with_offset(offset: i64) -> String {
-    if offset == 0 { String::new() } else { format!(", offset {}", Duration::Length(offset)) }
+fn with_offset(offset: Offset) -> String {
+    if offset == Offset::default() { String::new() } else { format!(", offset {offset}") }
 }

@@ -139,8 +139,8 @@ fn a_truncated_gzip_file() {
     std::fs::write(lab.path("log.csv.gz"), "this is not gzip at all").unwrap();
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.csv.gz"), &[])), @r"
     exit 3
-    error: cannot decompress log.csv.gz: damaged or cut short
-      cause: invalid gzip header
+    error: log.csv.gz is not a gzip file: it begins with the text this is not gzip at all
+      hint: give it the name of what it is: without the ending its text is read as it stands
     ");
 }
 

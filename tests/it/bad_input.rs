@@ -173,7 +173,7 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: if the file is in an older encoding, convert it: iconv -f WINDOWS-1252 -t UTF-8
+      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
       hint: on_bad_record = "reject" keeps such records aside and goes on
     "#);
     let used = JOB.replace("\"sum(n)\"", "\"max(note)\"");
@@ -186,7 +186,7 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: if the file is in an older encoding, convert it: iconv -f WINDOWS-1252 -t UTF-8
+      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
       hint: on_bad_record = "reject" keeps such records aside and goes on
     "#);
 }
@@ -266,7 +266,7 @@ fn a_time_without_its_form() {
       |
     4 | time = "at"
       |        ^^^^
-      hint: give the format, such as time_format = "%d-%m-%Y %H:%M"
+      hint: it looks like time_format = "%d-%m-%Y %H:%M"
     "#);
     lab.write("log.csv", "at,n\n1711846800000,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("time_unit = \"s\"\n", ""), &[])), @r#"

@@ -67,6 +67,28 @@ const STEPS: [(&str, &str); 12] = [
 const GAPS: [&str; 8] = ["3ms", "2s", "977s", "30m", "1h", "25h", "2 days", "400us"];
 const OFFSETS: [&str; 6] = ["", "", "", "15m", "-6h", "1 day"];
 
+/// Those of windows that start by months.
+const OFFSETS_OF_MONTHS: [&str; 6] =
+    ["3 months 5 days", "1 month", "-1 quarter 2 days", "2 months 1 week 6h", "-1 year 15m", "96 days"];
+
+impl Window {
+    /// With another offset where windows start by months, every other time.
+    fn in_months(self, other: usize) -> Window {
+        let by_months = |of: &str| ["month", "quarter", "year"].iter().any(|unit| of.contains(unit));
+        let Some(new) = OFFSETS_OF_MONTHS.get(other).map(|text| text.to_string()) else { return self };
+        match self {
+            Window::Tumbling { size, .. } if by_months(&size) => Window::Tumbling { size, offset: new },
+            Window::Hopping { size, slide, .. } if by_months(&slide) => {
+                Window::Hopping { size, slide, offset: new }
+            }
+            Window::Cumulative { size, step, .. } if by_months(&size) => {
+                Window::Cumulative { size, step, offset: new }
+            }
+            other => other,
+        }
+    }
+}
+
 fn pair((a, b): (&str, &str)) -> (String, String) {
     (a.to_string(), b.to_string())
 }
@@ -74,7 +96,7 @@ fn pair((a, b): (&str, &str)) -> (String, String) {
 /// Any window but the global one and those of `tumbling`, at sizes of its own.
 pub fn window(tumbling: &[&'static str]) -> impl Strategy<Value = Window> + use<> {
     let offset = || select(OFFSETS.to_vec()).prop_map(String::from);
-    prop_oneof![
+    let any = prop_oneof![
         3 => (select(tumbling.to_vec()), offset())
             .prop_map(|(size, offset)| Window::Tumbling { size: size.into(), offset }),
         2 => (select(HOPS.to_vec()).prop_map(pair), offset())
@@ -82,7 +104,8 @@ pub fn window(tumbling: &[&'static str]) -> impl Strategy<Value = Window> + use<
         2 => (select(STEPS.to_vec()).prop_map(pair), offset())
             .prop_map(|((size, step), offset)| Window::Cumulative { size, step, offset }),
         2 => select(GAPS.to_vec()).prop_map(|gap| Window::Session { gap: gap.into() }),
-    ]
+    ];
+    (any, 0..2 * OFFSETS_OF_MONTHS.len()).prop_map(|(window, other)| window.in_months(other))
 }
 
 /// So many grains as a length.
@@ -120,6 +143,8 @@ fn near_window(grain: i64) -> impl Strategy<Value = Window> {
         Window::Cumulative { size: "1 day".into(), step: "5h".into(), offset: String::new() },
         Window::Cumulative { size: "1 week".into(), step: "1 day".into(), offset: String::new() },
         Window::Tumbling { size: "1 month".into(), offset: String::new() },
+        Window::Tumbling { size: "1 month".into(), offset: "1 month 30 days".into() },
+        Window::Tumbling { size: "1 quarter".into(), offset: "-2 months 3h".into() },
     ];
     if grain < 3_600_000_000 {
         return lengths.boxed();

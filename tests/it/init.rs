@@ -514,3 +514,30 @@ fn columns_that_folders_tell_are_there_to_be_read() {
         lab.run(&job.replace("# shard", "shard").replace("by = [", "by = [\"shard\", "), &["--quiet"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
 }
+
+#[test]
+fn logs_of_months_and_years_have_windows_of_months_and_years() {
+    for (texts, format, window) in [
+        (["2024-01", "2024-02", "2024-04"], "%Y-%m", "1 month"),
+        (["202401", "202402", "202404"], "%Y%m", "1 month"),
+        (["01.2024", "02.2024", "04.2024"], "%m.%Y", "1 month"),
+        (["Jan 2024", "Feb 2024", "Apr 2024"], "%b %Y", "1 month"),
+        (["January-24", "May-24", "June-24"], "%B-%y", "1 month"),
+        (["2021", "2022", "2023"], "%Y", "1 year"),
+    ] {
+        let lab = Lab::new();
+        let rows = texts.map(|text| format!("{text},north,12.50\n"));
+        lab.write("log.csv", format!("month,region,amount\n{}", rows.concat()));
+        let job = first_minute(&lab, &["log.csv"]);
+        assert!(job.contains(&format!("time_format = \"{format}\"")), "{format}: {job}");
+        assert!(job.contains(&format!("window = {{ tumbling = \"{window}\" }}")), "{format}: {job}");
+    }
+    // A column of days goes before one of their months, and years that are counts are no times.
+    let lab = Lab::new();
+    lab.write("log.csv", "month,day,amount\n2024-01,2024-01-05,1.5\n2024-01,2024-01-07,2.5\n");
+    let job = first_minute(&lab, &["log.csv"]);
+    assert!(job.contains("time = \"day\""), "{job}");
+    lab.write("log.csv", "day,visits\n2024-01-05,2010\n2024-01-07,1999\n");
+    let job = first_minute(&lab, &["log.csv"]);
+    assert!(job.contains("time = \"day\"") && job.contains("sum(visits)"), "{job}");
+}

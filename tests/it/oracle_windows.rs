@@ -99,9 +99,32 @@ pub fn length(text: &str) -> i64 {
     }
 }
 
+/// The months of an offset, and its length.
+fn offset_of(text: &str) -> (i64, i64) {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text),
+    };
+    let mut found = (0, 0);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut words = words.iter();
+    while let Some(number) = words.next() {
+        // `6h` is one word, `3 months` are two.
+        let two = number.bytes().all(|c| c.is_ascii_digit());
+        let part = if two { format!("{number} {}", words.next().unwrap()) } else { number.to_string() };
+        match Size::of(&part) {
+            Size::Months(n) => found.0 += sign * n,
+            _ => found.1 += sign * length(&part),
+        }
+    }
+    found
+}
+
 /// Starts of windows: every `slide`, moved by `offset` (calendar units: on the wall clock).
 struct Starts {
     slide: Size,
+    /// Months on the calendar first, then microseconds.
+    months: i64,
     offset: i64,
     tz: Tz,
 }
@@ -116,7 +139,7 @@ impl Starts {
         if let (Size::Length(slide), Size::Length(size)) = (self.slide, size) {
             return index * slide + self.offset + times * size;
         }
-        let date = self.slide.date(index);
+        let date = later(self.slide.date(index), self.months);
         let (date, length) = match size {
             Size::Length(n) => (date, n * times),
             Size::Days(n) => (date + TimeDelta::days(n * times), 0),
@@ -131,7 +154,11 @@ impl Starts {
     fn before(&self, time: i64, most: i64) -> Vec<i64> {
         let mut index = match self.slide {
             Size::Length(slide) => (time - self.offset).div_euclid(slide) + 2,
-            _ => self.slide.near(local(time - self.offset, self.tz).date_naive()) + 2,
+            // The months may be those of several windows.
+            _ => {
+                let near = local(time - self.offset, self.tz).date_naive();
+                self.slide.near(later(near, -self.months)) + 3
+            }
         };
         let mut found = vec![];
         while self.start(index) > time - most {
@@ -147,7 +174,10 @@ impl Starts {
 
 /// The windows that hold `time`, in order. Sessions are not of one event.
 pub fn windows_of(window: &Window, time: i64, tz: Tz) -> Vec<Span> {
-    let starts = |slide: &str, offset: &str| Starts { slide: Size::of(slide), offset: length(offset), tz };
+    let starts = |slide: &str, offset: &str| {
+        let (months, offset) = offset_of(offset);
+        Starts { slide: Size::of(slide), months, offset, tz }
+    };
     let hops = |slide: &str, size: &str, offset: &str| {
         let (starts, size) = (starts(slide, offset), Size::of(size));
         let spans = starts.before(time, size.most()).into_iter();
@@ -243,6 +273,16 @@ fn windows_of_an_event() {
         found,
         ["2024-01-02T00:00:00Z 2024-03-02T00:00:00Z", "2024-02-02T00:00:00Z 2024-04-02T00:00:00Z"]
     );
+    let year = |offset: &str| Window::Tumbling { size: "1 year".into(), offset: offset.into() };
+    for (time, found) in [
+        ("2023-04-05T23:59:59+01:00", "2022-04-06T00:00:00+01:00 2023-04-06T00:00:00+01:00"),
+        ("2023-04-06T00:00:00+01:00", "2023-04-06T00:00:00+01:00 2024-04-06T00:00:00+01:00"),
+        ("2024-04-06T00:00:00+01:00", "2024-04-06T00:00:00+01:00 2025-04-06T00:00:00+01:00"),
+    ] {
+        assert_eq!(spans("Europe/London", year("3 months 5 days"), time), [found]);
+    }
+    let found = spans("Europe/London", year("-9 months 1 day 6h"), "2024-07-01T12:00:00+01:00");
+    assert_eq!(found, ["2024-03-30T18:00:00+00:00 2025-03-30T18:00:00+01:00"]);
     let cumulative = Window::Cumulative { size: "1 day".into(), step: "1h".into(), offset: String::new() };
     let found = spans("Australia/Lord_Howe", cumulative, "2024-04-07T22:45:00+10:30");
     assert_eq!(

@@ -48,7 +48,7 @@ pub fn bzip2(text: &str) -> Vec<u8> {
 }
 
 /// A workbook of sheets: cells of numbers are numbers.
-fn workbook(sheets: &[(&str, Vec<Vec<String>>)]) -> Vec<u8> {
+pub fn workbook(sheets: &[(&str, Vec<Vec<String>>)]) -> Vec<u8> {
     let ns = "http://schemas.openxmlformats.org";
     let mut members = vec![];
     let mut list = String::new();

@@ -238,6 +238,10 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
         "%G-W%V-%u",
         "%F %T %Z",
         "%s%.f",
+        "%Y-%m",
+        "%Y%m",
+        "%b %Y",
+        "%Y",
     ] {
         for dialect in ["duckdb", "postgres", "spark", "flink", "bigquery"] {
             told.push(format!("{format} {dialect}: {}", pattern(format, dialect)));
@@ -284,6 +288,26 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
     %s%.f spark: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) AS `_time`
     %s%.f flink: `_time` AS CAST(TO_TIMESTAMP_LTZ((CAST(FLOOR(CAST(NULLIF(`t`, '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) / 1000, 3) AS TIMESTAMP(3))
     %s%.f bigquery: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS BIGNUMERIC) * 1000000) AS INT64)) AS `_time`
+    %Y-%m duckdb: STRPTIME(NULLIF("t", ''), '%Y-%m') AS "_time"
+    %Y-%m postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYY-MM TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y-%m spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy-M') AS `_time`
+    %Y-%m flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy-M')
+    %Y-%m bigquery: TIMESTAMP(PARSE_DATETIME('%Y-%m', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %Y%m duckdb: STRPTIME(NULLIF("t", ''), '%Y%m') AS "_time"
+    %Y%m postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYYMM TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y%m spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMM') AS `_time`
+    %Y%m flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMM')
+    %Y%m bigquery: TIMESTAMP(PARSE_DATETIME('%Y%m', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %b %Y duckdb: STRPTIME(NULLIF("t", ''), '%b %Y') AS "_time"
+    %b %Y postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'Mon YYYY TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %b %Y spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'MMM yyyy') AS `_time`
+    %b %Y flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'MMM yyyy')
+    %b %Y bigquery: TIMESTAMP(PARSE_DATETIME('%b %Y', NULLIF(`t`, '')), 'UTC') AS `_time`
+    %Y duckdb: STRPTIME(NULLIF("t", ''), '%Y') AS "_time"
+    %Y postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYY TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
+    %Y spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy') AS `_time`
+    %Y flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy')
+    %Y bigquery: TIMESTAMP(PARSE_DATETIME('%Y', NULLIF(`t`, '')), 'UTC') AS `_time`
     "#);
 }
 
@@ -309,4 +333,37 @@ fn times_that_exist_twice_are_counted_and_told() {
         let answer = lab.done(&events(log, "Asia/Jakarta", rule), &[]);
         assert!(!answer.err.contains("exist twice"), "{}", answer.err);
     }
+}
+
+/// Texts of months and years are their first days, for the referee and on engines as well.
+#[test]
+fn a_month_is_its_first_day_and_a_year_its_first() {
+    for (format, texts, want) in [
+        ("%Y-%m", ["2024-03", "2023-12"], ["2024-03-01", "2023-12-01"]),
+        ("%Y%m", ["202403", "202312"], ["2024-03-01", "2023-12-01"]),
+        ("%Y", ["2024", "1999"], ["2024-01-01", "1999-01-01"]),
+        ("%b %Y", ["Mar 2024", "dec 2023"], ["2024-03-01", "2023-12-01"]),
+        ("%B-%y", ["March-24", "december-23"], ["2024-03-01", "2023-12-01"]),
+        ("%m/%Y", ["03/2024", "12/2023"], ["2024-03-01", "2023-12-01"]),
+    ] {
+        for zone in ["UTC", "Europe/London"] {
+            let lab = Lab::new();
+            csv(&lab, &texts);
+            let job = events("log.csv", zone, &format!("time_format = \"{format}\""));
+            let job = job
+                + "[[output]]\npath = \"days.csv\"\nwindow = { tumbling = \"1 day\" }\nselect = { n = \"count(*)\" }\n";
+            lab.done(&job, &[]);
+            let days = lab.text("days.csv");
+            for day in want {
+                assert!(days.contains(&format!("{day}T00:00:00")), "{format} in {zone}: {days}");
+            }
+            let verified = lab.highwater(&["verify", "job.toml"]);
+            assert_eq!(verified.code, 0, "{format} in {zone}: {}{}", verified.out, verified.err);
+        }
+    }
+    // What is no month is a bad record, with its line.
+    let lab = Lab::new();
+    csv(&lab, &["2024-03", "2024-13"]);
+    let answer = lab.run(&events("log.csv", "UTC", "time_format = \"%Y-%m\""), &[]);
+    assert!(answer.code == 3 && answer.err.contains("log.csv, line 3"), "{}", answer.err);
 }

@@ -10,7 +10,7 @@ use crate::group::{GroupPlan, Lateness, LiveSessions};
 use crate::job::{LatePlan, Plan};
 use crate::sink::Format;
 use crate::time::{DAY, Duration};
-use crate::window::Window;
+use crate::window::{Offset, Window};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -59,7 +59,8 @@ impl Case<'_> {
         let reached = self.late_run(group, |plan| {
             let grouping = &mut plan.groupings[0];
             // A threshold that all that came after an event has passed: then what had been reached is kept for each.
-            grouping.plan.window = Window::Tumbling { size: Duration::Length(DAY), offset: 0 };
+            grouping.plan.window =
+                Window::Tumbling { size: Duration::Length(DAY), offset: Offset::default() };
             grouping.plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
             (grouping.plan.firings, grouping.plan.keep_states) = (false, false);
         })?;

@@ -4,7 +4,7 @@ use super::convert::normal;
 use super::{Fault, Faults, FileType};
 use crate::error::{Error, Result};
 use crate::input::ReadTime;
-use crate::input::infer::time_hint;
+use crate::input::infer::other_time_hint;
 use crate::input::times::Role;
 use crate::time::{DAY, EARLIEST, LATEST, SECOND, TimeError, TimeParser, TimeRule};
 use arrow_array::cast::AsArray;
@@ -212,7 +212,7 @@ impl Times {
                     row,
                     of.name,
                     format!("`{shown}` is {error}"),
-                    time_hint(text.as_bytes(), parser.rule()),
+                    other_time_hint(text.as_bytes(), parser.rule()),
                 );
             }
         }

@@ -6,6 +6,8 @@
 //! anything there, and the row is to be dropped.
 
 use super::super::ReadColumn;
+use super::super::around;
+use super::super::infer::other_time_hint;
 use super::super::times::Role;
 use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::Written;
@@ -150,7 +152,7 @@ pub(super) fn times(
             };
             match instant {
                 Ok(instant) => *time = instant,
-                Err(error) => no_time(row, text, &error, column, role, faults),
+                Err(error) => no_time(row, text, (&error, parser.rule()), column, role, faults),
             }
         }
     } else {
@@ -158,7 +160,7 @@ pub(super) fn times(
             let text = bare(table.value(row, field));
             match parser.text(text) {
                 Ok(instant) => *time = instant,
-                Err(error) => no_time(row, text, &error, column, role, faults),
+                Err(error) => no_time(row, text, (&error, parser.rule()), column, role, faults),
             }
         }
     }
@@ -166,12 +168,23 @@ pub(super) fn times(
 }
 
 #[cold]
-fn no_time(row: usize, text: &[u8], error: &TimeError, column: &str, role: Role, faults: &mut Faults) {
+fn no_time(
+    row: usize,
+    text: &[u8],
+    (error, rule): (&TimeError, &TimeRule),
+    column: &str,
+    role: Role,
+    faults: &mut Faults,
+) {
     let reason = match text {
         [] => format!("the {} is missing", role.word()),
         _ => unread_time(text, error),
     };
-    faults.add(row, column, reason, None);
+    let hint = match text {
+        [] => None,
+        _ => around::end_hint(text).or_else(|| other_time_hint(text, rule)),
+    };
+    faults.add(row, column, reason, hint);
 }
 
 #[cold]

@@ -240,7 +240,7 @@ fn byte_fault(record: &[u8], start: usize, ends: &[u32]) -> Option<(Option<usize
     }
     let at = std::str::from_utf8(record).err()?.valid_up_to();
     let reason = format!("not UTF-8: the byte 0x{:02X}, {at} bytes into the record", record[at]);
-    let hint = "if the file is in an older encoding, convert it: iconv -f WINDOWS-1252 -t UTF-8";
+    let hint = "name the encoding of the file: encoding = \"windows-1252\" in [source], if it is the old one of the West";
     Some((field(at), reason, Some(hint.to_string())))
 }
 

@@ -107,6 +107,19 @@ struct Seen {
     values: u64,
     example: String,
     file: String,
+    /// The line of the example; 0 where it has none.
+    line: u64,
+}
+
+impl Seen {
+    /// The example and its place, as the begin of a sentence or the end of one.
+    fn at(&self) -> (String, &'static str) {
+        let Seen { example, file, line, .. } = self;
+        match line {
+            0 => (format!("`{example}` in {file}"), ""),
+            line => (format!("`{example}` in {file}, line {line}"), ","),
+        }
+    }
 }
 
 /// A type that Parquet and Avro files give a column.
@@ -145,12 +158,13 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// A value of a text file that is not NULL.
-    pub fn value(&mut self, class: Class, text: &[u8], file: &str) {
+    /// A value of a text file that is not NULL, and its file and line; the line is 0 where it has none.
+    pub fn value(&mut self, class: Class, text: &[u8], (file, line): (&str, u64)) {
         match self.seen.iter_mut().find(|s| s.class == class) {
             Some(seen) => seen.values += 1,
             None => {
-                self.seen.push(Seen { class, values: 1, example: shown(text), file: file.to_string() });
+                let (example, file) = (shown(text), file.to_string());
+                self.seen.push(Seen { class, values: 1, example, file, line });
             }
         }
     }
@@ -199,6 +213,16 @@ impl Evidence {
     pub fn examples(&self) -> Vec<String> {
         let seen: Vec<String> = self.seen.iter().map(|s| s.example.clone()).collect();
         if seen.is_empty() { self.given_example.iter().cloned().collect() } else { seen }
+    }
+
+    /// Whether a value is a list of JSON.
+    pub fn has_lists(&self) -> bool {
+        self.seen.iter().any(|seen| seen.class == Class::List)
+    }
+
+    /// Whether nothing that was seen tells the type.
+    pub fn is_open(&self) -> bool {
+        self.seen.is_empty() && self.given.is_empty()
     }
 
     pub fn example(&self) -> Option<String> {
@@ -274,23 +298,23 @@ impl Evidence {
         if ty == DataType::String {
             let number = self.seen.iter().find(|s| matches!(s.class, Class::Int | Class::Float));
             if let Some(s) = seen(Class::LeadingZeros) {
-                return format!("string: `{}` in {} has leading zeros", s.example, s.file);
+                let (value, comma) = s.at();
+                return format!("string: {value}{comma} has leading zeros");
             }
             if let Some(s) = seen(Class::TooLarge) {
-                return format!("string: `{}` in {} does not fit int64", s.example, s.file);
+                let (value, comma) = s.at();
+                return format!("string: {value}{comma} does not fit int64");
             }
             if let Some(s) = seen(Class::List) {
                 return format!("string: the JSON text of lists, such as the one in {}", s.file);
             }
             if let (Some(_), Some(s)) = (number, seen(Class::Text)) {
-                return format!("string: `{}` in {} is no number", s.example, s.file);
+                let (value, comma) = s.at();
+                return format!("string: {value}{comma} is no number");
             }
             if let Some(other) = self.seen.iter().find(|s| s.class != first.class) {
-                let (a, b) = (first, other);
-                return format!(
-                    "string: `{}` in {} and `{}` in {} have no other type in common",
-                    a.example, a.file, b.example, b.file
-                );
+                let ((a, _), (b, comma)) = (first.at(), other.at());
+                return format!("string: {a} and {b}{comma} have no other type in common");
             }
         }
         let values = self.seen.iter().map(|s| s.values).sum();

@@ -21,7 +21,7 @@ pub(in crate::input) use sample::{Budget, heads};
 mod tests;
 
 pub(crate) use evidence::Class;
-pub use hint::time_hint;
+pub use hint::{other_time_hint, time_hint};
 
 use super::carried::{Found, LogColumn};
 use super::written::WrittenColumns;
@@ -100,6 +100,10 @@ pub struct InferredColumn {
     pub derived: bool,
     /// The unit of its numbers, where the schemas in records tell that they are times: it is read as what they are.
     pub unit: Option<TimeUnit>,
+    /// Whether the sample has no value of it, and nothing else tells its type.
+    pub open: bool,
+    /// Whether its values are lists of JSON.
+    pub list: bool,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -231,6 +235,7 @@ impl Sample {
             layout: vec![],
         };
         for (name, evidence) in self.columns {
+            let known_type = declared.contains_key(&name) || known.contains_key(name.as_str());
             let (ty, why) = match (declared.get(&name), evidence.unsupported(&name)) {
                 (Some(DataType::String), Some(_)) if evidence.nested && !evidence.unread => {
                     (DataType::String, "declared: the JSON text of lists or maps".to_string())
@@ -257,6 +262,8 @@ impl Sample {
                 nulls: evidence.nulls,
                 derived: false,
                 unit: evidence.unit,
+                list: evidence.has_lists(),
+                open: evidence.is_open() && !known_type && ty == DataType::String,
                 example: evidence.example(),
                 examples: evidence.examples(),
                 name,
@@ -275,6 +282,8 @@ impl Sample {
         });
         let column = |(name, _): (&String, _)| InferredColumn {
             derived: false,
+            list: false,
+            open: false,
             name: name.clone(),
             ty: DataType::String,
             declared: true,

@@ -9,6 +9,7 @@ use crate::input::columnar::{FileColumns, FromName};
 use crate::input::csv::names::{FirstRecord, names_of};
 use crate::input::shape::{self, Compression, Shape};
 use crate::input::text::check_encoding;
+use crate::input::value::shown;
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{ITEM, Opened, SourceFile};
 use crate::time::TimeUnit;
@@ -64,8 +65,7 @@ pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, boo
                 if let Some(error) = e.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
                     return Err(error.clone());
                 }
-                let what = format!("cannot decompress {}: damaged or cut short", file.path().display());
-                return Err(Error::data(what).caused_by(e));
+                return Err(not_compressed(file, shape, e));
             }
         }
     }
@@ -73,6 +73,24 @@ pub fn start(file: &Opened, shape: &Shape, bytes: usize) -> Result<(Vec<u8>, boo
     out.truncate(filled);
     check_encoding(&out, file.path())?;
     Ok((without_bom(out), whole))
+}
+
+/// The error for a file that cannot be unpacked from its start on: plain text, or damaged.
+fn not_compressed(file: &Opened, shape: &Shape, cause: std::io::Error) -> Error {
+    let path = file.path().display();
+    let mut begin = vec![];
+    let read = file.read().map(|from| from.take(200).read_to_end(&mut begin).is_ok());
+    let printable = |c: char| !c.is_control() || c.is_ascii_whitespace();
+    let line = begin.split(|c| *c == b'\n').next().unwrap_or_default();
+    let plain =
+        std::str::from_utf8(line).is_ok_and(|line| line.chars().all(printable) && !line.trim().is_empty());
+    if !(matches!(read, Ok(true)) && plain) {
+        let what = format!("cannot decompress {path}: damaged or cut short");
+        return Error::data(what).caused_by(cause);
+    }
+    let kind = shape.compression.name();
+    Error::data(format!("{path} is not a {kind} file: it begins with the text {}", shown(line)))
+        .hint("give it the name of what it is: without the ending its text is read as it stands")
 }
 
 fn without_bom(mut text: Vec<u8>) -> Vec<u8> {
@@ -115,20 +133,21 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
     let names: Vec<String> = match layout.names {
         Some(names) => names.to_vec(),
         None => match records.next() {
-            Some(header) => {
+            Some((_, header)) => {
                 let header = header.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect();
-                let (names, notes) = names_of(header, records.as_slice().first().map(first_record));
+                let (names, notes) =
+                    names_of(header, records.as_slice().first().map(|(_, record)| first_record(record)));
                 sample.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", file.path.display())));
                 names
             }
             None => return Ok(()),
         },
     };
-    let fits = |record: &csv::ByteRecord| record.len() == names.len();
-    if let Some(other) = records.as_slice().iter().find(|record| !fits(record))
+    let fits = |(_, record): &(u64, csv::ByteRecord)| record.len() == names.len();
+    if let Some((line, other)) = records.as_slice().iter().find(|record| !fits(record))
         && !records.as_slice().iter().any(fits)
     {
-        let line = other.position().map_or(0, csv::Position::line);
+        let line = *line;
         sample.misfit.get_or_insert_with(|| misfit(file, line, other.len(), names.len()));
     }
     let (file_name, mut room) = (name_of(file), vec![]);
@@ -136,13 +155,13 @@ pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: 
         sample.found(name);
     }
     // A record with other fields than the header has is reported when it is read.
-    for record in records.filter(|r| r.len() == names.len()).take(budget.records) {
+    for (line, record) in records.filter(fits).take(budget.records) {
         sample.records += 1;
         for (name, field) in names.iter().zip(&record) {
             let column = sample.column(name);
             match plain(layout.written.of(name), field, &mut room) {
                 None => column.nulls = true,
-                Some(text) => column.value(Class::of_text(text), text, &file_name),
+                Some(text) => column.value(Class::of_text(text), text, (&file_name, line)),
             }
         }
     }
@@ -166,8 +185,8 @@ fn plain<'a>(written: Option<&Arc<Written>>, text: &'a [u8], room: &'a mut Vec<u
     written.likely(text, room).filter(|text| !text.is_empty())
 }
 
-/// Up to `most` whole records.
-fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv::ByteRecord> {
+/// Up to `most` whole records, each with the line that it begins in.
+fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<(u64, csv::ByteRecord)> {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
     let mut records: Vec<csv::ByteRecord> =
@@ -176,7 +195,16 @@ fn csv_records(text: &[u8], whole: bool, delimiter: u8, most: usize) -> Vec<csv:
     if records.len() > most || !whole {
         records.pop();
     }
-    records
+    let (mut line, mut counted) = (1, 0);
+    let lines = records.into_iter().map(|record| {
+        // A record is said to begin where the one before ended: empty lines may follow.
+        let end = record.position().map_or(counted, |at| at.byte() as usize);
+        let begin = end + text[end..].iter().take_while(|c| matches!(c, b'\n' | b'\r')).count();
+        line += text[counted..begin].iter().filter(|c| **c == b'\n').count() as u64;
+        counted = begin;
+        (line, record)
+    });
+    lines.collect()
 }
 
 /// Looks at the head of a JSON Lines file.
@@ -186,12 +214,14 @@ pub(super) fn json_lines(
     budget: Budget,
     sample: &mut Sample,
 ) -> Result<()> {
-    let mut records: Vec<(Value, Option<Arc<Typed>>)> = vec![];
+    // Of documents the lines are made by the reader.
+    let of_file = file.shape.documents.is_none();
+    let mut records: Vec<(u64, Value, Option<Arc<Typed>>)> = vec![];
     let mut unwrapper = Unwrapper::new(Wanted::all());
     let mut unwrapped = vec![];
     heads(&file.opened, &file.shape, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
-        let parsed = |(number, line): (usize, &[u8])| {
+        let mut parse = |number: usize, line: &[u8]| {
             if file.framing.is_plain() {
                 return Some((serde_json::from_slice(line).ok()?, None));
             }
@@ -204,21 +234,27 @@ pub(super) fn json_lines(
                 Ok(Line::Tombstone(_)) | Err(_) => None,
             }
         };
-        let parsed =
-            lines.enumerate().filter_map(parsed).filter(|(record, _): &(Value, _)| record.is_object());
+        let parsed = lines.enumerate().filter_map(|(number, line)| {
+            let (record, typed) =
+                parse(number, line).filter(|(record, _): &(Value, _)| record.is_object())?;
+            Some((if of_file { number as u64 + 1 } else { 0 }, record, typed))
+        });
         records = match &file.unnest {
             None => parsed.take(budget.records).collect(),
             Some(list) => {
-                let rows = parsed.flat_map(|(record, _)| items(record, list));
-                rows.take(budget.records).map(|row| (row, None)).collect()
+                let items = parsed.flat_map(|(line, record, _)| {
+                    items(record, list).into_iter().map(move |item| (line, item, None))
+                });
+                items.take(budget.records).collect()
             }
         };
         !records.is_empty()
     })?;
     let (file, room, present, told) = (name_of(file), vec![], HashMap::new(), BTreeMap::new());
-    let mut fields = Fields { file, written, room, present, told };
-    for (record, typed) in &records {
+    let mut fields = Fields { file, line: 0, written, room, present, told };
+    for (line, record, typed) in &records {
         sample.records += 1;
+        fields.line = *line;
         fields.look("", record, typed.as_deref(), sample);
     }
     fields.give(sample);
@@ -253,6 +289,8 @@ fn at_path<'a>(record: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 /// The fields of the records of a file.
 struct Fields<'a> {
     file: String,
+    /// The line of the record; 0 where it has none.
+    line: u64,
     written: &'a WrittenColumns,
     /// Room for the plain form of a value.
     room: Vec<u8>,
@@ -286,28 +324,29 @@ impl Fields<'_> {
                 continue;
             }
             let column = sample.column(&name);
+            let at = (self.file.as_str(), self.line);
             if let Some(kind) = kind_of(value) {
                 column.json(kind, &self.file);
             }
             match value {
                 Value::Null | Value::Object(_) => column.nulls = true,
-                Value::Bool(b) => column.value(Class::Bool, b.to_string().as_bytes(), &self.file),
+                Value::Bool(b) => column.value(Class::Bool, b.to_string().as_bytes(), at),
                 Value::Number(n) => {
                     let text = n.to_string();
-                    column.value(Class::of_number(text.as_bytes()), text.as_bytes(), &self.file);
+                    column.value(Class::of_number(text.as_bytes()), text.as_bytes(), at);
                 }
                 Value::String(s) => match self.written.of(&name) {
-                    None => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), &self.file),
+                    None => column.value(Class::of_time(s.as_bytes()), s.as_bytes(), at),
                     // Said to be a number, or something else that a string is not.
                     Some(written) => match written.likely(s.as_bytes(), &mut self.room) {
                         None => column.nulls = true,
                         Some(text) if written.has_numbers() => {
-                            column.value(Class::of_text(text), text, &self.file);
+                            column.value(Class::of_text(text), text, at);
                         }
-                        Some(text) => column.value(Class::of_time(text), text, &self.file),
+                        Some(text) => column.value(Class::of_time(text), text, at),
                     },
                 },
-                Value::Array(_) => column.value(Class::List, value.to_string().as_bytes(), &self.file),
+                Value::Array(_) => column.value(Class::List, value.to_string().as_bytes(), at),
             }
             *self.present.entry(name).or_default() += 1;
         }

@@ -26,7 +26,7 @@ use super::written::Written;
 use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
-use crate::input::infer::time_hint;
+use crate::input::infer::other_time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::Buffer;
 use columns::{Column, Texts, Unfit};
@@ -401,7 +401,7 @@ fn no_time(read: &ReadTime, role: Role, span: Span, chunk: &[u8], error: TimeErr
         _ => {
             let mut text = vec![];
             unescape(&chunk[span.start..span.end], &mut text);
-            (format!("`{}` is {error}", shown(&text)), time_hint(&text, &read.rule))
+            (format!("`{}` is {error}", shown(&text)), other_time_hint(&text, &read.rule))
         }
     };
     Box::new(Fault { column: Some(name.clone()), reason, hint, aside: false })

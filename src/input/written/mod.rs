@@ -154,12 +154,56 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         let mut room = vec![];
         matches!(written.plain(text, ty, &mut room), Ok(Plain::Text(plain)) if super::value::parse_float(plain).is_ok())
     };
+    let with_unit = || {
+        let digit = |c: char| c.is_ascii_digit();
+        let (first, last) = (shown.find(digit)?, shown.rfind(digit)?);
+        let accounting = shown.starts_with('(') && shown.ends_with(')');
+        let outside =
+            |c: char| c.is_whitespace() || matches!(c, '-' | '+' | '(' | ')' | '.' | ',' | '\u{a0}');
+        let (before, after) = (shown[..first].trim_matches(outside), shown[last + 1..].trim_matches(outside));
+        let units: Vec<String> =
+            [before, after].iter().filter(|unit| !unit.is_empty()).map(|unit| unit.to_string()).collect();
+        // Any other text is one with a number in it.
+        if units.len() > 1 || !units.iter().all(|unit| is_likely_unit(unit)) {
+            return None;
+        }
+        for (decimal, thousands) in [(None, None), (None, Some(',')), (Some(','), Some('.'))] {
+            let written = Written {
+                decimal,
+                thousands,
+                units: units.clone(),
+                accounting,
+                trim: true,
+                ..Written::default()
+            };
+            let mut room = vec![];
+            let plain = written.plain(text, ty, &mut room);
+            if !matches!(plain, Ok(Plain::Text(plain)) if super::value::parse_float(plain).is_ok()) {
+                continue;
+            }
+            let mut keys = vec![];
+            keys.extend(decimal.map(|mark| format!("decimal = \"{mark}\"")));
+            keys.extend(thousands.map(|mark| format!("thousands = \"{mark}\"")));
+            keys.extend(units.first().map(|unit| format!("units = [{}]", super::value::basic(unit))));
+            keys.extend(accounting.then(|| "accounting = true".to_string()));
+            return Some(keys.join(", "));
+        }
+        None
+    };
     match () {
         () if reads(None, None) => (text.trim_ascii() != text).then(|| "trim = true".to_string()),
         () if reads(None, Some(',')) => Some("thousands = \",\"".into()),
         () if reads(Some(','), Some('.')) => Some("decimal = \",\", thousands = \".\"".into()),
-        () => None,
+        () => with_unit(),
     }
+}
+
+/// Whether a text beside a number is likely to be its unit: a currency by its sign or its code, or percent.
+fn is_likely_unit(unit: &str) -> bool {
+    const WORDS: [&str; 9] = ["Rp", "Rs", "Rs.", "R$", "US$", "kr", "kr.", "zł", "%"];
+    let sign = |c: char| matches!(c, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}');
+    let code = unit.len() == 3 && unit.bytes().all(|c| c.is_ascii_uppercase());
+    WORDS.contains(&unit) || code || unit.chars().all(sign)
 }
 
 /// What stands for NULL where people or programs write something, among numbers.

@@ -149,3 +149,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_keys_by_which_a_number_is_meant() {
+    let keys = |text: &str| likely_keys(text.as_bytes(), DataType::Float64);
+    for (text, want) in [
+        ("1,250.50", "thousands = \",\""),
+        ("1.250,50", "decimal = \",\", thousands = \".\""),
+        (" 12.50", "trim = true"),
+        ("NA", "null = [\"NA\"]"),
+        ("$0.50", "units = [\"$\"]"),
+        ("-$1,250.50", "thousands = \",\", units = [\"$\"]"),
+        ("1.250,50 €", "decimal = \",\", thousands = \".\", units = [\"€\"]"),
+        ("5 EUR", "units = [\"EUR\"]"),
+        ("12 %", "units = [\"%\"]"),
+        ("(36.25)", "accounting = true"),
+        ("($1,250.50)", "thousands = \",\", units = [\"$\"], accounting = true"),
+    ] {
+        assert_eq!(keys(text).as_deref(), Some(want), "{text}");
+    }
+    for text in ["12a", "C536379", "x", "", "12:30", "#12", "1-2", "$", "12.5.1", "€5$"] {
+        assert_eq!(keys(text), None, "{text}");
+    }
+    assert_eq!(likely_keys(b"$5", DataType::Timestamp), None);
+}

@@ -52,7 +52,8 @@ impl Planner<'_> {
             Err(error) => {
                 let names = columns.iter().filter(|c| takes_numbers && **c < self.rows.source_columns);
                 let names = names.map(|&column| self.rows.schema.fields[column].name.as_str());
-                self.fault(self.rows.texts.told(error, names), &sql.span);
+                let error = self.rows.texts.told(error, names);
+                self.fault(self.rows.open_in(error, call.args.iter()), &sql.span);
                 None
             }
         }
@@ -63,7 +64,7 @@ impl Planner<'_> {
         let expr = self.rows.expr_of(filter.clone(), &sql.span)?;
         if expr.ty() != DataType::Bool {
             let error = format!("the condition of FILTER needs to be a bool, and its type is {}", expr.ty());
-            self.fault(Error::job(error), &sql.span);
+            self.fault(self.rows.open_in(Error::job(error), std::iter::once(filter)), &sql.span);
             return None;
         }
         Some(())

@@ -2,6 +2,7 @@
 
 use super::Planner;
 use super::enrich::NewColumn;
+use super::rows::open_columns;
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::input::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
@@ -37,6 +38,7 @@ impl Planner<'_> {
                 None => {
                     let text = &value.value.text;
                     let error = Error::job(format!("`{text}` is no value of `{}`, a {ty}", name.value));
+                    let error = open_columns(error, self.rows.valueless(&name.value));
                     self.fault(error.hint(example(ty)), &value.span);
                     right = false;
                 }

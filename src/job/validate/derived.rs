@@ -2,7 +2,7 @@
 
 use super::log::{Log, time_rule};
 use super::rows::fault;
-use super::texts::Texts;
+use super::texts::{Texts, names_in};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Error;
 use crate::expr::{Expr, parse};
@@ -34,19 +34,12 @@ fn is_expression(text: &str, known: &[&str]) -> bool {
     if matches!(ast, Ast::Identifier(_) | Ast::CompoundIdentifier(_)) {
         return false;
     }
-    let (mut computes, mut names) = (false, vec![]);
+    let mut computes = false;
     let _ = visit_expressions(&ast, |node: &Ast| {
-        match node {
-            Ast::Identifier(name) => names.push(name.value.clone()),
-            Ast::CompoundIdentifier(parts) => {
-                names.push(parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."));
-            }
-            Ast::Function(_) | Ast::Cast { .. } | Ast::Value(_) | Ast::TypedString(_) => computes = true,
-            _ => {}
-        }
+        computes |= matches!(node, Ast::Function(_) | Ast::Cast { .. } | Ast::Value(_) | Ast::TypedString(_));
         ControlFlow::<()>::Continue(())
     });
-    computes || names.iter().all(|name| known.contains(&name.as_str()))
+    computes || names_in(&ast).iter().all(|name| known.contains(&name.as_str()))
 }
 
 impl Log {
@@ -59,7 +52,7 @@ impl Log {
             return;
         }
         self.derives = true;
-        let texts = Texts::new(&self.inferred);
+        let texts = Texts::new(&self.inferred, self.files.iter().all(|file| file.format.is_text()));
         let mut deriving = Deriving { document, zone, texts, schema: self.schema(), log: self };
         deriving.file(spec);
         for (name, sql) in &spec.derive {
@@ -128,7 +121,7 @@ impl Deriving<'_> {
     /// Adds the name of the file, where an expression speaks of it and no file has a column of that name.
     fn file(&mut self, spec: &LogSpec) {
         let texts = spec.derive.iter().map(|(_, sql)| sql).chain(&spec.time);
-        let speaks = |sql: &At<String>| parse(&sql.value).is_ok_and(|ast| names(&ast).contains(FILE));
+        let speaks = |sql: &At<String>| parse(&sql.value).is_ok_and(|ast| names_in(&ast).contains(FILE));
         if self.schema.index_of(FILE).is_none() && texts.into_iter().any(speaks) {
             self.log.hidden.push(FILE.to_string());
             self.push(FILE, DataType::String, "the path of the file".to_string(), Source::File);
@@ -174,22 +167,12 @@ impl Deriving<'_> {
             nulls: true,
             unit: None,
             derived: true,
+            list: false,
+            open: false,
             example: None,
             examples: vec![],
         });
     }
-}
-
-/// The names of columns in an expression.
-fn names(ast: &Ast) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let _ = visit_expressions(ast, |node: &Ast| {
-        if let Ast::Identifier(name) = node {
-            names.insert(name.value.clone());
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    names
 }
 
 /// How a derived event time of this type is read; `None` after a fault.

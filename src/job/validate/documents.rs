@@ -73,22 +73,21 @@ pub(super) fn carried(document: &Document, spec: &LogSpec, files: &[SourceFile])
     }
 }
 
-/// The error for a column that `files` do not have, where it may be one of the records inside of a document.
-pub(super) fn inside(error: Error, files: &[SourceFile]) -> Error {
+/// What would give a log of `files` other columns, where they may be those of the records inside of a document.
+pub(super) fn inside(files: &[SourceFile]) -> Vec<String> {
     let found = files.first().and_then(documents::list_inside);
     let Some((pointer, _)) = found.filter(|_| files.iter().all(|file| file.unnest.is_none())) else {
-        return error;
+        return vec![];
     };
     let text = pointer.text();
     let dotted = pointer.keys().join(".");
-    error
-        .hint(format!(
-            "{} is one object with a list in it: records = \"{text}\" reads that list",
-            files[0].path.display()
-        ))
-        .hint(format!(
+    let path = files[0].path.display();
+    vec![
+        format!("{path} is one object with a list in it: records = \"{text}\" reads that list"),
+        format!(
             "or each object of it is a record with a list: unnest = \"{dotted}\" makes an event of each item"
-        ))
+        ),
+    ]
 }
 
 /// How the files are laid out, for people: a line each.

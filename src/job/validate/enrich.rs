@@ -1,5 +1,6 @@
 //! Steps that depend on order or look elsewhere: `dedup`, `first`, `enrich` and `lookup`.
 
+use super::rows::open_columns;
 use super::{Planner, length, unknown_column};
 use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
@@ -197,6 +198,10 @@ impl<'a> Planner<'a> {
             (!field.faulty).then_some(field.ty)
         };
         let types: Vec<Option<DataType>> = taken.iter().map(types).collect();
+        for (new, of) in take {
+            let open = self.tables[table].rows.valueless(&of.value);
+            self.rows.comes_of(&new.value, open);
+        }
         let mut matched = vec![];
         for ((event, key), (name, _)) in events.into_iter().zip(keys).zip(on) {
             if let (Some(event), Some(key)) = (event, key)
@@ -243,7 +248,9 @@ impl<'a> Planner<'a> {
                     format!("{}: types = {{ {} = \"{}\" }}", table.title(), toml_key(&key.name), event.ty)
                 }
             };
-            self.fault(error.hint(format!("declare one as the other is; in {hint}")), &place.span);
+            let open = self.rows.valueless(&event.name).into_iter().chain(table.rows.valueless(&key.name));
+            let error = error.hint(format!("declare one as the other is; in {hint}"));
+            self.fault(open_columns(error, open.collect()), &place.span);
         }
         alike
     }

@@ -1,8 +1,9 @@
 //! Files, layout, columns and event time of a log: the source, a table, or the files of a lookup.
 
 use super::derived::derives_time;
+use super::open::Assumed;
 use super::shape::{FORMATS, Layout, is_form, shape};
-use super::{SourceFiles, documents, instants, unknown_column, written};
+use super::{SourceFiles, around, documents, instants, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Envelope, LogColumn, Said};
@@ -53,6 +54,8 @@ pub(super) struct Log {
     pub(super) derived: Vec<(usize, Source)>,
     /// Those of them that no name finds.
     pub(super) hidden: Vec<String>,
+    /// Whether a fault leaves open which columns there are.
+    pub(super) open: bool,
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
@@ -115,6 +118,7 @@ impl Log {
             derives: false,
             derived: vec![],
             hidden: vec![],
+            open: false,
         }
     }
 
@@ -128,7 +132,7 @@ impl Log {
         spec: &LogSpec,
         found: Found,
         what: &str,
-        zone: &Zone,
+        (zone, assumed): (&Zone, &Assumed),
     ) -> Result<Log> {
         let Found {
             mut files,
@@ -163,14 +167,18 @@ impl Log {
         if on_bad_record == Some(OnBadRecord::Fail)
             && let Some(misfit) = inferred.misfit.take()
         {
-            return Err(document.faults().unwrap_or_else(|| no_record_fits(&misfit)));
+            let hints = around::hints(&files, delimiter, None);
+            return Err(document.faults().unwrap_or_else(|| no_record_fits(&misfit, hints)));
         }
         let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
         let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
         inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
+        assume(&mut inferred, assumed);
+        let mut open = false;
         let known: Vec<&str> = inferred.names().collect();
         let of_files = inferred.columns.is_empty() || !derives_time(spec, &known);
-        let time = if of_files { event_time(document, spec, &inferred, &files, zone) } else { None };
+        let found = (&files[..], delimiter, &mut open);
+        let time = if of_files { event_time(document, spec, &inferred, found, zone) } else { None };
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
                 if let Some(ty) = declared.get(&name.value)
@@ -196,25 +204,13 @@ impl Log {
             time,
             on_bad_record,
             faulty,
+            open,
             derives,
             derived,
             hidden,
         };
         log.derive(document, spec, zone);
         Ok(log)
-    }
-
-    /// Says, where a fault speaks of a column that files have and that is not read, why; and of one that folders tell,
-    /// how it is read.
-    pub(super) fn hints(&self, document: &Document) {
-        for (name, why) in &self.inferred.unsupported {
-            document.unread(name, why);
-        }
-        for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
-            let declared = format!("types = {{ {name} = \"string\" }}");
-            let hint = format!("folders tell `{name}`; it is read where its type is declared: {declared}");
-            document.hint(name, &hint);
-        }
     }
 
     /// The columns of a batch of all columns.
@@ -275,6 +271,16 @@ impl Log {
     }
 }
 
+/// Gives columns without a value in the sample the types that the job takes them for.
+fn assume(inferred: &mut Inferred, assumed: &Assumed) {
+    for column in inferred.columns.iter_mut().filter(|column| column.open) {
+        if let Some(ty) = assumed.get(&column.name) {
+            (column.ty, column.why) =
+                (*ty, format!("{ty}: no value in the sample, and the job takes it for one"));
+        }
+    }
+}
+
 /// Reads the column `name` from the folders of the files, where no file has it.
 ///
 /// # Errors
@@ -302,6 +308,8 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         nulls: false,
         derived: false,
         unit: None,
+        open: false,
+        list: false,
         example: None,
         examples: vec![],
     };
@@ -381,12 +389,15 @@ fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, D
 }
 
 /// Where no record of the sample has the fields of its header.
-fn no_record_fits(what: &str) -> Error {
-    Error::data(what)
-        .hint("no record that was looked at has as many fields as the header line has names")
-        .hint(
-            "is the delimiter another one: delimiter = \";\"? Or do lines come before the header: skip = 3?",
-        )
+fn no_record_fits(what: &str, hints: Vec<String>) -> Error {
+    let none = "no record that was looked at has as many fields as the header line has names";
+    let error = Error::data(what);
+    if !hints.is_empty() {
+        return hints.into_iter().fold(error, Error::hint).hint(none);
+    }
+    error.hint(none).hint(
+        "is the delimiter another one: delimiter = \";\"? Or do lines come before the header: skip = 3?",
+    )
 }
 
 /// The error for files without a header line or a record: there is no column to speak of.
@@ -513,7 +524,7 @@ fn event_time(
     document: &Document,
     spec: &LogSpec,
     inferred: &Inferred,
-    files: &[SourceFile],
+    (files, delimiter, open): (&[SourceFile], u8, &mut bool),
     zone: &Zone,
 ) -> Option<ReadTime> {
     let Some(column) = &spec.time else {
@@ -526,8 +537,21 @@ fn event_time(
         return Some(ReadTime { column: column.value.clone(), rule: TimeRule::Iso });
     }
     let Some(found) = found else {
-        let error = unknown_column(&column.value, inferred.names());
-        document.fault(documents::inside(error, files), &column.span);
+        let known: Vec<&str> = inferred.names().collect();
+        let named = spec.columns.is_some();
+        let mut hints = documents::inside(files);
+        if !named {
+            hints.extend(around::elsewhere(&column.value, &known, files, delimiter));
+        }
+        let error = match hints.is_empty() {
+            true => unknown_column(&column.value, known.into_iter()),
+            false => {
+                // What else is not there follows from it.
+                *open = true;
+                around::unknown(&column.value, &known, hints)
+            }
+        };
+        document.fault(error, &column.span);
         return None;
     };
     let mut rule = rule?;

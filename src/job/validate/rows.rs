@@ -1,7 +1,7 @@
 //! The rows of a log as steps follow one another: the schema grows, and what is read is noted.
 
 use super::log::Log;
-use super::texts::Texts;
+use super::texts::{Texts, names_in};
 use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::expr::{Expr, parse};
@@ -9,7 +9,7 @@ use crate::job::document::{At, Document};
 use crate::job::plan::Step;
 use crate::time::Zone;
 use sqlparser::ast::Expr as Ast;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The rows of the source, or of a table.
@@ -25,6 +25,8 @@ pub(super) struct Rows<'a> {
     pub(super) steps: Vec<Step>,
     /// The columns of the files that are texts, and why.
     pub(super) texts: Texts,
+    /// Columns of which no value was seen, and those that come of them: with the names that they have in files.
+    valueless: BTreeMap<String, BTreeSet<String>>,
     /// Whether a fault has left open what columns there are: then every name may be one.
     pub(super) open: bool,
 }
@@ -39,9 +41,47 @@ impl<'a> Rows<'a> {
             schema,
             used: BTreeSet::new(),
             steps: vec![],
-            texts: Texts::new(&log.inferred),
-            open: false,
+            texts: Texts::new(&log.inferred, log.files.iter().all(|file| file.format.is_text())),
+            valueless: log
+                .inferred
+                .columns
+                .iter()
+                .filter(|c| c.open)
+                .map(|c| (c.name.clone(), BTreeSet::from([c.name.clone()])))
+                .collect(),
+            open: log.open,
         }
+    }
+
+    /// The columns without a value that a column comes of.
+    pub(super) fn valueless(&self, name: &str) -> BTreeSet<String> {
+        self.valueless.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Notes which columns without a value a new column comes of.
+    pub(super) fn comes_of(&mut self, name: &str, of: BTreeSet<String>) {
+        if !of.is_empty() {
+            self.valueless.insert(name.to_string(), of);
+        }
+    }
+
+    /// The columns without a value that an expression comes of.
+    fn valueless_in(&self, ast: &Ast) -> BTreeSet<String> {
+        if self.valueless.is_empty() {
+            BTreeSet::new()
+        } else {
+            names_in(ast).iter().flat_map(|name| self.valueless(name)).collect()
+        }
+    }
+
+    /// The error of expressions, which other types of columns without a value may mend.
+    pub(super) fn open_in<'e>(&self, error: Error, asts: impl Iterator<Item = &'e Ast>) -> Error {
+        open_columns(error, asts.flat_map(|ast| self.valueless_in(ast)).collect())
+    }
+
+    /// The error of an expression, with what is to be told of its columns.
+    fn told(&self, error: Error, ast: &Ast) -> Error {
+        self.open_in(self.texts.told_of(error, ast), std::iter::once(ast))
     }
 
     /// Notes that columns are read.
@@ -54,7 +94,7 @@ impl<'a> Rows<'a> {
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
         let made = Expr::compile(&sql.value, &self.schema, &self.zone).map_err(|error| {
             let ast = parse(&sql.value);
-            ast.map_or(error.clone(), |ast| self.texts.told_of(error, &ast))
+            ast.map_or(error.clone(), |ast| self.told(error, &ast))
         });
         self.made(made, &sql.span)
     }
@@ -68,7 +108,7 @@ impl<'a> Rows<'a> {
     pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
         let sql = ast.to_string();
         let made = Expr::of_ast(&ast, &sql, &self.schema, &self.zone);
-        let made = made.map_err(|error| self.texts.told_of(error, &ast));
+        let made = made.map_err(|error| self.told(error, &ast));
         self.made(made, span)
     }
 
@@ -95,6 +135,7 @@ impl<'a> Rows<'a> {
         let Some(expr) = self.expr(sql) else { return };
         if expr.ty() != DataType::Bool {
             let error = Error::job(format!("`filter` needs a bool, and its type is {}", expr.ty()));
+            let error = self.open_in(error, parse(&sql.value).iter());
             self.document.fault(error, &sql.span);
             return;
         }
@@ -105,6 +146,9 @@ impl<'a> Rows<'a> {
     pub(super) fn derive_all(&mut self, columns: &[(At<String>, At<String>)]) {
         for (name, sql) in columns {
             let free = self.free(name, "a derived column needs a name of its own");
+            if let (true, Ok(ast)) = (free && !self.valueless.is_empty(), parse(&sql.value)) {
+                self.comes_of(&name.value, self.valueless_in(&ast));
+            }
             match self.expr(sql) {
                 Some(expr) if free => drop(self.derive(Field::new(&name.value, expr.ty()), expr)),
                 None if free => self.schema.fields.push(Field::faulty(&name.value)),
@@ -151,6 +195,14 @@ impl<'a> Rows<'a> {
             let field = Field::own(format!("__arg_{}", self.schema.fields.len()), expr.ty());
             self.derive(field, expr)
         })
+    }
+}
+
+/// The error with its reason, if these columns without a value may be it.
+pub(super) fn open_columns(error: Error, names: BTreeSet<String>) -> Error {
+    match error.reason().is_none() && !names.is_empty() {
+        true => error.because(Reason::OpenColumns(names.into_iter().collect())),
+        false => error,
     }
 }
 

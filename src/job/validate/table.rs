@@ -1,6 +1,7 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
 use super::log::{self, Found, Log};
+use super::open::Assumed;
 use super::rows::Rows;
 use super::{Planner, deletes};
 use crate::asof::AsOfPlan;
@@ -103,12 +104,12 @@ impl<'a> FoundTable<'a> {
     ///
     /// # Errors
     /// As of [`Log::of`].
-    pub(super) fn table(self, document: &'a Document, zone: &Zone) -> Result<Table<'a>> {
+    pub(super) fn table(self, document: &'a Document, zone: &Zone, assumed: &Assumed) -> Result<Table<'a>> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
         let known = found.is_some();
         let mut log = match found {
-            Some(found) => Log::of(document, keys, found, &title(spec, &name), zone)?,
+            Some(found) => Log::of(document, keys, found, &title(spec, &name), (zone, assumed))?,
             None => {
                 // What can be told without its files.
                 log::form(document, keys);
@@ -116,7 +117,7 @@ impl<'a> FoundTable<'a> {
             }
         };
         let mut rows = Rows::new(document, zone, &log);
-        rows.open = !known;
+        rows.open |= !known;
         if let Some(spec) = spec {
             // Where its time is one of them, they are computed as its rows are read.
             if rows.open || !log.derives {

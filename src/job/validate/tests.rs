@@ -5,7 +5,7 @@ use crate::batch::{DataType, Field};
 use crate::group::Lateness;
 use crate::job::plan::{LogPartition, OutputKind, PlannedColumn};
 use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
-use crate::window::Window;
+use crate::window::{Offset, Window};
 
 mod archive;
 mod looks;
@@ -168,15 +168,15 @@ fn windows_of_every_kind() {
     let minutes = |n| Duration::Length(n * MINUTE);
     assert_eq!(
         window("{ hopping = \"10m\", slide = \"1m\", offset = \"-30s\" }"),
-        Window::Hopping { size: minutes(10), slide: minutes(1), offset: -30 * SECOND }
+        Window::Hopping { size: minutes(10), slide: minutes(1), offset: Offset::micros(-30 * SECOND) }
     );
     assert_eq!(
         window("{ hopping = \"36h\", slide = \"1 day\" }"),
-        Window::Hopping { size: Duration::Length(36 * HOUR), slide: day, offset: 0 }
+        Window::Hopping { size: Duration::Length(36 * HOUR), slide: day, offset: Offset::default() }
     );
     assert_eq!(
         window("{ cumulative = \"1 day\", step = \"1h\", offset = \"6h\" }"),
-        Window::Cumulative { size: day, step: minutes(60), offset: 6 * HOUR }
+        Window::Cumulative { size: day, step: minutes(60), offset: Offset::micros(6 * HOUR) }
     );
     assert_eq!(window("{ session = \"1 day\" }"), Window::Session { gap: DAY });
 }

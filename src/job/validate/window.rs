@@ -7,7 +7,7 @@ use crate::job::document::{At, Document};
 use crate::job::plan::Mode;
 use crate::job::spec::{OutputSpec, WindowKind, WindowSpec};
 use crate::time::{CalendarUnit, DAY, Duration};
-use crate::window::Window;
+use crate::window::{Offset, Window};
 
 /// The most windows that one event may lie in.
 const MOST_WINDOWS: i64 = 1_000_000;
@@ -26,16 +26,19 @@ impl Planner<'_> {
     pub(super) fn window(&self, spec: &OutputSpec) -> Option<Window> {
         let Some(window) = &spec.window else { return Some(Window::Global) };
         let document = &self.spec.document;
-        let offset = offset(document, window);
+        let offset = |every: Option<Duration>| offset(document, window, every);
         let window = match &window.kind {
             WindowKind::Unreadable => return None,
             WindowKind::Global => Window::Global,
             WindowKind::Tumbling { size } => {
-                Window::Tumbling { size: duration(document, size, "window size")?, offset: offset? }
+                let size = duration(document, size, "window size");
+                let offset = offset(size);
+                Window::Tumbling { size: size?, offset: offset? }
             }
             WindowKind::Hopping { size, slide } => {
                 let (width, hop) =
                     (duration(document, size, "window size"), duration(document, slide, "slide"));
+                let offset = offset(hop);
                 let window = Window::Hopping { size: width?, slide: hop?, offset: offset? };
                 hopping(document, (width?, hop?), (size, slide))?;
                 window
@@ -43,6 +46,7 @@ impl Planner<'_> {
             WindowKind::Cumulative { size, step } => {
                 let (width, hop) =
                     (duration(document, size, "window size"), duration(document, step, "step"));
+                let offset = offset(width);
                 let window = Window::Cumulative { size: width?, step: hop?, offset: offset? };
                 cumulative(document, (width?, hop?), (size, step))?;
                 window
@@ -162,13 +166,49 @@ fn about(duration: Duration) -> i64 {
     i64::from(count).saturating_mul(days * DAY)
 }
 
-fn offset(document: &Document, window: &WindowSpec) -> Option<i64> {
-    let Some(text) = &window.offset else { return Some(0) };
-    let (sign, rest) = match text.value.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.value.as_str()),
+/// The offset of a window of which one starts `every` so long after the other.
+fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> Option<Offset> {
+    let Some(text) = &window.offset else { return Some(Offset::default()) };
+    let error = match Offset::parse(&text.value) {
+        None => Error::job(format!("`{}` is no length of time", text.value))
+            .hint("such as 15m, 6h, -1 day, or for windows of months, quarters and years 3 months 5 days"),
+        Some(offset) if about_offset(offset) > super::LONGEST => super::too_long(&text.value),
+        Some(offset) => match every {
+            // A size that cannot be read is told already.
+            Some(every) if offset.months != 0 && measure(every) != Measure::Months => Error::job(format!(
+                "`{}` has months, and windows that start every {every} have none",
+                text.value
+            ))
+            .hint("a month is now longer, now shorter: give the offset in days or hours"),
+            _ => return Some(offset),
+        },
     };
-    length(document, &At { value: rest.to_string(), span: text.span.clone() }).map(|length| sign * length)
+    document.fault(error, &text.span);
+    None
+}
+
+/// Microseconds, about, whichever way.
+fn about_offset(offset: Offset) -> i64 {
+    offset
+        .months
+        .saturating_abs()
+        .saturating_mul(super::LONGEST / 12_000)
+        .saturating_add(offset.micros.saturating_abs())
+}
+
+/// What is said of an offset in days that is another day of the month from one window to the next.
+pub(super) fn slips(window: &Window) -> Option<String> {
+    let (every, offset) = window.months()?;
+    let [(one, first), (other, second)] = offset.slips(every)?;
+    let days = offset.micros / DAY;
+    let begun = match offset.months {
+        0 => format!("{days} days"),
+        _ => offset.to_string(),
+    };
+    Some(format!(
+        "an offset of {begun} starts windows on {one} and on {other}: a day of the month that stays the same is \
+         offset = \"{first}\", or \"{second}\""
+    ))
 }
 
 /// Lengths, days and weeks, months and longer: what can be counted in what.

@@ -4,7 +4,8 @@
 //! * A letter means what chrono, Python and DuckDB agree on; one of which they say different things is an error of the
 //!   job that names the right one. `%f` is a fraction of a second.
 //! * A format that is read ([`TimeFormat::parse`]) says an instant, or a local time of the job's zone: one that leaves
-//!   the day, the minute or the half of the day open is an error of the job. Without a time of day it is midnight.
+//!   the year, the minute or the half of the day open is an error of the job. Without a time of day it is midnight; if
+//!   it has no day either, it is the first of the month, and without a month of January, as in Python and DuckDB.
 //! * The words `UTC`, `GMT`, `UT` and, after a field, `Z` in a format are an offset of zero. `%Z` reads names of zones:
 //!   those that the zone of the job has at that time, and IANA's. Other names are no time.
 //! * A number that is followed by a digit has all of its digits, so a text is read in one way or in none. Blanks of a

@@ -237,8 +237,15 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
             missing(&format!("has {} beside the day of the year, %j", month.letters()), "keep one of them")
         }
         (_, _, Some(Field::DayOfYear)) | (_, Some(_), Some(_)) => Ok(()),
-        (_, None, _) => missing("gives no month", "add %m or %b"),
-        (_, _, None) => missing("gives no day", "add %d; a text without a day is not read"),
+        (_, None, Some(_)) => missing("gives the day and no month", "add %m or %b"),
+        // The first day of the month, or of the year: unless the rest of the format says that a day is meant.
+        (_, _, None) => match has("hour").or(has("minute")).or(has("day of the week")) {
+            Some(other) => missing(
+                &format!("gives no day, and has {}", other.letters()),
+                "add %d; without a time of day, a format without a day reads the first of the month",
+            ),
+            None => Ok(()),
+        },
     }
 }
 

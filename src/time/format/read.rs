@@ -54,7 +54,8 @@ impl TimeFormat {
     }
 
     fn said<'t>(&self, mut rest: &'t [u8]) -> Option<Said<'t>> {
-        let mut said = Said::default();
+        // A month or a day that the format does not have is the first.
+        let mut said = Said { month: 1, day: 1, ..Said::default() };
         let last = self.pieces.len().wrapping_sub(1);
         for (i, piece) in self.pieces.iter().enumerate() {
             match piece {

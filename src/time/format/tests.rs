@@ -51,6 +51,13 @@ fn every_letter_is_read_as_others_read_it() {
         ("%FT%R%z", "2024-02-29T12:34z", "2024-02-29T12:34:00Z"),
         ("  %F ", "2024-02-29   ", "2024-02-29T00:00:00Z"),
         ("%Y%%%m%%%d", "2024%02%29", "2024-02-29T00:00:00Z"),
+        ("%Y-%m", "2024-03", "2024-03-01T00:00:00Z"),
+        ("%Y-%m", "2024-3", "2024-03-01T00:00:00Z"),
+        ("%Y", "2024", "2024-01-01T00:00:00Z"),
+        ("%Y%m", "202403", "2024-03-01T00:00:00Z"),
+        ("%b %Y", "mar 2024", "2024-03-01T00:00:00Z"),
+        ("%B-%y", "March-24", "2024-03-01T00:00:00Z"),
+        ("%Y-%m %z", "2024-03 +0100", "2024-02-29T23:00:00Z"),
     ] {
         assert_eq!(read_in("UTC", format, text), utc(want), "{format}: {text}");
     }
@@ -60,6 +67,13 @@ fn every_letter_is_read_as_others_read_it() {
 fn what_does_not_follow_a_format_is_unreadable() {
     for (format, text) in [
         ("%Y-%m-%d", "24-02-29"),
+        ("%Y-%m", "2024-03-01"),
+        ("%Y-%m", "2024-00"),
+        ("%Y-%m", "2024-13"),
+        ("%Y-%m", "2024"),
+        ("%Y", "24"),
+        ("%Y", "2024-03"),
+        ("%Y%m", "20240301"),
         ("%Y-%m-%d", "2023-02-29"),
         ("%Y-%m-%d", "2024-00-01"),
         ("%Y-%m-%d", "2024-02-29x"),
@@ -153,9 +167,13 @@ fn a_format_that_leaves_the_instant_open_is_an_error() {
         ("%Y-%m-%d %H:%M.%f", "decimals and no second"),
         ("%H:%M:%S", "no year"),
         ("%b %e %H:%M:%S", "no year"),
-        ("%Y-%m", "no day"),
-        ("%Y-%d", "no month"),
-        ("%Y", "no month"),
+        ("%Y-%m %H:%M", "no day, and has %H"),
+        ("%Y-%m %I:%M %p", "no day, and has %I"),
+        ("%a %Y-%m", "no day, and has %a"),
+        ("%Y-%u", "no day, and has %u"),
+        ("%Y-%M", "no day, and has %M"),
+        ("%Y-%d", "the day and no month"),
+        ("%m", "no year"),
         ("", "no year"),
         ("plain", "no year"),
         ("%Y-%m-%d %d", "the day twice: %d and %d"),
@@ -268,7 +286,7 @@ fn oracle(tz: Tz, local: i64) -> i64 {
 }
 
 /// Formats, and what chrono writes such texts by. Without the second, or the time of day, they say less.
-const FORMATS: [(&str, &str, i64); 12] = [
+const FORMATS: [(&str, &str, i64); 17] = [
     ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%6f", 1),
     ("%d/%m/%Y %H:%M:%S%.f", "%d/%m/%Y %H:%M:%S%.f", 1),
     ("%Y%m%d%H%M%S%6f", "%Y%m%d%H%M%S%6f", 1),
@@ -281,7 +299,28 @@ const FORMATS: [(&str, &str, i64); 12] = [
     ("%d-%h-%Y %R", "%d-%h-%Y %R", MINUTE),
     ("%F", "%F", DAY),
     ("%-d.%-m.%Y", "%-d.%-m.%Y", DAY),
+    ("%Y-%m", "%Y-%m", MONTH),
+    ("%Y%m", "%Y%m", MONTH),
+    ("%B-%y", "%B-%y", MONTH),
+    ("%b %Y", "%b %Y", MONTH),
+    ("%Y", "%Y", YEAR),
 ];
+
+/// What a text of a month or a year says less: its days are counted off by the calendar.
+const MONTH: i64 = 30 * DAY;
+const YEAR: i64 = 365 * DAY;
+
+/// What is left of a local time in a text that says no more than `least`.
+fn said_of(local: i64, least: i64) -> i64 {
+    use chrono::Datelike;
+    let day = DateTime::<Utc>::from_timestamp_micros(local).unwrap().date_naive();
+    let first = match least {
+        MONTH => day.with_day(1).unwrap(),
+        YEAR => day.with_ordinal(1).unwrap(),
+        _ => return local.div_euclid(least) * least,
+    };
+    first.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_micros()
+}
 
 /// When the clocks of each zone are changed.
 static CHANGES: LazyLock<Vec<(&str, Vec<i64>)>> = LazyLock::new(|| {
@@ -312,7 +351,7 @@ proptest! {
     #[test]
     fn local_times_are_those_of_an_oracle((zone, local) in instants(), (format, chronos, least) in select(FORMATS.to_vec())) {
         let text = DateTime::<Utc>::from_timestamp_micros(local).unwrap().format(chronos).to_string();
-        let said = local.div_euclid(least) * least;
+        let said = said_of(local, least);
         let whole = said.div_euclid(SECOND);
         let tz: Tz = zone.parse().unwrap();
         // In a gap all times are its end, whatever their decimals.

@@ -43,9 +43,9 @@ pub fn around(plan: &Plan) -> i64 {
     };
     let of = |window: &Window| match window {
         Window::Global | Window::Session { .. } => 0,
-        Window::Tumbling { size, offset } => days(size) + offset.abs() / DAY,
-        Window::Hopping { size, slide, offset } => days(size).max(days(slide)) + offset.abs() / DAY,
-        Window::Cumulative { size, offset, .. } => days(size) + offset.abs() / DAY,
+        Window::Tumbling { size, offset } => days(size) + offset.micros.abs() / DAY,
+        Window::Hopping { size, slide, offset } => days(size).max(days(slide)) + offset.micros.abs() / DAY,
+        Window::Cumulative { size, offset, .. } => days(size) + offset.micros.abs() / DAY,
     };
     2 * plan.groupings.iter().map(|grouping| of(&grouping.plan.window)).max().unwrap_or(0) + 400
 }

@@ -102,7 +102,7 @@ impl Form {
                 whole + micros
             });
         }
-        let local = date_time(&said)?.checked_add_signed(TimeDelta::microseconds(micros))?;
+        let local = date_time(said)?.checked_add_signed(TimeDelta::microseconds(micros))?;
         let instant = match (zone, offset) {
             (Some(zone), _) => in_zone(zone, local, clock)?,
             (_, Some(seconds)) => local.and_utc().timestamp_micros() - seconds * 1_000_000,
@@ -113,8 +113,14 @@ impl Form {
     }
 }
 
-/// The time of whole seconds that was said; midnight where no hour was.
-fn date_time(said: &Parsed) -> Option<NaiveDateTime> {
+/// The time of whole seconds that was said; midnight where no hour was, the first of a month or year where no day was.
+fn date_time(mut said: Parsed) -> Option<NaiveDateTime> {
+    if said.ordinal().is_none() && said.isoweek().is_none() && said.day().is_none() {
+        said.set_day(1).ok()?;
+        if said.month().is_none() {
+            said.set_month(1).ok()?;
+        }
+    }
     let date = said.to_naive_date().ok()?;
     let time = if said.minute().is_some() { said.to_naive_time().ok()? } else { NaiveTime::MIN };
     Some(date.and_time(time))
@@ -295,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
-    const FORMATS: [&str; 26] = [
+    const FORMATS: [&str; 34] = [
         "%Y-%m-%d %H:%M:%S.%f",
         "%Y-%m-%d %H:%M:%S%.f",
         "%d/%m/%Y %H:%M",
@@ -322,6 +328,14 @@ mod tests {
         "Z %F %R (UTC)",
         "%F %R Zulu",
         "%F %R GMT%z",
+        "%Y-%m",
+        "%Y",
+        "%Y%m",
+        "%b %Y",
+        "%B-%y",
+        "%m/%y",
+        "%y",
+        "%Y-%m %z",
     ];
 
     /// Texts that follow a format, nearly follow it, or do not.
