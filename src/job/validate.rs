@@ -47,6 +47,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod times;
 mod window;
 mod written;
 

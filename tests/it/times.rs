@@ -166,7 +166,7 @@ fn a_format_that_leaves_the_instant_open_is_refused_at_its_place() {
       |
     5 | time_format = "%Y-%m-%d %H"
       |               ^^^^^^^^^^^^^
-      hint: add %M; a text with the hour alone is not read
+      hint: add %M; texts that end in the hour are given minutes in [source]: time = "COLUMN || ':00'"
     "#);
     let answer = checked("time_format = [\"iso\", \"%d/%m/%Y %I:%M\", \"%Q\", \"iso\"]");
     assert_eq!(answer.code, 2);

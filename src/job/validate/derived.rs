@@ -1,8 +1,9 @@
 //! Columns that a log derives as its records are read, and an event time that is one of them or an expression itself.
 
-use super::log::{Log, time_rule};
+use super::log::Log;
 use super::rows::fault;
 use super::texts::{Texts, names_in};
+use super::times::time_rule;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Error;
 use crate::expr::{Expr, parse};

@@ -202,9 +202,10 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
             missing("has AM or PM beside an hour of 24", "write %I for %H, or leave it out")
         }
         (None, Some(_)) => missing("has AM or PM and no hour", "add %I"),
-        (Some(_), _) if has("minute").is_none() => {
-            missing("gives the hour without the minute", "add %M; a text with the hour alone is not read")
-        }
+        (Some(_), _) if has("minute").is_none() => missing(
+            "gives the hour without the minute",
+            "add %M; texts that end in the hour are given minutes in [source]: time = \"COLUMN || ':00'\"",
+        ),
         (None, _) if has("minute").is_some() => missing("gives the minute without the hour", "add %H"),
         _ if has("second").is_some() && has("minute").is_none() => {
             missing("gives the second without hour and minute", "add %H and %M")
