@@ -7,7 +7,7 @@
 //!   the nearer one; at equal distance the earlier. Of several rows at one instant the last by position wins.
 //! * An event has a match where a row is in reach. With `fill`, each column is taken of the nearest row in
 //!   reach where it is not NULL.
-//! * A delete of a change log ends the row of its key, from its time on ([`lives`]).
+//! * A delete of a change log ends the row of its key, from its time on (`lives`).
 //! * A key with a NULL in it matches nothing, on either side.
 //! * Who read which rows, in what order, and what of the table is in memory, does not show.
 //!

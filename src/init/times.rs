@@ -88,7 +88,7 @@ impl Candidate {
     /// Whether the values are numbers, which may be something else than times.
     pub fn is_number(&self) -> bool {
         match self.rule() {
-            TimeRule::Epoch(_) => true,
+            rule if !rule.tried_units().is_empty() => true,
             TimeRule::Format(format) => NUMBERS.contains(&format.text()),
             _ => false,
         }
@@ -220,6 +220,7 @@ mod tests {
             (&["2024-02-29T10:00:00Z", "2024-02-29"][..], "Iso"),
             (&["1717200000", "1717200001"], "s"),
             (&["1717200000000"], "ms"),
+            (&["1717200000", "1717200001000", "1717200002"], "AnyOf([Epoch(Second), Epoch(Milli)])"),
             (&["1717200000000000"], "us"),
             (&["1717200000000000000"], "ns"),
             (&["1717200000.125", "1717200001"], "s"),

@@ -59,6 +59,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
         match &rule {
             TimeRule::Epoch(unit) => format!("numbers in {} since 1970", unit.words()),
             TimeRule::Format(format) => format!("the format {format}"),
+            TimeRule::AnyOf(_) => format!("numbers in {} since 1970", rule.words().join(" or ")),
             _ => "ISO-8601".to_string(),
         },
         day(candidate.range.0),

@@ -170,8 +170,9 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
             out.with(&format!("time_format = {}", basic(format.text())), &comment);
         }
         rule @ TimeRule::AnyOf(_) => {
-            let formats: Vec<String> = rule.words().into_iter().map(basic).collect();
-            out.line(&format!("time_format = [{}]", formats.join(", ")));
+            let key = if rule.tried_units().is_empty() { "time_format" } else { "time_unit" };
+            let all: Vec<String> = rule.words().into_iter().map(basic).collect();
+            out.line(&format!("{key} = [{}]", all.join(", ")));
         }
         TimeRule::Iso | TimeRule::Untimed => {}
     }

@@ -16,7 +16,14 @@ pub fn likely(text: &str) -> Vec<TimeRule> {
             14 => reads(text, "%Y%m%d%H%M%S"),
             _ => None,
         };
-        return compact.into_iter().chain(unit).collect();
+        // Some write seconds at first and milliseconds later.
+        let mixed = [TimeUnit::Second, TimeUnit::Milli];
+        let several = mixed
+            .map(TimeRule::Epoch)
+            .iter()
+            .find(|one| unit.as_ref() == Some(*one))
+            .map(|_| TimeRule::units(&mixed));
+        return compact.into_iter().chain(unit).chain(several).collect();
     }
     // Decimals of ten digits before the point or more, as `time.time()` prints them.
     let whole = digits.split_once('.').filter(|(whole, part)| all_digits(whole) && all_digits(part));

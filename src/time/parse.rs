@@ -48,6 +48,15 @@ impl TimeRule {
         }
     }
 
+    /// The units that are tried, where times are numbers; else none.
+    pub fn tried_units(&self) -> Vec<TimeUnit> {
+        match self {
+            TimeRule::Epoch(unit) => vec![*unit],
+            TimeRule::AnyOf(rules) => rules.iter().flat_map(TimeRule::tried_units).collect(),
+            TimeRule::Iso | TimeRule::Format(_) | TimeRule::Untimed => vec![],
+        }
+    }
+
     /// The rules that are tried, as a job writes them; none where there is no time.
     pub fn words(&self) -> Vec<&str> {
         match self {

@@ -143,7 +143,7 @@ path = "late.csv"
        |
     10 | time_unit = "sec"
        |             ^^^^^
-      hint: the units are s, ms, us and ns, and d for days
+      hint: the units are s, ms, us and ns, d for days, and excel for days of a spreadsheet
 
     error: unknown type `integer`
       --> job.toml:11:15

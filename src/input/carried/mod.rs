@@ -8,7 +8,7 @@
 //!   columns of [`LogColumn`]. Positions, lines and the text of rejects stay those of the file.
 //! * The columns of [`LogColumn`] are the log's own: a field of the value with such a name is not seen.
 //! * Where the schema in a record names a logical type (decimals, days, instants, times of day), the value is written as what
-//!   it is: [`logical`]. Without a schema nothing can be told of a value.
+//!   it is: `logical`. Without a schema nothing can be told of a value.
 //! * A line gives one record, or is a bad one, or is a tombstone of a change log, which is no record.
 //! * Whether a line can be read does not depend on which columns are wanted, nor on its chunk.
 

@@ -32,6 +32,19 @@ pub fn time_hint(text: &[u8], rule: &TimeRule) -> Option<String> {
 
 /// What the user may write for a time `text` among others that follow `rule`, if that can be guessed: a list of formats.
 pub fn other_time_hint(text: &[u8], rule: &TimeRule) -> Option<String> {
+    let units = rule.tried_units();
+    if !units.is_empty() {
+        let whole =
+            std::str::from_utf8(text).ok().and_then(|text| text.split('.').next()?.parse::<i64>().ok());
+        let other = whole.and_then(TimeUnit::likely).filter(|unit| !units.contains(unit));
+        return other.map_or_else(
+            || time_hint(text, rule),
+            |other| {
+                let all: Vec<String> = units.iter().chain([&other]).map(|unit| basic(unit.name())).collect();
+                Some(format!("time_unit = [{}] reads such times, too", all.join(", ")))
+            },
+        );
+    }
     let known = match rule {
         TimeRule::Iso | TimeRule::Format(_) | TimeRule::AnyOf(_) => rule.words(),
         TimeRule::Epoch(_) | TimeRule::Untimed => return time_hint(text, rule),

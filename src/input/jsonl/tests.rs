@@ -170,7 +170,7 @@ fn bad_records_say_why() {
     assert_eq!(out.bad.records[0].column.as_deref(), Some("i"));
     assert_eq!(out.bad.records[0].raw, br#"{"t":1,"i":"x"}"#);
     assert_eq!(out.bad.records[0].position, Position::new(0, 1014));
-    assert_eq!(out.bad.records[4].hint.as_deref(), Some("it looks like time_unit = \"ms\""));
+    assert_eq!(out.bad.records[4].hint.as_deref(), Some("time_unit = [\"s\", \"ms\"] reads such times, too"));
     assert_eq!(out.bad.records[10].raw, b"{\"t\":1,\"s\":\"a\xff\"}");
     assert_eq!(out.batch.rows, 2);
     assert_eq!(out.batch.columns[0].as_primitive::<Int64Type>().values(), &[1, 2]);
