@@ -11,6 +11,11 @@ const APOSTROPHES: [&str; 2] = ["'", "\u{2019}"];
 
 /// Writes the plain form of the number `text` to `out`: a sign, digits, a point, digits. `None` where it is none.
 pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    if common(written, text, out).is_some() {
+        return Some(());
+    }
+    // What is no such number may be one of another form.
+    out.clear();
     let text = std::str::from_utf8(text).ok()?;
     let (negative, size) = outside(written, text)?;
     if negative {
@@ -42,6 +47,43 @@ pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option
     let first = out.get(usize::from(negative)).copied();
     let plain = out.iter().all(|c| c.is_ascii_digit() || b"-+.eE".contains(c));
     (plain && first.is_some_and(|c| c.is_ascii_digit() || c == b'.')).then_some(())
+}
+
+/// As [`plain`], of the form that most numbers have, in one pass: a minus or none, digits in groups of three, and digits
+/// behind the mark of fractions.
+fn common(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let ascii = |mark: char| u8::try_from(mark).ok().filter(|mark| matches!(mark, b',' | b'.'));
+    let decimal = ascii(written.decimal.unwrap_or('.'))?;
+    let thousands = written.thousands.map(ascii);
+    if !written.units.is_empty() || thousands == Some(None) {
+        return None;
+    }
+    let thousands = thousands.flatten();
+    let (sign, digits) = match text {
+        [b'-', rest @ ..] => (&text[..1], rest),
+        _ => (&text[..0], text),
+    };
+    out.extend_from_slice(sign);
+    // Digits since the last mark, and whether there was one.
+    let (mut run, mut grouped, mut fraction) = (0, false, false);
+    for &c in digits {
+        match c {
+            b'0'..=b'9' => {
+                out.push(c);
+                run += 1;
+                continue;
+            }
+            _ if fraction || run == 0 || grouped && run != 3 => return None,
+            c if c == decimal => {
+                out.push(b'.');
+                fraction = true;
+            }
+            c if thousands == Some(c) && run <= 3 && (grouped || digits[0] != b'0') => grouped = true,
+            _ => return None,
+        }
+        run = 0;
+    }
+    (run > 0 && (fraction || !grouped || run == 3)).then_some(())
 }
 
 /// Whether a number is below zero, and its text without signs and units.
