@@ -16,6 +16,11 @@ pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option
     }
     // What is no such number may be one of another form.
     out.clear();
+    of_any_form(written, text, out)
+}
+
+/// As [`plain`], of all forms.
+fn of_any_form(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = std::str::from_utf8(text).ok()?;
     let (negative, size) = outside(written, text)?;
     if negative {
@@ -179,4 +184,26 @@ fn split(whole: &str, mark: char) -> Vec<&str> {
     };
     let used = alike.iter().find(|mark| whole.contains(**mark));
     used.map_or_else(|| vec![whole], |mark| whole.split(*mark).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is read in one pass is what it is in all.
+        #[test]
+        fn the_common_form_is_one_of_all(
+            text in "-?[0-9]{1,4}([,.][0-9]{2,4}){0,3}[,.]?[0-9]{0,2}",
+            marks in prop::sample::select(vec![(None, Some(',')), (Some(','), Some('.')), (Some(','), None), (None, None)]),
+        ) {
+            let written = Written { decimal: marks.0, thousands: marks.1, ..Written::default() };
+            let (mut one, mut all) = (vec![], vec![]);
+            if common(&written, text.as_bytes(), &mut one).is_some() {
+                prop_assert_eq!(of_any_form(&written, text.as_bytes(), &mut all), Some(()), "{}", text);
+                prop_assert_eq!(String::from_utf8(one), String::from_utf8(all), "{}", text);
+            }
+        }
+    }
 }
