@@ -127,7 +127,7 @@ impl TimeParser {
         match self.rule {
             TimeRule::Epoch(unit) => {
                 let micros = unit.instant(value).ok_or(TimeError::OutOfRange)?;
-                if unit.is_local() { self.day(micros) } else { in_range(micros) }
+                in_range(placed(unit, micros, &mut self.zone)?)
             }
             _ => Err(TimeError::Unreadable),
         }
@@ -137,13 +137,7 @@ impl TimeParser {
     #[inline]
     pub fn text(&mut self, text: &[u8]) -> Result<i64, TimeError> {
         match &self.rule {
-            TimeRule::Epoch(unit) => {
-                let unit = *unit;
-                match integer(text) {
-                    Some(value) => self.integer(value),
-                    None => self.decimal(text, unit),
-                }
-            }
+            TimeRule::Epoch(unit) => in_range(number(*unit, text, &mut self.zone)?),
             TimeRule::Iso => {
                 let instant = match self.plain(text) {
                     Some(local) => Some(self.zone.instant(local)),
@@ -158,18 +152,6 @@ impl TimeParser {
                 any_of(&rules, text, &mut self.zone)
             }
         }
-    }
-
-    /// The instant of a number with decimals or an exponent.
-    fn decimal(&mut self, text: &[u8], unit: TimeUnit) -> Result<i64, TimeError> {
-        let micros = unit.decimal(text)?;
-        if unit.is_local() { self.day(micros) } else { in_range(micros) }
-    }
-
-    /// The instant of a number of days, as microseconds: days of the calendar, which begin at midnight in the zone.
-    fn day(&mut self, local: i64) -> Result<i64, TimeError> {
-        let near = EARLIEST - DAY..LATEST + DAY;
-        if near.contains(&local) { self.local(local) } else { Err(TimeError::OutOfRange) }
     }
 
     /// The local time of `YYYY-MM-DD?HH:MM:SS` without anything after it, the most common form.
@@ -315,12 +297,18 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
     }
 }
 
-/// The instant of a number in text.
+/// The instant of a number in text, with decimals or without.
 fn number(unit: TimeUnit, text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
     let micros = match integer(text) {
         Some(value) => unit.instant(value).ok_or(TimeError::OutOfRange)?,
         None => unit.decimal(text)?,
     };
+    placed(unit, micros, zone)
+}
+
+/// The instant of the microseconds of a number of `unit`s: days of the calendar begin at midnight in the zone.
+#[inline]
+fn placed(unit: TimeUnit, micros: i64, zone: &mut Zone) -> Result<i64, TimeError> {
     let near = EARLIEST - DAY..LATEST + DAY;
     match unit.is_local() {
         false => Ok(micros),

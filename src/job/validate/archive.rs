@@ -1,7 +1,6 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
 use super::Planner;
-use super::derived::of_files;
 use super::output::Held;
 use crate::aggregate::Function;
 use crate::batch::{Field, Schema};
@@ -17,7 +16,7 @@ impl Planner<'_> {
     pub(super) fn archive(&mut self, spec: &OutputSpec) -> Held {
         let own = archive_fields();
         let mut right = true;
-        let columns = of_files(&self.log, 0..self.rows.source_columns);
+        let columns = self.log.columns_of_files();
         let mut fields: Vec<Field> =
             columns.iter().map(|&column| self.rows.schema.fields[column].clone()).collect();
         if let Some(flag) = &spec.archive {

@@ -1,12 +1,12 @@
 //! Columns that a log derives as its records are read, and an event time that is one of them or an expression itself.
 
 use super::log::Log;
-use super::rows::fault;
+use super::rows::{compiled, fault, taken};
 use super::texts::{Texts, names_in};
 use super::times::time_rule;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Error;
-use crate::expr::{Expr, parse};
+use crate::expr::parse;
 use crate::input::ReadTime;
 use crate::input::derived::{Derived, FILE, Source};
 use crate::input::infer::InferredColumn;
@@ -58,8 +58,7 @@ impl Log {
         deriving.file(spec);
         for (name, sql) in &spec.derive {
             if deriving.schema.index_of(&name.value).is_some() {
-                let error = Error::job(format!("there is a column `{}` already", name.value));
-                document.fault(error.hint("a derived column needs a name of its own"), &name.span);
+                taken(document, name, "a derived column needs a name of its own");
                 continue;
             }
             let is_time = of_time && spec.time.as_ref().is_some_and(|time| time.value == name.value);
@@ -71,6 +70,12 @@ impl Log {
             deriving.log.hidden.push(time.value.clone());
             deriving.column(&time.value, time, Some(spec));
         }
+    }
+
+    /// The numbers of the columns that files have.
+    pub(super) fn columns_of_files(&self) -> Vec<usize> {
+        let columns = &self.inferred.columns;
+        (0..columns.len()).filter(|column| !columns[*column].derived).collect()
     }
 
     /// Whether the event time is computed.
@@ -131,10 +136,7 @@ impl Deriving<'_> {
 
     /// Adds the column of an expression; `of_time` says how it is read where it is the event time.
     fn column(&mut self, name: &str, sql: &At<String>, of_time: Option<&LogSpec>) {
-        let made = Expr::compile(&sql.value, &self.schema, self.zone).map_err(|error| {
-            let ast = parse(&sql.value);
-            ast.map_or(error.clone(), |ast| self.texts.told_of(error, &ast))
-        });
+        let made = compiled(sql, &self.schema, self.zone, |error, ast| self.texts.told_of(error, ast));
         let expr = match made {
             Ok(expr) => expr,
             Err(error) => {
@@ -201,9 +203,4 @@ fn rule(
     };
     document.fault(error, span);
     None
-}
-
-/// The columns of files alone among `columns`, numbers of a log's columns.
-pub(super) fn of_files(log: &Log, columns: impl Iterator<Item = usize>) -> Vec<usize> {
-    columns.filter(|i| log.inferred.columns.get(*i).is_none_or(|column| !column.derived)).collect()
 }

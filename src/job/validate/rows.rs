@@ -92,10 +92,7 @@ impl<'a> Rows<'a> {
 
     /// Compiles an expression over the rows; `None` after a fault, of it or of what it reads.
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
-        let made = Expr::compile(&sql.value, &self.schema, &self.zone).map_err(|error| {
-            let ast = parse(&sql.value);
-            ast.map_or(error.clone(), |ast| self.told(error, &ast))
-        });
+        let made = compiled(sql, &self.schema, &self.zone, |error, ast| self.told(error, ast));
         self.made(made, &sql.span)
     }
 
@@ -161,8 +158,7 @@ impl<'a> Rows<'a> {
     pub(super) fn free(&self, name: &At<String>, hint: &str) -> bool {
         let free = self.schema.index_of(&name.value).is_none();
         if !free {
-            let error = Error::job(format!("there is a column `{}` already", name.value));
-            self.document.fault(error.hint(hint), &name.span);
+            taken(self.document, name, hint);
         }
         free
     }
@@ -204,6 +200,25 @@ pub(super) fn open_columns(error: Error, names: BTreeSet<String>) -> Error {
         true => error.because(Reason::OpenColumns(names.into_iter().collect())),
         false => error,
     }
+}
+
+/// Compiles an expression; `told` adds to its error what there is to tell of its columns.
+pub(super) fn compiled(
+    sql: &At<String>,
+    schema: &Schema,
+    zone: &Zone,
+    told: impl Fn(Error, &Ast) -> Error,
+) -> Result<Expr> {
+    Expr::compile(&sql.value, schema, zone).map_err(|error| match parse(&sql.value) {
+        Ok(ast) => told(error, &ast),
+        Err(_) => error,
+    })
+}
+
+/// Notes that there is a column of this name.
+pub(super) fn taken(document: &Document, name: &At<String>, hint: &str) {
+    let error = Error::job(format!("there is a column `{}` already", name.value));
+    document.fault(error.hint(hint), &name.span);
 }
 
 /// Notes the faults of `error`; where columns are `open` not that there is none of a name, which may follow from what has

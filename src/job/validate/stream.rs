@@ -1,7 +1,6 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
-use super::derived::of_files;
 use super::{Planner, length, unknown_column};
 use crate::batch::{DataType, Field};
 use crate::error::Error;
@@ -214,7 +213,7 @@ impl Planner<'_> {
 
     /// The columns of the source as the late output has them, by their numbers in the planner's schema.
     fn late_columns(&self) -> Vec<(usize, Field)> {
-        let columns = of_files(&self.log, 0..self.rows.source_columns).into_iter();
+        let columns = self.log.columns_of_files().into_iter();
         let source = columns.map(|column| (column, self.rows.schema.fields[column].clone()));
         source.filter(|(_, field)| !LATE_COLUMNS.contains(&field.name.as_str())).collect()
     }

@@ -15,7 +15,7 @@ use crate::sql::{self, Dialect, POSITION, Relation, TIME};
 use crate::time::TimeRule;
 use crate::verify::raw::is_computed;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 
 /// The name under which the rows of the files are known while others are computed.
@@ -92,8 +92,7 @@ fn timed(relation: &Relation, rows: Typed) -> Result<Typed> {
         let array = column(&plan.time.column).ok_or_else(|| missing(&plan.time.column))?;
         let read = times_of(array, &plan.time, &clock)?;
         if let (OnBadRecord::Fail, Some((row, what))) = (plan.on_bad_record, read.bad.first()) {
-            let position = column(POSITION)
-                .map_or(0, |array| array.as_primitive::<arrow_array::types::Int64Type>().value(*row));
+            let position = column(POSITION).map_or(0, |array| array.as_primitive::<Int64Type>().value(*row));
             return Err(Error::data(format!(
                 "record {} of `{}`: column `{}`: {what}",
                 position + 1,
@@ -116,17 +115,7 @@ fn timed(relation: &Relation, rows: Typed) -> Result<Typed> {
             (_, Some((field, array))) => (field, array),
             _ => return Err(missing(&field.name)),
         };
-        let array = match &keep {
-            None => array.clone(),
-            Some(keep) => arrow_select::filter::filter(array, keep)
-                .map_err(|e| Error::data(format!("the column `{}`", field.name)).caused_by(e))?,
-        };
-        if field.name == TIME {
-            let times = array.as_primitive::<TimestampMicrosecondType>().values();
-            out.times = times.iter().min().copied().zip(times.iter().max().copied());
-        }
-        out.rows = array.len();
-        out.columns.push((field.clone(), array));
+        out.push(field.clone(), array.clone(), keep.as_ref())?;
     }
     Ok(out)
 }

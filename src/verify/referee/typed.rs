@@ -33,6 +33,27 @@ pub struct Typed {
     pub times: Option<(i64, i64)>,
 }
 
+impl Typed {
+    /// Adds a column, of the rows that are kept alone.
+    ///
+    /// # Errors
+    /// A data error: there are not as many values as rows.
+    pub fn push(&mut self, field: Field, array: ArrayRef, keep: Option<&BooleanArray>) -> Result<()> {
+        let array = match keep {
+            None => array,
+            Some(keep) => arrow_select::filter::filter(&array, keep)
+                .map_err(|e| Error::data(format!("the column `{}`", field.name)).caused_by(e))?,
+        };
+        if field.name == TIME {
+            let times = array.as_primitive::<TimestampMicrosecondType>().values();
+            self.times = times.iter().min().copied().zip(times.iter().max().copied());
+        }
+        self.rows = array.len();
+        self.columns.push((field, array));
+        Ok(())
+    }
+}
+
 /// The rows of `relation`. Its last `more` columns are none of the job's: they make no record a bad one, but are text
 /// where one of their values cannot be read.
 ///
@@ -88,17 +109,7 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
             name => plan.columns.iter().position(|c| c.name == name).map(|i| columns[i].array.clone()),
         };
         let array = array.ok_or_else(|| Error::data(format!("no column `{}`", field.name)))?;
-        let array = match &keep {
-            None => array,
-            Some(keep) => arrow_select::filter::filter(&array, keep)
-                .map_err(|e| Error::data(format!("the column `{}`", field.name)).caused_by(e))?,
-        };
-        if field.name == TIME {
-            let times = array.as_primitive::<TimestampMicrosecondType>().values();
-            out.times = times.iter().min().copied().zip(times.iter().max().copied());
-        }
-        out.rows = array.len();
-        out.columns.push((field, array));
+        out.push(field, array, keep.as_ref())?;
     }
     Ok(out)
 }
