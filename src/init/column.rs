@@ -1,12 +1,12 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
 use super::clocks::Clocks;
-use super::styles::{Found, Styles};
+use super::styles::{Found, Reading, Styles};
 use super::times::{Candidate, Times};
 use crate::batch::DataType;
 use crate::input::infer::Class;
 use crate::input::written::Written;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Distinct values that are counted; there may be more.
@@ -18,7 +18,8 @@ pub struct Evidence {
     values: u64,
     nulls: u64,
     classes: Vec<(Class, u64)>,
-    hashes: HashSet<u64>,
+    /// By its hash, what each value is.
+    known: HashMap<u64, (Class, Reading)>,
     example: Option<String>,
     bytes: u64,
     words: u64,
@@ -105,19 +106,32 @@ impl Evidence {
             return;
         }
         self.values += 1;
-        let class = Class::of_text(text.as_bytes());
+        self.bytes += text.len() as u64;
+        self.words += text.bytes().filter(|c| *c == b' ').count() as u64;
+        let hash = xxh3_64(text.as_bytes());
+        let class = match self.known.get(&hash) {
+            // What comes again says nothing new but how often, and, of a time, after which other.
+            Some((class, reading)) => {
+                self.styles.again(*reading);
+                *class
+            }
+            None => self.new_value(text, hash),
+        };
         match self.classes.iter_mut().find(|(c, _)| *c == class) {
             Some((_, count)) => *count += 1,
             None => self.classes.push((class, 1)),
         }
-        if self.hashes.len() < MOST_DISTINCT {
-            self.hashes.insert(xxh3_64(text.as_bytes()));
+        if class != Class::Bool {
+            self.times.value(text);
         }
+    }
+
+    /// Looks at a value that did not come before, as far as is known.
+    fn new_value(&mut self, text: &str, hash: u64) -> Class {
+        let class = Class::of_text(text.as_bytes());
         if self.example.is_none() {
             self.example = Some(text.to_string());
         }
-        self.bytes += text.len() as u64;
-        self.words += text.bytes().filter(|c| *c == b' ').count() as u64;
         if matches!(class, Class::Int | Class::Float) {
             self.numbers.value(text);
         }
@@ -125,11 +139,12 @@ impl Evidence {
             let (least, greatest) = self.range.unwrap_or((whole, whole));
             self.range = Some((least.min(whole), greatest.max(whole)));
         }
-        if class != Class::Bool {
-            self.times.value(text);
-        }
         self.clocks.value(text);
-        self.styles.value(text, class, self.values + self.nulls);
+        let reading = self.styles.value(text, class, self.values + self.nulls);
+        if self.known.len() < MOST_DISTINCT {
+            self.known.insert(hash, (class, reading));
+        }
+        class
     }
 
     /// The marks of its numbers, where there is no doubt about them and they are not the plain ones.
@@ -176,7 +191,7 @@ impl Evidence {
             inferred,
             values: self.values,
             nulls: self.nulls,
-            distinct: self.hashes.len() as u64,
+            distinct: self.known.len() as u64,
             example: self.example,
             length: self.bytes as f64 / values,
             words: self.words as f64 / values,

@@ -96,31 +96,61 @@ impl Default for Styles {
     }
 }
 
+/// What a value was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// A number of some style.
+    Number,
+    /// A word for NULL.
+    Null,
+    /// None of these.
+    Other,
+}
+
+/// Values that are no numbers, from which on a column is one of something else, if they are the most.
+const ENOUGH: u64 = 4096;
+
 impl Styles {
-    /// Looks at a value, without spaces around it; `record` is the number of its record.
-    pub fn value(&mut self, text: &str, class: Class, record: u64) {
+    /// Looks at a value that may be new, without spaces around it; `record` is the number of its record.
+    pub fn value(&mut self, text: &str, class: Class, record: u64) -> Reading {
+        let reading = match self.others >= ENOUGH && self.others > self.numbers {
+            true => Reading::Other,
+            false => self.read(text, class),
+        };
+        if reading == Reading::Other && self.other.is_none() {
+            self.other = Some((text.to_string(), record));
+        }
+        self.again(reading);
+        reading
+    }
+
+    /// Counts a value, which was taken for this.
+    pub fn again(&mut self, reading: Reading) {
+        match reading {
+            Reading::Number => self.numbers += 1,
+            Reading::Other => self.others += 1,
+            Reading::Null => {}
+        }
+    }
+
+    fn read(&mut self, text: &str, class: Class) -> Reading {
         if class == Class::Int && self.styles.iter().all(|style| style.missed == 0) && self.others == 0 {
             // Digits alone are the same in every style.
-            self.numbers += 1;
             let size = text.trim_start_matches('-').len() as u32;
             self.styles.iter_mut().for_each(|style| style.digits.whole = style.digits.whole.max(size));
-            return;
+            return Reading::Number;
         }
         if NULL_WORDS.contains(&text) {
-            return add(&mut self.nulls, text);
+            add(&mut self.nulls, text);
+            return Reading::Null;
         }
-        let Some(core) =
-            matches!(class, Class::Int | Class::Float | Class::Text | Class::TooLarge | Class::LeadingZeros)
-                .then(|| self.core(text))
-                .flatten()
-        else {
-            return self.is_other(text, record);
-        };
+        let number_like =
+            matches!(class, Class::Int | Class::Float | Class::Text | Class::TooLarge | Class::LeadingZeros);
+        let Some(core) = number_like.then(|| self.core(text)).flatten() else { return Reading::Other };
         let read: Vec<Option<String>> = self.styles.iter().map(|style| number(&style.marks, &core)).collect();
         if read.iter().all(Option::is_none) {
-            return self.is_other(text, record);
+            return Reading::Other;
         }
-        self.numbers += 1;
         for (style, read) in self.styles.iter_mut().zip(read) {
             match read {
                 None => style.missed += 1,
@@ -131,13 +161,7 @@ impl Styles {
                 }
             }
         }
-    }
-
-    fn is_other(&mut self, text: &str, record: u64) {
-        self.others += 1;
-        if self.other.is_none() {
-            self.other = Some((text.to_string(), record));
-        }
+        Reading::Number
     }
 
     /// The digits and marks of a number, without the signs and the unit around it, which are noted.
