@@ -1,18 +1,18 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
 use super::bind::unquoted;
+use super::walk::expressions;
 use super::{parse, readable, with_stack};
 use crate::aggregate::catalog::{self, Distinct, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, NullTreatment, OrderByExpr, Value, visit_expressions,
+    FunctionArgumentList, FunctionArguments, NullTreatment, OrderByExpr, Value,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer};
 use std::fmt;
-use std::ops::ControlFlow;
 
 /// One aggregate of a `select`, as written: `sum(amount)`, `count(distinct user)`, `quantile(x, 0.9)`.
 ///
@@ -127,20 +127,15 @@ fn selection(sql: &str) -> Result<Selection> {
     check_filters(sql)?;
     let ast = parse(sql)?;
     let mut calls: Vec<AggregateCall> = vec![];
-    let found = visit_expressions(&ast, |node: &Ast| {
-        let Some(call) = as_call(node) else { return ControlFlow::Continue(()) };
-        match check(call, sql) {
-            Ok(call) if calls.contains(&call) => ControlFlow::Continue(()),
-            Ok(call) => {
-                calls.push(call);
-                ControlFlow::Continue(())
-            }
-            Err(error) => ControlFlow::Break(error),
-        }
+    let mut first_fault = None;
+    expressions(&ast, |node| match as_call(node).map(|call| check(call, sql)) {
+        Some(Ok(call)) if !calls.contains(&call) => calls.push(call),
+        Some(Err(fault)) => drop(first_fault.get_or_insert(fault)),
+        Some(Ok(_)) | None => {}
     });
-    match found {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(Selection { calls, sql: sql.to_string(), ast }),
+    match first_fault {
+        Some(fault) => Err(fault),
+        None => Ok(Selection { calls, sql: sql.to_string(), ast }),
     }
 }
 
@@ -154,12 +149,10 @@ pub fn misplaced(call: &Function, sql: &str) -> Error {
 /// The name of the first aggregate in `ast`, if there is one.
 fn first_aggregate(ast: &Ast) -> Option<String> {
     let mut found = None;
-    let _ = visit_expressions(ast, |node: &Ast| {
-        if let Some(call) = as_call(node) {
+    expressions(ast, |node| {
+        if let (None, Some(call)) = (&found, as_call(node)) {
             found = Some(call.name.to_string().to_lowercase());
-            return ControlFlow::Break(());
         }
-        ControlFlow::Continue(())
     });
     found
 }

@@ -1,11 +1,10 @@
 //! What in an expression means something else than it did when Polars read it. The guide's page of changes has the list.
 
+use super::walk::expressions;
 use super::{parse, shown, with_stack};
 use sqlparser::ast::{
     BinaryOperator, DataType as SqlType, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
-    Visit, Visitor,
 };
-use std::ops::ControlFlow;
 
 /// A part of an expression whose meaning changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,29 +19,21 @@ pub struct Change {
 pub fn changes(sql: &str, utc: bool) -> Vec<Change> {
     with_stack(|| {
         let Ok(ast) = parse(sql) else { return vec![] };
-        let mut finder = Finder { utc, found: vec![] };
-        let _ = ast.visit(&mut finder);
-        finder.found
+        let mut found = vec![];
+        expressions(&ast, |part| {
+            if let Some(what) = (Finder { utc }).change(part) {
+                let change = Change { part: shown(&part.to_string()).into_owned(), what };
+                if !found.contains(&change) {
+                    found.push(change);
+                }
+            }
+        });
+        found
     })
 }
 
 struct Finder {
     utc: bool,
-    found: Vec<Change>,
-}
-
-impl Visitor for Finder {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, ast: &Ast) -> ControlFlow<()> {
-        if let Some(what) = self.change(ast) {
-            let change = Change { part: shown(&ast.to_string()).into_owned(), what };
-            if !self.found.contains(&change) {
-                self.found.push(change);
-            }
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 const MODULO: &str = "the rest has the sign of the dividend; it had that of the divisor";

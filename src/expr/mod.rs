@@ -21,6 +21,7 @@ mod ready;
 mod syntax;
 pub(crate) mod tree;
 mod types;
+pub(crate) mod walk;
 
 pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
 pub use changes::{Change, changes};

@@ -6,13 +6,13 @@
 //! * Every tree is at most [`DEEPEST`] deep. What walks it may call itself, and so may Polars.
 
 use super::dialect::Syntax;
+use super::walk::{Step, change_expressions, walk};
 use super::{shown, wrong};
 use crate::error::{Error, Result};
-use sqlparser::ast::{BinaryOperator, Expr as Ast, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{BinaryOperator, Expr as Ast};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
-use std::ops::ControlFlow;
 
 /// The most operators of an expression.
 const MOST_PARTS: usize = 10_000;
@@ -70,10 +70,8 @@ fn read(sql: &str) -> Result<Ast> {
     if rest.token != Token::EOF {
         return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
     }
-    let _ = VisitMut::visit(&mut ast, &mut Balance);
-    let mut depth = Depth::default();
-    let _ = Visit::visit(&ast, &mut depth);
-    if depth.most > DEEPEST {
+    change_expressions(&mut ast, balance);
+    if depth(&ast) > DEEPEST {
         let parts = format!("more than {DEEPEST} parts that each need the one before");
         return Err(too_many(sql, &parts).hint("compute some of it in a `derive` step before"));
     }
@@ -149,18 +147,11 @@ fn is_operator(token: &Token) -> bool {
     }
 }
 
-/// Makes long chains balanced trees.
-struct Balance;
-
-impl VisitorMut for Balance {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, ast: &mut Ast) -> ControlFlow<()> {
-        if let Some(op) = operator(ast).cloned().filter(|op| length(ast, op) > LONG) {
-            let whole = std::mem::replace(ast, Ast::value(sqlparser::ast::Value::Null));
-            *ast = balanced(operands(whole, &op), &op);
-        }
-        ControlFlow::Continue(())
+/// Makes a long chain a balanced tree.
+fn balance(ast: &mut Ast) {
+    if let Some(op) = operator(ast).cloned().filter(|op| length(ast, op) > LONG) {
+        let whole = std::mem::replace(ast, Ast::value(sqlparser::ast::Value::Null));
+        *ast = balanced(operands(whole, &op), &op);
     }
 }
 
@@ -216,25 +207,17 @@ fn balanced(mut operands: Vec<Ast>, op: &BinaryOperator) -> Ast {
 }
 
 /// How deep a tree is.
-#[derive(Default)]
-struct Depth {
-    now: usize,
-    most: usize,
-}
-
-impl Visitor for Depth {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, _: &Ast) -> ControlFlow<()> {
-        self.now += 1;
-        self.most = self.most.max(self.now);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, _: &Ast) -> ControlFlow<()> {
-        self.now -= 1;
-        ControlFlow::Continue(())
-    }
+fn depth(ast: &Ast) -> usize {
+    let (mut now, mut most) = (0, 0);
+    walk(ast, |step| match step {
+        Step::Enter(_) => {
+            now += 1;
+            most = most.max(now);
+        }
+        Step::Leave => now -= 1,
+        Step::Query(_) | Step::Relation(_) => {}
+    });
+    most
 }
 
 #[cfg(test)]

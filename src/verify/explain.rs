@@ -11,6 +11,7 @@ use super::{Case, GroupOf, group_of, instant, instants, naming};
 use crate::batch::DataType;
 use crate::engine::trace;
 use crate::error::Result;
+use crate::expr::walk::change_expressions;
 use crate::input::value::grouped;
 use crate::job::{self, Mode, OutputKind, Overrides, SourceFiles, Step};
 use crate::time::{Duration, HOUR, Zone};
@@ -286,7 +287,7 @@ fn with_other_bounds(filter: &str) -> Vec<String> {
     let mut out = vec![];
     for wanted in 0..MOST_BOUNDS {
         let (mut changed, mut seen, mut done) = (ast.clone(), 0, false);
-        let _ = sqlparser::ast::visit_expressions_mut(&mut changed, |node: &mut Ast| {
+        change_expressions(&mut changed, |node| {
             if let Ast::BinaryOp { op, .. } = node
                 && let Some(other) = twin(op)
             {
@@ -295,7 +296,6 @@ fn with_other_bounds(filter: &str) -> Vec<String> {
                 }
                 seen += 1;
             }
-            std::ops::ControlFlow::<()>::Continue(())
         });
         if !done {
             break;

@@ -7,15 +7,16 @@ use super::times::time_rule;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Error;
 use crate::expr::parse;
+use crate::expr::walk::expressions;
 use crate::input::ReadTime;
 use crate::input::derived::{Derived, FILE, Source};
 use crate::input::infer::InferredColumn;
 use crate::job::document::{At, Document};
 use crate::job::spec::LogSpec;
 use crate::time::{TimeRule, Zone};
-use sqlparser::ast::{Expr as Ast, visit_expressions};
+use sqlparser::ast::Expr as Ast;
 use std::collections::BTreeSet;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 /// Whether the event time of a log is none of the columns `known` of its files, but derived from them.
 pub(super) fn derives_time(spec: &LogSpec, known: &[&str]) -> bool {
@@ -36,9 +37,8 @@ fn is_expression(text: &str, known: &[&str]) -> bool {
         return false;
     }
     let mut computes = false;
-    let _ = visit_expressions(&ast, |node: &Ast| {
+    expressions(&ast, |node| {
         computes |= matches!(node, Ast::Function(_) | Ast::Cast { .. } | Ast::Value(_) | Ast::TypedString(_));
-        ControlFlow::<()>::Continue(())
     });
     computes || names_in(&ast).iter().all(|name| known.contains(&name.as_str()))
 }

@@ -2,12 +2,12 @@
 
 use crate::batch::DataType;
 use crate::error::Error;
+use crate::expr::walk::expressions;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::input::value::{basic, declared, key, number_type};
 use crate::input::written::{NULL_WORDS, likely_keys};
-use sqlparser::ast::{Expr as Ast, visit_expressions};
+use sqlparser::ast::Expr as Ast;
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 /// The columns of a log that are texts and that the job does not declare, and those without a value.
 pub(super) struct Texts {
@@ -44,16 +44,13 @@ impl Texts {
 /// The names of columns in an expression.
 pub(super) fn names_in(ast: &Ast) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let _ = visit_expressions(ast, |node: &Ast| {
-        match node {
-            Ast::Identifier(name) => drop(names.insert(name.value.clone())),
-            Ast::CompoundIdentifier(parts) => {
-                let parts: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
-                names.insert(parts.join("."));
-            }
-            _ => {}
+    expressions(ast, |node| match node {
+        Ast::Identifier(name) => drop(names.insert(name.value.clone())),
+        Ast::CompoundIdentifier(parts) => {
+            let parts: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
+            names.insert(parts.join("."));
         }
-        ControlFlow::<()>::Continue(())
+        _ => {}
     });
     names
 }

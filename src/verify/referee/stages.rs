@@ -3,11 +3,11 @@
 //! Polars computes a CTE again for each of its readers, so a chain of steps that each read the one before twice would cost
 //! twice as much with every step. And it forgets the functions that are registered where it computes a CTE.
 
+use crate::expr::walk::{Step, walk};
 use crate::sql::expr::polars;
-use sqlparser::ast::{Cte, Query, Statement, Visit, Visitor, With, visit_relations};
+use sqlparser::ast::{Cte, Query, Statement, With};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
-use std::ops::ControlFlow;
 
 /// What is to be computed before a statement.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,20 +30,24 @@ fn cut(query: &str) -> Option<Stages> {
         return None;
     };
     // Names of inner queries could hide those of outer ones.
-    let mut nested = Nested(0);
-    let _ = query.visit(&mut nested);
-    let with = query.with.take().filter(|with| nested.0 == 1 && !with.recursive)?;
+    let mut nested = 0;
+    walk(&*query, |step| {
+        if let Step::Query(query) = step {
+            nested += usize::from(query.with.is_some());
+        }
+    });
+    let with = query.with.take().filter(|with| nested == 1 && !with.recursive)?;
     if with.cte_tables.iter().any(|cte| !cte.alias.columns.is_empty()) {
         return None;
     }
     let readers = |name: &str| {
         let of = |query: &Query| {
             let mut count = 0;
-            let _ = visit_relations(query, |relation| {
+            walk(query, |step| {
+                let Step::Relation(relation) = step else { return };
                 let parts = &relation.0;
                 let ident = parts.last().and_then(|part| part.as_ident());
                 count += usize::from(parts.len() == 1 && ident.is_some_and(|ident| ident.value == name));
-                ControlFlow::<()>::Continue(())
             });
             count
         };
@@ -66,18 +70,6 @@ fn cut(query: &str) -> Option<Stages> {
     }
     let last = after(&waiting, &query);
     Some(Stages { first, last })
-}
-
-/// How many queries have CTEs.
-struct Nested(usize);
-
-impl Visitor for Nested {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.0 += usize::from(query.with.is_some());
-        ControlFlow::Continue(())
-    }
 }
 
 #[cfg(test)]
