@@ -94,7 +94,7 @@ impl Domain for Word {
                 let array = array.as_boolean();
                 (0..array.len()).filter(|&i| array.is_valid(i)).for_each(|i| f(i, array.value(i).into()));
             }
-            DataType::String => unreachable!("strings are Text"),
+            DataType::String | DataType::Json => unreachable!("strings are Text"),
         }
     }
 
@@ -113,7 +113,7 @@ impl Domain for Word {
                 Arc::new(array.with_timezone("UTC"))
             }
             DataType::Bool => Arc::new(values.map(|v| v.map(|v| v != 0)).collect::<BooleanArray>()),
-            DataType::String => unreachable!("strings are Text"),
+            DataType::String | DataType::Json => unreachable!("strings are Text"),
         }
     }
 

@@ -55,7 +55,7 @@ pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) ->
         };
     }
     match ty {
-        DataType::String => strings(source, nulls, texts),
+        DataType::String | DataType::Json => strings(source, nulls, texts),
         DataType::Bool => {
             let bits: Vec<bool> = source.map(|values, row| values.word(row) != 0);
             Arc::new(BooleanArray::new(bits.into(), nulls))

@@ -1,4 +1,4 @@
-//! The seven types that a column can have, and the schema of a batch.
+//! The eight types that a column can have, and the schema of a batch.
 
 use arrow_schema::TimeUnit;
 use std::fmt;
@@ -8,6 +8,9 @@ use std::fmt;
 pub enum DataType {
     /// UTF-8 text.
     String,
+    /// The JSON text of lists, records or values of any kind, each as it stands where it is from; a NULL is none of them.
+    /// To all that computes it is a text, and JSON Lines have it as what it is.
+    Json,
     /// true or false.
     Bool,
     /// A signed 64-bit integer.
@@ -28,12 +31,13 @@ pub enum DataType {
 }
 
 impl DataType {
-    /// Reads a type as a job file writes it: `string`, `bool`, `int64`, `float64`, `decimal(p,s)`,
+    /// Reads a type as a job file writes it: `string`, `json`, `bool`, `int64`, `float64`, `decimal(p,s)`,
     /// `date`, `timestamp`.
     pub fn parse(text: &str) -> Option<DataType> {
         let text = text.trim().to_ascii_lowercase();
         Some(match text.as_str() {
             "string" => DataType::String,
+            "json" => DataType::Json,
             "bool" => DataType::Bool,
             "int64" => DataType::Int64,
             "float64" => DataType::Float64,
@@ -51,10 +55,20 @@ impl DataType {
         })
     }
 
+    /// Whether its values are texts to all that computes.
+    pub fn is_text(self) -> bool {
+        matches!(self, DataType::String | DataType::Json)
+    }
+
+    /// What it is to what computes: JSON is a text.
+    pub fn computed(self) -> DataType {
+        if self.is_text() { DataType::String } else { self }
+    }
+
     /// The Arrow type of a column of this type.
     pub fn arrow(self) -> arrow_schema::DataType {
         match self {
-            DataType::String => arrow_schema::DataType::Utf8View,
+            DataType::String | DataType::Json => arrow_schema::DataType::Utf8View,
             DataType::Bool => arrow_schema::DataType::Boolean,
             DataType::Int64 => arrow_schema::DataType::Int64,
             DataType::Float64 => arrow_schema::DataType::Float64,
@@ -73,6 +87,7 @@ impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DataType::String => f.write_str("string"),
+            DataType::Json => f.write_str("json"),
             DataType::Bool => f.write_str("bool"),
             DataType::Int64 => f.write_str("int64"),
             DataType::Float64 => f.write_str("float64"),

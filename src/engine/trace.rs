@@ -203,7 +203,7 @@ fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
             let ty = rows.type_of(name)?;
             match (value, ty) {
                 (None, _) => Some(format!("{column} IS NULL")),
-                (Some(value), DataType::String) => {
+                (Some(value), DataType::String | DataType::Json) => {
                     Some(format!("{column} = '{}'", value.replace('\'', "''")))
                 }
                 (Some(value), DataType::Int64) => Some(format!("{column} = {}", value.parse::<i64>().ok()?)),

@@ -200,7 +200,7 @@ impl ColumnCodes {
             }};
         }
         match self.ty {
-            DataType::String => self.encode_strings(array.as_string_view(), out),
+            DataType::String | DataType::Json => self.encode_strings(array.as_string_view(), out),
             DataType::Int64 => words!(array.as_primitive::<Int64Type>(), |v| v as u128),
             DataType::Float64 => words!(array.as_primitive::<Float64Type>(), float_bits),
             DataType::Decimal { .. } => words!(array.as_primitive::<Decimal128Type>(), |v| v as u128),
@@ -236,7 +236,7 @@ impl ColumnCodes {
 
     /// The values of `codes`, as an array of the column's type.
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        if self.ty == DataType::String {
+        if self.ty.is_text() {
             return self.decode_strings(codes);
         }
         let values = codes.map(|c| self.values[c as usize]);
@@ -245,7 +245,7 @@ impl ColumnCodes {
             _ => None,
         });
         match self.ty {
-            DataType::String => unreachable!("strings are decoded above"),
+            DataType::String | DataType::Json => unreachable!("strings are decoded above"),
             DataType::Int64 => Arc::new(words.map(|w| w.map(|w| w as i64)).collect::<Int64Array>()),
             DataType::Float64 => {
                 Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())

@@ -159,9 +159,7 @@ impl Evidence {
         let ty = match found {
             _ if source == Source::Typed => inferred,
             // Texts of JSON that look like numbers are texts; so are fields of CSV, but for those that spaces make texts.
-            Some(_) if inferred == DataType::String && !(source == Source::Csv && self.spaced > 0) => {
-                DataType::String
-            }
+            Some(_) if inferred.is_text() && !(source == Source::Csv && self.spaced > 0) => DataType::String,
             Some(found) => found,
             None => inferred,
         };

@@ -119,7 +119,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let mut types = vec![];
     // Text that ISO-8601 reads is a time whatever the sample says; what is declared is not asked.
     let is_time = matches!(column.ty, DataType::Date | DataType::Timestamp);
-    let textual = parts.is_none() && column.inferred != DataType::String;
+    let textual = parts.is_none() && !column.inferred.is_text();
     if looked.format.is_text() && rule == TimeRule::Iso && !is_time && textual {
         types.push((time, DataType::String, "read as a time below"));
     }
@@ -274,7 +274,7 @@ impl Guess {
     /// Declares the type of a column that is grouped by, where a run would infer another or a number.
     fn label(&mut self, looked: &Looked, i: usize) {
         let column = &looked.columns[i];
-        if !looked.format.is_text() || column.inferred == DataType::String {
+        if !looked.format.is_text() || column.inferred.is_text() {
             return;
         }
         if column.ty == DataType::Float64 {

@@ -192,7 +192,7 @@ impl ReadPlan {
             DataType::Bool => 1,
             DataType::Date => 4,
             DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
-            DataType::Decimal { .. } | DataType::String => 16,
+            DataType::Decimal { .. } | DataType::String | DataType::Json => 16,
         });
         let times = 8 + 8 * usize::from(self.arrival.is_some());
         (bytes / (times + width.sum::<usize>())).clamp(1, BATCH_ROWS)

@@ -50,6 +50,7 @@ impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { text, what, ty } = &*self.0;
         match what {
+            What::NotOne if *ty == DataType::Json => write!(f, "`{text}` is not JSON"),
             What::NotOne => {
                 let article = if *ty == DataType::Int64 { "an" } else { "a" };
                 write!(f, "`{text}` is not {article} {ty}")
@@ -204,6 +205,16 @@ pub fn parse_bool(text: &[u8]) -> Result<bool, ValueError> {
 #[inline]
 pub fn parse_date(text: &[u8]) -> Result<i32, ValueError> {
     crate::time::parse_date(text).ok_or_else(|| ValueError::not_a(text, DataType::Date))
+}
+
+/// Whether a text is one value of JSON.
+///
+/// # Errors
+/// It is not.
+#[inline(never)]
+pub fn check_json(text: &[u8]) -> Result<(), ValueError> {
+    let found = serde_json::from_slice::<serde::de::IgnoredAny>(text);
+    found.map(drop).map_err(|_| ValueError::not_a(text, DataType::Json))
 }
 
 /// A decimal number, times 10^`scale`, exactly: digits with an optional sign, point and exponent.

@@ -78,7 +78,7 @@ impl Reader {
         let not_a = || ValueError::not_a(value.to_string().as_bytes(), ty);
         match (ty, value) {
             (DataType::String, Value::String(text)) => push_text(out, text),
-            (DataType::String, other) => push_text(out, &other.to_string()),
+            (DataType::String | DataType::Json, other) => push_text(out, &other.to_string()),
             (DataType::Bool, Value::Bool(v)) => out.push(u8::from(*v)),
             (DataType::Int64, Value::Number(n)) => {
                 let text = n.to_string();
@@ -196,7 +196,7 @@ enum Column {
 impl Column {
     fn new(ty: DataType, rows: usize) -> Column {
         match ty {
-            DataType::String => Column::Text(StringViewBuilder::with_capacity(rows)),
+            DataType::String | DataType::Json => Column::Text(StringViewBuilder::with_capacity(rows)),
             DataType::Bool => Column::Bool(BooleanBuilder::with_capacity(rows)),
             DataType::Int64 => Column::Int(Int64Builder::with_capacity(rows)),
             DataType::Float64 => Column::Float(Float64Builder::with_capacity(rows)),

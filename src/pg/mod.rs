@@ -38,7 +38,7 @@ pub fn literal(text: &str) -> String {
 /// The type of a column that holds all values of `ty`, as `format_type` spells it.
 pub fn sql_type(ty: DataType) -> String {
     match ty {
-        DataType::String => "text".into(),
+        DataType::String | DataType::Json => "text".into(),
         DataType::Bool => "boolean".into(),
         DataType::Int64 => "bigint".into(),
         DataType::Float64 => "double precision".into(),

@@ -36,7 +36,7 @@ impl Sample {
     /// Takes at most `most` rows, and about `room` bytes of them.
     pub fn new(schema: &Schema, most: usize, room: usize) -> Sample {
         let cells = schema.fields.iter().map(|field| match field.ty {
-            DataType::String => Cells::Text(vec![]),
+            DataType::String | DataType::Json => Cells::Text(vec![]),
             DataType::Timestamp => Cells::Time(vec![]),
             _ => Cells::Plain(vec![]),
         });

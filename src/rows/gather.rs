@@ -311,7 +311,7 @@ impl OrderedRows {
                 });
                 Arc::new(wide.collect::<Decimal128Array>().with_data_type(ty.arrow()))
             }
-            DataType::String => self.strings(c, ids),
+            DataType::String | DataType::Json => self.strings(c, ids),
         }
     }
 

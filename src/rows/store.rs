@@ -91,7 +91,7 @@ impl RowStore {
         partition_columns: Vec<usize>,
         space: RowSpace,
     ) -> RowStore {
-        let codes = types.iter().map(|&ty| (ty == DataType::String).then(|| ColumnCodes::new(ty))).collect();
+        let codes = types.iter().map(|&ty| ty.is_text().then(|| ColumnCodes::new(ty))).collect();
         RowStore {
             types,
             columns,
@@ -203,7 +203,7 @@ impl RowStore {
                     self.partitions[*p].wide(c, rows, nulls, |row| values[row]);
                 }
             }
-            DataType::String => self.push_strings(c, array, members),
+            DataType::String | DataType::Json => self.push_strings(c, array, members),
         }
     }
 

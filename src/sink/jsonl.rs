@@ -1,11 +1,11 @@
 //! JSON Lines: one object a line, keys in column order.
 //!
-//! NULL is `null`; decimals are exact number text; dates and times are strings; a float that is no
+//! NULL is `null`; decimals are exact number text; dates and times are strings; JSON is what it is; a float that is no
 //! number is `null`, because JSON has no word for it.
 
 use super::encode::{Content, Encoded, Encoder};
 use super::value::{self, Column, TimeText};
-use crate::batch::Schema;
+use crate::batch::{DataType, Schema};
 use crate::error::Result;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -14,14 +14,13 @@ use arrow_array::{ArrayRef, RecordBatch};
 #[derive(Debug)]
 pub struct JsonLinesEncoder {
     zone: Zone,
-    /// What stands before each value: `{"a":`, `,"b":` and so on.
-    before: Vec<Vec<u8>>,
+    keys: Vec<Key>,
 }
 
 impl JsonLinesEncoder {
     /// An encoder of rows of `schema` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone) -> JsonLinesEncoder {
-        JsonLinesEncoder { zone: zone.clone(), before: before(schema.names()) }
+        JsonLinesEncoder { zone: zone.clone(), keys: keys(schema) }
     }
 }
 
@@ -29,10 +28,10 @@ impl Encoder for JsonLinesEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
         let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
-        let keys: usize = self.before.iter().map(Vec::len).sum();
+        let keys: usize = self.keys.iter().map(|key| key.before.len()).sum();
         let mut out = Vec::with_capacity(batch.num_rows() * (keys + columns.len() * 12 + 2));
         for row in 0..batch.num_rows() {
-            push_object(&mut out, &self.before, &columns, row, &mut times);
+            push_object(&mut out, &self.keys, &columns, row, &mut times);
             out.push(b'\n');
         }
         Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })
@@ -49,31 +48,48 @@ pub fn objects<'a>(
     rows: usize,
     zone: &Zone,
 ) -> Result<Vec<String>> {
-    let before = before(names);
+    let keys = plain_keys(names);
     let columns = columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
     let mut times = TimeText::new(zone);
     let object = |row| {
         let mut out = vec![];
-        push_object(&mut out, &before, &columns, row, &mut times);
+        push_object(&mut out, &keys, &columns, row, &mut times);
         String::from_utf8(out).expect("JSON of texts")
     };
     Ok((0..rows).map(object).collect())
 }
 
-/// What stands before each value: `{"a":`, `,"b":` and so on.
-pub(crate) fn before<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
-    let before = names.into_iter().enumerate().map(|(i, name)| {
-        let mut out = vec![if i == 0 { b'{' } else { b',' }];
-        push_string(&mut out, name);
-        out.push(b':');
-        out
+/// A key of the object that a row is.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// What stands before the value: `{"a":`, `,"b":` and so on.
+    pub before: Vec<u8>,
+    /// Whether its texts are JSON.
+    pub json: bool,
+}
+
+/// The keys of rows of `schema`, in order.
+pub(crate) fn keys(schema: &Schema) -> Vec<Key> {
+    let mut keys = plain_keys(schema.names());
+    let types = schema.names().map(|name| schema.type_of(name));
+    keys.iter_mut().zip(types).for_each(|(key, ty)| key.json = ty == Some(DataType::Json));
+    keys
+}
+
+/// Keys of these names, of columns none of which is JSON.
+fn plain_keys<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Key> {
+    let keys = names.into_iter().enumerate().map(|(i, name)| {
+        let mut before = vec![if i == 0 { b'{' } else { b',' }];
+        push_string(&mut before, name);
+        before.push(b':');
+        Key { before, json: false }
     });
-    before.collect()
+    keys.collect()
 }
 
 pub(super) fn push_object(
     out: &mut Vec<u8>,
-    before: &[Vec<u8>],
+    keys: &[Key],
     columns: &[Column<'_>],
     row: usize,
     times: &mut TimeText,
@@ -81,9 +97,12 @@ pub(super) fn push_object(
     if columns.is_empty() {
         out.push(b'{');
     }
-    for (column, before) in columns.iter().zip(before) {
-        out.extend_from_slice(before);
-        push_value(out, column, row, times);
+    for (column, key) in columns.iter().zip(keys) {
+        out.extend_from_slice(&key.before);
+        match column {
+            Column::Text(texts) if key.json => push_json(out, texts.get(row)),
+            column => push_value(out, column, row, times),
+        }
     }
     out.push(b'}');
 }
@@ -109,6 +128,13 @@ pub(crate) fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, tim
             out.push(b'"');
         }
     }
+}
+
+/// Appends JSON as it stands, on one line: within it a line end is a blank like any other.
+fn push_json(out: &mut Vec<u8>, text: Option<&str>) {
+    let blank = |c| if matches!(c, b'\n' | b'\r') { b' ' } else { c };
+    let text = text.filter(|text| !text.is_empty()).unwrap_or("null");
+    out.extend(text.bytes().map(blank));
 }
 
 /// Appends a JSON string.

@@ -8,7 +8,7 @@
 
 use super::csv;
 use super::encode::{Content, Encoded, Encoder, LineKey};
-use super::jsonl::{before, push_object, push_value};
+use super::jsonl::{self, Key, push_object, push_value};
 use super::value::{Column, TimeText};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub struct KeyedEncoder {
     zone: Zone,
     names: Vec<String>,
     /// As in JSON Lines.
-    before: Vec<Vec<u8>>,
+    keys: Vec<Key>,
     key: LineKey,
 }
 
@@ -29,7 +29,7 @@ impl KeyedEncoder {
     /// An encoder of rows of `schema` with `key` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone, key: LineKey) -> KeyedEncoder {
         let names = schema.names().map(str::to_string).collect();
-        KeyedEncoder { zone: zone.clone(), names, before: before(schema.names()), key }
+        KeyedEncoder { zone: zone.clone(), names, keys: jsonl::keys(schema), key }
     }
 }
 
@@ -37,10 +37,10 @@ impl Encoder for KeyedEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
         let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
-        let keys: Vec<usize> = self.key.columns().collect();
+        let of_key: Vec<usize> = self.key.columns().collect();
         let mut out = vec![];
         for row in 0..batch.num_rows() {
-            match keys[..] {
+            match of_key[..] {
                 [key] => {
                     let start = out.len();
                     csv::push_value(&mut out, &columns[key], row, &mut times, false);
@@ -55,7 +55,7 @@ impl Encoder for KeyedEncoder {
                     }
                 }
                 _ => {
-                    for (i, &key) in keys.iter().enumerate() {
+                    for (i, &key) in of_key.iter().enumerate() {
                         out.push(if i == 0 { b'[' } else { b',' });
                         push_value(&mut out, &columns[key], row, &mut times);
                     }
@@ -63,7 +63,7 @@ impl Encoder for KeyedEncoder {
                 }
             }
             out.push(b'\t');
-            push_object(&mut out, &self.before, &columns, row, &mut times);
+            push_object(&mut out, &self.keys, &columns, row, &mut times);
             out.push(b'\n');
         }
         Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })

@@ -232,7 +232,7 @@ fn constant(dialect: Dialect, array: &ArrayRef, ty: DataType) -> String {
         return format!("CAST(NULL AS {name})");
     }
     match ty {
-        DataType::String => words::text(dialect, array.as_string_view().value(0)),
+        DataType::String | DataType::Json => words::text(dialect, array.as_string_view().value(0)),
         DataType::Bool => (if array.as_boolean().value(0) { "TRUE" } else { "FALSE" }).into(),
         DataType::Int64 => format!("CAST({} AS {name})", array.as_primitive::<Int64Type>().value(0)),
         DataType::Float64 => {

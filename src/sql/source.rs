@@ -139,12 +139,14 @@ impl<'a> View<'a> {
 
     /// Fails where a list, record or map is read as its JSON text: each engine has a text of its own.
     fn plain_columns(&self) -> Result<()> {
+        let json = self.read().columns.iter().find(|column| column.ty == DataType::Json);
         let fields = self.parts.iter().filter_map(|part| match &part.layout {
             Layout::Parquet(fields) => Some(fields),
             _ => None,
         });
-        match fields.flatten().find(|(_, ty)| ty.is_nested()) {
-            Some((name, _)) => Err(self
+        let nested = fields.flatten().find(|(_, ty)| ty.is_nested()).map(|(name, _)| name);
+        match json.map(|column| &column.name).or(nested) {
+            Some(name) => Err(self
                 .cannot(&format!("the JSON text of the lists, records or maps in `{name}`"))
                 .hint("`verify` without a server checks such a job by a second reader of its own")),
             None => Ok(()),
@@ -290,7 +292,7 @@ impl<'a> View<'a> {
     /// The value of a column that is no copy of a time; where bad records are rejected also whether it is good.
     fn value(&self, column: &ReadColumn, reject: bool) -> Result<(String, Option<String>)> {
         match self.raw(&column.name)? {
-            Raw::Text { sql, csv: _ } if column.ty == DataType::String => {
+            Raw::Text { sql, csv: _ } if column.ty.is_text() => {
                 Ok((self.plain(&column.name, sql, Some(column.ty))?, None))
             }
             Raw::Text { sql, csv } => {

@@ -24,7 +24,7 @@ pub fn ident(dialect: Dialect, name: &str) -> String {
 /// The name of a type, for CAST and definitions of columns.
 pub fn type_name(dialect: Dialect, ty: DataType) -> String {
     match ty {
-        DataType::String => match dialect {
+        DataType::String | DataType::Json => match dialect {
             Dialect::Polars | Dialect::DuckDb => "VARCHAR".into(),
             Dialect::Postgres => "TEXT".into(),
             Dialect::Spark | Dialect::Flink | Dialect::BigQuery => "STRING".into(),

@@ -61,6 +61,7 @@ mod init;
 mod inspect;
 mod job_faults;
 mod jobs;
+mod json;
 mod laws;
 mod log;
 mod logical;

@@ -134,17 +134,21 @@ fn they_are_read_whole_as_json_text() {
 }
 
 #[test]
-fn what_is_not_declared_stays_unread_and_says_how() {
+fn what_is_not_declared_is_read_whole_too() {
     let lab = Lab::new();
     lab.write("x.parquet", parquet(&batch()));
     lab.write("x.avro", avro(&batch()));
     lab.write("x.jsonl", "{\"t\":1,\"user\":{\"id\": 1},\"items\":[1, 2]}\n");
     for path in ["x.parquet", "x.avro"] {
-        let unread = lab.run(&job(path, "", "\"items\""), &[]);
-        assert_eq!(unread.code, 2, "{}", unread.err);
-        assert!(unread.err.contains("types = { items = \"string\" }"), "{}", unread.err);
+        lab.done(&job(path, "", "\"items\"").replace("out.csv", "out.jsonl"), &[]);
+        assert_eq!(
+            lab.text("out.jsonl"),
+            format!("{{\"items\":{ITEMS}}}\n{{\"items\":[]}}\n{{\"items\":null}}\n"),
+            "{path}"
+        );
         let wrong = lab.run(&job(path, "types = { items = \"int64\" }", "\"items\""), &[]);
         assert_eq!(wrong.code, 2, "{}", wrong.err);
+        assert!(wrong.err.contains("types = { items = \"string\" }"), "{}", wrong.err);
     }
     // In JSON Lines the text stands as it does in the file.
     lab.done(&job("x.jsonl", "types = { user = \"string\" }", "\"user\", \"items\""), &[]);

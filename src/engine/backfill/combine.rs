@@ -98,7 +98,9 @@ mod tests {
     fn column(rows: &[&Row], ty: DataType) -> ArrayRef {
         let ints = || rows.iter().map(|r| r.2);
         match ty {
-            DataType::String => Arc::new(rows.iter().map(|r| r.4.clone()).collect::<StringViewArray>()),
+            DataType::String | DataType::Json => {
+                Arc::new(rows.iter().map(|r| r.4.clone()).collect::<StringViewArray>())
+            }
             DataType::Bool => Arc::new(ints().map(|v| v.map(|v| v > 0)).collect::<BooleanArray>()),
             DataType::Int64 => Arc::new(ints().collect::<Int64Array>()),
             DataType::Float64 => Arc::new(rows.iter().map(|r| r.3).collect::<Float64Array>()),

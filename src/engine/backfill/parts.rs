@@ -35,7 +35,7 @@ pub struct PartReader {
 pub fn is_exact(format: Format, schema: &Schema) -> bool {
     match format {
         Format::Parquet => true,
-        Format::Csv => !matches!(&schema.fields[..], [only] if only.ty == DataType::String),
+        Format::Csv => !matches!(&schema.fields[..], [only] if only.ty.is_text()),
         Format::JsonLines | Format::Keyed(_) => schema.fields.iter().all(|f| f.ty != DataType::Float64),
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn keys_of(path: &Path, schema: &Schema, key: &[usize]) -> Result<Opt
 
 fn is_of(is: &ArrowType, ty: DataType) -> bool {
     match (is, ty) {
-        (ArrowType::Utf8 | ArrowType::Utf8View, DataType::String) => true,
+        (ArrowType::Utf8 | ArrowType::Utf8View, ty) if ty.is_text() => true,
         (ArrowType::Timestamp(unit, _), DataType::Timestamp) => *unit == arrow_schema::TimeUnit::Microsecond,
         (is, ty) => *is == ty.arrow(),
     }

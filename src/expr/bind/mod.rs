@@ -208,7 +208,7 @@ impl Binder<'_> {
             self.columns.len() - 1
         });
         let known = matches!(self.names, Names::Of(_)) && !self.schema.fields[place].faulty;
-        let ty = if known { Type::Of(self.schema.fields[place].ty) } else { Type::Unknown };
+        let ty = if known { Type::Of(self.schema.fields[place].ty.computed()) } else { Type::Unknown };
         Node { kind: Kind::Column(place), ty }
     }
 

@@ -19,7 +19,7 @@ use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, Int
 /// `values`, which are of the type `from`, as values of the type `to`.
 pub fn cast(values: &Values, from: Type, to: Type, casting: Casting, cx: &Context) -> Values {
     let mut out = match to {
-        Type::Of(DataType::String) => text(values, from, cx),
+        Type::Of(DataType::String | DataType::Json) => text(values, from, cx),
         Type::Of(DataType::Bool) => bool(values, from, cx),
         Type::Of(DataType::Int64) => int(values, from, cx),
         Type::Of(DataType::Float64) => float(values, from, cx),

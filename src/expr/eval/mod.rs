@@ -173,7 +173,7 @@ pub fn constant(node: &Node, zone: &Zone) -> Result<Literal, String> {
         Type::Interval => {
             Literal::Interval(moment::unpacked(array.as_primitive::<IntervalMonthDayNanoType>().value(0)))
         }
-        Type::Of(DataType::String) | Type::Null | Type::Unknown => {
+        Type::Of(DataType::String | DataType::Json) | Type::Null | Type::Unknown => {
             Literal::Text(array.as_string_view().value(0).to_string())
         }
     })

@@ -32,7 +32,7 @@ use super::columnar::{FileType, FromName, Origin, check, no_time_column, not_pla
 use super::raw::Meter;
 use super::times::Role;
 use super::{ReadColumn, ReadPlan, ReadTime, SourceFile};
-use crate::batch::{DataType, Position};
+use crate::batch::Position;
 use crate::error::{Error, Result};
 use arrow_schema::DataType as ArrowType;
 use container::{Codec, Container};
@@ -116,9 +116,7 @@ impl AvroFiles {
                     Origin::Column(of)
                 }
                 (None, Found::Leaf(of)) => return Err(not_read_as(column, path, &of)),
-                (None, Found::Group(ty, id))
-                    if column.ty == DataType::String && json::has_text(&schema, id) =>
-                {
+                (None, Found::Group(ty, id)) if column.ty.is_text() && json::has_text(&schema, id) => {
                     wanted.push(column.name.clone());
                     Origin::Column(FileType { ty: ArrowType::Utf8View, uuid: false, name: ty.to_string() })
                 }

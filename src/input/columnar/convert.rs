@@ -10,7 +10,9 @@ use crate::time::{DAY, EARLIEST, LATEST, TimeParser, TimeRule, Zone, civil_from_
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringViewArray, new_null_array,
+};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::path::Path;
@@ -29,7 +31,7 @@ pub(in crate::input) fn possible(from: &FileType, to: DataType) -> bool {
         ArrowType::Time32(_) | ArrowType::Time64(_) => to == String,
         ty if ty.is_integer() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
         ty if ty.is_decimal() => matches!(to, Int64 | Float64 | Decimal { .. } | String),
-        ty if ty.is_nested() => to == String && nested::has_text(ty),
+        ty if ty.is_nested() => to.is_text() && nested::has_text(ty),
         // A float is a decimal only by rounding; whole ones are integers (pandas' way to have NULLs).
         ty if ty.is_floating() => matches!(to, Float64 | Int64 | String),
         _ => false,
@@ -146,6 +148,16 @@ fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef
     let texts = view.iter().map(|t| t.map(str::as_bytes));
     match ty {
         DataType::String => array,
+        DataType::Json => {
+            let checked = texts.enumerate().map(|(row, text)| match value::check_json(text?) {
+                Ok(()) => view.is_valid(row).then(|| view.value(row)),
+                Err(error) => {
+                    sink.push(row, error);
+                    None
+                }
+            });
+            Arc::new(checked.collect::<StringViewArray>())
+        }
         DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(texts, value::parse_int)),
         DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(texts, value::parse_float)),
         DataType::Date => Arc::new(sink.map::<_, Date32Type>(texts, value::parse_date)),

@@ -90,6 +90,8 @@ pub(super) fn decode(
     }
     let array: ArrayRef = match column.ty {
         DataType::String => return Decoded::Strings(strings(table, field)),
+        // Each text is looked at, as where values are written in a way of their own.
+        DataType::Json => return spelled::decode(table, field, column, &Written::default(), times, faults),
         DataType::Bool => {
             let (values, nulls) = values(table, field, column, faults, false, parse_bool);
             Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
@@ -328,7 +330,7 @@ pub(super) fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
 /// A column of NULLs, for a file that lacks it.
 pub(super) fn all_null(ty: DataType, rows: usize) -> ArrayRef {
     match ty {
-        DataType::String => Arc::new(StringViewArray::new_null(rows)),
+        ty if ty.is_text() => Arc::new(StringViewArray::new_null(rows)),
         _ => arrow_array::new_null_array(&ty.arrow(), rows),
     }
 }

@@ -5,7 +5,7 @@
 //! field of spaces alone is an empty one.
 
 use super::super::ReadColumn;
-use super::super::value::{self, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
+use super::super::value::{self, check_json, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::{Plain, Written};
 use super::columns::{Decoded, Strings, long_view, parse_plain_int, timestamps, unread_time, view};
 use super::record::{unescape, unquoted};
@@ -28,7 +28,7 @@ pub(super) fn decode(
 ) -> Decoded {
     let read = Reading { table, field, column, written };
     let array: ArrayRef = match column.ty {
-        DataType::String => return Decoded::Strings(read.strings()),
+        DataType::String | DataType::Json => return Decoded::Strings(read.strings(faults)),
         DataType::Bool => {
             let (values, nulls) = read.values(faults, false, parse_bool);
             Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
@@ -105,7 +105,7 @@ impl Reading<'_> {
         reason.replacen(&value::shown(plain), &value::shown(text), 1)
     }
 
-    fn strings(&self) -> Strings {
+    fn strings(&self, faults: &mut Faults) -> Strings {
         let text = self.table.text;
         let (mut views, mut there) =
             (Vec::with_capacity(self.table.rows), Vec::with_capacity(self.table.rows));
@@ -130,6 +130,12 @@ impl Reading<'_> {
                     continue;
                 }
             };
+            if self.column.ty == DataType::Json
+                && !plain.is_empty()
+                && let Err(error) = check_json(plain)
+            {
+                faults.add_value(row, self.column, inner, error.to_string());
+            }
             there.push(true);
             views.push(if doubled {
                 let from = unescaped.len();

@@ -95,7 +95,8 @@ impl Class {
             Class::Float => DataType::Float64,
             Class::Date => DataType::Date,
             Class::Timestamp => DataType::Timestamp,
-            Class::LeadingZeros | Class::TooLarge | Class::List | Class::Text => DataType::String,
+            Class::List => DataType::Json,
+            Class::LeadingZeros | Class::TooLarge | Class::Text => DataType::String,
         }
     }
 }
@@ -209,6 +210,11 @@ impl Evidence {
         Some(format!("{article}{} in {}, which is not read{text}", given.name, given.file))
     }
 
+    /// Whether it is a list, record or map in all files with types, and the JSON text of these can be read.
+    pub fn is_whole(&self) -> bool {
+        self.nested && !self.unread && self.given.iter().all(|given| given.ty.is_none())
+    }
+
     /// A value of each kind that was seen.
     pub fn examples(&self) -> Vec<String> {
         let seen: Vec<String> = self.seen.iter().map(|s| s.example.clone()).collect();
@@ -238,7 +244,7 @@ impl Evidence {
         }
         let mut ty: Option<(DataType, &Given)> = None;
         for given in &self.given {
-            let Some(next) = given.ty else { continue };
+            let Some(next) = given.ty.or_else(|| self.is_whole().then_some(DataType::Json)) else { continue };
             ty = Some(match ty {
                 None => (next, given),
                 Some((before, first)) => match common(before, next) {
@@ -295,6 +301,9 @@ impl Evidence {
     fn why(&self, ty: DataType, first: &Seen) -> String {
         let seen = |class| self.seen.iter().find(|s| s.class == class);
         let of_type = self.seen.iter().find(|s| s.class.data_type() == ty);
+        if ty == DataType::Json {
+            return format!("json: lists, such as the one in {}", first.file);
+        }
         if ty == DataType::String {
             let number = self.seen.iter().find(|s| matches!(s.class, Class::Int | Class::Float));
             if let Some(s) = seen(Class::LeadingZeros) {
@@ -304,9 +313,6 @@ impl Evidence {
             if let Some(s) = seen(Class::TooLarge) {
                 let (value, comma) = s.at();
                 return format!("string: {value}{comma} does not fit int64");
-            }
-            if let Some(s) = seen(Class::List) {
-                return format!("string: the JSON text of lists, such as the one in {}", s.file);
             }
             if let (Some(_), Some(s)) = (number, seen(Class::Text)) {
                 let (value, comma) = s.at();
@@ -326,9 +332,10 @@ impl Evidence {
 
 /// The smallest type that holds the values of both, if any does.
 fn common(a: DataType, b: DataType) -> Option<DataType> {
-    use DataType::{Date, Decimal, Float64, Int64, Timestamp};
+    use DataType::{Date, Decimal, Float64, Int64, Json, String, Timestamp};
     Some(match (a, b) {
         (a, b) if a == b => a,
+        (Json, String) | (String, Json) => String,
         (Int64, Float64) | (Float64, Int64) => Float64,
         (Decimal { .. }, Float64) | (Float64, Decimal { .. }) => Float64,
         (Date, Timestamp) | (Timestamp, Date) => Timestamp,

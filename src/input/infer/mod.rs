@@ -237,8 +237,11 @@ impl Sample {
         for (name, evidence) in self.columns {
             let known_type = declared.contains_key(&name) || known.contains_key(name.as_str());
             let (ty, why) = match (declared.get(&name), evidence.unsupported(&name)) {
-                (Some(DataType::String), Some(_)) if evidence.nested && !evidence.unread => {
-                    (DataType::String, "declared: the JSON text of lists or maps".to_string())
+                (Some(ty), Some(_)) if evidence.is_whole() && ty.is_text() => {
+                    (*ty, "declared: the JSON text of lists or maps".to_string())
+                }
+                (None, Some(_)) if evidence.is_whole() && !known.contains_key(name.as_str()) => {
+                    evidence.conclude(&name, self.records_in.get(&name))?
                 }
                 (_, Some(why)) => {
                     out.unsupported.push((name, why));
@@ -276,7 +279,7 @@ impl Sample {
     /// The records that are declared to be texts: the JSON text of each. Where it is a column as well, that is told elsewhere.
     fn whole_records(&self, declared: &BTreeMap<String, DataType>) -> Vec<InferredColumn> {
         let texts = declared.iter().filter(|(name, ty)| {
-            **ty == DataType::String
+            ty.is_text()
                 && self.records_in.contains_key(name.as_str())
                 && !self.by_name.contains_key(name.as_str())
         });
@@ -285,7 +288,7 @@ impl Sample {
             list: false,
             open: false,
             name: name.clone(),
-            ty: DataType::String,
+            ty: declared[name],
             declared: true,
             why: "declared: the JSON text of records".to_string(),
             missing_in: 0,

@@ -167,7 +167,7 @@ fn json_objects_become_paths() {
             "id: int64",
             "user.name: string",
             "user.address.zip: string",
-            "tags: string",
+            "tags: json",
             "at: timestamp",
             "n: float64",
             "ok: bool",

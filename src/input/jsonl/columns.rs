@@ -80,7 +80,7 @@ impl Column {
     ) -> Column {
         let values = match (copied, read.ty) {
             (Some(role), _) => Values::Copy(role),
-            (None, DataType::String) => Values::Text(vec![], false),
+            (None, DataType::String | DataType::Json) => Values::Text(vec![], false),
             (None, DataType::Bool) => Values::Bool(BooleanBufferBuilder::new(0)),
             (None, DataType::Int64) => Values::Int(vec![]),
             (None, DataType::Float64) => Values::Float(vec![]),
@@ -117,9 +117,15 @@ impl Column {
             self.push_null();
             return Ok(());
         }
-        if self.written.is_some() && matches!(span.kind, Kind::Text | Kind::Escaped) {
-            return self.push_written(span, texts);
-        }
+        let is_string = matches!(span.kind, Kind::Text | Kind::Escaped);
+        // As JSON a string has its quotes and escapes.
+        let span = match self.read.ty {
+            DataType::Json if is_string => {
+                Span { kind: Kind::Text, start: span.start - 1, end: span.end + 1 }
+            }
+            _ if self.written.is_some() && is_string => return self.push_written(span, texts),
+            _ => span,
+        };
         let outcome = match &mut self.values {
             Values::Copy(_) => Ok(()),
             Values::Text(views, long) => {

@@ -51,7 +51,7 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
             let type_name = if let Lookup::Group(ty) = other { ty } else { "unknown" };
             let type_name = type_name.to_string();
             let nested =
-                schema::group(metadata, &name).is_some_and(|leaf| possible(&leaf.of, DataType::String));
+                schema::group(metadata, &name).is_some_and(|leaf| possible(&leaf.of, DataType::Json));
             FileColumn { name, ty: None, type_name, nulls: false, example: None, default: false, nested }
         }
     }

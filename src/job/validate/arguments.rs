@@ -43,7 +43,7 @@ impl Planner<'_> {
         let made = Aggregate::of(Call {
             name: &call.name,
             distinct: call.distinct,
-            args: columns.iter().map(|&c| self.rows.schema.fields[c].ty).collect(),
+            args: columns.iter().map(|&c| self.rows.schema.fields[c].ty.computed()).collect(),
             order: call.order.iter().map(direction).collect(),
             ..literal
         });

@@ -73,7 +73,7 @@ fn array(literal: &Literal, ty: DataType, zone: &Zone) -> Option<ArrayRef> {
 
 fn example(ty: DataType) -> String {
     let value = match ty {
-        DataType::String => "\"XX\"",
+        DataType::String | DataType::Json => "\"XX\"",
         DataType::Bool => "true",
         DataType::Int64 => "12",
         DataType::Float64 => "1.5",

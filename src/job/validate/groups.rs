@@ -74,7 +74,7 @@ impl Planner<'_> {
         let plan = GroupPlan {
             window,
             zone: self.zone.clone(),
-            keys: keys.iter().map(|&k| (k, self.rows.schema.fields[k].ty)).collect(),
+            keys: keys.iter().map(|&k| (k, self.rows.schema.fields[k].ty.computed())).collect(),
             aggregates,
             whole_windows: top.is_some(),
             lateness: timing.lateness,

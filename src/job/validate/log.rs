@@ -366,11 +366,13 @@ pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<Str
                 declared.insert(name.value.clone(), ty);
             }
             None => {
-                let known = ["string", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
+                let known =
+                    ["string", "json", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
                 let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
                 document.fault(
-                    error
-                        .hint("the types are string, bool, int64, float64, decimal(p,s), date and timestamp"),
+                    error.hint(
+                        "the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp",
+                    ),
                     &ty.span,
                 );
             }

@@ -179,8 +179,9 @@ impl Table<'_> {
         read.positions = true;
         let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
         read.derived = self.log.derived(&of_files, new);
-        let renumber =
-            |columns: &[usize]| columns.iter().map(|&old| (new(old), fields[old].ty)).collect::<Vec<_>>();
+        let renumber = |columns: &[usize]| {
+            columns.iter().map(|&old| (new(old), fields[old].ty.computed())).collect::<Vec<_>>()
+        };
         let (keys, columns) = (renumber(&ask.keys), renumber(&ask.columns));
         let mut steps = self.rows.steps.clone();
         for step in &mut steps {

@@ -183,7 +183,7 @@ impl Shape {
 /// Whether a column of the type `is`, as `format_type` spells it, holds every value of `ty` as it is.
 fn holds(is: &str, ty: DataType) -> bool {
     match ty {
-        DataType::String => matches!(is, "text" | "character varying"),
+        DataType::String | DataType::Json => matches!(is, "text" | "character varying"),
         DataType::Int64 => matches!(is, "bigint" | "numeric"),
         DataType::Timestamp => matches!(is, "timestamp with time zone" | "timestamp(6) with time zone"),
         DataType::Decimal { precision, scale } => {

@@ -154,7 +154,7 @@ impl View<'_> {
             false => "^[+-]?[0-9]+$",
         };
         Ok(match column.ty {
-            DataType::String => "TRUE".into(),
+            DataType::String | DataType::Json => "TRUE".into(),
             DataType::Bool => format!("LOWER({text}) IN ('true', 'false')"),
             DataType::Int64 if duckdb => and(integer, &format!("TRY_CAST({text} AS BIGINT) IS NOT NULL")),
             DataType::Int64 => and(integer, &format!("CAST({text} AS NUMERIC) {range}")),

@@ -58,6 +58,9 @@ fn values(
                 None if path.len() > 1 => inside(of(path[0]), &path[1..])?,
                 None => None,
             };
+            if let Some(raw) = raw.filter(|_| column.json) {
+                return Ok((raw.get() != "null").then(|| raw.get().to_string()));
+            }
             let value = raw.map_or(Ok(None), |raw| value(raw.get(), column.integer))?;
             let text = raw.is_some_and(|raw| raw.get().starts_with('"'));
             Ok(match value {

@@ -74,6 +74,8 @@ struct Wanted {
     integer: bool,
     /// Whether a text is.
     text: bool,
+    /// Whether it is kept as JSON, also a string.
+    json: bool,
     /// How its texts are written, where it is not the plain way.
     spelled: Option<Spelled>,
 }
@@ -150,17 +152,19 @@ pub(super) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
 
 fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = vec![];
-    let mut want =
-        |name: &str, integer: bool, text: bool| match all.iter_mut().find(|known| known.name == name) {
-            Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
-            None => all.push(Wanted { name: name.to_string(), integer, text, spelled: None }),
-        };
+    let mut want = |name: &str, integer: bool, text: bool, json: bool| match all
+        .iter_mut()
+        .find(|known| known.name == name)
+    {
+        Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
+        None => all.push(Wanted { name: name.to_string(), integer, text, json, spelled: None }),
+    };
     for column in plan.columns.iter().filter(|column| !is_computed(plan, &column.name)) {
-        want(&column.name, column.ty == DataType::Int64, column.ty == DataType::String);
+        want(&column.name, column.ty == DataType::Int64, column.ty.is_text(), column.ty == DataType::Json);
     }
     for time in [Some(&plan.time), plan.arrival.as_ref()].into_iter().flatten() {
         if time.rule != TimeRule::Untimed && !is_computed(plan, &time.column) {
-            want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false);
+            want(&time.column, matches!(time.rule, TimeRule::Epoch(_)), false, false);
         }
     }
     for column in &mut all {

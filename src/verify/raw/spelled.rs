@@ -35,7 +35,7 @@ impl Spelled {
             return None;
         }
         match self.ty {
-            Some(DataType::String) => {
+            Some(DataType::String | DataType::Json) => {
                 let mark = self.written.text_mark.as_deref().unwrap_or("");
                 let text = bare.strip_prefix(mark).unwrap_or(bare);
                 Some(Cow::Borrowed(text.strip_suffix(mark).unwrap_or(text)))

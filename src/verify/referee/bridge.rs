@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The Polars type of a column of type `ty`; instants are shown in `zone`.
 fn dtype(ty: DataType, zone: &str) -> pl::DataType {
     match ty {
-        DataType::String => pl::DataType::String,
+        DataType::String | DataType::Json => pl::DataType::String,
         DataType::Bool => pl::DataType::Boolean,
         DataType::Int64 => pl::DataType::Int64,
         DataType::Float64 => pl::DataType::Float64,

@@ -254,7 +254,7 @@ fn instants(array: &ArrayRef, clock: &Clock) -> Result<Read> {
 fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
     let ty = column.ty;
     let found = array.data_type();
-    let same = *found == ty.arrow() && ty != DataType::Timestamp;
+    let same = *found == ty.arrow() && !matches!(ty, DataType::Timestamp | DataType::Json);
     if same {
         return Ok(Read { array: array.clone(), bad: vec![] });
     }
@@ -269,7 +269,7 @@ fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
     }
     let number = found.is_integer() || found.is_floating() || found.is_decimal();
     let possible = match ty {
-        DataType::String => true,
+        DataType::String | DataType::Json => true,
         DataType::Int64 => number,
         DataType::Float64 => number,
         DataType::Decimal { .. } => number && !found.is_floating(),
@@ -297,6 +297,14 @@ fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: b
     let values = texts.iter();
     match column.ty {
         DataType::String => Read { array: Arc::new(texts.clone()), bad: vec![] },
+        DataType::Json => {
+            let no_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_err();
+            let bad = values.enumerate().filter_map(|(row, text)| {
+                let text = text.filter(|text| !text.is_empty() && no_json(text))?;
+                Some((row, values::not_a(text, column.ty)))
+            });
+            Read { bad: bad.collect(), array: Arc::new(texts.clone()) }
+        }
         DataType::Int64 => each::<_, Int64Type>(values, ty, |t| values::integer(t, column.inferred)),
         DataType::Float64 if exact => each::<_, Float64Type>(values, ty, |t| {
             let float = values::float(t)?;

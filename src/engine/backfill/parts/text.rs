@@ -64,7 +64,7 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
     let header = csv::header(schema);
     let mut at = if text.starts_with(&header) { header.len() } else { return Err(0) };
     // A NULL that is the only value of its record is written as `""`, or there would be an empty line.
-    let lone = columns.len() == 1 && schema.fields[0].ty != DataType::String;
+    let lone = columns.len() == 1 && !schema.fields[0].ty.is_text();
     let last = columns.len().saturating_sub(1);
     while at < text.len() && !columns.is_empty() {
         for (i, column) in columns.iter_mut().enumerate() {
@@ -115,14 +115,18 @@ fn undouble(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// Lines of JSON; `keyed` ones have it after a tab, and what comes before is in it too.
 fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column], keyed: bool) -> Result<usize, usize> {
-    let before = jsonl::before(schema.names());
+    let keys = jsonl::keys(schema);
     let mut at = 0;
     while at < text.len() && !columns.is_empty() {
         if keyed {
             at += memchr(b'\t', &text[at..]).ok_or(at)? + 1;
         }
-        for (column, before) in columns.iter_mut().zip(&before) {
-            let field = text[at..].starts_with(before).then(|| json_field(text, at + before.len()));
+        for (column, key) in columns.iter_mut().zip(&keys) {
+            let start = at + key.before.len();
+            let field = text[at..].starts_with(&key.before).then(|| match key.json {
+                true => whole_json(text, start),
+                false => json_field(text, start),
+            });
             let field = field.flatten().ok_or(at)?;
             column.push(text, field, unescape).ok_or(at)?;
             at = field.end + usize::from(matches!(field.kind, Kind::Quoted | Kind::Escaped));
@@ -149,6 +153,23 @@ fn json_field(text: &[u8], at: usize) -> Option<Field> {
         kind = Kind::Escaped;
         end += 2;
     }
+}
+
+/// The JSON that starts at `at`, as it stands.
+fn whole_json(text: &[u8], at: usize) -> Option<Field> {
+    let (mut end, mut depth) = (at, 0_usize);
+    loop {
+        match *text.get(end)? {
+            b'"' => end = json_field(text, end)?.end,
+            b'[' | b'{' => depth += 1,
+            b',' | b'}' if depth == 0 => break,
+            b']' | b'}' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        end += 1;
+    }
+    let kind = if &text[at..end] == b"null" { Kind::Null } else { Kind::Bare };
+    Some(Field { kind, start: at, end })
 }
 
 /// Appends what the inside of a JSON string stands for.
@@ -197,7 +218,9 @@ struct Texts {
 impl Column {
     fn new(ty: DataType, rows: usize) -> Column {
         let values = match ty {
-            DataType::String => Values::Text(Texts { views: Vec::with_capacity(rows), ..Texts::default() }),
+            DataType::String | DataType::Json => {
+                Values::Text(Texts { views: Vec::with_capacity(rows), ..Texts::default() })
+            }
             DataType::Bool => Values::Bool(BooleanBufferBuilder::new(rows)),
             DataType::Int64 => Values::Int(Vec::with_capacity(rows)),
             DataType::Float64 => Values::Float(Vec::with_capacity(rows)),
