@@ -109,6 +109,8 @@ pub struct Field {
     pub origin: Origin,
     /// Whether a fault of the job leaves its type open. There is none in a plan.
     pub faulty: bool,
+    /// Whether it is of a record in the files: its name is a path to it, and JSON Lines have the record.
+    pub nested: bool,
 }
 
 /// Whose a column is, which decides whether it is found by its name.
@@ -124,7 +126,7 @@ pub enum Origin {
 impl Field {
     /// A field of the job.
     pub fn new(name: impl Into<String>, ty: DataType) -> Field {
-        Field { name: name.into(), ty, origin: Origin::Job, faulty: false }
+        Field { name: name.into(), ty, origin: Origin::Job, faulty: false, nested: false }
     }
 
     /// A field that no name finds; `name` is for people.

@@ -1,11 +1,11 @@
-//! JSON Lines: one object a line, keys in column order.
+//! JSON Lines: one object a line, keys in column order; what the files have in records is in records.
 //!
 //! NULL is `null`; decimals are exact number text; dates and times are strings; JSON is what it is; a float that is no
 //! number is `null`, because JSON has no word for it.
 
 use super::encode::{Content, Encoded, Encoder};
 use super::value::{self, Column, TimeText};
-use crate::batch::{DataType, Schema};
+use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::Result;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -14,13 +14,13 @@ use arrow_array::{ArrayRef, RecordBatch};
 #[derive(Debug)]
 pub struct JsonLinesEncoder {
     zone: Zone,
-    keys: Vec<Key>,
+    keys: Keys,
 }
 
 impl JsonLinesEncoder {
     /// An encoder of rows of `schema` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone) -> JsonLinesEncoder {
-        JsonLinesEncoder { zone: zone.clone(), keys: keys(schema) }
+        JsonLinesEncoder { zone: zone.clone(), keys: Keys::of(schema) }
     }
 }
 
@@ -28,7 +28,7 @@ impl Encoder for JsonLinesEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
         let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
-        let keys: usize = self.keys.iter().map(|key| key.before.len()).sum();
+        let keys = self.keys.bytes();
         let mut out = Vec::with_capacity(batch.num_rows() * (keys + columns.len() * 12 + 2));
         for row in 0..batch.num_rows() {
             push_object(&mut out, &self.keys, &columns, row, &mut times);
@@ -48,7 +48,7 @@ pub fn objects<'a>(
     rows: usize,
     zone: &Zone,
 ) -> Result<Vec<String>> {
-    let keys = plain_keys(names);
+    let keys = Keys::flat(names);
     let columns = columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
     let mut times = TimeText::new(zone);
     let object = |row| {
@@ -59,52 +59,111 @@ pub fn objects<'a>(
     Ok((0..rows).map(object).collect())
 }
 
-/// A key of the object that a row is.
+/// How a row lies in its object.
 #[derive(Debug)]
-pub(crate) struct Key {
-    /// What stands before the value: `{"a":`, `,"b":` and so on.
+pub(crate) struct Keys {
+    /// The values, in the order in which they are written.
+    pub places: Vec<Place>,
+    /// What stands after the last value.
+    pub end: Vec<u8>,
+}
+
+/// The place of a value.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The column.
+    pub column: usize,
+    /// What stands before the value: `{"a":`, `,"b":{"c":` and so on.
     pub before: Vec<u8>,
     /// Whether its texts are JSON.
     pub json: bool,
 }
 
-/// The keys of rows of `schema`, in order.
-pub(crate) fn keys(schema: &Schema) -> Vec<Key> {
-    let mut keys = plain_keys(schema.names());
-    let types = schema.names().map(|name| schema.type_of(name));
-    keys.iter_mut().zip(types).for_each(|(key, ty)| key.json = ty == Some(DataType::Json));
-    keys
-}
+impl Keys {
+    /// The keys of rows of `schema`: in order, but that what is of one record is together.
+    pub(crate) fn of(schema: &Schema) -> Keys {
+        let fields: Vec<&Field> = schema.fields.iter().filter(|field| field.origin == Origin::Job).collect();
+        let paths = fields.iter().map(|field| match field.nested {
+            true => field.name.split('.').collect(),
+            false => vec![field.name.as_str()],
+        });
+        let mut keys = Keys::at(paths.collect());
+        keys.places.iter_mut().for_each(|place| place.json = fields[place.column].ty == DataType::Json);
+        keys
+    }
 
-/// Keys of these names, of columns none of which is JSON.
-fn plain_keys<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Key> {
-    let keys = names.into_iter().enumerate().map(|(i, name)| {
-        let mut before = vec![if i == 0 { b'{' } else { b',' }];
-        push_string(&mut before, name);
-        before.push(b':');
-        Key { before, json: false }
-    });
-    keys.collect()
+    /// Keys of these names, of columns none of which is JSON or of a record.
+    fn flat<'a>(names: impl IntoIterator<Item = &'a str>) -> Keys {
+        Keys::at(names.into_iter().map(|name| vec![name]).collect())
+    }
+
+    fn at(mut paths: Vec<Vec<&str>>) -> Keys {
+        // A name that is one of a value and of a record too is no path: two values of a key are one for most readers.
+        let values: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
+        for path in &mut paths {
+            let above = |end: usize| path[..end].join(".");
+            if (1..path.len()).any(|end| values.contains(&above(end))) {
+                *path = vec![];
+            }
+        }
+        let whole: Vec<Vec<&str>> = paths
+            .iter()
+            .zip(&values)
+            .map(|(path, name)| match path[..] {
+                [] => vec![name.as_str()],
+                _ => path.clone(),
+            })
+            .collect();
+        let mut keys = Keys { places: vec![], end: vec![] };
+        let all: Vec<(usize, &[&str])> = whole.iter().map(Vec::as_slice).enumerate().collect();
+        keys.object(&all);
+        keys
+    }
+
+    /// The object of these columns and their paths in it; what closes it is in `end` until the next value.
+    fn object(&mut self, columns: &[(usize, &[&str])]) {
+        self.end.push(b'{');
+        let mut keys: Vec<&str> = columns.iter().map(|(_, path)| path[0]).collect();
+        let mut seen = std::collections::HashSet::new();
+        keys.retain(|key| seen.insert(*key));
+        for (i, key) in keys.into_iter().enumerate() {
+            if i > 0 {
+                self.end.push(b',');
+            }
+            push_string(&mut self.end, key);
+            self.end.push(b':');
+            let below = columns.iter().filter(|(_, path)| path[0] == key);
+            match below.clone().find(|(_, path)| path.len() == 1) {
+                Some(&(column, _)) => {
+                    let before = std::mem::take(&mut self.end);
+                    self.places.push(Place { column, before, json: false });
+                }
+                None => self.object(&below.map(|(column, path)| (*column, &path[1..])).collect::<Vec<_>>()),
+            }
+        }
+        self.end.push(b'}');
+    }
+
+    fn bytes(&self) -> usize {
+        self.places.iter().map(|place| place.before.len()).sum::<usize>() + self.end.len()
+    }
 }
 
 pub(super) fn push_object(
     out: &mut Vec<u8>,
-    keys: &[Key],
+    keys: &Keys,
     columns: &[Column<'_>],
     row: usize,
     times: &mut TimeText,
 ) {
-    if columns.is_empty() {
-        out.push(b'{');
-    }
-    for (column, key) in columns.iter().zip(keys) {
-        out.extend_from_slice(&key.before);
-        match column {
-            Column::Text(texts) if key.json => push_json(out, texts.get(row)),
+    for place in &keys.places {
+        out.extend_from_slice(&place.before);
+        match &columns[place.column] {
+            Column::Text(texts) if place.json => push_json(out, texts.get(row)),
             column => push_value(out, column, row, times),
         }
     }
-    out.push(b'}');
+    out.extend_from_slice(&keys.end);
 }
 
 /// Appends the value of one row as JSON.

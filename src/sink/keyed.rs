@@ -8,7 +8,7 @@
 
 use super::csv;
 use super::encode::{Content, Encoded, Encoder, LineKey};
-use super::jsonl::{self, Key, push_object, push_value};
+use super::jsonl::{Keys, push_object, push_value};
 use super::value::{Column, TimeText};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub struct KeyedEncoder {
     zone: Zone,
     names: Vec<String>,
     /// As in JSON Lines.
-    keys: Vec<Key>,
+    keys: Keys,
     key: LineKey,
 }
 
@@ -29,7 +29,7 @@ impl KeyedEncoder {
     /// An encoder of rows of `schema` with `key` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone, key: LineKey) -> KeyedEncoder {
         let names = schema.names().map(str::to_string).collect();
-        KeyedEncoder { zone: zone.clone(), names, keys: jsonl::keys(schema), key }
+        KeyedEncoder { zone: zone.clone(), names, keys: Keys::of(schema), key }
     }
 }
 

@@ -61,6 +61,73 @@ fn a_backfill_reads_them_back_and_corrects() {
     assert_eq!(corrected, (rows(&again, "raw"), again.text("days.csv")));
 }
 
+/// Records of records, whose keys come in another order from line to line.
+const NESTED: &str = concat!(
+    "{\"t\":\"2024-02-01\",\"k\":1,\"user\":{\"name\":\"a\",\"at\":{\"zip\":\"01\",\"no\":7}},\"tags\":[1]}\n",
+    "{\"user\":{\"at\":{\"no\":8},\"vip\":true},\"t\":\"2024-02-02\",\"k\":2}\n",
+    "{\"t\":\"2024-02-03\",\"k\":3,\"user\":null,\"tags\":[]}\n",
+);
+
+#[test]
+fn what_lies_in_a_record_is_written_in_it() {
+    let job = JOB
+        .replace("types = { user = \"json\" }\n", "")
+        .replace("select = [\"t\", \"k\", \"tags\", \"user\"]\n", "");
+    let job = job.replace("max(user)", "max(\\\"user.at.no\\\")");
+    for threads in ["1", "4"] {
+        let lab = Lab::new();
+        lab.write("in/a.jsonl", NESTED);
+        lab.done(&job, &["--threads", threads]);
+        let written = rows(&lab, "raw");
+        assert_eq!(
+            written[..2],
+            [
+                "{\"t\":\"2024-02-01\",\"k\":1,\"user\":{\"name\":\"a\",\"at\":{\"zip\":\"01\",\"no\":7},\"vip\":null},\"tags\":[1]}",
+                "{\"t\":\"2024-02-02\",\"k\":2,\"user\":{\"name\":null,\"at\":{\"zip\":null,\"no\":8},\"vip\":true},\"tags\":null}",
+            ]
+        );
+        let verify = lab.highwater(&["verify", "job.toml"]);
+        assert_eq!(verify.code, 0, "{}{}", verify.out, verify.err);
+        // It is read as it was, and corrected as it was.
+        let late = "{\"t\":\"2024-02-02\",\"k\":4,\"user\":{\"at\":{\"no\":9}}}\n";
+        lab.write("late.jsonl", late);
+        let backfill = lab.highwater(&["backfill", "job.toml", "late.jsonl"]);
+        assert_eq!(backfill.code, 0, "{}", backfill.err);
+        let corrected = (rows(&lab, "raw"), lab.text("days.csv"));
+        let again = Lab::new();
+        again.write("in/a.jsonl", [NESTED, late].concat());
+        again.done(&job, &[]);
+        assert_eq!(corrected, (rows(&again, "raw"), again.text("days.csv")));
+        // A key of the files that has a dot in it is that key.
+        let dotted = Lab::new();
+        dotted.write("in/a.jsonl", "{\"t\":\"2024-02-01\",\"k\":1,\"user.at.no\":7,\"tags\":[]}\n");
+        dotted.done(&job, &[]);
+        assert_eq!(rows(&dotted, "raw"), ["{\"t\":\"2024-02-01\",\"k\":1,\"user.at.no\":7,\"tags\":[]}"]);
+    }
+}
+
+#[test]
+fn a_result_with_records_is_compared_with_others() {
+    let lab = Lab::new();
+    lab.write("in/a.jsonl", NESTED);
+    let output = |path: &str| format!("[[output]]\npath = \"{path}\"\n");
+    let source = "[source]\npath = \"in/*\"\ntime = \"t\"\n";
+    lab.done(&[source, &output("all.jsonl"), &output("all.parquet"), &output("all.csv")].concat(), &[]);
+    for there in ["all.jsonl", "all.parquet", "all.csv"] {
+        let there_too = format!("there-{there}");
+        lab.write(&there_too, std::fs::read(lab.path(there)).unwrap());
+        for here in ["all.jsonl", "all.csv"] {
+            let same = lab.highwater(&["verify", "job.toml", "--output", here, "--against", &there_too]);
+            assert_eq!(same.code, 0, "{here} {there}: {}{}", same.out, same.err);
+        }
+    }
+    lab.write("there-all.jsonl", lab.text("all.jsonl").replace("\"no\":8", "\"no\":9"));
+    let differs =
+        lab.highwater(&["verify", "job.toml", "--output", "all.csv", "--against", "there-all.jsonl"]);
+    assert_eq!(differs.code, 1, "{}{}", differs.out, differs.err);
+    assert!(differs.out.contains("user.at.no"), "{}", differs.out);
+}
+
 #[test]
 fn in_columns_of_text_it_is_checked() {
     let lab = Lab::new();

@@ -221,11 +221,6 @@ impl Evidence {
         if seen.is_empty() { self.given_example.iter().cloned().collect() } else { seen }
     }
 
-    /// Whether a value is a list of JSON.
-    pub fn has_lists(&self) -> bool {
-        self.seen.iter().any(|seen| seen.class == Class::List)
-    }
-
     /// Whether nothing that was seen tells the type.
     pub fn is_open(&self) -> bool {
         self.seen.is_empty() && self.given.is_empty()

@@ -102,8 +102,8 @@ pub struct InferredColumn {
     pub unit: Option<TimeUnit>,
     /// Whether the sample has no value of it, and nothing else tells its type.
     pub open: bool,
-    /// Whether its values are lists of JSON.
-    pub list: bool,
+    /// Whether it is of a record, of which its name is the path.
+    pub nested: bool,
     /// A value of it, as it stands in the file.
     pub example: Option<String>,
     /// A value of each kind that was seen: integer, text, time and so on.
@@ -193,6 +193,11 @@ struct Sample {
     records_in: HashMap<String, (String, bool)>,
 }
 
+/// Whether a record was seen on the path that `name` is.
+fn is_nested(name: &str, records_in: &HashMap<String, (String, bool)>) -> bool {
+    name.match_indices('.').any(|(dot, _)| records_in.contains_key(&name[..dot]))
+}
+
 impl Sample {
     /// What is known of the column `name`.
     fn column(&mut self, name: &str) -> &mut Evidence {
@@ -236,6 +241,10 @@ impl Sample {
         };
         for (name, evidence) in self.columns {
             let known_type = declared.contains_key(&name) || known.contains_key(name.as_str());
+            // A record that is NULL at times is no column beside those of it.
+            if evidence.is_open() && !known_type && self.records_in.contains_key(&name) {
+                continue;
+            }
             let (ty, why) = match (declared.get(&name), evidence.unsupported(&name)) {
                 (Some(ty), Some(_)) if evidence.is_whole() && ty.is_text() => {
                     (*ty, "declared: the JSON text of lists or maps".to_string())
@@ -265,7 +274,8 @@ impl Sample {
                 nulls: evidence.nulls,
                 derived: false,
                 unit: evidence.unit,
-                list: evidence.has_lists(),
+                nested: is_nested(&name, &self.records_in)
+                    || known.contains_key(name.as_str()) && name.contains('.'),
                 open: evidence.is_open() && !known_type && ty == DataType::String,
                 example: evidence.example(),
                 examples: evidence.examples(),
@@ -285,7 +295,7 @@ impl Sample {
         });
         let column = |(name, _): (&String, _)| InferredColumn {
             derived: false,
-            list: false,
+            nested: is_nested(name, &self.records_in),
             open: false,
             name: name.clone(),
             ty: declared[name],

@@ -21,9 +21,9 @@ pub use differences::{differences, same};
 
 use super::plan::{LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use super::spec::{JobSpec, OutputSpec};
-use crate::batch::Schema;
+use crate::batch::{Field, Schema};
 use crate::rows::PartitionPart;
-use crate::sink::Identity;
+use crate::sink::{Format, Identity};
 use crate::window::Window;
 use reading::{Reads, optional};
 use serde_json::{Map, Value, json};
@@ -89,7 +89,7 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
     {
         of.insert("firings".into(), json!(true));
     }
-    of.insert("columns".into(), columns(&output.columns));
+    of.insert("columns".into(), columns(&output.columns, output.format));
     of.insert("format".into(), json!(output.format.name()));
     if !spec.key.is_empty() {
         of.insert("key".into(), names(spec.key.iter().map(|key| key.value.as_str())));
@@ -121,8 +121,8 @@ fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     });
     let windows: Vec<Value> = streamed.collect();
     let fields = late.columns.iter().map(|(_, field)| field.clone()).collect();
-    let of =
-        json!({ "late": windows, "columns": columns(&Schema::new(fields)), "format": late.format.name() });
+    let columns = columns(&Schema::new(fields), late.format);
+    let of = json!({ "late": windows, "columns": columns, "format": late.format.name() });
     form.insert("output".into(), of);
     identity(form)
 }
@@ -180,10 +180,17 @@ fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
     ])
 }
 
-/// Columns with their types, in order.
-fn columns(schema: &Schema) -> Value {
-    let fields = schema.fields.iter();
-    Value::Array(fields.map(|field| json!({ "name": field.name, "type": field.ty.to_string() })).collect())
+/// Columns with their types, in order; in JSON also which of them lie in records.
+fn columns(schema: &Schema, format: Format) -> Value {
+    let has_records = matches!(format, Format::JsonLines | Format::Keyed(_));
+    let column = |field: &Field| {
+        let mut column = json!({ "name": field.name, "type": field.ty.to_string() });
+        if has_records && field.nested {
+            column["nested"] = json!(true);
+        }
+        column
+    };
+    Value::Array(schema.fields.iter().map(column).collect())
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Value {

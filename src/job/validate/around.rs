@@ -2,8 +2,9 @@
 //! or made by a step.
 
 use super::log::Log;
+use crate::batch::DataType;
 use crate::error::{Error, Reason};
-use crate::input::infer::Class;
+use crate::input::infer::{Class, InferredColumn};
 use crate::input::value::{basic, key, shown};
 use crate::input::{Format, SourceFile, around, told};
 use crate::job::document::Document;
@@ -97,7 +98,10 @@ impl Log {
         }
         for name in document.unknown() {
             let of_list = |list: &str| name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
-            let mut lists = self.inferred.columns.iter().filter(|column| column.list);
+            // What no job declares and is JSON in files of JSON is lists.
+            let json = self.files.iter().all(|file| file.format == Format::JsonLines);
+            let is_list = |column: &&InferredColumn| json && column.ty == DataType::Json && !column.declared;
+            let mut lists = self.inferred.columns.iter().filter(is_list);
             let Some((list, item)) = lists.find_map(|c| Some((&c.name, of_list(&c.name)?))) else { continue };
             document.instead(
                 &name,

@@ -170,7 +170,7 @@ impl Deriving<'_> {
             nulls: true,
             unit: None,
             derived: true,
-            list: false,
+            nested: false,
             open: false,
             example: None,
             examples: vec![],

@@ -221,7 +221,10 @@ impl Log {
             match self.faulty.contains(&c.name) {
                 _ if c.derived && self.hidden.contains(&c.name) => Field::own(&c.name, c.ty),
                 true => Field::faulty(&c.name),
-                false => Field::new(&c.name, if instant { DataType::Timestamp } else { c.ty }),
+                false => {
+                    let ty = if instant { DataType::Timestamp } else { c.ty };
+                    Field { nested: c.nested, ..Field::new(&c.name, ty) }
+                }
             }
         };
         Schema::new(self.inferred.columns.iter().map(field).collect())
@@ -310,7 +313,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         derived: false,
         unit: None,
         open: false,
-        list: false,
+        nested: false,
         example: None,
         examples: vec![],
     };

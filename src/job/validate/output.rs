@@ -188,7 +188,9 @@ impl Planner<'_> {
             }
             match selections[i].as_ref().and_then(|_| self.rows.column_of(sql)) {
                 Some(column) => {
-                    fields.push(Field::new(&name.value, self.rows.schema.fields[column].ty));
+                    let of = &self.rows.schema.fields[column];
+                    let nested = of.nested && of.name == name.value;
+                    fields.push(Field { nested, ..Field::new(&name.value, of.ty) });
                     columns.push(column);
                 }
                 None => {

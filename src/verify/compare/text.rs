@@ -5,7 +5,8 @@
 //!   name ends in `.tsv`, or what alone makes several fields of the header line; a field may stand in quotes, and in
 //!   them a quote is doubled. An empty field without quotes is NULL, `""` is the empty text. Empty lines are no records.
 //! * JSON Lines: an object to a line. What an object has not is NULL; numbers are the digits that stand there; arrays and
-//!   objects are their JSON. Empty lines are no records.
+//!   objects are their JSON as it stands there, but for objects of which the other side has the fields as columns, by
+//!   their paths: `user.id`. Empty lines are no records.
 
 use super::super::raw::shape::content;
 use super::column::Cells;
@@ -14,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::input::{Compression, Format, SourceFile};
 use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
@@ -83,7 +86,7 @@ impl TextFile {
                     return Err(text.wrong(1, "a header with a name for each column is wanted"));
                 }
             }
-            None => text.names = text.names_of_objects()?,
+            None => text.names = text.names_of_objects(others)?,
         }
         Ok(text)
     }
@@ -136,17 +139,19 @@ impl TextFile {
         &self.file.path
     }
 
-    fn names_of_objects(&self) -> Result<Vec<String>> {
+    fn names_of_objects(&self, others: &[String]) -> Result<Vec<String>> {
         let found: Mutex<HashMap<String, (u64, usize)>> = Mutex::default();
         self.chunks()?.par_bridge().try_for_each(|chunk| {
             let chunk = chunk?;
             let mut seen: HashMap<String, (u64, usize)> = HashMap::new();
             for (i, object) in self.objects(&chunk).enumerate() {
-                for (at, name) in object?.keys().enumerate() {
+                let mut at = 0;
+                object?.names("", others, &mut |name| {
                     if !seen.contains_key(name) {
-                        seen.insert(name.clone(), (chunk.first + i as u64, at));
+                        seen.insert(name.to_string(), (chunk.first + i as u64, at));
                     }
-                }
+                    at += 1;
+                });
             }
             let mut found = found.lock().unwrap_or_else(|e| e.into_inner());
             for (name, place) in seen {
@@ -214,9 +219,9 @@ impl TextFile {
             }
             None => {
                 for (number, object) in (chunk.first + 1..).zip(self.objects(chunk)) {
-                    let mut object = object?;
+                    let object = object?;
                     for (i, (builder, name)) in builders.iter_mut().zip(names).enumerate() {
-                        let text = object.get_mut(*name).and_then(text_of).filter(|text| !declared(text));
+                        let text = object.at(name).and_then(text_of).filter(|text| !declared(text));
                         builder.append_option(text.as_deref());
                         seen.extend(text.filter(|text| is_null_word(text)).map(|word| (i, word, number)));
                     }
@@ -229,7 +234,7 @@ impl TextFile {
         Ok((builders.into_iter().map(cells).collect(), rows))
     }
 
-    fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Map<String, Value>>> + 'a {
+    fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Object<'a>>> + 'a {
         let lines = chunk.bytes.split(|b| *b == b'\n').zip(chunk.line..);
         let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
         lines.map(|(line, number)| {
@@ -254,11 +259,70 @@ impl Length for StringViewBuilder {
     }
 }
 
-fn text_of(value: &mut Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(std::mem::take(text)),
-        other => Some(other.to_string()),
+/// The keys of an object and what stands there, in the order of the text.
+#[derive(Default)]
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    /// The value of a key, or at the end of the path that its dots make. Of a key that comes twice the last value counts.
+    fn at(&self, name: &str) -> Option<&'a RawValue> {
+        let of = |wanted: &str| self.0.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| *value);
+        of(name).or_else(|| {
+            let mut dots = name.match_indices('.');
+            dots.find_map(|(dot, _)| Object::of(of(&name[..dot])?)?.at(&name[dot + 1..]))
+        })
+    }
+
+    /// The object that stands there, if it is one.
+    fn of(value: &'a RawValue) -> Option<Object<'a>> {
+        value.get().starts_with('{').then(|| serde_json::from_str(value.get()).ok())?
+    }
+
+    /// Gives the names of its columns, below `path`.
+    fn names(&self, path: &str, others: &[String], give: &mut dyn FnMut(&str)) {
+        for (key, value) in &self.0 {
+            let name = format!("{path}{key}");
+            let below = |other: &String| other.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.'));
+            let is_record = !others.contains(&name) && others.iter().any(below);
+            match Object::of(value).filter(|_| is_record) {
+                Some(object) => object.names(&format!("{name}."), others, give),
+                // A record that is NULL.
+                None if is_record && value.get() == "null" => {}
+                None => give(&name),
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Object<'a>, D::Error> {
+        from.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Object<'de>, A::Error> {
+        let mut object = Object::default();
+        while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+            object.0.push((key, value));
+        }
+        Ok(object)
+    }
+}
+
+fn text_of(value: &RawValue) -> Option<String> {
+    match value.get() {
+        "null" => None,
+        text if text.starts_with('"') => serde_json::from_str(text).ok(),
+        text => Some(text.to_string()),
     }
 }
 

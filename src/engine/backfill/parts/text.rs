@@ -8,7 +8,8 @@
 use super::batch;
 use crate::batch::{DataType, Schema};
 use crate::input::value::{parse_bool, parse_decimal, parse_float, parse_int};
-use crate::sink::{Format, csv, jsonl};
+use crate::sink::jsonl::Keys;
+use crate::sink::{Format, csv};
 use crate::time::{DAY, HOUR, MINUTE, SECOND, days_from_civil, parse_date};
 use arrow_array::builder::make_view;
 use arrow_array::{
@@ -115,23 +116,24 @@ fn undouble(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// Lines of JSON; `keyed` ones have it after a tab, and what comes before is in it too.
 fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column], keyed: bool) -> Result<usize, usize> {
-    let keys = jsonl::keys(schema);
+    let keys = Keys::of(schema);
     let mut at = 0;
     while at < text.len() && !columns.is_empty() {
         if keyed {
             at += memchr(b'\t', &text[at..]).ok_or(at)? + 1;
         }
-        for (column, key) in columns.iter_mut().zip(&keys) {
-            let start = at + key.before.len();
-            let field = text[at..].starts_with(&key.before).then(|| match key.json {
+        for place in &keys.places {
+            let start = at + place.before.len();
+            let field = text[at..].starts_with(&place.before).then(|| match place.json {
                 true => whole_json(text, start),
                 false => json_field(text, start),
             });
             let field = field.flatten().ok_or(at)?;
-            column.push(text, field, unescape).ok_or(at)?;
+            columns[place.column].push(text, field, unescape).ok_or(at)?;
             at = field.end + usize::from(matches!(field.kind, Kind::Quoted | Kind::Escaped));
         }
-        at = if text[at..].starts_with(b"}\n") { at + 2 } else { return Err(at) };
+        let rest = text[at..].strip_prefix(&keys.end[..]).and_then(|rest| rest.strip_prefix(b"\n"));
+        at = text.len() - rest.ok_or(at)?.len();
     }
     Ok(at)
 }
