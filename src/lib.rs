@@ -18,6 +18,7 @@
 //! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
 //! | [`sql`] | the statement that gives an output, in six dialects |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
+//! | [`plan`] | what is computed and where it goes, and its variants |
 //! | [`generate`] | seeded sample logs |
 //! | [`asof`] | tables by key and event time, of which an event takes the nearest row |
 //! | [`rows`] | events that pass through: kept compactly, given back in replay order |
@@ -61,6 +62,7 @@ pub mod job;
 pub mod keyed;
 pub mod lookup;
 pub mod pg;
+pub mod plan;
 #[cfg(test)]
 mod planted;
 pub mod process;

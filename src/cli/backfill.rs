@@ -10,7 +10,8 @@ use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, report, ui};
 use crate::engine::{self, BackfillOutcome, Request};
 use crate::error::{Result, exit};
-use crate::job::{self, JobSpec, OutputTo, Plan};
+use crate::job::{self, JobSpec};
+use crate::plan::{OutputTo, Plan};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -62,7 +63,8 @@ impl BackfillArgs {
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
-        let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
+        let overrides =
+            job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
         let machine = |plan: &Plan| self.job.options(plan);
         if !self.plan {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;

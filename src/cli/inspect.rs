@@ -3,7 +3,8 @@
 use super::{MachineArgs, ui};
 use crate::engine::{self, RunOptions, Section, State, StateKind};
 use crate::error::{Error, Result, exit};
-use crate::job::{self, Mode, Overrides};
+use crate::job::{self, Overrides};
+use crate::plan::Mode;
 use crate::sink::table;
 use crate::time::Zone;
 use clap::Args;

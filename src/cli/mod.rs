@@ -162,7 +162,7 @@ impl JobArgs {
         crate::job::Overrides { from: self.from.clone(), to: self.to.clone(), ..self.machine.overrides() }
     }
 
-    fn options(&self, plan: &crate::job::Plan) -> RunOptions {
+    fn options(&self, plan: &crate::plan::Plan) -> RunOptions {
         self.machine.options(Some(plan))
     }
 }
@@ -177,7 +177,7 @@ impl MachineArgs {
     }
 
     /// What is said here, or else by the job, if there is one and it says. No tables go to the terminal.
-    fn options(&self, plan: Option<&crate::job::Plan>) -> RunOptions {
+    fn options(&self, plan: Option<&crate::plan::Plan>) -> RunOptions {
         let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
         let memory = self.memory.or(plan.and_then(|plan| plan.memory));
         RunOptions {

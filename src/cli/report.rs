@@ -5,9 +5,9 @@ use super::run::Mode;
 use super::{JobArgs, ui, verify};
 use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result, exit};
-use crate::job::{self, JobSpec, OutputKind, OutputPlan, OutputTo, Overrides, Plan};
+use crate::job::{self, JobSpec, Overrides};
+use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::report::{self, JobText, Place, Report, Shown};
-use crate::sink::Format;
 use crate::verify::Request;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub struct ReportArgs {
 impl ReportArgs {
     pub fn run(&self) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
-        let overrides = Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
+        let overrides = Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         let path = self.output.clone().unwrap_or_else(|| report::default_path(&plan.name));
         job::refuse_own(&plan, &path)?;
@@ -105,7 +105,7 @@ fn audit(
     options: &RunOptions,
     progress: &ui::Progress,
 ) -> Result<serde_json::Value> {
-    let streamed = Overrides { mode: Some(job::Mode::Streamed), ..overrides.clone() };
+    let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
     Ok(audit::as_json(&subject, &engine::audit(plan, options, None, progress)?))
@@ -132,22 +132,8 @@ struct Apart {
 impl Apart {
     /// All outputs of `plan` in `folder`, one Parquet file each, and nothing else that a run writes; but what services
     /// answer is recorded, so that the next run asks nobody.
-    fn new(mut plan: Plan, folder: &Path) -> Apart {
-        for (n, output) in plan.outputs.iter_mut().enumerate() {
-            output.to = OutputTo::Folder(folder.join(n.to_string()));
-            output.format = Format::Parquet;
-            output.partition_by.clear();
-            output.state = false;
-        }
-        plan.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
-        plan.publications.clear();
-        plan.pages.clear();
-        plan.rejects = None;
-        plan.tables.iter_mut().for_each(|table| table.rejects = None);
-        if let Some(late) = &mut plan.late {
-            late.path = folder.join("late.parquet");
-            late.format = Format::Parquet;
-        }
+    fn new(plan: Plan, folder: &Path) -> Apart {
+        let plan = plan.in_folder(folder);
         let late = plan.late.as_ref().map(report::late_output);
         Apart { plan, late }
     }

@@ -48,7 +48,7 @@ enum Changed {
     Reload,
 }
 
-/// [`job::Mode`], as the command line names it.
+/// [`crate::plan::Mode`], as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Mode {
     /// Every event, however late it came
@@ -57,11 +57,11 @@ pub(super) enum Mode {
     Streamed,
 }
 
-impl From<Mode> for job::Mode {
-    fn from(mode: Mode) -> job::Mode {
+impl From<Mode> for crate::plan::Mode {
+    fn from(mode: Mode) -> crate::plan::Mode {
         match mode {
-            Mode::Complete => job::Mode::Complete,
-            Mode::Streamed => job::Mode::Streamed,
+            Mode::Complete => crate::plan::Mode::Complete,
+            Mode::Streamed => crate::plan::Mode::Streamed,
         }
     }
 }
@@ -74,7 +74,8 @@ impl RunArgs {
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
-        let overrides = job::Overrides { mode: self.mode.map(job::Mode::from), ..self.job.overrides() };
+        let overrides =
+            job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         if !self.quiet {

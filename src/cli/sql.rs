@@ -2,7 +2,8 @@
 
 use super::{JobArgs, ui};
 use crate::error::{Error, Result, exit};
-use crate::job::{self, OutputTo, Plan};
+use crate::job;
+use crate::plan::{OutputTo, Plan};
 use crate::sql::{self, Dialect};
 use clap::{Args, ValueEnum};
 

@@ -5,7 +5,7 @@ mod prometheus;
 use super::ui::{self, Event, human_bytes, seconds};
 use crate::engine::{Outcome, OutputOutcome, StageTime};
 use crate::error::{Error, Result};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::sink::{Account, Watermarks};
 use clap::{Args, ValueHint};
 use serde_json::json;

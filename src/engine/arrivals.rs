@@ -11,7 +11,7 @@ use super::turnstile::Turnstile;
 use crate::batch::{Batch, DataType, Position};
 use crate::error::Result;
 use crate::input::Scan;
-use crate::job::{LogPartition, Plan};
+use crate::plan::{LogPartition, Plan};
 use crate::rows::{RowSpace, RowStore, gather_partitions};
 use crate::window::Window;
 use arrow_array::cast::AsArray;

@@ -1,7 +1,7 @@
 //! Memory: what a plan will need.
 
 use crate::input::{Format, Opened, about_records};
-use crate::job::{OutputKind, Plan};
+use crate::plan::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::io::Read;
 

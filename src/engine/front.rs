@@ -10,7 +10,7 @@
 use super::audit::{Lags, value_text};
 use crate::batch::{Batch, Position};
 use crate::group::ColumnCodes;
-use crate::job::{LogPartition, Plan};
+use crate::plan::{LogPartition, Plan};
 use arrow_array::{ArrayRef, StringViewArray};
 use hashbrown::HashMap;
 use std::sync::Arc;

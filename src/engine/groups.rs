@@ -8,7 +8,7 @@ use super::{OutputOutcome, Run, target};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
 use crate::group::{GroupBlock, Merged};
-use crate::job::{Grouping, OutputKind, OutputPlan, OutputTo, Post, Top};
+use crate::plan::{Grouping, OutputKind, OutputPlan, OutputTo, Post, Top};
 use crate::rows::{PartitionPart, Partitioner};
 use crate::sink::{Transaction, table};
 use crate::window::{Window, WindowSpan};

@@ -7,7 +7,7 @@ use super::steps::Refused;
 use crate::batch::{Batch, Position};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
-use crate::job::archive_fields;
+use crate::plan::archive_fields;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray};

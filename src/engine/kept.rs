@@ -16,7 +16,7 @@ use super::shape::bounds;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::group::GroupBlock;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
+use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 use crate::window::Window;
 use arrow_array::NullArray;
 use std::path::{Path, PathBuf};

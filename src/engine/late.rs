@@ -5,7 +5,7 @@ use super::{OutputOutcome, Run};
 use crate::batch::{Batch, DataType, Field, Position, Schema};
 use crate::error::Result;
 use crate::input::lines::line_numbers;
-use crate::job::{LatePlan, OutputTo, Plan};
+use crate::plan::{LatePlan, OutputTo, Plan};
 use crate::rows::{OrderedRows, RowSpace, RowStore, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;

@@ -68,8 +68,8 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::{BadRecord, InputReport, Reject, Rejects, Scan, ScanReport};
-use crate::job::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::lookup::{LookupReport, Services};
+use crate::plan::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{

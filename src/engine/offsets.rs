@@ -6,7 +6,7 @@
 
 use crate::batch::Batch;
 use crate::input::carried::LogPlace;
-use crate::job::OffsetColumns;
+use crate::plan::OffsetColumns;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;

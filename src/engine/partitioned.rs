@@ -8,7 +8,7 @@ use super::events::batch;
 use super::kept::{kept_path, kept_schema};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
-use crate::job::{Grouping, OutputPlan, Plan};
+use crate::plan::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, Format, PartWriter, Transaction, encoder};

@@ -3,7 +3,7 @@
 use super::events::plain_strings;
 use crate::error::Result;
 use crate::group::GroupBlock;
-use crate::job::{Grouping, PlannedColumn, Post};
+use crate::plan::{Grouping, PlannedColumn, Post};
 use crate::window::WindowSpan;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array, TimestampMicrosecondArray};

@@ -10,8 +10,8 @@ use super::inspect::{HeldKeys, held_keys};
 use super::worker::Worker;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
-use crate::job::{OutputKind, Plan, Step, Try};
 use crate::keyed::{KeyLog, RowBits, Wanted, resolve};
+use crate::plan::{OutputKind, Plan, Step, Try};
 use crate::rows::{RowSpace, RowStore, RowStream};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -37,14 +37,14 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
     let (mut from, mut open) = (first, Open::default());
     for (i, step) in plan.steps.iter().enumerate().skip(first) {
         let waits =
-            open.flags.iter().any(|&flag| reads(plan, step).contains(&flag)) || open.dedup && asks(step);
+            open.flags.iter().any(|&flag| plan.reads(step).contains(&flag)) || open.dedup && asks(step);
         if waits {
             stages.push(stage(plan, from..i));
             (from, open) = (i, Open::default());
         }
         match step {
             Step::Dedup { .. } => open.dedup = true,
-            Step::First { .. } => drop(open.flags.insert(width(plan, i))),
+            Step::First { .. } => drop(open.flags.insert(plan.width(i))),
             _ => {}
         }
     }
@@ -79,7 +79,7 @@ impl Open {
 fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
     let is_ordered = |i: &usize| matches!(plan.steps[*i], Step::Dedup { .. } | Step::First { .. });
     let ordered: Vec<usize> = steps.clone().filter(is_ordered).collect();
-    let mut live: BTreeSet<usize> = plan.steps[steps.end..].iter().flat_map(|s| reads(plan, s)).collect();
+    let mut live: BTreeSet<usize> = plan.steps[steps.end..].iter().flat_map(|s| plan.reads(s)).collect();
     for grouping in &plan.groupings {
         live.extend(grouping.plan.keys.iter().map(|(column, _)| *column));
         live.extend(grouping.plan.aggregates.iter().flat_map(|(_, args)| args.iter().copied()));
@@ -91,50 +91,20 @@ fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
     }
     live.extend(plan.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
     let flags: Vec<usize> = flags(plan, &steps).collect();
-    live.retain(|column| *column < width(plan, steps.end) && !flags.contains(column));
+    live.retain(|column| *column < plan.width(steps.end) && !flags.contains(column));
     Stage { steps, ordered, live: live.into_iter().collect() }
 }
 
 /// The columns of the flags that steps of `steps` append, in order.
 pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = usize> {
     let firsts = steps.clone().filter(|&i| matches!(plan.steps[i], Step::First { .. }));
-    firsts.map(|i| width(plan, i))
-}
-
-/// How many columns a batch has before step number `step`.
-pub fn width(plan: &Plan, step: usize) -> usize {
-    plan.read.columns.len() + plan.steps[..step].iter().map(appended).sum::<usize>()
-}
-
-/// How many columns a step appends.
-fn appended(step: &Step) -> usize {
-    match step {
-        Step::Filter(_) | Step::Dedup { .. } => 0,
-        Step::Derive(..) | Step::First { .. } => 1,
-        Step::Enrich(enrich) => enrich.take.len(),
-    }
+    firsts.map(|i| plan.width(i))
 }
 
 /// Whether a step asks a service.
 fn asks(step: &Step) -> bool {
     let service = |t: &Try| matches!(t, Try::Service(_));
     matches!(step, Step::Enrich(enrich) if enrich.tries.iter().any(service))
-}
-
-/// The columns of the batch that a step reads.
-pub fn reads(plan: &Plan, step: &Step) -> Vec<usize> {
-    match step {
-        Step::Filter(expr) | Step::Derive(_, expr) => expr.inputs().to_vec(),
-        Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
-        Step::Enrich(enrich) => {
-            let read = |t: &Try| match t {
-                Try::AsOf { on, .. } => on.clone(),
-                Try::Service(service) => plan.services[*service].columns.clone(),
-                Try::Constant(_) => vec![],
-            };
-            enrich.tries.iter().flat_map(read).collect()
-        }
-    }
 }
 
 /// What one worker notes in a stage.
@@ -349,7 +319,7 @@ impl<'a> Waited<'a> {
                 numbers.iter().map(|&n| Some(bits.contains(self.worker, n as u64))).collect::<BooleanArray>(),
             )
         };
-        let width = width(self.plan, self.stage.steps.end);
+        let width = self.plan.width(self.stage.steps.end);
         let mut columns: Vec<ArrayRef> = vec![new_null_array(&arrow_schema::DataType::Null, rows); width];
         self.stage.live.iter().zip(kept).for_each(|(&c, column)| columns[c] = column);
         self.verdicts.flags.iter().for_each(|(&c, bits)| columns[c] = flag(bits));

@@ -8,7 +8,7 @@ use crate::batch::Batch;
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, InputReport, Scan};
-use crate::job::TablePlan;
+use crate::plan::TablePlan;
 use crate::rows::RowSpace;
 use crate::sink::RejectsWriter;
 use crate::time::TimeRule;

@@ -9,12 +9,10 @@ use super::events::{Known, SettledRows, plain_strings};
 use super::{Need, Progress, Run, RunOptions, pool};
 use crate::batch::{DataType, Position, Schema};
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::input::Rejects;
 use crate::input::lines::line_numbers;
-use crate::job::{OutputKind, OutputPlan, OutputTo, Plan, Step};
+use crate::plan::Plan;
 use crate::rows::gather_partitions;
-use crate::sink::Format;
 use crate::sink::csv;
 use crate::sink::value::{Column, TimeText};
 use crate::time::Zone;
@@ -116,7 +114,7 @@ pub(super) fn with_lines(plan: &Plan, rows: Vec<(Position, TracedRow)>) -> Resul
 /// # Errors
 /// As of [`trace`].
 pub(super) fn events(
-    mut plan: Plan,
+    plan: Plan,
     groups: &[GroupOf],
     most: usize,
     options: &RunOptions,
@@ -124,18 +122,7 @@ pub(super) fn events(
 ) -> Result<Events> {
     let columns = plan.rows.clone();
     let keys = groups.iter().map(|group| key_columns(&columns, group)).collect::<Result<Vec<_>>>()?;
-    narrow(&mut plan, groups)?;
-    plan.outputs = vec![OutputPlan {
-        to: OutputTo::Terminal,
-        format: Format::Parquet,
-        kind: OutputKind::Rows((0..columns.fields.len()).collect()),
-        columns: columns.clone(),
-        partition_by: vec![],
-        state: false,
-    }];
-    plan.groupings.clear();
-    plan.read.positions = true;
-    (plan.late, plan.rejects) = (None, None);
+    let plan = narrow(plan, groups)?.of_events();
     let names: Vec<String> = columns.names().map(str::to_string).collect();
     let mut found: Vec<OfGroup> =
         groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
@@ -175,11 +162,11 @@ pub(super) fn events(
 ///
 /// # Errors
 /// None in practice: the condition names columns of the plan.
-pub(super) fn narrow(plan: &mut Plan, groups: &[GroupOf]) -> Result<()> {
-    if let Some(condition) = condition(&plan.rows, groups) {
-        plan.steps.push(Step::Filter(Expr::compile(&condition, &plan.rows, &plan.zone)?));
+pub(super) fn narrow(plan: Plan, groups: &[GroupOf]) -> Result<Plan> {
+    match condition(&plan.rows, groups) {
+        Some(condition) => plan.filtered(&condition),
+        None => Ok(plan),
     }
-    Ok(())
 }
 
 /// Rows that are looked at in one go.

@@ -21,7 +21,8 @@ use crate::error::{Error, Result};
 use crate::group::{GroupPlan, Merged};
 use crate::input::Reject;
 use crate::input::value::parse_decimal;
-use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post, Step, parse_time};
+use crate::job::parse_time;
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post, Step};
 use crate::sink::value::{TimeText, decimal_text};
 use crate::time::Zone;
 use crate::window::Window;
@@ -275,13 +276,13 @@ impl Case<'_> {
 
     /// The rows of the output with this window and these keys. `whole` says that the others of the window matter.
     fn rows(&self, whole: bool, wanted: &Wanted) -> Result<Vec<Computed>> {
-        let (mut plan, output) = self.alone()?;
+        let (plan, output) = self.alone()?;
+        let mut plan = plan.without_late_output();
         let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
         if !whole {
             let keys = plan.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
-            narrow(&mut plan, &[GroupOf { window: None, keys }])?;
+            plan = narrow(plan, &[GroupOf { window: None, keys }])?;
         }
-        plan.late = None;
         let need = if plan.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
         let run = Run { plan: &plan, options: self.options, progress: self.progress };
         let mut read = run.read_tables_and_source(need)?;
@@ -299,15 +300,7 @@ impl Case<'_> {
 
     /// The output, and the plan with nothing but its grouping.
     fn alone(&self) -> Result<(Plan, OutputPlan)> {
-        let mut plan = (self.again)()?;
-        let output = plan.outputs.remove(self.index);
-        plan.outputs.clear();
-        plan.groupings = match output.kind {
-            OutputKind::Groups { grouping, .. } => vec![plan.groupings.remove(grouping)],
-            _ => vec![],
-        };
-        plan.rejects = None;
-        Ok((plan, output))
+        Ok((self.again)()?.grouping_alone(self.index))
     }
 
     /// The events of `group` that were counted, and those that were not.
@@ -410,12 +403,9 @@ impl Case<'_> {
 
     /// The events of `group`, when the steps `without` leave nothing out.
     fn run(&self, group: &GroupOf, without: &[usize], in_range: bool) -> Result<Events> {
-        let mut plan = (self.again)()?;
-        let mut number = 0..;
-        plan.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&n)));
+        let mut plan = (self.again)()?.without_steps(without);
         if !in_range {
-            plan.range = (i64::MIN, i64::MAX);
-            (plan.read.from, plan.read.to) = plan.range;
+            plan = plan.within((i64::MIN, i64::MAX));
         }
         let group = GroupOf { keys: in_utc(&plan, &group.keys)?, ..group.clone() };
         events(plan, &[group], usize::MAX, self.options, self.progress)

@@ -17,7 +17,7 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::group::{GroupPlan, GroupTable, SpillSpace};
 use crate::input::{Decoded, Scan, ScanReport};
-use crate::job::{OutputKind, OutputPlan, Plan};
+use crate::plan::{OutputKind, OutputPlan, Plan};
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
 use crate::sink::{Account, Watermarks};
 use crate::window::Window;

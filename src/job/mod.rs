@@ -1,18 +1,12 @@
-//! The job: as written (`spec`), checked against the data (`validate`), resolved (`plan`).
+//! The job: as written (`spec`), checked against the data and resolved into a plan (`validate`), known again (`identity`).
 
 mod document;
 pub mod identity;
 mod own;
-mod plan;
 mod spec;
 mod validate;
 
 pub use own::refuse_own;
-pub use plan::{
-    EnrichPlan, Grouping, LatePlan, LogPartition, Mode, OffsetColumns, OutputKind, OutputPlan, OutputTo,
-    PagePlan, Plan, PlannedColumn, Post, Publication, Step, TablePlan, Top, Try, WatermarkPlan,
-    archive_fields, window_fields,
-};
 pub use spec::JobSpec;
 pub use validate::{
     Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, named, pages,
@@ -20,6 +14,7 @@ pub use validate::{
 };
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::Plan;
 use std::path::Path;
 
 /// Reads and checks the job file at `path`.

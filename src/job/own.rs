@@ -1,7 +1,7 @@
 //! Whether a file that a command is to write lies where something of the job does.
 
-use super::plan::Plan;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::sink::TargetKind;
 use crate::sink::owner::{identity, place};
 use std::path::Path;

@@ -1,10 +1,7 @@
 //! Job file + data → plan. Every fault is noted with its place, and all are reported together.
 
 use super::document::{At, Document};
-use super::identity::Identities;
-use super::plan::{
-    Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, OutputTo, Plan, Publication, Step, WatermarkPlan,
-};
+use super::identity;
 use super::spec::{JobSpec, StepSpec};
 use crate::batch::DataType;
 use crate::error::{Error, Reason, Result};
@@ -12,6 +9,9 @@ use crate::input::carried::LogColumn;
 use crate::input::files::Expanded;
 use crate::input::{Format, Inputs, OnBadRecord};
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::plan::{
+    Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, OutputTo, Plan, Publication, Step, WatermarkPlan,
+};
 use crate::sink::Named;
 use crate::time::{DAY, Duration, TimeParser, TimeRule, Zone};
 pub use form::{Form, check_form};
@@ -164,8 +164,8 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.pages = pages;
-    plan.identities = Identities::of(spec, &plan);
-    plan.hash = plan.identities.hash();
+    plan.identities = identity::of(spec, &plan);
+    plan.hash = identity::hash_of(&plan.identities);
     for note in plan.groupings.iter().filter_map(|grouping| window::slips(&grouping.plan.window)) {
         if !notes.contains(&note) {
             notes.push(note);

@@ -9,7 +9,7 @@ use super::axis::{Grid, Step};
 use super::rows::is_number;
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
-use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
 use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
 use crate::window::{Offset, Window};
 

@@ -29,7 +29,8 @@ pub use page::{check, write};
 
 use crate::engine::late_schema;
 use crate::error::Result;
-use crate::job::{JobSpec, OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
+use crate::job::JobSpec;
+use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
 use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
@@ -141,7 +142,7 @@ pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
 }
 
 /// The output of late events.
-pub fn late_output(late: &crate::job::LatePlan) -> OutputPlan {
+pub fn late_output(late: &crate::plan::LatePlan) -> OutputPlan {
     OutputPlan {
         to: OutputTo::File(late.path.clone()),
         format: late.format,

@@ -4,7 +4,7 @@ use crate::batch::DataType;
 use crate::engine::PartReader;
 use crate::error::{Error, Result};
 use crate::input::told::folder_value;
-use crate::job::{OutputPlan, OutputTo};
+use crate::plan::{OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::{Manifest, Part, Target};
 use arrow_array::{ArrayRef, StringArray, UInt32Array, new_null_array};

@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::table::Sample;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::job::{OutputKind, PlannedColumn};
+use crate::plan::{OutputKind, PlannedColumn};
 use crate::sink::Manifest;
 use crate::window::Window;
 use serde_json::{Value, json};

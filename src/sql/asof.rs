@@ -6,7 +6,7 @@ use crate::asof::{Direction, Reach};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Expr;
-use crate::job::{EnrichPlan, Step, TablePlan, Try};
+use crate::plan::{EnrichPlan, Step, TablePlan, Try};
 use crate::time::TimeRule;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};

@@ -12,7 +12,7 @@ use super::windows::numbers;
 use super::{Dialect, POSITION, TIME};
 use crate::error::Result;
 use crate::input::{Compression, SourceFile};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::time::{EARLIEST, LATEST};
 
 /// Appends the rows that stay, step `number` of the job.

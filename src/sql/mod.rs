@@ -32,7 +32,7 @@ pub mod words;
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
-use crate::job::{OutputKind, OutputPlan, Plan, window_fields};
+use crate::plan::{OutputKind, OutputPlan, Plan, window_fields};
 use crate::time::TimeRule;
 use statement::Statement;
 

@@ -6,7 +6,7 @@ use super::{Dialect, POSITION, Script, TIME, aggregates, windows};
 use crate::batch::Field;
 use crate::error::Result;
 use crate::expr::Expr;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
+use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 
 /// The statement of an output of events.
 pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<Script> {

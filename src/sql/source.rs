@@ -23,7 +23,7 @@ use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::derived::Source;
 use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::time::{TimeRule, Zone};
 pub use files::told_apart;
 use files::{Layout, Part};

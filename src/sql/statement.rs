@@ -4,7 +4,7 @@ use super::{Dialect, Script, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::job::Plan;
+use crate::plan::Plan;
 use std::fmt::Write;
 
 /// One SELECT, written over lines.

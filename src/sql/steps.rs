@@ -4,7 +4,7 @@ use super::statement::{Select, Statement};
 use super::{POSITION, TIME, asof, dedup, words};
 use crate::batch::Origin;
 use crate::error::Result;
-use crate::job::Step;
+use crate::plan::Step;
 
 /// Appends the records in the plan's range, and all steps.
 ///

@@ -4,7 +4,7 @@ use super::statement::{Select, Statement};
 use super::{Dialect, POSITION, TIME, calendar, words};
 use crate::error::Result;
 use crate::group::GroupPlan;
-use crate::job::Grouping;
+use crate::plan::Grouping;
 use crate::time::{CalendarUnit, DAY, Duration};
 use crate::window::Window;
 

@@ -13,7 +13,8 @@ use crate::engine::trace;
 use crate::error::Result;
 use crate::expr::walk::change_expressions;
 use crate::input::value::grouped;
-use crate::job::{self, Mode, OutputKind, Overrides, SourceFiles, Step};
+use crate::job::{self, Overrides, SourceFiles};
+use crate::plan::{Mode, OutputKind, Plan, Step};
 use crate::time::{Duration, HOUR, Zone};
 use crate::window::Window;
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
@@ -199,7 +200,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
         Some(Window::Global) | None => {}
     }
     for (window, later, what) in tries {
-        let change = case.with_window(window);
+        let change = |plan: Plan| plan.with_window(case.index, window);
         let variation = Variation { plan: Some(&change), later, ..Variation::default() };
         if case.same_with(&variation)?.is_some() {
             return Ok(Some(format!(
@@ -544,7 +545,7 @@ fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
     let names = case.output().columns.fields.iter().map(|f| &f.name).zip(&post.columns);
     let mut counted = None;
     for (name, column) in names {
-        let counts = matches!(column, job::PlannedColumn::Value(i)
+        let counts = matches!(column, crate::plan::PlannedColumn::Value(i)
             if aggregates[*i].0.function == crate::aggregate::Function::CountRows);
         let Some(count) = found.columns.iter().find(|c| c.name == *name) else { continue };
         if counts && count.null_here + count.null_there + count.different == 0 {

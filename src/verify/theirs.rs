@@ -6,7 +6,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 use crate::input::files::expand;
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::process;
 use crate::sql::{self, Dialect, Script};
 use arrow_array::RecordBatch;

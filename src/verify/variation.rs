@@ -4,7 +4,8 @@ use super::compare::{Comparison, Rules, Table};
 use super::{Case, mapping, ours};
 use crate::batch::DataType;
 use crate::error::{Error, Result, exit};
-use crate::job::{self, JobSpec, OutputKind, Overrides, Plan};
+use crate::job::{self, JobSpec, Overrides};
+use crate::plan::{OutputKind, Plan};
 use crate::sink::Account;
 use crate::window::Window;
 use arrow_array::types::TimestampMicrosecondType;
@@ -19,7 +20,7 @@ pub struct Variation<'a> {
     /// What the command line says.
     pub overrides: Option<Overrides>,
     /// The plan.
-    pub plan: Option<&'a dyn Fn(&mut Plan)>,
+    pub plan: Option<&'a dyn Fn(Plan) -> Plan>,
     /// Instants of the result, by column: how many microseconds later they are shown.
     pub later: Vec<(String, i64)>,
 }
@@ -60,8 +61,8 @@ impl Case<'_> {
                 job::plan_job(&JobSpec::parse(self.spec.file(), &text)?, overrides)?
             }
         };
-        if let Some(change) = variation.plan {
-            change(&mut plan);
+        if let Some(variant) = variation.plan {
+            plan = variant(plan);
         }
         let ours = ours::compute(plan, &[self.index], self.request)?;
         let here = &ours.tables[0];
@@ -100,16 +101,6 @@ impl Case<'_> {
         match self.output().kind {
             OutputKind::Groups { grouping, .. } => Some(self.plan.groupings[grouping].plan.window),
             _ => None,
-        }
-    }
-
-    /// A change of the output's window.
-    pub fn with_window(&self, window: Window) -> impl Fn(&mut Plan) + use<> {
-        let index = self.index;
-        move |plan| {
-            if let OutputKind::Groups { grouping, .. } = plan.outputs[index].kind {
-                plan.groupings[grouping].plan.window = window;
-            }
         }
     }
 }

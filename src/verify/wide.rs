@@ -3,7 +3,7 @@
 use crate::batch::DataType;
 use crate::input::infer::Inferred;
 use crate::input::{ReadColumn, ReadPlan};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::sql::{POSITION, TIME};
 
 /// The columns of the relation `name` that `query` names and the job does not read, with the types that they are

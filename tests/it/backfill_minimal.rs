@@ -9,7 +9,7 @@ use crate::laws::{cases, machine};
 use crate::results::{Row, read};
 use crate::support::Lab;
 use highwater::engine::{BackfillOutcome, Corrected, HistoryRead, Method, Request};
-use highwater::job::OutputTo;
+use highwater::plan::OutputTo;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,7 +9,7 @@ use crate::log::{Cell, Log};
 use crate::stream_laws::{cut, write_files};
 use crate::support::{Lab, Machine, account};
 use highwater::engine::{GivenKind, Method, Request};
-use highwater::job::Mode;
+use highwater::plan::Mode;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

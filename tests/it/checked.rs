@@ -150,7 +150,7 @@ path = "late.csv"
        |
     11 | types = { v = "integer" }
        |               ^^^^^^^^^
-      hint: the types are string, bool, int64, float64, decimal(p,s), date and timestamp
+      hint: the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp
 
     error: `delimiter` must be one ASCII character, and no quote or line end
       --> job.toml:12:13

@@ -2,7 +2,7 @@
 
 use crate::laws::cases;
 use crate::support::{Lab, Machine, PLAIN, account};
-use highwater::job::Mode;
+use highwater::plan::Mode;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::fmt::Write;

@@ -179,7 +179,7 @@ types = { amount = "decmal(18,2)" }
     9 | types = { amount = "decmal(18,2)" }
       |                    ^^^^^^^^^^^^^^
       hint: did you mean `decimal(18,2)`?
-      hint: the types are string, bool, int64, float64, decimal(p,s), date and timestamp
+      hint: the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp
     "#);
 
     let job = SOURCE.to_string()

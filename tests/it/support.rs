@@ -2,7 +2,8 @@
 
 use highwater::engine::{self, AuditReport, BackfillOutcome, Outcome, Request, RunOptions};
 use highwater::error::Error;
-use highwater::job::{JobSpec, Mode, Overrides, Plan, plan_job};
+use highwater::job::{JobSpec, Overrides, plan_job};
+use highwater::plan::{Mode, Plan};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

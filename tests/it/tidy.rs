@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["cli"],
     &["report"],
     &["verify", "init"],
     &["engine", "sql"],
     &["job", "generate"],
+    &["plan"],
     &["asof"],
     &["rows"],
     &["group"],

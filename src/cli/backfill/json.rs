@@ -7,7 +7,7 @@ use crate::cli::ui;
 use crate::engine::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
 };
-use crate::job::OutputTo;
+use crate::plan::OutputTo;
 use crate::sink::value::TimeText;
 use serde_json::{Map, Value, json};
 use std::path::Path;

@@ -7,7 +7,7 @@ use crate::cli::ui::{self, count, grouped};
 use crate::engine::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
 };
-use crate::job::{OutputKind, OutputTo};
+use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
 use std::fmt::Write;
 use std::path::Path;

@@ -3,8 +3,8 @@
 use super::{columns, files};
 use crate::asof::{Direction, Reach};
 use crate::cli::lengths::written;
-use crate::job::{EnrichPlan, Plan, Step, TablePlan, Try};
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::plan::{EnrichPlan, Plan, Step, TablePlan, Try};
 use crate::sink::csv::push_value;
 use crate::sink::value::{Column, TimeText};
 use crate::time::{TimeRule, Zone};

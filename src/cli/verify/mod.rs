@@ -171,7 +171,7 @@ impl VerifyArgs {
         let overrides = job::Overrides {
             from: self.from.clone(),
             to: self.to.clone(),
-            mode: self.mode.map(job::Mode::from),
+            mode: self.mode.map(crate::plan::Mode::from),
             ..self.machine.overrides()
         };
         let plan = job::plan_job(&spec, &overrides)?;

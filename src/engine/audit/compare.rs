@@ -9,7 +9,7 @@ use crate::aggregate::{FloatSum, Function, Pairwise, canonical};
 use crate::batch::DataType;
 use crate::engine::events::plain_strings;
 use crate::engine::shape::OutputRows;
-use crate::job::{Grouping, OutputPlan, PlannedColumn, Post};
+use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post};
 use crate::sink::value::decimal_text;
 use crate::window::WindowSpan;
 use arrow_array::cast::AsArray;

@@ -26,8 +26,8 @@ use crate::batch::Position;
 use crate::error::Result;
 use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
 use crate::input::lines::line_numbers;
-use crate::job::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
 use crate::lookup::Services;
+use crate::plan::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::window::Window;
 use compare::{Compared, Sides, Wrong, compared, kept};
@@ -41,7 +41,7 @@ use std::sync::Arc;
 /// # Errors
 /// Bad data, or a machine that fails. Nothing is written.
 pub fn audit(
-    mut plan: Plan,
+    plan: Plan,
     options: &RunOptions,
     delays: Option<Vec<i64>>,
     progress: &dyn Progress,
@@ -57,7 +57,7 @@ pub fn audit(
     all.push(0);
     all.sort_unstable();
     all.dedup();
-    let outputs = prepare(&mut plan, &all);
+    let (plan, outputs) = plan.audited(&all);
     let run = Run { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&run)?;
@@ -108,31 +108,6 @@ fn common_delays() -> Vec<i64> {
         of(DAY, &[1, 2, 7]),
     ]
     .concat()
-}
-
-/// Makes `plan` one of an audit: its outputs with windows that end, and of each grouping all delays.
-/// Gives the outputs.
-fn prepare(plan: &mut Plan, delays: &[i64]) -> Vec<OutputPlan> {
-    let mut outputs = std::mem::take(&mut plan.outputs);
-    outputs.retain(|o| grouping_of(o).is_some_and(|g| plan.groupings[g].plan.lateness.is_some()));
-    let kept: Vec<usize> =
-        (0..plan.groupings.len()).filter(|&g| outputs.iter().any(|o| grouping_of(o) == Some(g))).collect();
-    for output in &mut outputs {
-        if let OutputKind::Groups { grouping, .. } = &mut output.kind {
-            *grouping = kept.iter().position(|g| g == grouping).expect("a grouping that is kept");
-        }
-    }
-    let groupings = std::mem::take(&mut plan.groupings).into_iter().enumerate();
-    plan.groupings = groupings.filter(|(g, _)| kept.contains(g)).map(|(_, grouping)| grouping).collect();
-    for grouping in &mut plan.groupings {
-        grouping.plan.audited = true;
-        grouping.plan.firings = false;
-        grouping.plan.whole_windows = false;
-        grouping.plan.keep_states = false;
-        grouping.plan.lateness.iter_mut().for_each(|l| l.delays = delays.to_vec());
-    }
-    plan.late = None;
-    outputs
 }
 
 fn grouping_of(output: &OutputPlan) -> Option<usize> {

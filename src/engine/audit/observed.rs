@@ -2,7 +2,7 @@
 
 use super::lags::Lags;
 use crate::batch::Batch;
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::window::{Assigner, Window};
 
 /// The notes of one worker, or of all.

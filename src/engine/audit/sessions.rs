@@ -6,7 +6,7 @@ use crate::engine::replay::{StoredRows, stored_plan};
 use crate::engine::shape::output_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan, GroupTable, Lateness, Merged, SpillSpace, key_rows};
-use crate::job::{Grouping, Post};
+use crate::plan::{Grouping, Post};
 use crate::window::WindowSpan;
 use arrow_array::{ArrayRef, TimestampMicrosecondArray};
 use arrow_select::concat::concat;

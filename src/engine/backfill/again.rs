@@ -10,7 +10,7 @@ use super::{HistoryRead, Method};
 use crate::engine::intake::{Archived, Counted, Intake};
 use crate::engine::worker::Scope;
 use crate::error::Result;
-use crate::job::OutputKind;
+use crate::plan::OutputKind;
 use crate::sink::Part;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::given::InPlace;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::job::identity::{differences, hash_before};
-use crate::job::{OutputPlan, Plan};
+use crate::plan::{OutputPlan, Plan};
 use crate::sink::{Identity, JobInfo, Manifest, ManifestDraft, Target, first_altered};
 use serde_json::Value;
 

@@ -16,7 +16,7 @@ use crate::engine::worker::Scope;
 use crate::error::{Error, Result};
 use crate::group::Merged;
 use crate::input::{ReadPlan, files};
-use crate::job::OutputKind;
+use crate::plan::OutputKind;
 use crate::rows::{RowStore, gather_partitions};
 use crate::sink::Part;
 use crate::window::Window;

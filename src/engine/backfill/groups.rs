@@ -21,7 +21,7 @@ use crate::engine::kept::kept;
 use crate::error::{Error, Result};
 use crate::group::{GroupBlock, Merged, key_rows};
 use crate::input::told::folder_value;
-use crate::job::{Grouping, OutputKind, OutputPlan, Plan, Post};
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Manifest, Part, PartWriter, StagedFile, Target, Transaction, encoder};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::input::written::WrittenColumns;
 use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::identity;
-use crate::job::{OutputKind, Plan, archive_fields};
+use crate::plan::{OutputKind, Plan, archive_fields};
 use crate::sink::{self, Identity, InputEntry, Manifest, Part, Target};
 use crate::time::TimeRule;
 use std::collections::HashSet;

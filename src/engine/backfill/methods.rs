@@ -6,7 +6,7 @@ use super::given::{Given, Role};
 use crate::aggregate::Aggregate;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::job::{OutputKind, OutputPlan, Plan, PlannedColumn, Step};
+use crate::plan::{OutputKind, OutputPlan, Plan, PlannedColumn, Step};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;

@@ -36,7 +36,8 @@ use super::{Outcome, OutputOutcome, Progress, Run, RunOptions, Stage, Work, pool
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::input::InputReport;
-use crate::job::{self, JobSpec, OutputKind, OutputTo, Overrides, Plan, SourceFiles};
+use crate::job::{self, JobSpec, Overrides, SourceFiles};
+use crate::plan::{OutputKind, OutputTo, Plan};
 use crate::sink::{Account, InputEntry, Manifest, Target, Transaction};
 use given::{Given, InPlace};
 use hashbrown::{HashMap, HashSet};
@@ -318,8 +319,7 @@ fn correct(
     }
     let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
     // Whatever is given counts, however late it came.
-    plan.late = None;
-    plan.watermark = Default::default();
+    let plan = plan.counting_all();
     let archives = history::own_archives(&plan, &targets, &in_place);
     let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
     let done = pool(options.threads)?.install(|| {

@@ -25,7 +25,7 @@ pub struct PartReader {
     pub root: PathBuf,
     /// The format of the parts.
     pub format: Format,
-    /// The columns that stand in the files: [`crate::job::OutputPlan::file_schema`].
+    /// The columns that stand in the files: [`crate::plan::OutputPlan::file_schema`].
     pub schema: Schema,
 }
 

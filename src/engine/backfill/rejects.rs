@@ -4,7 +4,7 @@ use super::given::{Given, InPlace, Role};
 use crate::engine::rejects_at;
 use crate::error::{Error, Result};
 use crate::input::ScanReport;
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::sink::owner::place;
 use crate::sink::{Reject, RejectsWriter, Transaction};
 use serde::Deserialize;

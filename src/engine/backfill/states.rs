@@ -20,7 +20,7 @@ use crate::engine::groups::{Shaped, shape};
 use crate::engine::kept::{kept_order, kept_path, kept_schema};
 use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
-use crate::job::{Grouping, PlannedColumn};
+use crate::plan::{Grouping, PlannedColumn};
 use crate::sink::{Format, Part, Transaction};
 use crate::window::{Assigner, Window, WindowSpan};
 use arrow_array::{RecordBatch, UInt32Array};

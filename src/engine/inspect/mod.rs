@@ -22,15 +22,14 @@ pub use state::{Section, State, StateKind};
 use super::arrivals::Need;
 use super::events::plain_strings;
 use super::shape::output_rows;
-use super::stages::{reads, width};
 use super::{Progress, Run, RunOptions, input_entries, pool, tables, target};
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::{DataType, Field};
 use crate::error::Result;
 use crate::group::{Merged, key_rows};
-use crate::job::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
 use crate::keyed::RowBits;
-use crate::lookup::{OnFailure, Services};
+use crate::lookup::Services;
+use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
 use crate::rows::{RowStore, RowStream};
 use crate::sink::Transaction;
 use crate::time::TimeRule;
@@ -53,7 +52,7 @@ use std::sync::Arc;
 /// # Errors
 /// As for a run; a job error where no key has a wanted column, or where `output` is one of the job's.
 pub fn inspect(
-    mut plan: Plan,
+    plan: Plan,
     at: i64,
     wanted: &[(String, String)],
     output: Option<&Path>,
@@ -64,7 +63,7 @@ pub fn inspect(
     // The output is locked before hours of work, not after.
     let transaction =
         output.as_ref().and_then(|o| target(&o.to)).map(|t| Transaction::begin(&[t])).transpose()?;
-    prepare(&mut plan, at);
+    let plan = plan.of_state(at, |plan, table| reach(plan, table).is_some());
     let run = Run { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&run)?;
@@ -94,54 +93,6 @@ pub fn inspect(
         }
         Ok(state)
     })
-}
-
-/// Makes `plan` one of events up to `at`, of which the state is kept, and nothing written.
-fn prepare(plan: &mut Plan, at: i64) {
-    plan.range = (i64::MIN, at.saturating_add(1));
-    (plan.read.from, plan.read.to) = plan.range;
-    plan.outputs.retain(|output| matches!(output.kind, OutputKind::Groups { .. }));
-    for output in &mut plan.outputs {
-        if let OutputKind::Groups { post, .. } = &mut output.kind {
-            (post.having, post.top) = (None, None);
-        }
-    }
-    plan.groupings.iter_mut().for_each(|grouping| {
-        (grouping.plan.whole_windows, grouping.plan.keep_states) = (false, false);
-    });
-    (plan.late, plan.rejects) = (None, None);
-    for number in 0..plan.tables.len() {
-        plan.tables[number].rejects = None;
-        plan.tables[number].index.keep_keys = reach(plan, number).is_some();
-    }
-    without_services(plan);
-}
-
-/// Takes out the services of which nothing later depends.
-fn without_services(plan: &mut Plan) {
-    let mut asked = false;
-    for step in 0..plan.steps.len() {
-        let own = width(plan, step)..width(plan, step + 1);
-        let later = &plan.steps[step + 1..];
-        let read = later.iter().any(|later| reads(plan, later).iter().any(|column| own.contains(column)))
-            || plan.groupings.iter().any(|grouping| {
-                let arguments = grouping.plan.aggregates.iter().flat_map(|(_, columns)| columns);
-                grouping.plan.keys.iter().map(|(column, _)| column).chain(arguments).any(|c| own.contains(c))
-            });
-        // What is rejected goes no further.
-        let counts = !plan.groupings.is_empty() || later.iter().any(|later| later.keys().is_some());
-        let services = &plan.services;
-        if let Step::Enrich(enrich) = &mut plan.steps[step] {
-            let is_needed =
-                |service: usize| read || counts && services[service].on_failure == OnFailure::Reject;
-            enrich.tries.retain(|t| !matches!(t, Try::Service(service) if !is_needed(*service)));
-            asked |= enrich.tries.iter().any(|t| matches!(t, Try::Service(_)));
-        }
-    }
-    if !asked {
-        plan.services.clear();
-        plan.answers = None;
-    }
 }
 
 /// How far back rows of a table are held: the widest `within` of the steps that look back into it. `None`

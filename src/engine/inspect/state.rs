@@ -4,7 +4,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::engine::events::batch;
 use crate::engine::partitioned::PartitionedWriter;
 use crate::error::{Error, Result};
-use crate::job::{OutputKind, OutputPlan, OutputTo, Plan};
+use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{
     Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Transaction, jsonl, table,
 };

@@ -19,7 +19,7 @@ mod parts;
 
 use super::target;
 use crate::error::{Error, Result};
-use crate::job::{OutputPlan, Plan, Publication};
+use crate::plan::{OutputPlan, Plan, Publication};
 pub use crate::sink::publish::Published;
 use crate::sink::publish::{self, Publishing, TableSpec};
 use crate::sink::{CommitReport, Manifest, ManifestDraft, Part, Transaction, altered, first_altered};

@@ -7,13 +7,10 @@ use crate::engine::trace::{GroupOf, narrow};
 use crate::engine::{Need, Run};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness, LiveSessions};
-use crate::job::{LatePlan, Plan};
-use crate::sink::Format;
-use crate::time::{DAY, Duration};
-use crate::window::{Offset, Window};
+use crate::plan::Plan;
+use crate::window::Window;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 /// Events that a streamed output did not count in a row.
 pub(super) struct Lates {
@@ -56,14 +53,7 @@ impl Case<'_> {
     /// What the watermark did to the events of `group`.
     pub(super) fn lateness(&self, plan: &GroupPlan, lateness: &Lateness, group: &GroupOf) -> Result<Lates> {
         let delay = lateness.delays[0];
-        let reached = self.late_run(group, |plan| {
-            let grouping = &mut plan.groupings[0];
-            // A threshold that all that came after an event has passed: then what had been reached is kept for each.
-            grouping.plan.window =
-                Window::Tumbling { size: Duration::Length(DAY), offset: Offset::default() };
-            grouping.plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
-            (grouping.plan.firings, grouping.plan.keep_states) = (false, false);
-        })?;
+        let reached = self.late_run(group, Plan::all_late)?;
         let sessions = match plan.window {
             Window::Session { gap } => Some(self.sessions(gap, lateness, group, &reached)?),
             _ => None,
@@ -80,7 +70,7 @@ impl Case<'_> {
         group: &GroupOf,
         reached: &HashMap<Position, i64>,
     ) -> Result<Sessions> {
-        let late = self.late_run(group, |_| {})?;
+        let late = self.late_run(group, |plan| plan)?;
         let mut found = self.run(&GroupOf { window: None, ..group.clone() }, &[], true)?;
         let mut events: Vec<(i64, i64, Position)> = take_rows(&mut found)
             .into_iter()
@@ -102,13 +92,10 @@ impl Case<'_> {
         Ok(Sessions { own: group.window, took: took.collect() })
     }
 
-    /// The events of the late output, with what had been reached before them, when `change` has changed the plan.
-    fn late_run(&self, group: &GroupOf, change: impl Fn(&mut Plan)) -> Result<HashMap<Position, i64>> {
-        let (mut plan, _) = self.alone()?;
-        plan.read.positions = true;
-        plan.late = Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
-        change(&mut plan);
-        narrow(&mut plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
+    /// The events of the late output, with what had been reached before them, in a variant of the plan.
+    fn late_run(&self, group: &GroupOf, variant: impl Fn(Plan) -> Plan) -> Result<HashMap<Position, i64>> {
+        let plan = variant(self.alone()?.0.keeping_late());
+        let plan = narrow(plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
         let run = Run { plan: &plan, options: self.options, progress: self.progress };
         let read = run.read_tables_and_source(Need::Lateness)?;
         let mut late = reached(read.late)?;

@@ -2,12 +2,11 @@
 
 use super::Fate;
 use crate::engine::shape::output_rows;
-use crate::engine::stages::reads;
 use crate::engine::trace::Cells;
 use crate::engine::{events, groups};
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan};
-use crate::job::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
 use crate::window::{Assigner, Window};
 use std::collections::BTreeSet;
 
@@ -124,7 +123,7 @@ pub(super) fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSe
         let own = width - appended..width;
         width -= appended;
         if appended == 0 || out.range(own).next().is_some() {
-            out.extend(reads(plan, step));
+            out.extend(plan.reads(step));
         }
     }
     out

@@ -5,8 +5,8 @@
 //! `tests` pins it for jobs of every kind. Where a type changes, its `Debug` is written by hand, or the outputs
 //! of those manifests count as of another job: they are computed again, and nothing else is lost.
 
-use super::super::plan::{Plan, Step, TablePlan};
 use crate::lookup::ServicePlan;
+use crate::plan::{Plan, Step, TablePlan};
 use crate::secret::Template;
 use std::fmt::Write;
 

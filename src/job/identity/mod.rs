@@ -19,9 +19,9 @@ mod tests;
 pub use before::hash as hash_before;
 pub use differences::{differences, same};
 
-use super::plan::{LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use super::spec::{JobSpec, OutputSpec};
 use crate::batch::{Field, Schema};
+use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, Identity};
 use crate::window::Window;
@@ -36,30 +36,18 @@ fn identity(form: Map<String, Value>) -> Identity {
     Identity { version: VERSION, hash: hash(form.to_string().as_bytes()), form }
 }
 
-/// The identities of the outputs of a plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identities {
-    /// In the order of the plan's outputs.
-    pub outputs: Vec<Identity>,
-    /// Of the late output, if there is one.
-    pub late: Option<Identity>,
+/// The identities of the outputs of `plan`, which `spec` was resolved into.
+pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
+    let outputs = spec.outputs.iter().zip(&plan.outputs);
+    Identities {
+        outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
+        late: plan.late.as_ref().map(|late| of_late(spec, plan, late)),
+    }
 }
 
-impl Identities {
-    /// The identities of the outputs of `plan`, which `spec` was resolved into.
-    pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
-        let outputs = spec.outputs.iter().zip(&plan.outputs);
-        Identities {
-            outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
-            late: plan.late.as_ref().map(|late| of_late(spec, plan, late)),
-        }
-    }
-
-    /// One hash of all of them: equal jobs have equal hashes.
-    pub fn hash(&self) -> String {
-        let all: Vec<&str> = self.outputs.iter().chain(&self.late).map(|one| one.hash.as_str()).collect();
-        format!("xxh3:{}", hash(all.join(" ").as_bytes()))
-    }
+/// One hash of all of them: equal jobs have equal hashes.
+pub fn hash_of(all: &Identities) -> String {
+    format!("xxh3:{}", hash(all.hashes().collect::<Vec<_>>().join(" ").as_bytes()))
 }
 
 fn hash(bytes: &[u8]) -> String {

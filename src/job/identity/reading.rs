@@ -1,7 +1,6 @@
 //! What is read and what happens to it before any output: the source, tables, steps, services.
 
 use super::super::document::At;
-use super::super::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
 use super::super::spec::{JobSpec, LogSpec, ShapeSpec, StepSpec};
 use super::pairs;
 use crate::asof::{Direction, Reach};
@@ -11,6 +10,7 @@ use crate::input::written::{Written, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
 use crate::job::validate::parse_length;
 use crate::lookup::{OnFailure, ServicePlan};
+use crate::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};

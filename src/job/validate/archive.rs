@@ -6,8 +6,8 @@ use crate::aggregate::Function;
 use crate::batch::{Field, Schema};
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::plan::{OutputKind, archive_fields};
 use crate::job::spec::{OutputSpec, is_true};
+use crate::plan::{OutputKind, archive_fields};
 use crate::rows::PartitionPart;
 use crate::window::Window;
 

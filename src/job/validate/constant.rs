@@ -7,7 +7,7 @@ use crate::batch::DataType;
 use crate::error::Error;
 use crate::input::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use crate::job::document::{At, Literal, LiteralKind};
-use crate::job::plan::Try;
+use crate::plan::Try;
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,

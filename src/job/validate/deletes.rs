@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::expr::{Expr, parse};
 use crate::input::carried::LogColumn;
 use crate::job::document::{At, Document};
-use crate::job::plan::Step;
+use crate::plan::Step;
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
 
 /// Lets deletes pass the filter `sql`, the last step of `rows`; `op` is the column of what an event does.

@@ -6,8 +6,8 @@ use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Reason};
 use crate::job::document::At;
-use crate::job::plan::{EnrichPlan, Step, Try};
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
+use crate::plan::{EnrichPlan, Step, Try};
 use crate::secret::{Template, shown_url};
 
 /// A column that a step appends; without a type after a fault.

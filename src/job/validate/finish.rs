@@ -4,8 +4,7 @@
 use super::Planner;
 use crate::batch::{DataType, Field, Schema};
 use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
-use crate::job::identity::Identities;
-use crate::job::plan::{LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
+use crate::plan::{Identities, LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
 use crate::sink::Named;
 use std::path::PathBuf;
 

@@ -12,11 +12,11 @@ use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Change, Selection, changes, check_syntax};
 use crate::job::document::At;
-use crate::job::plan::Mode;
 use crate::job::spec::{
     EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
 };
 use crate::pg::{self, TableAddress};
+use crate::plan::Mode;
 use crate::secret::Template;
 
 /// What was looked at.

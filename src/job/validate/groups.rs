@@ -13,8 +13,8 @@ use crate::error::{Error, Reason};
 use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
 use crate::group::GroupPlan;
 use crate::job::document::At;
-use crate::job::plan::{Grouping, OutputKind, PlannedColumn, Post, Top, window_fields};
 use crate::job::spec::{OutputSpec, is_true};
+use crate::plan::{Grouping, OutputKind, PlannedColumn, Post, Top, window_fields};
 use crate::window::Window;
 
 /// An aggregate and its arguments; `None` after a fault.

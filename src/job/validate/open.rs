@@ -8,8 +8,8 @@
 use super::{Overrides, plan_with};
 use crate::batch::DataType;
 use crate::error::{Error, Reason, Result};
-use crate::job::plan::Plan;
 use crate::job::spec::JobSpec;
+use crate::plan::Plan;
 use std::collections::BTreeMap;
 
 /// The types that columns without a value are taken for, by name.

@@ -5,8 +5,8 @@ use super::enrich::{DEFAULT, Enclosing, NewColumn};
 use super::service::pointer_of;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::plan::Try;
 use crate::job::spec::{LookupFrom, LookupSpec, Names, OtherwiseSpec};
+use crate::plan::Try;
 use std::ops::Range;
 
 impl<'a> Planner<'a> {

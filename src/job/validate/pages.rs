@@ -2,8 +2,8 @@
 
 use super::output::goes_to;
 use crate::error::Error;
-use crate::job::plan::{OutputTo, PagePlan, outputs_at};
 use crate::job::spec::{JobSpec, OutputSpec, PageSpec};
+use crate::plan::{OutputTo, PagePlan, outputs_at};
 use std::path::PathBuf;
 
 /// The pages of a job; faults those that cannot be.

@@ -8,8 +8,8 @@
 
 use super::{Planner, beside, output};
 use crate::error::Error;
-use crate::job::plan::OutputTo;
 use crate::job::spec::JobSpec;
+use crate::plan::OutputTo;
 use crate::sink::owner::{identity, place};
 use crate::sink::{Named, Target};
 use std::collections::{HashMap, HashSet};

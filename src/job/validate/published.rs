@@ -2,16 +2,16 @@
 //!
 //! # Contract
 //! An output whose path is a URL is the folder of its mirror, to the engine and to all that follows; that the folder is
-//! published to a table is said by [`Plan::publications`](crate::job::Plan::publications) alone. So the hash of a plan
+//! published to a table is said by [`Plan::publications`](crate::plan::Plan::publications) alone. So the hash of a plan
 //! does not know of it, and one folder may be published here today and there tomorrow.
 
 use super::groups::no_column;
 use super::output::Held;
 use super::{Planner, rows};
 use crate::error::Error;
-use crate::job::plan::{OutputTo, PlannedColumn, Publication};
 use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
+use crate::plan::{OutputTo, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, LineKey};
 use crate::window::Window;

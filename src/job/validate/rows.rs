@@ -6,7 +6,7 @@ use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::expr::{Expr, parse};
 use crate::job::document::{At, Document};
-use crate::job::plan::Step;
+use crate::plan::Step;
 use crate::time::Zone;
 use sqlparser::ast::Expr as Ast;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,9 +5,9 @@ use super::{Planner, length, unknown_column};
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::plan::Try;
 use crate::job::spec::{Names, ServiceSpec};
 use crate::lookup::{OnFailure, Secrets, ServicePlan, header_fault};
+use crate::plan::Try;
 use crate::secret::{Fault, Template, shown_pieces};
 use std::time::Duration;
 

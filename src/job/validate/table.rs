@@ -9,8 +9,8 @@ use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::carried::LogColumn;
 use crate::job::document::{At, Document};
-use crate::job::plan::{Step, TablePlan};
 use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
+use crate::plan::{Step, TablePlan};
 use crate::time::{TimeRule, Zone};
 use std::path::PathBuf;
 

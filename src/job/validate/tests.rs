@@ -3,7 +3,7 @@
 use super::*;
 use crate::batch::{DataType, Field};
 use crate::group::Lateness;
-use crate::job::plan::{LogPartition, OutputKind, PlannedColumn};
+use crate::plan::{LogPartition, OutputKind, PlannedColumn};
 use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
 use crate::window::{Offset, Window};
 
@@ -122,7 +122,7 @@ fn an_output_has_the_mode_of_the_command_line_or_its_own_or_the_jobs() {
     let csv = "at,x\n2024-01-01T00:00:00Z,1\n";
     let modes = |job: &str, mode| -> Vec<bool> {
         let plan = plan(csv, job, Overrides { mode, ..Overrides::default() }).unwrap();
-        let late = |output: &super::super::plan::OutputPlan| match output.kind {
+        let late = |output: &crate::plan::OutputPlan| match output.kind {
             OutputKind::Groups { grouping, .. } => plan.groupings[grouping].plan.lateness.is_some(),
             OutputKind::Rows(_) | OutputKind::Archive(_) => false,
         };

@@ -4,8 +4,8 @@ use super::{Planner, length};
 use crate::error::Error;
 use crate::group::Lateness;
 use crate::job::document::{At, Document};
-use crate::job::plan::Mode;
 use crate::job::spec::{OutputSpec, WindowKind, WindowSpec};
+use crate::plan::Mode;
 use crate::time::{CalendarUnit, DAY, Duration};
 use crate::window::{Offset, Window};
 

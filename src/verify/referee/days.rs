@@ -2,7 +2,7 @@
 
 use super::instants::Clock;
 use crate::batch::DataType;
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::time::{CalendarUnit, Duration};
 use crate::window::Window;
 use arrow_array::{ArrayRef, Date32Array, Int64Array};

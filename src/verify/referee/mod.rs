@@ -24,7 +24,7 @@ pub(super) use values::decimal;
 
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::process;
 use crate::sql::{self, Relation};
 use crate::verify::wide;

@@ -13,8 +13,8 @@
 mod rows;
 
 use crate::error::{Error, Result, Snippet};
-use crate::job::Plan;
 use crate::pg::{self, Server};
+use crate::plan::Plan;
 use crate::sql::{self, Relation, Script};
 use crate::verify::raw::{self, text};
 use arrow_array::cast::AsArray;

@@ -3,8 +3,8 @@
 use super::{CSV, plan, planned};
 use crate::batch::DataType::{Float64, Int64, String as Text, Timestamp};
 use crate::batch::{DataType, Schema};
-use crate::job::plan::{OutputKind, Plan, Step};
 use crate::job::{JobSpec, Overrides, SourceFiles, plan_job, source_files, table_files};
+use crate::plan::{OutputKind, Plan, Step};
 use crate::rows::PartitionPart;
 use std::path::{Path, PathBuf};
 

@@ -5,9 +5,9 @@ use crate::batch::DataType::{self, Bool, Date, Decimal, Float64, Int64, String a
 use crate::error::Result;
 use crate::input::OnBadRecord;
 use crate::job::JobSpec;
-use crate::job::plan::{OutputKind, Plan, Step, TablePlan, Try};
 use crate::job::validate::{Overrides, plan_job};
 use crate::lookup::OnFailure;
+use crate::plan::{OutputKind, Plan, Step, TablePlan, Try};
 use crate::time::{DAY, MINUTE, TimeRule, TimeUnit};
 use std::time::Duration;
 

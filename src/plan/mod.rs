@@ -1,0 +1,121 @@
+//! The plan: a job resolved against its data.
+//!
+//! # Contract
+//! * It knows no TOML and no command. What is read, the steps, the groupings and the outputs name each other by number.
+//! * No other file assigns to its fields once it is made: what runs another way than the job says runs a variant of the
+//!   plan, and each kind of variant is a method ([`variants`]).
+
+mod identities;
+mod outputs;
+mod steps;
+pub mod variants;
+mod watermark;
+
+pub use identities::Identities;
+pub(crate) use outputs::outputs_at;
+pub use outputs::{
+    Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, PagePlan, PlannedColumn, Post, Publication, Top,
+    archive_fields, window_fields,
+};
+pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
+pub use watermark::{LogPartition, Mode, WatermarkPlan};
+
+use crate::batch::Schema;
+use crate::error::Result;
+use crate::input::infer::Inferred;
+use crate::input::{Inputs, ReadPlan};
+use crate::lookup::ServicePlan;
+use crate::sink::Named;
+use crate::time::Zone;
+use std::path::PathBuf;
+
+/// A job, ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The job's name.
+    pub name: String,
+    /// A hash of everything that decides the result, beside the data: of `identities`.
+    pub hash: String,
+    /// What decides the rows of each output, beside the data.
+    pub identities: Identities,
+    /// The job's time zone.
+    pub zone: Zone,
+    /// Worker threads, if the job says.
+    pub threads: Option<usize>,
+    /// The memory budget in bytes, if the job says.
+    pub memory: Option<u64>,
+    /// Event times wanted, `[from, to)`, in microseconds. Where an output is streamed, events outside
+    /// still move the watermark: then `read` leaves none of them out.
+    pub range: (i64, i64),
+    /// What is read.
+    pub read: ReadPlan,
+    /// The files of the source and of tables, as they were first seen: what is read again is the same.
+    pub inputs: Inputs,
+    /// What there is to tell of those files, a sentence each: what is left out, what may not be whole.
+    pub notes: Vec<String>,
+    /// What the sample of the files showed.
+    pub inferred: Inferred,
+    /// The columns of a batch after all steps: those that are read, then those that are derived.
+    pub rows: Schema,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Of a log that tells offsets its columns of them. Then the first step drops the records that were read
+    /// already, and is of no account where no offset comes twice.
+    pub offsets: Option<OffsetColumns>,
+    /// The tables that steps look into, each once for every set of keys that it is asked by.
+    pub tables: Vec<TablePlan>,
+    /// The services that steps ask.
+    pub services: Vec<ServicePlan>,
+    /// Where the answers of services are recorded, if any is asked.
+    pub answers: Option<PathBuf>,
+    /// What is grouped; outputs that group alike share one.
+    pub groupings: Vec<Grouping>,
+    /// The outputs, in the job's order.
+    pub outputs: Vec<OutputPlan>,
+    /// The outputs that are published to tables of servers, in their order.
+    pub publications: Vec<Publication>,
+    /// The pages that show outputs, in their order.
+    pub pages: Vec<PagePlan>,
+    /// All places that commits of the job may touch, also those that it does not write in its mode.
+    pub named: Named,
+    /// Where rejected records are written.
+    pub rejects: Option<PathBuf>,
+    /// How the watermark follows the events; the default where no output is streamed, unless the command
+    /// line asks for `streamed`.
+    pub watermark: WatermarkPlan,
+    /// Where late events go, if the job says and an output of it is streamed.
+    pub late: Option<LatePlan>,
+}
+
+impl Plan {
+    /// The numbers of the outputs at the path `only`, or of all where there is none.
+    ///
+    /// # Errors
+    /// A job error: no output has that path.
+    pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
+        let Some(only) = only else { return Ok((0..self.outputs.len()).collect()) };
+        let paths: Vec<String> = self.outputs.iter().map(|output| output.to.to_string()).collect();
+        outputs_at(&paths.iter().map(String::as_str).collect::<Vec<_>>(), only)
+    }
+
+    /// How many columns a batch has before step number `step`.
+    pub fn width(&self, step: usize) -> usize {
+        self.read.columns.len() + self.steps[..step].iter().map(Step::appended).sum::<usize>()
+    }
+
+    /// The columns of the batch that `step` reads.
+    pub fn reads(&self, step: &Step) -> Vec<usize> {
+        match step {
+            Step::Filter(expr) | Step::Derive(_, expr) => expr.inputs().to_vec(),
+            Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
+            Step::Enrich(enrich) => {
+                let read = |t: &Try| match t {
+                    Try::AsOf { on, .. } => on.clone(),
+                    Try::Service(service) => self.services[*service].columns.clone(),
+                    Try::Constant(_) => vec![],
+                };
+                enrich.tries.iter().flat_map(read).collect()
+            }
+        }
+    }
+}
