@@ -66,7 +66,7 @@ fn odd_types_are_read_and_the_referee_agrees() {
         "{}",
         answer.out
     );
-    assert!(answer.out.contains("lst  a list in x.parquet, which is not read"), "{}", answer.out);
+    assert!(answer.out.contains("json: list in the schema of 1 file"), "{}", answer.out);
     let answer = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
     assert!(answer.code == 2 && answer.err.contains("`wide`"), "{}{}", answer.out, answer.err);
 }
@@ -74,11 +74,10 @@ fn odd_types_are_read_and_the_referee_agrees() {
 #[test]
 fn a_column_that_is_not_read_is_not_an_unknown_one() {
     let lab = written(columns());
-    let answer = lab.run(&job(r#"a = "count(lst)", b = "max(dur)", c = "max(bigger)""#), &[]);
+    lab.done(&job(r#"a = "count(lst)""#), &[]);
+    let answer = lab.run(&job(r#"b = "max(dur)", c = "max(bigger)""#), &[]);
     assert_eq!(answer.code, 2);
-    let said =
-        ["column `lst` is a list in x.parquet, which is not read", "column `dur` is a duration in x.parquet"];
-    assert!(said.iter().all(|said| answer.err.contains(said)), "{}", answer.err);
+    assert!(answer.err.contains("column `dur` is a duration in x.parquet"), "{}", answer.err);
     assert!(answer.err.contains("unknown column `bigger`"), "{}", answer.err);
 }
 

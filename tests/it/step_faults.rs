@@ -286,7 +286,7 @@ otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |
     10 | types = { id = "text" }
        |                ^^^^^^
-      hint: the types are string, bool, int64, float64, decimal(p,s), date and timestamp
+      hint: the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp
 
     error: `on_bad_record` is "fail" or "reject", not "skip"
       --> job.toml:11:17
@@ -694,7 +694,7 @@ take = { user = "name" }
        |
     11 | types = { a = "text", aa = "int64" }
        |               ^^^^^^
-      hint: the types are string, bool, int64, float64, decimal(p,s), date and timestamp
+      hint: the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp
 
     error: the lookup takes no column `aa`
       --> job.toml:11:23
