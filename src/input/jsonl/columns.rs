@@ -52,6 +52,8 @@ pub(super) struct Column {
     nulls: NullBufferBuilder,
     /// How strings are written, where it is not the plain way.
     written: Option<Arc<Written>>,
+    /// Whether strings are not what stands between their quotes.
+    special: bool,
     /// Room for one unescaped value, and for its plain form.
     room: [Vec<u8>; 2],
     parser: TimeParser,
@@ -90,7 +92,8 @@ impl Column {
         };
         let parser = TimeParser::new(TimeRule::Iso, zone.clone());
         let (read, nulls, room) = (read.clone(), NullBufferBuilder::new(0), [vec![], vec![]]);
-        Column { read, values, nulls, written, room, parser }
+        let special = written.is_some() || read.ty == DataType::Json;
+        Column { read, values, nulls, written, special, room, parser }
     }
 
     pub fn name(&self) -> &str {
@@ -117,15 +120,26 @@ impl Column {
             self.push_null();
             return Ok(());
         }
-        let is_string = matches!(span.kind, Kind::Text | Kind::Escaped);
-        // As JSON a string has its quotes and escapes.
-        let span = match self.read.ty {
-            DataType::Json if is_string => {
-                Span { kind: Kind::Text, start: span.start - 1, end: span.end + 1 }
+        if self.special && matches!(span.kind, Kind::Text | Kind::Escaped) {
+            return self.push_special(span, texts);
+        }
+        self.push_plain(span, texts)
+    }
+
+    /// Appends a string of a column of JSON, where it has its quotes and escapes, or one that is written in a way of its own.
+    #[inline(never)]
+    fn push_special(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+        match self.read.ty {
+            DataType::Json => {
+                let whole = Span { kind: Kind::Text, start: span.start - 1, end: span.end + 1 };
+                self.push_plain(whole, texts)
             }
-            _ if self.written.is_some() && is_string => return self.push_written(span, texts),
-            _ => span,
-        };
+            _ => self.push_written(span, texts),
+        }
+    }
+
+    #[inline(always)]
+    fn push_plain(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
         let outcome = match &mut self.values {
             Values::Copy(_) => Ok(()),
             Values::Text(views, long) => {
