@@ -71,7 +71,7 @@ pub fn audit(
         let parts = read.groups.into_iter().zip(read.sessions);
         for (g, (groups, stores)) in parts.enumerate() {
             let of_this: Vec<(usize, &OutputPlan)> =
-                outputs.iter().enumerate().filter(|(_, o)| grouping_of(o) == Some(g)).collect();
+                outputs.iter().enumerate().filter(|(_, o)| o.grouping() == Some(g)).collect();
             let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
             let figures = match plan.groupings[g].plan.window {
                 Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,
@@ -108,13 +108,6 @@ fn common_delays() -> Vec<i64> {
         of(DAY, &[1, 2, 7]),
     ]
     .concat()
-}
-
-fn grouping_of(output: &OutputPlan) -> Option<usize> {
-    match &output.kind {
-        OutputKind::Groups { grouping, .. } => Some(*grouping),
-        OutputKind::Rows(_) | OutputKind::Archive(_) => None,
-    }
 }
 
 fn post_of(output: &OutputPlan) -> &Post {
