@@ -1,8 +1,10 @@
 //! Rows on their way through the engine: types, schema, position, batch. Reads no clock and no file.
 
+mod arrays;
 mod position;
 mod schema;
 
+pub use arrays::{plain_strings, record_batch, value_text};
 pub use position::Position;
 pub use schema::{DataType, Field, Origin, Schema};
 

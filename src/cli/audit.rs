@@ -10,7 +10,7 @@ pub(super) use text::alike;
 
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, chart, lengths, ui};
-use crate::engine;
+use crate::deliver::recover;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Overrides};
 use crate::plan::{Mode, Plan};
@@ -84,10 +84,10 @@ impl AuditArgs {
         facts.plan(&plan);
         ui::notes(&plan.notes);
         self.chart.iter().try_for_each(|path| job::refuse_own(&plan, path))?;
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
-        let report = engine::audit(plan, &options, delays, &watch.progress);
+        let report = crate::audit::audit(plan, &options, delays, &watch.progress);
         watch.progress.finish();
         let report = report?;
         facts.account = Some(report.account);

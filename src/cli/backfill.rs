@@ -8,7 +8,8 @@ mod text;
 use super::run::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, report, ui};
-use crate::engine::{self, BackfillOutcome, Request};
+use crate::backfill;
+use crate::backfill::{BackfillOutcome, Request};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec};
 use crate::plan::{OutputTo, Plan};
@@ -70,7 +71,7 @@ impl BackfillArgs {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         }
         let request = self.request();
-        let outcome = engine::backfill(&spec, &overrides, &request, &machine, &watch.progress);
+        let outcome = backfill::backfill(&spec, &overrides, &request, &machine, &watch.progress);
         watch.progress.finish();
         let mut outcome = outcome?;
         let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };

@@ -6,7 +6,7 @@
 
 use super::audit::alike;
 use super::lengths::exact;
-use crate::engine::{AuditReport, DelayAudit, OutputAudit};
+use crate::audit::{AuditReport, DelayAudit, OutputAudit};
 use crate::report::escaped;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use std::fmt::Write;

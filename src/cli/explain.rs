@@ -2,8 +2,10 @@
 
 use super::lengths::written;
 use super::{JobArgs, ui};
-use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
+use crate::deliver::recover;
+use crate::engine::{MachineMemory, estimate};
 use crate::error::{Result, exit};
+use crate::explain::{RowAsked, explain_row};
 use crate::group::GroupPlan;
 use crate::input::ReadPlan;
 use crate::input::carried::LogColumn;

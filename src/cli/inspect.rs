@@ -1,8 +1,10 @@
 //! `highwater inspect`: what a live job would hold at a time.
 
 use super::{MachineArgs, ui};
-use crate::engine::{self, RunOptions, Section, State, StateKind};
+use crate::deliver::recover;
+use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
+use crate::inspect::{Section, State, StateKind};
 use crate::job::{self, Overrides};
 use crate::plan::Mode;
 use crate::sink::table;
@@ -47,12 +49,12 @@ impl InspectArgs {
         let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         ui::notes(&plan.notes);
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(self.json);
-        let state = engine::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
+        let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
         progress.finish();
         let state = state?;
         if self.json {

@@ -1,9 +1,11 @@
 //! `highwater report`, and the pages that a job has among its outputs.
 
-use super::audit::{self, Subject};
+use super::audit;
+use super::audit::Subject;
 use super::run::Mode;
 use super::{JobArgs, ui, verify};
-use crate::engine::{self, RunOptions};
+use crate::deliver::recover;
+use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
@@ -53,7 +55,7 @@ impl ReportArgs {
             ui::notes(&plan.notes);
         }
         // Links are to outputs in place, so these are brought to one state first.
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let options = self.job.options(&plan);
         let progress = ui::Progress::new(self.quiet);
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
@@ -80,7 +82,7 @@ impl ReportArgs {
             .tempdir_in(&options.spill_folder)
             .map_err(|e| Error::io("make a folder in", &options.spill_folder, e))?;
         let apart = Apart::new(job::plan_job(spec, overrides)?, folder.path());
-        engine::run(&apart.plan, options, progress)?;
+        crate::run::run(&apart.plan, options, progress)?;
         let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
         let audit =
             (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
@@ -108,7 +110,7 @@ fn audit(
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
-    Ok(audit::as_json(&subject, &engine::audit(plan, options, None, progress)?))
+    Ok(audit::as_json(&subject, &crate::audit::audit(plan, options, None, progress)?))
 }
 
 /// Compares the job with its SQL, as `verify` does.

@@ -2,10 +2,11 @@
 
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, ui};
-use crate::engine::{self, RunOptions};
+use crate::engine::RunOptions;
 use crate::error::{Result, exit};
 use crate::job;
 use crate::report;
+use crate::run;
 use clap::{Args, ValueEnum};
 
 /// Run a job.
@@ -89,8 +90,8 @@ impl RunArgs {
         plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let outcome = match self.changed {
-            Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, progress),
-            Changed::Reload => engine::run(&plan, &options, progress),
+            Changed::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),
+            Changed::Reload => run::run(&plan, &options, progress),
         };
         progress.finish();
         let outcome = outcome?;

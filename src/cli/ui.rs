@@ -6,7 +6,8 @@ mod progress;
 pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
 pub use progress::Progress;
 
-use crate::engine::{Outcome, OutputOutcome, PartitionOffsets, Published};
+use crate::deliver::{Outcome, OutputOutcome, Published};
+use crate::engine::PartitionOffsets;
 use crate::error::{Error, Result, exit};
 use crate::generate::Summary;
 pub use crate::input::value::grouped;

@@ -2,8 +2,10 @@
 
 mod prometheus;
 
-use super::ui::{self, Event, human_bytes, seconds};
-use crate::engine::{Outcome, OutputOutcome, StageTime};
+use super::ui;
+use super::ui::{Event, human_bytes, seconds};
+use crate::deliver::{Outcome, OutputOutcome};
+use crate::engine::StageTime;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::sink::{Account, Watermarks};

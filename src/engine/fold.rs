@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 impl Shared<'_> {
     /// Folds rows that have come through all steps.
-    pub(super) fn fold(&self, worker: &mut Worker, mut batch: Batch) -> Result<()> {
+    pub fn fold(&self, worker: &mut Worker, mut batch: Batch) -> Result<()> {
         let tally = &mut worker.tally;
         tally.counted += batch.rows as u64;
         // Of rows that are not settled those that come again do not count.
@@ -61,7 +61,7 @@ impl Shared<'_> {
     }
 
     /// Spills what is largest when this worker's share of the budget is used up.
-    pub(super) fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
+    pub fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
         let share = self.share;
         let kept = worker.stores.iter().chain(&worker.archives);
         let (mut groups, mut rows) = (0, kept.map(RowStore::bytes).sum::<usize>());

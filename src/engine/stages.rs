@@ -6,7 +6,7 @@
 //! a flag of `first`, a service that must not be asked for duplicates, a window. What is left open at the
 //! end of the last stage is settled when its rows are written.
 
-use super::inspect::{HeldKeys, held_keys};
+use super::held::{HeldKeys, held_keys};
 use super::worker::Worker;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
@@ -308,7 +308,7 @@ impl<'a> Waited<'a> {
         let Some(block) = self.rows.next()? else { return Ok(None) };
         let rows = block.len();
         let mut kept: Vec<ArrayRef> =
-            block.columns(0, rows).iter().map(super::events::plain_strings).collect();
+            block.columns(0, rows).iter().map(crate::batch::plain_strings).collect();
         let mut words = || -> Vec<i64> {
             let column = kept.pop().expect("three columns beside the live ones");
             column.as_primitive::<Int64Type>().values().to_vec()

@@ -92,7 +92,7 @@ pub struct StageTime {
 }
 
 /// Tells what a scan spent on giving its next rows.
-pub(super) fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
+pub fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
     let rows = next.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.read);
     let Spent { reading, decoding, bytes } = spent;
     progress.worked(Stage::Read, Work { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });

@@ -1,10 +1,10 @@
 //! One worker: takes chunks, passes them through the steps, folds what comes out.
 
 use super::arrivals::{Arrivals, Need};
-use super::audit::Observed;
-use super::inspect::HeldKeys;
+use super::held::HeldKeys;
 use super::intake::{Archived, Intake};
 use super::late::{Late, LateStore};
+use super::observed::Observed;
 use super::offsets::Offsets;
 use super::replay::{SessionStore, replay};
 use super::stages::{Notes, Stage, Verdicts, Waited, flags, settle, stages};
@@ -136,9 +136,9 @@ pub struct Shared<'a> {
     scope: &'a Scope,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
-    pub(super) stages: Vec<Stage>,
+    pub stages: Vec<Stage>,
     sources: &'a Sources,
-    pub(super) groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
+    pub groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
     arrivals: Arrivals,
     /// Of a log that tells offsets those that were read.
     offsets: Option<Mutex<Offsets>>,
@@ -147,30 +147,30 @@ pub struct Shared<'a> {
     /// The instant at which the state of steps is asked for.
     at: Option<i64>,
     /// Bytes that one worker may hold.
-    pub(super) share: usize,
-    pub(super) spilled: AtomicBool,
+    pub share: usize,
+    pub spilled: AtomicBool,
     /// Set when a worker failed, so that the others stop.
     failed: AtomicBool,
 }
 
 /// What one worker has at its end.
 pub struct Worker {
-    pub(super) tally: Tally,
+    pub tally: Tally,
     /// What it notes in the stage under way.
-    pub(super) notes: Notes,
+    pub notes: Notes,
     /// Batches that wait for answers, or for one that does, in order.
     queue: VecDeque<Passed>,
     refused: Refused,
     /// Per grouping.
-    pub(super) folds: Vec<Folding>,
-    pub(super) stores: Vec<RowStore>,
+    pub folds: Vec<Folding>,
+    pub stores: Vec<RowStore>,
     /// The rows of archives, as they were read.
-    pub(super) archives: Vec<RowStore>,
-    pub(super) late: Option<LateStore>,
+    pub archives: Vec<RowStore>,
+    pub late: Option<LateStore>,
     /// Late for all but sessions, of which only a replay can tell.
-    pub(super) undecided: Late,
+    pub undecided: Late,
     /// What an audit notes.
-    pub(super) observed: Option<Observed>,
+    pub observed: Option<Observed>,
 }
 
 /// What is known when the last stage is settled.
@@ -432,12 +432,12 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether something is known only when all is read.
-    pub(super) fn settles(&self) -> bool {
+    pub fn settles(&self) -> bool {
         self.stages.len() > 1 || self.settles_rows()
     }
 
     /// Whether rows come to their outputs before it is known which of them come again.
-    pub(super) fn settles_rows(&self) -> bool {
+    pub fn settles_rows(&self) -> bool {
         self.stages.last().is_some_and(|last| !last.ordered.is_empty())
     }
 

@@ -1,7 +1,7 @@
 //! The rows of an output that is in place, all columns, a piece at a time.
 
+use crate::backfill::PartReader;
 use crate::batch::DataType;
-use crate::engine::PartReader;
 use crate::error::{Error, Result};
 use crate::input::told::folder_value;
 use crate::plan::{OutputPlan, OutputTo};

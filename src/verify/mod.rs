@@ -23,8 +23,9 @@ mod wide;
 
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
-use crate::engine::{GroupOf, Progress, RunOptions, Traced, trace};
+use crate::engine::{Progress, RunOptions};
 use crate::error::{Error, Result};
+use crate::explain::{GroupOf, Traced, trace};
 use crate::job::{self, JobSpec, Overrides};
 use crate::pg::Server;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};

@@ -8,6 +8,7 @@ use crate::support::{Answer, Lab, preloaded};
 use highwater::engine::{self, RunOptions, Stage, Work};
 use highwater::error::Kind;
 use highwater::process;
+use highwater::run;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -170,7 +171,7 @@ fn a_panic_of_any_stage_leaves_the_outputs_as_they_were() {
     let mut failed = vec![];
     for stage in stages.chain([None]) {
         scene.restore(&scene.old);
-        match process::contained(|| engine::run(&plan, &options, &Panicking(stage))) {
+        match process::contained(|| run::run(&plan, &options, &Panicking(stage))) {
             Err(error) => {
                 assert_eq!(error.kind(), Kind::Fault, "{stage:?}: {error}");
                 assert!(scene.now() == scene.old, "{stage:?}");

@@ -5,7 +5,7 @@
 //! UTC; errors of columns are decimal numbers as text, exact.
 
 use super::Subject;
-use crate::engine::{
+use crate::audit::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::value::TimeText;

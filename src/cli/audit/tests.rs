@@ -1,7 +1,7 @@
 use super::json::json;
 use super::text::text;
 use super::*;
-use crate::engine::{
+use crate::audit::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::Account;

@@ -1,10 +1,10 @@
 //! An audit for people, at most 110 characters wide.
 
 use super::Subject;
+use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
 use crate::cli::columns::{self, Column};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, grouped};
-use crate::engine::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
 use crate::sink::value::TimeText;
 use crate::time::{HOUR, MINUTE};
 use std::fmt::Write;
@@ -240,7 +240,7 @@ fn delays(out: &mut String, output: &OutputAudit) {
     ];
     let mut left = vec![];
     for (i, column) in first.columns.iter().enumerate() {
-        let error = |of: fn(&crate::engine::ColumnError) -> &Option<String>| {
+        let error = |of: fn(&crate::audit::ColumnError) -> &Option<String>| {
             let texts = runs.iter().map(move |run| run[0].columns.get(i).and_then(|c| of(c).clone()));
             texts.collect::<Vec<Option<String>>>()
         };

@@ -3,10 +3,10 @@
 //! # Contract
 //! Names and order stay. Times are RFC 3339 in UTC; values are texts, and NULL is null.
 
-use crate::cli::ui;
-use crate::engine::{
+use crate::backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
 };
+use crate::cli::ui;
 use crate::plan::OutputTo;
 use crate::sink::value::TimeText;
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 use super::json::json;
 use super::text::{changes, end, report};
 use super::*;
-use crate::engine::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
+use crate::backfill::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
 use crate::job::{JobSpec, Overrides};
 use crate::sink::Account;
 use crate::time::{MINUTE, SECOND};

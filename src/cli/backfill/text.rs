@@ -2,11 +2,11 @@
 //! the same, as it would be.
 
 use super::{idle, path};
-use crate::cli::columns::{self, Column};
-use crate::cli::ui::{self, count, grouped};
-use crate::engine::{
+use crate::backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
 };
+use crate::cli::columns::{self, Column};
+use crate::cli::ui::{self, count, grouped};
 use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::Profile;
+use crate::audit::Profile;
 use crate::sink::Account;
 
 fn output(name: &str, events: u64, delays: &[(i64, u64, u64)]) -> OutputAudit {

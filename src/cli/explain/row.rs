@@ -3,8 +3,8 @@
 use crate::cli::columns::{Column, render};
 use crate::cli::lengths::written;
 use crate::cli::ui;
-use crate::engine::{Cause, Fate, RowExplained, TracedRow};
 use crate::error::{Error, Result};
+use crate::explain::{Cause, Fate, RowExplained, TracedRow};
 use crate::sink::value::TimeText;
 use crate::time::Zone;
 use serde_json::{Map, Value, json};

@@ -2,7 +2,7 @@
 
 use crate::cli::columns::{Column, render};
 use crate::cli::ui;
-use crate::engine::{GroupOf, Traced};
+use crate::explain::{GroupOf, Traced};
 use crate::time::Zone;
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};

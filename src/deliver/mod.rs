@@ -1,0 +1,24 @@
+//! Results of a pass → outputs in place: parts, late rows, tables of servers.
+//!
+//! # Contract
+//! Outputs are staged, and committed together at the end. Until then those in place are not touched.
+
+pub(crate) mod events;
+pub(crate) mod groups;
+pub(crate) mod kept;
+pub(crate) mod late;
+pub(crate) mod order;
+mod outcome;
+pub(crate) mod partitioned;
+mod places;
+pub(crate) mod publish;
+pub(crate) mod shape;
+mod staged;
+
+pub use late::schema as late_schema;
+pub(crate) use outcome::balances;
+pub use outcome::{Outcome, OutputOutcome};
+pub use places::recover;
+pub(crate) use places::{places, target};
+pub use publish::Published;
+pub(crate) use staged::{Results, Staged, drafts, input_entries, stage, write};
