@@ -3,10 +3,10 @@
 use super::given::Role;
 use super::narrow::Narrow;
 use crate::engine::Read;
+use crate::engine::Scope;
 use crate::engine::arrivals::Need;
 use crate::engine::intake::Counted;
 use crate::engine::steps::Sources;
-use crate::engine::worker::Scope;
 use crate::error::{Error, Result};
 use crate::input::{InputReport, ScanReport};
 use crate::sink::{Account, InputEntry, Watermarks};

@@ -16,10 +16,10 @@ use super::rejects::{Rejected, merged_rejects};
 use super::{Corrected, HistoryRead, Method};
 use crate::batch::Schema;
 use crate::deliver::{Results, Staged, balances, drafts, stage, write};
+use crate::engine::Scope;
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake};
 use crate::engine::steps::Sources;
-use crate::engine::worker::Scope;
 use crate::error::{Error, Result};
 use crate::lookup::Services;
 use crate::plan::OutputKind;
@@ -106,7 +106,7 @@ impl Narrow<'_> {
         let files = self.given.paths();
         let results =
             Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files };
-        let (_, written) = write(&self.pass, self.transaction, results, read.verdicts.as_ref())?;
+        let (_, written) = write(&self.pass, self.transaction, results, read.resolution.as_ref())?;
         let mut tally = read.tally;
         tally.see(written);
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;

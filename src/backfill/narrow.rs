@@ -289,7 +289,7 @@ impl<'a> Narrow<'a> {
         let paths = self.given.paths();
         let known = match output.kind {
             OutputKind::Archive(_) => events::Known::Files(&paths),
-            _ => events::Known::Verdicts(None),
+            _ => events::Known::Resolution(None),
         };
         let wanted = |path: &str| touched.contains_key(path);
         events::write(&self.pass, index, number, self.transaction, stores, known, &wanted)?;

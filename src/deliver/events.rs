@@ -3,7 +3,7 @@
 use super::outcome::{FirstAndLast, OutputOutcome};
 use crate::batch::record_batch;
 use crate::engine::Pass;
-use crate::engine::stages::Verdicts;
+use crate::engine::stage_log::Resolution;
 use crate::error::Result;
 use crate::keyed::RowBits;
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub enum Known<'a> {
     /// Of events that came through the steps: which of them come again, and their flags.
-    Verdicts(Option<&'a Verdicts>),
+    Resolution(Option<&'a Resolution>),
     /// Of an archive: the paths of the files that positions are in.
     Files(&'a [String]),
 }
@@ -124,7 +124,7 @@ impl Written {
 
 /// What is known by now of the rows in the stores of an output.
 pub struct SettledRows<'a> {
-    verdicts: Option<&'a Verdicts>,
+    resolution: Option<&'a Resolution>,
     /// Columns that the stores have, before that of the rows' numbers.
     stored: usize,
     /// Per written column that is a flag its place, ascending, and what the flags are.
@@ -136,26 +136,26 @@ pub struct SettledRows<'a> {
 impl<'a> SettledRows<'a> {
     pub fn new(output: &OutputPlan, known: Known<'a>) -> SettledRows<'a> {
         let written = output.written();
-        let (verdicts, files) = match known {
-            Known::Verdicts(verdicts) => (verdicts, None),
+        let (resolution, files) = match known {
+            Known::Resolution(resolution) => (resolution, None),
             Known::Files(files) => (None, Some(files)),
         };
         let columns: &[usize] = match &output.kind {
             OutputKind::Rows(columns) => columns,
             _ => &[],
         };
-        let flag = |(place, &c): (usize, &usize)| Some((place, verdicts?.flags.get(columns.get(c)?)?));
+        let flag = |(place, &c): (usize, &usize)| Some((place, resolution?.flags.get(columns.get(c)?)?));
         let flags: Vec<_> = written.iter().enumerate().filter_map(flag).collect();
         let stored = written.len() - flags.len() - if files.is_some() { 2 } else { 0 };
         let files = files.map(|files| Arc::new(StringViewArray::from_iter_values(files)) as ArrayRef);
-        SettledRows { verdicts, stored, flags, files }
+        SettledRows { resolution, stored, flags, files }
     }
 
     /// The rows of a partition in replay order, without those that come again.
     pub fn order(&self, partition: &StoredPartition) -> Result<OrderedRows> {
         let mut ordered = partition.order()?;
-        if let Some(verdicts) = self.verdicts {
-            ordered.retain(self.stored, |worker, number| !verdicts.dropped.contains(worker, number as u64));
+        if let Some(resolution) = self.resolution {
+            ordered.retain(self.stored, |worker, number| !resolution.dropped.contains(worker, number as u64));
         }
         Ok(ordered)
     }

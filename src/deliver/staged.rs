@@ -7,7 +7,7 @@ use super::{events, groups, late};
 use crate::clock::Stopwatch;
 use crate::engine::offsets::Offsets;
 use crate::engine::rejected::{rejects_at, write_rejects};
-use crate::engine::stages::Verdicts;
+use crate::engine::stage_log::Resolution;
 use crate::engine::tables::{self, Tables};
 use crate::engine::{Need, Pass, Stage, Work, machine};
 use crate::error::Result;
@@ -87,7 +87,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
         pass,
         transaction,
         Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
-        read.verdicts.as_ref(),
+        read.resolution.as_ref(),
     )?;
     let late = pass.plan.late.as_ref();
     let late = late.map(|late| {
@@ -140,7 +140,7 @@ pub fn write(
     pass: &Pass,
     transaction: &Transaction,
     results: Results,
-    verdicts: Option<&Verdicts>,
+    resolution: Option<&Resolution>,
 ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
     let Results { groups, rows, archives, files } = results;
     let mut outcomes: Vec<Option<OutputOutcome>> = pass.plan.outputs.iter().map(|_| None).collect();
@@ -150,7 +150,7 @@ pub fn write(
     let mut times = None;
     for (index, output) in pass.plan.outputs.iter().enumerate() {
         let (stores, known) = match output.kind {
-            OutputKind::Rows(_) => (rows.next(), events::Known::Verdicts(verdicts)),
+            OutputKind::Rows(_) => (rows.next(), events::Known::Resolution(resolution)),
             OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
             OutputKind::Groups { .. } => continue,
         };

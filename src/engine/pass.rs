@@ -7,27 +7,21 @@
 //! * The first fault by position ends the pass, whichever worker met it first.
 
 use super::arrivals::{Arrivals, Need};
-use super::front::Front;
-use super::held::HeldKeys;
 use super::intake::Intake;
-use super::late::{Late, LateStore};
-use super::observed::Observed;
 use super::offsets::Offsets;
-use super::replay::SessionStore;
-use super::stages::Verdicts;
+use super::options::RunOptions;
+use super::read::Read;
+use super::scope::Scope;
 use super::steps::Sources;
-use super::times::{Stage, Work};
-use super::worker::{Scope, Shared, Tally, Worker};
-use super::{Progress, RunOptions, tables};
+use super::times::{Progress, Stage, Work};
+use super::worker::{Shared, Worker};
 use crate::asof::AsOfTable;
 use crate::batch::Position;
 use crate::clock::Stopwatch;
 use crate::error::Result;
-use crate::group::{GroupTable, SpillSpace};
-use crate::input::{BadRecord, InputReport, Scan, ScanReport};
+use crate::input::{BadRecord, Scan};
 use crate::lookup::Services;
 use crate::plan::Plan;
-use crate::rows::RowStore;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -40,49 +34,10 @@ pub struct Pass<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// What reading gives: partial groups per grouping, rows per output of events.
-pub struct Read {
-    /// Of each intake.
-    pub reports: Vec<ScanReport>,
-    pub tally: Tally,
-    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
-    pub rows: Vec<Vec<RowStore>>,
-    /// The rows of archives.
-    pub archives: Vec<Vec<RowStore>>,
-    /// Which of those rows come again, and flags of them, where that was not known before.
-    pub verdicts: Option<Verdicts>,
-    /// The keys that steps hold, where they are asked for.
-    pub held: Vec<HeldKeys>,
-    pub late: Vec<LateStore>,
-    /// Of the rows in `late` those that are late in the end, where only a replay could tell.
-    pub late_only: Option<Late>,
-    /// The front of event time at the end of the log, if the plan has a watermark.
-    pub front: Option<Front>,
-    /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
-    pub sessions: Vec<Vec<SessionStore>>,
-    pub observed: Option<Observed>,
-    /// The offsets of a log that tells them.
-    pub offsets: Option<Offsets>,
-    pub spilled: bool,
-}
-
-impl Read {
-    /// The files that were read, intake by intake.
-    pub fn inputs(&mut self) -> Vec<InputReport> {
-        self.reports.iter_mut().flat_map(|report| std::mem::take(&mut report.inputs)).collect()
-    }
-}
-
 impl Pass<'_> {
     /// Reads the source for all results.
     pub fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
         self.read_all(need, sources, &[Intake::source(&self.plan.read)], &Scope::all(self.plan))
-    }
-
-    /// Reads the tables, and then the source for all results.
-    pub fn read_tables_and_source(&self, need: Need) -> Result<Read> {
-        let sources = self.sources(tables::read(self)?.tables)?;
-        self.read(need, &sources)
     }
 
     /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
@@ -133,7 +88,7 @@ impl Pass<'_> {
         let workers = hands.into_iter().map(|one| hand(one).unwrap_or_else(|| shared.worker()));
         let mut watch = Stopwatch::of_process();
         let (mut workers, found) = shared.later_stages(workers.collect())?;
-        if shared.settles() {
+        if shared.resolves() {
             self.progress.worked(Stage::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
         }
         let refused = Shared::refused(&mut workers);

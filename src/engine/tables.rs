@@ -3,7 +3,7 @@
 use super::rejected::{rejects_at, write_rejects};
 use super::steps::local;
 use super::times::{Stage, Work, spent};
-use super::{Pass, machine};
+use super::{Need, Pass, Read, machine};
 use crate::asof::{AsOfRows, AsOfTable};
 use crate::batch::Batch;
 use crate::clock::Stopwatch;
@@ -129,4 +129,13 @@ fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsO
         }
     }
     Ok(rows)
+}
+
+/// Reads the tables, and then the source for all results.
+///
+/// # Errors
+/// Bad data, or a machine that fails.
+pub fn read_with_source(pass: &Pass, need: Need) -> Result<Read> {
+    let sources = pass.sources(read(pass)?.tables)?;
+    pass.read(need, &sources)
 }

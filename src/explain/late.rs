@@ -4,7 +4,7 @@ use super::trace::{GroupOf, narrow};
 use super::{Case, Cause, take_rows};
 use crate::batch::Position;
 use crate::engine::late::reached;
-use crate::engine::{Need, Pass};
+use crate::engine::{Need, Pass, tables};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness, LiveSessions};
 use crate::plan::Plan;
@@ -97,7 +97,7 @@ impl Case<'_> {
         let plan = variant(self.alone()?.0.keeping_late());
         let plan = narrow(plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
-        let read = pass.read_tables_and_source(Need::Lateness)?;
+        let read = tables::read_with_source(&pass, Need::Lateness)?;
         let mut late = reached(read.late)?;
         if let Some(only) = &read.late_only {
             late.retain(|position, _| only.contains(position));

@@ -16,7 +16,7 @@ mod row;
 mod trace;
 
 use crate::batch::{DataType, Field, Position, Schema};
-use crate::engine::{Need, Pass, Progress, RunOptions};
+use crate::engine::{Need, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
 use crate::group::{GroupPlan, Merged};
 use crate::input::Reject;
@@ -288,7 +288,7 @@ impl Case<'_> {
         }
         let need = if plan.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
-        let mut read = pass.read_tables_and_source(need)?;
+        let mut read = tables::read_with_source(&pass, need)?;
         let grouping = &plan.groupings[0];
         let (tables, space) = read.groups.pop().expect("the groups of the output");
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;

@@ -8,7 +8,7 @@
 use crate::batch::plain_strings;
 use crate::batch::{DataType, Position, Schema};
 use crate::deliver::events::{Known, SettledRows};
-use crate::engine::{Need, Pass, Progress, RunOptions};
+use crate::engine::{Need, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
 use crate::input::Rejects;
 use crate::input::lines::line_numbers;
@@ -129,8 +129,8 @@ pub fn events(
     let mut found: Vec<OfGroup> =
         groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
     let pass = Pass { plan: &plan, options, progress };
-    let mut read = pass.read_tables_and_source(Need::Nothing)?;
-    let settled = SettledRows::new(&plan.outputs[0], Known::Verdicts(read.verdicts.as_ref()));
+    let mut read = tables::read_with_source(&pass, Need::Nothing)?;
+    let settled = SettledRows::new(&plan.outputs[0], Known::Resolution(read.resolution.as_ref()));
     for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
         let ordered = settled.order(&partition)?;
         for from in (0..ordered.len()).step_by(CUT) {
