@@ -1,19 +1,18 @@
 //! The account, the event times and the inputs after a correction.
 
+use super::correction::Correction;
 use super::given::Role;
-use super::narrow::Narrow;
-use crate::engine::Read;
-use crate::engine::Scope;
 use crate::engine::arrivals::Need;
 use crate::engine::intake::Counted;
 use crate::engine::steps::Sources;
+use crate::engine::{Read, Scope};
 use crate::error::{Error, Result};
 use crate::input::{InputReport, ScanReport};
 use crate::sink::{Account, InputEntry, Watermarks};
 use std::collections::HashMap;
 use std::path::Path;
 
-impl Narrow<'_> {
+impl Correction<'_> {
     /// The account and the event times after the correction.
     pub fn account(&self, read: &Read, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
         let before = &self.in_place.before();

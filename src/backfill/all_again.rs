@@ -5,15 +5,17 @@
 //! files of the source; where one is gone, an archive and the new files.
 
 use super::changes::{Differ, Differences, log_part};
+use super::corrected::PartChange;
+use super::correction::{Correction, StagedCorrection};
 use super::edited;
 use super::edited::Shared;
 use super::given::Role;
-use super::groups::{PartChange, part_keys};
 use super::history::of_files;
-use super::narrow::{Done, Narrow, folder, records};
+use super::outcome::{Corrected, HistoryRead, Method};
+use super::part_rows::part_keys;
+use super::partition::{folder, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
-use super::{Corrected, HistoryRead, Method};
 use crate::batch::Schema;
 use crate::deliver::{Results, Staged, balances, drafts, stage, write};
 use crate::engine::Scope;
@@ -29,9 +31,9 @@ use arrow_array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-impl Narrow<'_> {
+impl Correction<'_> {
     /// Says what would be read; what would change is known when it is computed.
-    pub fn plan_all_again(&self) -> Result<Done> {
+    pub fn plan_all_again(&self) -> Result<StagedCorrection> {
         let all = self.targets.iter().zip(&self.in_place.manifests).map(|((index, _), manifest)| {
             let mut planned = Corrected::untouched(&self.pass.plan.outputs[*index], manifest);
             planned.method = Method::AllAgain;
@@ -47,14 +49,14 @@ impl Narrow<'_> {
         let (sources, scope) = (Sources::default(), Scope::none(plan));
         let read = self.pass.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
         let (account, records) = (self.in_place.before().account, records(&read.reports));
-        Ok(Done { drafts: vec![], outputs, account, history, rejects: None, records })
+        Ok(StagedCorrection { drafts: vec![], outputs, account, history, rejects: None, records })
     }
 
     /// Stages the outputs of all events.
     ///
     /// # Errors
-    /// As [`Narrow::stage`].
-    pub fn stage_all_again(&self) -> Result<Done> {
+    /// As [`Correction::stage`].
+    pub fn stage_all_again(&self) -> Result<StagedCorrection> {
         let of_source = self.given.left().all(|entry| entry.is_in_place(&self.pass.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
@@ -64,14 +66,14 @@ impl Narrow<'_> {
     }
 
     /// A run over the files of the source.
-    fn over_source(&self) -> Result<Done> {
+    fn over_source(&self) -> Result<StagedCorrection> {
         let rejects = self.pass.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let Staged { outcome, drafts, rejects, none_rejected } =
             stage(&self.pass, self.transaction, rejects)?;
         self.given.are_as_counted(outcome.inputs.iter())?;
         let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
         let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
-        Ok(Done {
+        Ok(StagedCorrection {
             drafts,
             outputs: vec![],
             account: outcome.account,
@@ -82,7 +84,7 @@ impl Narrow<'_> {
     }
 
     /// The same over an archive and the new files.
-    fn over_archive(&self) -> Result<Done> {
+    fn over_archive(&self) -> Result<StagedCorrection> {
         let plan = self.pass.plan;
         let sources = self.sources()?;
         let (old, history) = self.history.intake(plan, self.given, Counted::All)?;
@@ -115,7 +117,7 @@ impl Narrow<'_> {
             None => self.in_place.before().rejects.as_ref().map(|path| (path.into(), 0)),
         };
         let drafts = drafts(self.pass.plan, inputs, account, tally.watermarks(), &path);
-        Ok(Done { drafts, outputs: vec![], account, history, rejects, records })
+        Ok(StagedCorrection { drafts, outputs: vec![], account, history, rejects, records })
     }
 
     /// Records of old files that an archive, which has `archived` of them, does not have.

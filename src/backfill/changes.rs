@@ -15,7 +15,7 @@
 //! are left out where such a row has no values, the bounds where the window is global. Of outputs of events
 //! a line is a part ([`log_part`]).
 
-use super::{Change, RowChange};
+use super::outcome::{Change, RowChange};
 use crate::batch::Schema;
 use crate::deliver::order::{Cells, cells, compare_rows, first_past};
 use crate::error::{Error, Result};

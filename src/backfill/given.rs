@@ -5,7 +5,7 @@
 //! that count after the backfill stand in natural path order, as they would for a run over all of them: positions are
 //! in that list.
 
-use super::{GivenFile, GivenKind, Request};
+use super::outcome::{GivenFile, GivenKind, Request};
 use crate::error::{Error, Result};
 use crate::input::{Format, InputReport, Inputs, files, told};
 use crate::job;
@@ -125,7 +125,7 @@ pub enum Role {
 }
 
 /// The given files, sorted out.
-pub struct Given {
+pub struct BackfillInput {
     /// Each of them, in the order given.
     pub files: Vec<GivenFile>,
     /// All files of the source, in natural path order.
@@ -145,17 +145,17 @@ pub struct Given {
     declared: Vec<String>,
 }
 
-impl Given {
+impl BackfillInput {
     /// Sorts out the files of a request.
     ///
     /// # Errors
     /// A file is missing, was never counted (of a retraction), or is not what it was when it was counted.
-    pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<Given> {
+    pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<BackfillInput> {
         let of_tables = job::table_files(spec)?;
         let format = job::source_format(spec);
         let declared = job::declared_columns(spec);
         let inputs = spec.inputs();
-        let mut given = Given {
+        let mut given = BackfillInput {
             files: vec![],
             source: vec![],
             by_hash: HashMap::new(),

@@ -6,38 +6,29 @@
 
 use super::changes::{Differ, Differences};
 use super::combine::merge_rows;
+use super::corrected::PartChange;
 use super::given::InPlace;
 use super::methods::Merging;
-use super::narrow::partition;
+use super::outcome::{Corrected, Method};
+use super::part_rows::{KeyBytes, only, part_keys, unlike, write_part};
+use super::part_rows::{NewRows, spans};
+use super::partition::partition;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
-use super::states::StateParts;
 use super::touched::{Clusters, Touched};
-use super::{Corrected, Method, Volume};
 use crate::batch::{plain_strings, record_batch};
-use crate::deliver::groups::{Shaped, shape};
-use crate::deliver::kept::kept;
+use crate::deliver::groups::Shaped;
 use crate::engine::Pass;
-use crate::error::{Error, Result};
-use crate::group::{GroupBlock, Merged, key_rows};
-use crate::input::told::folder_value;
+use crate::error::Result;
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
-use crate::rows::PartitionPart;
-use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Manifest, Part, PartWriter, StagedFile, Target, Transaction, encoder};
+use crate::sink::{Manifest, Part, Target, Transaction};
 use crate::window::{Window, WindowSpan};
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::concat::concat_batches;
-use arrow_select::filter::filter_record_batch;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Rows that an output is to have, by the path of their partition, with the columns of its files.
-pub type NewRows = BTreeMap<String, Vec<RecordBatch>>;
 
 /// A grouped output that is corrected.
 pub struct GroupOutput<'a> {
@@ -295,185 +286,4 @@ impl<'a> GroupOutput<'a> {
         let staged = transaction.stage(self.number, &Path::new(path).join(name))?;
         write_part(pass, staged, &self.reader, rows, &self.spans(rows)).map(Some)
     }
-}
-
-/// What became of one part.
-pub struct PartChange {
-    pub old: Option<Part>,
-    pub new: Option<Part>,
-    pub found: Differences,
-}
-
-impl Corrected {
-    /// An output that stays as it is.
-    pub fn untouched(output: &OutputPlan, manifest: &Manifest) -> Corrected {
-        Corrected {
-            to: output.to.clone(),
-            method: Method::Untouched,
-            windows: 0,
-            rows_touched: 0,
-            rows: manifest.parts.iter().map(|part| part.rows).sum(),
-            parts: vec![],
-            read: Volume::default(),
-            written: Volume::default(),
-            unchanged: manifest.parts.len(),
-            removed: 0,
-            added: 0,
-            restored: 0,
-            changes: vec![],
-            changed: 0,
-            change_log: None,
-            not_compared: None,
-        }
-    }
-
-    /// Counts a part that was read, written or both; one that came out as it was stays unchanged.
-    pub fn note(&mut self, change: &PartChange) {
-        let PartChange { old, new, .. } = change;
-        if let Some(old) = old {
-            self.read.add(old);
-            self.rows -= old.rows;
-        }
-        self.rows += new.as_ref().map_or(0, |new| new.rows);
-        if old == new {
-            return;
-        }
-        self.unchanged -= usize::from(old.is_some());
-        match (old, new) {
-            (_, Some(new)) => {
-                self.written.add(new);
-                self.parts.push(new.path.clone());
-                self.added += usize::from(old.is_none());
-            }
-            (Some(_), None) => self.removed += 1,
-            (None, None) => {}
-        }
-    }
-}
-
-impl Volume {
-    /// Adds a part.
-    pub fn add(&mut self, part: &Part) {
-        self.rows += part.rows;
-        self.bytes += part.bytes;
-    }
-}
-
-/// What outputs get of one grouping.
-#[derive(Default)]
-pub struct Gathered {
-    /// The rows.
-    pub rows: NewRows,
-    /// Where the output keeps its state, the groups with their states.
-    pub states: NewRows,
-}
-
-/// Collects the groups of outputs of one grouping, as rows those of which rows are `wanted`, and calls `see` with the
-/// windows and keys of every block.
-///
-/// # Errors
-/// An expression that cannot be computed, an overflow, a spill file that fails.
-pub fn gather(
-    pass: &Pass,
-    merged: Merged,
-    outputs: &[&GroupOutput],
-    wanted: &(dyn Fn(&GroupOutput) -> bool + Sync),
-    touched: Option<&Touched>,
-    mut see: impl FnMut(&GroupBlock) -> Result<()>,
-) -> Result<Vec<Gathered>> {
-    let states: Vec<Option<StateParts>> = outputs.iter().map(|output| StateParts::of(output)).collect();
-    let mut gathered: Vec<Gathered> = outputs.iter().map(|_| Gathered::default()).collect();
-    merged.drive(
-        |block| {
-            let shaped = |o: &&GroupOutput| {
-                let rows = wanted(o).then(|| shape(pass, o.grouping, o.output, o.post, &block));
-                let groups = o.output.state.then(|| kept(pass, o.grouping, o.output, o.post, &block));
-                Ok((rows.transpose()?, groups.transpose()?))
-            };
-            let shaped = outputs.iter().map(shaped).collect::<Result<Vec<_>>>()?;
-            Ok((block, shaped))
-        },
-        |(block, shaped)| {
-            see(&block)?;
-            for (i, (rows, groups)) in shaped.into_iter().enumerate() {
-                if let Some(rows) = rows {
-                    outputs[i].select(rows, touched, &mut gathered[i].rows)?;
-                }
-                if let (Some(groups), Some(state)) = (groups, &states[i]) {
-                    state.select(groups, touched, &mut gathered[i].states)?;
-                }
-            }
-            Ok(())
-        },
-    )?;
-    Ok(gathered)
-}
-
-/// Keys of rows as bytes that are equal where the keys are.
-pub struct KeyBytes(Option<arrow_row::Rows>);
-
-impl KeyBytes {
-    /// # Errors
-    /// Columns of types that keys do not have: a fault of the program.
-    pub fn new(keys: &[ArrayRef]) -> Result<KeyBytes> {
-        if keys.is_empty() {
-            return Ok(KeyBytes(None));
-        }
-        let plain: Vec<ArrayRef> = keys.iter().map(plain_strings).collect();
-        let converter = key_rows(plain.iter().map(|key| key.data_type().clone()));
-        converter.convert_columns(&plain).map(|rows| KeyBytes(Some(rows))).map_err(unlike)
-    }
-
-    pub fn row(&self, row: usize) -> &[u8] {
-        self.0.as_ref().map_or(&[], |rows| rows.row(row).data())
-    }
-}
-
-/// The keys that stand in the path of a partition and not in its file.
-pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>)> {
-    let folders = path.split('/').zip(&output.partition_by);
-    let keys = folders.filter_map(|(folder, part)| {
-        let PartitionPart::Column(c) = part else { return None };
-        let (_, value) = folder.split_once('=')?;
-        Some((output.columns.fields[*c].name.clone(), folder_value(value)))
-    });
-    keys.collect()
-}
-
-/// The window of each row of a file whose first two columns are its bounds.
-pub fn spans(rows: &RecordBatch) -> Vec<WindowSpan> {
-    let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
-    bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
-}
-
-/// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
-/// one that `reader` can read.
-///
-/// # Errors
-/// The disk fails.
-pub fn write_part(
-    pass: &Pass,
-    staged: StagedFile,
-    reader: &PartReader,
-    rows: &RecordBatch,
-    spans: &[WindowSpan],
-) -> Result<Part> {
-    let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
-    let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
-    for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
-        let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
-        writer.append(encoder.encode(&piece)?)?;
-    }
-    let spans = spans.iter().map(|span| (span.start, span.end));
-    writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
-}
-
-/// The rows that are wanted.
-pub fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
-    filter_record_batch(rows, &BooleanArray::new(wanted, None)).map_err(unlike)
-}
-
-/// The error of rows that do not have the same columns.
-pub fn unlike(cause: arrow_schema::ArrowError) -> Error {
-    Error::fault("rows of an output do not fit together").caused_by(cause)
 }

@@ -1,7 +1,7 @@
 //! Where events that were counted before are read again: an archive, or the files of the source.
 
-use super::HistoryRead;
-use super::given::{Given, InPlace, Role};
+use super::given::{BackfillInput, InPlace, Role};
+use super::outcome::HistoryRead;
 use crate::batch::DataType;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ impl Archive {
         &self,
         plan: &Plan,
         parts: &[&Part],
-        given: &Given,
+        given: &BackfillInput,
         role: Role,
         archived: Archived,
         counted: Counted,
@@ -149,7 +149,7 @@ impl History {
         in_place: &InPlace,
         own: &[Archive],
         named: Option<&Path>,
-        given: &Given,
+        given: &BackfillInput,
     ) -> Result<History> {
         if let Some(path) = named {
             return Archive::other(path, plan, in_place).map(History::Archive);
@@ -180,7 +180,7 @@ impl History {
     pub fn intake(
         &self,
         plan: &Plan,
-        given: &Given,
+        given: &BackfillInput,
         counted: Counted,
     ) -> Result<(Option<Intake>, HistoryRead)> {
         match self {
@@ -229,7 +229,7 @@ pub fn nothing_gone(archive: &Manifest) -> Result<()> {
 ///
 /// # Errors
 /// A part of an archive is gone, or was changed from outside.
-pub fn is_whole(plan: &Plan, archives: &[Archive], given: &Given) -> Result<()> {
+pub fn is_whole(plan: &Plan, archives: &[Archive], given: &BackfillInput) -> Result<()> {
     let Some(gone) = given.left().find(|entry| !entry.is_in_place(&plan.inputs) && !entry.empty) else {
         return Ok(());
     };
@@ -252,7 +252,12 @@ pub fn is_whole(plan: &Plan, archives: &[Archive], given: &Given) -> Result<()> 
 ///
 /// # Errors
 /// It does not.
-pub fn can_tell(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace, given: &Given) -> Result<()> {
+pub fn can_tell(
+    plan: &Plan,
+    targets: &[(usize, Target)],
+    in_place: &InPlace,
+    given: &BackfillInput,
+) -> Result<()> {
     let Some(gone) = given.left().find(|entry| !entry.is_in_place(&plan.inputs) && !entry.empty) else {
         return Ok(());
     };
@@ -282,7 +287,7 @@ pub fn can_tell(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace, gi
 /// One is missing.
 pub fn of_files(
     plan: &Plan,
-    given: &Given,
+    given: &BackfillInput,
     role: Role,
     archived: Archived,
     counted: Counted,

@@ -8,7 +8,7 @@
 //! It is put in place by the same commit, and holds no time of day. Lines after the first are those of
 //! [`crate::backfill::changes`].
 
-use super::{GivenFile, GivenKind, Method};
+use super::outcome::{GivenFile, GivenKind, Method};
 use crate::error::{Error, Result};
 use crate::sink::{StateFile, Target, Transaction};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! How each output is corrected: the first way that will do, from the cheapest.
 
-use super::Method;
 use super::combine::merging;
-use super::given::{Given, Role};
+use super::given::{BackfillInput, Role};
+use super::outcome::Method;
 use crate::aggregate::Aggregate;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ fn is_exact(output: &OutputPlan) -> bool {
 ///
 /// # Errors
 /// That would not give what a correction is for, or an output cannot be corrected at all.
-pub fn all_again(plan: &Plan, given: &Given, edited: Option<&str>) -> Result<Option<String>> {
+pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Result<Option<String>> {
     let groups = |output: &OutputPlan| match &output.kind {
         OutputKind::Groups { grouping, .. } => Some(*grouping),
         _ => None,
@@ -99,7 +99,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
 }
 
 /// How output number `index` is corrected, where not everything is computed again.
-pub fn method(plan: &Plan, index: usize, given: &Given) -> Method {
+pub fn method(plan: &Plan, index: usize, given: &BackfillInput) -> Method {
     let output = &plan.outputs[index];
     let adds = given.has(Role::New);
     match &output.kind {

@@ -1,6 +1,6 @@
 //! The file of rejected records after a correction: as a run over all files would write it.
 
-use super::given::{Given, InPlace, Role};
+use super::given::{BackfillInput, InPlace, Role};
 use crate::engine::rejected::rejects_at;
 use crate::error::{Error, Result};
 use crate::input::ScanReport;
@@ -54,7 +54,7 @@ struct Line {
 pub fn merged_rejects(
     plan: &Plan,
     in_place: &InPlace,
-    given: &Given,
+    given: &BackfillInput,
     reports: Vec<ScanReport>,
 ) -> Result<Option<Rejected>> {
     let Some(path) = &plan.rejects else { return Ok(None) };

@@ -7,9 +7,10 @@
 //! * What `having` and `top` say of a group hangs on its window alone. Where `top` picks from a window that keys
 //!   spread over partitions, all of the partitions that the window may lie in are read, and rows of each may change.
 
-use super::Volume;
-use super::groups::{GroupOutput, NewRows, only, spans, unlike, write_part};
-use super::narrow::folder;
+use super::groups::GroupOutput;
+use super::outcome::Volume;
+use super::part_rows::{NewRows, only, spans, unlike, write_part};
+use super::partition::folder;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
@@ -43,7 +44,7 @@ pub struct StateParts<'a> {
 }
 
 /// Rows that are made of merged states.
-pub struct Made {
+pub struct RowsOfStates {
     /// All rows that the windows touched have in these partitions.
     pub rows: NewRows,
     /// The partitions.
@@ -140,7 +141,7 @@ impl<'a> StateParts<'a> {
         mut new: NewRows,
         touched: &Touched,
         wanted: bool,
-    ) -> Result<(Made, [Volume; 2])> {
+    ) -> Result<(RowsOfStates, [Volume; 2])> {
         let partitions = if wanted { self.partitions(&new, touched) } else { new.keys().cloned().collect() };
         let parts = |path: String| {
             let new = new.remove(&path);
@@ -178,7 +179,7 @@ impl<'a> StateParts<'a> {
         for (path, more) in made.into_iter().flatten() {
             rows.entry(path).or_default().extend(more);
         }
-        Ok((Made { rows, partitions }, volumes))
+        Ok((RowsOfStates { rows, partitions }, volumes))
     }
 
     /// Puts `new` groups in the place of those that the windows touched have.

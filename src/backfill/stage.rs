@@ -7,96 +7,66 @@
 //!    those need.
 //! 3. The parts concerned are staged; all others stay as they are.
 
-use super::again::Again;
-use super::given::{Given, InPlace, Role};
-use super::groups::{Gathered, GroupOutput, Replace, gather};
-use super::history::{Archive, History};
-use super::log::ChangeLog;
-use super::methods::{method, stored_merging};
+use super::changes;
+use super::corrected::PartChange;
+use super::correction::{Correction, StagedCorrection};
+use super::gather::{Gathered, gather};
+use super::given::Role;
+use super::groups::{GroupOutput, Replace};
+use super::history::History;
+use super::methods::stored_merging;
+use super::outcome::{Corrected, Method, Volume};
+use super::partition::{partition, records};
 use super::rejects::{Rejected, merged_rejects};
-use super::states::{Made, StateParts};
+use super::reread::Reread;
+use super::states::{RowsOfStates, StateParts};
 use super::touched::Touched;
-use super::{Corrected, HistoryRead, Method, Volume, changes};
-use crate::deliver::drafts;
-use crate::deliver::events;
+use crate::deliver::{drafts, events};
 use crate::engine::arrivals::Need;
-use crate::engine::steps::Sources;
-use crate::engine::{Pass, tables};
 use crate::error::Result;
 use crate::group::Merged;
-use crate::input::ScanReport;
 use crate::lookup::Services;
 use crate::plan::OutputKind;
 use crate::rows::RowStore;
-use crate::sink::{Account, InputEntry, ManifestDraft, Part, Target, Transaction, Watermarks};
+use crate::sink::{Account, InputEntry, ManifestDraft, Part, Watermarks};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A correction under way.
-pub struct Narrow<'a> {
-    pub pass: Pass<'a>,
-    pub transaction: &'a Transaction,
-    /// Per target its output's number in the plan.
-    pub targets: &'a [(usize, Target)],
-    pub in_place: &'a InPlace,
-    pub given: &'a Given,
-    pub history: &'a History,
-    /// The archives of the job.
-    pub archives: &'a [Archive],
-    pub shown: usize,
-}
-
-/// A correction that is staged, or planned.
-pub struct Done {
-    pub drafts: Vec<ManifestDraft>,
-    pub outputs: Vec<Corrected>,
-    pub account: Account,
-    pub history: HistoryRead,
-    pub rejects: Option<Rejected>,
-    /// Records of each given file, by path.
-    pub records: Vec<(String, u64)>,
-}
-
-impl<'a> Narrow<'a> {
-    /// How target number `number` is corrected.
-    pub fn method(&self, number: usize) -> Method {
-        method(self.pass.plan, self.targets[number].0, self.given)
-    }
-
+impl<'a> Correction<'a> {
     /// Says what would be done; reads the given files and no history.
     ///
     /// # Errors
-    /// As [`Narrow::stage`].
-    pub fn plan(&self) -> Result<Done> {
+    /// As [`Correction::stage`].
+    pub fn plan(&self) -> Result<StagedCorrection> {
         let sources = self.sources()?;
-        let fresh = self.fresh(&sources)?;
+        let delta = self.delta(&sources)?;
         sources.services.map(Services::finish).transpose()?;
-        let history = self.again(&fresh)?.history;
+        let history = self.again(&delta)?.history;
         let planned = (0..self.targets.len()).map(|number| {
             let manifest = &self.in_place.manifests[number];
             let output = &self.pass.plan.outputs[self.targets[number].0];
             let mut planned = Corrected::untouched(output, manifest);
             planned.method = self.method(number);
             let mut paths: BTreeSet<String> = BTreeSet::new();
-            if let Some(partitions) = fresh.partitions.get(&number) {
-                let Account { read, rejected, .. } = fresh.read.tally.account();
+            if let Some(partitions) = delta.partitions.get(&number) {
+                let Account { read, rejected, .. } = delta.read.tally.account();
                 planned.rows_touched = read - rejected;
                 paths.extend(partitions.keys().cloned());
             }
-            if let Some(Gathered { rows, .. }) = fresh.merged.get(&number) {
+            if let Some(Gathered { rows, .. }) = delta.merged.get(&number) {
                 paths.extend(rows.keys().cloned());
             }
-            if let Some(output) = fresh.outputs.iter().find(|output| output.number == number) {
-                let touched = fresh.touched[output.grouping()].as_ref();
+            if let Some(output) = delta.outputs.iter().find(|output| output.number == number) {
+                let touched = delta.touched[output.grouping()].as_ref();
                 planned.windows = touched.map_or(0, Touched::windows);
-                planned.rows_touched = fresh.groups[output.grouping()];
+                planned.rows_touched = delta.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
-                    paths.extend(fresh.named.get(&number).into_iter().flatten().cloned());
+                    paths.extend(delta.named.get(&number).into_iter().flatten().cloned());
                 }
                 if let (Some(touched), Some(state)) = (touched, StateParts::of(output)) {
-                    let read = match fresh.merged.get(&number) {
+                    let read = match delta.merged.get(&number) {
                         Some(new) => {
                             let partitions = state.partitions(&new.states, touched);
                             paths.extend(new.states.keys().cloned());
@@ -130,13 +100,13 @@ impl<'a> Narrow<'a> {
         });
         let outputs = planned.collect();
         let account = self.in_place.before().account;
-        Ok(Done {
+        Ok(StagedCorrection {
             drafts: vec![],
             outputs,
             account,
             history,
             rejects: None,
-            records: records(&fresh.read.reports),
+            records: records(&delta.read.reports),
         })
     }
 
@@ -144,11 +114,11 @@ impl<'a> Narrow<'a> {
     ///
     /// # Errors
     /// Bad data, history that is needed and gone, a part that is not what its manifest says, a machine that fails.
-    pub fn stage(&self) -> Result<Done> {
+    pub fn stage(&self) -> Result<StagedCorrection> {
         let plan = self.pass.plan;
         let sources = self.sources()?;
-        let mut fresh = self.fresh(&sources)?;
-        let Again { is_needed, intakes, scope, history } = self.again(&fresh)?;
+        let mut delta = self.delta(&sources)?;
+        let Reread { is_needed, intakes, scope, history } = self.again(&delta)?;
         let mut again = match is_needed {
             false => None,
             true => Some(self.pass.read_all(Need::Nothing, &sources, &intakes, &scope)?),
@@ -156,7 +126,7 @@ impl<'a> Narrow<'a> {
         if let (Some(read), History::Source) = (&again, self.history) {
             self.given.are_as_counted(read.reports.iter().flat_map(|report| &report.inputs))?;
         }
-        let (account, watermarks) = self.account(&fresh.read, &sources)?;
+        let (account, watermarks) = self.account(&delta.read, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         self.pass.progress.writing();
 
@@ -169,9 +139,9 @@ impl<'a> Narrow<'a> {
                 }
                 let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), tables, space)?;
                 let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Recomputed;
-                let own: Vec<&GroupOutput> = fresh.outputs.iter().filter(own).collect();
+                let own: Vec<&GroupOutput> = delta.outputs.iter().filter(own).collect();
                 let rows =
-                    gather(&self.pass, merged, &own, &|_| true, fresh.touched[g].as_ref(), |_| Ok(()))?;
+                    gather(&self.pass, merged, &own, &|_| true, delta.touched[g].as_ref(), |_| Ok(()))?;
                 recomputed.extend(own.iter().map(|output| output.number).zip(rows));
             }
         }
@@ -179,12 +149,12 @@ impl<'a> Narrow<'a> {
             Some(read) => (read.rows.into_iter(), read.archives.into_iter()),
             None => (vec![].into_iter(), vec![].into_iter()),
         };
-        let mut added = std::mem::take(&mut fresh.read.archives).into_iter();
+        let mut added = std::mem::take(&mut delta.read.archives).into_iter();
         let mut outputs = vec![];
         for (number, (index, _)) in self.targets.iter().enumerate() {
             let (output, method) = (&plan.outputs[*index], self.method(number));
             let manifest = &self.in_place.manifests[number];
-            let touched = fresh.partitions.remove(&number).unwrap_or_default();
+            let touched = delta.partitions.remove(&number).unwrap_or_default();
             let stores = match (&output.kind, method) {
                 (_, Method::Untouched) => None,
                 (OutputKind::Archive(_), _) => {
@@ -198,20 +168,20 @@ impl<'a> Narrow<'a> {
                 (OutputKind::Rows(_), _) => rows.next().filter(|_| !touched.is_empty()),
                 (OutputKind::Groups { .. }, _) => None,
             };
-            let groups = fresh.outputs.iter().find(|output| output.number == number);
+            let groups = delta.outputs.iter().find(|output| output.number == number);
             outputs.push(match (stores, groups) {
                 (Some(stores), _) => self.events(number, stores, &touched)?,
                 (None, Some(groups)) => {
-                    let touched = fresh.touched[groups.grouping()].as_ref();
+                    let touched = delta.touched[groups.grouping()].as_ref();
                     let touched = touched.expect("a grouping in scope has windows");
                     let found = match method {
-                        Method::Merged => fresh.merged.remove(&number),
+                        Method::Merged => delta.merged.remove(&number),
                         _ => recomputed.remove(&number),
                     };
                     let corrected = self.groups(groups, found.unwrap_or_default(), touched)?;
                     Corrected {
                         windows: touched.windows(),
-                        rows_touched: fresh.groups[groups.grouping()],
+                        rows_touched: delta.groups[groups.grouping()],
                         ..corrected
                     }
                 }
@@ -221,12 +191,12 @@ impl<'a> Narrow<'a> {
                 }
             });
         }
-        let records = records(&fresh.read.reports);
-        let inputs = self.inputs_with(&fresh.read.reports);
-        let reports = std::mem::take(&mut fresh.read.reports);
+        let records = records(&delta.read.reports);
+        let inputs = self.inputs_with(&delta.read.reports);
+        let reports = std::mem::take(&mut delta.read.reports);
         let rejects = merged_rejects(plan, self.in_place, self.given, reports)?;
         let drafts = self.drafts(inputs, account, watermarks, rejects.as_ref());
-        Ok(Done { drafts, outputs, account, history, rejects, records })
+        Ok(StagedCorrection { drafts, outputs, account, history, rejects, records })
     }
 
     /// Writes what is new of an output of groups.
@@ -246,7 +216,7 @@ impl<'a> Narrow<'a> {
             }
         }
         let (rows, partitions) = match made {
-            Some(Made { rows, partitions }) if merging.is_none() => (rows, Some(partitions)),
+            Some(RowsOfStates { rows, partitions }) if merging.is_none() => (rows, Some(partitions)),
             _ => (rows, None),
         };
         let replace = match (&merging, &partitions) {
@@ -260,20 +230,6 @@ impl<'a> Narrow<'a> {
         corrected.read.bytes += read.bytes;
         corrected.written.bytes += written.bytes;
         Ok(Corrected { change_log: Some(log.finish()?), ..corrected })
-    }
-
-    /// The tables and services that steps look into.
-    ///
-    /// # Errors
-    /// A table that cannot be read.
-    pub fn sources(&self) -> Result<Sources> {
-        let tables = tables::read(&self.pass)?;
-        self.pass.sources(tables.tables)
-    }
-
-    /// Begins the change log of an output.
-    pub fn log(&self, number: usize, method: Method) -> Result<ChangeLog> {
-        ChangeLog::begin(self.transaction, (number, &self.targets[number].1), &self.given.files, method)
     }
 
     /// Writes the touched partitions of an archive, or of an output of events.
@@ -301,7 +257,7 @@ impl<'a> Narrow<'a> {
         };
         let (mut old, mut new) = (by_partition(&manifest.parts), by_partition(&written));
         for path in touched.keys() {
-            let change = crate::backfill::groups::PartChange {
+            let change = PartChange {
                 old: old.remove(path),
                 new: new.remove(path),
                 found: changes::Differences::default(),
@@ -342,20 +298,4 @@ impl<'a> Narrow<'a> {
         })
         .collect()
     }
-}
-
-/// The path of the partition that a part is.
-pub fn partition(part: &Part) -> &str {
-    folder(&part.path)
-}
-
-/// The folder of a path.
-pub fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// Records of each file that was read.
-pub fn records(reports: &[ScanReport]) -> Vec<(String, u64)> {
-    let inputs = reports.iter().flat_map(|report| &report.inputs);
-    inputs.map(|input| (input.path.display().to_string(), input.records)).collect()
 }

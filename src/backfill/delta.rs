@@ -1,19 +1,19 @@
 //! What the given files say: which windows and partitions they touch, and the rows that merged outputs get.
 
-use super::Method;
+use super::correction::Correction;
+use super::gather::{Gathered, gather};
 use super::given::Role;
-use super::groups::{Gathered, GroupOutput, KeyBytes, gather};
+use super::groups::GroupOutput;
 use super::history::{History, of_files};
 use super::methods::{stored_merging, tells_sessions};
-use super::narrow::Narrow;
+use super::outcome::Method;
+use super::part_rows::KeyBytes;
 use super::touched::{Clusters, Touched};
-use crate::deliver::kept;
-use crate::deliver::kept::are_told_by_group;
-use crate::engine::Read;
-use crate::engine::Scope;
+use crate::deliver::kept::{self, are_told_by_group};
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::engine::steps::Sources;
+use crate::engine::{Read, Scope};
 use crate::error::{Error, Result};
 use crate::group::Merged;
 use crate::input::{ReadPlan, files};
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the given files say.
-pub struct Fresh<'a> {
+pub struct Delta<'a> {
     pub read: Read,
     /// The rows and the states of merged outputs, by target.
     pub merged: BTreeMap<usize, Gathered>,
@@ -42,12 +42,12 @@ pub struct Fresh<'a> {
     pub named: BTreeMap<usize, BTreeSet<String>>,
 }
 
-impl<'a> Narrow<'a> {
+impl<'a> Correction<'a> {
     /// Reads the given files.
     ///
     /// # Errors
     /// Bad data; of a retraction, what is taken out can no longer be read.
-    pub fn fresh(&'a self, sources: &Sources) -> Result<Fresh<'a>> {
+    pub fn delta(&'a self, sources: &Sources) -> Result<Delta<'a>> {
         let plan = self.pass.plan;
         let mut scope = Scope::none(plan);
         let mut outputs = vec![];
@@ -138,7 +138,7 @@ impl<'a> Narrow<'a> {
                 }
             }));
         }
-        Ok(Fresh { read, merged: merged_rows, touched, groups, outputs, partitions, named })
+        Ok(Delta { read, merged: merged_rows, touched, groups, outputs, partitions, named })
     }
 
     /// What is read of the given files.

@@ -1,12 +1,13 @@
 //! What has to be read again for a correction: parts of archives that get or lose rows, and the events of windows
 //! that are computed again.
 
-use super::fresh::Fresh;
+use super::correction::Correction;
+use super::delta::Delta;
 use super::given::Role;
 use super::history::{Archive, History, Ranges, of_files};
-use super::narrow::{Narrow, partition};
+use super::outcome::{HistoryRead, Method};
+use super::partition::partition;
 use super::touched::{Touched, disjoint};
-use super::{HistoryRead, Method};
 use crate::engine::Scope;
 use crate::engine::intake::{Archived, Counted, Intake};
 use crate::error::Result;
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is read again, for which results, and how much of it is history.
-pub struct Again {
+pub struct Reread {
     /// Whether anything is to be read: it may turn out to be nothing.
     pub is_needed: bool,
     pub intakes: Vec<Intake>,
@@ -33,14 +34,14 @@ struct Needs {
     joined: Vec<BTreeSet<String>>,
 }
 
-impl Narrow<'_> {
+impl Correction<'_> {
     /// What has to be read again; nothing to read where nothing has.
     ///
     /// # Errors
     /// History that is needed is gone.
-    pub fn again(&self, fresh: &Fresh) -> Result<Again> {
+    pub fn again(&self, delta: &Delta) -> Result<Reread> {
         let plan = self.pass.plan;
-        let Needs { scope, ranges, joined } = self.needs(fresh);
+        let Needs { scope, ranges, joined } = self.needs(delta);
         let (mut intakes, mut history) = (vec![], HistoryRead::default());
         // Which events come again, or are the first, is known when all are read.
         let ordered = plan.steps.iter().any(|step| step.keys().is_some());
@@ -81,7 +82,7 @@ impl Narrow<'_> {
             intakes.extend(of_files(plan, self.given, Role::New, Archived::No, Counted::All)?);
         }
         let is_needed = !ranges.is_empty() || joined.iter().any(|joined| !joined.is_empty());
-        Ok(Again { is_needed, intakes, scope, history })
+        Ok(Reread { is_needed, intakes, scope, history })
     }
 
     fn of_archive(
@@ -97,14 +98,14 @@ impl Narrow<'_> {
         archive.intake(self.pass.plan, parts, self.given, Role::Old, archived, counted).map(Some)
     }
 
-    fn needs(&self, fresh: &Fresh) -> Needs {
+    fn needs(&self, delta: &Delta) -> Needs {
         let plan = self.pass.plan;
         let mut needs = Needs { scope: Scope::none(plan), ranges: vec![], joined: vec![] };
-        for output in fresh.outputs.iter().filter(|o| self.method(o.number) == Method::Recomputed) {
+        for output in delta.outputs.iter().filter(|o| self.method(o.number) == Method::Recomputed) {
             needs.scope.groupings[output.grouping()] = true;
-            needs.ranges.extend(fresh.touched[output.grouping()].iter().flat_map(Touched::ranges));
+            needs.ranges.extend(delta.touched[output.grouping()].iter().flat_map(Touched::ranges));
         }
-        for (number, touched) in &fresh.partitions {
+        for (number, touched) in &delta.partitions {
             let index = self.targets[*number].0;
             needs.scope.outputs[index] = true;
             let manifest = &self.in_place.manifests[*number];
