@@ -20,7 +20,7 @@ use crate::time::{Duration, Zone};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Say how late events come, and what each delay of the watermark would have cost.
+/// Measure lateness, and what other watermark delays would have dropped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
     highwater run data/jobs/sales-per-seller.toml --quiet\n  \
@@ -28,11 +28,11 @@ use std::path::{Path, PathBuf};
 pub struct AuditArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The delays to lay side by side, such as 0s,20s,5m,1d [default: chosen from the data]; the job's own
-    /// is always among them
+    /// The delays to compare, such as 0s,20s,5m,1d; the job's own delay is always included [default:
+    /// chosen from the data]
     #[arg(long, value_name = "LENGTHS")]
     delays: Option<String>,
-    /// Print the report as JSON on stdout: lengths in microseconds (names end in _us), times in UTC
+    /// Print the report as JSON on stdout: durations in microseconds (names end in _us), times in UTC
     #[arg(long)]
     json: bool,
     /// Draw late events and wrong rows against the delay

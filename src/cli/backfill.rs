@@ -16,8 +16,8 @@ use crate::plan::{OutputTo, Plan};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Count late events, or files that were wrong, in outputs that are in place: what changes is shown, and the
-/// outputs are then as if the job had been run over all files at once.
+/// Add late or corrected files to existing outputs, and show what changes. The outputs are then the same as
+/// after one run over all files.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     highwater run data/jobs/pageviews-archive.toml --quiet\n  \
@@ -28,28 +28,28 @@ use std::path::PathBuf;
 pub struct BackfillArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The files: new ones, changed tables, or the late output of the job [default: those of the source that no
-    /// run has counted]
+    /// The files: new ones, changed tables, or the late output of the job [default: the files of the source
+    /// that are not counted yet]
     files: Vec<PathBuf>,
-    /// Say what would change, and change nothing
+    /// Show what would change, but change nothing
     #[arg(long)]
     plan: bool,
-    /// Take the events of the files out again
+    /// Remove the events of these files from the outputs
     #[arg(long, requires = "files")]
     retract: bool,
-    /// Read history from this archive, an output of another job over the same source
+    /// Read history from this archive, which another job over the same source wrote
     #[arg(long, value_name = "DIR")]
     from_archive: Option<PathBuf>,
-    /// Changes of each output that are shown
+    /// Number of changes to show for each output
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
-    /// Print what changes as JSON on stdout, and no tables
+    /// Print the changes as JSON on stdout instead of tables
     #[arg(long)]
     json: bool,
-    /// Print nothing but the tables of changes and errors
+    /// Print only the tables of changes, and errors
     #[arg(long, short)]
     quiet: bool,
-    /// The mode that the job was run with, if not its own
+    /// The mode of the earlier run, if it was not that of the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
     #[command(flatten)]

@@ -6,8 +6,8 @@ use crate::job::{self, Overrides};
 use clap::{Args, ValueHint};
 use std::path::{Path, PathBuf};
 
-/// Check job files without their data: all that can be told before a file is opened. Keys and their types, times,
-/// lengths and windows, where outputs go, the syntax and functions of expressions. Says all that is wrong in one go.
+/// Check job files without reading their data: keys and their types, times, durations and windows, the paths of
+/// outputs, the syntax and functions of expressions. Reports all errors at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,10 +17,10 @@ pub struct CheckArgs {
     /// The job files
     #[arg(required = true, value_name = "JOB", value_hint = ValueHint::FilePath)]
     jobs: Vec<PathBuf>,
-    /// Look at samples of the data too, as `explain` does: whether files and columns are there, and types fit
+    /// Also read samples of the data, as `explain` does: check that files and columns exist and types fit
     #[arg(long)]
     data: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long, short)]
     quiet: bool,
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, exit};
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-/// Print the completions of a shell.
+/// Print shell completions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,7 +17,7 @@ Elsewhere:
   highwater completions zsh > \"${fpath[1]}/_highwater\"
   highwater completions fish > ~/.config/fish/completions/highwater.fish")]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     shell: ShellName,
 }

@@ -12,8 +12,8 @@ use crate::time::Zone;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Show what a live job would hold at a time: open windows with what they have so far, the keys of dedup
-/// and first, the last row of each key of the tables.
+/// Show the state of a live job at a time: open windows with their values so far, the keys of dedup and first, and
+/// the last row of each key of the tables.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     highwater inspect data/jobs/user-sessions.toml --at 2024-06-01T12:00\n  \
@@ -23,19 +23,19 @@ pub struct InspectArgs {
     /// The job file
     #[arg(value_hint = clap::ValueHint::FilePath)]
     job: PathBuf,
-    /// The time (in the job's time zone, or with an offset); events exactly at it count
+    /// The time (in the job's time zone, or with an offset); events at exactly this time are included
     #[arg(long, value_name = "TIME")]
     at: String,
-    /// Show only what has this value in this column of its key; of several all must hold
+    /// Show only entries with this value in this key column; repeat it to require several
     #[arg(long = "key", value_name = "COLUMN=VALUE")]
     keys: Vec<String>,
-    /// Write all of it to a .parquet, .jsonl or .csv file
+    /// Write the full state to a .parquet, .jsonl or .csv file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print all of it as JSON on stdout, and no tables
+    /// Print the full state as JSON on stdout instead of tables
     #[arg(long)]
     json: bool,
-    /// Rows that a table on the terminal shows
+    /// Number of rows to show of each table on the terminal
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
     #[command(flatten)]

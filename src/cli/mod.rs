@@ -30,14 +30,14 @@ use std::time::Instant;
 /// Replays recorded events through event-time windows, over plain files.
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; \
-    3 bad input data; 4 the machine (disk, network, memory).\n\n\
+#[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 usage or job-file error; \
+    3 bad input data; 4 machine error (disk, network, memory).\n\n\
     Examples:\n  highwater check data/jobs/pageviews.toml\n  \
     highwater explain data/jobs/pageviews.toml\n  \
     highwater run data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
-    /// How stderr is written: words for people, or an object per line for programs
+    /// Log format of stderr: text, or one JSON object per line
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, display_order = 900)]
     log: ui::LogFormat,
     #[command(subcommand)]
@@ -51,31 +51,31 @@ pub fn definition() -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a first job for some files: looks at them, guesses, and says what and why
+    /// Write a first job for some files; its comments explain each guess
     Init(init::InitArgs),
-    /// Run a job: read its source, and commit its outputs
+    /// Run a job: read its source and commit its outputs
     Run(run::RunArgs),
-    /// Check a job file without its data: all that can be told before a file is opened
+    /// Check job files without reading their data
     Check(check::CheckArgs),
-    /// Show what a job would do, from samples of its files: schema, plan, memory
+    /// Show the plan, schema and memory of a job, from samples; or the events behind one row
     Explain(explain::ExplainArgs),
-    /// Say how late events come, and what each delay of the watermark would have cost
+    /// Measure lateness, and what other watermark delays would have dropped
     Audit(audit::AuditArgs),
-    /// Count late events, or files that were wrong, in outputs that are in place; show what changes
+    /// Add late or corrected files to existing outputs, and show what changes
     Backfill(backfill::BackfillArgs),
-    /// Compare results with those of SQL, of a file or of another program; say where and why they differ
+    /// Compare results with SQL, a file or another program, and explain differences
     Verify(Box<verify::VerifyArgs>),
-    /// Write a page of a job's results: charts, tables, the account, late data, differences
+    /// Write an HTML page of a job's results: charts, tables, record counts, late data
     Report(report::ReportArgs),
     /// Print the SQL that computes the outputs of a job
     Sql(sql::SqlArgs),
-    /// Show what a live job would hold at a time: open windows, keys, the rows of tables
+    /// Show the state of a live job at a time: open windows, keys, table rows
     Inspect(inspect::InspectArgs),
-    /// Make sample data: sales, transactions, pageviews or money, seeded
+    /// Generate sample data from a seed: sales, transactions, pageviews or money
     Generate(generate::GenerateArgs),
-    /// Print the JSON Schema of the job file, which editors complete and check by; or its page
+    /// Print the JSON Schema of the job file, for editors; or its documentation
     Schema(schema::SchemaArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(completions::CompletionsArgs),
     /// Print a man page, or write all of them
     Man(man::ManArgs),
@@ -128,10 +128,10 @@ struct JobArgs {
     /// The job file
     #[arg(value_hint = ValueHint::FilePath)]
     job: PathBuf,
-    /// Leave out events before this time (in the job's time zone, or with an offset)
+    /// Skip events before this time (in the job's time zone, or with an offset)
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Leave out events from this time on
+    /// Skip events at or after this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     #[command(flatten)]
@@ -141,14 +141,14 @@ struct JobArgs {
 /// How a command uses the machine.
 #[derive(Debug, Args)]
 struct MachineArgs {
-    /// Worker threads [default: the job's, or one per core]
+    /// Number of worker threads [default: the job's, or one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Memory for partial results, such as 512MB; past it they go to disk [default: the job's, or
-    /// half of what the machine or its control group has]
+    /// Memory limit for partial results, such as 512MB; above it they spill to disk [default: the
+    /// job's, or half of the memory of the machine or its control group]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
-    /// Bytes of input text to a chunk; never shows in a result
+    /// Size of a chunk of input text; does not change the results
     #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
     chunk_size: Option<u64>,
 }

@@ -14,31 +14,31 @@ use crate::verify::Request;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Write a page of a job's results to look at: one HTML file that opens from the disk, with charts, tables, the account,
-/// how late events came, and how the results compare. The outputs of the job are not touched.
+/// Write an HTML page of a job's results: charts, tables, record counts, late data and differences. It is one file that
+/// opens without a network. The outputs of the job are not changed.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 done; 1 with --verify, where results differ.\n\nExamples:\n  \
+#[command(after_help = "Exit codes: 0 done; 1 with --verify, if results differ.\n\nExamples:\n  \
     highwater report data/jobs/pageviews-per-postcode.toml\n  \
     highwater report data/jobs/big-spenders.toml --verify -o out/spenders.html")]
 pub struct ReportArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The page [default: out/NAME.html, by the name of the job]
+    /// The page to write [default: out/NAME.html, after the name of the job]
     #[arg(long, short, value_name = "FILE.html")]
     output: Option<PathBuf>,
-    /// Say how late events came and what each delay would have cost, also where no output is streamed
+    /// Add the audit of lateness, even if no output is streamed
     #[arg(long)]
     audit: bool,
-    /// Compare the results with those of the job's SQL, run by Polars over the raw files
+    /// Compare the results with those of the job's SQL, which Polars runs over the raw files
     #[arg(long)]
     verify: bool,
-    /// The most rows of each output that the page carries; its charts are of all rows
+    /// Maximum number of rows of each output in the page; charts always use all rows
     #[arg(long, value_name = "N", default_value_t = report::ROWS)]
     rows: usize,
-    /// Which events the windows count, whatever the job file says
+    /// Which events the windows count; overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long, short)]
     quiet: bool,
 }

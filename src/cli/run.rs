@@ -16,23 +16,23 @@ use clap::{Args, ValueEnum};
 pub struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// Which events the windows count, whatever the job file says: all of them, or those that a live
-    /// job would have counted
+    /// Which events the windows count: all events, or those that a live job would have counted;
+    /// overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
-    /// Print the account and the outputs as JSON on stdout, and no tables
+    /// Print the record counts and the outputs as JSON on stdout instead of tables
     #[arg(long)]
     json: bool,
-    /// Print nothing but tables and errors
+    /// Print only tables and errors
     #[arg(long, short)]
     quiet: bool,
-    /// Rows that a table on the terminal shows
+    /// Number of rows to show of each table on the terminal
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
-    /// Ask services again for what they answered in a run before
+    /// Query services again instead of using their recorded answers
     #[arg(long)]
     refresh_lookups: bool,
-    /// What to do where a job with an archive finds a file with another content than it was read with
+    /// What to do if a file has changed since the archive counted it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     changed: Changed,
     #[command(flatten)]
@@ -42,19 +42,19 @@ pub struct RunArgs {
 /// What becomes of an archive when a file that is in it has changed.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Changed {
-    /// Say so, and change nothing
+    /// Report an error, and change nothing
     #[default]
     Fail,
-    /// Read all files anew
+    /// Read all files again
     Reload,
 }
 
 /// [`crate::plan::Mode`], as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Mode {
-    /// Every event, however late it came
+    /// All events, however late
     Complete,
-    /// What a live job would have counted; the rest is late
+    /// Only the events that a live job would have counted; the others are late
     Streamed,
 }
 

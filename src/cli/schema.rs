@@ -19,7 +19,7 @@ Examples:
 Elsewhere, in the first line of a job file, for editors that know TOML (Even Better TOML, taplo):
   #:schema job.schema.json")]
 pub struct SchemaArgs {
-    /// Print the page of the job file in its place: a table of keys for each section, as Markdown
+    /// Print the documentation of the job file instead: a table of keys for each section, as Markdown
     #[arg(long)]
     markdown: bool,
 }

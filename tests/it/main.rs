@@ -84,6 +84,7 @@ mod oracle_aggregates;
 mod oracle_windows;
 mod parquet_writers;
 mod places;
+mod plain_words;
 mod postgres_edited;
 mod postgres_faults;
 mod postgres_lab;
