@@ -3,13 +3,13 @@
 use super::correction::Correction;
 use super::gather::{Gathered, gather};
 use super::given::Role;
-use super::groups::GroupOutput;
+use super::group_output::GroupOutput;
 use super::history::{History, of_files};
 use super::methods::{stored_merging, tells_sessions};
 use super::outcome::Method;
 use super::part_rows::KeyBytes;
 use super::touched::{Clusters, Touched};
-use crate::deliver::kept::{self, are_told_by_group};
+use crate::deliver::state::{self, are_told_by_group};
 use crate::engine::arrivals::Need;
 use crate::engine::intake::{Archived, Counted, Intake, Positions};
 use crate::engine::steps::Sources;
@@ -104,7 +104,7 @@ impl<'a> Correction<'a> {
             let rows = gather(&self.pass, merged, &own, &rows_wanted, None, |block| {
                 groups[g] += block.len() as u64;
                 for output in &again {
-                    let of_block = kept::partitions(&self.pass, output.output, output.post, block)?;
+                    let of_block = state::partitions(&self.pass, output.output, output.post, block)?;
                     let named: &mut BTreeSet<String> = named.entry(output.number).or_default();
                     named.extend(of_block.into_iter().map(|(path, ..)| path));
                 }

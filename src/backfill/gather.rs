@@ -1,11 +1,11 @@
 //! The groups of some outputs, as rows and as states.
 
-use super::groups::GroupOutput;
+use super::group_output::GroupOutput;
 use super::part_rows::NewRows;
 use super::states::StateParts;
 use super::touched::Touched;
-use crate::deliver::groups::shape;
-use crate::deliver::kept::kept;
+use crate::deliver::shape::shape;
+use crate::deliver::state::state_rows;
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::{GroupBlock, Merged};
@@ -38,7 +38,7 @@ pub fn gather(
         |block| {
             let shaped = |o: &&GroupOutput| {
                 let rows = wanted(o).then(|| shape(pass, o.grouping, o.output, o.post, &block));
-                let groups = o.output.state.then(|| kept(pass, o.grouping, o.output, o.post, &block));
+                let groups = o.output.state.then(|| state_rows(pass, o.grouping, o.output, o.post, &block));
                 Ok((rows.transpose()?, groups.transpose()?))
             };
             let shaped = outputs.iter().map(shaped).collect::<Result<Vec<_>>>()?;

@@ -19,7 +19,7 @@ mod delta;
 mod edited;
 mod gather;
 mod given;
-mod groups;
+mod group_output;
 mod history;
 mod log;
 mod methods;
@@ -37,8 +37,8 @@ mod testing;
 mod touched;
 
 use crate::clock::Stopwatch;
-use crate::deliver::publish;
-use crate::deliver::publish::Extent;
+use crate::deliver::server_tables;
+use crate::deliver::server_tables::Extent;
 use crate::deliver::target;
 use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
 use crate::error::{Error, Result};
@@ -132,7 +132,7 @@ pub(crate) fn correct(
         outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
     };
     if !request.plan_only {
-        publish::check(&plan)?;
+        server_tables::check(&plan)?;
     }
     let mut strangers = vec![];
     if request.of_run {
@@ -151,7 +151,7 @@ pub(crate) fn correct(
         }
         let published = match (request.of_run, restated) {
             (true, drafts) => {
-                publish::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, drafts)?.1
+                server_tables::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, drafts)?.1
             }
             (false, Some(drafts)) => transaction.commit(drafts).map(|_| vec![])?,
             (false, None) => vec![],
@@ -195,7 +195,7 @@ pub(crate) fn correct(
         let mut watch = Stopwatch::of_process();
         let report;
         (report, published) =
-            publish::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
+            server_tables::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
         for (output, report) in outputs.iter_mut().zip(report.outputs) {
             output.restored = report.restored;
         }

@@ -12,7 +12,7 @@ use super::corrected::PartChange;
 use super::correction::{Correction, StagedCorrection};
 use super::gather::{Gathered, gather};
 use super::given::Role;
-use super::groups::{GroupOutput, Replace};
+use super::group_output::{GroupOutput, Replace};
 use super::history::History;
 use super::methods::stored_merging;
 use super::outcome::{Corrected, Method, Volume};

@@ -7,7 +7,7 @@
 //! * What `having` and `top` say of a group hangs on its window alone. Where `top` picks from a window that keys
 //!   spread over partitions, all of the partitions that the window may lie in are read, and rows of each may change.
 
-use super::groups::GroupOutput;
+use super::group_output::GroupOutput;
 use super::outcome::Volume;
 use super::part_rows::{NewRows, only, spans, unlike, write_part};
 use super::partition::folder;
@@ -15,9 +15,9 @@ use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
 use crate::batch::{plain_strings, record_batch};
-use crate::deliver::groups::{Shaped, shape};
-use crate::deliver::kept::{kept_order, kept_path, kept_schema};
 use crate::deliver::order::{cells, compare_rows};
+use crate::deliver::shape::{Shaped, shape};
+use crate::deliver::state::{state_order, state_path, state_schema};
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
@@ -66,8 +66,8 @@ impl<'a> StateParts<'a> {
         if !output.output.state {
             return None;
         }
-        let schema = kept_schema(output.grouping);
-        let order = (0..kept_order(output.grouping)).collect();
+        let schema = state_schema(output.grouping);
+        let order = (0..state_order(output.grouping)).collect();
         let arrow = schema.arrow();
         let reader = PartReader { root: output.state.clone(), format: Format::Parquet, schema };
         let old = output.manifest.state.iter().rev().map(|part| (partition(part), part)).collect();
@@ -287,7 +287,7 @@ impl<'a> StateParts<'a> {
         if groups.num_rows() == 0 {
             return Ok(None);
         }
-        let staged = transaction.stage_state_part(self.output.number, &kept_path(path))?;
+        let staged = transaction.stage_state_part(self.output.number, &state_path(path))?;
         write_part(pass, staged, &self.reader, groups, &self.spans(groups)).map(Some)
     }
 }

@@ -5,20 +5,20 @@
 
 pub(crate) mod events;
 pub(crate) mod groups;
-pub(crate) mod kept;
 pub(crate) mod late;
 pub(crate) mod order;
 mod outcome;
 pub(crate) mod partitioned;
 mod places;
-pub(crate) mod publish;
+pub(crate) mod server_tables;
 pub(crate) mod shape;
 mod staged;
+pub(crate) mod state;
 
 pub use late::schema as late_schema;
 pub(crate) use outcome::balances;
 pub use outcome::{Outcome, OutputOutcome};
 pub use places::recover;
 pub(crate) use places::{places, target};
-pub use publish::Published;
+pub use server_tables::Published;
 pub(crate) use staged::{Results, Staged, drafts, input_entries, stage, write};

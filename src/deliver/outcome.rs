@@ -1,6 +1,6 @@
 //! What a run did, and what became of each output.
 
-use super::publish::Published;
+use super::server_tables::Published;
 use crate::engine::PartitionOffsets;
 use crate::error::{Error, Result};
 use crate::input::InputReport;

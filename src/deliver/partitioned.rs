@@ -4,7 +4,8 @@
 //! Blocks come in order, of any size. The rows of a partition are cut after every
 //! [`ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
 
-use super::kept::{kept_path, kept_schema};
+use super::shape::Shaped;
+use super::state::{state_path, state_schema};
 use crate::batch::Schema;
 use crate::batch::record_batch;
 use crate::error::{Error, Result};
@@ -72,7 +73,7 @@ impl<'a> PartitionedWriter<'a> {
         PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
     }
 
-    /// Writes the state of `output`: groups of `grouping`, as [`crate::deliver::kept`] has them.
+    /// Writes the state of `output`: groups of `grouping`, as [`crate::deliver::state`] has them.
     pub fn of_state(
         plan: &Plan,
         grouping: &Grouping,
@@ -80,7 +81,7 @@ impl<'a> PartitionedWriter<'a> {
         target: usize,
         transaction: &'a Transaction,
     ) -> Result<Self> {
-        let (format, schema, of_state) = (Format::Parquet, kept_schema(grouping), true);
+        let (format, schema, of_state) = (Format::Parquet, state_schema(grouping), true);
         PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
     }
 
@@ -103,6 +104,17 @@ impl<'a> PartitionedWriter<'a> {
     /// Keeps what waits to be encoded within an eighth of a budget of `memory` bytes, or one piece.
     pub fn within(self, memory: u64) -> Self {
         PartitionedWriter { room: usize::try_from(memory / 8).unwrap_or(usize::MAX), ..self }
+    }
+
+    /// Takes the next rows, of any partitions: those of `shaped`, as `rows`.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn push_shaped(&mut self, shaped: &Shaped, rows: &RecordBatch) -> Result<()> {
+        shaped.stretches.iter().try_for_each(|(path, from, len)| {
+            let windows = shaped.windows.get(*from..from + len).unwrap_or_default();
+            self.push(path, rows.slice(*from, *len), windows)
+        })
     }
 
     /// Takes the next rows of a partition, which are of these windows; none are given where rows have no window
@@ -213,7 +225,7 @@ fn follow_one_another(parts: &[PartitionPart]) -> bool {
 impl Files<'_> {
     fn create(&self, partition: &str) -> Result<PartWriter> {
         let staged = if self.of_state {
-            self.transaction.stage_state_part(self.target, &kept_path(partition))?
+            self.transaction.stage_state_part(self.target, &state_path(partition))?
         } else {
             let name = format!("data.{}", self.format.extension());
             self.transaction.stage(self.target, &Path::new(partition).join(name))?

@@ -2,7 +2,7 @@
 
 use super::outcome::{FirstAndLast, Outcome, OutputOutcome, balances, fill_in};
 use super::places::{target, targets};
-use super::publish::{self, Extent};
+use super::server_tables::{self, Extent};
 use super::{events, groups, late};
 use crate::clock::Stopwatch;
 use crate::engine::offsets::Offsets;
@@ -52,7 +52,7 @@ impl Staged {
     pub fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
         self.none_rejected.iter().for_each(|path| transaction.take_away(path));
         self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
-        let tables = publish::open(plan, &transaction, Extent::All)?;
+        let tables = server_tables::open(plan, &transaction, Extent::All)?;
         let (report, published) = tables.commit(transaction, Some(self.drafts))?;
         self.outcome.published = published;
         fill_in(&mut self.outcome.outputs, &report);
@@ -202,7 +202,7 @@ pub fn drafts(
                 let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                 let streamed = plan.lateness.as_ref().map(allowed);
                 let window = Some(plan.window.to_string());
-                let table = publish::table(of, index);
+                let table = server_tables::table(of, index);
                 OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
             }
         };

@@ -3,8 +3,8 @@
 use super::Fate;
 use super::trace::Cells;
 use crate::batch::plain_strings;
-use crate::deliver::groups;
 use crate::deliver::shape::output_rows;
+use crate::deliver::shape::top_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan};
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
@@ -65,7 +65,7 @@ pub fn rows_of_block(
                 let of_window = (0..block.len()).filter(|&other| block.spans[other] == span && kept(other));
                 let all: Vec<u32> = of_window.map(|other| other as u32).collect();
                 let many = Top { n: usize::MAX, by: top.by.clone() };
-                let order = groups::top_rows(&many, &out.columns, &block.spans, all);
+                let order = top_rows(&many, &out.columns, &block.spans, all);
                 match order.iter().position(|&other| other as usize == row) {
                     Some(place) if place >= top.n => Fate::Top(place + 1, top.n),
                     _ => Fate::Written,

@@ -5,7 +5,7 @@ mod catch_up;
 pub use catch_up::catch_up;
 
 use crate::clock::Stopwatch;
-use crate::deliver::{self, Outcome, publish};
+use crate::deliver::{self, Outcome, server_tables};
 use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
 use crate::error::Result;
 use crate::input::InputReport;
@@ -23,7 +23,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let targets = deliver::places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin_of(&targets, &plan.named)?;
-    publish::check(plan)?;
+    server_tables::check(plan)?;
     let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options.threads)?.install(|| {
         let pass = Pass { plan, options, progress };

@@ -8,10 +8,7 @@
 //! A group lies in the partition of its row. Groups are sorted as rows are, and a file is written from all of its
 //! groups in order, so its bytes are a function of the set of events alone.
 
-use super::groups::{Shaped, stretches};
-use super::partitioned::PartitionedWriter;
-use super::shape::bounds;
-use crate::batch::record_batch;
+use super::shape::{Shaped, bounds, stretches};
 use crate::batch::{DataType, Field, Schema};
 use crate::engine::Pass;
 use crate::error::Result;
@@ -24,7 +21,7 @@ use std::sync::Arc;
 
 /// The columns of the files of a grouping's states: the window's bounds, if it has any, the keys, and the state
 /// of each aggregate.
-pub fn kept_schema(grouping: &Grouping) -> Schema {
+pub fn state_schema(grouping: &Grouping) -> Schema {
     let mut fields = match grouping.plan.window {
         Window::Global => vec![],
         _ => window_fields().to_vec(),
@@ -42,14 +39,14 @@ pub fn kept_schema(grouping: &Grouping) -> Schema {
     Schema::new(fields)
 }
 
-/// How many columns of [`kept_schema`] say which group it is.
-pub fn kept_order(grouping: &Grouping) -> usize {
+/// How many columns of [`state_schema`] say which group it is.
+pub fn state_order(grouping: &Grouping) -> usize {
     grouping.keys.len() + if grouping.plan.window == Window::Global { 0 } else { 2 }
 }
 
 /// Where the groups of a partition lie, below the state folder. It is a Parquet file by a name that no glob for data
 /// takes.
-pub fn kept_path(partition: &str) -> PathBuf {
+pub fn state_path(partition: &str) -> PathBuf {
     Path::new("state").join(partition).join("groups.state")
 }
 
@@ -57,7 +54,7 @@ pub fn kept_path(partition: &str) -> PathBuf {
 ///
 /// # Errors
 /// A value that cannot name a folder.
-pub fn kept(
+pub fn state_rows(
     pass: &Pass,
     grouping: &Grouping,
     output: &OutputPlan,
@@ -98,16 +95,4 @@ pub fn partitions(
     });
     let starts: Vec<i64> = block.spans.iter().map(|span| span.start).collect();
     stretches(pass, output, &named.collect::<Vec<_>>(), &starts)
-}
-
-/// Writes the groups of a block after those of the blocks before.
-///
-/// # Errors
-/// A machine error when the disk fails.
-pub fn push(writer: &mut PartitionedWriter, groups: &Shaped, schema: &Schema) -> Result<()> {
-    let rows = record_batch(&schema.arrow(), groups.columns.clone())?;
-    groups.stretches.iter().try_for_each(|(path, from, len)| {
-        let windows = groups.windows.get(*from..from + len).unwrap_or_default();
-        writer.push(path, rows.slice(*from, *len), windows)
-    })
 }

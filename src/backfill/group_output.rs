@@ -17,7 +17,7 @@ use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::{Clusters, Touched};
 use crate::batch::{plain_strings, record_batch};
-use crate::deliver::groups::Shaped;
+use crate::deliver::shape::Shaped;
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
