@@ -1,5 +1,8 @@
 //! Highwater replays recorded events through event-time windows and enrichment, over plain files.
 //!
+//! This library is the program in parts, for its binary and its tests. It has no stable API: what is stable is the
+//! command line, the job file, the JSON that commands print, and the files that they write.
+//!
 //! ```text
 //! files → chunks → batches → steps → windows → outputs
 //! input            batch     expr    group      sink
