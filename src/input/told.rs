@@ -38,10 +38,15 @@ fn text(name: &str) -> String {
 pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let code = match after {
+            // `from_str_radix` would take a sign: `%+5` stands for itself.
+            [high, low, ..] if *first == b'%' => digit(high).zip(digit(low)),
+            _ => None,
+        };
+        match code {
+            Some((high, low)) => {
+                bytes.push((high << 4 | low) as u8);
                 rest = &after[2..];
             }
             None => {
@@ -164,6 +169,7 @@ mod tests {
             [some("k", "\0"), some("k", NULL_FOLDER)]
         );
         assert_eq!(told("=x/y/z=1.csv"), []);
+        assert_eq!(told("k=%+5/k=%/k=%4/f.csv"), [some("k", "%+5"), some("k", "%"), some("k", "%4")]);
     }
 
     #[test]
