@@ -1,11 +1,12 @@
 //! TOML with the place of everything, read without stopping at the first fault.
 
+use super::keys::key::{self, Described, Key, Kind, Section, Type, Whole};
 use crate::error::{Error, Reason, Snippet};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,58 +133,82 @@ impl Document {
     }
 }
 
-/// One table of the file. Every key is asked for by name; [`Table::finish`] faults the others.
+/// One table of the file. Every key is read by its description; [`Table::finish`] faults the keys without one.
 pub struct Table<'a> {
     document: &'a Document,
     /// What the table is called in errors: `[source]`.
     name: String,
+    /// Which keys it may have.
+    section: &'static Section,
     entries: &'a DeTable<'a>,
     pub span: Range<usize>,
+    /// Keys that were read or refused. What is described must be one or the other.
     asked: RefCell<Vec<&'static str>>,
-    /// Keys that [`Table::misplaced`] has faulted.
-    misplaced: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Table<'a> {
-    pub fn new(document: &'a Document, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Table<'a> {
-        let (asked, misplaced) = (RefCell::new(vec![]), RefCell::new(vec![]));
-        Table { document, name: name.to_string(), entries: table, span, asked, misplaced }
+    pub fn new(
+        document: &'a Document,
+        name: &str,
+        section: &'static Section,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+    ) -> Table<'a> {
+        Table { document, name: name.to_string(), section, entries: table, span, asked: RefCell::default() }
+    }
+
+    /// Which keys it may have.
+    pub fn section(&self) -> &'static Section {
+        self.section
+    }
+
+    /// The value of `key`. A value of another type is a fault.
+    pub fn get<K: Read>(&self, key: Key<K>) -> Option<K::Value<'a>> {
+        K::read(self, &key.about)
+    }
+
+    fn entry(&self, key: &str) -> Option<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
+        self.entries.iter().find(|(name, _)| name.get_ref() == key)
     }
 
     /// Where `key` stands, if the table has it.
     pub fn place_of(&self, key: &str) -> Option<Range<usize>> {
-        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(name, _)| name.span())
+        self.entry(key).map(|(name, _)| name.span())
     }
 
     /// Whether `key` is a table or list of nothing.
     pub fn is_empty(&self, key: &str) -> bool {
-        let value = self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value);
-        value.is_some_and(|value| match value.get_ref() {
+        self.entry(key).is_some_and(|(_, value)| match value.get_ref() {
             DeValue::Table(table) => table.is_empty(),
             DeValue::Array(list) => list.is_empty(),
             _ => false,
         })
     }
 
-    /// The string at `key`, if it is one; the key does not count as asked for.
+    /// The string at `key`, if it is one; the key does not count as read.
     pub fn peek(&self, key: &str) -> Option<&'a str> {
-        match self.entries.iter().find(|(name, _)| name.get_ref() == key)?.1.get_ref() {
+        match self.entry(key)?.1.get_ref() {
             DeValue::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// Faults `key` where the table has it; `hint` says where it belongs.
-    pub fn misplaced(&self, key: &'static str, hint: &str) {
-        let Some(place) = self.place_of(key) else { return };
-        self.misplaced.borrow_mut().push(key);
-        let error = Error::job(format!("{} has no key `{key}`", self.name));
-        self.document.fault(error.hint(hint), &place);
+    /// Whether `key` is `true`; the key does not count as read.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().as_bool() == Some(true))
     }
 
-    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    /// Faults `key` with `error` where the table has it.
+    pub fn refuse(&self, key: &'static str, error: Error) {
         self.asked.borrow_mut().push(key);
-        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+        if let Some(place) = self.place_of(key) {
+            self.document.fault(error, &place);
+        }
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().push(key);
+        self.entry(key).map(|(_, value)| value)
     }
 
     fn wrong_type(&self, key: &str, wanted: &str, value: &Spanned<DeValue>) {
@@ -192,8 +217,8 @@ impl<'a> Table<'a> {
     }
 
     /// A string.
-    pub fn string(&self, key: &'static str) -> Option<At<String>> {
-        let value = self.get(key)?;
+    fn string(&self, key: &'static str) -> Option<At<String>> {
+        let value = self.value(key)?;
         match value.get_ref().as_str() {
             Some(text) => Some(At { value: text.to_string(), span: value.span() }),
             None => {
@@ -204,8 +229,8 @@ impl<'a> Table<'a> {
     }
 
     /// `true` or `false`.
-    pub fn flag(&self, key: &'static str) -> Option<At<bool>> {
-        let value = self.get(key)?;
+    fn flag(&self, key: &'static str) -> Option<At<bool>> {
+        let value = self.value(key)?;
         match value.get_ref().as_bool() {
             Some(flag) => Some(At { value: flag, span: value.span() }),
             None => {
@@ -215,14 +240,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A whole number of at least 1.
-    pub fn count(&self, key: &'static str) -> Option<At<usize>> {
-        self.whole(key, 1)
-    }
-
     /// A whole number of at least `least`.
-    pub fn whole(&self, key: &'static str, least: usize) -> Option<At<usize>> {
-        let value = self.get(key)?;
+    fn whole(&self, key: &'static str, least: usize) -> Option<At<usize>> {
+        let value = self.value(key)?;
         let number = value.get_ref().as_integer().filter(|n| n.radix() == 10);
         match number.and_then(|n| n.as_str().replace('_', "").parse().ok()).filter(|&n| n >= least) {
             Some(number) => Some(At { value: number, span: value.span() }),
@@ -234,8 +254,8 @@ impl<'a> Table<'a> {
     }
 
     /// A list of whole numbers of at least 1.
-    pub fn counts(&self, key: &'static str) -> Option<At<Vec<usize>>> {
-        let value = self.get(key)?;
+    fn counts(&self, key: &'static str) -> Option<At<Vec<usize>>> {
+        let value = self.value(key)?;
         let number = |item: &Spanned<DeValue>| {
             let number = item.get_ref().as_integer().filter(|n| n.radix() == 10);
             number.and_then(|n| n.as_str().parse().ok()).filter(|n| *n >= 1)
@@ -251,8 +271,8 @@ impl<'a> Table<'a> {
     }
 
     /// A string or a list of strings.
-    pub fn strings(&self, key: &'static str) -> Option<Vec<At<String>>> {
-        let value = self.get(key)?;
+    fn strings(&self, key: &'static str) -> Option<Vec<At<String>>> {
+        let value = self.value(key)?;
         if let Some(text) = value.get_ref().as_str() {
             return Some(vec![At { value: text.to_string(), span: value.span() }]);
         }
@@ -271,18 +291,18 @@ impl<'a> Table<'a> {
     }
 
     /// A table of expressions, in the order written; a list of names stands for each column as itself.
-    pub fn pairs(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+    fn pairs(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
         self.pairs_or(key, quote)
     }
 
     /// A table of names, in the order written; a list of names stands for each name as itself.
-    pub fn names(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+    fn names(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
         self.pairs_or(key, str::to_string)
     }
 
     /// A table of texts, in the order written.
-    pub fn texts(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
-        let value = self.get(key)?;
+    fn texts(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        let value = self.value(key)?;
         if value.get_ref().as_table().is_none() {
             self.wrong_type(key, "a table of strings", value);
             return None;
@@ -296,7 +316,7 @@ impl<'a> Table<'a> {
         key: &'static str,
         itself: impl Fn(&str) -> String,
     ) -> Option<Vec<(At<String>, At<String>)>> {
-        let value = self.get(key)?;
+        let value = self.value(key)?;
         if let Some(list) = value.get_ref().as_array() {
             let names = list.iter().filter_map(|item| match item.get_ref().as_str() {
                 Some(text) => {
@@ -328,8 +348,8 @@ impl<'a> Table<'a> {
     }
 
     /// A table of values that stand for themselves, in the order written.
-    pub fn literals(&self, key: &'static str) -> Option<Vec<(At<String>, At<Literal>)>> {
-        let value = self.get(key)?;
+    fn literals(&self, key: &'static str) -> Option<Vec<(At<String>, At<Literal>)>> {
+        let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, "a table", value);
             return None;
@@ -347,12 +367,12 @@ impl<'a> Table<'a> {
     }
 
     /// A table within this one.
-    pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
-        let value = self.get(key)?;
+    fn table(&self, key: &'static str, section: &'static Section) -> Option<Table<'a>> {
+        let value = self.value(key)?;
         match value.get_ref().as_table() {
             Some(table) => {
                 let name = if self.name == "the job" { format!("[{key}]") } else { key.to_string() };
-                Some(Table::new(self.document, &name, table, value.span()))
+                Some(Table::new(self.document, &name, section, table, value.span()))
             }
             None => {
                 self.wrong_type(key, "a table", value);
@@ -362,8 +382,8 @@ impl<'a> Table<'a> {
     }
 
     /// The tables of `[key.NAME]`, with their names, in the order written.
-    pub fn named_tables(&self, key: &'static str) -> Vec<(At<String>, Table<'a>)> {
-        let Some(value) = self.get(key) else { return vec![] };
+    fn named_tables(&self, key: &'static str, section: &'static Section) -> Vec<(At<String>, Table<'a>)> {
+        let Some(value) = self.value(key) else { return vec![] };
         let wanted = format!("tables with names, [{key}.NAME]");
         let Some(tables) = value.get_ref().as_table() else {
             self.wrong_type(key, &wanted, value);
@@ -375,7 +395,7 @@ impl<'a> Table<'a> {
             match value.get_ref().as_table() {
                 Some(table) => {
                     let title = format!("[{key}.{}]", at.value);
-                    named.push((at, Table::new(self.document, &title, table, value.span())));
+                    named.push((at, Table::new(self.document, &title, section, table, value.span())));
                 }
                 None => self.wrong_type(&at.value, &format!("a table, [{key}.{}]", at.value), value),
             }
@@ -385,11 +405,15 @@ impl<'a> Table<'a> {
     }
 
     /// A string, or a table.
-    pub fn string_or_table(&self, key: &'static str) -> Option<Result<At<String>, Table<'a>>> {
-        let value = self.get(key)?;
+    fn string_or_table(
+        &self,
+        key: &'static str,
+        section: &'static Section,
+    ) -> Option<Result<At<String>, Table<'a>>> {
+        let value = self.value(key)?;
         match (value.get_ref().as_str(), value.get_ref().as_table()) {
             (Some(text), _) => Some(Ok(At { value: text.to_string(), span: value.span() })),
-            (_, Some(table)) => Some(Err(Table::new(self.document, key, table, value.span()))),
+            (_, Some(table)) => Some(Err(Table::new(self.document, key, section, table, value.span()))),
             _ => {
                 self.wrong_type(key, "a table", value);
                 None
@@ -398,8 +422,8 @@ impl<'a> Table<'a> {
     }
 
     /// The tables of `[[key]]`, or of a list within this table.
-    pub fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
-        let Some(value) = self.get(key) else { return vec![] };
+    fn tables(&self, key: &'static str, section: &'static Section) -> Vec<Table<'a>> {
+        let Some(value) = self.value(key) else { return vec![] };
         let (title, wanted) = match self.name.as_str() {
             "the job" => (format!("[[{key}]]"), format!("a list of tables, [[{key}]]")),
             _ => (key.to_string(), "a list of tables, [{ … }, …]".to_string()),
@@ -409,7 +433,7 @@ impl<'a> Table<'a> {
             return vec![];
         };
         let tables = list.iter().filter_map(|item| match item.get_ref().as_table() {
-            Some(table) => Some(Table::new(self.document, &title, table, item.span())),
+            Some(table) => Some(Table::new(self.document, &title, section, table, item.span())),
             None => {
                 self.wrong_type(key, &wanted, item);
                 None
@@ -418,17 +442,115 @@ impl<'a> Table<'a> {
         tables.collect()
     }
 
-    /// Faults every key that was not asked for.
+    /// Faults required keys that are not there, keys that belong elsewhere, and keys that nothing describes.
     pub fn finish(&self) {
+        let known: Vec<&str> = self.section.names().collect();
+        let missing = self.section.required.iter().filter(|(key, _)| !self.has(key));
+        match self.section.missing {
+            "" => missing.for_each(|(key, hint)| self.lacks(key, hint)),
+            all if missing.count() > 0 => self.document.fault(Error::job(all), &self.span),
+            _ => {}
+        }
+        for (keys, hint) in self.section.elsewhere {
+            for key in *keys {
+                self.refuse(key, Error::job(format!("{} has no key `{key}`", self.name)).hint(*hint));
+            }
+        }
         let asked = self.asked.borrow();
+        debug_assert!(
+            known.iter().all(|key| asked.contains(key)),
+            "{} has keys that are not read",
+            self.name
+        );
         for (name, _) in self.entries {
             let key: &str = name.get_ref();
-            if asked.contains(&key) || self.misplaced.borrow().contains(&key) {
-                continue;
+            if !known.contains(&key) && !asked.contains(&key) {
+                let error = Error::job(format!("unknown key `{key}` in {}", self.name));
+                let error = error.nearest_or("the keys are", key, known.iter().copied());
+                self.document.fault(error, &name.span());
             }
-            let error = Error::job(format!("unknown key `{key}` in {}", self.name));
-            self.document.fault(error.nearest_or("the keys are", key, asked.iter().copied()), &name.span());
         }
+    }
+
+    /// Whether `key` is there, and lists something if it is a list.
+    fn has(&self, key: &str) -> bool {
+        let is_empty_list = |value: &DeValue| value.as_array().is_some_and(|list| list.is_empty());
+        self.entry(key).is_some_and(|(_, value)| !is_empty_list(value.get_ref()))
+    }
+
+    /// The fault that `key` is missing.
+    fn lacks(&self, key: &str, hint: &str) {
+        let what = match self.section.keys.iter().find(|about| about.name == key).map(|about| about.ty) {
+            Some(Type::Table) => format!("[{key}]"),
+            Some(Type::Tables) => format!("[[{key}]]"),
+            _ => format!("`{key}`"),
+        };
+        let article = if self.name.starts_with("[[") { "an " } else { "" };
+        let error = Error::job(format!("{article}{} has no {what}", self.name));
+        let error = if hint.is_empty() { error } else { error.hint(hint) };
+        self.document.fault(error, &self.span);
+    }
+}
+
+/// A kind of key, with how its value is read.
+pub trait Read: Kind {
+    type Value<'a>;
+
+    /// The value of the key in `table`; faults one of another type.
+    fn read<'a>(table: &Table<'a>, key: &Described) -> Option<Self::Value<'a>>;
+}
+
+/// Kinds whose values are read alike, by a method of [`Table`].
+macro_rules! read {
+    ($($($kind:ident),+: $value:ty = $read:ident;)+) => {$($(
+        impl Read for key::$kind {
+            type Value<'a> = $value;
+
+            fn read<'a>(table: &Table<'a>, key: &Described) -> Option<$value> {
+                table.$read(key.name)
+            }
+        }
+    )+)+};
+}
+
+/// Kinds whose values are tables of the key's section.
+macro_rules! read_tables {
+    ($($kind:ident: $value:ty = |$table:ident, $name:ident, $section:ident| $read:expr;)+) => {$(
+        impl Read for key::$kind {
+            type Value<'a> = $value;
+
+            fn read<'a>($table: &Table<'a>, key: &Described) -> Option<$value> {
+                let ($name, $section) = (key.name, key.of?);
+                $read
+            }
+        }
+    )+};
+}
+
+read! {
+    Text, Filled, Character, Delimiter, Sql, Length, SignedLength, Word: At<String> = string;
+    Words, Strings: Vec<At<String>> = strings;
+    Flag: At<bool> = flag;
+    Counts: At<Vec<usize>> = counts;
+    Expressions, Types: Vec<(At<String>, At<String>)> = pairs;
+    Names: Vec<(At<String>, At<String>)> = names;
+    Texts: Vec<(At<String>, At<String>)> = texts;
+    Literals: Vec<(At<String>, At<Literal>)> = literals;
+}
+
+read_tables! {
+    Table: Table<'a> = |table, name, section| table.table(name, section);
+    Tables: Vec<Table<'a>> = |table, name, section| Some(table.tables(name, section));
+    NamedTables: Vec<(At<String>, Table<'a>)> = |table, name, section| Some(table.named_tables(name, section));
+    GlobalOrTable: Result<At<String>, Table<'a>> = |table, name, section| table.string_or_table(name, section);
+}
+
+impl<const LEAST: usize, const MOST: usize> Read for Whole<LEAST, MOST> {
+    type Value<'a> = At<usize>;
+
+    fn read<'a>(table: &Table<'a>, key: &Described) -> Option<At<usize>> {
+        // A number above `MOST` is refused by the planner, which says what the most is.
+        table.whole(key.name, LEAST)
     }
 }
 

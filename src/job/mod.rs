@@ -2,6 +2,7 @@
 
 mod document;
 pub mod identity;
+pub mod keys;
 mod own;
 mod spec;
 mod validate;

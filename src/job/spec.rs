@@ -1,6 +1,7 @@
 //! The job file as written: its form is checked here, its meaning in `validate`.
 
 use super::document::{At, Document, Table, parse};
+use super::keys::job as keys;
 use super::validate::{self, Overrides, check_form};
 use crate::error::{Error, Result};
 use crate::input::Inputs;
@@ -8,6 +9,7 @@ use crate::input::Inputs;
 mod log;
 mod output;
 mod step;
+mod variant;
 mod written;
 
 pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
@@ -71,37 +73,31 @@ impl JobSpec {
             return Err(error);
         }
         let end = 0..text.find('\n').unwrap_or(text.len());
-        let top = Table::new(&document, "the job", table.get_ref(), end.clone());
-        let (name, timezone) = (top.string("name"), top.string("timezone"));
-        let (memory, threads) = (top.string("memory"), top.count("threads"));
-        let mode = top.string("mode");
-        let source = match top.table("source") {
-            Some(table) => log::source(&document, &table),
-            None => {
-                document.fault(Error::job("the job has no [source]"), &end);
-                SourceSpec::default()
-            }
-        };
-        let tables = top.named_tables("table");
+        let top = Table::new(&document, "the job", &keys::JOB, table.get_ref(), end);
+        let (name, timezone) = (top.get(keys::NAME), top.get(keys::TIMEZONE));
+        let (memory, threads) = (top.get(keys::MEMORY), top.get(keys::THREADS));
+        let mode = top.get(keys::MODE);
+        let source = top.get(keys::SOURCE).map(|table| log::source(&table)).unwrap_or_default();
+        let tables = top.get(keys::TABLES).unwrap_or_default();
         let tables = tables.into_iter().map(|(name, t)| log::table(&document, name, &t)).collect();
-        let steps = top.tables("step").iter().map(|t| step::step(&document, t)).collect();
+        let steps = top.get(keys::STEPS).unwrap_or_default();
+        let steps = steps.iter().map(|t| step::step(&document, t)).collect();
         let (mut outputs, mut pages) = (vec![], vec![]);
-        for table in &top.tables("output") {
-            match output::page(&document, table) {
+        for table in &top.get(keys::OUTPUTS).unwrap_or_default() {
+            match output::page(table) {
                 Some(page) => pages.push(page),
                 None => outputs.push(output::output(&document, table)),
             }
         }
-        match pages.first() {
-            Some(page) if outputs.is_empty() => {
-                let error = Error::job("a page shows other outputs, and the job has none");
-                document
-                    .fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
-            }
-            None if outputs.is_empty() => document.fault(Error::job("the job has no [[output]]"), &end),
-            _ => {}
+        if let Some(page) = pages.first().filter(|_| outputs.is_empty()) {
+            let error = Error::job("a page shows other outputs, and the job has none");
+            document.fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
         }
-        let late = top.table("late").and_then(|t| late(&document, &t));
+        let late = top.get(keys::LATE_EVENTS).and_then(|table| {
+            let path = table.get(keys::LATE_PATH);
+            table.finish();
+            path
+        });
         top.finish();
         drop(top);
         drop(table);
@@ -131,17 +127,6 @@ impl JobSpec {
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
     }
-}
-
-fn late(document: &Document, table: &Table) -> Option<At<String>> {
-    let path = table.string("path");
-    table.finish();
-    if table.place_of("path").is_none() {
-        let error = Error::job("[late] has no `path`");
-        document
-            .fault(error.hint("a .jsonl or .parquet file for the events that came too late"), &table.span);
-    }
-    path
 }
 
 #[cfg(test)]
