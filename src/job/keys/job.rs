@@ -1,6 +1,8 @@
 //! The keys of the job itself, and `[late]`.
 
-use super::key::{Described, Key, Kind, NamedTables, Section, Table, Tables, Text, Whole, Word, json, keys};
+use super::key::{
+    Described, Key, Kind, NamedTables, Section, Table, Tables, Text, Whole, Word, about, json, keys,
+};
 use super::{log, output, step};
 
 keys! {
@@ -48,18 +50,9 @@ pub const JOB: Section = Section {
     required: &[("source", ""), ("output", "")],
     ..Section::new(
         "The job",
-        &[
-            NAME.about,
-            TIMEZONE.about,
-            MEMORY.about,
-            THREADS.about,
-            MODE.about,
-            SOURCE.about,
-            TABLES.about,
-            STEPS.about,
-            OUTPUTS.about,
-            LATE_EVENTS.about,
-        ],
+        about! {
+            NAME, TIMEZONE, MEMORY, THREADS, MODE, SOURCE, TABLES, STEPS, OUTPUTS, LATE_EVENTS,
+        },
     )
 };
 

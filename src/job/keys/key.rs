@@ -232,4 +232,9 @@ macro_rules! keys {
     )*};
 }
 
-pub(super) use {json, keys};
+/// The descriptions of keys, as a [`Section`] lists them.
+macro_rules! about {
+    ($($key:expr),* $(,)?) => { &[$($key.about),*] };
+}
+
+pub(super) use {about, json, keys};

@@ -2,8 +2,9 @@
 
 use super::key::{
     Character, Counts, Delimiter, Described, Expressions, Filled, Flag, Key, Kind, Length, NamedTables,
-    Section, Sql, Strings, Text, Types, Whole, Word, Words, json, keys,
+    Section, Sql, Strings, Text, Types, Whole, Word, Words, about, json, keys,
 };
+use crate::input::carried::Said;
 
 keys! {
     /// File, folder, glob, or a list of them; .gz and .zst are read as they are.
@@ -38,7 +39,7 @@ keys! {
     /// kafka-console-consumer with its properties, or nothing. By default what is recognised.
     LOG: Word = "log" {
         shared: true,
-        words: &["plain", "kafka-connect", "kcat", "console"],
+        words: &Said::CARRIERS,
         examples: json!(["kcat"]),
     };
 
@@ -152,38 +153,11 @@ pub const SOURCE: Section = Section {
     required: &[("path", ""), ("time", "name the column that holds each event's time")],
     ..Section::new(
         "`[source]`",
-        &[
-            PATH.about,
-            FORMAT.about,
-            TIME.about,
-            TIME_UNIT.about,
-            TIME_FORMAT.about,
-            LOG.about,
-            ENVELOPE.about,
-            RECORDS.about,
-            UNNEST.about,
-            DERIVE.about,
-            TYPES.about,
-            COLUMNS.about,
-            DELIMITER.about,
-            ENCODING.about,
-            SKIP.about,
-            COMMENT.about,
-            FOOTER.about,
-            UNTIL.about,
-            ESCAPE.about,
-            WIDTHS.about,
-            SHEET.about,
-            RANGE.about,
-            WRITTEN_BY_COLUMN.about,
-            ON_BAD_RECORD.about,
-            REJECTS.about,
-            ARRIVAL.about,
-            PARTITION.about,
-            IDLE.about,
-            MAX_AHEAD.about,
-            OUT_OF_ORDERNESS.about,
-        ],
+        about! {
+            PATH, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
+            DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE, WRITTEN_BY_COLUMN,
+            ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS,
+        },
     )
 };
 
@@ -215,34 +189,11 @@ pub const TABLE: Section = Section {
     )],
     ..Section::new(
         "`[table.NAME]`",
-        &[
-            TABLE_PATH.about,
-            FORMAT.about,
-            TABLE_TIME.about,
-            TIME_UNIT.about,
-            TIME_FORMAT.about,
-            LOG.about,
-            ENVELOPE.about,
-            RECORDS.about,
-            UNNEST.about,
-            TYPES.about,
-            COLUMNS.about,
-            DELIMITER.about,
-            ENCODING.about,
-            SKIP.about,
-            COMMENT.about,
-            FOOTER.about,
-            UNTIL.about,
-            ESCAPE.about,
-            WIDTHS.about,
-            SHEET.about,
-            RANGE.about,
-            WRITTEN_BY_COLUMN.about,
-            ON_BAD_RECORD.about,
-            REJECTS.about,
-            TABLE_DERIVE.about,
-            TABLE_FILTER.about,
-        ],
+        about! {
+            TABLE_PATH, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
+            COLUMNS, DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE,
+            WRITTEN_BY_COLUMN, ON_BAD_RECORD, REJECTS, TABLE_DERIVE, TABLE_FILTER,
+        },
     )
 };
 
@@ -284,16 +235,8 @@ pub const WRITTEN: Section = Section {
         amount = { thousands = \",\", units = [\"Rp\"], null = [\"-\"] }",
     ..Section::new(
         "`written`",
-        &[
-            NULL.about,
-            TRIM.about,
-            DECIMAL.about,
-            THOUSANDS.about,
-            UNITS.about,
-            ACCOUNTING.about,
-            TRUE.about,
-            FALSE.about,
-            TEXT_MARK.about,
-        ],
+        about! {
+            NULL, TRIM, DECIMAL, THOUSANDS, UNITS, ACCOUNTING, TRUE, FALSE, TEXT_MARK,
+        },
     )
 };

@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //! Four things are made from these descriptions, and no other list of keys exists:
-//! * the readers: `document` reads a [`Key`](key::Key) as the type that it has here, `spec` keeps the values;
+//! * the readers: `reader` reads a [`Key`](key::Key) as the type that it has here, `spec` keeps the values;
 //! * the errors: unknown keys with the nearest name, missing keys, keys that belong to another variant or table;
 //! * the JSON Schema of `highwater schema`;
 //! * the guide's page of the job file.

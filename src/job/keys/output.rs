@@ -2,7 +2,7 @@
 
 use super::key::{
     Described, Expressions, Flag, GlobalOrTable, Key, Kind, Length, Need, Section, SignedLength, Sql,
-    Strings, Table, Text, Variant, Variants, Whole, Word, json, keys,
+    Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
 };
 
 /// What windows count.
@@ -102,24 +102,10 @@ pub const OUTPUT: Section = Section {
     )],
     ..Section::new(
         "`[[output]]`",
-        &[
-            PATH.about,
-            OF.about,
-            TITLE.about,
-            FORMAT.about,
-            MIRROR.about,
-            KEY.about,
-            WINDOWS.about,
-            BY.about,
-            SELECT.about,
-            HAVING.about,
-            FIRST_GROUPS.about,
-            PARTITION_BY.about,
-            MODE.about,
-            FIRINGS.about,
-            ARCHIVE.about,
-            STATE.about,
-        ],
+        about! {
+            PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            FIRINGS, ARCHIVE, STATE,
+        },
     )
 };
 
@@ -179,16 +165,9 @@ pub const WINDOW: Section = Section {
     }),
     ..Section::new(
         "`window`",
-        &[
-            TUMBLING.about,
-            HOPPING.about,
-            SLIDE.about,
-            CUMULATIVE.about,
-            STEP.about,
-            SESSION.about,
-            OFFSET.about,
-            ALLOWED_LATENESS.about,
-        ],
+        about! {
+            TUMBLING, HOPPING, SLIDE, CUMULATIVE, STEP, SESSION, OFFSET, ALLOWED_LATENESS,
+        },
     )
 };
 

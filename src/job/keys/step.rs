@@ -2,7 +2,7 @@
 
 use super::key::{
     Character, Described, Expressions, Flag, Key, Kind, Length, Literals, Names, Need, Section, Sql, Strings,
-    Tables, Text, Texts, Variant, Variants, Whole, Word, json, keys,
+    Tables, Text, Texts, Variant, Variants, Whole, Word, about, json, keys,
 };
 use super::log;
 
@@ -140,32 +140,11 @@ pub const STEP: Section = Section {
     }),
     ..Section::new(
         "`[[step]]`",
-        &[
-            FILTER.about,
-            DERIVE.about,
-            DEDUP.about,
-            FIRST.about,
-            AS.about,
-            ENRICH.about,
-            MATCH.about,
-            INCLUSIVE.about,
-            WITHIN.about,
-            FILL.about,
-            LOOKUP.about,
-            ON.about,
-            TAKE.about,
-            log::TYPES.about,
-            log::FORMAT.about,
-            COLUMNS.about,
-            DELIMITER.about,
-            HEADERS.about,
-            IN_FLIGHT.about,
-            TIMEOUT.about,
-            RETRIES.about,
-            BACKOFF.about,
-            ON_FAILURE.about,
-            INSTEAD.about,
-        ],
+        about! {
+            FILTER, DERIVE, DEDUP, FIRST, AS, ENRICH, MATCH, INCLUSIVE, WITHIN, FILL, LOOKUP, ON, TAKE,
+            log::TYPES, log::FORMAT, COLUMNS, DELIMITER, HEADERS, IN_FLIGHT, TIMEOUT, RETRIES, BACKOFF,
+            ON_FAILURE, INSTEAD,
+        },
     )
 };
 
@@ -197,24 +176,9 @@ pub const OTHERWISE: Section = Section {
     }),
     ..Section::new(
         "`otherwise`",
-        &[
-            MATCH.about,
-            INCLUSIVE.about,
-            MATCH_WITHIN.about,
-            LOOKUP.about,
-            ON.about,
-            TAKE.about,
-            log::TYPES.about,
-            log::FORMAT.about,
-            COLUMNS.about,
-            DELIMITER.about,
-            HEADERS.about,
-            IN_FLIGHT.about,
-            TIMEOUT.about,
-            RETRIES.about,
-            BACKOFF.about,
-            ON_FAILURE.about,
-            CONSTANT.about,
-        ],
+        about! {
+            MATCH, INCLUSIVE, MATCH_WITHIN, LOOKUP, ON, TAKE, log::TYPES, log::FORMAT, COLUMNS, DELIMITER,
+            HEADERS, IN_FLIGHT, TIMEOUT, RETRIES, BACKOFF, ON_FAILURE, CONSTANT,
+        },
     )
 };
