@@ -1,10 +1,11 @@
 //! The job file as written: its form is checked here, its meaning in `validate`.
 
-use super::document::{At, Document, Table, parse};
+use super::document::{At, Document, parse};
 use super::keys::job as keys;
-use super::validate::{self, Overrides, check_form};
+use super::reader::Table;
 use crate::error::{Error, Result};
 use crate::input::Inputs;
+use std::path::PathBuf;
 
 mod log;
 mod output;
@@ -49,24 +50,12 @@ impl JobSpec {
         &self.document.file
     }
 
-    /// Parses the text of a job file; `file` is its name in errors.
-    ///
-    /// # Errors
-    /// A job error that reports every fault of form (syntax, unknown keys, wrong types) and, where there is one, all that
-    /// else is wrong as far as it can be told without the data.
-    pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
-        let spec = JobSpec::faulty(file, text)?;
-        if spec.document.faults().is_some() {
-            check_form(&spec, &Overrides::default())?;
-        }
-        Ok(spec)
-    }
-
-    /// As [`JobSpec::parse`], but faults of form other than of syntax are noted alone.
+    /// Reads the text of a job file; `file` is its name in errors. Faults other than of syntax are noted in the
+    /// document.
     ///
     /// # Errors
     /// A job error that reports every fault of syntax.
-    pub(super) fn faulty(file: &str, text: &str) -> Result<JobSpec> {
+    pub(super) fn read(file: &str, text: &str) -> Result<JobSpec> {
         let document = Document::new(file, text);
         let table = parse(&document);
         if let Some(error) = document.faults() {
@@ -101,7 +90,7 @@ impl JobSpec {
         top.finish();
         drop(top);
         drop(table);
-        Ok(validate::with_inputs(JobSpec {
+        Ok(JobSpec {
             document,
             name,
             timezone,
@@ -115,7 +104,17 @@ impl JobSpec {
             pages,
             late,
             inputs: Inputs::default(),
-        }))
+        })
+    }
+
+    /// The job's name: as the file says, or that of the file.
+    pub(super) fn job_name(&self) -> String {
+        let of_file = || {
+            let stem =
+                PathBuf::from(&self.document.file).file_stem().map(|s| s.to_string_lossy().into_owned());
+            stem.unwrap_or_else(|| "job".into())
+        };
+        self.name.as_ref().map_or_else(of_file, |name| name.value.clone())
     }
 
     /// The job with input files that were looked at already.

@@ -2,8 +2,9 @@
 
 use super::written::{WrittenSpec, written};
 use crate::error::Error;
-use crate::job::document::{At, Document, Table};
+use crate::job::document::{At, Document};
 use crate::job::keys::log as keys;
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// The keys that all logs share.

@@ -2,8 +2,9 @@
 
 use super::variant::variant;
 use crate::error::Error;
-use crate::job::document::{At, Document, Table};
+use crate::job::document::{At, Document};
 use crate::job::keys::output as keys;
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// `[[output]]`.

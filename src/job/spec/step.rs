@@ -3,9 +3,10 @@
 use super::log::LogSpec;
 use super::variant::variant;
 use crate::error::Error;
-use crate::job::document::{At, Document, Literal, Table};
+use crate::job::document::{At, Document, Literal};
 use crate::job::keys::key::Key;
 use crate::job::keys::{key, log, step as keys};
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// Names with what they stand for, in the order written.

@@ -1,8 +1,9 @@
 //! Tables that are one of several things, such as a step or a window.
 
 use crate::error::Error;
-use crate::job::document::{Document, Table};
+use crate::job::document::Document;
 use crate::job::keys::key::{Variant, Variants};
+use crate::job::reader::Table;
 
 /// The key of the one thing that a table is, and whether the other keys fit it. Faults those that do not, and says
 /// which are missing; `None` after a fault that leaves open what the table is.

@@ -1,7 +1,8 @@
 //! `written` of `[source]` and `[table.NAME]`: how values are written in files of text.
 
-use crate::job::document::{At, Table};
+use crate::job::document::At;
 use crate::job::keys::log as keys;
+use crate::job::reader::Table;
 
 /// What is said of one column, or of all.
 pub struct WrittenSpec {
