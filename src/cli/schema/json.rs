@@ -15,61 +15,54 @@ pub fn text() -> String {
 }
 
 /// The whole schema.
-pub fn schema() -> Value {
-    let mut schema = Map::new();
-    schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
-    schema.insert("title".into(), json!("A Highwater job"));
-    let Value::Object(job) = table(&job::JOB) else { return Value::Null };
-    schema.extend(job);
+fn schema() -> Value {
+    let mut schema = object(json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Highwater job",
+    }));
+    schema.extend(object(table(&job::JOB)));
     schema.insert("$defs".into(), definitions());
     Value::Object(schema)
+}
+
+/// The members of an object of JSON.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
 }
 
 /// Types, tables and keys that stand in several places.
 fn definitions() -> Value {
     let text = json!({ "type": "string" });
-    let sql = json!({ "main": functions::help() });
-    let mut all = Map::from_iter([
-        (
-            "strings".to_string(),
-            json!({
-                "title": "string or list of strings",
-                "oneOf": [text, { "type": "array", "items": text }],
-            }),
-        ),
-        (
-            "length".to_string(),
-            json!({
-                "type": "string",
-                "title": "length of time",
-                "description": "A length of time, such as 20s, 15m or 6h; a day is 24 hours.",
-                "examples": ["20s", "15m", "6h"],
-            }),
-        ),
-        (
-            "expressions".to_string(),
-            json!({
-                "title": "table of SQL expressions, or list of names",
-                "description": "Name = SQL expression; a list of names stands for each as itself.",
-                "x-taplo": { "docs": sql },
-                "oneOf": [
-                    { "type": "object", "additionalProperties": text },
-                    { "type": "array", "items": text },
-                ],
-                "examples": [{ "total": "price * qty" }, ["userId"]],
-            }),
-        ),
-        (
-            "names".to_string(),
-            json!({
-                "title": "table of names, or list of names",
-                "oneOf": [
-                    { "type": "object", "minProperties": 1, "additionalProperties": text },
-                    { "type": "array", "minItems": 1, "items": text },
-                ],
-            }),
-        ),
-    ]);
+    let types = json!({
+        "strings": {
+            "title": "string or list of strings",
+            "oneOf": [text, { "type": "array", "items": text }],
+        },
+        "length": {
+            "type": "string",
+            "title": "length of time",
+            "description": "A length of time, such as 20s, 15m or 6h; a day is 24 hours.",
+            "examples": ["20s", "15m", "6h"],
+        },
+        "expressions": {
+            "title": "table of SQL expressions, or list of names",
+            "description": "Name = SQL expression; a list of names stands for each as itself.",
+            "x-taplo": { "docs": { "main": functions::help() } },
+            "oneOf": [{ "type": "object", "additionalProperties": text }, { "type": "array", "items": text }],
+            "examples": [{ "total": "price * qty" }, ["userId"]],
+        },
+        "names": {
+            "title": "table of names, or list of names",
+            "oneOf": [
+                { "type": "object", "minProperties": 1, "additionalProperties": text },
+                { "type": "array", "minItems": 1, "items": text },
+            ],
+        },
+    });
+    let mut all = object(types);
     for section in SECTIONS {
         if !section.definition.is_empty() {
             all.insert(section.definition.to_string(), table(section));
@@ -83,7 +76,7 @@ fn definitions() -> Value {
 
 /// A table with its keys and the rules between them.
 fn table(section: &Section) -> Value {
-    let mut table = Map::from_iter([("type".to_string(), json!("object"))]);
+    let mut table = object(json!({ "type": "object" }));
     if !section.required.is_empty() {
         let names: Vec<&str> = section.required.iter().map(|(name, _)| *name).collect();
         table.insert("required".into(), json!(names));
@@ -125,18 +118,15 @@ fn archives() -> Map<String, Value> {
     let unset = output::FALSE_IN_ARCHIVES.into_iter();
     let unset = unset.map(|key| (key.about.name.to_string(), json!({ "const": false })));
     let keys: Map<String, Value> = never.chain(unset).collect();
-    Map::from_iter([
-        (
-            "if".to_string(),
-            json!({ "required": ["archive"], "properties": { "archive": { "const": true } } }),
-        ),
-        ("then".to_string(), json!({ "properties": keys })),
-    ])
+    object(json!({
+        "if": { "required": ["archive"], "properties": { "archive": { "const": true } } },
+        "then": { "properties": keys },
+    }))
 }
 
 /// What the value of a key may be, and what is said of it.
 fn value(key: &Described, section: &Section) -> Value {
-    let Value::Object(mut value) = ty(key, section) else { return Value::Null };
+    let mut value = object(ty(key, section));
     if !key.default.is_empty() {
         value.insert("default".into(), parsed(key.default));
     }
