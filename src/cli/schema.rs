@@ -74,7 +74,7 @@ mod tests {
                 assert!(!page::ty(key).is_empty(), "{name} of {title} has no type");
                 let examples: Vec<Value> = serde_json::from_str(key.examples).expect(name);
                 assert!(key.of.is_some() || !examples.is_empty(), "{name} of {title}");
-                assert!(key.default.is_empty() || !json::parsed(key.default).is_null(), "{name} of {title}");
+                assert!(key.default.is_empty() || key.default_value().is_some(), "{name} of {title}");
                 keys += 1;
             }
         }

@@ -127,15 +127,16 @@ fn archives() -> Map<String, Value> {
 /// What the value of a key may be, and what is said of it.
 fn value(key: &Described, section: &Section) -> Value {
     let mut value = object(ty(key, section));
-    if !key.default.is_empty() {
-        value.insert("default".into(), parsed(key.default));
+    if let Some(default) = key.default_value() {
+        value.insert("default".into(), default);
     }
     value.insert("description".into(), json!(key.meaning()));
     if key.ty == Type::Sql {
         value.insert("x-taplo".into(), json!({ "docs": { "main": functions::help() } }));
     }
-    if key.examples != "[]" {
-        value.insert("examples".into(), parsed(key.examples));
+    let examples = key.example_values();
+    if !examples.is_empty() {
+        value.insert("examples".into(), examples.into());
     }
     Value::Object(value)
 }
@@ -158,7 +159,7 @@ fn ty(key: &Described, section: &Section) -> Value {
             words => json!({ "type": "string", "enum": words }),
         },
         Type::Words => json!({
-            "title": super::page::words_or_list(key.words),
+            "title": key.words_or_list(),
             "oneOf": [
                 { "type": "string", "enum": key.words },
                 { "type": "array", "items": { "enum": key.words }, "minItems": 1 },
@@ -189,11 +190,6 @@ fn ty(key: &Described, section: &Section) -> Value {
             "oneOf": [{ "type": "string", "const": "global" }, of],
         }),
     }
-}
-
-/// The JSON of a description; a test parses them all.
-pub fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default()
 }
 
 /// Prints JSON for people: what fits stays on one line, after `used` characters of it.

@@ -1,6 +1,5 @@
 //! The guide's page of the job file: for each of its tables a table of keys.
 
-use super::json::parsed;
 use crate::job::keys::SECTIONS;
 use crate::job::keys::key::{Described, Section, Type};
 use serde_json::Value;
@@ -36,14 +35,13 @@ pub fn markdown() -> String {
 
 /// The cells of a key.
 fn row(key: &Described, section: &Section) -> [String; 5] {
-    let default = match key.default {
+    let default = match key.default_value() {
         _ if section.requires(key.name) => "required".to_string(),
-        "" => String::new(),
-        default => format!("`{}`", toml(&parsed(default))),
+        Some(default) => format!("`{}`", toml(&default)),
+        None => String::new(),
     };
-    let examples = parsed(key.examples);
-    let examples = examples.as_array().into_iter().flatten().map(|value| format!("`{}`", toml(value)));
-    let examples: Vec<String> = examples.collect();
+    let examples: Vec<String> =
+        key.example_values().iter().map(|value| format!("`{}`", toml(value))).collect();
     [format!("`{}`", key.name), ty(key), default, key.meaning().to_string(), examples.join(", ")]
 }
 
@@ -57,7 +55,7 @@ pub fn ty(key: &Described) -> String {
             let words: Vec<String> = key.words.iter().map(|word| format!("`\"{word}\"`")).collect();
             return words.join(", ");
         }
-        Type::Words => return words_or_list(key.words),
+        Type::Words => return key.words_or_list(),
         Type::Flag => "true or false",
         Type::Whole(least, usize::MAX) => return format!("whole number from {least}"),
         Type::Whole(least, most) => return format!("whole number from {least} to {most}"),
@@ -76,12 +74,6 @@ pub fn ty(key: &Described) -> String {
         Some(of) => format!("[{words}](#{})", anchor(of.title)),
         None => words.to_string(),
     }
-}
-
-/// `a, b or c, or a list of them`.
-pub fn words_or_list(words: &[&str]) -> String {
-    let (last, first) = words.split_last().unwrap_or((&"", &[]));
-    format!("{} or {last}, or a list of them", first.join(", "))
 }
 
 /// What links call a heading.

@@ -1,5 +1,6 @@
 //! How a key and a table of keys are described.
 
+use serde_json::Value;
 use std::marker::PhantomData;
 
 /// A key of the job file. `K` says how its value is read.
@@ -41,6 +42,22 @@ impl Described {
     /// The meaning, without the space that comments begin with.
     pub fn meaning(&self) -> &'static str {
         self.meaning.trim_start()
+    }
+
+    /// The default, if there is one.
+    pub fn default_value(&self) -> Option<Value> {
+        serde_json::from_str(self.default).ok()
+    }
+
+    /// The examples; a test parses them all.
+    pub fn example_values(&self) -> Vec<Value> {
+        serde_json::from_str(self.examples).unwrap_or_default()
+    }
+
+    /// The words as a type: `a, b or c, or a list of them`.
+    pub fn words_or_list(&self) -> String {
+        let (last, first) = self.words.split_last().unwrap_or((&"", &[]));
+        format!("{} or {last}, or a list of them", first.join(", "))
     }
 }
 
