@@ -156,7 +156,6 @@ fn a_run_logs_its_account_and_its_outputs() {
     insta::assert_snapshot!(log(&["run", "wrong.toml"]), @r#"
     {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","wrong.toml","--log","json","--threads","1"]}
     {"time":"…","level":"error","event":"error","message":"unknown key `nmae` in the job","kind":"job","causes":[],"hints":["did you mean `name`?"],"exit_code":2,"place":{"file":"wrong.toml","line":1,"column":1,"text":"nmae = \"x\""}}
-    {"time":"…","level":"error","event":"error","message":"[source] has no `path`","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":2,"column":1,"text":"[source]"}}
     {"time":"…","level":"error","event":"error","message":"`path` must be a string or a list of strings, not integer","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":3,"column":8,"text":"path = 1"}}
     {"time":"…","level":"error","event":"error","message":"an [[output]] has no `path`","kind":"job","causes":[],"hints":["a folder, a file, postgres://…/table, a page (.html), or \"-\" for the terminal"],"exit_code":2,"place":{"file":"wrong.toml","line":5,"column":1,"text":"[[output]]"}}
     {"time":"…","level":"error","event":"error","message":"unknown key `pth` in [[output]]","kind":"job","causes":[],"hints":["did you mean `path`?"],"exit_code":2,"place":{"file":"wrong.toml","line":6,"column":1,"text":"pth = \"o\""}}

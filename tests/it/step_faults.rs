@@ -119,11 +119,25 @@ otherwise = [
        | ^^^^^^^^
       hint: write two steps, in the order in which they apply
 
+    error: `dedup` names no column
+      --> job.toml:22:1
+       |
+    22 | dedup = []
+       | ^^^^^
+      hint: dedup = ["userId"]: the columns of the key
+
     error: `as` goes with `first`, and this is `dedup`
       --> job.toml:23:1
        |
     23 | as = "x"
        | ^^
+
+    error: `first` needs `as`
+      --> job.toml:24:1
+       |
+    24 | [[step]]
+       | ^^^^^^^^
+      hint: as = "isFirst"
 
     error: `within` goes with `dedup` or `enrich`, and this is `first`
       --> job.toml:26:1
@@ -137,6 +151,20 @@ otherwise = [
     27 | [[step]]
        | ^^^^^^^^
       hint: as = "isFirst"
+
+    error: `enrich` needs `on`
+      --> job.toml:29:1
+       |
+    29 | [[step]]
+       | ^^^^^^^^
+      hint: columns of the events and what they are matched with: on = { userId = "id" }
+
+    error: `enrich` needs `take`
+      --> job.toml:29:1
+       |
+    29 | [[step]]
+       | ^^^^^^^^
+      hint: new columns and where they come from: take = { country = "countryCode" }
 
     error: `match` must be a string, not boolean
       --> job.toml:31:9

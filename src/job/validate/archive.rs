@@ -1,7 +1,7 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
-use super::Planner;
-use super::output::Held;
+use super::held::Held;
+use super::planner::Planner;
 use crate::aggregate::Function;
 use crate::batch::{Field, Schema};
 use crate::error::Error;

@@ -4,8 +4,9 @@
 //! A FILTER is no part of an aggregate: its first argument is NULL where the condition is not true, and all aggregates
 //! leave out events in which that is NULL.
 
-use super::Planner;
-use super::groups::{Resolved, transpose};
+use super::groups::transpose;
+use super::held::Resolved;
+use super::planner::Planner;
 use crate::aggregate::catalog::{self, LiteralKind, Takes};
 use crate::aggregate::{Aggregate, Call, Direction};
 use crate::batch::DataType;

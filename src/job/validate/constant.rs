@@ -1,7 +1,7 @@
 //! Constants: values of the job file as values of a column.
 
-use super::Planner;
 use super::enrich::NewColumn;
+use super::planner::Planner;
 use super::rows::open_columns;
 use crate::batch::DataType;
 use crate::error::Error;

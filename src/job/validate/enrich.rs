@@ -1,11 +1,14 @@
 //! Steps that depend on order or look elsewhere: `dedup`, `first`, `enrich` and `lookup`.
 
+use super::faults::unknown_column;
+use super::planner::Planner;
 use super::rows::open_columns;
-use super::{Planner, length, unknown_column};
 use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Reason};
 use crate::job::document::At;
+use crate::job::keys::step as keys;
+use crate::job::lengths::length;
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
 use crate::plan::{EnrichPlan, Step, Try};
 use crate::secret::{Template, shown_url};
@@ -264,14 +267,14 @@ impl<'a> Planner<'a> {
 
     /// What is in reach. A table without a time holds at any time, so nothing else can be asked of it.
     pub(super) fn reach(&self, spec: &ReachSpec, default: Reach, table: Option<usize>) -> Option<Reach> {
-        const WORDS: [&str; 3] = ["backward", "forward", "nearest"];
         let direction = match spec.direction.as_ref().map(|word| (word, word.value.as_str())) {
             None => Some(default.direction),
             Some((_, "backward")) => Some(Direction::Backward),
             Some((_, "forward")) => Some(Direction::Forward),
             Some((_, "nearest")) => Some(Direction::Nearest),
             Some((word, other)) => {
-                let error = Error::job(format!("unknown match `{other}`")).nearest(other, WORDS);
+                let error = Error::job(format!("unknown match `{other}`"))
+                    .nearest(other, keys::MATCH.about.words.iter().copied());
                 let hint = "a match is backward, forward or nearest";
                 self.fault(error.hint(hint), &word.span);
                 None
@@ -307,7 +310,8 @@ impl<'a> Planner<'a> {
             None => Some(false),
             Some((_, "last_value")) => Some(true),
             Some((word, other)) => {
-                let error = Error::job(format!("unknown fill `{other}`")).nearest(other, ["last_value"]);
+                let error = Error::job(format!("unknown fill `{other}`"))
+                    .nearest(other, keys::FILL.about.words.iter().copied());
                 let hint = "\"last_value\" takes each column of the nearest row where it is not NULL";
                 self.fault(error.hint(hint), &word.span);
                 None

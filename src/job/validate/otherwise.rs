@@ -1,7 +1,7 @@
 //! `otherwise`: what is tried for events without a match.
 
-use super::Planner;
 use super::enrich::{DEFAULT, Enclosing, NewColumn};
+use super::planner::Planner;
 use super::service::pointer_of;
 use crate::error::Error;
 use crate::job::document::At;

@@ -3,39 +3,19 @@
 //! # Contract
 //! Every part of an output is looked at, whatever is wrong with another; see [`super::groups`].
 
-use super::groups::{Resolved, two_columns};
-use super::{Planner, published};
+use super::held::{Held, two_columns};
+use super::planner::Planner;
 use crate::batch::{Field, Origin, Schema};
 use crate::error::Error;
 use crate::expr::Selection;
+use crate::job::destinations::goes_to;
 use crate::job::document::At;
 use crate::job::spec::{OutputSpec, is_true};
-use crate::plan::{OutputKind, OutputPlan, OutputTo, PlannedColumn};
+use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;
-use std::path::{Path, PathBuf};
-
-/// What an output holds, as far as it is known.
-pub(super) struct Held {
-    /// Its columns; faulty ones among them.
-    pub(super) columns: Schema,
-    /// Of an output of groups what they are.
-    pub(super) groups: Option<Groups>,
-    /// `None` after a fault.
-    pub(super) kind: Option<OutputKind>,
-    /// Whether a fault has left open what columns there are.
-    pub(super) open: bool,
-}
-
-/// The groups of an output, as far as they are known.
-pub(super) struct Groups {
-    /// `None` after a fault; then it is no [`Window::Global`].
-    pub(super) window: Option<Window>,
-    pub(super) aggregates: Vec<Resolved>,
-    /// Where the columns of the output come from.
-    pub(super) columns: Vec<Option<PlannedColumn>>,
-}
+use std::path::Path;
 
 impl Planner<'_> {
     pub(super) fn outputs(&mut self) {
@@ -271,23 +251,6 @@ pub(super) fn is_grouped(spec: &OutputSpec, selections: &[Option<Selection>]) ->
     spec.window.is_some()
         || !spec.by.is_empty()
         || selections.iter().flatten().any(|selection| !selection.calls.is_empty())
-}
-
-/// Where an output goes by its path: the terminal, a file by its extension, else a folder; of a table of a server the
-/// folder of its mirror.
-pub(super) fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
-    let path = &spec.path.as_ref()?.value;
-    if let Some(mirror) = published::mirror(spec) {
-        return Some(mirror);
-    }
-    if path == "-" {
-        return Some(OutputTo::Terminal);
-    }
-    let target = PathBuf::from(path);
-    Some(match Format::of_path(&target) {
-        Some(_) if !path.ends_with('/') => OutputTo::File(target),
-        _ => OutputTo::Folder(target),
-    })
 }
 
 /// Whether the last part of a path looks like a file name: a short extension of letters.

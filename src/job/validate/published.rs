@@ -5,29 +5,17 @@
 //! published to a table is said by [`Plan::publications`](crate::plan::Plan::publications) alone. So the hash of a plan
 //! does not know of it, and one folder may be published here today and there tomorrow.
 
-use super::groups::no_column;
-use super::output::Held;
-use super::{Planner, rows};
+use super::held::{Held, no_column};
+use super::planner::Planner;
+use super::rows;
 use crate::error::Error;
 use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
-use crate::plan::{OutputTo, PlannedColumn, Publication};
+use crate::plan::{PlannedColumn, Publication};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, LineKey};
 use crate::window::Window;
 use std::ops::Range;
-use std::path::PathBuf;
-
-/// The folder of an output that is published: its `mirror`, else one by the table's name.
-pub(super) fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
-    let path = spec.path.as_ref().filter(|path| pg::is_url(&path.value))?;
-    Some(OutputTo::Folder(match &spec.mirror {
-        Some(folder) => PathBuf::from(&folder.value),
-        None => {
-            PathBuf::from("out").join(pg::table_name(&path.value).unwrap_or("table".into()).replace('/', "_"))
-        }
-    }))
-}
 
 impl Planner<'_> {
     /// Whether the keys that only some outputs have are where they belong; faults those that are not. Without a format,

@@ -1,20 +1,20 @@
 //! Lookups by HTTP: the URL and its columns, what is taken of an answer, and how the service is asked.
 
 use super::enrich::NewColumn;
-use super::{Planner, length, unknown_column};
+use super::faults::unknown_column;
+use super::found;
+use super::planner::Planner;
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::job::document::At;
+use crate::job::keys::key::{Described, Type};
+use crate::job::keys::step as keys;
+use crate::job::lengths::length;
 use crate::job::spec::{Names, ServiceSpec};
 use crate::lookup::{OnFailure, Secrets, ServicePlan, header_fault};
 use crate::plan::Try;
 use crate::secret::{Fault, Template, shown_pieces};
 use std::time::Duration;
-
-/// The most requests in flight that a job may ask for.
-const MOST_IN_FLIGHT: usize = 10_000;
-/// The most retries of a request.
-const MOST_RETRIES: usize = 100;
 
 impl Planner<'_> {
     /// The types of the columns that the step of a service takes: as declared, or string.
@@ -24,7 +24,7 @@ impl Planner<'_> {
             let error = Error::job(format!("the lookup takes no column `{}`", name.value));
             self.fault(error.nearest_or("it takes", &name.value, names()), &name.span);
         }
-        let declared = super::log::declared_types(&self.spec.document, &spec.types);
+        let declared = found::declared_types(&self.spec.document, &spec.types);
         let ty = |name: &str| match spec.types.iter().any(|(declared, _)| declared.value == name) {
             true => declared.get(name).copied(),
             false => Some(DataType::String),
@@ -42,8 +42,8 @@ impl Planner<'_> {
         let url = self.url(&spec.url);
         let headers = self.headers(&spec.headers);
         let right = pointers.iter().filter(|pointer| !self.is_pointer(pointer)).count() == 0;
-        let in_flight = self.at_most("in_flight", spec.in_flight.as_ref(), 100, MOST_IN_FLIGHT);
-        let retries = self.at_most("retries", spec.retries.as_ref(), 3, MOST_RETRIES);
+        let in_flight = self.number(keys::IN_FLIGHT.about, spec.in_flight.as_ref());
+        let retries = self.number(keys::RETRIES.about, spec.retries.as_ref());
         let timeout = self.timeout(spec.timeout.as_ref());
         let backoff = match &spec.backoff {
             Some(text) => length(&self.spec.document, text),
@@ -182,14 +182,17 @@ impl Planner<'_> {
         false
     }
 
-    fn at_most(&self, key: &str, number: Option<&At<usize>>, default: usize, most: usize) -> Option<usize> {
-        let Some(number) = number else { return Some(default) };
-        if number.value > most {
-            let most = crate::input::value::grouped(most as u64);
-            self.fault(Error::job(format!("the most for `{key}` is {most}")), &number.span);
-            return None;
+    /// The number of a key, or its default; `None` after a fault.
+    fn number(&self, key: Described, number: Option<&At<usize>>) -> Option<usize> {
+        let Some(number) = number else { return key.default.parse().ok() };
+        match key.ty {
+            Type::Whole(_, most) if number.value > most => {
+                let most = crate::input::value::grouped(most as u64);
+                self.fault(Error::job(format!("the most for `{}` is {most}", key.name)), &number.span);
+                None
+            }
+            _ => Some(number.value),
         }
-        Some(number.value)
     }
 
     fn timeout(&self, text: Option<&At<String>>) -> Option<i64> {
@@ -204,14 +207,14 @@ impl Planner<'_> {
     }
 
     fn on_failure(&self, word: Option<&At<String>>) -> Option<OnFailure> {
-        const WORDS: [&str; 3] = ["fail", "null", "reject"];
         let Some(word) = word else { return Some(OnFailure::Fail) };
         match word.value.as_str() {
             "fail" => Some(OnFailure::Fail),
             "null" => Some(OnFailure::Null),
             "reject" => Some(OnFailure::Reject),
             other => {
-                let error = Error::job(format!("unknown on_failure `{other}`")).nearest(other, WORDS);
+                let error = Error::job(format!("unknown on_failure `{other}`"))
+                    .nearest(other, keys::ON_FAILURE.about.words.iter().copied());
                 self.fault(error.hint("it is \"fail\", \"null\" or \"reject\""), &word.span);
                 None
             }

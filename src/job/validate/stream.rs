@@ -1,15 +1,17 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
-use super::{Planner, length, unknown_column};
+use super::faults::unknown_column;
+use super::planner::Planner;
 use crate::batch::{DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
 use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::job::document::At;
+use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
-use crate::plan::{LatePlan, LogPartition};
+use crate::plan::{LatePlan, LogPartition, Mode};
 use crate::sink::Format;
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
 use std::path::PathBuf;
@@ -152,8 +154,7 @@ impl Planner<'_> {
 
     /// Whether the watermark decides anything.
     pub(super) fn streamed(&self) -> bool {
-        self.mode_override == Some(super::Mode::Streamed)
-            || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+        self.mode_override == Some(Mode::Streamed) || self.groupings.iter().any(|g| g.plan.lateness.is_some())
     }
 
     /// Faults a log of several partitions in files that follow one another, where nothing tells when records

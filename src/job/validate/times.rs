@@ -1,6 +1,7 @@
 //! The event time of a log, where it is a column of its files: how its values are read.
 
-use super::{around, documents, instants, unknown_column};
+use super::faults::unknown_column;
+use super::{around, documents, instants};
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::input::carried::LogColumn;

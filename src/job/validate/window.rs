@@ -1,9 +1,10 @@
 //! Windows: their kinds and lengths, and what of the late events an output counts.
 
-use super::{Planner, length};
+use super::planner::Planner;
 use crate::error::Error;
 use crate::group::Lateness;
 use crate::job::document::{At, Document};
+use crate::job::lengths::{LONGEST, length, too_long};
 use crate::job::spec::{OutputSpec, WindowKind, WindowSpec};
 use crate::plan::Mode;
 use crate::time::{CalendarUnit, DAY, Duration};
@@ -22,6 +23,15 @@ pub(super) struct Timing {
 }
 
 impl Planner<'_> {
+    /// Notes the mode of outputs that give none, and the one that the command line gives to all.
+    pub(super) fn modes(&mut self, mode_override: Option<Mode>) {
+        self.mode_override = mode_override;
+        if let Some(word) = &self.spec.mode {
+            // On an invalid mode assume `streamed`, which permits more keys, to avoid errors that follow from it.
+            self.mode = mode(&self.spec.document, word).unwrap_or(Mode::Streamed);
+        }
+    }
+
     /// The window of an output; without one, the global one.
     pub(super) fn window(&self, spec: &OutputSpec) -> Option<Window> {
         let Some(window) = &spec.window else { return Some(Window::Global) };
@@ -144,8 +154,8 @@ fn duration(document: &Document, text: &At<String>, what: &str) -> Option<Durati
         document.fault(error.hint(hint), &text.span);
         return None;
     };
-    if about(duration) > super::LONGEST {
-        document.fault(super::too_long(&text.value), &text.span);
+    if about(duration) > LONGEST {
+        document.fault(too_long(&text.value), &text.span);
         return None;
     }
     Some(duration)
@@ -172,7 +182,7 @@ fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> 
     let error = match Offset::parse(&text.value) {
         None => Error::job(format!("`{}` is no length of time", text.value))
             .hint("such as 15m, 6h, -1 day, or for windows of months, quarters and years 3 months 5 days"),
-        Some(offset) if about_offset(offset) > super::LONGEST => super::too_long(&text.value),
+        Some(offset) if about_offset(offset) > LONGEST => too_long(&text.value),
         Some(offset) => match every {
             // A size that cannot be read is told already.
             Some(every) if offset.months != 0 && measure(every) != Measure::Months => Error::job(format!(
@@ -192,7 +202,7 @@ fn about_offset(offset: Offset) -> i64 {
     offset
         .months
         .saturating_abs()
-        .saturating_mul(super::LONGEST / 12_000)
+        .saturating_mul(LONGEST / 12_000)
         .saturating_add(offset.micros.saturating_abs())
 }
 

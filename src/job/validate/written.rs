@@ -1,6 +1,6 @@
 //! How the values of a log are written, as its job says.
 
-use super::unknown_column;
+use super::faults::unknown_column;
 use crate::error::Error;
 use crate::input::infer::Inferred;
 use crate::input::written::{Written, WrittenColumns};
