@@ -438,3 +438,13 @@ fn numbers_at_the_edges_are_those_of_postgresql() {
     assert!(shown_value("POWER(CAST('-Infinity' AS DOUBLE PRECISION), 0.5)").starts_with("error"));
     assert!(shown_value("INTERVAL '1 month' > INTERVAL '30 days'").contains("a month has no length"));
 }
+
+#[test]
+fn an_interval_of_a_unit_without_a_length_is_an_error() {
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64), Field::new("t", DataType::Timestamp)]);
+    for unit in ["isoyear", "dow", "doy", "epoch"] {
+        let error = Expr::compile(&format!("t + INTERVAL (n) {unit}"), &schema, &Zone::utc()).unwrap_err();
+        assert!(error.to_string().contains(unit), "{error}");
+    }
+    Expr::compile("t + INTERVAL (n) DAY", &schema, &Zone::utc()).unwrap();
+}

@@ -50,7 +50,9 @@ impl Binder<'_> {
             (Some(Literal::Text(text)), _) => text.clone(),
             (Some(Literal::Int(count)), Some(_)) => count.to_string(),
             (_, Some(unit)) if value.ty == Type::INT || value.ty.is_open() => {
-                let one = Interval::parse("1", Some(unit)).unwrap_or_default();
+                let Some(one) = Interval::parse("1", Some(unit)) else {
+                    return self.wrong(ast, format!("`{}` does not have a length", unit.name()));
+                };
                 let one = Node::literal(Literal::Interval(one), Type::Interval);
                 return Node::call(Op::IntervalTimes, vec![one, value], Type::Interval);
             }
