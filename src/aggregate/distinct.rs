@@ -151,7 +151,7 @@ pub fn new(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty, of),
-        DataType::Decimal { .. } => typed::<i128>(ty, of),
+        _ if ty.is_wide() => typed::<i128>(ty, of),
         _ => typed::<i64>(ty, of),
     }
 }

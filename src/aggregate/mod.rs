@@ -31,7 +31,6 @@ mod spread;
 mod sum;
 
 pub use codec::Reader;
-pub use domain::canonical;
 pub use exact::FloatSum;
 
 use crate::batch::{DataType, Position};
@@ -238,10 +237,7 @@ impl Aggregate {
             | Function::ApproxCountDistinct
             | Function::Bit(_)
             | Function::Pairwise(Pairwise::Count) => DataType::Int64,
-            Function::Sum => match self.args[0] {
-                DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale },
-                other => other,
-            },
+            Function::Sum => self.args[0].summed(),
             Function::Avg | Function::Spread { .. } | Function::Quantile(_) | Function::Pairwise(_) => {
                 DataType::Float64
             }

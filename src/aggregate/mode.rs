@@ -54,7 +54,7 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty),
-        DataType::Decimal { .. } => typed::<i128>(ty),
+        _ if ty.is_wide() => typed::<i128>(ty),
         _ => typed::<i64>(ty),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::events::batch;
 use super::{OutputOutcome, Run};
-use crate::batch::{Batch, DataType, Field, Position, Schema};
+use crate::batch::{Batch, DataType, Field, Native, Position, Schema};
 use crate::error::Result;
 use crate::input::lines::line_numbers;
 use crate::plan::{LatePlan, OutputTo, Plan};
@@ -11,9 +11,7 @@ use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;
 use crate::sink::{PartWriter, Transaction, encoder};
 use crate::window::{Assigner, Window, WindowSpan};
-use arrow_array::{
-    ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
-};
+use arrow_array::{ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_select::take::take;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -209,7 +207,7 @@ impl Shape<'_> {
             late_by.push(i128::from(by));
         }
         columns.push(Arc::new(texts.into_iter().map(Some).collect::<StringViewArray>()));
-        columns.push(Arc::new(Decimal128Array::from(late_by).with_data_type(SECONDS.arrow())));
+        columns.push(Native::array(SECONDS, late_by, None));
         Ok(columns)
     }
 }

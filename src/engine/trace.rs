@@ -7,14 +7,14 @@
 
 use super::events::{Known, SettledRows, plain_strings};
 use super::{Need, Progress, Run, RunOptions, pool};
-use crate::batch::{DataType, Position, Schema};
+use crate::batch::{ColumnView, DataType, Position, Schema};
 use crate::error::{Error, Result};
 use crate::input::Rejects;
 use crate::input::lines::line_numbers;
 use crate::plan::Plan;
 use crate::rows::gather_partitions;
 use crate::sink::csv;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
@@ -206,14 +206,14 @@ fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
 
 /// The values of some rows as text, as CSV has them without quotes.
 pub(super) struct Cells<'a> {
-    columns: Vec<Column<'a>>,
+    columns: Vec<ColumnView<'a>>,
     times: TimeText,
 }
 
 impl<'a> Cells<'a> {
     /// The values of `arrays`, with times in `zone`.
     pub(super) fn new(arrays: &'a [ArrayRef], zone: &Zone) -> Result<Cells<'a>> {
-        let columns = arrays.iter().map(Column::of).collect::<Result<_>>()?;
+        let columns = arrays.iter().map(ColumnView::of).collect::<Result<_>>()?;
         Ok(Cells { columns, times: TimeText::new(zone) })
     }
 

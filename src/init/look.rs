@@ -7,7 +7,7 @@
 use super::column::{Column, Evidence, Source};
 use super::delimiter;
 use super::shape;
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
@@ -18,7 +18,7 @@ use crate::input::value::{grouped, shown};
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column as Values, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::{TimeUnit, Zone};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -342,11 +342,11 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         looked.records += decoded.read;
         looked.bad.0 += decoded.rejected;
         for (evidence, array) in evidence.iter_mut().zip(&decoded.batch.columns) {
-            let values = Values::of(array)?;
+            let values = ColumnView::of(array)?;
             for row in 0..decoded.batch.rows {
                 if values.is_null(row) {
                     evidence.value(None);
-                } else if let Values::Text(texts) = values {
+                } else if let ColumnView::Text(texts) = values {
                     evidence.value(texts.get(row));
                 } else {
                     text.clear();

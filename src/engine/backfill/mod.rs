@@ -22,7 +22,6 @@ mod history;
 mod log;
 mod methods;
 mod narrow;
-pub(super) mod order;
 mod parts;
 mod rejects;
 mod splice;

@@ -19,8 +19,7 @@ mod pages;
 use super::TOOL;
 use super::encode::{Content, Encoded, Encoder};
 use super::stage::StagedFile;
-use super::value::Column;
-use crate::batch::{DataType, Schema};
+use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::{Error, Result};
 use ::parquet::arrow::ArrowSchemaConverter;
 use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
@@ -86,16 +85,18 @@ impl ParquetEncoder {
     fn own_chunk(&self, index: usize, array: &ArrayRef) -> Result<Option<Chunk>> {
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let nulls = nulls.as_ref();
-        let coded = match Column::of(array)? {
-            Column::Text(text) => dictionary::code_text(text, array.len(), nulls),
-            Column::Int(ints) => dictionary::code_integers(ints.values(), nulls),
-            Column::Time(times) => dictionary::code_integers(times.values(), nulls),
+        let coded = match ColumnView::of(array)? {
+            ColumnView::Text(text) => dictionary::code_text(text, array.len(), nulls),
+            ColumnView::Int(ints) => dictionary::code_integers(ints.values(), nulls),
+            ColumnView::Time(times) => dictionary::code_integers(times.values(), nulls),
             _ => return Ok(None),
         };
         let descr = self.columns.column(index);
-        match (coded, Column::of(array)?) {
+        match (coded, ColumnView::of(array)?) {
             (Some(coded), _) => pages::dictionary_chunk(descr, array.len(), nulls, coded).map(Some),
-            (None, Column::Text(text)) => pages::plain_text_chunk(descr, array.len(), nulls, text).map(Some),
+            (None, ColumnView::Text(text)) => {
+                pages::plain_text_chunk(descr, array.len(), nulls, text).map(Some)
+            }
             _ => Ok(None),
         }
     }

@@ -5,8 +5,8 @@
 
 use super::dictionary::{Coded, text_statistics};
 use super::{Chunk, ZSTD_LEVEL, failed_to_encode};
+use crate::batch::TextView;
 use crate::error::{Error, Result};
-use crate::sink::value::TextColumn;
 use ::parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
 use ::parquet::column::writer::ColumnCloseResult;
 use ::parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
@@ -50,7 +50,7 @@ pub(super) fn plain_text_chunk(
     descr: ColumnDescPtr,
     rows: usize,
     nulls: Option<&NullBuffer>,
-    text: TextColumn<'_>,
+    text: TextView<'_>,
 ) -> Result<Chunk> {
     let mut chunk = ChunkWriter::new(nulls);
     let mut bounds: Option<(&str, &str)> = None;
