@@ -1,7 +1,9 @@
 //! `bit_and`, `bit_or`, `bit_xor`. Merge law: the operation itself, which is commutative and associative.
 
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
+use super::function::Bits;
 use super::sum::each_exact;
-use super::{Accumulator, Bits, Reader, Rows, same};
 use crate::error::Result;
 use arrow_array::{ArrayRef, Int64Array};
 use std::any::Any;

@@ -3,9 +3,11 @@
 //! A set may be larger than memory: its encoded state comes in pieces, and within a bound the sets go to
 //! sorted runs on disk, whose merge gives each value once.
 
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
 use super::domain::{Domain, Text, Word};
+use super::function::Aggregate;
 use super::runs::{Runs, Stored};
-use super::{Accumulator, Aggregate, PIECE, Reader, Rows, same};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::cast::AsArray;

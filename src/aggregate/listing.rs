@@ -2,7 +2,9 @@
 //!
 //! Rows are ordered by their keys, then in replay order, which no two rows share: so the text is one.
 
-use super::{Accumulator, Listing, PIECE, Reader, Rows, same};
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
+use super::function::Listing;
 use crate::batch::{DataType, Position, canonical};
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;

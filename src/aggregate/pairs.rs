@@ -4,10 +4,12 @@
 //! count where neither is NULL. What a NaN or an infinity has a part in is NaN, as in PostgreSQL, but a mean that is infinite.
 //! Where one argument is a float64, the other is taken as the nearest float64.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::{FloatSum, pow10, ratio};
 use super::fraction::Dyadic;
+use super::function::Pairwise;
 use super::products::Products;
-use super::{Accumulator, Pairwise, Reader, Rows, overflow, same};
 use crate::batch::{ColumnView, DataType};
 use crate::error::Result;
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};

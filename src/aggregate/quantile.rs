@@ -4,9 +4,10 @@
 //! There may be more values than memory holds: an encoded state comes in pieces, and within a bound the
 //! values go to sorted runs on disk, whose merge is read up to the rank that is asked for.
 
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
 use super::domain::{Domain, Word};
 use super::runs::Runs;
-use super::{Accumulator, PIECE, Reader, Rows, same};
 use crate::batch::{DataType, Native};
 use crate::error::Result;
 use arrow_array::{ArrayRef, Float64Array};

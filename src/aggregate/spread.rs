@@ -4,11 +4,12 @@
 //! once. The deviation of floats is the exact fraction's root, rounded once; that of integers and decimals the root of
 //! the variance, as SQL engines take it. With a NaN or an infinity among floats, the result is NaN.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::FloatSum;
 use super::fraction::{Dyadic, Fraction};
 use super::products::Products;
 use super::sum::{each_exact, each_float};
-use super::{Accumulator, Reader, Rows, overflow, same};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::{ArrayRef, Float64Array};

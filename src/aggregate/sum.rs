@@ -1,7 +1,8 @@
 //! `sum` and `avg`. Merge law: addition, in 128-bit integers or exact float sums.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::{FloatSum, pow10, ratio};
-use super::{Accumulator, Reader, Rows, overflow, same};
 use crate::batch::{ColumnView, DataType, Native, NativeView, collect_array};
 use crate::error::{Error, Result};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};

@@ -8,7 +8,7 @@ use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-/// Values, in the least width that all of them fit.
+/// Values, in the least width that all of them fit: by width and not by type, as tables are held in memory.
 #[derive(Debug)]
 pub enum Values {
     /// Bools, and codes of strings.

@@ -1,7 +1,7 @@
 //! Values from all shards of a table → one Arrow array.
 
 use super::column::{Column, Values};
-use super::stored::{NONE, Place};
+use super::place::{NONE, Place};
 use crate::batch::{DataType, Native, by_native};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::{ArrayRef, StringViewArray};

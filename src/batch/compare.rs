@@ -146,3 +146,54 @@ pub fn first_past(from: usize, rows: usize, past: impl Fn(usize) -> bool) -> usi
     }
     low
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::types::{Int32Type, UInt32Type};
+    use arrow_array::{DictionaryArray, Float64Array, StringArray};
+    use std::sync::Arc;
+
+    /// The layouts of one column of texts: views, offsets, and dictionaries of both kinds.
+    fn layouts(texts: &[Option<&str>]) -> [ArrayRef; 4] {
+        [
+            Arc::new(texts.iter().copied().collect::<StringViewArray>()),
+            Arc::new(texts.iter().copied().collect::<StringArray>()),
+            Arc::new(texts.iter().copied().collect::<DictionaryArray<UInt32Type>>()),
+            Arc::new(texts.iter().copied().collect::<DictionaryArray<Int32Type>>()),
+        ]
+    }
+
+    #[test]
+    fn texts_have_one_order_in_every_layout() {
+        let texts = [Some(""), Some("a"), Some("a long text, not inline"), Some("a long text, other"), None];
+        for a in &layouts(&texts) {
+            for b in &layouts(&texts) {
+                let (a, b) = (ColumnView::of(a).unwrap(), ColumnView::of(b).unwrap());
+                for (i, j) in (0..texts.len()).flat_map(|i| (0..texts.len()).map(move |j| (i, j))) {
+                    assert_eq!(a.compare(i, &b, j), i.cmp(&j), "{:?} {:?}", texts[i], texts[j]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn floats_that_count_as_equal_are_one_run() {
+        let column = |values: Vec<Option<f64>>| Arc::new(Float64Array::from(values)) as ArrayRef;
+        let a = column(vec![Some(0.0), Some(f64::NAN), None, Some(1.0)]);
+        let b = column(vec![Some(-0.0), Some(-f64::NAN), None, Some(2.0)]);
+        let (a, b) = (ColumnView::of(&a).unwrap(), ColumnView::of(&b).unwrap());
+        assert_eq!(a.equal_run(0, &b, 0, 4), 3);
+        assert_eq!(a.compare(3, &b, 1), Ordering::Less);
+        assert_eq!(a.compare(1, &b, 2), Ordering::Less);
+    }
+
+    #[test]
+    fn the_first_row_past_is_found_wherever_it_is() {
+        for rows in 0..20 {
+            for (from, first) in (0..=rows).flat_map(|from| (from..=rows).map(move |first| (from, first))) {
+                assert_eq!(first_past(from, rows, |row| row >= first), first);
+            }
+        }
+    }
+}

@@ -74,6 +74,7 @@ pub(super) enum Place {
     Disk(u64, usize),
 }
 
+/// A column of rows that are in no block yet, by width: what [`PackedColumn`] is made of.
 enum OpenColumn {
     Words(Vec<i64>, Vec<bool>),
     Wide(Vec<i128>, Vec<bool>),

@@ -13,6 +13,7 @@
 //! are coded in `dictionary` and paged in `pages`; floats, bools, decimals, dates and integers with many
 //! distinct values go through the crate (plain or DELTA_BINARY_PACKED).
 
+pub(super) mod chunk;
 mod dictionary;
 mod pages;
 
@@ -22,46 +23,18 @@ use super::stage::StagedFile;
 use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::{Error, Result};
 use ::parquet::arrow::ArrowSchemaConverter;
-use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use ::parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
-use ::parquet::column::writer::ColumnCloseResult;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use bytes::Bytes;
+use chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Level 3 takes 5 to 10 % longer and gives no smaller files on the benchmark's results.
-pub(super) const ZSTD_LEVEL: i32 = 1;
-
-/// One encoded column of a row group.
-pub(super) enum Chunk {
-    /// Pages written here.
-    Pages(Bytes, Box<ColumnCloseResult>),
-    /// Pages written by the crate.
-    Crate(Box<ArrowColumnChunk>),
-}
-
-impl std::fmt::Debug for Chunk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Chunk({} bytes)", self.bytes())
-    }
-}
-
-impl Chunk {
-    /// Its size in the file.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Chunk::Pages(bytes, _) => bytes.len(),
-            Chunk::Crate(chunk) => chunk.close().bytes_written as usize,
-        }
-    }
-}
 
 /// Encodes pieces as row groups.
 #[derive(Debug)]
@@ -133,10 +106,6 @@ impl Encoder for ParquetEncoder {
         let chunks = chunks.into_iter().flatten().collect();
         Ok(Encoded { rows: batch.num_rows() as u64, content: Content::RowGroup(chunks) })
     }
-}
-
-fn failed_to_encode(e: ParquetError) -> Error {
-    Error::machine("cannot encode a result as Parquet").caused_by(e)
 }
 
 fn properties(schema: &Schema) -> Result<WriterPropertiesPtr> {

@@ -3,8 +3,8 @@
 //! Version 1 data pages, as every reader knows them: definition levels (optional columns, one level), then
 //! values, compressed together.
 
+use super::chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
 use super::dictionary::{Coded, text_statistics};
-use super::{Chunk, ZSTD_LEVEL, failed_to_encode};
 use crate::batch::TextView;
 use crate::error::{Error, Result};
 use ::parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
