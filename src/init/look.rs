@@ -19,7 +19,7 @@ use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
 use crate::sink::value::TimeText;
-use crate::time::{TimeUnit, Zone};
+use crate::time::TimeUnit;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -333,7 +333,7 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
     let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
-    let mut times = TimeText::new(&Zone::utc());
+    let mut times = TimeText::utc();
     let mut text = vec![];
     let scan = Scan::new(Arc::new(plan))?;
     let mut worker = scan.worker()?;

@@ -392,8 +392,12 @@ fn eight_digits(bytes: u64) -> Option<u64> {
 
 /// A number with commas between thousands.
 pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
+    grouped_digits(&n.to_string())
+}
+
+/// Digits with commas between thousands.
+pub fn grouped_digits(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
