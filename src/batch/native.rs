@@ -6,7 +6,7 @@
 //! * [`Native::rank`]: as the key, and ordered as the values are. NaN is the greatest float.
 //! * [`Native::word`]: the value bit by bit, for those types that 64 bits hold.
 //!
-//! A new type of fixed width is one more `impl Native` and one more line of [`by_native`](super::by_native).
+//! A new type of fixed width is one more `impl Native` and one more line of `by_native`.
 
 use super::DataType;
 use arrow_array::{

@@ -1,7 +1,7 @@
 //! Fields of result files, CSV and JSON Lines, where they lie in the text.
 //!
-//! The readers of sources follow a stricter definition ([`super::csv`], [`super::jsonl`]). This is for tables that
-//! are results already: our own parts, read back, and results of others, to compare.
+//! The readers of sources follow a stricter definition (`csv`, `jsonl`). This is for tables that are results already:
+//! our own parts, read back, and results of others, to compare.
 
 use memchr::{memchr, memchr2};
 
