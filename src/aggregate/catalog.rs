@@ -24,7 +24,7 @@ impl Takes {
     pub fn takes(self, ty: DataType) -> bool {
         match self {
             Takes::Any => true,
-            Takes::Number => matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }),
+            Takes::Number => ty.is_number(),
             Takes::Int => ty == DataType::Int64,
             Takes::Bool => ty == DataType::Bool,
             Takes::Text => ty == DataType::String,

@@ -2,9 +2,10 @@
 //!
 //! Rows are ordered by their keys, then in replay order, which no two rows share: so the text is one.
 
-use super::domain::canonical;
-use super::{Accumulator, Listing, PIECE, Reader, Rows, same};
-use crate::batch::{DataType, Position};
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
+use super::function::Listing;
+use crate::batch::{DataType, Position, canonical};
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;

@@ -5,16 +5,14 @@
 //! once), so the order of rows never shows. NaN equals NaN, and −0 equals 0.
 
 use super::report::ColumnError;
-use crate::aggregate::{FloatSum, Function, Pairwise, canonical};
-use crate::batch::DataType;
-use crate::batch::plain_strings;
+use crate::aggregate::{FloatSum, Function, Pairwise};
+use crate::batch::{ColumnView, DataType, canonical};
 use crate::deliver::shape::OutputRows;
+use crate::error::Result;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post};
 use crate::sink::value::decimal_text;
 use crate::window::WindowSpan;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef};
+use arrow_array::ArrayRef;
 
 /// A column that is compared.
 pub struct Compared {
@@ -103,27 +101,31 @@ pub fn kept(rows: &OutputRows, present: Option<&[bool]>, len: usize) -> Vec<bool
 
 impl Wrong {
     /// Compares pairs of rows in order, each with its window.
+    ///
+    /// # Errors
+    /// As [`ColumnView::of`].
     pub fn compare(
         &mut self,
         columns: &[Compared],
         would: &Sides,
         truth: &Sides,
         pairs: impl Iterator<Item = (Pair, WindowSpan)>,
-    ) {
+    ) -> Result<()> {
         self.errors.resize_with(columns.len(), Errors::default);
+        let (would, truth) = (would.views()?, truth.views()?);
         for (pair, span) in pairs {
             let mut wrong = pair.0.is_none() || pair.1.is_none();
-            let sides = would.0.iter().zip(&truth.0);
+            let sides = would.iter().zip(&truth);
             for ((column, errors), (would, truth)) in columns.iter().zip(&mut self.errors).zip(sides) {
                 match pair {
                     (Some(w), Some(t)) => {
-                        if !would.same(w, truth, t) {
+                        if would.compare(w, truth, t).is_ne() {
                             wrong = true;
-                            errors.note(Amount::between(would.number(w), truth.number(t)));
+                            errors.note(Amount::between(Number::of(would, w), Number::of(truth, t)));
                         }
                     }
                     (one, other) => {
-                        let there = one.map(|w| would.number(w)).or(other.map(|t| truth.number(t)));
+                        let there = one.map(|w| Number::of(would, w)).or(other.map(|t| Number::of(truth, t)));
                         let amount = match there {
                             Some(number) if column.zero => Amount::between(number, number.zero()),
                             _ => Amount::None,
@@ -140,6 +142,7 @@ impl Wrong {
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes in what comes after, in order.
@@ -168,16 +171,16 @@ impl Wrong {
     pub fn columns(&self, columns: &[Compared]) -> Vec<ColumnError> {
         let none = Errors::default();
         let errors = (0..columns.len()).map(|i| self.errors.get(i).unwrap_or(&none));
-        let text = |column: &Compared, errors: &Errors| match column.ty {
-            DataType::Int64 => {
+        let text = |column: &Compared, errors: &Errors| match (column.ty, column.ty.scale()) {
+            (DataType::Int64, _) => {
                 let largest = errors.largest.exact().to_string();
                 (Some(largest), Some(errors.total.exact.to_string()))
             }
-            DataType::Decimal { scale, .. } => {
+            (_, Some(scale)) => {
                 let text = |n: u128| decimal_text(i128::try_from(n).unwrap_or(i128::MAX), scale);
                 (Some(text(errors.largest.exact())), Some(text(errors.total.exact)))
             }
-            DataType::Float64 => {
+            (DataType::Float64, _) => {
                 let largest = if let Amount::Float(x) = errors.largest { x } else { 0.0 };
                 (Some(largest.to_string()), Some(errors.total.float.value().to_string()))
             }
@@ -231,6 +234,16 @@ enum Number {
 }
 
 impl Number {
+    fn of(column: &ColumnView, row: usize) -> Number {
+        match column {
+            _ if column.is_null(row) => Number::None,
+            ColumnView::Int(values) => Number::Exact(values.value(row).into()),
+            ColumnView::Decimal(values, _) => Number::Exact(values.value(row)),
+            ColumnView::Float(values) => Number::Float(canonical(values.value(row))),
+            _ => Number::None,
+        }
+    }
+
     fn zero(self) -> Number {
         match self {
             Number::None => Number::None,
@@ -241,58 +254,15 @@ impl Number {
 }
 
 /// The compared columns of some rows.
-pub struct Sides(Vec<Side>);
+pub struct Sides(Vec<ArrayRef>);
 
 impl Sides {
     /// Of the rows of an output.
     pub fn new(columns: &[Compared], rows: &OutputRows) -> Sides {
-        Sides(columns.iter().map(|c| Side::new(c.ty, &rows.columns[c.column])).collect())
-    }
-}
-
-/// A column of one side.
-struct Side {
-    ty: DataType,
-    array: ArrayRef,
-    /// Order-preserving bytes of values that are no numbers.
-    bytes: Option<arrow_row::Rows>,
-}
-
-impl Side {
-    fn new(ty: DataType, array: &ArrayRef) -> Side {
-        let array = plain_strings(array);
-        let number = matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
-        let bytes = (!number).then(|| {
-            let field = arrow_row::SortField::new(array.data_type().clone());
-            let converter = arrow_row::RowConverter::new(vec![field]).expect("output types have an order");
-            converter.convert_columns(std::slice::from_ref(&array)).expect("a column of the converter's type")
-        });
-        Side { ty, array, bytes }
+        Sides(columns.iter().map(|c| rows.columns[c.column].clone()).collect())
     }
 
-    fn number(&self, row: usize) -> Number {
-        if self.array.is_null(row) {
-            return Number::None;
-        }
-        match self.ty {
-            DataType::Int64 => Number::Exact(self.array.as_primitive::<Int64Type>().value(row).into()),
-            DataType::Decimal { .. } => Number::Exact(self.array.as_primitive::<Decimal128Type>().value(row)),
-            DataType::Float64 => {
-                Number::Float(canonical(self.array.as_primitive::<Float64Type>().value(row)))
-            }
-            _ => Number::None,
-        }
-    }
-
-    fn same(&self, row: usize, other: &Side, other_row: usize) -> bool {
-        match (&self.bytes, &other.bytes) {
-            (Some(a), Some(b)) => a.row(row) == b.row(other_row),
-            _ => match (self.number(row), other.number(other_row)) {
-                (Number::None, Number::None) => true,
-                (Number::Exact(a), Number::Exact(b)) => a == b,
-                (Number::Float(a), Number::Float(b)) => a == b || a.is_nan() && b.is_nan(),
-                _ => false,
-            },
-        }
+    fn views(&self) -> Result<Vec<ColumnView<'_>>> {
+        self.0.iter().map(ColumnView::of).collect()
     }
 }

@@ -206,7 +206,7 @@ impl OfOutputs<'_> {
             let pairs = (0..block.spans.len()).filter(|&row| also[row] || there[row]);
             let pairs =
                 pairs.map(|row| ((also[row].then_some(row), there[row].then_some(row)), block.spans[row]));
-            wrong.compare(&columns, &Sides::new(&columns, &would), &truth, pairs);
+            wrong.compare(&columns, &Sides::new(&columns, &would), &truth, pairs)?;
             figures.wrong.push(wrong);
         }
         Ok(figures)

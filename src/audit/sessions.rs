@@ -82,7 +82,7 @@ pub fn audit(
                 let pairs = pairs(&would_order, &order, &also, there).into_iter();
                 let mut wrong = Wrong::default();
                 let pairs = pairs.map(|pair| (pair, span(&pair)));
-                wrong.compare(&shaped.columns, &would_sides, true_sides, pairs);
+                wrong.compare(&shaped.columns, &would_sides, true_sides, pairs)?;
                 of.wrong.push(wrong);
             }
         }

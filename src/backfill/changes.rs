@@ -16,12 +16,11 @@
 //! a line is a part ([`log_part`]).
 
 use super::outcome::{Change, RowChange};
-use crate::batch::Schema;
-use crate::deliver::order::{Cells, cells, compare_rows, first_past};
+use crate::batch::{ColumnView, Schema, compare_rows, equal_rows, first_past, views};
 use crate::error::{Error, Result};
 use crate::sink::csv;
 use crate::sink::jsonl::{push_string, push_value};
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::Zone;
 use crate::window::WindowSpan;
 use arrow_array::RecordBatch;
@@ -119,14 +118,14 @@ impl Differ {
         log: &mut dyn Write,
     ) -> Result<Differences> {
         let all = || 0..self.names.len();
-        let (a, b) = (cells(old.columns(), all())?, cells(new.columns(), all())?);
+        let (a, b) = (views(old.columns(), all())?, views(new.columns(), all())?);
         let (x, y) = (self.side(old)?, self.side(new)?);
         let mut report = Report::new(self, part, log);
         let (mut i, mut j) = (0, 0);
         let (mut left, mut right) = (vec![], vec![]);
         loop {
             // Rows that are equal, keys and all, are each other's partners.
-            let equal = equal_run(&a, i, &b, j, (x.rows - i).min(y.rows - j));
+            let equal = equal_rows(&a, i, &b, j, (x.rows - i).min(y.rows - j));
             (i, j) = (i + equal, j + equal);
             let spans = [(i < x.rows).then(|| x.span(i)), (j < y.rows).then(|| y.span(j))];
             let Some(span) = spans.into_iter().flatten().min() else { return report.finish() };
@@ -143,37 +142,21 @@ impl Differ {
         Ok(Side {
             rows: batch.num_rows(),
             window: self.window.map(|(start, end)| (bounds(start), bounds(end))),
-            keys: cells(columns, self.keys.iter().filter_map(|(_, key)| *key))?,
-            values: cells(columns, self.values.iter().copied())?,
-            written: columns.iter().map(Column::of).collect::<Result<_>>()?,
+            keys: views(columns, self.keys.iter().filter_map(|(_, key)| *key))?,
+            values: views(columns, self.values.iter().copied())?,
+            written: columns.iter().map(ColumnView::of).collect::<Result<_>>()?,
         })
     }
-}
-
-/// How many rows from `i` and from `j` on are equal in all columns; at most `most`.
-fn equal_run(a: &[Cells], i: usize, b: &[Cells], j: usize, most: usize) -> usize {
-    // Column by column, but for so few rows that they are in the cache for the next column.
-    const STRETCH: usize = 1024;
-    let mut done = 0;
-    while done < most {
-        let stretch = STRETCH.min(most - done);
-        let run = a.iter().zip(b).fold(stretch, |run, (a, b)| a.equal_run(i + done, b, j + done, run));
-        done += run;
-        if run < stretch {
-            break;
-        }
-    }
-    done
 }
 
 /// The old or the new rows.
 struct Side<'a> {
     rows: usize,
     window: Option<(&'a [i64], &'a [i64])>,
-    keys: Vec<Cells<'a>>,
-    values: Vec<Cells<'a>>,
+    keys: Vec<ColumnView<'a>>,
+    values: Vec<ColumnView<'a>>,
     /// All columns, to be written.
-    written: Vec<Column<'a>>,
+    written: Vec<ColumnView<'a>>,
 }
 
 /// A row of a side, if it has it.

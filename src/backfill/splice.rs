@@ -5,7 +5,7 @@
 //! is the result. What is done for each new row takes time by the logarithm of the old rows between it and the
 //! one before; old rows are copied in stretches.
 
-use crate::deliver::order::{Cells, cells, compare_rows, first_past};
+use crate::batch::{ColumnView, compare_rows, first_past, views};
 use crate::error::{Error, Result};
 use crate::window::WindowSpan;
 use arrow_array::cast::AsArray;
@@ -30,11 +30,11 @@ fn sides<'a>(
     old: &'a RecordBatch,
     new: &'a RecordBatch,
     by: &Order,
-) -> Result<(Vec<Cells<'a>>, Vec<Cells<'a>>)> {
+) -> Result<(Vec<ColumnView<'a>>, Vec<ColumnView<'a>>)> {
     if let Some((a, b)) = unlike(old, new) {
         return Err(Error::machine(format!("rows of the types {a} cannot go among rows of the types {b}")));
     }
-    Ok((cells(old.columns(), by.iter().copied())?, cells(new.columns(), by.iter().copied())?))
+    Ok((views(old.columns(), by.iter().copied())?, views(new.columns(), by.iter().copied())?))
 }
 
 /// The types of two batches, where they are not the same.

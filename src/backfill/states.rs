@@ -14,8 +14,7 @@ use super::partition::folder;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
-use crate::batch::{plain_strings, record_batch};
-use crate::deliver::order::{cells, compare_rows};
+use crate::batch::{compare_rows, plain_strings, record_batch, views};
 use crate::deliver::shape::{Shaped, shape};
 use crate::deliver::state::{state_order, state_path, state_schema};
 use crate::engine::Pass;
@@ -251,7 +250,7 @@ impl<'a> StateParts<'a> {
     /// Groups of several partitions, in order.
     fn sorted(&self, parts: &[RecordBatch]) -> Result<RecordBatch> {
         let all = concat_batches(&self.schema, parts).map_err(unlike)?;
-        let by = cells(all.columns(), self.order.iter().copied())?;
+        let by = views(all.columns(), self.order.iter().copied())?;
         let mut rows: Vec<u32> = (0..all.num_rows() as u32).collect();
         rows.sort_by(|&a, &b| compare_rows(&by, a as usize, &by, b as usize));
         take_record_batch(&all, &UInt32Array::from(rows)).map_err(unlike)

@@ -1,7 +1,6 @@
 //! For tests: random rows of all types, and their order by another way than ours.
 
-use crate::aggregate::canonical;
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Field, Schema, canonical};
 use crate::group::key_rows;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;

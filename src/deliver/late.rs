@@ -1,7 +1,7 @@
 //! The late output: events that a streamed run did not count, in arrival order, with the windows that they missed.
 
 use super::outcome::OutputOutcome;
-use crate::batch::{DataType, Field, Position, Schema, record_batch};
+use crate::batch::{DataType, Field, Native, Position, Schema, record_batch};
 use crate::engine::Pass;
 use crate::engine::late::{Late, LateStore, int64};
 use crate::error::Result;
@@ -12,9 +12,7 @@ use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;
 use crate::sink::{PartWriter, Transaction, encoder};
 use crate::window::{Assigner, Window, WindowSpan};
-use arrow_array::{
-    ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
-};
+use arrow_array::{ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_select::take::take;
 use rayon::prelude::*;
 use std::path::Path;
@@ -138,7 +136,7 @@ impl Shape<'_> {
             late_by.push(i128::from(by));
         }
         columns.push(Arc::new(texts.into_iter().map(Some).collect::<StringViewArray>()));
-        columns.push(Arc::new(Decimal128Array::from(late_by).with_data_type(SECONDS.arrow())));
+        columns.push(Native::array(SECONDS, late_by, None));
         Ok(columns)
     }
 }

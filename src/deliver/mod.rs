@@ -6,7 +6,6 @@
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod late;
-pub(crate) mod order;
 mod outcome;
 pub(crate) mod partitioned;
 mod places;

@@ -5,8 +5,7 @@
 //! which those of a group are kept. So what a step left out is not in it, and what it appended is. Lateness is
 //! left out of account: events that a streamed output had called late are in it.
 
-use crate::batch::plain_strings;
-use crate::batch::{DataType, Position, Schema};
+use crate::batch::{ColumnView, DataType, Position, Schema, plain_strings};
 use crate::deliver::events::{Known, SettledRows};
 use crate::engine::{Need, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
@@ -16,7 +15,7 @@ use crate::plan::Plan;
 use crate::process::pool;
 use crate::rows::gather_partitions;
 use crate::sink::csv;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
@@ -208,14 +207,14 @@ fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
 
 /// The values of some rows as text, as CSV has them without quotes.
 pub struct Cells<'a> {
-    columns: Vec<Column<'a>>,
+    columns: Vec<ColumnView<'a>>,
     times: TimeText,
 }
 
 impl<'a> Cells<'a> {
     /// The values of `arrays`, with times in `zone`.
     pub fn new(arrays: &'a [ArrayRef], zone: &Zone) -> Result<Cells<'a>> {
-        let columns = arrays.iter().map(Column::of).collect::<Result<_>>()?;
+        let columns = arrays.iter().map(ColumnView::of).collect::<Result<_>>()?;
         Ok(Cells { columns, times: TimeText::new(zone) })
     }
 

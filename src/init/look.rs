@@ -7,7 +7,7 @@
 use super::column::{Column, Evidence, Source};
 use super::delimiter;
 use super::shape;
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
@@ -18,8 +18,8 @@ use crate::input::value::{grouped, shown};
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column as Values, TimeText};
-use crate::time::{TimeUnit, Zone};
+use crate::sink::value::TimeText;
+use crate::time::TimeUnit;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -333,7 +333,7 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
     let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
-    let mut times = TimeText::new(&Zone::utc());
+    let mut times = TimeText::utc();
     let mut text = vec![];
     let scan = Scan::new(Arc::new(plan))?;
     let mut worker = scan.worker()?;
@@ -342,11 +342,11 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         looked.records += decoded.read;
         looked.bad.0 += decoded.rejected;
         for (evidence, array) in evidence.iter_mut().zip(&decoded.batch.columns) {
-            let values = Values::of(array)?;
+            let values = ColumnView::of(array)?;
             for row in 0..decoded.batch.rows {
                 if values.is_null(row) {
                     evidence.value(None);
-                } else if let Values::Text(texts) = values {
+                } else if let ColumnView::Text(texts) = values {
                     evidence.value(texts.get(row));
                 } else {
                     text.clear();

@@ -9,7 +9,7 @@ use super::carried::{self, Framing};
 use super::documents;
 use super::folders::{Walk, by_content};
 use super::infer::start;
-use super::opened::{Inputs, Opened};
+use super::opened::{Inputs, Opened, real_path};
 use super::patterns;
 use super::shape::{self, Compression, Form, Shape};
 use crate::batch::Position;
@@ -167,8 +167,7 @@ fn in_order(
 
 /// Whether two files of one inode are one: two names on the disk are two files of equal content.
 fn is_one(a: &Opened, b: &Opened) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    a.path() == b.path() || real(a.path()) == real(b.path())
+    a.path() == b.path() || real_path(a.path()) == real_path(b.path())
 }
 
 /// What a file's name says about its format and compression.

@@ -16,7 +16,7 @@
 use super::entries::{Entry, EntryKind, Place};
 use super::files::{Format, kind_of, recognised};
 use super::left_out::{LeftOut, Own};
-use super::opened::Inputs;
+use super::opened::{Inputs, real_path};
 use super::shape::{Compression, Shape};
 use super::stream;
 use super::told::unescaped;
@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
     pub(super) fn named(&mut self, path: &Path) -> Result<()> {
         if !stream::is_descriptor(path) {
             self.above(path)?;
-            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+            let real = real_path(path);
             if let Some(own) = self.own.holding(&real) {
                 let shown = path.display();
                 return Err(Error::job(format!("{shown} cannot be read: the job writes {}", own.display()))
@@ -231,7 +231,7 @@ impl<'a> Walk<'a> {
             return Ok(known.clone());
         }
         // Relative paths end where we are, and tables do not.
-        let whole = std::fs::canonicalize(&parent).unwrap_or_else(|_| parent.clone());
+        let whole = real_path(&parent);
         let mut query = None;
         for (up, folder) in whole.ancestors().take(ABOVE).enumerate() {
             not_a_table(folder)?;
@@ -246,8 +246,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_committed(&mut self, query: &Path, path: &Path) -> Result<bool> {
-        let inside = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let (root, whole) = (inside(query), inside(path));
+        let (root, whole) = (real_path(query), real_path(path));
         let relative = whole.strip_prefix(&root).unwrap_or(&whole).to_path_buf();
         Ok(self.committed(query)?.contains(&relative))
     }
@@ -335,7 +334,7 @@ fn has_ended(folder: &Path) -> bool {
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.any(|name| name == "_SUCCESS" || name.starts_with("_committed_"))
     };
-    let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let whole = real_path(folder);
     whole.ancestors().take(4).any(marked)
 }
 

@@ -475,3 +475,8 @@ impl ChunkReader for Reading {
         Ok(bytes.into())
     }
 }
+
+/// The path without links and `..`; as it is, where nothing is there.
+pub(super) fn real_path(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}

@@ -95,5 +95,5 @@ impl<'a> Rows<'a> {
 
 /// Whether values of the type are numbers.
 pub(super) fn is_number(ty: DataType) -> bool {
-    matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
+    ty.is_number()
 }

@@ -89,7 +89,7 @@ pub fn read_bytes(input: &mut impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A column of a block.
+/// A column of a block. By width and not by type: blocks are kept in memory and on disk by the byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackedColumn {
     /// Integers, dates, instants, bools, float bits, or codes of strings.

@@ -5,8 +5,8 @@
 //! between, below the output's folder, and no folder on its way is a link. The output's own path, which the job names,
 //! may lead through links.
 
-use super::journal::Place;
-use super::{STATE_FOLDER, Target, TargetKind};
+use super::STATE_FOLDER;
+use super::place::{Place, Target, TargetKind};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The file of rejected records: JSON Lines, or CSV where the path ends in `.csv`.
 //!
 //! It is written under another name and put in place whole when the run is done, by the commit of the run's
-//! outputs where there is one (see [`super::Transaction::put_beside`]).
+//! outputs where there is one (see `Transaction::put_beside`).
 
 use super::encode::Format;
 use super::journal::Beside;

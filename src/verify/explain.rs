@@ -319,7 +319,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         match columns.type_of(&count.name) {
             Some(DataType::Float64) => noisy.push(count.name.clone()),
             // A decimal is exact; it differs by noise from what was added up in floats only.
-            Some(DataType::Decimal { .. }) if float_there || all_long(found, &count.name) => {
+            Some(ty) if ty.scale().is_some() && (float_there || all_long(found, &count.name)) => {
                 noisy.push(count.name.clone())
             }
             _ => return Ok(None),

@@ -6,18 +6,16 @@
 //! (instants outside 1900 to 2200, NUL bytes).
 
 use super::batch;
-use crate::batch::{DataType, Schema};
+use crate::batch::{DataType, NativeBuilder, Schema};
+use crate::input::fields::{Field, FieldKind, csv_field, json_field, undouble, unescape, whole_json};
 use crate::input::value::{parse_bool, parse_decimal, parse_float, parse_int};
 use crate::sink::jsonl::Keys;
 use crate::sink::{Format, csv};
 use crate::time::{DAY, HOUR, MINUTE, SECOND, days_from_civil, parse_date};
 use arrow_array::builder::make_view;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringViewArray, TimestampMicrosecondArray,
-};
-use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
-use memchr::{memchr, memchr2};
+use arrow_array::{ArrayRef, RecordBatch, StringViewArray};
+use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
+use memchr::memchr;
 use std::sync::Arc;
 
 /// The rows of the file `text`, of which there should be `rows`. Fails with the byte at which it is not as the
@@ -39,23 +37,6 @@ pub fn read(format: Format, schema: &Schema, text: Vec<u8>, rows: usize) -> Resu
     batch(schema, columns, rows).map_err(|_| end)
 }
 
-/// A value in the text: of quoted ones what is between the quotes.
-#[derive(Debug, Clone, Copy)]
-struct Field {
-    kind: Kind,
-    start: usize,
-    end: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Null,
-    Bare,
-    Quoted,
-    /// Quoted, and not as it stands: quotes are doubled, or characters escaped.
-    Escaped,
-}
-
 fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, usize> {
     let header = csv::header(schema);
     let mut at = if text.starts_with(&header) { header.len() } else { return Err(0) };
@@ -64,10 +45,10 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
     let last = columns.len().saturating_sub(1);
     while at < text.len() && !columns.is_empty() {
         for (i, column) in columns.iter_mut().enumerate() {
-            let mut field = csv_field(text, at).ok_or(at)?;
-            let end = field.end + usize::from(matches!(field.kind, Kind::Quoted | Kind::Escaped));
-            if lone && field.kind == Kind::Quoted && field.start == field.end {
-                field.kind = Kind::Null;
+            let mut field = csv_field(text, at, [b',', b'\n']).ok_or(at)?;
+            let end = field.after();
+            if lone && field.kind == FieldKind::Quoted && field.start == field.end {
+                field.kind = FieldKind::Null;
             }
             if text.get(end) != Some(if i == last { &b'\n' } else { &b',' }) {
                 return Err(at);
@@ -77,36 +58,6 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
         }
     }
     Ok(at)
-}
-
-/// The field that starts at `at`.
-fn csv_field(text: &[u8], at: usize) -> Option<Field> {
-    if *text.get(at)? != b'"' {
-        let length = text[at..].iter().position(|&c| c == b',' || c == b'\n')?;
-        let kind = if length == 0 { Kind::Null } else { Kind::Bare };
-        return Some(Field { kind, start: at, end: at + length });
-    }
-    let (mut kind, start) = (Kind::Quoted, at + 1);
-    let mut end = start;
-    loop {
-        end += memchr(b'"', &text[end..])?;
-        if text.get(end + 1) != Some(&b'"') {
-            return Some(Field { kind, start, end });
-        }
-        kind = Kind::Escaped;
-        end += 2;
-    }
-}
-
-/// Appends what the inside of a quoted CSV field stands for.
-fn undouble(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let mut rest = inside;
-    while let Some(quote) = memchr(b'"', rest) {
-        out.extend_from_slice(&rest[..=quote]);
-        rest = rest.get(quote + 2..)?;
-    }
-    out.extend_from_slice(rest);
-    Some(())
 }
 
 /// Lines of JSON; `keyed` ones have it after a tab, and what comes before is in it too.
@@ -125,55 +76,12 @@ fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column], keyed: bool)
             });
             let field = field.flatten().ok_or(at)?;
             columns[place.column].push(text, field, unescape).ok_or(at)?;
-            at = field.end + usize::from(matches!(field.kind, Kind::Quoted | Kind::Escaped));
+            at = field.after();
         }
         let rest = text[at..].strip_prefix(&keys.end[..]).and_then(|rest| rest.strip_prefix(b"\n"));
         at = text.len() - rest.ok_or(at)?.len();
     }
     Ok(at)
-}
-
-/// The value that starts at `at`.
-fn json_field(text: &[u8], at: usize) -> Option<Field> {
-    if *text.get(at)? != b'"' {
-        let length = text[at..].iter().position(|&c| c == b',' || c == b'}')?;
-        let kind = if text[at] == b'n' { Kind::Null } else { Kind::Bare };
-        return Some(Field { kind, start: at, end: at + length });
-    }
-    let (mut kind, start) = (Kind::Quoted, at + 1);
-    let mut end = start;
-    loop {
-        end += memchr2(b'"', b'\\', text.get(end..)?)?;
-        if text[end] == b'"' {
-            return Some(Field { kind, start, end });
-        }
-        kind = Kind::Escaped;
-        end += 2;
-    }
-}
-
-/// The JSON that starts at `at`, as it stands.
-fn whole_json(text: &[u8], at: usize) -> Option<Field> {
-    let (mut end, mut depth) = (at, 0_usize);
-    loop {
-        match *text.get(end)? {
-            b'"' => end = json_field(text, end)?.end,
-            b'[' | b'{' => depth += 1,
-            b',' | b'}' if depth == 0 => break,
-            b']' | b'}' => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-        end += 1;
-    }
-    let kind = if &text[at..end] == b"null" { Kind::Null } else { Kind::Bare };
-    Some(Field { kind, start: at, end })
-}
-
-/// Appends what the inside of a JSON string stands for.
-fn unescape(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let quoted = [b"\"", inside, b"\""].concat();
-    out.extend_from_slice(serde_json::from_slice::<String>(&quoted).ok()?.as_bytes());
-    Some(())
 }
 
 /// Views name a place in a buffer by 31 bits, so the text is many buffers, of twice a block, one a block.
@@ -193,12 +101,7 @@ struct Column {
 
 enum Values {
     Text(Texts),
-    Bool(BooleanBufferBuilder),
-    Int(Vec<i64>),
-    Float(Vec<f64>),
-    Decimal(Vec<i128>, u8, u8),
-    Date(Vec<i32>),
-    Time(Vec<i64>),
+    Native(NativeBuilder),
 }
 
 #[derive(Default)]
@@ -214,19 +117,8 @@ struct Texts {
 
 impl Column {
     fn new(ty: DataType, rows: usize) -> Column {
-        let values = match ty {
-            DataType::String | DataType::Json => {
-                Values::Text(Texts { views: Vec::with_capacity(rows), ..Texts::default() })
-            }
-            DataType::Bool => Values::Bool(BooleanBufferBuilder::new(rows)),
-            DataType::Int64 => Values::Int(Vec::with_capacity(rows)),
-            DataType::Float64 => Values::Float(Vec::with_capacity(rows)),
-            DataType::Decimal { precision, scale } => {
-                Values::Decimal(Vec::with_capacity(rows), precision, scale)
-            }
-            DataType::Date => Values::Date(Vec::with_capacity(rows)),
-            DataType::Timestamp => Values::Time(Vec::with_capacity(rows)),
-        };
+        let texts = || Texts { views: Vec::with_capacity(rows), ..Texts::default() };
+        let values = NativeBuilder::new(ty, rows).map_or_else(|| Values::Text(texts()), Values::Native);
         Column { len: 0, nulls: NullBufferBuilder::new(rows), values }
     }
 
@@ -239,18 +131,21 @@ impl Column {
         plain: impl Fn(&[u8], &mut Vec<u8>) -> Option<()>,
     ) -> Option<()> {
         self.len += 1;
-        let null = field.kind == Kind::Null;
+        let null = field.kind == FieldKind::Null;
         self.nulls.append(!null);
         let value = &text[field.start..field.end];
         match &mut self.values {
             Values::Text(texts) if null => texts.views.push(0),
             Values::Text(texts) => texts.push(text, field, plain)?,
-            Values::Bool(v) => v.append(!null && parse_bool(value).ok()?),
-            Values::Int(v) => v.push(if null { 0 } else { parse_int(value).ok()? }),
-            Values::Float(v) => v.push(if null { 0.0 } else { parse_float(value).ok()? }),
-            Values::Decimal(v, p, s) => v.push(if null { 0 } else { parse_decimal(value, *p, *s).ok()? }),
-            Values::Date(v) => v.push(if null { 0 } else { day(value)? }),
-            Values::Time(v) => v.push(if null { 0 } else { instant(value)? }),
+            Values::Native(values) if null => values.push_default(),
+            Values::Native(values) => match values {
+                NativeBuilder::Bool(v) => v.append(parse_bool(value).ok()?),
+                NativeBuilder::Int(v) => v.push(parse_int(value).ok()?),
+                NativeBuilder::Float(v) => v.push(parse_float(value).ok()?),
+                NativeBuilder::Decimal(v, p, s) => v.push(parse_decimal(value, *p, *s).ok()?),
+                NativeBuilder::Date(v) => v.push(day(value)?),
+                NativeBuilder::Time(v) => v.push(instant(value)?),
+            },
         }
         Some(())
     }
@@ -271,15 +166,7 @@ impl Column {
                 // of strings.
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), nulls) })
             }
-            Values::Bool(mut v) => Arc::new(BooleanArray::new(v.finish(), nulls)),
-            Values::Int(v) => Arc::new(Int64Array::new(v.into(), nulls)),
-            Values::Float(v) => Arc::new(Float64Array::new(v.into(), nulls)),
-            Values::Decimal(v, precision, scale) => {
-                let ty = DataType::Decimal { precision, scale }.arrow();
-                Arc::new(Decimal128Array::new(v.into(), nulls).with_data_type(ty))
-            }
-            Values::Date(v) => Arc::new(Date32Array::new(v.into(), nulls)),
-            Values::Time(v) => Arc::new(TimestampMicrosecondArray::new(v.into(), nulls).with_timezone("UTC")),
+            Values::Native(mut values) => values.finish(nulls),
         }
     }
 }
@@ -293,7 +180,7 @@ impl Texts {
         plain: impl Fn(&[u8], &mut Vec<u8>) -> Option<()>,
     ) -> Option<()> {
         let value = &text[field.start..field.end];
-        if field.kind != Kind::Escaped {
+        if field.kind != FieldKind::Escaped {
             self.refers |= value.len() > 12;
             let (block, offset) = (field.start / BLOCK, field.start % BLOCK);
             self.views.push(make_view(value, block as u32, offset as u32));

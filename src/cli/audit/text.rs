@@ -5,6 +5,7 @@ use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, Partition
 use crate::cli::columns::{self, Column};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, grouped};
+use crate::input::value::grouped_digits;
 use crate::sink::value::TimeText;
 use crate::time::{HOUR, MINUTE};
 use std::fmt::Write;
@@ -339,14 +340,7 @@ fn share(share: f64) -> String {
 fn decimal(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, rest) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
-    let mut out = sign.to_string();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out + rest
+    format!("{sign}{}{rest}", grouped_digits(whole))
 }
 
 /// The first characters of a text.

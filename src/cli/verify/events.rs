@@ -3,7 +3,7 @@
 use crate::cli::columns::{Column, render};
 use crate::cli::ui;
 use crate::explain::{GroupOf, Traced};
-use crate::time::Zone;
+use crate::sink::value::TimeText;
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};
 
@@ -86,7 +86,5 @@ pub fn name(group: &GroupOf) -> String {
 }
 
 fn instant(micros: i64) -> String {
-    let mut out = vec![];
-    crate::sink::value::TimeText::new(&Zone::utc()).push(&mut out, micros);
-    String::from_utf8_lossy(&out).into_owned()
+    TimeText::utc().text(micros)
 }

@@ -1,6 +1,6 @@
 //! What is new in a part, and what is gone from it.
 
-use crate::deliver::order::{cells, compare_rows};
+use crate::batch::{compare_rows, views};
 use crate::error::{Error, Result};
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_select::take::take_record_batch;
@@ -21,8 +21,8 @@ pub struct Changed {
 /// A machine error: columns of types that results do not have.
 pub fn rows(before: &RecordBatch, after: &RecordBatch, key: &[usize]) -> Result<Changed> {
     let values = || (0..after.num_columns()).filter(|i| !key.contains(i));
-    let [a, b] = [before, after].map(|batch| cells(batch.columns(), key.iter().copied()));
-    let [x, y] = [before, after].map(|batch| cells(batch.columns(), values()));
+    let [a, b] = [before, after].map(|batch| views(batch.columns(), key.iter().copied()));
+    let [x, y] = [before, after].map(|batch| views(batch.columns(), values()));
     let (a, b, x, y) = (a?, b?, x?, y?);
     let sorted = |batch: &RecordBatch, cells: &[_]| {
         let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();

@@ -423,6 +423,8 @@ struct Slot {
     nulls: NullBufferBuilder,
 }
 
+/// Not a [`crate::batch::NativeBuilder`]: these are the types of Avro, which has more of them (UUIDs, enums, times of day,
+/// instants of other units), and views of texts and symbols.
 enum Values {
     /// Only whether they are there.
     None,

@@ -13,7 +13,7 @@ use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};
 use super::table::{Faults, Table, bad_record};
-use crate::batch::{Batch, Position};
+use crate::batch::{Batch, DataType, Native, Position, null_array};
 use crate::time::{TimeParser, TimeRule};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
@@ -100,8 +100,8 @@ impl CsvDecoder {
                 Role::Arrival => arrival.clone(),
             });
             decoded.push(match (copied, *field) {
-                (Some(copied), _) => Decoded::Array(Arc::new(columns::timestamps(copied, None))),
-                (None, None) => Decoded::Array(columns::all_null(column.ty, table.rows)),
+                (Some(copied), _) => Decoded::Array(Native::array(DataType::Timestamp, copied, None)),
+                (None, None) => Decoded::Array(null_array(column.ty, table.rows)),
                 (None, Some(field)) => {
                     let written = plan.written.of(&column.name).map(|written| &**written);
                     columns::decode(table, field, column, written, &mut self.times, &mut faults)

@@ -184,9 +184,9 @@ impl Evidence {
             Some(given) => {
                 given.files += 1;
                 // Decimals with a scale of their own: the longest counts.
-                if let (Some(DataType::Decimal { scale, .. }), Some(DataType::Decimal { scale: known, .. })) =
-                    (ty, given.ty)
-                    && scale > known
+                let scale = |ty: Option<DataType>| ty.and_then(DataType::scale);
+                if let (Some(own), Some(known)) = (scale(ty), scale(given.ty))
+                    && own > known
                 {
                     given.ty = ty;
                 }

@@ -368,7 +368,7 @@ impl Fields<'_> {
             example: None,
         });
         // Of decimals with a scale of their own the longest counts.
-        if let (DataType::Decimal { scale, .. }, DataType::Decimal { scale: known, .. }) = (ty, told.ty)
+        if let (Some(scale), Some(known)) = (ty.scale(), told.ty.scale())
             && scale > known
         {
             told.ty = ty;

@@ -64,7 +64,7 @@ impl Written {
         Ok(Plain::Text(match ty {
             DataType::String => self.unmarked(bare),
             DataType::Bool => self.boolean(bare),
-            DataType::Int64 | DataType::Float64 | DataType::Decimal { .. } if self.has_numbers() => {
+            ty if ty.is_number() && self.has_numbers() => {
                 room.clear();
                 number::plain(self, bare, room).ok_or_else(|| ValueError::not_a(text, ty))?;
                 room
@@ -144,8 +144,7 @@ impl fmt::Display for Written {
 /// between its digits, spaces around, a word for NULL.
 #[cold]
 pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
-    let numeric = matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
-    let shown = std::str::from_utf8(text).ok().filter(|_| numeric)?;
+    let shown = std::str::from_utf8(text).ok().filter(|_| ty.is_number())?;
     if NULL_WORDS.contains(&shown) {
         return Some(format!("null = [{shown:?}]"));
     }

@@ -227,10 +227,10 @@ impl<'a> Planner<'a> {
     fn keys_are_alike(&self, table: usize, event: usize, key: usize, place: &At<String>) -> bool {
         let table = &self.tables[table];
         let (event, key) = (&self.rows.schema.fields[event], &table.rows.schema.fields[key]);
-        let alike = match (event.ty, key.ty) {
+        let alike = match (event.ty.scale(), key.ty.scale()) {
             _ if event.faulty || key.faulty => true,
-            (DataType::Decimal { scale: a, .. }, DataType::Decimal { scale: b, .. }) => a == b,
-            (a, b) => a == b,
+            (Some(a), Some(b)) => a == b,
+            _ => event.ty == key.ty,
         };
         if !alike {
             let error = Error::job(format!(

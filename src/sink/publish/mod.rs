@@ -16,29 +16,20 @@
 
 mod copy;
 mod shape;
+mod spec;
 mod sql;
 
-use crate::batch::Schema;
 use crate::error::{Error, Result};
 use crate::pg::{TableAddress, failed, quoted, sql_type};
 use arrow_array::{Array, RecordBatch};
 use copy::CopyText;
 use postgres::Client;
 use shape::{Shape, UniqueKey};
+pub use spec::TableSpec;
+use spec::{GONE, PUT, Sent};
 use sql::Sql;
 use std::collections::BTreeSet;
 use std::io::Write;
-
-/// A table, and what goes to it.
-#[derive(Debug, Clone, Copy)]
-pub struct TableSpec<'a> {
-    /// Where it is.
-    pub address: &'a TableAddress,
-    /// The columns that are written; it may have others.
-    pub schema: &'a Schema,
-    /// Those that tell rows apart.
-    pub key: &'a [usize],
-}
 
 /// What became of the rows of an output in its table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,11 +46,6 @@ pub struct Published {
     pub deleted: u64,
 }
 
-/// Rows to write, on the connection.
-const PUT: &str = "pg_temp.highwater_put";
-/// Keys of rows that the output had.
-const GONE: &str = "pg_temp.highwater_gone";
-
 /// A table that is being brought up to date, in an open transaction. Dropped, it leaves the table as it was.
 pub struct Publishing<'a> {
     spec: TableSpec<'a>,
@@ -68,14 +54,6 @@ pub struct Publishing<'a> {
     shape: Option<Shape>,
     put: Sent,
     gone: Sent,
-}
-
-/// Rows on the connection.
-#[derive(Debug, Default)]
-struct Sent {
-    rows: u64,
-    /// The columns of the key that were NULL in one of them.
-    nulls: BTreeSet<usize>,
 }
 
 impl std::fmt::Debug for Publishing<'_> {

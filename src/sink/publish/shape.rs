@@ -1,6 +1,6 @@
 //! A table as it is: its columns and unique keys, and whether an output fits in it.
 
-use super::TableSpec;
+use super::spec::TableSpec;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::pg::{TableAddress, quoted, sql_type};

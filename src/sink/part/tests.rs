@@ -4,6 +4,7 @@ use crate::sink::{ManifestDraft, Target, Transaction};
 use arrow_array::types::UInt32Type;
 use arrow_array::*;
 use rayon::prelude::*;
+use std::path::Path;
 use std::sync::Arc;
 
 fn schema() -> Schema {
