@@ -220,7 +220,7 @@ impl Column {
                     None => Values::Wide(pick!(values, |v: i128| v)),
                 }
             }
-            other => unreachable!("{other} is no type of a column"),
+            other => unreachable!("{other} is not a column type"),
         };
         Column { values, valid }
     }

@@ -65,7 +65,7 @@ impl fmt::Display for ValueError {
 pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
     if let Some(keys) = super::written::likely_keys(text, column.ty) {
         return Some(format!(
-            "say how its values are written: written = {{ {} = {{ {keys} }} }}",
+            "declare how its values are written: written = {{ {} = {{ {keys} }} }}",
             key(&column.name)
         ));
     }

@@ -92,7 +92,7 @@ fn each(column: &ArrayRef, mut give: impl FnMut(u128)) {
                 give(if is_null(row) { NULL } else { word(values.value(row).into()) });
             }
         }
-        other => unreachable!("{other} is no type of a column"),
+        other => unreachable!("{other} is not a column type"),
     }
 }
 

@@ -230,7 +230,7 @@ fn a_sum_of_texts_says_which_value_made_them_texts() {
       |
     6 | select = { s = "sum(v)" }
       |                ^^^^^^^^
-      cause: `v` is taken for a string: `NA` in x.csv, line 3, is no number
+      cause: `v` is taken for a string: `NA` in x.csv, line 3, is not a number
       hint: written = { v = { null = ["NA"] } } reads the column, with `NA` for no value
       hint: types = { v = "decimal(18,2)" } declares it a number
       hint: CAST(NULLIF(v, 'NA') AS DECIMAL(18,2)) reads it where `NA` stands for NULL
@@ -241,7 +241,7 @@ fn a_sum_of_texts_says_which_value_made_them_texts() {
     for sql in ["sum(v * 2)", "sum(v) FILTER (WHERE v > 3)"] {
         let said = lab.run(&job("x.csv").replace("sum(v)", sql), &[]).err;
         assert!(
-            said.contains("cause: `v` is taken for a string: `NA` in x.csv, line 3, is no number"),
+            said.contains("cause: `v` is taken for a string: `NA` in x.csv, line 3, is not a number"),
             "{sql}: {said}"
         );
         assert_eq!(said.matches("error: ").count(), 1, "{said}");

@@ -66,18 +66,18 @@ fn rejected(content: impl AsRef<[u8]>) -> String {
 fn a_line_with_too_few_fields() {
     insta::assert_snapshot!(refused("at,n,note\n1,2,a\n2,3\n3,4,b\n"), @r#"
     exit 3
-    error: log.csv, line 3, byte 16: 2 fields, where 3 are expected
+    error: log.csv, line 3, byte 16: 2 fields, but 3 are expected
      --> log.csv:3:1
       |
     3 | 2,3
       | ^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n,note\n1,2,a\n2,3\n3,4,b\n"), @r#"
     read 3 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
     c,s
     2,6
-    {"file":"log.csv","line":3,"byte":16,"column":null,"reason":"2 fields, where 3 are expected","raw":"2,3"}
+    {"file":"log.csv","line":3,"byte":16,"column":null,"reason":"2 fields, but 3 are expected","raw":"2,3"}
     "#);
 }
 
@@ -85,19 +85,19 @@ fn a_line_with_too_few_fields() {
 fn a_line_with_too_many_fields() {
     insta::assert_snapshot!(refused("at,n\n1,2\n2,3,4\n"), @r#"
     exit 3
-    error: log.csv, line 3, byte 9: 3 fields, where 2 are expected
+    error: log.csv, line 3, byte 9: 3 fields, but 2 are expected
      --> log.csv:3:1
       |
     3 | 2,3,4
       | ^
       hint: fields that hold the delimiter or a line end must be quoted
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\n2,3,4\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
     c,s
     1,2
-    {"file":"log.csv","line":3,"byte":9,"column":null,"reason":"3 fields, where 2 are expected","raw":"2,3,4"}
+    {"file":"log.csv","line":3,"byte":9,"column":null,"reason":"3 fields, but 2 are expected","raw":"2,3,4"}
     "#);
 }
 
@@ -111,7 +111,7 @@ fn an_unclosed_quote() {
     3 | 2,3,"never closed
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -125,7 +125,7 @@ fn a_quote_inside_a_field() {
     2 | 1,2,"a" b
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n,note\n1,2,\"a\" b\n2,3,c\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
@@ -160,7 +160,7 @@ fn an_unclosed_quote_early_in_a_large_file() {
     3 | 2,3,"never closed
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -173,8 +173,8 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: name the encoding of the file in [source]: encoding = "windows-1252" is the old one of Western Europe
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     let used = JOB.replace("\"sum(n)\"", "\"max(note)\"");
     let lab = Lab::new();
@@ -186,8 +186,8 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: name the encoding of the file in [source]: encoding = "windows-1252" is the old one of Western Europe
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -200,7 +200,7 @@ fn a_number_that_does_not_fit() {
       |
     3 | 2,9223372036854775808
       |   ^^^^^^^^^^^^^^^^^^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\n2,9223372036854775808\n3,1.5\n4,x\n5,7\n"), @r#"
     read 5 = 3 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
@@ -230,7 +230,7 @@ fn a_time_that_cannot_be_read() {
       |
     3 | soon,3
       | ^^^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\nsoon,3\n,4\n99999999999999,5\n6,6\n"), @r#"
     read 5 = 3 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
@@ -289,7 +289,7 @@ fn a_nul_byte() {
       |
     3 | 2,�3
       |   ^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected(b"at,n\n1,2\n2,\x003\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
@@ -314,7 +314,7 @@ fn a_lone_carriage_return() {
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
     c,s
     1,4
-    {"file":"log.csv","line":2,"byte":5,"column":null,"reason":"3 fields, where 2 are expected","raw":"1,2\r2,3"}
+    {"file":"log.csv","line":2,"byte":5,"column":null,"reason":"3 fields, but 2 are expected","raw":"1,2\r2,3"}
     "#);
 }
 

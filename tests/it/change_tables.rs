@@ -139,20 +139,20 @@ fn what_ends_no_row_for_certain_is_refused() {
 exit 3
 error: users.jsonl, line 2, byte 111: it is a delete that does not tell `id`, by which the row that it ends is found
   hint: log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
 error: users.jsonl, line 2, byte 111: it is a truncate, which ends all rows of the table: that is not read
   hint: read the log from behind it on; or leave such changes out: filter = "_op <> 't'" in [table.users]
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: users.jsonl, line 2, byte 111: it is a delete, and neither `source.ts_ms` nor `ts_ms` says when
+error: users.jsonl, line 2, byte 111: it is a delete without a time: it has neither `source.ts_ms` nor `ts_ms`
  --> users.jsonl:2:1
   |
 2 | {"before":{"id":1},"after":null,"op":"d","source":{}}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 "##);
     for (log, op) in [(&no_row, "d"), (&truncate, "t")] {
         let rejected = run(log.clone(), "_timestamp", "on_bad_record = \"reject\"\nrejects = \"r.jsonl\"");

@@ -292,7 +292,7 @@ fn a_record_without_a_derived_time_is_a_bad_one() {
     insta::assert_snapshot!(answer.err, @r#"
     error: log.csv, line 3, byte 28: column `d || ' ' || c`: `d || ' ' || c`, the event time, is NULL
       cause: `d || ' ' || c` is computed from {"d":"2024-02-29","c":null,"v":2}
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     let answer = lab.run(&toml("on_bad_record = \"reject\"\n"), &["--json"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
@@ -315,8 +315,8 @@ fn a_column_that_is_taken_for_a_time_is_told() {
     insta::assert_snapshot!(answer.err, @r#"
     error: log.csv, line 2, byte 10: column `sent || zone`: `2024-02-29 10:00:00+00Z` is not a time that can be read
       cause: `sent || zone` is computed from {"sent":"2024-02-29T10:00:00Z","zone":"Z"}
-      hint: where its text is meant as it stands there, declare it: types = { sent = "string" }
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: if its text is meant as it is, declare it: types = { sent = "string" }
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 

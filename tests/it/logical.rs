@@ -172,20 +172,20 @@ fn what_contradicts_its_schema_is_told() {
     .join("\n");
     insta::assert_snapshot!(all, @r##"
 exit 3
-error: x.jsonl, line 1, byte 0: `x`: `12` is not a decimal of scale 2, which its schema says it is
+error: x.jsonl, line 1, byte 0: `x`: `12` is not a decimal of scale 2, although its schema says so
  --> x.jsonl:1:1
   |
 1 | {"schema":{"type":"struct","fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"bytes","optional":true,"name":"o…
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: x.jsonl, line 1, byte 0: `x`: `2024-06-02` is not days since 1970, which its schema says it is
+error: x.jsonl, line 1, byte 0: `x`: `2024-06-02` is not days since 1970, although its schema says so
  --> x.jsonl:1:1
   |
 1 | {"schema":{"type":"struct","fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"int32","optional":true,"name":"i…
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
 note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
@@ -195,7 +195,7 @@ error: x.jsonl, line 1, byte 0: column `x`: `9223372036825200000` is not a times
 1 | …,"fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"int64","optional":true,"name":"io.debezium.time.MicroTimes…
   |                                                                                  ^^^
   hint: `x` was inferred as timestamp from a sample; declare it: types = { x = "string" }
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 2
 error: `x` has days by the schema in its records, and not milliseconds

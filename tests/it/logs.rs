@@ -213,14 +213,14 @@ fn explain_tells_what_carries_a_log() {
     insta::assert_snapshot!(all, @r##"
 == plain
 == connect-json
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
 log: columns of its own: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
   read  _partition   int64           int64: 62 values in 4 files, e.g. 0
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-json-schema
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
 log: values with their schemas, views+0+0000000000.json has `schema` and `payload`
 log: columns of its own: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
@@ -228,7 +228,7 @@ log: columns of its own: _topic, _partition, _offset, _value
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-hdfs
-log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json starts at offset 0
 log: columns of its own: _topic, _partition, _offset, _value
 log: views-0: two files have the offsets 18..19
 log: views-1: no file has the offsets 12..16 (5)
@@ -237,14 +237,14 @@ log: views-1: no file has the offsets 12..16 (5)
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-avro
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro starts at offset 0
 log: columns of its own: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
   read  _offset      int64           int64: int64 in the schema of 4 files
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-parquet
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet starts at offset 0
 log: columns of its own: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
@@ -362,60 +362,60 @@ fn a_broken_line_is_a_bad_record_of_its_file() {
         assert_eq!(reject["byte"].as_u64(), Some(text.len() as u64 + 1));
     }
     insta::assert_snapshot!(words, @r##"
-error: kcat.jsonl, line 5, byte 472: it is no line of kcat -J: it has no `offset`, or one that is not of its kind
+error: kcat.jsonl, line 5, byte 472: it is not a line of kcat -J: `offset` is missing or has the wrong type
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"payload":"{}"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: the value is not valid JSON at column 8: trailing comma
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"offset":9,"payload":"{\"t\":1,}"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: a line of kcat -J is not valid JSON at column 1: expected value
  --> kcat.jsonl:5:1
   |
 5 | % Reached end of topic views [0] at offset 3
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: kcat could not decode its payload: no schema
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"offset":9,"payload":null,"payload_error":"no schema"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
-error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `Partition:…`
+  hint: on_bad_record = "reject" sets such records aside and continues
+error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `Partition:…`
  --> console.jsonl:5:1
   |
 5 | CreateTime:1	Partition:x	Offset:3	NO_HEADERS	k	{}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
-error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`
+  hint: on_bad_record = "reject" sets such records aside and continues
+error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`
  --> console.jsonl:5:1
   |
 5 | Processed a total of 3 messages
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
-error: debezium.jsonl, line 5, byte 826: `{"t":1}` is no change event of Debezium: `op` is missing
+error: debezium.jsonl, line 5, byte 826: `{"t":1}` is not a change event of Debezium: `op` is missing
  --> debezium.jsonl:5:1
   |
 5 | {"t":1}
   | ^
-error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is no value with its schema: expected {"schema": …, "payload": …}
+error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is not a value with its schema: expected {"schema": …, "payload": …}
  --> schema.jsonl:5:1
   |
 5 | {"t":1,"v":2}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: views+0+0000000000.json, line 5, byte 43: the value is not valid JSON at column 7: EOF while parsing a value
  --> views+0+0000000000.json:5:1
   |
 5 | {"t":1,
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 "##);
 }
 
@@ -441,11 +441,11 @@ fn files_of_one_source_are_wrapped_alike() {
     }
     insta::assert_snapshot!(words, @r##"
 error: logs/a.jsonl holds lines of kcat -J, and logs/b.jsonl plain records
-  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
-  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
+  hint: all files of a source need the same envelope: read these as two sources, in two jobs
+  hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
 error: envelopes/a.jsonl holds values as they are, and envelopes/b.jsonl change events of Debezium
-  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
-  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
+  hint: all files of a source need the same envelope: read these as two sources, in two jobs
+  hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
 error: unknown log `kcta`
  --> job.toml:5:7
   |
@@ -598,19 +598,19 @@ fn late_files_tell_columns_as_the_others_do() {
     let untold = lab.highwater(&["backfill", "job.toml", "late/b.csv"]);
     insta::assert_snapshot!(untold.words(), @r##"
 exit 3
-error: no file has a column `region`, and no folder of late/b.csv tells it
+error: no file has a column `region`, and no folder of late/b.csv is named region=VALUE
  --> job.toml:6:11
   |
 6 | types = { region = "string", store = "int64" }
   |           ^^^^^^
-  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 
-error: no file has a column `store`, and no folder of late/b.csv tells it
+error: no file has a column `store`, and no folder of late/b.csv is named store=VALUE
  --> job.toml:6:30
   |
 6 | types = { region = "string", store = "int64" }
   |                              ^^^^^
-  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 "##);
 }
 
@@ -697,21 +697,21 @@ error: no file has a column `region`
   hint: the columns are t, v, store
   hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
 exit 3
-error: `store`, which the folders of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv tell, cannot be read: `1` is not a date
+error: `store`, from the folder names of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv, cannot be read: `1` is not a date
 exit 3
-error: no file has a column `region`, and no folder of stores/x/a.csv tells it
+error: no file has a column `region`, and no folder of stores/x/a.csv is named region=VALUE
  --> job.toml:6:11
   |
 6 | types = { region = "string", store = "int64" }
   |           ^^^^^^
-  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 
-error: no file has a column `store`, and no folder of stores/x/a.csv tells it
+error: no file has a column `store`, and no folder of stores/x/a.csv is named store=VALUE
  --> job.toml:6:30
   |
 6 | types = { region = "string", store = "int64" }
   |                              ^^^^^
-  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 exit 2
 error: `region` is told by the folders of the files, which no SQL here reads
   hint: `verify` without a server checks such a job by a second reader of its own

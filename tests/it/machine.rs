@@ -64,7 +64,7 @@ fn a_disk_that_is_full_leaves_the_outputs_as_they_were() {
     exit 4
     error: cannot write @/disk/_highwater/rows.csv/staging/0.staged
       cause: No space left on device (os error 28)
-      hint: the disk is full; what was there before is unchanged. Free some space and run again.
+      hint: the disk is full; existing files are unchanged. Free some space and run again.
     ");
     assert!(lab.data("before").len() > 1);
     assert!(lab.files("before") == lab.files("after"), "{:?}", lab.files("after").keys());
@@ -81,7 +81,7 @@ fn a_full_disk_below_the_spilled_partial_results() {
     exit 4
     error: cannot spill rows to @/disk
       cause: No space left on device (os error 28)
-      hint: the disk is full; what was there before is unchanged. Free some space and run again.
+      hint: the disk is full; existing files are unchanged. Free some space and run again.
     ");
     assert!(lab.data("out").is_empty());
 }

@@ -57,7 +57,7 @@ fn values() -> Vec<Kind> {
             with("2024-02-09,a,\"1,250,000.00\""),
             &[
                 "error: `sum` takes a number, and its argument is of type string",
-                "cause: `amount` is taken for a string: `1,250,000.00` in x.csv, line 7, is no number",
+                "cause: `amount` is taken for a string: `1,250,000.00` in x.csv, line 7, is not a number",
                 "hint: written = { amount = { thousands = \",\" } } reads `1,250,000.00` as a number",
                 "hint: types =",
             ],
@@ -256,7 +256,7 @@ fn columns() -> Vec<Kind> {
                 latin,
                 &[
                     "error: x.csv, line 2, byte 15: column `shop`: not UTF-8: the byte 0xE9",
-                    "hint: name the encoding of the file: encoding = \"windows-1252\" in [source]",
+                    "hint: name the encoding of the file in [source]: encoding = \"windows-1252\"",
                 ],
             )
         },
@@ -306,7 +306,7 @@ fn columns() -> Vec<Kind> {
             "x.csv",
             "Report of 2024\n\nat,shop,amount\n2024-02-01,a,1\n",
             &[
-                "error: x.csv:3: 3 fields, where 1 are expected",
+                "error: x.csv:3: 3 fields, but 1 are expected",
                 "hint: line 3 of x.csv looks like the header, `at,shop,amount`: skip = 2",
             ],
         ),
@@ -321,7 +321,7 @@ fn columns() -> Vec<Kind> {
             "x.csv",
             log() + "2024-02-09,a,1,2\n",
             &[
-                "error: x.csv, line 7, byte 150: 4 fields, where 3 are expected",
+                "error: x.csv, line 7, byte 150: 4 fields, but 3 are expected",
                 "hint: fields that hold the delimiter or a line end must be quoted",
             ],
         ),
@@ -329,14 +329,14 @@ fn columns() -> Vec<Kind> {
             "a row of fewer fields",
             "x.csv",
             log() + "2024-02-09,a\n",
-            &["error: x.csv, line 7, byte 150: 2 fields, where 3 are expected"],
+            &["error: x.csv, line 7, byte 150: 2 fields, but 3 are expected"],
         ),
         sum(
             "rows of more fields than the header",
             "x.csv",
             "at,shop,amount\n2024-02-01,a,1,5\n2024-02-01,a,2,5\n",
             &[
-                "error: x.csv:2: 4 fields, where 3 are expected",
+                "error: x.csv:2: 4 fields, but 3 are expected",
                 "no record that was looked at has as many fields as the header line has names",
             ],
         ),
@@ -386,7 +386,7 @@ fn files() -> Vec<Kind> {
             &gzip[..gzip.len() - 12],
             &[
                 "error: x.csv.gz is cut short: its gzip data ends in the middle",
-                "hint: the file was not copied or written to its end; get it again",
+                "hint: the file was not copied or written completely; get it again",
             ],
         ),
         sum(
@@ -395,7 +395,7 @@ fn files() -> Vec<Kind> {
             log(),
             &[
                 "error: x.csv.gz is not a gzip file: it begins with the text at,shop,amount",
-                "hint: give it the name of what it is",
+                "hint: rename it",
             ],
         ),
         sum(
@@ -430,8 +430,8 @@ fn files() -> Vec<Kind> {
             untold(),
             "a file outside of such folders",
             &[
-                "error: no file has a column `day`, and no folder of d/x.csv tells it",
-                "hint: put the file into a folder day=VALUE",
+                "error: no file has a column `day`, and no folder of d/x.csv is named day=VALUE",
+                "hint: put the file into such a folder",
             ],
         ),
     ]

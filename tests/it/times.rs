@@ -161,16 +161,16 @@ fn a_format_that_leaves_the_instant_open_is_refused_at_its_place() {
     let answer = checked("time_format = \"%Y-%m-%d %H\"");
     assert_eq!(answer.code, 2);
     insta::assert_snapshot!(answer.err, @r#"
-    error: the time format `%Y-%m-%d %H` gives the hour without the minute
+    error: the time format `%Y-%m-%d %H` has the hour without the minute
      --> job.toml:5:15
       |
     5 | time_format = "%Y-%m-%d %H"
       |               ^^^^^^^^^^^^^
-      hint: add %M; texts that end in the hour are given minutes in [source]: time = "COLUMN || ':00'"
+      hint: add %M; if the texts end with the hour, add minutes to them in [source]: time = "COLUMN || ':00'"
     "#);
     let answer = checked("time_format = [\"iso\", \"%d/%m/%Y %I:%M\", \"%Q\", \"iso\"]");
     assert_eq!(answer.code, 2);
-    for words in ["which half of the day", "`%Q` in the time format", "`iso` is twice in `time_format`"] {
+    for words in ["not AM or PM", "`%Q` in the time format", "`iso` is twice in `time_format`"] {
         assert!(answer.err.contains(words), "{words}: {}", answer.err);
     }
     for (rule, words) in [
@@ -192,7 +192,7 @@ fn a_zone_that_is_not_known_is_a_bad_record_that_says_so() {
     let job = events("log.csv", "UTC", "time_format = \"%Y-%m-%d %H:%M:%S %Z\"");
     let answer = lab.run(&job, &[]);
     assert_eq!(answer.code, 3);
-    let words = "`2024-03-10 03:30:00 EDT` is a time of a zone that is not known";
+    let words = "`2024-03-10 03:30:00 EDT` is a time in an unknown zone";
     assert!(answer.err.contains(words), "{}", answer.err);
 }
 

@@ -209,8 +209,8 @@ fn what_is_not_written_as_declared_is_a_bad_value() {
       |
     2 | 2024-02-01,a,"1,5"
       |              ^^^^^
-      hint: say how its values are written: written = { v = { decimal = ",", thousands = "." } }
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: declare how its values are written: written = { v = { decimal = ",", thousands = "." } }
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -276,7 +276,7 @@ fn no_job_is_written_that_leaves_out_many_records() {
     assert_eq!(answer.code, 3);
     insta::assert_snapshot!(answer.err, @"
     error: 1 of 51 records of x.csv cannot be read, and no job is written that would leave them out
-      hint: the first: x.csv:52: 3 fields, where 2 are expected
+      hint: the first: x.csv:52: 3 fields, but 2 are expected
       hint: where they are no events, --reject writes a job that keeps them aside
     ");
     assert_eq!(lab.highwater(&["init", "x.csv", "-o", "-", "--reject"]).code, 0);

@@ -241,7 +241,7 @@ impl Extended {
                     String::from_utf8_lossy(known),
                     String::from_utf8_lossy(names)
                 ))
-                .hint("make a file of each part: a file has one set of columns")),
+                .hint("make a separate file of each part: a file has one set of columns")),
             };
         }
         let mut all: Vec<&[u8]> =
@@ -270,7 +270,7 @@ impl EachLine for Extended {
         if self.names.is_none() {
             let shown = self.path.display();
             return Err(Error::data(format!(
-                "{shown}: records come before a line `#Fields:`, so its columns are not known"
+                "{shown}: records stand before a line `#Fields:`, so its columns are not known"
             )));
         }
         let all: Option<Vec<Vec<u8>>> = match line.contains(&b'\t') {

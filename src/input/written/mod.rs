@@ -130,7 +130,7 @@ impl fmt::Display for Written {
         said.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
         said.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
         said.extend((!self.units.is_empty()).then(|| format!("{} beside numbers", list(&self.units))));
-        said.extend(self.accounting.then(|| "the signs of bookkeeping".to_string()));
+        said.extend(self.accounting.then(|| "accounting signs".to_string()));
         said.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
         said.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
         said.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
