@@ -221,7 +221,7 @@ path = "late.csv"
        |          ^^^^^^^^^^^^^^^
       hint: did you mean `upper`?
 
-    error: `sum` is an aggregate and has no place in `sum(x)`
+    error: `sum` is an aggregate, which is not allowed in `sum(x)`
       --> job.toml:26:16
        |
     26 | derive = { y = "sum(x)" }
@@ -255,7 +255,7 @@ path = "late.csv"
     39 | lookup = "ftp://host/{id}"
        |          ^^^^^^^^^^^^^^^^^
 
-    error: `country` is no JSON pointer
+    error: `country` is not JSON pointer
       --> job.toml:40:20
        |
     40 | take = { country = "country" }

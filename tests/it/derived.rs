@@ -332,7 +332,7 @@ fn what_cannot_be_derived_is_told() {
     };
     for (keys, words) in [
         ("time = \"n + 1\"\n", "`n + 1` is int64, and no unit is given"),
-        ("time = \"ts\"\nderive = { ts = \"n > 1\" }\n", "`ts` is a bool, which is no time"),
+        ("time = \"ts\"\nderive = { ts = \"n > 1\" }\n", "`ts` is a bool, which is not a time"),
         ("time = \"d || ' ' || clock\"\n", "unknown column `clock` in `d || ' ' || clock`"),
         ("time = \"snt-at\"\n", "no file has a column `snt-at`"),
         ("time = \"CAST(d AS DATE)\"\ntime_unit = \"s\"\n", "which no unit and no format reads"),

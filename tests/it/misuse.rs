@@ -60,7 +60,7 @@ fn expressions_that_have_no_place() {
       hint: give a path without an extension
     "#);
     insta::assert_snapshot!(words(&format!("{SOURCE}[[step]]\nfilter = \"sum(amount) > 1\"\n[[output]]\npath = \"x.csv\"\n")), @r#"
-    error: `sum` is an aggregate and has no place in `sum(amount) > 1`
+    error: `sum` is an aggregate, which is not allowed in `sum(amount) > 1`
      --> job.toml:5:10
       |
     5 | filter = "sum(amount) > 1"

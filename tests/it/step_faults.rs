@@ -668,14 +668,14 @@ take = { user = "name" }
       |          ^^^^^^^^^^^^^^^^^^^
       hint: put columns in braces, such as http://host/users/{userId}
 
-    error: `a.b` is no JSON pointer
+    error: `a.b` is not JSON pointer
       --> job.toml:10:14
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |              ^^^^^
       hint: it starts with a slash: "/a/b"
 
-    error: `/~x` is no JSON pointer
+    error: `/~x` is not JSON pointer
       --> job.toml:10:25
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }

@@ -476,7 +476,7 @@ path = "late.csv"
         )),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
-    error: `customer` holds `7`, which is no time that can be read
+    error: `customer` holds `7`, which is not a time that can be read
      --> job.toml:4:11
       |
     4 | arrival = "customer"

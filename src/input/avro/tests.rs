@@ -167,7 +167,7 @@ fn event_times_follow_the_columns_type() {
     let local = one(&logical("local-timestamp-micros"), json!(noon), TimeRule::Iso, "Asia/Jakarta");
     assert_eq!(local, noon - 7 * HOUR);
     let error = time(r#""long""#, json!(1), TimeRule::Iso, "UTC").unwrap_err().to_string();
-    assert!(error.contains("is long, which is no time") && error.contains("time_unit"), "{error}");
+    assert!(error.contains("is long, which is not a time") && error.contains("time_unit"), "{error}");
     let other = of_json(&record(&[("u", r#""long""#)]), &[]);
     let error = read(&other, &[]).unwrap_err().to_string();
     assert!(error.contains("has no column `t`, the source's time"), "{error}");
