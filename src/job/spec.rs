@@ -94,9 +94,8 @@ impl JobSpec {
         }
         match pages.first() {
             Some(page) if outputs.is_empty() => {
-                let error = Error::job("a page shows other outputs, and the job has none");
-                document
-                    .fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
+                let error = Error::job("a page shows other outputs, but the job has none");
+                document.fault(error.hint("add an [[output]] for the page to show"), &page.span);
             }
             None if outputs.is_empty() => document.fault(Error::job("the job has no [[output]]"), &end),
             _ => {}
@@ -138,8 +137,7 @@ fn late(document: &Document, table: &Table) -> Option<At<String>> {
     table.finish();
     if table.place_of("path").is_none() {
         let error = Error::job("[late] has no `path`");
-        document
-            .fault(error.hint("a .jsonl or .parquet file for the events that came too late"), &table.span);
+        document.fault(error.hint("a .jsonl or .parquet file for late events"), &table.span);
     }
     path
 }

@@ -140,7 +140,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     }
     let range = range(overrides, &zone)?;
     let Some(mut read) = planner.log.read(&zone, overrides.chunk_bytes) else {
-        return Err(Error::job("the job is wrong"));
+        return Err(Error::job("the job is not valid"));
     };
     (read.arrival, read.max_ahead) = (arrival, max_ahead);
     if read.arrival.is_none() && (planner.streamed() || max_ahead.is_some()) {
@@ -263,7 +263,7 @@ pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
 fn faults(spec: &JobSpec) -> Error {
     let faults = spec.document.faults();
     spec.document.forget_faults();
-    faults.unwrap_or_else(|| Error::job("the job is wrong"))
+    faults.unwrap_or_else(|| Error::job("the job is not valid"))
 }
 
 fn job_name(spec: &JobSpec) -> String {
@@ -303,7 +303,7 @@ fn zone(spec: &JobSpec) -> Option<Zone> {
 const LONGEST: i64 = 365_250 * DAY;
 
 fn too_long(text: &str) -> Error {
-    Error::job(format!("`{text}` is too long")).hint("the longest is 1000 years")
+    Error::job(format!("`{text}` is too long")).hint("at most 1000 years are allowed")
 }
 
 /// Reads a length of time: a day is 24 hours, and a month has none.
@@ -321,9 +321,9 @@ pub fn parse_length(text: &str) -> Result<i64> {
         Some(Some(_)) => too_long(text),
         Some(None) => {
             let error = Error::job(format!("`{text}` has no fixed length"));
-            error.hint("a month, quarter or year is now longer, now shorter: give days, such as 30 days")
+            error.hint("the length of a month, quarter or year varies: give days, such as 30 days")
         }
-        None => Error::job(format!("`{text}` is no length of time")).hint("such as 20s, 15m, 6h or 1 day"),
+        None => Error::job(format!("`{text}` is not a duration")).hint("such as 20s, 15m, 6h or 1 day"),
     })
 }
 

@@ -246,7 +246,7 @@ fn a_time_that_cannot_be_read() {
 fn a_time_in_another_unit() {
     insta::assert_snapshot!(refused("at,n\n1711846800000,2\n1711846800001,2\n"), @r#"
     exit 2
-    error: `at` holds `1711846800000`, which is a time outside the years 1900 to 2200: is the unit right?
+    error: `at` contains `1711846800000`, which is a time outside the years 1900 to 2200: is the unit right?
      --> job.toml:4:8
       |
     4 | time = "at"
@@ -261,7 +261,7 @@ fn a_time_without_its_form() {
     lab.write("log.csv", "at,n\n31-03-2024 10:00,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("time_unit = \"s\"\n", ""), &[])), @r#"
     exit 2
-    error: `at` holds `31-03-2024 10:00`, which is not a time that can be read
+    error: `at` contains `31-03-2024 10:00`, which is not a time that can be read
      --> job.toml:4:8
       |
     4 | time = "at"
@@ -271,7 +271,7 @@ fn a_time_without_its_form() {
     lab.write("log.csv", "at,n\n1711846800000,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("time_unit = \"s\"\n", ""), &[])), @r#"
     exit 2
-    error: `at` holds integers, such as 1711846800000, and no unit is given
+    error: `at` contains integers, such as 1711846800000, but their unit is not given
      --> job.toml:4:8
       |
     4 | time = "at"

@@ -86,11 +86,7 @@ fn a_delete_ends_its_row_from_its_time_on() {
     assert!(verify.err.contains("`fill` over a table of change events"), "{}", verify.err);
     let open = lab.run(&job("_source_ts", "filter = \"_op <> 'd' OR v = 'x'\"", ""), &[]);
     assert_eq!(open.code, 2);
-    assert!(
-        open.err.contains("asks for columns of the log and for columns of the row at once"),
-        "{}",
-        open.err
-    );
+    assert!(open.err.contains("mixes columns of the log and of the row"), "{}", open.err);
 }
 
 #[test]
@@ -199,7 +195,7 @@ fn change_events_that_are_not_unwrapped_are_told() {
     let told = lab.done(&table(""), &[]).err;
     assert!(
         told.contains(
-            "note: [table.users] has change events that are not unwrapped: a delete ends no row there"
+            "note: [table.users] has change events that are not unwrapped, so a delete cannot end a row"
         ),
         "{told}"
     );

@@ -331,11 +331,11 @@ fn what_cannot_be_derived_is_told() {
         answer.err
     };
     for (keys, words) in [
-        ("time = \"n + 1\"\n", "`n + 1` is int64, and no unit is given"),
+        ("time = \"n + 1\"\n", "`n + 1` is int64, but its unit is not given"),
         ("time = \"ts\"\nderive = { ts = \"n > 1\" }\n", "`ts` is a bool, which is not a time"),
         ("time = \"d || ' ' || clock\"\n", "unknown column `clock` in `d || ' ' || clock`"),
         ("time = \"snt-at\"\n", "no file has a column `snt-at`"),
-        ("time = \"CAST(d AS DATE)\"\ntime_unit = \"s\"\n", "which no unit and no format reads"),
+        ("time = \"CAST(d AS DATE)\"\ntime_unit = \"s\"\n", "which needs neither a unit nor a format"),
         ("time = \"c\"\nderive = { d = \"c\" }\n", "there is a column `d` already"),
         ("time = \"d || ' ' || c\"\ntime_unit = [\"s\", \"min\"]\n", "unknown time unit `min`"),
     ] {

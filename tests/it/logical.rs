@@ -198,33 +198,35 @@ error: x.jsonl, line 1, byte 0: column `x`: `9223372036825200000` is not a times
   hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 2
-error: `x` has days by the schema in its records, and not milliseconds
+error: `x` has days by the schema in its records, not milliseconds
  --> job.toml:3:8
   |
 3 | time = "x"
   |        ^^^
-  hint: leave `time_unit` and `time_format` out: the schema tells how the column is read
+  hint: leave `time_unit` and `time_format` out: the schema defines how the column is read
 
 exit 2
-error: `x` has days by the schema in its records, and no text of a format
+error: `x` has days by the schema in its records, not text with a format
  --> job.toml:3:8
   |
 3 | time = "x"
   |        ^^^
-  hint: leave `time_unit` and `time_format` out: the schema tells how the column is read
+  hint: leave `time_unit` and `time_format` out: the schema defines how the column is read
 
 exit 2
-error: `x` is a date by the schema in its records, and int64 does not hold it
+error: `x` is a date by the schema in its records, but int64 cannot hold it
  --> job.toml:4:15
   |
 4 | types = { x = "int64" }
   |               ^^^^^^^
-  hint: leave it out of `types`; a number is made of it by EXTRACT(epoch FROM x)
+  hint: leave it out of `types`; EXTRACT(epoch FROM x) makes it a number
 "##);
     // Without a schema nothing is told: an integer needs its unit.
     lab.write("x.jsonl", "{\"before\":null,\"after\":{\"id\":1,\"amt\":\"ANE=\",\"d\":19876},\"op\":\"c\",\"ts_ms\":1717200000005}\n");
     let job = "[source]\npath = \"x.jsonl\"\ntime = \"d\"\n[[output]]\npath = \"out.jsonl\"\nselect = [\"amt\", \"d\"]\n";
-    assert!(lab.run(job, &[]).err.contains("`d` holds integers, such as 19876, and no unit is given"));
+    assert!(
+        lab.run(job, &[]).err.contains("`d` contains integers, such as 19876, but their unit is not given")
+    );
     lab.done(&job.replace("time = \"d\"", "time = \"_timestamp\""), &[]);
     assert_eq!(lab.text("out.jsonl"), "{\"amt\":\"ANE=\",\"d\":19876}\n");
 }

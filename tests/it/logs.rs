@@ -191,7 +191,7 @@ fn a_log_tells_its_partitions_and_arrivals() {
     let lab = with_data();
     let refused = lab.run(&without(job("connect-json")), &[]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("do not tell when their records arrived"), "{}", refused.err);
+    assert!(refused.err.contains("do not contain arrival times"), "{}", refused.err);
     // Without its words a plain log has one partition, and the order of its lines.
     assert!(run(&without(job("plain"))) != want);
 }
@@ -672,7 +672,7 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 
 error: no file has a column `store`
   --> job.toml:13:17
@@ -680,7 +680,7 @@ error: no file has a column `store`
 13 | by = ["region", "store"]
    |                 ^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `store`; it is read where its type is declared: types = { store = "string" }
+  hint: folder names contain `store`; declare its type to read it: types = { store = "string" }
 exit 2
 error: no file has a column `regoin`
  --> job.toml:6:11
@@ -695,7 +695,7 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v, store
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 exit 3
 error: `store`, from the folder names of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv, cannot be read: `1` is not a date
 exit 3
@@ -730,7 +730,7 @@ error: [table.stores] has no column `region`
 13 | take = ["region"]
    |         ^^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 "##);
     lab.done(&table.replace("[[step]]", "types = { region = \"string\" }\n[[step]]"), &[]);
     assert_eq!(lab.text("out/e.csv"), "t,v,region\n70,1,eu\n70,4,us/w\n70,9,\n");

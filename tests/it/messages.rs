@@ -57,7 +57,7 @@ fn values() -> Vec<Kind> {
             with("2024-02-09,a,\"1,250,000.00\""),
             &[
                 "error: `sum` takes a number, and its argument is of type string",
-                "cause: `amount` is taken for a string: `1,250,000.00` in x.csv, line 7, is not a number",
+                "cause: `amount` is read as a string: `1,250,000.00` in x.csv, line 7, is not a number",
                 "hint: written = { amount = { thousands = \",\" } } reads `1,250,000.00` as a number",
                 "hint: types =",
             ],
@@ -157,7 +157,7 @@ fn times() -> Vec<Kind> {
             "x.csv",
             millis,
             &[
-                "error: `at` holds integers, such as 1706745600000, and no unit is given",
+                "error: `at` contains integers, such as 1706745600000, but their unit is not given",
                 "--> job.toml:3:8",
                 "hint: add time_unit = \"ms\"",
             ],
@@ -176,7 +176,7 @@ fn times() -> Vec<Kind> {
             "x.csv",
             "at,amount\n29/02/2024 13:00,1\n",
             &[
-                "error: `at` holds `29/02/2024 13:00`, which is not a time that can be read",
+                "error: `at` contains `29/02/2024 13:00`, which is not a time that can be read",
                 "hint: it looks like time_format = \"%d/%m/%Y %H:%M\"",
             ],
         ),
@@ -184,7 +184,7 @@ fn times() -> Vec<Kind> {
             "days or months",
             "x.csv",
             "at,amount\n01/02/2024,1\n",
-            &["`at` holds `01/02/2024`", "time_format = \"%d/%m/%Y\", or \"%m/%d/%Y\""],
+            &["`at` contains `01/02/2024`", "time_format = \"%d/%m/%Y\", or \"%m/%d/%Y\""],
         ),
         sum("a month", "x.csv", "at,amount\n2024-03,1\n", &["it looks like time_format = \"%Y-%m\""]),
         Kind {
@@ -223,7 +223,7 @@ fn times() -> Vec<Kind> {
                 "x.csv",
                 "Date;Time;power\n16/12/2006;17:24:00;4.216\n",
                 &[
-                    "error: `ts` is derived by a step, and steps come after the event time",
+                    "error: `ts` is derived by a step, but steps run after the event time is read",
                     "--> job.toml:3:8",
                     "hint: derive it in [source]: derive = { ts = \"Date || ' ' || Time\" }",
                 ],
@@ -337,7 +337,7 @@ fn columns() -> Vec<Kind> {
             "at,shop,amount\n2024-02-01,a,1,5\n2024-02-01,a,2,5\n",
             &[
                 "error: x.csv:2: 4 fields, but 3 are expected",
-                "no record that was looked at has as many fields as the header line has names",
+                "in the sample, the number of fields never equals the number of names in the header line",
             ],
         ),
         Kind {
@@ -347,9 +347,9 @@ fn columns() -> Vec<Kind> {
                 "x.jsonl",
                 "{\"at\":\"2024-02-01\",\"items\":[{\"sku\":\"a\",\"qty\":1}]}\n",
                 &[
-                    "error: `items.sku` is inside of `items`, which is a list",
+                    "error: `items.sku` is inside `items`, which is a list",
                     "hint: unnest = \"items\" in [source] makes an event of each item of the list; its `sku` is then the column `items.sku`",
-                    "error: `items.qty` is inside of `items`, which is a list",
+                    "error: `items.qty` is inside `items`, which is a list",
                 ],
             )
         },
@@ -422,7 +422,7 @@ fn files() -> Vec<Kind> {
             "a column that folders tell",
             &[
                 "error: no file has a column `day`",
-                "hint: folders tell `day`; it is read where its type is declared: types = { day = \"string\" }",
+                "hint: folder names contain `day`; declare its type to read it: types = { day = \"string\" }",
             ],
         ),
         folder(

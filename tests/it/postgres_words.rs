@@ -27,8 +27,8 @@ fn what_cannot_be_a_table_is_told_with_its_place_and_without_its_password() {
     for (output, part) in [
         (format!("{url}\n"), "events cannot be written to the table of a server"),
         (format!("{url}\narchive = true\n"), "events cannot be written"),
-        (format!("{url}\nselect = {{ n = \"count(*)\" }}\n"), "one row in all"),
-        (format!("{url}\nformat = \"csv\"\n{GROUPED}"), "the mirror of a table is of Parquet"),
+        (format!("{url}\nselect = {{ n = \"count(*)\" }}\n"), "only one row"),
+        (format!("{url}\nformat = \"csv\"\n{GROUPED}"), "the mirror of a table must be Parquet"),
         (format!("{url}\npartition_by = [\"seller\"]\n{GROUPED}"), "cannot be partitioned by `seller`"),
         (format!("{url}\nkey = [\"seller\"]\n{GROUPED}"), "`key` is for lines that kcat publishes"),
         (

@@ -246,7 +246,7 @@ fn faults_of_urls_and_headers_name_the_place() {
         assert!(answer.code == 2 && answer.err.contains(says), "{url} {keys}\n{}", answer.err);
         no_secret(url, &answer.err);
     };
-    wrong("http://h/{id}?t=${TO-KEN}", "", "`${TO-KEN}` does not name a variable");
+    wrong("http://h/{id}?t=${TO-KEN}", "", "`${TO-KEN}` does not name an environment variable");
     wrong("http://h/{id}?t=${TOKEN", "", "do not match");
     wrong("http://me:hunter2@h/{id", "", "do not match");
     wrong(

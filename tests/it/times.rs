@@ -170,7 +170,7 @@ fn a_format_that_leaves_the_instant_open_is_refused_at_its_place() {
     "#);
     let answer = checked("time_format = [\"iso\", \"%d/%m/%Y %I:%M\", \"%Q\", \"iso\"]");
     assert_eq!(answer.code, 2);
-    for words in ["not AM or PM", "`%Q` in the time format", "`iso` is twice in `time_format`"] {
+    for words in ["not AM or PM", "`%Q` in the time format", "`iso` occurs twice in `time_format`"] {
         assert!(answer.err.contains(words), "{words}: {}", answer.err);
     }
     for (rule, words) in [

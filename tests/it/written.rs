@@ -228,7 +228,7 @@ fn what_is_said_of_a_column_goes_before_what_is_said_of_all() {
 #[test]
 fn what_cannot_be_meant_is_refused() {
     for (written, what) in [
-        ("written = { v = { thousands = \".\" } }", "cannot stand between thousands and before the fraction"),
+        ("written = { v = { thousands = \".\" } }", "cannot separate both the thousands and the fraction"),
         ("written = { v = { decimal = \";\" } }", "`decimal` is one of \".\", \",\", not \";\""),
         ("written = { w = { trim = true } }", "no file has a column `w`"),
         ("written = { v = { units = [\"1\"] } }", "`1` is no unit"),

@@ -149,7 +149,7 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
     }
     let (of, title) = (table.strings("of").is_some(), table.string("title").is_some());
     for key in [("of", of), ("title", title)].into_iter().filter_map(|(key, there)| there.then_some(key)) {
-        let error = Error::job(format!("`{key}` is for a page, and this output is none"));
+        let error = Error::job(format!("`{key}` is for a page, and this output is not a page"));
         let place = table.place_of(key).unwrap_or(spec.span.clone());
         document.fault(error.hint("a page is an [[output]] whose path ends in .html"), &place);
     }
@@ -179,7 +179,7 @@ fn archive(document: &Document, table: &Table, spec: &OutputSpec) {
         let Some(place) = table.place_of(key) else { continue };
         let error = Error::job(format!("an archive has no `{key}`"));
         document.fault(
-            error.hint("it holds all records of the source as they are read: write a second [[output]]"),
+            error.hint("it contains all records of the source as they are read: write a second [[output]]"),
             &place,
         );
     }
@@ -231,7 +231,7 @@ fn one_kind(document: &Document, table: &Table) -> Option<&'static str> {
     let error = match named[..] {
         [kind] => return Some(kind),
         [] => Error::job("`window` needs `tumbling`, `hopping`, `cumulative` or `session`"),
-        _ => Error::job(format!("a window is of one kind, and this one is `{}`", named.join("` and `"))),
+        _ => Error::job(format!("a window has one kind, but this one has `{}`", named.join("` and `"))),
     };
     document.fault(error, &table.span);
     None

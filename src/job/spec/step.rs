@@ -165,7 +165,7 @@ fn read(document: &Document, table: &Table) -> Option<StepSpec> {
     }
 }
 
-const ON: &str = "columns of the events and what they are matched with: on = { userId = \"id\" }";
+const ON: &str = "columns of the events and the columns they are matched with: on = { userId = \"id\" }";
 const TAKE: &str = "new columns and where they come from: take = { country = \"countryCode\" }";
 
 fn reach(table: &Table) -> ReachSpec {
@@ -201,7 +201,7 @@ fn one_kind(document: &Document, table: &Table, what: &str, kinds: &[KindKeys]) 
         }
         _ => {
             let named = listed(&named, "and");
-            let error = Error::job(format!("{what} does one thing, and this one has {named}"));
+            let error = Error::job(format!("{what} does one thing, but this one has {named}"));
             let hint = match what {
                 "a [[step]]" => "write two steps, in the order in which they apply",
                 _ => "write two items, in the order in which they are tried",
@@ -221,7 +221,7 @@ fn one_kind(document: &Document, table: &Table, what: &str, kinds: &[KindKeys]) 
         wrong.push(key);
         let with: Vec<&str> = names.iter().copied().filter(|name| goes(key, name)).collect();
         let with = listed(&with, "or");
-        document.fault(Error::job(format!("`{key}` goes with {with}, and this is `{kind}`")), &place);
+        document.fault(Error::job(format!("`{key}` goes with {with}, but this is `{kind}`")), &place);
     }
     wrong.is_empty().then_some(kind)
 }
@@ -253,7 +253,7 @@ fn some_keys(
 ) -> Option<Vec<At<String>>> {
     let keys = keys?;
     if keys.is_empty() {
-        let error = Error::job(format!("`{kind}` names no column"));
+        let error = Error::job(format!("`{kind}` does not name a column"));
         let place = table.place_of(kind).unwrap_or(table.span.clone());
         document.fault(error.hint(format!("{kind} = [\"userId\"]: the columns of the key")), &place);
         return None;
@@ -280,7 +280,7 @@ impl LookupKeys {
         let names = |key| {
             if table.is_empty(key) {
                 let place = table.place_of(key).unwrap_or(table.span.clone());
-                document.fault(Error::job(format!("`{key}` names no column")), &place);
+                document.fault(Error::job(format!("`{key}` does not name a column")), &place);
             }
             table.names(key)
         };
@@ -310,23 +310,23 @@ impl LookupKeys {
         let mut from = self.lookup?;
         let span = table.place_of("lookup").unwrap_or(table.span.clone());
         if from.is_empty() {
-            document.fault(Error::job("`lookup` names no file and no service"), &span);
+            document.fault(Error::job("`lookup` does not name a file or a service"), &span);
             return None;
         }
         let url = |text: &At<String>| text.value.contains("://");
         let service = from.iter().any(url);
         if let Some(other) = from.iter().find(|_| service && from.len() > 1) {
-            let error = Error::job("a lookup asks one service, or looks into files");
-            document.fault(error.hint("list the others in `otherwise`"), &other.span);
+            let error = Error::job("a lookup queries one service or reads files");
+            document.fault(error.hint("move the others to `otherwise`"), &other.span);
             return None;
         }
         let (others, what, this): (&[&'static str], _, _) = match service {
-            true => (&OF_FILES, "in files", "asks a service"),
-            false => (&OF_SERVICES, "by a service", "looks into files"),
+            true => (&OF_FILES, "in files", "queries a service"),
+            false => (&OF_SERVICES, "by a service", "reads files"),
         };
         let mut right = true;
         for (key, place) in others.iter().filter_map(|key| Some((key, table.place_of(key)?))) {
-            let error = Error::job(format!("`{key}` goes with a lookup {what}, and this one {this}"));
+            let error = Error::job(format!("`{key}` goes with a lookup {what}, but this one {this}"));
             document.fault(error, &place);
             right = false;
         }

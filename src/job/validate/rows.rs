@@ -131,7 +131,7 @@ impl<'a> Rows<'a> {
     pub(super) fn filter(&mut self, sql: &At<String>) {
         let Some(expr) = self.expr(sql) else { return };
         if expr.ty() != DataType::Bool {
-            let error = Error::job(format!("`filter` needs a bool, and its type is {}", expr.ty()));
+            let error = Error::job(format!("`filter` must be a bool, but its type is {}", expr.ty()));
             let error = self.open_in(error, parse(&sql.value).iter());
             self.document.fault(error, &sql.span);
             return;
