@@ -50,7 +50,7 @@ impl Encoder for KeyedEncoder {
                             "a value of `{name}` holds a tab or a line end, which a key cannot"
                         ))
                         .hint(
-                            "take them out in a [[step]], or give the key a second column: it is JSON then",
+                            "remove them in a [[step]], or add a second column to the key, which makes it JSON",
                         ));
                     }
                 }

@@ -95,9 +95,7 @@ impl Target {
                     "{} is damaged: it names the part `{path}`, which does not lie in the output",
                     state.join(manifest::FILE).display()
                 ))
-                .hint(
-                    "nothing was changed. The manifest is not as Highwater wrote it: bring back one that is",
-                )
+                .hint("nothing was changed. The manifest is not as Highwater wrote it: restore the original")
                 .hint(format!("or move {} away, and run the job again", self.path.display())));
             }
             ways.look(&root, &path)?;

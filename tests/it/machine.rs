@@ -144,7 +144,7 @@ fn an_output_that_another_run_is_writing() {
     insta::assert_snapshot!(lab.run(JOB, &[]).words(), @r"
     exit 4
     error: @/disk/out/_highwater is being written by another process
-      hint: wait until it is done, or end that process; its lock goes with it.
+      hint: wait until it is done, or end that process, which releases its lock.
     ");
     drop(lock);
     lab.done(JOB, &[]);

@@ -35,14 +35,17 @@ fn what_cannot_be_a_table_is_told_with_its_place_and_without_its_password() {
             format!("path = \"out/t\"\nmirror = \"out/u\"\n{GROUPED}"),
             "`mirror` is for an output that is the table",
         ),
-        (format!("path = \"postgres://me:s3cret@h/d/a.b.c\"\n{GROUPED}"), "`a.b.c` is no name of a table"),
-        (format!("path = \"postgres://me:s3cret@h/t\"\n{GROUPED}"), "names no database"),
-        (format!("path = \"postgres://me:s3cret@h:x/d/t\"\n{GROUPED}"), "is no port"),
+        (
+            format!("path = \"postgres://me:s3cret@h/d/a.b.c\"\n{GROUPED}"),
+            "`a.b.c` is not the name of a table",
+        ),
+        (format!("path = \"postgres://me:s3cret@h/t\"\n{GROUPED}"), "does not name a database"),
+        (format!("path = \"postgres://me:s3cret@h:x/d/t\"\n{GROUPED}"), "is not a port"),
         (
             format!("path = \"postgres://me:s3cret@h/d/t?sslmod=require\"\n{GROUPED}"),
             "did you mean `sslmode`?",
         ),
-        (format!("path = \"postgres://me:s3c/ret@h/d/t\"\n{GROUPED}"), "`/` is written %2F"),
+        (format!("path = \"postgres://me:s3c/ret@h/d/t\"\n{GROUPED}"), "`/` as %2F"),
         (twice, "two outputs are written to postgres://127.0.0.1:1/d/t"),
         (format!("path = \"mysql://me:s3cret@h/d/t\"\n{GROUPED}"), "me:***@h"),
     ] {

@@ -132,7 +132,7 @@ fn a_variable_is_read_by_the_first_request_and_not_before() {
     }
     let answer = with(&lab, &[("TOKEN", "a\nb")], &["run", "job.toml"]);
     assert!(
-        answer.code == 2 && answer.err.contains("what TOKEN holds cannot stand in a header"),
+        answer.code == 2 && answer.err.contains("the value of TOKEN cannot be used in a header"),
         "{}",
         answer.err
     );
@@ -232,7 +232,7 @@ fn what_a_service_says_does_not_bring_a_secret_into_an_error() {
     lab.write("log.csv", "at,id\n1,b\n");
     let answer = with(&lab, &[("TOKEN", "t0ken")], &["run", "job.toml"]);
     assert!(
-        answer.err.contains("it is moved to `file:///etc/passwd?token=***`, which cannot be asked"),
+        answer.err.contains("it is redirected to `file:///etc/passwd?token=***`, which cannot be requested"),
         "{}",
         answer.err
     );

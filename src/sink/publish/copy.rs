@@ -39,7 +39,7 @@ impl CopyText {
                                 "a text of `{}` holds a NUL byte, which PostgreSQL cannot hold",
                                 self.names[i]
                             ))
-                            .hint("take it out in a [[step]]: derive = { … }"));
+                            .hint("remove it in a [[step]]: derive = { … }"));
                         }
                     }
                     // None of these has a character that means something to COPY.
