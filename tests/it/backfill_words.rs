@@ -152,7 +152,7 @@ fn a_late_output_that_was_changed_is_refused() {
         lab.write("out/pageviews-late.jsonl", text);
         let answer = lab.highwater(&["backfill", STREAMED, "out/pageviews-late.jsonl"]);
         assert_eq!(answer.code, 3, "{}", answer.err);
-        assert!(answer.err.contains(&format!("{given} late events are given, and 179 were left out")));
+        assert!(answer.err.contains(&format!("{given} late events are given, but 179 were left out")));
         assert!(lab.files("out/pageviews-per-postcode") == before);
     }
 }

@@ -133,13 +133,13 @@ fn what_ends_no_row_for_certain_is_refused() {
     .join("\n");
     insta::assert_snapshot!(all, @r##"
 exit 3
-error: users.jsonl, line 2, byte 111: it is a delete that does not tell `id`, by which the row that it ends is found
+error: users.jsonl, line 2, byte 111: it is a delete without `id`, the key of the row that it ends
   hint: log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
   hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: users.jsonl, line 2, byte 111: it is a truncate, which ends all rows of the table: that is not read
-  hint: read the log from behind it on; or leave such changes out: filter = "_op <> 't'" in [table.users]
+error: users.jsonl, line 2, byte 111: it is a truncate, which ends all rows of the table; that is not supported
+  hint: read the log from after it; or leave such changes out: filter = "_op <> 't'" in [table.users]
   hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3

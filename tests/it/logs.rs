@@ -632,9 +632,9 @@ fn a_content_is_counted_in_one_folder() {
     lab.write("stores/region=de/store=3/a.csv", lab.text(eu));
     insta::assert_snapshot!(lab.run(&job, &[]).words(), @r##"
 exit 3
-error: stores/region=de/store=3/a.csv has what stores/region=eu/store=007/a.csv had when it was counted, and its folders tell other values
-  hint: the same events are not counted twice, and those that are counted keep what was told of them
-  hint: to count everything anew: `highwater run JOB --changed reload`
+error: stores/region=de/store=3/a.csv has the content of stores/region=eu/store=007/a.csv, which was counted, but its folder names have other values
+  hint: the same events are not counted twice, and counted events keep the values of their old folders
+  hint: to count everything again: `highwater run JOB --changed reload`
 "##);
     assert_eq!(lab.text("out/n.csv"), before);
     lab.done(&job, &["--changed", "reload"]);

@@ -81,7 +81,7 @@ fn cut_off_between(pg: &mut PgLab) -> PathBuf {
     let in_the_way = pg.lab.path("out/t/_highwater/journal.tmp");
     let (code, words) = while_it_writes(pg, |_, _, _| std::fs::create_dir(&in_the_way).unwrap());
     assert_eq!(code, 4, "{words}");
-    assert!(words.contains("has the new rows already"), "{words}");
+    assert!(words.contains("already has the new rows"), "{words}");
     assert_eq!(pg.rows(ALL), ["a|3.10", "b|2.20", "new|1.00"]);
     let _ = std::fs::remove_dir(&in_the_way);
     in_the_way
