@@ -113,7 +113,7 @@ fn of_parts(looked: &Looked) -> Result<When> {
 fn no_time(looked: &Looked) -> Error {
     let files = looked.paths.join(", ");
     let mut error =
-        Error::data(format!("no column of {files} holds times, and a job needs the time of each event"));
+        Error::data(format!("no column of {files} contains times, but a job needs the time of each event"));
     for column in looked.columns.iter().take(20) {
         let example = column.example.as_deref().map_or_else(
             || "no value".to_string(),

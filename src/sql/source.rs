@@ -148,7 +148,7 @@ impl<'a> View<'a> {
         match json.map(|column| &column.name).or(nested) {
             Some(name) => Err(self
                 .cannot(&format!("the JSON text of the lists, records or maps in `{name}`"))
-                .hint("`verify` without a server checks such a job by a second reader of its own")),
+                .hint("`verify` without a server checks such a job with its own second reader")),
             None => Ok(()),
         }
     }

@@ -540,7 +540,7 @@ fn the_second_reader_reads_every_layout() {
     lab.write("job.toml", job("kcat"));
     let refused = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("its records are wrapped"), "{}", refused.err);
+    assert!(refused.err.contains("its records are in an envelope"), "{}", refused.err);
 }
 
 /// A log in folders of a region and a store, the second with leading zeros.
@@ -713,8 +713,8 @@ error: no file has a column `store`, and no folder of stores/x/a.csv is named st
   |                              ^^^^^
   hint: put the file into such a folder, or leave the column out of `types`
 exit 2
-error: `region` is told by the folders of the files, which no SQL here reads
-  hint: `verify` without a server checks such a job by a second reader of its own
+error: `region` is in the folder names of the files, which SQL cannot read
+  hint: `verify` without a server checks such a job with its own second reader
   hint: or write the records out: an [[output]] without a window, a .parquet file
 "##);
     // A table is a log as well.

@@ -275,9 +275,9 @@ fn no_job_is_written_that_leaves_out_many_records() {
     let answer = lab.highwater(&["init", "x.csv", "-o", "-"]);
     assert_eq!(answer.code, 3);
     insta::assert_snapshot!(answer.err, @"
-    error: 1 of 51 records of x.csv cannot be read, and no job is written that would leave them out
+    error: 1 of 51 records of x.csv cannot be read, so a job is not written: it would leave them out
       hint: the first: x.csv:52: 3 fields, but 2 are expected
-      hint: where they are no events, --reject writes a job that keeps them aside
+      hint: if they are not events, --reject writes a job that sets them aside
     ");
     assert_eq!(lab.highwater(&["init", "x.csv", "-o", "-", "--reject"]).code, 0);
 }
