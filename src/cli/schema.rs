@@ -31,7 +31,7 @@ impl SchemaArgs {
             return Ok(exit::DONE);
         }
         let schema = serde_json::from_str(SCHEMA)
-            .map_err(|cause| Error::machine("the schema of the job file is no JSON").caused_by(cause))?;
+            .map_err(|cause| Error::machine("the schema of the job file is not JSON").caused_by(cause))?;
         ui::print(&page::markdown(&schema))?;
         Ok(exit::DONE)
     }

@@ -109,10 +109,7 @@ pub fn job(name: &str, looked: &Looked, guess: &Guess) -> String {
         day(guess.range.1)
     ));
     out.line(&format!("name = {}", basic(name)));
-    out.with(
-        "# timezone = \"Europe/London\"",
-        "for times without an offset and for days; without it UTC",
-    );
+    out.with("# timezone = \"Europe/London\"", "for times without an offset and for days; without it UTC");
     out.line("");
     source(&mut out, looked, guess);
     steps(&mut out, looked, guess);

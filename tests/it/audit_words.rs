@@ -177,7 +177,7 @@ fn wrong_use_of_audit_is_said_before_any_work() {
     insta::assert_snapshot!(audit(&["--chart", "lateness.png"]), @r"
     exit 2
     error: the chart cannot be written to lateness.png
-      hint: it is an SVG picture: give a .svg file
+      hint: it is an SVG picture: use a .svg file
     ");
     insta::assert_snapshot!(audit(&["--chart", "charts/lateness.svg"]), @r"
     exit 2

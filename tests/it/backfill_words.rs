@@ -130,7 +130,7 @@ fn programs_are_told_the_same() {
 #[test]
 fn a_run_tells_which_files_it_leaves_out() {
     let lab = with_data();
-    let gone = format!("{LATE} was counted before and is no file of the source");
+    let gone = format!("{LATE} was counted before, but is not a file of the source");
     for words in [&["run", ARCHIVE][..], &["backfill", ARCHIVE, LATE], &["run", ARCHIVE]] {
         assert!(!said(&lab, words).contains(&gone), "{words:?}");
     }

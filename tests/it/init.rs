@@ -190,7 +190,7 @@ fn what_was_guessed_is_said_with_the_next_commands() {
     let again = lab.highwater(&["init", "data/sales"]);
     assert_eq!(again.code, 2);
     insta::assert_snapshot!(again.err, @r"
-    error: sales.toml is there already
+    error: sales.toml already exists
       hint: -o names another file, `-o -` prints the job, and --force writes over it
     ");
     lab.write("sales.toml", "mine");

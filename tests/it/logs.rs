@@ -506,7 +506,7 @@ fn repeated_offsets_are_read_once_and_gaps_are_told() {
 read 62 = 0 rejected + 0 filtered + 2 duplicate + 5 late + 55 counted
 views-0: 2 records were read again by offset, and left out
 views-1: offsets 12..16 are missing (5)
-topics that are compacted or written by transactions have such gaps by nature
+topics with compaction or transactions always have such gaps
 out/views-of-a-log: 23 rows in 1 file
 out/views-of-a-log-live.csv: 21 rows
 out/views-of-a-log.jsonl: 60 rows

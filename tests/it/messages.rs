@@ -77,7 +77,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,NA"),
             &[
-                "`NA` in x.csv, line 7, is no number",
+                "`NA` in x.csv, line 7, is not a number",
                 "hint: written = { amount = { null = [\"NA\"] } } reads the column, with `NA` for no value",
                 "hint: types =",
                 "hint: CAST(NULLIF(amount, 'NA')",
@@ -87,7 +87,10 @@ fn values() -> Vec<Kind> {
             "another word for no value",
             "x.csv",
             with("2024-02-09,a,unknown"),
-            &["`unknown` in x.csv, line 7, is no number", "written = { amount = { null = [\"unknown\"] } }"],
+            &[
+                "`unknown` in x.csv, line 7, is not a number",
+                "written = { amount = { null = [\"unknown\"] } }",
+            ],
         ),
         sum(
             "a word for NULL behind the sample",
@@ -104,7 +107,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,\"$1,250.50\""),
             &[
-                "`$1,250.50` in x.csv, line 7, is no number",
+                "`$1,250.50` in x.csv, line 7, is not a number",
                 "written = { amount = { thousands = \",\", units = [\"$\"] } } reads `$1,250.50` as a number",
             ],
         ),
@@ -122,7 +125,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,(12.50)"),
             &[
-                "`(12.50)` in x.csv, line 7, is no number",
+                "`(12.50)` in x.csv, line 7, is not a number",
                 "written = { amount = { accounting = true } } reads `(12.50)` as a number",
             ],
         ),

@@ -259,6 +259,6 @@ fn metrics_are_written_whatever_comes_of_a_run() {
     insta::assert_snapshot!(wrong.words(), @r#"
     exit 2
     error: the metrics cannot be written to metrics/job.txt
-      hint: a node exporter's textfile collector reads files that end in .prom alone
+      hint: a node exporter's textfile collector reads only files that end in .prom
     "#);
 }

@@ -315,7 +315,7 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
 fn times_that_exist_twice_are_counted_and_told() {
     let lines =
         ["2024-10-27 01:30:00", "2024-10-27 02:10:00", "2024-10-27 02:50:00", "2024-10-27T02:10:00+01:00"];
-    let told = "\n2 times exist twice in Europe/Berlin, where clocks are put back, and the earlier is taken";
+    let told = "\n2 times exist twice in Europe/Berlin, where clocks are put back; the earlier is taken";
     for (log, rule) in [
         ("log.csv", ""),
         ("log.csv", "time_format = [\"iso\", \"%Y-%m-%d %H:%M:%S\"]"),

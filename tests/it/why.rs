@@ -174,7 +174,7 @@ fn wrong_names_and_values_are_errors() {
         ("window_start=2024-06-01T10:00", "--at has no value for `user`"),
         ("user=u1", "identified by window_start, user"),
         ("window_start=soon, user=u1", "`soon` is not a time"),
-        ("user", "is no column with a value"),
+        ("user", "is not a column with a value"),
         ("total=1", "its keys are"),
     ] {
         let answer = lab.highwater(&["explain", "job.toml", "--output", "totals.csv", "--at", at]);

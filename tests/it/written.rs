@@ -231,7 +231,7 @@ fn what_cannot_be_meant_is_refused() {
         ("written = { v = { thousands = \".\" } }", "cannot separate both the thousands and the fraction"),
         ("written = { v = { decimal = \";\" } }", "`decimal` is one of \".\", \",\", not \";\""),
         ("written = { w = { trim = true } }", "no file has a column `w`"),
-        ("written = { v = { units = [\"1\"] } }", "`1` is no unit"),
+        ("written = { v = { units = [\"1\"] } }", "`1` is not a unit"),
         ("written = { v = { true = [\"Y\"], false = [\"Y\"] } }", "`Y` is both true and false"),
         ("written = { v = { nul = \"x\" } }", "did you mean `null`?"),
     ] {

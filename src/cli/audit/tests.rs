@@ -423,8 +423,8 @@ fn delays_are_sorted_and_each_is_there_once() {
         ("soon", "error: `soon` is not a duration", "such as 20s, 15m, 6h or 1 day"),
         ("1 fortnight", "error: `1 fortnight` is not a duration", "such as 20s, 15m, 6h or 1 day"),
         ("4000000000 weeks", "error: `4000000000 weeks` is too long", "at most 1000 years are allowed"),
-        ("0s,,5m", "error: --delays: element 2 is empty", "lengths with commas between them"),
-        ("", "error: --delays: element 1 is empty", "lengths with commas between them"),
+        ("0s,,5m", "error: --delays: element 2 is empty", "durations with commas between them"),
+        ("", "error: --delays: element 1 is empty", "durations with commas between them"),
     ];
     for (text, message, hint) in wrong {
         let error = read(text).unwrap_err();
@@ -466,7 +466,7 @@ fn what_is_meant_can_be_read() {
 
 #[test]
 fn a_chart_is_an_svg_file_in_a_folder_that_is_there() {
-    for (path, hint) in [("chart.png", "give a .svg file"), ("no-such-folder/chart.svg", "no folder")] {
+    for (path, hint) in [("chart.png", "use a .svg file"), ("no-such-folder/chart.svg", "no folder")] {
         let error = check_chart(Path::new(path)).unwrap_err().to_string();
         assert!(error.contains(hint), "{error}");
     }
