@@ -153,7 +153,7 @@ impl Error {
         let command = words.collect::<Vec<_>>().join(" ");
         let version = env!("CARGO_PKG_VERSION");
         Error::new(Kind::Fault, message).hint(format!(
-            "this is a bug in Highwater, not in the job or the data. Please report the lines above, the version ({version}) and the command: {command}"
+            "this is a bug of Highwater, not a fault of the job or the data. Please report the lines above, the version ({version}) and the command: {command}"
         ))
     }
 

@@ -87,7 +87,7 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
         };
         keep.push(false);
         let hint = match untold {
-            Some(_) => "log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
+            Some(_) => "log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
             None => "read the log from after it",
         };
         let hint =

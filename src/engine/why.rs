@@ -124,7 +124,7 @@ pub fn explain_row(
         match &plan.outputs[index].kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
             OutputKind::Rows(columns) => case.of_events(&plan, columns),
-            OutputKind::Archive(_) => Err(Error::job("an archive has every record as it is read")
+            OutputKind::Archive(_) => Err(Error::job("an archive contains every record as it is read")
                 .hint("name another output: --output PATH")),
         }
     })

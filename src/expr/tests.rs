@@ -239,7 +239,7 @@ fn what_does_not_fit_is_an_error_of_the_data() {
         ("qty % 0", "division by zero"),
         ("price / 0", "division by zero"),
         ("qty / (qty - qty)", "division by zero"),
-        ("CAST(name AS BIGINT)", "`RECORD FRAME 7\" SINGLE SIZE` is no int64"),
+        ("CAST(name AS BIGINT)", "`RECORD FRAME 7\" SINGLE SIZE` is not a valid int64"),
         ("CAST(qty * 1000 AS DECIMAL(3, 0))", "too large for decimal(3,0)"),
         ("SQRT(-1)", "negative number"),
     ] {

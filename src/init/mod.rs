@@ -181,11 +181,7 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
         let name = shown(column.name.as_bytes());
         let example = shown(column.example.as_deref().unwrap_or_default().as_bytes());
         let other = write::settings(&column.open[0]);
-        let other = if other.is_empty() {
-            "not written in any way of its own".into()
-        } else {
-            format!("{{ {other} }}")
-        };
+        let other = if other.is_empty() { "a plain value".into() } else { format!("{{ {other} }}") };
         out.push(format!("`{name}`: {example} can be read in two ways; it may be {other}: set `written`"));
     }
     out

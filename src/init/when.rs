@@ -66,7 +66,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
         day(candidate.range.1)
     );
     if words::time(&column.name) <= 0.0 {
-        why += "; its name does not say that it is a time";
+        why += "; its name does not suggest a time";
     }
     let (mut resolution, mut either) = (candidate.resolution(), candidate.other.clone());
     let mut unread = candidate.missed + column.nulls;

@@ -274,8 +274,8 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
 }
 
 fn no_format(opened: &Opened) -> Error {
-    let what = if opened.is_stream() { "what comes through" } else { "the name of" };
-    Error::job(format!("{what} {} does not tell its format", opened.place().display()))
+    let what = if opened.is_stream() { "the content of" } else { "the name of" };
+    Error::job(format!("{what} {} does not show the format", opened.place().display()))
         .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro .xlsx .zip, the text formats also with .gz, .zst, .bz2 or .xz")
         .hint("or name the format: format = \"csv\"")
 }
@@ -449,7 +449,7 @@ mod tests {
         let at = |name: &str| vec![folder.path().join(name).display().to_string()];
         assert!(refused(&at("pageview.csv")).contains("pageviews.csv`?"), "{}", refused(&at("pageview.csv")));
         assert!(refused(&at("*.jsonl")).contains("no file matches"));
-        assert!(refused(&at("x.txt")).contains("does not tell its format"));
+        assert!(refused(&at("x.txt")).contains("does not show the format"));
         assert!(refused(&at("data.parquet.gz")).contains("cannot be read"));
         assert!(refused(&at("no/such/dir.csv")).contains("there is no file or folder"));
     }

@@ -94,7 +94,7 @@ pub(super) fn not_there(path: &Path, cause: std::io::Error) -> Error {
             Error::job(format!("{shown} is a link to {}, which does not exist", to.display()))
         }
         (_, Ok(_)) if cause.raw_os_error() == Some(libc::ELOOP) => {
-            Error::job(format!("{shown} is a link that leads back to itself"))
+            Error::job(format!("{shown} is a link to itself"))
         }
         (ErrorKind::NotFound | ErrorKind::NotADirectory, Err(_)) => {
             super::files::nothing_matches(&shown.to_string())

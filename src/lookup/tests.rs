@@ -322,7 +322,7 @@ fn https_wants_a_server_that_speaks_it() {
     let plan = ServicePlan { url, retries: 1, timeout: Duration::from_secs(2), ..plan(&server) };
     let error = run(&plan, None, false, &["a"]).unwrap_err().to_string();
     assert!(error.starts_with("error: no answer from https://127.0.0.1"), "{error}");
-    assert!(error.contains("asked 2 times"), "{error}");
+    assert!(error.contains("requested 2 times"), "{error}");
     assert_eq!(server.seen().hits.get("/a"), None);
 }
 

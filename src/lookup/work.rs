@@ -162,7 +162,7 @@ impl Shared {
     /// The error of a request that failed for good.
     pub fn failure(&self, url: &str, why: &str) -> Error {
         let error = Error::machine(format!("no answer from {url}")).caused_by(why).hint(
-            "on_failure = \"null\" uses NULL if a service does not answer, \"reject\" sets such records aside",
+            "with on_failure = \"null\" a missing answer is NULL; with \"reject\" such records are rejected",
         );
         match self.record.kept() {
             Some(partial) => error.hint(format!(

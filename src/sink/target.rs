@@ -125,7 +125,7 @@ impl Target {
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
                 Some(entry) if !self.is_ours() => Err(Error::job(format!(
-                    "refusing to write into {}, which holds files that Highwater did not write ({})",
+                    "refusing to write into {}, which contains files that Highwater did not write ({})",
                     path.display(),
                     entry.display()
                 ))

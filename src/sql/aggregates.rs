@@ -95,7 +95,7 @@ fn simple(s: &mut Statement, function: &Function, ty: DataType, x: &str) -> Resu
         Function::BoolAnd => least(dialect, DataType::Bool, x),
         Function::BoolOr => greatest(dialect, DataType::Bool, x),
         Function::Bit(operation) => bits(s, *operation, x)?,
-        other => unreachable!("{other:?} needs columns of its own"),
+        other => unreachable!("{other:?} needs its own columns"),
     })
 }
 

@@ -36,7 +36,7 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
                 break;
             }
             Try::Service(_) => {
-                let what = format!("the answers of a service (`{}`), which no file holds,", enrich.from);
+                let what = format!("the answers of a service (`{}`), which are not in a file,", enrich.from);
                 return Err(s.refuse(what).hint("verify the steps before it, or use a lookup in a file"));
             }
         }

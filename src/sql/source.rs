@@ -230,7 +230,7 @@ impl<'a> View<'a> {
             return Err(self.cannot("columns that are derived as records are read (`derive`, `time`)"));
         }
         if read.max_ahead.is_some() || read.arrival.as_ref().is_some_and(|time| read.derives(&time.column)) {
-            return Err(self.cannot("arrivals beside derived columns"));
+            return Err(self.cannot("arrivals together with derived columns"));
         }
         let mut last = records;
         let name = |column: usize| self.ident(&read.columns[column].name);

@@ -112,7 +112,7 @@ types = { city = "string" }
 path = "@/out"
 "#;
     insta::assert_snapshot!(refused(Dialect::Polars, "UTC", service), @r"
-error: the answers of a service (`http://host/{user}`), which no file holds, cannot be expressed in the SQL of polars
+error: the answers of a service (`http://host/{user}`), which are not in a file, cannot be expressed in the SQL of polars
   hint: verify the steps before it, or use a lookup in a file
 ");
     let firings = r#"

@@ -97,8 +97,7 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
         };
         if case.same_with(&Variation { job: Some(&change), ..Variation::default() })?.is_some() {
             return Ok(Some(format!(
-                "a time zone: the other side is right for {}, and the job says {}; with `timezone = \"{name}\"` both \
-                sides are the same",
+                "a time zone: the other side is right for {}, but the job says {}; with `timezone = \"{name}\"` both sides are the same",
                 in_words(&name),
                 case.plan.zone.name()
             )));
@@ -217,7 +216,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
                 .is_some()
             {
                 return Ok(Some(format!(
-                    "bounds: with the filter `{other}` in place of `{filter}` both sides are the same"
+                    "bounds: with the filter `{other}` instead of `{filter}` both sides are the same"
                 )));
             }
         }
@@ -510,7 +509,7 @@ fn filters(case: &Case) -> Result<Option<String>> {
         let change = set_filter(at, Some(flipped.clone()));
         if case.same_with(&Variation { job: Some(&change), ..Variation::default() })?.is_some() {
             return Ok(Some(format!(
-                "a filter: with `{flipped}` in place of `{filter}` both sides are the same"
+                "a filter: with `{flipped}` instead of `{filter}` both sides are the same"
             )));
         }
         if case.same_with(&Variation { job: Some(&set_filter(at, None)), ..Variation::default() })?.is_some()

@@ -97,7 +97,7 @@ const FAULTS: [(&str, &str, &str); 36] = [
     ("match = \"backward\"", "match = \"backwards\"", "unknown match `backwards`"),
     ("points = \"score\"", "points = \"scores\"", "[table.users] has no column `scores`"),
     ("format = \"parquet\"", "format = \"parket\"", "unknown output format `parket`"),
-    ("tumbling = \"1m\"", "tumbling = \"1mm\"", "`1mm` is no window size"),
+    ("tumbling = \"1m\"", "tumbling = \"1mm\"", "`1mm` is not a valid window size"),
     ("offset = \"10s\"", "offset = \"10x\"", "`10x` is not a duration"),
     ("allowed_lateness = \"5s\"", "allowed_lateness = \"5x\"", "`5x` is not a duration"),
     ("by = [\"user\"]", "by = [\"user\", \"usr2\"]", "no file has a column `usr2`"),

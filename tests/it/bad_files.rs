@@ -155,14 +155,14 @@ fn a_truncated_parquet_file() {
     exit 3
     error: cannot read log.parquet: it is damaged, cut short or not a Parquet file
       cause: Parquet error: Invalid Parquet file. Corrupt footer
-      hint: is it a Parquet file, and was it written to its end?
+      hint: is it a Parquet file, and was it written completely?
     ");
     lab.write("log.parquet", "at,n\n1,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.parquet"), &[])), @r"
     exit 3
     error: cannot read log.parquet: it is damaged, cut short or not a Parquet file
       cause: Parquet error: Invalid Parquet file. Corrupt footer
-      hint: is it a Parquet file, and was it written to its end?
+      hint: is it a Parquet file, and was it written completely?
     ");
 }
 
@@ -274,6 +274,6 @@ fn a_long_text_without_a_line_end_is_told_as_such() {
     lab.write("long.csv.gz", vec![b'x'; 65 << 20]);
     let answer = lab.run(&JOB.replace("log.csv", "long.csv.gz"), &[]);
     assert_eq!(answer.code, 3, "{}", answer.err);
-    let told = "error: long.csv.gz: the record at byte 0 has no end within 64 MiB\n";
+    let told = "error: long.csv.gz: the record at byte 0 is longer than 64 MiB\n";
     assert!(answer.err.starts_with(told), "{}", answer.err);
 }

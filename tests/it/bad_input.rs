@@ -90,7 +90,7 @@ fn a_line_with_too_many_fields() {
       |
     3 | 2,3,4
       | ^
-      hint: fields that hold the delimiter or a line end must be quoted
+      hint: fields that contain the delimiter or a line end must be quoted
       hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\n2,3,4\n"), @r#"

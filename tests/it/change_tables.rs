@@ -134,7 +134,7 @@ fn what_ends_no_row_for_certain_is_refused() {
     insta::assert_snapshot!(all, @r##"
 exit 3
 error: users.jsonl, line 2, byte 111: it is a delete without `id`, the key of the row that it ends
-  hint: log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
+  hint: log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
   hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
@@ -170,8 +170,7 @@ fn a_source_says_that_deletes_are_events() {
     };
     let all = lab.done(&job(""), &[]);
     assert!(
-        all.err
-            .contains("note: each change event counts as an event, a delete with the row as it was before"),
+        all.err.contains("note: each change event counts as an event, and a delete has the old row"),
         "{}",
         all.err
     );

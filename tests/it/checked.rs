@@ -251,7 +251,7 @@ path = "late.csv"
     39 | lookup = "ftp://host/{id}"
        |          ^^^^^^^^^^^^^^^^^
 
-    error: `country` is not JSON pointer
+    error: `country` is not a JSON pointer
       --> job.toml:40:20
        |
     40 | take = { country = "country" }
@@ -272,7 +272,7 @@ path = "late.csv"
        |        ^^^^^^^^^
       hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
 
-    error: `1 fortnite` is no window size
+    error: `1 fortnite` is not a valid window size
       --> job.toml:45:23
        |
     45 | window = { tumbling = "1 fortnite" }

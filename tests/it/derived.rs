@@ -372,7 +372,7 @@ fn an_edit_of_what_is_derived_is_an_edit() {
     };
     lab.done(&toml("c"), &[]);
     let answer = lab.done(&toml("LEFT(c, 3) || '07:00'"), &[]);
-    let said = "the source's derive at is `d || ' ' || LEFT(c, 3) || '07:00'`, and was `d || ' ' || c`";
+    let said = "the source's derive at is `d || ' ' || LEFT(c, 3) || '07:00'`, but was `d || ' ' || c`";
     assert!(answer.err.contains(said), "{}", answer.err);
     let out = String::from_utf8(lab.data("out").into_values().next().unwrap()).unwrap();
     assert_eq!(out, "window_start,window_end,n\n2024-02-29T10:07:00Z,2024-02-29T10:08:00Z,3\n");

@@ -38,7 +38,7 @@ fn edited(from: &str, to: &str) -> String {
 fn a_run_of_an_edited_job_computes_everything_again_and_says_why() {
     let lab = lab();
     let words = lab.done(&edited("n > 0", "n > 2"), &[]).words();
-    assert!(words.contains("everything was computed again: for out/sums.csv, the job was edited: step 1 filter is `n > 2`, and was `n > 0`"), "{words}");
+    assert!(words.contains("everything was computed again: for out/sums.csv, the job was edited: step 1 filter is `n > 2`, but was `n > 0`"), "{words}");
     assert!(words.contains("out/archive: 3 rows in 2 files, 2 unchanged"), "{words}");
     assert_eq!(lab.text("out/sums.csv").lines().count(), 3);
     let again = lab.done(&edited("n > 0", "n > 2"), &[]).words();

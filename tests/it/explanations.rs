@@ -199,7 +199,7 @@ fn bounds_of_sessions_and_filters() {
     told(
         &filtered("[[step]]\nfilter = \"amount > 0\""),
         &filtered("[[step]]\nfilter = \"amount >= 0\""),
-        "bounds: with the filter `amount >= 0` in place of `amount > 0`",
+        "bounds: with the filter `amount >= 0` instead of `amount > 0`",
     );
 }
 

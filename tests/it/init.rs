@@ -366,7 +366,7 @@ fn logs_that_no_job_can_be_written_for_are_refused() {
         ("untimed.csv", "`b` is int64, such as 1"),
         ("untimed.csv", "a job needs the time of each event"),
         ("mixed", "mixed/a.csv is CSV, and mixed/b.jsonl is JSON Lines"),
-        ("words.txt", "does not tell its format"),
+        ("words.txt", "does not show the format"),
         ("hed.csv", "did you mean `head.csv`?"),
     ] {
         let err = refused(&lab, &[files]);

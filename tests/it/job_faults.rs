@@ -251,7 +251,7 @@ path = "f.txt"
        |
     11 | derive = { amount = "1", y = "upprr(customer)", z = "amount +" }
        |            ^^^^^^
-      hint: a derived column needs a name of its own
+      hint: a derived column needs a new name
 
     error: unknown function `upprr` in `upprr(customer)`
       --> job.toml:11:30
@@ -273,7 +273,7 @@ path = "f.txt"
     14 | filter = "customer + 1"
        |          ^^^^^^^^^^^^^^
 
-    error: `1 fortnight` is no window size
+    error: `1 fortnight` is not a valid window size
       --> job.toml:18:23
        |
     18 | window = { tumbling = "1 fortnight" }
@@ -364,7 +364,7 @@ fn broken_toml() {
 fn keys_of_pages_alone() {
     let job = SOURCE.to_string() + "[[output]]\npath = \"x.csv\"\nof = \"x\"\n";
     insta::assert_snapshot!(words(&job), @r#"
-    error: `of` is for a page, but this output is not a page
+    error: `of` is for a page, and this output is not a page
      --> job.toml:6:1
       |
     6 | of = "x"

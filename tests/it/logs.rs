@@ -214,7 +214,7 @@ fn explain_tells_what_carries_a_log() {
 == plain
 == connect-json
 log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
   read  _partition   int64           int64: 62 values in 4 files, e.g. 0
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
@@ -222,14 +222,14 @@ log: columns of its own: _topic, _partition, _offset, _value
 == connect-json-schema
 log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
 log: values with their schemas, views+0+0000000000.json has `schema` and `payload`
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
   read  _partition   int64           int64: 62 values in 4 files, e.g. 0
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-hdfs
 log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json starts at offset 0
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
 log: views-0: two files have the offsets 18..19
 log: views-1: no file has the offsets 12..16 (5)
   read  _topic       string          string: 62 values in 4 files, e.g. views
@@ -238,21 +238,21 @@ log: views-1: no file has the offsets 12..16 (5)
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-avro
 log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro starts at offset 0
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
   read  _offset      int64           int64: int64 in the schema of 4 files
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-parquet
 log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet starts at offset 0
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
   read  _offset      int64           int64: int64 in the schema of 4 files
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == kcat
 log: lines of kcat -J, views-1.jsonl has `topic`, `partition`, `offset` and `payload`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value
   read  _topic       string          string: 62 values in 2 files, e.g. views
   read  _partition   int64           int64: 62 values in 2 files, e.g. 0
   read  _offset      int64           int64: 62 values in 2 files, e.g. 0
@@ -261,7 +261,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == kcat-json
 log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value
   read  _topic       string          string: 62 values in 1 file, e.g. views
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
@@ -270,7 +270,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == console/views.txt
 log: lines of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key, views.txt begins so
-log: columns of its own: _partition, _offset, _timestamp, _key, _value
+log: its own columns: _partition, _offset, _timestamp, _key, _value
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
         _key         string          string: 56 values in 1 file, e.g. u0
@@ -278,14 +278,14 @@ log: columns of its own: _partition, _offset, _timestamp, _key, _value
   dedup by _partition, _offset: what the log holds twice is read once
 == debezium
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+log: its own columns: _timestamp, _value, _op, _deleted, _source_ts
         _timestamp   int64           int64: 60 values in 1 file, e.g. 1717200005000
         _op          string          string: 60 values in 1 file, e.g. c
         _deleted     bool            bool: 60 values in 1 file, e.g. false
         _source_ts   int64           int64: 60 values in 1 file, e.g. 1717200004960
 == debezium-schema
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+log: its own columns: _timestamp, _value, _op, _deleted, _source_ts
         _timestamp   int64           int64: 46 values in 1 file, e.g. 1717200005000
         _op          string          string: 46 values in 1 file, e.g. c
         _deleted     bool            bool: 46 values in 1 file, e.g. false
@@ -293,7 +293,7 @@ log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
 == kcat-debezium
 log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, _op, _deleted, _source_ts
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value, _op, _deleted, _source_ts
   read  _topic       string          string: 62 values in 1 file, e.g. views
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
@@ -305,7 +305,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, 
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == schema
 log: values with their schemas, views.jsonl has `schema` and `payload`
-log: columns of its own: _value
+log: its own columns: _value
 == spark
 == spark-json
 "##);
@@ -398,7 +398,7 @@ error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consum
 5 | Processed a total of 3 messages
   | ^
   hint: on_bad_record = "reject" sets such records aside and continues
-note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
+note: each change event counts as an event, and a delete has the old row: filter = "NOT _deleted" leaves deletes out
 error: debezium.jsonl, line 5, byte 826: `{"t":1}` is not a change event of Debezium: `op` is missing
  --> debezium.jsonl:5:1
   |
@@ -440,10 +440,10 @@ fn files_of_one_source_are_wrapped_alike() {
         words.push_str(&counts(&lab, &format!("path = \"logs\"\ntime = \"t\"\n{wrong}")).err);
     }
     insta::assert_snapshot!(words, @r##"
-error: logs/a.jsonl holds lines of kcat -J, and logs/b.jsonl plain records
+error: logs/a.jsonl contains lines of kcat -J, but logs/b.jsonl contains plain records
   hint: all files of a source need the same envelope: read these as two sources, in two jobs
   hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
-error: envelopes/a.jsonl holds values as they are, and envelopes/b.jsonl change events of Debezium
+error: envelopes/a.jsonl contains values as they are, but envelopes/b.jsonl contains change events of Debezium
   hint: all files of a source need the same envelope: read these as two sources, in two jobs
   hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
 error: unknown log `kcta`

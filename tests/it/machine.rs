@@ -94,7 +94,7 @@ fn an_output_folder_that_is_someone_elses() {
     let answer = lab.run(JOB, &[]);
     insta::assert_snapshot!(answer.words(), @r"
     exit 2
-    error: refusing to write into disk/out, which holds files that Highwater did not write (thesis.txt)
+    error: refusing to write into disk/out, which contains files that Highwater did not write (thesis.txt)
       hint: choose another path for the output, or empty that folder.
     ");
     assert_eq!(lab.data("disk").len(), 1);

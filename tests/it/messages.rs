@@ -325,7 +325,7 @@ fn columns() -> Vec<Kind> {
             log() + "2024-02-09,a,1,2\n",
             &[
                 "error: x.csv, line 7, byte 150: 4 fields, but 3 are expected",
-                "hint: fields that hold the delimiter or a line end must be quoted",
+                "hint: fields that contain the delimiter or a line end must be quoted",
             ],
         ),
         sum(

@@ -120,7 +120,7 @@ fn a_key_that_would_break_its_line_and_one_that_is_not_there_are_told() {
         (
             format!("path = \"out/t.kcat\"\nkey = [\"country\"]\n{GROUPED}"),
             3,
-            "a value of `country` holds a tab",
+            "a value of `country` contains a tab",
         ),
         (format!("path = \"out/t.kcat\"\nkey = [\"county\"]\n{GROUPED}"), 2, "did you mean `country`?"),
         ("path = \"out/t.kcat\"\n".to_string(), 2, "lines for kcat need a key"),
@@ -128,7 +128,7 @@ fn a_key_that_would_break_its_line_and_one_that_is_not_there_are_told() {
         (
             format!("path = \"out/t\"\nformat = \"kcat\"\npartition_by = [\"seller\"]\n{GROUPED}"),
             2,
-            "`seller` names partitions",
+            "`seller` is a partition column",
         ),
     ] {
         let answer = lab.run(&job(&output), &[]);

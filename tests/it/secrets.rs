@@ -259,7 +259,7 @@ fn faults_of_urls_and_headers_name_the_place() {
     wrong("http://h/{id}", "headers = [\"A\"]", "`headers`");
     wrong("table.csv", "headers = { A = \"x\" }\non = [\"id\"]", "`headers` goes with a lookup by a service");
     let two = "otherwise = [{ lookup = \"http://you:k3y@h/{id}\" }]";
-    wrong("http://me:hunter2@h/{id}", two, "two lookups ask the same URL with different credentials");
+    wrong("http://me:hunter2@h/{id}", two, "two lookups request the same URL with different credentials");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn what_is_neither_a_file_nor_a_pipe_is_refused_by_name() {
         ("/dev/null", "/dev/null is a device, not a file"),
         ("s.csv", "s.csv is a socket, not a file"),
         ("dangling.csv", "dangling.csv is a link to gone.csv, which does not exist"),
-        ("loop.csv", "loop.csv is a link that leads back to itself"),
+        ("loop.csv", "loop.csv is a link to itself"),
     ] {
         for command in ["run", "explain"] {
             lab.write("job.toml", job(&format!("[\"log.csv\", {path:?}]\nformat = \"csv\""), ""));

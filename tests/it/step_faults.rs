@@ -352,7 +352,7 @@ take = ["score"]
        |
     12 | derive = { id = "1", x = "cuntry" }
        |            ^^
-      hint: a derived column needs a name of its own
+      hint: a derived column needs a new name
 
     error: unknown column `cuntry`
       --> job.toml:12:26
@@ -499,7 +499,7 @@ filter = "country = 'ES' AND points > 1"
        |
     24 | take = { amount = "country", c = "cuntry" }
        |          ^^^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: [table.users] has no column `cuntry`
       --> job.toml:24:34
@@ -550,7 +550,7 @@ filter = "country = 'ES' AND points > 1"
        |
     32 | take = { country = "country", points = "score" }
        |          ^^^^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: `countries.csv` has no column `country`
       --> job.toml:34:5
@@ -668,14 +668,14 @@ take = { user = "name" }
       |          ^^^^^^^^^^^^^^^^^^^
       hint: put columns in braces, such as http://host/users/{userId}
 
-    error: `a.b` is not JSON pointer
+    error: `a.b` is not a JSON pointer
       --> job.toml:10:14
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |              ^^^^^
       hint: it must start with a slash: "/a/b"
 
-    error: `/~x` is not JSON pointer
+    error: `/~x` is not a JSON pointer
       --> job.toml:10:25
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
@@ -687,7 +687,7 @@ take = { user = "name" }
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |                                ^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: unknown type `text`
       --> job.toml:11:15
@@ -825,7 +825,7 @@ take = { user = "name" }
        |
     39 | take = { user = "name" }
        |          ^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
     "#);
 }
 

@@ -95,7 +95,7 @@ pth = "late.jsonl"
     20 | window = { cumulative = "1h", slide = "1m" }
        |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
-    error: `slide` goes with `hopping`, and this window is `cumulative`
+    error: `slide` goes with `hopping`, but this window is `cumulative`
       --> job.toml:20:31
        |
     20 | window = { cumulative = "1h", slide = "1m" }
@@ -115,7 +115,7 @@ pth = "late.jsonl"
        |                             ^^^^^^
       hint: it starts with its first event
 
-    error: `step` goes with `cumulative`, and this window is `session`
+    error: `step` goes with `cumulative`, but this window is `session`
       --> job.toml:24:44
        |
     24 | window = { session = "30m", offset = "1m", step = "1m" }
@@ -231,7 +231,7 @@ fn lengths_and_calendar_units_that_do_not_go_together() {
       |                       ^^^^^^^^^^^^
       hint: at most 1000 years are allowed
 
-    error: `0s` is no window size
+    error: `0s` is not a valid window size
      --> job.toml:7:23
       |
     7 | window = { tumbling = "0s", offset = "1 month" }

@@ -177,8 +177,8 @@ fn a_format_that_leaves_the_instant_open_is_refused_at_its_place() {
         ("time_format = []", "empty list"),
         ("time_format = \"%F\"\ntime_unit = \"s\"", "exclude each other"),
         ("time_unit = \"m\"", "d for days"),
-        ("time_format = \"%F %T EST\"", "the zone `EST` as a text"),
-        ("time_format = \"%F %T+01:00\"", "the offset `+01:00` as a text"),
+        ("time_format = \"%F %T EST\"", "the zone `EST` as fixed text"),
+        ("time_format = \"%F %T+01:00\"", "the offset `+01:00` as fixed text"),
     ] {
         let answer = checked(rule);
         assert!(answer.code == 2 && answer.err.contains(words), "{rule}: {}", answer.err);

@@ -122,7 +122,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
                 }
             }
         }
-        _ => unreachable!("it is no text"),
+        _ => unreachable!("it is not a text"),
     }
     Some(())
 }

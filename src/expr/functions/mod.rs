@@ -229,16 +229,16 @@ pub const OPERATORS: [(&str, &str); 16] = [
     ("`^`", "The power, a float."),
     (
         "`=` `<>` `<` `<=` `>` `>=`",
-        "Comparisons. Texts compare by bytes; a text in quotes beside a time or a day is read as one.",
+        "Comparisons. Texts compare by bytes; a text in quotes that is compared with a time or a day is read as one.",
     ),
     ("`IS [NOT] DISTINCT FROM`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE`", "Never NULL."),
     ("`BETWEEN`, `IN (…)`", "For values of any type."),
     ("`AND` `OR` `NOT`", "After a FALSE of AND, or a TRUE of OR, the rest is not evaluated."),
     (
         "`CASE WHEN … THEN … ELSE … END`, `CASE x WHEN …`",
-        "The first branch that is true; the others are not evaluated, so they may fail.",
+        "The first branch that is true; errors in the other branches are ignored.",
     ),
-    ("`a || b`", "Texts, one after the other; beside a text, another value becomes text."),
+    ("`a || b`", "Texts, one after the other; if one side is a text, the other becomes text."),
     (
         "`LIKE`, `ILIKE`, `~`, `~*`, `^@`",
         "Patterns, with ESCAPE; regular expressions of the crate `regex`; the beginning of a text.",

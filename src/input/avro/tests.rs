@@ -400,7 +400,7 @@ fn a_record_that_cannot_be_read_is_named_and_what_is_bad_before_it_comes_first()
     let good = vec![of(1), of(1)];
     let bytes = file(&schema, "null", &[good.clone(), vec![of(1), of(2), of(1)], good.clone()]);
     let error = read(&bytes, &["c:int64"]).unwrap_err();
-    assert!(error.message().contains("log.avro, record 4: it cannot be read"), "{error}");
+    assert!(error.message().contains("log.avro, record 4: it and what follows it cannot be read"), "{error}");
     assert!(format!("{error:?}").contains("a union in it has no such branch"), "{error:?}");
     // Neither may a record leave bytes behind, nor take those of the next block.
     let bytes = file(&schema, "null", &[vec![[of(1), long(1)].concat()]]);

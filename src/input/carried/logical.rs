@@ -108,7 +108,7 @@ impl Logical {
     pub fn words(self) -> String {
         match self {
             Logical::Decimal { scale, .. } => format!("a decimal of scale {scale}"),
-            Logical::VariableDecimal => "a decimal with a scale of its own".to_string(),
+            Logical::VariableDecimal => "a decimal with its own scale".to_string(),
             Logical::Date => "days since 1970".to_string(),
             Logical::Instant(unit) => format!("{} since 1970", unit.words()),
             Logical::TimeOfDay(unit) => format!("{} since midnight", unit.words()),

@@ -250,6 +250,6 @@ fn count_fault(fields: usize, width: usize) -> Option<(Option<usize>, String, Op
     }
     let s = if fields == 1 { "" } else { "s" };
     let reason = format!("{fields} field{s}, but {width} are expected");
-    let hint = "fields that hold the delimiter or a line end must be quoted";
+    let hint = "fields that contain the delimiter or a line end must be quoted";
     Some((None, reason, (fields > width).then(|| hint.to_string())))
 }

@@ -90,7 +90,7 @@ fn parts_without_an_ending_are_told_by_what_they_hold() {
     assert_eq!(formats("parquet/part-0-0"), [Format::Parquet]);
     assert_eq!(formats("avro/*"), [Format::Avro]);
     assert!(tree.refused("none").contains("no data files"));
-    assert!(tree.refused("none/part-0-0").contains("does not tell its format"));
+    assert!(tree.refused("none/part-0-0").contains("does not show the format"));
 }
 
 #[test]

@@ -278,8 +278,8 @@ impl Evidence {
                 let what = format!("column `{name}` is {plain} in {in_plain} and a record in {file}");
                 let alone = as_string(name);
                 Err(Error::data(what)
-                    .hint("read files in which it is a record and files in which it is not as sources of their own")
-                    .hint(format!("or, where neither is used, declare it: {alone}")))
+                    .hint("read the files in which it is a record as a separate source")
+                    .hint(format!("or, if the column is not used, declare it: {alone}")))
             }
         }
     }

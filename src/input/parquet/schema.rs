@@ -96,7 +96,7 @@ fn unreadable(path: &Path, file: &impl ChunkReader, cause: &ParquetError) -> Err
     }
     match cause {
         ParquetError::EOF(_) | ParquetError::General(_) => {
-            damaged(path, cause).hint("is it a Parquet file, and was it written to its end?")
+            damaged(path, cause).hint("is it a Parquet file, and was it written completely?")
         }
         _ => damaged(path, cause),
     }

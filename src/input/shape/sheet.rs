@@ -172,7 +172,7 @@ fn written(cells: &Range<Data>, bounds: &Bounds, path: &Path) -> Result<Vec<u8>>
                 let text = value_text(value).ok_or_else(|| {
                     let cell = cell_name(row, column);
                     Error::data(format!(
-                        "{}: the cell {cell} holds a time that Excel cannot show",
+                        "{}: the cell {cell} contains a time that Excel cannot show",
                         path.display()
                     ))
                 })?;

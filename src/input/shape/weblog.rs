@@ -270,7 +270,7 @@ impl EachLine for Extended {
         if self.names.is_none() {
             let shown = self.path.display();
             return Err(Error::data(format!(
-                "{shown}: records stand before a line `#Fields:`, so its columns are not known"
+                "{shown}: records come before a line `#Fields:`, so its columns are not known"
             )));
         }
         let all: Option<Vec<Vec<u8>>> = match line.contains(&b'\t') {

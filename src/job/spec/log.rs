@@ -119,7 +119,7 @@ pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
     }
     if spec.log.time.is_none() {
         document.fault(
-            Error::job("[source] has no `time`").hint("name the column that holds each event's time"),
+            Error::job("[source] has no `time`").hint("name the column that contains each event's time"),
             &table.span,
         );
     }

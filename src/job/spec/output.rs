@@ -252,7 +252,7 @@ fn fits(
             false
         }
         (false, Some(place)) => {
-            let error = Error::job(format!("`{key}` goes with `{of}`, and this window is `{kind}`"));
+            let error = Error::job(format!("`{key}` goes with `{of}`, but this window is `{kind}`"));
             document.fault(error, &place);
             false
         }

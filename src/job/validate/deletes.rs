@@ -49,7 +49,7 @@ pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
     let columns = [log.own(LogColumn::Op)?, log.own(LogColumn::Deleted)?];
     let asks = columns.iter().any(|column| rows.used.contains(column));
     (!asks).then(|| {
-        "each change event counts as an event, a delete with the row as it was before: filter = \"NOT _deleted\" leaves those out"
+        "each change event counts as an event, and a delete has the old row: filter = \"NOT _deleted\" leaves deletes out"
             .to_string()
     })
 }

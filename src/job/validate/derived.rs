@@ -58,7 +58,7 @@ impl Log {
         deriving.file(spec);
         for (name, sql) in &spec.derive {
             if deriving.schema.index_of(&name.value).is_some() {
-                taken(document, name, "a derived column needs a name of its own");
+                taken(document, name, "a derived column needs a new name");
                 continue;
             }
             let is_time = of_time && spec.time.as_ref().is_some_and(|time| time.value == name.value);

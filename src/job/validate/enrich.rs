@@ -136,7 +136,7 @@ impl<'a> Planner<'a> {
     ) {
         let mut take = vec![];
         for column in &columns {
-            if !self.rows.free(column.name, "a column that is taken needs a name of its own") {
+            if !self.rows.free(column.name, "a column that is taken needs a new name") {
                 continue;
             }
             let Some(ty) = column.ty else {

@@ -73,7 +73,7 @@ impl Planner<'_> {
         // One that is shown as this one is has its answers: with another login they are not the same.
         let other = |known: &ServicePlan| known.url == plan.url && known.secrets != plan.secrets;
         if self.services.iter().any(other) {
-            let error = Error::job("two lookups ask the same URL with different credentials or headers");
+            let error = Error::job("two lookups request the same URL with different credentials or headers");
             let hint = "answers are recorded by URL, without its secrets, so their answers would be mixed up";
             self.fault(error.hint(hint), &spec.url.span);
             return None;

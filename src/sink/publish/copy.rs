@@ -36,7 +36,7 @@ impl CopyText {
                     Column::Text(text) => {
                         if !push_text(&mut self.out, text.get(row).unwrap_or_default()) {
                             return Err(Error::data(format!(
-                                "a text of `{}` holds a NUL byte, which PostgreSQL cannot hold",
+                                "a text of `{}` contains a NUL byte, which PostgreSQL cannot store",
                                 self.names[i]
                             ))
                             .hint("remove it in a [[step]]: derive = { … }"));

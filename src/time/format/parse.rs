@@ -186,7 +186,7 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
         let other = fields.iter().find(|f| !matches!(f, Field::Epoch | Field::Fraction { .. }));
         return match other {
             Some(other) => {
-                Err(wrong(format, &format!("has {} beside %s, which is an instant", other.letters()))
+                Err(wrong(format, &format!("has {} together with %s, which is an instant", other.letters()))
                     .hint("keep only %s, or %s%.f with a fraction"))
             }
             None => Ok(()),
@@ -199,7 +199,7 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
             missing("has the hour as %I, but not AM or PM", "add %p, or write %H for 24 hours")
         }
         (Some(Field::Hour), Some(_)) => {
-            missing("has AM or PM beside a 24-hour hour", "write %I for %H, or leave it out")
+            missing("has AM or PM together with a 24-hour hour", "write %I for %H, or leave it out")
         }
         (None, Some(_)) => missing("has AM or PM without an hour", "add %I"),
         (Some(_), _) if has("minute").is_none() => missing(
@@ -225,7 +225,7 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
         let whole = has("year") == Some(Field::IsoYear) && has("week").is_some();
         return match (has("month").or(has("day")), whole && has("day of the week").is_some()) {
             (Some(other), _) => missing(
-                &format!("has {} beside an ISO week", other.letters()),
+                &format!("has {} together with an ISO week", other.letters()),
                 "write %Y-%m-%d, or %G-W%V-%u",
             ),
             (None, false) => missing("has a part of an ISO week", "write all of it: %G-W%V-%u"),
@@ -234,9 +234,10 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
     }
     match (has("year"), has("month"), has("day")) {
         (None, ..) => missing("has no year", "add %Y; a time without a year cannot be read"),
-        (_, Some(month), Some(Field::DayOfYear)) => {
-            missing(&format!("has {} beside the day of the year, %j", month.letters()), "keep one of them")
-        }
+        (_, Some(month), Some(Field::DayOfYear)) => missing(
+            &format!("has {} together with the day of the year, %j", month.letters()),
+            "keep one of them",
+        ),
         (_, _, Some(Field::DayOfYear)) | (_, Some(_), Some(_)) => Ok(()),
         (_, None, Some(_)) => missing("has the day without the month", "add %m or %b"),
         // The first day of the month, or of the year: unless the rest of the format says that a day is meant.
