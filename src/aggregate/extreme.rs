@@ -136,7 +136,7 @@ impl Domain for Unranked {
     }
 
     fn build(&self, _: Vec<Option<()>>) -> ArrayRef {
-        unreachable!("a rank is no result")
+        unreachable!("a rank is not a result")
     }
 
     fn put((): &(), _: &mut Vec<u8>) {}

@@ -76,7 +76,7 @@ impl Listed {
         let separator = &self.listing.separator;
         let length = rows.iter().map(|row| row.text.len() + separator.len()).sum::<usize>();
         if length > MOST {
-            return Err(Error::data(format!("a string_agg of {length} bytes is longer than a text may be"))
+            return Err(Error::data(format!("a string_agg of {length} bytes is longer than a text can be"))
                 .hint("leave rows out with FILTER (WHERE …), or group by smaller windows"));
         }
         let Some((first, rest)) = rows.split_first() else { return Ok(None) };

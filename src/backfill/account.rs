@@ -21,8 +21,8 @@ impl Correction<'_> {
         if self.given.late.is_some() {
             if new.read != account.late {
                 let (given, late) = (new.read, account.late);
-                return Err(Error::data(format!("{given} late events are given, and {late} were left out"))
-                    .hint("give the late output whole, as the run that is in place wrote it"));
+                return Err(Error::data(format!("{given} late events are given, but {late} were left out"))
+                    .hint("give the whole late output, as the last run wrote it"));
             }
             account.counted += std::mem::take(&mut account.late);
             return Ok((account, old));

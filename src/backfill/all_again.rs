@@ -216,7 +216,7 @@ impl Correction<'_> {
         let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
-            return Err("what lay there was changed from outside".to_string());
+            return Err("its files were changed from outside".to_string());
         }
         let grouping = &plan.groupings[*grouping];
         let window = (grouping.plan.window != Window::Global).then_some((0, 1));

@@ -169,10 +169,8 @@ impl<'a> Correction<'a> {
                 let gone =
                     self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place(&plan.inputs));
                 let path = gone.map(|(_, entry)| entry.path.clone()).unwrap_or_default();
-                Err(Error::job(format!(
-                    "what is taken out has to be read once more, and {path} is not there"
-                ))
-                .hint("give it back, or name an archive that holds it with --from-archive"))
+                Err(Error::job(format!("removing events reads them once more, but {path} is missing"))
+                    .hint("restore it, or name an archive that contains it with --from-archive"))
             }
             _ => {
                 let intake = of_files(plan, self.given, Role::Retracted, Archived::All, Counted::All)?;

@@ -35,7 +35,7 @@ pub fn reason(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> O
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    Some(format!("of {path}{more} {why}"))
+    Some(format!("for {path}{more}, {why}"))
 }
 
 /// Why the late output in place is not that of `plan`, if it is not. A backfill does not write it, so even the name of the
@@ -53,10 +53,10 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
         return Ok(Some(format!("{path} was never written")));
     };
     if let Some(why) = unlike(&manifest, identity, &hash_before(plan)) {
-        return Ok(Some(format!("of {path} {why}")));
+        return Ok(Some(format!("for {path}, {why}")));
     }
     if first_altered(&target.root(), &manifest.parts).is_some() {
-        return Ok(Some(format!("{path} is not as it was left")));
+        return Ok(Some(format!("{path} was changed since it was written")));
     }
     Ok((manifest.job.name != plan.name).then(|| format!("the job is now called {}", plan.name)))
 }
@@ -64,7 +64,7 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
 /// Whether rejects lie in another place than a run would write them to.
 fn rejects_moved(plan: &Plan, manifest: &Manifest) -> Option<String> {
     let (was, is) = (manifest.rejects.as_ref()?, plan.rejects.as_ref()?.display().to_string());
-    (*was != is).then(|| format!("the job was edited: rejects go to {is}, and went to {was}"))
+    (*was != is).then(|| format!("the job was edited: rejects go to {is}, but went to {was}"))
 }
 
 /// How what `manifest` describes differs from an output of identity `is`, if it does; `before` is the hash of the plan
@@ -76,14 +76,14 @@ fn unlike(manifest: &Manifest, is: &Identity, before: &str) -> Option<String> {
             Some(format!("the job was edited: {}", differences(&was.form, &is.form, NAMED).join("; ")))
         }
         Some(was) => Some(format!(
-            "the job is described in a form of version {}, and now in {}",
+            "the description of the job has version {}, but the version is now {}",
             was.version, is.version
         )),
         None if manifest.inputs.is_empty() && manifest.job.hash.is_empty() => {
-            Some("nothing is in place".to_string())
+            Some("nothing was written yet".to_string())
         }
         None if manifest.job.hash == before => None,
-        None => Some("the job was edited, or its outputs are of an earlier version".to_string()),
+        None => Some("the job was edited, or an earlier version wrote its outputs".to_string()),
     }
 }
 
@@ -122,7 +122,7 @@ pub fn shared(
     let was = match &manifest.identity {
         Some(was) if was == is => return Ok(Shared { old: own.clone(), columns: own }),
         Some(was) if was.version == is.version => was,
-        _ => return Err("what its columns were is not known".to_string()),
+        _ => return Err("its earlier columns are not known".to_string()),
     };
     let of = |identity: &Identity, key: &str| identity.form["output"].get(key).map(Value::to_string);
     for (key, what) in [
@@ -134,7 +134,7 @@ pub fn shared(
         ("key", "the keys of its lines"),
     ] {
         if of(was, key) != of(is, key) {
-            return Err(format!("{what} are others"));
+            return Err(format!("{what} have changed"));
         }
     }
     let paths: Vec<&str> =
@@ -145,12 +145,12 @@ pub fn shared(
         };
         columns.iter().map(field).collect()
     });
-    let Some(old) = old else { return Err("what its columns were is not known".to_string()) };
+    let Some(old) = old else { return Err("its earlier columns are not known".to_string()) };
     let old = Schema::new(old.into_iter().filter(|f| !paths.contains(&f.name.as_str())).collect());
     let keys = is.form["output"]["by"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for key in keys.filter(|key| !paths.contains(key)) {
         if old.type_of(key) != own.type_of(key) {
-            return Err(format!("its key `{key}` is of another type"));
+            return Err(format!("its key `{key}` has another type"));
         }
     }
     let both = own.fields.iter().filter(|field| old.type_of(&field.name) == Some(field.ty));

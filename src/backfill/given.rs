@@ -35,7 +35,8 @@ impl InPlace {
     /// The job has no target, or none of them was written.
     pub fn new(transaction: &Transaction, targets: &[Target]) -> Result<InPlace> {
         if targets.is_empty() {
-            return Err(Error::job("the job has no output that stays").hint("give it a folder or a file"));
+            return Err(Error::job("the job does not write an output to disk")
+                .hint("add a folder or a file as an output"));
         }
         let found: Vec<Option<&Manifest>> =
             (0..targets.len()).map(|number| transaction.manifest(number)).collect();
@@ -43,7 +44,7 @@ impl InPlace {
         let first = found.iter().position(is_archive).or_else(|| found.iter().position(Option::is_some));
         let never = |number: usize| {
             Error::job(format!("{} was never written", targets[number].path.display()))
-                .hint("run the job first; a backfill corrects what is in place")
+                .hint("run the job first; a backfill corrects existing outputs")
         };
         let first = first.ok_or_else(|| never(0))?;
         let counted = found[first].map_or(&[][..], |manifest| &manifest.inputs);
@@ -51,7 +52,7 @@ impl InPlace {
             None => Some(never(number)),
             Some(manifest) if manifest.inputs != counted => {
                 let (one, other) = (targets[first].path.display(), targets[number].path.display());
-                let error = Error::job(format!("{one} and {other} are not of one run"));
+                let error = Error::job(format!("{one} and {other} are not from the same run"));
                 Some(error.hint("run the job again: `highwater run` brings all its outputs to one state"))
             }
             Some(_) => None,
@@ -220,7 +221,7 @@ impl BackfillInput {
         }
         given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
         if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
-            return Err(Error::job("late events of the job and new files are given together")
+            return Err(Error::job("late events of the job and new files cannot be given together")
                 .hint("backfill them one after the other"));
         }
         let mut sorted = std::mem::take(&mut given.source);
@@ -318,11 +319,11 @@ impl BackfillInput {
             |place: &&usize| hash.is_none() || told_alike(&self.declared, &self.source[**place].path, &named);
         let Some(entry) = alike.and_then(|alike| alike.iter().find(is)).map(|place| &mut self.source[*place])
         else {
-            let error = Error::job(format!("{named} was never counted, so there is nothing to take out"));
+            let error = Error::job(format!("{named} was never counted, so it cannot be taken out"));
             let paths = self.source.iter().map(|entry| entry.path.as_str());
             return Err(match hash {
                 Some(_) if self.by_path.contains_key(&named) => {
-                    error.hint("a file of this name was counted, with another content")
+                    error.hint("a file of this name was counted, but with other content")
                 }
                 _ => error.nearest(&named, paths),
             });
@@ -441,15 +442,17 @@ fn told_alike(columns: &[String], a: &str, b: &str) -> bool {
 
 /// The error for a file with a content that was counted in another folder.
 fn moved(path: &str, known: &str) -> Error {
-    Error::data(format!("{path} has what {known} had when it was counted, and its folders tell other values"))
-        .hint("the same events are not counted twice, and those that are counted keep what was told of them")
-        .hint("to count everything anew: `highwater run JOB --changed reload`")
+    Error::data(format!(
+        "{path} has the content of {known}, which was counted, but its folder names have other values"
+    ))
+    .hint("the same events are not counted twice, and counted events keep the values of their old folders")
+    .hint("to count everything again: `highwater run JOB --changed reload`")
 }
 
 fn changed(path: &str) -> Error {
-    Error::data(format!("{path} is not what it was when it was counted"))
-        .hint("it grew or was changed: put new events into files of their own")
-        .hint("or count everything anew: `highwater run JOB --changed reload`")
+    Error::data(format!("{path} has changed since it was counted"))
+        .hint("put new events into new files")
+        .hint("or count everything again: `highwater run JOB --changed reload`")
 }
 
 /// Folders stand for the files in them, less what the job writes, and a zip for its members, as they do for a run; gives

@@ -61,7 +61,7 @@ impl Archive {
     fn other(path: &Path, plan: &Plan, in_place: &InPlace) -> Result<Archive> {
         let target = if path.is_dir() { Target::folder(path) } else { Target::file(path) };
         let no_archive = || {
-            Error::job(format!("{} is no archive", path.display()))
+            Error::job(format!("{} is not an archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
         };
         let manifest = target.manifest()?.ok_or_else(no_archive)?;
@@ -70,7 +70,8 @@ impl Archive {
         }
         let held: HashSet<&str> = manifest.inputs.iter().map(|input| input.hash.as_str()).collect();
         if let Some(missing) = in_place.inputs.iter().find(|input| !held.contains(input.hash.as_str())) {
-            let error = Error::job(format!("the archive {} does not hold {}", path.display(), missing.path));
+            let error =
+                Error::job(format!("the archive {} does not contain {}", path.display(), missing.path));
             return Err(error.hint("run the archive's job over it first"));
         }
         let has = |column: &ReadColumn| manifest.source.iter().any(|known| known.name == column.name);
@@ -163,11 +164,10 @@ impl History {
             None => History::Source,
             Some(entry) => {
                 let what = if Path::new(&entry.path).exists() { "has changed" } else { "is gone" };
-                let error = Error::job(format!(
-                    "what was counted before has to be read again, and {} {what}",
-                    entry.path
-                ));
-                let hint = "name an archive that holds it with --from-archive, or keep one: `archive = true`";
+                let error =
+                    Error::job(format!("counted events must be read again, but {} {what}", entry.path));
+                let hint =
+                    "name an archive that contains it with --from-archive, or keep one: `archive = true`";
                 History::Gone(error.hint(hint))
             }
         })
@@ -218,7 +218,7 @@ pub fn nothing_gone(archive: &Manifest) -> Result<()> {
         |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
     let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
     Err(Error::job(format!(
-        "the job's archive holds {}, which is gone, and a run over part of the events would drop it",
+        "the job's archive contains {}, which is gone, and a run over part of the events would drop it",
         gone.path
     ))
     .hint("run the job without --from, --to and --mode; or copy the job, with other paths for its outputs"))
@@ -236,11 +236,10 @@ pub fn is_whole(plan: &Plan, archives: &[Archive], given: &BackfillInput) -> Res
     for archive in archives {
         if let Some(part) = sink::first_altered(&archive.root, archive.parts.as_slice()) {
             return Err(sink::altered(&archive.root.join(&part.path))
-                .only_hint(format!("it cannot be written again: {}, which was counted, is not there", gone.path))
-                .hint("bring back that file, or the part itself from a copy, and run again")
+                .only_hint(format!("it cannot be written again: {}, which was counted, is missing", gone.path))
+                .hint("restore that file, or the part itself from a copy, and run again")
                 .hint(
-                    "or give up what is gone: `highwater run JOB --changed reload` counts the files that the source \
-                     has now, and no others",
+                    "or give up the missing file: `highwater run JOB --changed reload` counts only the files that the source has now",
                 ));
         }
     }
@@ -274,11 +273,11 @@ pub fn can_tell(
         return Ok(());
     }
     Err(Error::job(format!(
-        "the job now reads its source otherwise, and {}, which it has counted, is gone",
+        "the job now reads its source differently, but {}, which it has counted, is gone",
         gone.path
     ))
-    .hint("give that file back, so that it can be read as the job now says; or take back what was edited")
-    .hint("to count the files that are there, and no others: `highwater run JOB --changed reload`"))
+    .hint("restore that file, so that the job can read it again; or undo the edit of the job")
+    .hint("to count only the files that exist: `highwater run JOB --changed reload`"))
 }
 
 /// Reads the files of the source that have this role; none if there are none.

@@ -56,7 +56,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
     };
     if plan.groupings.iter().any(|grouping| grouping.plan.firings) {
         return Err(Error::job("an output with `firings = true` cannot be corrected")
-            .hint("it is the log of what a live job published; the corrected values are those of the same output without it"));
+            .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
     }
     let ordered = |step: &Step| matches!(step, Step::Dedup { .. } | Step::First { .. });
     let reason = if let Some(edited) = edited {
@@ -64,7 +64,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
     } else if let Some(reason) = &given.tables {
         Some(reason.clone())
     } else if given.late.is_none() && plan.steps.iter().any(ordered) {
-        Some("an event can change which others come first or again (`dedup`, `first`)".to_string())
+        Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
     } else {
         let touched = (0..plan.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.outputs[i]).find(|output| {
@@ -74,13 +74,14 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
             })
         });
         of_sessions.map(|_| {
-            "an output of sessions does not hold all of them (`having`, `top`, or keys in paths)".to_string()
+            "an output of sessions does not contain all of them (`having`, `top`, or keys in paths)"
+                .to_string()
         })
     };
     let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
     match reason {
         Some(reason) if streamed => {
-            Err(Error::job(format!("a streamed job cannot be corrected so: {reason}"))
+            Err(Error::job(format!("a streamed job cannot be corrected in this way: {reason}"))
                 .hint("run it again; or correct the outputs of a job in mode \"complete\""))
         }
         reason => Ok(reason),

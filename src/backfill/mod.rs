@@ -115,7 +115,8 @@ pub(crate) fn correct(
     };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
     let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
-    let reason = reason.or_else(|| Some(format!("{} is not as it was left", altered.as_ref()?.display())));
+    let reason =
+        reason.or_else(|| Some(format!("{} was changed since it was written", altered.as_ref()?.display())));
     let edited = match reason {
         None if request.of_run => edited::late(&plan)?,
         reason => reason,
@@ -231,8 +232,8 @@ fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Ba
         false => columns().filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
     };
     if files.is_empty() {
-        let error = Error::job("no file of the source is left on the disk, so its columns cannot be told");
-        return Err(error.hint("give one of them back, or remove the outputs"));
+        let error = Error::job("no file of the source is left on the disk, so its columns are not known");
+        return Err(error.hint("restore one of them, or remove the outputs"));
     }
     let order = columns().map(|column| column.name.clone()).collect();
     let source = Some(SourceFiles { files, types, order });

@@ -56,7 +56,7 @@ impl PartReader {
         let batch = match self.format {
             Format::Parquet => self.parquet(bytes, rows).map_err(|e| unreadable(&path).caused_by(e))?,
             format => text::read(format, &self.schema, bytes, rows).map_err(|at| {
-                unreadable(&path).caused_by(format!("the text at byte {at} is none that highwater writes"))
+                unreadable(&path).caused_by(format!("the text at byte {at} is not as highwater writes it"))
             })?,
         };
         if batch.num_rows() != rows {

@@ -101,17 +101,17 @@ fn is_named(plan: &Plan, old: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::machine(format!(
-        "the manifest names {} as the file of rejected records, and the job does not",
+        "the manifest names {} as the file of rejected records, but the job does not",
         old.display()
     ))
-    .hint("name it as `rejects` in the job, or run the job anew"))
+    .hint("name it as `rejects` in the job, or run the job again"))
 }
 
 fn read(path: &Path) -> Result<Vec<Line>> {
     let broken = |e: String| {
         Error::machine(format!("{} cannot be read as a file of rejects", path.display()))
             .caused_by(e)
-            .hint("it was changed from outside; run the job anew")
+            .hint("it was changed from outside; run the job again")
     };
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {

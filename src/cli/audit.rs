@@ -114,7 +114,7 @@ impl AuditArgs {
 fn check_chart(path: &Path) -> Result<()> {
     if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg")) {
         let error = Error::job(format!("the chart cannot be written to {}", path.display()));
-        return Err(error.hint("it is an SVG picture: give a .svg file"));
+        return Err(error.hint("it is an SVG picture: use a .svg file"));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(Error::job(format!("the chart cannot be written to {}", path.display()))
@@ -130,7 +130,7 @@ fn parse_delays(text: &str) -> Result<Vec<i64>> {
         let part = part.trim();
         if part.is_empty() {
             let error = Error::job(format!("--delays: element {} is empty", i + 1));
-            return Err(error.hint("lengths with commas between them, such as 0s,20s,5m"));
+            return Err(error.hint("use durations with commas between them, such as 0s,20s,5m"));
         }
         delays.push(job::parse_length(part).map_err(|error| match meant(part) {
             Some(meant) => error.hint(format!("did you mean `--delays {meant}`?")),

@@ -51,32 +51,28 @@ impl CheckArgs {
         let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
         let not_set = match &form.not_set[..] {
             [] => String::new(),
-            names => format!("  not set in the environment, and needed to ask: {}\n", names.join(", ")),
+            names => format!("  not set in the environment, but needed for lookups: {}\n", names.join(", ")),
         };
         let changed: String = form
             .changes
             .iter()
             .map(|(line, change)| {
-                format!(
-                    "  line {line}: `{}` means another thing than before: {}\n",
-                    ui::plain(&change.part),
-                    change.what
-                )
+                format!("  line {line}: `{}` has a new meaning: {}\n", ui::plain(&change.part), change.what)
             })
             .collect();
         let changed = match changed.is_empty() {
             true => changed,
-            false => format!("{changed}  the guide's page of changes has them all\n"),
+            false => format!("{changed}  the guide's page of changes lists them all\n"),
         };
         let Some(plan) = plan else {
             return Ok(format!(
-                "{shown}: right, as far as can be told without the data: {has}\n  \
-                not checked: whether its files and their columns are there, and the types of expressions; \
-                --data looks at samples\n{not_set}{changed}"
+                "{shown}: valid (data not checked): {has}\n  not checked: that files and their columns exist, and the types of expressions; --data checks samples\n{not_set}{changed}"
             ));
         };
         let files = ui::count(plan.read.files.len() as u64, "file", "files");
         let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
-        Ok(format!("{shown}: right, by samples of {files} with {columns}: {has}\n{not_set}{changed}"))
+        Ok(format!(
+            "{shown}: valid (checked with samples of {files} with {columns}): {has}\n{not_set}{changed}"
+        ))
     }
 }

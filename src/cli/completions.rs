@@ -40,7 +40,7 @@ impl CompletionsArgs {
         let mut script = vec![];
         clap_complete::generate(shell, &mut super::definition(), "highwater", &mut script);
         let script = String::from_utf8(script)
-            .map_err(|cause| Error::machine("the completions are no text").caused_by(cause))?;
+            .map_err(|cause| Error::machine("the completions are not valid UTF-8").caused_by(cause))?;
         ui::print(&format!("{script}{more}"))?;
         Ok(exit::DONE)
     }

@@ -117,7 +117,6 @@ impl GenerateArgs {
 
 fn length(text: &str) -> Result<i64> {
     Duration::parse(text).and_then(Duration::as_length).ok_or_else(|| {
-        Error::job(format!("`--span {text}` is no length of time"))
-            .hint("lengths are `90s`, `30m`, `12h`, `3d`")
+        Error::job(format!("`--span {text}` is not a duration")).hint("lengths are `90s`, `30m`, `12h`, `3d`")
     })
 }

@@ -57,7 +57,7 @@ impl InitArgs {
         let id = owner::identity(path);
         let given = files::paths(&self.files, None, &Inputs::default()).unwrap_or_default();
         if id.is_some() && given.iter().any(|path| owner::identity(path) == id) {
-            return Err(Error::job(format!("{} is one of the files that the job is for", path.display()))
+            return Err(Error::job(format!("{} is an input file of the job", path.display()))
                 .hint("-o names another file, and `-o -` prints the job"));
         }
         Ok(())
@@ -80,7 +80,7 @@ impl InitArgs {
 }
 
 fn already_there(path: &Path) -> Error {
-    Error::job(format!("{} is there already", path.display()))
+    Error::job(format!("{} already exists", path.display()))
         .hint("-o names another file, `-o -` prints the job, and --force writes over it")
 }
 

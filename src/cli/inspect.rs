@@ -63,7 +63,7 @@ impl InspectArgs {
         }
         if state.sections.is_empty() {
             ui::note(
-                "the job holds nothing: it has no windows, no dedup and first, and no table looked into backward",
+                "the job has no state: it has no windows, no dedup or first, and no table that is joined backward",
             );
         }
         for (i, section) in state.sections.iter().enumerate() {
@@ -87,10 +87,8 @@ impl InspectArgs {
 fn parse_key(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
         Some((column, value)) if !column.is_empty() => Ok((column.to_string(), value.to_string())),
-        _ => {
-            Err(Error::job(format!("--key `{text}` is no column with a value"))
-                .hint("such as --key userId=17"))
-        }
+        _ => Err(Error::job(format!("--key `{text}` is not a column with a value"))
+            .hint("such as --key userId=17")),
     }
 }
 

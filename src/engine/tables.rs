@@ -73,9 +73,11 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
         let op = if ops.is_valid(row) { ops.value(row) } else { "" };
         let untold = plan.index.keys.iter().find(|(key, _)| op == "d" && batch.columns[*key].is_null(row));
         let reason = match (op, untold) {
-            ("t", _) => "it is a truncate, which ends all rows of the table: that is not read".to_string(),
+            ("t", _) => {
+                "it is a truncate, which ends all rows of the table; that is not supported".to_string()
+            }
             (_, Some((key, _))) => format!(
-                "it is a delete that does not tell `{}`, by which the row that it ends is found",
+                "it is a delete without `{}`, the key of the row that it ends",
                 plan.rows.fields[*key].name
             ),
             _ => {
@@ -86,8 +88,8 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
         };
         keep.push(false);
         let hint = match untold {
-            Some(_) => "log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
-            None => "read the log from behind it on",
+            Some(_) => "log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
+            None => "read the log from after it",
         };
         let hint =
             format!("{hint}; or leave such changes out: filter = \"_op <> '{op}'\" in [table.{}]", plan.name);

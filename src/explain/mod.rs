@@ -127,7 +127,7 @@ pub fn explain_row(
         match &plan.outputs[index].kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
             OutputKind::Rows(columns) => case.of_events(&plan, columns),
-            OutputKind::Archive(_) => Err(Error::job("an archive has every record as it is read")
+            OutputKind::Archive(_) => Err(Error::job("an archive contains every record as it is read")
                 .hint("name another output: --output PATH")),
         }
     })
@@ -159,10 +159,10 @@ fn chosen(plan: &Plan, asked: &RowAsked) -> Result<usize> {
     let (wrong, names) = lacks(of[0]).expect("it lacks one");
     let to = plan.outputs[of[0]].to.to_string();
     let error = match plan.outputs[of[0]].columns.index_of(&wrong) {
-        Some(_) => Error::job(format!("`{wrong}` is no key of {to}")),
-        None => Error::job(format!("no row of {to} is named by a column `{wrong}`")),
+        Some(_) => Error::job(format!("`{wrong}` is not a key of {to}")),
+        None => Error::job(format!("{to} has no key column `{wrong}`")),
     };
-    Err(error.nearest_or("its rows are named by", &wrong, names.iter().map(String::as_str)))
+    Err(error.nearest_or("its keys are", &wrong, names.iter().map(String::as_str)))
 }
 
 struct Case<'a> {
@@ -229,8 +229,8 @@ impl Case<'_> {
         let missing = |name: &str| {
             let names = naming(plan, &plan.outputs[self.index]);
             let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| *n != "window_end").collect();
-            Error::job(format!("--at does not say `{name}`")).hint(format!(
-                "a row of {} is named by {}",
+            Error::job(format!("--at has no value for `{name}`")).hint(format!(
+                "a row of {} is identified by {}",
                 plan.outputs[self.index].to,
                 names.join(", ")
             ))
@@ -264,7 +264,9 @@ impl Case<'_> {
         zone: &Zone,
     ) -> Result<Option<String>> {
         let Some(text) = value else { return Ok(None) };
-        let wrong = || Error::job(format!("--at: `{text}` is no {}, as `{}` has them", field.ty, field.name));
+        let wrong = || {
+            Error::job(format!("--at: `{text}` is not a valid {}, the type of `{}`", field.ty, field.name))
+        };
         Ok(Some(match field.ty {
             DataType::Timestamp => instant_text(plan, &field.name, text, zone)?,
             DataType::Int64 => text.parse::<i64>().map_err(|_| wrong())?.to_string(),

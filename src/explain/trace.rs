@@ -176,7 +176,7 @@ const CUT: usize = 1 << 14;
 fn key_columns(rows: &Schema, group: &GroupOf) -> Result<Vec<(usize, Option<String>)>> {
     let column = |(name, value): &(String, Option<String>)| {
         let unknown =
-            || Error::job(format!("`{name}` is no column of the events")).nearest(name, rows.names());
+            || Error::job(format!("`{name}` is not a column of the events")).nearest(name, rows.names());
         Ok((rows.index_of(name).ok_or_else(unknown)?, value.clone()))
     };
     group.keys.iter().map(column).collect()

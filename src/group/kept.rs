@@ -87,8 +87,8 @@ pub fn kept(states: &States, rows: usize) -> Vec<ArrayRef> {
 }
 
 fn no_state() -> Error {
-    Error::machine("a kept state cannot be read")
-        .hint("it was written by another version of highwater: run the job anew")
+    Error::machine("a stored state cannot be read")
+        .hint("another version of highwater wrote it: run the job again")
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

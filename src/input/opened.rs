@@ -377,7 +377,7 @@ impl Opened {
 
     fn changed(&self, what: &str) -> Error {
         Error::data(format!("{} {what}", self.path().display()))
-            .hint("run again when nobody writes to it, or read a copy; the outputs are as they were")
+            .hint("run again when no program writes to it, or read a copy; the outputs are unchanged")
     }
 
     /// Its size and the hash of its bytes, as manifests write it. It is read once for that.

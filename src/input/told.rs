@@ -139,14 +139,17 @@ fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayR
     let of = FileType { ty: text.data_type().clone(), uuid: false, name: "string".into() };
     constant(&text, &of, column, &plan.zone, &file.path)?.map_err(|why| {
         let path = file.path.display();
-        Error::data(format!("`{}`, which the folders of {path} tell, cannot be read: {why}", column.name))
+        Error::data(format!("`{}`, from the folder names of {path}, cannot be read: {why}", column.name))
     })
 }
 
 /// The error for a file whose path tells no column `name`.
 pub fn untold(path: &Path, name: &str) -> Error {
-    Error::data(format!("no file has a column `{name}`, and no folder of {} tells it", path.display()))
-        .hint(format!("put the file into a folder {name}=VALUE, or leave the column out of `types`"))
+    Error::data(format!(
+        "no file has a column `{name}`, and no folder of {} is named {name}=VALUE",
+        path.display()
+    ))
+    .hint(format!("put the file into such a folder, or leave the column out of `types`"))
 }
 
 #[cfg(test)]

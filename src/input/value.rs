@@ -84,7 +84,7 @@ pub fn push(values: &mut NativeBuilder, text: &[u8], times: &mut TimeParser) -> 
 pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
     if let Some(keys) = super::written::likely_keys(text, column.ty) {
         return Some(format!(
-            "say how its values are written: written = {{ {} = {{ {keys} }} }}",
+            "declare how its values are written: written = {{ {} = {{ {keys} }} }}",
             key(&column.name)
         ));
     }

@@ -99,8 +99,7 @@ pub fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) 
         sections.iter().flat_map(|section| section.keys.0.iter().map(|f| f.name.as_str())).collect();
     for (name, _) in wanted {
         if !known.contains(&name.as_str()) {
-            let error =
-                Error::job(format!("--key `{name}`: nothing that is held has a key column of that name"));
+            let error = Error::job(format!("--key `{name}`: the state has no key column of that name"));
             return Err(error.nearest(name, known));
         }
     }

@@ -9,7 +9,7 @@ pub const LONGEST: i64 = 365_250 * DAY;
 
 /// The error for a length beyond [`LONGEST`].
 pub fn too_long(text: &str) -> Error {
-    Error::job(format!("`{text}` is too long")).hint("the longest is 1000 years")
+    Error::job(format!("`{text}` is too long")).hint("at most 1000 years are allowed")
 }
 
 /// Reads a length of time as [`parse_length`], and notes a fault.
@@ -27,9 +27,9 @@ pub fn parse_length(text: &str) -> Result<i64> {
         Some(Some(_)) => too_long(text),
         Some(None) => {
             let error = Error::job(format!("`{text}` has no fixed length"));
-            error.hint("a month, quarter or year is now longer, now shorter: give days, such as 30 days")
+            error.hint("the length of a month, quarter or year varies: give days, such as 30 days")
         }
-        None => Error::job(format!("`{text}` is no length of time")).hint("such as 20s, 15m, 6h or 1 day"),
+        None => Error::job(format!("`{text}` is not a duration")).hint("such as 20s, 15m, 6h or 1 day"),
     })
 }
 

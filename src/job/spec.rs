@@ -79,8 +79,8 @@ impl JobSpec {
             }
         }
         if let Some(page) = pages.first().filter(|_| outputs.is_empty()) {
-            let error = Error::job("a page shows other outputs, and the job has none");
-            document.fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
+            let error = Error::job("a page shows other outputs, but the job has none");
+            document.fault(error.hint("add an [[output]] for the page to show"), &page.span);
         }
         let late = top.get(keys::LATE_EVENTS).and_then(|table| {
             let path = table.get(keys::LATE_PATH);

@@ -108,7 +108,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     }
     let range = range(overrides, &zone)?;
     let Some(mut read) = planner.log.read(&zone, overrides.chunk_bytes) else {
-        return Err(Error::job("the job is wrong"));
+        return Err(Error::job("the job is not valid"));
     };
     (read.arrival, read.max_ahead) = (arrival, max_ahead);
     if read.arrival.is_none() && (planner.streamed() || max_ahead.is_some()) {

@@ -34,10 +34,10 @@ impl<'a> Rows<'a> {
         let target = match &output.to {
             OutputTo::Folder(path) => Target::folder(path),
             OutputTo::File(path) => Target::file(path),
-            OutputTo::Terminal => return Err(Error::job("a table on the terminal is in no file")),
+            OutputTo::Terminal => return Err(Error::job("a table on the terminal is not in a file")),
         };
         let Some(manifest) = target.manifest()? else {
-            return Err(Error::job(format!("{} is not in place", output.to)).hint("run the job first"));
+            return Err(Error::job(format!("{} was not written yet", output.to)).hint("run the job first"));
         };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         Ok(Rows { output, reader, manifest })

@@ -129,7 +129,7 @@ impl BlockColumn {
         match &self.values {
             PackedColumn::Words(packed) => packed.get(i).into(),
             PackedColumn::Wide(values) => values[i],
-            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text is no number"),
+            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text is not a number"),
         }
     }
 

@@ -312,7 +312,7 @@ impl Transaction {
 }
 
 const UNFINISHED: &str =
-    "the commit is recorded, and the next run completes it, once nothing stands in its way.";
+    "the commit is recorded: remove the cause of this error, and the next run completes it.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
     let paths =

@@ -112,11 +112,11 @@ impl Ways {
 
 fn linked(folder: &Path) -> Error {
     Error::machine(format!(
-        "{} is a link, and the files of an output lie in the output itself",
+        "{} is a link, but the files of an output must lie in the output itself",
         folder.display()
     ))
-    .hint("nothing was changed, here or where the link leads")
-    .hint("put the folder itself in the place of the link; or remove the link, and run the job again")
+    .hint("nothing was changed, neither here nor where the link leads")
+    .hint("replace the link by the folder itself; or remove the link, and run the job again")
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn recover_by_pointer(
     let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
         Error::io("open", &place.root.join(to), e)
             .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
-            .hint(format!("bring it back, or give that run up by removing {}.", pointer.display()))
+            .hint(format!("restore it, or abandon that run by removing {}.", pointer.display()))
     })?;
     let Some(primary) = known.places.iter().find(|known| known.state == state) else {
         return Err(astray(
@@ -209,10 +209,9 @@ fn complete_alone(
 fn astray(place: &Place, what: &str) -> Error {
     let journal = place.state.join(JOURNAL);
     Error::machine(format!("the journal {} {what}", journal.display()))
-        .hint("nothing of it was done. If a run of another job left it, run that job: it names all of the places")
+        .hint("it was not applied. If a run of another job left it, run that job: it names all of the places")
         .hint(format!(
-            "else the journal is not one of yours: remove it, and run the job again, which writes anew what is not \
-             as {} says",
+            "otherwise the journal is not from your jobs: remove it, and run the job again, which rewrites all that differs from {}",
             place.state.join(manifest::FILE).display()
         ))
 }
@@ -221,7 +220,7 @@ fn astray(place: &Place, what: &str) -> Error {
 /// that a commit has no business with.
 fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> Result<Vec<Place>> {
     if operations.is_empty() {
-        return Err(astray(primary, "names no output"));
+        return Err(astray(primary, "does not name an output"));
     }
     let mut places: Vec<Place> = vec![];
     let mut ways = Ways::default();
@@ -381,7 +380,7 @@ fn put_in_place(staged: &Path, to: &Path, bytes: u64) -> Result<()> {
         return match to.symlink_metadata() {
             Ok(there) if there.is_file() && there.len() == bytes => Ok(()), // An earlier attempt came this far.
             _ => Err(Error::machine(format!(
-                "{} is missing, which was to become {}",
+                "{} is missing; it was to become {}",
                 staged.display(),
                 to.display()
             ))

@@ -47,10 +47,10 @@ impl Encoder for KeyedEncoder {
                     if out[start..].iter().any(|b| matches!(b, b'\t' | b'\n' | b'\r')) {
                         let name = &self.names[key];
                         return Err(Error::data(format!(
-                            "a value of `{name}` holds a tab or a line end, which a key cannot"
+                            "a value of `{name}` contains a tab or a line end, which a key cannot"
                         ))
                         .hint(
-                            "take them out in a [[step]], or give the key a second column: it is JSON then",
+                            "remove them in a [[step]], or add a second column to the key, which makes it JSON",
                         ));
                     }
                 }

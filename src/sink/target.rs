@@ -31,9 +31,7 @@ impl Target {
                     "{} is damaged: it names the part `{path}`, which does not lie in the output",
                     state.join(manifest::FILE).display()
                 ))
-                .hint(
-                    "nothing was changed. The manifest is not as Highwater wrote it: bring back one that is",
-                )
+                .hint("nothing was changed. The manifest is not as Highwater wrote it: restore the original")
                 .hint(format!("or move {} away, and run the job again", self.path.display())));
             }
             ways.look(&root, &path)?;
@@ -63,7 +61,7 @@ impl Target {
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
                 Some(entry) if !self.is_ours() => Err(Error::job(format!(
-                    "refusing to write into {}, which holds files that Highwater did not write ({})",
+                    "refusing to write into {}, which contains files that Highwater did not write ({})",
                     path.display(),
                     entry.display()
                 ))

@@ -185,7 +185,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
         let approximate = near(&plan, &plan.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
         notes.extend(approximate.map(|(name, _)| {
             format!(
-                "`{name}` is approximate here: up to {:.1} % off is taken for the same",
+                "`{name}` is approximate here: differences up to {:.1} % count as the same",
                 100.0 * APPROXIMATE
             )
         }));

@@ -109,7 +109,7 @@ fn panics_everywhere(scene: &Scene, thread: &str) -> Vec<Snapshot> {
         // What the pool says of a thread that cannot be started is an error of the machine.
         if !answer.err.contains("cannot start the worker threads") {
             assert_eq!(answer.code, 4, "{thread} {at}: {}", answer.err);
-            assert!(answer.err.contains("a fault of its own"), "{thread} {at}: {}", answer.err);
+            assert!(answer.err.contains("an internal error"), "{thread} {at}: {}", answer.err);
             assert!(answer.err.contains("Please report"), "{thread} {at}: {}", answer.err);
         }
         assert!(matches!(answer.code, 2 | 4), "{thread} {at}: {} {}", answer.code, answer.err);
@@ -202,7 +202,7 @@ fn a_panic_of_a_thread_that_asks_a_service_ends_the_run() {
     let answer = bounded(&mut command);
     assert_eq!(answer.code, 4, "{}", answer.err);
     assert!(
-        answer.err.contains("a fault of its own") && answer.err.contains("thread lookup"),
+        answer.err.contains("an internal error") && answer.err.contains("thread lookup"),
         "{}",
         answer.err
     );
@@ -303,7 +303,7 @@ fn files_that_cannot_be_opened_are_said() {
                 continue;
             }
             assert_eq!(answer.code, 4, "{arguments:?} {files}: {}", answer.err);
-            assert!(!answer.err.contains("fault of its own"), "{arguments:?} {files}: {}", answer.err);
+            assert!(!answer.err.contains("internal error"), "{arguments:?} {files}: {}", answer.err);
             assert!(scene.now() == scene.old, "{arguments:?} {files}");
         }
         scene.restore(&scene.old);

@@ -56,6 +56,7 @@ mod handles;
 mod header_only;
 mod help;
 mod http_server;
+mod idioms;
 mod in_place;
 mod init;
 mod inspect;

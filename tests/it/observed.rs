@@ -163,7 +163,7 @@ fn a_run_logs_its_account_and_its_outputs() {
     "#);
     insta::assert_snapshot!(log(&["run", "typed.toml"]), @r#"
     {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","typed.toml","--log","json","--threads","1"]}
-    {"time":"…","level":"error","event":"error","message":"bad.csv, line 302, byte 1807: column `v`: `x` is not an int64","kind":"data","causes":[],"hints":["on_bad_record = \"reject\" keeps such records aside and goes on"],"exit_code":3,"place":{"file":"bad.csv","line":302,"column":5,"text":"3,a,x"}}
+    {"time":"…","level":"error","event":"error","message":"bad.csv, line 302, byte 1807: column `v`: `x` is not an int64","kind":"data","causes":[],"hints":["on_bad_record = \"reject\" sets such records aside and continues"],"exit_code":3,"place":{"file":"bad.csv","line":302,"column":5,"text":"3,a,x"}}
     {"time":"…","level":"info","event":"end","exit_code":3,"seconds":"…"}
     "#);
 }
@@ -258,6 +258,6 @@ fn metrics_are_written_whatever_comes_of_a_run() {
     insta::assert_snapshot!(wrong.words(), @r#"
     exit 2
     error: the metrics cannot be written to metrics/job.txt
-      hint: a node exporter's textfile collector reads files that end in .prom alone
+      hint: a node exporter's textfile collector reads only files that end in .prom
     "#);
 }

@@ -73,7 +73,7 @@ impl PartReader {
             if end > header.len() || (read == 0 && end > 0) {
                 let rest = block.split_off(end);
                 let rows = text::read(self.format, &self.schema, block, 0)
-                    .map_err(|_| unreadable(path).caused_by("its text is none that highwater writes"))?;
+                    .map_err(|_| unreadable(path).caused_by("its text is not as highwater writes it"))?;
                 see(&rows)?;
                 block = [&header[..], &rest].concat();
             }

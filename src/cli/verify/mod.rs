@@ -94,7 +94,7 @@ fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
     let (name, bounds) = text.rsplit_once('=').ok_or("a column, `=`, and one or two numbers")?;
     let number = |text: &str| match text.trim().parse::<f64>() {
         Ok(x) if x >= 0.0 && x.is_finite() => Ok(x),
-        _ => Err(format!("`{text}` is no number from 0 on")),
+        _ => Err(format!("`{text}` is not a number of at least 0")),
     };
     let (absolute, relative) = match bounds.split_once(',') {
         Some((absolute, relative)) => (number(absolute)?, number(relative)?),
@@ -144,7 +144,7 @@ impl VerifyArgs {
         let server = self.postgres.as_deref().map(Server::parse).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
-            return Err(Error::job("--postgres runs SQL, and --against is a result")
+            return Err(Error::job("--postgres runs SQL, but --against is a result")
                 .hint("leave --postgres out, or give --against a file that ends in .sql"));
         }
         let there = self.written.written(&against)?;
@@ -188,7 +188,7 @@ impl VerifyArgs {
             return Ok(Against::Stdin);
         }
         if !path.exists() {
-            return Err(Error::job(format!("{} is not there", path.display())));
+            return Err(Error::job(format!("{} does not exist", path.display())));
         }
         Ok(match path.extension().and_then(|e| e.to_str()) {
             Some("sql") => Against::Query(path.clone()),

@@ -59,7 +59,7 @@ impl WrittenArgs {
             Written { delimiter: self.delimiter, names, nulls, zone, decimal_comma: self.decimal_comma };
         match written.is_plain() || matches!(against, Against::Result(_) | Against::Stdin) {
             true => Ok(written),
-            false => Err(Error::job("it is said how a result is written, and --against is not a result")
+            false => Err(Error::job("these options describe a result, but --against is not a result")
                 .hint("--delimiter, --no-header, --columns, --null, --zone and --decimal-comma are for files and stdin")),
         }
     }

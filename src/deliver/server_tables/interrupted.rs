@@ -34,7 +34,7 @@ pub fn parts(state: &Path) -> Result<Vec<PathBuf>> {
 
 /// The error for what Highwater did not put there.
 fn not_ours(path: &Path) -> Error {
-    Error::machine(format!("{} is not what Highwater left there", path.display()))
+    Error::machine(format!("{} was changed since Highwater wrote it", path.display()))
         .hint("remove it, and run the job again")
 }
 

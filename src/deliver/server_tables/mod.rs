@@ -130,7 +130,7 @@ impl Open<'_> {
         };
         let report = report.map_err(|error| match done.first() {
             Some(table) => error.hint(format!(
-                "the table {} has the new rows already, its folder has not: run the same again, and both have",
+                "the table {} already has the new rows, but its folder does not: run the same command again to write both",
                 table.table
             )),
             None => error,
@@ -191,10 +191,8 @@ impl<'a> Mirror<'a> {
         match first_altered(&self.root, [part]) {
             None => Ok(self.root.join(&part.path)),
             Some(part) => Err(altered(&self.root.join(&part.path))
-                .only_hint("it tells which rows of the table are the output's: bring it back from a copy")
-                .hint(
-                    "or remove it, and run again: rows of the table that it alone tells of then stay there",
-                )),
+                .only_hint("it records which rows of the table belong to the output: restore it from a copy")
+                .hint("or remove it, and run again: rows of the table that only it records then stay there")),
         }
     }
 

@@ -240,7 +240,7 @@ fn byte_fault(record: &[u8], start: usize, ends: &[u32]) -> Option<(Option<usize
     }
     let at = std::str::from_utf8(record).err()?.valid_up_to();
     let reason = format!("not UTF-8: the byte 0x{:02X}, {at} bytes into the record", record[at]);
-    let hint = "name the encoding of the file: encoding = \"windows-1252\" in [source], if it is the old one of the West";
+    let hint = "name the encoding of the file in [source]: encoding = \"windows-1252\" is the old one of Western Europe";
     Some((field(at), reason, Some(hint.to_string())))
 }
 
@@ -249,7 +249,7 @@ fn count_fault(fields: usize, width: usize) -> Option<(Option<usize>, String, Op
         return None;
     }
     let s = if fields == 1 { "" } else { "s" };
-    let reason = format!("{fields} field{s}, where {width} are expected");
-    let hint = "fields that hold the delimiter or a line end must be quoted";
+    let reason = format!("{fields} field{s}, but {width} are expected");
+    let hint = "fields that contain the delimiter or a line end must be quoted";
     Some((None, reason, (fields > width).then(|| hint.to_string())))
 }

@@ -129,12 +129,12 @@ impl fmt::Display for Written {
         let mut said: Vec<String> = vec![];
         said.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
         said.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
-        said.extend((!self.units.is_empty()).then(|| format!("{} beside numbers", list(&self.units))));
-        said.extend(self.accounting.then(|| "the signs of bookkeeping".to_string()));
+        said.extend((!self.units.is_empty()).then(|| format!("{} next to numbers", list(&self.units))));
+        said.extend(self.accounting.then(|| "accounting signs".to_string()));
         said.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
         said.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
         said.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
-        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a mark of texts")));
+        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a text mark")));
         said.extend(self.trim.then(|| "spaces around".to_string()));
         f.write_str(&said.join(", "))
     }

@@ -66,6 +66,6 @@ pub const LATE: Section = Section {
     about: "Where events go that came too late for every window of a streamed output.",
     sample: "[late]\npath = \"out/late.jsonl\"",
     definition: "late",
-    required: &[("path", "a .jsonl or .parquet file for the events that came too late")],
+    required: &[("path", "a .jsonl or .parquet file for late events")],
     ..Section::new("`[late]`", &[LATE_PATH.about])
 };

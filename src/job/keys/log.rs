@@ -150,7 +150,7 @@ pub const SOURCE: Section = Section {
     sample: "[source]\npath = \"logs/*.csv.gz\"\ntime = \"timestamp\"\ntime_unit = \"ms\"\n\
         types = { price = \"decimal(12,2)\" }",
     definition: "source",
-    required: &[("path", ""), ("time", "name the column that holds each event's time")],
+    required: &[("path", ""), ("time", "name the column that contains each event's time")],
     ..Section::new(
         "`[source]`",
         about! {

@@ -150,7 +150,7 @@ pub const WINDOW: Section = Section {
     together: &[("slide", "hopping"), ("step", "cumulative")],
     variants: Some(&Variants {
         what: "`window`",
-        several: "a window is of one kind, and this one is",
+        several: "a window has one kind, but this one has",
         hint: "",
         this: "this window",
         all: &[

@@ -102,7 +102,8 @@ pub const OF_FILES: [&str; 4] = ["on", "format", "columns", "delimiter"];
 pub const OF_SERVICES: [&str; 6] = ["headers", "in_flight", "timeout", "retries", "backoff", "on_failure"];
 
 /// The hint for a step without `on`.
-pub const ON_HINT: &str = "columns of the events and what they are matched with: on = { userId = \"id\" }";
+pub const ON_HINT: &str =
+    "columns of the events and the columns they are matched with: on = { userId = \"id\" }";
 
 const TAKE_HINT: &str = "new columns and where they come from: take = { country = \"countryCode\" }";
 
@@ -118,7 +119,7 @@ pub const STEP: Section = Section {
     definition: "step",
     variants: Some(&Variants {
         what: "a [[step]]",
-        several: "a [[step]] does one thing, and this one has",
+        several: "a [[step]] does one thing, but this one has",
         hint: "write two steps, in the order in which they apply",
         this: "this",
         all: &[
@@ -165,7 +166,7 @@ pub const OTHERWISE: Section = Section {
     elsewhere: &[(&["otherwise"], "the items of `otherwise` are tried in turn: put it after this one")],
     variants: Some(&Variants {
         what: "an item of `otherwise`",
-        several: "an item of `otherwise` does one thing, and this one has",
+        several: "an item of `otherwise` does one thing, but this one has",
         hint: "write two items, in the order in which they are tried",
         this: "this",
         all: &[

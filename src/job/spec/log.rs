@@ -126,15 +126,15 @@ pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> Tab
     table.finish();
     // The name stands in that of the file of rejected records.
     if spec.name.value.is_empty() || spec.name.value.contains(['/', '\\']) {
-        let error = Error::job(format!("`{}` is no name for a table", spec.name.value));
-        document.fault(error.hint("letters, digits, `_` and `-`"), &spec.name.span);
+        let error = Error::job(format!("`{}` is not a valid name for a table", spec.name.value));
+        document.fault(error.hint("use letters, digits, `_` and `-`"), &spec.name.span);
     }
     for time in
         [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten().filter_map(|all| all.first())
     {
         if table.place_of("time").is_none() {
             let error = Error::job(format!("[table.{}] has no `time`", spec.name.value));
-            document.fault(error.hint("without it, its rows hold at any time"), &time.span);
+            document.fault(error.hint("without it, its rows are valid at any time"), &time.span);
         }
     }
     spec

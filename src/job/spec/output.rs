@@ -124,7 +124,7 @@ pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
         refuse_in_archive(table);
     }
     for key in keys::OF_PAGES_ONLY {
-        let error = Error::job(format!("`{key}` is for a page, and this output is none"));
+        let error = Error::job(format!("`{key}` is for a page, and this output is not a page"));
         table.refuse(key, error.hint("a page is an [[output]] whose path ends in .html"));
     }
     table.finish();
@@ -141,7 +141,7 @@ fn refuse_in_archive(table: &Table) {
     let flags = keys::FALSE_IN_ARCHIVES.into_iter().filter(|flag| table.is_set(flag.about.name));
     for key in keys::NOT_OF_ARCHIVES.into_iter().chain(flags.map(|flag| flag.about.name)) {
         let error = Error::job(format!("an archive has no `{key}`"));
-        let hint = "it holds all records of the source as they are read: write a second [[output]]";
+        let hint = "it contains all records of the source as they are read: write a second [[output]]";
         table.refuse(key, error.hint(hint));
     }
 }

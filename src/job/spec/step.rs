@@ -151,7 +151,7 @@ fn some_keys(
 ) -> Option<Vec<At<String>>> {
     let keys = keys?;
     if keys.is_empty() {
-        let error = Error::job(format!("`{kind}` names no column"));
+        let error = Error::job(format!("`{kind}` does not name a column"));
         let place = table.place_of(kind).unwrap_or(table.span.clone());
         document.fault(error.hint(format!("{kind} = [\"userId\"]: the columns of the key")), &place);
         return None;
@@ -179,7 +179,7 @@ impl LookupKeys {
             let name = key.about.name;
             if table.is_empty(name) {
                 let place = table.place_of(name).unwrap_or(table.span.clone());
-                document.fault(Error::job(format!("`{name}` names no column")), &place);
+                document.fault(Error::job(format!("`{name}` does not name a column")), &place);
             }
             table.get(key)
         };
@@ -209,23 +209,23 @@ impl LookupKeys {
         let mut from = self.lookup?;
         let span = table.place_of("lookup").unwrap_or(table.span.clone());
         if from.is_empty() {
-            document.fault(Error::job("`lookup` names no file and no service"), &span);
+            document.fault(Error::job("`lookup` does not name a file or a service"), &span);
             return None;
         }
         let url = |text: &At<String>| text.value.contains("://");
         let service = from.iter().any(url);
         if let Some(other) = from.iter().find(|_| service && from.len() > 1) {
-            let error = Error::job("a lookup asks one service, or looks into files");
-            document.fault(error.hint("list the others in `otherwise`"), &other.span);
+            let error = Error::job("a lookup queries one service or reads files");
+            document.fault(error.hint("move the others to `otherwise`"), &other.span);
             return None;
         }
         let (others, what, this): (&[&'static str], _, _) = match service {
-            true => (&keys::OF_FILES, "in files", "asks a service"),
-            false => (&keys::OF_SERVICES, "by a service", "looks into files"),
+            true => (&keys::OF_FILES, "in files", "queries a service"),
+            false => (&keys::OF_SERVICES, "by a service", "reads files"),
         };
         let mut right = true;
         for (key, place) in others.iter().filter_map(|key| Some((key, table.place_of(key)?))) {
-            let error = Error::job(format!("`{key}` goes with a lookup {what}, and this one {this}"));
+            let error = Error::job(format!("`{key}` goes with a lookup {what}, but this one {this}"));
             document.fault(error, &place);
             right = false;
         }

@@ -18,7 +18,7 @@ pub(super) fn variant(document: &Document, table: &Table) -> Option<(&'static st
             let with = variants.all.iter().filter(|other| other.keys().any(|known| known == key));
             let with = listed(with.map(|other| other.name), "or");
             let (this, kind) = (variants.this, variant.name);
-            document.fault(Error::job(format!("`{key}` goes with {with}, and {this} is `{kind}`")), &place);
+            document.fault(Error::job(format!("`{key}` goes with {with}, but {this} is `{kind}`")), &place);
         }
     }
     for (key, hint) in variant.never {

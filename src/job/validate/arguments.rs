@@ -64,7 +64,7 @@ impl Planner<'_> {
     fn condition(&mut self, filter: &Ast, sql: &At<String>) -> Option<()> {
         let expr = self.rows.expr_of(filter.clone(), &sql.span)?;
         if expr.ty() != DataType::Bool {
-            let error = format!("the condition of FILTER needs to be a bool, and its type is {}", expr.ty());
+            let error = format!("the condition of FILTER must be a bool, but its type is {}", expr.ty());
             self.fault(self.rows.open_in(Error::job(error), std::iter::once(filter)), &sql.span);
             return None;
         }

@@ -34,7 +34,8 @@ impl Planner<'_> {
                 Some(array) => arrays.push(array),
                 None => {
                     let text = &value.value.text;
-                    let error = Error::job(format!("`{text}` is no value of `{}`, a {ty}", name.value));
+                    let error =
+                        Error::job(format!("`{text}` is not a valid value for `{}`, a {ty}", name.value));
                     let error = open_columns(error, self.rows.valueless(&name.value));
                     self.fault(error.hint(example(ty)), &value.span);
                     right = false;

@@ -139,7 +139,7 @@ impl<'a> Planner<'a> {
     ) {
         let mut take = vec![];
         for column in &columns {
-            if !self.rows.free(column.name, "a column that is taken needs a name of its own") {
+            if !self.rows.free(column.name, "a column that is taken needs a new name") {
                 continue;
             }
             let Some(ty) = column.ty else {
@@ -252,7 +252,7 @@ impl<'a> Planner<'a> {
                 }
             };
             let open = self.rows.valueless(&event.name).into_iter().chain(table.rows.valueless(&key.name));
-            let error = error.hint(format!("declare one as the other is; in {hint}"));
+            let error = error.hint(format!("give both the same type; in {hint}"));
             self.fault(open_columns(error, open.collect()), &place.span);
         }
         alike
@@ -292,8 +292,8 @@ impl<'a> Planner<'a> {
             let mut right = true;
             for (key, span) in wrong {
                 let Some(span) = span else { continue };
-                let error = Error::job(format!("`{key}` needs times, and {} has no `time`", table.title()));
-                self.fault(error.hint("without one, its rows hold at any time"), span);
+                let error = Error::job(format!("`{key}` needs times, but {} has no `time`", table.title()));
+                self.fault(error.hint("without one, its rows are valid at any time"), span);
                 right = false;
             }
             if !right {
@@ -312,7 +312,7 @@ impl<'a> Planner<'a> {
             Some((word, other)) => {
                 let error = Error::job(format!("unknown fill `{other}`"))
                     .nearest(other, keys::FILL.about.words.iter().copied());
-                let hint = "\"last_value\" takes each column of the nearest row where it is not NULL";
+                let hint = "\"last_value\" takes each column from the nearest row in which it is not NULL";
                 self.fault(error.hint(hint), &word.span);
                 None
             }

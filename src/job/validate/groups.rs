@@ -87,7 +87,7 @@ impl Planner<'_> {
     /// Whether an output of groups has anything to compute of them.
     pub(super) fn selects_something(&self, spec: &OutputSpec) -> bool {
         if spec.select.is_empty() {
-            let error = Error::job("this output groups events and selects nothing");
+            let error = Error::job("this output groups events, but selects nothing");
             self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
         }
         !spec.select.is_empty()
@@ -131,7 +131,7 @@ impl Planner<'_> {
         schema.fields.extend(shaped.frame.fields.iter().cloned());
         let error = match Expr::of_groups(selection, &schema, calls, &self.zone) {
             Ok(expr) if expr.ty() == DataType::Bool => return Some(expr),
-            Ok(expr) => Error::job(format!("`having` needs a bool, and its type is {}", expr.ty())),
+            Ok(expr) => Error::job(format!("`having` must be a bool, but its type is {}", expr.ty())),
             Err(error) => error,
         };
         rows::fault(&self.spec.document, shaped.open, error, &sql.span);
@@ -286,7 +286,7 @@ impl Shaped {
                 for error in error.each() {
                     let error = match error.reason() {
                         Some(Reason::UnknownColumn(_)) => {
-                            error.hint("a column that is no key must stand inside an aggregate")
+                            error.hint("a column that is not a key must be inside an aggregate")
                         }
                         _ => error,
                     };

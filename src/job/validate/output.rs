@@ -88,7 +88,7 @@ impl Planner<'_> {
         if crate::pg::is_url(&path.value) {
             if let (Some(name), Some(Some(_))) = (&spec.format, named.filter(|f| *f != Some(Format::Parquet)))
             {
-                let error = Error::job("the mirror of a table is of Parquet");
+                let error = Error::job("the mirror of a table must be Parquet");
                 self.fault(error.hint("leave out `format`"), &name.span);
                 return None;
             }
@@ -117,7 +117,7 @@ impl Planner<'_> {
         let target = Path::new(&path.value);
         let is_unclear = !path.value.ends_with('/') && looks_like_file(target);
         if !named && is_unclear && Format::of_path(target).is_none() {
-            let error = Error::job(format!("the extension of `{}` says no format", path.value));
+            let error = Error::job(format!("the extension of `{}` is not a known format", path.value));
             self.fault(
                 error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
                 &path.span,
@@ -136,7 +136,7 @@ impl Planner<'_> {
         ] {
             let Some(span) = span else { continue };
             self.fault(
-                Error::job(format!("`{what}` is for groups, and this output has no window and no keys"))
+                Error::job(format!("`{what}` is for groups, but this output has neither a window nor keys"))
                     .hint("add `window` or `by`, or filter events with a [[step]]"),
                 span,
             );
@@ -205,7 +205,7 @@ impl Planner<'_> {
                 ))
                 .hint(match archive {
                     true => {
-                        "an archive keeps the source's names: choose others of year, month, date and hour"
+                        "an archive keeps the source's names: choose other units of year, month, date and hour"
                     }
                     false => "give the column another name in `select`",
                 }),
@@ -239,7 +239,10 @@ impl Planner<'_> {
         }
         let own = parts.iter().filter(|p| matches!(p, PartitionPart::Column(_))).count();
         if own == columns.fields.len() && held.kind.is_some() {
-            self.fault(Error::job("all columns name partitions, and none is left for the files"), &spec.span);
+            self.fault(
+                Error::job("all columns are partition columns, so the files would have no columns"),
+                &spec.span,
+            );
             return None;
         }
         Some(parts)

@@ -78,7 +78,7 @@ impl Planner<'_> {
                     one.path.display()
                 ));
                 let (them, place) = if one.what.is_many() { ("them", "their") } else { ("it", "its") };
-                self.fault(error.hint(format!("give {them} a place of {place} own")), &one.span);
+                self.fault(error.hint(format!("give {them} {place} own place")), &one.span);
             }
         }
     }
@@ -133,7 +133,7 @@ fn clash(one: &Written, other: &Written) -> Option<String> {
         });
     }
     if inside(one, other) {
-        return Some("an output is written to this folder, and holds nothing else".into());
+        return Some("an output is written to this folder, which must contain nothing else".into());
     }
     let are = if other.what.is_many() { "are" } else { "is" };
     inside(other, one).then(|| format!("{} {are} written into this folder", other.what.name()))
@@ -150,7 +150,7 @@ struct Inputs {
 }
 
 const SOURCE: &str = "a file of the source";
-const TABLE: &str = "a file that a step looks into";
+const TABLE: &str = "a lookup file of a step";
 const JOB: &str = "the job file";
 
 impl Inputs {

@@ -58,7 +58,7 @@ impl Planner<'_> {
             // An output whose `select` is wrong may have been one of groups.
             if held.kind.is_some() {
                 let error = Error::job("events cannot be written to the table of a server");
-                let hint = "a table is kept up to date by its key, and events have none: give `window` or `by`, or write a folder";
+                let hint = "a table is updated by its key, but events have no key: give `window` or `by`, or write a folder";
                 self.fault(error.hint(hint), &path.span);
             }
             return None;
@@ -77,8 +77,8 @@ impl Planner<'_> {
         };
         let key: Vec<usize> = (0..groups.columns.len()).filter(|&i| is_key(&groups.columns[i])).collect();
         if key.is_empty() && !held.open {
-            let error = Error::job("an output of one row in all cannot be written to the table of a server");
-            wrong(error, "a table is kept up to date by its key: give `window` or `by`", &path.span);
+            let error = Error::job("an output with only one row cannot be written to the table of a server");
+            wrong(error, "a table is updated by its key: give `window` or `by`", &path.span);
         }
         for name in &spec.partition_by {
             if PartitionPart::of_time(&name.value).is_none() && held.columns.index_of(&name.value).is_some() {
@@ -123,7 +123,7 @@ impl Planner<'_> {
             };
             if of_path(column) {
                 let error =
-                    Error::job(format!("`{}` names partitions, and so stands in no line", name.value));
+                    Error::job(format!("`{}` is a partition column, so it is not in the lines", name.value));
                 self.fault(error.hint("give another `key`, or leave it out of `partition_by`"), &name.span);
                 return None;
             }
@@ -136,7 +136,7 @@ impl Planner<'_> {
             Some(_) => {
                 Error::job("lines for kcat need a key").hint("key = [\"…\"]: the columns before the tab")
             }
-            None => Error::job(format!("a key has {} columns at most", LineKey::MOST)),
+            None => Error::job(format!("a key has at most {} columns", LineKey::MOST)),
         };
         self.fault(error, spec.key.get(LineKey::MOST).map_or(&spec.span, |name| &name.span));
         None

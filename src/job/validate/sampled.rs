@@ -115,7 +115,7 @@ fn assume(inferred: &mut Inferred, assumed: &Assumed) {
     for column in inferred.columns.iter_mut().filter(|column| column.open) {
         if let Some(ty) = assumed.get(&column.name) {
             (column.ty, column.why) =
-                (*ty, format!("{ty}: no value in the sample, and the job takes it for one"));
+                (*ty, format!("{ty}: no value in the sample, but the job uses it as one"));
         }
     }
 }
@@ -141,7 +141,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         name: name.to_string(),
         ty,
         declared: true,
-        why: "declared, and told by the folders".to_string(),
+        why: "declared, and read from folder names".to_string(),
         missing_in: 0,
         default: false,
         nulls: false,
@@ -171,13 +171,13 @@ fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, D
 
 /// Where no record of the sample has the fields of its header.
 fn no_record_fits(what: &str, hints: Vec<String>) -> Error {
-    let none = "no record that was looked at has as many fields as the header line has names";
+    let none = "in the sample, the number of fields never equals the number of names in the header line";
     let error = Error::data(what);
     if !hints.is_empty() {
         return hints.into_iter().fold(error, Error::hint).hint(none);
     }
     error.hint(none).hint(
-        "is the delimiter another one: delimiter = \";\"? Or do lines come before the header: skip = 3?",
+        "is the delimiter different: delimiter = \";\"? Or are there lines before the header: skip = 3?",
     )
 }
 

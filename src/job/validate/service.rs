@@ -73,9 +73,8 @@ impl Planner<'_> {
         // One that is shown as this one is has its answers: with another login they are not the same.
         let other = |known: &ServicePlan| known.url == plan.url && known.secrets != plan.secrets;
         if self.services.iter().any(other) {
-            let error = Error::job("two lookups ask the same URL with different credentials or headers");
-            let hint =
-                "answers are recorded by URL, without what is secret in it: their answers would be mixed up";
+            let error = Error::job("two lookups request the same URL with different credentials or headers");
+            let hint = "answers are recorded by URL, without its secrets, so their answers would be mixed up";
             self.fault(error.hint(hint), &spec.url.span);
             return None;
         }
@@ -93,13 +92,15 @@ impl Planner<'_> {
         let host = after.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         let example = "such as http://host/users/{userId}";
         let wrong = if after.is_none() {
-            Some(Error::job(format!("`{text}` cannot be asked: a service is http:// or https://")))
+            Some(Error::job(format!(
+                "`{text}` is not the URL of a service: it must begin with http:// or https://"
+            )))
         } else if host.is_empty() {
-            Some(Error::job(format!("`{text}` names no host")).hint(example))
+            Some(Error::job(format!("`{text}` does not name a host")).hint(example))
         } else if host.replace("${", "").contains('{') {
-            Some(Error::job("the host of a service is the same for all events").hint(example))
+            Some(Error::job("the host of a service must be the same for all events").hint(example))
         } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            Some(Error::job(format!("`{text}` has a space in it")).hint("%20 stands for one"))
+            Some(Error::job(format!("`{text}` has a space in it")).hint("write %20 for a space"))
         } else {
             // It is not shown: what is before an `@` that comes later may be a password.
             let error = |_| Error::job("the port of a service is a number from 1 to 65535").hint(example);
@@ -117,7 +118,7 @@ impl Planner<'_> {
             }
         };
         if names.is_empty() {
-            let error = Error::job("every event would ask the same of this service");
+            let error = Error::job("every event would send the same request to this service");
             self.fault(error.hint(format!("put columns in braces, {example}")), &url.span);
             return None;
         }
@@ -159,11 +160,9 @@ impl Planner<'_> {
     fn template_fault(&self, fault: Fault, text: &At<String>) {
         let error = match fault {
             Fault::Braces => Error::job(format!("the braces of `{}` do not match", text.value))
-                .hint("each column stands in braces of its own; %7B and %7D stand for the characters"),
-            Fault::Name(name) => {
-                Error::job(format!("`${{{name}}}` does not name a variable of the environment"))
-                    .hint("letters, digits and _, such as ${TOKEN}; $${ stands for the characters")
-            }
+                .hint("put each column in its own braces; write %7B and %7D for the characters"),
+            Fault::Name(name) => Error::job(format!("`${{{name}}}` does not name an environment variable"))
+                .hint("use letters, digits and _, such as ${TOKEN}; write $${ for the characters"),
         };
         self.fault(error, &text.span);
     }
@@ -171,10 +170,10 @@ impl Planner<'_> {
     fn is_pointer(&self, pointer: &At<String>) -> bool {
         let text = &pointer.value;
         let error = if !text.is_empty() && !text.starts_with('/') {
-            let error = Error::job(format!("`{text}` is no JSON pointer"));
-            error.hint(format!("it starts with a slash: \"{}\"", pointer_of(text)))
+            let error = Error::job(format!("`{text}` is not a JSON pointer"));
+            error.hint(format!("it must start with a slash: \"{}\"", pointer_of(text)))
         } else if text.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
-            Error::job(format!("`{text}` is no JSON pointer")).hint("`~0` stands for ~, and `~1` for /")
+            Error::job(format!("`{text}` is not a JSON pointer")).hint("write `~0` for ~, and `~1` for /")
         } else {
             return true;
         };
@@ -188,7 +187,7 @@ impl Planner<'_> {
         match key.ty {
             Type::Whole(_, most) if number.value > most => {
                 let most = crate::input::value::grouped(most as u64);
-                self.fault(Error::job(format!("the most for `{}` is {most}", key.name)), &number.span);
+                self.fault(Error::job(format!("`{}` is at most {most}", key.name)), &number.span);
                 None
             }
             _ => Some(number.value),
@@ -199,7 +198,7 @@ impl Planner<'_> {
         let Some(text) = text else { return Some(10_000_000) };
         let timeout = length(&self.spec.document, text)?;
         if timeout == 0 {
-            let error = Error::job("a `timeout` is longer than nothing");
+            let error = Error::job("`timeout` must be longer than 0");
             self.fault(error.hint("such as timeout = \"10s\""), &text.span);
             return None;
         }

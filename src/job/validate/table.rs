@@ -135,7 +135,8 @@ impl<'a> FoundTable<'a> {
         }
         if let Some(time) = keys.time.as_ref().filter(|_| op.is_some() && log.derives_time()) {
             let error = Error::job("the time of a change log's table cannot be computed");
-            let hint = "a delete has the values of before: take a column of the log, such as `_timestamp`, or of its rows";
+            let hint =
+                "a delete has the old values: use a column of the log, such as `_timestamp`, or of its rows";
             document.fault(error.hint(hint), &time.span);
         }
         rows.read(op);

@@ -37,10 +37,10 @@ impl CopyText {
                     ColumnView::Text(text) => {
                         if !push_text(&mut self.out, text.get(row).unwrap_or_default()) {
                             return Err(Error::data(format!(
-                                "a text of `{}` holds a NUL byte, which PostgreSQL cannot hold",
+                                "a text of `{}` contains a NUL byte, which PostgreSQL cannot store",
                                 self.names[i]
                             ))
-                            .hint("take it out in a [[step]]: derive = { … }"));
+                            .hint("remove it in a [[step]]: derive = { … }"));
                         }
                     }
                     // None of these has a character that means something to COPY.

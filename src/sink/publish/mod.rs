@@ -137,7 +137,7 @@ impl<'a> Publishing<'a> {
         let sql = Sql::new(self.spec, shape);
         let mut done = Published { table: address.url(), ..Published::default() };
         let wrong = |e: postgres::Error| {
-            failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is as it was")
+            failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is unchanged")
         };
         if self.gone.rows > 0 && !created {
             self.client.batch_execute(&format!("ANALYZE {PUT}; ANALYZE {GONE}")).map_err(wrong)?;
@@ -192,9 +192,9 @@ impl<'a> Publishing<'a> {
         self.client.batch_execute("COMMIT").map_err(|e| {
             let error = failed(format!("cannot commit what was written to the table {table}"), &e);
             match e.as_db_error() {
-                Some(_) => error.hint("the table is as it was"),
+                Some(_) => error.hint("the table is unchanged"),
                 None => {
-                    error.hint("the table has all of it or nothing: run the same again, it leads to the same")
+                    error.hint("the table has all of the change or none of it: run the same command again, which gives the same result")
                 }
             }
         })
@@ -211,7 +211,7 @@ fn copy(
 ) -> Result<Sent> {
     let wrong = |e: &postgres::Error| {
         failed(format!("cannot send rows for the table {}", spec.address.url()), e)
-            .hint("the table is as it was")
+            .hint("the table is unchanged")
     };
     let fields: Vec<_> = columns.iter().map(|&i| &spec.schema.fields[i]).collect();
     let typed: Vec<String> =
@@ -241,6 +241,10 @@ fn copy(
 fn no_null(address: &TableAddress, column: &str) -> Error {
     let url = address.url();
     Error::data(format!("the key `{column}` is NULL in a row, and the table {url} cannot hold that"))
-        .hint(format!("leave such events out: [[step]] filter = \"{column} IS NOT NULL\"; or give them a value"))
-        .hint("a table with UNIQUE NULLS NOT DISTINCT in the place of its primary key holds one (PostgreSQL 15)")
+        .hint(format!(
+            "leave out such events: [[step]] filter = \"{column} IS NOT NULL\"; or give them a value"
+        ))
+        .hint(
+            "a table with UNIQUE NULLS NOT DISTINCT instead of its primary key can hold one (PostgreSQL 15)",
+        )
 }

@@ -78,13 +78,13 @@ impl TextFile {
                 };
                 let count = fields(&first, comma).count();
                 if !text.header && count != text.names.len() && !first.is_empty() {
-                    let message = format!("{count} fields, and the columns are {}", text.names.join(", "));
+                    let message = format!("{count} fields, but the columns are {}", text.names.join(", "));
                     return Err(text
                         .wrong(1, &message)
                         .hint("name them all, in their order: --columns a,b,c"));
                 }
                 if text.names.is_empty() || text.names.iter().any(String::is_empty) {
-                    return Err(text.wrong(1, "a header with a name for each column is wanted"));
+                    return Err(text.wrong(1, "expected a header with a name for each column"));
                 }
             }
             None => text.names = text.names_of_objects(others)?,
@@ -110,7 +110,7 @@ impl TextFile {
             several => {
                 let several: Vec<String> = several.iter().map(|c| format!("`{}`", shown(c))).collect();
                 let message = format!("its fields may be separated by {}", several.join(" or "));
-                Err(self.wrong(1, &message).hint("say which it is, as in --delimiter ';'"))
+                Err(self.wrong(1, &message).hint("name the right one, as in --delimiter ';'"))
             }
         }
     }
@@ -208,7 +208,7 @@ impl TextFile {
                     }
                     if count != self.names.len() {
                         let message =
-                            format!("{count} fields, where the header has {} names", self.names.len());
+                            format!("{count} fields, but the header has {} names", self.names.len());
                         return Err(self.wrong(at, &message));
                     }
                     rows += 1;
@@ -242,7 +242,7 @@ impl TextFile {
         let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
         lines.map(|(line, number)| {
             serde_json::from_slice(line)
-                .map_err(|e| self.wrong(number, "a JSON object is wanted on each line").caused_by(e))
+                .map_err(|e| self.wrong(number, "expected a JSON object on each line").caused_by(e))
         })
     }
 
@@ -393,7 +393,7 @@ impl<'a> Records<'a> {
             self.line += u64::from(read > 0);
             let open = self.text.comma.is_some() && quotes(&out[start..]) % 2 == 1;
             match (open, read) {
-                (true, 0) => return Err(self.text.wrong(at, "a quote is opened here and never closed")),
+                (true, 0) => return Err(self.text.wrong(at, "a quote begins here and does not end")),
                 (true, _) => {}
                 (false, _) => return Ok(out.len() - start),
             }

@@ -75,7 +75,7 @@ impl Rows {
                 Type::TIMESTAMP | Type::TIMESTAMPTZ => Values::of(DataType::Timestamp),
                 _ => {
                     let what = format!(
-                        "the column `{name}` of the result is of the type {ty}, which no column can hold"
+                        "the column `{name}` of the result has the type {ty}, which a column cannot hold"
                     );
                     return Err(Error::job(what).hint(format!("cast it in the statement: {name}::text")));
                 }
@@ -93,8 +93,10 @@ impl Rows {
         for (i, (name, values)) in self.columns.iter_mut().enumerate() {
             let raw: Option<Raw> = row.try_get(i).map_err(|e| crate::pg::failed("cannot read a row", &e))?;
             values.push(raw.map(|raw| raw.0)).ok_or_else(|| {
-                Error::data(format!("the column `{name}` of the result has a value that no column can hold"))
-                    .hint("dates and times may not be infinite")
+                Error::data(format!(
+                    "the column `{name}` of the result has a value that a column cannot hold"
+                ))
+                .hint("dates and times may not be infinite")
             })?;
         }
         self.rows += 1;
@@ -114,7 +116,7 @@ impl Rows {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Schema::new(fields).arrow(), arrays, &options)
-            .map_err(|e| Error::data("the server's result cannot be taken over").caused_by(e))
+            .map_err(|e| Error::data("the server's result cannot be read").caused_by(e))
     }
 }
 
