@@ -1,6 +1,6 @@
 //! Sales: `seller_id,amount_usd,sale_ts` (ISO 8601, milliseconds, UTC).
 
-use super::pageviews::START;
+use super::log::START;
 use super::random::{Draw, Stream};
 use super::row::{Column, ColumnType, Row};
 use super::{Log, Shape};

@@ -11,6 +11,8 @@ mod column;
 mod delimiter;
 mod guess;
 mod look;
+mod numbers;
+mod parts;
 mod shape;
 mod styles;
 mod times;

@@ -41,6 +41,7 @@ mod parquet;
 mod patterns;
 mod raw;
 mod rejects;
+mod report;
 mod scan;
 pub mod shape;
 mod stream;
@@ -54,13 +55,14 @@ pub mod told;
 pub mod value;
 pub mod written;
 
+pub use self::report::InputReport;
 pub use avro::about_records;
 pub use files::{Format, SourceFile};
 pub(crate) use opened::Reading;
 pub use opened::{Inputs, Opened};
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
 pub use rejects::{Reject, Rejects};
-pub use scan::{Decoded, InputReport, Scan, ScanReport, ScanWorker, Spent};
+pub use scan::{Decoded, Scan, ScanReport, ScanWorker, Spent};
 pub use shape::{Compression, Form, Rules, Shape};
 
 use crate::batch::{Batch, DataType, Position};

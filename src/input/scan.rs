@@ -19,12 +19,12 @@ use super::infer::CsvLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
+use super::report::InputReport;
 use super::told::ToldColumns;
 use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,23 +47,6 @@ pub struct Decoded {
     pub rejected: u64,
     /// Where tombstones stand, which are no records.
     pub passed: Vec<LogPlace>,
-}
-
-/// What was read of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputReport {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its place among the files of the source.
-    pub ordinal: u32,
-    /// Its size on disk in bytes.
-    pub bytes: u64,
-    /// The hash of its bytes on disk: `xxh3:` and 32 hexadecimal digits.
-    pub hash: String,
-    /// Records read, rejected ones included.
-    pub records: u64,
-    /// Rows of a Parquet file that were left out unread, as the plan's time range allows.
-    pub skipped: u64,
 }
 
 /// What came of a scan.

@@ -35,6 +35,7 @@ use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
 use section::Section;
+pub use section::Shown;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -69,19 +70,6 @@ pub struct JobText<'a> {
     pub spec: &'a JobSpec,
     /// As it is resolved.
     pub plan: &'a Plan,
-}
-
-/// An output of a report.
-#[derive(Debug)]
-pub struct Shown<'a> {
-    /// The plan whose groupings it is of.
-    pub plan: &'a Plan,
-    /// The output, where its rows lie.
-    pub output: &'a OutputPlan,
-    /// What it is called, and where it can be found; more than one for outputs that hold the same.
-    pub places: Vec<Place>,
-    /// Whether it is that of late events.
-    pub late: bool,
 }
 
 /// Where an output is found.

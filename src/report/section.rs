@@ -1,12 +1,14 @@
 //! One output of a page: what it is, its charts, its first rows.
 
-use super::Shown;
+use super::Place;
 use super::fold::Survey;
 use super::frame::Frame;
 use super::rows::Rows;
 use super::table::Sample;
 use crate::batch::DataType;
 use crate::error::Result;
+use crate::plan::OutputPlan;
+use crate::plan::Plan;
 use crate::plan::{OutputKind, PlannedColumn};
 use crate::sink::Manifest;
 use crate::window::Window;
@@ -127,4 +129,17 @@ fn about(shown: &Shown) -> Value {
         }
     }
     json!(about)
+}
+
+/// An output of a report.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The plan whose groupings it is of.
+    pub plan: &'a Plan,
+    /// The output, where its rows lie.
+    pub output: &'a OutputPlan,
+    /// What it is called, and where it can be found; more than one for outputs that hold the same.
+    pub places: Vec<Place>,
+    /// Whether it is that of late events.
+    pub late: bool,
 }

@@ -6,16 +6,18 @@
 //! that does not exist (clocks went forward) is the first instant after the gap.
 
 mod duration;
+mod fault;
 mod format;
 mod likely;
 mod parse;
 mod unit;
 mod zone;
 
+pub use self::fault::TimeError;
 pub use duration::{CalendarUnit, Duration};
 pub use format::{Field, Pad, Piece, TimeFormat};
 pub use likely::likely;
-pub use parse::{TimeError, TimeParser, TimeRule, parse_date};
+pub use parse::{TimeParser, TimeRule, parse_date};
 pub use unit::TimeUnit;
 pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday};
 

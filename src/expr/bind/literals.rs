@@ -3,6 +3,7 @@
 use super::{Ast, Binder, Value};
 use crate::batch::DataType;
 use crate::expr::moment::{Field, Interval};
+use crate::expr::syntax::unquoted;
 use crate::expr::tree::{Casting, Literal, Node, Op};
 use crate::expr::types::{MOST_DIGITS, Type};
 use sqlparser::ast::{Interval as Written, TypedString};
@@ -66,11 +67,6 @@ impl Binder<'_> {
 /// A literal of text.
 pub(super) fn text_node(text: String) -> Node {
     Node::literal(Literal::Text(text), Type::TEXT)
-}
-
-/// The value of a literal of text, whose quotes are doubled in syntax.
-pub fn unquoted(text: &str) -> String {
-    text.replace("''", "'")
 }
 
 /// A number: an int64, a decimal of its own digits, or with an exponent a float.

@@ -11,7 +11,7 @@ mod casts;
 mod literals;
 mod operators;
 
-pub use literals::unquoted;
+pub use super::syntax::unquoted;
 
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;

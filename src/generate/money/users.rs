@@ -3,7 +3,9 @@
 use super::super::Log;
 use super::super::random::{Draw, Stream};
 use super::super::row::{Column, ColumnType, Row};
-use super::{COUNTRIES, START, World};
+use super::world::COUNTRIES;
+use super::world::World;
+use crate::generate::log::START;
 use crate::time::DAY;
 
 const COLUMNS: [Column; 6] = [

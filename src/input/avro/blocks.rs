@@ -6,7 +6,8 @@
 //! * A batch has a bounded number of rows. How blocks are divided among batches decides nothing.
 
 use super::container::{Block, Codec};
-use super::decode::{Cursor, Slots};
+use super::cursor::Cursor;
+use super::decode::Slots;
 use super::{AvroChunk, AvroFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};

@@ -2,7 +2,8 @@
 //! block as examples.
 
 use super::container::Container;
-use super::decode::{Cursor, Program};
+use super::cursor::Cursor;
+use super::decode::Program;
 use super::json;
 use super::schema::{Found, Schema};
 use crate::error::Result;

@@ -14,6 +14,7 @@
 
 mod blocks;
 mod container;
+mod cursor;
 mod decode;
 mod defaults;
 mod describe;

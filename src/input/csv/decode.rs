@@ -8,7 +8,8 @@ use super::super::bad::BadRecords;
 use super::super::text::TextChunk;
 use super::super::times::Role;
 use super::super::{DecodedChunk, ReadPlan, ReadTime};
-use super::columns::{self, Decoded};
+use super::cells::{self, Decoded};
+use super::columns;
 use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};
@@ -100,7 +101,7 @@ impl CsvDecoder {
                 Role::Arrival => arrival.clone(),
             });
             decoded.push(match (copied, *field) {
-                (Some(copied), _) => Decoded::Array(Arc::new(columns::timestamps(copied, None))),
+                (Some(copied), _) => Decoded::Array(Arc::new(cells::timestamps(copied, None))),
                 (None, None) => Decoded::Array(columns::all_null(column.ty, table.rows)),
                 (None, Some(field)) => {
                     let written = plan.written.of(&column.name).map(|written| &**written);

@@ -2,7 +2,7 @@
 
 mod oracle;
 
-use super::sums::Limits;
+use super::limits::Limits;
 use super::*;
 use crate::batch::{DataType, Field};
 use arrow_array::types::Int32Type;
