@@ -12,7 +12,8 @@ use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
 use super::carried::LogPlace;
 use super::csv::CsvDecoder;
-use super::derived::DerivedColumns;
+use super::decoded::DecodedChunk;
+use super::derive::DerivedColumns;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
 use super::infer::CsvLayout;
@@ -21,7 +22,7 @@ use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
 use super::report::InputReport;
 use super::told::ToldColumns;
-use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
+use super::{BadRecord, Format, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
@@ -262,7 +263,7 @@ impl Scan {
         }
         let source = &self.plan.files[ordinal as usize];
         let path = source.path.clone();
-        let hashed = raw::hashed(&source.opened).map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let hashed = source.opened.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
         let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())

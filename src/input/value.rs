@@ -4,7 +4,6 @@
 //! A value is read exactly or not at all: nothing is rounded, wrapped or cut. Spaces around a value
 //! are part of it, so ` 1` is not a number.
 
-use super::ReadColumn;
 use crate::batch::DataType;
 use std::fmt;
 
@@ -58,28 +57,6 @@ impl fmt::Display for ValueError {
             What::DoesNotFit => write!(f, "`{text}` does not fit {ty}"),
         }
     }
-}
-
-/// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
-/// one that can be added up.
-pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
-    if let Some(keys) = super::written::likely_keys(text, column.ty) {
-        return Some(format!(
-            "say how its values are written: written = {{ {} = {{ {keys} }} }}",
-            key(&column.name)
-        ));
-    }
-    column.inferred.then(|| {
-        let number = std::str::from_utf8(text).ok().and_then(number_type);
-        let number = number.filter(|ty| column.ty == DataType::Int64 && *ty != column.ty);
-        let wider = number.unwrap_or(DataType::String);
-        format!(
-            "`{}` was inferred as {} from a sample; declare it: {}",
-            column.name,
-            column.ty,
-            declared(&column.name, wider)
-        )
-    })
 }
 
 /// The type of exact numbers that holds the number `text` and its like; `None` of another text.
@@ -387,6 +364,8 @@ pub fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::ReadColumn;
+    use crate::input::infer::inferred_hint;
 
     #[test]
     fn a_hint_declares_a_type_that_holds_the_value_and_can_be_added_up() {

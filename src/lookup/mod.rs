@@ -38,12 +38,13 @@ mod tests;
 mod value;
 mod work;
 
+pub use self::plan::Secrets;
 use crate::error::Result;
 use crate::process;
 use address::Address;
 use arrow_array::ArrayRef;
 use board::{Board, Fate, Waiting};
-pub use request::{Secrets, header_fault};
+pub use request::header_fault;
 
 pub use board::LookupReport;
 use client::Client;

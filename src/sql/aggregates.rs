@@ -1,13 +1,6 @@
 //! Aggregates: what a group's rows come to, exactly where an engine can.
 
-use super::numbers::Aggregated;
-use super::numbers::above_least;
-use super::numbers::counted;
-use super::numbers::floats;
-use super::numbers::greatest;
-use super::numbers::nan;
-use super::numbers::simple;
-use super::numbers::spread;
+use super::numbers::{Aggregated, above_least, counted, floats, greatest, nan, simple, spread};
 use super::statement::Statement;
 use super::{Dialect, POSITION, TIME, placed, regression, words};
 use crate::aggregate::{Aggregate, Function};

@@ -1,8 +1,6 @@
 //! A statement as it grows: common table expressions, one per step or stage, each reading those before.
 
-use super::POSITION;
-use super::TIME;
-use super::{Dialect, Script, words};
+use super::{Dialect, POSITION, Script, TIME, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;

@@ -1,7 +1,6 @@
 //! The steps of a job as CTEs: each reads the one before.
 
-use super::statement::replay_order;
-use super::statement::{Select, Statement};
+use super::statement::{Select, Statement, replay_order};
 use super::{TIME, asof, dedup, words};
 use crate::batch::Origin;
 use crate::error::Result;

@@ -1,7 +1,6 @@
 //! Windows: each event with the bounds of every window that it lies in.
 
-use super::statement::numbers;
-use super::statement::{Select, Statement};
+use super::statement::{Select, Statement, numbers};
 use super::{Dialect, POSITION, TIME, calendar, words};
 use crate::error::Result;
 use crate::group::GroupPlan;

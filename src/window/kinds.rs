@@ -1,7 +1,6 @@
 //! The windows that an output may have.
 
-use super::offset::Offset;
-use super::offset::months;
+use super::offset::{Offset, months};
 use crate::time::Duration;
 
 /// The window of an output.

@@ -8,8 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The circles that stay, by any one of their files, each with its reason.
-const ALLOWED: &[(&str, &str)] = &[];
+/// The circles that stay, each with its reason.
+const ALLOWED: &[(&[&str], &str)] = &[(
+    &["expr/eval/compare.rs", "expr/eval/logic.rs", "expr/eval/mod.rs"],
+    "evaluation is one recursive function over a tree: CASE and AND evaluate their operands for some rows only",
+)];
+
+/// Open: rooms of which the circles are still to be broken.
+const OPEN: &[&str] = &["aggregate", "asof", "cli", "engine", "group", "job", "sink"];
 
 /// A module: its file, what it defines, and what its names mean.
 #[derive(Default)]
@@ -57,8 +63,13 @@ fn tokens(text: &str) -> Vec<String> {
                 i += 1;
             }
             // A character, not a lifetime.
-            ('\'', '\\') => i += 3 + chars[i + 3..].iter().position(|c| *c == '\'').unwrap_or(0) + 1 - 1 + 1,
+            ('\'', '\\') => i += 4 + chars[i + 3..].iter().position(|c| *c == '\'').unwrap_or(0),
             ('\'', _) if at(i + 2) == '\'' => i += 3,
+            // A lifetime is a token of its own, so that `&'static T` does not look like an item.
+            ('\'', c) if word(c) => {
+                i += 1 + chars[i + 1..].iter().take_while(|c| word(**c)).count();
+                out.push(chars[start..i].iter().collect());
+            }
             (':', ':') => {
                 out.push("::".to_owned());
                 i += 2;
@@ -153,8 +164,11 @@ impl Tree {
     /// Reads the module at `path` and its children; `read` gives the text of a file, if there is one.
     fn add(&mut self, path: &[String], read: &dyn Fn(&str) -> Option<String>) {
         let stem = path.join("/");
-        let candidates =
-            if path.is_empty() { vec!["lib.rs".to_owned()] } else { vec![format!("{stem}.rs"), format!("{stem}/mod.rs")] };
+        let candidates = if path.is_empty() {
+            vec!["lib.rs".to_owned()]
+        } else {
+            vec![format!("{stem}.rs"), format!("{stem}/mod.rs")]
+        };
         let (file, text) = candidates
             .into_iter()
             .find_map(|file| read(&file).map(|text| (file, text)))
@@ -188,12 +202,15 @@ impl Tree {
                     }
                     i = end;
                 }
-                "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "macro_rules" if depth == 0 => {
+                "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "macro_rules"
+                    if depth == 0 =>
+                {
                     module.items.insert(if next == "!" { tokens[i + 2].clone() } else { next.to_owned() });
                 }
                 _ if next == "::" && (i == 0 || tokens[i - 1] != "::") => {
                     let words = tokens[i..].iter().step_by(2).zip(tokens[i + 1..].iter().step_by(2));
-                    let mut written: Vec<String> = words.take_while(|(_, sep)| *sep == "::").map(|(w, _)| w.clone()).collect();
+                    let mut written: Vec<String> =
+                        words.take_while(|(_, sep)| *sep == "::").map(|(w, _)| w.clone()).collect();
                     written.extend(tokens.get(i + 2 * written.len()).cloned());
                     let full = self.absolute(path, &written);
                     module.mentions.insert(full);
@@ -262,38 +279,81 @@ impl Tree {
             }
             seen
         };
-        let reached: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|file| (*file, reach(*file))).collect();
-        let circle = |file: &str| reached[file].iter().filter(|f| reached[*f].contains(file)).copied().collect();
+        let reached: BTreeMap<&str, BTreeSet<&str>> =
+            edges.keys().map(|file| (*file, reach(*file))).collect();
+        let circle =
+            |file: &str| reached[file].iter().filter(|f| reached[*f].contains(file)).copied().collect();
         let circles: BTreeSet<BTreeSet<&str>> = edges.keys().map(|file| circle(file)).collect();
         circles.into_iter().filter(|c: &BTreeSet<&str>| c.len() > 1).collect()
     }
 }
 
+/// What a message says of a circle: each of its files with those of the circle that it needs.
+fn told(circle: &BTreeSet<&str>, edges: &BTreeMap<&str, BTreeSet<&str>>) -> String {
+    let needs = |file: &&str| {
+        let needs: Vec<&str> = edges[file].intersection(circle).copied().collect();
+        format!("  {file} needs {}", needs.join(", "))
+    };
+    circle.iter().map(needs).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
-fn files_need_one_another_in_no_circle() {
+fn files_need_one_another_in_no_circle_but_the_allowed_ones() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut tree = Tree::default();
     tree.add(&[], &|file| fs::read_to_string(root.join(file)).ok());
-    if std::env::var_os("HIGHWATER_SHOW_CIRCLES").is_some() {
-        let edges = tree.edges();
-        for circle in tree.circles() {
-            println!("{} files", circle.len());
-            for file in &circle {
-                let needs: Vec<_> = edges[file].intersection(&circle).copied().collect();
-                println!("  {file} -> {}", needs.join(", "));
-                for m in tree.modules.values().filter(|m| m.file == *file) {
-                    for p in &m.mentions {
-                        if let Some(d) = tree.definer(p, 9) {
-                            if d.file != *file && circle.contains(d.file.as_str()) {
-                                println!("      {} : {}", d.file, p.join("::"));
-                            }
-                        }
-                    }
-                }
-            }
+    let edges = tree.edges();
+    let circles = tree.circles();
+    let mut seen = BTreeSet::new();
+    let mut wrong = vec![];
+    for circle in &circles {
+        let allowed = ALLOWED.iter().find(|(files, _)| circle.iter().eq(files.iter()));
+        let rooms: BTreeSet<&str> = circle.iter().filter_map(|file| file.split('/').next()).collect();
+        match allowed {
+            Some((files, _)) => drop(seen.insert(files[0])),
+            None if rooms.iter().all(|room| OPEN.contains(room)) => seen.extend(rooms),
+            None => wrong.push(told(circle, &edges)),
         }
     }
-    println!("{} modules, {} edges", tree.modules.len(), tree.edges().values().map(BTreeSet::len).sum::<usize>());
-    let circles = tree.circles();
-    assert!(circles.is_empty() && ALLOWED.is_empty(), "{circles:#?}");
+    assert!(wrong.is_empty(), "new circles of files:\n{}", wrong.join("\n\n"));
+    let listed = ALLOWED.iter().map(|(files, _)| files[0]).chain(OPEN.iter().copied());
+    let gone: Vec<&str> = listed.filter(|name| !seen.contains(name)).collect();
+    assert!(gone.is_empty(), "these circles are mended: take them from the lists: {gone:?}");
+}
+
+#[test]
+fn the_resolver_follows_names_to_the_file_that_defines_them() {
+    let files = BTreeMap::from([
+        ("lib.rs", "pub mod shop; pub mod unit;"),
+        (
+            "unit.rs",
+            "pub struct Unit; // crate::shop::price()\n#[cfg(test)] mod tests { use crate::shop::Shop; }",
+        ),
+        (
+            "shop/mod.rs",
+            "mod price; mod shelf; mod door;
+             pub use price::{Price, of as price_of};
+             pub struct Shop<'static>(shelf::Shelf, crate::unit::Unit);",
+        ),
+        ("shop/price.rs", "use crate::unit::Unit as Measure; pub struct Price(Measure); pub fn of() {}"),
+        ("shop/shelf.rs", "use super::{Price, door}; pub struct Shelf(Price); fn f() { door::open::<u8>() }"),
+        (
+            "shop/door.rs",
+            "pub fn open<T>() -> super::Shop { let _ = \"crate::unit\"; crate::shop::price_of() }",
+        ),
+    ]);
+    let mut tree = Tree::default();
+    tree.add(&[], &|file| files.get(file).map(|text| (*text).to_owned()));
+    let edges: BTreeMap<&str, Vec<&str>> =
+        tree.edges().into_iter().map(|(file, needs)| (file, needs.into_iter().collect())).collect();
+    let expected = BTreeMap::from([
+        ("lib.rs", vec![]),
+        ("unit.rs", vec![]),
+        ("shop/mod.rs", vec!["shop/shelf.rs", "unit.rs"]),
+        ("shop/price.rs", vec!["unit.rs"]),
+        ("shop/shelf.rs", vec!["shop/door.rs", "shop/price.rs"]),
+        ("shop/door.rs", vec!["shop/mod.rs", "shop/price.rs"]),
+    ]);
+    assert_eq!(edges, expected);
+    assert_eq!(tree.circles(), [BTreeSet::from(["shop/door.rs", "shop/mod.rs", "shop/shelf.rs"])]);
 }

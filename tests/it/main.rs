@@ -25,6 +25,7 @@ mod bad_files;
 mod bad_input;
 mod change_tables;
 mod checked;
+mod circles;
 mod crash;
 mod crash_backfill;
 mod crash_load;

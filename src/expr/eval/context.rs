@@ -1,5 +1,7 @@
 //! What an evaluation has beside the tree: rows, columns, the zone.
 
+use crate::batch::DataType;
+use crate::expr::types::Type;
 use crate::time::Zone;
 use arrow_array::ArrayRef;
 use std::cell::RefCell;
@@ -33,5 +35,15 @@ impl Context {
             #[cfg(test)]
             fault: None,
         }
+    }
+}
+
+/// The Arrow type of values of `ty`.
+pub fn arrow(ty: Type) -> arrow_schema::DataType {
+    match ty {
+        Type::Of(ty) => ty.arrow(),
+        Type::Null | Type::Unknown => DataType::String.arrow(),
+        Type::Interval => arrow_schema::DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano),
+        Type::Clock => arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
     }
 }

@@ -26,10 +26,12 @@ use super::types::Type;
 use crate::batch::DataType;
 use crate::time::Zone;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType, TimestampMicrosecondType,
+};
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringViewArray, new_null_array};
 pub use context::Context;
+pub use context::arrow;
 use std::sync::Arc;
 
 /// The values of `node`.
@@ -84,16 +86,6 @@ fn call(call: &Call, ty: Type, cx: &Context) -> Values {
             moment::moments(call, &args, &types, ty, cx)
         }
         And | Or | Coalesce => unreachable!("they are computed above"),
-    }
-}
-
-/// The Arrow type of values of `ty`.
-pub fn arrow(ty: Type) -> arrow_schema::DataType {
-    match ty {
-        Type::Of(ty) => ty.arrow(),
-        Type::Null | Type::Unknown => DataType::String.arrow(),
-        Type::Interval => arrow_schema::DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano),
-        Type::Clock => arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
     }
 }
 

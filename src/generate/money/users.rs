@@ -3,8 +3,7 @@
 use super::super::Log;
 use super::super::random::{Draw, Stream};
 use super::super::row::{Column, ColumnType, Row};
-use super::world::COUNTRIES;
-use super::world::World;
+use super::world::{COUNTRIES, World};
 use crate::generate::log::START;
 use crate::time::DAY;
 

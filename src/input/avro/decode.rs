@@ -5,12 +5,7 @@
 //!   it, as nothing tells where the next one starts.
 //! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
 
-use super::cursor::Cursor;
-use super::cursor::DEEPEST;
-use super::cursor::ENDED;
-use super::cursor::NO_BRANCH;
-use super::cursor::Outcome;
-use super::cursor::big_endian;
+use super::cursor::{Cursor, DEEPEST, ENDED, NO_BRANCH, Outcome, big_endian};
 use super::json;
 use super::schema::{Id, Logical, Node, Schema};
 use crate::input::columnar::{Fault, Faults, FileType};

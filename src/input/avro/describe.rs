@@ -8,7 +8,7 @@ use super::json;
 use super::schema::{Found, Schema};
 use crate::error::Result;
 use crate::input::columnar::{FileColumn, FileColumns};
-use crate::input::raw::Meter;
+use crate::input::meter::Meter;
 use crate::input::{LONGEST_RECORD, SourceFile};
 use arrow_array::Array;
 use arrow_buffer::Buffer;

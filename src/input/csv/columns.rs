@@ -5,21 +5,14 @@
 //! in any other. A row whose value cannot be read is a fault of that row; the array then holds
 //! anything there, and the row is to be dropped.
 
-use super::super::ReadColumn;
-use super::super::around;
 use super::super::infer::other_time_hint;
 use super::super::times::Role;
 use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::Written;
-use super::cells::Decoded;
-use super::cells::MAX_INLINE;
-use super::cells::Strings;
-use super::cells::long_view;
-use super::cells::parse_plain_int;
-use super::cells::short_view;
-use super::cells::timestamps;
-use super::cells::unread_time;
-use super::cells::view;
+use super::super::{ReadColumn, around};
+use super::cells::{
+    Decoded, MAX_INLINE, Strings, long_view, parse_plain_int, short_view, timestamps, unread_time, view,
+};
 use super::record::{unescape, unquoted};
 use super::spelled;
 use super::table::{Faults, Table};

@@ -5,9 +5,10 @@
 //! the same way for both, so which way a chunk went cannot be seen in the result.
 
 use super::super::bad::BadRecords;
+use super::super::decoded::DecodedChunk;
 use super::super::text::TextChunk;
 use super::super::times::Role;
-use super::super::{DecodedChunk, ReadPlan, ReadTime};
+use super::super::{ReadPlan, ReadTime};
 use super::cells::{self, Decoded};
 use super::columns;
 use super::index::{Found, find_fields};

@@ -6,66 +6,10 @@
 
 use super::Form;
 use super::fields::{push_all, push_whole};
+use super::form::LOAD_BALANCER;
 use super::lines::{EachLine, without_end};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
-
-/// The columns of the common format.
-pub(super) const COMMON: [&str; 10] =
-    ["host", "ident", "user", "time", "request", "method", "path", "protocol", "status", "bytes"];
-
-/// The columns of the combined format.
-pub(super) const COMBINED: [&str; 12] = [
-    "host",
-    "ident",
-    "user",
-    "time",
-    "request",
-    "method",
-    "path",
-    "protocol",
-    "status",
-    "bytes",
-    "referer",
-    "user_agent",
-];
-
-/// The columns of the access logs of an application load balancer, as AWS documents them.
-pub(super) const LOAD_BALANCER: [&str; 33] = [
-    "type",
-    "time",
-    "elb",
-    "client",
-    "target",
-    "request_processing_time",
-    "target_processing_time",
-    "response_processing_time",
-    "elb_status_code",
-    "target_status_code",
-    "received_bytes",
-    "sent_bytes",
-    "request",
-    "user_agent",
-    "ssl_cipher",
-    "ssl_protocol",
-    "target_group_arn",
-    "trace_id",
-    "domain_name",
-    "chosen_cert_arn",
-    "matched_rule_priority",
-    "request_creation_time",
-    "actions_executed",
-    "redirect_url",
-    "error_reason",
-    "target_list",
-    "target_status_code_list",
-    "classification",
-    "classification_reason",
-    "conn_trace_id",
-    "transformed_host",
-    "transformed_uri",
-    "request_transform_status",
-];
 
 /// The columns that load balancers have always written; the others came later.
 const LEAST: usize = 25;

@@ -1,11 +1,9 @@
 //! Which columns of the two sides are compared, and as what.
 
-use super::infer;
 use super::meaning::{Kind, Meaning, Verdict, verdict};
 use super::side::{Column, Side};
-use super::work::Columns;
-use super::work::Compared;
-use super::{Rules, SchemaDifference, Side as Which};
+use super::work::{Columns, Compared};
+use super::{Rules, SchemaDifference, Side as Which, infer};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 

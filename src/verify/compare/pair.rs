@@ -1,9 +1,7 @@
 //! Rows of both sides whose keys are equal.
 
 use super::meaning::Meaning;
-use super::value::Digest;
-use super::value::NULL;
-use super::value::Value;
+use super::value::{Digest, NULL, Value};
 use super::work::Compared;
 
 /// A row that is not the same: its places here and there.

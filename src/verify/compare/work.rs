@@ -2,8 +2,7 @@
 
 use super::limits::Limits;
 use super::meaning::Meaning;
-use super::side::Piece;
-use super::side::Side;
+use super::side::{Piece, Side};
 use crate::error::Result;
 use rayon::prelude::*;
 

@@ -35,6 +35,7 @@ use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
 pub(in crate::verify) use part::bad_record;
+pub(in crate::verify) use part::is_computed;
 use part::{File, Part, Wanted};
 use rayon::prelude::*;
 use shape::content;
@@ -112,12 +113,6 @@ fn one_type(plan: &ReadPlan) -> Result<()> {
 /// The column that holds the event time of each record, if there is one.
 pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
     (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
-}
-
-/// Whether an expression gives the column, and no file has it.
-pub(super) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
-    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, Source::Sql(_)));
-    of_sql.map(|derived| &plan.columns[derived.column].name).any(|computed| computed == name)
 }
 
 fn wanted(plan: &ReadPlan) -> Vec<Wanted> {

@@ -1,8 +1,8 @@
 //! A file as it is read, the columns that are wanted of it, and what was read.
 
-use super::is_computed;
 use super::spelled::Spelled;
 use crate::error::{Error, Result};
+use crate::input::derived::Source;
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::time::TimeRule;
 use arrow_array::ArrayRef;
@@ -77,4 +77,10 @@ pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
+}
+
+/// Whether an expression gives the column, and no file has it.
+pub(in crate::verify) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
+    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, Source::Sql(_)));
+    of_sql.map(|derived| &plan.columns[derived.column].name).any(|computed| computed == name)
 }

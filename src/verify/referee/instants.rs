@@ -196,6 +196,7 @@ fn parts(text: &str, by: char) -> Option<[&str; 3]> {
 mod tests {
     use super::*;
     use crate::time::{TimeParser, Zone};
+    use chrono::DateTime;
     use proptest::prelude::*;
     use proptest::sample::select;
 
