@@ -18,6 +18,13 @@ impl Binder<'_> {
             Value::SingleQuotedString(text) => text_node(unquoted(text)),
             Value::Boolean(value) => Node::literal(Literal::Bool(*value), Type::BOOL),
             Value::Null => Node::null(Type::Null),
+            Value::Placeholder(name) if !self.args.is_empty() => {
+                let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+                match number.and_then(|number| self.args.get(number.checked_sub(1)?)) {
+                    Some(arg) => arg.clone(),
+                    None => self.wrong(ast, "the function has not so many arguments"),
+                }
+            }
             Value::DoubleQuotedString(_) => self.wrong(ast, "a text stands between single quotes"),
             _ => self.wrong(ast, "a constant of this form is not part of expressions here"),
         }

@@ -97,8 +97,9 @@ pub enum Make {
     Turned(Op),
     /// As the operator of these: types meet as they do there.
     Operator(Op),
-    /// `if(condition, then, else)`.
-    If,
+    /// An expression over the arguments, which it calls `$1`, `$2` and so on. Evaluation, the dialects and the referee
+    /// see that expression alone, so a function of this kind is nothing but its entry.
+    Sql(&'static str),
     /// The operation with a format of strftime in the place of PostgreSQL's.
     Pattern(Op),
 }
