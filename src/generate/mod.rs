@@ -9,12 +9,12 @@
 //!   the profile gives.
 
 mod lateness;
-mod log;
 mod money;
 mod pageviews;
 mod random;
 mod row;
 mod sales;
+mod sample_log;
 mod transactions;
 mod write;
 
@@ -23,8 +23,8 @@ pub use lateness::Lateness;
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format};
 use crate::time::{DAY, HOUR, SECOND};
-use log::{Log, Shape};
 use row::Row;
+use sample_log::{Log, Shape};
 use std::path::{Path, PathBuf};
 use write::FileWriter;
 

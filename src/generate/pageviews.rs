@@ -1,8 +1,8 @@
 //! Page views: `user_id,postcode,webpage,timestamp` (seconds since 1970).
 
-use super::log::START;
 use super::random::{Draw, Stream};
 use super::row::{Column, ColumnType, Row};
+use super::sample_log::START;
 use super::{Log, Shape};
 use crate::time::SECOND;
 

@@ -1,7 +1,7 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
 use super::clocks::Clocks;
-use super::numbers::Numbers;
+use super::number_width::Numbers;
 use super::styles::{Found, Reading, Styles};
 use super::times::{Candidate, Times};
 use crate::batch::DataType;

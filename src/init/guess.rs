@@ -6,7 +6,7 @@
 
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
-use super::parts::Parts;
+use super::split_times::Parts;
 use super::times::{Candidate, MONTH, YEAR};
 use super::when::{When, when};
 use super::words;

@@ -2,7 +2,7 @@
 
 use super::column::Column;
 use super::look::Looked;
-use super::parts::{Parts, of_numbers, with_clock};
+use super::split_times::{Parts, of_numbers, with_clock};
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use super::csv::record::{Scanned, scan_record};
 use super::derived::Source;
 use super::lines::line_of;
 use super::meter::Meter;
-use super::source::{Format, SourceFile};
+use super::source_file::{Format, SourceFile};
 use super::text::TextFile;
 use super::value::declared;
 use super::{BadRecord, ReadPlan};

@@ -8,7 +8,7 @@ use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::meter::Meter;
 use super::parquet::ParquetFile;
-use super::source::{Format, SourceFile};
+use super::source_file::{Format, SourceFile};
 use super::text::{TextChunk, TextFile};
 use super::{InputReport, ReadPlan};
 use crate::batch::Position;

@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::opened::Opened;
 use super::recognised::{by_content, recognised};
 use super::shape::{self, Compression, Form, Shape};
-use super::source::{Format, SourceFile, kind_of};
+use super::source_file::{Format, SourceFile, kind_of};
 use super::stream::nothing_matches;
 use super::walk::Walk;
 use super::{documents, patterns};

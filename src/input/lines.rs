@@ -9,7 +9,7 @@ use super::ReadPlan;
 use super::documents::Marks;
 use super::meter::Meter;
 use super::raw::RawText;
-use super::source::{Format, SourceFile};
+use super::source_file::{Format, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use rayon::prelude::*;

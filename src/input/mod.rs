@@ -9,13 +9,16 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// `patterns`, `folders` and `entries` find files, `left_out` tells which are not read; `opened` has their handles, `stream` copies
-// pipes. Of files with types: `columnar` takes their arrays to the plan's types, `parquet` and `avro` read them.
-// Of text: `shape` says how it is got from the bytes, `raw` reads them, `text` cuts chunks, `carried` unwraps them, `csv` and
-// `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones. `feed` hands out the work,
-// `scan` does it and reports; `bad`, `rejects` and `fault` tell
-// what could not be read, `lines` on which line it is; `times` is about event time and arrival, `told` about columns
-// that folders tell, `derived` about those that are computed before a record has a time.
+// Finding files: `walk` goes through `folders`, `patterns` and their `entries`; `left_out` says what is not read. `inputs` has
+// the files of a command, `opened` the handle of one, `stream` copies pipes, `source_file` is a file with its format, which
+// `recognised` tells by its first bytes.
+// Files with types: `columnar` casts their arrays to the plan's types; `parquet` and `avro` read them.
+// Text: `shape` says how it is got from the bytes; `raw` reads them, `meter` counts and hashes; `text` cuts chunks, `carried`
+// unwraps records, `csv` and `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones.
+// `read_plan` says what is read; `feed` hands out the work, `scan` does it, `decoded` is what a chunk gives.
+// What cannot be read: `bad_record`, `bad`, `rejects`, `fault`; `lines` finds its line number.
+// Columns: `times` is about event time and arrival, `told` about columns of folder names, `derived` and `derived_columns`
+// about columns that are computed before a record has a time.
 pub mod around;
 mod avro;
 mod bad;
@@ -24,8 +27,8 @@ pub mod carried;
 mod columnar;
 mod csv;
 mod decoded;
-mod derive;
 pub mod derived;
+mod derived_columns;
 pub mod documents;
 mod entries;
 #[cfg(test)]
@@ -52,7 +55,7 @@ mod rejects;
 mod report;
 mod scan;
 pub mod shape;
-mod source;
+mod source_file;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -68,7 +71,7 @@ pub mod written;
 pub use self::inputs::Inputs;
 pub(crate) use self::reading::Reading;
 pub use self::report::InputReport;
-pub use self::source::{Format, SourceFile};
+pub use self::source_file::{Format, SourceFile};
 pub use avro::about_records;
 pub use opened::Opened;
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};

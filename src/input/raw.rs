@@ -8,7 +8,7 @@ use super::meter::{BLOCK, Disk, Meter};
 use super::opened::Opened;
 use super::reading::Reading;
 use super::shape::{self, Compression, Shape};
-use super::source::SourceFile;
+use super::source_file::SourceFile;
 use crate::error::{Error, Result};
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::PathBuf;

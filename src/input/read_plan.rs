@@ -2,7 +2,7 @@
 
 use super::derived::Derived;
 use super::infer::CsvLayout;
-use super::source::SourceFile;
+use super::source_file::SourceFile;
 use super::written::WrittenColumns;
 use super::{BATCH_ROWS, infer};
 use crate::batch::DataType;

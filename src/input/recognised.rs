@@ -4,7 +4,7 @@ use super::infer::start;
 use super::inputs::Inputs;
 use super::opened::Opened;
 use super::shape::{Compression, Shape};
-use super::source::Format;
+use super::source_file::Format;
 use super::{carried, documents, shape};
 use std::path::Path;
 

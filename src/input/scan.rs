@@ -13,7 +13,7 @@ use super::bad::{Bad, BadRecords};
 use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::decoded::DecodedChunk;
-use super::derive::DerivedColumns;
+use super::derived_columns::DerivedColumns;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
 use super::infer::CsvLayout;

@@ -13,7 +13,7 @@ use super::csv::names::{FirstRecord, names_of};
 use super::csv::record::{LONGEST_QUOTED, Scanned, end_of_records, scan_record, unescape, unquoted};
 use super::meter::Meter;
 use super::raw::RawText;
-use super::source::{Format, SourceFile};
+use super::source_file::{Format, SourceFile};
 use crate::error::{Error, Result};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::path::Path;

@@ -7,7 +7,7 @@ use super::folders::{
 use super::inputs::Inputs;
 use super::left_out::{LeftOut, Own};
 use super::recognised::{by_content, is_packed};
-use super::source::{Format, kind_of};
+use super::source_file::{Format, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

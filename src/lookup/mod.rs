@@ -27,9 +27,9 @@
 mod address;
 mod board;
 mod client;
-mod plan;
 mod record;
 mod request;
+mod service_plan;
 mod shared;
 #[cfg(test)]
 mod testing;
@@ -38,7 +38,7 @@ mod tests;
 mod value;
 mod work;
 
-pub use self::plan::Secrets;
+pub use self::service_plan::Secrets;
 use crate::error::Result;
 use crate::process;
 use address::Address;
@@ -48,8 +48,8 @@ pub use request::header_fault;
 
 pub use board::LookupReport;
 use client::Client;
-pub use plan::{OnFailure, ServicePlan};
 use record::{Old, Record};
+pub use service_plan::{OnFailure, ServicePlan};
 use shared::{Service, Shared};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

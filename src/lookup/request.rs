@@ -1,7 +1,7 @@
 //! What a service is asked, with the secrets of the environment in it.
 
 use super::ServicePlan;
-use super::plan::Secrets;
+use super::service_plan::Secrets;
 use crate::error::{Error, Result};
 use crate::secret::{HIDDEN, Template};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};

@@ -3,9 +3,9 @@
 use super::address::Address;
 use super::board::Board;
 use super::client::Client;
-use super::plan::ServicePlan;
 use super::record::Record;
 use super::request::Request;
+use super::service_plan::ServicePlan;
 use super::value::{Reader, Store};
 use crate::error::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64};

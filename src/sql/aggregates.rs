@@ -1,6 +1,6 @@
 //! Aggregates: what a group's rows come to, exactly where an engine can.
 
-use super::numbers::{Aggregated, above_least, counted, floats, greatest, nan, simple, spread};
+use super::aggregate_parts::{Aggregated, above_least, counted, floats, greatest, nan, simple, spread};
 use super::statement::Statement;
 use super::{Dialect, POSITION, TIME, placed, regression, words};
 use crate::aggregate::{Aggregate, Function};

@@ -144,7 +144,9 @@ fn matches(
     for (c, &column) in (1..).zip(take) {
         let value = format!("CASE WHEN _nth_{t}_{c} = 1 THEN _taken_{t}_{c} END");
         let ty = table.index.columns[column].1;
-        filled.columns.push(format!("{} AS _taken_{t}_{c}", super::numbers::greatest(s.dialect, ty, &value)));
+        filled
+            .columns
+            .push(format!("{} AS _taken_{t}_{c}", super::aggregate_parts::greatest(s.dialect, ty, &value)));
     }
     Ok(s.with(&format!("matches_{suffix}"), filled))
 }

@@ -12,13 +12,13 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+mod aggregate_parts;
 mod aggregates;
 mod asof;
 mod calendar;
 mod dedup;
 mod dialect;
 pub mod expr;
-mod numbers;
 mod patterns;
 mod placed;
 mod post;

@@ -1,6 +1,6 @@
 //! Aggregates whose rows are numbered first: `mode`, `string_agg`, and those of distinct values.
 
-use super::numbers::{Aggregated, above_least, counted, greatest, nan, of_numbers};
+use super::aggregate_parts::{Aggregated, above_least, counted, greatest, nan, of_numbers};
 use super::statement::{Statement, partition_by};
 use super::{Dialect, POSITION, TIME, words};
 use crate::aggregate::{Aggregate, Function, Listing};

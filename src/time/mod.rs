@@ -6,14 +6,14 @@
 //! that does not exist (clocks went forward) is the first instant after the gap.
 
 mod duration;
-mod fault;
 mod format;
 mod likely;
 mod parse;
+mod time_error;
 mod unit;
 mod zone;
 
-pub use self::fault::TimeError;
+pub use self::time_error::TimeError;
 pub use duration::{CalendarUnit, Duration};
 pub use format::{Field, Pad, Piece, TimeFormat};
 pub use likely::likely;

@@ -1,7 +1,7 @@
 //! Event times as they stand in files: numbers with a unit, ISO-8601 / RFC 3339, strftime formats.
 
-use super::fault::TimeError;
 use super::format::offset;
+use super::time_error::TimeError;
 use super::zone::days_in_month;
 use super::{DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, TimeFormat, TimeUnit, Zone, days_from_civil};
 use crate::error::Result as Checked;

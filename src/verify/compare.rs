@@ -53,8 +53,8 @@ mod written;
 
 pub use written::{Names, Written};
 
+mod key_pair;
 mod limits;
-mod pair;
 #[cfg(test)]
 mod tests;
 mod work;

@@ -279,8 +279,7 @@ impl Tree {
             }
             seen
         };
-        let reached: BTreeMap<&str, BTreeSet<&str>> =
-            edges.keys().map(|file| (*file, reach(*file))).collect();
+        let reached: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|file| (*file, reach(file))).collect();
         let circle =
             |file: &str| reached[file].iter().filter(|f| reached[*f].contains(file)).copied().collect();
         let circles: BTreeSet<BTreeSet<&str>> = edges.keys().map(|file| circle(file)).collect();

@@ -40,11 +40,15 @@ pub struct Profile {
     pub behind: u64,
     /// So late or less is half of the events.
     pub p50: i64,
-    /// And so on.
+    /// As `p50`, of 90 % of the events.
     pub p90: i64,
+    /// As `p50`, of 95 %.
     pub p95: i64,
+    /// As `p50`, of 99 %.
     pub p99: i64,
+    /// As `p50`, of 99.9 %.
     pub p99_9: i64,
+    /// As `p50`, of 99.99 %.
     pub p99_99: i64,
     /// The latest.
     pub max: i64,
@@ -107,8 +111,9 @@ pub struct OutputAudit {
     pub allowed_lateness: i64,
     /// Events that fall in its windows.
     pub events: u64,
-    /// Its windows (before `having`), and its rows before `top`, with every event counted.
+    /// Its windows before `having`, with every event counted.
     pub windows: u64,
+    /// Its rows before `top`, with every event counted.
     pub rows: u64,
     /// For each delay, ascending, what it would have cost.
     pub delays: Vec<DelayAudit>,

@@ -3,7 +3,7 @@
 use super::super::Log;
 use super::super::row::{Column, ColumnType, Row};
 use super::world::World;
-use crate::generate::log::START;
+use crate::generate::sample_log::START;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -4,7 +4,7 @@ use super::super::Log;
 use super::super::random::{Draw, Stream};
 use super::super::row::{Column, ColumnType, Row};
 use super::world::{COUNTRIES, World};
-use crate::generate::log::START;
+use crate::generate::sample_log::START;
 use crate::time::DAY;
 
 const COLUMNS: [Column; 6] = [

@@ -5,7 +5,7 @@ use super::super::Log;
 use super::super::random::{Draw, Stream, Uuid};
 use super::super::row::{Column, ColumnType, Row};
 use super::world::World;
-use crate::generate::log::START;
+use crate::generate::sample_log::START;
 use crate::time::{DAY, SECOND};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

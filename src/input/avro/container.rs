@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::input::LONGEST_RECORD;
 use crate::input::meter::Meter;
 use crate::input::raw::RawText;
-use crate::input::source::SourceFile;
+use crate::input::source_file::SourceFile;
 use std::io::Read;
 use std::path::PathBuf;
 

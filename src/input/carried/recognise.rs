@@ -12,7 +12,7 @@ use crate::input::documents::{self, Pointer};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
-use crate::input::source::{Format, SourceFile};
+use crate::input::source_file::{Format, SourceFile};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

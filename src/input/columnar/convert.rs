@@ -1,7 +1,7 @@
 //! Columns of files with types as the plan's types, exactly.
 
+use super::converted::{Sink, decimal_text, normal};
 use super::event_time::micros;
-use super::sink::{Sink, decimal_text, normal};
 use super::{Faults, FileType, damaged, nested, rare};
 use crate::batch::DataType;
 use crate::error::Result;

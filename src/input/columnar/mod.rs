@@ -6,14 +6,14 @@
 //! * A timestamp without a zone is local time in the plan's zone.
 
 mod convert;
+mod converted;
 mod event_time;
 mod faults;
 mod nested;
 mod rare;
-mod sink;
 mod types;
 
-pub(super) use self::sink::with_point;
+pub(super) use self::converted::with_point;
 pub(super) use convert::possible;
 pub(super) use event_time::{Named, check, prunable, times};
 pub(super) use faults::{Fault, Faults};

@@ -6,7 +6,7 @@
 //! * A time of day is text, `HH:MM:SS`, with as many digits of its fraction as say something: `10:30:00.25`. What is
 //!   not within a day is a bad record.
 
-use super::sink::{Sink, with_point};
+use super::converted::{Sink, with_point};
 use crate::input::value::ValueError;
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;

@@ -4,9 +4,8 @@ use crate::batch::DataType;
 use crate::input::SourceFile;
 use crate::input::carried::LogColumn;
 use crate::input::times::Role;
-use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray};
+use arrow_array::{ArrayRef, Int64Array, StringViewArray};
 use arrow_schema::DataType as ArrowType;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// The type of a column in a file.

@@ -4,7 +4,7 @@ use super::{Layout, Pointer};
 use crate::input::infer::start;
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
-use crate::input::source::{Format, SourceFile};
+use crate::input::source_file::{Format, SourceFile};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! What inference has seen of the columns of a log so far.
 
-use super::column::InferredColumn;
 use super::evidence::Evidence;
+use super::inferred_column::InferredColumn;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::carried::{Found, LogColumn};

@@ -12,11 +12,11 @@
 //! * A declared type wins. An inferred one never changes a value's meaning: what does not read back
 //!   as it was written (leading zeros, more digits than int64 has) is a string.
 
-mod column;
 mod evidence;
 mod gathered;
 mod head;
 mod hint;
+mod inferred_column;
 mod sample;
 pub(crate) use self::head::start;
 pub(in crate::input) use self::head::{Budget, heads};
@@ -26,7 +26,7 @@ mod tests;
 pub(crate) use evidence::Class;
 pub use hint::{inferred_hint, other_time_hint, time_hint};
 
-pub use self::column::{CsvLayout, InferredColumn};
+pub use self::inferred_column::{CsvLayout, InferredColumn};
 use super::{Format, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;

@@ -13,7 +13,6 @@ use crate::input::{ITEM, SourceFile};
 use crate::time::TimeUnit;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read;
 use std::sync::Arc;
 
 fn name_of(file: &SourceFile) -> String {

@@ -11,7 +11,7 @@ use super::content::{Content, content, head_of};
 use super::member::Member;
 use crate::error::{Error, Result};
 use crate::input::reading::Reading;
-use crate::input::source::kind_of;
+use crate::input::source_file::kind_of;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use zip::{CompressionMethod, ZipArchive};

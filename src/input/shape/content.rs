@@ -3,8 +3,7 @@
 use super::Compression;
 use crate::error::Result;
 use crate::input::opened::Opened;
-use crate::input::source::Format;
-use std::io::Read;
+use crate::input::source_file::Format;
 
 /// How much of a file is looked at.
 pub(super) const HEAD: usize = 4096;

@@ -60,6 +60,16 @@ pub enum Form {
 }
 
 impl Form {
+    /// The names that a job has for the formats that become lines of CSV as they are read.
+    pub const NAMED: [(&str, Form); 6] = [
+        ("xlsx", Form::Sheet),
+        ("common", Form::Common),
+        ("combined", Form::Combined),
+        ("w3c", Form::W3c),
+        ("cloudfront", Form::W3c),
+        ("alb", Form::LoadBalancer),
+    ];
+
     /// What it is, for people.
     pub fn name(&self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use super::super::opened::Opened;
 use super::content::{Content, HEAD, content, head_of};
 use super::{Compression, Form, Shape, archive, failed, text};
 use crate::error::{Error, Result};
-use crate::input::source::Format;
+use crate::input::source_file::Format;
 use std::io::Read;
 
 /// The shape that the first bytes of a file show, and a format, if they tell one. `named` is the compression that its

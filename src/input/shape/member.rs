@@ -1,7 +1,6 @@
 //! A file in an archive.
 
 use super::Compression;
-use std::io::Read;
 use std::path::PathBuf;
 
 /// A file in a zip.

@@ -54,10 +54,7 @@ pub(in crate::input) fn marked_text(
         Form::Plain | Form::Sheet => text,
         Form::Spaces => Box::new(lines::ByLine::new(text, fields::Spaces, path)),
         Form::Widths(widths) => Box::new(lines::ByLine::new(text, fields::Widths(widths.clone()), path)),
-        Form::Common => Box::new(lines::ByLine::new(text, weblog::Requests, path)),
-        Form::Combined => Box::new(lines::ByLine::new(text, weblog::Requests, path)),
-        Form::LoadBalancer => Box::new(lines::ByLine::new(text, weblog::Balanced, path)),
-        Form::W3c => Box::new(lines::ByLine::new(text, weblog::Extended::new(path), path)),
+        form => weblog::lines(text, form, path),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::derived::derives_time;
 use super::open::Assumed;
-use super::shape::{FORMATS, Layout, is_form, shape};
+use super::shape::{Layout, formats, is_form, shape};
 use super::times::{event_time, time_rule};
 use super::{SourceFiles, around, documents, instants, unknown_column, written};
 use crate::batch::{DataType, Field, Schema};
@@ -334,8 +334,8 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Forma
         "avro" => Format::Avro,
         form if is_form(form) => Format::Csv,
         other => {
-            let error = Error::job(format!("unknown format `{other}`")).nearest(other, FORMATS);
-            document.fault(error.hint(format!("the formats are {}", FORMATS.join(", "))), &name.span);
+            let error = Error::job(format!("unknown format `{other}`")).nearest(other, formats());
+            document.fault(error.hint(format!("the formats are {}", formats().join(", "))), &name.span);
             return None;
         }
     }))

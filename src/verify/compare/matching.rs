@@ -5,7 +5,6 @@ use super::side::{Column, Side};
 use super::work::{Columns, Compared};
 use super::{Rules, SchemaDifference, Side as Which, infer};
 use crate::error::{Error, Result};
-use rayon::prelude::*;
 
 /// Pairs the columns of both sides; what cannot be paired is a difference of the schema.
 ///

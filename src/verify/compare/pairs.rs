@@ -1,7 +1,7 @@
 //! The second look: rows of buckets that are not the same are paired by the hashes of their keys, and their columns compared by the
 //! hashes of the values.
 
-use super::pair::{NONE, Pair, Repeated, THERE, near, subtractable};
+use super::key_pair::{NONE, Pair, Repeated, THERE, near, subtractable};
 use super::shown::First;
 use super::side::Piece;
 use super::sums::{Marks, PerThread, Sums, hash};

@@ -1,6 +1,6 @@
 //! The rows that are shown: the first by their keys, read once more in full.
 
-use super::pair::{Pair, Repeated, same};
+use super::key_pair::{Pair, Repeated, same};
 use super::value::Value;
 use super::work::Work;
 use super::{Duplicate, RowDifference, Side};

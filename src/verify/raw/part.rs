@@ -6,7 +6,6 @@ use crate::input::derived::Source;
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::time::TimeRule;
 use arrow_array::ArrayRef;
-use rayon::prelude::*;
 use std::borrow::Cow;
 use std::path::Path;
 

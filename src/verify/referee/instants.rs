@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::formats::{Form, seconds_of};
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit};
-use chrono::{NaiveDate, NaiveTime, TimeDelta, TimeZone};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
 /// How times are read: the rule of a job, made ready.
 #[derive(Debug)]

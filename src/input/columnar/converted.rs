@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::input::ReadColumn;
 use crate::input::infer::inferred_hint;
 use crate::input::value::ValueError;
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType as ArrowType;
