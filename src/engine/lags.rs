@@ -12,11 +12,15 @@ pub struct Profile {
     pub behind: u64,
     /// So late or less is half of the events.
     pub p50: i64,
-    /// And so on.
+    /// As `p50`, of 90 % of the events.
     pub p90: i64,
+    /// As `p50`, of 95 %.
     pub p95: i64,
+    /// As `p50`, of 99 %.
     pub p99: i64,
+    /// As `p50`, of 99.9 %.
     pub p99_9: i64,
+    /// As `p50`, of 99.99 %.
     pub p99_99: i64,
     /// The latest.
     pub max: i64,
