@@ -69,7 +69,7 @@ impl CheckArgs {
                 "{shown}: valid (data not checked): {has}\n  not checked: that files and their columns exist, and the types of expressions; --data checks samples\n{not_set}{changed}"
             ));
         };
-        let files = ui::count(plan.read.files.len() as u64, "file", "files");
+        let files = ui::count(plan.pipeline.read.files.len() as u64, "file", "files");
         let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
         Ok(format!(
             "{shown}: valid (checked with samples of {files} with {columns}): {has}\n{not_set}{changed}"

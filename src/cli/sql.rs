@@ -66,10 +66,10 @@ fn text(plan: &Plan, dialect: Dialect, only: Option<&str>) -> Result<String> {
     let (mut queries, mut refused) = (String::new(), vec![]);
     let wanted = plan.chosen(only)?;
     for &output in &wanted {
-        let path = ui::plain(&plan.outputs[output].to.to_string());
+        let path = ui::plain(&plan.deliveries.outputs[output].to.to_string());
         match sql::script(plan, output, dialect) {
             Ok(script) => {
-                queries.push_str(&format!("\n-- {}\n", title(&plan.outputs[output].to)));
+                queries.push_str(&format!("\n-- {}\n", title(&plan.deliveries.outputs[output].to)));
                 script.notes.iter().for_each(|note| queries.push_str(&comment(note)));
                 queries.push_str(&format!("{};\n", script.query.trim_end()));
                 let new: Vec<String> = script.setup.into_iter().filter(|s| !setup.contains(s)).collect();

@@ -80,7 +80,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
             .map(|table| Event::info("published", published(table), published_json(table))),
     );
     let late = outcome.account.late;
-    if late > 0 && plan.late.is_none() {
+    if late > 0 && plan.deliveries.late.is_none() {
         let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
         events.push(Event::warning("late", text, json!({ "events": late, "kept": false })));
     }
@@ -130,7 +130,7 @@ fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
 
 /// Records that gave no event, as their list has no item.
 fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
-    let list = plan.read.files.iter().find_map(|file| file.unnest.as_deref())?;
+    let list = plan.pipeline.read.files.iter().find_map(|file| file.unnest.as_deref())?;
     let text = format!(
         "{} no item in {}: they gave no event",
         count(records, "record has", "records have"),
@@ -206,7 +206,7 @@ fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
             text.push_str(&format!(", {} {what}", grouped(count)));
         }
     }
-    if let Some(path) = &plan.answers {
+    if let Some(path) = &plan.pipeline.answers {
         text.push_str(&format!("; answers in {}", path.display()));
     }
     Event::info("lookups", text, json!(lookups))
@@ -312,8 +312,9 @@ pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
         "inputs": inputs,
         "outputs": outputs,
     });
-    if !plan.pages.is_empty() {
-        let paths: Vec<_> = plan.pages.iter().map(|page| page.path.display().to_string()).collect();
+    if !plan.deliveries.pages.is_empty() {
+        let paths: Vec<_> =
+            plan.deliveries.pages.iter().map(|page| page.path.display().to_string()).collect();
         value["pages"] = json!(paths);
     }
     if let Some(why) = &outcome.all_again {
