@@ -66,6 +66,8 @@ impl Sketch {
                 {
                     return;
                 }
+                // The set changes to registers with its 769th value, in whatever order values come, so the
+                // state depends on the set alone.
                 if *len as usize == SPARSE {
                     let mut registers = Box::new([0; REGISTERS]);
                     table.iter().filter(|&&held| held != 0).for_each(|&held| raise(&mut registers, held));
@@ -74,6 +76,8 @@ impl Sketch {
                     return;
                 }
                 if (*len as usize + 1) * 4 > table.len() * 3 {
+                    // Four slots are enough for most groups: a job may have millions of them with a value or
+                    // two.
                     let larger = vec![0; (table.len() * 2).max(4)].into_boxed_slice();
                     for held in std::mem::replace(table, larger).into_iter().filter(|&held| held != 0) {
                         put(table, held);
@@ -89,6 +93,8 @@ impl Sketch {
         match (&mut *self, other) {
             (Sketch::Dense(mine), Sketch::Dense(theirs)) => raise_all(mine, &theirs[..]),
             (Sketch::Sparse { .. }, Sketch::Dense(theirs)) => self.merge_registers(&theirs[..]),
+            // One by one: the union may pass `SPARSE`, and then it becomes registers just as one long input
+            // would.
             (_, Sketch::Sparse { table, .. }) => {
                 table.iter().filter(|&&hash| hash != 0).for_each(|&hash| self.insert(hash));
             }
@@ -117,6 +123,7 @@ impl Sketch {
     fn bytes(&self) -> usize {
         match self {
             Sketch::Sparse { table, .. } if table.is_empty() => 0,
+            // 16 bytes for what malloc keeps beside a block.
             Sketch::Sparse { table, .. } => table.len() * 8 + 16,
             Sketch::Dense(_) => REGISTERS + 16,
         }
@@ -128,6 +135,7 @@ fn find(table: &[u64], hash: u64) -> Option<usize> {
     let mask = table.len().checked_sub(1)?;
     // The low bits: the high ones choose the register.
     let mut at = hash as usize & mask;
+    // At least a quarter of the slots is free, so the search ends.
     while table[at] != 0 && table[at] != hash {
         at = (at + 1) & mask;
     }
@@ -158,6 +166,8 @@ fn estimate(registers: &[u8; REGISTERS]) -> f64 {
     registers.iter().for_each(|&rank| ranks[rank as usize] += 1);
     let m = REGISTERS as f64;
     let mut z = m * tau(1.0 - f64::from(ranks[MAX_RANK]) / m);
+    // Horner's scheme from the highest rank down: each step halves what lies above, so powers of two are not
+    // computed.
     for &count in ranks[1..MAX_RANK].iter().rev() {
         z = 0.5 * (z + f64::from(count));
     }
@@ -167,6 +177,7 @@ fn estimate(registers: &[u8; REGISTERS]) -> f64 {
 
 /// x + Σ x^(2^k)·2^(k−1): what registers without a value add.
 fn sigma(mut x: f64) -> f64 {
+    // With all registers empty the series does not converge.
     if x == 1.0 {
         return f64::INFINITY;
     }
@@ -176,6 +187,7 @@ fn sigma(mut x: f64) -> f64 {
         let before = z;
         z += x * y;
         y += y;
+        // The terms shrink until adding one changes nothing: that is the limit to the last bit.
         if z == before {
             return z;
         }
@@ -184,6 +196,7 @@ fn sigma(mut x: f64) -> f64 {
 
 /// What registers of the greatest rank add.
 fn tau(mut x: f64) -> f64 {
+    // The limit at both ends is exactly 0, and the loop may stop a little beside it.
     if x == 0.0 || x == 1.0 {
         return 0.0;
     }
@@ -208,6 +221,8 @@ impl ApproxDistinct {
         let sketch = &mut self.sketches[slot as usize];
         let before = sketch.bytes();
         f(sketch);
+        // The old size is subtracted last: the new one may be smaller, and the difference alone would go
+        // below 0.
         self.bytes = self.bytes + sketch.bytes() - before;
     }
 }
@@ -226,6 +241,8 @@ impl Accumulator for ApproxDistinct {
             }
         } else {
             Word(self.ty).each(array, |i, word| {
+                // The word, and not the bytes of the Arrow array: −0 and 0 are one value for GROUP BY, and so
+                // are all NaN.
                 self.change(slots[i], |sketch| sketch.insert(xxh3_64(&word.to_le_bytes())));
             });
         }
@@ -248,6 +265,7 @@ impl Accumulator for ApproxDistinct {
                 hashes.for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
             }
             Sketch::Dense(registers) => {
+                // A sparse state has at most `SPARSE` hashes, so this length can mark the registers.
                 out.extend_from_slice(&u32::MAX.to_le_bytes());
                 out.extend_from_slice(&registers[..]);
             }

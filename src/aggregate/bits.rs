@@ -23,6 +23,8 @@ impl OfBits {
     fn fold(&mut self, slot: u32, value: i64) {
         let held = &mut self.values[slot as usize];
         *held = Some(match (*held, self.operation) {
+            // Not a neutral element such as 0 or −1 from the start: a group without a value gives NULL, as in
+            // PostgreSQL.
             (None, _) => value,
             (Some(held), Bits::And) => held & value,
             (Some(held), Bits::Or) => held | value,

@@ -24,6 +24,7 @@ impl Bool {
     fn fold(&mut self, slot: u32, value: u8) {
         let held = &mut self.values[slot as usize];
         *held = match (*held, value) {
+            // A slot that has not seen a value is neutral where tables and states are merged.
             (NONE, other) | (other, NONE) => other,
             (a, b) if self.and => a & b,
             (a, b) => a | b,

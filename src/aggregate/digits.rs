@@ -22,8 +22,10 @@ impl Digits {
         let place = |(x, shift): (f64, i32)| {
             let (bits, fraction) = (x.to_bits(), x.to_bits() & ((1 << 52) - 1));
             let exponent = (bits >> 52 & 0x7ff) as i32;
+            // A subnormal float has the exponent of the least normal one, and its leading bit is 0.
             let (whole, up) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
             let (digit, within) = ((up + shift) / BITS, (up + shift) % BITS);
+            // A float has 53 bits and is shifted by at most 31, so three digits hold it.
             (digit as usize, u128::from(whole) << within, x < 0.0)
         };
         let digits = || parts.clone().filter(|part| part.0 != 0.0).map(place);
@@ -34,17 +36,23 @@ impl Digits {
         for (digit, whole, negative) in digits() {
             for (k, sum) in sums[digit - low..][..3].iter_mut().enumerate() {
                 let part = i64::from((whole >> (BITS as usize * k)) as u32);
+                // Sums of 32-bit digits in 64 bits: there is room for two thousand million parts, and a float
+                // sum has a few dozen.
                 *sum += if negative { -part } else { part };
             }
         }
         let (mut digits, carried) = carry(&sums);
         let negative = carried < 0;
         if negative {
+            // The digits of a negative value are those of its size: the same value has one form, whatever was
+            // added first.
             sums.iter_mut().for_each(|sum| *sum = -*sum);
             digits = carry(&sums).0;
         }
+        // Zeros at both ends are cut: without that, equal values could have different bytes.
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         digits.truncate(digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1));
+        // A place is at most (2045 + 200) / 32, so it fits a byte.
         let first = if digits.is_empty() { 0 } else { low + zeros };
         Digits { negative, first: first as u8, digits: digits.split_off(zeros.min(digits.len())) }
     }
@@ -52,10 +60,12 @@ impl Digits {
     /// Floats whose sum is the value, each times 2 to the power of `shift` where `shift` is not 0, as it is for
     /// those of 2 to the power of `huge` and more.
     pub fn parts(&self, huge: i32, shift: i32) -> impl Iterator<Item = (f64, bool)> {
+        // A digit of 0 would be a part that adds nothing, and each part costs an addition.
         let places = (0..).zip(&self.digits).filter(|(_, digit)| **digit != 0);
         places.map(move |(k, &digit)| {
             let exponent = (i32::from(self.first) + k) * BITS + UNIT;
             let is_huge = exponent >= huge;
+            // A float holds 32 bits times a power of two exactly.
             let part = f64::from(digit) * power(if is_huge { exponent - shift } else { exponent });
             (if self.negative { -part } else { part }, is_huge)
         })

@@ -170,12 +170,14 @@ impl<E: Element> Distinct<E> {
         let set = &mut self.sets[slot as usize];
         let held = set.capacity();
         let heap = f(set);
+        // hashbrown fills at most 7 of 8 slots, and has one byte of tag to each.
         self.bytes += heap + (set.capacity() - held) * (std::mem::size_of::<E>() + 1) * 8 / 7;
     }
 
     fn insert(&mut self, slot: u32, key: &E::Key) {
         self.change(slot, |set| {
             let len = set.len();
+            // The text is copied only where it is new: the values of a group often come again.
             let heap = set.get_or_insert_with(key, E::own).heap();
             if set.len() > len { heap } else { 0 }
         });
@@ -192,6 +194,7 @@ impl<E: Element> Distinct<E> {
         });
         let mut last: Option<(u32, E)> = None;
         self.runs.merge(rest, |slot, value| {
+            // A value may lie in several runs and in memory, and equal ones come one after the other.
             if last.as_ref().is_none_or(|(s, v)| *s != slot || v != value) {
                 f(slot, value);
                 last = Some((slot, value.clone()));
@@ -206,11 +209,14 @@ impl<E: Element> Distinct<E> {
         let (mut places, mut values, mut failed) = (vec![], vec![], Ok(()));
         let mut fold = |places: &mut Vec<u32>, values: &mut Vec<Option<E>>| {
             let args = [E::array(self.ty, std::mem::take(values))];
+            // Only `sum`, `avg` and the variances come here, and they look at neither times nor positions.
             made.update(&std::mem::take(places), &Rows { args: &args, time: &[], positions: &[] })
         };
         self.each(|slot, value| {
             places.push(slot);
             values.push(Some(value.clone()));
+            // The walk over the runs cannot stop with the error of a fold, so the first one waits for the end
+            // of the walk.
             if values.len() == FOLDED && failed.is_ok() {
                 failed = fold(&mut places, &mut values);
             }
@@ -227,6 +233,7 @@ const FOLDED: usize = 64 << 10;
 /// Appends values of `set` as a state of at most about [`PIECE`] bytes.
 fn put_piece<'a, E: Element>(set: &mut impl Iterator<Item = &'a E>, out: &mut Vec<u8>) {
     let at = out.len();
+    // The number of values is known only when the piece is full.
     out.extend_from_slice(&[0; 8]);
     let mut count = 0u64;
     while out.len() - at < PIECE
@@ -256,6 +263,7 @@ impl<E: Element> Accumulator for Distinct<E> {
             let theirs = &other.sets[theirs as usize];
             self.change(mine, |set| {
                 if set.capacity() == 0 {
+                    // A copy of the table hashes nothing, and brings the seed of its hasher along.
                     *set = theirs.clone();
                     return set.iter().map(E::heap).sum();
                 }
@@ -308,10 +316,12 @@ impl<E: Element> Accumulator for Distinct<E> {
         if self.bytes <= bytes {
             return Ok(());
         }
+        // The emptied sets give up their tables and their texts.
         self.bytes = 0;
         let seed = self.seed;
         let sets = self.sets.iter_mut().enumerate().map(|(slot, set)| {
             let mut values: Vec<E> = std::mem::replace(set, empty(seed)).into_iter().collect();
+            // The values of a run ascend, so that the merge meets equal ones side by side.
             values.par_sort_unstable();
             (slot as u32, values)
         });
@@ -326,6 +336,7 @@ impl<E: Element> Accumulator for Distinct<E> {
             let counts = self.sets[..slots].iter().map(|set| set.len() as i64);
             return Ok(Arc::new(Int64Array::from_iter_values(counts)));
         }
+        // The runs may hold values of slots that are not asked for.
         let mut counts = vec![0i64; self.sets.len()];
         self.each(|slot, _| counts[slot as usize] += 1)?;
         counts.truncate(slots);

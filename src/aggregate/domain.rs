@@ -75,6 +75,7 @@ impl Domain for Text {
     }
 
     fn build(&self, values: Vec<Option<Box<[u8]>>>) -> ArrayRef {
+        // The bytes come from Arrow strings, which are UTF-8, so nothing is lost here.
         let text = |v: &[u8]| String::from_utf8_lossy(v).into_owned();
         Arc::new(values.iter().map(|v| v.as_deref().map(text)).collect::<StringViewArray>())
     }

@@ -50,9 +50,11 @@ struct Extra {
 impl FloatSum {
     /// Adds one value.
     pub fn add(&mut self, x: f64) {
+        // Huge values are kept apart: two of them may add up to infinity where the whole sum is finite.
         if x.abs() >= HUGE || x.is_nan() {
             return self.add_special(x);
         }
+        // Two floats hold 106 bits of the sum, so most sums never need a vector.
         let (high, lost) = two_sum(self.high, x);
         let (low, lost) = two_sum(self.low, lost);
         (self.high, self.low) = (high, low);
@@ -63,6 +65,7 @@ impl FloatSum {
 
     fn add_special(&mut self, x: f64) {
         let extra = self.extra.get_or_insert_default();
+        // Flags and not one special value: ∞ and −∞ come in any order, and only both together are NaN.
         match x {
             x if x.is_nan() => extra.nan = true,
             f64::INFINITY => extra.plus_infinity = true,
@@ -75,6 +78,7 @@ impl FloatSum {
     pub fn add_product(&mut self, x: f64, y: f64) {
         let product = x * y;
         self.add(product);
+        // The fused operation gives exactly what the rounding of the product lost.
         self.add(x.mul_add(y, -product));
     }
 
@@ -85,6 +89,7 @@ impl FloatSum {
         if let Some(extra) = &other.extra {
             extra.rest.iter().for_each(|&x| self.add(x));
             let mine = self.extra.get_or_insert_default();
+            // Huge parts are scaled already, and `add` would take them for small values.
             extra.huge.iter().for_each(|&x| grow(&mut mine.huge, x));
             mine.nan |= extra.nan;
             mine.plus_infinity |= extra.plus_infinity;
@@ -95,6 +100,7 @@ impl FloatSum {
     /// The sum, rounded to nearest once.
     pub fn value(&self) -> f64 {
         let mut parts = vec![];
+        // `high` and `low` may overlap after values have cancelled out, and the parts of an expansion do not.
         grow(&mut parts, self.high);
         grow(&mut parts, self.low);
         let Some(extra) = &self.extra else { return round(&parts) };
@@ -104,6 +110,7 @@ impl FloatSum {
         if extra.plus_infinity || extra.minus_infinity {
             return if extra.plus_infinity { f64::INFINITY } else { f64::NEG_INFINITY };
         }
+        // Huge parts have another scale, so as floats they cannot be added to the others.
         if !extra.huge.is_empty() {
             return self.digits().value().over(1u32.into()).value();
         }
@@ -124,11 +131,14 @@ impl FloatSum {
         let mut rest = self.clone();
         rest.add(-high);
         let quotient = high / n as f64;
+        // The sum may be too large for a float where the mean is not.
         if !quotient.is_finite() {
             return self.exact().map_or(quotient, |sum| sum.over(n.into()).value());
         }
         let low = (-quotient).mul_add(n as f64, high) + rest.value();
         let (rounded, cut) = two_sum(quotient, low / n as f64);
+        // From 2^53 on `n as f64` is rounded, very small quotients lose bits, and a cut near the middle may
+        // round either way.
         let certain = n < 1 << 53 && quotient.abs() > 1e-250 && rounded + cut * (1.0 + 1e-9) == rounded;
         match self.exact() {
             Some(sum) if !certain => sum.over(n.into()).value(),
@@ -155,6 +165,7 @@ impl FloatSum {
         let extra = self.extra.as_deref().unwrap_or(&none);
         let digits = self.digits();
         let flags = [extra.nan, extra.plus_infinity, extra.minus_infinity, digits.negative];
+        // Products put two flags of their own into this byte: 16 and 32.
         out.push((0..).zip(flags).map(|(bit, flag)| u8::from(flag) << bit).sum());
         digits.put(out);
     }
@@ -235,15 +246,19 @@ pub fn ratio(numerator: i256, denominator: i256) -> f64 {
     }
     // A quotient of 62 bits and more leaves the rounding to 53 bits to the conversion below.
     let shift = (bits(denominator) + 62).saturating_sub(bits(numerator));
+    // The denominator is below 2^190, so the shift is at most 252 and fits a byte.
     let scaled = numerator << shift as u8;
     let quotient = scaled.wrapping_div(denominator);
     let exact = quotient.wrapping_mul(denominator) == scaled;
+    // A power of two within the range of floats: this product does not round again.
     let value = round_i256(quotient, exact) * 2f64.powi(-(shift as i32));
     if negative { -value } else { value }
 }
 
 /// A non-negative integer, of which `exact` says whether a fraction was cut, rounded to nearest.
 fn round_i256(x: i256, exact: bool) -> f64 {
+    // 120 bits are far more than the 53 of a float, so a sticky bit in the lowest place never reaches the
+    // digit that rounds.
     let drop = bits(x).saturating_sub(120);
     let (kept, _) = (x >> drop as u8).to_parts();
     let cut = (x >> drop as u8) << drop as u8 != x || !exact;

@@ -29,6 +29,7 @@ pub enum Which {
 /// The accumulator of a one-argument extreme over `ty`.
 pub fn new(ty: DataType, which: Which) -> Box<dyn Accumulator> {
     match (ty, which) {
+        // Strings are ordered by their bytes, as PostgreSQL orders them with the collation C.
         (DataType::String, Which::Min | Which::Max) => Box::new(Extreme::new(Text, which)),
         (ty, Which::Min | Which::Max) => Box::new(Extreme::new(Word(ty), which)),
         // `first` and `last` are arg_min and arg_max with nothing before replay order to rank by.
@@ -132,6 +133,7 @@ impl Domain for Unranked {
     type Value = ();
 
     fn each(&self, array: &ArrayRef, mut f: impl FnMut(usize, ())) {
+        // `first` and `last` skip NULL by the value alone, so every row has a rank.
         (0..array.len()).for_each(|i| f(i, ()));
     }
 
@@ -171,6 +173,8 @@ impl<D: Domain, R: Domain> Arg<D, R> {
         let held = &mut self.best[slot as usize];
         let better = held.as_ref().is_none_or(|held| {
             let replay = (row.time, row.position).cmp(&(held.time, held.position));
+            // A tie of ranks goes to the earliest row, also for `arg_max`: one row wins, whatever is merged
+            // first.
             let order = match self.which {
                 Which::Min | Which::First => row.rank.cmp(&held.rank).then(replay),
                 Which::Max => held.rank.cmp(&row.rank).then(replay),
@@ -194,6 +198,7 @@ impl<D: Domain, R: Domain> Accumulator for Arg<D, R> {
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
         let mut ranks: Vec<Option<R::Value>> = vec![None; slots.len()];
+        // `first` and `last` have one argument, and `Unranked` looks only at its length.
         self.rank.each(rows.args.last().expect("an argument"), |i, rank| ranks[i] = Some(rank));
         let domain = self.domain;
         domain.each(&rows.args[0], |i, value| {

@@ -27,6 +27,7 @@ pub struct Dyadic {
 impl Dyadic {
     /// The sum of both.
     pub fn plus(&self, other: &Dyadic) -> Dyadic {
+        // Both as multiples of the smaller power, so that both are whole numbers.
         let exponent = self.exponent.min(other.exponent);
         let whole = |of: &Dyadic| &of.whole << (of.exponent - exponent) as u64;
         Dyadic { whole: whole(self) + whole(other), exponent }
@@ -49,6 +50,7 @@ impl Dyadic {
 
     /// The value divided by another, which is not 0.
     pub fn by(self, denominator: &Dyadic) -> Fraction {
+        // The denominator of a `Fraction` does not have a sign, so the numerator takes it.
         let whole = if denominator.is_negative() { -self.whole } else { self.whole };
         let numerator = Dyadic { whole, exponent: self.exponent - denominator.exponent };
         numerator.over(denominator.whole.magnitude().clone())
@@ -86,12 +88,14 @@ pub struct Fraction {
 impl Fraction {
     /// The nearest float.
     pub fn value(&self) -> f64 {
+        // The 53 bits of a float and three more: `nearest` wants at least two more.
         let value = self.quotient(56).nearest();
         if self.numerator.is_negative() { -value } else { value }
     }
 
     /// The float nearest to the square root of the size of the value.
     pub fn sqrt(&self) -> f64 {
+        // The root of 112 bits has 56, as many as `value` rounds from.
         let Cut { whole, exponent, more } = self.quotient(112);
         let root = whole.sqrt();
         let more = more || &root * &root != whole;
@@ -102,6 +106,7 @@ impl Fraction {
     fn quotient(&self, bits: u64) -> Cut {
         let numerator = self.numerator.whole.magnitude();
         let shift = (bits + self.denominator.bits()).saturating_sub(numerator.bits());
+        // An even exponent, so that half of it is the exponent of the root.
         let shift = shift + (self.numerator.exponent - shift as i64).rem_euclid(2) as u64;
         let scaled = numerator << shift;
         let whole = &scaled / &self.denominator;
@@ -121,6 +126,7 @@ impl Cut {
     /// The nearest float. The number has at least two bits more than a float, or it is the value.
     fn nearest(&self) -> f64 {
         const LEAST: i64 = -1074;
+        // Below 2^-1022 floats have fewer bits: their last digit counts 2^-1074.
         let unit = (self.exponent + self.whole.bits() as i64 - 53).max(LEAST);
         let Some(dropped) = u64::try_from(unit - self.exponent).ok().filter(|dropped| *dropped > 0) else {
             return to_float(&self.whole, self.exponent);
@@ -129,6 +135,7 @@ impl Cut {
         let half = self.whole.bit(dropped - 1);
         let above_half = self.more || self.whole.trailing_zeros().is_some_and(|zeros| zeros < dropped - 1);
         let up = half && (above_half || kept.bit(0));
+        // Rounding up may give 2^53, which is a float too.
         to_float(&(kept + u32::from(up)), unit)
     }
 }

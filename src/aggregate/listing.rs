@@ -72,13 +72,16 @@ impl Listed {
             let mut seen = HashSet::new();
             rows.retain(|row| seen.insert(&row.text));
         }
+        // Two rows never share a position, so an unstable sort gives one order.
         rows.sort_unstable();
         let separator = &self.listing.separator;
         let length = rows.iter().map(|row| row.text.len() + separator.len()).sum::<usize>();
+        // Before the memory is taken: a text of 2^31 bytes would not fit an Arrow view.
         if length > MOST {
             return Err(Error::data(format!("a string_agg of {length} bytes is longer than a text can be"))
                 .hint("leave rows out with FILTER (WHERE …), or group by smaller windows"));
         }
+        // In SQL a group without a text gives NULL and not an empty text.
         let Some((first, rest)) = rows.split_first() else { return Ok(None) };
         let mut text = String::with_capacity(length);
         text.push_str(&first.text);
@@ -97,6 +100,8 @@ const MOST: usize = 1 << 30;
 fn key(array: &ArrayRef, ty: DataType) -> ArrayRef {
     match ty {
         DataType::Float64 => {
+            // arrow-row orders −0 before 0, and NaN by its bits; in SQL these are ties, which replay order
+            // decides.
             let floats = array.as_primitive::<Float64Type>();
             Arc::new(floats.unary::<_, Float64Type>(canonical)) as ArrayRef
         }
@@ -112,6 +117,8 @@ fn put_piece<'a>(rows: &mut impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
     while out.len() - at < PIECE
         && let Some(row) = rows.next()
     {
+        // The keys go along as bytes, so that a state can be merged without the columns that it was ordered
+        // by.
         super::codec::put_bytes(out, &row.keys);
         out.extend_from_slice(&row.time.to_le_bytes());
         out.extend_from_slice(&row.position.as_u64().to_le_bytes());

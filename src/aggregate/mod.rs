@@ -47,6 +47,7 @@ impl Aggregate {
     /// A job error: an argument type that the aggregate cannot take.
     pub fn of(call: Call) -> Result<Aggregate> {
         let name = call.name;
+        // `expr` compares the number of arguments with the forms, so here only the name can be wrong.
         let unknown = || Error::job(format!("unknown aggregate `{name}`")).nearest(name, catalog::names());
         let values = call.args.len() - call.order.len();
         let form = catalog::forms(name).find(|form| form.takes.len() == values).ok_or_else(unknown)?;
@@ -59,8 +60,10 @@ impl Aggregate {
             }
         }
         let function = function(form, &call);
+        // `min(distinct x)` is `min(x)`: a set of its values would only take memory.
         let once = form.distinct == catalog::Distinct::Once && call.distinct;
         let function = match function {
+            // A count needs the size of the set and not its values.
             Function::Count if once => Function::CountDistinct,
             Function::StringAgg(listing) => {
                 Function::StringAgg(Box::new(Listing { distinct: once, ..*listing }))
@@ -111,6 +114,7 @@ impl Aggregate {
     /// Whether the result depends on positions.
     pub fn needs_positions(&self) -> bool {
         use Function::{ArgMax, ArgMin, First, Last, StringAgg};
+        // A position takes 8 bytes a row, so positions are kept only where order decides.
         matches!(self.function, First | Last | ArgMin | ArgMax | StringAgg(_))
     }
 
@@ -147,6 +151,7 @@ impl Aggregate {
 
 /// The function of a form, without DISTINCT.
 fn function(form: &catalog::Signature, call: &Call) -> Function {
+    // Other names of an aggregate are in the same signature, so only its first name stands here.
     match form.names[0] {
         "count" if form.takes.is_empty() => Function::CountRows,
         "count" => Function::Count,

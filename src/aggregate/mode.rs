@@ -63,6 +63,7 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
 impl<E: Element> Mode<E> {
     fn add(&mut self, slot: u32, key: &E::Key, times: u64) {
         let counts = &mut self.counts[slot as usize];
+        // Looked up before the value is copied: most values come again.
         if let Some(held) = counts.get_mut(key) {
             *held += times;
             return;
@@ -95,6 +96,7 @@ impl<E: Element> Mode<E> {
                 *held = Some(counted);
             }
         };
+        // The counts of a value may lie in several runs, and only their sum can be compared.
         self.runs.merge(rest, |slot, Counted(value, times)| match &mut current {
             Some((s, Counted(v, sum))) if *s == slot && v == value => *sum += times,
             _ => settle(current.replace((slot, Counted(value.clone(), *times)))),
@@ -106,6 +108,8 @@ impl<E: Element> Mode<E> {
 
 /// The value that comes most often; of several the least.
 fn most<E: Element>(counts: &Counts<E>) -> Option<E> {
+    // `max_by` takes the last of equal maxima: with a tie of counts alone, the order of the hash table would
+    // show.
     let better = |a: &(&E, &u64), b: &(&E, &u64)| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0));
     counts.iter().max_by(better).map(|(value, _)| value.clone())
 }

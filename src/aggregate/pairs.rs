@@ -21,6 +21,7 @@ use std::sync::Arc;
 /// The accumulator over (y, x) of these types.
 pub fn new(what: Pairwise, y: DataType, x: DataType) -> Box<dyn Accumulator> {
     match (y, x) {
+        // The exact sum of floats does not fit 256 bits, so both arguments become floats.
         (DataType::Float64, _) | (_, DataType::Float64) => Box::new(Pairs::<Floats>::new(what, y, x)),
         _ => Box::new(Pairs::<Wholes>::new(what, y, x)),
     }
@@ -215,6 +216,7 @@ impl<S: Sums> Pairs<S> {
 
     /// The units that make 1 of y and of x; floats are what they are.
     fn units(&self) -> [BigUint; 2] {
+        // Beside a float, a decimal was taken as its nearest float: its unit is 1 then.
         let is_float = self.y == DataType::Float64 || self.x == DataType::Float64;
         let scale = |ty: DataType| ty.scale().filter(|_| !is_float).unwrap_or(0);
         [self.y, self.x].map(|ty| BigUint::from(10u32).pow(scale(ty).into()))
@@ -222,11 +224,13 @@ impl<S: Sums> Pairs<S> {
 
     fn result(&self, sums: &S) -> Option<f64> {
         let n = sums.count();
+        // A sample covariance divides by n − 1.
         let least = if self.what == Pairwise::CovarSamp { 2 } else { 1 };
         if n < least {
             return None;
         }
         let mean = |argument: usize| {
+            // A mean looks at its own argument alone: a NaN of the other one must not show in it.
             let exact = sums.exact().sums[argument].clone();
             let exact = exact.map(|sum| sum.over(BigUint::from(n) * &self.units()[argument]).value());
             Some(exact.unwrap_or_else(|| sums.mean(argument)))
@@ -288,9 +292,12 @@ impl Moments {
             Pairwise::Slope | Pairwise::Intercept => {
                 let xx = self.xx()?;
                 match what {
+                    // The slope of a vertical line is NULL, as in PostgreSQL.
                     _ if xx.is_zero() => return Ok(None),
                     Pairwise::Slope => self.yx()?.scaled(unit_x).by(&xx.scaled(unit_y)).value(),
                     _ => {
+                        // The mean of y less the slope times the mean of x, over one denominator, so that it
+                        // is rounded once.
                         let above = self.sum(0)?.times(&xx).minus(&self.sum(1)?.times(&self.yx()?));
                         above.by(&xx.scaled(&(n * unit_y))).value()
                     }
@@ -307,13 +314,16 @@ impl Moments {
         let constant = |side: &Finite<Dyadic>| side.as_ref().is_ok_and(Dyadic::is_zero);
         match (constant(&xx), constant(&yy)) {
             (true, _) => return Ok(None),
+            // In the SQL standard `regr_r2` is 1 where y is constant, and `corr` is NULL.
             (_, true) => return Ok(squared.then_some(1.0)),
             _ => {}
         }
         let yx = self.yx()?;
+        // The units of y and of x are above and below the line alike, so they cancel out.
         let square = yx.times(&yx).by(&xx?.times(&yy?));
         Ok(Some(match squared {
             true => square.value(),
+            // The square has lost the sign of the covariance.
             false if yx.is_negative() => -square.sqrt(),
             false => square.sqrt(),
         }))
@@ -329,6 +339,7 @@ impl<S: Sums> Accumulator for Pairs<S> {
         let (y, x) = (&rows.args[0], &rows.args[1]);
         let values = S::values(y)?.into_iter().zip(S::values(x)?);
         for (i, (y_value, x_value)) in values.enumerate() {
+            // `values` does not look at the NULL mask, and what lies under a NULL is arbitrary.
             if y.is_valid(i) && x.is_valid(i) {
                 self.slots[slots[i] as usize].add(&y_value, &x_value)?;
             }

@@ -29,6 +29,7 @@ const ONE: u8 = 32;
 /// A factor within reach, and how often it was scaled up by [`SCALE`].
 fn scaled(x: f64) -> (f64, i64) {
     match x.abs() {
+        // Zero cannot be scaled into the range, and its products are exact.
         size if PLAIN.contains(&size) || size == 0.0 => (x, 0),
         size if size < PLAIN.start => (x * power(SCALE), 1),
         _ => (x * power(-SCALE), -1),
@@ -39,10 +40,12 @@ impl Products {
     /// Adds `x · y`.
     pub fn add(&mut self, x: f64, y: f64) {
         if !(x.is_finite() && y.is_finite()) {
+            // IEEE 754 says what such a product is: 0 · ∞ is NaN.
             return self.sum.add(x * y);
         }
         let ((x, up_x), (y, up_y)) = (scaled(x), scaled(y));
         let sum = match up_x + up_y {
+            // A factor that was scaled up and one that was scaled down cancel out.
             0 => &mut self.sum,
             up @ (-1 | 1) => &mut self.one.get_or_insert_default()[usize::from(up < 0)],
             up => &mut self.both.get_or_insert_default()[usize::from(up < 0)],
@@ -81,6 +84,7 @@ impl Products {
         self.sum.encode(out);
         for (sums, flag) in [(&self.both, BOTH), (&self.one, ONE)] {
             if let Some(sums) = sums {
+                // A state of an older version has neither flag, and is read as it is.
                 out[first] |= flag;
                 sums.iter().for_each(|sum| sum.encode(out));
             }
@@ -88,6 +92,7 @@ impl Products {
     }
 
     pub fn decode(state: &mut Reader) -> Products {
+        // `FloatSum` reads this byte next, so it is looked at and not taken.
         let flags = state.0.first().copied().unwrap_or(0);
         let sum = FloatSum::decode(state);
         let mut pair = |flag: u8| {

@@ -30,6 +30,7 @@ pub struct Quantile {
 
 /// Where a quantile lies among sorted values: at index `low`, or a fraction of the way to the next.
 fn place(q: f64, values: u64) -> Option<(u64, f64)> {
+    // PERCENTILE_CONT counts ranks from 0 to n − 1.
     let rank = q * values.checked_sub(1)? as f64;
     Some((rank.floor() as u64, rank - rank.floor()))
 }
@@ -52,12 +53,14 @@ impl Quantile {
     fn quantile(&self, values: &[i128]) -> Option<f64> {
         let mut values = values.to_vec();
         let (low, fraction) = place(self.q, values.len() as u64)?;
+        // A selection is linear, and only two values of the order are needed.
         let (_, &mut at, above) = values.select_nth_unstable(low as usize);
         Some(self.between(at, above.iter().min().copied(), fraction))
     }
 
     fn between(&self, at: i128, next: Option<i128>, fraction: f64) -> f64 {
         let at = self.float(at);
+        // Without a fraction the next value must not be used: 0 times an infinite distance is NaN.
         let Some(next) = next.filter(|_| fraction > 0.0).map(|next| self.float(next)) else { return at };
         // In halves where the distance is more than a float holds.
         match next - at {
@@ -86,6 +89,7 @@ impl Quantile {
         let mut found = vec![(None, None); places.len()];
         let (mut current, mut index) = (0, 0);
         self.runs.merge(rest, |slot, &value| {
+            // Slots come one after the other, so one counter serves all of them.
             index = if slot == current { index } else { 0 };
             current = slot;
             if let Some((low, _)) = places[slot as usize] {
@@ -134,6 +138,7 @@ impl Accumulator for Quantile {
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
         let values = &self.values[slot as usize];
+        // `encode_rest` cuts at the same multiples, so that each value is in one piece.
         put(&values[..values.len().min(PIECE / 16)], out);
     }
 
@@ -158,6 +163,7 @@ impl Accumulator for Quantile {
         self.spilled.resize(self.values.len(), 0);
         let spilled = &mut self.spilled;
         let slots = self.values.iter_mut().enumerate().map(|(slot, values)| {
+            // The rank needs the number of values before the merge reads them.
             spilled[slot] += values.len() as u64;
             values.par_sort_unstable();
             (slot as u32, std::mem::take(values))

@@ -105,6 +105,7 @@ impl<V: Stored> Runs<V> {
         let mut out = BufWriter::with_capacity(256 << 10, self.file.insert(file));
         write(&mut out, slots)?;
         out.flush()?;
+        // Reads go by offset, so the file's own place is always the end of the last run.
         self.ends.push(out.stream_position()?);
         Ok(())
     }
@@ -123,6 +124,8 @@ impl<V: Stored> Runs<V> {
         f: &mut impl FnMut(u32, &V),
     ) -> std::io::Result<()> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        // At most 64 KiB a run, and at least 4 KiB, so that a merge of thousands of runs does not read byte
+        // by byte.
         let buffer = (MERGE_BUFFERS / self.ends.len().max(1)).clamp(4 << 10, 64 << 10);
         let mut runs: Vec<Run> = self
             .file
@@ -132,12 +135,14 @@ impl<V: Stored> Runs<V> {
             .collect();
         let mut next = |run: usize| match runs.get_mut(run) {
             Some(run) => run.next(),
+            // The number after the last run stands for the values that are still in memory.
             None => Ok(rest.next()),
         };
         let mut heap = BinaryHeap::new();
         for run in 0..=self.ends.len() {
             heap.extend(next(run)?.map(|(slot, value)| Reverse((slot, value, run))));
         }
+        // To replace the head in place sifts the heap once, and pop and push would do so twice.
         while let Some(mut head) = heap.peek_mut() {
             let Reverse((slot, value, run)) = &mut *head;
             f(*slot, value);
@@ -152,6 +157,7 @@ impl<V: Stored> Runs<V> {
 
 fn write<V: Stored>(out: &mut impl Write, slots: impl Iterator<Item = (u32, Vec<V>)>) -> std::io::Result<()> {
     let mut bytes = vec![];
+    // A header promises at least one value: `Run::next` counts down from it.
     for (slot, values) in slots.filter(|(_, values)| !values.is_empty()) {
         slot.put(&mut bytes);
         (values.len() as u64).put(&mut bytes);
@@ -190,6 +196,7 @@ impl Read for At<'_> {
 impl Run<'_> {
     fn next<V: Stored>(&mut self) -> std::io::Result<Option<(u32, V)>> {
         if self.left == 0 {
+            // A run ends between two slots. An end anywhere else is an error of the disk.
             if std::io::BufRead::fill_buf(&mut self.input)?.is_empty() {
                 return Ok(None);
             }

@@ -65,6 +65,7 @@ impl IntMoments {
 impl Moments for IntMoments {
     fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()> {
         let add = |i: usize, v: i128| {
+            // A decimal has at most 38 digits, so its square is below 2^253 and does not wrap.
             let wide = i256::from_i128(v);
             moments[slots[i] as usize].add(1, v, wide.wrapping_mul(wide))
         };
@@ -183,8 +184,10 @@ impl<M: Moments> Accumulator for Spread<M> {
         let unit = BigUint::from(10u32).pow(2 * u32::from(self.ty.scale().unwrap_or(0)));
         let result = |m: &M| -> Option<f64> {
             let n = m.count();
+            // A group without values gives NULL, and so does a sample of one value, whose divisor is 0.
             let divisor = n.checked_sub(self.shape.sample.into()).filter(|divisor| *divisor > 0)?;
             let Some((sum, squares)) = m.sums() else { return Some(f64::NAN) };
+            // n·Σx² − (Σx)² is exact, where distances from a rounded mean are not.
             let above = squares.times(&i128::from(n).into()).minus(&sum.times(&sum));
             let variance = above.over(BigUint::from(n) * divisor * &unit);
             Some(if self.shape.root { M::root(&variance) } else { variance.value() })

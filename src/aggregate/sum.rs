@@ -70,6 +70,7 @@ impl Sum {
         *held = match *held {
             NONE => value,
             sum => match sum.checked_add(value) {
+                // `NONE` is beyond 38 digits, so a sum that is equal to it is an overflow anyway.
                 Some(NONE) | None => return Err(overflow("sum")),
                 Some(sum) => sum,
             },
@@ -112,6 +113,8 @@ impl Accumulator for Sum {
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let sums = self.sums[..slots].iter().map(|&s| (s != NONE).then_some(s));
         if self.ty == DataType::Int64 {
+            // Only the end must fit: partial sums may leave int64 and come back, and that depends on the
+            // order of additions.
             let fit = |sum: i128| {
                 i64::try_from(sum).map_err(|_| {
                     Error::data(format!("a sum of {sum} does not fit int64"))
@@ -121,6 +124,7 @@ impl Accumulator for Sum {
             let sums = sums.map(|s| s.map(fit).transpose()).collect::<Result<Int64Array>>()?;
             return Ok(Arc::new(sums));
         }
+        // An i128 holds a few sums of 39 digits, and a Decimal128 does not.
         let limit = 10i128.pow(38);
         if let Some(sum) = self.sums[..slots].iter().find(|&&s| s != NONE && (s >= limit || s <= -limit)) {
             return Err(Error::data(format!("a sum of {sum} units has more than 38 digits")));
@@ -180,6 +184,7 @@ impl Accumulator for Avg {
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let unit = pow10(self.scale);
         let averages = self.sums.sums[..slots].iter().zip(&self.counts).map(|(&sum, &count)| {
+            // A count below 2^63 times 10^38 at most is below 2^190, as `ratio` wants it.
             let parts = i256::from_i128(count.into()).wrapping_mul(unit);
             (sum != NONE).then(|| ratio(i256::from_i128(sum), parts))
         });
@@ -240,12 +245,15 @@ impl Accumulator for FloatSums {
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let results = self.sums[..slots].iter().zip(&self.counts).map(|(sum, &count)| {
             let value = || if self.avg { sum.divided_by(count) } else { sum.value() };
+            // A float sum of 0 does not tell whether there were values: the count does.
             (count > 0).then(value)
         });
         Ok(Arc::new(results.collect::<Float64Array>()))
     }
 
     fn bytes(&self) -> usize {
+        // The table asks after every batch, and a walk over many sums would cost more than their few vectors
+        // weigh.
         let heap: usize = if self.sums.len() < 4096 { self.sums.iter().map(FloatSum::heap).sum() } else { 0 };
         self.sums.capacity() * std::mem::size_of::<FloatSum>() + self.counts.capacity() * 8 + heap
     }

@@ -45,13 +45,16 @@ impl Bits {
     /// The last set bit at or before `i`.
     #[inline]
     pub fn last_up_to(&self, i: u32) -> Option<u32> {
+        // A level has 64 times fewer words than the one below, so a long gap of NULLs costs a few words.
         let mut at = i as usize;
         for (level, words) in self.levels.iter().enumerate() {
+            // The shift is at most 63: one by 64 bits would overflow.
             let below = words[at / 64] & (u64::MAX >> (63 - at % 64));
             if below != 0 {
                 let found = at / 64 * 64 + 63 - below.leading_zeros() as usize;
                 return Some(self.descend(level, found, |word| 63 - word.leading_zeros()));
             }
+            // The word itself has been looked at, so above it only the words before it count.
             at = (at / 64).checked_sub(1)?;
         }
         None

@@ -142,6 +142,7 @@ impl Values {
             (ends, text) => {
                 let start = if rows.start == 0 { 0 } else { ends[rows.start - 1] };
                 let end = ends[rows.end - 1];
+                // Ends count from the text of the block, so that a block can be read alone.
                 ends[rows].iter().for_each(|e| out.extend_from_slice(&(e - start).to_le_bytes()));
                 out.extend_from_slice(&text[start as usize..end as usize]);
             }
@@ -186,6 +187,7 @@ pub struct Column {
 impl Column {
     /// The values of `array` in `rows`, in that order.
     pub fn new(array: &ArrayRef, rows: &[u32]) -> Column {
+        // `nulls` of a dictionary tells only of its codes, and a text behind a code may be NULL too.
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let valid = nulls.map(|n| Bits::new(rows.iter().map(|&row| n.is_valid(row as usize))));
         if let DataType::Dictionary(..) = array.data_type() {
@@ -249,6 +251,7 @@ impl Column {
     pub fn write(&self, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
         out.push(self.valid.is_some().into());
         if let Some(bits) = &self.valid {
+            // The bits of a block begin with its first row, which need not be the first bit of a word.
             let own = Bits::new(rows.clone().map(|row| bits.get(row as u32)));
             own.words().iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
         }

@@ -56,6 +56,8 @@ pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) ->
 }
 
 fn strings(source: &Source, nulls: Option<NullBuffer>, texts: Option<&StringViewArray>) -> ArrayRef {
+    // A shard has codes or texts, and shards may differ. Codes alone share the texts of the table without a
+    // copy.
     let Some(texts) = texts.filter(|_| !source.has_text()) else {
         let mut out = StringViewBuilder::with_capacity(source.rows.len());
         for i in 0..source.rows.len() {

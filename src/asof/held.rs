@@ -53,6 +53,7 @@ impl AsOfTable {
         if keys.is_empty() {
             return Ok(Held { keys, times, columns });
         }
+        // Shards follow hashes, and the rows are wanted in the order of the keys' values.
         let converter = key_rows(self.plan.keys.iter().map(|(_, ty)| ty.arrow()));
         let rows = converter.convert_columns(&keys).expect("keys of the plan's types");
         let mut order: Vec<u32> = (0..times.len() as u32).collect();

@@ -46,11 +46,13 @@ impl Lives {
     #[inline]
     pub fn of_one_life(&self, around: (u32, u32), found: (u32, u32)) -> (u32, u32) {
         let (mut before, mut after) = found;
+        // A value from before the last delete belongs to an earlier life of the key.
         if around.0 == NONE
             || self.ends.last_up_to(around.0).is_some_and(|end| before != NONE && end > before)
         {
             before = NONE;
         }
+        // `after` was found from `around.1` on, so that is not `NONE`, and the sum does not overflow.
         if after != NONE && self.ends.first_from(around.1 + 1).is_some_and(|end| end <= after) {
             after = NONE;
         }

@@ -69,14 +69,18 @@ impl AsOfRows {
         ];
         columns.extend(kept(&self.plan).iter().map(|(c, _)| batch.columns[*c].clone()));
         columns.extend(self.plan.op.map(|op| deletes(&batch.columns[op])));
+        // The shard is the partition of the store, so that each shard can be built on its own.
         columns.push(words(&|high, _| (high >> (64 - SHARD_BITS)) as i64));
         let mut rows = Batch {
             columns,
+            // The store sorts by this column: with the prefix of the hash in it, the rows of a key come
+            // together.
             time: keys.hashes.iter().map(|&hash| prefix((hash >> 64) as u64) as i64).collect(),
             positions: batch.positions.clone(),
             rows: batch.rows,
             ..Batch::default()
         };
+        // A key with a NULL matches nothing, so its row need not be kept.
         if !keys.nulls.is_empty() {
             rows = rows.filter(&keys.nulls.iter().map(|null| Some(!null)).collect::<BooleanArray>());
         }

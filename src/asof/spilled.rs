@@ -39,6 +39,7 @@ impl SpillFile {
     }
 
     fn append(&self, bytes: &[u8]) -> Result<u64> {
+        // Each thread reserves a range of the file, so that writes do not need a lock.
         let at = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let failed = |e| Error::io("spill rows of a table to", &self.folder, e);
         self.file.write_all_at(bytes, at).map_err(failed)?;
@@ -87,6 +88,7 @@ impl Spilled {
         while from < places.len() {
             let mut to = places.len().min(from + BLOCK_ROWS);
             let weight = |to: usize| columns.iter().map(|c| c.values.bytes_of(from..to)).sum::<usize>();
+            // A block is read whole for one row, so a block of long texts has fewer rows.
             while to > from + 1 && weight(to) > BLOCK_BYTES {
                 to = from + (to - from) / 2;
             }
@@ -103,12 +105,14 @@ impl Spilled {
             from = to;
             if bytes.len() >= WRITTEN || from == places.len() {
                 let start = file.append(&bytes)?;
+                // A block knows its place in the file only when it is written.
                 blocks[unplaced..].iter_mut().for_each(|block| block.at += start);
                 unplaced = blocks.len();
                 bytes.clear();
             }
         }
         let kinds = columns.iter().map(Column::empty).collect();
+        // Only `fill` looks for the nearest value before it reads a block.
         let valid = columns.into_iter().map(|column| column.valid.filter(|_| fill)).collect();
         Ok(Spilled { blocks, rows: places.len() as u32, lives, kinds, valid })
     }
@@ -138,6 +142,7 @@ impl Spilled {
     }
 
     fn block_of(&self, row: u32) -> usize {
+        // The first block begins at row 0, so there is always one at or before a row.
         self.blocks.partition_point(|block| block.row <= row) - 1
     }
 }
@@ -231,6 +236,7 @@ impl<'a> Window<'a> {
         let block = &shard.blocks[number];
         self.bytes.resize(block.len as usize, 0);
         self.file.read(block.at, &mut self.bytes)?;
+        // For each column two more: its values before and after an event may lie far from the event.
         if self.held.len() < 3 + 2 * shard.kinds.len() {
             let columns = shard.kinds.iter().map(Column::empty).collect();
             self.held.push((number, Part { places: vec![], columns }));
@@ -283,6 +289,7 @@ impl<'a> Window<'a> {
         }
         let number = self.shard.block_of(row);
         let Block { first, row: from, .. } = self.shard.blocks[number];
+        // Memory has the first place of each block, so a neighbour's block need not be read for it.
         Ok(Some(if row == from { first } else { self.block(number)?.places[(row - from) as usize] }))
     }
 }

@@ -22,7 +22,9 @@ impl Reach {
         before: Option<&Place>,
         after: Option<&Place>,
     ) -> Option<bool> {
+        // A negative distance is never in reach.
         let Ok(most) = u64::try_from(self.within.unwrap_or(i64::MAX)) else { return None };
+        // Two instants may be further apart than an i64 holds.
         let most = if self.within.is_none() { u64::MAX } else { most };
         // Whether a row is in reach, and its distance.
         let near = |row: Option<&Place>| {
@@ -46,6 +48,7 @@ impl Reach {
     pub(super) fn around(&self, lower: u32, exact: bool) -> (u32, u32) {
         let at = u32::from(exact);
         let (before, after) = if self.inclusive { (lower + at, lower) } else { (lower, lower + at) };
+        // 0 wraps to `NONE`: there is not a row before the first.
         (before.wrapping_sub(1), after)
     }
 }
@@ -91,6 +94,7 @@ impl Sorted {
         let mut arrays = ordered.columns(0, rows);
         let deletes = plan.op.and_then(|_| arrays.pop());
         let positions = ordered.positions(0, rows);
+        // The blocks of the rows take about as much memory as the arrays that were made of them.
         drop(ordered);
         let word = |c: usize| arrays[c].as_primitive::<Int64Type>().values();
         let (high, low, time) = (word(0), word(1), word(2));
@@ -123,6 +127,7 @@ impl Sorted {
                 (false, _) => {}
             }
         }
+        // The table lives as long as the run, and so would the room that is left over.
         places.shrink_to_fit();
         let lasts: Vec<u32> = ends.iter().map(|&end| order[end as usize - 1]).collect();
         let values = &arrays[3..];
@@ -137,6 +142,7 @@ impl Sorted {
             }
             _ => Column::new(array, &lasts),
         };
+        // Without `fill` a row that has ended is never chosen, so its values need not be hidden.
         let columns = values.iter().map(|array| match fill {
             true => column(array).without(&lives),
             false => column(array),
@@ -181,6 +187,7 @@ impl Stored {
 
     #[inline]
     fn slot(&self, high: u64) -> usize {
+        // A multiplication in place of a division: hashes are even over their range, so slots are too.
         let share = u128::from(high << SHARD_BITS) * (self.slots.len() - 1) as u128;
         (share >> 64) as usize
     }
@@ -203,8 +210,10 @@ impl Stored {
     #[inline]
     pub fn around(&self, (from, to): (u32, u32), needle: &Place, reach: &Reach) -> (u32, u32) {
         let own = &self.part.places[from as usize..to as usize];
+        // A slot has about one key, so most have few rows, and a scan of them is faster than a binary search.
         let before = if own.len() <= 8 {
             let mut before = 0;
+            // The high half alone decides between almost any two keys.
             while own.get(before).is_some_and(|place| place.high < needle.high) {
                 before += 1;
             }
@@ -243,6 +252,7 @@ impl Stored {
 #[inline]
 pub fn with_value(valid: Option<&Bits>, lives: Option<&Lives>, (before, after): (u32, u32)) -> (u32, u32) {
     let Some(valid) = valid else { return (before, after) };
+    // `NONE` lies past the last bit, where `last_up_to` would panic.
     let last = if before == NONE { None } else { valid.last_up_to(before) };
     let found = (last.unwrap_or(NONE), valid.first_from(after).unwrap_or(NONE));
     lives.map_or(found, |lives| lives.of_one_life((before, after), found))

@@ -96,6 +96,7 @@ impl AsOfTable {
             let Sorted { shard, stored, texts } = Sorted::new(partition, plan)?;
             let bytes = stored.bytes();
             let sparse: Vec<bool> = stored.part.columns.iter().map(|c| c.valid.is_some()).collect();
+            // Counted before the decision, so that all threads together keep within the budget.
             let (stored, spilled) = if held.fetch_add(bytes, Ordering::Relaxed) + bytes > memory {
                 let spilled = Spilled::write(stored, plan.fill, &*spilling.file()?)?;
                 held.fetch_sub(bytes, Ordering::Relaxed);
@@ -165,6 +166,7 @@ impl AsOfTable {
         let needle = |&row: &u32| Place::new(keys.hashes[row as usize], times[row as usize]);
         let needles: Vec<Place> = rows.iter().map(needle).collect();
         let mut found = self.find(&needles, reach, take)?;
+        // A NULL has a hash like any other value, and a key with a NULL must match nothing.
         if !keys.nulls.is_empty() {
             let own = found.own.iter_mut().map(|(_, rows)| rows);
             for found in std::iter::once(&mut found.rows).chain(own) {
@@ -180,6 +182,7 @@ impl AsOfTable {
     pub(super) fn find(&self, needles: &[Place], reach: &Reach, take: &[usize]) -> Result<Found> {
         let mut columns = take.to_vec();
         columns.sort_unstable();
+        // A column may be taken under two names, and is looked for once.
         columns.dedup();
         let sparse = columns.iter().copied().filter(|&c| self.sparse[c]);
         let none = || vec![NONE; needles.len()];
@@ -188,6 +191,7 @@ impl AsOfTable {
         if let Some(file) = &self.file {
             let mut there: Vec<(Place, u32)> =
                 needles.iter().copied().zip(0..).filter(|(n, _)| self.spilled[n.shard()].is_some()).collect();
+            // In the order of the rows, so that most blocks are read once.
             there.sort_unstable();
             for own in there.chunk_by(|a, b| a.0.shard() == b.0.shard()) {
                 let shard = own[0].0.shard();
@@ -214,6 +218,7 @@ impl AsOfTable {
                 *span = self.memory[needle.shard()].span(needle);
             }
             let touched = spans.iter().zip(needles).map(|(span, n)| self.memory[n.shard()].touch(*span));
+            // Without it the compiler would drop reads whose result is not used.
             std::hint::black_box(touched.fold(0, std::ops::BitXor::bitxor));
             for (i, (span, needle)) in (from..).zip(spans.iter().zip(needles)) {
                 let shard = &self.memory[needle.shard()];

@@ -6,6 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 /// A record batch whose strings may be dictionaries.
 pub fn record_batch(schema: &arrow_schema::SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    // The types of the arrays and not of the schema: a column of strings may come as a dictionary.
     let fields: Vec<arrow_schema::Field> = schema
         .fields()
         .iter()
@@ -29,6 +30,7 @@ pub fn plain_strings(array: &ArrayRef) -> ArrayRef {
 
 /// The text of a value that names a partition.
 pub fn value_text(values: &arrow_array::ArrayRef, row: usize) -> String {
+    // A NULL may name a partition like any other value.
     let options = arrow_cast::display::FormatOptions::new().with_null("NULL");
     arrow_cast::display::ArrayFormatter::try_new(values, &options)
         .map_or_else(|_| row.to_string(), |formatter| formatter.value(row).to_string())

@@ -51,11 +51,13 @@ pub struct Batch {
 impl Batch {
     /// The rows where `keep` is true (NULL counts as false), in the same order.
     pub fn filter(&self, keep: &BooleanArray) -> Batch {
+        // Under a NULL the bit may be set, and `set_indices` looks only at the bits.
         let keep = match keep.nulls() {
             Some(_) => &arrow_select::filter::prep_null_mask_filter(keep),
             None => keep,
         };
         let rows = keep.true_count();
+        // A clone shares the arrays, and a filter would copy them.
         if rows == self.rows {
             return self.clone();
         }

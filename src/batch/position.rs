@@ -19,7 +19,9 @@ impl Position {
     /// The position of the record at `place` (a byte offset or a row number, below 2^44, 16 TiB) of
     /// file number `file` (below [`Position::MAX_FILES`]).
     pub fn new(file: u32, place: u64) -> Position {
+        // The number of files is checked when they are listed.
         debug_assert!((file as usize) < Self::MAX_FILES && place < 1 << Self::PLACE_BITS);
+        // The file in the high bits, so that positions compare as (file, place).
         Position(u64::from(file) << Self::PLACE_BITS | place)
     }
 

@@ -45,8 +45,10 @@ impl DataType {
             "timestamp" => DataType::Timestamp,
             _ => {
                 let inner = text.strip_prefix("decimal(")?.strip_suffix(')')?;
+                // In SQL `decimal(p)` has the scale 0.
                 let (p, s) = inner.split_once(',').unwrap_or((inner, "0"));
                 let (precision, scale) = (p.trim().parse().ok()?, s.trim().parse().ok()?);
+                // A Decimal128 of Arrow has at most 38 digits.
                 if !(1..=38).contains(&precision) || scale > precision {
                     return None;
                 }
@@ -88,15 +90,19 @@ impl DataType {
     /// The Arrow type of a column of this type.
     pub fn arrow(self) -> arrow_schema::DataType {
         match self {
+            // A view holds a string of at most 12 bytes whole, which `group` uses to find most keys without a
+            // pointer.
             DataType::String | DataType::Json => arrow_schema::DataType::Utf8View,
             DataType::Bool => arrow_schema::DataType::Boolean,
             DataType::Int64 => arrow_schema::DataType::Int64,
             DataType::Float64 => arrow_schema::DataType::Float64,
             DataType::Decimal { precision, scale } => {
+                // A scale is at most 38, so it fits an i8.
                 arrow_schema::DataType::Decimal128(precision, scale as i8)
             }
             DataType::Date => arrow_schema::DataType::Date32,
             DataType::Timestamp => {
+                // With a zone, Parquet and its readers take the values for instants and not for local times.
                 arrow_schema::DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
             }
         }
@@ -162,6 +168,8 @@ impl Field {
 
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Manifests of older versions have a hash of this text (`job::identity`), so further fields stay out
+        // of it.
         f.debug_struct("Field").field("name", &self.name).field("ty", &self.ty).finish()
     }
 }

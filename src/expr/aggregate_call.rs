@@ -51,6 +51,7 @@ impl fmt::Display for AggregateCall {
         let args: Vec<String> = self.args.iter().map(ToString::to_string).chain(literal).collect();
         match &args[..] {
             [] => write!(f, "{}(*", self.name)?,
+            // `args` has the value first, as quantile(x, q) does; in SQL the rank stands in the parentheses.
             [x, q] if self.name == WITHIN_GROUP => {
                 write!(f, "{}({q}) WITHIN GROUP (ORDER BY {x}", self.name)?
             }
@@ -77,6 +78,7 @@ fn listed(items: &[impl fmt::Display]) -> String {
 impl fmt::Display for OrderBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.by, if self.descending { " DESC" } else { "" })?;
+        // NULL as the greatest value is PostgreSQL's default, so it is not written.
         match self.nulls_first == self.descending {
             true => Ok(()),
             false => write!(f, " NULLS {}", if self.nulls_first { "FIRST" } else { "LAST" }),
@@ -93,6 +95,7 @@ impl AggregateCall {
         let order = self.order.iter().map(|order| &order.by);
         let all = self.args.iter().chain(order).chain(&self.filter);
         let checked = all.map(|ast| with_stack(|| readable(ast, &ast.to_string(), None)));
+        // A job tells all of its faults at once, not only the first.
         Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
@@ -129,6 +132,7 @@ fn selection(sql: &str) -> Result<Selection> {
     let mut calls: Vec<AggregateCall> = vec![];
     let mut first_fault = None;
     expressions(&ast, |node| match as_call(node).map(|call| check(call, sql)) {
+        // An aggregate that is written twice is computed once.
         Some(Ok(call)) if !calls.contains(&call) => calls.push(call),
         Some(Err(fault)) => drop(first_fault.get_or_insert(fault)),
         Some(Ok(_)) | None => {}
@@ -213,6 +217,7 @@ fn check_clauses(
     if !matches!(function.parameters, FunctionArguments::None) {
         return Err(Error::job(format!("`{name}` in `{sql}` has arguments twice")));
     }
+    // The parser keeps IGNORE NULLS inside the parentheses apart from that behind them.
     let treatments = clauses.iter().filter_map(|clause| match clause {
         FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => Some(treatment),
         _ => None,
@@ -244,6 +249,7 @@ fn arguments(
     let mut args = vec![];
     for arg in &list.args {
         match arg {
+            // count(*) counts rows: its list of arguments is empty.
             FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" && list.args.len() == 1 => {}
             FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) => args.push(inner.clone()),
             other => return Err(Error::job(format!("`{name}` in `{sql}` cannot take `{other}`"))),
@@ -270,6 +276,7 @@ fn arguments(
             })
         }
         [by] if name == WITHIN_GROUP || name == "mode" && args.is_empty() => {
+            // The forms of the catalog have the value before the rank.
             args.insert(0, by.by.clone());
             Ok((args, order))
         }
@@ -313,6 +320,7 @@ fn formed(mut call: AggregateCall, sql: &str) -> Result<AggregateCall> {
                 format!("the distinct values of `{name}` in `{sql}` can only be ordered by themselves");
             return Err(Error::job(error).hint(format!("ORDER BY {}", call.args[0])));
         }
+        // Distinct values do not have ties that a further key could order.
         call.order.truncate(1);
     }
     call.literal = form.literal.and_then(|_| call.args.pop());
@@ -334,6 +342,7 @@ pub fn text_literal(ast: &Ast) -> Option<String> {
 
 /// Faults a FILTER without its condition, which the parser reads as nothing.
 fn check_filters(sql: &str) -> Result<()> {
+    // A text that cannot be cut into tokens is a fault that `parse` tells, which comes next.
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
     let tokens: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     let is = |token: Option<&&Token>, keyword: Keyword| matches!(token, Some(Token::Word(word)) if word.keyword == keyword && word.quote_style.is_none());

@@ -23,6 +23,7 @@ pub fn changes(sql: &str, utc: bool) -> Vec<Change> {
         expressions(&ast, |part| {
             if let Some(what) = (Finder { utc }).change(part) {
                 let change = Change { part: shown(&part.to_string()).into_owned(), what };
+                // The same part may stand in the expression several times.
                 if !found.contains(&change) {
                     found.push(change);
                 }
@@ -55,6 +56,7 @@ impl Finder {
             Ast::BinaryOp { op: BinaryOperator::Modulo, .. } => Some(MODULO),
             Ast::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => Some(POWER),
             Ast::BinaryOp { left, op, .. } if of_bits(op) => match &**left {
+                // Parentheses make a node of their own, so that only a bare mix of operators is told.
                 Ast::BinaryOp { op: inner, .. } if of_bits(inner) && inner != op => Some(GROUPED),
                 _ => None,
             },

@@ -22,6 +22,8 @@ macro_rules! as_generic {
 
 impl Dialect for Syntax {
     fn dialect(&self) -> TypeId {
+        // In places the parser asks for a dialect by its id: there it has to take this one for the generic
+        // one.
         GenericDialect.dialect()
     }
 
@@ -53,6 +55,8 @@ impl Dialect for Syntax {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        // PostgreSQL has the operators of patterns among its other operators, which bind tighter than
+        // comparisons.
         let is_other = matches!(
             parser.peek_token_ref().token,
             Token::Tilde
@@ -71,6 +75,7 @@ impl Dialect for Syntax {
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        // In PostgreSQL a sign binds tighter than `^`: `-2 ^ 2` is 4.
         let (op, binding) = match parser.peek_token_ref().token {
             Token::Minus => (UnaryOperator::Minus, SIGN),
             Token::Plus => (UnaryOperator::Plus, SIGN),

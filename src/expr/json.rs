@@ -38,6 +38,8 @@ impl Path {
                 rest = after;
             } else if let Some(inner) = rest.strip_prefix('.') {
                 if inner.starts_with('"') {
+                    // A key in quotes may hold points, brackets and escapes: the reader of JSON finds its
+                    // end.
                     let mut values = serde_json::Deserializer::from_str(inner).into_iter::<String>();
                     let key = values.next().and_then(Result::ok).ok_or_else(wrong)?;
                     rest = &inner[values.byte_offset()..];
@@ -67,6 +69,7 @@ impl Path {
 
     /// What stands there in `text`, as it is written; `None` where nothing does. The error says that the text is no JSON.
     pub fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, String> {
+        // A raw value keeps the text as it is written; a parsed number could lose digits.
         let whole: &RawValue =
             serde_json::from_str(text).map_err(|_| format!("`{}` is not JSON", super::shown(text)))?;
         Ok(self.0.iter().try_fold(whole.get(), |value, step| step.of(value)))
@@ -78,6 +81,7 @@ impl Path {
         Ok(match found {
             None | Some("null") => None,
             Some(value) if value.starts_with('"') => {
+                // An escape such as `\ud800` is JSON, but it is not a character.
                 let text = serde_json::from_str(value);
                 Some(text.map_err(|_| format!("`{}` is not a text that can be read", super::shown(value)))?)
             }
@@ -90,12 +94,14 @@ impl Step {
     /// What stands at it in a value. Of several fields of one name the last is taken.
     fn of<'a>(&self, value: &'a str) -> Option<&'a str> {
         let key = |key: &str| {
+            // A map keeps the last of several fields of one name, as PostgreSQL's jsonb does.
             let mut fields: HashMap<String, &RawValue> = serde_json::from_str(value).ok()?;
             fields.remove(key).map(RawValue::get)
         };
         let place = |place: i64| {
             let items: Vec<&RawValue> = serde_json::from_str(value).ok()?;
             let at = if place < 0 { place + items.len() as i64 } else { place };
+            // A place before the first item is still negative here, and gives NULL.
             usize::try_from(at).ok().and_then(|at| items.get(at)).map(|item| item.get())
         };
         match (self, value.as_bytes().first()) {

@@ -97,6 +97,7 @@ impl Expr {
         zone: &Zone,
     ) -> Result<Expr> {
         let tree = bind::tree(ast, sql, Names::Of(schema), calls, zone)?;
+        // The fault of the column is told where the column is made; this one only follows from it.
         if tree.schema.fields.iter().any(|field| field.faulty) {
             return Err(Error::job(format!("`{}` reads a column that has an error", shown(sql)))
                 .because(Reason::Follows));
@@ -172,7 +173,9 @@ impl Expr {
         {
             cx.fault = self.fault;
         }
+        // The evaluation calls itself for each level of the tree, on threads whose stacks may be small.
         let values = with_stack(|| eval::evaluate(&self.tree.root, &cx));
+        // A constant is computed for one row also in an empty batch, where its fault does not concern a row.
         if rows > 0
             && let Some((_, fault)) = values.faults.first_key_value()
         {
@@ -192,6 +195,7 @@ pub(crate) fn with_instants(node: &Node, zone: &Zone) -> Node {
     let each = |node: &Node| with_instants(node, zone);
     let kind = match &node.kind {
         Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
+            // An engine would read the text by the zone of its session; an instant is the same everywhere.
             match eval::constant(node, zone) {
                 Ok(literal) => Kind::Literal(literal),
                 Err(_) => node.kind.clone(),
@@ -228,6 +232,7 @@ impl Selection {
 }
 
 fn readable(ast: &Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> {
+    // The zone changes values, but not what can be read.
     bind::tree(ast, sql, Names::Any, calls, &Zone::utc()).map(drop)
 }
 
@@ -242,6 +247,7 @@ fn first_line(text: &str) -> String {
 
 /// An expression, or the beginning of a long one.
 fn shown(sql: &str) -> Cow<'_, str> {
+    // The cut is counted in characters: a cut after so many bytes could split one.
     match sql.char_indices().nth(MOST_SHOWN) {
         Some((end, _)) => Cow::Owned(format!("{}…", &sql[..end])),
         None => Cow::Borrowed(sql),

@@ -128,6 +128,7 @@ impl Field {
             Field::Week => iso_week(days).1,
             Field::Day => i64::from(day),
             Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
+            // Sunday is 7 by ISO 8601, and 0 in PostgreSQL's `dow`.
             Field::DayOfWeek => weekday(days) % 7,
             Field::IsoDayOfWeek => weekday(days),
             Field::Hour => time / HOUR,
@@ -149,6 +150,7 @@ impl Field {
             Field::Century => days_from_civil((year - 1).div_euclid(100) * 100 + 1, 1, 1),
             Field::Decade => days_from_civil(year.div_euclid(10) * 10, 1, 1),
             Field::Year => days_from_civil(year, 1, 1),
+            // 4 January lies in the first ISO week of its year, always.
             Field::IsoYear => monday(days_from_civil(iso_week(days).0, 1, 4)),
             Field::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
             Field::Month => days_from_civil(year, month, 1),
@@ -191,6 +193,7 @@ impl Field {
     pub fn boundaries(self, from: i64, to: i64, zone: &mut Zone) -> i64 {
         match self.length() {
             Some(length) => {
+                // The beginnings are instants: an hour that the clock shows twice counts twice.
                 let begin = |zone: &mut Zone, at: i64| at - zone.local(at).rem_euclid(length);
                 (begin(zone, to) - begin(zone, from)).div_euclid(length)
             }
@@ -203,6 +206,7 @@ impl Field {
         if let Some(length) = self.length() {
             return (to - from) / length;
         }
+        // Whole units are cut towards zero, so that a length and its opposite differ in the sign alone.
         if to < from {
             return -self.whole(to, from, zone);
         }
@@ -212,6 +216,8 @@ impl Field {
         match unit.months() {
             Some(unit) => {
                 let (a, b) = (Field::Month.number(from), Field::Month.number(to));
+                // `moved_months` stops at the last day, so the end of a shorter month completes a month from
+                // the 31st.
                 let short = moved_months(from, b - a).is_none_or(|moved| moved > to);
                 (b - a - i64::from(short)) / unit
             }
@@ -286,6 +292,7 @@ impl Interval {
         let narrow = |value: i64| i32::try_from(value).ok();
         Some(match unit {
             Field::Week | Field::Day => {
+                // As in PostgreSQL, half a day is 12 hours, and stays hours over a change of clocks.
                 let micros = scaled(number, if unit == Field::Week { 7 * DAY } else { DAY })?;
                 Interval { months: 0, days: narrow(micros / DAY)?, micros: micros % DAY }
             }
@@ -326,6 +333,8 @@ impl Interval {
 
     /// The instant so much later, where months and days are those of the clock of `zone`.
     pub fn after(self, instant: i64, zone: &mut Zone) -> Option<i64> {
+        // Without months and days the clock is not asked: an instant in an hour that it shows twice would
+        // become the earlier one.
         let whole = Interval { micros: 0, ..self };
         let moved = match whole == Interval::default() {
             true => instant,
@@ -365,6 +374,7 @@ fn scaled(number: &str, unit: i64) -> Option<i64> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    // With at most 12 digits after the point, the products below are far from the limits of 128 bits.
     if whole.len() + fraction.len() == 0 || fraction.len() > 12 || !all_digits(whole) || !all_digits(fraction)
     {
         return None;

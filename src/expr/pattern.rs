@@ -9,6 +9,7 @@ pub struct Likeness(Regex);
 impl Likeness {
     /// The pattern `text`: `%` is any text, `_` one character, and what follows `escape` is itself.
     pub fn new(text: &str, escape: Option<char>, any_case: bool) -> Result<Likeness, String> {
+        // The flag `s` lets `%` and `_` take the end of a line too, as in SQL.
         let mut out = String::from(if any_case { "(?is)^" } else { "(?s)^" });
         let mut rest = text.chars();
         while let Some(c) = rest.next() {
@@ -35,6 +36,7 @@ impl Likeness {
 pub fn escape(text: Option<&str>) -> Result<Option<char>, String> {
     let mut chars = text.ok_or("ESCAPE is followed by one character in quotes")?.chars();
     match (chars.next(), chars.next()) {
+        // As in PostgreSQL, an empty ESCAPE turns the escape off.
         (one, None) => Ok(one),
         _ => Err("ESCAPE is followed by one character in quotes".into()),
     }
@@ -48,6 +50,7 @@ pub fn regex(text: &str, any_case: bool) -> Result<Regex, String> {
 fn built(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(text).build().map_err(|error| {
         let why = error.to_string();
+        // The crate's error draws the pattern over several lines; the last one has the cause.
         let last = why.lines().last().unwrap_or_default();
         format!("the regular expression cannot be read: {}", last.trim_start_matches("error: "))
     })
@@ -92,8 +95,10 @@ pub fn replacement(text: &str) -> String {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match (c, rest.peek()) {
+            // The crate `regex` takes `$` for the begin of a group's name.
             ('$', _) => out += "$$",
             ('\\', Some(digit @ '0'..='9')) => {
+                // The braces end the number: `$1a` would be the group named `1a`.
                 out += &format!("${{{digit}}}");
                 rest.next();
             }
@@ -158,6 +163,7 @@ pub fn strftime(pattern: &str) -> Result<String, String> {
             rest = after;
             continue;
         }
+        // PostgreSQL copies letters that it does not know, which would hide a mistyped pattern.
         if c.is_ascii_alphabetic() {
             let found = POSTGRES.iter().find(|(name, format)| rest.starts_with(name) && !format.is_empty());
             let Some((name, format)) = found else {

@@ -29,6 +29,7 @@ impl Ready {
             Op::RegexReplace => regex(word(1), pattern::flags(word(3))?.any_case)?,
             Op::RegexExtract | Op::RegexFind => {
                 let ready = regex(word(1), false)?;
+                // `captures_len` counts the whole match as group 0.
                 if let (Ready::Regex(regex), Some(group)) = (&ready, args.get(2).and_then(Node::as_int))
                     && !(0..regex.captures_len() as i64).contains(&group)
                 {
@@ -36,6 +37,8 @@ impl Ready {
                 }
                 ready
             }
+            // A format is checked with the job, and is translated for each dialect: it cannot come from a
+            // column.
             Op::Strftime | Op::Strptime | Op::TryStrptime | Op::StrpDate => match word(1) {
                 Some(text) => Ready::Format(Arc::new(format(op, text, args[0].ty)?)),
                 None => return Err("the format must be a text in quotes".into()),
@@ -75,6 +78,8 @@ fn regex(pattern: Option<&str>, any_case: bool) -> Result<Ready, String> {
 
 /// A list of constants of one type, in which a value is looked for in one step.
 fn list(items: &[Node]) -> Ready {
+    // A NULL in the list makes the answer NULL where the value is not found, so such a list is not made a
+    // set.
     let ints = items.iter().map(Node::as_int).collect::<Option<HashSet<i64>>>();
     if let Some(ints) = ints {
         return Ready::Ints(Arc::new(ints));

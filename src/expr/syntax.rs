@@ -47,8 +47,11 @@ pub(crate) fn parse(sql: &str) -> Result<Ast> {
 }
 
 fn read(sql: &str) -> Result<Ast> {
+    // Without unescaping, a part is printed as it was written; the binder takes the quotes off.
     let tokens = Tokenizer::new(&Syntax, sql).with_unescape(false).tokenize_with_location();
     let tokens = tokens.map_err(|cause| wrong(sql, cause))?;
+    // The bounds are checked on the tokens, before the parser spends time and stack on a tree that is too
+    // large.
     let operators = || tokens.iter().map(|token| &token.token).filter(|token| is_operator(token));
     if operators().count() > MOST_PARTS {
         return Err(too_many(sql, &format!("more than {MOST_PARTS} parts")).hint(LIST));
@@ -66,10 +69,12 @@ fn read(sql: &str) -> Result<Ast> {
         ParserError::TokenizerError(cause) | ParserError::ParserError(cause) => wrong(sql, cause),
         ParserError::RecursionLimitExceeded => wrong(sql, "it is nested too deep"),
     })?;
+    // `parse_expr` stops at the first token that does not belong to the expression, without an error.
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         return Err(wrong(sql, format!("`{}` was not expected at the end", rest.token)));
     }
+    // Balanced before the depth is checked: a long chain is deep only as the parser gives it.
     change_expressions(&mut ast, balance);
     if depth(&ast) > DEEPEST {
         let parts = format!("more than {DEEPEST} parts that each depend on the one before");
@@ -98,6 +103,7 @@ fn nested_tries<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
                 depth += usize::from(tried);
                 most = most.max(depth);
             }
+            // A bracket that closes too much is a fault of syntax, which the parser tells.
             Token::RParen | Token::RBracket => depth -= usize::from(open.pop().unwrap_or(false)),
             _ => {}
         }
@@ -150,6 +156,7 @@ fn is_operator(token: &Token) -> bool {
 /// Makes a long chain a balanced tree.
 fn balance(ast: &mut Ast) {
     if let Some(op) = operator(ast).cloned().filter(|op| length(ast, op) > LONG) {
+        // The chain is taken apart by value, since a copy of its operands would cost as much as all of it.
         let whole = std::mem::replace(ast, Ast::value(sqlparser::ast::Value::Null));
         *ast = balanced(operands(whole, &op), &op);
     }
@@ -166,6 +173,7 @@ fn operator(ast: &Ast) -> Option<&BinaryOperator> {
 
 /// How many operands a chain of `op` has.
 fn length(ast: &Ast, op: &BinaryOperator) -> usize {
+    // The parser nests a chain to the left, so that the left side alone is followed.
     let (mut ast, mut length) = (ast, 1);
     while let Ast::BinaryOp { left, op: here, .. } = ast
         && here == op
@@ -177,6 +185,7 @@ fn length(ast: &Ast, op: &BinaryOperator) -> usize {
 
 /// The operands of a chain of `op`, from the left.
 fn operands(ast: Ast, op: &BinaryOperator) -> Vec<Ast> {
+    // A loop and not a call of itself: a chain is as deep as it is long.
     let (mut ast, mut operands) = (ast, vec![]);
     loop {
         match ast {

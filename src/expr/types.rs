@@ -71,6 +71,7 @@ impl Type {
     /// The type in which values of both can be compared and stand in one column, if there is one.
     pub fn with(self, other: Type) -> Option<Type> {
         Some(match (self, other) {
+            // Unknown stands for a fault that is told already: it must not lead to a second one.
             (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
             (Type::Null, one) | (one, Type::Null) => one,
             (one, two) if one == two => one,
@@ -79,6 +80,7 @@ impl Type {
             (Type::Of(one), Type::Of(two)) if self.is_number() && other.is_number() => {
                 let (a, b) = (digits(one), digits(two));
                 let scale = a.1.max(b.1);
+                // Where the digits of both do not fit, a value that needs them is a fault of its row.
                 let precision = (a.0.max(b.0) + scale).min(MOST_DIGITS);
                 Type::Of(Decimal { precision, scale })
             }
@@ -96,6 +98,7 @@ pub const MOST_DIGITS: u8 = 38;
 fn digits(ty: DataType) -> (u8, u8) {
     match ty {
         Decimal { precision, scale } => (precision - scale, scale),
+        // An int64 has up to 19 digits.
         _ => (19, 0),
     }
 }

@@ -21,6 +21,7 @@ pub(crate) enum Step<'a> {
 
 /// Goes through `tree`, each part before those to the right of it.
 pub(crate) fn walk(tree: &impl Visit, mut each: impl FnMut(Step)) {
+    // Our visitors never break off, so the result is always the same.
     let _ = tree.visit(&mut Walk(&mut each));
 }
 
@@ -35,6 +36,7 @@ pub(crate) fn expressions(tree: &Expr, mut each: impl FnMut(&Expr)) {
 
 /// Lets each expression in `tree` be changed, that itself too, before its parts.
 pub(crate) fn change_expressions(tree: &mut Expr, mut each: impl FnMut(&mut Expr)) {
+    // As in `walk`, the result is always the same.
     let _ = VisitMut::visit(tree, &mut Change(&mut each));
 }
 

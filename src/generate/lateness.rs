@@ -19,6 +19,7 @@ impl Lateness {
     pub fn parse(text: &str) -> Result<Lateness> {
         let shares: Vec<(u64, i64)> = text.split(',').map(|part| share(text, part)).collect::<Result<_>>()?;
         let sum: u64 = shares.iter().map(|s| s.0).sum();
+        // Hundredths of a percent are integers, so that the sum is exact; shares as floats may miss 1.
         if sum != Self::WHOLE {
             let percent = sum as f64 / 100.0;
             return Err(wrong(text, &format!("its shares add up to {percent} %, not to 100 %")));
@@ -63,6 +64,7 @@ fn share(whole: &str, part: &str) -> Result<(u64, i64)> {
     let hundredths = hundredths(number)
         .filter(|&h| h <= Lateness::WHOLE)
         .ok_or_else(|| wrong(whole, &format!("`{percent}` is not a percentage")))?;
+    // A month is refused: it does not have one length.
     let length = Duration::parse(bound).and_then(Duration::as_length);
     Ok((hundredths, length.ok_or_else(|| wrong(whole, &format!("`{bound}` is not a duration")))?))
 }
@@ -73,7 +75,9 @@ fn hundredths(number: &str) -> Option<u64> {
     if part.len() > 2 || !part.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
+    // The zeros go behind: `.5` is 50 hundredths.
     let part: u64 = format!("{part:0<2}").parse().ok()?;
+    // The number may be of any size; what overflows is not a percentage either.
     whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(part)
 }
 

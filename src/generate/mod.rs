@@ -212,7 +212,9 @@ fn write_log(log: &mut dyn Log, options: &Options, format: Format, summary: &mut
         .collect();
     refuse_strangers(&folder, &paths)?;
 
+    // One row and its buffers serve for the whole log.
     let (mut row, rows) = (Row::default(), log.rows());
+    // Each end is a share of the whole log, so that its rows are the same in any number of files.
     let ends = (1..=files).map(|n| (u128::from(rows) * u128::from(n) / u128::from(files)) as u64);
     let mut done = 0;
     for (path, end) in paths.into_iter().zip(ends) {
@@ -235,6 +237,7 @@ fn refuse_strangers(folder: &Path, ours: &[PathBuf]) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("read the folder", folder, e))?;
     for entry in entries {
         let path = entry.map_err(|e| Error::io("read the folder", folder, e))?.path();
+        // A job that reads a folder passes over hidden files, such as what is left of a run that was killed.
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && write::is_log(&path) && !ours.contains(&path) {
             return Err(Error::job(format!("{} exists, and would be read as well", path.display()))

@@ -54,6 +54,7 @@ fn postcodes() -> Vec<String> {
         .flat_map(|district| AREAS.split_whitespace().map(move |area| format!("{area}{district}")))
         .collect();
     let mut draw = Draw::new(0, Stream::Postcodes);
+    // A Fisher-Yates shuffle: every order is equally likely.
     for last in (1..all.len()).rev() {
         all.swap(last, draw.below(last as u64 + 1) as usize);
     }
@@ -73,8 +74,10 @@ fn slots() -> Vec<u16> {
     for rank in 0..POSTCODES {
         sum += weight(rank);
         let end = (sum / total * SLOTS as f64) as usize;
+        // Floats are rounded: without the bounds, `resize` could pass the table or cut slots off again.
         slots.resize(end.min(SLOTS).max(slots.len()), rank as u16);
     }
+    // The sum of the shares may end just below 1; the last postcode takes the slots that are left.
     slots.resize(SLOTS, POSTCODES as u16 - 1);
     slots
 }

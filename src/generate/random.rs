@@ -61,12 +61,14 @@ impl Draw {
     /// An integer in `0..n`, uniform (but for 1 part in 2^64 / n); 0 for n = 0.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
+        // The high half of the product is uniform, and costs less than the division of a remainder.
         ((u128::from(self.0.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
     /// An integer in `low..=high`, uniform.
     #[inline]
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        // The range of all int64s has 2^64 numbers, one more than a u64 holds.
         low + self.below(high.abs_diff(low).saturating_add(1)) as i64
     }
 
@@ -86,11 +88,13 @@ impl Draw {
     /// which never goes beyond 6.
     #[inline]
     pub fn normal(&mut self) -> f64 {
+        // A sum of integers is exact and does not depend on the order of additions.
         let mut sum = 0;
         for _ in 0..3 {
             let bits = self.0.next_u64();
             sum += (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
         }
+        // Each of the twelve stands for the middle of its step: half a step each is 6 in all.
         (sum + 6) as f64 / 65536.0 - 6.0
     }
 
@@ -98,12 +102,14 @@ impl Draw {
     /// at least 1.
     #[inline]
     pub fn lognormal(&mut self, median: i64, sigma: f64) -> i64 {
+        // Not `f64::exp`: the libm of another system may differ in the last bit, and the file with it.
         ((median as f64 * exp(sigma * self.normal())) as i64).max(1)
     }
 
     /// A version 4 UUID.
     pub fn uuid(&mut self) -> Uuid {
         let bits = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
+        // RFC 9562: bits 76 to 79 are the version, bits 62 and 63 the variant.
         Uuid(bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
     }
 }

@@ -105,6 +105,7 @@ impl Row {
 
     /// The next cell is the text that `write` appends.
     pub fn with_text(&mut self, write: impl FnOnce(&mut String)) {
+        // All texts of a row share one buffer, which the next row uses again: a row does not allocate.
         let start = self.text.len();
         write(&mut self.text);
         self.cells.push(Cell::Text(start..self.text.len()));
@@ -118,6 +119,7 @@ impl Row {
             push_time(all, us);
             let ms = us.rem_euclid(SECOND) / 1000;
             all.push('.');
+            // Milliseconds have three digits, and `push_two` writes the last two of them.
             all.push((b'0' + (ms / 100) as u8) as char);
             push_two(all, (ms % 100) as u32);
             all.push('Z');
@@ -156,6 +158,7 @@ fn push_date(text: &mut String, us: i64) {
 }
 
 fn push_time(text: &mut String, us: i64) {
+    // Euclidean, so that a time before 1970 has a positive time of day.
     let of_day = us.rem_euclid(DAY);
     push_two(text, (of_day / HOUR) as u32);
     text.push(':');

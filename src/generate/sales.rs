@@ -45,6 +45,7 @@ impl Log for Sales {
         let arrival = self.shape.arrival(self.index, self.shape.rows);
         self.index += 1;
         let draw = &mut self.draw;
+        // Rows come in the order of arrival; the event time lies before it by the lateness.
         let time = START + arrival - self.shape.lateness.draw(draw, arrival);
         // The lesser of two draws: a seller of a low number sells more.
         let sellers = self.sellers.len() as u64;

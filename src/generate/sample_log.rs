@@ -16,6 +16,7 @@ pub(super) struct Shape {
 impl Shape {
     /// When row `index` of `of` arrives, in microseconds after the start of the log.
     pub(super) fn arrival(&self, index: u64, of: u64) -> i64 {
+        // A row number times a span of years in microseconds passes 64 bits.
         (i128::from(index) * i128::from(self.span) / i128::from(of.max(1))) as i64
     }
 }

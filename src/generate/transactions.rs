@@ -62,6 +62,8 @@ fn details(seed: u64) -> Vec<String> {
     let mut draw = Draw::new(seed, Stream::Pools);
     let one = |number: usize| {
         let (way, party, number) = (draw.pick(&WAYS), draw.pick(&PARTIES), number % 10_000);
+        // A tenth of the details has commas and a few have quotes, so that CSV has fields to quote (RFC
+        // 4180).
         match draw.below(200) {
             0..20 => format!("{way} {party}, {number:04}"),
             20 => format!("{way} \"{party}\" {number:04}"),
@@ -98,6 +100,7 @@ impl Log for Transactions {
         let draw = &mut self.draw;
         let time = START + arrival - self.shape.lateness.draw(draw, arrival);
         let account = account_no(draw.below(self.accounts));
+        // Text and not a number: a zero in front belongs to the account.
         row.with_text(|text| push_padded(text, account));
         row.date_time(time);
         row.text(&self.details[draw.below(DETAILS as u64) as usize]);

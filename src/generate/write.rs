@@ -41,6 +41,7 @@ impl FileWriter {
         compression: Compression,
     ) -> Result<FileWriter> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A hidden name: a job that reads the folder in the meantime passes over the half of a file.
         let partial = path.with_file_name(format!(".{name}.partial"));
         let file = fsutil::create_new(&partial).map_err(|e| Error::io("create", &partial, e))?;
         let rows = match format {
@@ -74,7 +75,9 @@ impl FileWriter {
             RowWriter::Parquet(w) => w.finish(),
         };
         let bytes = file.and_then(|f| f.metadata()).map_err(|e| Error::io("write", &path, e))?.len();
+        // Not `exists`, which does not see a link whose target is missing; the rename would replace it.
         if !force && path.symlink_metadata().is_ok() {
+            // To generate the same files twice is not an error, but other content may be data of the user.
             let same = fsutil::content(&path).ok()
                 == Some(fsutil::content(&partial).map_err(|e| Error::io("read", &partial, e))?);
             let _ = std::fs::remove_file(&partial);
@@ -84,6 +87,7 @@ impl FileWriter {
             let error = Error::job(format!("{} exists, with other content", path.display()));
             return Err(error.hint("choose another folder with `--out`, or write over it with `--force`"));
         }
+        // A rename is atomic: under the name stands the old file or the whole new one.
         std::fs::rename(&partial, &path).map_err(|e| Error::io("create", &path, e))?;
         Ok((path, bytes))
     }
@@ -128,9 +132,11 @@ impl TextWriter {
         format: Format,
         compression: Compression,
     ) -> io::Result<TextWriter> {
+        // The buffer is written after the row that fills it, so it needs room for one row more.
         let mut buffer = Vec::with_capacity(BUFFER + 4096);
         let json = format == Format::JsonLines;
         if !json {
+            // The names are our own and plain, so that they do not need quotes.
             let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
             buffer.extend_from_slice(names.join(",").as_bytes());
             buffer.push(b'\n');
@@ -174,6 +180,7 @@ fn csv_line(out: &mut Vec<u8>, row: &Row) {
 }
 
 fn push_csv_text(out: &mut Vec<u8>, text: &[u8]) {
+    // RFC 4180: only fields with a comma, a quote or an end of line have to stand between quotes.
     if !text.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
         return out.extend_from_slice(text);
     }
@@ -225,6 +232,7 @@ fn push_bool(out: &mut Vec<u8>, value: bool) {
 }
 
 fn push_int(out: &mut Vec<u8>, value: i64) {
+    // 64 bits have up to 20 digits. `unsigned_abs`, since the least int64 does not have a positive twin.
     let mut digits = [0; 20];
     let (mut rest, mut at) = (value.unsigned_abs(), digits.len());
     loop {
@@ -245,6 +253,7 @@ fn push_amount(out: &mut Vec<u8>, hundredths: i64) {
     if hundredths < 0 {
         out.push(b'-');
     }
+    // The sign is written by now: the whole part of -0.05 is 0, which would lose it.
     let size = hundredths.unsigned_abs();
     push_int(out, (size / 100) as i64);
     let part = (size % 100) as u8;
@@ -266,6 +275,7 @@ impl Sink {
             Compression::Gzip => {
                 Sink::Gzip(Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())))
             }
+            // Level 0 stands for zstd's own default.
             _ => Sink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
         })
     }

@@ -29,6 +29,7 @@ impl<K: Ord + Copy> Rows<K> {
     /// Adds entries `(group, source, slot)`, sorted by group.
     pub fn add(&mut self, entries: &[(Group<K>, u32, u32)]) {
         for &(group, source, slot) in entries {
+            // Entries are sorted by group, so a new group can only differ from the last one.
             if self.groups.last() != Some(&group) {
                 self.groups.push(group);
             }
@@ -96,6 +97,7 @@ pub fn firings<K: Ord + Copy>(
     let (mut entries, mut updates) = (entries.as_slice(), updates.as_slice());
     for group in &groups {
         let mut number = 0;
+        // Both slices are sorted by group, so each group takes its own from the front.
         let in_time = entries.iter().take_while(|e| e.0 == *group).count();
         let later = updates.iter().take_while(|u| u.group == *group).count();
         let running = running_of(group);
@@ -103,12 +105,15 @@ pub fn firings<K: Ord + Copy>(
             if waves.len() == number {
                 waves.push(Wave::new(sources.len()));
             }
+            // The n-th firings of all groups are merged in one call: a call for each firing would be slow for
+            // many small windows.
             slots.for_each(|(source, slot)| waves[number].pairs[source as usize].push((running, slot)));
             waves[number].rows.push((rows.len() as u32, running));
             number += 1;
             rows.push(*group);
             numbers.push(number as i64);
         };
+        // A group may have late events alone: its first update is then its first firing.
         if in_time > 0 {
             fire(&mut entries[..in_time].iter().map(|e| (e.1, e.2)));
         }
@@ -122,6 +127,7 @@ pub fn firings<K: Ord + Copy>(
     fired.iter_mut().for_each(|state| state.resize(rows.len()));
     for wave in &waves {
         merge(&mut running, &wave.pairs, sources)?;
+        // The running states go on, so each firing takes a copy of them as they are now.
         for (fired, running) in fired.iter_mut().zip(&running) {
             fired.merge(&wave.rows, running.as_ref())?;
         }
@@ -166,6 +172,7 @@ pub fn stages<K: Ord + Copy>(
     entries: &[(Group<K>, u32, u32, u32)],
     delays: usize,
 ) -> Result<Stages<K>> {
+    // A group without late events is the same at every delay, and an audit looks only at differences.
     let mut groups: Vec<Group<K>> = entries.iter().filter(|e| e.1 > 0).map(|e| e.0).collect();
     groups.sort_unstable();
     groups.dedup();
@@ -182,6 +189,7 @@ pub fn stages<K: Ord + Copy>(
     for pairs in &by_stage {
         pairs.iter().flatten().for_each(|&(row, _)| present[row as usize] = true);
         let values = match stages.last() {
+            // A median or a set of distinct values is costly to finish, and a delay often brings nothing new.
             Some(last) if pairs.iter().all(Vec::is_empty) => last.values.clone(),
             _ => {
                 merge(&mut states, pairs, sources)?;

@@ -54,6 +54,7 @@ impl Memory {
             rows += pairs.len() as u32;
             for (out, state) in out.iter_mut().zip(&held.states) {
                 out.resize(rows as usize);
+                // A copy for each window: the running state goes on to the next, longer one.
                 out.merge(&pairs, state.as_ref())?;
             }
             spans.resize(rows as usize, window.span);
@@ -82,6 +83,7 @@ impl Running {
         let known = self.ranks.len();
         for at in &window.panes {
             memory.each_of_pane(at, |rank, slot| {
+                // Other units have the keys outside of this range, and each key must be counted once.
                 if !(unit.low..unit.high).contains(&rank) {
                     return;
                 }

@@ -41,12 +41,16 @@ impl KeptGroups {
         for (state, column) in self.states.iter_mut().zip(columns) {
             let texts = column.as_string_view_opt().ok_or_else(no_state)?;
             for (group, row) in pairs.clone() {
+                // Each group has a state, also one that met only NULLs, so a NULL here is a fault of the
+                // file.
                 if texts.is_null(row as usize) {
                     return Err(no_state());
                 }
                 from_hex(texts.value(row as usize), &mut bytes).ok_or_else(no_state)?;
                 let mut reader = Reader(&bytes);
                 state.merge_encoded(group, &mut reader)?;
+                // Bytes that are left over are of another version's state, and a part of it would give a
+                // wrong result.
                 if !reader.0.is_empty() {
                     return Err(no_state());
                 }
@@ -77,6 +81,7 @@ pub fn kept(states: &States, rows: usize) -> Vec<ArrayRef> {
         let mut column = StringViewBuilder::with_capacity(rows);
         for slot in 0..rows as u32 {
             bytes.clear();
+            // The first piece is the whole state: a plan keeps the states of such functions only.
             state.encode(slot, &mut bytes);
             to_hex(&bytes, &mut text);
             column.append_value(&text);

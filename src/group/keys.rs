@@ -59,14 +59,17 @@ impl WordTable {
     /// nothing.
     #[inline]
     fn glance(&self, word: u128) -> u32 {
+        // A table without slots does not have a mask.
         let Some(mask) = self.slots.len().checked_sub(1) else { return NONE };
         let slot = &self.slots[hash_word(word) as usize & mask];
+        // `&` and not `&&`: a branch here would wait for the memory, and lookups could not overlap.
         let same = (slot.0 == word as u64) & (slot.1 == (word >> 64) as u64);
         if same { slot.2 } else { NONE }
     }
 
     /// The code of `word`, which is `next` if it is new.
     fn code(&mut self, word: u128, next: u32) -> u32 {
+        // At most half full, so that most words lie in their first slot, where `glance` looks.
         if self.len * 2 >= self.slots.len() {
             self.grow();
         }
@@ -83,6 +86,7 @@ impl WordTable {
     fn find(&self, word: u128) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = hash_word(word) as usize & mask;
+        // At least half of the slots are free, so the loop ends.
         loop {
             let slot = &self.slots[at];
             if slot.2 == NONE || (slot.0 == word as u64 && slot.1 == (word >> 64) as u64) {
@@ -147,6 +151,7 @@ impl ColumnCodes {
     fn words(&mut self, words: impl Iterator<Item = u128> + Clone, out: &mut Vec<u32>) {
         let from = out.len();
         out.extend(words.clone().map(|word| self.words.glance(word)));
+        // A new word may come twice in one batch, so this pass looks it up again.
         for (code, word) in out[from..].iter_mut().zip(words) {
             if *code == NONE {
                 *code = self.word(word);
@@ -165,6 +170,7 @@ impl ColumnCodes {
             return *code;
         }
         let next = values.len() as u32;
+        // The table holds codes and not texts, so it hashes a text again when it grows.
         self.long.insert_unique(hash, next, |code| hash_bytes(text(code)));
         self.values.push(Value::Long(arena.len(), bytes.len() as u32));
         self.arena.extend_from_slice(bytes);
@@ -197,6 +203,8 @@ impl ColumnCodes {
     fn encode_strings(&mut self, array: &StringViewArray, out: &mut Vec<u32>) {
         let views = array.views();
         let nulls = array.nulls().filter(|n| n.null_count() > 0);
+        // Arrow pads a view of at most 12 bytes with zeros, so equal strings have equal views. What a NULL
+        // has there is open.
         if nulls.is_none() && views.iter().all(|&view| view as u32 as usize <= INLINE) {
             return self.words(views.iter().copied(), out);
         }
@@ -325,6 +333,7 @@ impl KeyCodes {
     pub fn decode(&self) -> Vec<ArrayRef> {
         let mut codes: Vec<u32> = (0..self.count() as u32).collect();
         let mut arrays = vec![];
+        // The code of a tuple is a chain of pairs, so the last column comes out first.
         for k in (0..self.columns.len()).rev() {
             let own: Vec<u32> = match k.checked_sub(1) {
                 None => std::mem::take(&mut codes),

@@ -36,12 +36,14 @@ impl Thresholds {
             }
         }
         at.sort_unstable();
+        // An event in a gap between windows is not late for any window.
         let last = windows.iter().map(|w| lateness.late(w, 0)).max().unwrap_or(i64::MAX);
         Thresholds { all: at.last().copied(), last, at }
     }
 
     /// The class of an event that came when `reached` was the greatest event time.
     pub fn class(&self, reached: i64) -> u32 {
+        // A tie counts as passed: a window fires when the watermark reaches its end, as in Flink.
         self.at.partition_point(|&t| t <= reached) as u32
     }
 
@@ -54,6 +56,7 @@ impl Thresholds {
 impl Lateness {
     /// The greatest event time from which on events are late for `window`.
     pub fn late(&self, window: &TimeRange, delay: i64) -> i64 {
+        // The end of a global window is the end of time: a plain sum would wrap.
         window.end.saturating_add(self.allowed).saturating_add(delay)
     }
 
@@ -105,6 +108,7 @@ impl Judge {
         // Another output may ask of any event behind the front whether this one counts it.
         let least = if self.gaps { 0 } else { least };
         for (row, (&time, &reached)) in (0u32..).zip(time.iter().zip(reached)) {
+            // Before the first event `reached` is the least i64, and a plain difference would wrap.
             if reached.saturating_sub(time) <= least {
                 continue;
             }

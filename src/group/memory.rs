@@ -95,6 +95,7 @@ impl KeyColumn {
             return KeyColumn::Plain(column);
         }
         let values = distinct.decode_all();
+        // `nulls()` of a dictionary array tells only those of its codes, so a NULL is moved there.
         let codes = codes.into_iter().map(|code| values.is_valid(code as usize).then_some(code));
         KeyColumn::Coded(codes.collect(), values)
     }
@@ -116,6 +117,7 @@ impl KeyColumn {
 
 impl Memory {
     pub fn new(plan: &GroupPlan, mut tables: Vec<GroupTable>) -> Memory {
+        // A worker without rows would be one more source in every merge.
         tables.retain(|t| !t.is_empty());
         let (keys, key_count, ranks) = rank_keys(plan, &tables);
         let keys = keys.into_par_iter().map(KeyColumn::new).collect();
@@ -138,6 +140,7 @@ impl Memory {
                 let mut units = vec![];
                 let mut from = 0;
                 while from < entries.len() {
+                    // Slots of one group follow one another, and all of them must be in one block.
                     let mut to = entries.len().min(from + BLOCK_GROUPS);
                     let same = |to: usize| match whole_windows {
                         true => entries[to - 1].0.0 == entries[to].0.0,
@@ -159,12 +162,15 @@ impl Memory {
         let mut units: Vec<Unit> = vec![];
         let (mut from, mut groups) = (0, 0);
         for (at, window) in windows.iter().enumerate() {
+            // Small windows share a unit: a block has costs that do not depend on its groups.
             if groups > 0 && groups + window.bound > most {
                 units.push(Unit { from, to: at, low: 0, high: all });
                 (from, groups) = (at, 0);
             }
+            // A window with very many keys is cut by ranks, or one thread would compute all of it.
             if window.bound > 4 * most && !whole_windows {
                 let parts = (window.bound / (2 * most)) as u64;
+                // The product passes 32 bits where there are many keys.
                 let cut = |i: u64| (u64::from(all) * i / parts) as u32;
                 units.extend((0..parts).map(|i| Unit {
                     from: at,
@@ -270,6 +276,7 @@ impl Memory {
             });
         }
         for (rank, row) in (unit.low..).zip(&mut row_of).filter(|(_, row)| **row == 0) {
+            // Numbers are given by ascending rank, so the rows come out in the order of the keys.
             *row = rows.groups.len() as u32;
             rows.groups.push((w, rank));
         }
@@ -330,6 +337,7 @@ impl Memory {
             for at in &window.panes {
                 behind |= at.stage > 0;
                 self.each_of_pane(at, |rank, _| {
+                    // A mark is the number of a window, so the marks need not be cleared between windows.
                     if wanted.contains(&rank) && seen_in[rank as usize] != w {
                         seen_in[rank as usize] = w;
                         seen += 1;
@@ -362,6 +370,7 @@ impl Memory {
             self.each_of_pane(at, |rank, _| late_in[rank as usize] = w);
         }
         for at in &window.panes {
+            // Also what came in time: at a delay a group has that, and what the delay lets in.
             self.each_of_pane(at, |rank, slot| {
                 if late_in[rank as usize] == w && wanted.contains(&rank) {
                     entries.push(((w, rank), at.stage, at.table, slot));
@@ -388,6 +397,7 @@ fn is_running(plan: &GroupPlan) -> bool {
 fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<MergedWindow> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
     let mut spans = vec![];
+    // The tree gives windows by (start, end), which is the order of the output.
     let mut found: BTreeMap<TimeRange, Vec<PaneRef>> = BTreeMap::new();
     for (table, t) in (0u32..).zip(tables) {
         let Fold::Panes(panes) = &t.fold else { continue };
@@ -395,6 +405,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
             if held.len() == 0 {
                 continue;
             }
+            // All events of a slice lie in the same windows, so its start stands for them.
             assigner.windows(id.slice.start, &mut spans);
             for (i, (span, stage, update)) in counted(plan, &spans, id.class).enumerate() {
                 let panes = found.entry(span).or_default();
@@ -415,6 +426,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
             groups += all;
         }
         before = Some((span.start, groups));
+        // With firings each late event is a group, so the number of keys does not bound them.
         if plan.firings { groups } else { groups.min(key_count) }
     };
     found.into_iter().map(|(span, panes)| MergedWindow { span, bound: bound(&span, &panes), panes }).collect()
@@ -433,10 +445,13 @@ pub fn counted(
             let delays = &lateness.delays;
             let of = |window: &TimeRange| {
                 let late = |d: &&i64| thresholds.passed(lateness.late(window, **d), class);
+                // Delays ascend, so the event is late at the first `stage` of them and counted at the others.
                 let stage = delays.iter().filter(late).count();
                 let update = plan.firings && thresholds.passed(lateness.fires(window, delays[0]), class);
                 (*window, stage as u32, update)
             };
+            // Without an audit what is late for a window is left out of it; an audit wants it for larger
+            // delays.
             windows.iter().map(of).filter(|w| plan.audited || w.1 == 0).collect()
         }
         _ => windows.iter().map(|w| (*w, 0, false)).collect(),
@@ -463,10 +478,12 @@ fn sessions(
         while from < all.len() {
             let ((mut span, rank), ..) = all[from];
             let mut to = from + 1;
+            // An event exactly one gap after the last one still joins, as in Flink.
             while to < all.len() && all[to].0.1 == rank && all[to].0.0.start <= span.end + gap {
                 span.end = span.end.max(all[to].0.0.end);
                 to += 1;
             }
+            // A stretch ends at its last event, and a session one gap later.
             span.end += gap;
             all[from..to].iter_mut().for_each(|entry| entry.0.0 = span);
             from = to;
@@ -493,6 +510,7 @@ fn rank_keys(plan: &GroupPlan, tables: &[GroupTable]) -> (Vec<ArrayRef>, usize, 
         return (vec![], 1, tables.iter().map(|_| (vec![0], vec![0])).collect());
     }
     let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
+    // A tuple has another code in each table: only its bytes tell that it is the same one.
     let rows: Vec<arrow_row::Rows> = tables
         .par_iter()
         .map(|t| converter.convert_columns(&t.keys.decode()).expect("keys of the plan's types"))
@@ -502,6 +520,7 @@ fn rank_keys(plan: &GroupPlan, tables: &[GroupTable]) -> (Vec<ArrayRef>, usize, 
         .flat_map(|(t, rows)| (0..rows.num_rows() as u32).map(move |code| (t, code)))
         .collect();
     let row = |&(t, code): &(u32, u32)| rows[t as usize].row(code as usize);
+    // Rows of equal bytes get one rank, so their order does not matter.
     order.par_sort_unstable_by(|a, b| row(a).cmp(&row(b)));
     let mut ranks: Ranks = rows.iter().map(|r| (vec![0; r.num_rows()], vec![])).collect();
     let mut distinct: Vec<(u32, u32)> = vec![];

@@ -29,6 +29,8 @@ impl Merged {
     pub fn new(plan: Arc<GroupPlan>, mut tables: Vec<GroupTable>, space: SpillSpace) -> Result<Merged> {
         // To rank the keys of all tables takes them some times over; where that is more than the budget, runs are merged.
         let needed: usize = tables.iter_mut().map(|table| table.bytes() + 4 * table.keys.bytes()).sum();
+        // A group may have a part in a run and a part in memory, so where one table was spilled all of them
+        // are.
         if space.is_used() || !space.has_room(needed) {
             tables.iter_mut().try_for_each(|table| space.spill(table))?;
             let (runs, space) = space.into_runs()?;
@@ -85,6 +87,7 @@ fn waves<U: Sync, T: Send>(
     map: impl Fn(&U) -> Result<T> + Sync,
     mut sink: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {
+    // Finished blocks wait for their turn in `sink`: a few at a time, so that not all of them lie in memory.
     for units in units.chunks(2 * rayon::current_num_threads()) {
         let blocks: Vec<Result<T>> = units.par_iter().map(&map).collect();
         blocks.into_iter().try_for_each(|block| sink(block?))?;

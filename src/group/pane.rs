@@ -49,6 +49,8 @@ impl Pane {
             Pane::Log(_) => unreachable!("an event of a log comes with its place"),
             Pane::Dense(slots, used) => {
                 if key as usize >= slots.len() {
+                    // Room for all keys so far and not for this one alone, so that the array grows at most
+                    // once a batch.
                     slots.resize(keys.max(key as usize + 1), NONE);
                 }
                 let slot = &mut slots[key as usize];
@@ -136,6 +138,8 @@ impl Pane {
         match self {
             Pane::Dense(slots, _) => {
                 for (rank, &key) in by_rank.iter().enumerate() {
+                    // A key that came after the last growth lies past the end, and so does `u32::MAX`, a key
+                    // that this worker has not met.
                     if let Some(&slot) = slots.get(key as usize).filter(|&&slot| slot != NONE) {
                         f(rank as u32, slot);
                     }

@@ -78,6 +78,7 @@ impl Panes {
         next: &mut u32,
         slots: &mut Vec<u32>,
     ) {
+        // First as if all events were in time: those that came late are few, and get another pane below.
         self.find_panes(rows.time);
         for &(row, class) in classes {
             self.row_panes[row as usize] = self.pane_behind(rows.time[row as usize], class);
@@ -89,6 +90,7 @@ impl Panes {
                 let pane = &mut self.list[self.row_panes[row] as usize].1;
                 *slot = match pane {
                     Pane::Log(_) => {
+                        // A log that does not tell the arrival has its order by position alone.
                         let arrival = rows.arrival.get(row).copied().unwrap_or(0);
                         pane.log(codes[row], (arrival, rows.positions[row]), next)
                     }
@@ -101,6 +103,7 @@ impl Panes {
     fn find_panes(&mut self, time: &[i64]) {
         self.row_panes.clear();
         self.row_panes.reserve(time.len());
+        // The slice of the row before: events come roughly in order, so most rows need not look for theirs.
         let mut current = (i64::MAX, i64::MIN, 0);
         for &instant in time {
             if instant < current.0 || instant >= current.1 {
@@ -119,6 +122,7 @@ impl Panes {
     fn pane_behind(&mut self, instant: i64, class: u32) -> u32 {
         let slice = self.assigner.slice(instant);
         let next = self.list.len() as u32;
+        // Each class has a pane of its own: a window or a delay counts all of a class or nothing of it.
         let pane = *self.behind.entry((slice.start, class)).or_insert(next);
         if pane == next {
             // Every event behind the front fires its window again: each is a state of its own.

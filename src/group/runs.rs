@@ -33,6 +33,7 @@ pub fn drive(
             let (runs, space) = join_sessions(plan, gap, runs, space)?.into_runs()?;
             merge_runs(plan, runs, &space, sink)
         }
+        // With one window to a slice, a run has groups of the output already.
         Window::Global | Window::Tumbling { .. } if plan.lateness.is_none() => {
             merge_runs(plan, runs, &space, sink)
         }
@@ -100,6 +101,7 @@ fn compose_window(plan: &GroupPlan, span: TimeRange, parts: Vec<PartOfWindow>) -
         let fired = compose::firings(plan, &sources, entries, updates)?;
         (fired.groups, Finished { values: fired.values, states: None }, Some(fired.numbers))
     } else {
+        // A window has several parts, and only within a part are keys in order.
         entries.sort_unstable();
         let mut rows = Rows::new(sources.len());
         rows.add(&entries);
@@ -163,6 +165,8 @@ fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result
             arrived: vec![],
             states: accumulators(plan),
         });
+        // With firings a late event is a group of its own; the pieces of its state have their arrival in
+        // common.
         let own = plan.firings && id.class > 0;
         let same = held.keys.last() == Some(&head.key);
         if !same || own && held.arrived.last() != Some(&head.arrived) {
@@ -183,10 +187,12 @@ fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) 
     let mut states = accumulators(plan);
     while let Some(head) = heads.pop() {
         let stretch = head.id.slice;
+        // The end has the gap in it already, so a stretch that begins exactly there joins.
         let joined = batch.last_mut().filter(|(span, key)| *key == head.key && stretch.start <= span.end);
         match joined {
             Some((span, _)) => span.end = span.end.max(stretch.end + gap),
             None => {
+                // Only where a new session begins: before that, the end of the last one is not known.
                 if batch.len() >= BLOCK_GROUPS {
                     write_sessions(plan, &space, &mut batch, &states)?;
                     states = accumulators(plan);
@@ -209,6 +215,7 @@ fn write_sessions(
     states: &States,
 ) -> Result<()> {
     let mut order: Vec<u32> = (0..batch.len() as u32).collect();
+    // These runs are merged by window, and the batch came by key.
     order.sort_unstable_by_key(|&slot| &batch[slot as usize]);
     space.write(plan, |run| {
         order.iter().try_for_each(|&slot| {
@@ -259,6 +266,7 @@ impl Ord for Head {
             Order::Time => (self.id, &self.key).cmp(&(other.id, &other.key)),
             Order::Key => (&self.key, self.id).cmp(&(&other.key, other.id)),
         };
+        // Arrival decides between the events of a key. The run only makes the order total.
         first.then_with(|| (self.arrived, self.run).cmp(&(other.arrived, other.run)))
     }
 }
@@ -293,6 +301,7 @@ impl Heads {
 
     /// Merges the states of the head of `run` into `slot`, and goes on to the run's next.
     fn merge(&mut self, run: usize, states: &mut States, slot: u32) -> Result<()> {
+        // The states lie in the buffer of the entry, so they are read before the run goes on.
         let mut reader = self.runs[run].entry().states;
         states.iter_mut().try_for_each(|state| state.merge_encoded(slot, &mut reader))?;
         self.advance(run)
@@ -317,6 +326,7 @@ fn merge_runs(
     let mut heads = Heads::new(runs, Order::Time)?;
     while let Some(head) = heads.pop() {
         if spans.last() != Some(&head.id.slice) || keys.last() != Some(&head.key) {
+            // `top` compares all groups of a window, so for it a window must not be cut.
             let cut = !plan.whole_windows || spans.last() != Some(&head.id.slice);
             if spans.len() >= BLOCK_GROUPS && cut {
                 let full = std::mem::replace(&mut states, accumulators(plan));
@@ -327,6 +337,7 @@ fn merge_runs(
             states.iter_mut().for_each(|s| s.resize(spans.len()));
         }
         heads.merge(head.run, &mut states, spans.len() as u32 - 1)?;
+        // Sets of distinct values and lists of all values may grow past the memory while they are merged.
         states.iter_mut().try_for_each(|state| state.bound(bytes / plan.aggregates.len(), folder))?;
     }
     if spans.is_empty() { Ok(()) } else { sink(block(spans, keys, states)?) }

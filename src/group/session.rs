@@ -65,6 +65,7 @@ impl Fragments {
 
     /// The slot of each row; `keys` is the number of key codes given so far.
     pub fn find_slots(&mut self, time: &[i64], codes: &[u32], keys: usize, slots: &mut Vec<u32>) {
+        // A new key has a cold entry, whose bounds do not contain any instant.
         self.hot.resize(self.hot.len().max(keys), COLD);
         slots.clear();
         for (&time, &key) in time.iter().zip(codes) {
@@ -84,6 +85,7 @@ impl Fragments {
     /// Makes another stretch of `key` the hot one, an old one near `time` or a new one.
     fn change(&mut self, key: u32, time: i64) -> u32 {
         let hot = self.hot[key as usize];
+        // While a stretch is hot, its bounds are kept there alone.
         if hot.slot != NONE {
             self.all[hot.slot as usize] = Stretch { first: hot.first, last: hot.last, key, older: hot.older };
         }
@@ -174,10 +176,14 @@ impl LiveSessions {
 
     fn join(&mut self, time: i64, reached: i64, key: u32) -> u32 {
         let (gap, kept, all) = (self.gap, self.kept, &mut self.all);
+        // As in Flink: a session is dropped when the watermark reaches its end and the allowed lateness has
+        // passed too.
         let closed = |last: i64| last.saturating_add(gap).saturating_add(kept) <= reached;
         let live = &mut self.live[key as usize];
         live.retain(|&slot| !closed(all[slot as usize].last));
         let mut joined: Option<u32> = None;
+        // An event may close the gap between two sessions, and then they are one, as with Flink's merging
+        // windows.
         live.retain(|&slot| {
             let session = all[slot as usize];
             if time > session.last.saturating_add(gap) || time.saturating_add(gap) < session.first {
@@ -187,6 +193,8 @@ impl LiveSessions {
                 joined = Some(slot);
                 return true;
             };
+            // The slot of the joined session keeps its state: `members` gives it the span of its root, and
+            // the merge adds it up.
             all[slot as usize].root = root;
             let whole = &mut all[root as usize];
             (whole.first, whole.last) = (whole.first.min(session.first), whole.last.max(session.last));
@@ -198,6 +206,7 @@ impl LiveSessions {
                 (whole.first, whole.last) = (whole.first.min(time), whole.last.max(time));
                 slot
             }
+            // Only an event on its own can be late: one that joins a session makes that session longer.
             None if closed(time) => NONE,
             None => {
                 let slot = all.len() as u32;
@@ -215,6 +224,7 @@ impl LiveSessions {
 
     /// The slots of all sessions; those that were joined have one span.
     pub fn members(&self) -> Vec<Member> {
+        // A root may have been joined to another session later, so the links are followed to the end.
         let root = |mut slot: u32| {
             while self.all[slot as usize].root != slot {
                 slot = self.all[slot as usize].root;

@@ -72,8 +72,10 @@ impl SpillSpace {
         if table.is_empty() {
             return Ok(());
         }
+        // The lock guards only the turn, so the panic of another thread leaves nothing half done behind it.
         let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.write(&table.plan, |run| write_table(table, run))?;
+        // A new table and not a cleared one, so that the codes of the keys give back their memory too.
         *table = GroupTable::new(table.plan.clone());
         Ok(())
     }
@@ -92,6 +94,7 @@ impl SpillSpace {
         let out = BufWriter::with_capacity(1 << 20, file);
         let mut run = RunWriter { out, entry: vec![], empty: empty_states(plan) };
         entries(&mut run).map_err(failed)?;
+        // `into_inner` tells of a last write that failed, which a drop would not.
         let file = run.out.into_inner().map_err(|e| failed(e.into_error()))?;
         self.lock().push(file);
         Ok(())
@@ -104,6 +107,7 @@ impl SpillSpace {
         let runs = runs
             .into_iter()
             .map(|mut file| {
+                // The writer left the file's own place at its end.
                 file.rewind().map_err(|e| Error::io("read spilled groups from", &folder, e))?;
                 Ok(Run {
                     input: BufReader::with_capacity(256 << 10, file),
@@ -144,6 +148,7 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
         let mut events: Vec<_> =
             pane.events().iter().map(|&(k, slot, at)| (ranks[k as usize], at, slot)).collect();
         if !events.is_empty() {
+            // By arrival within a key: that order decides the firings.
             events.sort_unstable();
             events.iter().try_for_each(|&(rank, arrived, slot)| {
                 run.entry(*id, arrived, key(order[rank as usize]), states, slot)
@@ -200,6 +205,8 @@ impl RunWriter {
         for (i, state) in states.iter().enumerate() {
             state.encode_rest(slot, &mut |piece| {
                 entry.truncate(head);
+                // Empty states stand for the other aggregates, so that an entry with a piece is read like any
+                // other.
                 empty[..i].iter().for_each(|state| entry.extend_from_slice(state));
                 entry.extend_from_slice(piece);
                 empty[i + 1..].iter().for_each(|state| entry.extend_from_slice(state));
@@ -242,6 +249,7 @@ impl Run {
         let mut read = || -> std::io::Result<bool> {
             let mut len = [0; 8];
             match self.input.read_exact(&mut len) {
+                // Entries are written whole, so an end in front of a length is the end of the run.
                 Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
                 other => other?,
             }

@@ -17,6 +17,8 @@ pub fn accumulators(plan: &GroupPlan) -> States {
 pub fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) -> Result<()> {
     for (a, state) in states.iter_mut().enumerate() {
         for (source, pairs) in sources.iter().zip(pairs) {
+            // One call for each aggregate and source, with all pairs at once, and not a virtual call for each
+            // slot.
             if !pairs.is_empty() {
                 state.merge(pairs, source[a].as_ref())?;
             }

@@ -72,10 +72,12 @@ impl GroupTable {
     /// # Errors
     /// A data error on overflow; a machine error past 2^32 − 1 groups in one worker.
     pub fn update(&mut self, batch: &Batch) -> Result<NotCounted> {
+        // Slots are 32-bit numbers, and the largest stands for a row without a slot.
         if u64::from(self.slots) + batch.rows as u64 >= u64::from(u32::MAX) {
             return Err(Error::machine("more than 4 billion groups").hint("use --memory to spill earlier"));
         }
         let plan = self.plan.clone();
+        // Whether an event is late for a session depends on what it joins, so it cannot be judged before.
         if matches!(self.fold, Fold::Live(_)) {
             return self.update_live(&plan, batch);
         }
@@ -85,9 +87,11 @@ impl GroupTable {
         }
         let mut dropped =
             NotCounted { outside: std::mem::take(&mut behind.outside), ..NotCounted::default() };
+        // An audit keeps late events, apart by class: a larger delay would have counted them.
         if !plan.audited && !behind.late.is_empty() {
             dropped.late = std::mem::take(&mut behind.late);
             let rows = counted_rows(&plan, batch, &dropped.late);
+            // Classes name rows by their number in the batch, which changes with the rows that are left out.
             renumber(&mut behind.classes, &dropped.late);
             self.fold_rows(&plan, &rows, &behind.classes)?;
         } else {
@@ -172,6 +176,7 @@ fn counted_rows(plan: &GroupPlan, batch: &Batch, late: &[u32]) -> Batch {
     let read = |c: usize| {
         plan.keys.iter().any(|k| k.0 == c) || plan.aggregates.iter().any(|(_, args)| args.contains(&c))
     };
+    // A column that is not read need not be filtered: an array of NULLs keeps its place without any memory.
     let empty = || -> ArrayRef { std::sync::Arc::new(arrow_array::NullArray::new(batch.rows)) };
     let columns =
         batch.columns.iter().enumerate().map(|(c, a)| if read(c) { a.clone() } else { empty() }).collect();
@@ -182,6 +187,7 @@ fn counted_rows(plan: &GroupPlan, batch: &Batch, late: &[u32]) -> Batch {
 fn renumber(rows: &mut Vec<(u32, u32)>, late: &[u32]) {
     let mut before = 0;
     rows.retain_mut(|(row, _)| {
+        // Both lists ascend, so one walk over them is enough.
         while before < late.len() && late[before] < *row {
             before += 1;
         }

@@ -18,6 +18,7 @@ pub struct Clocks {
 impl Clocks {
     /// Looks at one more value.
     pub fn value(&mut self, text: &str) {
+        // The first value decides what is tried, so that a column of something else costs one look.
         if !self.seen {
             self.seen = true;
             let rule = |clock: &'static str| {
@@ -32,6 +33,7 @@ impl Clocks {
             }
         }
         if !self.candidates.is_empty() {
+            // A format without a day leaves the instant open and is refused, so any day is put in front.
             let text = format!("2000-01-01 {text}");
             self.candidates.retain_mut(|(_, parser)| parser.text(text.as_bytes()).is_ok());
         }

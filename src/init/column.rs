@@ -98,6 +98,8 @@ impl Evidence {
         self.values += 1;
         self.bytes += text.len() as u64;
         self.words += text.bytes().filter(|c| *c == b' ').count() as u64;
+        // The hash and not the text is kept, which bounds the memory. Two texts of one hash would count as
+        // one.
         let hash = xxh3_64(text.as_bytes());
         let class = match self.known.get(&hash) {
             // What comes again says nothing new but how often, and, of a time, after which other.
@@ -111,6 +113,7 @@ impl Evidence {
             Some((_, count)) => *count += 1,
             None => self.classes.push((class, 1)),
         }
+        // Values that come again are looked at too: the order of times tells days from months.
         if class != Class::Bool {
             self.times.value(text);
         }
@@ -194,6 +197,7 @@ impl Evidence {
 impl Column {
     /// The share of NULLs.
     pub fn null_share(&self) -> f64 {
+        // Without the 1, a column without records would have the share NaN.
         self.nulls as f64 / (self.values + self.nulls).max(1) as f64
     }
 

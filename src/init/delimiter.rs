@@ -45,6 +45,7 @@ fn layout(text: &[u8]) -> Layout {
         let records = records(text, *delimiter);
         let first = records.first().map_or(0, csv::ByteRecord::len);
         let alike = records.iter().filter(|record| record.len() == first).count();
+        // Nine lines of ten are enough, so that a broken line does not decide.
         (first > 1 && alike * 10 >= records.len() * 9).then_some((first, *delimiter))
     };
     let found: Vec<(usize, u8)> = DELIMITERS.iter().filter_map(fields).collect();
@@ -56,6 +57,7 @@ fn layout(text: &[u8]) -> Layout {
 }
 
 fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {
+    // Lines of unequal length are what is looked for; a strict reader would stop at the first.
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text);
     let mut records: Vec<csv::ByteRecord> = reader.byte_records().map_while(|r| r.ok()).take(200).collect();

@@ -121,6 +121,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let reject = reject(looked, time, unread);
     let of_time: Vec<usize> = parts.iter().flat_map(|parts| &parts.columns).copied().collect();
     let mut keys = keys(&looked.columns, time, looked.records);
+    // The hour that the time is made of would group the events by what the window does already.
     keys.retain(|(i, _)| !of_time.contains(i));
     let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
     let others = || keys.iter().skip(usize::from(key.is_some()));
@@ -189,6 +190,7 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
         }
         let share = column.distinct_share();
         let named = words::key(&column.name);
+        // In a few records, all values may differ by chance.
         if records >= 20 && share > 0.5 || column.distinct as usize >= MOST_DISTINCT {
             continue;
         }
@@ -207,6 +209,7 @@ fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
         };
         let text = if column.length > 40.0 || column.words > 3.0 { -25.0 } else { 0.0 };
         let number = if column.ty == DataType::Int64 && named <= 0.0 { -10.0 } else { 0.0 };
+        // Of columns with equal scores, the one further to the left wins.
         let score = named + again + readable + text + number - 40.0 * column.null_share() - 0.1 * i as f64;
         if score > 0.0 || named > 0.0 && score > -30.0 {
             found.push((i, score));
@@ -267,6 +270,7 @@ impl Guess {
     /// Declares the type of a column that is grouped by, where a run would infer another or a number.
     fn label(&mut self, looked: &Looked, i: usize) {
         let column = &looked.columns[i];
+        // Files such as Parquet have types of their own, which a job does not change.
         if !looked.format.is_text() || column.inferred.is_text() {
             return;
         }
@@ -292,6 +296,7 @@ impl Guess {
         let numbers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
         let of = |is: fn(&str) -> bool| numbers.iter().copied().find(|i| is(&columns[*i].name));
         let total = of(words::is_total);
+        // Where the log has a total, quantity times price would be the same number again.
         let pair = of(words::is_quantity).zip(of(words::is_unit_price)).filter(|_| total.is_none());
         let chosen: Vec<usize> = match pair {
             Some((quantity, price)) => vec![quantity, price],
@@ -327,6 +332,7 @@ impl Guess {
                 Some(Amount { column: i, sum: sum && most.is_some_and(|most| most < 1 << 62), cast: None })
             }
             DataType::Decimal { precision, .. } => {
+                // A sum has 38 digits at most: 27 leave room for 10^11 records.
                 Some(Amount { column: i, sum: sum && precision <= 27, cast: None })
             }
             DataType::Float64 if digits.odd || digits.scale > 9 || digits.whole + digits.scale > 24 => {
@@ -341,6 +347,7 @@ impl Guess {
             DataType::Float64 => {
                 // Room for values that were not seen.
                 let scale = if looked.sampled { digits.scale.max(2) + 2 } else { digits.scale };
+                // Room for numbers that are larger than those that were seen: they would be bad records.
                 let precision = if digits.whole + scale <= 16 { 18 } else { 30 };
                 let ty = DataType::Decimal { precision, scale: scale as u8 };
                 if looked.format.is_text() {

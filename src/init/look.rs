@@ -113,6 +113,7 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
             .hint("`init` writes a job for the files of one log: name those, or a folder or glob of them"));
     }
     let (mut delimiter, mut names) = (None, None);
+    // A run reads `.tsv` with tabs by itself, so the job does not have to say that.
     let tabs = files.iter().all(|file| file.path.to_string_lossy().to_lowercase().contains(".tsv"));
     let named = if tabs { b'\t' } else { b',' };
     let mut around = shape::find(&mut files)?;
@@ -191,6 +192,7 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
         // What is bad in a piece says nothing.
         looked.bad = (0, None);
     }
+    // The folder of the pieces goes with this; they are read by now.
     drop(pieces);
     if looked.columns.iter().all(|column| column.values == 0) {
         let columns: Vec<&str> = inferred.names().collect();
@@ -261,6 +263,7 @@ fn shorter(patterns: &[String], files: &[PathBuf], inputs: &Inputs) -> Vec<Strin
     let Some((_, ending)) = name.split_once('.') else { return plain() };
     let glob = folder.join(format!("*.{ending}")).display().to_string();
     match expand(std::slice::from_ref(&glob), None, inputs) {
+        // The glob has to stand for these files and not for more, in the same order.
         Ok(found) if found.files.iter().map(|f| &f.path).eq(files.iter()) => vec![glob],
         _ => plain(),
     }
@@ -270,11 +273,13 @@ fn shorter(patterns: &[String], files: &[PathBuf], inputs: &Inputs) -> Vec<Strin
 fn pieces(files: &[SourceFile], header: bool) -> Result<(Vec<SourceFile>, Option<TempDir>)> {
     let chosen: Vec<&SourceFile> = match files.len() {
         0..=SAMPLED => files.iter().collect(),
+        // Evenly spread, with the first and the last file among them.
         n => (0..SAMPLED).map(|i| &files[i * (n - 1) / (SAMPLED - 1)]).collect(),
     };
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
     let mut out: Vec<SourceFile> = vec![];
     for file in chosen {
+        // What is compressed, or Parquet, cannot be read from its middle.
         let cut = file.format.is_text() && file.shape.is_plain() && file.bytes > 4 * PIECE;
         let places = if cut { vec![0, file.bytes / 2, file.bytes - PIECE] } else { vec![0] };
         for place in places {
@@ -298,6 +303,7 @@ fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> 
         let mut text = vec![0; PIECE as usize];
         let mut filled = 0;
         while filled < text.len() {
+            // A read may give less than it is asked for, also before the end of the file.
             match from.file().read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
                 0 => break,
                 n => filled += n,
@@ -309,6 +315,7 @@ fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> 
     let mut out = vec![];
     let text = read(place)?;
     let line_end = |text: &[u8]| text.iter().position(|&c| c == b'\n').map_or(text.len(), |at| at + 1);
+    // A piece begins somewhere in a line, whose rest is not a record.
     let begin = if place == 0 { 0 } else { line_end(&text) };
     if place > 0 && header && file.format == Format::Csv {
         let head = read(0)?;
@@ -326,9 +333,11 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     let typed = !looked.format.is_text();
     let columns = inferred.columns.iter().map(|column| ReadColumn {
         name: column.name.clone(),
+        // As texts, all values are seen as they are written; `inferred` has seen only the heads of the files.
         ty: if typed { column.ty } else { DataType::String },
         inferred: false,
     });
+    // A bad record is counted here, so that the look goes on.
     let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
     let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();

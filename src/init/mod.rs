@@ -59,12 +59,14 @@ pub fn first_job(patterns: &[String], may_reject: bool) -> Result<FirstJob> {
 
 /// Fails where the job does not hold against its files.
 fn checked(text: &str, inputs: &Inputs) -> Result<()> {
+    // The files as they were looked at: a stream cannot be opened a second time.
     let spec = JobSpec::parse("the job", text)?.reading(inputs);
     let plan = plan_job(&spec, &Overrides::default())?;
     plan.deliveries.ids().try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
 }
 
 fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
+    // Names come from the file: control characters in them must not reach the terminal.
     let name = |i: usize| shown(looked.columns[i].name.as_bytes());
     let row = |what: &str, guess: String, why: String| [what.to_string(), guess, why];
     let (files, records) = (looked.files.len() as u64, looked.records);
@@ -172,6 +174,7 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
         out.push(format!("bad records are rejected, so they do not end a run: {}", shown(why.as_bytes())));
     }
     for column in &looked.columns {
+        // Such a list is read as one JSON text, while its items are often the events.
         if column.example.as_deref().is_some_and(|text| text.starts_with("[{")) {
             let name = shown(column.name.as_bytes());
             out.push(format!(

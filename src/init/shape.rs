@@ -61,6 +61,7 @@ fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> 
     let nuls = |odd: usize| head.iter().skip(odd).step_by(2).filter(|c| **c == 0).count();
     let half = head.len() / 2;
     for (odd, label) in [(1, "utf-16le"), (0, "utf-16be")] {
+        // Of ASCII in UTF-16 every second byte is zero; letters beyond ASCII may be up to four of ten.
         if half > 4 && nuls(odd) * 10 > half * 6 && nuls(1 - odd) * 10 < half {
             found.rules.encoding = encoding(label).ok();
             found.lines.push((format!("encoding = \"{label}\""), "every second byte is zero".into()));
@@ -74,7 +75,9 @@ fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> 
     }
     let at = wrong.valid_up_to();
     let number = 1 + head[..at].iter().filter(|c| **c == b'\n').count();
+    // In Western texts, letters with accents stand alone among ASCII. Longer runs are another script.
     let longest = head.split(u8::is_ascii).map(<[u8]>::len).max().unwrap_or(0);
+    // Windows-1252 does not define these five bytes.
     let undefined = head.iter().any(|c| matches!(c, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d));
     let place = format!("{}:{number}", file.path.display());
     if longest > 3 || undefined {

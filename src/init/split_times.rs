@@ -35,6 +35,7 @@ pub fn with_clock(columns: &[Column], date: usize, rule: &TimeRule) -> Option<Pa
         columns.iter().position(|column| fits(column) && says(&column.name))
     };
     let clock = named(&TIME_OF_DAY, false).filter(|clock| *clock != date)?;
+    // `||` with NULL is NULL: a record without a zone would lose its event time.
     let zone = named(&["timezone", "zone", "tz"], true).filter(|zone| columns[*zone].nulls == 0);
     let (name, format) = (&columns[clock].name, columns[clock].clock?);
     let date_name = &columns[date].name;
@@ -70,12 +71,14 @@ pub fn of_numbers(columns: &[Column], date: Option<(usize, &TimeRule)>) -> Optio
         columns.iter().position(|c| names.contains(&c.name.to_lowercase().as_str()) && fits(c))
     };
     let hour = find(&["hour", "hr", "hh", "hour_of_day"], 2, 24);
+    // ISO-8601 has two digits of each: 9 o'clock is `09`.
     let two = |i: usize| format!("LPAD(CAST({} AS VARCHAR), 2, '0')", quoted(&columns[i].name));
     let (mut parts, day, mut why) = match date {
         Some((date, TimeRule::Iso)) => {
             hour?;
             (vec![], quoted(&columns[date].name), format!("the day of `{}`", columns[date].name))
         }
+        // A day in another format and an hour do not make a text that ISO-8601 reads.
         Some(_) => return None,
         None => {
             let year = find(&["year", "yyyy", "yr"], 4, 300).filter(|i| columns[*i].numbers.whole == 4)?;
@@ -88,6 +91,7 @@ pub fn of_numbers(columns: &[Column], date: Option<(usize, &TimeRule)>) -> Optio
         }
     };
     let minute = hour.and_then(|_| find(&["minute", "min", "mi"], 2, 60));
+    // Seconds without minutes do not tell a time.
     let second = minute.and_then(|_| find(&["second", "sec", "ss"], 2, 60));
     let mut sql = day;
     let mut resolution = DAY;

@@ -157,6 +157,8 @@ impl Styles {
                 Some(plain) => {
                     style.fractions |= plain.contains('.');
                     style.digits.value(&plain);
+                    // A sum of hashes compares what styles have read, without keeping the numbers; 1.50
+                    // counts as 1.5.
                     style.sum = style.sum.wrapping_add(xxh3_64(shortest(&plain).as_bytes()));
                 }
             }
@@ -170,10 +172,12 @@ impl Styles {
             c.is_ascii_digit()
                 || matches!(c, '.' | ',') && text[at + 1..].starts_with(|next: char| next.is_ascii_digit())
         };
+        // The point of `Rs.5` belongs to the unit and not to the number.
         let (start, _) =
             text.char_indices().find(|(at, c)| starts(*at, *c) && !text[..*at].ends_with("Rs"))?;
         let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
         let (before, core, after) = (&text[..start], &text[start..end.max(start)], &text[end.max(start)..]);
+        // A longer text is not a number with a unit; the bounds keep it cheap.
         if core.is_empty() || core.len() > 40 || before.len() > 8 || after.len() > 8 {
             return None;
         }
@@ -184,6 +188,7 @@ impl Styles {
             let mut rest = part.trim();
             if behind {
                 for word in ["DR", "CR"] {
+                    // The check of the boundary comes first: a slice within a letter would panic.
                     let at = rest.len().checked_sub(2).filter(|at| rest.is_char_boundary(*at));
                     if at.is_some_and(|at| rest[at..].eq_ignore_ascii_case(word)) {
                         rest = rest[..rest.len() - 2].trim();

@@ -116,6 +116,8 @@ impl Candidate {
         if self.read.is_multiple_of(self.stride) {
             self.kept.push(time);
             if self.kept.len() == KEPT {
+                // Every second time goes and the stride doubles: what is kept stays evenly spread, in bounded
+                // memory.
                 let mut number = 0..;
                 self.kept.retain(|_| number.next().is_some_and(|n: usize| n.is_multiple_of(2)));
                 self.stride *= 2;
@@ -144,6 +146,7 @@ impl Times {
             }
             let before = self.tried;
             self.candidates = likely(text).into_iter().map(Candidate::new).collect();
+            // The values before this one did not fit any rule, so these rules have missed them too.
             self.candidates.iter_mut().for_each(|c| c.missed = u64::from(before));
             self.tried += 1;
         }
@@ -171,6 +174,7 @@ impl Times {
             _ => None,
         };
         best.other = candidates
+            // Only an order that is better by half or more tells days from months.
             .find(|c| c.missed == best.missed && c.kept != best.kept && c.backward <= 2 * best.backward)
             .and_then(|c| format(&c));
         Some(best)

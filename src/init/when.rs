@@ -74,6 +74,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
         (rule, resolution, why) = (parts.rule.clone(), parts.resolution, format!("{}; {why}", parts.why));
         unread += parts.columns.iter().map(|i| looked.columns[*i].nulls).sum::<u64>();
         let clock = parts.columns.first().and_then(|i| looked.columns[*i].clock);
+        // The rule is of day and clock together by now, so the other one has to be of both too.
         either = either.zip(clock).map(|(day, clock)| format!("{day} {clock}"));
     }
     let unread_words = format!("have no `{}` that can be read", looked.columns[time].name);
@@ -90,6 +91,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
 /// An event time of columns for year, month and day.
 fn of_parts(looked: &Looked) -> Result<When> {
     let Some(parts) = of_numbers(&looked.columns, None) else { return Err(no_time(looked)) };
+    // `of_numbers` puts the year first, then month and day.
     let years = parts.columns.first().and_then(|year| looked.columns[*year].range);
     let (first, last) = years.unwrap_or((1970, 1970));
     let range = (days_from_civil(first, 1, 1) * DAY, days_from_civil(last, 12, 31) * DAY);
@@ -150,9 +152,11 @@ fn times(columns: &[Column]) -> Vec<(usize, f64)> {
             // Any number of ten digits may be a time; without a name that says so few are.
             score -= if words::time(&column.name) > 0.0 { 0.0 } else { 40.0 };
         }
+        // One time for all records is that of the export, and not of the events.
         if column.distinct == 1 && column.values > 1 {
             score -= 30.0;
         }
+        // Logs are written nearly in the order of their events.
         if time.backward * 10 < time.read {
             score += 10.0;
         }

@@ -7,6 +7,7 @@ pub fn words(name: &str) -> Vec<String> {
     let mut out = vec![String::new()];
     let mut before = ' ';
     for c in name.chars() {
+        // Only behind a small letter does a capital begin a word: `CustomerID` has two words and not three.
         let new = !c.is_alphanumeric() || (c.is_uppercase() && before.is_lowercase());
         if new {
             out.push(String::new());
@@ -26,6 +27,7 @@ struct Hints(&'static [(&'static [&'static str], f64)]);
 impl Hints {
     /// The sum of what the words say, each list once.
     fn score(&self, words: &[String]) -> f64 {
+        // A second word of the same list does not make a guess surer.
         let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
         self.0.iter().filter(|(list, _)| said(list)).map(|(_, score)| score).sum()
     }
@@ -210,6 +212,7 @@ pub fn is_quantity(name: &str) -> bool {
 pub fn is_unit_price(name: &str) -> bool {
     let words = words(name);
     let has = |word: &str| words.iter().any(|w| w == word);
+    // `unit_cost` is two words, of which `cost` by itself may be that of all units.
     has("price") && !has("total") || words.join("") == "unitcost"
 }
 
@@ -222,6 +225,7 @@ pub fn is_total(name: &str) -> bool {
 /// A name in SQL, in quotes where it needs them.
 pub fn quoted(name: &str) -> String {
     let mut letters = name.chars();
+    // A keyword without quotes may be read as syntax, so it gets quotes too.
     let bare = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str());

@@ -23,10 +23,12 @@ pub fn job_name(looked: &Looked) -> String {
     let name = match (looked.files.len(), looked.paths.as_slice()) {
         (1, [path]) if path.as_str() == first.to_string_lossy() => {
             let name = first.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            // The first character is passed over: the name of a hidden file begins with the point.
             let end = name.char_indices().skip(1).find(|(_, c)| *c == '.').map_or(name.len(), |(at, _)| at);
             Some(name[..end].to_string())
         }
         (_, [path]) if std::path::Path::new(path).is_dir() => {
+            // A path such as `.` has its name only when it is resolved.
             let whole = std::fs::canonicalize(path).ok();
             whole.as_deref().and_then(folder)
         }
@@ -60,6 +62,7 @@ fn key(name: &str) -> String {
 /// An expression, in the quotes that need the fewest escapes.
 fn sql(expression: &str) -> String {
     let literal = |quotes: &str| {
+        // A quote before those that end a literal of TOML would be taken for one of them.
         let inside = !expression.contains(quotes) && !expression.ends_with('\'');
         inside && !expression.chars().any(char::is_control)
     };
@@ -254,6 +257,7 @@ impl Names {
     fn free(&mut self, wanted: String) -> String {
         let mut name = wanted.clone();
         let mut number = 2;
+        // Some engines take names that differ in case alone for one column.
         while !self.taken.insert(name.to_lowercase()) {
             name = format!("{wanted}_{number}");
             number += 1;
@@ -266,6 +270,7 @@ impl Names {
 fn cast_names(looked: &Looked, guess: &Guess) -> Vec<(usize, String, DataType)> {
     let mut names = Names { taken: looked.columns.iter().map(|column| column.name.to_lowercase()).collect() };
     if let Some(product) = &guess.product {
+        // The product becomes a column too, so that its name is taken.
         names.free(product.name.clone());
     }
     let casts = guess.amounts.iter().filter_map(|amount| Some((amount.column, amount.cast?)));
@@ -290,6 +295,7 @@ fn steps(out: &mut Lines, looked: &Looked, guess: &Guess) {
 
 fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
     let by = guess.key.map(|i| looked.columns[i].name.as_str());
+    // The output has these columns already.
     let taken = ["window_start", "window_end"].into_iter().chain(by).map(str::to_lowercase).collect();
     let mut names = Names { taken };
     let casts = cast_names(looked, guess);
@@ -351,6 +357,7 @@ fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
     let why = format!("the log spans {}", length(guess.range.1 - guess.range.0));
     out.with(&format!("window = {{ tumbling = {} }}", basic(guess.window)), &why);
     group(out, true);
+    // A partition holds many windows: a folder for each would make thousands of small files.
     let parts = match guess.window {
         "1s" | "1m" | "15m" | "1h" => "[\"date\"]",
         "1 day" => "[\"year\", \"month\"]",

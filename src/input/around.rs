@@ -71,6 +71,7 @@ impl Found {
 /// Finds what is around the records of a text.
 fn of_text(head: &[u8], whole: bool, sep: Option<u8>, found: &mut Found) {
     let mut lines: Vec<&[u8]> = head.split(|c| *c == b'\n').map(<[u8]>::trim_ascii_end).collect();
+    // The last line of a part of a file may be cut short.
     if !whole {
         lines.pop();
     }
@@ -93,6 +94,7 @@ fn of_text(head: &[u8], whole: bool, sep: Option<u8>, found: &mut Found) {
     let header = lines[layout.first];
     found.header = Some((layout.first + 1, split(header, layout.delimiter)));
     before(&lines, &layout, found);
+    // What comes after the last record is known only where all of the file was looked at.
     if whole {
         after(&lines, &layout, found);
     }
@@ -151,6 +153,7 @@ fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<Layout> {
                 None => counted.push((*n, 1)),
             }
         }
+        // Of two widths that are as frequent the larger: titles have fewer fields than records.
         let (width, alike) = counted.into_iter().max_by_key(|(width, lines)| (*lines, *width))?;
         // A title that a sheet or an export fills up with empty fields is not a header.
         let filled =
@@ -171,6 +174,8 @@ fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<Layout> {
     let candidates = sep.map_or(DELIMITERS.to_vec(), |sep| vec![sep]);
     let all: Vec<(usize, Layout)> = candidates.into_iter().filter_map(of).collect();
     let full = lines.iter().filter(|line| !line.is_empty()).count();
+    // Commas inside of numbers also cut lines in two, so three fields or more count for more; ties go to the
+    // likelier.
     let best = all
         .into_iter()
         .enumerate()
@@ -194,6 +199,7 @@ fn split(line: &[u8], delimiter: u8) -> Vec<String> {
 
 /// The number of fields of a line; 0 of an empty one.
 fn fields(line: &[u8], delimiter: u8) -> usize {
+    // A quoted field may hold the delimiter, so a reader of CSV counts the fields and not a plain split.
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(line);
     reader.byte_records().next().and_then(std::result::Result::ok).map_or(0, |record| record.len())
@@ -249,12 +255,15 @@ fn after(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
         other && (named || layout.fields[i] != layout.width)
     };
     let full: Vec<usize> = (layout.first + 1..lines.len()).filter(|i| !lines[*i].is_empty()).collect();
+    // A footer is short: more lines than this are records of another kind.
     let ends: Vec<usize> = full.iter().rev().take(20).copied().take_while(|i| is_end(*i)).collect();
     let Some(&begin) = ends.last() else { return };
+    // If each line seems to come after the records, the guess is wrong.
     if ends.len() == full.len() {
         return;
     }
     let text = first_field(lines[begin]);
+    // `until` ends the reading at the first line that begins so, which must not be a record.
     let unique = !text.is_empty()
         && lines[begin].starts_with(text.as_bytes())
         && lines[..begin].iter().all(|line| !line.starts_with(text.as_bytes()));

@@ -51,6 +51,7 @@ impl<'a> BadRecords<'a> {
         }
         self.kept_bytes += bad.bytes();
         self.kept.push(bad);
+        // One lock for a whole piece: a lock for each record would hold up the other workers.
         if let Some(store) = self.store.filter(|_| self.kept_bytes > PIECE)
             && let Ok(handed) = &mut self.handed
         {
@@ -77,6 +78,7 @@ impl<'a> BadRecords<'a> {
     pub(super) fn finish(self) -> Bad {
         let mut records = self.kept;
         records.extend(self.first);
+        // Columns are decoded one after the other, so a later row may have its fault noted first.
         records.sort_by_key(|bad| bad.position);
         Bad { records, handed: self.handed }
     }

@@ -75,10 +75,12 @@ impl DerivedColumns {
             let of = Named { name, role: Role::Arrival };
             batch.arrival = instants(&mut batch.columns[*column], of, parser, &mut faults, &path)?;
         }
+        // One column is both times, and its instants were computed only now.
         if plan.arrival.as_ref() == Some(&plan.time) {
             batch.arrival.clone_from(&batch.time);
         }
         for (row, (time, arrival)) in batch.time.iter().zip(&batch.arrival).enumerate() {
+            // A record is bad once: the first reason stays.
             if let Some(reason) = plan.ahead(*time, *arrival).filter(|_| !faults.has(row)) {
                 let column = plan.time.column.clone();
                 faults.push(Fault { row, column, reason, hint: None, aside: true });
@@ -91,6 +93,7 @@ impl DerivedColumns {
         for Fault { row, column, reason, hint, aside } in faults {
             let position = batch.positions[row];
             if !bad.stops_before(position) {
+                // The kept text shows what the file has, and not what was computed from it.
                 let of_file =
                     (0..plan.columns.len()).filter(|i| !plan.derived.iter().any(|d| d.column == *i));
                 let shown = of_file.map(|i| (plan.columns[i].name.as_str(), &batch.columns[i]));
@@ -114,6 +117,7 @@ pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut Faul
     if let Ok(array) = expr.evaluate(batch.rows, |i| &batch.columns[i]) {
         return array;
     }
+    // The error of a batch does not tell the row, so after one its rows are computed one by one.
     let mut values: Vec<ArrayRef> = Vec::with_capacity(batch.rows);
     for row in 0..batch.rows {
         let columns: Vec<ArrayRef> = batch.columns.iter().map(|column| column.slice(row, 1)).collect();
@@ -121,6 +125,7 @@ pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut Faul
             let reason = error.to_string();
             let reason = reason.trim_start_matches("error: ").to_string();
             faults.push(Fault { row, column: name.to_string(), reason, hint: None, aside: false });
+            // The row leaves the batch later: a NULL keeps the other rows at their places.
             new_null_array(&expr.ty().arrow(), 1)
         }));
     }
@@ -147,6 +152,7 @@ pub(super) fn instants(
 pub(super) fn joined(known: Bad, since: Bad) -> Bad {
     let mut records = known.records;
     records.extend(since.records);
+    // Each of the two is in order of positions, but both together must be so too.
     records.sort_by_key(|bad| bad.position);
     let handed = known.handed.and_then(|known| since.handed.map(|since| known + since));
     Bad { records, handed }

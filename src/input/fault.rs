@@ -78,10 +78,12 @@ fn csv_span(plan: &ReadPlan, file: &SourceFile, bad: &BadRecord) -> Option<Range
     let column = bad.column.as_ref()?;
     let names = match &plan.names {
         Some(names) => names.clone(),
+        // The error ends the run, so the header is read again for it and not kept for each file.
         None => TextFile::open(file, plan.delimiter, Meter::idle()).ok()?.read_header().ok()??,
     };
     let field = names.iter().position(|name| name == column)?;
     let mut text = bad.raw.clone();
+    // The scanner asks a text that is whole to end in a line end.
     text.push(b'\n');
     let mut ends = Vec::new();
     match scan_record(&text, 0, plan.delimiter, true, &mut ends) {
@@ -95,6 +97,7 @@ fn csv_span(plan: &ReadPlan, file: &SourceFile, bad: &BadRecord) -> Option<Range
 }
 
 fn json_span(bad: &BadRecord) -> Option<Range<usize>> {
+    // The text has the innermost name alone: the path with dots is Highwater's.
     let key = format!("\"{}\"", bad.column.as_ref()?.rsplit('.').next()?);
     let start = memmem::find(&bad.raw, key.as_bytes())?;
     Some(start..start + key.len())
@@ -102,10 +105,12 @@ fn json_span(bad: &BadRecord) -> Option<Range<usize>> {
 
 /// The line of the record on which `span` starts; `line` is that on which the record starts.
 fn snippet(file: &str, line: u64, record: &[u8], span: Range<usize>) -> Snippet {
+    // The kept text may end before the fault, as it is cut.
     let start = span.start.min(record.len());
     let line_start = memrchr(b'\n', &record[..start]).map_or(0, |at| at + 1);
     let line_end = memchr(b'\n', &record[line_start..]).map_or(record.len(), |at| line_start + at);
     let shown = |bytes: &[u8]| -> Vec<char> {
+        // A control character in a log could write anything to the terminal.
         let plain = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
         String::from_utf8_lossy(bytes).chars().map(plain).collect()
     };

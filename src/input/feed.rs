@@ -99,6 +99,8 @@ impl Feed {
                         Open::Text { .. } | Open::Avro(_) => None,
                     };
                     self.open = Some(opened);
+                    // A Parquet file is read at places of its own, so hashing is a pass apart that another
+                    // thread can do meanwhile.
                     if let Some(parquet) = to_hash {
                         return Ok(Some(Work::Hash { file: parquet, ordinal: file.ordinal }));
                     }
@@ -110,6 +112,7 @@ impl Feed {
                         *next += 1;
                         return Ok(Some(Work::Unit { sequence, file: file.clone(), ordinal, unit }));
                     }
+                    // `Work::Hash` makes the report of a Parquet file, so it does not go through `close`.
                     self.open = None;
                 }
                 Some(Open::Avro(reader)) => {
@@ -189,6 +192,8 @@ impl Feed {
         };
         if let Some((bytes, hash)) = read {
             let file = &self.plan.files[ordinal as usize];
+            // Looked at after the last byte: of a file that was written meanwhile a part may be old and a
+            // part new.
             file.opened.unchanged(Some(&hash))?;
             let path = file.path.clone();
             self.done.push(InputReport { path, ordinal, bytes, hash, records: 0, skipped: 0 });
@@ -238,6 +243,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
             return Ok(());
         }
     }
+    // CSV files without a single header do not have any record that could lack a column.
     let text_only = plan.files.iter().all(|file| file.format == Format::Csv);
     match wanted.first() {
         Some(name) if !(text_only && known.is_empty()) => {

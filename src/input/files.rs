@@ -59,6 +59,7 @@ fn found<'a>(patterns: &[String], format: Option<Format>, inputs: &'a Inputs) ->
     for pattern in patterns {
         let before = walk.paths.len();
         patterns::expand(pattern, &mut walk)?;
+        // A typing error in one of several patterns would leave out data in silence.
         if walk.paths.len() == before {
             let error = nothing_matches(pattern);
             return Err(match walk.only_left_out() {
@@ -104,6 +105,7 @@ fn in_order(
             found.push(opened);
         }
     }
+    // Positions follow this order, so it must not depend on the order of patterns or of folder listings.
     found.sort_by(|a, b| natural_order(a.path(), b.path()));
     if found.len() > Position::MAX_FILES {
         let most = Position::MAX_FILES;
@@ -194,6 +196,7 @@ pub fn natural_order(a: &Path, b: &Path) -> Ordering {
     let (mut left, mut right) = (a.components(), b.components());
     loop {
         let order = match (left.next(), right.next()) {
+            // `day02` and `day2` are equal so far: the order of positions must still tell them apart.
             (None, None) => return a.cmp(b),
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,
@@ -221,6 +224,7 @@ fn natural_text_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
                 (a, b) = (&a[1..], &b[1..]);
                 x.cmp(y)
             }
+            // One text has ended here: `None` sorts before all bytes.
             (x, y) => return x.cmp(&y),
         };
         if order != Ordering::Equal {

@@ -26,6 +26,7 @@ pub(super) const SPARK_LOG: &str = "_spark_metadata";
 pub(super) const ABOVE: usize = 16;
 
 pub(super) fn same(a: &Path, b: &Path) -> bool {
+    // An empty path means the folder where we are, but `canonicalize` fails for it.
     let whole = |path: &Path| match path.as_os_str().is_empty() {
         true => std::fs::canonicalize(".").ok(),
         false => std::fs::canonicalize(path).ok(),
@@ -42,6 +43,7 @@ pub(super) fn is_partition(path: &Path) -> bool {
 /// Whether it is a part file of Flink that is in progress or pending.
 pub(super) fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    // Flink puts a unique id behind the state, and older sinks put nothing there.
     let states = [".inprogress", ".in-progress", ".pending"];
     states.iter().any(|state| name.ends_with(state) || name.contains(&format!("{state}.")))
 }
@@ -50,8 +52,10 @@ pub(super) fn is_unfinished(path: &Path) -> bool {
 pub(super) fn is_spark_part(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let Some(rest) = name.strip_prefix("part-") else { return false };
+    // Hadoop writes `part-m-00000` for its map tasks and `part-r-00000` for its reduce tasks.
     let rest = rest.strip_prefix("m-").or_else(|| rest.strip_prefix("r-")).unwrap_or(rest);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    // Spark and Hadoop write five digits; `part-0-0` is one of Flink's.
     digits == 5 && !rest[5..].starts_with(|c: char| c.is_alphanumeric())
 }
 
@@ -60,9 +64,11 @@ pub(super) fn has_ended(folder: &Path) -> bool {
     let marked = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        // Databricks marks the end of a job with `_committed_…` in place of `_SUCCESS`.
         names.any(|name| name == "_SUCCESS" || name.starts_with("_committed_"))
     };
     let whole = real_path(folder);
+    // The mark lies at the top of an output, and `folder` may be a partition some folders below.
     whole.ancestors().take(4).any(marked)
 }
 
@@ -82,6 +88,7 @@ pub(super) fn not_a_table(folder: &Path) -> Result<()> {
             "export it with Spark: spark.read.format(\"hudi\").load(\"{shown}\").write.parquet(\"log\")"
         )));
     }
+    // Other programs also have folders called `metadata`: only Iceberg's own files in it tell a table.
     let metadata = folder.join("metadata");
     let iceberg = metadata.is_dir()
         && std::fs::read_dir(&metadata).into_iter().flatten().flatten().any(|entry| {
@@ -106,6 +113,7 @@ pub(super) fn read_log(query: &Path) -> Result<HashSet<PathBuf>> {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
         let (number, compact) = name.strip_suffix(".compact").map_or((name.as_str(), false), |n| (n, true));
         if let Ok(number) = number.parse() {
+            // A batch may be there as `9` and as `9.compact`: the compact one has more.
             *batches.entry(number).or_default() |= compact;
         }
     }
@@ -133,6 +141,7 @@ fn read_batch(path: &Path, committed: &mut HashSet<PathBuf>) -> Result<()> {
         let wrong = || Error::data(format!("{}:{number} is not an entry of a Spark log", path.display()));
         let entry: serde_json::Value = serde_json::from_str(line).map_err(|e| wrong().caused_by(e))?;
         let file = entry["path"].as_str().and_then(inside).ok_or_else(wrong)?;
+        // The order of lines counts: a later batch may delete what an earlier one has added.
         match entry["action"].as_str() {
             Some("add") => drop(committed.insert(file)),
             Some("delete") => drop(committed.remove(&file)),

@@ -36,12 +36,14 @@ impl Inputs {
         if let Some(known) = self.known().get(path) {
             return Ok(known.clone());
         }
+        // `-` is not a path, so it must not be looked up on disk.
         if stream::is_stdin(path) {
             return self.stream(path);
         }
         let there = match std::fs::metadata(path) {
             Ok(there) => there,
             Err(cause) => {
+                // What is not on disk may be the path of a member inside a zip.
                 let member = self.member_at(path)?;
                 return member.ok_or_else(|| stream::not_there(path, cause));
             }
@@ -106,11 +108,13 @@ impl Inputs {
         };
         let mut known = self.known();
         known.insert(path.to_path_buf(), opened.clone());
+        // Results and manifests name a stream by its content, so both names have to lead to it.
         known.insert(opened.path().to_path_buf(), opened.clone());
         Ok(opened)
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Opened>> {
+        // Entries are only added, so a panic in another thread leaves the map whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

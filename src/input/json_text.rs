@@ -34,6 +34,7 @@ pub(super) fn float(value: f64, out: &mut String) -> Result<(), String> {
 /// It lies outside of the years 1 to 9999.
 pub(super) fn date(days: i64) -> Result<String, String> {
     let outside = || format!("`{days}` days since 1970 are outside of the years 1 to 9999");
+    // The number may be any of a damaged file: the bound also keeps the arithmetic from overflowing.
     if !(-800_000..3_000_000).contains(&days) {
         return Err(outside());
     }

@@ -32,6 +32,7 @@ impl Own {
 
 /// The path without links, as far as it is there.
 fn whole(path: &Path) -> PathBuf {
+    // `canonicalize` fails for a path that is not there, such as an output before its first run.
     for above in path.ancestors() {
         let at = if above.as_os_str().is_empty() { Path::new(".") } else { above };
         if let (Ok(real), Ok(rest)) = (std::fs::canonicalize(at), path.strip_prefix(above)) {
@@ -71,6 +72,8 @@ impl LeftOut {
     pub(super) fn others(&mut self, folder: &Place, own: &Own) {
         let state = folder.real.join(STATE_FOLDER);
         let of_files = std::fs::read_dir(&state).into_iter().flatten().flatten();
+        // The state of `out/a.csv` lies in `out/_highwater/a.csv`: states of the job's own outputs are passed
+        // over.
         let of_files = of_files.filter(|entry| own.at(&folder.real.join(entry.file_name())).is_none());
         let manifests = of_files.map(|entry| entry.path().join("manifest.json"));
         let mut manifests = std::iter::once(state.join("manifest.json")).chain(manifests);

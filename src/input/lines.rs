@@ -29,6 +29,7 @@ const BLOCK: usize = 256 << 10;
 /// # Errors
 /// `Machine` where a file cannot be read again.
 pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>> {
+    // In order of positions each file is read once, and forwards.
     let mut order: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
     order.par_sort_unstable_by_key(|&(position, _)| position);
     let of_files: Vec<&[(Position, usize)]> = order.chunk_by(|a, b| a.0.file() == b.0.file()).collect();
@@ -48,7 +49,10 @@ pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>>
 /// The numbers of the lines, or rows, at `places`, which are sorted.
 fn numbers(file: &SourceFile, mut places: Vec<u64>) -> Result<Vec<u64>> {
     match file.format {
+        // The place in such a file is the number of the record, from 0.
         Format::Parquet | Format::Avro => places.iter_mut().for_each(|place| *place += 1),
+        // Plain text can be read from any byte on, so it is counted in parallel; all else is unpacked from
+        // its start.
         _ if file.shape.is_plain() => count_segments(file, &mut places, SEGMENT)?,
         _ => {
             let mut lines = Lines::open(file)?;
@@ -167,6 +171,8 @@ impl Lines {
             self.read += read as u64;
         }
         let start = self.read - self.buffer.len() as u64;
+        // The place may lie behind the end of a file that was cut short since: the clamp keeps the cut in
+        // bounds.
         let upto = usize::try_from(place.saturating_sub(start))
             .map_or(self.buffer.len(), |n| n.clamp(self.counted, self.buffer.len()));
         self.ends += count_lines(&self.buffer[self.counted..upto]);

@@ -59,6 +59,8 @@ impl Read for Disk {
         let read = self.file.read(out);
         match &read {
             Ok(n) => self.meter.take(&out[..*n]),
+            // An interrupted call is repeated. `failed` later tells a broken disk (exit 4) from damaged data
+            // (exit 3).
             Err(e) => self.meter.failed |= e.kind() != ErrorKind::Interrupted,
         }
         read
@@ -69,6 +71,7 @@ impl Disk {
     /// Appends what one `read` of at most `most` bytes gives.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
         let most = self.file.left(most);
+        // A plain `read` needs initialised memory: writing zeros first would cost a pass over each block.
         out.reserve(most);
         let old = out.len();
         loop {

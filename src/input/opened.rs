@@ -64,6 +64,7 @@ fn most_held() -> usize {
 impl Drop for Kept {
     fn drop(&mut self) {
         if self.counted {
+            // It is a plain count: the order of other memory does not depend on it.
             HELD.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -176,6 +177,7 @@ impl Opened {
             return Ok(reading);
         }
         if let Some(kept) = self.0.kept.get() {
+            // The handle stays with its inode, but another process may write over that in place.
             if !self.is_stream() {
                 self.is_as_it_was(&kept.file)?;
             }
@@ -183,6 +185,7 @@ impl Opened {
         }
         let file = Arc::new(self.open_again()?);
         let room = |held: usize| (held < most_held()).then_some(held + 1);
+        // Above the limit the handle lives only as long as its reader.
         if HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
             self.keep(Kept { file: file.clone(), counted: true });
         }
@@ -247,6 +250,7 @@ impl Opened {
         if let Some((_, archive)) = &self.0.member {
             return archive.unchanged(None);
         }
+        // Looked up by path: the handle would not notice that another file was renamed into its place.
         let there = std::fs::metadata(self.path()).map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => self.changed("is gone: it was removed or renamed while it was read"),
             _ => Error::io("read", self.path(), cause),

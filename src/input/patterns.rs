@@ -37,11 +37,14 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     if stream::is_stdin(path) {
         return walk.named(path);
     }
+    // A file may have `*` or `[` in its name: what exists is taken before the text is read as a glob.
     match std::fs::metadata(path) {
         Ok(there) if there.is_dir() => return walk.folder(path),
         Ok(_) => return walk.named(path),
         Err(cause) => {
             let missing = matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+            // A link that leads nowhere is an entry all the same: it is an error, and not a glob without a
+            // match.
             if !missing || path.symlink_metadata().is_ok() {
                 return Err(stream::not_there(path, cause));
             }
@@ -62,6 +65,7 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     Pattern::new(pattern).map_err(wrong)?;
     let plain = pattern.trim_start_matches("./");
     let parts: Vec<&str> = plain.split('/').filter(|part| !part.is_empty()).collect();
+    // Folders in front of the first wildcard are not listed: that may be forbidden, and costs time.
     let literal = parts.iter().take_while(|part| !has_wildcards(part)).count();
     let mut base = PathBuf::from(if plain.starts_with('/') { "/" } else { "" });
     base.extend(&parts[..literal]);
@@ -74,6 +78,7 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     if pattern.ends_with('/') {
         segments.push(Segment::Tree);
     }
+    // `**/**` means the same as `**`, but would match each file in several ways.
     segments.dedup_by(|a, b| matches!((a, b), (Segment::Tree, Segment::Tree)));
     match walk.place(&base)? {
         Some(place) => walk.matches(&place, &segments),
@@ -107,6 +112,7 @@ impl Walk<'_> {
         if let (Segment::Tree, []) = (first, rest) {
             return self.folder(&place.path);
         }
+        // `**` matches zero folders too, so the rest of the pattern is tried here as well.
         if let Segment::Tree = first {
             self.matches(place, rest)?;
         }

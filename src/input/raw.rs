@@ -103,6 +103,7 @@ impl RawText {
             // Nothing is no gzip file, but it is an empty one to anybody who made it.
             _ if empty => Decoder::Plain(disk),
             Compression::None => Decoder::Plain(disk),
+            // A gzip file may have several members (RFC 1952), as `cat a.gz b.gz` makes them.
             Compression::Gzip => {
                 Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
             }
@@ -147,6 +148,7 @@ impl RawText {
             Decoder::Zstd(decoder) => decoder.finish().into_inner(),
             Decoder::Shaped(shaped) => return shaped.finish(),
         };
+        // A decoder may stop before trailing bytes, but the hash is that of the whole file.
         let mut rest = Vec::new();
         while disk.append(&mut rest, BLOCK).map_err(|e| Error::io("read", &self.path, e))? > 0 {
             rest.clear();

@@ -117,6 +117,7 @@ impl ReadPlan {
 
     /// How many rows of the columns take about `bytes` in memory, texts left out; at least one.
     pub(super) fn rows_in(&self, bytes: usize) -> usize {
+        // The estimate decides the size of batches alone, and by the partition law never a result.
         let width = self.columns.iter().map(|c| match c.ty {
             DataType::Bool => 1,
             DataType::Date => 4,

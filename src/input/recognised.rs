@@ -38,9 +38,11 @@ pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
         if documents::recognise(file, shape).is_some() {
             return Some(Format::JsonLines);
         }
+        // A line that is longer than the head cannot show its closing brace.
         let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
         return object.then_some(Format::JsonLines);
     }
+    // User agents in web logs contain `;` and `,`, so such lines would pass for CSV below.
     if shape::weblog(lines.iter().copied()).is_some() {
         return Some(Format::Csv);
     }
@@ -61,6 +63,7 @@ pub(super) fn is_packed(path: &Path) -> bool {
 /// The format of a file whose name has no ending. Two lines with commas may be anything: they are data in part files.
 pub(super) fn by_content(path: &Path, inputs: &Inputs) -> Option<Format> {
     let name = path.file_name()?.to_string_lossy();
+    // An ending that is not known says that the file is something else.
     if name.contains('.') {
         return None;
     }

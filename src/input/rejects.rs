@@ -64,6 +64,7 @@ impl RejectStore {
     }
 
     fn spill(&mut self) -> std::io::Result<()> {
+        // Sorted runs can be merged in the end without all of them in memory.
         self.kept.sort_by_key(|bad| bad.position);
         let mut run = BufWriter::new(tempfile::tempfile()?);
         for bad in self.kept.drain(..) {
@@ -177,6 +178,7 @@ impl Rejects {
         let (line, byte) = if !file.format.is_text() {
             (place + 1, None)
         } else {
+            // Positions ascend, so one pass over a file counts the lines of all of its rejects.
             if self.lines.as_ref().is_none_or(|(of, _)| *of != number) {
                 self.lines = Some((number, Lines::open(file)?));
             }
@@ -205,6 +207,7 @@ impl Iterator for Rejects {
     type Item = Result<Reject>;
 
     fn next(&mut self) -> Option<Result<Reject>> {
+        // The record at which it failed is lost: going on would give fewer than the account says.
         if self.failed {
             return None;
         }
@@ -224,6 +227,7 @@ fn write_record(out: &mut impl Write, bad: &BadRecord) -> std::io::Result<()> {
 
 /// Length and bytes; the largest length stands for nothing.
 fn write_text(out: &mut impl Write, text: Option<&[u8]>) -> std::io::Result<()> {
+    // Kept texts are cut to a few kilobytes, and names and reasons are short: the length fits.
     let length = text.map_or(u32::MAX, |t| u32::try_from(t.len()).unwrap_or(u32::MAX - 1));
     out.write_all(&length.to_le_bytes())?;
     out.write_all(text.unwrap_or(&[]))
@@ -232,6 +236,7 @@ fn write_text(out: &mut impl Write, text: Option<&[u8]>) -> std::io::Result<()> 
 fn read_record(from: &mut impl Read) -> std::io::Result<Option<BadRecord>> {
     let mut position = [0; 8];
     match from.read_exact(&mut position) {
+        // This process wrote the file, so it ends between two records.
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     }

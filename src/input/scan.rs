@@ -121,6 +121,7 @@ impl Scan {
                 return Ok(true);
             }
         }
+        // `next` also gives `None` after a failure, so its end does not prove that the files are empty.
         scan.check().map(|()| false)
     }
 
@@ -192,6 +193,7 @@ impl Scan {
             self.plan.files[input.ordinal as usize].opened.unchanged(Some(&input.hash))?;
         }
         inputs.extend(hashed);
+        // Workers end in any order, but manifests list inputs in the order of files.
         inputs.sort_by_key(|input| input.ordinal);
         for input in &mut inputs {
             input.records = self.records[input.ordinal as usize].load(Ordering::Relaxed);
@@ -207,8 +209,11 @@ impl Scan {
         let changed = file.and_then(|file| file.opened.unchanged(None).err());
         let error = changed.filter(|changed| changed.kind() == Kind::Data).unwrap_or(error);
         let mut failure = lock(&self.failure);
+        // The fault with the smallest position stays, so that the number of threads does not choose the
+        // error.
         if failure.as_ref().is_none_or(|(first, _)| position < *first) {
             *failure = Some((position, error.clone()));
+            // Stored under the lock, or an earlier and a later failure could leave the later position.
             self.failed_at.store(position.as_u64(), Ordering::Release);
         }
         error
@@ -226,6 +231,7 @@ impl Scan {
         let Bad { records: bad, handed } = bad;
         let failed = |e| self.fail(Position::new(file, 0), e);
         let rejected = handed.map_err(failed)? + bad.len() as u64;
+        // A record that a rule such as `max_ahead` sets aside does not stop the run.
         let fails = |bad: &&BadRecord| self.plan.on_bad_record == OnBadRecord::Fail && !bad.aside;
         if let Some(first) = bad.iter().find(fails) {
             return Err(self.fail_at_record(first));
@@ -255,6 +261,7 @@ impl Scan {
     fn hash(&self, file: &ParquetFile, ordinal: u32) -> Result<()> {
         let skipped = file.rows_skipped();
         if file.units() == 0 {
+            // A file without units would otherwise never add its bytes to the progress.
             self.progress.fetch_add(self.plan.files[ordinal as usize].bytes, Ordering::Relaxed);
             if skipped > 0 {
                 // All of it lies outside the time range: nothing but its footer is read.
@@ -335,12 +342,15 @@ impl ScanWorker<'_> {
             if self.scan.has_failed() {
                 return Ok(None);
             }
+            // Buffers go round, so that a chunk does not have to allocate its memory anew.
             let buffer = lock(&self.scan.pool).pop().unwrap_or_default();
+            // Chunks are cut under this lock, one after the other, so they are numbered in position order.
             let work = lock(&self.scan.feed).next(buffer);
             self.spent.reading += watch.lap().cpu;
             match work.map_err(|failure| self.scan.fail(failure.0, failure.1))? {
                 None => return Ok(None),
                 Some(work) => {
+                    // Hashing a file of Parquet is work of the disk, so its time counts as reading.
                     let hashing = matches!(work, Work::Hash { .. });
                     self.spent.bytes += work.bytes();
                     let decoded = self.start(work);
@@ -371,6 +381,7 @@ impl ScanWorker<'_> {
                         let decoded = json.decode(chunk, self.scan.bad_records());
                         self.account(file, sequence, true, decoded).map(Some)
                     }
+                    // `worker` makes the decoder wherever a file has this format, so this does not happen.
                     None => Ok(None),
                 }
             }
@@ -397,8 +408,10 @@ impl ScanWorker<'_> {
     }
 
     fn next_of_unit(&mut self) -> Result<Option<Decoded>> {
+        // Taken out, so that after an error the worker does not go on with a unit that is half read.
         let Some(mut open) = self.unit.take() else { return Ok(None) };
         let position = Position::new(open.ordinal, open.next_row);
+        // Only the first fault is reported, so what lies behind it need not be decoded.
         if position.as_u64() > self.scan.failed_at.load(Ordering::Acquire) {
             return Ok(None);
         }
@@ -427,6 +440,7 @@ impl ScanWorker<'_> {
 
     /// Puts in what no file has, and takes the bad records of the chunk.
     fn account(&mut self, file: u32, sequence: u64, last: bool, mut chunk: DecodedChunk) -> Result<Decoded> {
+        // Derived columns may use the columns that folders tell, so these are filled first.
         self.scan.told.fill(file, &mut chunk.batch);
         let filled = self.derived.fill(file, chunk, self.scan.bad_records());
         let chunk = filled.map_err(|error| self.scan.fail(Position::new(file, 0), error))?;

@@ -60,6 +60,7 @@ pub struct SourceFile {
 
 /// What a file's name says about its format and compression.
 pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
+    // Endings are compared without case, as some programs export `.CSV`.
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let endings = [
         (".gz", Compression::Gzip),

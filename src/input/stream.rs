@@ -50,6 +50,7 @@ pub(super) fn source(path: &Path) -> Result<Source> {
                 return Err(Error::job(format!("{} is the terminal", path.display()))
                     .hint("pipe the records in: zcat log.csv.gz | highwater run job.toml"));
             }
+            // A duplicate of the descriptor: dropping this file must not close standard input itself.
             File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?)
         }
         false => File::open(path).map_err(failed)?,
@@ -134,6 +135,7 @@ pub(super) fn copied(path: &Path, mut from: File) -> Result<(File, PathBuf, u64)
 
 /// The part of a hash that tells streams apart.
 fn name_of(hash: &str) -> &str {
+    // 64 bits of the hash tell streams apart, and keep the name short.
     let digits = hash.trim_start_matches("xxh3:");
     &digits[..digits.len().min(16)]
 }

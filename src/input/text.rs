@@ -105,11 +105,13 @@ impl TextFile {
             match self.raw.append(buffer, target - buffer.len()) {
                 Ok(0) => {
                     self.ended = true;
+                    // The decoders rely on a line end behind each record.
                     if buffer.last().is_some_and(|&c| c != b'\n') {
                         buffer.push(b'\n');
                     }
                 }
                 Ok(_) => {}
+                // Kept and not returned: whole records that were read before it are handed out first.
                 Err(error) => self.broken = Some(error),
             }
         }
@@ -156,6 +158,8 @@ impl TextFile {
                     clean: cut.clean,
                 };
                 self.offset += cut.end as u64;
+                // Only Kafka Connect's files number their records by lines, and counting costs a pass over
+                // the text.
                 if self.file.framing.connect().is_some() {
                     self.lines += memchr_iter(b'\n', &chunk.bytes).count() as u64;
                 }
@@ -172,6 +176,8 @@ impl TextFile {
             if buffer.len() >= LONGEST_RECORD {
                 return Err(self.endless());
             }
+            // Doubled, so that a long record is scanned a few times and not once for each chunk size that it
+            // has.
             target = (buffer.len() * 2).min(LONGEST_RECORD);
         }
     }
@@ -190,6 +196,8 @@ impl TextFile {
         // What had to be longer to tell where a record ends is cut where enough of it is told: a quote that is not
         // closed does not make a chunk of all that was read for it.
         let enough = if text.len() > size.max(LARGE) { size } else { text.len() };
+        // Without a quote each line end ends a record, as in JSON Lines always: the last one is found from
+        // the end.
         if self.file.format != Format::Csv || memchr(b'"', text).is_none() {
             let end = match memchr(b'\n', &text[enough.saturating_sub(1)..]) {
                 Some(length) if enough < text.len() => enough + length,
@@ -200,6 +208,8 @@ impl TextFile {
         }
         // In a longer text a quoted field could be too long, which the masks do not see.
         if text.len() <= LONGEST_QUOTED && enough == text.len() {
+            // The masks are quick; the exact scanner below is slower, and is asked only where they cannot
+            // tell.
             let Quotes { clean, end } = check_quotes(text, self.delimiter);
             if clean && (!whole || end == text.len()) {
                 return Cut { end, clean, quoted: true };
@@ -285,6 +295,7 @@ impl TextFile {
         let mut names = Vec::with_capacity(ends.len());
         for (i, &end) in ends.iter().enumerate() {
             let field = &text[start..end as usize];
+            // The scanner leaves the `\r` of a `\r\n` in the last field.
             let field = if i + 1 == ends.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
             let mut name = Vec::new();
             match unquoted(field) {

@@ -43,6 +43,7 @@ impl ReadPlan {
     /// The event time where it is read of the files; none where every row is of the instant 0, until a derived time is
     /// computed.
     pub(super) fn own_time(&self) -> Option<&ReadTime> {
+        // A derived time is computed after decoding, so the decoders must not look for its column.
         let own = |time: &&ReadTime| time.rule != TimeRule::Untimed && !self.derives(&time.column);
         Some(&self.time).filter(own)
     }
@@ -54,6 +55,7 @@ impl ReadPlan {
 
     /// The arrivals of rows with these event times; `own` are those that [`Self::own_arrival`] gave.
     pub(super) fn arrivals(&self, time: &[i64], own: Vec<i64>) -> Vec<i64> {
+        // Also where the arrival is derived: event times hold its place until it is computed.
         if self.arrival.is_some() && self.own_arrival().is_none() { time.to_vec() } else { own }
     }
 

@@ -49,6 +49,7 @@ pub(super) fn unescaped(text: &str) -> Vec<u8> {
                 bytes.push((high << 4 | low) as u8);
                 rest = &after[2..];
             }
+            // A `%` without two digits behind it stands for itself, as in Hive.
             None => {
                 bytes.push(*first);
                 rest = after;
@@ -81,6 +82,7 @@ pub fn first(files: &[SourceFile]) -> Vec<(String, String)> {
     let files = files.iter().filter(|file| file.framing.carrier == Carrier::Plain);
     for (name, value) in files.flat_map(|file| told(&file.path)) {
         match found.iter_mut().find(|(known, _)| *known == name) {
+            // NULL does not show the type of a column, so a later value takes its place.
             Some((_, first)) if first.is_empty() => *first = value.unwrap_or_default(),
             Some(_) => {}
             None => found.push((name, value.unwrap_or_default())),
@@ -115,6 +117,7 @@ impl ToldColumns {
     /// # Errors
     /// A data error: a path tells no value, or one that is not of the column's type.
     pub fn of(plan: &ReadPlan) -> Result<ToldColumns> {
+        // Read once for each file, before any record: a wrong name of a folder fails at the start.
         let of_file = |file: &SourceFile| {
             let columns = plan.columns.iter().enumerate();
             let told = columns.filter(|(_, column)| file.told.contains(&column.name));
@@ -135,6 +138,7 @@ impl ToldColumns {
 /// The value of a column that the folders of a file tell, an array of one.
 fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayRef> {
     let value = value(&file.path, &column.name).ok_or_else(|| untold(&file.path, &column.name))?;
+    // It is read like a text of a file, so that the same rules hold for columns of folders and of files.
     let text: ArrayRef = Arc::new(StringViewArray::from(vec![value.as_deref()]));
     let of = FileType { ty: text.data_type().clone(), uuid: false, name: "string".into() };
     constant(&text, &of, column, &plan.zone, &file.path)?.map_err(|why| {

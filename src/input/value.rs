@@ -65,6 +65,7 @@ pub fn number_type(text: &str) -> Option<DataType> {
     let size = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
     let digits = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
+    // `007` is an identifier: as a number it would lose its zeros.
     let leading_zeros = whole.len() > 1 && whole.starts_with('0');
     if whole.is_empty() || leading_zeros || !digits(whole) || !digits(fraction) {
         return None;
@@ -100,6 +101,7 @@ pub fn basic(value: &str) -> String {
     for c in value.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
+            // TOML does not allow control characters in such a text.
             c if c.is_control() => {
                 let _ = std::fmt::Write::write_fmt(&mut out, format_args!("\\u{:04X}", c as u32));
             }
@@ -112,6 +114,7 @@ pub fn basic(value: &str) -> String {
 /// A text as reasons quote it: the first 60 characters, control characters escaped.
 pub fn shown(text: &[u8]) -> String {
     const LONGEST: usize = 60;
+    // A character has four bytes at most, so these bytes hold the first 60 of them.
     let lossy = String::from_utf8_lossy(&text[..text.len().min(4 * LONGEST)]);
     let mut out = String::new();
     for (i, c) in lossy.chars().enumerate() {
@@ -129,6 +132,7 @@ pub fn shown(text: &[u8]) -> String {
 pub fn parse_int(text: &[u8]) -> Result<i64, ValueError> {
     let (negative, digits) = sign(text);
     if let Some(value) = digits_to_u64(digits) {
+        // At most 16 digits come here, so neither the cast nor the sign can overflow.
         return Ok(if negative { -(value as i64) } else { value as i64 });
     }
     parse_long_int(text, negative, digits)
@@ -159,6 +163,7 @@ fn parse_long_int(text: &[u8], negative: bool, digits: &[u8]) -> Result<i64, Val
 pub fn parse_float(text: &[u8]) -> Result<f64, ValueError> {
     let value = std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok());
     match value {
+        // The standard parser rounds `1e400` to infinity: a value that does not fit is an error here.
         Some(v) if v.is_infinite() && text.iter().any(u8::is_ascii_digit) => {
             Err(ValueError::does_not_fit(text, DataType::Float64))
         }
@@ -211,6 +216,7 @@ pub fn parse_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, Valu
             && let Some(part) = digits_to_u64(&digits[point + 1..])
             && point <= usize::from(precision - scale)
         {
+            // With a precision of 18 or less the value has at most 18 digits, which an `i64` holds.
             let value = (whole * POWERS[places] + part) as i64;
             return Ok(i128::from(if negative { -value } else { value }));
         }
@@ -223,6 +229,7 @@ fn parse_any_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, Valu
     let ty = DataType::Decimal { precision, scale };
     let number = Number::split(text).ok_or_else(|| ValueError::not_a(text, ty))?;
     let value = number.scaled(i64::from(scale)).ok_or_else(|| ValueError::does_not_fit(text, ty))?;
+    // 10^38 fits into 128 bits, and that is the largest precision.
     if value.unsigned_abs() >= 10u128.pow(u32::from(precision)) {
         return Err(ValueError::does_not_fit(text, ty));
     }
@@ -269,10 +276,12 @@ impl<'a> Number<'a> {
             value = times_ten(value, zeros + 1)?.checked_add(i128::from(c - b'0'))?;
             zeros = 0;
         }
+        // Zero is zero with any exponent, also with one that is out of range below.
         if value == 0 {
             return Some(0);
         }
         shift = shift.checked_add(zeros)?;
+        // A negative shift means digits behind the last place of the type: they would have to be rounded.
         let value = if shift < 0 { None } else { times_ten(value, shift) }?;
         Some(if self.negative { -value } else { value })
     }
@@ -280,6 +289,7 @@ impl<'a> Number<'a> {
 
 /// `value` × 10^`power`.
 fn times_ten(value: i128, power: i64) -> Option<i128> {
+    // Zero stays zero also where the power of ten overflows.
     if value == 0 {
         return Some(0);
     }

@@ -97,6 +97,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// It is a file of a table, or one that the job writes.
     pub(super) fn named(&mut self, path: &Path) -> Result<()> {
+        // A descriptor does not lie in a folder, so it is neither part of a table nor of an output.
         if !stream::is_descriptor(path) {
             self.above(path)?;
             let real = real_path(path);
@@ -143,10 +144,12 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let before = self.paths.len();
+        // `above` looks at the parent of a path, so any name does for a file of this folder.
         let query = self.above(&folder.join("x"))?;
         self.below(&place)?;
         if let Some(query) = query {
             let found = self.paths.split_off(before);
+            // Only the whole folder has to hold all that is committed: a partition of it asks for less.
             if same(&query, folder) {
                 self.all_there(&query)?;
             }
@@ -157,6 +160,7 @@ impl<'a> Walk<'a> {
                 }
             }
         } else if self.paths[before..].iter().any(|path| is_spark_part(path)) && !has_ended(folder) {
+            // Other programs write part files too, but only Spark and Hadoop mark the end of a job.
             self.unended.insert(folder.to_path_buf());
         }
         Ok(())
@@ -213,6 +217,7 @@ impl<'a> Walk<'a> {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
+        // A folder may hold many thousands of files: it is looked at once.
         if let Some(known) = self.queries.get(&parent) {
             return Ok(known.clone());
         }
@@ -247,6 +252,7 @@ impl<'a> Walk<'a> {
     pub(super) fn all_there(&mut self, query: &Path) -> Result<()> {
         let committed = self.committed(query)?;
         let mut missing: Vec<&PathBuf> = committed.iter().filter(|path| !query.join(path).exists()).collect();
+        // A `HashSet` has a random order, but the error must name the same file on each run.
         missing.sort();
         let Some(first) = missing.first() else { return Ok(()) };
         let more =
@@ -293,6 +299,7 @@ impl Walk<'_> {
         let mut found = vec![];
         for entry in std::fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
+            // A folder that the user names is read on purpose: a note about it would tell nothing new.
             if !of.named && entry.file_name() == STATE_FOLDER {
                 self.left_out.others(of, &self.own);
             }
@@ -308,6 +315,7 @@ impl Walk<'_> {
     /// It cannot be looked at.
     pub(super) fn entry(&self, of: &Place, name: &OsStr) -> Result<Option<Entry>> {
         let path = of.path.join(name);
+        // `metadata` would follow a link, and fail for one that leads nowhere.
         match path.symlink_metadata() {
             Ok(there) => self.entry_of(of, name, there.file_type()),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -323,12 +331,14 @@ impl Walk<'_> {
                 let place = Place { real: path.clone(), path, named: false };
                 return Ok(Some(Entry { place, kind: EntryKind::File }));
             };
+            // Such a link would lead the walk in a circle. A `..` is a part of the pattern, which ends.
             if of.real.starts_with(&real) && name != ".." {
                 return Ok(None);
             }
             let there = path.metadata().map_err(|e| Error::io("read", &path, e))?;
             (there.file_type(), real)
         } else {
+            // Without a link the real path is known without a system call for each entry.
             (kind, of.real.join(name))
         };
         let kind = match stream::kind(&kind) {

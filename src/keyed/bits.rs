@@ -19,6 +19,7 @@ impl RowBits {
     /// Adds a row.
     #[inline]
     pub fn insert(&self, worker: usize, row: u64) {
+        // Only the bit itself matters: what reads it comes after the threads have been joined.
         self.workers[worker][(row / 64) as usize].fetch_or(1 << (row % 64), Ordering::Relaxed);
     }
 

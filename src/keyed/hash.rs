@@ -36,6 +36,7 @@ pub fn hash_keys(columns: &[&ArrayRef], rows: usize) -> KeyHashes {
     for column in others {
         let mut row = 0;
         each(column, |hash| {
+            // Hashes have one length, so (ab, c) and (a, bc) are different.
             let mut both = [0; 32];
             both[..16].copy_from_slice(&keys.hashes[row].to_le_bytes());
             both[16..].copy_from_slice(&hash.to_le_bytes());

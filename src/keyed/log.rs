@@ -66,10 +66,13 @@ impl KeyLog {
         let rows = keys.hashes.iter().zip(times).zip(positions.iter().zip(numbers));
         for ((&hash, &time), (position, &number)) in rows {
             let bucket = &mut self.buckets[bucket_of(hash)];
+            // An entry never crosses the end of a page, so that each page is read alone.
             if bucket.open.len() + MOST > PAGE {
                 let page = std::mem::take(&mut bucket.open);
                 bucket.pages.push(Page::Memory(page));
                 bucket.last = (0, 0, 0);
+                // Only a bucket that has filled a page gets the room of one at once: for all 256 it would be
+                // 4 MiB.
                 bucket.open = Vec::with_capacity(PAGE);
                 self.bytes += PAGE;
             }
@@ -77,9 +80,11 @@ impl KeyLog {
             let position = position.as_u64();
             let mut entry = [0; MOST];
             entry[..16].copy_from_slice(&hash.to_le_bytes());
+            // A difference wraps here and the sum wraps in `unpack`, so any value comes back.
             let mut end = put(&mut entry, 16, number.wrapping_sub(bucket.last.0));
             end = put(&mut entry, end, position.wrapping_sub(bucket.last.1));
             let step = time.wrapping_sub(bucket.last.2);
+            // The sign is the lowest bit, so that a small step back takes few bytes too.
             end = put(&mut entry, end, (step << 1 ^ step >> 63) as u64);
             bucket.open.extend_from_slice(&entry[..end]);
             bucket.last = (number, position, time);
@@ -148,6 +153,7 @@ impl KeyLog {
 }
 
 fn bucket_of(hash: u128) -> usize {
+    // The top byte chooses the bucket: `resolve` takes parts and slots from other bits.
     (hash >> 120) as usize
 }
 

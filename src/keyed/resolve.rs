@@ -44,6 +44,7 @@ pub fn resolve(
             let mut some = Vec::with_capacity((entries / parts) as usize);
             for (worker, log) in logs.iter().enumerate() {
                 log.read(bucket, worker as u32, |entry| {
+                    // Bits 104 to 119: those above chose the bucket, and those below choose the slot.
                     if (entry.hash >> 104) as u64 & (parts - 1) == part
                         && !dropped.contains(worker, entry.row)
                     {
@@ -88,13 +89,17 @@ fn of_key(group: &mut [Entry], wanted: Wanted, mut give: impl FnMut(&Entry)) {
     let replay = |e: &Entry| (e.time, e.position);
     let within = match wanted {
         Wanted::Firsts => {
+            // The least of the key is enough, so its rows need not be sorted.
             return group.iter().min_by_key(|e| replay(e)).into_iter().for_each(give);
         }
         Wanted::Duplicates(within) | Wanted::LastKept(within) => within,
     };
     group.sort_unstable_by_key(replay);
+    // A key has at least one entry.
     let mut kept = &group[0];
     for entry in &group[1..] {
+        // Counted from the row that stayed: a steady stream of duplicates lets one through after each
+        // `within`.
         if within.is_some_and(|within| entry.time.saturating_sub(kept.time) > within) {
             kept = entry;
         } else if let Wanted::Duplicates(_) = wanted {

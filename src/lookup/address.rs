@@ -45,6 +45,7 @@ pub(super) struct Url<'a> {
 impl Address {
     pub fn new(plan: &ServicePlan) -> Address {
         debug_assert_eq!(plan.url.len(), plan.columns.len() + 1);
+        // Where the shown URL is all that is asked, values need not be kept apart from it.
         let same = plan.secrets.url.iter().map(Template::text).eq(plan.url.iter().cloned())
             && plan.secrets.url.iter().flat_map(Template::variables).next().is_none();
         Address {
@@ -66,6 +67,7 @@ impl Address {
         let (mut urls, mut times, mut value) = (Urls::default(), TimeText::utc(), vec![]);
         urls.with_values = !self.asked.is_empty();
         for row in rows.iter().map(|&row| row as usize) {
+            // A key with a NULL matches nothing, as in an as-of join.
             if columns.iter().any(|column| column.is_null(row)) {
                 urls.ends.push(None);
                 continue;
@@ -78,14 +80,18 @@ impl Address {
                 let from = urls.text.len();
                 push_encoded(&mut urls.text, &value);
                 if urls.with_values {
+                    // A value is percent-encoded, so a line end can separate the values.
                     urls.values.push_str(if number == 0 { "" } else { "\n" });
                     urls.values.push_str(&urls.text[from..]);
                 }
             }
             urls.text.push_str(&self.pieces[columns.len()]);
+            // A value such as `..` would climb out of its folder, and the service would answer another
+            // question.
             if odd_segments(&urls.text[start..]) == self.odd_segments {
                 urls.ends.push(Some((urls.text.len(), urls.values.len())));
             } else {
+                // All URLs share one buffer, so what was written for this row must go.
                 urls.text.truncate(start);
                 urls.values.truncate(values);
                 urls.ends.push(None);
@@ -104,6 +110,7 @@ impl Address {
 
 /// The key under which the answer for `url` is known now.
 pub(super) fn key_of<'a>(addresses: impl IntoIterator<Item = &'a Address>, url: &'a str) -> Cow<'a, str> {
+    // Older records have another key only where more is asked than is shown.
     let asked = addresses.into_iter().filter(|address| !address.asked.is_empty());
     asked.filter_map(|address| address.key_of(url)).next().map_or(Cow::Borrowed(url), Cow::Owned)
 }
@@ -112,6 +119,7 @@ pub(super) fn key_of<'a>(addresses: impl IntoIterator<Item = &'a Address>, url: 
 fn odd_segments(url: &str) -> usize {
     let after = url.find("://").map_or(0, |at| at + 3);
     let path = &url[after..];
+    // Slashes after `?` or `#` do not cut the path.
     let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
     path.split('/').skip(1).filter(|segment| matches!(*segment, "" | "." | "..")).count()
 }

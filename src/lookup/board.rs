@@ -124,6 +124,8 @@ impl Board {
             Fate::Old(place) | Fate::Recorded(place, _) => Some(place),
             _ => None,
         };
+        // Such an answer is not in the file under its key yet, so the file must be written even if nothing is
+        // asked.
         self.changed |= moved || place.is_some_and(Place::is_partial);
         self.fates[number as usize] = fate;
     }
@@ -135,10 +137,13 @@ impl Board {
         let fate = &mut self.fates[number as usize];
         match fate {
             Fate::Old(_) => {
+                // From here on the old answer is gone, also from the file: a refresh that fails must not pass
+                // for an answer.
                 *fate = Fate::Pending;
                 self.changed = true;
                 new = true;
             }
+            // Only the first event that needs a URL counts its answer as recorded.
             Fate::Recorded(place, nothing) => {
                 *fate = Fate::Answered(*place, *nothing);
                 self.report.recorded += 1;
@@ -154,6 +159,8 @@ impl Board {
             // Whoever asks does so under one lock, so the last one is the only one that can be `who`.
             if waiting.last().is_none_or(|last| !Arc::ptr_eq(last, who)) {
                 waiting.push(who.clone());
+                // Under the lock of the board, as in `settle`: the count cannot reach 0 before all URLs are
+                // in it.
                 who.left.fetch_add(1, Ordering::AcqRel);
             }
         }
@@ -163,6 +170,7 @@ impl Board {
     /// How many threads are to be started for `service`, of at most `most`; counts them as there.
     pub fn threads_wanted(&mut self, service: usize, most: usize) -> usize {
         let queue = &mut self.queues[service];
+        // A thread that waits for work will take a URL, so new threads are wanted only for the others.
         let useful = queue.urls.len().saturating_sub(queue.idle);
         let wanted = most.max(1).saturating_sub(queue.threads).min(useful);
         queue.threads += wanted;
@@ -172,6 +180,7 @@ impl Board {
     /// Says what became of a URL; whether somebody has all that he waits for now.
     pub fn settle(&mut self, number: u32, fate: Fate) -> bool {
         self.report.failed += u64::from(matches!(fate, Fate::Failed(_)));
+        // A failure is not put on record, so it does not change the file.
         self.changed |= matches!(fate, Fate::Answered(..));
         self.fates[number as usize] = fate;
         let mut done = false;
@@ -193,6 +202,7 @@ impl Board {
             Fate::Pending | Fate::Failed(_) => None,
         };
         let mut numbers: Vec<u32> = (0..self.fates.len() as u32).filter(|&n| place(n).is_some()).collect();
+        // By the bytes of the URL: the file must not show which event asked first.
         numbers.sort_unstable_by(|&a, &b| self.bytes(a).cmp(self.bytes(b)));
         numbers.into_iter().filter_map(place).collect()
     }

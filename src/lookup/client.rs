@@ -57,9 +57,12 @@ impl Client {
             .user_agent(concat!("highwater/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, */*;q=0.5")
             .timeout_global(Some(plan.timeout))
+            // The body of a failure often says why, and with an error of the client it would be lost.
             .http_status_as_error(false)
             // They are followed here: headers that are credentials go to no other host.
             .max_redirects(0)
+            // As many as there are requests in flight: a connection that was closed in between would cost a
+            // handshake.
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             // A request and its answer are small, and there is a pair of buffers to each connection.
@@ -87,6 +90,7 @@ impl Client {
                 Ok(Reply::Answer(status.as_u16(), text, value))
             }
             number => {
+                // The body only makes the error clearer, so it may be missing.
                 let body = read(&mut response).unwrap_or_default();
                 let mut what = match status.canonical_reason() {
                     Some(reason) => format!("{number} {reason}"),
@@ -96,7 +100,9 @@ impl Client {
                 if !body.is_empty() {
                     what += &format!(": `{}`", shown(body));
                 }
+                // With these two, Retry-After says when to ask again (RFC 9110, RFC 6585).
                 let after = matches!(number, 429 | 503).then(|| retry_after(&response)).flatten();
+                // Another fault of the request (4xx) would be the same the next time.
                 Err(Miss { what, again: number == 429 || number >= 500, after })
             }
         }
@@ -109,6 +115,7 @@ impl Client {
         let (started, mut uri) = (Instant::now(), url.parse::<Uri>().map_err(bad)?);
         let first = origin(&uri);
         for _ in 0..=REDIRECTS {
+            // One timeout for the request and all of its redirects, and not one for each.
             let left = self.timeout.saturating_sub(started.elapsed());
             let mut request = self.agent.get(uri.clone());
             if origin(&uri) == first {
@@ -126,6 +133,7 @@ impl Client {
             let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
             let _ = read(&mut response);
             uri = moved(&uri, &location).ok_or_else(|| {
+                // A service may repeat a token of the URL in the place that it names.
                 let to = without_secrets(&location).into_owned();
                 for_good(format!("it is redirected to `{}`, which cannot be requested", shown(to.as_bytes())))
             })?;
@@ -178,8 +186,10 @@ fn origin(uri: &Uri) -> (Option<String>, Option<String>, Option<u16>) {
 /// Where `location` leads to from `uri` (RFC 3986, 5.2); `None` if not to http or https.
 fn moved(uri: &Uri, location: &str) -> Option<Uri> {
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    // A fragment is not sent: it is for the reader of the answer.
     let location = location.split('#').next().unwrap_or_default();
     let path = uri.path();
+    // A colon before the first slash ends a scheme, as in RFC 3986.
     let absolute = location.split(['/', '?']).next().is_some_and(|first| first.contains(':'));
     let text = match location.chars().next()? {
         _ if absolute => location.to_string(),
@@ -188,6 +198,7 @@ fn moved(uri: &Uri, location: &str) -> Option<Uri> {
         '?' => format!("{scheme}://{authority}{path}{location}"),
         _ => {
             let (place, query) = location.split_at(location.find('?').unwrap_or(location.len()));
+            // A relative place takes the place of the last segment.
             let folder = &path[..path.rfind('/').map_or(0, |at| at + 1)];
             format!("{scheme}://{authority}{}{query}", without_dots(&format!("{folder}{place}")))
         }
@@ -208,6 +219,7 @@ fn without_dots(path: &str) -> String {
             segment => kept.push(segment),
         }
     }
+    // A path that ends in `.` or `..` names a folder, and keeps its slash (RFC 3986, 5.2.4).
     let folder = if matches!(last, Some("." | "..")) && !kept.is_empty() { "/" } else { "" };
     format!("/{}{folder}", kept.join("/"))
 }
@@ -243,6 +255,8 @@ fn compact(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     for c in json.chars() {
         if quoted {
+            // A quote after a backslash does not end the string, and a backslash after a backslash does not
+            // escape anything.
             quoted = escaped || c != '"';
             escaped = !escaped && c == '\\';
         } else if c == '"' {
@@ -282,6 +296,7 @@ impl Resolver for Addresses {
             found.iter().for_each(|address| addresses.push(*address));
             return Ok(addresses);
         }
+        // The lock is free meanwhile, or a slow lookup of one host would stop the requests to all others.
         let addresses = self.find.resolve(uri, config, timeout)?;
         known().insert(key, (Instant::now(), addresses.to_vec()));
         Ok(addresses)

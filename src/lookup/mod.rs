@@ -101,6 +101,7 @@ impl Services {
         let addresses: Vec<Address> = plans.iter().map(Address::new).collect();
         let record = Record::open(answers, refresh, |url, line, nothing, old| {
             let fate = if old == Old::Stale { Fate::Old(line) } else { Fate::Recorded(line, nothing) };
+            // A record of an older version may have a secret in its key.
             let key = address::key_of(&addresses, url);
             board.remember(&key, fate, key != url);
         })?;
@@ -137,7 +138,9 @@ impl Services {
         let urls = texts.iter().map(|url| url.map(|url| board.ask(service, url, &waiting))).collect();
         let wanted = board.threads_wanted(service, self.shared.services[service].plan.in_flight);
         let asks = !board.queues[service].urls.is_empty();
+        // The lock is free while threads start: they want it at once.
         drop(board);
+        // Only where something is asked: a run from the record alone does not need the secrets.
         if asks && let Err(error) = self.shared.services[service].request() {
             self.shared.fail(error.clone());
             return Err(error);
@@ -152,6 +155,7 @@ impl Services {
         for started in 0..wanted {
             let shared = self.shared.clone();
             let work = move || {
+                // A thread that panicked would leave its URL pending, and the run would wait for ever.
                 if let Err(panic) = process::caught(|| shared.work(service)) {
                     shared.fail(panic.error());
                 }
@@ -162,6 +166,7 @@ impl Services {
                 Ok(thread) => self.threads.lock().unwrap_or_else(|e| e.into_inner()).push(thread),
                 Err(cause) => {
                     let mut board = self.shared.board();
+                    // The board has counted threads that will not start.
                     board.queues[service].threads -= wanted - started;
                     // With fewer threads it only takes longer.
                     if board.queues[service].threads == 0 {
@@ -195,6 +200,7 @@ impl Services {
                 board = shared.answered.wait(board).unwrap_or_else(|e| e.into_inner());
             }
             board.check()?;
+            // Copied, so that the values are read without the lock of the board.
             asked.urls.iter().map(|url| url.map(|url| (url, board.fate(url)))).collect::<Vec<_>>()
         };
         let service = &shared.services[asked.service];
@@ -239,6 +245,7 @@ impl Services {
     pub fn finish(self) -> Result<LookupReport> {
         self.shared.end();
         for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(|e| e.into_inner())) {
+            // A panic is caught in the thread itself and told to the board, so a join cannot bring one.
             let _ = thread.join();
         }
         let board = self.shared.board();

@@ -143,6 +143,7 @@ impl Record {
             let mut end = 0;
             if !refresh {
                 each_line(&file, &partial, |at, line| {
+                    // A kill cut this line off: its URL is asked again.
                     if line.torn {
                         return Ok(());
                     }
@@ -153,6 +154,7 @@ impl Record {
                     Ok(())
                 })?;
             }
+            // What is torn is cut off, or the next answer would be glued to it.
             file.set_len(end).map_err(|e| Error::io("write", &partial, e))?;
             record.end = Mutex::new(end);
             record.partial = OnceLock::from(file);
@@ -174,6 +176,7 @@ impl Record {
     /// Puts an answer on record. `body` is JSON without line ends.
     pub fn append(&self, url: &str, status: u16, body: Option<&str>) -> Result<Place> {
         let line = line_of(url, status, body);
+        // One write under one lock: the lines of two threads must not mix.
         let mut end = self.end.lock().unwrap_or_else(|e| e.into_inner());
         let file = self.partial_file(&end)?;
         file.write_all_at(line.as_bytes(), *end).map_err(|e| match self.partial() {
@@ -191,6 +194,7 @@ impl Record {
         }
         let file = match self.partial() {
             Some(path) => {
+                // The folder is made with the first answer: a run that asks nothing leaves nothing behind.
                 if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
                     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
                 }
@@ -231,6 +235,7 @@ impl Record {
     }
 
     fn line_number(&self, place: Place) -> std::io::Result<usize> {
+        // Only an error wants the number of a line, so it may cost a read of all lines before.
         let mut before = vec![0; (place.at & !PARTIAL) as usize];
         self.file(place)?.read_exact_at(&mut before, 0)?;
         Ok(memchr::memchr_iter(b'\n', &before).count() + 1)
@@ -242,12 +247,14 @@ impl Record {
         let Some(path) = &self.path else { return Ok(()) };
         let failed = |e| Error::io("write", path, e);
         if !places.is_empty() || self.answers.is_some() {
+            // A rename, so that a reader finds the old file or the new one, and never a half.
             let temporary = with_suffix(path, ".tmp");
             let written = self.write_to(&temporary, places, key).and_then(|()| fs::rename(&temporary, path));
             if let Err(e) = written {
                 let _ = fs::remove_file(&temporary);
                 return Err(failed(e));
             }
+            // The partial file goes next, and a rename is safe from a crash only when its folder is on disk.
             let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
@@ -262,6 +269,7 @@ impl Record {
         let mut line = vec![];
         for &place in places {
             self.line(place, &mut line)?;
+            // An older record may have secrets in its keys, and they must not come back into the file.
             let moved =
                 serde_json::from_slice::<Whole>(&line).ok().filter(|known| key(&known.url) != known.url);
             if let Some(known) = moved {
@@ -288,6 +296,7 @@ fn partial_path(path: &Path) -> PathBuf {
 /// Opens the partial file, which one run at a time may have.
 fn open_partial(path: &Path) -> Result<File> {
     let mut open = OpenOptions::new();
+    // Not truncated: before the lock is ours, the answers in the file may be another run's.
     open.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
     let file = open.open(path).map_err(|e| Error::io("open", path, fsutil::of_link(e)))?;
     match file.try_lock() {

@@ -16,6 +16,7 @@ pub fn header_fault(name: &str, value: &Template) -> Option<Error> {
     if OWN.contains(&name.to_ascii_lowercase().as_str()) {
         return Some(Error::job(format!("the header `{name}` is set by the request itself")));
     }
+    // A line end in a value would begin another header.
     let line_end = value.text().contains(|c: char| c.is_control());
     line_end.then(|| {
         Error::job(format!("the value of the header `{name}` has a line end or a control character"))
@@ -52,6 +53,7 @@ impl Request {
         };
         let piece = |template: &Template| {
             let text = expand(template)?;
+            // A secret goes into the URL as it is: a space or a line end in it would make another request.
             let right = !text.contains(|c: char| c.is_whitespace() || c.is_control());
             if right { Ok(text) } else { Err(wrong(template, "a URL")) }
         };
@@ -59,6 +61,7 @@ impl Request {
         for (name, template) in headers {
             let failed = |_| wrong(template, "a header");
             let mut value = HeaderValue::from_str(&expand(template)?).map_err(failed)?;
+            // A sensitive value does not show in debug prints of the headers.
             value.set_sensitive(true);
             let name =
                 HeaderName::from_bytes(name.as_bytes()).map_err(|e| Error::job("a header").caused_by(e))?;

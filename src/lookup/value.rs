@@ -61,6 +61,7 @@ impl Reader {
                 Some(value) => {
                     out.push(SOME);
                     if let Err(why) = self.push(&mut out, value, *ty) {
+                        // The values before this one are in the row already.
                         out.clear();
                         out.push(UNFIT);
                         push_text(&mut out, &format!("{pointer}: {why}"));
@@ -79,6 +80,8 @@ impl Reader {
             (DataType::String | DataType::Json, other) => push_text(out, &other.to_string()),
             (DataType::Bool, Value::Bool(v)) => out.push(u8::from(*v)),
             (DataType::Int64, Value::Number(n)) => {
+                // With `arbitrary_precision` of serde_json this is the text of the answer, so every digit is
+                // read.
                 let text = n.to_string();
                 let number = value::parse_int(text.as_bytes()).or_else(|error| {
                     let whole = value::parse_decimal(text.as_bytes(), 38, 0).ok();
@@ -141,6 +144,7 @@ impl Store {
 
     /// Keeps the values of an answer; whether they are new.
     pub fn insert(&mut self, url: u32, row: &Row) -> bool {
+        // Two threads may read the same answer back, and it counts once.
         if self.has(url) {
             return false;
         }

@@ -21,10 +21,12 @@ impl Shared {
 
     /// Ends all waits.
     pub fn end(&self) {
+        // Under the lock: a thread between its look at `over` and its wait would miss the end.
         let board = self.board();
         self.over.store(true, Ordering::Release);
         drop(board);
         self.work.iter().chain([&self.answered]).for_each(Condvar::notify_all);
+        // A request under way would keep its thread until the timeout.
         self.services.iter().for_each(|service| service.client.shut_down());
     }
 
@@ -84,6 +86,7 @@ impl Shared {
             }
             let miss = match reply {
                 Ok(Reply::Nothing(status)) => {
+                    // On record before it is settled: a run that is killed from now on does not ask again.
                     let place = self.record.append(text, status, None);
                     return Some(place.map(|place| Fate::Answered(place, true)));
                 }
@@ -99,6 +102,7 @@ impl Shared {
             if !miss.again || tried > plan.retries {
                 return Some(self.give_up(plan, text, miss, tried));
             }
+            // A service must not hold up the run for longer than a request may take.
             let asked_for = miss.after.unwrap_or_default().min(plan.timeout);
             self.pause(wait.max(asked_for))?;
             wait = wait.saturating_mul(2);
@@ -118,6 +122,7 @@ impl Shared {
     fn pause(&self, wait: Duration) -> Option<()> {
         let mut board = self.board();
         board.report.retried += 1;
+        // A wait too long for the clock lasts until the run ends.
         let until = Instant::now().checked_add(wait);
         while !self.is_over() {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -125,6 +130,7 @@ impl Shared {
             if left.is_zero() {
                 return Some(());
             }
+            // `answered` is notified at the end of the run, so a pause does not outlive it.
             board = self.answered.wait_timeout(board, left).unwrap_or_else(|e| e.into_inner()).0;
         }
         None
@@ -142,6 +148,7 @@ impl Shared {
                     _ => None,
                 })
                 .collect();
+            // Many rows may want one URL, and its body is read and parsed once.
             missing.sort_unstable_by_key(|(url, _)| *url);
             missing.dedup_by_key(|(url, _)| *url);
             missing

@@ -63,12 +63,15 @@ pub fn failed(what: impl Into<String>, cause: &postgres::Error) -> Error {
             }
         }
         None => {
+            // The client's own message is often only that it could not connect: the reason is among its
+            // sources.
             let mut links = vec![];
             let mut link: Option<&dyn std::error::Error> = Some(cause);
             while let Some(one) = link {
                 links.push(one.to_string());
                 link = one.source();
             }
+            // A wrapper may repeat the words of its cause.
             links.dedup();
             error = error.caused_by(links.join(": "));
         }

@@ -36,6 +36,7 @@ pub(super) fn file(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 /// Looks for the password of `login` in the file at `path`.
 pub(super) fn find(path: &Path, login: &Login) -> Found {
     let Ok(about) = path.metadata() else { return Found::Nothing };
+    // To open a pipe would wait for its writer.
     if !about.is_file() {
         return Found::Refused(format!(
             "the password file {} is not a regular file, so it is not read",
@@ -59,6 +60,7 @@ pub(super) fn find(path: &Path, login: &Login) -> Found {
     // A password that is no UTF-8 cannot be the one; another line may.
     let lines = bytes.split(|&b| b == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     lines
+        // A file from Windows ends its lines with CR LF, and libpq takes it.
         .filter_map(|line| password(line.trim_end_matches('\r'), login))
         .next()
         .map_or(Found::Nothing, Found::Password)
@@ -74,6 +76,7 @@ fn password(line: &str, login: &Login) -> Option<String> {
     for wanted in [login.host, &port, login.database, login.user] {
         let (field, after) = field(rest);
         rest = after?;
+        // Only a `*` without a backslash fits everything.
         if field.raw != "*" && field.text != wanted {
             return None;
         }

@@ -89,12 +89,14 @@ impl Server {
         let (host, port, user) = (url.host.take(), url.port.take(), url.user.take());
         let password = url.password.take();
         let mut value = |given: Option<String>, key: &str, variable: &str| {
+            // An empty value counts as missing, as in libpq.
             given.or_else(|| url.take(key)).filter(|value| !value.is_empty()).or_else(|| env(variable))
         };
         let host = value(host, "host", "PGHOST");
         let port = value(port, "port", "PGPORT");
         let user = value(user, "user", "PGUSER");
         let database = value(database, "dbname", "PGDATABASE");
+        // Not from the environment yet: a `${` in PGPASSWORD is a part of the password.
         let written = value(password, "password", "");
         let variable = written.as_ref().filter(|text| text.contains("${")).map(|text| Template::parse(text));
         let variable = variable.transpose().map_err(|_| {
@@ -159,6 +161,7 @@ impl Server {
 
     /// The host and the port as a URL has them.
     pub(super) fn place(&self) -> String {
+        // An IPv6 address has colons, and stands in brackets before its port.
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", encoded(&self.host), self.port),
@@ -192,6 +195,7 @@ impl Server {
     /// A machine error: nobody there, wrong password, no trust; never with the password in it. A job error: TLS cannot
     /// be set up as the URL wants it.
     pub fn connect(&self) -> Result<postgres::Client> {
+        // Over a socket of this machine TLS is not spoken, as with libpq.
         let mode = if self.is_socket() { Mode::Disable } else { self.mode };
         let mut config = Config::new();
         config.host(&self.host).port(self.port).user(&self.user).dbname(&self.database);
@@ -199,10 +203,12 @@ impl Server {
         config.ssl_mode(match mode {
             Mode::Disable => SslMode::Disable,
             Mode::Prefer => SslMode::Prefer,
+            // The client does not know the modes that verify: the verifier of `tls::config` does that.
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
         });
         match &self.variable {
             Some(variable) => {
+                // Read only here: a job can be checked where its secret is not set.
                 _ = config.password(variable.expand().map_err(|name| {
                     Error::job(format!(
                         "the variable {name} is not set, but the password of {} is in it",
@@ -235,6 +241,7 @@ impl Server {
 
     fn unreachable(&self, cause: &postgres::Error) -> Error {
         let mut error = failed(format!("cannot connect to {}", self.url), cause);
+        // An error without a code is the client's own, such as a password that is missing.
         let login = cause.code().is_none_or(|code| code.code().starts_with("28"));
         if let Some(why) = self.refused.as_ref().filter(|_| login) {
             error = error.hint(why);

@@ -139,6 +139,8 @@ impl ServerCertVerifier for Lenient {
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
+        // The signature is checked in every mode: it proves that the other side has the key of its
+        // certificate.
         rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 

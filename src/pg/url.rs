@@ -27,6 +27,8 @@ impl Url {
             Error::job("this is not the URL of a PostgreSQL server")
                 .hint("postgres://user@host:5432/database")
         })?;
+        // A `/` or `?` in a password would end the host early, and the rest of the password would pass for a
+        // path.
         let after = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
         if after.contains('@') {
             return Err(Error::job("the URL of the server has an `@` after its host")
@@ -100,6 +102,7 @@ fn decoded(text: &str) -> Result<String> {
         let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
         out.push((high * 16 + low) as u8);
     }
+    // PostgreSQL's protocol ends its texts with a NUL byte.
     String::from_utf8(out).ok().filter(|text| !text.contains('\0')).ok_or_else(wrong)
 }
 
@@ -108,6 +111,7 @@ pub(super) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
+            // Only the unreserved characters of RFC 3986 stay, so that one text has one form.
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             other => out.push_str(&format!("%{other:02X}")),
         }

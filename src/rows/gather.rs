@@ -45,6 +45,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
     let mut partitions: BTreeMap<String, Vec<(usize, Place)>> = BTreeMap::new();
     for (w, store) in stores.iter_mut().enumerate() {
         for (p, partition) in std::mem::take(&mut store.partitions).into_iter().enumerate() {
+            // Each worker numbers partitions as it meets them: only the path is the same for all.
             let path = store.partitioner.path_of(p as u32).to_string();
             partitions.entry(path).or_default().extend(partition.blocks.into_iter().map(|block| (w, block)));
         }
@@ -59,6 +60,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
 /// One dictionary for the strings of column `c`, if all of its rows are codes.
 fn unite_codes(stores: &[RowStore], c: usize) -> Option<Texts> {
     stores[0].codes[c].as_ref()?;
+    // Each worker numbered its strings as it met them, so its codes mean nothing to another.
     let mut all = ColumnCodes::new(DataType::String);
     let codes = stores
         .iter()
@@ -90,6 +92,7 @@ impl StoredPartition {
     pub fn order(&self) -> Result<OrderedRows> {
         let fetch = |(w, place): &(usize, Place)| Ok((*w, self.shared.stores[*w].fetch(place)?));
         let blocks = self.blocks.iter().map(fetch).collect::<Result<Vec<_>>>()?;
+        // A row is known by its block and its place in it, both in 32 bits.
         if blocks.len() > (u32::MAX >> BLOCK_BITS) as usize {
             return Err(Error::machine(format!("the partition `{}` has too many rows", self.path))
                 .hint("partition the output by date and hour"));
@@ -98,6 +101,7 @@ impl StoredPartition {
         let position =
             |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.positions.get(id as usize & (BLOCK_ROWS - 1));
         let in_order = ascend(&blocks);
+        // First by position, then stably by time: together that is replay order.
         let ids = if in_order { by_position(&blocks) } else { as_pushed(&blocks) };
         let times: Vec<i64> = ids.iter().map(|&id| time(id)).collect();
         let mut order = sort_by_time(ids, &times);
@@ -129,6 +133,7 @@ impl RowStream {
                 Some(Texts { values, codes })
             })
             .collect();
+        // The store fetches its own blocks here, so the shared part needs only the texts.
         let shared = Arc::new(Shared { stores: vec![], types: store.types.clone(), texts });
         let blocks = store.partitions.pop().map(|partition| partition.blocks).unwrap_or_default();
         debug_assert!(store.partitions.is_empty());
@@ -196,6 +201,7 @@ fn by_position(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
     let mut heads: Vec<(i64, usize, usize, usize)> =
         streams.iter().enumerate().map(|(s, blocks)| (position(blocks[0], 0), s, 0, 0)).collect();
     while !heads.is_empty() {
+        // A stream a worker is few, so a look at all heads does without a heap.
         let least = (0..heads.len()).min_by_key(|&h| heads[h].0).expect("a head");
         let bound = (0..heads.len()).filter(|&h| h != least).map(|h| heads[h].0).min().unwrap_or(i64::MAX);
         let (_, s, mut at, mut row) = heads[least];
@@ -299,11 +305,14 @@ impl OrderedRows {
     fn strings(&self, c: usize, ids: &[u32]) -> ArrayRef {
         let texts = self.shared.texts[c].as_ref().expect("a column of strings");
         let coded = |block: &Block| matches!(block.columns[c].values, PackedColumn::Words(_));
+        // Codes alone leave as a dictionary, and their texts are not copied.
         if self.blocks.iter().all(|(_, block)| coded(block)) {
             let codes = ids.iter().map(|&id| {
                 let ((worker, block), row) = self.at(id);
                 texts.codes[*worker][block.columns[c].word(row) as usize]
             });
+            // A NULL has a code among the texts, and `nulls()` of a dictionary array tells only those of its
+            // keys.
             let codes: UInt32Array = match texts.values.nulls() {
                 None => UInt32Array::from_iter_values(codes),
                 Some(nulls) => codes.map(|c| nulls.is_valid(c as usize).then_some(c)).collect(),

@@ -9,10 +9,12 @@ pub fn sort_by_time(ids: Vec<u32>, times: &[i64]) -> Vec<u32> {
         [1_000_000, 1_000].into_iter().find(|u| times.iter().all(|t| (t - least) % u == 0)).unwrap_or(1);
     let range = ((greatest as i128 - least as i128) / unit as i128) as u64;
     let mut rows: Vec<(u64, u32)> =
+        // Times and numbers move together, so that a pass reads memory in order.
         ids.into_iter().zip(times).map(|(id, &t)| (((t - least) / unit) as u64, id)).collect();
     let mut from = rows.clone();
     let bits = 64 - range.leading_zeros();
     let mut shift = 0;
+    // Only passes for bits that the range has: a day in milliseconds takes three.
     while shift < bits {
         std::mem::swap(&mut rows, &mut from);
         pass(&from, &mut rows, shift);
@@ -25,12 +27,14 @@ const DIGIT: u32 = 11;
 
 fn pass(from: &[(u64, u32)], to: &mut [(u64, u32)], shift: u32) {
     let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
+    // 2048 counters of 8 bytes fit a first-level cache.
     let mut starts = vec![0usize; 1 << DIGIT];
     from.iter().for_each(|row| starts[digit(row.0)] += 1);
     let mut sum = 0;
     for start in &mut starts {
         (*start, sum) = (sum, sum + *start);
     }
+    // In the order of the pass before: that makes the sort stable.
     for row in from {
         let at = &mut starts[digit(row.0)];
         to[*at] = *row;

@@ -15,6 +15,7 @@ pub struct Packed {
 impl Packed {
     pub fn new(values: &[i64]) -> Packed {
         let base = values.iter().copied().min().unwrap_or(0);
+        // The distance may be more than an i64 holds, and as a u64 it is right.
         let range = values.iter().map(|&v| v.wrapping_sub(base) as u64).max().unwrap_or(0);
         let width = match range {
             0 => 0,
@@ -26,6 +27,7 @@ impl Packed {
         let mut bytes = Vec::with_capacity(values.len() * width as usize);
         let distances = values.iter().map(|&v| v.wrapping_sub(base) as u64);
         match width {
+            // A column with one value in all rows of the block does not take any bytes.
             0 => {}
             1 => bytes.extend(distances.map(|d| d as u8)),
             2 => distances.for_each(|d| bytes.extend_from_slice(&(d as u16).to_le_bytes())),

@@ -57,6 +57,7 @@ impl Partitioner {
     /// [`PartitionPart::Column`] stand for, in the same order.
     pub fn new(parts: &[PartitionPart], columns: &[(String, DataType)], zone: &Zone) -> Partitioner {
         use PartitionPart::{Date, Hour, Month, Year};
+        // The finest part decides the bucket, and the coarser ones follow from it.
         let finest = [Hour, Date, Month, Year].into_iter().find(|p| parts.contains(p));
         let types: Vec<DataType> = columns.iter().map(|c| c.1).collect();
         Partitioner {
@@ -80,10 +81,12 @@ impl Partitioner {
     pub fn assign(&mut self, times: &[i64], columns: &[&ArrayRef], out: &mut Vec<u32>) -> Result<()> {
         let mut codes = std::mem::take(&mut self.codes);
         self.keys.encode(columns, times.len(), &mut codes);
+        // Rows of one partition often follow one another, so the last one is looked at first.
         let mut last = (i64::MIN, u32::MAX, 0);
         for (row, &time) in times.iter().enumerate() {
             let bucket = self.bucket(time);
             let code = if self.has_keys { codes[row] } else { 0 };
+            // The first row of all must not pass for one of the bucket that `last` begins with.
             if (bucket, code) != (last.0, last.1) || self.paths.is_empty() {
                 let index = match self.index.get(&(bucket, code)) {
                     Some(&index) => index,
@@ -119,8 +122,10 @@ impl Partitioner {
     #[inline]
     fn bucket(&mut self, time: i64) -> i64 {
         let Some(finest) = self.finest else { return 0 };
+        // In the job's zone: both hours at the end of summer time are one folder.
         let local = self.zone.local(time);
         match finest {
+            // Before 1970 instants are negative, and a plain division would round them up.
             PartitionPart::Hour => local.div_euclid(HOUR),
             PartitionPart::Date => local.div_euclid(DAY),
             part => {

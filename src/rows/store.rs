@@ -152,6 +152,7 @@ impl RowStore {
         self.open_rows += batch.rows;
         for p in 0..self.partitions.len() {
             let Partition { time, used, .. } = &self.partitions[p];
+            // The number of pushes wraps, and so does the difference.
             let is_idle = self.pushes.wrapping_sub(*used) > IDLE;
             if time.len() >= BLOCK_ROWS || is_idle && time.len() >= WORTH {
                 self.close(p);
@@ -191,6 +192,7 @@ impl RowStore {
             }
             return;
         }
+        // The codes stay: blocks that were packed before need them.
         let texts = array.as_string_view();
         for (p, rows) in members {
             if self.partitions[*p].has_codes(c) {
@@ -304,10 +306,12 @@ impl Partition {
 
     fn text(&mut self, c: usize, text: Option<&[u8]>) {
         let column = self.column(c, || OpenColumn::Text(vec![], vec![], vec![]));
+        // The column was made for codes and is empty now: `push_strings` has closed its block.
         if let OpenColumn::Words(..) = column {
             *column = OpenColumn::Text(vec![], vec![], vec![]);
         }
         if let OpenColumn::Text(ends, bytes, nulls) = column {
+            // Most columns do not have a NULL, and their mask is never made.
             if text.is_none() || !nulls.is_empty() {
                 nulls.resize(ends.len(), false);
                 nulls.push(text.is_none());
@@ -328,6 +332,7 @@ fn note_nulls(nulls: &mut Vec<bool>, before: usize, rows: &[u32], valid: Option<
 
 /// The rows of each partition that has any, in order.
 fn members(partition_of: &[u32], partitions: usize) -> Vec<(usize, Vec<u32>)> {
+    // Counted first, so that each list is allocated once.
     let mut counts = vec![0u32; partitions];
     partition_of.iter().for_each(|&p| counts[p as usize] += 1);
     let mut place = vec![0usize; partitions];
@@ -390,6 +395,7 @@ impl OpenColumn {
             }
             OpenColumn::Text(ends, text, nulls) => {
                 let start = if from == 0 { 0 } else { ends[from - 1] };
+                // The text of the block begins at 0, and small ends pack into fewer bytes.
                 let own: Vec<i64> = ends[from..to].iter().map(|e| e - start).collect();
                 let text = &text[start as usize..ends[to - 1] as usize];
                 let nulls = part(nulls);

@@ -42,6 +42,7 @@ impl Strings {
 
     /// Appends bytes `from..to` of the buffer of lender number `lender`, which are UTF-8.
     pub fn lend(&mut self, lender: usize, buffer: &Buffer, from: usize, to: usize) {
+        // The offsets of a view have 32 bits, so a larger buffer cannot be lent.
         if buffer.len() > MOST {
             return self.text(&buffer[from..to]);
         }
@@ -61,6 +62,7 @@ impl Strings {
             self.own_place = self.buffers.len() as u32 - 1;
         }
         let offset = self.own.len();
+        // A text of at most 12 bytes lies in the view itself.
         if text.len() > 12 {
             self.own.extend_from_slice(text);
         }

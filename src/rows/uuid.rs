@@ -52,7 +52,9 @@ fn to_digits(bytes: [u8; 4]) -> [u8; 8] {
     let four = u64::from(u32::from_le_bytes(bytes));
     let twos = (four | four << 16) & 0x0000_FFFF_0000_FFFF;
     let ones = (twos | twos << 8) & 0x00FF_00FF_00FF_00FF;
+    // The high half of a byte is the first digit, so it goes into the lower byte of the word.
     let values = (ones >> 4 & 0x000F_000F_000F_000F) | (ones & 0x000F_000F_000F_000F) << 8;
+    // Adding 6 carries into the high half of a byte from 10 on.
     let letters = (values + each(6)) >> 4 & each(1);
     (values + each(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_le_bytes()
 }

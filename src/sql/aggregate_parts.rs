@@ -30,6 +30,7 @@ pub(super) fn simple(s: &mut Statement, function: &Function, ty: DataType, x: &s
     let dialect = s.dialect;
     Ok(match function {
         Function::Count => counted(dialect, x),
+        // COUNT leaves NULL out. FILTER and COUNTIF would be shorter, but each is missing in some dialect.
         Function::CountIf => counted(dialect, &format!("CASE WHEN {x} THEN 1 END")),
         Function::CountDistinct => counted(dialect, &format!("DISTINCT {x}")),
         Function::ApproxCountDistinct => {
@@ -87,6 +88,8 @@ pub(super) fn bits(s: &Statement, operation: Bits, x: &str) -> Result<String> {
         Dialect::Polars => {}
         _ => return Ok(format!("{name}({x})")),
     }
+    // Polars lacks aggregates of bits. Over one bit, AND is the least, OR the greatest, XOR the parity of the
+    // sum.
     let bit = |k: u32| {
         let bit = 1i64 << k;
         match operation {
@@ -104,8 +107,10 @@ pub(super) fn bits(s: &Statement, operation: Bits, x: &str) -> Result<String> {
         Bits::Or => format!("MIN({x}) < 0"),
         Bits::Xor => format!("SUM(CASE WHEN {x} < 0 THEN 1 ELSE 0 END) % 2 = 1"),
     };
+    // The least int64 is a difference: its digits alone are one more than the greatest int64.
     let value =
         format!("{} + CASE WHEN {negative} THEN -9223372036854775807 - 1 ELSE 0 END", low.join(" + "));
+    // Over NULLs alone the parity is 0, where SQL wants NULL.
     Ok(format!("CASE WHEN COUNT({x}) > 0 THEN {value} END"))
 }
 
@@ -150,6 +155,8 @@ pub(super) fn exact_sum(dialect: Dialect, ty: DataType, x: &str) -> String {
     match (dialect, ty) {
         // Their sums are wide by themselves.
         (Dialect::DuckDb | Dialect::Postgres, _) => format!("SUM({x})"),
+        // A sum of 64-bit integers may pass 64 bits while their average is still right; a run adds in 128
+        // bits.
         (_, DataType::Int64) => format!("SUM(CAST({x} AS {}))", wide(dialect)),
         (Dialect::Spark | Dialect::Flink, DataType::Decimal { scale, .. }) => {
             format!("SUM(CAST({x} AS DECIMAL(38, {scale})))")
@@ -184,6 +191,7 @@ pub(super) fn average(dialect: Dialect, ty: DataType, x: &str) -> String {
 /// How many units of the last digit make 1; 1 where that is too long a number.
 pub(super) fn unit(ty: DataType) -> i64 {
     match ty {
+        // Up to 10^15 a unit is below 2^53, so a double holds it exactly, and the power fits 64 bits.
         DataType::Decimal { scale: scale @ 1..=15, .. } => 10i64.pow(scale.into()),
         _ => 1,
     }
@@ -193,7 +201,9 @@ pub(super) fn least(dialect: Dialect, ty: DataType, x: &str) -> String {
     match (dialect, ty) {
         (Dialect::DuckDb | Dialect::Postgres | Dialect::Spark, DataType::Bool) => format!("BOOL_AND({x})"),
         (Dialect::BigQuery, DataType::Bool) => format!("LOGICAL_AND({x})"),
+        // Neither arm holds for NULL, so NULL is left out, as BOOL_AND leaves it out.
         (Dialect::Flink, DataType::Bool) => format!("MIN(CASE WHEN {x} THEN 1 WHEN NOT {x} THEN 0 END) = 1"),
+        // A run orders text by its bytes; a database may have the collation of a language.
         (Dialect::Postgres, DataType::String) => format!("MIN({x} COLLATE \"C\")"),
         _ => format!("MIN({x})"),
     }
@@ -225,6 +235,7 @@ pub(super) fn spread(dialect: Dialect, ty: DataType, x: &str, sample: bool, root
         DataType::Float64 => format!("({above})"),
         _ => words::to_double(dialect, &above),
     };
+    // A sample variance of one value is NULL in SQL, not a division by zero.
     let below = format!("NULLIF({}, 0)", words::to_double(dialect, &below));
     let variance = match unit {
         1 => format!("{above} / {below}"),

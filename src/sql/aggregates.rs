@@ -64,6 +64,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
     let way = format!("(MAX(_rank_{i}) - FLOOR(MAX(_rank_{i})))");
     Aggregated {
         prepared: vec![
+            // A column of its own puts NULLs behind the values: dialects differ in where NULL is sorted.
             format!("CASE WHEN {x} IS NULL THEN 1 ELSE 0 END AS _none_{i}"),
             format!("{number} AS _by_{i}"),
         ],
@@ -71,6 +72,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
             format!("ROW_NUMBER() OVER ({by}ORDER BY _none_{i}, _by_{i}) AS _place_{i}"),
             format!("{q} * ({count} - 1) AS _rank_{i}"),
         ],
+        // At the greatest value there is not a next one: the difference is NULL, and 0 is added.
         value: format!("{0} + COALESCE(({1} - {0}) * {way}, 0)", at(1), at(2)),
         ..Aggregated::default()
     }
@@ -103,6 +105,7 @@ fn by_order(
                 order.push(format!("{by} DESC"));
                 order.extend(earliest);
             } else {
+                // All orders ascend here: `_by` may be text or a date, which cannot be negated.
                 order = vec![format!("_has_{i} * -1"), by, TIME.to_string(), POSITION.to_string()];
             }
             format!("{x} IS NULL OR {} IS NULL", s.operand(args[1])?)
@@ -114,6 +117,7 @@ fn by_order(
         super::statement::partition_by(group),
         order.join(", ")
     );
+    // A group in which every row is NULL has a row of place 1 too; `_has` keeps its value out.
     let chosen = format!("CASE WHEN _place_{i} = 1 AND _has_{i} = 1 THEN {x} END");
     let value = greatest(s.dialect, aggregate.args[0], &chosen);
     Ok(Aggregated { prepared, ranked: vec![ranked], value, ..Aggregated::default() })

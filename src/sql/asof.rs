@@ -24,8 +24,10 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
             Try::AsOf { table, on, reach, take } => {
                 let found = s.plan.pipeline.tables.get(*table).expect("a table of the plan");
                 let matches = matches(s, (number, t), found, on, reach, take)?;
+                // `matches` has at most one row of each event, so the join cannot multiply events.
                 joined = joined.join(format!("LEFT JOIN {matches} AS m{t} ON m{t}._of_{t} = e.{POSITION}"));
                 for (c, arm) in arms.iter_mut().enumerate() {
+                    // The test is on `_of`: a matched row may have NULL in every column that is taken.
                     arm.push_str(&format!(" WHEN m{t}._of_{t} IS NOT NULL THEN m{t}._taken_{t}_{}", c + 1));
                 }
             }
@@ -87,6 +89,7 @@ fn matches(
             let ty = s.type_name(DataType::Decimal { precision: 38, scale: a.max(b) });
             [row, event] = [row, event].map(|side| format!("CAST({side} AS {ty})"));
         }
+        // Both sides have one scale here, so equal decimals have equal texts.
         conditions.push(match s.is_lone_decimal(on) {
             true => format!("{} = {}", s.as_text(&row), s.as_text(&event)),
             false => format!("{row} = {event}"),
@@ -98,6 +101,7 @@ fn matches(
     }
     select.columns.push(format!("r.{POSITION} AS _row_{t}"));
     if let Some(op) = table.index.op {
+        // A delete stays a candidate: it has to win over older rows before it is dropped.
         select.columns.push(format!("r.{} AS _gone_{t}", field(op)));
     }
     if timed {
@@ -199,6 +203,7 @@ fn in_reach(s: &Statement, reach: &Reach) -> Vec<String> {
         (Direction::Backward, false) => Some("<"),
         (Direction::Forward, true) => Some(">="),
         (Direction::Forward, false) => Some(">"),
+        // Rows on both sides of the event are in reach: `within` alone bounds them.
         (Direction::Nearest, true) => None,
         (Direction::Nearest, false) => Some("<>"),
     };
@@ -219,6 +224,7 @@ fn nearest_first(t: usize, reach: &Reach, timed: bool) -> String {
     match reach.direction {
         _ if !timed => format!("_row_{t} DESC"),
         Direction::Backward => format!("_at_{t} DESC, _row_{t} DESC"),
+        // Polars sorts a window in one direction alone, so the position is negated instead of DESC.
         Direction::Forward => format!("_at_{t}, _row_{t} * -1"),
         // At equal distance the earlier.
         Direction::Nearest => format!("_apart_{t}, _at_{t}, _row_{t} * -1"),
@@ -236,6 +242,8 @@ fn constant(dialect: Dialect, array: &ArrayRef, ty: DataType) -> String {
         DataType::Bool => (if array.as_boolean().value(0) { "TRUE" } else { "FALSE" }).into(),
         DataType::Int64 => format!("CAST({} AS {name})", array.as_primitive::<Int64Type>().value(0)),
         DataType::Float64 => {
+            // Debug prints the shortest digits that read back as this double. As text they also hold NaN and
+            // infinity.
             let value = array.as_primitive::<Float64Type>().value(0);
             format!("CAST('{value:?}' AS {name})")
         }

@@ -33,6 +33,7 @@ fn units(count: u32, unit: CalendarUnit) -> Units {
 /// The most days that a duration may have.
 fn most_days(duration: Duration) -> i64 {
     match duration {
+        // A length may begin and end within a day, so that it touches two days more than it has.
         Duration::Length(length) => length / DAY + 2,
         Duration::Calendar { count, unit } => match units(count, unit) {
             Units::Days(days) => days + 1,
@@ -63,6 +64,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     let (count, unit, offset) = starts(window).expect("a window of the calendar");
     let every = units(count, unit);
     let events = s.last.clone();
+    // The days must hold every start and end of a window of the first and the last event.
     let wide = match window {
         Window::Hopping { size, .. } => most_days(size),
         _ => 0,
@@ -84,6 +86,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
         (Units::Days(n), _) => words::floor_div(s.dialect, "_day", n),
         (Units::Months(n), _) => words::floor_div(s.dialect, &month, n),
     };
+    // The last day has NULL here and does not take events; it lies past all of them by `wide`.
     let next = "LEAD(_begins) OVER (ORDER BY _day)";
     let select = Select::new(["*".to_string(), format!("{index} AS _i"), format!("{next} AS _next")], &days);
     let days = s.with("numbered_days", select);
@@ -109,6 +112,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     } else {
         select = select.join(format!("JOIN {spans} AS w ON w._w = e._i"));
     }
+    // A tumbling window ends where the next one starts, so that `_i` alone is right for it.
     if !matches!(window, Window::Tumbling { .. }) {
         select = select.filter("w._start <= e._us").filter("w._end > e._us");
     }
@@ -140,6 +144,8 @@ fn spans(s: &mut Statement, window: Window, every: Units, days: &str, starts: &s
                         let join = format!("JOIN {days} AS b ON b._day = a._first_day + {size}");
                         let slide = match every {
                             Units::Days(days) => days,
+                            // February is the shortest month. A divisor that is too small only adds hops to
+                            // windows that have ended.
                             Units::Months(months) => 28 * months,
                         };
                         (Select::new(columns("b._begins"), from).join(join), (size + slide - 1) / slide)
@@ -159,6 +165,8 @@ fn spans(s: &mut Statement, window: Window, every: Units, days: &str, starts: &s
         }
         Window::Cumulative { size, step, .. } => {
             let (by, most) = match step {
+                // These are more steps than some windows have: the ends past a window are capped to it, and
+                // `once` drops copies.
                 Duration::Length(step) => (None, (most_days(size) + 1) * DAY / step + 1),
                 Duration::Calendar { count, unit } => match (units(count, unit), every) {
                     (Units::Months(step), Units::Months(size)) => {
@@ -261,6 +269,7 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
             Select::new(["_day"], reach).join("CROSS JOIN UNNEST(GENERATE_ARRAY(_low, _high)) AS _day")
         }
         Dialect::Flink => {
+            // Flink lacks a function for series. The years 1900 to 2200 have 110,000 days.
             let numbers = numbers(s, "numbers", 0, 200_000);
             Select::new(["r._low + n._k AS _day"], format!("{reach} AS r"))
                 .join(format!("CROSS JOIN {numbers} AS n"))
@@ -273,6 +282,7 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
     let shift = if offset == 0 { String::new() } else { format!(" + ({offset})") };
     let start = format!("_day * {DAY}{shift}");
     if zone.name() == "UTC" {
+        // In UTC every day begins at its own midnight: the probing of offsets below is not needed.
         let columns = ["_day".to_string(), month, format!("{start} AS _begins")];
         return Ok(s.with("local_days", Select::new(columns, numbered)));
     }

@@ -43,6 +43,7 @@ pub(super) fn within(s: &mut Statement, number: usize, keys: &[usize], within: i
 }
 
 fn walked(s: &mut Statement, n: usize, [nth, twin]: [String; 2], within: i64) {
+    // A row exactly `within` after the one that stayed is still a duplicate.
     let far = within.saturating_add(1);
     let next = format!(
         "MIN(_us_{n}) OVER (PARTITION BY _key_{n} ORDER BY _us_{n} RANGE BETWEEN {far} FOLLOWING AND UNBOUNDED FOLLOWING) AS _next_{n}"
@@ -90,6 +91,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
 
     let TimeRange { start: from, end: to } = s.plan.pipeline.range;
     let span = to.min(LATEST).saturating_sub(from.max(EARLIEST)).max(0);
+    // Rows that stay are at least `within` and a microsecond apart, which bounds the length of a chain.
     let links = span / within.saturating_add(1) + 1;
     let rows_of_files = most_rows(s.plan).filter(|rows| *rows < links);
     if let Some(rows) = rows_of_files {
@@ -98,6 +100,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
         ));
     }
     let links = rows_of_files.unwrap_or(links);
+    // Each round doubles how far a chain is known. `links` is at least 1, so `ilog2` cannot panic.
     for round in 1..=links.ilog2() + 1 {
         // Each row, and the row that it leads to; that row's own next lies twice as far.
         let columns = [

@@ -114,6 +114,8 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
                 return Err(Error::job(format!("the column `{name}` has a name that SQL reserves"))
                     .hint("give it another name"));
             }
+            // These dialects ignore case in column names, even between quotes. Polars, PostgreSQL and Flink
+            // do not.
             let alike = |other: &&&str| other.to_lowercase() == name.to_lowercase() && **other != name;
             if let Some(other) = known.iter().find(alike)
                 && matches!(dialect, Dialect::DuckDb | Dialect::Spark | Dialect::BigQuery)
@@ -135,6 +137,7 @@ fn unsaid(name: &str, dialect: Dialect) -> Option<&'static str> {
         Dialect::Polars if name == "*" || name.starts_with('^') && name.ends_with('$') => {
             Some("Polars reads as a pattern")
         }
+        // PostgreSQL cuts a longer identifier with a notice only, so that two columns could become one.
         Dialect::Postgres if name.len() > 63 => Some("is longer than PostgreSQL's 63 bytes"),
         _ => None,
     }
@@ -175,6 +178,7 @@ fn is_ours(name: &str) -> bool {
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
         "times", "once", "gone",
     ];
+    // Where an engine ignores case, `_ROW` collides with `_row` too.
     let name = name.to_lowercase();
     let numbered = || {
         let mut words = name.trim_start_matches('_').split('_');

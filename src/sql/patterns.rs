@@ -102,10 +102,12 @@ fn begins_with_digit(piece: &Piece) -> bool {
 fn literal(dialect: Dialect, text: &str) -> String {
     match dialect {
         Dialect::DuckDb | Dialect::BigQuery | Dialect::Polars => text.replace('%', "%%"),
+        // PostgreSQL takes letters of a template for patterns, unless they stand between double quotes.
         Dialect::Postgres if text.bytes().any(|c| c.is_ascii_alphanumeric() || matches!(c, b'"' | b'\\')) => {
             format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
         }
         Dialect::Postgres => text.to_string(),
+        // Java reserves all letters and some signs; these signs stand for themselves.
         _ if text.bytes().all(|c| matches!(c, b' ' | b'-' | b':' | b'/' | b'.' | b',')) => text.to_string(),
         _ => format!("'{}'", text.replace('\'', "''")),
     }
@@ -166,6 +168,7 @@ fn postgres(field: Field, (before, ..): Around) -> Option<String> {
         match field {
             Field::Year => "YYYY",
             Field::Month => "MM",
+            // Without FM, PostgreSQL pads the name with blanks to nine characters.
             Field::MonthName { long: true } => "FMMonth",
             Field::MonthName { long: false } => "Mon",
             Field::Day => "DD",
@@ -257,6 +260,7 @@ fn java(dialect: Dialect, field: Field, full: bool) -> Option<String> {
         // In Spark as many as nine.
         Field::Fraction { point: false, .. } if !flink => "S".repeat(9),
         Field::Fraction { point: true, .. } if !flink => format!("[.{}]", "S".repeat(9)),
+        // Each number of X reads one form (`+05:30`, `+0530`, `+05`): optional sections try all three.
         Field::Offset { .. } if !flink => "[XXX][XX][X]".into(),
         Field::DayName { long: true } if flink => "EEEE".into(),
         Field::DayName { long: false } if flink => "EEE".into(),
@@ -452,6 +456,7 @@ fn field_shape(field: Field, pad: Pad, full: bool) -> Option<String> {
 pub(super) const OFFSET: &str = "([Zz]|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)";
 
 fn any_case(words: &[&str]) -> String {
+    // PostgreSQL allows `(?i)` only where a pattern begins, so each letter is a class of both cases.
     let letter = |c: char| format!("[{}{c}]", c.to_ascii_uppercase());
     let words: Vec<String> = words.iter().map(|word| word.chars().map(letter).collect()).collect();
     format!("({})", words.join("|"))

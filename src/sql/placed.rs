@@ -68,6 +68,7 @@ pub(super) fn distinct(
 
 /// The number of a row among those of its value, in replay order.
 fn number_in_value(s: &Statement, i: usize, ty: DataType, group: &[String], x: &str) -> Result<String> {
+    // Replay order makes the row that stays for a value the same on every engine.
     let alike = alike(s, "distinct values", ty, group, x)?;
     Ok(format!("ROW_NUMBER() OVER ({alike}ORDER BY {TIME}, {POSITION}) AS _once_{i}"))
 }
@@ -108,6 +109,7 @@ pub(super) fn listing(
             }
         }
     }
+    // Ties go by replay order, as in a run.
     order.extend([TIME.to_string(), POSITION.to_string()]);
     let (order, separator) = (order.join(", "), words::text(s.dialect, &listing.separator));
     made.value = match s.dialect {

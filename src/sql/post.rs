@@ -71,8 +71,10 @@ pub(super) fn groups(
             let field = &output.columns.fields[column];
             let collate = collation(s.dialect, field.ty);
             let direction = if descending { " DESC" } else { "" };
+            // NULLS LAST is written out, as the dialects have different defaults.
             by.push(format!("{}{collate}{direction} NULLS LAST", s.ident(&field.name)));
         }
+        // Keys break ties, so that every engine keeps the same top rows.
         by.extend(keys.clone());
         ranked(&mut s, &bounds, &by);
         let select = Select::new(["*"], &s.last).filter(format!("_rank <= {}", top.n));
@@ -88,6 +90,8 @@ pub(super) fn groups(
         select.columns.push(match column {
             PlannedColumn::Value(v) => self::named(&s.ident(&named.values[*v]), &name),
             PlannedColumn::Computed(_) => match (computed.next(), early) {
+                // Where `having` or `top` needed the columns, they are computed already: the name is enough
+                // then.
                 (Some(sql), false) => sql,
                 _ => name,
             },

@@ -26,6 +26,7 @@ pub(super) fn pairwise(
         true => words::to_double(s.dialect, sql),
         false => sql.to_string(),
     };
+    // Each side is NULL where the other is, so that SUM and COUNT leave out the whole pair.
     let sides = [
         format!("CASE WHEN {x} IS NOT NULL THEN {} END AS _of_{i}", float(&y, aggregate.args[0])),
         format!("CASE WHEN {y} IS NOT NULL THEN {} END AS _by_{i}", float(&x, aggregate.args[1])),
@@ -105,6 +106,8 @@ impl Sides {
 
     /// The slope of the line of least squares.
     fn slope(&self) -> String {
+        // The spreads are in units of last digits: their quotient is to be multiplied by the unit of x over
+        // that of y.
         let above = self.times(self.double(&self.spread(0, 1)), unit(self.types[1]));
         let below = self.times(self.double(&self.spread(1, 1)), unit(self.types[0]));
         format!("{above} / NULLIF({below}, 0)")
@@ -130,6 +133,8 @@ impl Sides {
             Pairwise::Slope => self.slope(),
             Pairwise::Intercept => match self.is_float() {
                 true => format!("({}) - ({}) * ({})", mean(0), self.slope(), mean(1)),
+                // Of exact numbers this is one division; the means and the slope would each be rounded
+                // before.
                 false => {
                     let (y, x) = (format!("SUM({})", self.whole(0)), format!("SUM({})", self.whole(1)));
                     let above = format!("{y} * ({}) - {x} * ({})", self.spread(1, 1), self.spread(0, 1));
@@ -144,6 +149,7 @@ impl Sides {
             Pairwise::R2 => {
                 let (yx, yy, xx) = (double(0, 1), double(0, 0), double(1, 1));
                 let squared = format!("{yx} * {yx} / ({xx} * {yy})");
+                // As PostgreSQL has it: NULL where x is constant, 1 where y is.
                 format!("CASE WHEN {xx} = 0 THEN NULL WHEN {yy} = 0 THEN 1.0 ELSE {squared} END")
             }
         }

@@ -28,6 +28,7 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
         // Some engines tell no cases apart, so none is taken for a difference.
         let same = |known: &&Relation| known.name.to_lowercase() == table.name.to_lowercase();
         let known = all.iter().find(same).map(|known| known.name.clone());
+        // The plan has a table once for each set of keys; its relation is the same each time.
         if known.as_ref() != Some(&table.name) || table.name == "source" {
             match known.as_deref() {
                 Some("source") => {
@@ -61,6 +62,7 @@ pub(super) fn relation<'a>(name: &str, read: &'a ReadPlan) -> Result<Relation<'a
     if read.time.rule != TimeRule::Untimed {
         fields.push(Field::new(TIME, DataType::Timestamp));
     }
+    // Untimed tables have a position too: it breaks ties, and it is their only order.
     fields.push(Field::new(POSITION, DataType::Int64));
     Ok(Relation { name: name.to_string(), read, fields })
 }

@@ -190,6 +190,8 @@ impl<'a> View<'a> {
         let reject = read.on_bad_record == crate::input::OnBadRecord::Reject;
         let (mut columns, mut conditions) = (vec![], vec![]);
         for column in self.columns().filter(|column| !read.derives(&column.name)) {
+            // A column that is the time of the record is read by the rule of that time, not by its type
+            // alone.
             let sql = match self.copied(column) {
                 Some(time) => self.time(time)?,
                 None => {
@@ -201,6 +203,7 @@ impl<'a> View<'a> {
             let name = self.ident(&column.name);
             columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
         }
+        // A derived time is computed later, in `with_derived`: its column is not in the files.
         if let Some(time) = own_time(read).filter(|time| !read.derives(&time.column)) {
             let sql = self.time(time)?;
             columns.push(format!("{sql} AS {}", self.ident(TIME)));
@@ -241,6 +244,7 @@ impl<'a> View<'a> {
             };
             let sql = super::expr::translate(self.dialect, expr, &name)?;
             let column = format!("{sql} AS {}", name(derived.column));
+            // Each column has a SELECT of its own: a select list cannot read its own aliases in PostgreSQL.
             last = format!("SELECT *, {column}\nFROM (\n{last}\n) AS {}", self.layer(number));
             if read.columns[derived.column].name == read.time.column {
                 let (column, rule) = (name(derived.column), &read.time.rule);
@@ -306,10 +310,12 @@ impl<'a> View<'a> {
                     return Ok((value, None));
                 }
                 let good = self.good(&text, column)?;
+                // A condition in WHERE is not enough: an engine may compute the cast before it filters.
                 let value = match column.ty {
                     DataType::Timestamp => value,
                     _ => format!("CASE WHEN {good} THEN {value} END"),
                 };
+                // NULL is a value: it does not make a record bad.
                 Ok((value, Some(format!("({text} IS NULL OR {good})"))))
             }
             Raw::Typed { sql, ty } => {

@@ -48,6 +48,7 @@ impl Select {
 
     /// Appends the text, each line after `indent`; what a literal holds stays as it is.
     fn write(&self, out: &mut String, indent: &str) {
+        // Writing to a String cannot fail, so the result is ignored.
         let mut line = |text: &str| {
             let _ = writeln!(out, "{indent}{text}");
         };
@@ -101,6 +102,7 @@ pub(super) struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     pub fn new(plan: &'a Plan, dialect: Dialect) -> Statement<'a> {
+        // A CTE with the name of a relation would hide that relation from the steps after it.
         let tables = plan.pipeline.tables.iter().map(|table| table.name.to_lowercase());
         let taken = std::iter::once("source".to_string()).chain(tables).collect();
         let columns = plan
@@ -142,6 +144,7 @@ impl<'a> Statement<'a> {
 
     /// A name that no relation has, and that needs no quotes.
     fn free(&mut self, name: &str) -> String {
+        // Engines differ in how they fold the case of an unquoted name; a lower-case one is the same for all.
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
         let mut name: String = name.chars().map(plain).collect();
         while self.taken.contains(&name) {
@@ -193,6 +196,8 @@ impl<'a> Statement<'a> {
         for c in arguments {
             let Column::Inline(expr) = &self.columns[c] else { continue };
             let (mut sql, name) = (self.translate(expr)?, format!("_arg_{c}"));
+            // A constant does not read a column that gives its type; Polars would infer one, such as a
+            // narrower integer.
             if expr.inputs().is_empty() {
                 sql = format!("CAST({sql} AS {})", self.type_name(expr.ty()));
             }
@@ -217,6 +222,7 @@ impl<'a> Statement<'a> {
     pub fn operand(&self, c: usize) -> Result<String> {
         Ok(match &self.columns[c] {
             Column::Plain(name) => name.clone(),
+            // Callers append operators such as IS NULL, which bind tighter than an OR within the expression.
             Column::Inline(expr) => format!("({})", self.translate(expr)?),
         })
     }
@@ -242,6 +248,7 @@ impl<'a> Statement<'a> {
     /// A job error: a type that the dialect cannot take for a key.
     pub fn keys(&self, keys: &[usize]) -> Result<Vec<String>> {
         let float = |c: &&usize| self.plan.pipeline.rows.fields[**c].ty == DataType::Float64;
+        // BigQuery does not allow FLOAT64 in PARTITION BY, which most steps over keys need.
         if self.dialect == Dialect::BigQuery
             && let Some(&key) = keys.iter().find(float)
         {
@@ -285,6 +292,7 @@ impl<'a> Statement<'a> {
     pub fn finish(self, select: Select) -> Script {
         let mut query = String::new();
         for (i, (name, selects)) in self.ctes.iter().enumerate() {
+            // RECURSIVE belongs to the whole WITH clause, also where the recursive CTE is not the first.
             let with = match (i, self.recursive) {
                 (0, true) => "WITH RECURSIVE ",
                 (0, false) => "WITH ",
@@ -324,6 +332,7 @@ pub(super) fn numbers(s: &mut Statement, name: &str, first: i64, count: i64) -> 
             numbers.map(|k| if dialect == Dialect::BigQuery { k.to_string() } else { format!("({k})") });
         let list = numbers.collect::<Vec<_>>().join(", ");
         match dialect {
+            // BigQuery lacks VALUES as a table.
             Dialect::BigQuery => format!("UNNEST([{list}]) AS _k"),
             _ => format!("(VALUES {list}) AS listed(_k)"),
         }
@@ -333,6 +342,7 @@ pub(super) fn numbers(s: &mut Statement, name: &str, first: i64, count: i64) -> 
         dialect if count <= 16 => listed(first..=last, dialect),
         Dialect::DuckDb | Dialect::Postgres => format!("GENERATE_SERIES({first}, {last}) AS series(_k)"),
         Dialect::Spark => {
+            // RANGE of Spark leaves its end out.
             let select =
                 Select::new([format!("CAST(id AS {int}) AS _k")], format!("RANGE({first}, {})", last + 1));
             return s.with(name, select);
@@ -341,6 +351,7 @@ pub(super) fn numbers(s: &mut Statement, name: &str, first: i64, count: i64) -> 
         // By their digits.
         dialect @ (Dialect::Polars | Dialect::Flink) => {
             let digits = s.with("digits", Select::new([number], listed(0..=9, dialect)));
+            // `ilog10` of 0 panics; one number has one digit too.
             let places = (count - 1).max(1).ilog10() + 1;
             let sum: Vec<String> = (0..places).map(|p| format!("d{p}._k * {}", 10i64.pow(p))).collect();
             let mut select =

@@ -21,6 +21,7 @@ pub(super) fn steps(s: &mut Statement) -> Result<()> {
                 let select = Select::new(["*"], &s.last).filter(s.translate(expr)?);
                 s.last = s.with(&format!("filter_{number}"), select);
             }
+            // Such a column holds the argument of an aggregate; it is written where the aggregate is.
             Step::Derive(_, expr) if plan.pipeline.rows.fields[s.next_column()].origin == Origin::Own => {
                 s.push_argument(expr);
             }

@@ -94,6 +94,7 @@ fn start(s: &Statement, micros: &str, size: i64, offset: i64) -> String {
         offset => format!(" - {}", offset.abs()),
     };
     let since = format!("{micros}{}", shifted(-1));
+    // A time before 1970 has to go down to its window: plain division of integers goes towards zero.
     format!("{} * {size}{}", words::floor_div(s.dialect, &since, size), shifted(1))
 }
 
@@ -149,6 +150,8 @@ fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, by: &[String], z
     let by = super::statement::partition_by(by);
     let order = format!("{by}ORDER BY {TIME}, {POSITION}");
     let pause = format!("_us - LAG(_us) OVER ({order})");
+    // As in Flink, an event exactly one gap later still joins. The first event has a NULL pause and begins a
+    // session.
     s.append("paused", [format!("CASE WHEN {pause} <= {gap} THEN 0 ELSE 1 END AS _begins")]);
     let running = format!("SUM(_begins) OVER ({order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)");
     s.append("windowed", [format!("{running} AS _session")]);

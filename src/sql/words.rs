@@ -68,6 +68,7 @@ pub fn text(dialect: Dialect, value: &str) -> String {
             format!("'{}'", value.replace('\'', "''"))
         }
         Dialect::Spark | Dialect::BigQuery => {
+            // Spark and BigQuery read backslash escapes, and a literal of BigQuery cannot span lines.
             let mut out = String::from("'");
             for c in value.chars() {
                 match c {
@@ -88,6 +89,7 @@ pub fn timestamp(dialect: Dialect, micros: i64) -> String {
     let clock = wall_clock(micros, if dialect == Dialect::Flink { 3 } else { 6 });
     match dialect {
         Dialect::Polars | Dialect::DuckDb | Dialect::Flink => format!("TIMESTAMP '{clock}'"),
+        // With an offset, the literal does not depend on the zone of the session.
         Dialect::Postgres => format!("TIMESTAMPTZ '{clock}+00'"),
         Dialect::Spark => format!("TIMESTAMP '{clock}Z'"),
         Dialect::BigQuery => format!("TIMESTAMP '{clock}+00'"),
@@ -96,6 +98,7 @@ pub fn timestamp(dialect: Dialect, micros: i64) -> String {
 
 /// `2024-02-29 17:30:00`, with a fraction of `digits` digits where it is not zero.
 pub(super) fn wall_clock(micros: i64, digits: usize) -> String {
+    // Euclidean division, so that a time before 1970 has a day below and a positive time of day.
     let (year, month, day) = civil_from_days(micros.div_euclid(DAY));
     let time = micros.rem_euclid(DAY);
     let (hour, minute, second) = (time / HOUR, time % HOUR / MINUTE, time % MINUTE / SECOND);

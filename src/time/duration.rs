@@ -78,6 +78,8 @@ impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Duration::Length(us) => {
+                // The largest unit that divides the length: so the printed text reads back as exactly this
+                // length.
                 let units = [(HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1000, "ms"), (1, "us")];
                 let (unit, name) = units.into_iter().find(|(unit, _)| us % unit == 0).unwrap_or((1, "us"));
                 write!(f, "{}{name}", us / unit)

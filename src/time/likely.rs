@@ -28,6 +28,7 @@ pub fn likely(text: &str) -> Vec<TimeRule> {
     // Decimals of ten digits before the point or more, as `time.time()` prints them.
     let whole = digits.split_once('.').filter(|(whole, part)| all_digits(whole) && all_digits(part));
     if let Some((whole, part)) = whole {
+        // Two digits before the point are too few for seconds of this age, so `03.2024` is a month.
         if (whole.len(), part.len()) == (2, 4) {
             return reads(text, "%m.%Y").into_iter().collect();
         }
@@ -36,6 +37,7 @@ pub fn likely(text: &str) -> Vec<TimeRule> {
     if TimeParser::new(TimeRule::Iso, Zone::utc()).text(text.as_bytes()).is_ok() {
         return vec![TimeRule::Iso];
     }
+    // Hundreds of formats follow: a text that cannot be a time is sorted out before they are tried.
     if !(6..=40).contains(&text.len()) || !text.bytes().any(|c| c.is_ascii_digit()) {
         return vec![];
     }

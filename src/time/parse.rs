@@ -91,6 +91,7 @@ pub struct TimeParser {
 impl TimeParser {
     /// A parser; `zone` is where times without an offset are read.
     pub fn new(rule: TimeRule, zone: Zone) -> TimeParser {
+        // The memory starts with a true pair of date and day, so "empty" does not need a mark.
         TimeParser { rule, zone, date: (*b"1970-01-01", 0) }
     }
 
@@ -117,6 +118,7 @@ impl TimeParser {
         match &self.rule {
             TimeRule::Epoch(unit) => in_range(number(*unit, text, &mut self.zone)?),
             TimeRule::Iso => {
+                // Most logs write this form: the short way reads it without the checks of all others.
                 let instant = match self.plain(text) {
                     Some(local) => Some(self.zone.instant(local)),
                     None => parse_iso(text, &mut self.zone),
@@ -170,6 +172,7 @@ fn integer(text: &[u8]) -> Option<i64> {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
+    // Nineteen digits fit a `u64`, so the sums below cannot overflow; `i64` is checked after them.
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
@@ -203,6 +206,7 @@ fn second_of_day(text: [u8; 8]) -> Option<u32> {
     let digit = |i: u32| (bytes >> (8 * i)) as u8 as u32;
     let (hour, minute, second) =
         (digit(0) * 10 + digit(1), digit(3) * 10 + digit(4), digit(6) * 10 + digit(7));
+    // Second 60 is left to `parse_iso`, which takes it as a leap second.
     (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
 }
 
@@ -260,6 +264,8 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
         [] => Some(zone.instant(local)),
         _ => {
             let (offset, length) = offset(rest)?;
+            // What stands after the offset could change its meaning, such as `[Europe/Paris]`, so it is not
+            // skipped.
             (length == rest.len()).then_some(local - offset)
         }
     }
@@ -267,6 +273,7 @@ fn parse_iso(text: &[u8], zone: &mut Zone) -> Option<i64> {
 
 /// The instant of a number in text, with decimals or without.
 fn number(unit: TimeUnit, text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
+    // Integers are the most common, and quick to read; `decimal` also reads a plus, decimals and exponents.
     let micros = match integer(text) {
         Some(value) => unit.instant(value).ok_or(TimeError::OutOfRange)?,
         None => unit.decimal(text)?,
@@ -277,6 +284,7 @@ fn number(unit: TimeUnit, text: &[u8], zone: &mut Zone) -> Result<i64, TimeError
 /// The instant of the microseconds of a number of `unit`s: days of the calendar begin at midnight in the zone.
 #[inline]
 fn placed(unit: TimeUnit, micros: i64, zone: &mut Zone) -> Result<i64, TimeError> {
+    // A day more on each side than `in_range` allows, as an offset moves the local time by less than a day.
     let near = EARLIEST - DAY..LATEST + DAY;
     match unit.is_local() {
         false => Ok(micros),
@@ -296,8 +304,10 @@ fn any_of(rules: &[TimeRule], text: &[u8], zone: &mut Zone) -> Result<i64, TimeE
             // A list has no others.
             TimeRule::AnyOf(_) | TimeRule::Untimed => Err(TimeError::Unreadable),
         };
+        // A number is readable in all units: the years 1900 to 2200 tell which of them is meant.
         match read.and_then(in_range) {
             Ok(instant) => return Ok(instant),
+            // "Unreadable" says the least, so the reason of another rule stays.
             Err(TimeError::Unreadable) => {}
             Err(nearer) => why = nearer,
         }

@@ -88,6 +88,7 @@ impl TimeUnit {
             TimeUnit::Second => value.checked_mul(SECOND),
             TimeUnit::Milli => value.checked_mul(1000),
             TimeUnit::Micro => Some(value),
+            // `/` would cut towards zero, and move times before 1970 into the future.
             TimeUnit::Nano => Some(value.div_euclid(1000)),
         }
     }
@@ -117,6 +118,7 @@ impl TimeUnit {
             }
         };
         let (micros, rest) = (micros.0, micros.1 || more);
+        // Cut towards the past: below zero a rest makes it one microsecond earlier.
         let micros = if negative { -micros - i128::from(rest) } else { micros };
         let micros = i64::try_from(micros).map_err(|_| TimeError::OutOfRange)?;
         match self {
@@ -171,14 +173,17 @@ impl Decimal {
                     let digit = i128::from(c - b'0');
                     if kept < Decimal::DIGITS {
                         out.digits = out.digits * 10 + digit;
+                        // Leading zeros are not significant: they must not use up the digits that are kept.
                         kept += u32::from(out.digits != 0);
                         out.exponent -= i32::from(point);
                     } else {
+                        // A digit that is cut can still move a negative time by one microsecond.
                         out.more |= digit != 0;
                         out.exponent += i32::from(!point);
                     }
                 }
                 b'.' if !point => point = true,
+                // An exponent needs a digit before it: `e5` is not a number.
                 b'e' | b'E' if any => {
                     out.exponent = out.exponent.checked_add(exponent(after)?)?;
                     return Some(out);
@@ -201,6 +206,7 @@ fn exponent(text: &[u8]) -> Option<i32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
+    // A time with such an exponent is zero or out of range; the cap keeps sums of exponents inside `i32`.
     let fold = |n: i32, c: &u8| n.saturating_mul(10).saturating_add(i32::from(c - b'0')).min(1_000_000);
     let value = digits.iter().fold(0, fold);
     Some(if negative { -value } else { value })

@@ -48,7 +48,9 @@ impl Zone {
 
     fn of(tz: Tz) -> Zone {
         match tz {
+            // UTC has one offset for all time, so it never searches for changes.
             Tz::UTC => Zone { tz, from: i64::MIN, to: i64::MAX, offset: 0, twice: 0 },
+            // The empty stretch makes the first call look the offset up.
             _ => Zone { tz, from: 0, to: 0, offset: 0, twice: 0 },
         }
     }
@@ -75,6 +77,7 @@ impl Zone {
     /// A stretch of time around `instant` that has its offset: up to the change on each side, to the second, or a few
     /// days away.
     fn stretch(&self, instant: i64) -> (i64, i64) {
+        // tzdata does not have changes outside of these bounds, so the stretch reaches to the end of time.
         if instant < RULES.0 {
             return (i64::MIN, RULES.0);
         }
@@ -85,6 +88,7 @@ impl Zone {
         let at = instant - instant.rem_euclid(SECOND);
         let end = at + STEPS * STEP;
         let mut from = at;
+        // Step by step: over a longer stride two changes could cancel each other and stay unseen.
         for _ in 0..STEPS {
             if self.lookup(from - STEP) != self.offset {
                 from = self.change_between(from - STEP, from);
@@ -114,6 +118,7 @@ impl Zone {
     fn change_between(&self, mut before: i64, mut after: i64) -> i64 {
         let offset = self.lookup(before);
         while after - before > SECOND {
+            // The middle stays on a whole second, so the search ends at the change itself.
             let middle = before + (after - before) / SECOND / 2 * SECOND;
             if self.lookup(middle) == offset { before = middle } else { after = middle }
         }
@@ -122,6 +127,8 @@ impl Zone {
 
     /// The instants after `from` and up to `to` at which the offset changes, ascending.
     pub fn changes(&self, from: i64, to: i64) -> impl Iterator<Item = i64> {
+        // Outside of the bounds there are not any changes, and steps of a day through them would take very
+        // long.
         let whole =
             |instant: i64| instant.div_euclid(SECOND).clamp(RULES.0 / SECOND, RULES.1 / SECOND) * SECOND;
         let (from, to) = (whole(from), whole(to));
@@ -151,6 +158,7 @@ impl Zone {
 
     /// Whether the clocks of some zone show this word beside the time, or did in the last decades.
     pub fn is_abbreviation(word: &str) -> bool {
+        // January and July show the words of winter and of summer, on both hemispheres.
         let years = [1990, 2005, 2024].map(|year| [days_from_civil(year, 1, 1), days_from_civil(year, 7, 1)]);
         let instants: Vec<NaiveDateTime> =
             years.into_iter().flatten().map(|days| naive(days * DAY)).collect();

@@ -18,6 +18,8 @@ pub struct Assigner {
 impl Assigner {
     /// An assigner for `window`, its calendar in `zone`.
     pub fn new(window: Window, zone: Zone) -> Assigner {
+        // Global windows and sessions do not have starts: the default is never used, as both return before it
+        // is asked.
         let (every, offset) = window.starts().unwrap_or((Duration::Length(1), Offset::default()));
         let last = if window == Window::Global { TimeRange::ALL } else { TimeRange { start: 0, end: 0 } };
         Assigner { window, starts: Starts::new(every, offset, zone), last }
@@ -34,6 +36,7 @@ impl Assigner {
     }
 
     fn find(&mut self, instant: i64) -> TimeRange {
+        // The bounds of a session depend on the other events of its key, so for the assigner it is one slice.
         if matches!(self.window, Window::Global | Window::Session { .. }) {
             return TimeRange::ALL;
         }
@@ -53,6 +56,7 @@ impl Assigner {
                 }
             }
             Window::Cumulative { step, .. } => {
+                // A cumulative window ends with each step, so the ends of steps cut time into slices.
                 let mut steps = self.steps(index, step, next);
                 let k = steps.first_after(instant);
                 slice = TimeRange { start: steps.end(k - 1), end: steps.end(k) };
@@ -78,6 +82,7 @@ impl Assigner {
                     }
                     out.push(TimeRange { start: self.starts.start(window), end });
                 }
+                // The loop walks back in time, and callers get the windows by ascending end.
                 out.reverse();
                 // A day that a zone skipped starts where the next one does.
                 out.dedup();
@@ -93,6 +98,7 @@ impl Assigner {
                         break;
                     }
                 }
+                // Two calendar steps end at the same instant where the zone skipped a local day.
                 out.dedup();
             }
         }
@@ -103,6 +109,8 @@ impl Assigner {
         match size {
             Duration::Length(size) => self.starts.start(index) + size,
             Duration::Calendar { count, unit } => {
+                // Counted on the local calendar and not in hours: 2 days over a change of clocks are 47 or 49
+                // hours.
                 let day = day_after(self.starts.first_day(index), count.into(), unit);
                 self.starts.instant(day)
             }
@@ -130,6 +138,7 @@ impl Steps<'_> {
             return self.start;
         }
         let end = match self.step {
+            // The search below doubles `k`: a product that saturates is cut to the end of the size.
             Duration::Length(step) => self.start.saturating_add(step.saturating_mul(k)),
             Duration::Calendar { count, unit } => {
                 let day = day_after(self.starts.first_day(self.index), k * i64::from(count), unit);
@@ -141,9 +150,11 @@ impl Steps<'_> {
 
     /// The first number of steps that ends after `instant`.
     fn first_after(&mut self, instant: i64) -> i64 {
+        // Steps of a fixed length are divided; calendar units differ in length, so their number is searched.
         if let Duration::Length(step) = self.step {
             return (instant - self.start).div_euclid(step) + 1;
         }
+        // The doubling ends, as ends are cut to `last` and `instant` lies before it.
         let (mut low, mut high) = (0, 1);
         while self.end(high) <= instant {
             (low, high) = (high, high * 2);

@@ -59,6 +59,8 @@ impl Starts {
 
     /// The number of the calendar window that the local time of an instant is of.
     fn ordinal(&mut self, instant: i64, count: u32, unit: CalendarUnit) -> i64 {
+        // `div_euclid` rounds towards the past: `/` would put the day before 1970 into the same unit as the
+        // day after.
         let days = (self.zone.local(instant) - self.offset.micros).div_euclid(DAY);
         let units = match months(unit) {
             Some(months) => {
@@ -73,6 +75,7 @@ impl Starts {
 
     /// The instant at which a local day begins, the offset's length later on the wall clock.
     pub fn instant(&mut self, day: i64) -> i64 {
+        // The offset is added on the wall clock: 6h after midnight is 06:00 also on days when clocks change.
         self.zone.instant(day * DAY + self.offset.micros)
     }
 }

@@ -36,6 +36,7 @@ impl Offset {
         let mut offset = Offset::default();
         for part in parts(rest)? {
             match Duration::parse(part)? {
+                // Months are kept apart: their length in microseconds depends on when they are.
                 Duration::Calendar { count, unit } if months(unit).is_some() => {
                     offset.months += sign * i64::from(count) * months(unit)?;
                 }
@@ -56,6 +57,7 @@ impl Offset {
                 civil_from_days(days_from_civil(year, of_year as u32 + 1, 1) + days);
             let months = (to_year - 1970) * 12 + i64::from(to_month) - 1 - number * every;
             let offset = Offset {
+                // The remainder alone counts: whole multiples of `every` give the same starts.
                 months: months.rem_euclid(every),
                 micros: i64::from(day - 1) * DAY + self.micros.rem_euclid(DAY),
             };

@@ -19,6 +19,7 @@ impl Binder<'_> {
         if matches!(call.args, FunctionArguments::None) && self.has(&call.name.to_string()) {
             return self.named(&call.name.to_string());
         }
+        // A batch is a cut of the data. A function of several rows would give values that depend on the cut.
         if call.over.is_some() || functions_of_rows(&name) {
             let error = Error::job(format!(
                 "`{name}` in `{}` reads other rows, but an expression reads one row",
@@ -50,6 +51,8 @@ impl Binder<'_> {
             return self.fault(error);
         }
         let fitting: Vec<_> = forms.iter().filter(|form| form.takes_count(args.len())).collect();
+        // A form of the right count is taken also where its types do not fit: its fault then names the
+        // argument.
         let Some(form) = fitting.iter().find(|form| fits(form, &args)).or(fitting.first()) else {
             let signatures: Vec<String> =
                 forms.iter().map(|form| format!("`{}`", form.signature())).collect();
@@ -62,6 +65,8 @@ impl Binder<'_> {
         let count = args.len();
         let mut taken: Vec<Node> =
             args.into_iter().enumerate().map(|(at, arg)| self.taken(ast, form, at, arg)).collect();
+        // The fault of the argument is told already. Without a schema all types are unknown, and that is not
+        // a fault.
         if taken.iter().any(|arg| arg.ty == Type::Unknown) && !self.is_blind() {
             return Node::null(Type::Unknown);
         }
@@ -87,6 +92,8 @@ impl Binder<'_> {
                 Err(_) => Node::null(Type::Unknown),
             },
             Make::Of(op) => {
+                // A field that is not known is a fault already; `Day` only lets the other arguments be looked
+                // at.
                 let field = taken.remove(0).as_text().and_then(Field::named).unwrap_or(Field::Day);
                 self.of_field(ast, op(field), field, taken, form)
             }
@@ -103,6 +110,7 @@ impl Binder<'_> {
             Make::Pattern(op) => {
                 let pattern =
                     taken.pop().and_then(|node| node.as_text().map(str::to_string)).unwrap_or_default();
+                // From here on there is one language of formats, for the evaluation and for all dialects.
                 match pattern::strftime(&pattern) {
                     Ok(format) => {
                         taken.push(text_node(format));
@@ -167,6 +175,7 @@ impl Binder<'_> {
                 None => Node::null(Type::Unknown),
             },
             _ if !field.is_unit() => self.wrong(ast, format!("`{}` is not a unit of time", field.name())),
+            // PostgreSQL casts a day to an instant before it truncates it.
             Op::DateTrunc(_) => {
                 let args: Vec<Node> = args.into_iter().map(|arg| self.instant(ast, arg)).collect();
                 let ty = args.first().map_or(Type::Unknown, |arg| arg.ty);
@@ -214,6 +223,7 @@ impl Binder<'_> {
             Ast::Ceil { expr, field } => self.whole(ast, "ceil", expr, field),
             Ast::Floor { expr, field } => self.whole(ast, "floor", expr, field),
             Ast::Position { expr, r#in } => {
+                // POSITION names what is looked for first, and `strpos` names it second.
                 let args = vec![self.node(r#in), self.node(expr)];
                 self.called(ast, "strpos", args)
             }
@@ -221,6 +231,7 @@ impl Binder<'_> {
                 let mut args = vec![self.node(expr)];
                 args.push(match substring_from {
                     Some(from) => self.node(from),
+                    // SUBSTRING(x FOR n) counts from the first character.
                     None => Node::literal(Literal::Int(1), Type::INT),
                 });
                 args.extend(substring_for.as_ref().map(|count| self.node(count)));
@@ -325,6 +336,7 @@ fn extracted(field: Field) -> Type {
     match field.scale() {
         None => Type::INT,
         Some(scale) => {
+            // An int64 of microseconds has up to 19 digits; the parts of one minute have at most 8.
             let precision = if field == Field::Epoch { 20 } else { 2 + 6 };
             Type::Of(DataType::Decimal { precision, scale })
         }

@@ -28,6 +28,7 @@ impl Binder<'_> {
         if node.ty == to || to.is_open() {
             return node;
         }
+        // NULL takes the type at once; a cast of it would be computed for every batch.
         if node.as_literal() == Some(&Literal::Null) && node.ty.is_open() {
             return Node::null(to);
         }
@@ -39,6 +40,7 @@ impl Binder<'_> {
         if !is_literal || cast.any(&|part| part.ty.is_open()) {
             return cast;
         }
+        // A constant is cast here, so that a wrong literal is a fault of the job and not of its rows.
         match eval::constant(&cast, self.zone) {
             // The text stays: what reads the tree may read times by itself.
             Ok(_) if to == Type::TIME => cast,
@@ -76,6 +78,7 @@ impl Binder<'_> {
         if common == Type::Null && nodes.iter().any(is_text) {
             common = Type::TEXT;
         }
+        // Exact numbers compare exactly at any scale, while a common type could need more than 38 digits.
         let stays = |node: &Node| exact && node.ty.scale().is_some() && common.scale().is_some();
         nodes
             .into_iter()
@@ -133,6 +136,7 @@ pub(super) fn target(ty: &Written) -> Option<Type> {
 }
 
 fn is_integer(ty: &Written) -> bool {
+    // A column can have only one type of integers, so that all names of integers stand for int64.
     matches!(ty, Written::BigInt(None) | Written::Int64 | Written::Int8(None))
         || matches!(ty, Written::Int(None) | Written::Integer(None) | Written::Int4(None))
         || matches!(ty, Written::SmallInt(None) | Written::TinyInt(None) | Written::Int2(None))

@@ -89,11 +89,14 @@ fn number(digits: &str) -> Option<Node> {
     {
         return Some(Node::literal(Literal::Int(value), Type::INT));
     }
+    // Zeros in front are not digits of the number: they must not use up the 38 of a decimal.
     let significant = whole.trim_start_matches('0');
     let precision = significant.len() + fraction.len();
+    // A decimal does not hold so many digits: a float keeps the size of the number.
     if precision > usize::from(MOST_DIGITS) {
         return float(digits);
     }
+    // Of `0.` not a digit is left here: the empty text is zero.
     let value: i128 = format!("{significant}{fraction}").parse().or_else(|_| "0".parse()).ok()?;
     let ty = DataType::Decimal { precision: precision.max(1) as u8, scale: fraction.len() as u8 };
     Some(Node::literal(Literal::Decimal(value), Type::Of(ty)))
@@ -101,5 +104,6 @@ fn number(digits: &str) -> Option<Node> {
 
 fn float(digits: &str) -> Option<Node> {
     let value: f64 = digits.parse().ok()?;
+    // A literal that is too large for a float is parsed as infinity, which the author did not write.
     value.is_finite().then(|| Node::literal(Literal::Float(value), Type::FLOAT))
 }

@@ -133,6 +133,7 @@ impl Binder<'_> {
 
     /// Notes a fault; what stands for the part is of a type that is not known.
     fn fault(&mut self, error: Error) -> Node {
+        // One wrong name may stand in several places: it is told once.
         if !self.faults.iter().any(|known| known.to_string() == error.to_string()) {
             self.faults.push(error);
         }
@@ -211,6 +212,7 @@ impl Binder<'_> {
             self.columns.push(number);
             self.columns.len() - 1
         });
+        // A faulty column gets an unknown type, so that its fault is not followed by others.
         let known = matches!(self.names, Names::Of(_)) && !self.schema.fields[place].faulty;
         let ty = if known { Type::Of(self.schema.fields[place].ty.computed()) } else { Type::Unknown };
         Node { kind: Kind::Column(place), ty }
@@ -218,6 +220,7 @@ impl Binder<'_> {
 
     /// A call, with what is made once of its constants.
     fn ready(&mut self, ast: &Ast, op: Op, args: Vec<Node>, ty: Type) -> Node {
+        // A wrong pattern, format or zone is a fault of the job: it is told before any row is read.
         match Ready::of(op, &args) {
             Ok(ready) => {
                 let mut node = Node::call(op, args, ty);

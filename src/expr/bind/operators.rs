@@ -56,6 +56,7 @@ impl Binder<'_> {
 
     /// Arithmetic of `op`, and what looks like it with times.
     pub(super) fn operate(&mut self, ast: &Ast, op: Op, left: Node, right: Node) -> Node {
+        // The fault of that side is told already: this part gets an unknown type, and not a second fault.
         if left.ty == Type::Unknown || right.ty == Type::Unknown {
             return Node::call(op, vec![left, right], Type::Unknown);
         }
@@ -97,6 +98,7 @@ impl Binder<'_> {
     fn decimals(&mut self, ast: &Ast, op: Op, left: Node, right: Node) -> Node {
         let (a, b) = (left.ty.scale().unwrap_or(0), right.ty.scale().unwrap_or(0));
         let scale = match op {
+            // A product keeps all of its digits, so it is exact.
             Op::Times => a + b,
             Op::Divide => a.max(b).max(QUOTIENT_DIGITS),
             Op::WholeDivide => 0,
@@ -146,6 +148,8 @@ impl Binder<'_> {
             (Op::Minus, Type::DATE, Type::INT) => Node::call(Op::DaysEarlier, args(left, right), Type::DATE),
             (Op::Minus, Type::DATE, Type::DATE) => Node::call(Op::DaysBetween, args(left, right), Type::INT),
             (Op::Minus, a, b) if a.is_moment() && b.is_moment() => {
+                // An instant and the time of a clock do not meet: without a zone their difference is not
+                // known.
                 let common = a.with(b)?;
                 let left = self.cast(ast, left.clone(), common, Casting::Implied);
                 let right = self.cast(ast, right.clone(), common, Casting::Implied);
@@ -175,6 +179,7 @@ impl Binder<'_> {
 
     pub(super) fn compared(&mut self, ast: &Ast, left: Node, op: Op, right: Node) -> Node {
         let (left, right) = self.meet(ast, left, right);
+        // Lengths are compared by their seconds: as in PostgreSQL, a day equals 24 hours.
         if left.ty == Type::Interval {
             if !is_of_one_length(&left) || !is_of_one_length(&right) {
                 return self
@@ -204,6 +209,7 @@ impl Binder<'_> {
     /// AND or OR of all operands of the chain that `ast` is.
     fn chain(&mut self, ast: &Ast, op: Op) -> Node {
         let mut operands = vec![];
+        // The syntax tree of a long chain is balanced; here it is flat again, in the order of the text.
         collect(ast, op, &mut operands);
         let args = operands.into_iter().map(|operand| self.condition(operand)).collect();
         Node::call(op, args, Type::BOOL)
@@ -259,6 +265,7 @@ impl Binder<'_> {
 
     fn negated(&mut self, ast: &Ast, node: Node) -> Node {
         let ty = node.ty;
+        // `-5` becomes a literal, since arguments that have to be constants are looked for in literals.
         match node.as_literal() {
             Some(Literal::Int(value)) => {
                 if let Some(value) = value.checked_neg() {
@@ -369,6 +376,7 @@ impl Binder<'_> {
         let (text, path) = (self.text(ast, text), self.node(path));
         let path = match path.as_literal() {
             Some(Literal::Text(key)) if key.starts_with('{') || key.starts_with('$') => key.clone(),
+            // In JSON's quotes, a key with a point or a bracket in it stays one step of the path.
             Some(Literal::Text(key)) => format!("$.{}", serde_json::Value::from(key.as_str())),
             Some(Literal::Int(place)) => format!("$[{place}]"),
             _ => return self.wrong(ast, "a key in quotes, or a number, is expected after the arrow"),

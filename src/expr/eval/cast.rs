@@ -77,6 +77,7 @@ fn text(values: &Values, from: Type, cx: &Context) -> Values {
             texts(cx, &inputs, |row, out| {
                 let value = of.get(row);
                 if let Some(micros) = value {
+                    // PostgreSQL shows an instant with its offset, and the time of a clock without one.
                     let offset = if from == Type::TIME { zone.offset(micros) } else { 0 };
                     shown::clock(out, micros + offset);
                     if from == Type::TIME {
@@ -174,6 +175,8 @@ fn float(values: &Values, from: Type, cx: &Context) -> Values {
                 None => Ok(None),
                 Some(text) => read(text, Type::FLOAT, |text| {
                     let value: f64 = text.parse().ok()?;
+                    // `1e999` is parsed as infinity and is an overflow; the words for infinity and NaN do not
+                    // hold digits.
                     (value.is_finite() || !text.contains(|c: char| c.is_ascii_digit())).then_some(value)
                 }),
             })
@@ -205,6 +208,7 @@ fn decimal(values: &Values, from: Type, to: Type, cx: &Context) -> Values {
             let of = values.primitives::<Float64Type>();
             decimals(cx, &inputs, &arrow, |row| match of.get(row) {
                 None => Ok(None),
+                // One digit before the point and 14 after it are the 15 digits that PostgreSQL takes.
                 Some(value) => fits(parsed(&format!("{value:.14e}"), scale)),
             })
         }
@@ -255,10 +259,12 @@ fn parsed(text: &str, scale: u8) -> Option<i128> {
     for at in 0..kept.max(0) {
         let digit = usize::try_from(at).ok().and_then(|at| digits.get(at)).map_or(0, |digit| digit - b'0');
         value = value.checked_mul(10)?.checked_add(digit.into())?;
+        // Zeros stay zero: without this, `0e2000000000` would be counted through.
         if value == 0 && at >= digits.len() as i64 {
             break;
         }
     }
+    // Where `kept` is negative, even the first digit is too small to round up: the value is zero.
     let next = usize::try_from(kept).ok().and_then(|at| digits.get(at));
     if next.is_some_and(|digit| *digit >= b'5') {
         value = value.checked_add(1)?;

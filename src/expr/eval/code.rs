@@ -32,6 +32,7 @@ pub fn texts(call: &Call, args: &[Values], cx: &Context) -> Values {
             Op::Sha256 => hex(out, &sha2::Sha256::digest(text)),
             Op::Hex => {
                 hex(out, text.as_bytes());
+                // `out` is empty before each row, so that only this text is changed.
                 out.make_ascii_uppercase();
             }
             Op::ToBase64 => STANDARD.encode_string(text, out),
@@ -52,6 +53,7 @@ fn hex(out: &mut String, bytes: &[u8]) {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16);
+    // With an odd number of digits the last chunk has one, which is not a byte.
     let pair = |pair: &[u8]| Some((digit(pair[0])? * 16 + digit(*pair.get(1)?)?) as u8);
     bytes.chunks(2).map(pair).collect()
 }
@@ -64,6 +66,7 @@ fn decoded(text: &str, bytes: Option<Vec<u8>>, what: &str) -> Result<String, Fau
 }
 
 fn json(call: &Call, text: &str, out: &mut String) -> Result<bool, Fault> {
+    // The binder refuses a path that is not a literal, so there always is one here.
     let Ready::Path(path) = &call.ready else { unreachable!("a path is made ready") };
     let found = match call.op {
         Op::JsonText => path.text(text),

@@ -22,11 +22,13 @@ type Compare<'a> = Box<dyn Fn(usize, usize) -> Option<Ordering> + 'a>;
 
 /// The order of two floats.
 pub fn floats(a: f64, b: f64) -> Ordering {
+    // `total_cmp` would tell -0 from 0, and one NaN from another, where PostgreSQL does not.
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 /// The order of two exact numbers of so many digits after the point.
 fn exact(a: i128, a_scale: u8, b: i128, b_scale: u8) -> Ordering {
+    // At the scale of the other, a number may need more than 128 bits.
     match a_scale.cmp(&b_scale) {
         Ordering::Equal => a.cmp(&b),
         Ordering::Less => scaled(a, b_scale - a_scale).cmp(&i256::from_i128(b)),
@@ -48,6 +50,7 @@ fn comparing<'a>(a: &'a Values, a_type: Type, b: &'a Values, b_type: Type) -> Co
     ) -> Compare<'a> {
         Box::new(move |x, y| Some(order(a(x)?, b(y)?)))
     }
+    // The types are matched once for a batch, not once for each row.
     match (a_type, b_type) {
         (
             Type::Of(DataType::Int64 | DataType::Decimal { .. }),
@@ -84,6 +87,7 @@ fn comparing<'a>(a: &'a Values, a_type: Type, b: &'a Values, b_type: Type) -> Co
 /// `a op b`.
 pub fn two(op: Op, args: &[Values], types: &[Type], cx: &Context) -> Values {
     let (a, b) = (&args[0], &args[1]);
+    // A kernel gives NULL where a side is NULL, and DISTINCT FROM is never NULL.
     if op != Op::Distinct
         && let Some(values) = kernel(op, a, b, types)
     {
@@ -117,7 +121,9 @@ fn holds(op: Op, order: Ordering) -> bool {
 fn kernel(op: Op, a: &Values, b: &Values, types: &[Type]) -> Option<Values> {
     let same = types[0] == types[1]
         || types[0].is_decimal() && types[0].scale() == types[1].scale() && types[1].is_decimal();
+    // Arrow orders floats by IEEE's total order, in which -0 is below 0.
     let simple = same && types[0] != Type::FLOAT && a.array.data_type() == b.array.data_type();
+    // A kernel does not know faults, and of two constants one row is enough, which is computed by the caller.
     if !simple || a.one && b.one || !a.faults.is_empty() || !b.faults.is_empty() {
         return None;
     }
@@ -173,6 +179,7 @@ fn searched(row: usize, value: &Values, items: &[Values], equal: &[Compare]) -> 
     if let Some(fault) = value.fault(row) {
         return Err(fault.clone());
     }
+    // In SQL, `x IN (1, NULL)` is NULL and not false where x is not 1.
     let mut unknown = false;
     let constant = items.iter().zip(equal).filter(|(item, _)| item.one);
     for (item, compare) in constant.chain(items.iter().zip(equal).filter(|(item, _)| !item.one)) {
@@ -223,8 +230,10 @@ pub fn choice(op: Op, args: &[Values], types: &[Type], ty: Type, cx: &Context) -
     let null = arrow_array::new_null_array(args[0].array.data_type(), 1);
     let mut arrays: Vec<&dyn Array> = args.iter().map(|values| values.array.as_ref()).collect();
     if op == Op::NullIf {
+        // NULLIF never gives its second value, which may be of another Arrow type than the first.
         arrays.truncate(1);
     }
+    // `interleave` needs a place for each row: NULL is the only row of an array of its own.
     let nowhere = arrays.len();
     arrays.push(&null);
     let places: Vec<(usize, usize)> = places

@@ -27,6 +27,7 @@ impl Context {
 
     /// A context of so many rows.
     pub fn new(rows: usize, columns: Vec<ArrayRef>, zone: &Zone) -> Context {
+        // A zone keeps the last offset that it looked up, so that a look-up changes it.
         let zone = RefCell::new(zone.clone());
         Context {
             rows,
@@ -42,6 +43,7 @@ impl Context {
 pub fn arrow(ty: Type) -> arrow_schema::DataType {
     match ty {
         Type::Of(ty) => ty.arrow(),
+        // NULL alone needs some type: PostgreSQL makes it text.
         Type::Null | Type::Unknown => DataType::String.arrow(),
         Type::Interval => arrow_schema::DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano),
         Type::Clock => arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),

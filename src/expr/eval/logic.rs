@@ -26,10 +26,12 @@ pub fn two(left: Values, right: Values, decides: bool, cx: &Context) -> Values {
     let rows = if one { 1 } else { cx.rows };
     let (a, b) = (left.array(rows), right.array(rows));
     let (a, b) = (a.as_boolean(), b.as_boolean());
+    // Kleene's logic, since in SQL NULL AND FALSE is FALSE; Arrow's plain `and` gives NULL.
     let met =
         if decides { arrow_arith::boolean::or_kleene(a, b) } else { arrow_arith::boolean::and_kleene(a, b) };
     let array = Arc::new(met.expect("columns of one length"));
     let mut faults = Faults::new();
+    // Faults are rare: rows are walked one by one only where there are some.
     if !left.faults.is_empty() || !right.faults.is_empty() {
         for row in 0..rows {
             let decided = a.is_valid(row) && a.value(row) == decides;
@@ -42,6 +44,7 @@ pub fn two(left: Values, right: Values, decides: bool, cx: &Context) -> Values {
 
 /// NOT, and the tests of NULL, TRUE and FALSE.
 pub fn test(op: Op, arg: &Values, cx: &Context) -> Values {
+    // IS NULL takes values of any type; the tests below read conditions only.
     if op == Op::IsNull {
         let array = Arc::new(arrow_arith::boolean::is_null(&arg.array).expect("it is computed of any array"));
         return Values { array, one: arg.one, faults: arg.faults.clone() };
@@ -59,6 +62,8 @@ pub fn test(op: Op, arg: &Values, cx: &Context) -> Values {
 
 /// The value of the first branch whose condition is true.
 pub fn case(branches: &[(Node, Node)], otherwise: &Node, ty: Type, cx: &Context) -> Values {
+    // Every branch is computed for all rows, column by column. `chosen` drops the faults of branches that a
+    // row does not take.
     let conditions: Vec<Values> = branches.iter().map(|(when, _)| evaluate(when, cx)).collect();
     let mut values: Vec<Values> = branches.iter().map(|(_, then)| evaluate(then, cx)).collect();
     values.push(evaluate(otherwise, cx));
@@ -69,6 +74,7 @@ pub fn case(branches: &[(Node, Node)], otherwise: &Node, ty: Type, cx: &Context)
 /// The first value that is not NULL.
 pub fn coalesce(args: &[Node], ty: Type, cx: &Context) -> Values {
     let values: Vec<Values> = args.iter().map(|arg| evaluate(arg, cx)).collect();
+    // The last value is taken whatever it is, so it is not tried.
     let Some((_, tried)) = values.split_last() else {
         return Values::one(arrow_array::new_null_array(&super::arrow(ty), 1));
     };
@@ -89,6 +95,8 @@ fn chosen(
     let places: Vec<(usize, usize)> = (0..rows)
         .map(|row| {
             for (branch, condition) in conditions.iter().enumerate() {
+                // Without this condition it is not known which branch the row takes, so the whole row has the
+                // fault.
                 if let Some(fault) = condition.fault(row) {
                     faults.insert(row, fault.clone());
                     break;
@@ -102,6 +110,7 @@ fn chosen(
         .collect();
     for (branch, row) in &places {
         if let Some(fault) = values[*branch].fault(*row) {
+            // A fault of the row's condition came first, and stays.
             faults.entry(*row).or_insert_with(|| fault.clone());
         }
     }

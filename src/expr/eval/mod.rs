@@ -42,6 +42,7 @@ pub fn evaluate(node: &Node, cx: &Context) -> Values {
     }
     match &node.kind {
         Kind::Column(place) => Values::of(cx.columns[*place].clone()),
+        // A constant stays one row; it is spread over the rows of a batch only where that is needed.
         Kind::Literal(literal) => Values::one(array(literal, node.ty)),
         Kind::Cast(inner, casting) => cast::cast(&evaluate(inner, cx), inner.ty, node.ty, *casting, cx),
         Kind::Case(branches, otherwise) => logic::case(branches, otherwise, node.ty, cx),
@@ -52,6 +53,8 @@ pub fn evaluate(node: &Node, cx: &Context) -> Values {
 /// The values of an operation.
 fn call(call: &Call, ty: Type, cx: &Context) -> Values {
     match call.op {
+        // These evaluate their arguments themselves, since not every fault of an argument is a fault of
+        // theirs.
         Op::And | Op::Or => return logic::chain(call, cx),
         Op::Coalesce => return logic::coalesce(&call.args, ty, cx),
         _ => {}
@@ -96,6 +99,7 @@ fn array(literal: &Literal, ty: Type) -> ArrayRef {
         Literal::Bool(value) => Arc::new(BooleanArray::from(vec![*value])),
         Literal::Int(value) => Arc::new(PrimitiveArray::<Int64Type>::from(vec![*value])),
         Literal::Float(value) => Arc::new(PrimitiveArray::<Float64Type>::from(vec![*value])),
+        // Without a type of its own an array of decimals has Arrow's default, ten digits after the point.
         Literal::Decimal(value) => {
             Arc::new(PrimitiveArray::<Decimal128Type>::from(vec![*value]).with_data_type(arrow(ty)))
         }

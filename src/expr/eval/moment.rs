@@ -110,6 +110,7 @@ fn extract(field: Field, values: &Values, from: Type, ty: Type, cx: &Context) ->
     let of = Moments::of(values, from);
     let mut zone = cx.zone.borrow_mut();
     let mut part = |row: usize| match field {
+        // The seconds since 1970 of an instant are the same in all zones, so the clock is not asked.
         Field::Epoch => of.micros(row),
         _ => of.clock(row, &mut zone).map(|clock| field.of(clock)),
     };
@@ -135,6 +136,7 @@ fn strftime(call: &Call, values: &Values, from: Type, cx: &Context) -> Values {
 
 fn between(field: Field, boundaries: bool, args: &[Values], types: &[Type], cx: &Context) -> Values {
     let (a, b) = (Moments::of(&args[0], types[0]), Moments::of(&args[1], types[1]));
+    // The time of a clock lacks a zone: in UTC, what the clock shows is the number itself.
     let mut zone = if types[0] == Type::Clock { Zone::utc() } else { cx.zone.borrow().clone() };
     ints(cx, &[&args[0], &args[1]], |row| {
         let Some((from, to)) = a.micros(row).zip(b.micros(row)) else { return Ok(None) };
@@ -151,6 +153,7 @@ fn counts(op: Op, args: &[Values], types: &[Type], cx: &Context) -> Values {
     ints(cx, &inputs, |row| {
         let Some(micros) = of[0].micros(row) else { return Ok(None) };
         Ok(match op {
+            // It goes down before 1970 too, as the SQL of every dialect does (`floor_div`).
             Op::ToEpochMillis => Some(micros.div_euclid(1000)),
             Op::ToEpochMicros => Some(micros),
             _ => of[1].micros(row).map(|other| (micros - other) / DAY),
@@ -190,6 +193,7 @@ fn days(call: &Call, args: &[Values], cx: &Context) -> Values {
         Op::StrpDate => {
             let of = args[0].texts();
             let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
+            // A day is read in UTC: the zone of the job must not move it to another day.
             let mut utc = Zone::utc();
             primitives::<Date32Type>(cx, &inputs, &ty, |row| match of.get(row) {
                 None => Ok(None),
@@ -281,6 +285,7 @@ fn instants(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Context
             let of = args[0].primitives::<Float64Type>();
             primitives::<TimestampMicrosecondType>(cx, &inputs, &arrow, |row| match of.get(row) {
                 None => Ok(None),
+                // 1e12 seconds in microseconds still fit 64 bits. NaN fails this comparison too.
                 Some(seconds) if seconds.abs() < 1e12 => {
                     bounded((seconds * SECOND as f64).round_ties_even() as i64).map(Some)
                 }

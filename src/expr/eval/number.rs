@@ -63,6 +63,7 @@ fn floats(op: Op, args: &[Values], cx: &Context) -> Values {
             Op::Plus => a + b,
             Op::Minus => a - b,
             Op::Times => a * b,
+            // As in PostgreSQL, NaN divided by zero is NaN and not an error.
             Op::Divide | Op::Modulo if b == 0.0 && !a.is_nan() => return Err(by_zero()),
             Op::Divide => a / b,
             _ => a % b,
@@ -73,6 +74,8 @@ fn floats(op: Op, args: &[Values], cx: &Context) -> Values {
 
 /// A float that finite ones gave.
 fn bounded(value: f64, finite: bool) -> Result<f64, Fault> {
+    // An infinity that was read is a value; one that comes of finite numbers is an overflow, as in
+    // PostgreSQL.
     if finite && value.is_infinite() { Err(Fault::overflow("a float64")) } else { Ok(value) }
 }
 
@@ -88,6 +91,7 @@ fn float_to_digits(value: f64, digits: i64, round: bool) -> f64 {
         (1075.., _) => return value,
         _ => {}
     }
+    // A product with a power of ten is not exact; the decimal digits of a float are.
     let text = match round {
         true if digits > 0 => format!("{value:.*}", digits as usize),
         true => {
@@ -131,6 +135,8 @@ fn whole(op: Op, args: &[Values], cx: &Context) -> Values {
             Op::Times => a.checked_mul(b),
             Op::WholeDivide | Op::Modulo if b == 0 => return Err(by_zero()),
             Op::WholeDivide => a.checked_div(b),
+            // `checked_rem` is None for the least int64 and -1, whose rest is 0. A divisor of zero is caught
+            // above.
             Op::Modulo => Some(a.checked_rem(b).unwrap_or(0)),
             _ => to_digits(a.into(), 0, b, op == Op::Round).and_then(|value| i64::try_from(value).ok()),
         };
@@ -166,6 +172,7 @@ fn exact(op: Op, args: &[Values], types: &[Type], ty: Type, cx: &Context) -> Val
             };
             let Some((a, digits)) = a.get(row).zip(digits) else { return Ok(None) };
             fits(match op {
+                // A decimal has at most 38 digits, so its negative fits 128 bits.
                 Op::Negate => Some(-a),
                 Op::Abs => Some(a.abs()),
                 Op::Sign => Some(a.signum() * power(a_scale)),
@@ -204,11 +211,13 @@ fn exact(op: Op, args: &[Values], types: &[Type], ty: Type, cx: &Context) -> Val
 }
 
 fn wide(value: i128, factor: i128) -> i256 {
+    // Both factors are below 2^127, so the product cannot wrap.
     i256::from_i128(value).wrapping_mul(i256::from_i128(factor))
 }
 
 /// `a * 10^zeros / b`, rounded; a half goes away from zero. `None` where it has too many digits.
 fn quotient(a: i128, b: i128, zeros: i32) -> Option<i128> {
+    // Most quotients fit 128 bits, which are much faster than the 256 bits below.
     let small = u8::try_from(zeros).ok().filter(|zeros| *zeros <= MOST_DIGITS).map(power);
     if let Some(over) = small.and_then(|factor| a.checked_mul(factor))
         && let Some(twice) = (over % b).checked_mul(2)
@@ -233,6 +242,7 @@ fn to_digits(value: i128, scale: u8, digits: i64, round: bool) -> Option<i128> {
     if lost <= 0 {
         return Some(value);
     }
+    // Half of a unit of 39 zeros is above every decimal, so all of them round to zero.
     if lost > i64::from(MOST_DIGITS) {
         return Some(0);
     }
@@ -299,6 +309,7 @@ fn function(op: Op, x: f64, y: f64) -> Result<f64, Fault> {
         Op::Acos => x.acos(),
         Op::Atan => x.atan(),
         Op::Atan2 => x.atan2(y),
+        // PostgreSQL divides; `to_degrees` multiplies, and may differ in the last digit.
         Op::Degrees => x / (std::f64::consts::PI / 180.0),
         _ => x.to_radians(),
     };
@@ -312,6 +323,7 @@ pub fn bits(op: Op, args: &[Values], cx: &Context) -> Values {
     ints(cx, &inputs, |row| {
         let Some(a) = of[0].get(row) else { return Ok(None) };
         let Some(b) = of.get(1).map_or(Some(0), |of| of.get(row)) else { return Ok(None) };
+        // A shift by 64 overflows in Rust, and engines differ in what they make of it.
         let shift = || u32::try_from(b).ok().filter(|b| *b < 64);
         Ok(Some(match op {
             Op::BitAnd => a & b,

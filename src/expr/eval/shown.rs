@@ -6,6 +6,7 @@ use std::fmt::Write;
 /// A decimal of `scale` digits after the point.
 pub fn decimal(out: &mut String, value: i128, scale: u8) {
     let digits = value.unsigned_abs().to_string();
+    // The sign is written apart: the whole part of -0.05 is 0, which would lose it.
     if value < 0 {
         out.push('-');
     }
@@ -32,6 +33,7 @@ pub fn float(out: &mut String, value: f64) {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
+    // PostgreSQL writes floats of these exponents without one.
     if (-4..15).contains(&exponent) {
         let _ = write!(out, "{value}");
     } else {
@@ -64,6 +66,7 @@ pub fn offset(out: &mut String, offset: i64) {
     let size = offset.abs();
     let (hour, minute, second) = (size / HOUR, size % HOUR / MINUTE, size % MINUTE / SECOND);
     let _ = write!(out, "{}{hour:02}", if offset < 0 { '-' } else { '+' });
+    // Before standard time, zones had the mean time of a place, with minutes and seconds.
     if minute != 0 || second != 0 {
         let _ = write!(out, ":{minute:02}");
     }

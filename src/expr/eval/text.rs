@@ -91,6 +91,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
                     true => out.extend(c.to_lowercase()),
                     false => out.extend(c.to_uppercase()),
                 }
+                // As in PostgreSQL, a word is a run of letters and digits.
                 inside = c.is_alphanumeric();
             }
         }
@@ -99,6 +100,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
             let all = text.chars().count() as i64;
             let kept = if count < 0 { (all.saturating_add(count)).max(0) } else { count.min(all) };
             let cut = if op == Op::Left { kept } else { all - kept };
+            // The place comes from `char_indices`, so that the slices cannot split a character.
             let at = text.char_indices().nth(cut as usize).map_or(text.len(), |(at, _)| at);
             out.push_str(if op == Op::Left { &text[..at] } else { &text[at..] });
         }
@@ -116,6 +118,8 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
         Op::Translate => {
             let (from, to) = (row.text(1)?, row.text(2)?);
             for c in text.chars() {
+                // Of a letter that stands twice in `from`, PostgreSQL takes the first place, as `position`
+                // does.
                 match from.chars().position(|known| known == c) {
                     None => out.push(c),
                     Some(at) => out.extend(to.chars().nth(at)),
@@ -129,6 +133,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
 
 fn chr(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     let Some(code) = row.int(0) else { return Ok(None) };
+    // PostgreSQL refuses the character 0, which its texts cannot hold.
     let c = u32::try_from(code).ok().filter(|code| *code > 0).and_then(char::from_u32);
     out.push(c.ok_or_else(|| Fault::new(format!("there is no character with the number {code}")))?);
     Ok(Some(()))
@@ -139,6 +144,7 @@ fn longer(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     let count = count.max(0) as usize;
     let too_long = || Fault::new(format!("the text would have more than {MOST_BYTES} bytes"));
     if op == Op::Repeat {
+        // A count out of the data could otherwise ask for all of the memory.
         if text.len().saturating_mul(count) > MOST_BYTES {
             return Err(too_long());
         }
@@ -146,6 +152,7 @@ fn longer(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
         return Ok(Some(()));
     }
     let Some(by) = row.text_or(2, " ") else { return Ok(None) };
+    // A character has at most four bytes.
     if count > MOST_BYTES / 4 {
         return Err(too_long());
     }
@@ -166,6 +173,7 @@ fn split_part(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     let (Some(text), Some(by), Some(number)) = (row.text(0), row.text(1), row.int(2)) else {
         return Ok(None);
     };
+    // PostgreSQL takes the text as one part here; Rust would split between all characters.
     let parts: Vec<&str> = if by.is_empty() { vec![text] } else { text.split(by).collect() };
     let at = match number {
         0 => {
@@ -258,6 +266,8 @@ impl<T> Last<T> {
     }
 
     fn of(&mut self, text: &str, make: impl FnOnce() -> Result<T, String>) -> Result<&T, Fault> {
+        // To compile a pattern costs far more than to match it, and neighbouring rows often have the same
+        // one.
         if self.made.is_none() || self.text != text {
             self.text = text.to_string();
             self.made = Some(make().map_err(Fault::new)?);
@@ -326,6 +336,7 @@ fn replaced(call: &Call, args: &[Values], cx: &Context) -> Values {
     let inputs: Vec<&Values> = args.iter().collect();
     let (text, mut last) = (args[0].texts(), Last::new());
     let words = args.get(3).and_then(|flags| flags.texts().get(0));
+    // Wrong flags are a fault of the job, found when the call was bound (`Ready::of`).
     let flags = pattern::flags(words).unwrap_or(pattern::Flags { any_case: false, all: false });
     build(cx, &inputs, |row, out| {
         let Some(text) = text.get(row) else { return Ok(false) };

@@ -67,6 +67,7 @@ impl Values {
 
     /// The fault of `row`.
     pub fn fault(&self, row: usize) -> Option<&Fault> {
+        // Faults are rare, and this is asked for every row.
         if self.faults.is_empty() { None } else { self.faults.get(&self.place(row)) }
     }
 
@@ -187,6 +188,7 @@ pub fn rows<T>(
     let one = inputs.iter().all(|input| input.one);
     let count = if one { 1 } else { cx.rows };
     let mut faults = Faults::new();
+    // Asked once: a batch without faults skips the search in each of its rows.
     let given = inputs.iter().any(|input| !input.faults.is_empty());
     let mut out = Vec::with_capacity(count);
     for row in 0..count {
@@ -211,6 +213,7 @@ pub fn primitives<T: ArrowPrimitiveType>(
     f: impl FnMut(usize) -> Result<Option<T::Native>, Fault>,
 ) -> Values {
     let (values, one, faults) = rows(cx, inputs, f);
+    // The numbers alone do not tell their scale or zone; the type that the binder found does.
     let array: PrimitiveArray<T> = values.into_iter().collect();
     Values { array: Arc::new(array.with_data_type(ty.clone())), one, faults }
 }
@@ -248,6 +251,7 @@ pub fn texts(
     inputs: &[&Values],
     mut f: impl FnMut(usize, &mut String) -> Result<bool, Fault>,
 ) -> Values {
+    // One buffer serves all rows: a text of its own for each would be an allocation per row.
     let mut text = String::new();
     let mut builder = StringViewBuilder::new();
     let mut done = 0;
@@ -267,6 +271,7 @@ pub fn texts(
         Ok(None)
     });
     let count = if one { 1 } else { cx.rows };
+    // The last rows have faults, so that the closure was not called for them.
     (done..count).for_each(|_| builder.append_null());
     Values { array: Arc::new(builder.finish()), one, faults }
 }

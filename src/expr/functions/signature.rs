@@ -158,11 +158,13 @@ impl Function {
 
     /// Whether it can be called with so many arguments.
     pub fn takes_count(&self, count: usize) -> bool {
+        // Added on the left side: a difference of lengths could be below zero.
         count + self.optional >= self.takes.len() && (self.repeats || count <= self.takes.len())
     }
 
     /// What argument number `at` is.
     pub fn take(&self, at: usize) -> Take {
+        // Arguments that repeat are what the last one is. A form without arguments is never asked for one.
         self.takes[at.min(self.takes.len().saturating_sub(1))]
     }
 

@@ -42,6 +42,7 @@ impl Log for Answers {
         let (id, country) = match self.index.checked_sub(self.world.sessions) {
             None => {
                 let session = self.world.session(self.index);
+                // A service answers with the country of now, which may be another than that of the events.
                 (session.id, session.moved)
             }
             Some(stranger) => self.world.stranger(stranger),

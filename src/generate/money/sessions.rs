@@ -60,7 +60,10 @@ impl Log for SessionEvents {
     }
 
     fn next(&mut self, row: &mut Row) {
+        // After the last session, `start` is that of a session that the log does not have.
         let created_all = self.next == self.world.sessions;
+        // Sessions overlap: an end comes as soon as it lies before the next start, so the log is in the order
+        // of times.
         if let Some(&Reverse((end, index))) = self.open.peek()
             && (created_all || end < self.start)
         {

@@ -37,6 +37,7 @@ impl UserEvents {
     /// Microseconds after the start of the log.
     fn time(&self) -> i64 {
         let (half, span) = (self.rows / 2, self.world.shape.span);
+        // In a span of less than two days, the second half of the events still needs time of its own.
         let first = DAY.min(span / 2);
         let share = |length: i64, n: u64, of: u64| {
             (i128::from(length) * i128::from(n) / i128::from(of.max(1))) as i64
@@ -78,6 +79,8 @@ impl Log for UserEvents {
         row.uuid(self.world.user_id(draw.below(self.world.users)));
         row.instant(START + time);
         match kind {
+            // Each event tells one column and leaves the others NULL, which is what `fill = "last_value"` is
+            // for.
             0..45 => (row.text(draw.pick(&COUNTRIES)), row.null(), row.null()),
             45..80 => (row.null(), row.int(draw.between(1940, 2006)), row.null()),
             _ => (row.null(), row.null(), row.text(draw.pick(&LANGUAGES))),

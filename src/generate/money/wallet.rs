@@ -98,6 +98,7 @@ impl WalletEvents {
         // Of 100 events, one comes in the same millisecond as the one before it, of the same user and kind.
         let twin = draw.chance(1, 100);
         let session = self.early(arrival);
+        // Two events at one instant show whether a job breaks ties by position.
         if let (None, true, Some(last)) = (&session, twin, &self.last) {
             let money = last.money.zip(money).map(|(last, new)| (new.0, new.1, last.2));
             return Event { index: self.index, id, money, ..last.clone() };
@@ -135,7 +136,9 @@ fn who(world: &World, draw: &mut Draw, time: i64) -> (Uuid, Option<Uuid>) {
     let session = match draw.below(100) {
         0..5 => None,
         5 => return (world.user_id(user), Some(world.stranger(draw.below(world.strangers)).0)),
+        // A job that matches sessions by `within = "1d"` does not find these.
         6..8 => among(draw, world.started(time - 2 * DAY), day_ago),
+        // The session whose slot is open a day ago may be older than a day, so the one after it is the first.
         _ => among(draw, if time < DAY { 0 } else { day_ago + 1 }, started),
     };
     match session.map(|index| world.session(index)) {
@@ -169,6 +172,7 @@ impl Log for WalletEvents {
         if self.next.is_none() {
             self.next = self.advance();
         }
+        // The log is in the order of arrival: a repeat waits in the heap until its own arrival.
         let repeat_first = match (self.waiting.peek(), &self.next) {
             (Some(Reverse(repeat)), Some(own)) => repeat.arrival < own.arrival,
             (waiting, _) => waiting.is_some(),

@@ -37,6 +37,7 @@ pub(super) struct Session {
 
 impl World {
     pub(super) fn new(shape: Shape) -> World {
+        // A log of a few rows needs users and a session too: its events draw from them.
         let (users, sessions) = ((shape.rows / 25).max(5), (shape.rows / 8).max(1));
         let own = shape.rows - (u128::from(shape.rows) * 3 / 100) as u64;
         let strangers = (shape.rows / 100).max(1);
@@ -48,7 +49,9 @@ impl World {
     }
 
     pub(super) fn session(&self, index: u64) -> Session {
+        // All logs ask for sessions by number. What is drawn from the number alone does not have to be kept.
         let mut draw = Draw::at(self.shape.seed, Stream::Sessions, index);
+        // Each session starts within a slot of its own, so that the starts ascend with the numbers.
         let slot = self.shape.arrival(index, self.sessions);
         let next = self.shape.arrival(index + 1, self.sessions);
         let mut session = Session {
@@ -76,6 +79,7 @@ impl World {
     /// The index of the first wallet event that arrives in the slot of session `index`.
     pub(super) fn first_of(&self, index: u64) -> Option<u64> {
         let slot = self.shape.arrival(index, self.sessions);
+        // Rounded up: an event that arrives before the slot begins is not in it.
         let event = (i128::from(slot) * i128::from(self.own) + i128::from(self.shape.span) - 1)
             / i128::from(self.shape.span);
         let event = u64::try_from(event).ok().filter(|&event| event < self.own)?;

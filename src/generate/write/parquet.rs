@@ -39,7 +39,9 @@ impl ParquetWriter {
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            // A bound in rows, so that groups depend on the rows alone; it is a multiple of BATCH.
             .set_max_row_group_row_count(Some(GROUP))
+            // By default the crate `parquet` names itself and its version as the writer.
             .set_created_by(format!("highwater {}", env!("CARGO_PKG_VERSION")))
             .build();
         let out = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(to_io)?;
@@ -76,6 +78,7 @@ impl ColumnBuilder {
     fn new(ty: ColumnType) -> ColumnBuilder {
         match ty {
             ColumnType::Int => ColumnBuilder::Int(Int64Builder::with_capacity(BATCH)),
+            // Without it, an array of decimals has Arrow's default, ten digits after the point.
             ColumnType::Amount => ColumnBuilder::Amount(
                 Decimal128Builder::with_capacity(BATCH).with_data_type(arrow_type(ColumnType::Amount)),
             ),

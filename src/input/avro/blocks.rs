@@ -92,6 +92,7 @@ impl AvroBlocks {
     fn decompress(&mut self) {
         let codec = self.file.codec;
         let whole = codec == Codec::Null;
+        // Blocks that are not compressed are read where they lie, without a copy.
         let mut out = if whole { std::mem::take(&mut self.bytes) } else { vec![] };
         while (whole || out.len() < PIECE)
             && let Some(Block { at, records, start, end }) = self.blocks.pop_front()
@@ -101,6 +102,7 @@ impl AvroBlocks {
             } else {
                 let before = out.len();
                 if let Err(why) = codec.decompress(&self.bytes[start..end], LONGEST_RECORD, &mut out) {
+                    // What came out before the fault may be a part of the block.
                     out.truncate(before);
                     self.broken =
                         Some(format!("in the block at byte {at}: it cannot be decompressed: {why}"));
@@ -116,6 +118,7 @@ impl AvroBlocks {
     /// Reads records, as far as a batch and what is decompressed go; and why no more can be read.
     fn read(&mut self) -> (Slots, Option<String>) {
         let records: u64 = self.left.iter().map(|left| left.records).sum();
+        // Room for the rows that there are, and not for a whole batch of them.
         let mut slots =
             self.file.program.slots(self.most_rows.min(usize::try_from(records).unwrap_or(usize::MAX)));
         while let Some(mut left) = self.left.pop_front() {
@@ -131,6 +134,7 @@ impl AvroBlocks {
                 }
                 left.records -= 1;
             }
+            // Count and bytes must agree: else the schema is not that of the records.
             if cursor.at != left.end {
                 let over = left.end - cursor.at;
                 return (slots, in_block(&format!("{over} bytes follow its last record")));

@@ -263,6 +263,7 @@ impl Container {
         let here = bytes.min(self.buffer.len() - self.at);
         out.extend_from_slice(&self.buffer[self.at..self.at + here]);
         self.at += here;
+        // The rest of a large block goes from the file into the chunk, and not through the buffer.
         let mut missing = bytes - here;
         while missing > 0 {
             let read = self.raw.append(out, missing)?;
@@ -323,6 +324,7 @@ impl Codec {
     pub fn decompress(self, block: &[u8], most: usize, out: &mut Vec<u8>) -> std::result::Result<(), String> {
         let text = |e: std::io::Error| e.to_string();
         let too_large = || format!("it has more than {} MiB; such blocks are not supported", most >> 20);
+        // One byte more tells a block that is too large from one that just fits.
         let limit = most as u64 + 1;
         let start = out.len();
         match self {

@@ -28,6 +28,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn long(&mut self) -> Outcome<i64> {
+        // Most numbers, lengths and branches have one byte.
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
                 self.at += 1;
@@ -70,6 +71,7 @@ impl<'a> Cursor<'a> {
 
     /// Steps over a value.
     pub(super) fn skip(&mut self, schema: &Schema, id: Id, depth: usize) -> Outcome<()> {
+        // A type may hold itself, so bytes decide how deep it goes: the stack must not overflow.
         if depth > DEEPEST {
             return Err("it is nested too deep");
         }
@@ -139,5 +141,6 @@ pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {
     let mut out = [fill; 16];
     out[16 - bytes.len()..].copy_from_slice(bytes);
     let value = i128::from_be_bytes(out);
+    // Bytes in front of the last 16 may only repeat the sign.
     (before.iter().all(|b| *b == fill) && (value < 0) == negative).then_some(value)
 }

@@ -149,6 +149,7 @@ impl Program {
                 Ok(())
             }
             Err(broken) => {
+                // Some of the columns have a value of the broken record already.
                 let rows = slots.rows;
                 slots.slots.iter_mut().for_each(|slot| slot.truncate(rows));
                 slots.faults.retain(|row| row < rows);
@@ -254,6 +255,7 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
             match fields {
                 None => Ok(()),
                 Some(fields) => {
+                    // The fields are read from the same bytes once more, and must end at the same place.
                     let end = std::mem::replace(&mut cursor.at, start);
                     read(schema, fields, cursor, slots)?;
                     debug_assert_eq!(cursor.at, end);
@@ -325,6 +327,7 @@ impl Slot {
             Some(ArrowType::Decimal128(precision, _)) => Values::Decimal(vec![], *precision),
             Some(ArrowType::FixedSizeBinary(_)) => Values::Uuid(vec![]),
             _ if of.symbols.is_some() => {
+                // The view of each symbol is made once: a value is a copy of it.
                 let mut texts = vec![];
                 let view = |symbol: &String| {
                     let start = texts.len() as u32;
@@ -383,6 +386,7 @@ impl Slot {
             (Values::Decimal(out, precision), how) => {
                 let length = if let Read::FixedDecimal(size) = how { size } else { cursor.length()? };
                 let bytes = cursor.take(length)?;
+                // 10^38 fits into 128 bits, and the type has at most 38 digits.
                 let bound = 10i128.pow((*precision).into());
                 match big_endian(bytes).filter(|v| -bound < *v && *v < bound) {
                     Some(value) => out.push(value),

@@ -63,6 +63,7 @@ impl Defaults {
             Error::data(format!("the default of `{name}` in {file}, `{value}`, cannot be used"))
                 .caused_by(why)
         };
+        // A default takes the way of a value in a file, so that the same rules hold for both.
         let mut bytes = vec![];
         encode(schema, id, value, &mut bytes)
             .ok_or_else(|| wrong(format!("it is not a valid {}", of.name)))?;
@@ -114,6 +115,7 @@ fn encode(schema: &Schema, id: Id, value: &Value, out: &mut Vec<u8>) -> Option<(
 }
 
 fn long(value: i64, out: &mut Vec<u8>) {
+    // Zigzag: small numbers below zero are short too.
     let mut rest = (value << 1 ^ value >> 63) as u64;
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);

@@ -89,5 +89,6 @@ pub fn about_records(file: &SourceFile) -> Option<u64> {
     let mut container = Container::open(file, Meter::idle()).ok()?;
     let chunk = container.next_chunk(64 << 10).ok()??;
     let records: u64 = chunk.blocks.iter().map(|b| b.records).sum();
+    // It is an estimate, so a float is exact enough.
     Some((records as f64 * file.bytes as f64 / (chunk.bytes.len().max(1)) as f64) as u64)
 }

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 pub(super) fn has_text(schema: &Schema, id: Id) -> bool {
     let (mut seen, mut open) = (vec![], vec![id]);
     while let Some(id) = open.pop() {
+        // A type may hold itself: each one is looked at once.
         if seen.contains(&id) {
             continue;
         }
@@ -102,6 +103,7 @@ impl Writer<'_> {
             if count < 0 {
                 // Their size follows.
                 cursor.length()?;
+                // The least `i64` does not have a counterpart above zero.
                 count = count.checked_neg().ok_or("a list in it has too many items")?;
             }
             for _ in 0..count {
@@ -110,6 +112,7 @@ impl Writer<'_> {
                 }
                 let before = cursor.at;
                 item(self, cursor, out)?;
+                // Items without bytes cost nothing to claim: a few bytes could ask for a text without end.
                 if cursor.at == before && out.len() > MOST {
                     return Err("a list in it does not end");
                 }
@@ -128,6 +131,7 @@ impl Writer<'_> {
     }
 
     fn no_text(&mut self, why: String) {
+        // Reading goes on after a fault, as the bytes behind it still have to be passed.
         self.fault.get_or_insert(why);
     }
 

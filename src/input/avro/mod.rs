@@ -124,10 +124,12 @@ impl AvroFiles {
                 (None, Found::Group(ty, _)) => return Err(not_plain(column, path, ty)),
                 (None, Found::Plain(depth, ty)) => return Err(no_record(column, depth, path, &ty)),
                 (None, Found::Missing(depth)) => {
+                    // It reads the headers of all files, so only where a column is missing.
                     let defaults = self.defaults.get_or_insert_with(|| Defaults::of(plan));
                     match defaults.value(column, depth, plan)? {
                         None => Origin::Missing,
                         Some(value) => {
+                            // The default counts only where the record around the field is there.
                             if depth > 1 {
                                 around.push(prefix(&column.name, depth - 1).to_string());
                             }
@@ -170,6 +172,7 @@ impl AvroFiles {
 
 /// The first `names` names of a dotted path.
 fn prefix(path: &str, names: usize) -> &str {
+    // For zero names the number wraps, and is never found.
     match path.match_indices('.').nth(names.wrapping_sub(1)) {
         Some((end, _)) if names > 0 => &path[..end],
         _ if names > 0 => path,

@@ -146,6 +146,7 @@ impl Schema {
                     Some(field) => id = field.ty,
                     None => return Found::Missing(depth + 1),
                 },
+                // Of a record that is always NULL in this file all fields are missing.
                 None if matches!(self.node(id), Node::Null) => return Found::Missing(depth + 1),
                 None => return Found::Plain(depth, self.type_name(id)),
             }
@@ -415,6 +416,7 @@ fn logical(object: &Map<String, Value>, ty: &str, size: usize) -> Logical {
                 (Some(precision @ 1..), Some(scale)) if scale <= precision => {
                     Logical::Decimal(precision, scale)
                 }
+                // The specification asks readers to ignore a logical type that is not valid.
                 _ => Logical::None,
             }
         }

@@ -48,6 +48,7 @@ impl ConsoleFields {
         let least = rests.iter().map(Vec::len).min()?;
         let first = |test: fn(&[u8]) -> bool| rests.iter().all(|parts| test(parts[0]));
         let none = rests.iter().any(|parts| parts[0] == b"NO_HEADERS");
+        // A key may look like headers, so a third field or `NO_HEADERS` is asked for.
         fields.headers = least > 1 && first(are_headers) && (none || least > 2);
         fields.key = least > 1 + usize::from(fields.headers);
         Some(fields)
@@ -118,6 +119,7 @@ fn numbered<'a>(rest: &mut &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut after = *rest;
     let number = field(&mut after)?.strip_prefix(name)?;
     let digits = number.strip_prefix(b"-").unwrap_or(number);
+    // Kafka's numbers have 64 bits, and so 19 digits at most.
     if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -129,6 +131,7 @@ fn numbered<'a>(rest: &mut &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 fn timestamp<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     for name in [&b"CreateTime:"[..], b"LogAppendTime:"] {
         if let Some(number) = numbered(rest, name) {
+            // Kafka writes -1 for a record without a time.
             return Some(Some(number).filter(|number| !number.starts_with(b"-")));
         }
     }

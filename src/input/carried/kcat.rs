@@ -101,6 +101,7 @@ impl KcatReader {
             Kind::Object => Value::Object(text(payload)),
             _ => Value::Text(text(payload)),
         };
+        // A text is copied as it stands between its quotes, so its escapes are not undone and made again.
         let key = match key.kind {
             Kind::Text | Kind::Escaped => Text::Escaped(text(key)),
             Kind::Missing | Kind::Null => Text::Null,

@@ -139,6 +139,7 @@ impl Logical {
         let number = number.and_then(|digits| digits.parse::<i64>().ok()).ok_or_else(unlike)?;
         let before = out.len();
         out.push(b'"');
+        // Nanoseconds of the years 1 to 9999 do not fit an `i64`, so these are reckoned in 128 bits.
         let written = match self {
             Logical::Date => date(number, out),
             Logical::Instant(unit) => instant(i128::from(number) * nanos(unit), out),
@@ -189,6 +190,7 @@ fn decimal(kind: Kind, text: &[u8], scale: i32, out: &mut Vec<u8>) -> Option<()>
     let digits = value.magnitude().to_string();
     let Ok(scale) = usize::try_from(scale) else {
         out.extend_from_slice(digits.as_bytes());
+        // Zero stays `0`, however many zeros the scale asks for.
         if value.sign() != Sign::NoSign {
             out.resize(out.len() + scale.unsigned_abs() as usize, b'0');
         }
@@ -198,6 +200,7 @@ fn decimal(kind: Kind, text: &[u8], scale: i32, out: &mut Vec<u8>) -> Option<()>
         out.extend_from_slice(digits.as_bytes());
         return Some(());
     }
+    // At least one digit stands before the point.
     let digits = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     write!(out, "{whole}.{fraction}").ok()
@@ -208,6 +211,7 @@ fn variable(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let record: serde_json::Value = serde_json::from_slice(text).ok()?;
     let scale = record.get("scale")?.as_i64().and_then(|scale| i32::try_from(scale).ok())?;
     let value = record.get("value")?.as_str()?;
+    // The scale comes from the log: a wrong one could ask for gigabytes of zeros.
     if scale.abs() > FURTHEST {
         return None;
     }

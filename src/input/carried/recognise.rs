@@ -87,6 +87,7 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
         return Ok(None);
     }
     let words = words(&framing, (first, in_file), said);
+    // A file that was not looked into is taken to be like the others.
     let carriers: Vec<Carrier> =
         seen.into_iter().map(|seen| seen.map_or(framing.carrier.clone(), |seen| seen.carrier)).collect();
     for (file, carrier) in files.iter_mut().zip(carriers) {
@@ -121,6 +122,7 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) -> Result<()> {
         let same = by_path.get(file.path.as_path()).copied();
         let Some(framing) = same.or(wrapped) else { continue };
         file.framing = framing.clone();
+        // A file that is not known takes its offsets from its own name.
         if same.is_none() && framing.connect().is_some() {
             file.framing.carrier = ConnectName::of(&file.path).map_or(Carrier::Plain, Carrier::Connect);
         }
@@ -201,6 +203,7 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
         if let Some(fields) = ConsoleFields::of(&lines[i..]) {
             return Some(Carrier::Console(fields));
         }
+        // Lines in front of the first record, such as warnings of the tool, do not tell anything.
         let Ok(Value::Object(record)) = serde_json::from_slice::<Value>(line) else { continue };
         let is = kcat::NEEDED.iter().all(|key| record.contains_key(*key))
             && record.keys().all(|key| kcat::KEYS.contains(&key.as_str()))
@@ -216,6 +219,7 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
 /// is asked for it: elsewhere such lines may be rows of two columns.
 fn keyed(lines: &[&[u8]]) -> Option<Carrier> {
     let is = |line: &&[u8]| {
+        // A line that is an object itself may have a tab inside.
         let tab = memchr::memchr(b'\t', line).filter(|_| !line.starts_with(b"{"));
         let value = tab.map(|tab| line[tab + 1..].trim_ascii());
         value.is_some_and(|value| value.starts_with(b"{") && serde_json::from_slice::<Value>(value).is_ok())
@@ -233,14 +237,17 @@ fn envelope(carrier: &Carrier, lines: &[&[u8]]) -> Option<Envelope> {
 /// What is around a value; none where it does not tell.
 fn around(value: &Value) -> Option<Envelope> {
     let Value::Object(fields) = value else { return Some(Envelope::None) };
+    // Exactly these two keys, as a record may have a field `schema` of its own.
     let with_schema = fields.len() == 2
         && fields.get("schema").is_some_and(|schema| schema.is_null() || schema.get("type").is_some())
         && fields.contains_key("payload");
     let event = if with_schema { &fields["payload"] } else { value };
+    // A tombstone looks the same in both envelopes, so it does not tell which one it is in.
     if with_schema && event.is_null() {
         return None;
     }
     let op = event.get("op").and_then(Value::as_str);
+    // `t` and `m` are Debezium's letters for a truncated table and a message.
     let is_event = op.is_some_and(|op| matches!(op, "c" | "u" | "d" | "r" | "t" | "m"))
         && (event.get("before").is_some() || event.get("after").is_some())
         && (event.get("source").is_some_and(Value::is_object)
@@ -347,6 +354,7 @@ fn by_names(files: &[SourceFile]) -> Vec<String> {
                 let last = end.min(reached - 1);
                 out.push(format!("{topic}-{partition}: two files have the offsets {start}..{last}"));
             }
+            // A file may lie within the offsets of another, so what is reached never goes back.
             reached = reached.max(end + 1);
         }
     }

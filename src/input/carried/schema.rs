@@ -54,6 +54,7 @@ pub(super) struct Schemas {
 impl Schemas {
     /// What the JSON text `schema` says.
     pub fn of(&mut self, schema: &[u8]) -> Result<Schema, Fault> {
+        // Most records have the schema of the one before them, so that one is compared first.
         match self.known.iter().position(|(text, _)| **text == *schema) {
             Some(0) => {}
             Some(at) => self.known[..=at].rotate_right(1),
@@ -100,6 +101,7 @@ impl Node {
             Some("map") => Node::Map(Box::new(inside("values")?)),
             _ => Node::Plain,
         };
+        // A payload without logical types is copied as it is, and not walked through.
         Ok(if node.is_plain() { Node::Plain } else { node })
     }
 
@@ -115,6 +117,7 @@ impl Node {
 
     fn columns(&self, name: &str, out: &mut Vec<(String, Logical)>) {
         match self {
+            // The log's own columns hide fields of their names.
             Node::Logical(logical) if !name.is_empty() && LogColumn::named(name).is_none() => {
                 out.push((name.to_string(), *logical));
             }
@@ -153,6 +156,7 @@ impl Typed {
     pub(super) fn alone(&self, kind: Kind, text: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
         let Node::Logical(logical) = &self.node else { return Ok(false) };
         logical.write(kind, text, out).map_err(Fault::new)?;
+        // `write` makes JSON, but a value by itself is a text without quotes.
         out.retain(|&c| c != b'"');
         Ok(true)
     }
@@ -198,6 +202,7 @@ impl Writer<'_> {
     }
 
     fn inside(&mut self, key: &[u8], node: &Node, depth: usize) -> Result<(), Fault> {
+        // The path is for messages about logical types, which a plain value does not have.
         if *node == Node::Plain {
             return self.value(node, depth);
         }
@@ -213,6 +218,7 @@ impl Writer<'_> {
         if span.kind == Kind::Null {
             return Ok(());
         }
+        // What stands between two such values is copied in one piece.
         self.out.extend_from_slice(&self.cursor.bytes[self.done..start]);
         self.done = self.cursor.at;
         let text = &self.cursor.bytes[span.start..span.end];

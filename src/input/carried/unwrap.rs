@@ -76,6 +76,7 @@ impl Unwrapper {
                 Ok(Line::Record) => out.offsets.push(at),
                 Ok(Line::Tombstone(place)) => out.passed.extend(place),
                 Err(Fault { reason }) => {
+                    // The fault may come after a part of the line was written.
                     out.bytes.truncate(before);
                     let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
                     let position = Position::new(chunk.file, at);
@@ -102,6 +103,7 @@ impl Unwrapper {
             Carrier::Connect(name) => Parts {
                 topic: Text::Escaped(name.topic.as_bytes()),
                 partition: Some(partition.digits(name.partition)),
+                // Connect writes one record to a line, so a line's number tells its offset.
                 offset: Some(offset.digits(name.start.saturating_add_unsigned(number))),
                 value: Value::of_text(line),
                 ..Parts::default()
@@ -116,6 +118,7 @@ impl Unwrapper {
         };
         let mut change = None;
         let mut room = vec![];
+        // A record without a schema must not be read by that of the record before.
         self.typed = None;
         match framing.envelope {
             Envelope::None => {}
@@ -133,6 +136,7 @@ impl Unwrapper {
             Envelope::Debezium => match self.envelopes.change(parts.value)? {
                 Some(found) => {
                     self.typed = found.typed.clone();
+                    // Of a change event the time is Debezium's, also where the carrier tells one.
                     parts.timestamp = found.timestamp;
                     parts.value = found.row;
                     change = Some(found);
@@ -145,6 +149,7 @@ impl Unwrapper {
             (Some(typed), Value::Object(text)) => writer.row(typed, text)?,
             (_, value) => writer.value(value)?,
         }
+        // Of a key that comes twice the last value counts, so these columns hide fields of their names.
         writer.own(framing, &parts, change.as_ref());
         writer.out.extend_from_slice(b"}\n");
         Ok(Line::Record)
@@ -431,6 +436,7 @@ impl EnvelopeReader {
         self.read(text)?;
         let slot = |slot: usize| self.reader.slot(slot);
         let inside = |span: Span| &text[span.start..span.end];
+        // A bare change event has `op` at its top, and may also have a field called `schema`.
         let schema = slot(self.schema).kind != Kind::Missing && slot(self.events[0].op).kind == Kind::Missing;
         if schema && slot(self.payload).kind == Kind::Null {
             return Ok(None);

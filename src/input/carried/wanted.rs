@@ -15,6 +15,7 @@ impl Wanted {
 
     /// Those that a plan reads.
     pub fn of(plan: &ReadPlan) -> Wanted {
+        // Deletes take their time from these, whether the job asks for the columns or not.
         let of_deletes = [LogColumn::Op, LogColumn::SourceTime, LogColumn::Timestamp];
         let reads = |column: LogColumn| {
             (plan.deletes && of_deletes.contains(&column))
@@ -26,6 +27,7 @@ impl Wanted {
 
     #[inline(always)]
     pub(in crate::input) fn has(&self, column: LogColumn) -> bool {
+        // `ALL` has the columns in the order of the enum.
         self.0[column as usize]
     }
 }

@@ -111,6 +111,7 @@ fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef
 /// Binary values as text; those that are no UTF-8 are faults.
 fn valid_text(array: &ArrayRef, sink: &mut Sink) -> ArrayRef {
     let binary = array.as_binary_view();
+    // One check for all values: they are looked at one by one only where it fails.
     if let Ok(view) = binary.clone().to_string_view() {
         return Arc::new(view);
     }
@@ -171,6 +172,7 @@ fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
 /// The float of an integer that has one.
 fn whole_float(v: i128) -> std::result::Result<f64, ValueError> {
     let float = v as f64;
+    // `as` rounds without a word: the way back shows whether the float is exact.
     let exact = float as i128 == v;
     exact
         .then_some(float)
@@ -195,6 +197,7 @@ fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Sink) -> Array
     let decimals = array.as_primitive::<Decimal128Type>();
     match ty {
         DataType::Decimal { precision, scale: to } => {
+            // With the same scale the digits are the same, and all of them fit.
             let same = scale == to as i8 && decimals.precision() <= precision;
             if same {
                 return Arc::new(decimals.clone().with_data_type(ty.arrow()));
@@ -205,6 +208,7 @@ fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Sink) -> Array
             let whole = rescale(v, scale, 0).and_then(|v| i64::try_from(v).ok());
             whole.ok_or_else(|| ValueError::does_not_fit(decimal_text(v, scale).as_bytes(), ty))
         })),
+        // The text is rounded once: a division by a power of ten could round a second time.
         DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(decimals.iter(), |v| {
             value::parse_float(format!("{v}e{}", -i32::from(scale)).as_bytes())
         })),
@@ -245,6 +249,7 @@ fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRe
         DataType::Timestamp => {
             let mut zone = zone.clone();
             let midnights = sink.map::<_, TimestampMicrosecondType>(days.iter(), |d| {
+                // Days of 32 bits reach further than microseconds of 64.
                 let local = i64::from(d).checked_mul(DAY);
                 let local = local.ok_or_else(|| ValueError::does_not_fit(d.to_string().as_bytes(), ty))?;
                 Ok(instant(local, &mut zone))
@@ -273,6 +278,7 @@ fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: 
         };
     }
     let micros = match unit {
+        // These are the plan's values already, so they are not looked at one by one.
         TimeUnit::Microsecond if zoned => array.as_primitive::<TimestampMicrosecondType>().clone(),
         TimeUnit::Second => of!(TimestampSecondType),
         TimeUnit::Millisecond => of!(TimestampMillisecondType),

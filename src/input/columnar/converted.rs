@@ -13,9 +13,11 @@ use std::path::Path;
 /// The array in one of the few types that the conversions know.
 pub(super) fn normal(array: &ArrayRef, path: &Path) -> Result<ArrayRef> {
     let to = match array.data_type() {
+        // An unsigned number may not fit an int64, so it keeps its type.
         ArrowType::UInt64 => return Ok(array.clone()),
         ty if ty.is_integer() => ArrowType::Int64,
         ty if ty.is_floating() => ArrowType::Float64,
+        // Both fit into 128 bits, so only the scale must be kept.
         ArrowType::Decimal32(_, s) | ArrowType::Decimal64(_, s) => ArrowType::Decimal128(38, *s),
         ArrowType::Utf8 | ArrowType::LargeUtf8 => ArrowType::Utf8View,
         ArrowType::Binary | ArrowType::LargeBinary => ArrowType::BinaryView,
@@ -33,6 +35,7 @@ pub(super) fn cast(array: &ArrayRef, to: &ArrowType, path: &Path) -> Result<Arra
     if array.data_type() == to {
         return Ok(array.clone());
     }
+    // `safe` would turn a value that cannot be cast into NULL without a word.
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, to, &options).map_err(|e| damaged(path, &e))
 }
@@ -51,6 +54,7 @@ impl Sink<'_> {
 
     #[cold]
     pub(super) fn push_reason(&mut self, row: usize, reason: String, text: &[u8]) {
+        // A row keeps its first fault alone, and a hint for another one costs time.
         if self.faults.has(row) {
             return;
         }
@@ -88,10 +92,12 @@ pub(in crate::input) fn with_point(integer: String, scale: i8) -> String {
     match usize::try_from(scale) {
         Ok(0) => integer,
         Ok(scale) => {
+            // At least one digit stands before the point.
             let digits = format!("{digits:0>width$}", width = scale + 1);
             let (whole, part) = digits.split_at(digits.len() - scale);
             format!("{sign}{whole}.{part}")
         }
+        // Zero stays `0`, however many zeros the scale asks for.
         Err(_) if digits == "0" => integer,
         Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
     }

@@ -32,6 +32,7 @@ pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, pat
     let fits = match &found.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
+        // An integer is never ISO-8601, but 20240229 may follow a format.
         ty if ty.is_integer() => read.rule != TimeRule::Iso,
         ArrowType::Decimal256(_, _) => false,
         ty if ty.is_floating() || ty.is_decimal() => matches!(read.rule, TimeRule::Epoch(_)),

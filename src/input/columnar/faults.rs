@@ -34,6 +34,7 @@ impl Faults {
         if self.has(fault.row) {
             return;
         }
+        // Most batches do not have a fault, so the marks are made with the first one.
         if self.met.len() <= fault.row {
             self.met.resize(fault.row + 1, false);
         }

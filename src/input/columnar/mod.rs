@@ -171,6 +171,7 @@ impl Assembler {
                 let of = Named { name: &read.column, role: Role::Arrival };
                 let mut read = times(&array, of, parser, &self.path)?;
                 if self.plan.arrival_optional {
+                    // A dictionary may lead to a NULL, which only the logical nulls show.
                     let nulls = array.logical_nulls();
                     let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
                     read.faults.retain(|row| !is_null(row));
@@ -243,6 +244,7 @@ pub(super) fn repeated(
     around: Option<&ArrayRef>,
 ) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
     let nulls = around.and_then(|array| array.logical_nulls());
+    // The same index in each row repeats the value, and a NULL index makes a NULL.
     let first = UInt32Array::new(vec![0; rows].into(), nulls);
     arrow_select::take::take(value, &first, None)
 }
@@ -251,6 +253,7 @@ pub(super) fn repeated(
 pub(super) fn row_as_json<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>, row: usize) -> String {
     let mut out = String::from("{");
     for (name, array) in columns {
+        // The rest would be cut off below.
         if out.len() > BadRecord::MAX_RAW {
             break;
         }

@@ -91,12 +91,14 @@ impl Values {
 
     /// Appends the value in `row`.
     fn write(&self, row: usize, out: &mut String) -> std::result::Result<(), String> {
+        // An array of the type Null does not have a mask, so `is_null` alone would miss it.
         if self.array.is_null(row) || *self.array.data_type() == ArrowType::Null {
             out.push_str("null");
             return Ok(());
         }
         match self.array.data_type() {
             ArrowType::List(_) => {
+                // A slice keeps all of its items: the offsets are places among these.
                 let ends = self.array.as_list::<i32>().value_offsets();
                 self.list(ends[row] as usize..ends[row + 1] as usize, out)
             }
@@ -197,6 +199,7 @@ fn scalar(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result
             };
             let day = per_second * 86_400;
             let date = json_text::date(value.div_euclid(day))?;
+            // What is left of a day is always a time of day.
             let clock = rare::time_of_day(value.rem_euclid(day), *unit).unwrap_or_default();
             quoted(&format!("{date}T{clock}{}", if zone.is_some() { "Z" } else { "" }), out);
         }

@@ -61,6 +61,7 @@ pub(in crate::input) fn time_of_day(value: i64, unit: TimeUnit) -> Option<String
         TimeUnit::Microsecond => (1_000_000, 6),
         TimeUnit::Nanosecond => (1_000_000_000, 9),
     };
+    // Below zero the seconds are negative, so these fail with those past the day.
     let (seconds, part) = (value.div_euclid(per_second), value.rem_euclid(per_second));
     if !(0..86_400).contains(&seconds) {
         return None;

@@ -147,6 +147,7 @@ pub(super) fn short_view(content: &[u8]) -> u128 {
 /// Length, the first four bytes, buffer and offset, from the lowest byte up.
 #[inline(always)]
 pub(super) fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
+    // A long view has more than 12 bytes, so the first four are there.
     let prefix = u32::from_le_bytes([content[0], content[1], content[2], content[3]]);
     content.len() as u128 | u128::from(prefix) << 32 | u128::from(buffer) << 64 | (offset as u128) << 96
 }

@@ -96,6 +96,7 @@ fn no_time(
     };
     let hint = match text {
         [] => None,
+        // Most often such a text is a line behind the records, such as `Total`.
         _ => around::end_hint(text).or_else(|| other_time_hint(text, rule)),
     };
     faults.add(row, column, reason, hint);
@@ -128,6 +129,7 @@ fn values<T: Native, E: Display>(
 
 /// The NULLs of a column, if there are any.
 fn nulls_where(missing: usize, table: Table, is_null: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+    // A column without NULLs does not get a mask: kernels take a faster way then.
     (missing > 0).then(|| NullBuffer::new(BooleanBuffer::collect_bool(table.rows, |row| !is_null(row))))
 }
 
@@ -138,10 +140,12 @@ fn strings(table: Table, field: usize) -> Strings {
         let (start, end) = table.place(row, field);
         if start == end {
             missing += 1;
+            // All zeros is the view of an empty text, which is valid under a NULL.
             return 0;
         }
         if table.text[start] == b'"' {
             let (inner, _) = unquoted(&table.text[start..end]);
+            // A short view holds its bytes itself: only longer ones keep the chunk's text in memory.
             refers |= inner.len() > MAX_INLINE;
             return quoted_view(table.text, start + 1, inner, &mut unescaped);
         }
@@ -167,6 +171,7 @@ fn quoted_view(text: &[u8], start: usize, inner: &[u8], unescaped: &mut Vec<u8>)
     let content = &unescaped[from..];
     if content.len() <= MAX_INLINE {
         let view = short_view(content);
+        // The view holds the bytes itself, so the copy is not needed.
         unescaped.truncate(from);
         return view;
     }

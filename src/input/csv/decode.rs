@@ -77,6 +77,7 @@ impl CsvDecoder {
                 let written = plan.written.of(column).map(|written| &**written);
                 columns::times(table, field, column, Role::EventTime, written, parser, &mut faults)
             }
+            // Without a column of time all rows are at the instant 0, until a derived time takes its place.
             None => vec![0; table.rows],
         };
         let arrival = match (plan.own_arrival(), layout.arrival, &mut self.arrival) {
@@ -122,6 +123,7 @@ impl CsvDecoder {
             Some(keep) => batch.filter(&keep),
             None => batch,
         };
+        // Only event times are counted: arrivals do not decide in which window a record falls.
         let twice = self.event_time.take_twice();
         (DecodedChunk { batch, bad: bad.finish(), passed: vec![], twice, without_items: 0 }, buffer)
     }
@@ -138,6 +140,7 @@ impl CsvDecoder {
         // As if a record ended right before the text.
         self.ends[0] = u32::MAX;
         let ends = &self.ends[..=fields];
+        // With any doubt the chunk goes to the exact scanner, which also tells which record is bad.
         let right = !zero
             && fields == lines * width
             && ends[1..].chunks_exact(width).all(|record| text[record[width - 1] as usize] == b'\n')
@@ -150,6 +153,7 @@ impl CsvDecoder {
     fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut BadRecords) -> Shape {
         let text = &chunk.bytes[..];
         let width = layout.names.len();
+        // Only where the chunk has a bad byte is each of its records looked at for one.
         let suspect = memchr(0, text).is_some() || simdutf8::basic::from_utf8(text).is_err();
         self.ends.clear();
         let (mut at, mut rows) = (0, 0);
@@ -176,12 +180,15 @@ impl CsvDecoder {
                         bad.add(bad_record(position(start), record, column, reason, hint));
                         continue;
                     }
+                    // The byte in front of the record stands for the end before its first field; at the start
+                    // of the chunk it wraps.
                     self.ends.push((start as u32).wrapping_sub(1));
                     self.ends.extend_from_slice(&self.record_ends);
                     rows += 1;
                 }
             }
         }
+        // Bad records leave gaps between the others, so each record has its own start in front of its ends.
         Shape { stride: width + 1, rows }
     }
 }
@@ -196,6 +203,7 @@ fn has_blank_line(text: &[u8], ends: &[u32]) -> bool {
 
 /// The arrays of `decoded`; and the text, if none of them needs it.
 fn finish(decoded: Vec<Decoded>, text: Vec<u8>) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
+    // Views point into the text, so it lives as long as the arrays do; else its memory is used again.
     let needed = decoded.iter().any(|c| matches!(c, Decoded::Strings(strings) if strings.needs_text()));
     let (shared, free) = match needed {
         true => (Some(Buffer::from_vec(text)), None),

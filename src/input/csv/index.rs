@@ -49,6 +49,7 @@ impl<L: Lanes> Walk<L> for QuoteCheck {
         let quotes = lanes.equal(block, b'"') & valid;
         let lines = lanes.equal(block, b'\n') & valid;
         let mut inside = self.inside_before.wrapping_neg();
+        // Most blocks have neither a quote nor the end of one: only what the next block asks for is kept.
         if quotes | self.close_before | self.close_return_before == 0 {
             self.quote_before = 0;
             self.break_before = u64::from(bytes[63] == self.delimiter || bytes[63] == b'\n');
@@ -112,6 +113,7 @@ fn find_fields_with<L: Lanes>(
     quotes: bool,
     ends: &mut Vec<u32>,
 ) -> Found {
+    // `ends[0]` is the caller's: it stands for the end of a record right before the text.
     if ends.is_empty() {
         ends.push(0);
     }
@@ -162,6 +164,7 @@ impl<L: Lanes> Walk<L> for FieldSearch<'_> {
             breaks &= !inside;
         }
         self.lines += line_ends.count_ones() as usize;
+        // `flatten` writes all 64 slots, whatever number of them counts.
         if self.ends.len() < self.count + 64 {
             self.ends.resize((self.count + 64) * 2, 0);
         }

@@ -25,6 +25,7 @@ impl CsvLayout {
     /// `Data` for a name that is there twice, and where the time or arrival column is missing.
     pub(in crate::input) fn of(names: Vec<String>, path: &Path, plan: &ReadPlan) -> Result<CsvLayout> {
         let mut seen = HashSet::new();
+        // Names of a header were told apart before, but those that a job gives may repeat.
         if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(Error::data(format!("{}: two columns are named `{twice}`", path.display()))
                 .hint("give each column its own name in the header line"));
@@ -36,6 +37,7 @@ impl CsvLayout {
         };
         let time = plan.own_time().map(needed).transpose()?;
         let arrival = plan.own_arrival().map(needed).transpose()?;
+        // A file may lack a column that other files have: it is NULL there.
         let columns = plan.columns.iter().map(|column| field_of(&column.name)).collect();
         Ok(CsvLayout { columns, time, arrival, names })
     }

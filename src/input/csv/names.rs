@@ -38,6 +38,7 @@ pub(in crate::input) fn names_of(
         _ => {}
     }
     let (mut nameless, mut twice) = (vec![], vec![]);
+    // A name that is made must not be that of a later column.
     let given: HashSet<String> = names.iter().cloned().collect();
     let mut taken: HashSet<String> = HashSet::new();
     // A file of one empty name has no columns that could be told apart.
@@ -67,6 +68,7 @@ pub(in crate::input) fn names_of(
 fn bare(name: &str) -> String {
     let trimmed = name.trim();
     let inner = trimmed.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    // Without spaces the scanner has taken the quotes off already: those left are part of the name.
     match inner.filter(|_| trimmed.len() != name.len()) {
         Some(inner) => inner.replace("\"\"", "\"").trim().to_string(),
         None => trimmed.to_string(),

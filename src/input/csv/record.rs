@@ -63,6 +63,7 @@ pub(in crate::input) fn scan_record(
 ) -> Scanned {
     debug_assert!(!whole || text.last().is_none_or(|&c| c == b'\n'));
     match text[start..] {
+        // A `\r` at the end of the text may be the first half of a `\r\n`.
         [] | [b'\r'] => return Scanned::Incomplete,
         [b'\n', ..] => return Scanned::Blank { end: start + 1 },
         [b'\r', b'\n', ..] => return Scanned::Blank { end: start + 2 },
@@ -93,10 +94,12 @@ pub(in crate::input) fn scan_record(
 
 /// The delimiter or `\n` after the quoted field that opens at `open`.
 fn quoted_end(text: &[u8], open: usize, delimiter: u8, whole: bool) -> Result<usize, Unclosed> {
+    // Nothing follows a text that is whole, so a quote that is open in it stays open.
     let more = if whole { Unclosed::Malformed } else { Unclosed::Incomplete };
     let limit = open + LONGEST_QUOTED;
     let mut from = open + 1;
     loop {
+        // The bound keeps an unclosed quote from scanning all of the rest for each record.
         let window = &text[from.min(text.len())..text.len().min(limit)];
         let Some(length) = memchr(b'"', window) else {
             return Err(if text.len() >= limit { Unclosed::Malformed } else { more });
@@ -109,6 +112,7 @@ fn quoted_end(text: &[u8], open: usize, delimiter: u8, whole: bool) -> Result<us
             }
             [c, ..] if c == delimiter || c == b'\n' => Ok(close + 1),
             [b'\r', b'\n', ..] => Ok(close + 2),
+            // The next byte decides whether the quote is doubled or ends the field.
             [] | [b'\r'] => Err(more),
             _ => Err(Unclosed::Malformed),
         };

@@ -205,8 +205,10 @@ pub(super) fn walk_blocks<L: Lanes>(lanes: L, text: &[u8], walk: &mut impl Walk<
         }
     }
     if !rest.is_empty() {
+        // A load of 64 bytes would read past the end of the text.
         let mut last = [0; 64];
         last[..rest.len()].copy_from_slice(rest);
+        // At most 63 bytes are left, so the shift cannot overflow.
         walk.visit(lanes, 64 * whole.len(), &last, (1 << rest.len()) - 1);
     }
 }

@@ -104,9 +104,11 @@ impl Reading<'_> {
             {
                 faults.add_value(row, self.column, inner, error.to_string());
             }
+            // The row leaves the batch if its JSON is bad, so the view may stand there.
             there.push(true);
             views.push(if doubled {
                 let from = unescaped.len();
+                // `content` is overwritten by the next row, so a long text moves into a buffer of the array.
                 unescaped.extend_from_slice(plain);
                 let view =
                     if plain.len() > 12 { long_view(plain, 1, from) } else { view(plain, 0, plain.len()) };

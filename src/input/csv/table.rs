@@ -26,8 +26,10 @@ impl<'a> Table<'a> {
     #[inline(always)]
     pub(super) fn place(&self, row: usize, field: usize) -> (usize, usize) {
         let at = row * self.stride + field;
+        // In front of a chunk's first field stands `u32::MAX`, which wraps to 0.
         let start = self.ends[at].wrapping_add(1) as usize;
         let mut end = self.ends[at + 1] as usize;
+        // Inside of a record a `\r` is data: only the one in front of the line end is not.
         if field + 1 == self.fields && end > start && self.text[end - 1] == b'\r' {
             end -= 1;
         }
@@ -114,6 +116,7 @@ impl<'a, 'b> Faults<'a, 'b> {
     }
 
     fn take(&mut self, row: usize, column: &str, reason: String, hint: Option<String>, aside: bool) {
+        // Most chunks do not have a fault, so the mask is made with the first one.
         if self.keep.is_empty() {
             self.keep = vec![true; self.table.rows];
         }

@@ -21,6 +21,8 @@ pub(in crate::input) fn recognise(file: &Opened, shape: &Shape) -> Option<Layout
         match is_document(&head, whole) {
             Some(is) => return is.then(Layout::default),
             None if bytes >= MOST => return None,
+            // The first few kilobytes tell most files; of a long first line more has to be seen, in few
+            // steps.
             None => bytes *= 8,
         }
     }
@@ -42,8 +44,10 @@ pub(super) fn is_document(head: &[u8], whole: bool) -> Option<bool> {
             let rest = line[values.byte_offset()..].trim_ascii_start();
             Some(matches!(rest.first(), Some(b'{' | b'[')))
         }
+        // An object that does not end on its line goes on in the next one, or is cut off.
         Some(Err(error)) if error.is_eof() => {
             let Some(end) = end else { return if whole { Some(false) } else { None } };
+            // If this line is the last, its object is cut short: that is a bad record and not a document.
             let more = !text[end..].trim_ascii().is_empty();
             let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
             Some(more && values.next().is_some_and(|value| value.map_or_else(|e| e.is_eof(), |_| true)))
@@ -66,6 +70,7 @@ pub fn list_inside(file: &SourceFile) -> Option<(Pointer, Vec<Value>)> {
     if file.format != Format::JsonLines || records.is_some() || !file.framing.is_plain() {
         return None;
     }
+    // The text as it lies in the file: of the lines that are made of it the way to the list is gone.
     let shape = file.shape.with_documents(None);
     let (head, whole) = start(&file.opened, &shape, 64 << 10).ok()?;
     // A head that is cut is closed as well as can be.
@@ -76,6 +81,7 @@ pub fn list_inside(file: &SourceFile) -> Option<(Pointer, Vec<Value>)> {
     let mut found = vec![];
     lists(&value, &mut vec![], &mut found);
     match found.as_slice() {
+        // Of several lists each could be the records, so then the user has to say.
         [(keys, items)] => Some((Pointer::of(keys), items.clone())),
         _ => None,
     }

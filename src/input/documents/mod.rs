@@ -65,6 +65,7 @@ impl<R: Read> Lines<R> {
             }
             _ => self.scanner.take(&self.block[..read], &mut self.out),
         };
+        // Records that were whole before it are in `out`, and are handed out first.
         self.stopped = outcome.err();
         Ok(())
     }

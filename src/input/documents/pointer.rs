@@ -17,6 +17,7 @@ impl Pointer {
             if text.is_empty() {
                 return Ok(Pointer { text: String::new(), keys: vec![] });
             }
+            // `$.a.b` is JSONPath and `.a.b` is jq: both are written here by mistake.
             let meant = text.trim_start_matches("$.").trim_start_matches('.').replace('.', "/");
             let why = format!("`{text}` is not a JSON Pointer, which begins with `/`");
             return Err((why, format!("records = \"/{meant}\"")));
@@ -29,6 +30,7 @@ impl Pointer {
                     format!("`{text}` is not a JSON Pointer: a `~` in a key is written `~0`, and a `/` `~1`");
                 return Err((why, format!("records = \"{}\"", text.replace('~', "~0"))));
             }
+            // The order is that of RFC 6901: the other way round `~01` would become `/`.
             keys.push(key.replace("~1", "/").replace("~0", "~"));
         }
         Ok(Pointer { text: text.to_string(), keys })

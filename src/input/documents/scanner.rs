@@ -189,6 +189,7 @@ impl Scanner {
     /// Reads a byte around records; gives where to go on.
     fn around(&mut self, block: &[u8], at: usize, out: &mut [u8], start: usize) -> Outcome<usize> {
         let c = block[at];
+        // The mark may be cut by the end of a block, so it is passed byte by byte.
         if self.before + at as u64 <= 2 && BOM.get(self.before as usize + at) == Some(&c) {
             return Ok(at + 1);
         }
@@ -201,6 +202,7 @@ impl Scanner {
                 }
                 self.not_a_list(matched, "a value")?;
             }
+            // A word around records is kept until it ends, so its length has a bound.
             if self.word.len() == LONGEST_WORD {
                 return Err(format!("a number or word of more than {LONGEST_WORD} bytes"));
             }
@@ -314,12 +316,14 @@ impl Scanner {
             if self.pointer.is_some() && !self.found {
                 return Err(format!("the document that ends here has no list at {}", self.place()));
             }
+            // The next document of the file has a list of its own.
             self.found = false;
         }
         Ok(())
     }
 
     fn begin_key(&mut self) {
+        // Only keys that may be on the way of the pointer are kept: all others may be of any length.
         let wanted = match (&self.pointer, self.frames.last()) {
             (Some(pointer), Some(frame)) => frame.matched.is_some_and(|n| n < pointer.len()),
             _ => false,
@@ -341,6 +345,7 @@ impl Scanner {
         }
         if let Some(raw) = &mut text.raw {
             raw.extend_from_slice(&block[at..end]);
+            // Such a key cannot be one of the pointer's, so its text is let go.
             if raw.len() > LONGEST_KEY {
                 text.raw = None;
             }
@@ -387,6 +392,7 @@ impl Scanner {
             let out = self.written + (out.len() - start) as u64;
             marks.lock().unwrap_or_else(PoisonError::into_inner).push_back(Mark { out, line: self.line });
         }
+        // The comma stands for what is in front: a blank is never needed before the first byte.
         let (text, escaped, gap, last) = (false, false, false, b',');
         self.record = Some(Record { closing: vec![], text, escaped, gap, last, line: self.line });
     }
@@ -415,6 +421,8 @@ impl Scanner {
                 }
                 return Ok(at + 1);
             }
+            // A word that is a record by itself ends at the bracket or comma around it, which is read again
+            // there.
             b',' | b']' | b'}' if record.closing.is_empty() => {
                 self.end_record(out);
                 return Ok(at);

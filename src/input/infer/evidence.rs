@@ -68,6 +68,7 @@ impl Class {
         if parse_date(text).is_some() {
             return Class::Date;
         }
+        // Most texts fail here, so that a parser is seldom made for one.
         let dashes = text.len() > 10 && text[4] == b'-' && text[7] == b'-';
         if dashes && TimeParser::new(TimeRule::Iso, Zone::utc()).text(text).is_ok() {
             return Class::Timestamp;
@@ -250,6 +251,7 @@ impl Evidence {
         }
         let Some((given, first)) = ty else { return Ok(self.of_values()) };
         let ty = match self.of_values().0 {
+            // A column of strings holds all that CSV may have.
             _ if self.seen.is_empty() || given == DataType::String => given,
             values => common(given, values).ok_or_else(|| {
                 clash(name, (&first.name, &first.file), (&values.to_string(), &self.seen[0].file))
@@ -331,6 +333,7 @@ fn common(a: DataType, b: DataType) -> Option<DataType> {
     Some(match (a, b) {
         (a, b) if a == b => a,
         (Json, String) | (String, Json) => String,
+        // A value that the float does not hold exactly is a bad record when it is read.
         (Int64, Float64) | (Float64, Int64) => Float64,
         (Decimal { .. }, Float64) | (Float64, Decimal { .. }) => Float64,
         (Date, Timestamp) | (Timestamp, Date) => Timestamp,
@@ -340,6 +343,7 @@ fn common(a: DataType, b: DataType) -> Option<DataType> {
         }
         (Decimal { precision: p, scale: s }, Decimal { precision: q, scale: t }) => {
             let scale = s.max(t);
+            // A scale is never larger than its precision, so the differences are not below zero.
             let precision = (p - s).max(q - t) + scale;
             if precision > 38 {
                 return None;

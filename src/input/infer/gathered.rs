@@ -91,6 +91,7 @@ impl Sample {
                 (None, None) if known.contains_key(name.as_str()) => {
                     (known[name.as_str()], "as it was before".to_string())
                 }
+                // These times are milliseconds by the format of the log, whether the sample has one or not.
                 (None, None) if self.carried && untold_time(&name, &evidence) => {
                     (DataType::Int64, "int64: milliseconds, which no record of the sample has".to_string())
                 }

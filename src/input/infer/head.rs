@@ -18,6 +18,7 @@ impl Budget {
     /// The budget of each of `files` files.
     pub fn of(files: usize) -> Budget {
         let bytes = if files <= 64 { 64 << 10 } else { 16 << 10 };
+        // About 6,100 records in all, so that many files do not take longer than one.
         Budget { records: (6_100 / files.max(1)).clamp(6, 200), bytes }
     }
 }
@@ -99,6 +100,8 @@ pub(in crate::input) fn heads(
     let mut bytes = budget.bytes;
     loop {
         let (text, whole) = start(file, shape, bytes)?;
+        // A byte order mark makes the head shorter by three bytes; shorter still, reading has stopped at
+        // damage.
         if look(&text, whole) || whole || text.len() + 3 < bytes || bytes >= LONGEST_HEAD {
             return Ok(());
         }

@@ -18,6 +18,7 @@ pub fn time_hint(text: &[u8], rule: &TimeRule) -> Option<String> {
     let iso = || TimeParser::new(TimeRule::Iso, Zone::utc()).text(text).is_ok();
     let formats = || {
         let mut found = likely(std::str::from_utf8(text).ok()?).into_iter().filter(TimeRule::is_format);
+        // In `01/02/2024` day and month may stand either way, so both formats are named.
         let (first, other) = (found.next()?, found.find(|other| reads_otherwise(other, text)));
         let quoted = |rule: &TimeRule| rule.words().first().map_or_else(String::new, |word| basic(word));
         let or = other.map_or_else(String::new, |other| format!(", or {}", quoted(&other)));

@@ -127,6 +127,7 @@ impl Column {
         let outcome = match &mut self.values {
             Values::Copy(_) => Ok(()),
             Values::Text(views, long) => {
+                // An error must leave the column as it was, so the view is checked before it is added.
                 let view = view(span, texts).ok_or_else(too_far)?;
                 *long |= view as u32 > 12;
                 views.push(view);
@@ -156,6 +157,7 @@ impl Column {
             Values::Copy(_) => Ok(()),
             Values::Text(views, long) => {
                 let start = texts.unescaped.len();
+                // Offsets in Arrow's views are signed and have 32 bits.
                 let view = (start + text.len() <= FURTHEST).then(|| make_view(text, 1, start as u32));
                 views.push(view.ok_or_else(too_far)?);
                 *long |= text.len() > 12;
@@ -251,6 +253,7 @@ fn too_far() -> Unfit {
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.
 #[inline]
 pub(super) fn integer(kind: Kind, text: &[u8], inferred: bool) -> Result<i64, ValueError> {
+    // In quotes `"007"` is a code, and would lose its zeros; numbers of JSON cannot have them in front.
     if inferred && kind != Kind::Number && leading_zero(text) {
         return Err(ValueError::not_a(text, DataType::Int64));
     }

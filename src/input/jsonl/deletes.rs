@@ -33,6 +33,7 @@ impl Deletes {
     /// Whether the record that was read last is a delete.
     pub(super) fn is(&self, finder: &Finder, chunk: &[u8]) -> bool {
         let span = finder.span(self.op);
+        // Debezium writes `d` for a delete.
         &chunk[span.start..span.end] == b"d"
     }
 

@@ -106,11 +106,13 @@ impl Finder {
                 items.item = Span { kind: Kind::Object, start, end: cursor.at };
             }
             _ => {
+                // The item does not have keys: those of the item before it must not stay.
                 items.reader.clear();
                 items.item = cursor.value(1).ok()?;
             }
         }
         cursor.blanks();
+        // Kept as digits, because a column reads it like a number of the record.
         items.number = number.to_string();
         Some(start)
     }
@@ -125,6 +127,7 @@ impl Finder {
     pub(super) fn span(&self, wanted: Wanted) -> Span {
         match wanted {
             Wanted::Record { slot, path } => either(&self.record, slot, path),
+            // Few jobs unnest a list: this keeps the common way small enough to be inlined.
             other => self.span_of_item(other),
         }
     }

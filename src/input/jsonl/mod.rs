@@ -124,6 +124,7 @@ impl JsonDecoder {
         self.columns.iter_mut().for_each(|(c, _)| c.reserve(self.expected_rows));
         let bom = chunk.offset == 0 && chunk.bytes.starts_with(BOM);
         let mut cursor = Cursor { bytes: &chunk.bytes, at: if bom { BOM.len() } else { 0 } };
+        // One quick look at the whole chunk: lines are looked at one by one only where that fails.
         let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
         let mut number = 0;
         while cursor.at < chunk.bytes.len() {
@@ -162,6 +163,7 @@ impl JsonDecoder {
                 }
                 Ok(()) => self.row(&chunk.bytes, &mut rows),
                 Err(Broken) => {
+                    // The cursor may stand anywhere in a broken line, and the next record begins behind it.
                     cursor.at = end_of_line(&chunk.bytes, start) + 1;
                     Err(Box::new(match &wrapped {
                         None => broken(&chunk.bytes, start),
@@ -261,6 +263,7 @@ impl JsonDecoder {
             let (column, wanted) = &mut self.columns[i];
             let pushed = match *wanted {
                 Wanted::Number => {
+                    // The number does not stand in the log, so its digits are a text of their own.
                     let digits = self.finder.number().as_bytes();
                     let span = Span { kind: Kind::Number, start: 0, end: digits.len() };
                     column.push(span, &mut Texts { chunk: digits, unescaped: texts.unescaped })
@@ -269,10 +272,12 @@ impl JsonDecoder {
             };
             if let Err(Unfit { reason, hint }) = pushed {
                 let column = Some(column.name().to_string());
+                // The columns in front have a value of this row already.
                 self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
                 return Err(Box::new(Fault { column, reason, hint, aside: false }));
             }
         }
+        // Only a row without a fault gets a time, so the times count the rows.
         rows.time.push(instant);
         if let Some(arrived) = arrived {
             rows.arrival.push(arrived);
@@ -302,6 +307,7 @@ impl JsonDecoder {
 
     fn finish(&mut self, chunk: TextChunk, rows: Rows, bad: BadRecords) -> DecodedChunk {
         let (count, without_items) = (rows.time.len(), rows.without_items);
+        // A little more than last time: else one row more would make all columns grow.
         self.expected_rows = count + count / 64;
         let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
         let arrival = self.plan.arrivals(&rows.time, rows.arrival);
@@ -423,6 +429,7 @@ fn time_of(
             let bare = written.and_then(|written| written.bare(&unescaped)).ok_or(TimeError::Unreadable)?;
             parser.text(bare)
         }
+        // Integers are read eight digits at once; only other numbers take the slower way.
         Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
             Ok(value) => parser.integer(value),
             Err(_) => parser.text(text),
@@ -466,6 +473,7 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
         (_, Ok(_)) => ("it is not a JSON object that can be read".into(), None),
         (_, Err(error)) => {
             let text = error.to_string();
+            // serde_json adds the line, which is always the first here.
             let what = text.split(" at line ").next().unwrap_or(&text);
             (format!("not valid JSON at column {}: {what}", error.column()), one_a_line(line))
         }

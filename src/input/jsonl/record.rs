@@ -139,6 +139,7 @@ impl RecordReader {
                 cursor.at += 1;
                 return Ok(());
             }
+            // The blanks are a part of the piece that is remembered with the key, so they are not passed yet.
             cursor.at = start;
         }
         let mut next = 0;
@@ -170,6 +171,7 @@ impl RecordReader {
         slot: Option<usize>,
         depth: usize,
     ) -> Result<(), Broken> {
+        // Of an object that comes twice only the last counts, and not a mixture of both.
         for i in 0..self.nodes[node].slots.len() {
             let inner = self.nodes[node].slots[i];
             self.slots[inner] = Span::MISSING;
@@ -231,8 +233,10 @@ impl RecordReader {
         let node = &mut self.nodes[node];
         let target = node.fields.iter().find(|(field, _)| **field == *name).map_or(Target::Skip, |f| f.1);
         let piece = &cursor.bytes[start..cursor.at];
+        // Keys may be data, such as identifiers: these must not fill the memory.
         if piece.len() <= LONGEST {
             if node.expected.len() < REMEMBERED {
+                // It goes where it came, so that the guesses for the keys behind it stay right.
                 node.expected.insert(*next, (piece.into(), target));
                 *next += 1;
             } else if let Some(guess) = node.expected.get_mut(*next) {

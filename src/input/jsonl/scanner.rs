@@ -55,6 +55,7 @@ impl Cursor<'_> {
     /// Passes spaces, tabs and carriage returns.
     #[inline(always)]
     pub fn blanks(&mut self) {
+        // One comparison sends most bytes on; control characters are refused by what follows.
         if self.peek().is_some_and(|c| c <= b' ') {
             self.some_blanks();
         }
@@ -138,6 +139,7 @@ impl Cursor<'_> {
             self.at += 1;
         }
         match self.peek() {
+            // RFC 8259 does not allow digits behind a zero in front.
             Some(b'0') => self.at += 1,
             _ => self.digits()?,
         }
@@ -219,6 +221,7 @@ impl Cursor<'_> {
 
     /// Passes the bracket that opens a container inside of `depth` others.
     fn enter(&mut self, depth: usize) -> Result<(), Broken> {
+        // serde_json has the same bound, and the recursion must not use up the stack.
         if depth >= DEEPEST {
             return Err(Broken);
         }
@@ -233,6 +236,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 #[inline(always)]
 fn word_of(bytes: &[u8]) -> u64 {
+    // Callers give eight bytes, so the default is never taken.
     u64::from_le_bytes(bytes.try_into().unwrap_or_default())
 }
 
@@ -343,6 +347,7 @@ fn unit(bytes: &[u8]) -> Option<u32> {
 pub(in crate::input) fn unescape(mut inside: &[u8], out: &mut Vec<u8>) {
     while let Some(next) = memchr::memchr(b'\\', inside) {
         out.extend_from_slice(&inside[..next]);
+        // The escapes were checked by `string`, so this does not happen.
         let Some((c, length)) = escape(&inside[next..]) else { break };
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         inside = &inside[next + length..];

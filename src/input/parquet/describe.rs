@@ -36,6 +36,7 @@ fn column(metadata: &ArrowReaderMetadata, name: String) -> FileColumn {
             let nulls = |g: &parquet::file::metadata::RowGroupMetaData| {
                 g.column(leaf.index).statistics().and_then(|s| s.null_count_opt()).is_some_and(|n| n > 0)
             };
+            // Without this the first large value would be a bad record of the run.
             let past_int64 = leaf.of.ty == ArrowType::UInt64 && is_past_int64(metadata, leaf.index);
             FileColumn {
                 ty: if past_int64 { Some(UINT64) } else { leaf.of.inferred() },

@@ -102,6 +102,7 @@ impl ParquetFile {
             None => leaf_of(column, plan, &file.path, &metadata),
         };
         let columns = plan.columns.iter().zip(&named).map(leaf).collect::<Result<Vec<_>>>()?;
+        // Pages of columns that are not read do not matter, however they are compressed.
         let mut leaves = columns.iter().flatten().chain(&time).chain(&arrival);
         let pages = Arc::new(handle.clone());
         leaves.try_for_each(|leaf| schema::check_pages(&metadata, leaf, &pages, &file.path))?;
@@ -158,6 +159,7 @@ impl ParquetFile {
             let group = self.metadata.metadata().row_group(unit.row_group);
             let leaves = || self.leaves().flat_map(Leaf::indices);
             let watch = Arc::new(Watch::new(group, leaves()));
+            // Widths of numbers are known from the plan; the sizes of texts only from the footer.
             let rows = self.plan.rows_in(self.plan.chunk_bytes).min(rows_of_texts(group, leaves()));
             Ok((self.reader(unit, 0, rows, &watch)?, watch, rows))
         })?;
@@ -252,6 +254,7 @@ impl ParquetUnit {
 
     fn step(&mut self, path: &Path, bad: BadRecords) -> Result<DecodedChunk> {
         let batch = loop {
+            // A batch of one row cannot become smaller.
             self.watch.begin(self.batch_rows > 1);
             match self.reader.next() {
                 Some(Ok(batch)) => break batch,
@@ -268,6 +271,7 @@ impl ParquetUnit {
             }
         };
         let rows = batch.num_rows() as u64;
+        // Positions follow from the counts of the footer, so what is read must agree with them.
         if rows == 0 || rows > self.end_row - self.next_row {
             return Err(schema::damaged(path, &"a row group does not have the rows that the footer says"));
         }
@@ -414,6 +418,7 @@ fn bounds(
     let mut instants = |bounds: &ArrayRef| times(bounds, of, &mut parser, path).ok();
     let least = instants(&statistics.row_group_mins(groups).ok()?)?;
     let most = instants(&statistics.row_group_maxes(groups).ok()?)?;
+    // A NULL time is a bad record, so a row group that has one must be read.
     let optional = file_schema.column(leaf.index).max_def_level() > 0;
     let mut bounds: Vec<Option<(i64, i64)>> = (0..groups.len())
         .map(|i| {

@@ -116,15 +116,18 @@ impl State {
     fn page(&mut self, at: u64, length: usize) -> Result<()> {
         let refuse = |why: &str| Err(ParquetError::General(why.into()));
         let Some(column) = self.column(at) else { return refuse("a page lies outside all columns") };
+        // The header must be that of this very page, or the size in it is another one's.
         let size = match &column.header {
             (end, start) if *end == at => decompressed(start),
             _ => None,
         };
         let Some(size) = size else { return refuse("a page header is not valid") };
+        // A header may understate the size: the page takes its bytes on disk at least.
         let size = size.max(length as u64);
         let most = if column.text { LONGEST_RECORD as u64 + BESIDE } else { LARGEST_PAGE };
         (column.page, column.pages) = (size, column.pages + 1);
         let (name, megabytes) = (column.name.clone(), size >> 20);
+        // One page of each column is in memory anyway; a batch of texts also keeps those before it.
         let kept = if column.text && column.pages > 1 { size } else { 0 };
         let large: u64 = self.columns.iter().map(|column| column.page.saturating_sub(BESIDE)).sum();
         if size > most || large > LARGEST_PAGE {
@@ -153,6 +156,7 @@ pub(super) fn rows_of_texts(group: &RowGroupMetaData, leaves: impl Iterator<Item
     let columns = leaves.map(|leaf| group.column(leaf)).filter(|column| is_text(column.column_type()));
     let bytes: u64 = columns.map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0)).sum();
     let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+    // A damaged footer may claim numbers whose product does not fit 64 bits.
     let in_batch = u128::from(rows) * u128::from(TEXTS_OF_A_BATCH) / u128::from(bytes.max(1));
     usize::try_from(in_batch).unwrap_or(usize::MAX).max(1)
 }
@@ -166,6 +170,7 @@ fn decompressed(header: &[u8]) -> Option<u64> {
             return None;
         }
         let mut value = 0u64;
+        // A number of 32 bits has at most five bytes in this form.
         for shift in (0..35).step_by(7) {
             let byte = bytes.next()?;
             value |= u64::from(byte & 0x7f) << shift;
@@ -215,6 +220,7 @@ pub(super) struct Header<T> {
 
 impl<T: Read> Read for Header<T> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        // The two fields that tell the size have six bytes at most each: more is not kept.
         const ENOUGH: usize = 16;
         let read = self.inner.read(out)?;
         let first = self.read == 0;

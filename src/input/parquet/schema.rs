@@ -43,6 +43,7 @@ impl Leaf {
         for name in &self.path[1..] {
             let outer = array.as_struct_opt().ok_or_else(lost)?.clone();
             array = outer.column_by_name(name).ok_or_else(lost)?.clone();
+            // Arrow may keep values below a record that is NULL: they must not come out.
             if let Some(nulls) = outer.nulls() {
                 let absent = arrow_array::BooleanArray::new(!nulls.inner(), None);
                 array = arrow_select::nullif::nullif(&array, &absent).map_err(|e| damaged(file, &e))?;
@@ -244,6 +245,7 @@ pub(super) fn find(metadata: &ArrowReaderMetadata, name: &str) -> Lookup {
     let mut best: Option<Leaf> = None;
     for (index, column) in file_schema.columns().iter().enumerate() {
         let path = column.path().parts();
+        // A column inside of a list has several values in a row, so it is not a leaf by itself.
         if path.join(".") != name || column.max_rep_level() > 0 {
             let inside = (1..=path.len()).any(|n| path[..n].join(".") == name);
             if inside && group.is_none() {

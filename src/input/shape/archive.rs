@@ -102,6 +102,7 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
         return Ok(None);
     }
     let mut archive = opened(file)?;
+    // A workbook is a zip too, and not an archive: its members are not files of records.
     if document(&archive).is_some() {
         return Ok(None);
     }
@@ -111,14 +112,18 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
             Error::data(format!("{}: its member {} cannot be read", file.path().display(), i + 1))
                 .caused_by(cause)
         };
+        // Only the directory is asked for, so a member is not unpacked here.
         let member = archive.by_index_raw(i).map_err(damaged)?;
         let name = String::from_utf8_lossy(member.name_raw()).replace('\\', "/");
+        // `join` with a name that begins with `/` would drop the path of the archive.
         let path = file.path().join(name.trim_start_matches('/'));
+        // macOS puts a shadow of each file into `__MACOSX`.
         let hidden = name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
         if name.ends_with('/') || hidden {
             continue;
         }
         let (format, packed) = kind_of(Path::new(&name));
+        // What is compressed inside of a zip is compressed twice, which is not read.
         if format.is_none() && !any || packed != Compression::None {
             left_out.push(name);
             continue;
@@ -180,6 +185,7 @@ impl Read for Checked {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let read = self.from.read(out)?;
         self.crc.update(&out[..read]);
+        // A read into an empty buffer gives 0 too, and is not the end.
         if read == 0 && !out.is_empty() && self.crc.sum() != self.wanted {
             let shown = self.path.display();
             let error = Error::data(format!("{shown} is damaged: its checksum does not match"));

@@ -89,6 +89,7 @@ pub(in crate::input) fn content(head: &[u8]) -> Content {
     if head.starts_with(b"Obj\x01") {
         return Content::Typed(Format::Avro);
     }
+    // Protocols 2 to 5 of pickle begin with 0x80 and their number.
     let pickle = head.len() > 2 && head[0] == 0x80 && (2..=5).contains(&head[1]);
     if pickle {
         return Content::Foreign("a Python pickle", "write it as Parquet or .csv: pandas does");

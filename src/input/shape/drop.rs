@@ -40,6 +40,7 @@ impl Drop {
         let bytes = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
         Drop {
             path: path.to_path_buf(),
+            // The line `sep=;` is not a record, whether the job skips lines or not.
             skip: rules.skip.max(usize::from(shape.sep.is_some())),
             comment: bytes(&rules.comment),
             until: bytes(&rules.until),
@@ -55,10 +56,12 @@ impl Drop {
 
     /// Holds a line back until enough have come after it.
     fn give(&mut self, line: Vec<u8>, out: &mut Vec<u8>) {
+        // Without a footer a line does not wait for those behind it.
         if self.footer == 0 {
             out.extend_from_slice(&line);
             return;
         }
+        // Empty lines do not count, so that one more at the end of the file does not move the footer.
         self.full += usize::from(!is_blank(&line));
         self.held.push_back(line);
         while self.full > self.footer {
@@ -108,6 +111,7 @@ impl Drop {
                 continue;
             };
             let special = memchr2(b'"', self.escape.unwrap_or(b'"'), &line[at..]);
+            // The scanner takes a field of this length for malformed, so it does not stay open here.
             let Some(special) = special.filter(|_| so_far < LONGEST_QUOTED) else {
                 out.extend_from_slice(&line[at..]);
                 self.open = (so_far < LONGEST_QUOTED).then_some(so_far + line.len() - at);
@@ -171,6 +175,7 @@ impl EachLine for Drop {
                 self.footer
             )));
         }
+        // The footer becomes empty lines, so that the numbers of lines stay those of the file.
         out.resize(out.len() + self.held.len(), b'\n');
         self.held.clear();
         Ok(())

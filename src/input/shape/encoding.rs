@@ -31,6 +31,7 @@ pub fn encoding(label: &str) -> Result<Option<&'static Encoding>> {
     };
     match Encoding::for_label(label.as_bytes()) {
         Some(found) if found == encoding_rs::UTF_8 => Ok(None),
+        // Both are for browsers: one decodes nothing, the other gives characters for private use.
         Some(found) if found == encoding_rs::REPLACEMENT || found == encoding_rs::X_USER_DEFINED => Err(error()),
         Some(found) => Ok(Some(found)),
         None => Err(error()
@@ -54,6 +55,7 @@ pub(super) struct Transcoded<R> {
 
 impl<R: Read> Transcoded<R> {
     pub(super) fn new(from: R, encoding: &'static Encoding) -> Transcoded<R> {
+        // Only the mark of this encoding is removed: another one must not change what the job says.
         let decoder = encoding.new_decoder_with_bom_removal();
         Transcoded {
             from,
@@ -76,6 +78,7 @@ impl<R: Read> Transcoded<R> {
             (self.begin, self.end) = (0, self.from.read(&mut self.raw)?);
             self.ended = self.end == 0;
         }
+        // A byte becomes three bytes of UTF-8 at most, so the room is mostly enough at once.
         self.out.resize(4 * (self.end - self.begin) + 64, 0);
         self.given = 0;
         let mut filled = 0;
@@ -134,6 +137,7 @@ impl<R: Read> Read for WithoutMark<R> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         if self.head.is_none() {
             let mut head = vec![];
+            // One read of a pipe may give fewer than three bytes.
             self.from.by_ref().take(3).read_to_end(&mut head)?;
             let given = if head == b"\xef\xbb\xbf" { 3 } else { 0 };
             self.head = Some((head, given));

@@ -42,6 +42,7 @@ impl<R: Read, T: EachLine> ByLine<R, T> {
     fn fill(&mut self) -> std::io::Result<()> {
         while self.out.len() < 64 << 10 && !self.ended {
             self.line.clear();
+            // One byte more tells a line that is too long from one that just fits.
             let most = LONGEST_RECORD as u64 + 1;
             let read = self.from.by_ref().take(most).read_until(b'\n', &mut self.line)?;
             let made = match read {

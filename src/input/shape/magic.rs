@@ -21,6 +21,7 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
         None => Shape::of(named),
     };
     let mut head = head_of(file)?;
+    // The directory of the zip says how a member is compressed, so its bytes need not be guessed at.
     if !shape.is_member() {
         match content(&head) {
             Content::Compressed(compression) => shape.compression = compression,
@@ -59,6 +60,7 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
         [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
         _ => None,
     };
+    // What follows looks for ASCII, which in UTF-16 has a zero byte beside each character.
     if shape.encoding.is_some() {
         head = unpacked(file, &shape).unwrap_or_default();
     }

@@ -34,6 +34,7 @@ pub(in crate::input) fn marked_text(
     marks: Option<Marks>,
 ) -> std::io::Result<Box<dyn Read + Send>> {
     let mut text = decompressed(from, shape.compression)?;
+    // The checksum is that of the unpacked bytes, before they are decoded.
     if let Some(crc) = shape.crc {
         text = Box::new(archive::Checked::new(text, crc, path));
     }
@@ -42,6 +43,8 @@ pub(in crate::input) fn marked_text(
     } else if let Some(encoding) = shape.encoding {
         text = Box::new(encoding::Transcoded::new(text, encoding));
     } else if !shape.is_text() && shape.documents.is_none() {
+        // A line that is taken apart must not begin with the mark; plain text and documents pass it
+        // themselves.
         text = Box::new(encoding::WithoutMark::new(text));
     }
     if shape.rules.any() || shape.sep.is_some() {
@@ -86,6 +89,7 @@ pub(in crate::input) fn decompressed(
     compression: Compression,
 ) -> std::io::Result<Box<dyn Read + Send>> {
     let buffered = |from| BufReader::with_capacity(BLOCK, from);
+    // All but Deflate read several members or streams one behind the other, as `cat` joins them.
     Ok(match compression {
         Compression::None => from,
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(from))),

@@ -19,6 +19,7 @@ pub(super) fn text(
     rules: &Rules,
     path: &Path,
 ) -> std::io::Result<Cursor<Vec<u8>>> {
+    // A zip has its directory at its end, so a workbook is needed whole.
     let mut bytes = vec![];
     from.read_to_end(&mut bytes)?;
     of_workbook(bytes, rules, path).map(Cursor::new).map_err(std::io::Error::other)
@@ -52,6 +53,7 @@ fn of_workbook(bytes: Vec<u8>, rules: &Rules, path: &Path) -> Result<Vec<u8>> {
 /// The sheet that is read, with its name: the one that the job names, or the only one that has cells.
 fn chosen(book: &mut Workbook, rules: &Rules, path: &Path) -> Result<(String, Range<Data>)> {
     let shown = path.display();
+    // Sheets of charts and macros do not have rows.
     let all: Vec<String> = book
         .sheets_metadata()
         .iter()
@@ -69,6 +71,7 @@ fn chosen(book: &mut Workbook, rules: &Rules, path: &Path) -> Result<(String, Ra
     let mut found: Vec<(String, Range<Data>)> = vec![];
     for name in &all {
         let cells = cells(book, name, path)?;
+        // Older versions of Excel made three sheets, of which two often stay empty.
         if !cells.is_empty() {
             found.push((name.clone(), cells));
         }
@@ -110,8 +113,10 @@ fn bounds(range: &str) -> Result<Bounds> {
 
 /// The row and column of `F200`; `row` where it names none.
 fn cell(name: &str, row: u32) -> Option<(u32, u32)> {
+    // `$A$3` is how Excel writes a fixed reference.
     let name = name.trim().replace('$', "").to_ascii_uppercase();
     let letters = name.bytes().take_while(u8::is_ascii_uppercase).count();
+    // Any number of letters may stand here, so the sum saturates; more than three are refused below.
     let column = name[..letters]
         .bytes()
         .fold(0u32, |n, c| n.saturating_mul(26).saturating_add(u32::from(c - b'A') + 1));
@@ -137,6 +142,7 @@ fn cell_name(row: u32, mut column: u32) -> String {
         if column < 26 {
             break;
         }
+        // Letters do not have a zero: after `Z` comes `AA`.
         column = column / 26 - 1;
     }
     format!("{}{}", letters.into_iter().collect::<String>(), u64::from(row) + 1)
@@ -159,6 +165,7 @@ fn written(cells: &Range<Data>, bounds: &Bounds, path: &Path) -> Result<Vec<u8>>
     let mut out = vec![];
     let (Some(start), Some(end)) = (cells.start(), cells.end()) else { return Ok(out) };
     let (first, last) = (start.1.max(bounds.first.1), end.1.min(bounds.last.1));
+    // Rows above the range become empty lines, so that the numbers of lines are those of rows.
     for row in 0..=end.0.min(bounds.last.0) {
         let line = out.len();
         let mut some = false;
@@ -215,6 +222,7 @@ fn moment_text(moment: &ExcelDateTime) -> Option<String> {
     let fraction = if milli == 0 { String::new() } else { format!(".{milli:03}") };
     let clock = format!("{hour:02}:{minute:02}:{second:02}{fraction}");
     if moment.is_duration() {
+        // The float of a whole number of hours may lie just below it.
         let hours = (value * 24.0 + 1e-9).floor();
         return Some(format!("{hours:02}:{minute:02}:{second:02}{fraction}"));
     }

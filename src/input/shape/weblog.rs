@@ -97,8 +97,10 @@ pub fn weblog<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<(Form, &'stat
             7 if request => (Form::Common, "common"),
             9 if request => (Form::Combined, "combined"),
             _ if balanced => (Form::LoadBalancer, "alb"),
+            // One line that is not of the format speaks against it: it would become a bad record.
             _ => return None,
         };
+        // Lines of two formats would make records of two widths.
         if found.as_ref().is_some_and(|known| *known != form) {
             return None;
         }
@@ -130,6 +132,8 @@ impl EachLine for Requests {
         let parts: Vec<&[u8]> = request.split(|c| *c == b' ').collect();
         let parts: [&[u8]; 3] = match parts.as_slice() {
             [method, path, protocol] if protocol.starts_with(b"HTTP/") => [method, path, protocol],
+            // A client may send anything as its request: then the parts are empty, and `request` has all of
+            // it.
             _ => [b"", b"", b""],
         };
         let (before, after) = all.split_at(5);
@@ -161,6 +165,7 @@ impl EachLine for Balanced {
         }
         match fields(line, false) {
             Some(mut all) if all.len() >= LEAST => {
+                // Older load balancers write fewer fields: those that came later are NULL.
                 all.resize(all.len().max(LOAD_BALANCER.len()), vec![]);
                 push_all(out, all.iter().map(Vec::as_slice));
             }
@@ -186,6 +191,7 @@ impl Extended {
 
     /// Takes the names of the columns.
     fn fields(&mut self, names: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        // IIS writes its directives again at each start, mostly the same ones.
         if let Some(known) = &self.names {
             out.push(b'\n');
             return match known == names {
@@ -228,6 +234,7 @@ impl EachLine for Extended {
                 "{shown}: records come before a line `#Fields:`, so its columns are not known"
             )));
         }
+        // CloudFront puts tabs between fields, and IIS spaces.
         let all: Option<Vec<Vec<u8>>> = match line.contains(&b'\t') {
             true => Some(line.split(|c| *c == b'\t').map(<[u8]>::to_vec).collect()),
             false => fields(line, false),

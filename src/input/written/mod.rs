@@ -52,6 +52,7 @@ impl Written {
     /// The text without spaces around, where those do not count; `None` where it stands for NULL.
     pub fn bare<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let bare = if self.trim { text.trim_ascii() } else { text };
+        // Where spaces do not count, a field of spaces alone is an empty one.
         let null = (self.trim && bare.is_empty()) || self.null.iter().any(|word| word.as_bytes() == bare);
         (!null).then_some(bare)
     }
@@ -127,6 +128,7 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         if units.len() > 1 || !units.iter().all(|unit| is_likely_unit(unit)) {
             return None;
         }
+        // The first way that reads the text is the one that needs the fewest keys.
         for (decimal, thousands) in [(None, None), (None, Some(',')), (Some(','), Some('.'))] {
             let written = Written {
                 decimal,

@@ -38,6 +38,7 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
     for file in &read.files {
         let layout = layout(file, read, wanted)?;
         let path = file.opened.shell_path().display().to_string();
+        // Only neighbours form a part: to join files that lie apart would change the position order.
         match parts.last_mut() {
             Some(part) if part.layout == layout && part.compression == file.shape.compression => {
                 part.paths.push(path)
@@ -101,6 +102,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
             };
             let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(damaged)?;
             let fields = builder.schema().fields().iter();
+            // The Arrow schema shows INT96 as a plain timestamp; the Parquet schema tells them apart.
             let int96 = |name: &str| {
                 let mut columns = builder.parquet_schema().columns().iter();
                 columns.any(|c| c.path().string() == name && c.physical_type() == Physical::INT96)
@@ -121,6 +123,7 @@ fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
     let handle = file.opened.read()?;
     let bytes: Box<dyn Read> = match file.shape.compression {
         Compression::None => Box::new(handle),
+        // A gzip file may have several members; `GzDecoder` stops after the first.
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
         _ => Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?),
     };
@@ -156,6 +159,8 @@ pub fn told_apart(header: Vec<String>, first: Option<(usize, bool)>) -> Vec<Stri
         })
         .collect();
     let fields = header.len();
+    // Some programs end only the records, or only the header line, in a delimiter: the first record tells
+    // which.
     match first {
         Some((n, true)) if n == fields + 1 => header.push(String::new()),
         Some((n, _)) if n + 1 == fields && n > 0 && header.last().is_some_and(String::is_empty) => {
@@ -167,6 +172,7 @@ pub fn told_apart(header: Vec<String>, first: Option<(usize, bool)>) -> Vec<Stri
     for (i, name) in header.iter().enumerate() {
         let empty = name.is_empty() && header.len() > 1;
         let stem = if empty { format!("column_{}", i + 1) } else { name.clone() };
+        // A made-up name must not be the name that another column has in the file.
         let free = |wanted: &String, out: &[String]| !out.contains(wanted) && !(header.contains(wanted));
         let mut made = stem.clone();
         let mut number = 2;

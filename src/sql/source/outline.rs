@@ -19,8 +19,11 @@ impl View<'_> {
         self.no_rejects()?;
         let mut out = vec![];
         if self.relation.name == "source" {
+            // The source is the first relation, so the session is set once, before all others.
             out.push("SET TIME ZONE 'UTC'".to_string());
+            // Without ANSI mode, a cast that fails is NULL and a sum wraps, where a run stops.
             out.push("SET spark.sql.ansi.enabled = true".to_string());
+            // By default Spark gives up digits after the point, so that a result stays within 38.
             out.push("SET spark.sql.decimalOperations.allowPrecisionLoss = false".to_string());
         }
         let mut selects = vec![];
@@ -32,6 +35,8 @@ impl View<'_> {
                     Layout::Csv(_) => (
                         "csv",
                         format!(" ({})", columns.join(", ")),
+                        // RFC 4180 doubles a quote within quotes; Spark's own default is a backslash before
+                        // it.
                         format!(
                             ", header '{}', sep {}, quote '\"', escape '\"', multiLine 'true', enforceSchema 'true'",
                             self.read().names.is_none(),
@@ -84,6 +89,7 @@ impl View<'_> {
                 columns.push(format!("{} AS {}", self.ident(TIME), self.time(time)?));
                 let (time, seconds) = (self.ident(TIME), out_of_orderness / SECOND);
                 let millis = out_of_orderness % SECOND / 1000;
+                // An interval literal has two digits of seconds, unless a precision is told.
                 let delay = format!("INTERVAL '{seconds}.{millis:03}' SECOND(10, 3)");
                 columns.push(format!("WATERMARK FOR {time} AS {time} - {delay}"));
             }
@@ -111,6 +117,7 @@ impl View<'_> {
     fn flink_format(&self, part: &Part) -> Result<String> {
         let delimiter = self.text(&(self.read().delimiter as char).to_string());
         Ok(match &part.layout {
+            // An empty field is NULL, as a run reads it.
             Layout::Csv(_) => format!(
                 "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
             ),
@@ -210,6 +217,7 @@ impl View<'_> {
                         Some((root, field)) => (root.to_string(), vec![field.to_string()]),
                         None => (name, vec![]),
                     };
+                    // An object is one column, in whose type all of its wanted fields stand.
                     match roots.iter_mut().find(|(known, _)| *known == root) {
                         Some((_, fields)) => fields.extend(field),
                         None => roots.push((root, field)),

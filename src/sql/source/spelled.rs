@@ -53,6 +53,7 @@ impl View<'_> {
     fn trimmed(&self, written: &Written, name: &str, sql: String) -> Result<String> {
         match (written.trim, self.dialect) {
             (false, _) => Ok(sql),
+            // The characters are those of `trim_ascii`, which a run takes away.
             (true, Dialect::Postgres) => Ok(format!("NULLIF(BTRIM({sql}, E' \\t\\n\\r\\f'), '')")),
             (true, Dialect::DuckDb) => {
                 Ok(format!("NULLIF(TRIM({sql}, ' ' || CHR(9) || CHR(10) || CHR(12) || CHR(13)), '')"))
@@ -62,6 +63,8 @@ impl View<'_> {
     }
 
     fn without_marks(&self, written: &Written, name: &str, mut sql: String) -> Result<String> {
+        // These go first: a decimal comma becomes a point below, which may be the mark between thousands
+        // here.
         if let Some(mark) = written.thousands {
             if matches!(mark, ' ' | '\'') {
                 return Err(self

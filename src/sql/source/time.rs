@@ -64,6 +64,7 @@ pub fn clock_functions(dialect: Dialect, zone: &Zone) -> Vec<String> {
         ),
     };
     let mut cases = String::new();
+    // A zone falls back by the same hour each year: one case for each length is enough.
     let falls: BTreeSet<i64> = changes.iter().map(|change| -change.by).filter(|fall| *fall > 0).collect();
     for micros in falls {
         let earlier = format!("({at} - INTERVAL '{} minutes')", micros / MINUTE);
@@ -149,6 +150,7 @@ impl View<'_> {
         match self.dialect {
             Dialect::DuckDb => Ok(self.believed(&format!("CASE WHEN {number} THEN TRY({value}) END"))),
             Dialect::Postgres => {
+                // One nanosecond is 0 microseconds, and the bounds are divided by it.
                 let one = unit.instant(1).unwrap_or(1).max(1);
                 let (from, to) = (crate::time::EARLIEST / one, crate::time::LATEST / one);
                 let (from, to) = match unit {
@@ -158,6 +160,8 @@ impl View<'_> {
                     _ => (from, to),
                 };
                 let value = if unit == TimeUnit::Day { self.believed(&value) } else { value };
+                // PostgreSQL orders the branches of CASE, but not the sides of AND: the cast has to wait for
+                // the shape.
                 Ok(format!(
                     "CASE WHEN {number} THEN CASE WHEN CAST({text} AS NUMERIC) >= {from} \
                      AND CAST({text} AS NUMERIC) < {to} THEN {value} END END"

@@ -51,6 +51,7 @@ struct Pieces(Vec<Piece>);
 
 impl Pieces {
     fn text(&mut self, c: char) {
+        // Blanks are pieces of their own, as one blank of the format reads any number of them.
         let blank = matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c');
         match (self.0.last_mut(), blank) {
             (Some(Piece::Text(text)), false) | (Some(Piece::Blank(text)), true) => text.push(c),
@@ -107,6 +108,7 @@ fn specifier(format: &str, rest: &mut Peekable<Chars>, out: &mut Pieces) -> Resu
             (Field::Second, Some(' ')),
             (Field::HalfDay { upper: true }, None),
         ]),
+        // strftime pads these three letters with a blank where the format does not say otherwise.
         'e' => out.field(Field::Day, pad.unwrap_or(Pad::Blank)),
         'k' => out.field(Field::Hour, pad.unwrap_or(Pad::Blank)),
         'l' => out.field(Field::Hour12, pad.unwrap_or(Pad::Blank)),
@@ -133,6 +135,7 @@ fn plain(letter: char) -> Option<Field> {
         'P' => Field::HalfDay { upper: false },
         'M' => Field::Minute,
         'S' => Field::Second,
+        // chrono reads `%f` as nanoseconds, Python as decimals of a second: here it is always decimals.
         'f' => Field::Fraction { point: false, digits: None },
         's' => Field::Epoch,
         'z' => Field::Offset { colon: false },
@@ -162,6 +165,7 @@ fn fraction(format: &str, point: bool, digit: Option<char>, rest: &mut Peekable<
 fn unknown(format: &str, letter: char, rest: &mut Peekable<Chars>) -> Error {
     let error = Error::job(format!("`%{letter}` in the time format `{format}` is unknown"));
     error.hint(match letter {
+        // `%E*S` is how Abseil and BigQuery write seconds with decimals.
         'c' | 'x' | 'X' | 'v' | 'E' | 'O' if letter == 'E' && rest.peek() == Some(&'*') => {
             "seconds with a fraction are %S%.f"
         }
@@ -201,6 +205,7 @@ fn part(field: Field) -> &'static str {
 fn check(format: &TimeFormat) -> Result<()> {
     let fields: Vec<Field> = format.fields().collect();
     for (i, field) in fields.iter().enumerate() {
+        // Two fields of one part may contradict each other, and which of them is right is open.
         if let Some(other) = fields[..i].iter().find(|other| part(**other) == part(*field)) {
             let (one, two) = (other.letters(), field.letters());
             return Err(wrong(format, &format!("has the {} twice: {one} and {two}", part(*field)))
@@ -286,14 +291,17 @@ fn wrong(format: &TimeFormat, what: &str) -> Error {
 
 /// Whether each number ends where the next piece begins.
 fn numbers_end(format: &TimeFormat) -> Result<()> {
+    // The reader never goes back, so the format alone must tell where each number ends.
     for pair in format.pieces().windows(2) {
         let Piece::Field(field, pad) = &pair[0] else { continue };
         let ends = match field {
+            // A zone's name takes all characters that names may have: a field after it would be swallowed.
             Field::ZoneName => !matches!(&pair[1], Piece::Field(..)) && !begins(&pair[1], is_of_name),
             Field::Offset { .. } => !begins(&pair[1], |c| c.is_ascii_digit() || c == ':'),
             Field::Epoch | Field::Fraction { .. } if field.width().is_none() => {
                 !begins(&pair[1], |c| c.is_ascii_digit())
             }
+            // Padded numbers have all of their digits, so only numbers without padding need an end.
             _ => *pad != Pad::None || !begins(&pair[1], |c| c.is_ascii_digit()),
         };
         if !ends {
@@ -362,6 +370,7 @@ fn zone_words(format: &TimeFormat) -> Result<()> {
                     )
                     .hint("write %Z, which reads zone names, or set the job's `timezone`"));
                 }
+                // Before the hour a sign and digits may be a part of the date, such as `-05`.
                 if let Some(offset) = fixed_offset(text).filter(|_| hour) {
                     return Err(wrong(
                         format,
@@ -381,6 +390,7 @@ fn names_zone(word: &str) -> bool {
     if word.contains('/') {
         return Zone::named(word).is_some();
     }
+    // `is_abbreviation` asks all zones at several instants: only words of the right shape are worth that.
     let short = (3..=5).contains(&word.len()) && word.bytes().all(|c| c.is_ascii_uppercase());
     short && !matches!(word, "UTC" | "GMT") && Zone::is_abbreviation(word)
 }

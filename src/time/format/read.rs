@@ -36,6 +36,7 @@ impl TimeFormat {
         if let Some(seconds) = said.epoch {
             return said.since_1970(seconds).ok_or(TimeError::OutOfRange);
         }
+        // Years have four digits at most, so the product cannot overflow.
         let local = self.days(&said).ok_or(TimeError::Unreadable)? * DAY + said.time_of_day();
         #[cfg(test)]
         if let Some(fault) = self.fault {
@@ -56,6 +57,7 @@ impl TimeFormat {
     fn said<'t>(&self, mut rest: &'t [u8]) -> Option<Said<'t>> {
         // A month or a day that the format does not have is the first.
         let mut said = Said { month: 1, day: 1, ..Said::default() };
+        // An empty format does not have a last piece: the index wraps, and equals none.
         let last = self.pieces.len().wrapping_sub(1);
         for (i, piece) in self.pieces.iter().enumerate() {
             match piece {
@@ -70,6 +72,8 @@ impl TimeFormat {
                     }
                 }
                 Piece::Field(field, pad) => {
+                    // In front of a digit a number must have all of its digits, or a text could be read in
+                    // two ways.
                     let full = self.pieces.get(i + 1).is_some_and(begins_with_digit);
                     said.field(*field, *pad, full, &mut rest)?;
                 }
@@ -81,8 +85,10 @@ impl TimeFormat {
     /// The days since 1970 of the date, if there is such a date.
     fn days(&self, said: &Said) -> Option<i64> {
         let days = if said.week > 0 {
+            // ISO 8601: 4 January always lies in the first week.
             let january = days_from_civil(said.year, 1, 4);
             let days = monday(january) + (said.week - 1) * 7 + said.weekday?;
+            // Only some years have a week 53: in the others the day found is of the next ISO year.
             (iso_week(days) == (said.year, said.week)).then_some(days)?
         } else if said.day_of_year > 0 {
             let first = days_from_civil(said.year, 1, 1);
@@ -122,6 +128,7 @@ impl<'t> Said<'t> {
             }
             Field::ShortYear => {
                 let short = number(0, 99)?;
+                // The pivot of POSIX: 69 to 99 are years of the 20th century.
                 self.year = short + if short < 69 { 2000 } else { 1900 };
             }
             Field::Month => self.month = number(1, 12)? as u32,
@@ -167,6 +174,7 @@ impl<'t> Said<'t> {
             }
         }
         let there = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+        // Behind a point the number of digits is for writing alone: all that are there are read.
         let count = match digits.filter(|_| !point) {
             None => there,
             Some(digits) => usize::from(digits),
@@ -201,6 +209,7 @@ impl<'t> Said<'t> {
     fn time_of_day(&self) -> i64 {
         let hour = match self.afternoon {
             None => self.hour,
+            // 12 AM is midnight, and 12 PM is noon.
             Some(afternoon) => self.hour % 12 + if afternoon { 12 } else { 0 },
         };
         hour * HOUR + self.minute * MINUTE + self.second * SECOND + self.micros
@@ -243,6 +252,7 @@ fn number_of_four(rest: &mut &[u8]) -> Option<i64> {
 /// Which of the names `rest` begins with, in any case.
 fn name(rest: &mut &[u8], names: &[&str], long: bool) -> Option<usize> {
     let begins = |name: &str| {
+        // The names are ASCII and have three letters or more, so the cut cannot panic.
         let name = if long { name } else { &name[..3] };
         let (begin, after) = rest.split_at_checked(name.len())?;
         begin.eq_ignore_ascii_case(name.as_bytes()).then_some(after)

@@ -70,6 +70,7 @@ fn write_field(field: Field, pad: Pad, at: At, out: &mut String) -> std::fmt::Re
         Field::Day => number(day.into(), 2),
         Field::DayOfYear => number(days - days_from_civil(year, 1, 1) + 1, 3),
         Field::Hour => number(hour, 2),
+        // Hours 0 and 12 are both written as 12.
         Field::Hour12 => number((hour + 11) % 12 + 1, 2),
         Field::HalfDay { upper: true } => write!(out, "{half}"),
         Field::HalfDay { upper: false } => write!(out, "{}", half.to_ascii_lowercase()),
@@ -83,6 +84,7 @@ fn write_field(field: Field, pad: Pad, at: At, out: &mut String) -> std::fmt::Re
             write!(out, "{sign}{seconds}")
         }
         Field::Offset { colon } => {
+            // `%z` has hours and minutes alone, so the seconds of old local mean times are cut.
             let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / MINUTE);
             let colon = if colon { ":" } else { "" };
             write!(out, "{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60)
@@ -102,6 +104,7 @@ fn write_name(name: &str, long: bool, out: &mut String) -> std::fmt::Result {
 
 /// Six digits where their number is not given; `%.f` writes as many threes of them as it needs.
 fn write_fraction(micros: i64, point: bool, digits: Option<u8>, out: &mut String) -> std::fmt::Result {
+    // Instants have microseconds, so the last three of nine digits are always zero.
     let all = format!("{micros:06}000");
     let digits = match digits {
         Some(digits) => digits.into(),

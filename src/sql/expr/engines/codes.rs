@@ -9,6 +9,7 @@ impl Printer<'_> {
     /// Hashes, hexadecimal digits and Base64.
     pub(super) fn coded(&self, call: &Call) -> Result<String> {
         let sql = if call.op == Op::ToHex { self.long(&call.args[0])? } else { self.sql(&call.args[0])? };
+        // These hash and encode bytes and not texts: the bytes are UTF-8, as they are to a run.
         let bytes = match self.dialect {
             Postgres => format!("CONVERT_TO({sql}, 'UTF8')"),
             BigQuery => format!("CAST({sql} AS BYTES)"),
@@ -29,6 +30,7 @@ impl Printer<'_> {
             (Op::FromHex, Spark) => format!("DECODE(UNHEX({sql}), 'UTF-8')"),
             (Op::FromHex, BigQuery) => format!("CAST(FROM_HEX({sql}) AS STRING)"),
             (Op::ToHex, Postgres) => format!("TO_HEX({sql})"),
+            // Their HEX gives capitals; `to_hex` gives small letters, as in PostgreSQL.
             (Op::ToHex, DuckDb | Spark | Flink) => format!("LOWER(HEX({sql}))"),
             (Op::ToBase64, DuckDb) => format!("TO_BASE64(ENCODE({sql}))"),
             // These break lines of 76 letters.

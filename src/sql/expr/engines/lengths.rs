@@ -22,6 +22,7 @@ impl Printer<'_> {
         let Interval { months, days, micros } = length.interval;
         let sql = self.tight(of)?;
         let on_clock = of.ty == Type::Clock;
+        // A length without days is the same in every zone, so the instant does not have to become a clock.
         if months == 0 && days == 0 {
             return self.shifted(call, &sql, &length, on_clock);
         }
@@ -29,6 +30,7 @@ impl Printer<'_> {
             return Err(self.no_op(call.op).hint("write it in hours"));
         }
         let mut clock = words::closed(&self.clock(of)?);
+        // PostgreSQL adds months before days; the other order gives another day at the end of a month.
         for (count, unit) in [(i64::from(months), "MONTH"), (i64::from(days), "DAY")] {
             if count != 0 {
                 clock = self.clock_moved(&clock, count, unit, &length.times);
@@ -43,6 +45,7 @@ impl Printer<'_> {
                 format!("CASE WHEN {times} = 0 THEN {sql} ELSE {moved} END")
             }
         };
+        // Hours move the instant and not the clock: over a change of clocks an hour stays an hour.
         match micros {
             0 => Ok(moved),
             _ => self.shifted(call, &words::closed(&moved), &length, on_clock),
@@ -118,6 +121,7 @@ impl Printer<'_> {
             Op::DaysLater | Op::DaysEarlier => self.day_moved(call, &sql),
             Op::LastDay => match self.dialect {
                 DuckDb | Spark | BigQuery => Ok(format!("LAST_DAY({sql})")),
+                // DATE_TRUNC would take a date as TIMESTAMPTZ, by the zone of the session.
                 Postgres => Ok(format!(
                     "CAST(DATE_TRUNC('month', CAST({sql} AS TIMESTAMP)) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"
                 )),
@@ -146,6 +150,7 @@ impl Printer<'_> {
             DuckDb | Postgres if literal.is_some_and(|count| i32::try_from(count).is_ok()) => {
                 format!("{day} {sign} {}", words::closed(&count))
             }
+            // A date takes an INTEGER here, but not a BIGINT.
             DuckDb | Postgres => format!("{day} {sign} CAST({count} AS INTEGER)"),
             Spark => format!("DATE_{word}({day}, CAST({count} AS INT))"),
             BigQuery => format!("DATE_{word}({day}, INTERVAL {} DAY)", words::closed(&count)),

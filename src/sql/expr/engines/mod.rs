@@ -60,6 +60,7 @@ impl Printer<'_> {
     /// The SQL of `node`, between parentheses where it is more than one word.
     fn tight(&self, node: &Node) -> Result<String> {
         let sql = self.sql(node)?;
+        // `DATE '…'` is two words, but every engine reads it as one value.
         let is_moment = matches!(node.as_literal(), Some(Literal::Date(_) | Literal::Micros(_)));
         Ok(if is_moment { sql } else { words::closed(&sql) })
     }
@@ -111,6 +112,7 @@ impl Printer<'_> {
             Literal::Float(value) => return self.float(*value),
             Literal::Decimal(value) => self.decimal(*value, ty),
             Literal::Text(text) => {
+                // Text in PostgreSQL cannot hold the character 0, in any encoding.
                 if self.dialect == Dialect::Postgres && text.contains('\0') {
                     return Err(self.no_words("a text with the character 0"));
                 }
@@ -118,6 +120,7 @@ impl Printer<'_> {
             }
             Literal::Date(days) => {
                 let clock = words::wall_clock(i64::from(*days) * crate::time::DAY, 6);
+                // The clock of whole days ends in midnight without a fraction, so the slice is in range.
                 format!("DATE '{}'", &clock[..clock.len() - " 00:00:00".len()])
             }
             Literal::Micros(micros) if self.dialect == Dialect::Flink && micros % 1000 != 0 => {
@@ -136,6 +139,7 @@ impl Printer<'_> {
             Type::Null | Type::Unknown => words::type_name(self.dialect, DataType::String),
             Type::Clock => self.clock_type().into(),
             Type::Interval => {
+                // This call is only for its error, in dialects without intervals.
                 self.interval(Interval::default())?;
                 "INTERVAL".into()
             }
@@ -175,6 +179,7 @@ impl Printer<'_> {
         }
         let digits = format!("{value:?}");
         Ok(match self.dialect {
+            // PostgreSQL takes `1.5E0` for a numeric, not for a double.
             Dialect::Postgres => format!("CAST('{digits}' AS {double})"),
             _ if digits.contains('e') => digits.replace('e', "E"),
             _ => format!("{digits}E0"),
@@ -210,6 +215,7 @@ impl Printer<'_> {
             .filter(|(count, _)| *count != 0)
             .map(|(count, unit)| format!("{count} {unit}"))
             .collect();
+        // An empty INTERVAL is an error in PostgreSQL.
         let said = if said.is_empty() { "0 days".to_string() } else { said.join(" ") };
         Ok(format!("INTERVAL '{said}'"))
     }
@@ -251,6 +257,7 @@ fn exact_digits(value: i128, scale: u8) -> String {
     let sign = if value < 0 { "-" } else { "" };
     let scale = usize::from(scale);
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+    // The digits are padded to one more than the scale, so that the split is in range.
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }

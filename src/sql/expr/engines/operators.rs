@@ -90,6 +90,7 @@ impl Printer<'_> {
     pub(super) fn extreme(&self, node: &Node, call: &Call) -> Result<String> {
         let name = if call.op == Op::Greatest { "GREATEST" } else { "LEAST" };
         let mut list = call.args.iter().map(|arg| self.sql(arg)).collect::<Result<Vec<_>>>()?;
+        // Spark takes GREATEST only of two values or more.
         if let [one] = &list[..] {
             return Ok(one.clone());
         }
@@ -99,6 +100,7 @@ impl Printer<'_> {
         if matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
             return Ok(format!("{name}({})", list.join(", ")));
         }
+        // PostgreSQL has NaN above all floats; Flink and BigQuery do not.
         if node.ty == Type::FLOAT {
             return Err(self.no_words(format!("{name} of floats")));
         }

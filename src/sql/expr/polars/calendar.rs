@@ -25,6 +25,7 @@ pub(super) fn day(days: &str) -> String {
 
 /// The day of a year, a month and a day of it; NULL where there is none.
 fn made(year: &str, month: &str, of_month: &str) -> String {
+    // The cast reads ISO-8601, which has four digits of a year and two of the others.
     let padded = |number: &str, digits: u8| format!("LPAD(CAST({number} AS VARCHAR), {digits}, '0')");
     format!(
         "TRY_CAST({} || '-' || {} || '-' || {} AS DATE)",
@@ -68,6 +69,7 @@ impl Printer<'_> {
     /// How many whole units of days or months there are between two moments.
     pub(super) fn whole_units(&self, field: Field, from: &Node, to: &Node) -> Result<String> {
         let (from, to) = (self.micros(from)?, self.micros(to)?);
+        // Counted from the earlier moment on, so the number is cut towards zero in both directions.
         let sign = format!("(CASE WHEN {to} < {from} THEN -1 WHEN {to} >= {from} THEN 1 END)");
         let first = self.local(&format!("LEAST({from}, {to})"));
         let last = self.local(&format!("GREATEST({from}, {to})"));
@@ -153,6 +155,7 @@ impl Printer<'_> {
             }
             at = if is_instant { self.of_local(&clock) } else { clock };
         }
+        // Hours move the instant, and so come after the days, which move the clock.
         Ok(micros.map_or(at.clone(), |micros| format!("({at} + {micros})")))
     }
 }

@@ -68,6 +68,7 @@ impl Printer<'_> {
             Kind::Cast(inner, _) => self.cast(inner, node.ty),
             Kind::Call(call) => self.call(call, node),
         }
+        // Checked at every level: a text that doubles at each of them would fill the memory before the end.
         .and_then(|sql| match sql.len() > MOST_BYTES {
             true => Err(Error::job("the expression is too long for the SQL of Polars")),
             false => Ok(sql),
@@ -85,6 +86,7 @@ impl Printer<'_> {
             Literal::Bool(true) => "TRUE".into(),
             Literal::Bool(false) => "FALSE".into(),
             Literal::Int(value) => int(*value),
+            // As text, since NaN and infinity lack a literal.
             Literal::Float(value) => format!("CAST('{value:e}' AS DOUBLE)"),
             Literal::Decimal(value) => decimal(*value, node.ty.scale().unwrap_or(0)),
             Literal::Text(text) => words::text(Dialect::Polars, text),
@@ -200,6 +202,8 @@ impl Printer<'_> {
             Some(Literal::Decimal(value)) => Some(*value),
             _ => None,
         };
+        // A scale is at most 38, so the power fits 128 bits. A product that does not is left to TRY_CAST
+        // below.
         if let Some(value) =
             value.and_then(|value| value.checked_mul(10i128.pow(u32::from(scale.max(own) - own))))
         {

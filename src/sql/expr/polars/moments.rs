@@ -31,6 +31,7 @@ impl Printer<'_> {
     /// What the clock of the job's zone shows.
     pub(super) fn local(&self, micros: &str) -> String {
         match self.zone.name() {
+            // A clock in UTC shows the instant itself: a call of the function for each row is saved.
             "UTC" => micros.to_string(),
             zone => format!("{LOCAL}({micros}, '{zone}')"),
         }
@@ -64,6 +65,7 @@ impl Printer<'_> {
     pub(super) fn shown(&self, node: &Node) -> Result<String> {
         let time = self.sql(node)?;
         let clock = format!("STRFTIME({time}, '%Y-%m-%d %H:%M:%S%.6f')");
+        // PostgreSQL writes only the digits of a fraction that are there: `12:00:00.5`.
         let clock = format!("TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {clock}))");
         let offset = format!("STRFTIME({time}, '%:z')");
         // Before zones there was local mean time, to the second.
@@ -85,6 +87,8 @@ impl Printer<'_> {
             Op::DateDiff(field) => self.boundaries(field, &args[0], &args[1]),
             Op::DateSub(field) => match field.length() {
                 Some(unit) => {
+                    // Polars' `//` goes down; whole units are cut towards zero, so the sign is taken out
+                    // first.
                     let length = format!("({} - {})", self.micros(&args[1])?, self.micros(&args[0])?);
                     Ok(format!("(SIGN({length}) * (ABS({length}) // {unit}))"))
                 }
@@ -224,6 +228,7 @@ fn letters(format: &str) -> Option<String> {
             continue;
         }
         match rest.next()? {
+            // `%f` is nanoseconds to chrono, and microseconds in our formats.
             'f' => out += "6f",
             c @ ('%' | 'Y' | 'm' | 'd' | 'H' | 'M' | 'S' | 'j' | 'y' | 'I' | 'p' | 'A' | 'a' | 'B' | 'b'
             | 'F' | 'T' | 'e' | 'k' | 'l' | 'u' | 'w' | 'V' | 'G' | 'z' | 'P' | 'R' | 'D') => out.push(c),
