@@ -1,7 +1,9 @@
 //! `highwater explain`: the plan, from samples alone.
 
+use super::document::{Document, FormatArgs};
 use super::lengths::written;
-use super::{JobArgs, ui};
+use super::{JobArgs, JobId, ui};
+use crate::batch::Field;
 use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
@@ -15,6 +17,7 @@ use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
 use clap::Args;
+use serde_json::{Value, json};
 use std::fmt::Write;
 
 mod row;
@@ -38,9 +41,8 @@ pub struct ExplainArgs {
     /// Events that are listed, of those counted and of those left out
     #[arg(long, value_name = "N", default_value_t = 20, requires = "at")]
     rows: usize,
-    /// Print the row and its events as JSON
-    #[arg(long, requires = "at")]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl ExplainArgs {
@@ -55,7 +57,8 @@ impl ExplainArgs {
         ui::notes(&plan.notes);
         let options = self.job.options(&plan);
         let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
-        ui::print(&explain(&plan, options.threads, (options.memory, of_machine)))?;
+        let json = in_json(&plan, options.threads, options.memory);
+        self.format.print(&json, || explain(&plan, options.threads, (options.memory, of_machine)))?;
         Ok(exit::DONE)
     }
 
@@ -63,25 +66,22 @@ impl ExplainArgs {
     fn row(&self, columns: Vec<(String, Option<String>)>, spec: &JobSpec, plan: &Plan) -> Result<u8> {
         let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
-        let progress = ui::Progress::new(self.json);
+        let progress = ui::Progress::new(!self.format.is_text());
         let again = || job::plan_job(spec, &self.job.overrides());
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
         let explained = explained?;
-        match self.json {
-            true => ui::print_value(&row::in_json(&explained, &plan.zone))?,
-            false => ui::print(&row::text(&explained, &plan.zone))?,
-        }
+        let json = row::in_json(&explained, &plan.zone);
+        self.format.print(&json, || row::document(&explained, &plan.zone))?;
         Ok(exit::DONE)
     }
 }
 
 /// The explanation of a plan.
 /// The memory is the budget, and what it is half of where nobody gave it.
-fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> String {
-    let mut out = String::new();
+fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> Document {
+    let mut out = Document::titled(format!("job {}, time zone {}", plan.name, plan.zone.name()));
     let sections = [
-        format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
         format!("\n{}\n{}", files(&plan.read), columns(&plan.read, &plan.inferred)),
         changes(&plan.inferred),
         watermark(plan),
@@ -91,8 +91,59 @@ fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) ->
         outputs(plan),
         needs(plan, threads, memory),
     ];
-    sections.iter().for_each(|section| out.push_str(section));
+    out.outline(&sections.concat());
     out
+}
+
+/// The explanation of a plan, for programs. Lengths are in microseconds, in names that end in `_us`.
+fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
+    let read = &plan.read;
+    let fields = |fields: &[Field]| -> Vec<Value> {
+        fields.iter().map(|field| json!({ "name": field.name, "type": field.ty.to_string() })).collect()
+    };
+    let columns = plan.inferred.columns.iter().map(|column| {
+        let read = read.time.column == column.name || read.columns.iter().any(|c| c.name == column.name);
+        json!({ "name": column.name, "type": column.ty.to_string(), "read": read, "why": column.why })
+    });
+    let outputs = plan.outputs.iter().map(|output| {
+        let group = match output.kind {
+            OutputKind::Groups { grouping, .. } => Some(&plan.groupings[grouping]),
+            _ => None,
+        };
+        let lateness = group.and_then(|group| group.plan.lateness.as_ref());
+        json!({
+            "path": output.to,
+            "format": (output.to != OutputTo::Terminal).then(|| output.format.name()),
+            "archive": matches!(output.kind, OutputKind::Archive(_)),
+            "window": group.map(|group| group.plan.window.to_string()),
+            "keys": group.map(|group| &group.keys),
+            "streamed": lateness.is_some(),
+            "allowed_lateness_us": lateness.map(|lateness| lateness.allowed),
+            "columns": fields(&output.columns.fields),
+        })
+    });
+    let estimate = estimate(plan, threads);
+    let steps = steps::steps(plan);
+    json!({
+        "job": JobId::of(plan),
+        "time_zone": plan.zone.name(),
+        "files": read.files.len(),
+        "bytes": read.files.iter().map(|file| file.bytes).sum::<u64>(),
+        "columns": columns.collect::<Vec<_>>(),
+        "event_time": (read.time.rule != TimeRule::Untimed).then_some(&read.time.column),
+        "out_of_orderness_us": plan.watermark.out_of_orderness,
+        "tables": plan.tables.iter().map(|table| &table.name).collect::<Vec<_>>(),
+        "steps": steps.lines().skip(2).map(str::trim).collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+        "threads": threads,
+        "memory_bytes": memory,
+        "estimate": {
+            "records": estimate.records,
+            "chunk_bytes": estimate.fixed,
+            "bytes_per_group": estimate.per_group,
+            "bytes_per_row": estimate.per_row,
+        },
+    })
 }
 
 /// What becomes of deletes in a source of change events.

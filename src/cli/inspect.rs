@@ -1,5 +1,6 @@
 //! `highwater inspect`: what a live job would hold at a time.
 
+use super::document::{Document, FormatArgs, data};
 use super::{MachineArgs, ui};
 use crate::engine::{self, RunOptions, Section, State, StateKind};
 use crate::error::{Error, Result, exit};
@@ -30,9 +31,8 @@ pub struct InspectArgs {
     /// Write all of it to a .parquet, .jsonl or .csv file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print all of it as JSON on stdout, and no tables
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Rows that a table on the terminal shows
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
@@ -51,11 +51,11 @@ impl InspectArgs {
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
-        let progress = ui::Progress::new(self.json);
+        let progress = ui::Progress::new(!self.format.is_text());
         let state = engine::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
         progress.finish();
         let state = state?;
-        if self.json {
+        if self.format.is_json() {
             print_json(&name, &state, &zone)?;
             return Ok(exit::DONE);
         }
@@ -64,13 +64,18 @@ impl InspectArgs {
                 "the job holds nothing: it has no windows, no dedup and first, and no table looked into backward",
             );
         }
+        let mut out = Document::default();
         for (i, section) in state.sections.iter().enumerate() {
-            let between = if i == 0 { "" } else { "\n" };
-            ui::print(&format!("{between}{}\n", heading(section)))?;
+            match i {
+                0 => out.line(heading(section)),
+                _ => out.section(heading(section)),
+            }
             if section.rows > 0 {
-                ui::print(&table::render(&section.table(self.rows)?, &zone, self.rows, section.rows)?)?;
+                let shown = section.table(self.rows)?;
+                out.code("text", table::render(&shown, &zone, self.rows, section.rows)?);
             }
         }
+        self.format.print(&(), || out)?;
         ui::note(&ui::account_line(&state.account));
         if let Some(path) = &self.output {
             let rows: usize = state.sections.iter().map(|section| section.rows).sum();
@@ -98,7 +103,7 @@ fn heading(section: &Section) -> String {
     };
     let name = match section.name.as_str() {
         "-" => "the terminal".to_string(),
-        name => ui::plain(name),
+        name => data(name),
     };
     match section.kind {
         StateKind::Dedup => format!("{name}: {} held", count("key", "keys")),

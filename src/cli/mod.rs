@@ -2,16 +2,16 @@
 
 mod audit;
 mod backfill;
-mod chart;
 mod check;
-mod columns;
 mod completions;
+mod document;
 mod explain;
 mod generate;
 mod init;
 mod inspect;
 mod lengths;
 mod man;
+mod mode;
 mod report;
 mod run;
 mod schema;
@@ -24,6 +24,7 @@ use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result};
 use crate::process;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -114,11 +115,24 @@ impl Command {
             Command::Report(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
-            Command::Generate(args) => ui::generated(&args.run()?),
+            Command::Generate(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(),
             Command::Man(args) => args.run(),
         }
+    }
+}
+
+/// The job that a report is about, for programs.
+#[derive(Debug, Serialize)]
+struct JobId<'a> {
+    name: &'a str,
+    hash: &'a str,
+}
+
+impl<'a> JobId<'a> {
+    fn of(plan: &'a crate::plan::Plan) -> JobId<'a> {
+        JobId { name: &plan.name, hash: &plan.hash }
     }
 }
 

@@ -1,7 +1,8 @@
 //! `highwater report`, and the pages that a job has among its outputs.
 
-use super::audit::{self, Subject};
-use super::run::Mode;
+use super::audit::Subject;
+use super::document::{Document, FormatArgs};
+use super::mode::Mode;
 use super::{JobArgs, ui, verify};
 use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result, exit};
@@ -10,6 +11,7 @@ use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::report::{self, JobText, Place, Report, Shown};
 use crate::verify::Request;
 use clap::Args;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Write a page of a job's results to look at: one HTML file that opens from the disk, with charts, tables, the account,
@@ -39,6 +41,8 @@ pub struct ReportArgs {
     /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl ReportArgs {
@@ -55,17 +59,21 @@ impl ReportArgs {
         // Links are to outputs in place, so these are brought to one state first.
         engine::recover(&plan)?;
         let options = self.job.options(&plan);
-        let progress = ui::Progress::new(self.quiet);
+        let progress = ui::Progress::new(self.quiet || !self.format.is_text());
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
         progress.finish();
         let same = done?;
-        if !self.quiet {
+        if !self.format.is_text() {
+            let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+            let json = json!({ "path": path.display().to_string(), "bytes": bytes, "same": same });
+            self.format.print(&json, || Document::titled(written(&path)))?;
+        } else if !self.quiet {
             ui::note(&written(&path));
         }
-        Ok(if same { exit::DONE } else { exit::DIFFERENT })
+        Ok(if same == Some(false) { exit::DIFFERENT } else { exit::DONE })
     }
 
-    /// Computes everything and writes the page; gives whether nothing differs.
+    /// Computes everything and writes the page; gives whether nothing differs, if that was asked for.
     fn write(
         &self,
         spec: &JobSpec,
@@ -74,7 +82,7 @@ impl ReportArgs {
         path: &Path,
         options: &RunOptions,
         progress: &ui::Progress,
-    ) -> Result<bool> {
+    ) -> Result<Option<bool>> {
         let folder = tempfile::Builder::new()
             .prefix("highwater-report-")
             .tempdir_in(&options.spill_folder)
@@ -94,7 +102,7 @@ impl ReportArgs {
             verify: verdict.as_ref().map(verify::as_json),
         };
         report::write(path, &page.html()?)?;
-        Ok(verdict.is_none_or(|verdict| verdict.same()))
+        Ok(verdict.map(|verdict| verdict.same()))
     }
 }
 
@@ -108,7 +116,8 @@ fn audit(
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
-    Ok(audit::as_json(&subject, &engine::audit(plan, options, None, progress)?))
+    let report = engine::audit(plan, options, None, progress)?;
+    serde_json::to_value(subject.with(&report)).map_err(|e| Error::machine("cannot make JSON").caused_by(e))
 }
 
 /// Compares the job with its SQL, as `verify` does.

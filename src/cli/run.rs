@@ -1,5 +1,7 @@
 //! `highwater run`.
 
+use super::document::{Document, FormatArgs};
+use super::mode::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
@@ -7,6 +9,7 @@ use crate::error::{Result, exit};
 use crate::job;
 use crate::report;
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 /// Run a job.
 #[derive(Debug, Args)]
@@ -19,9 +22,8 @@ pub struct RunArgs {
     /// job would have counted
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
-    /// Print the account and the outputs as JSON on stdout, and no tables
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print nothing but tables and errors
     #[arg(long, short)]
     quiet: bool,
@@ -48,27 +50,9 @@ enum Changed {
     Reload,
 }
 
-/// [`crate::plan::Mode`], as the command line names it.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Mode {
-    /// Every event, however late it came
-    Complete,
-    /// What a live job would have counted; the rest is late
-    Streamed,
-}
-
-impl From<Mode> for crate::plan::Mode {
-    fn from(mode: Mode) -> crate::plan::Mode {
-        match mode {
-            Mode::Complete => crate::plan::Mode::Complete,
-            Mode::Streamed => crate::plan::Mode::Streamed,
-        }
-    }
-}
-
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("run", &self.job.job, self.quiet || self.json)?;
+        let watch = self.watch.begin("run", &self.job.job, self.quiet || !self.format.is_text())?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
@@ -96,13 +80,22 @@ impl RunArgs {
         let outcome = outcome?;
         facts.outcome(&outcome);
         let pages = super::report::pages(&spec, &plan)?;
-        if self.json {
-            ui::print_json(&plan, &outcome)?;
-        } else {
-            ui::print_outcome(&plan, &outcome, self.quiet, watch.took())?;
-            if !self.quiet {
-                pages.iter().for_each(|line| ui::note(line));
+        // On a terminal stdout has the tables alone, and the rest goes to stderr.
+        let mut events = ui::account_events(&plan, &outcome, watch.took());
+        events.extend(pages.into_iter().map(|line| ui::Event::info("note", line, Value::Null)));
+        let is_text = self.format.is_text();
+        self.format.print(&ui::run_json(&plan, &outcome), || {
+            let mut out = Document::default();
+            for table in outcome.outputs.iter().filter_map(|output| output.table.as_ref()) {
+                out.code("text", table);
             }
+            if !is_text {
+                events.iter().for_each(|event| out.line(event.text()));
+            }
+            out
+        })?;
+        if is_text && !self.quiet {
+            ui::say(&events);
         }
         Ok(exit::DONE)
     }

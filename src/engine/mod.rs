@@ -74,7 +74,7 @@ use crate::process::pool;
 use crate::rows::RowStore;
 use crate::sink::{
     Account, CommitReport, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter,
-    SourceColumn, Target, Transaction, Watermarks,
+    SourceColumn, Target, Transaction, Watermarks, fields,
 };
 use crate::time::Duration::Length;
 use arrivals::{Arrivals, Need};
@@ -87,6 +87,7 @@ use late::{Late, LateStore};
 use offsets::Offsets;
 use publish::Extent;
 use replay::SessionStore;
+use serde::Serialize;
 use stages::Verdicts;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,9 +157,10 @@ pub struct Outcome {
 }
 
 /// What became of one output.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct OutputOutcome {
     /// Where it went.
+    #[serde(rename = "path")]
     pub to: OutputTo,
     /// Its rows.
     pub rows: u64,
@@ -170,8 +172,10 @@ pub struct OutputOutcome {
     pub removed: usize,
     /// Parts among those written, and parts of the state, that were in place before and are written again: their
     /// files were gone, or had been changed from outside.
+    #[serde(skip_serializing_if = "fields::is_zero")]
     pub restored: usize,
     /// The table, for the terminal.
+    #[serde(skip)]
     pub table: Option<String>,
 }
 

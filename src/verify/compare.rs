@@ -59,7 +59,9 @@ use crate::batch::{DataType, Schema};
 use crate::error::Result;
 use crate::input::SourceFile;
 use crate::process;
+use crate::sink::fields;
 use arrow_array::RecordBatch;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -135,7 +137,8 @@ impl Comparison {
 }
 
 /// Which side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Ours.
     Here,
@@ -153,9 +156,10 @@ pub enum SchemaDifference {
 }
 
 /// What became of the values of a column, in rows that both sides have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ColumnCount {
     /// Its name.
+    #[serde(rename = "column")]
     pub name: String,
     /// The same, NULL and NULL among them.
     pub matched: u64,
@@ -179,11 +183,12 @@ pub struct RowDifference {
 }
 
 /// A key that comes more than once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Duplicate {
     /// Where.
     pub side: Side,
     /// Key columns and values.
+    #[serde(serialize_with = "fields::object")]
     pub key: Vec<(String, Option<String>)>,
     /// How often.
     pub rows: u64,

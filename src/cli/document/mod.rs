@@ -1,0 +1,240 @@
+//! What a command reports: blocks, printed as text or as Markdown; and the flags that choose between these and JSON.
+//!
+//! # Contract
+//! A command builds one document, whatever its format. Names and values in a sentence go through [`data`], so that
+//! Markdown has them as code; text shows them as they are. Text cannot move the cursor.
+
+mod column;
+mod markdown;
+
+pub use column::Column;
+pub use column::width;
+
+use super::ui::{self, plain};
+use crate::error::{Error, Result};
+use clap::Args;
+use serde::Serialize;
+
+/// Begin and end of a name or value in a sentence. [`plain`] replaces them in data, so data cannot forge them.
+const OPEN: char = '\u{1}';
+const CLOSE: char = '\u{2}';
+
+/// A name or a value, to be put into a sentence.
+pub fn data(text: &str) -> String {
+    format!("{OPEN}{}{CLOSE}", plain(text))
+}
+
+/// A sentence as text: names and values as they are.
+fn unmarked(text: &str) -> String {
+    plain(&text.replace([OPEN, CLOSE], ""))
+}
+
+/// One block.
+#[derive(Debug, Clone)]
+enum Block {
+    /// The first line; with a verdict if something was compared: the same or not.
+    Title(String, Option<bool>),
+    /// A heading, below an empty line.
+    Section(String),
+    /// A sentence.
+    Line(String),
+    /// A sentence below another, indented by so many steps.
+    Item(usize, String),
+    /// An empty line.
+    Gap,
+    /// A table.
+    Table(Vec<Column>),
+    /// A language and lines in it, which stay as they are.
+    Code(&'static str, String),
+}
+
+/// A report.
+#[derive(Debug, Clone, Default)]
+pub struct Document {
+    blocks: Vec<Block>,
+}
+
+impl Document {
+    /// A document that begins with this line.
+    pub fn titled(title: impl Into<String>) -> Document {
+        Document { blocks: vec![Block::Title(title.into(), None)] }
+    }
+
+    /// A document that begins with a verdict: the same or not.
+    pub fn verdict(same: bool, title: impl Into<String>) -> Document {
+        Document { blocks: vec![Block::Title(title.into(), Some(same))] }
+    }
+
+    /// A document of code alone.
+    pub fn of_code(language: &'static str, text: impl Into<String>) -> Document {
+        Document { blocks: vec![Block::Code(language, text.into())] }
+    }
+
+    /// Adds a heading.
+    pub fn section(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Section(text.into()));
+    }
+
+    /// Adds a sentence.
+    pub fn line(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Line(text.into()));
+    }
+
+    /// Adds a sentence that belongs to the one before.
+    pub fn item(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Item(1, text.into()));
+    }
+
+    /// Adds lines, each of which says by its blanks how deep it is. After an empty line there is a heading.
+    pub fn outline(&mut self, lines: &str) {
+        let mut heading = false;
+        for line in lines.lines() {
+            let text = line.trim_start();
+            match (line.len() - text.len()) / 2 {
+                _ if text.is_empty() => {}
+                0 if heading => self.section(text),
+                0 => self.line(text),
+                depth => self.blocks.push(Block::Item(depth, text.to_string())),
+            }
+            heading = text.is_empty();
+        }
+    }
+
+    /// Adds an empty line.
+    pub fn gap(&mut self) {
+        self.blocks.push(Block::Gap);
+    }
+
+    /// Adds a table.
+    pub fn table(&mut self, columns: Vec<Column>) {
+        self.blocks.push(Block::Table(columns));
+    }
+
+    /// Adds lines of code.
+    pub fn code(&mut self, language: &'static str, text: impl Into<String>) {
+        self.blocks.push(Block::Code(language, text.into()));
+    }
+
+    /// Adds all of another document.
+    pub fn append(&mut self, other: Document) {
+        self.blocks.extend(other.blocks);
+    }
+
+    /// As text.
+    pub fn text(&self) -> String {
+        let one = |block: &Block| match block {
+            Block::Title(text, _) | Block::Line(text) => format!("{}\n", unmarked(text)),
+            Block::Section(text) => format!("\n{}\n", unmarked(text)),
+            Block::Item(depth, text) => format!("{}{}\n", "  ".repeat(*depth), unmarked(text)),
+            Block::Gap => "\n".to_string(),
+            Block::Table(columns) => column::render(columns),
+            Block::Code(_, text) => format!("{}\n", text.trim_end()),
+        };
+        self.blocks.iter().map(one).collect()
+    }
+
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        let mut before = None;
+        for block in &self.blocks {
+            markdown::push(&mut out, block, before);
+            before = Some(block);
+        }
+        out
+    }
+}
+
+/// How a command prints its report.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FormatArgs {
+    /// Print the report as JSON on stdout
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the report as Markdown on stdout, as for a pull request
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl FormatArgs {
+    /// Whether the report is text for a terminal; else stdout has the report alone.
+    pub fn is_text(self) -> bool {
+        !self.json && !self.markdown
+    }
+
+    /// Whether it is JSON.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints the report.
+    ///
+    /// # Errors
+    /// Stdout cannot be written.
+    pub fn print(self, outcome: &impl Serialize, document: impl FnOnce() -> Document) -> Result<()> {
+        if self.json {
+            let text = serde_json::to_string_pretty(outcome);
+            let text = text.map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
+            return ui::print(&format!("{text}\n"));
+        }
+        let document = document();
+        ui::print(&if self.markdown { document.markdown() } else { document.text() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same blocks as text and as Markdown.
+    #[test]
+    fn one_document_is_text_and_markdown() {
+        let mut document = Document::verdict(false, format!("{}: 2 of 3_000", data("out/a_b")));
+        document.item(format!("here   `{}`", data("x\u{1}`y")));
+        document.outline("  at  https://x.org/a, `a|b` and *b*\n    deeper");
+        document.section("delays");
+        let columns = vec![
+            Column::values(&data("k_1"), ["a|b".to_string(), "c\nd".to_string()]),
+            Column::words("note", ["<b>".to_string(), String::new()]),
+            Column::numbers("late\nevents", ["1".to_string(), ">99.99".to_string()]),
+        ];
+        document.table(columns);
+        document.code("toml", "a = \"```\"\n");
+        document.line("the end");
+        insta::assert_snapshot!(document.text(), @r#"
+        out/a_b: 2 of 3_000
+          here   `x�`y`
+          at  https://x.org/a, `a|b` and *b*
+            deeper
+
+        delays
+                      late
+        k_1  note   events
+        ───  ────  ──────
+        a|b  <b>        1
+        c⏎d        >99.99
+        a = "```"
+        the end
+        "#);
+        insta::assert_snapshot!(document.markdown(), @r#"
+        ### ❌ `out/a_b`: 2 of 3&#95;000
+
+        - here <code>x&#65533;&#96;y</code>
+        - at https:/&#47;x.org/a, <code>a&#124;b</code> and &#42;b&#42;
+          - deeper
+
+        #### delays
+
+        | `k_1` | note | late events |
+        | --- | --- | ---: |
+        | <code>a&#124;b</code> | &#60;b&#62; | 1 |
+        | `c�d` |  | >99.99 |
+
+        ````toml
+        a = "```"
+        ````
+
+        the end
+        "#);
+    }
+}
