@@ -1,20 +1,23 @@
 //! `highwater audit`: how late events come, and what each delay of the watermark would have cost.
 
 mod document;
+mod subject;
 #[cfg(test)]
 mod tests;
 
+pub(super) use subject::Subject;
+
 use super::document::FormatArgs;
+use super::job_args::JobArgs;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, JobId, lengths, ui};
-use crate::engine::{self, AuditReport};
+use super::{lengths, ui};
+use crate::engine;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Overrides};
-use crate::plan::{Mode, Plan};
+use crate::plan::Mode;
 use crate::sink::Watermarks;
-use crate::time::{Duration, Zone};
+use crate::time::Duration;
 use clap::Args;
-use serde::Serialize;
 
 /// Say how late events come, and what each delay of the watermark would have cost.
 #[derive(Debug, Args)]
@@ -32,51 +35,6 @@ pub struct AuditArgs {
     format: FormatArgs,
     #[command(flatten)]
     watch: WatchArgs,
-}
-
-/// What was audited, kept while the plan goes to its audit.
-#[derive(Debug, Clone)]
-pub(super) struct Subject {
-    name: String,
-    hash: String,
-    zone: Zone,
-    files: usize,
-    bytes: u64,
-    /// The job's `idle`.
-    idle: Option<i64>,
-}
-
-/// An audit for programs.
-///
-/// # Contract
-/// Names and order stay. Lengths are whole microseconds in names that end in `_us`; times are RFC 3339 in UTC; errors
-/// of columns are decimal numbers as text, exact.
-#[derive(Debug, Serialize)]
-pub(super) struct AuditInJson<'a> {
-    job: JobId<'a>,
-    files: usize,
-    bytes: u64,
-    #[serde(flatten)]
-    report: &'a AuditReport,
-}
-
-impl Subject {
-    pub fn of(plan: &Plan) -> Subject {
-        Subject {
-            name: plan.name.clone(),
-            hash: plan.hash.clone(),
-            zone: plan.zone.clone(),
-            files: plan.read.files.len(),
-            bytes: plan.read.files.iter().map(|file| file.bytes).sum(),
-            idle: plan.watermark.idle,
-        }
-    }
-
-    /// For programs: what was audited, and what was found.
-    pub fn with<'a>(&'a self, report: &'a AuditReport) -> AuditInJson<'a> {
-        let job = JobId { name: &self.name, hash: &self.hash };
-        AuditInJson { job, files: self.files, bytes: self.bytes, report }
-    }
 }
 
 impl AuditArgs {
@@ -105,7 +63,7 @@ impl AuditArgs {
             max_event_time,
             watermark: None,
         });
-        self.format.print(&subject.with(&report), || document::document(&subject, &report))?;
+        self.format.print(|| subject.with(&report), || document::document(&subject, &report))?;
         Ok(exit::DONE)
     }
 }

@@ -5,9 +5,10 @@ mod document;
 mod tests;
 
 use super::document::{Document, FormatArgs};
+use super::job_args::{JobArgs, JobId};
 use super::mode::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, JobId, report, ui};
+use super::{report, ui};
 use crate::engine::{self, BackfillOutcome, Request};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec};
@@ -82,17 +83,20 @@ impl BackfillArgs {
         let outputs = outcome.outputs.iter();
         facts.outputs = outputs.map(|o| (o.to.to_string(), o.rows, o.parts.len() as u64)).collect();
         let end = document::end(&request, &outcome);
-        self.format.print(&in_json(&request, &outcome), || {
-            let mut out = Document::default();
-            if !self.quiet {
-                out.append(document::report(&request, &outcome));
-            }
-            out.append(document::changes(&request, &outcome));
-            if !self.quiet && !self.format.is_text() {
-                end.lines().chain(pages.iter().map(String::as_str)).for_each(|line| out.line(line));
-            }
-            out
-        })?;
+        self.format.print(
+            || in_json(&request, &outcome),
+            || {
+                let mut out = Document::default();
+                if !self.quiet {
+                    out.append(document::report(&request, &outcome));
+                }
+                out.append(document::changes(&request, &outcome));
+                if !self.quiet && !self.format.is_text() {
+                    end.lines().chain(pages.iter().map(String::as_str)).for_each(|line| out.line(line));
+                }
+                out
+            },
+        )?;
         if !self.quiet && self.format.is_text() {
             ui::note(&end);
             pages.iter().for_each(|line| ui::note(line));
@@ -149,9 +153,4 @@ fn in_json(request: &Request, outcome: &BackfillOutcome) -> Value {
         value["published"] = json!(published);
     }
     value
-}
-
-/// Whether nothing came of it, and nothing was to come.
-fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
-    !request.plan_only && !outcome.applied
 }

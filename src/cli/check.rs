@@ -40,15 +40,15 @@ impl CheckArgs {
             }
         }
         if !self.quiet {
-            let jobs = valid.iter().map(|(path, form, plan)| in_json(path, form, plan.as_ref()));
-            self.format.print(
-                &json!({ "valid": jobs.collect::<Vec<_>>(), "invalid": wrong.len() }),
-                || {
-                    let mut out = Document::default();
-                    valid.iter().for_each(|(path, form, plan)| checked(&mut out, path, form, plan.as_ref()));
-                    out
-                },
-            )?;
+            let json = || {
+                let jobs = valid.iter().map(|(path, form, plan)| in_json(path, form, plan.as_ref()));
+                json!({ "valid": jobs.collect::<Vec<_>>(), "invalid": wrong.len() })
+            };
+            self.format.print(json, || {
+                let mut out = Document::default();
+                valid.iter().for_each(|(path, form, plan)| checked(&mut out, path, form, plan.as_ref()));
+                out
+            })?;
         }
         Error::all(wrong).map_or(Ok(exit::DONE), Err)
     }

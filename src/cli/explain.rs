@@ -1,16 +1,15 @@
 //! `highwater explain`: the plan, from samples alone.
 
 use super::document::{Document, FormatArgs};
+use super::job_args::{JobArgs, JobId};
 use super::lengths::written;
-use super::{JobArgs, JobId, ui};
+use super::ui;
 use crate::batch::Field;
 use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
 use crate::error::{Result, exit};
 use crate::group::GroupPlan;
-use crate::input::ReadPlan;
 use crate::input::carried::LogColumn;
 use crate::input::infer::Inferred;
-use crate::input::told;
 use crate::job::{self, JobSpec};
 use crate::plan::{LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
@@ -20,7 +19,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
+use source::{columns, files};
+
 mod row;
+mod source;
 mod steps;
 
 /// Show what a job would do, from samples of its files; or, with --at, why a row of it is what it is.
@@ -57,8 +59,9 @@ impl ExplainArgs {
         ui::notes(&plan.notes);
         let options = self.job.options(&plan);
         let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
-        let json = in_json(&plan, options.threads, options.memory);
-        self.format.print(&json, || explain(&plan, options.threads, (options.memory, of_machine)))?;
+        let (threads, memory) = (options.threads, options.memory);
+        self.format
+            .print(|| in_json(&plan, threads, memory), || explain(&plan, threads, (memory, of_machine)))?;
         Ok(exit::DONE)
     }
 
@@ -71,8 +74,8 @@ impl ExplainArgs {
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
         let explained = explained?;
-        let json = row::in_json(&explained, &plan.zone);
-        self.format.print(&json, || row::document(&explained, &plan.zone))?;
+        let zone = &plan.zone;
+        self.format.print(|| row::in_json(&explained, zone), || row::document(&explained, zone))?;
         Ok(exit::DONE)
     }
 }
@@ -151,86 +154,6 @@ fn changes(inferred: &Inferred) -> String {
     let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
     let words = "deletes: each is an event, with the row as it was before; `_deleted` tells them\n";
     if is { words.to_string() } else { String::new() }
-}
-
-fn files(read: &ReadPlan) -> String {
-    let files = &read.files;
-    let bytes: u64 = files.iter().map(|f| f.bytes).sum();
-    let mut out = format!("files: {}, {}\n", files.len(), ui::human_bytes(bytes));
-    for (i, file) in files.iter().enumerate() {
-        if files.len() > 6 && i == 3 {
-            let _ = writeln!(out, "  … {} more", files.len() - 4);
-        }
-        if files.len() <= 6 || i < 3 || i + 1 == files.len() {
-            let _ = writeln!(out, "  {}  {}", file.path.display(), ui::human_bytes(file.bytes));
-        }
-    }
-    out
-}
-
-fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
-    let carried = inferred.carried.iter().flat_map(|found| &found.words);
-    let layout = inferred.layout.iter().map(|line| format!("layout: {line}\n"));
-    let mut out: String = layout.chain(carried.map(|line| format!("log: {line}\n"))).collect();
-    let _ = writeln!(
-        out,
-        "columns, from a sample of {} records in {} files:",
-        ui::grouped(inferred.records),
-        ui::grouped(inferred.files as u64)
-    );
-    let width = inferred.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
-    for column in &inferred.columns {
-        let is_read = read.columns.iter().any(|c| c.name == column.name);
-        let mark = match (read.time.column == column.name, is_read) {
-            (true, _) => "time",
-            (_, true) => "read",
-            _ => "    ",
-        };
-        let ty = column.ty.to_string();
-        let missing = match column.missing_in {
-            0 => String::new(),
-            n => {
-                let there = if column.default { "its default" } else { "NULL" };
-                format!("; missing in {n} files, {there} there")
-            }
-        };
-        let written = match read.written.of(&column.name) {
-            Some(written) => format!("; written with {written}"),
-            None => String::new(),
-        };
-        let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}{written}", column.name, column.why);
-    }
-    for (name, why) in &inferred.unsupported {
-        let _ = writeln!(out, "        {name}  {why}");
-    }
-    let folders = told::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
-    let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();
-    if !folders.is_empty() {
-        let _ =
-            writeln!(out, "        told by folders, and read where `types` has it: {}", folders.join(", "));
-    }
-    let _ = match &read.time.rule {
-        TimeRule::Untimed => writeln!(out, "event time: none; its rows hold at any time"),
-        rule => writeln!(out, "event time: {}, {}", read.time.column, self::rule(rule)),
-    };
-    if let Some(arrival) = &read.arrival {
-        let without = if read.arrival_optional { "; without one, the event time" } else { "" };
-        let _ = writeln!(out, "arrival: {}, {}{without}", arrival.column, rule(&arrival.rule));
-    }
-    if let Some(ahead) = read.max_ahead {
-        let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", written(ahead));
-    }
-    out
-}
-
-fn rule(rule: &TimeRule) -> String {
-    match rule {
-        TimeRule::Epoch(unit) => format!("numbers in {}", unit.since()),
-        TimeRule::Iso => "ISO-8601".to_string(),
-        TimeRule::Format(format) => format!("format {format}"),
-        rule @ TimeRule::AnyOf(_) => format!("the first that fits of {}", rule.words().join(", ")),
-        TimeRule::Untimed => "none".to_string(),
-    }
 }
 
 /// How the watermark goes, where it decides something.

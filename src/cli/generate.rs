@@ -80,14 +80,21 @@ enum CompressArg {
 impl GenerateArgs {
     pub fn run(&self) -> Result<u8> {
         let summary = run(&self.options()?)?;
-        self.report.print(&summary, || {
-            let mut out = Document::default();
-            for file in &summary.files {
-                let path = data(&file.path.display().to_string());
-                out.line(format!("{path}: {} rows, {}", ui::grouped(file.rows), ui::human_bytes(file.bytes)));
-            }
-            out
-        })?;
+        self.report.print(
+            || &summary,
+            || {
+                let mut out = Document::default();
+                for file in &summary.files {
+                    let path = data(&file.path.display().to_string());
+                    out.line(format!(
+                        "{path}: {} rows, {}",
+                        ui::grouped(file.rows),
+                        ui::human_bytes(file.bytes)
+                    ));
+                }
+                out
+            },
+        )?;
         Ok(exit::DONE)
     }
 

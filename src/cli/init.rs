@@ -44,24 +44,30 @@ impl InitArgs {
             if self.format.is_text() {
                 ui::note(&told(&job).text());
             }
-            self.format.print(&in_json(&job, None), || match self.format.is_text() {
-                true => Document::of_code("toml", &job.text),
-                false => {
-                    let mut out = told(&job);
-                    out.code("toml", &job.text);
-                    out
-                }
-            })?;
+            self.format.print(
+                || in_json(&job, None),
+                || match self.format.is_text() {
+                    true => Document::of_code("toml", &job.text),
+                    false => {
+                        let mut out = told(&job);
+                        out.code("toml", &job.text);
+                        out
+                    }
+                },
+            )?;
             return Ok(exit::DONE);
         }
         let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", job.name)));
         self.may_write(&path)?;
         self.write(&path, &job.text)?;
-        self.format.print(&in_json(&job, Some(&path)), || {
-            let mut out = told(&job);
-            next(&mut out, &path, &job.name);
-            out
-        })?;
+        self.format.print(
+            || in_json(&job, Some(&path)),
+            || {
+                let mut out = told(&job);
+                next(&mut out, &path, &job.name);
+                out
+            },
+        )?;
         Ok(exit::DONE)
     }
 

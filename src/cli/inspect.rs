@@ -1,7 +1,8 @@
 //! `highwater inspect`: what a live job would hold at a time.
 
 use super::document::{Document, FormatArgs, data};
-use super::{MachineArgs, ui};
+use super::job_args::MachineArgs;
+use super::ui;
 use crate::engine::{self, RunOptions, Section, State, StateKind};
 use crate::error::{Error, Result, exit};
 use crate::job::{self, Overrides};
@@ -75,7 +76,8 @@ impl InspectArgs {
                 out.code("text", table::render(&shown, &zone, self.rows, section.rows)?);
             }
         }
-        self.format.print(&(), || out)?;
+        // JSON was printed above, entry by entry.
+        self.format.print(|| (), || out)?;
         ui::note(&ui::account_line(&state.account));
         if let Some(path) = &self.output {
             let rows: usize = state.sections.iter().map(|section| section.rows).sum();

@@ -9,6 +9,7 @@ mod explain;
 mod generate;
 mod init;
 mod inspect;
+mod job_args;
 mod lengths;
 mod man;
 mod mode;
@@ -20,12 +21,10 @@ pub mod ui;
 mod verify;
 mod watch;
 
-use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result};
 use crate::process;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
-use serde::Serialize;
-use std::path::PathBuf;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use job_args::cores;
 use std::time::Instant;
 
 /// Replays recorded events through event-time windows, over plain files.
@@ -117,95 +116,10 @@ impl Command {
             Command::Inspect(args) => args.run(),
             Command::Generate(args) => args.run(),
             Command::Schema(args) => args.run(),
-            Command::Completions(args) => args.run(),
-            Command::Man(args) => args.run(),
+            Command::Completions(args) => args.run(definition()),
+            Command::Man(args) => args.run(definition()),
         }
     }
-}
-
-/// The job that a report is about, for programs.
-#[derive(Debug, Serialize)]
-struct JobId<'a> {
-    name: &'a str,
-    hash: &'a str,
-}
-
-impl<'a> JobId<'a> {
-    fn of(plan: &'a crate::plan::Plan) -> JobId<'a> {
-        JobId { name: &plan.name, hash: &plan.hash }
-    }
-}
-
-/// What `run`, `explain`, `audit` and `backfill` share.
-#[derive(Debug, Args)]
-struct JobArgs {
-    /// The job file
-    #[arg(value_hint = ValueHint::FilePath)]
-    job: PathBuf,
-    /// Leave out events before this time (in the job's time zone, or with an offset)
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Leave out events from this time on
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-    #[command(flatten)]
-    machine: MachineArgs,
-}
-
-/// How a command uses the machine.
-#[derive(Debug, Args)]
-struct MachineArgs {
-    /// Worker threads [default: the job's, or one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Memory for partial results, such as 512MB; past it they go to disk [default: the job's, or
-    /// half of what the machine or its control group has]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    memory: Option<u64>,
-    /// Bytes of input text to a chunk; never shows in a result
-    #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
-    chunk_size: Option<u64>,
-}
-
-fn bytes(text: &str) -> std::result::Result<u64, String> {
-    crate::job::parse_bytes(text).ok_or_else(|| "a size such as 512MB or 4GB".to_string())
-}
-
-impl JobArgs {
-    fn overrides(&self) -> crate::job::Overrides {
-        crate::job::Overrides { from: self.from.clone(), to: self.to.clone(), ..self.machine.overrides() }
-    }
-
-    fn options(&self, plan: &crate::plan::Plan) -> RunOptions {
-        self.machine.options(Some(plan))
-    }
-}
-
-impl MachineArgs {
-    fn overrides(&self) -> crate::job::Overrides {
-        let default = crate::job::Overrides::default();
-        crate::job::Overrides {
-            chunk_bytes: self.chunk_size.map_or(default.chunk_bytes, |n| n.clamp(1, 1 << 30) as usize),
-            ..default
-        }
-    }
-
-    /// What is said here, or else by the job, if there is one and it says. No tables go to the terminal.
-    fn options(&self, plan: Option<&crate::plan::Plan>) -> RunOptions {
-        let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
-        let memory = self.memory.or(plan.and_then(|plan| plan.memory));
-        RunOptions {
-            threads: threads.unwrap_or_else(cores),
-            memory: memory.unwrap_or_else(|| engine::MachineMemory::find().budget()),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        }
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Reads the command line, and how many worker threads its command has.

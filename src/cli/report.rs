@@ -2,8 +2,9 @@
 
 use super::audit::Subject;
 use super::document::{Document, FormatArgs};
+use super::job_args::JobArgs;
 use super::mode::Mode;
-use super::{JobArgs, ui, verify};
+use super::{ui, verify};
 use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
@@ -66,7 +67,7 @@ impl ReportArgs {
         if !self.format.is_text() {
             let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
             let json = json!({ "path": path.display().to_string(), "bytes": bytes, "same": same });
-            self.format.print(&json, || Document::titled(written(&path)))?;
+            self.format.print(|| json, || Document::titled(written(&path)))?;
         } else if !self.quiet {
             ui::note(&written(&path));
         }

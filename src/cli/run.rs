@@ -1,9 +1,10 @@
 //! `highwater run`.
 
 use super::document::{Document, FormatArgs};
+use super::job_args::JobArgs;
 use super::mode::Mode;
+use super::ui;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, ui};
 use crate::engine::{self, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
@@ -84,16 +85,19 @@ impl RunArgs {
         let mut events = ui::account_events(&plan, &outcome, watch.took());
         events.extend(pages.into_iter().map(|line| ui::Event::info("note", line, Value::Null)));
         let is_text = self.format.is_text();
-        self.format.print(&ui::run_json(&plan, &outcome), || {
-            let mut out = Document::default();
-            for table in outcome.outputs.iter().filter_map(|output| output.table.as_ref()) {
-                out.code("text", table);
-            }
-            if !is_text {
-                events.iter().for_each(|event| out.line(event.text()));
-            }
-            out
-        })?;
+        self.format.print(
+            || ui::run_json(&plan, &outcome),
+            || {
+                let mut out = Document::default();
+                for table in outcome.outputs.iter().filter_map(|output| output.table.as_ref()) {
+                    out.code("text", table);
+                }
+                if !is_text {
+                    events.iter().for_each(|event| out.line(event.text()));
+                }
+                out
+            },
+        )?;
         if is_text && !self.quiet {
             ui::say(&events);
         }

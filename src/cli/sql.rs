@@ -1,7 +1,8 @@
 //! `highwater sql`.
 
 use super::document::{Document, FormatArgs};
-use super::{JobArgs, JobId, ui};
+use super::job_args::{JobArgs, JobId};
+use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::plan::{OutputTo, Plan};
@@ -60,8 +61,8 @@ impl SqlArgs {
         let plan = job::plan_job(&job::read(&self.job.job)?, &self.job.overrides())?;
         ui::notes(&plan.notes);
         let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
-        let json = statements.in_json(&plan);
-        self.format.print(&json, || Document::of_code("sql", statements.text(&plan)))?;
+        self.format
+            .print(|| statements.in_json(&plan), || Document::of_code("sql", statements.text(&plan)))?;
         Ok(exit::DONE)
     }
 }

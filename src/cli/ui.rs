@@ -6,7 +6,7 @@ mod progress;
 pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
 pub use progress::Progress;
 
-use super::JobId;
+use super::job_args::JobId;
 use crate::engine::{Outcome, OutputOutcome, PartitionOffsets, Published};
 use crate::error::{Error, Result};
 pub use crate::input::value::grouped;

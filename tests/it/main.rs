@@ -92,6 +92,7 @@ mod postgres_words;
 mod referee;
 mod referee_postgres;
 mod report;
+mod reported;
 mod results;
 mod retail;
 mod secrets;

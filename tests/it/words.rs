@@ -263,7 +263,8 @@ fn help_names_the_commands_and_the_options() {
           --mode <MODE>          Which events the windows count, whatever the job file says: all of
                                  them, or those that a live job would have counted [possible values:
                                  complete, streamed]
-          --json                 Print the account and the outputs as JSON on stdout, and no tables
+          --json                 Print the report as JSON on stdout
+          --markdown             Print the report as Markdown on stdout, as for a pull request
       -q, --quiet                Print nothing but tables and errors
           --rows <N>             Rows that a table on the terminal shows [default: 20]
           --refresh-lookups      Ask services again for what they answered in a run before

@@ -1,6 +1,6 @@
 //! An audit as a document, at most 110 characters wide as text.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::cli::document::{Column, Document, data, width};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, count, grouped};

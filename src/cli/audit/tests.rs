@@ -3,7 +3,7 @@ use crate::engine::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::Account;
-use crate::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone};
 
 /// 2024-06-01T00:00:00Z.
 const JUNE: i64 = 1_717_200_000 * SECOND;

@@ -1,7 +1,6 @@
 //! A backfill as documents: what it touched, the values that changed, and how it stands after it. Of a plan
 //! the same, as it would be.
 
-use super::idle;
 use crate::cli::document::{Column, Document, data};
 use crate::cli::ui::{self, count, grouped};
 use crate::engine::{
@@ -35,6 +34,11 @@ pub fn report(request: &Request, outcome: &BackfillOutcome) -> Document {
         (_, false) => format!("{files} of history read, {}", ui::human_bytes(read.bytes)),
     });
     out
+}
+
+/// Whether nothing came of it, and nothing was to come.
+fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
+    !request.plan_only && !outcome.applied
 }
 
 fn given(file: &GivenFile, plan: bool) -> String {

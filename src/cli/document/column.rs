@@ -1,6 +1,6 @@
 //! Columns of a table.
 
-use super::unmarked;
+use super::marked::unmarked;
 use crate::cli::ui::plain;
 use crate::sink::table::cell;
 

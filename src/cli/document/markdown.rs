@@ -4,7 +4,9 @@
 //! Names and values are code, so nothing in them can be markup, a mention or a link. Code cannot hold every character:
 //! a text with a backtick or a bar is written with entities.
 
-use super::{Block, CLOSE, Column, OPEN};
+use super::block::Block;
+use super::column::Column;
+use super::marked::{CLOSE, OPEN};
 use crate::cli::ui::plain;
 
 /// The block, with the empty line before it where Markdown needs one.

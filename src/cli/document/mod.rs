@@ -4,49 +4,18 @@
 //! A command builds one document, whatever its format. Names and values in a sentence go through [`data`], so that
 //! Markdown has them as code; text shows them as they are. Text cannot move the cursor.
 
+mod block;
 mod column;
+mod format;
 mod markdown;
+mod marked;
 
-pub use column::Column;
-pub use column::width;
+pub use column::{Column, width};
+pub use format::FormatArgs;
+pub use marked::data;
 
-use super::ui::{self, plain};
-use crate::error::{Error, Result};
-use clap::Args;
-use serde::Serialize;
-
-/// Begin and end of a name or value in a sentence. [`plain`] replaces them in data, so data cannot forge them.
-const OPEN: char = '\u{1}';
-const CLOSE: char = '\u{2}';
-
-/// A name or a value, to be put into a sentence.
-pub fn data(text: &str) -> String {
-    format!("{OPEN}{}{CLOSE}", plain(text))
-}
-
-/// A sentence as text: names and values as they are.
-fn unmarked(text: &str) -> String {
-    plain(&text.replace([OPEN, CLOSE], ""))
-}
-
-/// One block.
-#[derive(Debug, Clone)]
-enum Block {
-    /// The first line; with a verdict if something was compared: the same or not.
-    Title(String, Option<bool>),
-    /// A heading, below an empty line.
-    Section(String),
-    /// A sentence.
-    Line(String),
-    /// A sentence below another, indented by so many steps.
-    Item(usize, String),
-    /// An empty line.
-    Gap,
-    /// A table.
-    Table(Vec<Column>),
-    /// A language and lines in it, which stay as they are.
-    Code(&'static str, String),
-}
+use block::Block;
+use marked::unmarked;
 
 /// A report.
 #[derive(Debug, Clone, Default)]
@@ -145,43 +114,6 @@ impl Document {
     }
 }
 
-/// How a command prints its report.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct FormatArgs {
-    /// Print the report as JSON on stdout
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-    /// Print the report as Markdown on stdout, as for a pull request
-    #[arg(long)]
-    markdown: bool,
-}
-
-impl FormatArgs {
-    /// Whether the report is text for a terminal; else stdout has the report alone.
-    pub fn is_text(self) -> bool {
-        !self.json && !self.markdown
-    }
-
-    /// Whether it is JSON.
-    pub fn is_json(self) -> bool {
-        self.json
-    }
-
-    /// Prints the report.
-    ///
-    /// # Errors
-    /// Stdout cannot be written.
-    pub fn print(self, outcome: &impl Serialize, document: impl FnOnce() -> Document) -> Result<()> {
-        if self.json {
-            let text = serde_json::to_string_pretty(outcome);
-            let text = text.map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
-            return ui::print(&format!("{text}\n"));
-        }
-        let document = document();
-        ui::print(&if self.markdown { document.markdown() } else { document.text() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,8 +140,8 @@ mod tests {
             deeper
 
         delays
-                      late
-        k_1  note   events
+                     late
+        k_1  note  events
         ───  ────  ──────
         a|b  <b>        1
         c⏎d        >99.99

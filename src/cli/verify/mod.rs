@@ -10,8 +10,9 @@ mod written;
 mod tests;
 
 use super::document::{Document, FormatArgs, data};
+use super::job_args::MachineArgs;
+use super::ui;
 use super::watch::{Facts, MetricsArgs};
-use super::{MachineArgs, ui};
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::pg::Server;
@@ -116,7 +117,7 @@ impl VerifyArgs {
         if let Some(page) = &self.html {
             self.write_html(page, &verdict)?;
         }
-        self.format.print(&as_json(&verdict), || all(&verdict))?;
+        self.format.print(|| as_json(&verdict), || all(&verdict))?;
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
     }
 
