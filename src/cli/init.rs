@@ -111,7 +111,7 @@ fn told(job: &FirstJob) -> Document {
     let mut out = Document::default();
     let column = |i: usize| job.guesses.iter().map(move |row| row[i].clone());
     out.table(vec![
-        Column::whole("", column(0)),
+        Column::words("", column(0)),
         Column::whole("", column(1)),
         Column::sentences("", column(2)),
     ]);

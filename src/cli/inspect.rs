@@ -67,10 +67,10 @@ impl InspectArgs {
         }
         let mut out = Document::default();
         for (i, section) in state.sections.iter().enumerate() {
-            match i {
-                0 => out.line(heading(section)),
-                _ => out.section(heading(section)),
+            if i > 0 {
+                out.gap();
             }
+            out.append(Document::titled(heading(section)));
             if section.rows > 0 {
                 let shown = section.table(self.rows)?;
                 out.code("text", table::render(&shown, &zone, self.rows, section.rows)?);

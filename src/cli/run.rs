@@ -1,11 +1,11 @@
 //! `highwater run`.
 
-use super::document::{Document, FormatArgs};
+use super::document::{Document, FormatArgs, data};
 use super::job_args::JobArgs;
 use super::mode::Mode;
 use super::ui;
 use super::watch::{Facts, Watch, WatchArgs};
-use crate::engine::{self, RunOptions};
+use crate::engine::{self, Outcome, RunOptions};
 use crate::error::{Result, exit};
 use crate::job;
 use crate::report;
@@ -85,22 +85,28 @@ impl RunArgs {
         let mut events = ui::account_events(&plan, &outcome, watch.took());
         events.extend(pages.into_iter().map(|line| ui::Event::info("note", line, Value::Null)));
         let is_text = self.format.is_text();
-        self.format.print(
-            || ui::run_json(&plan, &outcome),
-            || {
-                let mut out = Document::default();
-                for table in outcome.outputs.iter().filter_map(|output| output.table.as_ref()) {
-                    out.code("text", table);
-                }
-                if !is_text {
-                    events.iter().for_each(|event| out.line(event.text()));
-                }
+        let document = || match is_text {
+            true => tables(&outcome),
+            false => {
+                let mut out = Document::titled(format!("run of job {}", data(&plan.name)));
+                out.append(tables(&outcome));
+                let texts = events.iter().map(ui::Event::text);
+                texts.filter(|text| !text.is_empty()).for_each(|text| out.line(text));
                 out
-            },
-        )?;
+            }
+        };
+        self.format.print(|| ui::run_json(&plan, &outcome), document)?;
         if is_text && !self.quiet {
             ui::say(&events);
         }
         Ok(exit::DONE)
     }
+}
+
+/// The tables of the terminal.
+fn tables(outcome: &Outcome) -> Document {
+    let mut out = Document::default();
+    let tables = outcome.outputs.iter().filter_map(|output| output.table.as_ref());
+    tables.for_each(|table| out.code("text", table));
+    out
 }

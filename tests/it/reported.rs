@@ -40,13 +40,21 @@ fn every_command_that_reports_has_json_and_markdown() {
 }
 
 #[test]
-fn a_run_as_markdown() {
+fn markdown_has_headings_code_and_lists() {
     let lab = with_data();
     let answer =
         lab.highwater(&["inspect", "data/jobs/user-sessions.toml", "--at", "2024-05-01", "--markdown"]);
-    insta::assert_snapshot!(answer.out, @"");
+    insta::assert_snapshot!(answer.out, @r"
+    ### windows of the terminal: 0 groups open
+
+    ### windows of `out/user-sessions.csv`: 0 groups open
+    ");
     let answer = lab.highwater(&["sql", "data/jobs/pageviews.toml", "--markdown"]);
     assert!(answer.out.starts_with("```sql\n-- ") && answer.out.ends_with(";\n```\n"), "{}", answer.out);
     let answer = lab.highwater(&["check", "data/jobs/pageviews.toml", "--markdown"]);
-    insta::assert_snapshot!(answer.out, @"");
+    insta::assert_snapshot!(answer.out, @r"
+    `data/jobs/pageviews.toml`: right, as far as can be told without the data: time zone UTC, 0 tables, 0 steps, 4 outputs, 4 expressions
+
+    - not checked: whether its files and their columns are there, and the types of expressions; --data looks at samples
+    ");
 }

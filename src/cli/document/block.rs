@@ -11,8 +11,15 @@ pub enum Block {
     Section(String),
     /// A sentence.
     Line(String),
-    /// A sentence below another, indented by so many steps.
-    Item(usize, String),
+    /// A sentence below another.
+    Item {
+        /// Steps of two blanks before it in text.
+        indent: usize,
+        /// Its level in the list of Markdown, from 1.
+        level: usize,
+        /// The sentence.
+        text: String,
+    },
     /// An empty line.
     Gap,
     /// A table.

@@ -11,7 +11,7 @@ use crate::cli::ui::plain;
 
 /// The block, with the empty line before it where Markdown needs one.
 pub fn push(out: &mut String, block: &Block, before: Option<&Block>) {
-    let in_list = matches!((block, before), (Block::Item(..), Some(Block::Item(..))));
+    let in_list = matches!((block, before), (Block::Item { .. }, Some(Block::Item { .. })));
     if !out.is_empty() && !in_list && !matches!(block, Block::Gap) {
         out.push('\n');
     }
@@ -21,11 +21,7 @@ pub fn push(out: &mut String, block: &Block, before: Option<&Block>) {
         Block::Title(text, Some(false)) => format!("### ❌ {}\n", words(text)),
         Block::Section(text) => format!("#### {}\n", words(text)),
         Block::Line(text) => format!("{}\n", words(text)),
-        Block::Item(depth, text) => {
-            // Markdown has no item that is two steps deeper than the one above it.
-            let most = if let Some(Block::Item(above, _)) = before { *above } else { 0 };
-            format!("{}- {}\n", "  ".repeat((depth - 1).min(most)), words(text))
-        }
+        Block::Item { level, text, .. } => format!("{}- {}\n", "  ".repeat(level - 1), words(text)),
         Block::Gap => String::new(),
         Block::Table(columns) => table(columns),
         Block::Code(language, text) => fenced(language, text),
@@ -105,8 +101,15 @@ fn sentence(text: &str) -> String {
 /// Blanks that align lines of text are one blank here.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
+            // Inside a word it is not markup.
+            '_' if out.ends_with(char::is_alphanumeric)
+                && rest.peek().is_some_and(|c| c.is_alphanumeric()) =>
+            {
+                out.push('_');
+            }
             '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '@' | '|' | '~' | '!' => {
                 out.push_str(&format!("&#{};", u32::from(c)));
             }

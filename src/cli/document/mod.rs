@@ -51,21 +51,28 @@ impl Document {
 
     /// Adds a sentence that belongs to the one before.
     pub fn item(&mut self, text: impl Into<String>) {
-        self.blocks.push(Block::Item(1, text.into()));
+        self.blocks.push(Block::Item { indent: 1, level: 1, text: text.into() });
     }
 
     /// Adds lines, each of which says by its blanks how deep it is. After an empty line there is a heading.
     pub fn outline(&mut self, lines: &str) {
-        let mut heading = false;
+        let (mut heading, mut above) = (false, (0, 0));
         for line in lines.lines() {
             let text = line.trim_start();
-            match (line.len() - text.len()) / 2 {
+            let indent = (line.len() - text.len()) / 2;
+            let level = match indent {
+                0 => 0,
+                // One step more is a level more; wider blanks only align the line.
+                indent if indent == above.0 + 1 => above.1 + 1,
+                indent => indent.min(above.1).max(1),
+            };
+            match level {
                 _ if text.is_empty() => {}
                 0 if heading => self.section(text),
                 0 => self.line(text),
-                depth => self.blocks.push(Block::Item(depth, text.to_string())),
+                level => self.blocks.push(Block::Item { indent, level, text: text.to_string() }),
             }
-            heading = text.is_empty();
+            (heading, above) = (text.is_empty(), (indent, level));
         }
     }
 
@@ -94,7 +101,7 @@ impl Document {
         let one = |block: &Block| match block {
             Block::Title(text, _) | Block::Line(text) => format!("{}\n", unmarked(text)),
             Block::Section(text) => format!("\n{}\n", unmarked(text)),
-            Block::Item(depth, text) => format!("{}{}\n", "  ".repeat(*depth), unmarked(text)),
+            Block::Item { indent, text, .. } => format!("{}{}\n", "  ".repeat(*indent), unmarked(text)),
             Block::Gap => "\n".to_string(),
             Block::Table(columns) => column::render(columns),
             Block::Code(_, text) => format!("{}\n", text.trim_end()),
@@ -121,7 +128,7 @@ mod tests {
     /// The same blocks as text and as Markdown.
     #[test]
     fn one_document_is_text_and_markdown() {
-        let mut document = Document::verdict(false, format!("{}: 2 of 3_000", data("out/a_b")));
+        let mut document = Document::verdict(false, format!("{}: 2 of _3_000_", data("out/a_b")));
         document.item(format!("here   `{}`", data("x\u{1}`y")));
         document.outline("  at  https://x.org/a, `a|b` and *b*\n    deeper");
         document.section("delays");
@@ -134,7 +141,7 @@ mod tests {
         document.code("toml", "a = \"```\"\n");
         document.line("the end");
         insta::assert_snapshot!(document.text(), @r#"
-        out/a_b: 2 of 3_000
+        out/a_b: 2 of _3_000_
           here   `x�`y`
           at  https://x.org/a, `a|b` and *b*
             deeper
@@ -149,7 +156,7 @@ mod tests {
         the end
         "#);
         insta::assert_snapshot!(document.markdown(), @r#"
-        ### ❌ `out/a_b`: 2 of 3&#95;000
+        ### ❌ `out/a_b`: 2 of &#95;3_000&#95;
 
         - here <code>x&#65533;&#96;y</code>
         - at https:/&#47;x.org/a, <code>a&#124;b</code> and &#42;b&#42;
