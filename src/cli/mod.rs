@@ -1,4 +1,4 @@
-//! The command line: one file per command; `ui` is the only printer.
+//! The command line: one file per command; `document` is what it reports, `ui` is the only printer.
 
 mod audit;
 mod backfill;
