@@ -153,8 +153,7 @@ impl Error {
         let command = words.collect::<Vec<_>>().join(" ");
         let version = env!("CARGO_PKG_VERSION");
         Error::new(Kind::Fault, message).hint(format!(
-            "neither the job nor the data is to blame. Please report the lines above, the version ({version}) and \
-             the command: {command}"
+            "this is a bug of Highwater, not a fault of the job or the data. Please report the lines above, the version ({version}) and the command: {command}"
         ))
     }
 
@@ -162,8 +161,9 @@ impl Error {
     pub fn io(what: &str, path: &Path, cause: std::io::Error) -> Error {
         let error = Error::machine(format!("cannot {what} {}", path.display())).caused_by(&cause);
         match cause.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error
-                .hint("the disk is full; what was there before is unchanged. Free some space and run again."),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                error.hint("the disk is full; existing files are unchanged. Free some space and run again.")
+            }
             _ => error,
         }
     }

@@ -1,5 +1,8 @@
 //! Highwater replays recorded events through event-time windows and enrichment, over plain files.
 //!
+//! This library is the program in parts, for its binary and its tests. It has no stable API: what is stable is the
+//! command line, the job file, the JSON that commands print, and the files that they write.
+//!
 //! ```text
 //! files → chunks → batches → steps → windows → outputs
 //! input            batch     expr    group      sink
@@ -15,7 +18,13 @@
 //! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
-//! | [`engine`] | plan → outcome: the one place where all stages meet; the front of event time, late events, the audit |
+//! | [`run`] | one run of a job: all outputs, committed together |
+//! | [`backfill`] | outputs in place, corrected where late events and wrong files touch them |
+//! | [`audit`] | how late events come, and what each delay of the watermark would have cost |
+//! | [`inspect`] | what a live job would hold at an instant |
+//! | [`explain`] | the events behind a row, and those that were left out of it |
+//! | [`deliver`] | results of a pass → staged parts, late rows, tables of servers; the commit |
+//! | [`engine`] | one pass over the events: plan → groups and rows; it knows no transaction and no command |
 //! | [`sql`] | the statement that gives an output, in six dialects |
 //! | [`job`] | the job file: as written, checked against the data, resolved into a plan |
 //! | [`plan`] | what is computed and where it goes, and its variants |
@@ -48,16 +57,21 @@
 
 pub mod aggregate;
 pub mod asof;
+pub mod audit;
+pub mod backfill;
 pub mod batch;
 pub mod cli;
 pub mod clock;
+pub mod deliver;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod expr;
 pub mod generate;
 pub mod group;
 pub mod init;
 pub mod input;
+pub mod inspect;
 pub mod job;
 pub mod keyed;
 pub mod lookup;
@@ -68,6 +82,7 @@ mod planted;
 pub mod process;
 pub mod report;
 pub mod rows;
+pub mod run;
 pub mod secret;
 pub mod sink;
 pub mod sql;

@@ -72,7 +72,7 @@ impl Panic {
             return no_threads(self.message);
         }
         let place = self.place.map(|place| format!(" ({place})")).unwrap_or_default();
-        let error = Error::fault("Highwater has failed by a fault of its own");
+        let error = Error::fault("Highwater failed with an internal error");
         let error = error.caused_by(format!("{}{place}", self.message));
         self.calls.into_iter().fold(error, |error, calls| error.caused_by(format!("the calls were\n{calls}")))
     }
@@ -81,7 +81,9 @@ impl Panic {
 /// What a panic says.
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_string()
+    text.or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
+        .to_string()
 }
 
 /// A source file without the folder in which crates lie on the machine that built it.

@@ -16,7 +16,8 @@
 //! the order of updates (cardinality-estimator, hyperloglockless, datasketches), have no small form
 //! (hyperloglog), or carry two hash tables per group and need `&mut` to count (hyperloglogplus).
 
-use super::{Accumulator, Reader, Rows, same};
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
 use crate::aggregate::domain::{Domain, Word};
 use crate::batch::DataType;
 use crate::error::Result;

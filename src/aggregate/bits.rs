@@ -1,10 +1,10 @@
 //! `bit_and`, `bit_or`, `bit_xor`. Merge law: the operation itself, which is commutative and associative.
 
-use super::sum::each;
-use super::{Accumulator, Bits, Reader, Rows, same};
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
+use super::function::Bits;
+use super::sum::each_exact;
 use crate::error::Result;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
 use std::any::Any;
 use std::sync::Arc;
@@ -37,8 +37,8 @@ impl Accumulator for OfBits {
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        each(rows.args[0].as_primitive::<Int64Type>(), |i, value| {
-            self.fold(slots[i], value);
+        each_exact(&rows.args[0], |i, value| {
+            self.fold(slots[i], value as i64);
             Ok(())
         })
     }

@@ -1,6 +1,7 @@
 //! `bool_and` and `bool_or`. Merge law: minimum and maximum of {false, true}.
 
-use super::{Accumulator, Reader, Rows, same};
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray};

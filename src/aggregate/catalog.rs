@@ -24,7 +24,7 @@ impl Takes {
     pub fn takes(self, ty: DataType) -> bool {
         match self {
             Takes::Any => true,
-            Takes::Number => matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }),
+            Takes::Number => ty.is_number(),
             Takes::Int => ty == DataType::Int64,
             Takes::Bool => ty == DataType::Bool,
             Takes::Text => ty == DataType::String,
@@ -124,7 +124,7 @@ const fn with(literal: LiteralKind, signature: Signature) -> Signature {
 pub const ALL: &[Signature] = &[
     of(&["count"], "count(*)", &[], "int64", "how many events there are"),
     once(of(&["count"], "count(x)", ONE, "int64", "how many values there are; with DISTINCT, how many distinct ones")),
-    of(&["count_if", "countif"], "count_if(condition)", CONDITION, "int64", "how many events there are for which the condition is true"),
+    of(&["count_if", "countif"], "count_if(condition)", CONDITION, "int64", "how many events have a true condition"),
     of(&["approx_count_distinct"], "approx_count_distinct(x)", ONE, "int64",
         "about how many distinct values there are: exact up to 768, then with a standard error of 1.15 %"),
     once(of(&["sum"], "sum(x)", NUMBER, "as `x`; of decimals, 38 digits", "the exact sum")),
@@ -135,7 +135,7 @@ pub const ALL: &[Signature] = &[
     of(&["last"], "last(x)", ONE, "as `x`", "the last value in replay order"),
     of(&["arg_min", "min_by"], "arg_min(x, y)", TWO, "as `x`", "`x` of the event with the least `y`; of several, of the first in replay order"),
     of(&["arg_max", "max_by"], "arg_max(x, y)", TWO, "as `x`", "`x` of the event with the greatest `y`; of several, of the first in replay order"),
-    of(&["mode"], "mode(x)", ONE, "as `x`", "the value that comes most often; of several, the least. Also `mode() WITHIN GROUP (ORDER BY x)`"),
+    of(&["mode"], "mode(x)", ONE, "as `x`", "the most frequent value; of several, the least. Also `mode() WITHIN GROUP (ORDER BY x)`"),
     Signature {
         ordered: true,
         ..once(with(LiteralKind::Separator, of(&["string_agg", "listagg", "group_concat"], "string_agg(x, ', ' ORDER BY y)", TEXT, "string",

@@ -1,6 +1,7 @@
 //! `count(*)`, `count(x)` and `count_if(x)`. Merge law: addition of integers.
 
-use super::{Accumulator, Reader, Rows, same};
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array};

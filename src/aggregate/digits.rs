@@ -1,11 +1,9 @@
 //! The exact value of a sum of floats as digits: one form for one value, however it was added up.
 
-use super::Reader;
-use super::fraction::Dyadic;
+use super::codec::Reader;
+use super::fraction::{Dyadic, UNIT, power};
 use num_bigint::{BigInt, Sign};
 
-/// What floats are whole multiples of: 2 to the power of this.
-const UNIT: i32 = -1074;
 /// Bits of a digit.
 const BITS: i32 = 32;
 
@@ -92,12 +90,4 @@ fn carry(sums: &[i64]) -> (Vec<u32>, i64) {
         sum as u32
     };
     (sums.iter().map(digit).collect(), carried)
-}
-
-/// 2 to the power of `exponent`, which is at least that of the unit, and finite.
-pub(super) fn power(exponent: i32) -> f64 {
-    f64::from_bits(match exponent {
-        -1022.. => ((exponent + 1023) as u64) << 52,
-        _ => 1 << (exponent - UNIT),
-    })
 }

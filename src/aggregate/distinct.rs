@@ -3,9 +3,11 @@
 //! A set may be larger than memory: its encoded state comes in pieces, and within a bound the sets go to
 //! sorted runs on disk, whose merge gives each value once.
 
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
 use super::domain::{Domain, Text, Word};
+use super::function::Aggregate;
 use super::runs::{Runs, Stored};
-use super::{Accumulator, Aggregate, PIECE, Reader, Rows, same};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
@@ -151,7 +153,7 @@ pub fn new(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty, of),
-        DataType::Decimal { .. } => typed::<i128>(ty, of),
+        _ if ty.is_wide() => typed::<i128>(ty, of),
         _ => typed::<i64>(ty, of),
     }
 }

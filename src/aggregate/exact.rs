@@ -5,7 +5,7 @@
 //! order of additions and merges. Sums of 2^50 values of any finite size are covered. Its encoded state is a function
 //! of the exact sum too: sums of the same values are the same bytes.
 
-use super::Reader;
+use super::codec::Reader;
 use super::digits::Digits;
 use super::fraction::Dyadic;
 use arrow_buffer::i256;

@@ -4,8 +4,9 @@
 //! the bests is the best of all. For `min` and `max` rank and value are the same, and time and
 //! position are left out.
 
+use super::accumulator::{Accumulator, Rows, same};
+use super::codec::Reader;
 use super::domain::{Domain, Text, Word};
-use super::{Accumulator, Reader, Rows, same};
 use crate::batch::{DataType, Position};
 use crate::error::Result;
 use arrow_array::{Array, ArrayRef};
@@ -135,7 +136,7 @@ impl Domain for Unranked {
     }
 
     fn build(&self, _: Vec<Option<()>>) -> ArrayRef {
-        unreachable!("a rank is no result")
+        unreachable!("a rank is not a result")
     }
 
     fn put((): &(), _: &mut Vec<u8>) {}

@@ -4,8 +4,18 @@
 //! [`Fraction::value`] and [`Fraction::sqrt`] are the floats nearest to the exact value, of two equally near ones the
 //! even one, as IEEE 754 rounds: subnormal where the value is, infinite where it is too large.
 
-use super::digits::power;
 use num_bigint::{BigInt, BigUint, Sign};
+
+/// What floats are whole multiples of: 2 to the power of this.
+pub(super) const UNIT: i32 = -1074;
+
+/// 2 to the power of `exponent`, which is at least that of the unit, and finite.
+pub(super) fn power(exponent: i32) -> f64 {
+    f64::from_bits(match exponent {
+        -1022.. => ((exponent + 1023) as u64) << 52,
+        _ => 1 << (exponent - UNIT),
+    })
+}
 
 /// A whole number times a power of two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //!
 //! Rows are ordered by their keys, then in replay order, which no two rows share: so the text is one.
 
-use super::domain::canonical;
-use super::{Accumulator, Listing, PIECE, Reader, Rows, same};
-use crate::batch::{DataType, Position};
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
+use super::function::Listing;
+use crate::batch::{DataType, Position, canonical};
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -75,7 +76,7 @@ impl Listed {
         let separator = &self.listing.separator;
         let length = rows.iter().map(|row| row.text.len() + separator.len()).sum::<usize>();
         if length > MOST {
-            return Err(Error::data(format!("a string_agg of {length} bytes is longer than a text may be"))
+            return Err(Error::data(format!("a string_agg of {length} bytes is longer than a text can be"))
                 .hint("leave rows out with FILTER (WHERE …), or group by smaller windows"));
         }
         let Some((first, rest)) = rows.split_first() else { return Ok(None) };

@@ -3,9 +3,10 @@
 //! As in [`super::distinct`] there may be more values than memory holds: an encoded state comes in pieces, and within a
 //! bound the counts go to sorted runs on disk.
 
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
 use super::distinct::{Element, seed};
 use super::runs::{Runs, Stored};
-use super::{Accumulator, PIECE, Reader, Rows, same};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::ArrayRef;
@@ -54,7 +55,7 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty),
-        DataType::Decimal { .. } => typed::<i128>(ty),
+        _ if ty.is_wide() => typed::<i128>(ty),
         _ => typed::<i64>(ty),
     }
 }

@@ -4,14 +4,14 @@
 //! count where neither is NULL. What a NaN or an infinity has a part in is NaN, as in PostgreSQL, but a mean that is infinite.
 //! Where one argument is a float64, the other is taken as the nearest float64.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::{FloatSum, pow10, ratio};
 use super::fraction::Dyadic;
+use super::function::Pairwise;
 use super::products::Products;
-use super::{Accumulator, Pairwise, Reader, Rows, overflow, same};
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType};
 use crate::error::Result;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
 use arrow_buffer::i256;
 use num_bigint::{BigInt, BigUint};
@@ -31,7 +31,7 @@ trait Sums: Clone + Default + Send + Sync + 'static {
     type Value;
 
     /// The values of an argument; what stands for NULL is not looked at.
-    fn values(array: &ArrayRef, ty: DataType) -> Vec<Self::Value>;
+    fn values(array: &ArrayRef) -> Result<Vec<Self::Value>>;
     fn add(&mut self, y: &Self::Value, x: &Self::Value) -> Result<()>;
     fn merge(&mut self, other: &Self) -> Result<()>;
     fn encode(&self, out: &mut Vec<u8>);
@@ -77,13 +77,12 @@ impl Wholes {
 impl Sums for Wholes {
     type Value = i128;
 
-    fn values(array: &ArrayRef, ty: DataType) -> Vec<i128> {
-        match ty {
-            DataType::Int64 => {
-                array.as_primitive::<Int64Type>().values().iter().map(|v| (*v).into()).collect()
-            }
-            _ => array.as_primitive::<Decimal128Type>().values().to_vec(),
-        }
+    fn values(array: &ArrayRef) -> Result<Vec<i128>> {
+        Ok(match ColumnView::of(array)? {
+            ColumnView::Int(values) => values.iter().map(i128::from).collect(),
+            ColumnView::Decimal(values, _) => values.values().to_vec(),
+            _ => unreachable!("integers or decimals"),
+        })
     }
 
     fn add(&mut self, &y: &i128, &x: &i128) -> Result<()> {
@@ -142,15 +141,15 @@ struct Floats {
 impl Sums for Floats {
     type Value = f64;
 
-    fn values(array: &ArrayRef, ty: DataType) -> Vec<f64> {
-        match ty {
-            DataType::Int64 => array.as_primitive::<Int64Type>().values().iter().map(|v| *v as f64).collect(),
-            DataType::Decimal { scale, .. } => {
-                let float = |units: &i128| ratio(i256::from_i128(*units), pow10(scale));
-                array.as_primitive::<Decimal128Type>().values().iter().map(float).collect()
+    fn values(array: &ArrayRef) -> Result<Vec<f64>> {
+        Ok(match ColumnView::of(array)? {
+            ColumnView::Int(values) => values.iter().map(|v| v as f64).collect(),
+            ColumnView::Decimal(values, scale) => {
+                values.iter().map(|units| ratio(i256::from_i128(units), pow10(scale))).collect()
             }
-            _ => array.as_primitive::<Float64Type>().values().to_vec(),
-        }
+            ColumnView::Float(values) => values.values().to_vec(),
+            _ => unreachable!("numbers"),
+        })
     }
 
     fn add(&mut self, &y: &f64, &x: &f64) -> Result<()> {
@@ -217,10 +216,8 @@ impl<S: Sums> Pairs<S> {
     /// The units that make 1 of y and of x; floats are what they are.
     fn units(&self) -> [BigUint; 2] {
         let is_float = self.y == DataType::Float64 || self.x == DataType::Float64;
-        [self.y, self.x].map(|ty| match ty {
-            DataType::Decimal { scale, .. } if !is_float => BigUint::from(10u32).pow(scale.into()),
-            _ => BigUint::from(1u32),
-        })
+        let scale = |ty: DataType| ty.scale().filter(|_| !is_float).unwrap_or(0);
+        [self.y, self.x].map(|ty| BigUint::from(10u32).pow(scale(ty).into()))
     }
 
     fn result(&self, sums: &S) -> Option<f64> {
@@ -330,7 +327,7 @@ impl<S: Sums> Accumulator for Pairs<S> {
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
         let (y, x) = (&rows.args[0], &rows.args[1]);
-        let values = S::values(y, self.y).into_iter().zip(S::values(x, self.x));
+        let values = S::values(y)?.into_iter().zip(S::values(x)?);
         for (i, (y_value, x_value)) in values.enumerate() {
             if y.is_valid(i) && x.is_valid(i) {
                 self.slots[slots[i] as usize].add(&y_value, &x_value)?;

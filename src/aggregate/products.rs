@@ -4,7 +4,7 @@
 //! [`Products`] holds the exact sum, whatever the sizes of the factors: those whose products would be too small or too
 //! large for floats are scaled first, and such products are added by themselves.
 
-use super::Reader;
+use super::codec::Reader;
 use super::exact::FloatSum;
 use super::fraction::Dyadic;
 

@@ -4,10 +4,11 @@
 //! There may be more values than memory holds: an encoded state comes in pieces, and within a bound the
 //! values go to sorted runs on disk, whose merge is read up to the rank that is asked for.
 
-use super::domain::{Domain, Word, word_to_float};
+use super::accumulator::{Accumulator, PIECE, Rows, same};
+use super::codec::Reader;
+use super::domain::{Domain, Word};
 use super::runs::Runs;
-use super::{Accumulator, PIECE, Reader, Rows, same};
-use crate::batch::DataType;
+use crate::batch::{DataType, Native};
 use crate::error::Result;
 use arrow_array::{ArrayRef, Float64Array};
 use rayon::prelude::*;
@@ -39,9 +40,9 @@ impl Quantile {
     }
 
     fn float(&self, word: i128) -> f64 {
-        match self.ty {
-            DataType::Float64 => word_to_float(word),
-            DataType::Decimal { scale, .. } => {
+        match (self.ty, self.ty.scale()) {
+            (DataType::Float64, _) => f64::of_rank(word),
+            (_, Some(scale)) => {
                 super::exact::ratio(arrow_buffer::i256::from_i128(word), super::exact::pow10(scale))
             }
             _ => word as f64,

@@ -4,15 +4,14 @@
 //! once. The deviation of floats is the exact fraction's root, rounded once; that of integers and decimals the root of
 //! the variance, as SQL engines take it. With a NaN or an infinity among floats, the result is NaN.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::FloatSum;
 use super::fraction::{Dyadic, Fraction};
 use super::products::Products;
-use super::sum::each;
-use super::{Accumulator, Reader, Rows, overflow, same};
+use super::sum::{each_exact, each_float};
 use crate::batch::DataType;
 use crate::error::Result;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{ArrayRef, Float64Array};
 use arrow_buffer::i256;
 use num_bigint::{BigInt, BigUint};
@@ -36,7 +35,7 @@ struct Shape {
 
 /// Count, sum and sum of squares of a slot.
 trait Moments: Clone + Default + Send + Sync + 'static {
-    fn update(moments: &mut [Self], ty: DataType, slots: &[u32], array: &ArrayRef) -> Result<()>;
+    fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()>;
     fn merge(&mut self, other: &Self) -> Result<()>;
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(state: &mut Reader) -> Self;
@@ -64,15 +63,12 @@ impl IntMoments {
 }
 
 impl Moments for IntMoments {
-    fn update(moments: &mut [Self], ty: DataType, slots: &[u32], array: &ArrayRef) -> Result<()> {
-        let mut add = |i: usize, v: i128| {
+    fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()> {
+        let add = |i: usize, v: i128| {
             let wide = i256::from_i128(v);
             moments[slots[i] as usize].add(1, v, wide.wrapping_mul(wide))
         };
-        match ty {
-            DataType::Int64 => each(array.as_primitive::<Int64Type>(), |i, v| add(i, v.into())),
-            _ => each(array.as_primitive::<Decimal128Type>(), add),
-        }
+        each_exact(array, add)
     }
 
     fn merge(&mut self, other: &Self) -> Result<()> {
@@ -113,8 +109,8 @@ struct FloatMoments {
 }
 
 impl Moments for FloatMoments {
-    fn update(moments: &mut [Self], _: DataType, slots: &[u32], array: &ArrayRef) -> Result<()> {
-        each(array.as_primitive::<Float64Type>(), |i, v| {
+    fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()> {
+        each_float(array, |i, v| {
             let held = &mut moments[slots[i] as usize];
             held.count += 1;
             held.sum.add(v);
@@ -165,7 +161,7 @@ impl<M: Moments> Accumulator for Spread<M> {
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        M::update(&mut self.moments, self.ty, slots, &rows.args[0])
+        M::update(&mut self.moments, slots, &rows.args[0])
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
@@ -184,10 +180,7 @@ impl<M: Moments> Accumulator for Spread<M> {
     }
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
-        let unit = match self.ty {
-            DataType::Decimal { scale, .. } => BigUint::from(10u32).pow(2 * u32::from(scale)),
-            _ => BigUint::from(1u32),
-        };
+        let unit = BigUint::from(10u32).pow(2 * u32::from(self.ty.scale().unwrap_or(0)));
         let result = |m: &M| -> Option<f64> {
             let n = m.count();
             let divisor = n.checked_sub(self.shape.sample.into()).filter(|divisor| *divisor > 0)?;

@@ -1,12 +1,11 @@
 //! `sum` and `avg`. Merge law: addition, in 128-bit integers or exact float sums.
 
+use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::codec::Reader;
 use super::exact::{FloatSum, pow10, ratio};
-use super::{Accumulator, Reader, Rows, overflow, same};
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType, Native, NativeView, collect_array};
 use crate::error::{Error, Result};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
 use arrow_buffer::i256;
 use std::any::Any;
 use std::sync::Arc;
@@ -23,25 +22,34 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
 pub fn new_avg(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
         DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: vec![] }),
-        ty => Box::new(Avg { scale: scale(ty), sums: Sum { ty, sums: vec![] }, counts: vec![] }),
-    }
-}
-
-fn scale(ty: DataType) -> u8 {
-    match ty {
-        DataType::Decimal { scale, .. } => scale,
-        _ => 0,
+        ty => {
+            Box::new(Avg { scale: ty.scale().unwrap_or(0), sums: Sum { ty, sums: vec![] }, counts: vec![] })
+        }
     }
 }
 
 /// Calls `f` with the row and value of every value that is not NULL.
-pub fn each<T: ArrowPrimitiveType>(
-    array: &PrimitiveArray<T>,
-    mut f: impl FnMut(usize, T::Native) -> Result<()>,
-) -> Result<()> {
-    match array.nulls().filter(|n| n.null_count() > 0) {
-        None => array.values().iter().enumerate().try_for_each(|(i, &v)| f(i, v)),
-        Some(nulls) => nulls.valid_indices().try_for_each(|i| f(i, array.value(i))),
+fn each<T: Native>(values: &NativeView<T>, mut f: impl FnMut(usize, T) -> Result<()>) -> Result<()> {
+    match values.nulls() {
+        None => values.iter().enumerate().try_for_each(|(i, v)| f(i, v)),
+        Some(nulls) => nulls.valid_indices().try_for_each(|i| f(i, values.value(i))),
+    }
+}
+
+/// Calls `f` with the row and value of every integer or decimal that is not NULL, decimals in units of their last digit.
+pub fn each_exact(array: &ArrayRef, mut f: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+    match ColumnView::of(array)? {
+        ColumnView::Int(values) => each(&values, |i, v| f(i, v.into())),
+        ColumnView::Decimal(values, _) => each(&values, f),
+        _ => unreachable!("integers or decimals"),
+    }
+}
+
+/// Calls `f` with the row and value of every float that is not NULL.
+pub fn each_float(array: &ArrayRef, f: impl FnMut(usize, f64) -> Result<()>) -> Result<()> {
+    match ColumnView::of(array)? {
+        ColumnView::Float(values) => each(&values, f),
+        _ => unreachable!("floats"),
     }
 }
 
@@ -76,12 +84,7 @@ impl Accumulator for Sum {
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        match self.ty {
-            DataType::Int64 => {
-                each(rows.args[0].as_primitive::<Int64Type>(), |i, v| self.fold(slots[i], v.into()))
-            }
-            _ => each(rows.args[0].as_primitive::<Decimal128Type>(), |i, v| self.fold(slots[i], v)),
-        }
+        each_exact(&rows.args[0], |i, v| self.fold(slots[i], v))
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
@@ -122,10 +125,7 @@ impl Accumulator for Sum {
         if let Some(sum) = self.sums[..slots].iter().find(|&&s| s != NONE && (s >= limit || s <= -limit)) {
             return Err(Error::data(format!("a sum of {sum} units has more than 38 digits")));
         }
-        Ok(Arc::new(
-            sums.collect::<Decimal128Array>()
-                .with_data_type(DataType::Decimal { precision: 38, scale: scale(self.ty) }.arrow()),
-        ))
+        Ok(collect_array(self.ty.summed(), sums))
     }
 
     fn bytes(&self) -> usize {
@@ -209,7 +209,7 @@ impl Accumulator for FloatSums {
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        each(rows.args[0].as_primitive::<Float64Type>(), |i, v| {
+        each_float(&rows.args[0], |i, v| {
             let slot = slots[i] as usize;
             self.sums[slot].add(v);
             self.counts[slot] += 1;

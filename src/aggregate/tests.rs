@@ -1,10 +1,12 @@
 //! The merge law of every aggregate against a slow oracle: fold in one go, fold in parts and merge
 //! in any order, through encoded states; the results are the same bits.
 
+use super::accumulator::PIECE;
 use super::*;
+use crate::batch::Position;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{BooleanArray, Decimal128Array, Float64Array, Int64Array, StringViewArray};
+use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringViewArray};
 use proptest::prelude::*;
 use std::sync::Arc;
 

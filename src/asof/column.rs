@@ -2,14 +2,13 @@
 
 use super::bits::Bits;
 use super::lives::Life;
+use crate::batch::{ColumnView, Native, NativeView};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type,
-};
+use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-/// Values, in the least width that all of them fit.
+/// Values, in the least width that all of them fit: by width and not by type, as tables are held in memory.
 #[derive(Debug)]
 pub enum Values {
     /// Bools, and codes of strings.
@@ -41,6 +40,23 @@ macro_rules! numbers {
 }
 
 impl Values {
+    /// The words of `rows`, in that order.
+    fn words<T: Native>(values: &NativeView<T>, rows: &[u32]) -> Values {
+        Values::Words(rows.iter().map(|&row| values.value(row as usize).word()).collect())
+    }
+
+    /// The codes of `rows` of a dictionary, in that order.
+    fn codes(array: &ArrayRef, rows: &[u32]) -> Values {
+        let dictionary = array.as_dictionary::<UInt32Type>();
+        let codes = dictionary.keys().values();
+        let codes = rows.iter().map(|&row| codes[row as usize]);
+        match dictionary.values().len() {
+            0..=0x100 => Values::Bytes(codes.map(|c| c as u8).collect()),
+            0x101..=0x1_0000 => Values::Shorts(codes.map(|c| c as u16).collect()),
+            _ => Values::Ints(codes.map(|c| c as i32).collect()),
+        }
+    }
+
     /// None yet, of the same kind.
     pub fn empty(&self) -> Values {
         match self {
@@ -172,55 +188,34 @@ impl Column {
     pub fn new(array: &ArrayRef, rows: &[u32]) -> Column {
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let valid = nulls.map(|n| Bits::new(rows.iter().map(|&row| n.is_valid(row as usize))));
-        macro_rules! pick {
-            ($values:expr, $map:expr) => {{
-                let values = $values;
-                rows.iter().map(|&row| $map(values[row as usize])).collect()
-            }};
+        if let DataType::Dictionary(..) = array.data_type() {
+            return Column { values: Values::codes(array, rows), valid };
         }
-        let values = match array.data_type() {
-            DataType::Dictionary(..) => {
-                let dictionary = array.as_dictionary::<UInt32Type>();
-                let codes = dictionary.keys().values();
-                match dictionary.values().len() {
-                    0..=0x100 => Values::Bytes(pick!(codes, |c: u32| c as u8)),
-                    0x101..=0x1_0000 => Values::Shorts(pick!(codes, |c: u32| c as u16)),
-                    _ => Values::Ints(pick!(codes, |c: u32| c as i32)),
-                }
-            }
-            DataType::Utf8View => {
-                let array = array.as_string_view();
+        let values = match ColumnView::of(array).expect("a column of our types") {
+            ColumnView::Text(texts) => {
                 let (mut ends, mut text) = (Vec::with_capacity(rows.len()), vec![]);
                 for &row in rows {
-                    if array.is_valid(row as usize) {
-                        text.extend_from_slice(array.value(row as usize).as_bytes());
-                    }
+                    text.extend_from_slice(texts.get(row as usize).unwrap_or_default().as_bytes());
                     ends.push(text.len() as u64);
                 }
                 text.shrink_to_fit();
                 Values::Text(ends, text)
             }
-            DataType::Boolean => {
-                let array = array.as_boolean();
-                Values::Bytes(rows.iter().map(|&row| array.value(row as usize).into()).collect())
+            ColumnView::Bool(values) => {
+                Values::Bytes(rows.iter().map(|&row| values.value(row as usize).into()).collect())
             }
-            DataType::Date32 => Values::Ints(pick!(array.as_primitive::<Date32Type>().values(), |v: i32| v)),
-            DataType::Int64 => Values::Words(pick!(array.as_primitive::<Int64Type>().values(), |v: i64| v)),
-            DataType::Timestamp(..) => {
-                Values::Words(pick!(array.as_primitive::<TimestampMicrosecondType>().values(), |v: i64| v))
+            ColumnView::Date(values) => {
+                Values::Ints(rows.iter().map(|&row| values.value(row as usize)).collect())
             }
-            DataType::Float64 => {
-                Values::Words(pick!(array.as_primitive::<Float64Type>().values(), |v: f64| v.to_bits() as i64))
-            }
-            DataType::Decimal128(..) => {
-                let values = array.as_primitive::<Decimal128Type>().values();
-                let narrow = rows.iter().map(|&row| i64::try_from(values[row as usize]).ok());
+            ColumnView::Int(values) | ColumnView::Time(values) => Values::words(&values, rows),
+            ColumnView::Float(values) => Values::words(&values, rows),
+            ColumnView::Decimal(values, _) => {
+                let narrow = rows.iter().map(|&row| i64::try_from(values.value(row as usize)).ok());
                 match narrow.collect() {
                     Some(narrow) => Values::Words(narrow),
-                    None => Values::Wide(pick!(values, |v: i128| v)),
+                    None => Values::Wide(rows.iter().map(|&row| values.value(row as usize)).collect()),
                 }
             }
-            other => unreachable!("{other} is no type of a column"),
         };
         Column { values, valid }
     }

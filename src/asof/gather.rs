@@ -1,13 +1,10 @@
 //! Values from all shards of a table → one Arrow array.
 
 use super::column::{Column, Values};
-use super::stored::{NONE, Place};
-use crate::batch::DataType;
+use super::place::{NONE, Place};
+use crate::batch::{DataType, Native, by_native};
 use arrow_array::builder::StringViewBuilder;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
-    TimestampMicrosecondArray,
-};
+use arrow_array::{ArrayRef, StringViewArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use std::sync::Arc;
 
@@ -49,28 +46,13 @@ impl<'a> Source<'a> {
 /// The values as an array of the type; `texts` are those of a column of codes.
 pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) -> ArrayRef {
     let nulls = source.nulls();
-    macro_rules! words {
-        ($array:ty, $map:expr) => {
-            <$array>::new(source.map(|values, row| $map(values.word(row))).into(), nulls)
+    by_native!(ty, T => {
+        let value = |values: &Values, row| match T::WIDE {
+            true => T::of_wide(values.wide(row)),
+            false => T::of_word(values.word(row)),
         };
-    }
-    match ty {
-        DataType::String | DataType::Json => strings(source, nulls, texts),
-        DataType::Bool => {
-            let bits: Vec<bool> = source.map(|values, row| values.word(row) != 0);
-            Arc::new(BooleanArray::new(bits.into(), nulls))
-        }
-        DataType::Int64 => Arc::new(words!(Int64Array, |word: i64| word)),
-        DataType::Float64 => Arc::new(words!(Float64Array, |word: i64| f64::from_bits(word as u64))),
-        DataType::Date => Arc::new(words!(Date32Array, |word: i64| word as i32)),
-        DataType::Timestamp => {
-            Arc::new(words!(TimestampMicrosecondArray, |word: i64| word).with_timezone("UTC"))
-        }
-        DataType::Decimal { .. } => {
-            let values = source.map(Values::wide);
-            Arc::new(Decimal128Array::new(values.into(), nulls).with_data_type(ty.arrow()))
-        }
-    }
+        T::array(ty, source.map(value), nulls)
+    }, text => strings(source, nulls, texts))
 }
 
 fn strings(source: &Source, nulls: Option<NullBuffer>, texts: Option<&StringViewArray>) -> ArrayRef {

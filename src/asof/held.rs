@@ -1,6 +1,6 @@
 //! What a table holds at an instant, key by key.
 
-use super::stored::{NONE, Place};
+use super::place::{NONE, Place};
 use super::table::AsOfTable;
 use super::{Direction, Reach};
 use crate::error::Result;

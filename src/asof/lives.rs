@@ -5,7 +5,7 @@
 //! * With `fill`, no value is taken from before a delete for a row after it, nor the other way round.
 
 use super::bits::Bits;
-use super::stored::NONE;
+use super::place::NONE;
 
 /// Where rows of keys end.
 #[derive(Debug)]

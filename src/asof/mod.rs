@@ -23,6 +23,7 @@ mod column;
 mod gather;
 mod held;
 mod lives;
+mod place;
 mod rows;
 mod spilled;
 mod stored;

@@ -1,7 +1,7 @@
 //! The rows of a table that one worker keeps while the table is read: by shard, roughly sorted by key.
 
 use super::AsOfPlan;
-use super::stored::{SHARD_BITS, prefix};
+use super::place::{SHARD_BITS, prefix};
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
 use crate::keyed::hash_keys;

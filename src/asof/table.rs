@@ -2,9 +2,10 @@
 
 use super::column::Column;
 use super::gather::{Source, gather};
+use super::place::{NONE, Place, SHARDS};
 use super::rows::kept;
 use super::spilled::{SpillFile, Spilled, Taken};
-use super::stored::{NONE, Part, Place, SHARDS, Sorted, Stored, with_value};
+use super::stored::{Part, Sorted, Stored, with_value};
 use super::{AsOfPlan, AsOfRows, Reach};
 use crate::batch::DataType;
 use crate::error::Result;

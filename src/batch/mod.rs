@@ -1,10 +1,26 @@
 //! Rows on their way through the engine: types, schema, position, batch. Reads no clock and no file.
+//!
+//! Columns are Arrow arrays. What depends on the type of a column is here once: [`ColumnView`] reads an array,
+//! [`NativeBuilder`] and [`collect_array`] make one, [`Native`] gives values of fixed width as words, and
+//! [`compare_rows`] compares rows.
 
+mod arrays;
+mod builder;
+mod compare;
+mod native;
 mod position;
 mod schema;
+mod view;
 
+pub use arrays::{plain_strings, record_batch, value_text};
+pub use builder::NativeBuilder;
+pub use compare::{compare_rows, equal_rows, first_past, views};
+pub(crate) use native::by_native;
+pub use native::{Native, canonical, collect_array, null_array};
 pub use position::Position;
 pub use schema::{DataType, Field, Origin, Schema};
+pub(crate) use view::each_view;
+pub use view::{BoolView, ColumnView, NativeView, TextValues, TextView};
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 

@@ -60,6 +60,26 @@ impl DataType {
         matches!(self, DataType::String | DataType::Json)
     }
 
+    /// Whether its values are numbers.
+    pub fn is_number(self) -> bool {
+        matches!(self, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
+    }
+
+    /// The digits after the point of a decimal.
+    pub fn scale(self) -> Option<u8> {
+        if let DataType::Decimal { scale, .. } = self { Some(scale) } else { None }
+    }
+
+    /// The type of a sum of its values: of decimals one of all digits.
+    pub fn summed(self) -> DataType {
+        self.scale().map_or(self, |scale| DataType::Decimal { precision: 38, scale })
+    }
+
+    /// Whether a value takes 128 bits where other types take at most 64.
+    pub fn is_wide(self) -> bool {
+        self.scale().is_some()
+    }
+
     /// What it is to what computes: JSON is a text.
     pub fn computed(self) -> DataType {
         if self.is_text() { DataType::String } else { self }

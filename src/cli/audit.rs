@@ -11,7 +11,7 @@ use super::document::FormatArgs;
 use super::job_args::JobArgs;
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{lengths, ui};
-use crate::engine;
+use crate::deliver::recover;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Overrides};
 use crate::plan::Mode;
@@ -19,7 +19,7 @@ use crate::sink::Watermarks;
 use crate::time::Duration;
 use clap::Args;
 
-/// Say how late events come, and what each delay of the watermark would have cost.
+/// Measure lateness, and what other watermark delays would have dropped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
     highwater run data/jobs/sales-per-seller.toml --quiet\n  \
@@ -27,8 +27,8 @@ use clap::Args;
 pub struct AuditArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The delays to lay side by side, such as 0s,20s,5m,1d [default: chosen from the data]; the job's own
-    /// is always among them
+    /// The delays to compare, such as 0s,20s,5m,1d; the job's own delay is always included [default:
+    /// chosen from the data]
     #[arg(long, value_name = "LENGTHS")]
     delays: Option<String>,
     #[command(flatten)]
@@ -50,10 +50,10 @@ impl AuditArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         ui::notes(&plan.notes);
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
-        let report = engine::audit(plan, &options, delays, &watch.progress);
+        let report = crate::audit::audit(plan, &options, delays, &watch.progress);
         watch.progress.finish();
         let report = report?;
         facts.account = Some(report.account);
@@ -75,7 +75,7 @@ fn parse_delays(text: &str) -> Result<Vec<i64>> {
         let part = part.trim();
         if part.is_empty() {
             let error = Error::job(format!("--delays: element {} is empty", i + 1));
-            return Err(error.hint("lengths with commas between them, such as 0s,20s,5m"));
+            return Err(error.hint("use durations with commas between them, such as 0s,20s,5m"));
         }
         delays.push(job::parse_length(part).map_err(|error| match meant(part) {
             Some(meant) => error.hint(format!("did you mean `--delays {meant}`?")),

@@ -9,7 +9,8 @@ use super::job_args::{JobArgs, JobId};
 use super::mode::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
 use super::{report, ui};
-use crate::engine::{self, BackfillOutcome, Request};
+use crate::backfill;
+use crate::backfill::{BackfillOutcome, Request};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec};
 use crate::plan::Plan;
@@ -17,8 +18,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Count late events, or files that were wrong, in outputs that are in place: what changes is shown, and the
-/// outputs are then as if the job had been run over all files at once.
+/// Add late or corrected files to existing outputs, and show what changes. The outputs are then the same as
+/// after one run over all files.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     highwater run data/jobs/pageviews-archive.toml --quiet\n  \
@@ -29,27 +30,27 @@ use std::path::PathBuf;
 pub struct BackfillArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The files: new ones, changed tables, or the late output of the job [default: those of the source that no
-    /// run has counted]
+    /// The files: new ones, changed tables, or the late output of the job [default: the files of the source
+    /// that are not counted yet]
     files: Vec<PathBuf>,
-    /// Say what would change, and change nothing
+    /// Show what would change, but change nothing
     #[arg(long)]
     plan: bool,
-    /// Take the events of the files out again
+    /// Remove the events of these files from the outputs
     #[arg(long, requires = "files")]
     retract: bool,
-    /// Read history from this archive, an output of another job over the same source
+    /// Read history from this archive, which another job over the same source wrote
     #[arg(long, value_name = "DIR")]
     from_archive: Option<PathBuf>,
-    /// Changes of each output that are shown
+    /// Number of changes to show for each output
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
     #[command(flatten)]
     format: FormatArgs,
-    /// Print nothing but the tables of changes and errors
+    /// Print only the tables of changes, and errors
     #[arg(long, short)]
     quiet: bool,
-    /// The mode that the job was run with, if not its own
+    /// The mode of the earlier run, if it was not that of the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
     #[command(flatten)]
@@ -71,7 +72,7 @@ impl BackfillArgs {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         }
         let request = self.request();
-        let outcome = engine::backfill(&spec, &overrides, &request, &machine, &watch.progress);
+        let outcome = backfill::backfill(&spec, &overrides, &request, &machine, &watch.progress);
         watch.progress.finish();
         let mut outcome = outcome?;
         let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };

@@ -9,8 +9,8 @@ use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Check job files without their data: all that can be told before a file is opened. Keys and their types, times,
-/// lengths and windows, where outputs go, the syntax and functions of expressions. Says all that is wrong in one go.
+/// Check job files without reading their data: keys and their types, times, durations and windows, the paths of
+/// outputs, the syntax and functions of expressions. Reports all errors at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,12 +20,12 @@ pub struct CheckArgs {
     /// The job files
     #[arg(required = true, value_name = "JOB", value_hint = ValueHint::FilePath)]
     jobs: Vec<PathBuf>,
-    /// Look at samples of the data too, as `explain` does: whether files and columns are there, and types fit
+    /// Also read samples of the data, as `explain` does: check that files and columns exist and types fit
     #[arg(long)]
     data: bool,
     #[command(flatten)]
     format: FormatArgs,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long, short)]
     quiet: bool,
 }
@@ -66,27 +66,26 @@ fn checked(out: &mut Document, path: &Path, form: &Form, plan: Option<&Plan>) {
     let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
     match plan {
         None => {
-            out.line(format!("{shown}: right, as far as can be told without the data: {has}"));
+            out.line(format!("{shown}: valid (data not checked): {has}"));
             out.item(
-                "not checked: whether its files and their columns are there, and the types of expressions; \
-                --data looks at samples",
+                "not checked: that files and their columns exist, and the types of expressions; --data checks samples",
             );
         }
         Some(plan) => {
             let files = ui::count(plan.read.files.len() as u64, "file", "files");
             let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
-            out.line(format!("{shown}: right, by samples of {files} with {columns}: {has}"));
+            out.line(format!("{shown}: valid (checked with samples of {files} with {columns}): {has}"));
         }
     }
     if !form.not_set.is_empty() {
-        out.item(format!("not set in the environment, and needed to ask: {}", form.not_set.join(", ")));
+        out.item(format!("not set in the environment, but needed for lookups: {}", form.not_set.join(", ")));
     }
     for (line, change) in &form.changes {
         let part = data(&change.part);
-        out.item(format!("line {line}: `{part}` means another thing than before: {}", change.what));
+        out.item(format!("line {line}: `{part}` has a new meaning: {}", change.what));
     }
     if !form.changes.is_empty() {
-        out.item("the guide's page of changes has them all");
+        out.item("the guide's page of changes lists them all");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, exit};
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
-/// Print the completions of a shell.
+/// Print shell completions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,7 +17,7 @@ Elsewhere:
   highwater completions zsh > \"${fpath[1]}/_highwater\"
   highwater completions fish > ~/.config/fish/completions/highwater.fish")]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     shell: ShellName,
 }
@@ -40,7 +40,7 @@ impl CompletionsArgs {
         let mut script = vec![];
         clap_complete::generate(shell, &mut program, "highwater", &mut script);
         let script = String::from_utf8(script)
-            .map_err(|cause| Error::machine("the completions are no text").caused_by(cause))?;
+            .map_err(|cause| Error::machine("the completions are not valid UTF-8").caused_by(cause))?;
         ui::print(&format!("{script}{more}"))?;
         Ok(exit::DONE)
     }

@@ -5,8 +5,10 @@ use super::job_args::{JobArgs, JobId};
 use super::lengths::written;
 use super::ui;
 use crate::batch::Field;
-use crate::engine::{MachineMemory, RowAsked, estimate, explain_row, recover};
+use crate::deliver::recover;
+use crate::engine::{MachineMemory, estimate};
 use crate::error::{Result, exit};
+use crate::explain::{RowAsked, explain_row};
 use crate::group::GroupPlan;
 use crate::input::carried::LogColumn;
 use crate::input::infer::Inferred;
@@ -25,22 +27,22 @@ mod row;
 mod source;
 mod steps;
 
-/// Show what a job would do, from samples of its files; or, with --at, why a row of it is what it is.
+/// Show the plan, schema and memory of a job, from samples of its files; or, with --at, the events behind one row.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater explain data/jobs/big-spenders.toml\n  \
     highwater explain data/jobs/big-spenders.toml --at window_start=2021-02-01,account_no=099765000015")]
 pub struct ExplainArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// Explain this row: the events that made it, with file and line, and those of its window and keys that were left
-    /// out, and why. Columns with values as CSV has them, such as 'window_start=2024-06-01, user_id=17'; of a window the
-    /// start or a time inside
+    /// Explain this row: list the events that made it, by file and line, and the events of its window and keys that
+    /// were excluded, with the reason. Write columns with values as in CSV: 'window_start=2024-06-01, user_id=17'. For
+    /// a window, give its start or any time inside it
     #[arg(long, value_name = "ROW")]
     at: Option<String>,
     /// The output that has the row, by its path [default: the first with these columns]
     #[arg(long, value_name = "PATH", requires = "at")]
     output: Option<String>,
-    /// Events that are listed, of those counted and of those left out
+    /// Number of events to list, both of those counted and of those excluded
     #[arg(long, value_name = "N", default_value_t = 20, requires = "at")]
     rows: usize,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::time::Duration;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Generate recorded logs to try the tool on: the same options give the same bytes.
+/// Generate sample logs. The same options give the same bytes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,10 +19,10 @@ pub struct GenerateArgs {
     /// What to generate
     #[arg(value_name = "KIND")]
     kind: KindArg,
-    /// Rows in all; with `money`, wallet events (sessions and users come in proportion)
+    /// Number of rows; with `money`, of wallet events (sessions and users follow in proportion)
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     rows: u64,
-    /// Decides all draws
+    /// The random seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The folder to write to [default: out/generated/KIND]
@@ -31,20 +31,20 @@ pub struct GenerateArgs {
     /// The format [default: csv for transactions and pageviews, jsonl for sales and money]
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatArg>,
-    /// How many files to split each log into
+    /// Number of files to split each log into
     #[arg(long, value_name = "N", default_value_t = 1)]
     files: u32,
     /// How to compress csv and jsonl
     #[arg(long, value_name = "HOW", default_value = "none")]
     compress: CompressArg,
-    /// From the first arrival to the last, as in `12h` [default: sales 1d, pageviews 3d, money 7d, transactions 1095d]
+    /// Time from the first arrival to the last, such as `12h` [default: sales 1d, pageviews 3d, money 7d, transactions 1095d]
     #[arg(long, value_name = "LENGTH")]
     span: Option<String>,
-    /// How late events come: percentage:length, uniform up to the length
+    /// Lateness of events: percentage:length, uniform up to the length
     /// [default: pageviews `80%:20s,10%:1d,10%:2d`, transactions `100%:1h`, others `100%:20s`]
     #[arg(long, value_name = "PROFILE")]
     lateness: Option<String>,
-    /// Write over files that are there with another content
+    /// Overwrite existing files that have other content
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -133,7 +133,6 @@ impl GenerateArgs {
 
 fn length(text: &str) -> Result<i64> {
     Duration::parse(text).and_then(Duration::as_length).ok_or_else(|| {
-        Error::job(format!("`--span {text}` is no length of time"))
-            .hint("lengths are `90s`, `30m`, `12h`, `3d`")
+        Error::job(format!("`--span {text}` is not a duration")).hint("lengths are `90s`, `30m`, `12h`, `3d`")
     })
 }

@@ -12,21 +12,22 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Write a first job for some files: looks at them, guesses, and says what and why.
+/// Write a first job for some files. It inspects them, guesses the columns and formats, and explains each guess in a
+/// comment.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater init data/sales -o out/sales-first.toml --force\n  \
     highwater init data/pageviews/*.csv -o -")]
 pub struct InitArgs {
-    /// Files, folders or globs: those of one log
+    /// The files, folders or globs of one log
     #[arg(value_name = "FILES", required = true)]
     files: Vec<String>,
     /// The job file to write; `-` prints it [default: NAME.toml, after the file or folder]
     #[arg(short, long, value_name = "JOB")]
     output: Option<PathBuf>,
-    /// Write a job also where more than 1 % of the records cannot be read; it keeps them aside
+    /// Write a job even if more than 1 % of the records cannot be read; the job writes those to a reject file
     #[arg(long)]
     reject: bool,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -79,7 +80,7 @@ impl InitArgs {
         let id = owner::identity(path);
         let given = files::paths(&self.files, None, &Inputs::default()).unwrap_or_default();
         if id.is_some() && given.iter().any(|path| owner::identity(path) == id) {
-            return Err(Error::job(format!("{} is one of the files that the job is for", path.display()))
+            return Err(Error::job(format!("{} is an input file of the job", path.display()))
                 .hint("-o names another file, and `-o -` prints the job"));
         }
         Ok(())
@@ -102,7 +103,7 @@ impl InitArgs {
 }
 
 fn already_there(path: &Path) -> Error {
-    Error::job(format!("{} is there already", path.display()))
+    Error::job(format!("{} already exists", path.display()))
         .hint("-o names another file, `-o -` prints the job, and --force writes over it")
 }
 

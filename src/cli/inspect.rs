@@ -3,8 +3,10 @@
 use super::document::{Document, FormatArgs, data};
 use super::job_args::MachineArgs;
 use super::ui;
-use crate::engine::{self, RunOptions, Section, State, StateKind};
+use crate::deliver::recover;
+use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
+use crate::inspect::{Section, State, StateKind};
 use crate::job::{self, Overrides};
 use crate::plan::Mode;
 use crate::sink::table;
@@ -12,8 +14,8 @@ use crate::time::Zone;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Show what a live job would hold at a time: open windows with what they have so far, the keys of dedup
-/// and first, the last row of each key of the tables.
+/// Show the state of a live job at a time: open windows with their values so far, the keys of dedup and first, and
+/// the last row of each key of the tables.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     highwater inspect data/jobs/user-sessions.toml --at 2024-06-01T12:00\n  \
@@ -23,18 +25,18 @@ pub struct InspectArgs {
     /// The job file
     #[arg(value_hint = clap::ValueHint::FilePath)]
     job: PathBuf,
-    /// The time (in the job's time zone, or with an offset); events exactly at it count
+    /// The time (in the job's time zone, or with an offset); events at exactly this time are included
     #[arg(long, value_name = "TIME")]
     at: String,
-    /// Show only what has this value in this column of its key; of several all must hold
+    /// Show only entries with this value in this key column; repeat it to require several
     #[arg(long = "key", value_name = "COLUMN=VALUE")]
     keys: Vec<String>,
-    /// Write all of it to a .parquet, .jsonl or .csv file
+    /// Write the full state to a .parquet, .jsonl or .csv file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArgs,
-    /// Rows that a table on the terminal shows
+    /// Number of rows to show of each table on the terminal
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
     #[command(flatten)]
@@ -48,12 +50,12 @@ impl InspectArgs {
         let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         ui::notes(&plan.notes);
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(!self.format.is_text());
-        let state = engine::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
+        let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
         progress.finish();
         let state = state?;
         if self.format.is_json() {
@@ -62,7 +64,7 @@ impl InspectArgs {
         }
         if state.sections.is_empty() {
             ui::note(
-                "the job holds nothing: it has no windows, no dedup and first, and no table looked into backward",
+                "the job has no state: it has no windows, no dedup or first, and no table that is joined backward",
             );
         }
         let mut out = Document::default();
@@ -92,10 +94,8 @@ impl InspectArgs {
 fn parse_key(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
         Some((column, value)) if !column.is_empty() => Ok((column.to_string(), value.to_string())),
-        _ => {
-            Err(Error::job(format!("--key `{text}` is no column with a value"))
-                .hint("such as --key userId=17"))
-        }
+        _ => Err(Error::job(format!("--key `{text}` is not a column with a value"))
+            .hint("such as --key userId=17")),
     }
 }
 

@@ -27,10 +27,10 @@ pub struct JobArgs {
     /// The job file
     #[arg(value_hint = ValueHint::FilePath)]
     pub job: PathBuf,
-    /// Leave out events before this time (in the job's time zone, or with an offset)
+    /// Skip events before this time (in the job's time zone, or with an offset)
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Leave out events from this time on
+    /// Skip events at or after this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     #[command(flatten)]
@@ -40,14 +40,14 @@ pub struct JobArgs {
 /// How a command uses the machine.
 #[derive(Debug, Args)]
 pub struct MachineArgs {
-    /// Worker threads [default: the job's, or one per core]
+    /// Number of worker threads [default: the job's, or one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Memory for partial results, such as 512MB; past it they go to disk [default: the job's, or
-    /// half of what the machine or its control group has]
+    /// Memory limit for partial results, such as 512MB; above it they spill to disk [default: the
+    /// job's, or half of the memory of the machine or its control group]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
-    /// Bytes of input text to a chunk; never shows in a result
+    /// Size of a chunk of input text; does not change the results
     #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
     chunk_size: Option<u64>,
 }

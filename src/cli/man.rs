@@ -18,7 +18,7 @@ Elsewhere:
   highwater man run | man -l -
   highwater man --out ~/.local/share/man/man1 && man highwater-run")]
 pub struct ManArgs {
-    /// The command whose page it is [default: the program's own]
+    /// The command to print the page of [default: the program itself]
     #[arg(conflicts_with = "out")]
     command: Option<String>,
     /// Write the pages of the program and of every command to this folder

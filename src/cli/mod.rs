@@ -30,14 +30,14 @@ use std::time::Instant;
 /// Replays recorded events through event-time windows, over plain files.
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; \
-    3 bad input data; 4 the machine (disk, network, memory).\n\n\
+#[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 usage or job-file error; \
+    3 bad input data; 4 machine error (disk, network, memory).\n\n\
     Examples:\n  highwater check data/jobs/pageviews.toml\n  \
     highwater explain data/jobs/pageviews.toml\n  \
     highwater run data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
-    /// How stderr is written: words for people, or an object per line for programs
+    /// Log format of stderr: text, or one JSON object per line
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, display_order = 900)]
     log: ui::LogFormat,
     #[command(subcommand)]
@@ -51,31 +51,31 @@ pub fn definition() -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a first job for some files: looks at them, guesses, and says what and why
+    /// Write a first job for some files; its comments explain each guess
     Init(init::InitArgs),
-    /// Run a job: read its source, and commit its outputs
+    /// Run a job: read its source and commit its outputs
     Run(run::RunArgs),
-    /// Check a job file without its data: all that can be told before a file is opened
+    /// Check job files without reading their data
     Check(check::CheckArgs),
-    /// Show what a job would do, from samples of its files: schema, plan, memory
+    /// Show the plan, schema and memory of a job, from samples; or the events behind one row
     Explain(explain::ExplainArgs),
-    /// Say how late events come, and what each delay of the watermark would have cost
+    /// Measure lateness, and what other watermark delays would have dropped
     Audit(audit::AuditArgs),
-    /// Count late events, or files that were wrong, in outputs that are in place; show what changes
+    /// Add late or corrected files to existing outputs, and show what changes
     Backfill(backfill::BackfillArgs),
-    /// Compare results with those of SQL, of a file or of another program; say where and why they differ
+    /// Compare results with SQL, a file or another program, and explain differences
     Verify(Box<verify::VerifyArgs>),
-    /// Write a page of a job's results: charts, tables, the account, late data, differences
+    /// Write an HTML page of a job's results: charts, tables, record counts, late data
     Report(report::ReportArgs),
     /// Print the SQL that computes the outputs of a job
     Sql(sql::SqlArgs),
-    /// Show what a live job would hold at a time: open windows, keys, the rows of tables
+    /// Show the state of a live job at a time: open windows, keys, table rows
     Inspect(inspect::InspectArgs),
-    /// Make sample data: sales, transactions, pageviews or money, seeded
+    /// Generate sample data from a seed: sales, transactions, pageviews or money
     Generate(generate::GenerateArgs),
-    /// Print the JSON Schema of the job file, which editors complete and check by; or its page
+    /// Print the JSON Schema of the job file, for editors; or its documentation
     Schema(schema::SchemaArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(completions::CompletionsArgs),
     /// Print a man page, or write all of them
     Man(man::ManArgs),

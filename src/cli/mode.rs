@@ -5,9 +5,9 @@ use clap::ValueEnum;
 /// [`crate::plan::Mode`], as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Mode {
-    /// Every event, however late it came
+    /// All events, however late
     Complete,
-    /// What a live job would have counted; the rest is late
+    /// Only the events that a live job would have counted; the others are late
     Streamed,
 }
 

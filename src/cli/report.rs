@@ -5,7 +5,8 @@ use super::document::{Document, FormatArgs};
 use super::job_args::JobArgs;
 use super::mode::Mode;
 use super::{ui, verify};
-use crate::engine::{self, RunOptions};
+use crate::deliver::recover;
+use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
@@ -15,31 +16,31 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Write a page of a job's results to look at: one HTML file that opens from the disk, with charts, tables, the account,
-/// how late events came, and how the results compare. The outputs of the job are not touched.
+/// Write an HTML page of a job's results: charts, tables, record counts, late data and differences. It is one file that
+/// opens without a network. The outputs of the job are not changed.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 done; 1 with --verify, where results differ.\n\nExamples:\n  \
+#[command(after_help = "Exit codes: 0 done; 1 with --verify, if results differ.\n\nExamples:\n  \
     highwater report data/jobs/pageviews-per-postcode.toml\n  \
     highwater report data/jobs/big-spenders.toml --verify -o out/spenders.html")]
 pub struct ReportArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The page [default: out/NAME.html, by the name of the job]
+    /// The page to write [default: out/NAME.html, after the name of the job]
     #[arg(long, short, value_name = "FILE.html")]
     output: Option<PathBuf>,
-    /// Say how late events came and what each delay would have cost, also where no output is streamed
+    /// Add the audit of lateness, even if no output is streamed
     #[arg(long)]
     audit: bool,
-    /// Compare the results with those of the job's SQL, run by Polars over the raw files
+    /// Compare the results with those of the job's SQL, which Polars runs over the raw files
     #[arg(long)]
     verify: bool,
-    /// The most rows of each output that the page carries; its charts are of all rows
+    /// Maximum number of rows of each output in the page; charts always use all rows
     #[arg(long, value_name = "N", default_value_t = report::ROWS)]
     rows: usize,
-    /// Which events the windows count, whatever the job file says
+    /// Which events the windows count; overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
@@ -58,7 +59,7 @@ impl ReportArgs {
             ui::notes(&plan.notes);
         }
         // Links are to outputs in place, so these are brought to one state first.
-        engine::recover(&plan)?;
+        recover(&plan)?;
         let options = self.job.options(&plan);
         let progress = ui::Progress::new(self.quiet || !self.format.is_text());
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
@@ -89,7 +90,7 @@ impl ReportArgs {
             .tempdir_in(&options.spill_folder)
             .map_err(|e| Error::io("make a folder in", &options.spill_folder, e))?;
         let apart = Apart::new(job::plan_job(spec, overrides)?, folder.path());
-        engine::run(&apart.plan, options, progress)?;
+        crate::run::run(&apart.plan, options, progress)?;
         let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
         let audit =
             (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
@@ -117,7 +118,7 @@ fn audit(
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
-    let report = engine::audit(plan, options, None, progress)?;
+    let report = crate::audit::audit(plan, options, None, progress)?;
     serde_json::to_value(subject.with(&report)).map_err(|e| Error::machine("cannot make JSON").caused_by(e))
 }
 

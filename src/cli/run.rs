@@ -5,10 +5,12 @@ use super::job_args::JobArgs;
 use super::mode::Mode;
 use super::ui;
 use super::watch::{Facts, Watch, WatchArgs};
-use crate::engine::{self, Outcome, RunOptions};
+use crate::deliver::Outcome;
+use crate::engine::RunOptions;
 use crate::error::{Result, exit};
 use crate::job;
 use crate::report;
+use crate::run;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -19,22 +21,22 @@ use serde_json::Value;
 pub struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// Which events the windows count, whatever the job file says: all of them, or those that a live
-    /// job would have counted
+    /// Which events the windows count: all events, or those that a live job would have counted;
+    /// overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
     #[command(flatten)]
     format: FormatArgs,
-    /// Print nothing but tables and errors
+    /// Print only tables and errors
     #[arg(long, short)]
     quiet: bool,
-    /// Rows that a table on the terminal shows
+    /// Number of rows to show of each table on the terminal
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
-    /// Ask services again for what they answered in a run before
+    /// Query services again instead of using their recorded answers
     #[arg(long)]
     refresh_lookups: bool,
-    /// What to do where a job with an archive finds a file with another content than it was read with
+    /// What to do if a file has changed since the archive counted it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     changed: Changed,
     #[command(flatten)]
@@ -44,10 +46,10 @@ pub struct RunArgs {
 /// What becomes of an archive when a file that is in it has changed.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Changed {
-    /// Say so, and change nothing
+    /// Report an error, and change nothing
     #[default]
     Fail,
-    /// Read all files anew
+    /// Read all files again
     Reload,
 }
 
@@ -74,8 +76,8 @@ impl RunArgs {
         plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let outcome = match self.changed {
-            Changed::Fail => engine::catch_up(&plan, &spec, &overrides, &options, progress),
-            Changed::Reload => engine::run(&plan, &options, progress),
+            Changed::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),
+            Changed::Reload => run::run(&plan, &options, progress),
         };
         progress.finish();
         let outcome = outcome?;

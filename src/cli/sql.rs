@@ -10,15 +10,15 @@ use crate::sql::{self, Dialect, Script};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-/// Print the SQL that computes each output of a job from the raw files: what `verify` lets a referee run, and what
-/// can be run elsewhere.
+/// Print the SQL that computes each output of a job from the raw files. `verify` runs it in another engine, and you can
+/// run it elsewhere.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater sql data/jobs/big-spenders.toml --dialect duckdb\n  \
     highwater sql data/jobs/user-sessions.toml --dialect postgres --output out/user-sessions.csv")]
 pub struct SqlArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// Whose SQL
+    /// The SQL dialect
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DialectName::Polars)]
     dialect: DialectName,
     /// Only this output, by its path
@@ -31,15 +31,15 @@ pub struct SqlArgs {
 /// [`Dialect`], as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DialectName {
-    /// The embedded referee of `verify`
+    /// The engine that `verify` uses
     Polars,
     Duckdb,
     Postgres,
-    /// Not run by us so far
+    /// Not tested on this engine yet
     Spark,
-    /// Not run by us so far
+    /// Not tested on this engine yet
     Flink,
-    /// Not run by us so far
+    /// Not tested on this engine yet
     Bigquery,
 }
 

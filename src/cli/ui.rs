@@ -7,7 +7,8 @@ pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, sa
 pub use progress::Progress;
 
 use super::job_args::JobId;
-use crate::engine::{Outcome, OutputOutcome, PartitionOffsets, Published};
+use crate::deliver::{Outcome, OutputOutcome, Published};
+use crate::engine::PartitionOffsets;
 use crate::error::{Error, Result};
 pub use crate::input::value::grouped;
 use crate::lookup::LookupReport;
@@ -77,7 +78,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
     }
     for path in &outcome.left_out {
         let text = format!(
-            "{} was counted before and is no file of the source: its events are no longer in the outputs",
+            "{} was counted before, but is not a file of the source now: its events are no longer in the outputs",
             plain(path)
         );
         events.push(Event::warning("left_out", text, json!({ "path": path })));
@@ -86,7 +87,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
     events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
     if outcome.spilled {
-        let text = "memory was short, and partial results went to disk; --memory allows more";
+        let text = "memory was short, so partial results went to disk; --memory allows more";
         events.push(Event::warning("spilled", text, json!({})));
     }
     let bytes: u64 = outcome.inputs.iter().map(|i| i.bytes).sum();
@@ -107,7 +108,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
 fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
     let (zone, number) = (plan.zone.name(), count(records, "time exists", "times exist"));
     let text = format!(
-        "{number} twice in {zone}, where clocks are put back, and the earlier is taken; an offset or %Z in the times tells which"
+        "{number} twice in {zone}, where clocks are put back; the earlier is taken; an offset or %Z in the times makes them clear"
     );
     (records > 0).then(|| Event::warning("times_twice", text, json!({ "records": records })))
 }
@@ -116,7 +117,7 @@ fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
 fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
     let list = plan.read.files.iter().find_map(|file| file.unnest.as_deref())?;
     let text = format!(
-        "{} no item in {}: no event came of them",
+        "{} no item in {}: they gave no event",
         count(records, "record has", "records have"),
         plain(list)
     );
@@ -131,7 +132,7 @@ fn strangers_event(strangers: &[PathBuf]) -> Option<Event> {
         n => format!("and {} more files are", grouped(n as u64)),
     };
     let text = format!(
-        "{first} {more} in the folder of an output, and Highwater did not write that: what reads the folder reads it too"
+        "{first} {more} in the folder of an output, but not written by Highwater: programs that read the folder read it too"
     );
     let paths: Vec<String> = strangers.iter().map(|path| path.display().to_string()).collect();
     Some(Event::warning("strangers", text, json!({ "paths": paths })))
@@ -183,8 +184,9 @@ pub fn restored_words(restored: usize) -> String {
 
 fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
     let LookupReport { asked, recorded, retried, failed } = *lookups;
-    let mut text = format!("lookups: {} asked of services, {} on record", grouped(asked), grouped(recorded));
-    for (count, what) in [(retried, "asked again"), (failed, "failed")] {
+    let mut text =
+        format!("lookups: {} requested from services, {} on record", grouped(asked), grouped(recorded));
+    for (count, what) in [(retried, "requested again"), (failed, "failed")] {
         if count > 0 {
             text.push_str(&format!(", {} {what}", grouped(count)));
         }
@@ -227,9 +229,7 @@ pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
     }
     if missing > 0 {
         let among = if rejected > 0 { "; rejected records are among them" } else { "" };
-        lines.push(format!(
-            "topics that are compacted or written by transactions have such gaps by nature{among}"
-        ));
+        lines.push(format!("topics with compaction or transactions always have such gaps{among}"));
     }
     lines
 }

@@ -5,7 +5,8 @@ mod prometheus;
 
 pub use facts::Facts;
 
-use super::ui::{self, Event, human_bytes, seconds};
+use super::ui;
+use super::ui::{Event, human_bytes, seconds};
 use crate::engine::StageTime;
 use crate::error::{Error, Result};
 use clap::{Args, ValueHint};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 /// What `run`, `audit` and `backfill` tell of themselves.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// Say at the end what each stage took, and the most memory that was used
+    /// Print the time of each stage and the peak memory at the end
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
@@ -26,8 +27,8 @@ pub struct WatchArgs {
 /// Metrics of a command.
 #[derive(Debug, Args)]
 pub struct MetricsArgs {
-    /// Write what came of it for Prometheus, also where it fails: a file that ends in .prom, in the folder of a
-    /// node exporter's textfile collector
+    /// Write metrics of the command as a .prom file for the textfile collector of node_exporter, also when the
+    /// command fails
     #[arg(long, value_name = "FILE.prom", value_hint = ValueHint::FilePath)]
     metrics: Option<PathBuf>,
 }

@@ -5,9 +5,9 @@
 //! once before, for the times alone, and what had been reached is kept for the rows that came behind
 //! the front (a row at the front or before it is late for nothing).
 
-use super::events::plain_strings;
 use super::front::Front;
 use super::turnstile::Turnstile;
+use crate::batch::plain_strings;
 use crate::batch::{Batch, DataType, Position};
 use crate::error::Result;
 use crate::input::Scan;

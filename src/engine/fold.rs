@@ -1,31 +1,141 @@
 //! Rows that have come through all steps: folded into groups, kept for outputs, found late.
+//!
+//! # Contract
+//! [`Folds`] is what all workers share, and [`Folded`] what one of them has. Merging is exact: which worker
+//! folded a row does not show.
 
-use super::late::LateStore;
-use super::stages::numbers;
-use super::worker::{Folding, Shared, Worker};
-use crate::batch::Batch;
+use super::late::{Late, LateStore};
+use super::observed::Observed;
+use super::replay::{SessionStore, replay};
+use super::scope::Scope;
+use super::stage_log::numbers;
+use super::stages::{Stage, flags};
+use super::tally::Tally;
+use super::times::{Progress, Stage as Timed, Work};
+use crate::batch::{Batch, DataType};
+use crate::clock::Stopwatch;
 use crate::error::Result;
-use crate::group::{GroupPlan, NotCounted};
-use crate::rows::RowStore;
+use crate::group::{GroupPlan, GroupTable, NotCounted, SpillSpace};
+use crate::plan::{OutputKind, OutputPlan, Plan};
+use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
 use crate::window::Window;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
-impl Shared<'_> {
+/// What rows are folded into, for all workers.
+pub struct Folds<'a> {
+    plan: &'a Plan,
+    scope: &'a Scope,
+    groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
+    space: RowSpace,
+    /// Where it is known only at the end which rows come again: the columns of flags that are open until then.
+    open: Option<Vec<usize>>,
+    /// Whether the pass is an audit.
+    audit: bool,
+}
+
+/// What one worker has folded.
+pub struct Folded {
+    /// Of the rows that came through: counted, late, first and last time.
+    pub tally: Tally,
+    /// Per grouping.
+    tables: Vec<Folding>,
+    stores: Vec<RowStore>,
+    /// The rows of archives, as they were read.
+    archives: Vec<RowStore>,
+    late: Option<LateStore>,
+    /// Late for all but sessions, of which only a replay can tell.
+    undecided: Late,
+    /// What an audit notes.
+    observed: Option<Observed>,
+}
+
+/// How one worker folds a grouping.
+#[allow(clippy::large_enum_variant)]
+enum Folding {
+    Table(GroupTable),
+    /// Streamed sessions are replayed in arrival order, at the end.
+    Replay(SessionStore),
+    /// The read is not for this one.
+    Skipped,
+}
+
+/// What all workers have folded.
+pub struct Gathered {
+    pub tally: Tally,
+    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    /// Of outputs of events, in the plan's order.
+    pub rows: Vec<Vec<RowStore>>,
+    /// Of archives, in the plan's order.
+    pub archives: Vec<Vec<RowStore>>,
+    pub late: Vec<LateStore>,
+    /// Of the rows in `late` those that are late in the end, where only a replay could tell.
+    pub late_only: Option<Late>,
+    /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
+    pub sessions: Vec<Vec<SessionStore>>,
+    pub observed: Option<Observed>,
+}
+
+impl<'a> Folds<'a> {
+    /// Folds what comes through `last`, the last stage of the steps of `plan`. Partial groups are spilled at `memory`
+    /// bytes, into the folder of `space`.
+    pub fn new(
+        plan: &'a Plan,
+        scope: &'a Scope,
+        last: &Stage,
+        space: RowSpace,
+        memory: u64,
+        audit: bool,
+    ) -> Self {
+        let spill = || SpillSpace::new(space.0.clone(), memory);
+        let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), spill())).collect();
+        let open = (!last.ordered.is_empty()).then(|| flags(plan, &last.steps).collect());
+        Folds { plan, scope, groups, space, open, audit }
+    }
+
+    /// A worker that has folded nothing yet.
+    pub fn start(&self) -> Folded {
+        let folding = |plan: &Arc<GroupPlan>| match (plan.window, &plan.lateness) {
+            (Window::Session { .. }, Some(_)) => {
+                Folding::Replay(SessionStore::new(plan.clone(), self.space.clone()))
+            }
+            _ => Folding::Table(GroupTable::new(plan.clone())),
+        };
+        Folded {
+            tally: Tally::new(),
+            tables: (self.groups.iter().zip(&self.scope.groupings))
+                .map(|((plan, _), wanted)| if *wanted { folding(plan) } else { Folding::Skipped })
+                .collect(),
+            stores: self.stores(),
+            archives: self.archives(),
+            late: self.plan.late.as_ref().map(|late| LateStore::new(late, self.space.clone())),
+            undecided: Late::default(),
+            observed: self.audit.then(|| Observed::new(self.plan)),
+        }
+    }
+
+    /// Whether rows come to their outputs before it is known which of them come again.
+    pub fn are_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Folds rows that have come through all steps.
-    pub(super) fn fold(&self, worker: &mut Worker, mut batch: Batch) -> Result<()> {
-        let tally = &mut worker.tally;
+    ///
+    /// # Errors
+    /// Overflow in an aggregate.
+    pub fn fold(&self, folded: &mut Folded, mut batch: Batch) -> Result<()> {
+        let tally = &mut folded.tally;
         tally.counted += batch.rows as u64;
         // Of rows that are not settled those that come again do not count.
-        if !self.settles_rows() {
+        if !self.are_open() {
             let first_and_last = batch.time.iter().min().zip(batch.time.iter().max());
             tally.see(first_and_last.map(|(first, last)| (*first, *last)));
         }
         let mut lateness = LateRows::default();
-        for (g, (folding, (plan, _))) in worker.folds.iter_mut().zip(&self.groups).enumerate() {
+        for (g, (folding, (plan, _))) in folded.tables.iter_mut().zip(&self.groups).enumerate() {
             match folding {
                 Folding::Table(table) => {
                     let dropped = table.update(&batch)?;
-                    if let Some(observed) = &mut worker.observed {
+                    if let Some(observed) = &mut folded.observed {
                         observed.grouping(g, &batch, &dropped.needs);
                         continue;
                     }
@@ -35,7 +145,7 @@ impl Shared<'_> {
                 }
                 Folding::Replay(store) => {
                     store.push(&batch)?;
-                    if let Some(observed) = &mut worker.observed {
+                    if let Some(observed) = &mut folded.observed {
                         observed.sessions(g, &batch);
                         continue;
                     }
@@ -44,49 +154,184 @@ impl Shared<'_> {
                 Folding::Skipped => {}
             }
         }
-        if self.settles_rows() {
+        if self.are_open() {
             batch.columns.push(numbers(&batch.numbers));
         }
-        worker.stores.iter_mut().try_for_each(|store| store.push(&batch))?;
+        folded.stores.iter_mut().try_for_each(|store| store.push(&batch))?;
         let (late, decided) = lateness.finish();
         if decided {
-            worker.tally.turn_late(late.len() as u64);
+            folded.tally.turn_late(late.len() as u64);
         } else {
-            worker.undecided.extend(late.iter().map(|&row| batch.positions[row as usize]));
+            folded.undecided.extend(late.iter().map(|&row| batch.positions[row as usize]));
         }
-        if let Some(store) = &mut worker.late {
+        if let Some(store) = &mut folded.late {
             store.push(&batch, &late)?;
         }
         Ok(())
     }
 
-    /// Spills what is largest when this worker's share of the budget is used up.
-    pub(super) fn keep_budget(&self, worker: &mut Worker) -> Result<()> {
-        let share = self.share;
-        let kept = worker.stores.iter().chain(&worker.archives);
-        let (mut groups, mut rows) = (0, kept.map(RowStore::bytes).sum::<usize>());
-        for folding in &mut worker.folds {
+    fn stores(&self) -> Vec<RowStore> {
+        let mut stores = vec![];
+        for (output, _) in self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted) {
+            let OutputKind::Rows(columns) = &output.kind else { continue };
+            let mut names: Vec<(String, DataType)> = vec![];
+            let mut partition_columns = vec![];
+            for part in &output.partition_by {
+                if let PartitionPart::Column(c) = part {
+                    let field = &output.columns.fields[*c];
+                    names.push((field.name.clone(), field.ty));
+                    partition_columns.push(columns[*c]);
+                }
+            }
+            let settled = if self.open.is_some() { Some(self.plan.rows.fields.len()) } else { None };
+            let known = self.known(output, columns);
+            let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
+            types.extend(settled.map(|_| DataType::Int64));
+            stores.push(RowStore::new(
+                known.iter().map(|&c| columns[c]).chain(settled).collect(),
+                types,
+                Partitioner::new(&output.partition_by, &names, &self.plan.zone),
+                partition_columns,
+                self.space.clone(),
+            ));
+        }
+        stores
+    }
+
+    fn archives(&self) -> Vec<RowStore> {
+        let wanted = self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted);
+        let archives = wanted.filter_map(|(output, _)| match &output.kind {
+            OutputKind::Archive(columns) => Some((columns, &output.partition_by)),
+            _ => None,
+        });
+        let store = |(columns, partition_by): (&Vec<usize>, &Vec<PartitionPart>)| {
+            let types = columns.iter().map(|&c| self.plan.rows.fields[c].ty).collect();
+            let partitioner = Partitioner::new(partition_by, &[], &self.plan.zone);
+            let space = self.space.clone();
+            RowStore::new(columns.clone(), types, partitioner, vec![], space)
+        };
+        archives.map(store).collect()
+    }
+
+    /// The columns of an output of events that are written and known before its rows are settled.
+    fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
+        let mut known = output.written();
+        if let Some(open) = &self.open {
+            known.retain(|&c| !open.contains(&columns[c]));
+        }
+        known
+    }
+
+    /// Spills the partial groups of a worker.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn spill_groups(&self, folded: &mut Folded) -> Result<()> {
+        for (folding, (_, space)) in folded.tables.iter_mut().zip(&self.groups) {
+            if let Folding::Table(table) = folding {
+                space.spill(table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings together what the workers have. Streamed sessions are replayed in `memory` bytes.
+    ///
+    /// # Errors
+    /// Overflow in an aggregate, or a machine error of the disk.
+    pub fn gather(self, workers: Vec<Folded>, memory: usize, progress: &dyn Progress) -> Result<Gathered> {
+        let mut tally = Tally::new();
+        let mut tables: Vec<(Vec<GroupTable>, Vec<SessionStore>)> =
+            self.groups.iter().map(|_| (vec![], vec![])).collect();
+        let (mut rows, mut archives): (Vec<Vec<RowStore>>, Vec<Vec<RowStore>>) = (vec![], vec![]);
+        if let Some(first) = workers.first() {
+            rows.resize_with(first.stores.len(), Vec::new);
+            archives.resize_with(first.archives.len(), Vec::new);
+        }
+        let (mut late, mut undecided) = (vec![], Late::default());
+        let mut observed: Option<Observed> = None;
+        for worker in workers {
+            tally.add(&worker.tally);
+            for (folding, (tables, stores)) in worker.tables.into_iter().zip(&mut tables) {
+                match folding {
+                    Folding::Table(table) => tables.push(table),
+                    Folding::Replay(store) => stores.push(store),
+                    Folding::Skipped => {}
+                }
+            }
+            worker.stores.into_iter().zip(&mut rows).for_each(|(store, r)| r.push(store));
+            worker.archives.into_iter().zip(&mut archives).for_each(|(store, r)| r.push(store));
+            late.extend(worker.late);
+            undecided.extend(worker.undecided);
+            match (&mut observed, worker.observed) {
+                (Some(all), Some(one)) => all.merge(&one),
+                (all, one) => *all = one,
+            }
+        }
+        let (mut groups, mut sessions) = (vec![], vec![]);
+        let mut replayed = false;
+        for ((plan, space), (mut tables, stores)) in self.groups.into_iter().zip(tables) {
+            if self.audit {
+                sessions.push(stores);
+            } else if !stores.is_empty() {
+                let mut watch = Stopwatch::of_process();
+                let (found, of_this) = replay(&plan, stores, &space, memory)?;
+                progress.worked(Timed::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
+                tables = found;
+                undecided.retain(|position| of_this.contains(position));
+                replayed = true;
+            }
+            groups.push((tables, space));
+        }
+        tally.turn_late(undecided.len() as u64);
+        let late_only = replayed.then_some(undecided);
+        Ok(Gathered { tally, groups, rows, archives, late, late_only, sessions, observed })
+    }
+}
+
+impl Folded {
+    /// Notes what was read, for an audit.
+    pub fn observe(&mut self, batch: &Batch) {
+        if let Some(observed) = &mut self.observed {
+            observed.events(batch);
+        }
+    }
+
+    /// Keeps rows for the archives that are `wanted`, by number.
+    ///
+    /// # Errors
+    /// None in practice; see [`RowStore::push`].
+    pub fn archive(&mut self, batch: &Batch, wanted: impl Fn(usize) -> bool) -> Result<()> {
+        let archives = self.archives.iter_mut().enumerate().filter(|(number, _)| wanted(*number));
+        archives.map(|(_, store)| store).try_for_each(|store| store.push(batch))
+    }
+
+    /// Bytes of partial groups, and of rows.
+    pub fn bytes(&mut self) -> (usize, usize) {
+        let kept = self.stores.iter().chain(&self.archives);
+        let mut rows = kept.map(RowStore::bytes).sum::<usize>();
+        rows += self.late.as_ref().map_or(0, LateStore::bytes);
+        let mut groups = 0;
+        for folding in &mut self.tables {
             match folding {
                 Folding::Table(table) => groups += table.bytes(),
                 Folding::Replay(store) => rows += store.bytes(),
                 Folding::Skipped => {}
             }
         }
-        rows += worker.late.as_ref().map_or(0, LateStore::bytes) + worker.notes.bytes();
-        if groups + rows <= share {
-            return Ok(());
-        }
-        self.spilled.store(true, Ordering::Relaxed);
-        if rows > share / 2 {
-            worker.stores.iter_mut().chain(&mut worker.archives).try_for_each(RowStore::spill)?;
-            worker.late.iter_mut().try_for_each(LateStore::spill)?;
-            worker.notes.spill()?;
-        }
-        for (folding, (_, space)) in worker.folds.iter_mut().zip(&self.groups) {
-            match folding {
-                Folding::Table(table) if groups > share / 2 => space.spill(table)?,
-                Folding::Replay(store) if rows > share / 2 => store.spill()?,
-                _ => {}
+        (groups, rows)
+    }
+
+    /// Spills all rows.
+    ///
+    /// # Errors
+    /// A machine error when the disk fails.
+    pub fn spill_rows(&mut self) -> Result<()> {
+        self.stores.iter_mut().chain(&mut self.archives).try_for_each(RowStore::spill)?;
+        self.late.iter_mut().try_for_each(LateStore::spill)?;
+        for folding in &mut self.tables {
+            if let Folding::Replay(store) = folding {
+                store.spill()?;
             }
         }
         Ok(())

@@ -7,7 +7,8 @@
 //! lower it. The watermark is `reached` − the out-of-orderness, as Flink's bounded out-of-orderness
 //! strategy has it with a watermark after every record.
 
-use super::audit::{Lags, value_text};
+use super::lags::Lags;
+use crate::batch::value_text;
 use crate::batch::{Batch, Position};
 use crate::group::ColumnCodes;
 use crate::plan::{LogPartition, Plan};

@@ -128,7 +128,7 @@ impl Intake {
             let path = self.read.files.first().map(|file| file.path.display().to_string());
             let [file, place] = archive_fields();
             return Err(Error::data(format!(
-                "a record of the archive {} does not say where it comes from (`{}`, `{}`)",
+                "a record of the archive {} does not name its file and place (`{}`, `{}`)",
                 path.unwrap_or_default(),
                 file.name,
                 place.name

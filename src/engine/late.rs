@@ -1,23 +1,12 @@
-//! The late output: events that a streamed run did not count, in arrival order, with what they missed.
+//! Late events that a worker keeps for the late output.
 
-use super::events::batch;
-use super::{OutputOutcome, Run};
-use crate::batch::{Batch, DataType, Field, Position, Schema};
+use crate::batch::{Batch, DataType, Position};
 use crate::error::Result;
-use crate::input::lines::line_numbers;
-use crate::plan::{LatePlan, OutputTo, Plan};
-use crate::rows::{OrderedRows, RowSpace, RowStore, gather_partitions};
-use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::value::TimeText;
-use crate::sink::{PartWriter, Transaction, encoder};
-use crate::window::{Assigner, Window, WindowSpan};
-use arrow_array::{
-    ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array,
-};
+use crate::plan::LatePlan;
+use crate::rows::{RowSpace, RowStore, gather_partitions};
+use arrow_array::{ArrayRef, Int64Array, UInt32Array};
 use arrow_select::take::take;
-use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Positions of late events that a table of sessions found, when only it could tell.
@@ -27,22 +16,6 @@ pub type Late = HashSet<Position, foldhash::fast::FixedState>;
 pub struct LateStore {
     columns: Vec<usize>,
     rows: RowStore,
-}
-
-const SECONDS: DataType = DataType::Decimal { precision: 20, scale: 6 };
-
-/// The columns of the late output.
-pub fn schema(late: &LatePlan) -> Schema {
-    let mut fields: Vec<Field> = late.columns.iter().map(|(_, field)| field.clone()).collect();
-    fields.extend([
-        Field::new("_file", DataType::String),
-        Field::new("_line", DataType::Int64),
-        Field::new("_event_time", DataType::Timestamp),
-        Field::new("_watermark", DataType::Timestamp),
-        Field::new("_missed", DataType::String),
-        Field::new("_late_by", SECONDS),
-    ]);
-    Schema::new(fields)
 }
 
 impl LateStore {
@@ -82,6 +55,11 @@ impl LateStore {
         })
     }
 
+    /// The rows kept, in no order.
+    pub fn into_rows(self) -> RowStore {
+        self.rows
+    }
+
     pub fn bytes(&self) -> usize {
         self.rows.bytes()
     }
@@ -99,7 +77,7 @@ impl LateStore {
 /// A machine error of the spill files.
 pub fn reached(stores: Vec<LateStore>) -> Result<HashMap<Position, i64>> {
     let mut out = HashMap::new();
-    for partition in gather_partitions(stores.into_iter().map(|store| store.rows).collect()) {
+    for partition in gather_partitions(stores.into_iter().map(LateStore::into_rows).collect()) {
         let ordered = partition.order()?;
         let columns = ordered.columns(0, ordered.len());
         let reached = columns.last().map(int64).unwrap_or_default();
@@ -108,151 +86,7 @@ pub fn reached(stores: Vec<LateStore>) -> Result<HashMap<Position, i64>> {
     Ok(out)
 }
 
-/// Writes the late output, which is number `target` of the transaction; of the rows kept those that
-/// are in `late`, if it is given.
-pub fn write(
-    run: &Run,
-    late: &LatePlan,
-    target: usize,
-    transaction: &Transaction,
-    stores: Vec<LateStore>,
-    only: Option<&Late>,
-) -> Result<OutputOutcome> {
-    let schema = schema(late);
-    let encoder = encoder(late.format, &schema, &run.plan.zone)?;
-    let staged = transaction.stage(target, Path::new(&late.path))?;
-    let mut writer = PartWriter::new(staged, late.format, &schema)?;
-    let arrow = schema.arrow();
-    let mut rows = 0;
-    if let Some(partition) = gather_partitions(stores.into_iter().map(|s| s.rows).collect()).first() {
-        let ordered = partition.order()?;
-        let mut positions = ordered.positions(0, ordered.len());
-        let mut chosen: Vec<usize> = (0..ordered.len()).collect();
-        if let Some(only) = only {
-            chosen.retain(|&row| only.contains(&positions[row]));
-            positions.retain(|position| only.contains(position));
-        }
-        rows = chosen.len() as u64;
-        // All lines at once: the files are read again for them.
-        let lines = line_numbers(&run.plan.read, &positions)?;
-        let shape = Shape { plan: run.plan, late, ordered: &ordered, windows: windows(run.plan) };
-        let cuts: Vec<usize> = (0..chosen.len()).step_by(ROWS_PER_GROUP).collect();
-        for wave in cuts.chunks(2 * rayon::current_num_threads()) {
-            let piece = |&from: &usize| {
-                let cut = from..chosen.len().min(from + ROWS_PER_GROUP);
-                let columns = shape.columns(&chosen[cut.clone()], &positions[cut.clone()], &lines[cut])?;
-                encoder.encode(&batch(&arrow, columns)?)
-            };
-            let pieces: Vec<_> = wave.par_iter().map(piece).collect();
-            pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
-        }
-    }
-    writer.finish(None)?;
-    Ok(OutputOutcome::new(&OutputTo::File(late.path.clone()), rows, None))
-}
-
-/// The windows of one streamed output.
-#[derive(Clone)]
-struct Windows {
-    assigner: Assigner,
-    window: Window,
-    /// The delay and the allowed lateness together.
-    kept: i64,
-}
-
-fn windows(plan: &Plan) -> Vec<Windows> {
-    let streamed = plan.groupings.iter().filter_map(|g| Some((&g.plan, g.plan.lateness.as_ref()?)));
-    streamed
-        .map(|(plan, lateness)| Windows {
-            assigner: Assigner::new(plan.window, plan.zone.clone()),
-            window: plan.window,
-            kept: lateness.allowed.saturating_add(lateness.delays[0]),
-        })
-        .collect()
-}
-
-struct Shape<'a> {
-    plan: &'a Plan,
-    late: &'a LatePlan,
-    ordered: &'a OrderedRows,
-    windows: Vec<Windows>,
-}
-
-impl Shape<'_> {
-    /// The columns of some rows: their numbers in the store, which ascend, their positions and lines.
-    fn columns(&self, chosen: &[usize], positions: &[Position], lines: &[u64]) -> Result<Vec<ArrayRef>> {
-        let (from, to) = (chosen[0], chosen[chosen.len() - 1] + 1);
-        let within = UInt32Array::from_iter_values(chosen.iter().map(|row| (row - from) as u32));
-        let mut columns: Vec<ArrayRef> = self
-            .ordered
-            .columns(from, to)
-            .iter()
-            .map(|c| take(c, &within, None).expect("rows of the store"))
-            .collect();
-        let reached = int64(&columns.pop().expect("what had been reached"));
-        let time = int64(&columns.pop().expect("the event time"));
-        debug_assert_eq!(columns.len(), self.late.columns.len());
-        let files = &self.plan.read.files;
-        let file = |p: &Position| files[p.file() as usize].path.display().to_string();
-        columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
-        columns.push(Arc::new(Int64Array::from_iter_values(lines.iter().map(|&line| line as i64))));
-        let delay = self.plan.watermark.out_of_orderness;
-        let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
-        columns.push(instants(time.iter().copied()));
-        columns.push(instants(watermarks));
-        let mut missed =
-            Missed { windows: self.windows.clone(), text: TimeText::new(&self.plan.zone), spans: vec![] };
-        let (mut texts, mut late_by) = (vec![], vec![]);
-        for (&time, &reached) in time.iter().zip(&reached) {
-            let (text, by) = missed.of(time, reached);
-            texts.push(text);
-            late_by.push(i128::from(by));
-        }
-        columns.push(Arc::new(texts.into_iter().map(Some).collect::<StringViewArray>()));
-        columns.push(Arc::new(Decimal128Array::from(late_by).with_data_type(SECONDS.arrow())));
-        Ok(columns)
-    }
-}
-
-fn int64(array: &ArrayRef) -> Vec<i64> {
+pub fn int64(array: &ArrayRef) -> Vec<i64> {
     use arrow_array::cast::AsArray;
     array.as_primitive::<arrow_array::types::Int64Type>().values().to_vec()
-}
-
-fn instants(values: impl Iterator<Item = i64>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
-}
-
-struct Missed {
-    windows: Vec<Windows>,
-    text: TimeText,
-    spans: Vec<WindowSpan>,
-}
-
-impl Missed {
-    /// The windows that an event missed, as ISO 8601 intervals, and by how many microseconds it missed
-    /// the one that stayed open longest.
-    fn of(&mut self, time: i64, reached: i64) -> (String, i64) {
-        let mut all = vec![];
-        let mut late_by = i64::MAX;
-        for Windows { assigner, window, kept } in &mut self.windows {
-            match window {
-                Window::Session { gap } => {
-                    self.spans.clear();
-                    self.spans.push(WindowSpan { start: time, end: time + *gap });
-                }
-                _ => assigner.windows(time, &mut self.spans),
-            }
-            for span in &self.spans {
-                late_by = late_by.min(reached - *kept - span.end);
-            }
-            all.extend_from_slice(&self.spans);
-        }
-        all.sort_unstable();
-        all.dedup();
-        let text = &mut self.text;
-        let texts: Vec<String> =
-            all.iter().map(|w| format!("{}/{}", text.text(w.start), text.text(w.end))).collect();
-        (texts.join(" "), late_by)
-    }
 }

@@ -70,7 +70,7 @@ fn hierarchy(line: &str) -> Option<(&'static str, &'static [&'static str], &str)
 
 /// Gives freed memory back to the system, where the allocator keeps it: at the end of a stage that ran out of its
 /// budget, so that what the next one takes does not come on top.
-pub(super) fn give_back() {
+pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim touches free memory alone.
     unsafe {

@@ -4,8 +4,8 @@
 //! the workers do not fold such a grouping: they keep the keys and arguments of its rows, in buckets by
 //! key, and each bucket is replayed in arrival order by one thread when all rows are there.
 
-use super::events::plain_strings;
 use super::late::Late;
+use crate::batch::plain_strings;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
 use crate::group::{GroupPlan, GroupTable, SpillSpace};

@@ -1,6 +1,7 @@
 //! The steps on one batch.
 
-use super::stages::{Notes, Stage, numbers};
+use super::stage_log::{StageLog, numbers};
+use super::stages::Stage;
 use crate::asof::AsOfTable;
 use crate::batch::Batch;
 use crate::error::Result;
@@ -81,19 +82,19 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// An expression that cannot be computed, a service that fails, a disk that fails.
-    pub fn pass(&self, mut passing: Passing, notes: &mut Notes, refused: &mut Refused) -> Result<Passed> {
+    pub fn pass(&self, mut passing: Passing, log: &mut StageLog, refused: &mut Refused) -> Result<Passed> {
         while passing.step < self.stage.steps.end && passing.batch.rows > 0 {
             let batch = &mut passing.batch;
             match &self.plan.steps[passing.step] {
                 Step::Filter(expr) => {
                     let kept = filtered(expr, batch)?;
-                    notes.note_filtered(batch, &kept);
+                    log.note_filtered(batch, &kept);
                     *batch = kept;
                 }
                 Step::Derive(_, expr) => derive(expr, batch)?,
-                Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, notes)?,
+                Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, log)?,
                 Step::First { keys, .. } => {
-                    self.note(passing.step, keys, batch, notes)?;
+                    self.note(passing.step, keys, batch, log)?;
                     // Known later.
                     batch.columns.push(new_null_array(&arrow_schema::DataType::Null, batch.rows));
                 }
@@ -117,13 +118,13 @@ impl Steps<'_> {
     }
 
     /// Notes the keys of a batch for step number `step`.
-    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, notes: &mut Notes) -> Result<()> {
-        notes.number(batch);
+    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, log: &mut StageLog) -> Result<()> {
+        log.number(batch);
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);
         let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
-        notes.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
-        let Some(store) = notes.kept.get_mut(place) else { return Ok(()) };
+        log.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
+        let Some(store) = log.kept.get_mut(place) else { return Ok(()) };
         let mut columns: Vec<ArrayRef> = columns.into_iter().cloned().collect();
         columns.push(numbers(&batch.numbers));
         let (time, positions) = (batch.time.clone(), batch.positions.clone());

@@ -1,8 +1,9 @@
 //! The tables that steps look into, read before the source.
 
+use super::rejected::{rejects_at, write_rejects};
 use super::steps::local;
 use super::times::{Stage, Work, spent};
-use super::{Run, machine, rejects_at, write_rejects};
+use super::{Need, Pass, Read, machine};
 use crate::asof::{AsOfRows, AsOfTable};
 use crate::batch::Batch;
 use crate::clock::Stopwatch;
@@ -32,21 +33,21 @@ pub struct Tables {
 ///
 /// # Errors
 /// Bad data, or a machine that fails.
-pub fn read(run: &Run) -> Result<Tables> {
+pub fn read(pass: &Pass) -> Result<Tables> {
     let mut read = Tables::default();
     // Half of the memory is the tables'; what they leave is for rows and groups.
-    let memory = run.options.memory as usize / 2 / run.plan.tables.len().max(1);
-    for plan in &run.plan.tables {
+    let memory = pass.options.memory as usize / 2 / pass.plan.tables.len().max(1);
+    for plan in &pass.plan.tables {
         let writer = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let scan = Scan::new(Arc::new(plan.read.clone()))?;
-        let workers = run.watch(&scan, || rayon::broadcast(|_| rows(run, plan, &scan, memory)));
+        let workers = pass.watch(&scan, || rayon::broadcast(|_| rows(pass, plan, &scan, memory)));
         scan.check()?;
         let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let report = scan.finish()?;
         let mut watch = Stopwatch::of_process();
         let table = AsOfTable::build(&plan.index, workers, memory)?;
         let rows = report.inputs.iter().map(|input| input.records).sum();
-        run.progress.worked(Stage::Tables, Work { rows, bytes: 0, lap: watch.lap() });
+        pass.progress.worked(Stage::Tables, Work { rows, bytes: 0, lap: watch.lap() });
         if table.is_spilled() {
             read.spilled = true;
             machine::give_back();
@@ -72,9 +73,11 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
         let op = if ops.is_valid(row) { ops.value(row) } else { "" };
         let untold = plan.index.keys.iter().find(|(key, _)| op == "d" && batch.columns[*key].is_null(row));
         let reason = match (op, untold) {
-            ("t", _) => "it is a truncate, which ends all rows of the table: that is not read".to_string(),
+            ("t", _) => {
+                "it is a truncate, which ends all rows of the table; that is not supported".to_string()
+            }
             (_, Some((key, _))) => format!(
-                "it is a delete that does not tell `{}`, by which the row that it ends is found",
+                "it is a delete without `{}`, the key of the row that it ends",
                 plan.rows.fields[*key].name
             ),
             _ => {
@@ -85,8 +88,8 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
         };
         keep.push(false);
         let hint = match untold {
-            Some(_) => "log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
-            None => "read the log from behind it on",
+            Some(_) => "log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
+            None => "read the log from after it",
         };
         let hint =
             format!("{hint}; or leave such changes out: filter = \"_op <> '{op}'\" in [table.{}]", plan.name);
@@ -104,13 +107,13 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
 }
 
 /// The rows of a table that one worker reads.
-fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfRows> {
-    let mut rows = AsOfRows::new(&plan.index, RowSpace(run.options.spill_folder.clone()));
+fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfRows> {
+    let mut rows = AsOfRows::new(&plan.index, RowSpace(pass.options.spill_folder.clone()));
     let mut input = scan.worker()?;
     loop {
         let mut watch = Stopwatch::of_thread();
         let next = input.next();
-        spent(run.progress, input.spent(), &next, watch.lap());
+        spent(pass.progress, input.spent(), &next, watch.lap());
         let Some(decoded) = next? else { break };
         let mut batch = local(&plan.steps, decoded.batch)?;
         if let Some(op) = plan.index.op {
@@ -123,9 +126,18 @@ fn rows(run: &Run, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfR
         if batch.rows > 0 {
             rows.push(&batch)?;
         }
-        if rows.bytes() > memory / run.options.threads {
+        if rows.bytes() > memory / pass.options.threads {
             rows.spill()?;
         }
     }
     Ok(rows)
+}
+
+/// Reads the tables, and then the source for all results.
+///
+/// # Errors
+/// Bad data, or a machine that fails.
+pub fn read_with_source(pass: &Pass, need: Need) -> Result<Read> {
+    let sources = pass.sources(read(pass)?.tables)?;
+    pass.read(need, &sources)
 }

@@ -5,7 +5,6 @@
 //! * Stages that work at the same time, from [`Stage::Read`] to [`Stage::Fold`], have about the same time on the wall;
 //!   their CPU seconds say which of them a run waits for.
 
-use super::Progress;
 use crate::clock::Lap;
 use crate::error::Result;
 use crate::input::{Decoded, Spent};
@@ -92,11 +91,21 @@ pub struct StageTime {
 }
 
 /// Tells what a scan spent on giving its next rows.
-pub(super) fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
+pub fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
     let rows = next.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.read);
     let Spent { reading, decoding, bytes } = spent;
     progress.worked(Stage::Read, Work { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });
     progress.worked(Stage::Decode, Work { rows, bytes, lap: Lap { cpu: decoding, ..lap } });
+}
+
+/// Hears how far a run is.
+pub trait Progress: Sync {
+    /// The input is being read: `done` of `total` bytes on disk.
+    fn reading(&self, done: u64, total: u64);
+    /// The input is read and the outputs are being written.
+    fn writing(&self);
+    /// A piece of work of a stage is done. Called by many threads, by the chunk.
+    fn worked(&self, _stage: Stage, _work: Work) {}
 }
 
 /// The sums of all stages, of any number of threads.

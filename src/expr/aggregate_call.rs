@@ -142,7 +142,7 @@ fn selection(sql: &str) -> Result<Selection> {
 /// The error of an aggregate where rows are not grouped.
 pub fn misplaced(call: &Function, sql: &str) -> Error {
     let name = call.name.to_string().to_lowercase();
-    Error::job(format!("`{name}` is an aggregate and has no place in `{sql}`"))
+    Error::job(format!("`{name}` is an aggregate, which is not allowed in `{sql}`"))
         .hint("aggregates belong to `select` and `having` of an output")
 }
 
@@ -208,7 +208,7 @@ fn check_clauses(
 ) -> Result<()> {
     let refused = |what: &dyn fmt::Display| Error::job(format!("`{name}` in `{sql}` takes no {what}"));
     if function.over.is_some() {
-        return Err(refused(&"OVER").hint("windows are those of the output"));
+        return Err(refused(&"OVER").hint("use the `window` of the output"));
     }
     if !matches!(function.parameters, FunctionArguments::None) {
         return Err(Error::job(format!("`{name}` in `{sql}` has arguments twice")));
@@ -218,7 +218,7 @@ fn check_clauses(
         _ => None,
     });
     if treatments.chain(&function.null_treatment).any(|treatment| *treatment == NullTreatment::RespectNulls) {
-        return Err(refused(&"RESPECT NULLS").hint("all aggregates but count(*) leave NULL out"));
+        return Err(refused(&"RESPECT NULLS").hint("all aggregates except count(*) ignore NULL"));
     }
     let known = |clause: &&FunctionArgumentClause| {
         use FunctionArgumentClause::{IgnoreOrRespectNulls, OrderBy};
@@ -265,7 +265,7 @@ fn arguments(
         [by] if by.descending && matches!(name, WITHIN_GROUP | "mode") => {
             let error = Error::job(format!("`{name}` in `{sql}` cannot be ordered descending"));
             Err(match name {
-                "mode" => error.hint("of several values that come most often it is the least"),
+                "mode" => error.hint("if several values are equally frequent, it is the least of them"),
                 _ => error.hint("percentile_cont(1 - q) of the ascending order is the same"),
             })
         }
@@ -310,7 +310,7 @@ fn formed(mut call: AggregateCall, sql: &str) -> Result<AggregateCall> {
         // Events of one text differ in everything else.
         if call.order[0].by != call.args[0] {
             let error =
-                format!("the distinct values of `{name}` in `{sql}` have an order by themselves alone");
+                format!("the distinct values of `{name}` in `{sql}` can only be ordered by themselves");
             return Err(Error::job(error).hint(format!("ORDER BY {}", call.args[0])));
         }
         call.order.truncate(1);
@@ -344,7 +344,7 @@ fn check_filters(sql: &str) -> Result<()> {
     });
     match bare {
         true => {
-            let error = Error::job(format!("FILTER in `{sql}` needs its condition"));
+            let error = Error::job(format!("FILTER in `{sql}` needs a condition"));
             Err(error.hint("write FILTER (WHERE …)"))
         }
         false => Ok(()),

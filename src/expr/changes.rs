@@ -36,16 +36,16 @@ struct Finder {
     utc: bool,
 }
 
-const MODULO: &str = "the rest has the sign of the dividend; it had that of the divisor";
+const MODULO: &str = "the remainder has the sign of the dividend; it had that of the divisor";
 const WHOLE: &str = "the quotient is cut towards zero; it went down";
 const ROUND: &str = "a half of a decimal is rounded away from zero; it went to the even digit";
 const LOCAL_DAY: &str = "days and times are those of the job's time zone; they were those of UTC";
 const DECIMAL: &str = "decimals are rounded a half away from zero; a half went to the even digit";
-const POWER: &str = "this is the power; it was the bits that one of both has";
-const GROUPED: &str = "operators of bits bind alike, from the left; `&` came before `|`, and `<<` and `>>` came last: say it with parentheses";
-const TRUTH: &str = "of NULL this is true or false, as in SQL; it was NULL";
-const BLANKS: &str = "only blanks are taken away; it was all white space";
-const POSITION: &str = "the place counts characters, and is NULL of NULL; it counted bytes, and was 0";
+const POWER: &str = "this is the power; it was the bitwise exclusive or";
+const GROUPED: &str = "bitwise operators have one precedence, from the left; `&` came before `|`, and `<<` and `>>` came last: use parentheses";
+const TRUTH: &str = "for NULL this is true or false, as in SQL; it was NULL";
+const BLANKS: &str = "only spaces are removed; it was all white space";
+const POSITION: &str = "the position counts characters, and is NULL for NULL; it counted bytes, and was 0";
 const ESCAPE: &str = "a backslash in the pattern is its escape; it was a backslash";
 const SECONDS: &str = "seconds have their fraction, a decimal; they were cut to an int64";
 

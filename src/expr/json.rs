@@ -19,7 +19,7 @@ enum Step {
 impl Path {
     /// Reads `$.a[0]."b c"`, and PostgreSQL's `{a,0,b}`.
     pub fn parse(text: &str) -> Result<Path, String> {
-        let wrong = || format!("'{text}' is no path such as `$.a[0].b`");
+        let wrong = || format!("'{text}' is not a path such as `$.a[0].b`");
         if let Some(inner) = text.strip_prefix('{') {
             let inner = inner.strip_suffix('}').ok_or_else(wrong)?;
             let step = |word: &str| match word.parse() {
@@ -68,7 +68,7 @@ impl Path {
     /// What stands there in `text`, as it is written; `None` where nothing does. The error says that the text is no JSON.
     pub fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, String> {
         let whole: &RawValue =
-            serde_json::from_str(text).map_err(|_| format!("`{}` is no JSON", super::shown(text)))?;
+            serde_json::from_str(text).map_err(|_| format!("`{}` is not JSON", super::shown(text)))?;
         Ok(self.0.iter().try_fold(whole.get(), |value, step| step.of(value)))
     }
 
@@ -79,7 +79,7 @@ impl Path {
             None | Some("null") => None,
             Some(value) if value.starts_with('"') => {
                 let text = serde_json::from_str(value);
-                Some(text.map_err(|_| format!("`{}` is no text that can be read", super::shown(value)))?)
+                Some(text.map_err(|_| format!("`{}` is not a text that can be read", super::shown(value)))?)
             }
             Some(value) => Some(value.to_string()),
         })

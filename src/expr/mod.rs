@@ -97,21 +97,20 @@ impl Expr {
     ) -> Result<Expr> {
         let tree = bind::tree(ast, sql, Names::Of(schema), calls, zone)?;
         if tree.schema.fields.iter().any(|field| field.faulty) {
-            return Err(
-                Error::job(format!("`{}` reads a column that is wrong", shown(sql))).because(Reason::Follows)
-            );
+            return Err(Error::job(format!("`{}` reads a column that has an error", shown(sql)))
+                .because(Reason::Follows));
         }
         let ty = match tree.root.ty {
             Type::Of(ty) => ty,
             // NULL alone.
             Type::Null | Type::Unknown => DataType::String,
             Type::Interval => {
-                return Err(wrong(sql, "it gives a length of time, which no column can hold").hint(
-                    "EXTRACT(epoch FROM …) has its seconds, and date_diff('minute', a, b) counts units",
+                return Err(wrong(sql, "it gives an interval, which a column cannot hold").hint(
+                    "EXTRACT(epoch FROM …) gives its seconds, and date_diff('minute', a, b) counts units",
                 ));
             }
             Type::Clock => {
-                return Err(wrong(sql, "it gives a time without a zone, which no column can hold")
+                return Err(wrong(sql, "it gives a time without a zone, which a column cannot hold")
                     .hint("make it an instant again with AT TIME ZONE, or text with strftime"));
             }
         };

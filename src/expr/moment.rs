@@ -199,13 +199,15 @@ impl Field {
             return -self.whole(to, from, zone);
         }
         let (from, to) = (zone.local(from), zone.local(to));
-        match self.months() {
+        // An ISO year has 52 or 53 weeks, so DuckDB counts whole years of the calendar in its place.
+        let unit = if self == Field::IsoYear { Field::Year } else { self };
+        match unit.months() {
             Some(unit) => {
                 let (a, b) = (Field::Month.number(from), Field::Month.number(to));
                 let short = moved_months(from, b - a).is_none_or(|moved| moved > to);
                 (b - a - i64::from(short)) / unit
             }
-            None if matches!(self, Field::Week | Field::IsoYear) => (to - from) / (7 * DAY),
+            None if unit == Field::Week => (to - from) / (7 * DAY),
             None => (to - from) / DAY,
         }
     }

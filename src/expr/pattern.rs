@@ -33,10 +33,10 @@ impl Likeness {
 
 /// The escape of a LIKE: one character, or none.
 pub fn escape(text: Option<&str>) -> Result<Option<char>, String> {
-    let mut chars = text.ok_or("ESCAPE is followed by one character between quotes")?.chars();
+    let mut chars = text.ok_or("ESCAPE is followed by one character in quotes")?.chars();
     match (chars.next(), chars.next()) {
         (one, None) => Ok(one),
-        _ => Err("ESCAPE is followed by one character between quotes".into()),
+        _ => Err("ESCAPE is followed by one character in quotes".into()),
     }
 }
 
@@ -163,8 +163,7 @@ pub fn strftime(pattern: &str) -> Result<String, String> {
             let Some((name, format)) = found else {
                 let word: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
                 return Err(format!(
-                    "the pattern `{word}` is not known: it takes YYYY, MM, DD, HH24, HH12, MI, SS, MS, US, AM, Mon, FMMonth, Dy, \
-                     FMDay, DDD, IYYY, IW, ID, TZH:TZM, and text between double quotes"
+                    "the pattern `{word}` is not known: use YYYY, MM, DD, HH24, HH12, MI, SS, MS, US, AM, Mon, FMMonth, Dy, FMDay, DDD, IYYY, IW, ID, TZH:TZM, and text in double quotes"
                 ));
             };
             out += format;

@@ -59,11 +59,11 @@ impl Ready {
             }
             Op::Strftime | Op::Strptime | Op::TryStrptime | Op::StrpDate => match word(1) {
                 Some(text) => Ready::Format(Arc::new(format(op, text, args[0].ty)?)),
-                None => return Err("the format is a text between quotes".into()),
+                None => return Err("the format must be a text in quotes".into()),
             },
             Op::JsonText | Op::JsonPart => match word(1) {
                 Some(path) => Ready::Path(Arc::new(Path::parse(path)?)),
-                None => return Err("the path is a text between quotes".into()),
+                None => return Err("the path must be a text in quotes".into()),
             },
             Op::AtZone | Op::OfZone => {
                 word(1).and_then(Zone::named).map(Ready::Zone).ok_or("the zone is not known")?
@@ -85,7 +85,7 @@ fn format(op: Op, text: &str, ty: Type) -> Result<TimeFormat, String> {
         if writes { TimeFormat::for_writing(text) } else { TimeFormat::parse(text) }.map_err(words)?;
     let has_no_zone = writes && matches!(ty, Type::DATE | Type::Clock) || op == Op::StrpDate;
     match has_no_zone && format.is_zoned() {
-        true => Err(format!("the format '{text}' has a zone, and a day has none")),
+        true => Err(format!("the format '{text}' has a zone, but a day has none")),
         false => Ok(format),
     }
 }

@@ -72,14 +72,14 @@ fn read(sql: &str) -> Result<Ast> {
     }
     change_expressions(&mut ast, balance);
     if depth(&ast) > DEEPEST {
-        let parts = format!("more than {DEEPEST} parts that each need the one before");
+        let parts = format!("more than {DEEPEST} parts that each depend on the one before");
         return Err(too_many(sql, &parts).hint("compute some of it in a `derive` step before"));
     }
     Ok(ast)
 }
 
 /// What to do about an expression of many alternatives.
-const LIST: &str = "a list (n IN (1, 2, 3)), or a `lookup` in a file, says the same in one part";
+const LIST: &str = "use a list (n IN (1, 2, 3)), or a `lookup` in a file: it is one part";
 
 fn too_many(sql: &str, what: &str) -> Error {
     Error::job(format!("the expression `{}` has {what}", shown(sql)))
@@ -257,7 +257,10 @@ mod tests {
             assert!(parse(&shallow).is_ok(), "{link}");
             let deep = format!("n{}", link.repeat(MOST_PARTS - 1));
             let error = parse(&deep).unwrap_err().to_string();
-            assert!(error.contains("more than 200 parts that each need the one before"), "{link}: {error}");
+            assert!(
+                error.contains("more than 200 parts that each depend on the one before"),
+                "{link}: {error}"
+            );
             assert!(error.contains("derive") && error.len() < 500, "{link}: {error}");
         }
     }

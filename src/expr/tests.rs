@@ -239,7 +239,7 @@ fn what_does_not_fit_is_an_error_of_the_data() {
         ("qty % 0", "division by zero"),
         ("price / 0", "division by zero"),
         ("qty / (qty - qty)", "division by zero"),
-        ("CAST(name AS BIGINT)", "`RECORD FRAME 7\" SINGLE SIZE` is no int64"),
+        ("CAST(name AS BIGINT)", "`RECORD FRAME 7\" SINGLE SIZE` is not a valid int64"),
         ("CAST(qty * 1000 AS DECIMAL(3, 0))", "too large for decimal(3,0)"),
         ("SQRT(-1)", "negative number"),
     ] {
@@ -291,7 +291,7 @@ fn every_fault_of_an_expression_is_told() {
         Expr::compile("uper(nam) || qty + 'a' || LAG(qty) OVER ()", &schema(), &Zone::utc()).unwrap_err();
     let faults: Vec<String> = error.each().iter().map(ToString::to_string).collect();
     let text = faults.join("\n");
-    for wanted in ["unknown column `nam`", "unknown function `uper`", "`lag`", "looks at other rows"] {
+    for wanted in ["unknown column `nam`", "unknown function `uper`", "`lag`", "reads other rows"] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }
@@ -436,5 +436,15 @@ fn numbers_at_the_edges_are_those_of_postgresql() {
         assert_eq!(shown_value(sql), wanted, "{sql}");
     }
     assert!(shown_value("POWER(CAST('-Infinity' AS DOUBLE PRECISION), 0.5)").starts_with("error"));
-    assert!(shown_value("INTERVAL '1 month' > INTERVAL '30 days'").contains("a month has no length"));
+    assert!(shown_value("INTERVAL '1 month' > INTERVAL '30 days'").contains("a month has no fixed length"));
+}
+
+#[test]
+fn an_interval_of_a_unit_without_a_length_is_an_error() {
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64), Field::new("t", DataType::Timestamp)]);
+    for unit in ["isoyear", "dow", "doy", "epoch"] {
+        let error = Expr::compile(&format!("t + INTERVAL (n) {unit}"), &schema, &Zone::utc()).unwrap_err();
+        assert!(error.to_string().contains(unit), "{error}");
+    }
+    Expr::compile("t + INTERVAL (n) DAY", &schema, &Zone::utc()).unwrap();
 }

@@ -62,9 +62,9 @@ fn share(whole: &str, part: &str) -> Result<(u64, i64)> {
     let number = percent.trim().trim_end_matches('%').trim();
     let hundredths = hundredths(number)
         .filter(|&h| h <= Lateness::WHOLE)
-        .ok_or_else(|| wrong(whole, &format!("`{percent}` is no percentage")))?;
+        .ok_or_else(|| wrong(whole, &format!("`{percent}` is not a percentage")))?;
     let length = Duration::parse(bound).and_then(Duration::as_length);
-    Ok((hundredths, length.ok_or_else(|| wrong(whole, &format!("`{bound}` is no length of time")))?))
+    Ok((hundredths, length.ok_or_else(|| wrong(whole, &format!("`{bound}` is not a duration")))?))
 }
 
 /// `12.5` → 1250. At most two digits after the point.
@@ -79,7 +79,7 @@ fn hundredths(number: &str) -> Option<u64> {
 
 fn wrong(text: &str, why: &str) -> Error {
     Error::job(format!("the lateness profile `{text}` cannot be read: {why}"))
-        .hint("a profile is a list of percentage:length, as in `80%:20s,10%:1d,10%:2d`")
+        .hint("a profile is a list of percentage:duration, as in `80%:20s,10%:1d,10%:2d`")
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ fn check(options: &Options, format: Format) -> Result<()> {
     }
     // Beyond this the years have five digits, which no reader takes.
     if options.span.is_some_and(|span| span <= 0 || span > 200 * 365 * DAY) {
-        return Err(Error::job("the span must be longer than nothing and at most 200 years"));
+        return Err(Error::job("the span must be longer than 0 and at most 200 years"));
     }
     Ok(())
 }
@@ -270,7 +270,7 @@ fn refuse_strangers(folder: &Path, ours: &[PathBuf]) -> Result<()> {
         let path = entry.map_err(|e| Error::io("read the folder", folder, e))?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && write::is_log(&path) && !ours.contains(&path) {
-            return Err(Error::job(format!("{} is there, and would be read along", path.display()))
+            return Err(Error::job(format!("{} exists, and would be read as well", path.display()))
                 .hint("remove it, or choose another folder with `--out`"));
         }
     }

@@ -215,7 +215,7 @@ fn senseless_options_and_strange_files_are_refused() {
     // Again is fine; under other names the rows would count twice.
     generate(&options);
     let error = run(&Options { files: 2, ..options.clone() }).unwrap_err();
-    assert!(error.to_string().contains("sales.jsonl is there"), "{error}");
+    assert!(error.to_string().contains("sales.jsonl exists"), "{error}");
 
     let blocked = Options { out: out.path().join("sales.jsonl"), ..options };
     assert_eq!(run(&blocked).unwrap_err().kind(), crate::error::Kind::Machine);

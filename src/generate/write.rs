@@ -81,7 +81,7 @@ impl FileWriter {
             if same {
                 return Ok((path, bytes));
             }
-            let error = Error::job(format!("{} is there, with another content", path.display()));
+            let error = Error::job(format!("{} exists, with other content", path.display()));
             return Err(error.hint("choose another folder with `--out`, or write over it with `--force`"));
         }
         std::fs::rename(&partial, &path).map_err(|e| Error::io("create", &path, e))?;

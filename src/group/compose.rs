@@ -6,21 +6,13 @@
 
 use super::kept::kept;
 use super::pane::Arrived;
-use super::table::GroupPlan;
-use crate::aggregate::Accumulator;
+use super::plan::GroupPlan;
+use super::states::{States, accumulators, merge, results};
 use crate::error::Result;
 use arrow_array::ArrayRef;
 
-/// The accumulators of one source.
-pub type States = Vec<Box<dyn Accumulator>>;
-
 /// A window, by its number among those that are composed, and a key, by its rank or its bytes.
 pub type Group<K> = (u32, K);
-
-/// Empty accumulators of a plan's aggregates.
-pub fn accumulators(plan: &GroupPlan) -> States {
-    plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect()
-}
 
 /// The rows of a result, and which slots of each source go to which.
 pub struct Rows<K> {
@@ -53,18 +45,6 @@ impl<K: Ord + Copy> Rows<K> {
     }
 }
 
-/// Merges the slots of all sources, `(mine, theirs)`, into `states`.
-pub fn merge(states: &mut States, pairs: &[Vec<(u32, u32)>], sources: &[&States]) -> Result<()> {
-    for (a, state) in states.iter_mut().enumerate() {
-        for (source, pairs) in sources.iter().zip(pairs) {
-            if !pairs.is_empty() {
-                state.merge(pairs, source[a].as_ref())?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Finished groups.
 pub struct Finished {
     /// The result of each aggregate.
@@ -77,11 +57,6 @@ pub struct Finished {
 pub fn finish(plan: &GroupPlan, states: &States, rows: usize) -> Result<Finished> {
     let values = results(states, rows)?;
     Ok(Finished { values, states: plan.keep_states.then(|| kept(states, rows)) })
-}
-
-/// The results of the first `rows` slots.
-pub fn results(states: &States, rows: usize) -> Result<Vec<ArrayRef>> {
-    states.iter().map(|state| state.finish(rows)).collect()
 }
 
 /// An event that fires its window again.

@@ -1,9 +1,10 @@
 //! Cumulative windows that start together: each is the one before and a slice more.
 
-use super::compose::{Finished, States, accumulators, finish, merge};
+use super::block::GroupBlock;
+use super::compose::{Finished, finish};
 use super::memory::{Memory, MergedWindow, Unit};
-use super::merge::GroupBlock;
-use super::table::GroupPlan;
+use super::plan::GroupPlan;
+use super::states::{States, accumulators, merge};
 use crate::error::Result;
 
 /// What has been folded of the windows of one start so far.

@@ -4,8 +4,8 @@
 //! A state is kept as text, two hex digits a byte, so that it is a column like any other. Of the aggregates that
 //! an output may keep it is a function of the events alone, and merging kept states is merging the events.
 
-use super::compose::{States, accumulators};
-use super::table::GroupPlan;
+use super::plan::GroupPlan;
+use super::states::{States, accumulators, results};
 use crate::aggregate::Reader;
 use crate::error::{Error, Result};
 use arrow_array::builder::StringViewBuilder;
@@ -60,7 +60,7 @@ impl KeptGroups {
     /// # Errors
     /// A data error where a result does not fit its type.
     pub fn values(&self) -> Result<Vec<ArrayRef>> {
-        super::compose::results(&self.states, self.rows)
+        results(&self.states, self.rows)
     }
 
     /// The states, a column for each aggregate.
@@ -87,8 +87,8 @@ pub fn kept(states: &States, rows: usize) -> Vec<ArrayRef> {
 }
 
 fn no_state() -> Error {
-    Error::machine("a kept state cannot be read")
-        .hint("it was written by another version of highwater: run the job anew")
+    Error::machine("a stored state cannot be read")
+        .hint("another version of highwater wrote it: run the job again")
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

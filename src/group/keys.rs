@@ -1,14 +1,9 @@
 //! Key columns → one small code per row.
 
-use crate::aggregate::canonical;
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType, Native, by_native, collect_array, each_view};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
-    TimestampMicrosecondArray,
-};
+use arrow_array::{Array, ArrayRef, StringViewArray};
 use hashbrown::HashTable;
 use std::sync::Arc;
 
@@ -185,35 +180,16 @@ impl ColumnCodes {
     /// Appends the code of each row of `array` to `out`.
     pub fn encode(&mut self, array: &ArrayRef, out: &mut Vec<u32>) {
         out.reserve(array.len());
-        macro_rules! words {
-            ($array:expr, $map:expr) => {{
-                let array = $array;
-                match array.nulls().filter(|n| n.null_count() > 0) {
-                    None => self.words(array.values().iter().map(|&v| $map(v)), out),
-                    Some(nulls) => out.extend(
-                        nulls
-                            .iter()
-                            .zip(array.values().iter())
-                            .map(|(valid, &v)| if valid { self.word($map(v)) } else { self.null() }),
-                    ),
-                }
-            }};
-        }
-        match self.ty {
-            DataType::String | DataType::Json => self.encode_strings(array.as_string_view(), out),
-            DataType::Int64 => words!(array.as_primitive::<Int64Type>(), |v| v as u128),
-            DataType::Float64 => words!(array.as_primitive::<Float64Type>(), float_bits),
-            DataType::Decimal { .. } => words!(array.as_primitive::<Decimal128Type>(), |v| v as u128),
-            DataType::Date => words!(array.as_primitive::<Date32Type>(), |v| v as u128),
-            DataType::Timestamp => words!(array.as_primitive::<TimestampMicrosecondType>(), |v| v as u128),
-            DataType::Bool => {
-                let array = array.as_boolean();
-                out.extend(array.iter().map(|v| match v {
-                    Some(v) => self.word(v.into()),
-                    None => self.null(),
-                }));
-            }
-        }
+        let column = ColumnView::of(array).expect("a column of our types");
+        each_view!(column, values => match values.nulls() {
+            None => self.words(values.iter().map(Native::key), out),
+            Some(nulls) => out.extend(
+                nulls
+                    .iter()
+                    .zip(values.iter())
+                    .map(|(valid, v)| if valid { self.word(v.key()) } else { self.null() }),
+            ),
+        }, _texts => self.encode_strings(array.as_string_view(), out));
     }
 
     fn encode_strings(&mut self, array: &StringViewArray, out: &mut Vec<u32>) {
@@ -236,35 +212,13 @@ impl ColumnCodes {
 
     /// The values of `codes`, as an array of the column's type.
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        if self.ty.is_text() {
-            return self.decode_strings(codes);
-        }
-        let values = codes.map(|c| self.values[c as usize]);
-        let words = values.map(|v| match v {
-            Value::Word(word) => Some(word),
-            _ => None,
-        });
-        match self.ty {
-            DataType::String | DataType::Json => unreachable!("strings are decoded above"),
-            DataType::Int64 => Arc::new(words.map(|w| w.map(|w| w as i64)).collect::<Int64Array>()),
-            DataType::Float64 => {
-                Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
-            }
-            DataType::Decimal { .. } => Arc::new(
-                words
-                    .map(|w| w.map(|w| w as i128))
-                    .collect::<Decimal128Array>()
-                    .with_data_type(self.ty.arrow()),
-            ),
-            DataType::Date => Arc::new(words.map(|w| w.map(|w| w as i32)).collect::<Date32Array>()),
-            DataType::Timestamp => Arc::new(
-                words
-                    .map(|w| w.map(|w| w as i64))
-                    .collect::<TimestampMicrosecondArray>()
-                    .with_timezone("UTC"),
-            ),
-            DataType::Bool => Arc::new(words.map(|w| w.map(|w| w != 0)).collect::<BooleanArray>()),
-        }
+        by_native!(self.ty, T => {
+            let value = |code: u32| match self.values[code as usize] {
+                Value::Word(word) => Some(T::of_key(word)),
+                _ => None,
+            };
+            collect_array(self.ty, codes.map(value))
+        }, text => self.decode_strings(codes))
     }
 
     /// The values of all codes, in order.
@@ -289,11 +243,6 @@ impl ColumnCodes {
         }
         Arc::new(texts.finish())
     }
-}
-
-/// A float's bits, with one zero and one NaN.
-fn float_bits(x: f64) -> u128 {
-    canonical(x).to_bits().into()
 }
 
 /// Key tuples, each with a code from 0 in order of appearance. Without key columns there is the one

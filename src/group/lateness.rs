@@ -7,7 +7,7 @@
 //! All events of a slice lie in the same windows, so what matters of `reached` is how many of the
 //! slice's thresholds it has passed: its **class**. Class 0 is late for nothing, at no delay.
 
-use super::table::Lateness;
+use super::plan::Lateness;
 use crate::window::{Assigner, WindowSpan};
 use hashbrown::HashMap;
 

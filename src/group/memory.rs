@@ -1,13 +1,15 @@
 //! Groups whose partial aggregates all lie in memory: windows and sessions of all workers, in order.
 
-use super::compose::{self, Finished, Group, Rows, Stages, States, Update};
+use super::block::{AuditBlock, GroupBlock};
+use super::compose::{self, Finished, Group, Rows, Stages, Update};
 use super::keys::ColumnCodes;
 use super::lateness::Thresholds;
-use super::merge::{AuditBlock, GroupBlock};
 use super::pane::Pane;
+use super::plan::GroupPlan;
 use super::session::Member;
 use super::spill::key_rows;
-use super::table::{Fold, GroupPlan, GroupTable};
+use super::states::States;
+use super::table::{Fold, GroupTable};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::window::{Assigner, Window, WindowSpan};

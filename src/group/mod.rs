@@ -15,6 +15,7 @@
 //! * An event is folded once, into its slice of time; a window is the union of its slices. Late events
 //!   are folded apart, by class, so that each window and each delay can count them or not.
 
+mod block;
 mod compose;
 mod cumulative;
 mod kept;
@@ -24,15 +25,19 @@ mod memory;
 mod merge;
 mod pane;
 mod panes;
+mod plan;
 mod runs;
 mod session;
 mod spill;
+mod states;
 mod table;
 
+pub use block::{AuditBlock, GroupBlock};
 pub use compose::Stage;
 pub use kept::KeptGroups;
 pub use keys::{ColumnCodes, KeyCodes};
-pub use merge::{AuditBlock, GroupBlock, Merged};
+pub use merge::Merged;
+pub use plan::{GroupPlan, Lateness};
 pub use session::LiveSessions;
 pub use spill::{SpillSpace, key_rows};
-pub use table::{GroupPlan, GroupTable, Lateness, NotCounted};
+pub use table::{GroupTable, NotCounted};

@@ -2,7 +2,7 @@
 
 use super::lateness::{Behind, Judge};
 use super::pane::{NONE as NO_SLOT, Pane};
-use super::table::GroupPlan;
+use super::plan::GroupPlan;
 use crate::batch::Position;
 use crate::window::{Assigner, WindowSpan};
 use hashbrown::HashMap;

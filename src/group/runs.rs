@@ -5,13 +5,14 @@
 //! memory as long as a window wants them. Runs of stretches of sessions are sorted by key: they are
 //! joined, and written once more as runs of sessions, in the order of windows.
 
-use super::compose::{self, Finished, Rows, States, Update, accumulators};
+use super::block::{AuditBlock, GroupBlock};
+use super::compose::{self, Finished, Rows, Update};
 use super::memory::{BLOCK_GROUPS, counted};
-use super::merge::{AuditBlock, GroupBlock};
 use super::pane::Arrived;
 use super::panes::PaneId;
+use super::plan::GroupPlan;
 use super::spill::{Run, SpillSpace, key_rows};
-use super::table::GroupPlan;
+use super::states::{States, accumulators};
 use crate::error::Result;
 use crate::window::{Assigner, Window, WindowSpan};
 use arrow_array::ArrayRef;

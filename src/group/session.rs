@@ -8,7 +8,7 @@
 //!   windows): an event joins every session that it touches and that is not closed for good; it is
 //!   late if it joins none and would itself be closed. Its sessions are whole.
 
-use super::table::Lateness;
+use super::plan::Lateness;
 use crate::window::WindowSpan;
 
 /// Stands for "no slot".

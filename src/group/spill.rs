@@ -5,10 +5,11 @@
 //! columns. Each entry is a length, those four, and the encoded states. A group whose state is large has
 //! several entries, one after the other, each with a piece of it. The files live in a temporary folder and are unlinked from the start.
 
-use super::compose::States;
 use super::pane::Arrived;
 use super::panes::PaneId;
-use super::table::{Fold, GroupPlan, GroupTable};
+use super::plan::GroupPlan;
+use super::states::States;
+use super::table::{Fold, GroupTable};
 use crate::aggregate::{Aggregate, Reader};
 use crate::batch::Position;
 use crate::error::{Error, Result};

@@ -239,6 +239,6 @@ impl Column {
 
     /// Whether it holds numbers.
     pub fn is_number(&self) -> bool {
-        matches!(self.ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
+        self.ty.is_number()
     }
 }

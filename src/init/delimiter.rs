@@ -36,7 +36,7 @@ pub fn of(files: &[SourceFile]) -> Result<Layout> {
         [file] => format!("{} is empty", file.path.display()),
         files => format!("all {} files are empty", files.len()),
     };
-    Err(Error::data(which).hint("a job is written after a log that has records: name files with records"))
+    Err(Error::data(which).hint("`init` needs records to write a job: name files with records"))
 }
 
 fn layout(text: &[u8]) -> Layout {

@@ -125,7 +125,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     }
     for parts in parts.iter().filter(|parts| parts.rule == TimeRule::Iso) {
         let whole = parts.columns.iter().filter(|i| looked.columns[**i].inferred != DataType::Int64);
-        types.extend(whole.map(|i| (*i, DataType::Int64, "as all of its values are")));
+        types.extend(whole.map(|i| (*i, DataType::Int64, "all of its values are")));
     }
     let reject = reject(looked, time, unread);
     let of_time: Vec<usize> = parts.iter().flat_map(|parts| &parts.columns).copied().collect();
@@ -134,7 +134,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let key = keys.first().filter(|(_, score)| *score > 0.0).map(|(i, _)| *i);
     let others = || keys.iter().skip(usize::from(key.is_some()));
     let key_why = key.map_or_else(
-        || "no column has values that come again and again".to_string(),
+        || "no column has values that repeat".to_string(),
         |i| looked.columns[i].distinct_words(),
     );
     let other_keys: Vec<(usize, String)> =
@@ -232,7 +232,9 @@ fn reject(looked: &Looked, time: usize, unread: u64) -> Option<String> {
         (0, _) if unread > 0 => {
             Some(format!("{} records have no `{name}` that can be read", grouped(unread)))
         }
-        (0, _) if looked.sampled => Some("only a sample was read: what does not fit is kept aside".into()),
+        (0, _) if looked.sampled => {
+            Some("only a sample was read: records that do not fit are set aside".into())
+        }
         (0, _) => None,
         (bad, why) => {
             let why = why.as_ref().map_or_else(String::new, |why| format!(", such as {why}"));
@@ -280,7 +282,7 @@ impl Guess {
         if column.ty == DataType::Float64 {
             self.types.push((i, DataType::String, "a label, as it stands in the file"));
         } else if column.ty != column.inferred {
-            self.types.push((i, column.ty, "not every value is what the first ones are"));
+            self.types.push((i, column.ty, "not every value is like the first ones"));
         }
     }
 
@@ -327,7 +329,7 @@ impl Guess {
         match column.ty {
             DataType::Int64 => {
                 if column.ty != column.inferred {
-                    self.types.push((i, column.ty, "as all of its values are"));
+                    self.types.push((i, column.ty, "all of its values are"));
                 }
                 // What the sum may come to, ten times over.
                 let most = 10u128.checked_pow(digits.whole).and_then(|most| most.checked_mul(records));
@@ -340,7 +342,7 @@ impl Guess {
                 // No sum of floats is the same everywhere, and a NaN has no place among them.
                 (!digits.odd || looked.format.is_text()).then_some(())?;
                 if column.ty != column.inferred && looked.format.is_text() {
-                    self.types.push((i, DataType::Float64, "as all of its values are"));
+                    self.types.push((i, DataType::Float64, "all of its values are"));
                 }
                 let plain = digits.whole + digits.scale > 0 && !digits.odd;
                 plain.then_some(Amount { column: i, sum: false, cast: None })

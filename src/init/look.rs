@@ -7,7 +7,7 @@
 use super::column::{Column, Evidence, Source};
 use super::delimiter;
 use super::shape;
-use crate::batch::DataType;
+use crate::batch::{ColumnView, DataType};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
@@ -18,8 +18,8 @@ use crate::input::value::{grouped, shown};
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column as Values, TimeText};
-use crate::time::{TimeUnit, Zone};
+use crate::sink::value::TimeText;
+use crate::time::TimeUnit;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -85,14 +85,14 @@ impl Looked {
         }
         let of = self.paths.join(", ");
         let mut error = Error::data(format!(
-            "{} of {} records of {of} {what}, and no job is written that would leave them out",
+            "{} of {} records of {of} {what}, so a job is not written: it would leave them out",
             grouped(bad),
             grouped(self.records)
         ));
         if let Some(first) = first {
             error = error.hint(format!("the first: {}", shown(first.as_bytes())));
         }
-        Err(error.hint("where they are no events, --reject writes a job that keeps them aside"))
+        Err(error.hint("if they are not events, --reject writes a job that sets them aside"))
     }
 
     /// About how many records there are.
@@ -111,7 +111,7 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
     if let Some(other) = files.iter().find(|file| file.format != format) {
         let [a, b] = [&files[0], other].map(|file| (file.path.display(), name(file.format)));
         return Err(Error::job(format!("{} is {}, and {} is {}", a.0, a.1, b.0, b.1))
-            .hint("a job is written for the files of one log: name those, or a folder or glob of them"));
+            .hint("`init` writes a job for the files of one log: name those, or a folder or glob of them"));
     }
     let (mut delimiter, mut names) = (None, None);
     let tabs = files.iter().all(|file| file.path.to_string_lossy().to_lowercase().contains(".tsv"));
@@ -150,8 +150,8 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
     if inferred.columns.is_empty() {
         Scan::has_records(&files, csv, OnBadRecord::Fail)?;
         let shown = patterns.join(", ");
-        return Err(Error::data(format!("{shown}: there is no record to be seen"))
-            .hint("a job is written after a log that has some: name files with records"));
+        return Err(Error::data(format!("{shown} has no record"))
+            .hint("`init` needs records to write a job: name files with records"));
     }
     let bytes = files.iter().map(|file| file.bytes).sum();
     let (read_files, pieces) =
@@ -197,7 +197,7 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
         let columns: Vec<&str> = inferred.names().collect();
         return Err(Error::data(format!("{} has no record that can be read", patterns.join(", ")))
             .hint(format!("its columns are {}", columns.join(", ")))
-            .hint("a job is written after a log that has some: name files with records"));
+            .hint("`init` needs records to write a job: name files with records"));
     }
     looked.paths = shorter(patterns, &looked.files, inputs);
     Ok(looked)
@@ -333,7 +333,7 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
     let plan = ReadPlan { columns: columns.collect(), ..read };
     let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
-    let mut times = TimeText::new(&Zone::utc());
+    let mut times = TimeText::utc();
     let mut text = vec![];
     let scan = Scan::new(Arc::new(plan))?;
     let mut worker = scan.worker()?;
@@ -342,11 +342,11 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
         looked.records += decoded.read;
         looked.bad.0 += decoded.rejected;
         for (evidence, array) in evidence.iter_mut().zip(&decoded.batch.columns) {
-            let values = Values::of(array)?;
+            let values = ColumnView::of(array)?;
             for row in 0..decoded.batch.rows {
                 if values.is_null(row) {
                     evidence.value(None);
-                } else if let Values::Text(texts) = values {
+                } else if let ColumnView::Text(texts) = values {
                     evidence.value(texts.get(row));
                 } else {
                     text.clear();

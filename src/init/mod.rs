@@ -112,7 +112,7 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
     }
     if !guess.other_keys.is_empty() {
         let others: Vec<String> = guess.other_keys.iter().map(|(i, _)| name(*i)).collect();
-        out.push(row("or by", others.join(", "), "its values come again".into()));
+        out.push(row("or by", others.join(", "), "its values repeat".into()));
     }
     if !guess.other_times.is_empty() {
         let others: Vec<String> = guess.other_times.iter().map(|name| shown(name.as_bytes())).collect();
@@ -163,11 +163,11 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
     let mut out = looked.shape.doubts.clone();
     if let (Some(other), TimeRule::Format(format)) = (&guess.either, &guess.rule) {
         out.push(format!(
-            "times are read as {format}; the values do not tell days from months: it may be {other}"
+            "times are read as {format}; the values do not show which is the day and which the month: it may be {other}"
         ));
     }
     if let Some(why) = &guess.reject {
-        out.push(format!("bad records are rejected and not the end of a run: {}", shown(why.as_bytes())));
+        out.push(format!("bad records are rejected, so they do not end a run: {}", shown(why.as_bytes())));
     }
     for column in &looked.columns {
         if column.example.as_deref().is_some_and(|text| text.starts_with("[{")) {
@@ -181,14 +181,8 @@ fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
         let name = shown(column.name.as_bytes());
         let example = shown(column.example.as_deref().unwrap_or_default().as_bytes());
         let other = write::settings(&column.open[0]);
-        let other = if other.is_empty() {
-            "not written in any way of its own".into()
-        } else {
-            format!("{{ {other} }}")
-        };
-        out.push(format!(
-            "`{name}`: {example} can be read in two ways; it may be {other}: say so by `written`"
-        ));
+        let other = if other.is_empty() { "a plain value".into() } else { format!("{{ {other} }}") };
+        out.push(format!("`{name}`: {example} can be read in two ways; it may be {other}: set `written`"));
     }
     out
 }

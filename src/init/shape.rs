@@ -78,11 +78,9 @@ fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> 
     let undefined = head.iter().any(|c| matches!(c, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d));
     let place = format!("{}:{number}", file.path.display());
     if longest > 3 || undefined {
-        return Err(Error::data(format!(
-            "{place}: not UTF-8, and its bytes do not tell which encoding it is"
-        ))
-        .hint("name it in the job: encoding = \"windows-1251\", \"shift_jis\", \"gbk\", …")
-        .hint(format!("or convert it: iconv -f GBK -t UTF-8 {} > converted.csv", file.path.display())));
+        return Err(Error::data(format!("{place}: not UTF-8, and its bytes do not show the encoding"))
+            .hint("name it in the job: encoding = \"windows-1251\", \"shift_jis\", \"gbk\", …")
+            .hint(format!("or convert it: iconv -f GBK -t UTF-8 {} > converted.csv", file.path.display())));
     }
     let begin = head[..at].iter().rposition(|c| *c == b'\n').map_or(0, |end| end + 1);
     let end = head[at..].iter().position(|c| *c == b'\n').map_or(head.len(), |end| at + end);
@@ -96,9 +94,7 @@ fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> 
 
 fn western(found: &mut Found, why: &str) {
     found.rules.encoding = encoding("windows-1252").ok();
-    found
-        .lines
-        .push(("encoding = \"windows-1252\"".into(), "not UTF-8; look at letters with accents".into()));
+    found.lines.push(("encoding = \"windows-1252\"".into(), "not UTF-8; check letters with accents".into()));
     found.doubts.push(format!("the text is not UTF-8 and is read as Windows-1252: {why}"));
 }
 

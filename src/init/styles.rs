@@ -346,11 +346,8 @@ mod tests {
             (&["1.234,56", "-34,50"], "float64 `.` between thousands, `,` before fractions"),
             (&["12,5", "3,25"], "float64 `.` between thousands, `,` before fractions"),
             (&["1 234,5", "1"], "float64 ` ` between thousands, `,` before fractions"),
-            (
-                &["$1,250.00", "($3.00)"],
-                "float64 `,` between thousands, $ beside numbers, the signs of bookkeeping",
-            ),
-            (&["10 EUR", "20 EUR"], "int64 EUR beside numbers"),
+            (&["$1,250.00", "($3.00)"], "float64 `,` between thousands, $ next to numbers, accounting signs"),
+            (&["10 EUR", "20 EUR"], "int64 EUR next to numbers"),
             (&["1.50", "NA", "?"], "float64 NULL as NA or ?"),
             (&["500.000", "250.000"], "float64 plain, or else"),
             (&["500.000", "1.500.000"], "int64 `.` between thousands, `,` before fractions"),

@@ -66,7 +66,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
         day(candidate.range.1)
     );
     if words::time(&column.name) <= 0.0 {
-        why += "; its name does not say that it is a time";
+        why += "; its name does not suggest a time";
     }
     let (mut resolution, mut either) = (candidate.resolution(), candidate.other.clone());
     let mut unread = candidate.missed + column.nulls;
@@ -113,7 +113,7 @@ fn of_parts(looked: &Looked) -> Result<When> {
 fn no_time(looked: &Looked) -> Error {
     let files = looked.paths.join(", ");
     let mut error =
-        Error::data(format!("no column of {files} holds times, and a job needs the time of each event"));
+        Error::data(format!("no column of {files} contains times, but a job needs the time of each event"));
     for column in looked.columns.iter().take(20) {
         let example = column.example.as_deref().map_or_else(
             || "no value".to_string(),

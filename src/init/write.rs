@@ -102,14 +102,14 @@ pub fn job(name: &str, looked: &Looked, guess: &Guess) -> String {
         true => format!("a sample of {} records", grouped(looked.records)),
         false => format!("all {} records", grouped(looked.records)),
     };
-    out.line("# Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;");
+    out.line("# Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;");
     out.line(&format!(
-        "# it is not written again. It looked at {of}, {} to {}.",
+        "# only `init --force` writes over this file. It looked at {of}, {} to {}.",
         day(guess.range.0),
         day(guess.range.1)
     ));
     out.line(&format!("name = {}", basic(name)));
-    out.with("# timezone = \"Europe/London\"", "where times have no offset, and days begin; without it UTC");
+    out.with("# timezone = \"Europe/London\"", "for times without an offset and for days; without it UTC");
     out.line("");
     source(&mut out, looked, guess);
     steps(&mut out, looked, guess);
@@ -136,7 +136,7 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
             Format::Parquet => "parquet",
             Format::Avro => "avro",
         };
-        out.with(&format!("format = \"{format}\""), "the names of the files do not tell");
+        out.with(&format!("format = \"{format}\""), "the names of the files do not show it");
     }
     if let Some(pointer) = &looked.records_at {
         out.with(
@@ -164,7 +164,10 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         TimeRule::Epoch(unit) => out.line(&format!("time_unit = {}", basic(unit.name()))),
         TimeRule::Format(format) => {
             let comment = match &guess.either {
-                Some(other) => format!("or {}: the values do not tell days from months", basic(other)),
+                Some(other) => format!(
+                    "or {}: the values do not show which is the day and which the month",
+                    basic(other)
+                ),
                 None => String::new(),
             };
             out.with(&format!("time_format = {}", basic(format.text())), &comment);
@@ -192,7 +195,7 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         }
         for (name, value) in &looked.told {
             let why = format!(
-                "told by folders, such as {}; without the first # it is read",
+                "from folder names, such as {}; remove the first # to read it",
                 said(&format!("{name}={value}"))
             );
             out.with(&format!("# {} = \"string\"", key(name)), &why);
@@ -215,11 +218,11 @@ fn written(out: &mut Lines, looked: &Looked, guess: &Guess) {
         }
         if column.written.is_none() {
             let line = format!("# {} = {{ {} }}", key(&column.name), settings(written));
-            out.with(&line, "if that is how they are written: the values do not tell");
+            out.with(&line, "if they are written like this: the values do not show it");
             continue;
         }
         let comment = match column.open.first() {
-            Some(other) => format!("or {{ {} }}: the values do not tell", settings(other)),
+            Some(other) => format!("or {{ {} }}: the values do not show which", settings(other)),
             None => String::new(),
         };
         out.with(&format!("{} = {{ {} }}", key(&column.name), settings(written)), &comment);

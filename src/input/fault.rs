@@ -38,7 +38,7 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
             let times = taken_for_times(plan, column);
             let declared: Vec<String> = times.iter().map(|name| declared(name, DataType::String)).collect();
             let error = declared.iter().fold(error.caused_by(of), |error, declared| {
-                error.hint(format!("where its text is meant as it stands there, declare it: {declared}"))
+                error.hint(format!("if its text is meant as it is, declare it: {declared}"))
             });
             return Ok(hinted(error, bad));
         }
@@ -70,7 +70,7 @@ fn hinted(error: Error, bad: &BadRecord) -> Error {
         Some(hint) => error.hint(hint.clone()),
         None => error,
     };
-    error.hint("on_bad_record = \"reject\" keeps such records aside and goes on")
+    error.hint("on_bad_record = \"reject\" sets such records aside and continues")
 }
 
 /// Where the fault lies in the record's text.

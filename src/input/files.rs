@@ -9,7 +9,7 @@ use super::carried::{self, Framing};
 use super::documents;
 use super::folders::{Walk, by_content};
 use super::infer::start;
-use super::opened::{Inputs, Opened};
+use super::opened::{Inputs, Opened, real_path};
 use super::patterns;
 use super::shape::{self, Compression, Form, Shape};
 use crate::batch::Position;
@@ -157,7 +157,7 @@ fn in_order(
     found.sort_by(|a, b| natural_order(a.path(), b.path()));
     if found.len() > Position::MAX_FILES {
         let most = Position::MAX_FILES;
-        return Err(Error::job(format!("{} files in one source; the most is {most}", found.len())));
+        return Err(Error::job(format!("{} files in one source; at most {most} are allowed", found.len())));
     }
     let files = found.into_iter().zip(0..).map(|(opened, i)| source_file(opened, i, format, inputs));
     let files = files.collect::<Result<Vec<SourceFile>>>()?;
@@ -167,8 +167,7 @@ fn in_order(
 
 /// Whether two files of one inode are one: two names on the disk are two files of equal content.
 fn is_one(a: &Opened, b: &Opened) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    a.path() == b.path() || real(a.path()) == real(b.path())
+    a.path() == b.path() || real_path(a.path()) == real_path(b.path())
 }
 
 /// What a file's name says about its format and compression.
@@ -257,7 +256,7 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
     }
     let sheet = shape.form == Form::Sheet;
     if sheet && said == Some(Format::JsonLines) {
-        return Err(Error::job(format!("{} is an Excel workbook, and no JSON", path.display())));
+        return Err(Error::job(format!("{} is an Excel workbook, not JSON", path.display())));
     }
     let Some(format) = said.or(shown).or_else(carried).or_else(by_content) else {
         return Err(no_format(&opened));
@@ -274,18 +273,18 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
 }
 
 fn no_format(opened: &Opened) -> Error {
-    let what = if opened.is_stream() { "what comes through" } else { "the name of" };
-    Error::job(format!("{what} {} does not tell its format", opened.place().display()))
+    let what = if opened.is_stream() { "the content of" } else { "the name of" };
+    Error::job(format!("{what} {} does not show the format", opened.place().display()))
         .hint("known endings: .csv .tsv .jsonl .ndjson .json .parquet .avro .xlsx .zip, the text formats also with .gz, .zst, .bz2 or .xz")
-        .hint("or say it: format = \"csv\"")
+        .hint("or name the format: format = \"csv\"")
 }
 
 /// The error for a file that is to be text and is not.
 fn not_text(opened: &Opened, typed: Format) -> Error {
     let (path, name) = (opened.path().display(), typed.name());
     let (word, article) = (name.to_lowercase(), if typed == Format::Avro { "an" } else { "a" });
-    Error::data(format!("{path} is {article} {name} file, and not text"))
-        .hint(format!("say it: format = \"{word}\"; or give it a name that ends in .{word}"))
+    Error::data(format!("{path} is {article} {name} file, not text"))
+        .hint(format!("set format = \"{word}\"; or rename it so that it ends in .{word}"))
 }
 
 /// What there is to tell of how the texts of files are got from their bytes, a sentence for each kind.
@@ -449,7 +448,7 @@ mod tests {
         let at = |name: &str| vec![folder.path().join(name).display().to_string()];
         assert!(refused(&at("pageview.csv")).contains("pageviews.csv`?"), "{}", refused(&at("pageview.csv")));
         assert!(refused(&at("*.jsonl")).contains("no file matches"));
-        assert!(refused(&at("x.txt")).contains("does not tell its format"));
+        assert!(refused(&at("x.txt")).contains("does not show the format"));
         assert!(refused(&at("data.parquet.gz")).contains("cannot be read"));
         assert!(refused(&at("no/such/dir.csv")).contains("there is no file or folder"));
     }

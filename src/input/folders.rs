@@ -16,7 +16,7 @@
 use super::entries::{Entry, EntryKind, Place};
 use super::files::{Format, kind_of, recognised};
 use super::left_out::{LeftOut, Own};
-use super::opened::Inputs;
+use super::opened::{Inputs, real_path};
 use super::shape::{Compression, Shape};
 use super::stream;
 use super::told::unescaped;
@@ -87,13 +87,13 @@ impl<'a> Walk<'a> {
             out.push(format!("{files} {are} left out: not committed in {}", log.display()));
         }
         for folder in &self.temporary {
-            out.push(format!("{} is there: a job of Spark is writing, or did not end", folder.display()));
+            out.push(format!("{} exists: a Spark job is writing, or did not finish", folder.display()));
         }
         for folder in
             self.unended.iter().filter(|folder| !self.temporary.contains(&folder.join("_temporary")))
         {
             out.push(format!(
-                "{} has no _SUCCESS: the job that wrote it may not have ended",
+                "{} has no _SUCCESS: the job that wrote it may not have finished",
                 folder.display()
             ));
         }
@@ -113,7 +113,7 @@ impl<'a> Walk<'a> {
     pub(super) fn named(&mut self, path: &Path) -> Result<()> {
         if !stream::is_descriptor(path) {
             self.above(path)?;
-            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+            let real = real_path(path);
             if let Some(own) = self.own.holding(&real) {
                 let shown = path.display();
                 return Err(Error::job(format!("{shown} cannot be read: the job writes {}", own.display()))
@@ -231,7 +231,7 @@ impl<'a> Walk<'a> {
             return Ok(known.clone());
         }
         // Relative paths end where we are, and tables do not.
-        let whole = std::fs::canonicalize(&parent).unwrap_or_else(|_| parent.clone());
+        let whole = real_path(&parent);
         let mut query = None;
         for (up, folder) in whole.ancestors().take(ABOVE).enumerate() {
             not_a_table(folder)?;
@@ -246,8 +246,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_committed(&mut self, query: &Path, path: &Path) -> Result<bool> {
-        let inside = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let (root, whole) = (inside(query), inside(path));
+        let (root, whole) = (real_path(query), real_path(path));
         let relative = whole.strip_prefix(&root).unwrap_or(&whole).to_path_buf();
         Ok(self.committed(query)?.contains(&relative))
     }
@@ -267,11 +266,11 @@ impl<'a> Walk<'a> {
         let more =
             if missing.len() > 1 { format!(", and {} more", missing.len() - 1) } else { String::new() };
         Err(Error::data(format!(
-            "{} is committed in {}, and is not there{more}",
+            "{} is committed in {}, but is missing{more}",
             query.join(first).display(),
             query.join(SPARK_LOG).display()
         ))
-        .hint("copy the folder whole; or, to read what there is, name the files by a glob"))
+        .hint("copy the whole folder; or, to read the existing files, name them by a glob"))
     }
 }
 
@@ -335,7 +334,7 @@ fn has_ended(folder: &Path) -> bool {
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.any(|name| name == "_SUCCESS" || name.starts_with("_committed_"))
     };
-    let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let whole = real_path(folder);
     whole.ancestors().take(4).any(marked)
 }
 
@@ -343,8 +342,8 @@ fn has_ended(folder: &Path) -> bool {
 fn not_a_table(folder: &Path) -> Result<()> {
     let shown = folder.display();
     let refused =
-        |kind: &str| Error::job(format!("{shown} is a table of {kind}, which is not read as loose files"));
-    let why = "which of its files count stands in its log: some may be deleted, or written twice";
+        |kind: &str| Error::job(format!("{shown} is a table of {kind}, which cannot be read as loose files"));
+    let why = "its log says which of its files count: some may be deleted, or written twice";
     if folder.join("_delta_log").is_dir() {
         return Err(refused("Delta Lake")
             .hint(why)
@@ -397,12 +396,13 @@ fn read_batch(path: &Path, committed: &mut HashSet<PathBuf>) -> Result<()> {
     let mut lines = text.lines();
     let version = lines.next().unwrap_or("");
     if version != "v1" {
-        return Err(Error::data(format!("{} is no log of Spark that is known", path.display())).hint(
-            format!("its first line is `{}`, and not `v1`", crate::input::value::shown(version.as_bytes())),
-        ));
+        return Err(Error::data(format!("{} is not a known Spark log", path.display())).hint(format!(
+            "its first line is `{}`, not `v1`",
+            crate::input::value::shown(version.as_bytes())
+        )));
     }
     for (number, line) in (2..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = || Error::data(format!("{}:{number} is no entry of a log of Spark", path.display()));
+        let wrong = || Error::data(format!("{}:{number} is not an entry of a Spark log", path.display()));
         let entry: serde_json::Value = serde_json::from_str(line).map_err(|e| wrong().caused_by(e))?;
         let file = entry["path"].as_str().and_then(inside).ok_or_else(wrong)?;
         match entry["action"].as_str() {

@@ -94,13 +94,13 @@ impl LeftOut {
         let names = names.map(|path| format!("{} is left out: its name is not UTF-8", path.display()));
         told(&mut out, names, "names that are not UTF-8 are left out");
         let others = self.not_files.iter().map(|(path, what)| {
-            let hint = if *what == "a pipe" { ", and read where it is named" } else { "" };
+            let hint = if *what == "a pipe" { "; a pipe is read only if the job names it" } else { "" };
             format!("{} is left out: it is {what}{hint}", path.display())
         });
         told(&mut out, others, "that are not files are left out");
         let written = self.others.iter().map(|(path, job)| {
             let job = job.as_ref().map_or("another job".to_string(), |job| format!("the job `{job}`"));
-            format!("{} is read, and {job} has written it", path.display())
+            format!("{} is read, although {job} wrote it", path.display())
         });
         told(&mut out, written, "folders that jobs have written are read");
         out

@@ -29,6 +29,7 @@ mod entries;
 mod evolution;
 mod fault;
 mod feed;
+pub mod fields;
 pub mod files;
 mod folders;
 pub mod infer;
@@ -192,7 +193,7 @@ impl ReadPlan {
             DataType::Bool => 1,
             DataType::Date => 4,
             DataType::Int64 | DataType::Float64 | DataType::Timestamp => 8,
-            DataType::Decimal { .. } | DataType::String | DataType::Json => 16,
+            _ => 16,
         });
         let times = 8 + 8 * usize::from(self.arrival.is_some());
         (bytes / (times + width.sum::<usize>())).clamp(1, BATCH_ROWS)

@@ -377,7 +377,7 @@ impl Opened {
 
     fn changed(&self, what: &str) -> Error {
         Error::data(format!("{} {what}", self.path().display()))
-            .hint("run again when nobody writes to it, or read a copy; the outputs are as they were")
+            .hint("run again when no program writes to it, or read a copy; the outputs are unchanged")
     }
 
     /// Its size and the hash of its bytes, as manifests write it. It is read once for that.
@@ -474,4 +474,9 @@ impl ChunkReader for Reading {
         self.file.read_exact_at(&mut bytes, start)?;
         Ok(bytes.into())
     }
+}
+
+/// The path without links and `..`; as it is, where nothing is there.
+pub(super) fn real_path(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }

@@ -71,7 +71,7 @@ pub(super) fn check(path: &Path, there: &Metadata) -> Result<()> {
     if kind == "a pipe" {
         return Ok(());
     }
-    Err(Error::job(format!("{} is {kind}, and files are wanted", path.display())))
+    Err(Error::job(format!("{} is {kind}, not a file", path.display())))
 }
 
 /// What it is, if it is not a file.
@@ -91,10 +91,10 @@ pub(super) fn not_there(path: &Path, cause: std::io::Error) -> Error {
     let shown = path.display();
     match (cause.kind(), path.read_link()) {
         (ErrorKind::NotFound, Ok(to)) => {
-            Error::job(format!("{shown} is a link to {}, which is not there", to.display()))
+            Error::job(format!("{shown} is a link to {}, which does not exist", to.display()))
         }
         (_, Ok(_)) if cause.raw_os_error() == Some(libc::ELOOP) => {
-            Error::job(format!("{shown} is a link that leads back to itself"))
+            Error::job(format!("{shown} is a link to itself"))
         }
         (ErrorKind::NotFound | ErrorKind::NotADirectory, Err(_)) => {
             super::files::nothing_matches(&shown.to_string())
@@ -126,9 +126,9 @@ pub(super) fn copied(path: &Path, mut from: File) -> Result<(File, PathBuf, u64)
     }
     let (bytes, hash) = meter.finish();
     if bytes == 0 {
-        return Err(Error::data(format!("nothing came through {}", path.display()))
-            .hint("did the program that writes to it fail? The outputs are as they were")
-            .hint("a pipe is read once by each command, and has to be filled for each"));
+        return Err(Error::data(format!("no data came through {}", path.display()))
+            .hint("did the program that writes to it fail? The outputs are unchanged")
+            .hint("each command reads a pipe once: fill it again for each command"));
     }
     let base = if path.as_os_str() == "-" { "stdin".into() } else { path.display().to_string() };
     Ok((to, PathBuf::from(format!("{base}#{}", name_of(&hash))), bytes))

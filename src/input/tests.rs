@@ -211,8 +211,8 @@ fn events_too_far_ahead_are_kept_aside_whatever_is_said_of_bad_records() {
     assert_eq!(
         reasons,
         [
-            "`t` is 3601s ahead of the arrival, and max_ahead is 1h",
-            "`t` is 3h ahead of the arrival, and max_ahead is 1h",
+            "`t` is 3601s ahead of the arrival, but max_ahead is 1h",
+            "`t` is 3h ahead of the arrival, but max_ahead is 1h",
         ]
     );
     assert!(outcome.rejects.iter().all(|r| r.column.as_deref() == Some("t")));

@@ -178,7 +178,7 @@ impl TextFile {
     fn endless(&self) -> Error {
         let (path, offset) = (self.file.path.display(), self.offset);
         let megabytes = LONGEST_RECORD >> 20;
-        Error::data(format!("{path}: the record at byte {offset} has no end within {megabytes} MiB"))
+        Error::data(format!("{path}: the record at byte {offset} is longer than {megabytes} MiB"))
             .hint("is this a text file with one record a line?")
     }
 
@@ -298,7 +298,7 @@ impl TextFile {
 
     fn bad_header(&self, what: &str) -> Error {
         Error::data(format!("{}: the header line cannot be read: {what}", self.file.path.display()))
-            .hint("where the file has no header line, name its columns: columns = [\"…\", …]")
+            .hint("if the file has no header line, name its columns: columns = [\"…\", …]")
     }
 
     /// The error for a text without `\n` but with a `\r` that is not at its end.
@@ -325,7 +325,7 @@ pub(super) fn check_encoding(start: &[u8], path: &Path) -> Result<()> {
     match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             let path = path.display();
-            Err(Error::data(format!("{path} is UTF-16, and only UTF-8 is read"))
+            Err(Error::data(format!("{path} is UTF-16, but only UTF-8 can be read"))
                 .hint(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > converted.csv")))
         }
         _ => Ok(()),
@@ -379,9 +379,7 @@ mod tests {
             let folder = TestFolder::with("a.csv", &too_long);
             let file = folder.plan("t", &[]).files.remove(0);
             let mut file = TextFile::open(&file, b',', Meter::idle()).unwrap();
-            assert!(
-                file.next_chunk(size, vec![]).unwrap_err().to_string().contains("has no end within 64 MiB")
-            );
+            assert!(file.next_chunk(size, vec![]).unwrap_err().to_string().contains("is longer than 64 MiB"));
         }
     }
 }

@@ -77,6 +77,6 @@ impl ReadPlan {
     #[cold]
     fn ahead_in_words(&self, time: i64, arrival: i64, most: i64) -> String {
         let (ahead, most) = (Duration::Length(time.saturating_sub(arrival)), Duration::Length(most));
-        format!("`{}` is {ahead} ahead of the arrival, and max_ahead is {most}", self.time.column)
+        format!("`{}` is {ahead} ahead of the arrival, but max_ahead is {most}", self.time.column)
     }
 }

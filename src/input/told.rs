@@ -38,10 +38,15 @@ fn text(name: &str) -> String {
 pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let code = match after {
+            // `from_str_radix` would take a sign: `%+5` stands for itself.
+            [high, low, ..] if *first == b'%' => digit(high).zip(digit(low)),
+            _ => None,
+        };
+        match code {
+            Some((high, low)) => {
+                bytes.push((high << 4 | low) as u8);
                 rest = &after[2..];
             }
             None => {
@@ -134,14 +139,17 @@ fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayR
     let of = FileType { ty: text.data_type().clone(), uuid: false, name: "string".into() };
     constant(&text, &of, column, &plan.zone, &file.path)?.map_err(|why| {
         let path = file.path.display();
-        Error::data(format!("`{}`, which the folders of {path} tell, cannot be read: {why}", column.name))
+        Error::data(format!("`{}`, from the folder names of {path}, cannot be read: {why}", column.name))
     })
 }
 
 /// The error for a file whose path tells no column `name`.
 pub fn untold(path: &Path, name: &str) -> Error {
-    Error::data(format!("no file has a column `{name}`, and no folder of {} tells it", path.display()))
-        .hint(format!("put the file into a folder {name}=VALUE, or leave the column out of `types`"))
+    Error::data(format!(
+        "no file has a column `{name}`, and no folder of {} is named {name}=VALUE",
+        path.display()
+    ))
+    .hint(format!("put the file into such a folder, or leave the column out of `types`"))
 }
 
 #[cfg(test)]
@@ -164,6 +172,7 @@ mod tests {
             [some("k", "\0"), some("k", NULL_FOLDER)]
         );
         assert_eq!(told("=x/y/z=1.csv"), []);
+        assert_eq!(told("k=%+5/k=%/k=%4/f.csv"), [some("k", "%+5"), some("k", "%"), some("k", "%4")]);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! are part of it, so ` 1` is not a number.
 
 use super::ReadColumn;
-use crate::batch::DataType;
+use crate::batch::{DataType, NativeBuilder};
+use crate::time::TimeParser;
 use std::fmt;
 
 /// Why a text is not a value of a type. Prints the reason, with the text.
@@ -60,12 +61,30 @@ impl fmt::Display for ValueError {
     }
 }
 
+/// Appends the value of a text to a column that is not of texts. After an error the column is as before.
+#[inline(always)]
+pub fn push(values: &mut NativeBuilder, text: &[u8], times: &mut TimeParser) -> Result<(), ValueError> {
+    match values {
+        NativeBuilder::Bool(bits) => parse_bool(text).map(|v| bits.append(v)),
+        NativeBuilder::Int(ints) => parse_int(text).map(|v| ints.push(v)),
+        NativeBuilder::Float(floats) => parse_float(text).map(|v| floats.push(v)),
+        NativeBuilder::Decimal(units, precision, scale) => {
+            parse_decimal(text, *precision, *scale).map(|v| units.push(v))
+        }
+        NativeBuilder::Date(days) => parse_date(text).map(|v| days.push(v)),
+        NativeBuilder::Time(instants) => {
+            let instant = times.text(text).map_err(|_| ValueError::not_a(text, DataType::Timestamp));
+            instant.map(|v| instants.push(v))
+        }
+    }
+}
+
 /// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
 /// one that can be added up.
 pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
     if let Some(keys) = super::written::likely_keys(text, column.ty) {
         return Some(format!(
-            "say how its values are written: written = {{ {} = {{ {keys} }} }}",
+            "declare how its values are written: written = {{ {} = {{ {keys} }} }}",
             key(&column.name)
         ));
     }
@@ -373,8 +392,12 @@ fn eight_digits(bytes: u64) -> Option<u64> {
 
 /// A number with commas between thousands.
 pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
+    grouped_digits(&n.to_string())
+}
+
+/// Digits with commas between thousands.
+pub fn grouped_digits(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');

@@ -1,16 +1,23 @@
 //! The job: as written (`spec`), checked against the data and resolved into a plan (`validate`), known again (`identity`).
 
+mod destinations;
 mod document;
 pub mod identity;
+pub mod keys;
+mod lengths;
+mod overrides;
 mod own;
+mod reader;
 mod spec;
 mod validate;
 
+pub use destinations::{destinations, late_path, named, pages};
+pub use lengths::{parse_bytes, parse_length};
+pub use overrides::{Overrides, SourceFiles, parse_time};
 pub use own::refuse_own;
 pub use spec::JobSpec;
 pub use validate::{
-    Form, Overrides, SourceFiles, check_form, declared_columns, destinations, late_path, named, pages,
-    parse_bytes, parse_length, parse_time, plan_job, source_files, source_format, source_paths, table_files,
+    Form, check_form, declared_columns, plan_job, source_files, source_format, source_paths, table_files,
 };
 
 use crate::error::{Error, Kind, Result};
@@ -32,16 +39,39 @@ pub fn read(path: &Path) -> Result<JobSpec> {
 /// samples cannot be read.
 pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(Form, Option<Plan>)> {
     let (file, text) = (path.display().to_string(), text(path)?);
-    let form = check_form(&JobSpec::faulty(&file, &text)?, overrides);
+    let form = check_form(&faulty(&file, &text)?, overrides);
     if !data {
         return Ok((form?, None));
     }
-    match (form, plan_job(&JobSpec::faulty(&file, &text)?, overrides)) {
+    match (form, plan_job(&faulty(&file, &text)?, overrides)) {
         (Ok(form), plan) => Ok((form, Some(plan?))),
         // What is wrong with the form is wrong with the plan as well.
         (Err(_), Err(error)) if error.kind() == Kind::Job => Err(error),
         (Err(error), _) => Err(error),
     }
+}
+
+impl JobSpec {
+    /// Parses the text of a job file; `file` is its name in errors.
+    ///
+    /// # Errors
+    /// A job error that reports every fault of form (syntax, unknown keys, wrong types) and, where there is one, all that
+    /// else is wrong as far as it can be told without the data.
+    pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
+        let spec = faulty(file, text)?;
+        if spec.document.faults().is_some() {
+            check_form(&spec, &Overrides::default())?;
+        }
+        Ok(spec)
+    }
+}
+
+/// The job of this text. As [`JobSpec::parse`], but faults of form other than of syntax are only noted.
+///
+/// # Errors
+/// A job error that reports every fault of syntax.
+fn faulty(file: &str, text: &str) -> Result<JobSpec> {
+    Ok(destinations::with_inputs(JobSpec::read(file, text)?))
 }
 
 /// The text of the job file at `path`.

@@ -24,14 +24,14 @@ fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
             return Some("it is an output of the job");
         }
         if target.kind == TargetKind::Folder && here.starts_with(&there) {
-            return Some("it lies in the folder of an output, which holds nothing else");
+            return Some("it lies in the folder of an output, which must contain nothing else");
         }
     }
     if plan.named.beside.iter().any(|beside| place(beside) == here) {
         return Some("it is the job's file of rejected records");
     }
     if plan.answers.as_ref().is_some_and(|answers| place(answers) == here) {
-        return Some("it holds the answers of the job's services");
+        return Some("it contains the answers of the job's services");
     }
     // What is not there is no input.
     let id = identity(path)?;

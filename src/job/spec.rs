@@ -1,13 +1,16 @@
 //! The job file as written: its form is checked here, its meaning in `validate`.
 
-use super::document::{At, Document, Table, parse};
-use super::validate::{self, Overrides, check_form};
+use super::document::{At, Document, parse};
+use super::keys::job as keys;
+use super::reader::Table;
 use crate::error::{Error, Result};
 use crate::input::Inputs;
+use std::path::PathBuf;
 
 mod log;
 mod output;
 mod step;
+mod variant;
 mod written;
 
 pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
@@ -47,65 +50,47 @@ impl JobSpec {
         &self.document.file
     }
 
-    /// Parses the text of a job file; `file` is its name in errors.
-    ///
-    /// # Errors
-    /// A job error that reports every fault of form (syntax, unknown keys, wrong types) and, where there is one, all that
-    /// else is wrong as far as it can be told without the data.
-    pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
-        let spec = JobSpec::faulty(file, text)?;
-        if spec.document.faults().is_some() {
-            check_form(&spec, &Overrides::default())?;
-        }
-        Ok(spec)
-    }
-
-    /// As [`JobSpec::parse`], but faults of form other than of syntax are noted alone.
+    /// Reads the text of a job file; `file` is its name in errors. Faults other than of syntax are noted in the
+    /// document.
     ///
     /// # Errors
     /// A job error that reports every fault of syntax.
-    pub(super) fn faulty(file: &str, text: &str) -> Result<JobSpec> {
+    pub(super) fn read(file: &str, text: &str) -> Result<JobSpec> {
         let document = Document::new(file, text);
         let table = parse(&document);
         if let Some(error) = document.faults() {
             return Err(error);
         }
         let end = 0..text.find('\n').unwrap_or(text.len());
-        let top = Table::new(&document, "the job", table.get_ref(), end.clone());
-        let (name, timezone) = (top.string("name"), top.string("timezone"));
-        let (memory, threads) = (top.string("memory"), top.count("threads"));
-        let mode = top.string("mode");
-        let source = match top.table("source") {
-            Some(table) => log::source(&document, &table),
-            None => {
-                document.fault(Error::job("the job has no [source]"), &end);
-                SourceSpec::default()
-            }
-        };
-        let tables = top.named_tables("table");
+        let top = Table::new(&document, "the job", &keys::JOB, table.get_ref(), end);
+        let (name, timezone) = (top.get(keys::NAME), top.get(keys::TIMEZONE));
+        let (memory, threads) = (top.get(keys::MEMORY), top.get(keys::THREADS));
+        let mode = top.get(keys::MODE);
+        let source = top.get(keys::SOURCE).map(|table| log::source(&table)).unwrap_or_default();
+        let tables = top.get(keys::TABLES).unwrap_or_default();
         let tables = tables.into_iter().map(|(name, t)| log::table(&document, name, &t)).collect();
-        let steps = top.tables("step").iter().map(|t| step::step(&document, t)).collect();
+        let steps = top.get(keys::STEPS).unwrap_or_default();
+        let steps = steps.iter().map(|t| step::step(&document, t)).collect();
         let (mut outputs, mut pages) = (vec![], vec![]);
-        for table in &top.tables("output") {
-            match output::page(&document, table) {
+        for table in &top.get(keys::OUTPUTS).unwrap_or_default() {
+            match output::page(table) {
                 Some(page) => pages.push(page),
                 None => outputs.push(output::output(&document, table)),
             }
         }
-        match pages.first() {
-            Some(page) if outputs.is_empty() => {
-                let error = Error::job("a page shows other outputs, and the job has none");
-                document
-                    .fault(error.hint("write what it is to show as an [[output]] of its own"), &page.span);
-            }
-            None if outputs.is_empty() => document.fault(Error::job("the job has no [[output]]"), &end),
-            _ => {}
+        if let Some(page) = pages.first().filter(|_| outputs.is_empty()) {
+            let error = Error::job("a page shows other outputs, but the job has none");
+            document.fault(error.hint("add an [[output]] for the page to show"), &page.span);
         }
-        let late = top.table("late").and_then(|t| late(&document, &t));
+        let late = top.get(keys::LATE_EVENTS).and_then(|table| {
+            let path = table.get(keys::LATE_PATH);
+            table.finish();
+            path
+        });
         top.finish();
         drop(top);
         drop(table);
-        Ok(validate::with_inputs(JobSpec {
+        Ok(JobSpec {
             document,
             name,
             timezone,
@@ -119,7 +104,17 @@ impl JobSpec {
             pages,
             late,
             inputs: Inputs::default(),
-        }))
+        })
+    }
+
+    /// The job's name: as the file says, or that of the file.
+    pub(super) fn job_name(&self) -> String {
+        let of_file = || {
+            let stem =
+                PathBuf::from(&self.document.file).file_stem().map(|s| s.to_string_lossy().into_owned());
+            stem.unwrap_or_else(|| "job".into())
+        };
+        self.name.as_ref().map_or_else(of_file, |name| name.value.clone())
     }
 
     /// The job with input files that were looked at already.
@@ -131,17 +126,6 @@ impl JobSpec {
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
     }
-}
-
-fn late(document: &Document, table: &Table) -> Option<At<String>> {
-    let path = table.string("path");
-    table.finish();
-    if table.place_of("path").is_none() {
-        let error = Error::job("[late] has no `path`");
-        document
-            .fault(error.hint("a .jsonl or .parquet file for the events that came too late"), &table.span);
-    }
-    path
 }
 
 #[cfg(test)]

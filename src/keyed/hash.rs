@@ -1,10 +1,7 @@
 //! Key tuples → 128-bit hashes.
 
-use crate::aggregate::canonical;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use crate::batch::{ColumnView, Native, TextView, each_view};
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The hashes of some rows' key tuples.
@@ -55,45 +52,22 @@ pub fn hash_keys(columns: &[&ArrayRef], rows: usize) -> KeyHashes {
 
 /// Gives the hash of each value, in order.
 fn each(column: &ArrayRef, mut give: impl FnMut(u128)) {
+    let view = ColumnView::of(column).expect("a column of our types");
     let nulls = column.nulls().filter(|n| n.null_count() > 0);
     let is_null = |row: usize| nulls.is_some_and(|n| n.is_null(row));
     let word = |value: u128| xxh3_128(&value.to_le_bytes());
-    macro_rules! words {
-        ($values:expr, $word:expr) => {
-            for (row, &value) in $values.iter().enumerate() {
-                give(if is_null(row) { NULL } else { word($word(value)) });
-            }
-        };
+    // The one text that comes here is a view; its values are taken without a look at NULL or length.
+    if let ColumnView::Text(TextView::View(texts)) = view {
+        for row in 0..texts.len() {
+            // SAFETY: `row` is less than the length.
+            let text = unsafe { texts.value_unchecked(row) };
+            give(if is_null(row) { NULL } else { xxh3_128(text.as_bytes()) });
+        }
+        return;
     }
-    match column.data_type() {
-        DataType::Utf8View => {
-            let texts = column.as_string_view();
-            for row in 0..texts.len() {
-                // SAFETY: `row` is less than the length.
-                let text = unsafe { texts.value_unchecked(row) };
-                give(if is_null(row) { NULL } else { xxh3_128(text.as_bytes()) });
-            }
-        }
-        DataType::Int64 => words!(column.as_primitive::<Int64Type>().values(), |v: i64| v as u128),
-        DataType::Timestamp(..) => {
-            words!(column.as_primitive::<TimestampMicrosecondType>().values(), |v: i64| v as u128)
-        }
-        DataType::Date32 => words!(column.as_primitive::<Date32Type>().values(), |v: i32| v as u128),
-        DataType::Decimal128(..) => {
-            words!(column.as_primitive::<Decimal128Type>().values(), |v: i128| v as u128)
-        }
-        DataType::Float64 => {
-            let bits = |v: f64| u128::from(canonical(v).to_bits());
-            words!(column.as_primitive::<Float64Type>().values(), bits)
-        }
-        DataType::Boolean => {
-            let values = column.as_boolean();
-            for row in 0..values.len() {
-                give(if is_null(row) { NULL } else { word(values.value(row).into()) });
-            }
-        }
-        other => unreachable!("{other} is no type of a column"),
-    }
+    each_view!(view, values => for (row, value) in values.iter().enumerate() {
+        give(if is_null(row) { NULL } else { word(value.key()) });
+    }, _texts => unreachable!("texts of keys are plain"));
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! From the rows of a batch to URLs.
 
 use super::ServicePlan;
+use crate::batch::ColumnView;
 use crate::error::Result;
 use crate::secret::Template;
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use arrow_array::ArrayRef;
 use std::borrow::Cow;
 
@@ -57,8 +58,11 @@ impl Address {
     /// The URLs of `rows`. A row with NULL in one of the columns has none, nor one whose values would be a segment of
     /// the path that is empty, `.` or `..`: it would ask for something else.
     pub fn urls(&self, columns: &[ArrayRef], rows: &[u32]) -> Result<Urls> {
-        let columns =
-            self.columns.iter().map(|&i| Column::of(&columns[i])).collect::<Result<Vec<Column<'_>>>>()?;
+        let columns = self
+            .columns
+            .iter()
+            .map(|&i| ColumnView::of(&columns[i]))
+            .collect::<Result<Vec<ColumnView<'_>>>>()?;
         let (mut urls, mut times, mut value) = (Urls::default(), TimeText::utc(), vec![]);
         urls.with_values = !self.asked.is_empty();
         for row in rows.iter().map(|&row| row as usize) {

@@ -104,7 +104,8 @@ impl Client {
 
     /// The answer of `url`, or of where it is moved to. A login stays with its host, and so do headers.
     fn follow(&self, url: &str, headers: &HeaderMap) -> Result<http::Response<Body>, Miss> {
-        let bad = |e: http::uri::InvalidUri| for_good(format!("this is not a URL that can be asked: {e}"));
+        let bad =
+            |e: http::uri::InvalidUri| for_good(format!("this is not a URL that can be requested: {e}"));
         let (started, mut uri) = (Instant::now(), url.parse::<Uri>().map_err(bad)?);
         let first = origin(&uri);
         for _ in 0..=REDIRECTS {
@@ -126,7 +127,7 @@ impl Client {
             let _ = read(&mut response);
             uri = moved(&uri, &location).ok_or_else(|| {
                 let to = without_secrets(&location).into_owned();
-                for_good(format!("it is moved to `{}`, which cannot be asked", shown(to.as_bytes())))
+                for_good(format!("it is redirected to `{}`, which cannot be requested", shown(to.as_bytes())))
             })?;
         }
         Err(for_good(format!("more than {REDIRECTS} redirects")))
@@ -149,12 +150,12 @@ impl Client {
                 | ErrorKind::UnexpectedEof => "the connection broke".into(),
                 _ => e.to_string(),
             },
-            Cause::HostNotFound => "no address is known of the host".into(),
+            Cause::HostNotFound => "the host has no known address".into(),
             Cause::BodyExceedsLimit(_) => {
                 return for_good(format!("the answer has more than {} MiB", LONGEST >> 20));
             }
             Cause::BadUri(_) | Cause::Http(_) => {
-                return for_good("this is not a URL that can be asked".into());
+                return for_good("this is not a URL that can be requested".into());
             }
             _ => cause.to_string(),
         };
@@ -227,9 +228,9 @@ fn retry_after(response: &http::Response<Body>) -> Option<Duration> {
 
 /// The JSON of a body, compact and read.
 fn json(body: Vec<u8>) -> Result<(String, Value), String> {
-    let no_json = |why: &dyn std::fmt::Display| format!("the answer is no JSON ({why}): `{}`", shown(&body));
+    let no_json = |why: &dyn std::fmt::Display| format!("the answer is not JSON ({why}): `{}`", shown(&body));
     if body.trim_ascii().is_empty() {
-        return Err("the answer is empty, and no JSON".into());
+        return Err("the answer is empty, not JSON".into());
     }
     let text = std::str::from_utf8(&body).map_err(|_| no_json(&"not UTF-8"))?;
     let value = serde_json::from_str(text).map_err(|e| no_json(&e))?;
@@ -326,9 +327,9 @@ mod tests {
     #[test]
     fn what_is_no_json_is_named() {
         let why = |body: &[u8]| json(body.to_vec()).unwrap_err();
-        assert_eq!(why(b"<html>"), "the answer is no JSON (expected value at line 1 column 1): `<html>`");
+        assert_eq!(why(b"<html>"), "the answer is not JSON (expected value at line 1 column 1): `<html>`");
         assert!(why(b"{} x").contains("trailing characters"));
         assert!(why(b"\"\xff\"").contains("not UTF-8"));
-        assert_eq!(why(b" \n"), "the answer is empty, and no JSON");
+        assert_eq!(why(b" \n"), "the answer is empty, not JSON");
     }
 }

@@ -339,14 +339,14 @@ fn read_line<'a>(line: &RawLine<'a>) -> std::result::Result<Line<'a>, String> {
     let known: Line<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     match (known.status, known.body) {
         (404 | 410, false) | (200..300, true) => Ok(known),
-        (404 | 410, true) => Err("an answer that there is none has no body".into()),
+        (404 | 410, true) => Err("a not-found answer must not have a body".into()),
         (200..300, false) => Err("the body is missing".into()),
-        (status, _) => Err(format!("the status {status} is none of an answer")),
+        (status, _) => Err(format!("the status {status} is not one of an answer")),
     }
 }
 
 fn unreadable(path: &Path, line: usize, fault: &str) -> Error {
-    Error::data(format!("line {line} of {} is no recorded answer", path.display()))
+    Error::data(format!("line {line} of {} is not a recorded answer", path.display()))
         .caused_by(fault)
-        .hint("run with --refresh-lookups to ask the services again, or remove the line")
+        .hint("run with --refresh-lookups to query the services again, or remove the line")
 }

@@ -68,14 +68,14 @@ impl Request {
         let service = || plan.url.join("…");
         let expand = |template: &Template| {
             template.expand().map_err(|name| {
-                Error::job(format!("the variable {name} is not set, and {} is asked with it", service()))
+                Error::job(format!("the variable {name} is not set, but requests to {} need it", service()))
                     .hint(format!("set it in the environment: export {name}=…"))
             })
         };
         let wrong = |template: &Template, what: &str| {
             let names: Vec<&str> = template.variables().collect();
-            Error::job(format!("what {} holds cannot stand in {what}", names.join(" and ")))
-                .hint("without spaces, line ends and other characters that need an encoding")
+            Error::job(format!("the value of {} cannot be used in {what}", names.join(" and ")))
+                .hint("it must not have spaces, line ends or other characters that need an encoding")
         };
         let piece = |template: &Template| {
             let text = expand(template)?;

@@ -283,12 +283,15 @@ fn failures_for_good_end_the_run_and_say_what_happened() {
         assert!(text.contains("hint: on_failure = \"null\""), "{text}");
         text.lines().find_map(|line| line.trim().strip_prefix("cause: ")).unwrap().to_string()
     };
-    assert_eq!(says("gone"), r#"500 Internal Server Error: `{"error":\n "out of order"}`, asked 4 times"#);
+    assert_eq!(
+        says("gone"),
+        r#"500 Internal Server Error: `{"error":\n "out of order"}`, requested 4 times"#
+    );
     assert_eq!(says("wrong"), "400 Bad Request");
-    assert_eq!(says("slow"), "timeout after 300ms, asked 4 times");
-    assert_eq!(says("broken"), "the connection broke, asked 4 times");
-    assert_eq!(says("html"), "the answer is no JSON (expected value at line 1 column 1): `<html>`");
-    assert_eq!(says("empty"), "the answer is empty, and no JSON");
+    assert_eq!(says("slow"), "timeout after 300ms, requested 4 times");
+    assert_eq!(says("broken"), "the connection broke, requested 4 times");
+    assert_eq!(says("html"), "the answer is not JSON (expected value at line 1 column 1): `<html>`");
+    assert_eq!(says("empty"), "the answer is empty, not JSON");
     assert_eq!(says("long"), "the answer has more than 1 MiB");
     assert_eq!(says("round"), "more than 5 redirects");
     let hits = &server.seen().hits;
@@ -303,7 +306,7 @@ fn a_service_that_is_not_there_is_an_error() {
     // The address is free now; a connection to it is refused.
     std::thread::sleep(Duration::from_millis(50));
     let error = run(&plan, None, false, &["a"]).unwrap_err().to_string();
-    assert!(error.contains("cause: connection refused, asked 4 times"), "{error}");
+    assert!(error.contains("cause: connection refused, requested 4 times"), "{error}");
     plan.url[0] = "http://no.such.host.invalid/".into();
     (plan.on_failure, plan.retries, plan.timeout) = (OnFailure::Null, 0, Duration::from_secs(1));
     assert_eq!(run(&plan, None, false, &["a"]).unwrap().1.failed, 1);
@@ -319,7 +322,7 @@ fn https_wants_a_server_that_speaks_it() {
     let plan = ServicePlan { url, retries: 1, timeout: Duration::from_secs(2), ..plan(&server) };
     let error = run(&plan, None, false, &["a"]).unwrap_err().to_string();
     assert!(error.starts_with("error: no answer from https://127.0.0.1"), "{error}");
-    assert!(error.contains("asked 2 times"), "{error}");
+    assert!(error.contains("requested 2 times"), "{error}");
     assert_eq!(server.seen().hits.get("/a"), None);
 }
 

@@ -12,14 +12,12 @@
 //!
 //! Null, and a pointer that leads to nothing, are NULL. Anything else does not fit.
 
-use crate::batch::DataType;
+use crate::batch::{DataType, NativeBuilder};
 use crate::input::value::{self, ValueError};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::ArrayRef;
-use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, StringViewBuilder,
-    TimestampMicrosecondBuilder,
-};
+use arrow_array::builder::StringViewBuilder;
+use arrow_buffer::NullBufferBuilder;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -185,45 +183,49 @@ pub(super) struct Columns(Vec<Column>);
 #[derive(Debug)]
 enum Column {
     Text(StringViewBuilder),
-    Bool(BooleanBuilder),
-    Int(Int64Builder),
-    Float(Float64Builder),
-    Decimal(Decimal128Builder),
-    Date(Date32Builder),
-    Time(TimestampMicrosecondBuilder),
+    Native(NativeBuilder, NullBufferBuilder),
 }
 
 impl Column {
     fn new(ty: DataType, rows: usize) -> Column {
-        match ty {
-            DataType::String | DataType::Json => Column::Text(StringViewBuilder::with_capacity(rows)),
-            DataType::Bool => Column::Bool(BooleanBuilder::with_capacity(rows)),
-            DataType::Int64 => Column::Int(Int64Builder::with_capacity(rows)),
-            DataType::Float64 => Column::Float(Float64Builder::with_capacity(rows)),
-            DataType::Decimal { .. } => {
-                Column::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(ty.arrow()))
-            }
-            DataType::Date => Column::Date(Date32Builder::with_capacity(rows)),
-            DataType::Timestamp => {
-                Column::Time(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(ty.arrow()))
+        match NativeBuilder::new(ty, rows) {
+            None => Column::Text(StringViewBuilder::with_capacity(rows)),
+            Some(values) => Column::Native(values, NullBufferBuilder::new(rows)),
+        }
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Column::Text(texts) => texts.append_null(),
+            Column::Native(values, nulls) => {
+                values.push_default();
+                nulls.append_null();
             }
         }
     }
-}
 
-/// Does the same with the builder of each type.
-macro_rules! each {
-    ($column:expr, $builder:ident => $do:expr) => {
-        match $column {
-            Column::Text($builder) => $do,
-            Column::Bool($builder) => $do,
-            Column::Int($builder) => $do,
-            Column::Float($builder) => $do,
-            Column::Decimal($builder) => $do,
-            Column::Date($builder) => $do,
-            Column::Time($builder) => $do,
+    /// Appends the value that `values` begins with, and goes past it.
+    fn push(&mut self, values: &mut &[u8]) {
+        let (column, nulls) = match self {
+            Column::Text(texts) => return texts.append_value(text(values)),
+            Column::Native(column, nulls) => (column, nulls),
+        };
+        match column {
+            NativeBuilder::Bool(b) => b.append(take(values) != [0]),
+            NativeBuilder::Int(v) | NativeBuilder::Time(v) => v.push(i64::from_le_bytes(take(values))),
+            NativeBuilder::Float(v) => v.push(f64::from_le_bytes(take(values))),
+            NativeBuilder::Decimal(v, ..) => v.push(i128::from_le_bytes(take(values))),
+            NativeBuilder::Date(v) => v.push(i32::from_le_bytes(take(values))),
         }
-    };
+        nulls.append_non_null();
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Column::Text(texts) => Arc::new(texts.finish()),
+            Column::Native(values, nulls) => values.finish(nulls.finish()),
+        }
+    }
 }
 
 impl Columns {
@@ -232,31 +234,20 @@ impl Columns {
         for column in &mut self.0 {
             let [null] = take(&mut values);
             if null == NULL {
-                each!(column, builder => builder.append_null());
-                continue;
-            }
-            match column {
-                Column::Text(b) => b.append_value(text(&mut values)),
-                Column::Bool(b) => b.append_value(take(&mut values) != [0]),
-                Column::Int(b) => b.append_value(i64::from_le_bytes(take(&mut values))),
-                Column::Float(b) => b.append_value(f64::from_le_bytes(take(&mut values))),
-                Column::Decimal(b) => b.append_value(i128::from_le_bytes(take(&mut values))),
-                Column::Date(b) => b.append_value(i32::from_le_bytes(take(&mut values))),
-                Column::Time(b) => b.append_value(i64::from_le_bytes(take(&mut values))),
+                column.push_null();
+            } else {
+                column.push(&mut values);
             }
         }
     }
 
     /// Appends a row of NULLs.
     pub fn push_nulls(&mut self) {
-        self.0.iter_mut().for_each(|column| each!(column, builder => builder.append_null()));
+        self.0.iter_mut().for_each(Column::push_null);
     }
 
     /// The arrays of all rows.
     pub fn finish(mut self) -> Vec<ArrayRef> {
-        self.0
-            .iter_mut()
-            .map(|column| each!(column, builder => Arc::new(builder.finish()) as ArrayRef))
-            .collect()
+        self.0.iter_mut().map(Column::finish).collect()
     }
 }

@@ -107,7 +107,7 @@ impl Shared {
     }
 
     fn give_up(&self, plan: &ServicePlan, url: &str, miss: Miss, tried: u32) -> Result<Fate> {
-        let why = if tried == 1 { miss.what } else { format!("{}, asked {tried} times", miss.what) };
+        let why = if tried == 1 { miss.what } else { format!("{}, requested {tried} times", miss.what) };
         if plan.on_failure == OnFailure::Fail {
             return Err(self.failure(url, &why));
         }
@@ -162,11 +162,11 @@ impl Shared {
     /// The error of a request that failed for good.
     pub fn failure(&self, url: &str, why: &str) -> Error {
         let error = Error::machine(format!("no answer from {url}")).caused_by(why).hint(
-            "on_failure = \"null\" goes on without what a service does not answer, \"reject\" sets such records aside",
+            "with on_failure = \"null\" a missing answer is NULL; with \"reject\" such records are rejected",
         );
         match self.record.kept() {
             Some(partial) => error.hint(format!(
-                "the answers so far are kept in {}: run again, and only the others are asked for",
+                "the answers so far are kept in {}: run again, and only the others are requested",
                 partial.display()
             )),
             None => error,
@@ -176,10 +176,10 @@ impl Shared {
 
 /// The error of an answer that does not fit.
 pub(super) fn unfit(url: &str, why: &str) -> Error {
-    Error::machine(format!("the answer of {url} cannot be taken"))
+    Error::machine(format!("the answer of {url} cannot be used"))
         .caused_by(why)
         .hint(
             "declare the type that the service gives in `types`, or set on_failure = \"null\" or \"reject\"",
         )
-        .hint("if the service has changed, --refresh-lookups asks again for what is on record")
+        .hint("if the service has changed, --refresh-lookups requests recorded answers again")
 }

@@ -83,10 +83,12 @@ fn advice(code: &str) -> Option<&'static str> {
             "a password comes from PGPASSWORD, or from ~/.pgpass (or the file that PGPASSFILE names)"
         }
         "3D000" => "create it: createdb NAME",
-        "42501" => "the user of the URL needs the right to do that: GRANT … TO …",
+        "42501" => "the user of the URL needs the permission: GRANT … TO …",
         "53100" => "the disk of the server is full; nothing was changed there",
-        "53300" => "the server has no connection left; try again later",
-        "55P03" | "57014" => "somebody else holds the table, or it took longer than the server allows",
+        "53300" => "the server has no free connection; try again later",
+        "55P03" | "57014" => {
+            "another session holds the table, or the statement took longer than the server allows"
+        }
         _ => return None,
     })
 }

@@ -38,7 +38,7 @@ pub(super) fn find(path: &Path, login: &Login) -> Found {
     let Ok(about) = path.metadata() else { return Found::Nothing };
     if !about.is_file() {
         return Found::Refused(format!(
-            "the password file {} is no plain file, so it is not read",
+            "the password file {} is not a regular file, so it is not read",
             path.display()
         ));
     }
@@ -48,7 +48,7 @@ pub(super) fn find(path: &Path, login: &Login) -> Found {
         if about.permissions().mode() & 0o077 != 0 {
             let path = path.display();
             return Found::Refused(format!(
-                "the password file {path} is open to others, so it is not read: chmod 600 {path}"
+                "other users can read the password file {path}, so it is not read: chmod 600 {path}"
             ));
         }
     }

@@ -67,7 +67,7 @@ impl Server {
         let mut path = std::mem::take(&mut url.path).into_iter();
         let database = path.next();
         if let Some(more) = path.next() {
-            return Err(Error::job(format!("the URL of the server goes on after its database: `{more}`"))
+            return Err(Error::job(format!("the URL of the server has more after its database: `{more}`"))
                 .hint("postgres://user@host:5432/database"));
         }
         Server::of(url, database, &of_process)
@@ -99,7 +99,7 @@ impl Server {
         let variable = written.as_ref().filter(|text| text.contains("${")).map(|text| Template::parse(text));
         let variable = variable.transpose().map_err(|_| {
             Error::job("the password in the URL of the server has a `${` without a name and a `}`")
-                .hint("${NAME} stands for a variable of the environment, and $${ for the characters")
+                .hint("${NAME} is an environment variable; write $${ for the characters")
         })?;
         let password = written.or_else(|| env("PGPASSWORD"));
         let mode = value(None, "sslmode", "PGSSLMODE");
@@ -112,11 +112,11 @@ impl Server {
             None => 5432,
             Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
                 // Not the text: where the host was forgotten, it is a password.
-                Error::job("the port in the URL of the server is no port").hint("a number from 1 to 65535")
+                Error::job("the port in the URL of the server is not a port").hint("a number from 1 to 65535")
             })?,
         };
         let user = user.or_else(|| env("USER")).or_else(|| env("LOGNAME")).ok_or_else(|| {
-            Error::job("the URL of the server names no user")
+            Error::job("the URL of the server does not name a user")
                 .hint("postgres://user@host:5432/database, or PGUSER")
         })?;
         let database = database.unwrap_or_else(|| user.clone());
@@ -131,8 +131,8 @@ impl Server {
                 Ok(0) => None,
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
                 Err(_) => {
-                    return Err(Error::job(format!("`{seconds}` is no connect_timeout"))
-                        .hint("seconds; 0 waits for ever"));
+                    return Err(Error::job(format!("`{seconds}` is not a connect_timeout"))
+                        .hint("give seconds; 0 waits without limit"));
                 }
             },
         };
@@ -205,7 +205,7 @@ impl Server {
             Some(variable) => {
                 _ = config.password(variable.expand().map_err(|name| {
                     Error::job(format!(
-                        "the variable {name} is not set, and the password of {} is in it",
+                        "the variable {name} is not set, but the password of {} is in it",
                         self.url
                     ))
                     .hint(format!("set it in the environment: export {name}=…"))

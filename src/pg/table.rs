@@ -70,15 +70,15 @@ fn parts(url: &str, said: bool) -> Result<Parts> {
     let (database, table) = match &path[..] {
         [table] => (None, table),
         [database, table] => (Some(database.clone()), table),
-        [] => return Err(Error::job("the URL of the output names no table").hint(FORM)),
+        [] => return Err(Error::job("the URL of the output does not name a table").hint(FORM)),
         _ => return Err(Error::job("the path of the URL is longer than database and table").hint(FORM)),
     };
     let given = url.parameters.iter().any(|(key, _)| key == "dbname");
     if database.is_none() && !given && !said {
-        return Err(Error::job(format!("the URL of the table `{table}` names no database")).hint(FORM));
+        return Err(Error::job(format!("the URL of the table `{table}` does not name a database")).hint(FORM));
     }
     let Some((schema, name)) = split(table) else {
-        return Err(Error::job(format!("`{table}` is no name of a table")).hint(FORM));
+        return Err(Error::job(format!("`{table}` is not the name of a table")).hint(FORM));
     };
     // A longer one would be cut, and found again under another name.
     if let Some(long) = [schema.as_ref(), Some(&name)].into_iter().flatten().find(|name| name.len() > 63) {

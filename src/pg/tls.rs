@@ -79,7 +79,7 @@ pub(super) fn config(mode: Mode, roots: Option<&Roots>) -> Result<ClientConfig> 
         }
         (Mode::VerifyCa | Mode::Require, Some(Roots::System)) => {
             return Err(Error::job("sslrootcert=system needs sslmode=verify-full").hint(
-                "anybody may have a certificate that the machine trusts, so the name has to be looked at",
+                "any site can have a certificate that the machine trusts, so the host name must be checked",
             ));
         }
     };
@@ -98,7 +98,7 @@ fn of_file(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServ
         added.map_err(|e| wrong().caused_by(e))?;
     }
     if store.is_empty() {
-        return Err(wrong().caused_by("there are none in it"));
+        return Err(wrong().caused_by("it contains no certificates"));
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
         .build()

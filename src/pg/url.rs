@@ -24,12 +24,13 @@ impl Url {
     /// Takes `url` apart.
     pub fn parse(url: &str) -> Result<Url> {
         let rest = rest(url).ok_or_else(|| {
-            Error::job("this is no URL of a PostgreSQL server").hint("postgres://user@host:5432/database")
+            Error::job("this is not the URL of a PostgreSQL server")
+                .hint("postgres://user@host:5432/database")
         })?;
         let after = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
         if after.contains('@') {
             return Err(Error::job("the URL of the server has an `@` after its host")
-                .hint("in a password `/` is written %2F, `?` %3F and `@` %40; so they are in names"));
+                .hint("in a password and in names write `/` as %2F, `?` as %3F and `@` as %40"));
         }
         let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, query)| (rest, query));
         let (authority, path) =
@@ -46,8 +47,8 @@ impl Url {
             parsed.password = password.map(decoded).transpose()?.and_then(some);
         }
         if place.contains(',') {
-            let error = Error::job("the URL names several servers, and only one can be asked");
-            return Err(error.hint("name the one that takes writes"));
+            let error = Error::job("the URL names several servers, but only one can be used");
+            return Err(error.hint("name the one that accepts writes"));
         }
         let (host, port) = match place.strip_prefix('[').and_then(|place| place.split_once(']')) {
             Some((host, after)) => (host, after.strip_prefix(':')),
@@ -62,8 +63,8 @@ impl Url {
         parsed.path.retain(|name| !name.is_empty());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
-                Error::job(format!("`{pair}` in the URL is no parameter"))
-                    .hint("parameters are written ?key=value&key=value")
+                Error::job(format!("`{pair}` in the URL is not a parameter"))
+                    .hint("write parameters as ?key=value&key=value")
             })?;
             parsed.parameters.push((decoded(key)?, decoded(value)?));
         }
@@ -86,7 +87,7 @@ fn decoded(text: &str) -> Result<String> {
     let wrong = || {
         // Not the text: it may be a password.
         Error::job("a part of the URL of the server cannot be decoded")
-            .hint("a `%` in it is written %25, and other bytes than UTF-8 have no meaning")
+            .hint("write a `%` as %25; the decoded bytes must be UTF-8")
     };
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -7,9 +7,10 @@
 use super::axis::{Axis, Times};
 use super::frame::{Dimension, Fold, Frame, Measure, TimeOf};
 use super::rows::Piece;
+use crate::batch::ColumnView;
 use crate::error::Result;
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::Zone;
 use hashbrown::HashMap;
 use serde_json::{Value, json};
@@ -121,7 +122,7 @@ impl Survey {
     /// # Errors
     /// None in practice: a column of a type that outputs have not.
     pub fn see(&mut self, piece: &Piece) -> Result<()> {
-        let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut names = Names::new(&self.zone);
         self.rows += piece.rows;
         for row in 0..piece.rows {
@@ -249,7 +250,7 @@ impl Charts {
     /// As [`Survey::see`].
     pub fn see(&mut self, piece: &Piece) -> Result<()> {
         let Some((fine, coarse)) = &self.axes else { return Ok(()) };
-        let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut names = Names::new(&self.zone);
         let mut zone = self.zone.clone();
         let mut values = vec![];
@@ -366,16 +367,16 @@ impl Charts {
 
 impl Measure {
     /// The value of a row; none for NULL and for what is no number.
-    fn value(&self, columns: &[Column], row: usize) -> Option<Folded> {
+    fn value(&self, columns: &[ColumnView], row: usize) -> Option<Folded> {
         let Some(column) = self.column else { return Some(Folded { n: 1, whole: 1, float: 0.0 }) };
         let column = &columns[column];
         if column.is_null(row) {
             return None;
         }
         match column {
-            Column::Int(a) => Some(Folded { n: 1, whole: i128::from(a.value(row)), float: 0.0 }),
-            Column::Decimal(a, _) => Some(Folded { n: 1, whole: a.value(row), float: 0.0 }),
-            Column::Float(a) if a.value(row).is_finite() => {
+            ColumnView::Int(a) => Some(Folded { n: 1, whole: i128::from(a.value(row)), float: 0.0 }),
+            ColumnView::Decimal(a, _) => Some(Folded { n: 1, whole: a.value(row), float: 0.0 }),
+            ColumnView::Float(a) if a.value(row).is_finite() => {
                 Some(Folded { n: 1, whole: 0, float: a.value(row) })
             }
             _ => None,
@@ -384,15 +385,15 @@ impl Measure {
 }
 
 impl TimeOf {
-    fn at(&mut self, columns: &[Column], row: usize) -> Option<i64> {
+    fn at(&mut self, columns: &[ColumnView], row: usize) -> Option<i64> {
         match self {
             TimeOf::Column(at) => match &columns[*at] {
-                Column::Time(a) if !columns[*at].is_null(row) => Some(a.value(row)),
+                ColumnView::Time(a) if !columns[*at].is_null(row) => Some(a.value(row)),
                 _ => None,
             },
             TimeOf::Parsed(at, parser) => match &columns[*at] {
-                Column::Int(a) if !columns[*at].is_null(row) => parser.integer(a.value(row)).ok(),
-                Column::Text(a) => parser.text(a.get(row)?.as_bytes()).ok(),
+                ColumnView::Int(a) if !columns[*at].is_null(row) => parser.integer(a.value(row)).ok(),
+                ColumnView::Text(a) => parser.text(a.get(row)?.as_bytes()).ok(),
                 _ => None,
             },
         }
@@ -423,7 +424,7 @@ impl Names {
     }
 
     /// The values of a row's key, with [`BETWEEN`] between them.
-    fn key(&mut self, dimension: &Dimension, columns: &[Column], row: usize, out: &mut String) {
+    fn key(&mut self, dimension: &Dimension, columns: &[ColumnView], row: usize, out: &mut String) {
         out.clear();
         for (i, &at) in dimension.columns.iter().enumerate() {
             if i > 0 {

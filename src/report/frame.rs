@@ -111,7 +111,7 @@ impl Frame {
         frame.measures.extend(schema.index_of("_late_by").map(|column| Measure {
             name: "_late_by".to_string(),
             column: Some(column),
-            scale: scale(schema.fields[column].ty),
+            scale: schema.fields[column].ty.scale().unwrap_or(0),
             keys: Fold::Max,
             time: Fold::Max,
         }));
@@ -135,11 +135,11 @@ impl Frame {
         let rows =
             Measure { name: "events".into(), column: None, scale: 0, keys: Fold::Sum, time: Fold::Sum };
         // Integers of events are mostly names of things; amounts have a point.
-        let amounts = fields().filter(|(_, f)| matches!(f.ty, DataType::Decimal { .. } | DataType::Float64));
+        let amounts = fields().filter(|(_, f)| f.ty.is_number() && f.ty != DataType::Int64);
         let sums = amounts.map(|(i, field)| Measure {
             name: field.name.clone(),
             column: Some(i),
-            scale: scale(field.ty),
+            scale: field.ty.scale().unwrap_or(0),
             keys: Fold::Sum,
             time: Fold::Sum,
         });
@@ -175,7 +175,7 @@ impl Frame {
             measures.push(Measure {
                 name: field.name.clone(),
                 column: Some(i),
-                scale: scale(field.ty),
+                scale: field.ty.scale().unwrap_or(0),
                 keys: fold,
                 time,
             });
@@ -226,10 +226,6 @@ fn fold(function: &Function) -> Fold {
         Function::Min => Fold::Min,
         _ => Fold::Mean,
     }
-}
-
-fn scale(ty: DataType) -> u8 {
-    if let DataType::Decimal { scale, .. } = ty { scale } else { 0 }
 }
 
 /// Where windows start that follow one another, if they do.

@@ -26,7 +26,7 @@ mod table;
 
 pub use page::{check, write};
 
-use crate::engine::late_schema;
+use crate::deliver::late_schema;
 use crate::error::Result;
 use crate::job::JobSpec;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};

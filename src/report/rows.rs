@@ -1,7 +1,7 @@
 //! The rows of an output that is in place, all columns, a piece at a time.
 
+use crate::backfill::PartReader;
 use crate::batch::DataType;
-use crate::engine::PartReader;
 use crate::error::{Error, Result};
 use crate::input::told::folder_value;
 use crate::plan::{OutputPlan, OutputTo};
@@ -34,10 +34,10 @@ impl<'a> Rows<'a> {
         let target = match &output.to {
             OutputTo::Folder(path) => Target::folder(path),
             OutputTo::File(path) => Target::file(path),
-            OutputTo::Terminal => return Err(Error::job("a table on the terminal is in no file")),
+            OutputTo::Terminal => return Err(Error::job("a table on the terminal is not in a file")),
         };
         let Some(manifest) = target.manifest()? else {
-            return Err(Error::job(format!("{} is not in place", output.to)).hint("run the job first"));
+            return Err(Error::job(format!("{} was not written yet", output.to)).hint("run the job first"));
         };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         Ok(Rows { output, reader, manifest })
@@ -95,5 +95,5 @@ impl<'a> Rows<'a> {
 
 /// Whether values of the type are numbers.
 pub(super) fn is_number(ty: DataType) -> bool {
-    matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. })
+    ty.is_number()
 }

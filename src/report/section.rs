@@ -84,7 +84,7 @@ fn about(shown: &Shown) -> Value {
     let mut about: Vec<(&str, String)> = vec![];
     match &output.kind {
         _ if *late => {
-            about.push(("holds", "events that came too late for every window, in order of arrival".into()))
+            about.push(("holds", "events that were late for every window, in order of arrival".into()))
         }
         OutputKind::Rows(_) => about.push(("holds", "events in replay order".into())),
         OutputKind::Archive(_) => {

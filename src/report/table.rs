@@ -6,9 +6,9 @@
 //! Texts longer than [`LONGEST`] characters are cut, and end in `…`.
 
 use super::rows::Piece;
-use crate::batch::{DataType, Schema};
+use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::Result;
-use crate::sink::value::{Column, decimal_text, push_date, push_float};
+use crate::sink::value::{decimal_text, push_date, push_float};
 use crate::time::SECOND;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl Sample {
         if self.rows == self.most || self.bytes >= self.room {
             return Ok(());
         }
-        let columns = piece.columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         for row in 0..piece.rows {
             if self.rows == self.most || self.bytes >= self.room {
                 break;
@@ -82,17 +82,17 @@ impl Sample {
 
 impl Cells {
     /// Appends a value; gives about how many bytes it takes.
-    fn push(&mut self, column: &Column, row: usize) -> usize {
+    fn push(&mut self, column: &ColumnView, row: usize) -> usize {
         match self {
             Cells::Text(values) => {
-                let text = if let Column::Text(texts) = column { texts.get(row).map(cut) } else { None };
+                let text = if let ColumnView::Text(texts) = column { texts.get(row).map(cut) } else { None };
                 let bytes = text.as_ref().map_or(4, |text| text.len() + 3);
                 values.push(text);
                 bytes
             }
             Cells::Time(values) => {
                 values.push(match column {
-                    Column::Time(a) if !column.is_null(row) => Some(a.value(row)),
+                    ColumnView::Time(a) if !column.is_null(row) => Some(a.value(row)),
                     _ => None,
                 });
                 14
@@ -106,23 +106,23 @@ impl Cells {
 }
 
 /// A value that is neither a text nor an instant.
-fn plain(column: &Column, row: usize) -> Value {
+fn plain(column: &ColumnView, row: usize) -> Value {
     match column {
-        Column::Bool(a) => json!(a.value(row)),
-        Column::Int(a) => integer(a.value(row)),
-        Column::Float(a) if a.value(row).is_finite() => json!(a.value(row)),
-        Column::Float(a) => {
+        ColumnView::Bool(a) => json!(a.value(row)),
+        ColumnView::Int(a) => integer(a.value(row)),
+        ColumnView::Float(a) if a.value(row).is_finite() => json!(a.value(row)),
+        ColumnView::Float(a) => {
             let mut out = vec![];
             push_float(&mut out, a.value(row));
             json!(String::from_utf8_lossy(&out))
         }
-        Column::Decimal(a, scale) => json!(decimal_text(a.value(row), *scale)),
-        Column::Date(a) => {
+        ColumnView::Decimal(a, scale) => json!(decimal_text(a.value(row), *scale)),
+        ColumnView::Date(a) => {
             let mut out = vec![];
             push_date(&mut out, i64::from(a.value(row)));
             json!(String::from_utf8_lossy(&out))
         }
-        Column::Text(_) | Column::Time(_) => Value::Null,
+        ColumnView::Text(_) | ColumnView::Time(_) => Value::Null,
     }
 }
 

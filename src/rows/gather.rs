@@ -4,14 +4,11 @@ use super::order::sort_by_time;
 use super::packed::{Block, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
 use super::strings::Strings;
-use crate::batch::{DataType, Position};
+use crate::batch::{DataType, Native, Position, by_native, collect_array};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
 use arrow_array::cast::AsArray;
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
-    TimestampMicrosecondArray, UInt32Array,
-};
+use arrow_array::{Array, ArrayRef, BooleanArray, DictionaryArray, UInt32Array};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
@@ -288,31 +285,15 @@ impl OrderedRows {
 
     fn column(&self, c: usize, ids: &[u32]) -> ArrayRef {
         let ty = self.shared.types[c];
-        let words = ids.iter().map(|&id| {
-            let ((_, block), row) = self.at(id);
-            let column = &block.columns[c];
-            (!column.is_null(row)).then(|| column.word(row))
-        });
-        match ty {
-            DataType::Int64 => Arc::new(words.collect::<Int64Array>()),
-            DataType::Timestamp => {
-                Arc::new(words.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-            }
-            DataType::Date => Arc::new(words.map(|w| w.map(|w| w as i32)).collect::<Date32Array>()),
-            DataType::Float64 => {
-                Arc::new(words.map(|w| w.map(|w| f64::from_bits(w as u64))).collect::<Float64Array>())
-            }
-            DataType::Bool => Arc::new(words.map(|w| w.map(|w| w != 0)).collect::<BooleanArray>()),
-            DataType::Decimal { .. } => {
-                let wide = ids.iter().map(|&id| {
-                    let ((_, block), row) = self.at(id);
-                    let column = &block.columns[c];
-                    (!column.is_null(row)).then(|| column.wide(row))
-                });
-                Arc::new(wide.collect::<Decimal128Array>().with_data_type(ty.arrow()))
-            }
-            DataType::String | DataType::Json => self.strings(c, ids),
-        }
+        by_native!(ty, T => {
+            let value = |&id: &u32| {
+                let ((_, block), row) = self.at(id);
+                let column = &block.columns[c];
+                let value = || if T::WIDE { T::of_wide(column.wide(row)) } else { T::of_word(column.word(row)) };
+                (!column.is_null(row)).then(value)
+            };
+            collect_array(ty, ids.iter().map(value))
+        }, text => self.strings(c, ids))
     }
 
     fn strings(&self, c: usize, ids: &[u32]) -> ArrayRef {

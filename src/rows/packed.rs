@@ -89,7 +89,7 @@ pub fn read_bytes(input: &mut impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A column of a block.
+/// A column of a block. By width and not by type: blocks are kept in memory and on disk by the byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackedColumn {
     /// Integers, dates, instants, bools, float bits, or codes of strings.
@@ -129,7 +129,7 @@ impl BlockColumn {
         match &self.values {
             PackedColumn::Words(packed) => packed.get(i).into(),
             PackedColumn::Wide(values) => values[i],
-            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text is no number"),
+            PackedColumn::Text(..) | PackedColumn::Uuids(_) => unreachable!("text is not a number"),
         }
     }
 

@@ -183,7 +183,7 @@ fn column_folder(name: &str, column: &ArrayRef, row: usize) -> Result<String> {
             value.escape_debug()
         ))
         .hint(format!(
-            "its folder would have a name of {} bytes, and file systems allow {LONGEST}",
+            "the name of its folder would have {} bytes, and file systems allow {LONGEST}",
             folder.len()
         ))
         .hint(format!("partition by a shorter column: derive = {{ short = \"LEFT({name}, 20)\" }}")));

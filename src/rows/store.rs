@@ -3,12 +3,11 @@
 use super::packed::{Block, BlockColumn, Packed, PackedColumn, spill_error};
 use super::partition::Partitioner;
 use super::uuid;
-use crate::batch::{Batch, DataType};
+use crate::batch::{Batch, ColumnView, DataType, Native, each_view};
 use crate::error::Result;
 use crate::group::ColumnCodes;
 use crate::time::Zone;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use std::fs::File;
@@ -75,6 +74,7 @@ pub(super) enum Place {
     Disk(u64, usize),
 }
 
+/// A column of rows that are in no block yet, by width: what [`PackedColumn`] is made of.
 enum OpenColumn {
     Words(Vec<i64>, Vec<bool>),
     Wide(Vec<i128>, Vec<bool>),
@@ -167,44 +167,16 @@ impl RowStore {
     }
 
     fn push_column(&mut self, c: usize, array: &ArrayRef, members: &[(usize, Vec<u32>)]) {
-        let nulls = array.nulls().filter(|n| n.null_count() > 0);
-        macro_rules! words {
-            ($get:expr) => {{
-                let get = $get;
-                for (p, rows) in members {
-                    self.partitions[*p].words(c, rows, nulls, &get);
-                }
-            }};
+        let column = ColumnView::of(array).expect("a column of our types");
+        if let ColumnView::Decimal(values, _) = column {
+            for (p, rows) in members {
+                self.partitions[*p].wide(c, rows, values.nulls(), |row| values.value(row));
+            }
+            return;
         }
-        match self.types[c] {
-            DataType::Int64 => {
-                let values = array.as_primitive::<Int64Type>().values();
-                words!(|row: usize| values[row])
-            }
-            DataType::Timestamp => {
-                let values = array.as_primitive::<TimestampMicrosecondType>().values();
-                words!(|row: usize| values[row])
-            }
-            DataType::Date => {
-                let values = array.as_primitive::<Date32Type>().values();
-                words!(|row: usize| i64::from(values[row]))
-            }
-            DataType::Float64 => {
-                let values = array.as_primitive::<Float64Type>().values();
-                words!(|row: usize| values[row].to_bits() as i64)
-            }
-            DataType::Bool => {
-                let values = array.as_boolean();
-                words!(|row: usize| i64::from(values.value(row)))
-            }
-            DataType::Decimal { .. } => {
-                let values = array.as_primitive::<Decimal128Type>().values();
-                for (p, rows) in members {
-                    self.partitions[*p].wide(c, rows, nulls, |row| values[row]);
-                }
-            }
-            DataType::String | DataType::Json => self.push_strings(c, array, members),
-        }
+        each_view!(column, values => for (p, rows) in members {
+            self.partitions[*p].words(c, rows, values.nulls(), |row| values.value(row).word());
+        }, _texts => self.push_strings(c, array, members));
     }
 
     fn push_strings(&mut self, c: usize, array: &ArrayRef, members: &[(usize, Vec<u32>)]) {

@@ -10,12 +10,12 @@
 //!   nothing writes nothing.
 
 use super::guard::{Known, Named, Ways};
-use super::journal::{self, Beside, OutputOperations, Place, Recovery, Rename};
+use super::journal::{self, Beside, OutputOperations, Recovery, Rename};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
 use super::owner::{self, Made};
+use super::place::{JOURNAL, Place, STAGING, Target, TargetKind};
 use super::stage::{StagedFile, StagedPart, Staging};
-use super::target::{Target, TargetKind};
 use super::{RejectsWriter, failpoint, fsutil};
 use crate::error::{Error, Result};
 use std::fs;
@@ -304,7 +304,7 @@ impl Transaction {
         self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
         self.gone.drain(..).try_for_each(|path| fsutil::remove_file(&path))?;
         for output in &self.outputs {
-            fsutil::remove_folder(&output.place.state.join(journal::STAGING))?;
+            fsutil::remove_folder(&output.place.state.join(STAGING))?;
         }
         self.phase = Phase::Committed;
         Ok(report)
@@ -312,7 +312,7 @@ impl Transaction {
 }
 
 const UNFINISHED: &str =
-    "the commit is recorded, and the next run completes it, once nothing stands in its way.";
+    "the commit is recorded: remove the cause of this error, and the next run completes it.";
 
 fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
     let paths =
@@ -344,7 +344,7 @@ impl Output {
         target.refuse_linked_state()?;
         let created = fsutil::create_folders(&target.state())?;
         let place = target.place()?;
-        let folder = place.state.join(journal::STAGING);
+        let folder = place.state.join(STAGING);
         let staging = Staging::new(folder, place.root.clone(), target.state_below_root()?, None);
         let (target, staging) = (target.clone(), Arc::new(staging));
         let output = Output { target, place, staging, old: None, ready: false, created, lock: None };
@@ -357,7 +357,7 @@ impl Output {
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
         self.old = self.target.manifest()?;
-        let folder = self.place.state.join(journal::STAGING);
+        let folder = self.place.state.join(STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
         self.staging = Arc::new(Staging::new(folder, root, state, self.old.as_ref()));
         self.ready = true;
@@ -387,7 +387,7 @@ impl Output {
         let [parts, kept] = [parts, kept].map(|files| files.into_iter().map(|file| file.part).collect());
         let manifest = self.stage_manifest(Manifest::new(draft, parts, kept))?;
         if manifest.is_some() || !renames.is_empty() {
-            fsutil::sync_folder(&self.place.state.join(journal::STAGING))?;
+            fsutil::sync_folder(&self.place.state.join(STAGING))?;
             fsutil::sync_folder(&self.place.state)?;
         }
         for above in self.created.iter().filter_map(|folder| folder.parent()) {
@@ -431,7 +431,7 @@ impl Output {
             return Ok(None);
         }
         let name = "manifest.staged";
-        let folder = self.place.state.join(journal::STAGING);
+        let folder = self.place.state.join(STAGING);
         fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
         fsutil::write_atomically(&folder.join(name), manifest.to_json().as_bytes())?;
         Ok(Some(name.to_string()))
@@ -445,9 +445,9 @@ impl Output {
             return self.remove_created();
         }
         // In the order of recovery: no pointer may outlive what was staged.
-        let _ = fsutil::remove_file(&self.place.state.join(journal::FILE));
+        let _ = fsutil::remove_file(&self.place.state.join(JOURNAL));
         let _ = fsutil::remove_file(&self.place.state.join("journal.tmp"));
-        let staging = self.place.state.join(journal::STAGING);
+        let staging = self.place.state.join(STAGING);
         if staging.exists() {
             let _ = fsutil::remove_folder(&staging);
             fsutil::remove_empty_below(&self.place.root);
@@ -477,8 +477,8 @@ pub fn recover(targets: &[Target], named: &Named) -> Result<()> {
         target.refuse_linked_state()?;
         let state = target.state();
         let there = |name: &str| state.join(name).symlink_metadata().is_ok();
-        let journal = there(journal::FILE);
-        if !journal && !there(journal::STAGING) && !there("journal.tmp") {
+        let journal = there(JOURNAL);
+        if !journal && !there(STAGING) && !there("journal.tmp") {
             continue;
         }
         let recovered = target.place().and_then(|place| {

@@ -3,8 +3,8 @@
 //! NULL is an empty field and the empty text is `""`, so that they can be told apart.
 
 use super::encode::{Content, Encoded, Encoder};
-use super::value::{self, Column, TimeText};
-use crate::batch::Schema;
+use super::value::{self, TimeText};
+use crate::batch::{ColumnView, Schema};
 use crate::error::Result;
 use crate::time::Zone;
 use arrow_array::RecordBatch;
@@ -24,7 +24,7 @@ impl CsvEncoder {
 
 impl Encoder for CsvEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
-        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = batch.columns().iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
         let mut out = Vec::with_capacity(batch.num_rows() * columns.len() * 12);
         for row in 0..batch.num_rows() {
@@ -60,24 +60,24 @@ pub(crate) fn header(schema: &Schema) -> Vec<u8> {
 /// Appends the value of one row as CSV has it, or, with `quote` off, as a person reads it. NULL is nothing.
 pub(crate) fn push_value(
     out: &mut Vec<u8>,
-    column: &Column<'_>,
+    column: &ColumnView<'_>,
     row: usize,
     times: &mut TimeText,
     quote: bool,
 ) {
     match column {
-        Column::Text(a) => match a.get(row) {
+        ColumnView::Text(a) => match a.get(row) {
             Some(text) if quote => push_text(out, text),
             Some(text) => out.extend_from_slice(text.as_bytes()),
             None => {}
         },
         _ if column.is_null(row) => {}
-        Column::Bool(a) => value::push_bool(out, a.value(row)),
-        Column::Int(a) => value::push_int(out, a.value(row)),
-        Column::Float(a) => value::push_float(out, a.value(row)),
-        Column::Decimal(a, scale) => value::push_decimal(out, a.value(row), *scale),
-        Column::Date(a) => value::push_date(out, i64::from(a.value(row))),
-        Column::Time(a) => times.push(out, a.value(row)),
+        ColumnView::Bool(a) => value::push_bool(out, a.value(row)),
+        ColumnView::Int(a) => value::push_int(out, a.value(row)),
+        ColumnView::Float(a) => value::push_float(out, a.value(row)),
+        ColumnView::Decimal(a, scale) => value::push_decimal(out, a.value(row), *scale),
+        ColumnView::Date(a) => value::push_date(out, i64::from(a.value(row))),
+        ColumnView::Time(a) => times.push(out, a.value(row)),
     }
 }
 

@@ -5,8 +5,8 @@
 //! between, below the output's folder, and no folder on its way is a link. The output's own path, which the job names,
 //! may lead through links.
 
-use super::journal::Place;
-use super::{STATE_FOLDER, Target, TargetKind};
+use super::STATE_FOLDER;
+use super::place::{Place, Target, TargetKind};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -112,11 +112,11 @@ impl Ways {
 
 fn linked(folder: &Path) -> Error {
     Error::machine(format!(
-        "{} is a link, and the files of an output lie in the output itself",
+        "{} is a link, but the files of an output must lie in the output itself",
         folder.display()
     ))
-    .hint("nothing was changed, here or where the link leads")
-    .hint("put the folder itself in the place of the link; or remove the link, and run the job again")
+    .hint("nothing was changed, neither here nor where the link leads")
+    .hint("replace the link by the folder itself; or remove the link, and run the job again")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 
 use super::guard::{Known, Ways, is_plain};
 use super::lock::Lock;
+use super::place::{JOURNAL, Place, STAGING};
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -22,11 +23,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const VERSION: u32 = 1;
-/// The journal's file name in a state folder.
-pub(super) const FILE: &str = "journal.json";
-/// The staging folder's name in a state folder.
-pub(super) const STAGING: &str = "staging";
-
 /// What stands in `journal.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journal {
@@ -84,15 +80,6 @@ pub(super) struct Rename {
     pub bytes: u64,
 }
 
-/// One output as recovery sees it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    /// The folder that the parts lie in, absolute.
-    pub root: PathBuf,
-    /// The state folder, absolute.
-    pub state: PathBuf,
-}
-
 /// Commits: pointers, the primary journal, all operations, clean-up. The first place is the primary.
 ///
 /// Sets `committed` at the commit point: an error before it leaves the outputs as they were, and one
@@ -113,7 +100,7 @@ pub(super) fn commit(
     let journal = Journal { version: VERSION, id, role: Role::Primary(operations) };
     let written = write(&primary.state, &journal);
     // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
-    *committed = written.is_ok() || primary.state.join(FILE).exists();
+    *committed = written.is_ok() || primary.state.join(JOURNAL).exists();
     written?;
     let Role::Primary(operations) = journal.role else { unreachable!("built above") };
     complete(places, &operations)
@@ -127,11 +114,11 @@ fn commit_id() -> String {
 
 fn write(state: &Path, journal: &Journal) -> Result<()> {
     let text = serde_json::to_string(journal).expect("paths of outputs are UTF-8");
-    fsutil::write_atomically(&state.join(FILE), text.as_bytes())
+    fsutil::write_atomically(&state.join(JOURNAL), text.as_bytes())
 }
 
 fn read(state: &Path) -> Result<Option<Journal>> {
-    let path = state.join(FILE);
+    let path = state.join(JOURNAL);
     let Some(text) = fsutil::read_own(&path)? else { return Ok(None) };
     manifest::parse_versioned(&text, VERSION, "journal", &path).map(Some)
 }
@@ -167,11 +154,11 @@ fn recover_by_pointer(
     held: &[PathBuf],
     known: &Known,
 ) -> Result<Recovery> {
-    let pointer = place.state.join(FILE);
+    let pointer = place.state.join(JOURNAL);
     let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
         Error::io("open", &place.root.join(to), e)
             .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
-            .hint(format!("bring it back, or give that run up by removing {}.", pointer.display()))
+            .hint(format!("restore it, or abandon that run by removing {}.", pointer.display()))
     })?;
     let Some(primary) = known.places.iter().find(|known| known.state == state) else {
         return Err(astray(
@@ -220,12 +207,11 @@ fn complete_alone(
 
 /// The error for a journal that cannot be one of this job's.
 fn astray(place: &Place, what: &str) -> Error {
-    let journal = place.state.join(FILE);
+    let journal = place.state.join(JOURNAL);
     Error::machine(format!("the journal {} {what}", journal.display()))
-        .hint("nothing of it was done. If a run of another job left it, run that job: it names all of the places")
+        .hint("it was not applied. If a run of another job left it, run that job: it names all of the places")
         .hint(format!(
-            "else the journal is not one of yours: remove it, and run the job again, which writes anew what is not \
-             as {} says",
+            "otherwise the journal is not from your jobs: remove it, and run the job again, which rewrites all that differs from {}",
             place.state.join(manifest::FILE).display()
         ))
 }
@@ -234,7 +220,7 @@ fn astray(place: &Place, what: &str) -> Error {
 /// that a commit has no business with.
 fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> Result<Vec<Place>> {
     if operations.is_empty() {
-        return Err(astray(primary, "names no output"));
+        return Err(astray(primary, "does not name an output"));
     }
     let mut places: Vec<Place> = vec![];
     let mut ways = Ways::default();
@@ -298,7 +284,7 @@ fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
         let path = primary.root.join(relative);
         fs::canonicalize(&path).map_err(|e| {
             Error::io("open", &path, e)
-                .hint(format!("the commit recorded in {} needs it.", primary.state.join(FILE).display()))
+                .hint(format!("the commit recorded in {} needs it.", primary.state.join(JOURNAL).display()))
         })
     };
     Ok(Place { root: absolute(&operations.root)?, state: absolute(&operations.state)? })
@@ -324,12 +310,12 @@ fn complete(places: &[Place], operations: &[OutputOperations]) -> Result<()> {
     }
     for place in &places[1.min(places.len())..] {
         failpoint::step("remove pointer")?;
-        fsutil::remove_file(&place.state.join(FILE))?;
+        fsutil::remove_file(&place.state.join(JOURNAL))?;
         fsutil::sync_folder(&place.state)?;
     }
     failpoint::step("remove journal")?;
     if let Some(primary) = places.first() {
-        fsutil::remove_file(&primary.state.join(FILE))?;
+        fsutil::remove_file(&primary.state.join(JOURNAL))?;
         fsutil::sync_folder(&primary.state)?;
     }
     for place in places {
@@ -394,7 +380,7 @@ fn put_in_place(staged: &Path, to: &Path, bytes: u64) -> Result<()> {
         return match to.symlink_metadata() {
             Ok(there) if there.is_file() && there.len() == bytes => Ok(()), // An earlier attempt came this far.
             _ => Err(Error::machine(format!(
-                "{} is missing, which was to become {}",
+                "{} is missing; it was to become {}",
                 staged.display(),
                 to.display()
             ))

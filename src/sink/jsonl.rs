@@ -4,8 +4,8 @@
 //! number is `null`, because JSON has no word for it.
 
 use super::encode::{Content, Encoded, Encoder};
-use super::value::{self, Column, TimeText};
-use crate::batch::{DataType, Field, Origin, Schema};
+use super::value::{self, TimeText};
+use crate::batch::{ColumnView, DataType, Field, Origin, Schema};
 use crate::error::Result;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -26,7 +26,7 @@ impl JsonLinesEncoder {
 
 impl Encoder for JsonLinesEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
-        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = batch.columns().iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
         let keys = self.keys.bytes();
         let mut out = Vec::with_capacity(batch.num_rows() * (keys + columns.len() * 12 + 2));
@@ -49,7 +49,7 @@ pub fn objects<'a>(
     zone: &Zone,
 ) -> Result<Vec<String>> {
     let keys = Keys::flat(names);
-    let columns = columns.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+    let columns = columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
     let mut times = TimeText::new(zone);
     let object = |row| {
         let mut out = vec![];
@@ -152,14 +152,14 @@ impl Keys {
 pub(super) fn push_object(
     out: &mut Vec<u8>,
     keys: &Keys,
-    columns: &[Column<'_>],
+    columns: &[ColumnView<'_>],
     row: usize,
     times: &mut TimeText,
 ) {
     for place in &keys.places {
         out.extend_from_slice(&place.before);
         match &columns[place.column] {
-            Column::Text(texts) if place.json => push_json(out, texts.get(row)),
+            ColumnView::Text(texts) if place.json => push_json(out, texts.get(row)),
             column => push_value(out, column, row, times),
         }
     }
@@ -167,21 +167,21 @@ pub(super) fn push_object(
 }
 
 /// Appends the value of one row as JSON.
-pub(crate) fn push_value(out: &mut Vec<u8>, column: &Column<'_>, row: usize, times: &mut TimeText) {
+pub(crate) fn push_value(out: &mut Vec<u8>, column: &ColumnView<'_>, row: usize, times: &mut TimeText) {
     match column {
         _ if column.is_null(row) => out.extend_from_slice(b"null"),
-        Column::Text(a) => push_string(out, a.get(row).unwrap_or_default()),
-        Column::Bool(a) => value::push_bool(out, a.value(row)),
-        Column::Int(a) => value::push_int(out, a.value(row)),
-        Column::Float(a) if a.value(row).is_finite() => value::push_float(out, a.value(row)),
-        Column::Float(_) => out.extend_from_slice(b"null"),
-        Column::Decimal(a, scale) => value::push_decimal(out, a.value(row), *scale),
-        Column::Date(a) => {
+        ColumnView::Text(a) => push_string(out, a.get(row).unwrap_or_default()),
+        ColumnView::Bool(a) => value::push_bool(out, a.value(row)),
+        ColumnView::Int(a) => value::push_int(out, a.value(row)),
+        ColumnView::Float(a) if a.value(row).is_finite() => value::push_float(out, a.value(row)),
+        ColumnView::Float(_) => out.extend_from_slice(b"null"),
+        ColumnView::Decimal(a, scale) => value::push_decimal(out, a.value(row), *scale),
+        ColumnView::Date(a) => {
             out.push(b'"');
             value::push_date(out, i64::from(a.value(row)));
             out.push(b'"');
         }
-        Column::Time(a) => {
+        ColumnView::Time(a) => {
             out.push(b'"');
             times.push(out, a.value(row));
             out.push(b'"');

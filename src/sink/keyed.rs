@@ -9,8 +9,8 @@
 use super::csv;
 use super::encode::{Content, Encoded, Encoder, LineKey};
 use super::jsonl::{Keys, push_object, push_value};
-use super::value::{Column, TimeText};
-use crate::batch::Schema;
+use super::value::TimeText;
+use crate::batch::{ColumnView, Schema};
 use crate::error::{Error, Result};
 use crate::time::Zone;
 use arrow_array::RecordBatch;
@@ -35,7 +35,7 @@ impl KeyedEncoder {
 
 impl Encoder for KeyedEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
-        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = batch.columns().iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
         let of_key: Vec<usize> = self.key.columns().collect();
         let mut out = vec![];
@@ -47,10 +47,10 @@ impl Encoder for KeyedEncoder {
                     if out[start..].iter().any(|b| matches!(b, b'\t' | b'\n' | b'\r')) {
                         let name = &self.names[key];
                         return Err(Error::data(format!(
-                            "a value of `{name}` holds a tab or a line end, which a key cannot"
+                            "a value of `{name}` contains a tab or a line end, which a key cannot"
                         ))
                         .hint(
-                            "take them out in a [[step]], or give the key a second column: it is JSON then",
+                            "remove them in a [[step]], or add a second column to the key, which makes it JSON",
                         ));
                     }
                 }

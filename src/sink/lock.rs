@@ -53,7 +53,9 @@ impl Lock {
                 open => open.map_err(|e| {
                     let error = Error::io("open the lock", &path, e);
                     match path.is_symlink() {
-                        true => error.hint("remove it: Highwater makes its locks itself, and no link"),
+                        true => {
+                            error.hint("remove it: Highwater makes its own locks, and they are never links")
+                        }
                         false => error,
                     }
                 })?,
@@ -85,7 +87,7 @@ impl Drop for Lock {
 }
 
 fn not_a_lock(path: &Path) -> Error {
-    Error::machine(format!("{} is not a regular file, and so not a lock of Highwater", path.display()))
+    Error::machine(format!("{} is not a regular file, so it is not a lock of Highwater", path.display()))
         .hint("remove it, and run again")
 }
 
@@ -112,7 +114,7 @@ fn taken(state: &Path, file: &mut File) -> Error {
         Err(_) => "another process".to_string(),
     };
     Error::machine(format!("{} is being written by {owner}", state.display()))
-        .hint("wait until it is done, or end that process; its lock goes with it.")
+        .hint("wait until it is done, or end that process, which releases its lock.")
 }
 
 fn host() -> String {

@@ -298,7 +298,7 @@ pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(
     let version = serde_json::from_str::<Version>(text).map_err(broken)?.version;
     if version != known {
         return Err(Error::machine(format!("{} is a {what} of version {version}", path.display())).hint(
-            format!("{TOOL} knows version {known}: use the release that wrote it, or another output path."),
+            format!("{TOOL} reads version {known}: use the release that wrote it, or another output path."),
         ));
     }
     serde_json::from_str(text).map_err(broken)

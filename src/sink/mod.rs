@@ -31,23 +31,26 @@ mod lock;
 pub mod manifest;
 pub mod owner;
 pub mod parquet;
+mod part;
+pub mod place;
 pub mod publish;
 pub mod rejects;
 pub mod stage;
 pub mod table;
-pub mod target;
+mod target;
 pub mod value;
 
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
-pub use encode::{Encoded, Encoder, Format, LineKey, PartWriter, encoder};
+pub use encode::{Encoded, Encoder, Format, LineKey};
 pub use guard::Named;
 pub use manifest::{
     Account, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn,
     Watermarks,
 };
+pub use part::{PartWriter, encoder};
+pub use place::{Target, TargetKind};
 pub use rejects::{Reject, RejectsWriter};
 pub use stage::{ANEW, StagedFile, altered, first_altered};
-pub use target::{Target, TargetKind};
 
 /// What writes the files: goes into manifests and Parquet footers.
 pub const TOOL: &str = concat!("highwater ", env!("CARGO_PKG_VERSION"));

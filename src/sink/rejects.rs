@@ -1,7 +1,7 @@
 //! The file of rejected records: JSON Lines, or CSV where the path ends in `.csv`.
 //!
 //! It is written under another name and put in place whole when the run is done, by the commit of the run's
-//! outputs where there is one (see [`super::Transaction::put_beside`]).
+//! outputs where there is one (see `Transaction::put_beside`).
 
 use super::encode::Format;
 use super::journal::Beside;
@@ -190,7 +190,7 @@ mod tests {
             line: 3,
             byte: Some(51),
             column: Some("n"),
-            reason: "`x` is no int64",
+            reason: "`x` is not an int64",
             raw: b"x,\"y\xff",
         };
         [bad.clone(), Reject { byte: None, column: None, ..bad }]
@@ -213,12 +213,12 @@ mod tests {
     fn rejects_in_both_formats() {
         insta::assert_snapshot!(written("bad.csv"), @r#"
         file,line,byte,column,reason,raw
-        a.csv,3,51,n,`x` is no int64,"x,""y�"
-        a.csv,3,,,`x` is no int64,"x,""y�"
+        a.csv,3,51,n,`x` is not an int64,"x,""y�"
+        a.csv,3,,,`x` is not an int64,"x,""y�"
         "#);
         insta::assert_snapshot!(written("bad.jsonl"), @r#"
-        {"file":"a.csv","line":3,"byte":51,"column":"n","reason":"`x` is no int64","raw":"x,\"y�"}
-        {"file":"a.csv","line":3,"byte":null,"column":null,"reason":"`x` is no int64","raw":"x,\"y�"}
+        {"file":"a.csv","line":3,"byte":51,"column":"n","reason":"`x` is not an int64","raw":"x,\"y�"}
+        {"file":"a.csv","line":3,"byte":null,"column":null,"reason":"`x` is not an int64","raw":"x,\"y�"}
         "#);
     }
 

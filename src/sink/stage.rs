@@ -267,11 +267,11 @@ where
 /// The error for a file in place that is not as its manifest says.
 pub fn altered(path: &Path) -> Error {
     let what = if path.symlink_metadata().is_ok() { "was changed from outside" } else { "is gone" };
-    Error::machine(format!("{} {what}: it is not what its manifest names", path.display())).hint(ANEW)
+    Error::machine(format!("{} {what}: it does not match its manifest", path.display())).hint(ANEW)
 }
 
 /// What repairs a file in place that is not as its manifest says.
-pub const ANEW: &str = "run the job anew: it writes again what is not as it left it";
+pub const ANEW: &str = "run the job again: it rewrites files that were changed";
 
 fn gone(old: &HashMap<String, Part>, now: &BTreeMap<String, Option<StagedPart>>) -> Vec<String> {
     let mut gone: Vec<String> = old.keys().filter(|path| !now.contains_key(*path)).cloned().collect();

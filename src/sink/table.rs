@@ -1,7 +1,8 @@
 //! A result as a table on a terminal.
 
 use super::csv;
-use super::value::{Column, TimeText};
+use super::value::TimeText;
+use crate::batch::ColumnView;
 use crate::error::Result;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -18,7 +19,7 @@ pub fn render(batch: &RecordBatch, zone: &Zone, limit: usize, total: usize) -> R
     let mut times = TimeText::new(zone);
     let mut columns = vec![];
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let column = Column::of(array)?;
+        let column = ColumnView::of(array)?;
         let mut cells = vec![cell(field.name())];
         cells.extend((0..shown).map(|row| {
             let mut text = vec![];
@@ -58,7 +59,7 @@ fn pad(text: &str, width: usize, number: bool) -> String {
 /// # Errors
 /// A column that is not of a type of results.
 pub fn texts(column: &ArrayRef, rows: usize, zone: &Zone) -> Result<Vec<String>> {
-    let column = Column::of(column)?;
+    let column = ColumnView::of(column)?;
     let mut times = TimeText::new(zone);
     let text = |row| {
         let mut text = vec![];

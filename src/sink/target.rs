@@ -1,7 +1,7 @@
-//! Where outputs go, and whether what lies there is ours.
+//! What lies where an output goes, and whether it is ours.
 
 use super::guard::{Ways, is_kept, is_part};
-use super::journal::{self, Place};
+use super::place::{JOURNAL, Target, TargetKind};
 use super::{Manifest, STATE_FOLDER, manifest};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
@@ -9,71 +9,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where an output goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The folder or the file.
-    pub path: PathBuf,
-    /// Which of the two it is.
-    pub kind: TargetKind,
-}
-
-/// Whether an output is one file or a folder of parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    /// A folder of parts. Its state lies in `PATH/_highwater`.
-    Folder,
-    /// One file. Its state lies in `_highwater/NAME` beside it.
-    File,
-}
-
 impl Target {
-    /// A folder of parts.
-    pub fn folder(path: impl Into<PathBuf>) -> Target {
-        Target { path: path.into(), kind: TargetKind::Folder }
-    }
-
-    /// A single file.
-    pub fn file(path: impl Into<PathBuf>) -> Target {
-        Target { path: path.into(), kind: TargetKind::File }
-    }
-
-    /// The folder that the output's parts lie in.
-    pub fn root(&self) -> PathBuf {
-        let root = match self.kind {
-            TargetKind::Folder => Some(self.path.as_path()),
-            TargetKind::File => self.path.parent(),
-        };
-        root.filter(|r| !r.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
-    }
-
-    /// The output's state folder, where its manifest lies.
-    pub fn state(&self) -> PathBuf {
-        let state = self.root().join(STATE_FOLDER);
-        match self.kind {
-            TargetKind::Folder => state,
-            TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
-        }
-    }
-
-    /// The state folder's path below the root, as in a part's path.
-    pub(super) fn state_below_root(&self) -> Result<String> {
-        let name = match self.kind {
-            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
-            TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
-        };
-        let name = name.ok_or_else(|| not_utf8(&self.path))?;
-        Ok(format!("{STATE_FOLDER}/{name}"))
-    }
-
-    /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
-    pub(super) fn place(&self) -> Result<Place> {
-        let root = self.root();
-        let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
-        let state = root.join(self.state_below_root()?);
-        if state.to_str().is_some() { Ok(Place { root, state }) } else { Err(not_utf8(&root)) }
-    }
-
     /// The manifest that is in place, if there is one.
     ///
     /// # Errors
@@ -95,9 +31,7 @@ impl Target {
                     "{} is damaged: it names the part `{path}`, which does not lie in the output",
                     state.join(manifest::FILE).display()
                 ))
-                .hint(
-                    "nothing was changed. The manifest is not as Highwater wrote it: bring back one that is",
-                )
+                .hint("nothing was changed. The manifest is not as Highwater wrote it: restore the original")
                 .hint(format!("or move {} away, and run the job again", self.path.display())));
             }
             ways.look(&root, &path)?;
@@ -127,7 +61,7 @@ impl Target {
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
                 Some(entry) if !self.is_ours() => Err(Error::job(format!(
-                    "refusing to write into {}, which holds files that Highwater did not write ({})",
+                    "refusing to write into {}, which contains files that Highwater did not write ({})",
                     path.display(),
                     entry.display()
                 ))
@@ -161,12 +95,8 @@ impl Target {
             Ok(there) => there.is_file(),
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
-        is_file(journal::FILE) || is_file(manifest::FILE)
+        is_file(JOURNAL) || is_file(manifest::FILE)
     }
-}
-
-fn not_utf8(path: &Path) -> Error {
-    Error::job(format!("the output path {} is not UTF-8", path.display()))
 }
 
 /// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a

@@ -95,7 +95,7 @@ fn simple(s: &mut Statement, function: &Function, ty: DataType, x: &str) -> Resu
         Function::BoolAnd => least(dialect, DataType::Bool, x),
         Function::BoolOr => greatest(dialect, DataType::Bool, x),
         Function::Bit(operation) => bits(s, *operation, x)?,
-        other => unreachable!("{other:?} needs columns of its own"),
+        other => unreachable!("{other:?} needs its own columns"),
     })
 }
 
@@ -168,7 +168,10 @@ pub(super) fn floats(s: &mut Statement, ty: DataType, what: &str) {
 
 pub(super) fn nan(s: &mut Statement, ty: DataType) {
     if ty == DataType::Float64 && !matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
-        s.note(format!("min and max of float64 take NaN for the greatest; {} does not", s.dialect.name()));
+        s.note(format!(
+            "min and max of float64 treat NaN as the greatest value; {} does not",
+            s.dialect.name()
+        ));
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
                 break;
             }
             Try::Service(_) => {
-                let what = format!("the answers of a service (`{}`), which no file holds,", enrich.from);
-                return Err(s.refuse(what).hint("verify the steps before it, or look up a file"));
+                let what = format!("the answers of a service (`{}`), which are not in a file,", enrich.from);
+                return Err(s.refuse(what).hint("verify the steps before it, or use a lookup in a file"));
             }
         }
     }
@@ -168,7 +168,7 @@ fn deletes_can_be_said(s: &Statement, table: &TablePlan, reach: &Reach) -> Resul
     Err(s
         .refuse(what)
         .hint("verify the steps before it")
-        .hint(format!("or, if rows are to live on: {filter}")))
+        .hint(format!("or, if rows stay valid after a delete: {filter}")))
 }
 
 /// The rows of a table after its steps.

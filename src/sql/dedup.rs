@@ -96,8 +96,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
     let rows_of_files = most_rows(s.plan).filter(|rows| *rows < links);
     if let Some(rows) = rows_of_files {
         s.note(format!(
-            "`dedup` with `within` is followed for {rows} rows of a key, as many as these files can have: more files \
-             want another statement"
+            "the statement follows `dedup` with `within` for {rows} rows of a key, as many as these files can have: more files need a new statement"
         ));
     }
     let links = rows_of_files.unwrap_or(links);

@@ -129,7 +129,8 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
         if known.as_ref() != Some(&table.name) || table.name == "source" {
             match known.as_deref() {
                 Some("source") => {
-                    let error = format!("a table is called `{}`, as the source is in SQL", table.name);
+                    let error =
+                        format!("a table is called `{}`, which is the name of the source in SQL", table.name);
                     return Err(Error::job(error));
                 }
                 Some(known) => {
@@ -148,7 +149,7 @@ fn relation<'a>(name: &str, read: &'a ReadPlan) -> Result<Relation<'a>> {
     let mut fields: Vec<Field> = vec![];
     for column in &read.columns {
         if column.name == TIME || column.name == POSITION {
-            return Err(Error::job(format!("the column `{}` has a name that SQL needs", column.name)));
+            return Err(Error::job(format!("the column `{}` has a name that SQL reserves", column.name)));
         }
         // A name may come twice, with other types: statements see the first.
         if !fields.iter().any(|f| f.name == column.name) {
@@ -190,7 +191,7 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
     let mut statement = Statement::new(plan, dialect);
     let mut script = match &output.kind {
         OutputKind::Archive(_) => {
-            let what = "an archive, whose rows tell the file and the place that each record is from,";
+            let what = "an archive, whose rows name the file and the place of each record,";
             return Err(statement.refuse(what));
         }
         OutputKind::Rows(columns) => {
@@ -204,10 +205,10 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
     };
     script.setup.extend(source::setup(dialect, plan)?);
     if dialect == Dialect::Flink {
-        script.notes.push("instants are of milliseconds in Flink: what is finer is cut".into());
+        script.notes.push("timestamps have milliseconds in Flink: finer digits are cut".into());
     }
     if matches!(dialect, Dialect::Spark | Dialect::Flink | Dialect::BigQuery) {
-        script.notes.push(format!("no {} has run this statement yet", dialect.title()));
+        script.notes.push(format!("this statement has not been tested with {}", dialect.title()));
     }
     Ok(script)
 }
@@ -220,7 +221,10 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
         && bounds
         && let Some(bound) = window_fields().iter().find(|bound| plan.rows.index_of(&bound.name).is_some())
     {
-        return Err(Error::job(format!("the events have a column `{}`, as windows have in SQL", bound.name)));
+        return Err(Error::job(format!(
+            "the events have a column `{}`, which is a name of windows in SQL",
+            bound.name
+        )));
     }
     let tables = plan.tables.iter().map(|table| &table.rows);
     for schema in [&plan.rows, &output.columns].into_iter().chain(tables) {
@@ -231,7 +235,7 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
                 return Err(error.hint("give it another name"));
             }
             if is_ours(name) {
-                return Err(Error::job(format!("the column `{name}` has a name that SQL needs"))
+                return Err(Error::job(format!("the column `{name}` has a name that SQL reserves"))
                     .hint("give it another name"));
             }
             let alike = |other: &&&str| other.to_lowercase() == name.to_lowercase() && **other != name;

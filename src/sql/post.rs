@@ -34,10 +34,10 @@ pub(super) fn groups(
     post: &Post,
 ) -> Result<Script> {
     if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
-        return Err(s.refuse("an output of every firing, whose rows tell of events that came in between,"));
+        return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
     }
     if grouping.plan.lateness.is_some() {
-        s.note("this is the output in complete mode: every event counts, however late it came");
+        s.note("this is the output in complete mode: every event counts, however late it is");
     }
     let named = Named::new(&s, output, grouping, post);
     let placed = windows::place(&mut s, grouping, named.zoned)?;

@@ -148,7 +148,7 @@ impl<'a> View<'a> {
         match json.map(|column| &column.name).or(nested) {
             Some(name) => Err(self
                 .cannot(&format!("the JSON text of the lists, records or maps in `{name}`"))
-                .hint("`verify` without a server checks such a job by a second reader of its own")),
+                .hint("`verify` without a server checks such a job with its own second reader")),
             None => Ok(()),
         }
     }
@@ -230,7 +230,7 @@ impl<'a> View<'a> {
             return Err(self.cannot("columns that are derived as records are read (`derive`, `time`)"));
         }
         if read.max_ahead.is_some() || read.arrival.as_ref().is_some_and(|time| read.derives(&time.column)) {
-            return Err(self.cannot("arrivals beside derived columns"));
+            return Err(self.cannot("arrivals together with derived columns"));
         }
         let mut last = records;
         let name = |column: usize| self.ident(&read.columns[column].name);

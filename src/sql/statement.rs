@@ -273,7 +273,7 @@ impl<'a> Statement<'a> {
 
     /// The error that this dialect has no words for `what`.
     pub fn refuse(&self, what: impl std::fmt::Display) -> Error {
-        Error::job(format!("{what} cannot be said in the SQL of {}", self.dialect.name()))
+        Error::job(format!("{what} cannot be expressed in the SQL of {}", self.dialect.name()))
     }
 
     /// The statement that ends in `select`.

@@ -102,7 +102,7 @@ ORDER BY _time, _position
 #[test]
 fn what_has_no_words_is_told_by_name() {
     let archive = "[[output]]\npath = \"@/out\"\narchive = true";
-    insta::assert_snapshot!(refused(Dialect::DuckDb, "UTC", archive), @"error: an archive, whose rows tell the file and the place that each record is from, cannot be said in the SQL of duckdb");
+    insta::assert_snapshot!(refused(Dialect::DuckDb, "UTC", archive), @"error: an archive, whose rows name the file and the place of each record, cannot be expressed in the SQL of duckdb");
     let service = r#"
 [[step]]
 lookup = "http://host/{user}"
@@ -112,8 +112,8 @@ types = { city = "string" }
 path = "@/out"
 "#;
     insta::assert_snapshot!(refused(Dialect::Polars, "UTC", service), @r"
-error: the answers of a service (`http://host/{user}`), which no file holds, cannot be said in the SQL of polars
-  hint: verify the steps before it, or look up a file
+error: the answers of a service (`http://host/{user}`), which are not in a file, cannot be expressed in the SQL of polars
+  hint: verify the steps before it, or use a lookup in a file
 ");
     let firings = r#"
 [[output]]
@@ -123,16 +123,16 @@ firings = true
 window = { tumbling = "1m" }
 select = { n = "count(*)" }
 "#;
-    insta::assert_snapshot!(refused(Dialect::Postgres, "UTC", firings), @"error: an output of every firing, whose rows tell of events that came in between, cannot be said in the SQL of postgres");
+    insta::assert_snapshot!(refused(Dialect::Postgres, "UTC", firings), @"error: an output of every firing, whose rows depend on the events between firings, cannot be expressed in the SQL of postgres");
     let float = "[[output]]\npath = \"@/out\"\nby = [\"share\"]\nselect = { n = \"count(*)\" }";
-    insta::assert_snapshot!(refused(Dialect::BigQuery, "UTC", float), @"error: `share`, a float64, as a key cannot be said in the SQL of bigquery");
+    insta::assert_snapshot!(refused(Dialect::BigQuery, "UTC", float), @"error: `share`, a float64, as a key cannot be expressed in the SQL of bigquery");
     let centuries =
         "[[output]]\npath = \"@/out\"\nwindow = { tumbling = \"200 years\" }\nselect = { n = \"count(*)\" }";
-    insta::assert_snapshot!(refused(Dialect::Polars, "UTC", centuries), @"error: windows of more than a hundred years cannot be said in the SQL of polars");
+    insta::assert_snapshot!(refused(Dialect::Polars, "UTC", centuries), @"error: windows of more than a hundred years cannot be expressed in the SQL of polars");
     let skipped = "[[output]]\npath = \"@/out\"\nwindow = { tumbling = \"1 day\", offset = \"90m\" }\n\
         select = { n = \"count(*)\" }";
     insta::assert_snapshot!(refused(Dialect::Postgres, "Europe/London", skipped), @r"
-error: days of Europe/London from midnight + 90m, where clocks skip the time that some start at, cannot be said in the SQL of postgres
+error: days of Europe/London from midnight + 90m, where clocks skip the time that some start at, cannot be expressed in the SQL of postgres
   hint: the dialect polars has them
 ");
     query(Dialect::Polars, "Europe/London", skipped);
@@ -193,7 +193,7 @@ fn notes_tell_where_digits_depend_on_the_engine() {
     let notes = script(&plan("UTC", job), 0, Dialect::Spark).unwrap().notes;
     insta::assert_snapshot!(notes.join("\n"), @r"
 sums of float64 may differ in the last digits: engines add floats in some order and round each time
-no Spark has run this statement yet
+this statement has not been tested with Spark
 ");
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
     assert!(script(&plan("UTC", job), 0, Dialect::Polars).unwrap().notes.is_empty());

@@ -91,7 +91,7 @@ impl fmt::Display for TimeError {
         match self {
             TimeError::Unreadable => f.write_str("not a time that can be read"),
             TimeError::UnknownZone => f.write_str(
-                "a time of a zone that is not known: neither a name of IANA nor what clocks of the job's zone show",
+                "a time in an unknown zone: not an IANA name, and not an abbreviation of the job's time zone",
             ),
             TimeError::OutOfRange => f.write_str("a time outside the years 1900 to 2200: is the unit right?"),
         }

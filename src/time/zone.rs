@@ -171,7 +171,8 @@ impl Zone {
 
     /// The instant of a local time. Of two, the earlier; of none, the first instant after the gap.
     pub fn instant(&mut self, local: i64) -> i64 {
-        if self.from != i64::MIN {
+        // Only UTC has one offset for all of time: before 1800 a stretch of another zone has no beginning either.
+        if (self.from, self.to) != (i64::MIN, i64::MAX) {
             // Well inside a stretch of one offset there is one answer.
             let guess = local - self.offset;
             if guess >= self.from.saturating_add(DAY) && guess < self.to.saturating_sub(DAY) {
@@ -292,6 +293,17 @@ mod tests {
         let mut lord_howe = Zone::named("Australia/Lord_Howe").unwrap();
         // 30 minutes are missing from 02:00 local on 2024-10-06, which is 15:30 UTC the day before.
         assert_eq!(lord_howe.instant(local(2024, 10, 6, 2, 15)), local(2024, 10, 5, 15, 30));
+    }
+
+    #[test]
+    fn an_instant_before_all_changes_is_not_taken_for_one_of_utc() {
+        let mut berlin = Zone::named("Europe/Berlin").unwrap();
+        let noon = local(2024, 7, 1, 12, 0);
+        // The stretch before 1800 has no beginning, as that of UTC.
+        berlin.offset(local(1700, 1, 1, 0, 0));
+        assert_eq!(berlin.instant(noon), noon - 2 * HOUR);
+        berlin.offset(local(2400, 1, 1, 0, 0));
+        assert_eq!(berlin.instant(noon), noon - 2 * HOUR);
     }
 
     #[test]

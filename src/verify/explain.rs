@@ -9,8 +9,8 @@ use super::compare::{Comparison, Rules, Side, Table};
 use super::variation::Variation;
 use super::{Case, GroupOf, group_of, instant, instants, naming};
 use crate::batch::DataType;
-use crate::engine::trace;
 use crate::error::Result;
+use crate::explain::trace;
 use crate::expr::walk::change_expressions;
 use crate::input::value::grouped;
 use crate::job::{self, Overrides, SourceFiles};
@@ -86,8 +86,7 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
                 let hours = count(hours.unsigned_abs(), "hour", "hours");
                 let way = if theirs > ours { "later" } else { "earlier" };
                 return Ok(Some(format!(
-                    "a time zone: every time there is {hours} {way} than here, and nothing else differs: the same wall \
-                    clock is taken for another zone's"
+                    "a time zone: every time there is {hours} {way} than here, and everything else is equal: the same wall-clock times are read in another zone"
                 )));
             }
         }
@@ -98,8 +97,7 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
         };
         if case.same_with(&Variation { job: Some(&change), ..Variation::default() })?.is_some() {
             return Ok(Some(format!(
-                "a time zone: the other side is right for {}, and the job says {}; with `timezone = \"{name}\"` both \
-                sides are the same",
+                "a time zone: the other side is right for {}, but the job says {}; with `timezone = \"{name}\"` both sides are the same",
                 in_words(&name),
                 case.plan.zone.name()
             )));
@@ -173,8 +171,8 @@ fn bounds(case: &Case) -> Result<Option<String>> {
     // Each: the window, how its bounds are shown then, and what that means.
     type Try = (Window, Vec<(String, i64)>, &'static str);
     let mut tries: Vec<Try> = vec![];
-    let closed = "both bounds of a window as part of it: an event on a bound counts twice";
-    let late = "a window's end as part of it and its start not: (start, end]";
+    let closed = "both bounds of a window as inside it: an event on a bound counts twice";
+    let late = "a window's end as inside it and its start as outside: (start, end]";
     match case.window() {
         Some(Window::Tumbling { size, offset }) => {
             tries.push((Window::Tumbling { size, offset: offset.plus(1) }, starts(-1), late));
@@ -204,7 +202,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
         let variation = Variation { plan: Some(&change), later, ..Variation::default() };
         if case.same_with(&variation)?.is_some() {
             return Ok(Some(format!(
-                "bounds: the other side takes {what}; so done here, both sides are the same"
+                "bounds: the other side takes {what}; if this side does so too, both sides are the same"
             )));
         }
     }
@@ -218,7 +216,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
                 .is_some()
             {
                 return Ok(Some(format!(
-                    "bounds: with the filter `{other}` in place of `{filter}` both sides are the same"
+                    "bounds: with the filter `{other}` instead of `{filter}` both sides are the same"
                 )));
             }
         }
@@ -319,7 +317,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         match columns.type_of(&count.name) {
             Some(DataType::Float64) => noisy.push(count.name.clone()),
             // A decimal is exact; it differs by noise from what was added up in floats only.
-            Some(DataType::Decimal { .. }) if float_there || all_long(found, &count.name) => {
+            Some(ty) if ty.scale().is_some() && (float_there || all_long(found, &count.name)) => {
                 noisy.push(count.name.clone())
             }
             _ => return Ok(None),
@@ -399,8 +397,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
         return Ok(None);
     };
     Ok(Some(format!(
-        "duplicates: {} that {} an earlier one in all columns the job reads; the other side counts only the first, \
-        and so done here both sides are the same",
+        "duplicates: {} that {} an earlier one in all columns the job reads; the other side counts only the first; if this side does so too, both sides are the same",
         count(account.duplicate, "event", "events"),
         if account.duplicate == 1 { "equals" } else { "equal" }
     )))
@@ -420,8 +417,7 @@ fn null_groups(case: &Case, found: &Comparison) -> Result<Option<String>> {
         return Ok(None);
     }
     Ok(Some(format!(
-        "NULL groups: {} here of which a key is NULL; the other side leaves NULL out, and without them both sides are \
-        the same",
+        "NULL groups: {} here with a key that is NULL; the other side leaves NULL out, and without them both sides are the same",
         if found.only_here == 1 {
             "there is 1 group".to_string()
         } else {
@@ -464,7 +460,7 @@ fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
         let twice = Variation { overrides: overrides(files), ..Variation::default() };
         if case.same_with(&twice)?.is_some() {
             return Ok(Some(format!(
-                "an input file: the other side has read {name} twice; so done here both sides are the same"
+                "an input file: the other side has read {name} twice; if this side does so too, both sides are the same"
             )));
         }
     }
@@ -513,7 +509,7 @@ fn filters(case: &Case) -> Result<Option<String>> {
         let change = set_filter(at, Some(flipped.clone()));
         if case.same_with(&Variation { job: Some(&change), ..Variation::default() })?.is_some() {
             return Ok(Some(format!(
-                "a filter: with `{flipped}` in place of `{filter}` both sides are the same"
+                "a filter: with `{flipped}` instead of `{filter}` both sides are the same"
             )));
         }
         if case.same_with(&Variation { job: Some(&set_filter(at, None)), ..Variation::default() })?.is_some()
@@ -556,8 +552,7 @@ fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
     let differing: Vec<String> =
         found.columns.iter().filter(|c| c.different > 0).map(|c| format!("`{}`", c.name)).collect();
     Ok(Some(format!(
-        "values: the numbers of events agree in every group (`{counted}`), so none is missing, twice or in another \
-        group; the events of {} have other values there ({}){}",
+        "values: the numbers of events agree in every group (`{counted}`), so events are not missing, repeated or in another group; the events of {} have other values there ({}){}",
         count(found.differing, "group", "groups"),
         differing.join(", "),
         if case.request.trace { "" } else { "; --explain lists them" }

@@ -101,7 +101,7 @@ fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Resu
     let stored = Schema::new(fields.map(|i| schema.fields[i].clone()).collect());
     let places: Option<Vec<usize>> = schema.names().map(|name| stored.index_of(name)).collect();
     let Some(places) = places else {
-        return Err(Error::data(format!("{} has not the columns of the output", from.display())));
+        return Err(Error::data(format!("{} does not have the columns of the output", from.display())));
     };
     let options = ArrowReaderOptions::new().with_schema(stored.arrow());
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(open, options)

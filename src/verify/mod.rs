@@ -23,8 +23,9 @@ mod wide;
 
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
-use crate::engine::{GroupOf, Progress, RunOptions, Traced, trace};
+use crate::engine::{Progress, RunOptions};
 use crate::error::{Error, Result};
+use crate::explain::{GroupOf, Traced, trace};
 use crate::job::{self, JobSpec, Overrides};
 use crate::pg::Server;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
@@ -184,7 +185,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
         let approximate = near(&plan, &plan.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
         notes.extend(approximate.map(|(name, _)| {
             format!(
-                "`{name}` is approximate here: up to {:.1} % off is taken for the same",
+                "`{name}` is approximate here: differences up to {:.1} % count as the same",
                 100.0 * APPROXIMATE
             )
         }));

@@ -3,9 +3,9 @@
 use super::Request;
 use super::compare::Table;
 use super::theirs::files;
-use crate::engine::run;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
+use crate::run::run;
 use crate::sink::Account;
 use tempfile::TempDir;
 

@@ -33,8 +33,8 @@ pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
     let bytes = io::copy(&mut io::stdin().lock(), &mut file)
         .map_err(|e| Error::machine("cannot read stdin").caused_by(e))?;
     if bytes == 0 {
-        return Err(Error::data("nothing came on stdin")
-            .hint("the other side prints CSV with a header line: duckdb -csv < q.sql | highwater verify job.toml --against -"));
+        return Err(Error::data("stdin is empty")
+            .hint("the other side must print CSV with a header line: duckdb -csv < q.sql | highwater verify job.toml --against -"));
     }
     Ok(Some(file))
 }

@@ -159,10 +159,10 @@ const WRONG: [(&str, &str); 37] = [
     ("sum(max(n))", "`max` inside `sum` in `sum(max(n))`: aggregates do not nest"),
     ("sum(n) filter (where max(n) > 1)", "`max` inside `sum` in"),
     ("string_agg(t, ',' order by sum(n))", "`sum` inside `string_agg` in"),
-    ("sum(n) filter (where n)", "the condition of FILTER needs to be a bool, and its type is int64"),
+    ("sum(n) filter (where n)", "the condition of FILTER must be a bool, but its type is int64"),
     ("sum(n) filter (where nn > 1)", "unknown column `nn`"),
-    ("sum(n) filter", "FILTER in `sum(n) filter` needs its condition"),
-    ("sum(n) filter (n > 1)", "FILTER in `sum(n) filter (n > 1)` needs its condition"),
+    ("sum(n) filter", "FILTER in `sum(n) filter` needs a condition"),
+    ("sum(n) filter (n > 1)", "FILTER in `sum(n) filter (n > 1)` needs a condition"),
     ("sum(n) over ()", "`sum` in `sum(n) over ()` takes no OVER"),
     ("first(n order by m)", "ORDER BY is not for `first` in"),
     ("first(n) respect nulls", "`first` in `first(n) respect nulls` takes no RESPECT NULLS"),
@@ -230,10 +230,10 @@ fn a_sum_of_texts_says_which_value_made_them_texts() {
       |
     6 | select = { s = "sum(v)" }
       |                ^^^^^^^^
-      cause: `v` is taken for a string: `NA` in x.csv, line 3, is no number
+      cause: `v` is read as a string: `NA` in x.csv, line 3, is not a number
       hint: written = { v = { null = ["NA"] } } reads the column, with `NA` for no value
       hint: types = { v = "decimal(18,2)" } declares it a number
-      hint: CAST(NULLIF(v, 'NA') AS DECIMAL(18,2)) reads it where `NA` stands for NULL
+      hint: CAST(NULLIF(v, 'NA') AS DECIMAL(18,2)) reads it if `NA` means NULL
     "#);
     // No value is no text: a file of a header alone is an input of no events.
     assert_eq!(lab.run(&job("h.csv"), &[]).code, 0);
@@ -241,7 +241,7 @@ fn a_sum_of_texts_says_which_value_made_them_texts() {
     for sql in ["sum(v * 2)", "sum(v) FILTER (WHERE v > 3)"] {
         let said = lab.run(&job("x.csv").replace("sum(v)", sql), &[]).err;
         assert!(
-            said.contains("cause: `v` is taken for a string: `NA` in x.csv, line 3, is no number"),
+            said.contains("cause: `v` is read as a string: `NA` in x.csv, line 3, is not a number"),
             "{sql}: {said}"
         );
         assert_eq!(said.matches("error: ").count(), 1, "{said}");

@@ -8,7 +8,7 @@ use crate::log::{Cell, Log};
 use crate::oracle_windows::length;
 use crate::stream_laws::{cut, write_files};
 use crate::support::{Lab, Machine, PLAIN};
-use highwater::engine::{AuditReport, DelayAudit, OutputAudit, PartitionAudit, Profile};
+use highwater::audit::{AuditReport, DelayAudit, OutputAudit, PartitionAudit, Profile};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;

@@ -163,12 +163,12 @@ fn wrong_use_of_audit_is_said_before_any_work() {
     insta::assert_snapshot!(audit(&["--delays", "20s,1 month"]), @r"
     exit 2
     error: `1 month` has no fixed length
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
       hint: did you mean `--delays 31d`?
     ");
     insta::assert_snapshot!(audit(&["--delays", "0s,20 secnds,5m"]), @r"
     exit 2
-    error: `20 secnds` is no length of time
+    error: `20 secnds` is not a duration
       hint: such as 20s, 15m, 6h or 1 day
       hint: did you mean `--delays 20s`?
     ");

@@ -11,7 +11,7 @@ use crate::jobs::{self, Groups, Output};
 use crate::laws;
 use crate::log::{Cell, Kind, Log};
 use crate::support::Lab;
-use highwater::engine::Request;
+use highwater::backfill::Request;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -9,7 +9,7 @@ use crate::event_time_jobs::Window;
 use crate::laws::{cases, machine};
 use crate::oracle::{Rows, Value};
 use crate::support::{Lab, Machine, account};
-use highwater::engine::{BackfillOutcome, GivenKind, Request};
+use highwater::backfill::{BackfillOutcome, GivenKind, Request};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -172,7 +172,7 @@ fn named(split: &Split, i: usize, files: &Left) -> Named {
 
 /// What is told of groups is what changed: rows that are new, rows that are gone, values of others.
 fn told(split: &Split, outcome: &BackfillOutcome, old: &Left, new: &Left) -> Result<()> {
-    use highwater::engine::RowChange::{Added, Changed, Removed};
+    use highwater::backfill::RowChange::{Added, Changed, Removed};
     for (i, told) in outcome.outputs.iter().enumerate().take(split.case.job.outputs.len()) {
         let output = &split.case.job.outputs[i];
         // In CSV, NULL and the empty text read alike.

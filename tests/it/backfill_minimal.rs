@@ -8,7 +8,7 @@ use crate::jobs::Output;
 use crate::laws::{cases, machine};
 use crate::results::{Row, read};
 use crate::support::Lab;
-use highwater::engine::{BackfillOutcome, Corrected, HistoryRead, Method, Request};
+use highwater::backfill::{BackfillOutcome, Corrected, HistoryRead, Method, Request};
 use highwater::plan::OutputTo;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

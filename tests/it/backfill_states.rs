@@ -190,7 +190,7 @@ fn a_state_that_is_spoiled_or_gone_is_told() {
         let before = lab.written("out");
         let answer = lab.highwater(&["backfill", "job.toml", "log/2.csv"]);
         assert!(answer.code != 0 && answer.err.contains("state/groups.state"), "{}", answer.err);
-        assert!(answer.err.contains("run the job anew"), "{}", answer.err);
+        assert!(answer.err.contains("run the job again"), "{}", answer.err);
         assert!(lab.written("out") == before);
         // A run makes it anew.
         lab.done(&job(output), &[]);

@@ -8,7 +8,7 @@ use crate::laws::{cases, machine};
 use crate::log::{Cell, Log};
 use crate::stream_laws::{cut, write_files};
 use crate::support::{Lab, Machine, account};
-use highwater::engine::{GivenKind, Method, Request};
+use highwater::backfill::{GivenKind, Method, Request};
 use highwater::plan::Mode;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -130,7 +130,7 @@ fn programs_are_told_the_same() {
 #[test]
 fn a_run_tells_which_files_it_leaves_out() {
     let lab = with_data();
-    let gone = format!("{LATE} was counted before and is no file of the source");
+    let gone = format!("{LATE} was counted before, but is not a file of the source");
     for words in [&["run", ARCHIVE][..], &["backfill", ARCHIVE, LATE], &["run", ARCHIVE]] {
         assert!(!said(&lab, words).contains(&gone), "{words:?}");
     }
@@ -152,7 +152,7 @@ fn a_late_output_that_was_changed_is_refused() {
         lab.write("out/pageviews-late.jsonl", text);
         let answer = lab.highwater(&["backfill", STREAMED, "out/pageviews-late.jsonl"]);
         assert_eq!(answer.code, 3, "{}", answer.err);
-        assert!(answer.err.contains(&format!("{given} late events are given, and 179 were left out")));
+        assert!(answer.err.contains(&format!("{given} late events are given, but 179 were left out")));
         assert!(lab.files("out/pageviews-per-postcode") == before);
     }
 }

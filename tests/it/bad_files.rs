@@ -102,7 +102,7 @@ fn broken_json_lines() {
       |
     2 | {"at": 2, "n": 
       | ^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     lab.done(&REJECTING.replace("log.csv", "log.jsonl").replace("rejects.jsonl", "rejects.csv"), &[]);
     insta::assert_snapshot!(lab.text("out.csv") + &lab.text("rejects.csv"), @r#"
@@ -127,7 +127,7 @@ fn a_truncated_gzip_file() {
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.csv.gz"), &[])), @r"
     exit 3
     error: log.csv.gz is cut short: its gzip data ends in the middle
-      hint: the file was not copied or written to its end; get it again
+      hint: the file was not copied or written completely; get it again
     ");
     let whole = crate::support::compress("x.zst", format!("at,n\n{text}").as_bytes());
     std::fs::write(lab.path("log.csv.zst"), &whole[..whole.len() / 2]).unwrap();
@@ -140,7 +140,7 @@ fn a_truncated_gzip_file() {
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.csv.gz"), &[])), @r"
     exit 3
     error: log.csv.gz is not a gzip file: it begins with the text this is not gzip at all
-      hint: give it the name of what it is: without the ending its text is read as it stands
+      hint: rename it: without that ending it is read as plain text
     ");
 }
 
@@ -153,16 +153,16 @@ fn a_truncated_parquet_file() {
     lab.write("log.parquet", &whole[..whole.len() / 2]);
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.parquet"), &[])), @r"
     exit 3
-    error: cannot read log.parquet: it is damaged, cut short or no Parquet file
+    error: cannot read log.parquet: it is damaged, cut short or not a Parquet file
       cause: Parquet error: Invalid Parquet file. Corrupt footer
-      hint: is it a Parquet file, and was it written to its end?
+      hint: is it a Parquet file, and was it written completely?
     ");
     lab.write("log.parquet", "at,n\n1,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("log.csv", "log.parquet"), &[])), @r"
     exit 3
-    error: cannot read log.parquet: it is damaged, cut short or no Parquet file
+    error: cannot read log.parquet: it is damaged, cut short or not a Parquet file
       cause: Parquet error: Invalid Parquet file. Corrupt footer
-      hint: is it a Parquet file, and was it written to its end?
+      hint: is it a Parquet file, and was it written completely?
     ");
 }
 
@@ -239,7 +239,7 @@ fn json_of_which_no_line_is_an_object() {
       |
     1 | 7
       | ^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     // Rejected as any other, where the job says what the columns are.
     let rejecting = REJECTING.replace("log.csv", "b.jsonl");
@@ -274,6 +274,6 @@ fn a_long_text_without_a_line_end_is_told_as_such() {
     lab.write("long.csv.gz", vec![b'x'; 65 << 20]);
     let answer = lab.run(&JOB.replace("log.csv", "long.csv.gz"), &[]);
     assert_eq!(answer.code, 3, "{}", answer.err);
-    let told = "error: long.csv.gz: the record at byte 0 has no end within 64 MiB\n";
+    let told = "error: long.csv.gz: the record at byte 0 is longer than 64 MiB\n";
     assert!(answer.err.starts_with(told), "{}", answer.err);
 }

@@ -66,18 +66,18 @@ fn rejected(content: impl AsRef<[u8]>) -> String {
 fn a_line_with_too_few_fields() {
     insta::assert_snapshot!(refused("at,n,note\n1,2,a\n2,3\n3,4,b\n"), @r#"
     exit 3
-    error: log.csv, line 3, byte 16: 2 fields, where 3 are expected
+    error: log.csv, line 3, byte 16: 2 fields, but 3 are expected
      --> log.csv:3:1
       |
     3 | 2,3
       | ^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n,note\n1,2,a\n2,3\n3,4,b\n"), @r#"
     read 3 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
     c,s
     2,6
-    {"file":"log.csv","line":3,"byte":16,"column":null,"reason":"2 fields, where 3 are expected","raw":"2,3"}
+    {"file":"log.csv","line":3,"byte":16,"column":null,"reason":"2 fields, but 3 are expected","raw":"2,3"}
     "#);
 }
 
@@ -85,19 +85,19 @@ fn a_line_with_too_few_fields() {
 fn a_line_with_too_many_fields() {
     insta::assert_snapshot!(refused("at,n\n1,2\n2,3,4\n"), @r#"
     exit 3
-    error: log.csv, line 3, byte 9: 3 fields, where 2 are expected
+    error: log.csv, line 3, byte 9: 3 fields, but 2 are expected
      --> log.csv:3:1
       |
     3 | 2,3,4
       | ^
-      hint: fields that hold the delimiter or a line end must be quoted
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: fields that contain the delimiter or a line end must be quoted
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\n2,3,4\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
     c,s
     1,2
-    {"file":"log.csv","line":3,"byte":9,"column":null,"reason":"3 fields, where 2 are expected","raw":"2,3,4"}
+    {"file":"log.csv","line":3,"byte":9,"column":null,"reason":"3 fields, but 2 are expected","raw":"2,3,4"}
     "#);
 }
 
@@ -111,7 +111,7 @@ fn an_unclosed_quote() {
     3 | 2,3,"never closed
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -125,7 +125,7 @@ fn a_quote_inside_a_field() {
     2 | 1,2,"a" b
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n,note\n1,2,\"a\" b\n2,3,c\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
@@ -160,7 +160,7 @@ fn an_unclosed_quote_early_in_a_large_file() {
     3 | 2,3,"never closed
       |     ^
       hint: a quote inside a quoted field is doubled (""); a field that only starts with a quote is quoted whole
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -173,8 +173,8 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: name the encoding of the file in [source]: encoding = "windows-1252" is the old one of Western Europe
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     let used = JOB.replace("\"sum(n)\"", "\"max(note)\"");
     let lab = Lab::new();
@@ -186,8 +186,8 @@ fn text_that_is_not_utf8() {
       |
     3 | 2,caf�,3
       |   ^^^^
-      hint: name the encoding of the file: encoding = "windows-1252" in [source], if it is the old one of the West
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: name the encoding of the file in [source]: encoding = "windows-1252" is the old one of Western Europe
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -200,7 +200,7 @@ fn a_number_that_does_not_fit() {
       |
     3 | 2,9223372036854775808
       |   ^^^^^^^^^^^^^^^^^^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\n2,9223372036854775808\n3,1.5\n4,x\n5,7\n"), @r#"
     read 5 = 3 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
@@ -230,7 +230,7 @@ fn a_time_that_cannot_be_read() {
       |
     3 | soon,3
       | ^^^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected("at,n\n1,2\nsoon,3\n,4\n99999999999999,5\n6,6\n"), @r#"
     read 5 = 3 rejected + 0 filtered + 0 duplicate + 0 late + 2 counted
@@ -246,7 +246,7 @@ fn a_time_that_cannot_be_read() {
 fn a_time_in_another_unit() {
     insta::assert_snapshot!(refused("at,n\n1711846800000,2\n1711846800001,2\n"), @r#"
     exit 2
-    error: `at` holds `1711846800000`, which is a time outside the years 1900 to 2200: is the unit right?
+    error: `at` contains `1711846800000`, which is a time outside the years 1900 to 2200: is the unit right?
      --> job.toml:4:8
       |
     4 | time = "at"
@@ -261,7 +261,7 @@ fn a_time_without_its_form() {
     lab.write("log.csv", "at,n\n31-03-2024 10:00,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("time_unit = \"s\"\n", ""), &[])), @r#"
     exit 2
-    error: `at` holds `31-03-2024 10:00`, which is not a time that can be read
+    error: `at` contains `31-03-2024 10:00`, which is not a time that can be read
      --> job.toml:4:8
       |
     4 | time = "at"
@@ -271,7 +271,7 @@ fn a_time_without_its_form() {
     lab.write("log.csv", "at,n\n1711846800000,2\n");
     insta::assert_snapshot!(words(&lab.run(&JOB.replace("time_unit = \"s\"\n", ""), &[])), @r#"
     exit 2
-    error: `at` holds integers, such as 1711846800000, and no unit is given
+    error: `at` contains integers, such as 1711846800000, but their unit is not given
      --> job.toml:4:8
       |
     4 | time = "at"
@@ -289,7 +289,7 @@ fn a_nul_byte() {
       |
     3 | 2,�3
       |   ^^
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     insta::assert_snapshot!(rejected(b"at,n\n1,2\n2,\x003\n"), @r#"
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
@@ -314,7 +314,7 @@ fn a_lone_carriage_return() {
     read 2 = 1 rejected + 0 filtered + 0 duplicate + 0 late + 1 counted
     c,s
     1,4
-    {"file":"log.csv","line":2,"byte":5,"column":null,"reason":"3 fields, where 2 are expected","raw":"1,2\r2,3"}
+    {"file":"log.csv","line":2,"byte":5,"column":null,"reason":"3 fields, but 2 are expected","raw":"1,2\r2,3"}
     "#);
 }
 

@@ -86,11 +86,7 @@ fn a_delete_ends_its_row_from_its_time_on() {
     assert!(verify.err.contains("`fill` over a table of change events"), "{}", verify.err);
     let open = lab.run(&job("_source_ts", "filter = \"_op <> 'd' OR v = 'x'\"", ""), &[]);
     assert_eq!(open.code, 2);
-    assert!(
-        open.err.contains("asks for columns of the log and for columns of the row at once"),
-        "{}",
-        open.err
-    );
+    assert!(open.err.contains("mixes columns of the log and of the row"), "{}", open.err);
 }
 
 #[test]
@@ -137,22 +133,22 @@ fn what_ends_no_row_for_certain_is_refused() {
     .join("\n");
     insta::assert_snapshot!(all, @r##"
 exit 3
-error: users.jsonl, line 2, byte 111: it is a delete that does not tell `id`, by which the row that it ends is found
-  hint: log the row as it was before: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: users.jsonl, line 2, byte 111: it is a delete without `id`, the key of the row that it ends
+  hint: log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL; or leave such changes out: filter = "_op <> 'd'" in [table.users]
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: users.jsonl, line 2, byte 111: it is a truncate, which ends all rows of the table: that is not read
-  hint: read the log from behind it on; or leave such changes out: filter = "_op <> 't'" in [table.users]
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+error: users.jsonl, line 2, byte 111: it is a truncate, which ends all rows of the table; that is not supported
+  hint: read the log from after it; or leave such changes out: filter = "_op <> 't'" in [table.users]
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: users.jsonl, line 2, byte 111: it is a delete, and neither `source.ts_ms` nor `ts_ms` says when
+error: users.jsonl, line 2, byte 111: it is a delete without a time: it has neither `source.ts_ms` nor `ts_ms`
  --> users.jsonl:2:1
   |
 2 | {"before":{"id":1},"after":null,"op":"d","source":{}}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 "##);
     for (log, op) in [(&no_row, "d"), (&truncate, "t")] {
         let rejected = run(log.clone(), "_timestamp", "on_bad_record = \"reject\"\nrejects = \"r.jsonl\"");
@@ -174,8 +170,7 @@ fn a_source_says_that_deletes_are_events() {
     };
     let all = lab.done(&job(""), &[]);
     assert!(
-        all.err
-            .contains("note: each change event counts as an event, a delete with the row as it was before"),
+        all.err.contains("note: each change event counts as an event, and a delete has the old row"),
         "{}",
         all.err
     );
@@ -199,7 +194,7 @@ fn change_events_that_are_not_unwrapped_are_told() {
     let told = lab.done(&table(""), &[]).err;
     assert!(
         told.contains(
-            "note: [table.users] has change events that are not unwrapped: a delete ends no row there"
+            "note: [table.users] has change events that are not unwrapped, so a delete cannot end a row"
         ),
         "{told}"
     );

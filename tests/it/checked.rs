@@ -16,11 +16,7 @@ fn jobs_that_run_are_right_without_their_data() {
                 let path = path.display().to_string();
                 let answer = lab.highwater(&["check", &path]);
                 assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{path}");
-                assert!(
-                    answer.out.contains(": right, as far as can be told without the data"),
-                    "{}",
-                    answer.out
-                );
+                assert!(answer.out.contains(": valid (data not checked)"), "{}", answer.out);
                 jobs += 1;
             }
         }
@@ -32,7 +28,7 @@ fn jobs_that_run_are_right_without_their_data() {
 fn data_is_looked_at_when_it_is_asked_for() {
     let lab = with_data();
     let answer = lab.highwater(&["check", "data/jobs/pageviews-per-postcode.toml", "--data"]);
-    insta::assert_snapshot!(format!("{}{}", answer.out, answer.err), @r#"data/jobs/pageviews-per-postcode.toml: right, by samples of 2 files with 4 columns: time zone UTC, 0 tables, 0 steps, 3 outputs, 5 expressions"#);
+    insta::assert_snapshot!(format!("{}{}", answer.out, answer.err), @r#"data/jobs/pageviews-per-postcode.toml: valid (checked with samples of 2 files with 4 columns): time zone UTC, 0 tables, 0 steps, 3 outputs, 5 expressions"#);
     lab.write("job.toml", lab.text("data/jobs/pageviews-per-postcode.toml").replace("postcode", "postkode"));
     assert_eq!(lab.highwater(&["check", "job.toml"]).code, 0);
     let answer = lab.highwater(&["check", "job.toml", "--data"]);
@@ -152,7 +148,7 @@ path = "late.csv"
        |               ^^^^^^^^^
       hint: the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp
 
-    error: `delimiter` must be one ASCII character, and no quote or line end
+    error: `delimiter` must be one ASCII character, but not a quote or a line end
       --> job.toml:12:13
        |
     12 | delimiter = ";;"
@@ -184,16 +180,16 @@ path = "late.csv"
        |
     14 | idle = "1 month"
        |        ^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
-    error: `soon` is no length of time
+    error: `soon` is not a duration
       --> job.toml:15:13
        |
     15 | max_ahead = "soon"
        |             ^^^^^^
       hint: such as 20s, 15m, 6h or 1 day
 
-    error: `20 sce` is no length of time
+    error: `20 sce` is not a duration
       --> job.toml:16:20
        |
     16 | out_of_orderness = "20 sce"
@@ -221,14 +217,14 @@ path = "late.csv"
        |          ^^^^^^^^^^^^^^^
       hint: did you mean `upper`?
 
-    error: `sum` is an aggregate and has no place in `sum(x)`
+    error: `sum` is an aggregate, which is not allowed in `sum(x)`
       --> job.toml:26:16
        |
     26 | derive = { y = "sum(x)" }
        |                ^^^^^^^^
       hint: aggregates belong to `select` and `having` of an output
 
-    error: `1 fortnight` is no length of time
+    error: `1 fortnight` is not a duration
       --> job.toml:30:10
        |
     30 | within = "1 fortnight"
@@ -249,18 +245,18 @@ path = "late.csv"
        |         ^^^^^^
       hint: a match is backward, forward or nearest
 
-    error: `ftp://host/{id}` cannot be asked: a service is http:// or https://
+    error: `ftp://host/{id}` is not the URL of a service: it must begin with http:// or https://
       --> job.toml:39:10
        |
     39 | lookup = "ftp://host/{id}"
        |          ^^^^^^^^^^^^^^^^^
 
-    error: `country` is no JSON pointer
+    error: `country` is not a JSON pointer
       --> job.toml:40:20
        |
     40 | take = { country = "country" }
        |                    ^^^^^^^^^
-      hint: it starts with a slash: "/country"
+      hint: it must start with a slash: "/country"
 
     error: unknown on_failure `ignore`
       --> job.toml:41:14
@@ -269,19 +265,19 @@ path = "late.csv"
        |              ^^^^^^^^
       hint: it is "fail", "null" or "reject"
 
-    error: the extension of `out.xyz` says no format
+    error: the extension of `out.xyz` is not a known format
       --> job.toml:44:8
        |
     44 | path = "out.xyz"
        |        ^^^^^^^^^
       hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
 
-    error: `1 fortnite` is no window size
+    error: `1 fortnite` is not a valid window size
       --> job.toml:45:23
        |
     45 | window = { tumbling = "1 fortnite" }
        |                       ^^^^^^^^^^^^
-      hint: a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
+      hint: use a duration such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
 
     error: `max` inside `sum` in `sum(max(x))`: aggregates do not nest
       --> job.toml:46:16
@@ -289,21 +285,21 @@ path = "late.csv"
     46 | select = { n = "sum(max(x))" }
        |                ^^^^^^^^^^^^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:48:1
        |
     48 | [[output]]
        | ^^^^^^^^^^
       hint: add select = { n = "count(*)" }
 
-    error: the gap of a session is longer than nothing
+    error: the gap of a session must be longer than 0
       --> job.toml:50:22
        |
     50 | window = { session = "0s", allowed_lateness = "never" }
        |                      ^^^^
       hint: such as session = "30m"
 
-    error: `never` is no length of time
+    error: `never` is not a duration
       --> job.toml:50:47
        |
     50 | window = { session = "0s", allowed_lateness = "never" }
@@ -317,7 +313,7 @@ path = "late.csv"
        |                ^^^^^^^^^^
       hint: did you mean `lower`?
 
-    error: `top` is for groups, and this output has no window and no keys
+    error: `top` is for groups, but this output has neither a window nor keys
       --> job.toml:56:21
        |
     56 | top = { n = 1, by = "x" }

@@ -187,7 +187,7 @@ impl Scene {
                     let is_recorded = words.contains("the next run completes it");
                     assert!(is_recorded || !journal, "{at}: {words}");
                     if !is_recorded {
-                        assert!(words.contains("what was there before is unchanged"), "{at}: {words}");
+                        assert!(words.contains("existing files are unchanged"), "{at}: {words}");
                         differ_not(&now, &self.old, &at);
                         kept += 1;
                     }

@@ -292,7 +292,7 @@ fn a_record_without_a_derived_time_is_a_bad_one() {
     insta::assert_snapshot!(answer.err, @r#"
     error: log.csv, line 3, byte 28: column `d || ' ' || c`: `d || ' ' || c`, the event time, is NULL
       cause: `d || ' ' || c` is computed from {"d":"2024-02-29","c":null,"v":2}
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
     let answer = lab.run(&toml("on_bad_record = \"reject\"\n"), &["--json"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
@@ -315,8 +315,8 @@ fn a_column_that_is_taken_for_a_time_is_told() {
     insta::assert_snapshot!(answer.err, @r#"
     error: log.csv, line 2, byte 10: column `sent || zone`: `2024-02-29 10:00:00+00Z` is not a time that can be read
       cause: `sent || zone` is computed from {"sent":"2024-02-29T10:00:00Z","zone":"Z"}
-      hint: where its text is meant as it stands there, declare it: types = { sent = "string" }
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: if its text is meant as it is, declare it: types = { sent = "string" }
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -331,11 +331,11 @@ fn what_cannot_be_derived_is_told() {
         answer.err
     };
     for (keys, words) in [
-        ("time = \"n + 1\"\n", "`n + 1` is int64, and no unit is given"),
-        ("time = \"ts\"\nderive = { ts = \"n > 1\" }\n", "`ts` is a bool, which is no time"),
+        ("time = \"n + 1\"\n", "`n + 1` is int64, but its unit is not given"),
+        ("time = \"ts\"\nderive = { ts = \"n > 1\" }\n", "`ts` is a bool, which is not a time"),
         ("time = \"d || ' ' || clock\"\n", "unknown column `clock` in `d || ' ' || clock`"),
         ("time = \"snt-at\"\n", "no file has a column `snt-at`"),
-        ("time = \"CAST(d AS DATE)\"\ntime_unit = \"s\"\n", "which no unit and no format reads"),
+        ("time = \"CAST(d AS DATE)\"\ntime_unit = \"s\"\n", "which needs neither a unit nor a format"),
         ("time = \"c\"\nderive = { d = \"c\" }\n", "there is a column `d` already"),
         ("time = \"d || ' ' || c\"\ntime_unit = [\"s\", \"min\"]\n", "unknown time unit `min`"),
     ] {
@@ -372,7 +372,7 @@ fn an_edit_of_what_is_derived_is_an_edit() {
     };
     lab.done(&toml("c"), &[]);
     let answer = lab.done(&toml("LEFT(c, 3) || '07:00'"), &[]);
-    let said = "the source's derive at is `d || ' ' || LEFT(c, 3) || '07:00'`, and was `d || ' ' || c`";
+    let said = "the source's derive at is `d || ' ' || LEFT(c, 3) || '07:00'`, but was `d || ' ' || c`";
     assert!(answer.err.contains(said), "{}", answer.err);
     let out = String::from_utf8(lab.data("out").into_values().next().unwrap()).unwrap();
     assert_eq!(out, "window_start,window_end,n\n2024-02-29T10:07:00Z,2024-02-29T10:08:00Z,3\n");

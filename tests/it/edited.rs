@@ -38,7 +38,7 @@ fn edited(from: &str, to: &str) -> String {
 fn a_run_of_an_edited_job_computes_everything_again_and_says_why() {
     let lab = lab();
     let words = lab.done(&edited("n > 0", "n > 2"), &[]).words();
-    assert!(words.contains("everything was computed again: of out/sums.csv the job was edited: step 1 filter is `n > 2`, and was `n > 0`"), "{words}");
+    assert!(words.contains("everything was computed again: for out/sums.csv, the job was edited: step 1 filter is `n > 2`, but was `n > 0`"), "{words}");
     assert!(words.contains("out/archive: 3 rows in 2 files, 2 unchanged"), "{words}");
     assert_eq!(lab.text("out/sums.csv").lines().count(), 3);
     let again = lab.done(&edited("n > 0", "n > 2"), &[]).words();
@@ -112,7 +112,7 @@ fn a_backfill_of_an_edited_job_compares_the_columns_that_both_have() {
     let answer = lab.highwater(&["backfill", "job.toml"]);
     assert!(
         answer.out.contains(
-            "because of out/sums.csv the job was edited: the output's select most is new: `max(n)`"
+            "because for out/sums.csv, the job was edited: the output's select most is new: `max(n)`"
         ),
         "{}",
         answer.out
@@ -132,7 +132,7 @@ fn a_backfill_of_other_keys_says_that_nothing_is_compared() {
     lab.write("job.toml", edited("by = [\"k\"]\n", ""));
     lab.write("in/c.jsonl", "{\"at\":\"2024-03-01T12:00:00Z\",\"k\":\"x\",\"n\":9}\n");
     let answer = lab.highwater(&["backfill", "job.toml"]);
-    assert!(answer.out.contains("not compared: its keys are others"), "{}", answer.out);
+    assert!(answer.out.contains("not compared: its keys have changed"), "{}", answer.out);
     assert!(!answer.out.contains("0 groups"), "{}", answer.out);
 }
 
@@ -159,7 +159,7 @@ fn an_archive_stands_for_a_file_that_is_gone_unless_it_is_to_be_read_otherwise()
         assert_eq!(answer.code, 2, "{}", answer.err);
         assert!(
             answer.err.contains(
-                "the job now reads its source otherwise, and in/a.jsonl, which it has counted, is gone"
+                "the job now reads its source differently, but in/a.jsonl, which it has counted, is gone"
             ),
             "{}",
             answer.err

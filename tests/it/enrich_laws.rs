@@ -8,7 +8,7 @@ use crate::laws::{cases, machine};
 use crate::log::{Cell, Log};
 use crate::stream_laws::{check, cut, published, write_files};
 use crate::support::{Lab, Machine, PLAIN, account};
-use highwater::engine::Outcome;
+use highwater::deliver::Outcome;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;

@@ -159,7 +159,7 @@ fn bounds_of_windows() {
     lab.write("there.csv", theirs);
     lab.write("here.toml", PLAIN.text("out/here"));
     let said = said(&lab, "there.csv");
-    assert!(said.starts_with("bounds: the other side takes a window's end as part of it"), "{said}");
+    assert!(said.starts_with("bounds: the other side takes a window's end as inside it"), "{said}");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn bounds_of_sessions_and_filters() {
     told(
         &filtered("[[step]]\nfilter = \"amount > 0\""),
         &filtered("[[step]]\nfilter = \"amount >= 0\""),
-        "bounds: with the filter `amount >= 0` in place of `amount > 0`",
+        "bounds: with the filter `amount >= 0` instead of `amount > 0`",
     );
 }
 
@@ -262,7 +262,7 @@ fn duplicates_counted_or_not() {
 #[test]
 fn null_groups_left_out() {
     let steps = "[[step]]\nfilter = \"shop IS NOT NULL\"";
-    told(&PLAIN, &Job { steps, ..PLAIN }, "NULL groups: there is 1 group here of which a key is NULL");
+    told(&PLAIN, &Job { steps, ..PLAIN }, "NULL groups: there is 1 group here with a key that is NULL");
 }
 
 #[test]

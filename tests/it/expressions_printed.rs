@@ -193,7 +193,7 @@ fn every_function_is_printed_or_refused_by_name() {
             if let Err(error) = translate(dialect, &expr, &|_| unreachable!("no column")) {
                 let error = error.to_string();
                 assert!(
-                    error.contains(&format!("cannot be said in the SQL of {}", dialect.name())),
+                    error.contains(&format!("cannot be expressed in the SQL of {}", dialect.name())),
                     "{error}"
                 );
                 assert!(!error.contains("this operation"), "{error}");

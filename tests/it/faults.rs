@@ -8,6 +8,7 @@ use crate::support::{Answer, Lab, preloaded};
 use highwater::engine::{self, RunOptions, Stage, Work};
 use highwater::error::Kind;
 use highwater::process;
+use highwater::run;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -108,7 +109,7 @@ fn panics_everywhere(scene: &Scene, thread: &str) -> Vec<Snapshot> {
         // What the pool says of a thread that cannot be started is an error of the machine.
         if !answer.err.contains("cannot start the worker threads") {
             assert_eq!(answer.code, 4, "{thread} {at}: {}", answer.err);
-            assert!(answer.err.contains("a fault of its own"), "{thread} {at}: {}", answer.err);
+            assert!(answer.err.contains("an internal error"), "{thread} {at}: {}", answer.err);
             assert!(answer.err.contains("Please report"), "{thread} {at}: {}", answer.err);
         }
         assert!(matches!(answer.code, 2 | 4), "{thread} {at}: {} {}", answer.code, answer.err);
@@ -170,7 +171,7 @@ fn a_panic_of_any_stage_leaves_the_outputs_as_they_were() {
     let mut failed = vec![];
     for stage in stages.chain([None]) {
         scene.restore(&scene.old);
-        match process::contained(|| engine::run(&plan, &options, &Panicking(stage))) {
+        match process::contained(|| run::run(&plan, &options, &Panicking(stage))) {
             Err(error) => {
                 assert_eq!(error.kind(), Kind::Fault, "{stage:?}: {error}");
                 assert!(scene.now() == scene.old, "{stage:?}");
@@ -201,7 +202,7 @@ fn a_panic_of_a_thread_that_asks_a_service_ends_the_run() {
     let answer = bounded(&mut command);
     assert_eq!(answer.code, 4, "{}", answer.err);
     assert!(
-        answer.err.contains("a fault of its own") && answer.err.contains("thread lookup"),
+        answer.err.contains("an internal error") && answer.err.contains("thread lookup"),
         "{}",
         answer.err
     );
@@ -302,7 +303,7 @@ fn files_that_cannot_be_opened_are_said() {
                 continue;
             }
             assert_eq!(answer.code, 4, "{arguments:?} {files}: {}", answer.err);
-            assert!(!answer.err.contains("fault of its own"), "{arguments:?} {files}: {}", answer.err);
+            assert!(!answer.err.contains("internal error"), "{arguments:?} {files}: {}", answer.err);
             assert!(scene.now() == scene.old, "{arguments:?} {files}");
         }
         scene.restore(&scene.old);

@@ -126,13 +126,13 @@ fn months_are_for_windows_that_are_counted_in_months() {
     for (window, words) in [
         (
             "tumbling = \"1 day\", offset = \"1 month\"",
-            "`1 month` has months, and windows that start every 1 day have none",
+            "`1 month` has months, but windows that start every 1 day have none",
         ),
         ("tumbling = \"1h\", offset = \"1 year 2h\"", "`1 year 2h` has months"),
         ("hopping = \"2 weeks\", slide = \"1 week\", offset = \"1 quarter\"", "every 1 week"),
         (
             "tumbling = \"1 year\", offset = \"3 months and 5 days\"",
-            "`3 months and 5 days` is no length of time",
+            "`3 months and 5 days` is not a duration",
         ),
         ("tumbling = \"1 year\", offset = \"1001 years\"", "`1001 years` is too long"),
     ] {

@@ -120,7 +120,7 @@ fn the_repair_that_a_backfill_hints_at_works() {
             let refused = lab.highwater(&["backfill", "job.toml", "late/2.csv"]);
             assert_eq!(refused.code, 4, "{part}: {}", refused.err);
             assert!(
-                refused.err.contains(part) && refused.err.contains("run the job anew"),
+                refused.err.contains(part) && refused.err.contains("run the job again"),
                 "{}",
                 refused.err
             );

@@ -43,10 +43,10 @@ fn refused(lab: &Lab, files: &[&str]) -> String {
 fn jobs_of_the_sample_logs_run_and_verify() {
     let lab = with_data();
     insta::assert_snapshot!(first_minute(&lab, &["data/transactions"]), @r#"
-    # Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;
-    # it is not written again. It looked at all 6,000 records, 2021-01-01 to 2023-12-31.
+    # Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;
+    # only `init --force` writes over this file. It looked at all 6,000 records, 2021-01-01 to 2023-12-31.
     name = "transactions"
-    # timezone = "Europe/London"             # where times have no offset, and days begin; without it UTC
+    # timezone = "Europe/London"             # for times without an offset and for days; without it UTC
 
     [source]
     path = "data/transactions"
@@ -80,10 +80,10 @@ fn jobs_of_the_sample_logs_run_and_verify() {
     balance_max = "max(balance)"
     "#);
     insta::assert_snapshot!(first_minute(&lab, &["data/sales/sales-1.jsonl", "data/sales/sales-2.jsonl"]), @r#"
-    # Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;
-    # it is not written again. It looked at all 2,000 records, 2024-06-01 to 2024-06-01.
+    # Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;
+    # only `init --force` writes over this file. It looked at all 2,000 records, 2024-06-01 to 2024-06-01.
     name = "sales"
-    # timezone = "Europe/London"             # where times have no offset, and days begin; without it UTC
+    # timezone = "Europe/London"             # for times without an offset and for days; without it UTC
 
     [source]
     path = [
@@ -110,10 +110,10 @@ fn jobs_of_the_sample_logs_run_and_verify() {
     select = { events = "count(*)", amount_usd_sum = "sum(amount_usd)" }
     "#);
     insta::assert_snapshot!(first_minute(&lab, &["data/pageviews/*.csv"]), @r#"
-    # Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;
-    # it is not written again. It looked at all 6,000 records, 2024-06-01 to 2024-06-03.
+    # Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;
+    # only `init --force` writes over this file. It looked at all 6,000 records, 2024-06-01 to 2024-06-03.
     name = "pageviews"
-    # timezone = "Europe/London"             # where times have no offset, and days begin; without it UTC
+    # timezone = "Europe/London"             # for times without an offset and for days; without it UTC
 
     [source]
     path = "data/pageviews/*.csv"
@@ -136,10 +136,10 @@ fn jobs_of_the_sample_logs_run_and_verify() {
     select = { events = "count(*)" }
     "#);
     insta::assert_snapshot!(first_minute(&lab, &["data/money/wallet-events"]), @r#"
-    # Written by `highwater init`, which guessed: what stands beside a line says why. Change what is wrong;
-    # it is not written again. It looked at all 800 records, 2024-06-01 to 2024-06-07.
+    # Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;
+    # only `init --force` writes over this file. It looked at all 800 records, 2024-06-01 to 2024-06-07.
     name = "wallet-events"
-    # timezone = "Europe/London"             # where times have no offset, and days begin; without it UTC
+    # timezone = "Europe/London"             # for times without an offset and for days; without it UTC
 
     [source]
     path = "data/money/wallet-events"
@@ -190,7 +190,7 @@ fn what_was_guessed_is_said_with_the_next_commands() {
     let again = lab.highwater(&["init", "data/sales"]);
     assert_eq!(again.code, 2);
     insta::assert_snapshot!(again.err, @r"
-    error: sales.toml is there already
+    error: sales.toml already exists
       hint: -o names another file, `-o -` prints the job, and --force writes over it
     ");
     lab.write("sales.toml", "mine");
@@ -250,8 +250,8 @@ fn times_are_read_as_they_are_written() {
     }
     lab.write("log.csv", shop(HEAD, ',', |i| format!("0{}/0{}/2024", i * 4 % 9 + 1, i * 5 % 9 + 1)));
     let answer = lab.highwater(&["init", "log.csv", "-o", "-"]);
-    assert!(answer.err.contains("the values do not tell days from months"), "{}", answer.err);
-    assert!(answer.out.contains("/%Y\": the values do not tell"), "{}", answer.out);
+    assert!(answer.err.contains("the values do not show which is the day"), "{}", answer.err);
+    assert!(answer.out.contains("/%Y\": the values do not show"), "{}", answer.out);
 }
 
 #[test]
@@ -366,7 +366,7 @@ fn logs_that_no_job_can_be_written_for_are_refused() {
         ("untimed.csv", "`b` is int64, such as 1"),
         ("untimed.csv", "a job needs the time of each event"),
         ("mixed", "mixed/a.csv is CSV, and mixed/b.jsonl is JSON Lines"),
-        ("words.txt", "does not tell its format"),
+        ("words.txt", "does not show the format"),
         ("hed.csv", "did you mean `head.csv`?"),
     ] {
         let err = refused(&lab, &[files]);
@@ -489,7 +489,7 @@ proptest! {
         lab.write(&file, &text);
         let made = lab.highwater(&["init", &file, "-o", "first.toml"]);
         if made.code != 0 {
-            let known = ["holds times", "no record", "two columns are named"];
+            let known = ["contains times", "no record", "two columns are named"];
             prop_assert!(known.iter().any(|said| made.err.contains(said)), "{}\n{text}", made.err);
             return Ok(());
         }
@@ -507,7 +507,7 @@ fn columns_that_folders_tell_are_there_to_be_read() {
     let job = first_minute(&lab, &["data/logs/spark"]);
     let types = job.split("[source.types]").nth(1).unwrap().split("\n\n").next().unwrap();
     insta::assert_snapshot!(types, @r##"
-# shard = "string"                       # told by folders, such as shard=0; without the first # it is read
+# shard = "string"                       # from folder names, such as shard=0; remove the first # to read it
 "##);
     // Without the `#` they are read.
     let answer =

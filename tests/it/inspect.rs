@@ -254,7 +254,7 @@ fn wrong_use_is_told_before_the_work() {
     assert!(words(&[]).contains("--at <TIME>"));
     assert!(words(&with(&["--key", "usr=a"])).contains("did you mean `user`?"));
     // A column of the job, but of no key.
-    assert!(words(&with(&["--key", "amount=1"])).contains("nothing that is held has a key column"));
+    assert!(words(&with(&["--key", "amount=1"])).contains("the state has no key column"));
     assert!(words(&with(&["--key", "user"])).contains("such as --key"));
     assert!(words(&with(&["--output", "state.txt"])).contains("give a .parquet, .jsonl or .csv file"));
     assert!(words(&with(&["--output", "./minutes.csv"])).contains("it is an output of the job"));

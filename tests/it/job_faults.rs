@@ -96,7 +96,7 @@ top = { n = 3 }
        | ^^^^^^
       hint: did you mean `filter`?
 
-    error: a [[step]] does one thing, and this one has `filter` and `derive`
+    error: a [[step]] does one thing, but this one has `filter` and `derive`
       --> job.toml:14:1
        |
     14 | [[step]]
@@ -166,7 +166,7 @@ types = { amount = "decmal(18,2)" }
       hint: did you mean `csv`?
       hint: the formats are csv, jsonl, parquet, avro, xlsx, common, combined, w3c, cloudfront, alb
 
-    error: `delimiter` must be one ASCII character, and no quote or line end
+    error: `delimiter` must be one ASCII character, but not a quote or a line end
      --> job.toml:8:13
       |
     8 | delimiter = ",,"
@@ -251,7 +251,7 @@ path = "f.txt"
        |
     11 | derive = { amount = "1", y = "upprr(customer)", z = "amount +" }
        |            ^^^^^^
-      hint: a derived column needs a name of its own
+      hint: a derived column needs a new name
 
     error: unknown function `upprr` in `upprr(customer)`
       --> job.toml:11:30
@@ -267,18 +267,18 @@ path = "f.txt"
        |                                                     ^^^^^^^^^^
       cause: Expected: an expression, found: EOF
 
-    error: `filter` needs a bool, and its type is int64
+    error: `filter` must be a bool, but its type is int64
       --> job.toml:14:10
        |
     14 | filter = "customer + 1"
        |          ^^^^^^^^^^^^^^
 
-    error: `1 fortnight` is no window size
+    error: `1 fortnight` is not a valid window size
       --> job.toml:18:23
        |
     18 | window = { tumbling = "1 fortnight" }
        |                       ^^^^^^^^^^^^^
-      hint: a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
+      hint: use a duration such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
 
     error: no file has a column `custmer`
       --> job.toml:23:7
@@ -301,7 +301,7 @@ path = "f.txt"
        |                                    ^^^^^^^^^^^^^
       hint: did you mean `amount`?
 
-    error: `having` needs a bool, and its type is float64
+    error: `having` must be a bool, but its type is float64
       --> job.toml:34:10
        |
     34 | having = "s"
@@ -321,7 +321,7 @@ path = "f.txt"
        |                 ^^^^^
       hint: did you mean `date`?
 
-    error: the extension of `f.txt` says no format
+    error: the extension of `f.txt` is not a known format
       --> job.toml:44:8
        |
     44 | path = "f.txt"
@@ -364,7 +364,7 @@ fn broken_toml() {
 fn keys_of_pages_alone() {
     let job = SOURCE.to_string() + "[[output]]\npath = \"x.csv\"\nof = \"x\"\n";
     insta::assert_snapshot!(words(&job), @r#"
-    error: `of` is for a page, and this output is none
+    error: `of` is for a page, and this output is not a page
      --> job.toml:6:1
       |
     6 | of = "x"

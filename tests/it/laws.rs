@@ -6,7 +6,7 @@ use crate::log::Log;
 use crate::oracle::expected;
 use crate::results::differences;
 use crate::support::{Lab, Machine, PLAIN, account};
-use highwater::engine::Outcome;
+use highwater::deliver::Outcome;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;

@@ -172,59 +172,61 @@ fn what_contradicts_its_schema_is_told() {
     .join("\n");
     insta::assert_snapshot!(all, @r##"
 exit 3
-error: x.jsonl, line 1, byte 0: `x`: `12` is not a decimal of scale 2, which its schema says it is
+error: x.jsonl, line 1, byte 0: `x`: `12` is not a decimal of scale 2, although its schema says so
  --> x.jsonl:1:1
   |
 1 | {"schema":{"type":"struct","fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"bytes","optional":true,"name":"o…
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-error: x.jsonl, line 1, byte 0: `x`: `2024-06-02` is not days since 1970, which its schema says it is
+error: x.jsonl, line 1, byte 0: `x`: `2024-06-02` is not days since 1970, although its schema says so
  --> x.jsonl:1:1
   |
 1 | {"schema":{"type":"struct","fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"int32","optional":true,"name":"i…
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
+note: each change event counts as an event, and a delete has the old row: filter = "NOT _deleted" leaves deletes out
 error: x.jsonl, line 1, byte 0: column `x`: `9223372036825200000` is not a timestamp
  --> x.jsonl:1:82
   |
 1 | …,"fields":[{"field":"before","type":"struct","optional":true,"fields":[{"field":"x","type":"int64","optional":true,"name":"io.debezium.time.MicroTimes…
   |                                                                                  ^^^
   hint: `x` was inferred as timestamp from a sample; declare it: types = { x = "string" }
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 2
-error: `x` has days by the schema in its records, and not milliseconds
+error: `x` has days by the schema in its records, not milliseconds
  --> job.toml:3:8
   |
 3 | time = "x"
   |        ^^^
-  hint: leave `time_unit` and `time_format` out: the schema tells how the column is read
+  hint: leave `time_unit` and `time_format` out: the schema defines how the column is read
 
 exit 2
-error: `x` has days by the schema in its records, and no text of a format
+error: `x` has days by the schema in its records, not text with a format
  --> job.toml:3:8
   |
 3 | time = "x"
   |        ^^^
-  hint: leave `time_unit` and `time_format` out: the schema tells how the column is read
+  hint: leave `time_unit` and `time_format` out: the schema defines how the column is read
 
 exit 2
-error: `x` is a date by the schema in its records, and int64 does not hold it
+error: `x` is a date by the schema in its records, but int64 cannot hold it
  --> job.toml:4:15
   |
 4 | types = { x = "int64" }
   |               ^^^^^^^
-  hint: leave it out of `types`; a number is made of it by EXTRACT(epoch FROM x)
+  hint: leave it out of `types`; EXTRACT(epoch FROM x) makes it a number
 "##);
     // Without a schema nothing is told: an integer needs its unit.
     lab.write("x.jsonl", "{\"before\":null,\"after\":{\"id\":1,\"amt\":\"ANE=\",\"d\":19876},\"op\":\"c\",\"ts_ms\":1717200000005}\n");
     let job = "[source]\npath = \"x.jsonl\"\ntime = \"d\"\n[[output]]\npath = \"out.jsonl\"\nselect = [\"amt\", \"d\"]\n";
-    assert!(lab.run(job, &[]).err.contains("`d` holds integers, such as 19876, and no unit is given"));
+    assert!(
+        lab.run(job, &[]).err.contains("`d` contains integers, such as 19876, but their unit is not given")
+    );
     lab.done(&job.replace("time = \"d\"", "time = \"_timestamp\""), &[]);
     assert_eq!(lab.text("out.jsonl"), "{\"amt\":\"ANE=\",\"d\":19876}\n");
 }

@@ -191,7 +191,7 @@ fn a_log_tells_its_partitions_and_arrivals() {
     let lab = with_data();
     let refused = lab.run(&without(job("connect-json")), &[]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("do not tell when their records arrived"), "{}", refused.err);
+    assert!(refused.err.contains("do not contain arrival times"), "{}", refused.err);
     // Without its words a plain log has one partition, and the order of its lines.
     assert!(run(&without(job("plain"))) != want);
 }
@@ -213,23 +213,23 @@ fn explain_tells_what_carries_a_log() {
     insta::assert_snapshot!(all, @r##"
 == plain
 == connect-json
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
-log: columns of its own: _topic, _partition, _offset, _value
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
   read  _partition   int64           int64: 62 values in 4 files, e.g. 0
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-json-schema
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.json is from offset 0 on
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.json starts at offset 0
 log: values with their schemas, views+0+0000000000.json has `schema` and `payload`
-log: columns of its own: _topic, _partition, _offset, _value
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: 62 values in 4 files, e.g. views
   read  _partition   int64           int64: 62 values in 4 files, e.g. 0
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-hdfs
-log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json is from offset 0 on
-log: columns of its own: _topic, _partition, _offset, _value
+log: files of Kafka Connect, by the names of the files: views+0+0000000000+0000000019.json starts at offset 0
+log: its own columns: _topic, _partition, _offset, _value
 log: views-0: two files have the offsets 18..19
 log: views-1: no file has the offsets 12..16 (5)
   read  _topic       string          string: 62 values in 4 files, e.g. views
@@ -237,22 +237,22 @@ log: views-1: no file has the offsets 12..16 (5)
   read  _offset      int64           int64: 62 values in 4 files, e.g. 0
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-avro
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro is from offset 0 on
-log: columns of its own: _topic, _partition, _offset, _value
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.avro starts at offset 0
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
   read  _offset      int64           int64: int64 in the schema of 4 files
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == connect-parquet
-log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet is from offset 0 on
-log: columns of its own: _topic, _partition, _offset, _value
+log: files of Kafka Connect, by the names of the files: views+0+0000000000.snappy.parquet starts at offset 0
+log: its own columns: _topic, _partition, _offset, _value
   read  _topic       string          string: string in the schema of 4 files
   read  _partition   int64           int64: int64 in the schema of 4 files
   read  _offset      int64           int64: int64 in the schema of 4 files
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == kcat
 log: lines of kcat -J, views-1.jsonl has `topic`, `partition`, `offset` and `payload`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value
   read  _topic       string          string: 62 values in 2 files, e.g. views
   read  _partition   int64           int64: 62 values in 2 files, e.g. 0
   read  _offset      int64           int64: 62 values in 2 files, e.g. 0
@@ -261,7 +261,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == kcat-json
 log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value
   read  _topic       string          string: 62 values in 1 file, e.g. views
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
@@ -270,7 +270,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == console/views.txt
 log: lines of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key, views.txt begins so
-log: columns of its own: _partition, _offset, _timestamp, _key, _value
+log: its own columns: _partition, _offset, _timestamp, _key, _value
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
         _key         string          string: 56 values in 1 file, e.g. u0
@@ -278,14 +278,14 @@ log: columns of its own: _partition, _offset, _timestamp, _key, _value
   dedup by _partition, _offset: what the log holds twice is read once
 == debezium
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+log: its own columns: _timestamp, _value, _op, _deleted, _source_ts
         _timestamp   int64           int64: 60 values in 1 file, e.g. 1717200005000
         _op          string          string: 60 values in 1 file, e.g. c
         _deleted     bool            bool: 60 values in 1 file, e.g. false
         _source_ts   int64           int64: 60 values in 1 file, e.g. 1717200004960
 == debezium-schema
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
+log: its own columns: _timestamp, _value, _op, _deleted, _source_ts
         _timestamp   int64           int64: 46 values in 1 file, e.g. 1717200005000
         _op          string          string: 46 values in 1 file, e.g. c
         _deleted     bool            bool: 46 values in 1 file, e.g. false
@@ -293,7 +293,7 @@ log: columns of its own: _timestamp, _value, _op, _deleted, _source_ts
 == kcat-debezium
 log: lines of kcat -J, views.jsonl has `topic`, `partition`, `offset` and `payload`
 log: change events of Debezium, views.jsonl has `op`, `before` or `after`, and `source` or `ts_ms`
-log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, _op, _deleted, _source_ts
+log: its own columns: _topic, _partition, _offset, _timestamp, _key, _value, _op, _deleted, _source_ts
   read  _topic       string          string: 62 values in 1 file, e.g. views
   read  _partition   int64           int64: 62 values in 1 file, e.g. 0
   read  _offset      int64           int64: 62 values in 1 file, e.g. 0
@@ -305,7 +305,7 @@ log: columns of its own: _topic, _partition, _offset, _timestamp, _key, _value, 
   dedup by _topic, _partition, _offset: what the log holds twice is read once
 == schema
 log: values with their schemas, views.jsonl has `schema` and `payload`
-log: columns of its own: _value
+log: its own columns: _value
 == spark
 == spark-json
 "##);
@@ -362,60 +362,60 @@ fn a_broken_line_is_a_bad_record_of_its_file() {
         assert_eq!(reject["byte"].as_u64(), Some(text.len() as u64 + 1));
     }
     insta::assert_snapshot!(words, @r##"
-error: kcat.jsonl, line 5, byte 472: it is no line of kcat -J: it has no `offset`, or one that is not of its kind
+error: kcat.jsonl, line 5, byte 472: it is not a line of kcat -J: `offset` is missing or has the wrong type
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"payload":"{}"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: the value is not valid JSON at column 8: trailing comma
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"offset":9,"payload":"{\"t\":1,}"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: a line of kcat -J is not valid JSON at column 1: expected value
  --> kcat.jsonl:5:1
   |
 5 | % Reached end of topic views [0] at offset 3
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: kcat.jsonl, line 5, byte 472: kcat could not decode its payload: no schema
  --> kcat.jsonl:5:1
   |
 5 | {"topic":"views","partition":0,"offset":9,"payload":null,"payload_error":"no schema"}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
-error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `Partition:…`
+  hint: on_bad_record = "reject" sets such records aside and continues
+error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `Partition:…`
  --> console.jsonl:5:1
   |
 5 | CreateTime:1	Partition:x	Offset:3	NO_HEADERS	k	{}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
-error: console.jsonl, line 5, byte 231: it is no line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`
+  hint: on_bad_record = "reject" sets such records aside and continues
+error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consumer with print.timestamp, print.partition, print.offset, print.headers, print.key: expected `CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`
  --> console.jsonl:5:1
   |
 5 | Processed a total of 3 messages
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
-note: each change event counts as an event, a delete with the row as it was before: filter = "NOT _deleted" leaves those out
-error: debezium.jsonl, line 5, byte 826: `{"t":1}` is no change event of Debezium: `op` is missing
+  hint: on_bad_record = "reject" sets such records aside and continues
+note: each change event counts as an event, and a delete has the old row: filter = "NOT _deleted" leaves deletes out
+error: debezium.jsonl, line 5, byte 826: `{"t":1}` is not a change event of Debezium: `op` is missing
  --> debezium.jsonl:5:1
   |
 5 | {"t":1}
   | ^
-error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is no value with its schema: expected {"schema": …, "payload": …}
+error: schema.jsonl, line 5, byte 1369: `{"t":1,"v":2}` is not a value with its schema: expected {"schema": …, "payload": …}
  --> schema.jsonl:5:1
   |
 5 | {"t":1,"v":2}
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 error: views+0+0000000000.json, line 5, byte 43: the value is not valid JSON at column 7: EOF while parsing a value
  --> views+0+0000000000.json:5:1
   |
 5 | {"t":1,
   | ^
-  hint: on_bad_record = "reject" keeps such records aside and goes on
+  hint: on_bad_record = "reject" sets such records aside and continues
 "##);
 }
 
@@ -440,12 +440,12 @@ fn files_of_one_source_are_wrapped_alike() {
         words.push_str(&counts(&lab, &format!("path = \"logs\"\ntime = \"t\"\n{wrong}")).err);
     }
     insta::assert_snapshot!(words, @r##"
-error: logs/a.jsonl holds lines of kcat -J, and logs/b.jsonl plain records
-  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
-  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
-error: envelopes/a.jsonl holds values as they are, and envelopes/b.jsonl change events of Debezium
-  hint: the files of one source are wrapped alike: read these as two sources, in two jobs
-  hint: or say what all of them are: `log` and `envelope`, such as log = "plain"
+error: logs/a.jsonl contains lines of kcat -J, but logs/b.jsonl contains plain records
+  hint: all files of a source need the same envelope: read these as two sources, in two jobs
+  hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
+error: envelopes/a.jsonl contains values as they are, but envelopes/b.jsonl contains change events of Debezium
+  hint: all files of a source need the same envelope: read these as two sources, in two jobs
+  hint: or declare what all of them are with `log` and `envelope`, such as log = "plain"
 error: unknown log `kcta`
  --> job.toml:5:7
   |
@@ -506,7 +506,7 @@ fn repeated_offsets_are_read_once_and_gaps_are_told() {
 read 62 = 0 rejected + 0 filtered + 2 duplicate + 5 late + 55 counted
 views-0: 2 records were read again by offset, and left out
 views-1: offsets 12..16 are missing (5)
-topics that are compacted or written by transactions have such gaps by nature
+topics with compaction or transactions always have such gaps
 out/views-of-a-log: 23 rows in 1 file
 out/views-of-a-log-live.csv: 21 rows
 out/views-of-a-log.jsonl: 60 rows
@@ -540,7 +540,7 @@ fn the_second_reader_reads_every_layout() {
     lab.write("job.toml", job("kcat"));
     let refused = lab.highwater(&["sql", "job.toml", "--dialect", "duckdb"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("its records are wrapped"), "{}", refused.err);
+    assert!(refused.err.contains("its records are in an envelope"), "{}", refused.err);
 }
 
 /// A log in folders of a region and a store, the second with leading zeros.
@@ -598,19 +598,19 @@ fn late_files_tell_columns_as_the_others_do() {
     let untold = lab.highwater(&["backfill", "job.toml", "late/b.csv"]);
     insta::assert_snapshot!(untold.words(), @r##"
 exit 3
-error: no file has a column `region`, and no folder of late/b.csv tells it
+error: no file has a column `region`, and no folder of late/b.csv is named region=VALUE
  --> job.toml:6:11
   |
 6 | types = { region = "string", store = "int64" }
   |           ^^^^^^
-  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 
-error: no file has a column `store`, and no folder of late/b.csv tells it
+error: no file has a column `store`, and no folder of late/b.csv is named store=VALUE
  --> job.toml:6:30
   |
 6 | types = { region = "string", store = "int64" }
   |                              ^^^^^
-  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 "##);
 }
 
@@ -632,9 +632,9 @@ fn a_content_is_counted_in_one_folder() {
     lab.write("stores/region=de/store=3/a.csv", lab.text(eu));
     insta::assert_snapshot!(lab.run(&job, &[]).words(), @r##"
 exit 3
-error: stores/region=de/store=3/a.csv has what stores/region=eu/store=007/a.csv had when it was counted, and its folders tell other values
-  hint: the same events are not counted twice, and those that are counted keep what was told of them
-  hint: to count everything anew: `highwater run JOB --changed reload`
+error: stores/region=de/store=3/a.csv has the content of stores/region=eu/store=007/a.csv, which was counted, but its folder names have other values
+  hint: the same events are not counted twice, and counted events keep the values of their old folders
+  hint: to count everything again: `highwater run JOB --changed reload`
 "##);
     assert_eq!(lab.text("out/n.csv"), before);
     lab.done(&job, &["--changed", "reload"]);
@@ -672,7 +672,7 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 
 error: no file has a column `store`
   --> job.toml:13:17
@@ -680,7 +680,7 @@ error: no file has a column `store`
 13 | by = ["region", "store"]
    |                 ^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `store`; it is read where its type is declared: types = { store = "string" }
+  hint: folder names contain `store`; declare its type to read it: types = { store = "string" }
 exit 2
 error: no file has a column `regoin`
  --> job.toml:6:11
@@ -695,26 +695,26 @@ error: no file has a column `region`
 13 | by = ["region", "store"]
    |       ^^^^^^^^
   hint: the columns are t, v, store
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 exit 3
-error: `store`, which the folders of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv tell, cannot be read: `1` is not a date
+error: `store`, from the folder names of stores/region=__HIVE_DEFAULT_PARTITION__/store=1/a.csv, cannot be read: `1` is not a date
 exit 3
-error: no file has a column `region`, and no folder of stores/x/a.csv tells it
+error: no file has a column `region`, and no folder of stores/x/a.csv is named region=VALUE
  --> job.toml:6:11
   |
 6 | types = { region = "string", store = "int64" }
   |           ^^^^^^
-  hint: put the file into a folder region=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 
-error: no file has a column `store`, and no folder of stores/x/a.csv tells it
+error: no file has a column `store`, and no folder of stores/x/a.csv is named store=VALUE
  --> job.toml:6:30
   |
 6 | types = { region = "string", store = "int64" }
   |                              ^^^^^
-  hint: put the file into a folder store=VALUE, or leave the column out of `types`
+  hint: put the file into such a folder, or leave the column out of `types`
 exit 2
-error: `region` is told by the folders of the files, which no SQL here reads
-  hint: `verify` without a server checks such a job by a second reader of its own
+error: `region` is in the folder names of the files, which SQL cannot read
+  hint: `verify` without a server checks such a job with its own second reader
   hint: or write the records out: an [[output]] without a window, a .parquet file
 "##);
     // A table is a log as well.
@@ -730,7 +730,7 @@ error: [table.stores] has no column `region`
 13 | take = ["region"]
    |         ^^^^^^^^
   hint: the columns are t, v
-  hint: folders tell `region`; it is read where its type is declared: types = { region = "string" }
+  hint: folder names contain `region`; declare its type to read it: types = { region = "string" }
 "##);
     lab.done(&table.replace("[[step]]", "types = { region = \"string\" }\n[[step]]"), &[]);
     assert_eq!(lab.text("out/e.csv"), "t,v,region\n70,1,eu\n70,4,us/w\n70,9,\n");

@@ -64,7 +64,7 @@ fn a_disk_that_is_full_leaves_the_outputs_as_they_were() {
     exit 4
     error: cannot write @/disk/_highwater/rows.csv/staging/0.staged
       cause: No space left on device (os error 28)
-      hint: the disk is full; what was there before is unchanged. Free some space and run again.
+      hint: the disk is full; existing files are unchanged. Free some space and run again.
     ");
     assert!(lab.data("before").len() > 1);
     assert!(lab.files("before") == lab.files("after"), "{:?}", lab.files("after").keys());
@@ -81,7 +81,7 @@ fn a_full_disk_below_the_spilled_partial_results() {
     exit 4
     error: cannot spill rows to @/disk
       cause: No space left on device (os error 28)
-      hint: the disk is full; what was there before is unchanged. Free some space and run again.
+      hint: the disk is full; existing files are unchanged. Free some space and run again.
     ");
     assert!(lab.data("out").is_empty());
 }
@@ -94,7 +94,7 @@ fn an_output_folder_that_is_someone_elses() {
     let answer = lab.run(JOB, &[]);
     insta::assert_snapshot!(answer.words(), @r"
     exit 2
-    error: refusing to write into disk/out, which holds files that Highwater did not write (thesis.txt)
+    error: refusing to write into disk/out, which contains files that Highwater did not write (thesis.txt)
       hint: choose another path for the output, or empty that folder.
     ");
     assert_eq!(lab.data("disk").len(), 1);
@@ -144,7 +144,7 @@ fn an_output_that_another_run_is_writing() {
     insta::assert_snapshot!(lab.run(JOB, &[]).words(), @r"
     exit 4
     error: @/disk/out/_highwater is being written by another process
-      hint: wait until it is done, or end that process; its lock goes with it.
+      hint: wait until it is done, or end that process, which releases its lock.
     ");
     drop(lock);
     lab.done(JOB, &[]);

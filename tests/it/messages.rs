@@ -57,7 +57,7 @@ fn values() -> Vec<Kind> {
             with("2024-02-09,a,\"1,250,000.00\""),
             &[
                 "error: `sum` takes a number, and its argument is of type string",
-                "cause: `amount` is taken for a string: `1,250,000.00` in x.csv, line 7, is no number",
+                "cause: `amount` is read as a string: `1,250,000.00` in x.csv, line 7, is not a number",
                 "hint: written = { amount = { thousands = \",\" } } reads `1,250,000.00` as a number",
                 "hint: types =",
             ],
@@ -77,7 +77,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,NA"),
             &[
-                "`NA` in x.csv, line 7, is no number",
+                "`NA` in x.csv, line 7, is not a number",
                 "hint: written = { amount = { null = [\"NA\"] } } reads the column, with `NA` for no value",
                 "hint: types =",
                 "hint: CAST(NULLIF(amount, 'NA')",
@@ -87,7 +87,10 @@ fn values() -> Vec<Kind> {
             "another word for no value",
             "x.csv",
             with("2024-02-09,a,unknown"),
-            &["`unknown` in x.csv, line 7, is no number", "written = { amount = { null = [\"unknown\"] } }"],
+            &[
+                "`unknown` in x.csv, line 7, is not a number",
+                "written = { amount = { null = [\"unknown\"] } }",
+            ],
         ),
         sum(
             "a word for NULL behind the sample",
@@ -104,7 +107,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,\"$1,250.50\""),
             &[
-                "`$1,250.50` in x.csv, line 7, is no number",
+                "`$1,250.50` in x.csv, line 7, is not a number",
                 "written = { amount = { thousands = \",\", units = [\"$\"] } } reads `$1,250.50` as a number",
             ],
         ),
@@ -122,7 +125,7 @@ fn values() -> Vec<Kind> {
             "x.csv",
             with("2024-02-09,a,(12.50)"),
             &[
-                "`(12.50)` in x.csv, line 7, is no number",
+                "`(12.50)` in x.csv, line 7, is not a number",
                 "written = { amount = { accounting = true } } reads `(12.50)` as a number",
             ],
         ),
@@ -157,7 +160,7 @@ fn times() -> Vec<Kind> {
             "x.csv",
             millis,
             &[
-                "error: `at` holds integers, such as 1706745600000, and no unit is given",
+                "error: `at` contains integers, such as 1706745600000, but their unit is not given",
                 "--> job.toml:3:8",
                 "hint: add time_unit = \"ms\"",
             ],
@@ -176,7 +179,7 @@ fn times() -> Vec<Kind> {
             "x.csv",
             "at,amount\n29/02/2024 13:00,1\n",
             &[
-                "error: `at` holds `29/02/2024 13:00`, which is not a time that can be read",
+                "error: `at` contains `29/02/2024 13:00`, which is not a time that can be read",
                 "hint: it looks like time_format = \"%d/%m/%Y %H:%M\"",
             ],
         ),
@@ -184,7 +187,7 @@ fn times() -> Vec<Kind> {
             "days or months",
             "x.csv",
             "at,amount\n01/02/2024,1\n",
-            &["`at` holds `01/02/2024`", "time_format = \"%d/%m/%Y\", or \"%m/%d/%Y\""],
+            &["`at` contains `01/02/2024`", "time_format = \"%d/%m/%Y\", or \"%m/%d/%Y\""],
         ),
         sum("a month", "x.csv", "at,amount\n2024-03,1\n", &["it looks like time_format = \"%Y-%m\""]),
         Kind {
@@ -223,7 +226,7 @@ fn times() -> Vec<Kind> {
                 "x.csv",
                 "Date;Time;power\n16/12/2006;17:24:00;4.216\n",
                 &[
-                    "error: `ts` is derived by a step, and steps come after the event time",
+                    "error: `ts` is derived by a step, but steps run after the event time is read",
                     "--> job.toml:3:8",
                     "hint: derive it in [source]: derive = { ts = \"Date || ' ' || Time\" }",
                 ],
@@ -256,7 +259,7 @@ fn columns() -> Vec<Kind> {
                 latin,
                 &[
                     "error: x.csv, line 2, byte 15: column `shop`: not UTF-8: the byte 0xE9",
-                    "hint: name the encoding of the file: encoding = \"windows-1252\" in [source]",
+                    "hint: name the encoding of the file in [source]: encoding = \"windows-1252\"",
                 ],
             )
         },
@@ -306,7 +309,7 @@ fn columns() -> Vec<Kind> {
             "x.csv",
             "Report of 2024\n\nat,shop,amount\n2024-02-01,a,1\n",
             &[
-                "error: x.csv:3: 3 fields, where 1 are expected",
+                "error: x.csv:3: 3 fields, but 1 are expected",
                 "hint: line 3 of x.csv looks like the header, `at,shop,amount`: skip = 2",
             ],
         ),
@@ -321,23 +324,23 @@ fn columns() -> Vec<Kind> {
             "x.csv",
             log() + "2024-02-09,a,1,2\n",
             &[
-                "error: x.csv, line 7, byte 150: 4 fields, where 3 are expected",
-                "hint: fields that hold the delimiter or a line end must be quoted",
+                "error: x.csv, line 7, byte 150: 4 fields, but 3 are expected",
+                "hint: fields that contain the delimiter or a line end must be quoted",
             ],
         ),
         sum(
             "a row of fewer fields",
             "x.csv",
             log() + "2024-02-09,a\n",
-            &["error: x.csv, line 7, byte 150: 2 fields, where 3 are expected"],
+            &["error: x.csv, line 7, byte 150: 2 fields, but 3 are expected"],
         ),
         sum(
             "rows of more fields than the header",
             "x.csv",
             "at,shop,amount\n2024-02-01,a,1,5\n2024-02-01,a,2,5\n",
             &[
-                "error: x.csv:2: 4 fields, where 3 are expected",
-                "no record that was looked at has as many fields as the header line has names",
+                "error: x.csv:2: 4 fields, but 3 are expected",
+                "in the sample, the number of fields never equals the number of names in the header line",
             ],
         ),
         Kind {
@@ -347,9 +350,9 @@ fn columns() -> Vec<Kind> {
                 "x.jsonl",
                 "{\"at\":\"2024-02-01\",\"items\":[{\"sku\":\"a\",\"qty\":1}]}\n",
                 &[
-                    "error: `items.sku` is inside of `items`, which is a list",
+                    "error: `items.sku` is inside `items`, which is a list",
                     "hint: unnest = \"items\" in [source] makes an event of each item of the list; its `sku` is then the column `items.sku`",
-                    "error: `items.qty` is inside of `items`, which is a list",
+                    "error: `items.qty` is inside `items`, which is a list",
                 ],
             )
         },
@@ -386,7 +389,7 @@ fn files() -> Vec<Kind> {
             &gzip[..gzip.len() - 12],
             &[
                 "error: x.csv.gz is cut short: its gzip data ends in the middle",
-                "hint: the file was not copied or written to its end; get it again",
+                "hint: the file was not copied or written completely; get it again",
             ],
         ),
         sum(
@@ -395,7 +398,7 @@ fn files() -> Vec<Kind> {
             log(),
             &[
                 "error: x.csv.gz is not a gzip file: it begins with the text at,shop,amount",
-                "hint: give it the name of what it is",
+                "hint: rename it",
             ],
         ),
         sum(
@@ -422,7 +425,7 @@ fn files() -> Vec<Kind> {
             "a column that folders tell",
             &[
                 "error: no file has a column `day`",
-                "hint: folders tell `day`; it is read where its type is declared: types = { day = \"string\" }",
+                "hint: folder names contain `day`; declare its type to read it: types = { day = \"string\" }",
             ],
         ),
         folder(
@@ -430,8 +433,8 @@ fn files() -> Vec<Kind> {
             untold(),
             "a file outside of such folders",
             &[
-                "error: no file has a column `day`, and no folder of d/x.csv tells it",
-                "hint: put the file into a folder day=VALUE",
+                "error: no file has a column `day`, and no folder of d/x.csv is named day=VALUE",
+                "hint: put the file into such a folder",
             ],
         ),
     ]

@@ -12,7 +12,7 @@ fn expressions_that_have_no_place() {
     7 | select = { a = "amount" }
       |                ^^^^^^^^
       hint: the columns are customer
-      hint: a column that is no key must stand inside an aggregate
+      hint: a column that is not a key must be inside an aggregate
     "##);
     insta::assert_snapshot!(words(&job("select = { a = \"sum(max(amount))\" }")), @r##"
     error: `max` inside `sum` in `sum(max(amount))`: aggregates do not nest
@@ -36,7 +36,7 @@ fn expressions_that_have_no_place() {
       |                ^^^^^^^^^^^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(words(&job("by = [\"customer\"]")), @r#"
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
      --> job.toml:4:1
       |
     4 | [[output]]
@@ -44,7 +44,7 @@ fn expressions_that_have_no_place() {
       hint: add select = { n = "count(*)" }
     "#);
     insta::assert_snapshot!(words(&job("having = \"amount > 1\"")), @r#"
-    error: `having` is for groups, and this output has no window and no keys
+    error: `having` is for groups, but this output has neither a window nor keys
      --> job.toml:6:10
       |
     6 | having = "amount > 1"
@@ -60,7 +60,7 @@ fn expressions_that_have_no_place() {
       hint: give a path without an extension
     "#);
     insta::assert_snapshot!(words(&format!("{SOURCE}[[step]]\nfilter = \"sum(amount) > 1\"\n[[output]]\npath = \"x.csv\"\n")), @r#"
-    error: `sum` is an aggregate and has no place in `sum(amount) > 1`
+    error: `sum` is an aggregate, which is not allowed in `sum(amount) > 1`
      --> job.toml:5:10
       |
     5 | filter = "sum(amount) > 1"

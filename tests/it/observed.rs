@@ -156,7 +156,6 @@ fn a_run_logs_its_account_and_its_outputs() {
     insta::assert_snapshot!(log(&["run", "wrong.toml"]), @r#"
     {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","wrong.toml","--log","json","--threads","1"]}
     {"time":"…","level":"error","event":"error","message":"unknown key `nmae` in the job","kind":"job","causes":[],"hints":["did you mean `name`?"],"exit_code":2,"place":{"file":"wrong.toml","line":1,"column":1,"text":"nmae = \"x\""}}
-    {"time":"…","level":"error","event":"error","message":"[source] has no `path`","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":2,"column":1,"text":"[source]"}}
     {"time":"…","level":"error","event":"error","message":"`path` must be a string or a list of strings, not integer","kind":"job","causes":[],"hints":[],"exit_code":2,"place":{"file":"wrong.toml","line":3,"column":8,"text":"path = 1"}}
     {"time":"…","level":"error","event":"error","message":"an [[output]] has no `path`","kind":"job","causes":[],"hints":["a folder, a file, postgres://…/table, a page (.html), or \"-\" for the terminal"],"exit_code":2,"place":{"file":"wrong.toml","line":5,"column":1,"text":"[[output]]"}}
     {"time":"…","level":"error","event":"error","message":"unknown key `pth` in [[output]]","kind":"job","causes":[],"hints":["did you mean `path`?"],"exit_code":2,"place":{"file":"wrong.toml","line":6,"column":1,"text":"pth = \"o\""}}
@@ -164,7 +163,7 @@ fn a_run_logs_its_account_and_its_outputs() {
     "#);
     insta::assert_snapshot!(log(&["run", "typed.toml"]), @r#"
     {"time":"…","level":"info","event":"start","command":"run","version":"…","arguments":["run","typed.toml","--log","json","--threads","1"]}
-    {"time":"…","level":"error","event":"error","message":"bad.csv, line 302, byte 1807: column `v`: `x` is not an int64","kind":"data","causes":[],"hints":["on_bad_record = \"reject\" keeps such records aside and goes on"],"exit_code":3,"place":{"file":"bad.csv","line":302,"column":5,"text":"3,a,x"}}
+    {"time":"…","level":"error","event":"error","message":"bad.csv, line 302, byte 1807: column `v`: `x` is not an int64","kind":"data","causes":[],"hints":["on_bad_record = \"reject\" sets such records aside and continues"],"exit_code":3,"place":{"file":"bad.csv","line":302,"column":5,"text":"3,a,x"}}
     {"time":"…","level":"info","event":"end","exit_code":3,"seconds":"…"}
     "#);
 }
@@ -259,6 +258,6 @@ fn metrics_are_written_whatever_comes_of_a_run() {
     insta::assert_snapshot!(wrong.words(), @r#"
     exit 2
     error: the metrics cannot be written to metrics/job.txt
-      hint: a node exporter's textfile collector reads files that end in .prom alone
+      hint: a node exporter's textfile collector reads only files that end in .prom
     "#);
 }

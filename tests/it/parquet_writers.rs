@@ -94,7 +94,7 @@ fn two_columns_of_one_name_and_what_is_encrypted_are_refused() {
     lab.write("x.parquet", b"PARE\0\0nobody reads this\0\0\x10\0\0\0PARE");
     let answer = lab.run(&job(r#"s = "sum(v)""#), &[]);
     assert!(
-        answer.code == 3 && answer.err.contains("x.parquet is encrypted, which is not read"),
+        answer.code == 3 && answer.err.contains("x.parquet is encrypted, which is not supported"),
         "{}",
         answer.err
     );

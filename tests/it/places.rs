@@ -43,13 +43,9 @@ fn every_path_of_a_job_has_a_place_of_its_own() {
         (
             rejects("out/p/bad.jsonl"),
             output("out/p"),
-            "an output is written to this folder, and holds nothing else",
+            "an output is written to this folder, which must contain nothing else",
         ),
-        (
-            rejects("names.csv"),
-            format!("{}{out}", table.replace("REJ", "")),
-            "it is a file that a step looks into",
-        ),
+        (rejects("names.csv"), format!("{}{out}", table.replace("REJ", "")), "it is a lookup file of a step"),
         (
             String::new(),
             format!("{}{out}", table.replace("REJ", &rejects("log.csv"))),

@@ -313,7 +313,7 @@ fn a_table_that_is_there_is_written_to_if_it_holds_every_row() {
         assert!(answer.err.contains(part), "{part} in {}", answer.err);
     }
     pg.client.batch_execute("DROP TABLE t; CREATE VIEW t AS SELECT 1 AS a").unwrap();
-    assert!(pg.highwater(&["run", "job.toml"]).err.contains("is no table"));
+    assert!(pg.highwater(&["run", "job.toml"]).err.contains("is not a table"));
     pg.lab.write("job.toml", totals(&format!("{}/nowhere.t", pg.url), ""));
     let answer = pg.highwater(&["run", "job.toml"]);
     assert!(answer.code == 4 && answer.err.contains("nowhere"), "{}", answer.err);
@@ -360,7 +360,7 @@ fn the_job_of_the_readme_takes_its_server_from_the_environment() {
     pg.client.batch_execute("DROP TABLE public.aggregated_sales").unwrap();
     // Without the environment nobody is asked.
     let answer = pg.highwater(&["run", file]);
-    assert!(answer.code == 2 && answer.err.contains("names no database"), "{}", answer.err);
+    assert!(answer.code == 2 && answer.err.contains("does not name a database"), "{}", answer.err);
 }
 
 #[test]

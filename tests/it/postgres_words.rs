@@ -27,22 +27,25 @@ fn what_cannot_be_a_table_is_told_with_its_place_and_without_its_password() {
     for (output, part) in [
         (format!("{url}\n"), "events cannot be written to the table of a server"),
         (format!("{url}\narchive = true\n"), "events cannot be written"),
-        (format!("{url}\nselect = {{ n = \"count(*)\" }}\n"), "one row in all"),
-        (format!("{url}\nformat = \"csv\"\n{GROUPED}"), "the mirror of a table is of Parquet"),
+        (format!("{url}\nselect = {{ n = \"count(*)\" }}\n"), "only one row"),
+        (format!("{url}\nformat = \"csv\"\n{GROUPED}"), "the mirror of a table must be Parquet"),
         (format!("{url}\npartition_by = [\"seller\"]\n{GROUPED}"), "cannot be partitioned by `seller`"),
         (format!("{url}\nkey = [\"seller\"]\n{GROUPED}"), "`key` is for lines that kcat publishes"),
         (
             format!("path = \"out/t\"\nmirror = \"out/u\"\n{GROUPED}"),
             "`mirror` is for an output that is the table",
         ),
-        (format!("path = \"postgres://me:s3cret@h/d/a.b.c\"\n{GROUPED}"), "`a.b.c` is no name of a table"),
-        (format!("path = \"postgres://me:s3cret@h/t\"\n{GROUPED}"), "names no database"),
-        (format!("path = \"postgres://me:s3cret@h:x/d/t\"\n{GROUPED}"), "is no port"),
+        (
+            format!("path = \"postgres://me:s3cret@h/d/a.b.c\"\n{GROUPED}"),
+            "`a.b.c` is not the name of a table",
+        ),
+        (format!("path = \"postgres://me:s3cret@h/t\"\n{GROUPED}"), "does not name a database"),
+        (format!("path = \"postgres://me:s3cret@h:x/d/t\"\n{GROUPED}"), "is not a port"),
         (
             format!("path = \"postgres://me:s3cret@h/d/t?sslmod=require\"\n{GROUPED}"),
             "did you mean `sslmode`?",
         ),
-        (format!("path = \"postgres://me:s3c/ret@h/d/t\"\n{GROUPED}"), "`/` is written %2F"),
+        (format!("path = \"postgres://me:s3c/ret@h/d/t\"\n{GROUPED}"), "`/` as %2F"),
         (twice, "two outputs are written to postgres://127.0.0.1:1/d/t"),
         (format!("path = \"mysql://me:s3cret@h/d/t\"\n{GROUPED}"), "me:***@h"),
     ] {
@@ -117,7 +120,7 @@ fn a_key_that_would_break_its_line_and_one_that_is_not_there_are_told() {
         (
             format!("path = \"out/t.kcat\"\nkey = [\"country\"]\n{GROUPED}"),
             3,
-            "a value of `country` holds a tab",
+            "a value of `country` contains a tab",
         ),
         (format!("path = \"out/t.kcat\"\nkey = [\"county\"]\n{GROUPED}"), 2, "did you mean `country`?"),
         ("path = \"out/t.kcat\"\n".to_string(), 2, "lines for kcat need a key"),
@@ -125,7 +128,7 @@ fn a_key_that_would_break_its_line_and_one_that_is_not_there_are_told() {
         (
             format!("path = \"out/t\"\nformat = \"kcat\"\npartition_by = [\"seller\"]\n{GROUPED}"),
             2,
-            "`seller` names partitions",
+            "`seller` is a partition column",
         ),
     ] {
         let answer = lab.run(&job(&output), &[]);

@@ -302,11 +302,11 @@ fn bad_records_are_left_out_or_named() {
     lab.write("log2.csv", "at,k,n,m,f,b,d,t\n2,b,2,,,,,\n3,c,three,,,,,\n,d,4,,,,,\n5,e\n");
     let wrong = lab.plan(&job("log*.csv", "time_unit = \"s\"", "")).unwrap();
     let error = referee::run(&wrong, "SELECT n FROM source").unwrap_err().to_string();
-    assert!(error.contains("log2.csv: record 4: it is of 2 fields, where 8 are expected"), "{error}");
+    assert!(error.contains("log2.csv: record 4: it is of 2 fields, but 8 are expected"), "{error}");
     lab.write("log2.csv", "at,k,n,m,f,b,d,t\n2,b,2,,,,,\n3,c,three,,,,,\n,d,4,,,,,\n");
     let wrong = lab.plan(&job("log*.csv", "time_unit = \"s\"", "")).unwrap();
     let error = referee::run(&wrong, "SELECT n FROM source").unwrap_err().to_string();
-    assert!(error.contains("log2.csv: record 2: column `n`: `three` is no int64"), "{error}");
+    assert!(error.contains("log2.csv: record 2: column `n`: `three` is not a valid int64"), "{error}");
     let job = job("log*.csv", "time_unit = \"s\"", "on_bad_record = \"reject\"");
     let right =
         Table::of(&[

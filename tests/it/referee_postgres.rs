@@ -92,7 +92,7 @@ fn what_the_server_refuses_is_said_with_its_place() {
       cause: division by zero (22012)
     ");
     insta::assert_snapshot!(wrong("SELECT _time - _time AS apart FROM source"), @r"
-    error: the column `apart` of the result is of the type interval, which no column can hold
+    error: the column `apart` of the result has the type interval, which a column cannot hold
       hint: cast it in the statement: apart::text
     ");
 }

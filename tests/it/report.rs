@@ -325,7 +325,7 @@ fn wrong_pages_are_told() {
             vec!["a page has no `window`", "a page has no `mode`"],
         ),
         (page("titel = \"x\""), vec!["unknown key `titel`", "did you mean `title`?"]),
-        (job("[[output]]\npath = \"p.html\"\n"), vec!["a page shows other outputs, and the job has none"]),
+        (job("[[output]]\npath = \"p.html\"\n"), vec!["a page shows other outputs, but the job has none"]),
         (
             job("[[output]]\npath = \"-\"\n[[output]]\npath = \"p.HTML\"\n"),
             vec!["not tables on the terminal"],

@@ -53,8 +53,8 @@ fn markdown_has_headings_code_and_lists() {
     assert!(answer.out.starts_with("```sql\n-- ") && answer.out.ends_with(";\n```\n"), "{}", answer.out);
     let answer = lab.highwater(&["check", "data/jobs/pageviews.toml", "--markdown"]);
     insta::assert_snapshot!(answer.out, @r"
-    `data/jobs/pageviews.toml`: right, as far as can be told without the data: time zone UTC, 0 tables, 0 steps, 4 outputs, 4 expressions
+    `data/jobs/pageviews.toml`: valid (data not checked): time zone UTC, 0 tables, 0 steps, 4 outputs, 4 expressions
 
-    - not checked: whether its files and their columns are there, and the types of expressions; --data looks at samples
+    - not checked: that files and their columns exist, and the types of expressions; --data checks samples
     ");
 }

@@ -132,7 +132,7 @@ fn a_variable_is_read_by_the_first_request_and_not_before() {
     }
     let answer = with(&lab, &[("TOKEN", "a\nb")], &["run", "job.toml"]);
     assert!(
-        answer.code == 2 && answer.err.contains("what TOKEN holds cannot stand in a header"),
+        answer.code == 2 && answer.err.contains("the value of TOKEN cannot be used in a header"),
         "{}",
         answer.err
     );
@@ -232,7 +232,7 @@ fn what_a_service_says_does_not_bring_a_secret_into_an_error() {
     lab.write("log.csv", "at,id\n1,b\n");
     let answer = with(&lab, &[("TOKEN", "t0ken")], &["run", "job.toml"]);
     assert!(
-        answer.err.contains("it is moved to `file:///etc/passwd?token=***`, which cannot be asked"),
+        answer.err.contains("it is redirected to `file:///etc/passwd?token=***`, which cannot be requested"),
         "{}",
         answer.err
     );
@@ -246,7 +246,7 @@ fn faults_of_urls_and_headers_name_the_place() {
         assert!(answer.code == 2 && answer.err.contains(says), "{url} {keys}\n{}", answer.err);
         no_secret(url, &answer.err);
     };
-    wrong("http://h/{id}?t=${TO-KEN}", "", "`${TO-KEN}` does not name a variable");
+    wrong("http://h/{id}?t=${TO-KEN}", "", "`${TO-KEN}` does not name an environment variable");
     wrong("http://h/{id}?t=${TOKEN", "", "do not match");
     wrong("http://me:hunter2@h/{id", "", "do not match");
     wrong(
@@ -259,7 +259,7 @@ fn faults_of_urls_and_headers_name_the_place() {
     wrong("http://h/{id}", "headers = [\"A\"]", "`headers`");
     wrong("table.csv", "headers = { A = \"x\" }\non = [\"id\"]", "`headers` goes with a lookup by a service");
     let two = "otherwise = [{ lookup = \"http://you:k3y@h/{id}\" }]";
-    wrong("http://me:hunter2@h/{id}", two, "two lookups ask the same URL with different credentials");
+    wrong("http://me:hunter2@h/{id}", two, "two lookups request the same URL with different credentials");
 }
 
 #[test]

@@ -197,8 +197,8 @@ fn what_is_not_read_is_named() {
     refused("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "Excel 1997-2003");
     refused("a.csv", b"SQLite format 3\0\0\0", "an SQLite database");
     refused("a.csv", b"7z\xbc\xaf\x27\x1c\0", "a 7z archive");
-    refused("a.csv", b"PAR1\0\0\0\0", "is a Parquet file, and not text");
-    refused("a.csv", b"\x80\x04\x95\0\0", "a pickle of Python");
+    refused("a.csv", b"PAR1\0\0\0\0", "is a Parquet file, not text");
+    refused("a.csv", b"\x80\x04\x95\0\0", "a Python pickle");
     refused(
         "a.zip",
         &zipped(&[("readme.md", "x")], CompressionMethod::Stored)[..20],
@@ -207,8 +207,8 @@ fn what_is_not_read_is_named() {
     refused("b.xlsx", &workbook(&[("A", cells(&lines())), ("B", cells(&lines()))]), "2 sheets: A, B");
     let mut damaged = zipped(&[("a.csv", &plain())], CompressionMethod::Stored);
     damaged[60] ^= 1;
-    refused("c.zip", &damaged, "does not come to its checksum");
-    refused("d.csv", b"time,shop\n2024-02-01,a,1\n2024-02-02,b,2\n", "3 fields, where 2 are expected");
+    refused("c.zip", &damaged, "its checksum does not match");
+    refused("d.csv", b"time,shop\n2024-02-01,a,1\n2024-02-02,b,2\n", "3 fields, but 2 are expected");
     refused("e.csv", b"sep=;\ntime,shop\n", "the columns are time,shop");
 }
 

@@ -92,7 +92,7 @@ fn a_pipe_that_gives_nothing_replaces_nothing() {
     for command in ["run", "verify", "audit", "explain", "report"] {
         let answer = piped(&lab, &[command, "job.toml"], b"");
         assert_eq!(answer.code, 3, "{command}: {}", answer.err);
-        assert!(answer.err.contains("nothing came through -"), "{command}: {}", answer.err);
+        assert!(answer.err.contains("no data came through -"), "{command}: {}", answer.err);
         assert_eq!(lab.files("out"), before, "{command}");
     }
     // A header without records is what a file of no records is.
@@ -171,7 +171,7 @@ fn a_fifo_is_read_where_it_is_named_and_left_out_where_it_is_found() {
     for path in ["\"src\"", "\"src/*.csv\"", "\"src/**\"", "\"**/*.csv\""] {
         let answer = lab.done(&job(path, ""), &[]);
         assert_eq!(sums(&lab), "2,6");
-        let note = "note: src/waits.csv is left out: it is a pipe, and read where it is named\n";
+        let note = "note: src/waits.csv is left out: it is a pipe; a pipe is read only if the job names it\n";
         assert!(answer.err.contains(note), "{path}: {}", answer.err);
     }
     let fifo = lab.path("src/waits.csv");
@@ -189,11 +189,11 @@ fn what_is_neither_a_file_nor_a_pipe_is_refused_by_name() {
     symlink("gone.csv", lab.path("dangling.csv")).unwrap();
     symlink("loop.csv", lab.path("loop.csv")).unwrap();
     for (path, words) in [
-        ("/dev/zero", "/dev/zero is a device, and files are wanted"),
-        ("/dev/null", "/dev/null is a device, and files are wanted"),
-        ("s.csv", "s.csv is a socket, and files are wanted"),
-        ("dangling.csv", "dangling.csv is a link to gone.csv, which is not there"),
-        ("loop.csv", "loop.csv is a link that leads back to itself"),
+        ("/dev/zero", "/dev/zero is a device, not a file"),
+        ("/dev/null", "/dev/null is a device, not a file"),
+        ("s.csv", "s.csv is a socket, not a file"),
+        ("dangling.csv", "dangling.csv is a link to gone.csv, which does not exist"),
+        ("loop.csv", "loop.csv is a link to itself"),
     ] {
         for command in ["run", "explain"] {
             lab.write("job.toml", job(&format!("[\"log.csv\", {path:?}]\nformat = \"csv\""), ""));
@@ -289,7 +289,7 @@ fn an_output_that_is_named_as_its_own_source_is_refused() {
     );
     let answer = lab.done(&other.replace("src/out", "src"), &[]);
     assert!(
-        answer.err.starts_with("note: src/out is read, and the job `job` has written it\nread 4 ="),
+        answer.err.starts_with("note: src/out is read, although the job `job` wrote it\nread 4 ="),
         "{}",
         answer.err
     );

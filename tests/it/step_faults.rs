@@ -77,7 +77,7 @@ otherwise = [
       |
     9 | time_unit = "ms"
       |             ^^^^
-      hint: without it, its rows hold at any time
+      hint: without it, its rows are valid at any time
 
     error: [table.users] has no key `idle`
       --> job.toml:10:1
@@ -93,12 +93,12 @@ otherwise = [
        | ^^^
       hint: did you mean `path`?
 
-    error: `a/b` is no name for a table
+    error: `a/b` is not a valid name for a table
       --> job.toml:12:8
        |
     12 | [table."a/b"]
        |        ^^^^^
-      hint: letters, digits, `_` and `-`
+      hint: use letters, digits, `_` and `-`
 
     error: `x` must be a table, [table.x], not integer
       --> job.toml:15:5
@@ -112,20 +112,34 @@ otherwise = [
     16 | [[step]]
        | ^^^^^^^^
 
-    error: a [[step]] does one thing, and this one has `filter` and `dedup`
+    error: a [[step]] does one thing, but this one has `filter` and `dedup`
       --> job.toml:18:1
        |
     18 | [[step]]
        | ^^^^^^^^
       hint: write two steps, in the order in which they apply
 
-    error: `as` goes with `first`, and this is `dedup`
+    error: `dedup` does not name a column
+      --> job.toml:22:1
+       |
+    22 | dedup = []
+       | ^^^^^
+      hint: dedup = ["userId"]: the columns of the key
+
+    error: `as` goes with `first`, but this is `dedup`
       --> job.toml:23:1
        |
     23 | as = "x"
        | ^^
 
-    error: `within` goes with `dedup` or `enrich`, and this is `first`
+    error: `first` needs `as`
+      --> job.toml:24:1
+       |
+    24 | [[step]]
+       | ^^^^^^^^
+      hint: as = "isFirst"
+
+    error: `within` goes with `dedup` or `enrich`, but this is `first`
       --> job.toml:26:1
        |
     26 | within = "1m"
@@ -138,19 +152,33 @@ otherwise = [
        | ^^^^^^^^
       hint: as = "isFirst"
 
+    error: `enrich` needs `on`
+      --> job.toml:29:1
+       |
+    29 | [[step]]
+       | ^^^^^^^^
+      hint: columns of the events and what they are matched with: on = { userId = "id" }
+
+    error: `enrich` needs `take`
+      --> job.toml:29:1
+       |
+    29 | [[step]]
+       | ^^^^^^^^
+      hint: new columns and where they come from: take = { country = "countryCode" }
+
     error: `match` must be a string, not boolean
       --> job.toml:31:9
        |
     31 | match = true
        |         ^^^^
 
-    error: `retries` goes with `lookup`, and this is `enrich`
+    error: `retries` goes with `lookup`, but this is `enrich`
       --> job.toml:32:1
        |
     32 | retries = 1
        | ^^^^^^^
 
-    error: `on` names no column
+    error: `on` does not name a column
       --> job.toml:35:1
        |
     35 | on = {}
@@ -175,13 +203,13 @@ otherwise = [
        | ^^^^^^^^
       hint: take = { country = "/country" }
 
-    error: `retries` goes with a lookup by a service, and this one looks into files
+    error: `retries` goes with a lookup by a service, but this one reads files
       --> job.toml:40:1
        |
     40 | retries = 1
        | ^^^^^^^
 
-    error: `on` goes with a lookup in files, and this one asks a service
+    error: `on` goes with a lookup in files, but this one queries a service
       --> job.toml:43:1
        |
     43 | on = { id = "id" }
@@ -211,14 +239,14 @@ otherwise = [
     47 |   "forward", {}, { within = "1m" }, { match = "forward", constant = { a = 1 } },
        |                  ^^^^^^^^^^^^^^^^^
 
-    error: an item of `otherwise` does one thing, and this one has `match` and `constant`
+    error: an item of `otherwise` does one thing, but this one has `match` and `constant`
       --> job.toml:47:37
        |
     47 |   "forward", {}, { within = "1m" }, { match = "forward", constant = { a = 1 } },
        |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       hint: write two items, in the order in which they are tried
 
-    error: `on` goes with `lookup`, and this is `match`
+    error: `on` goes with `lookup`, but this is `match`
       --> job.toml:48:24
        |
     48 |   { match = "forward", on = { id = "id" } }, { constant = { a = [] } },
@@ -230,14 +258,14 @@ otherwise = [
     48 |   { match = "forward", on = { id = "id" } }, { constant = { a = [] } },
        |                                                                 ^^
 
-    error: a lookup asks one service, or looks into files
+    error: a lookup queries one service or reads files
       --> job.toml:49:15
        |
     49 |   { lookup = ["http://host/{id}", "countries.csv"] }, { lookup = [] }, { lookup = "x.csv", otherwise = [] },
        |               ^^^^^^^^^^^^^^^^^^
-      hint: list the others in `otherwise`
+      hint: move the others to `otherwise`
 
-    error: `lookup` names no file and no service
+    error: `lookup` does not name a file or a service
       --> job.toml:49:57
        |
     49 |   { lookup = ["http://host/{id}", "countries.csv"] }, { lookup = [] }, { lookup = "x.csv", otherwise = [] },
@@ -301,7 +329,7 @@ otherwise = [{ lookup = "*.parquet", format = "xls" }]
        |          ^^^^^^^^^^^^
       hint: did you mean `countries.csv`?
 
-    error: `delimiter` must be one ASCII character, and no quote or line end
+    error: `delimiter` must be one ASCII character, but not a quote or a line end
       --> job.toml:16:13
        |
     16 | delimiter = "ab"
@@ -352,7 +380,7 @@ take = ["score"]
        |
     12 | derive = { id = "1", x = "cuntry" }
        |            ^^
-      hint: a derived column needs a name of its own
+      hint: a derived column needs a new name
 
     error: unknown column `cuntry`
       --> job.toml:12:26
@@ -373,7 +401,7 @@ take = ["score"]
        |
     17 | rejects = "bad.jsonl"
        |           ^^^^^^^^^^^
-      hint: give them a place of their own
+      hint: give them their own place
 
     error: the job has no table `user`
       --> job.toml:19:10
@@ -436,7 +464,7 @@ filter = "country = 'ES' AND points > 1"
        |
     13 | within = "1 month"
        |          ^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
     error: no file has a column `iid`
       --> job.toml:15:10
@@ -471,14 +499,14 @@ filter = "country = 'ES' AND points > 1"
        |
     23 | on = { id = "id", amount = "score", usr = "idd" }
        |        ^^
-      hint: declare one as the other is; in [source]: types = { id = "string" }
+      hint: give both the same type; in [source]: types = { id = "string" }
 
     error: `amount` is decimal(18,2) and `score` of [table.users] is float64, so they are never equal
       --> job.toml:23:19
        |
     23 | on = { id = "id", amount = "score", usr = "idd" }
        |                   ^^^^^^
-      hint: declare one as the other is; in [table.users]: types = { score = "decimal(18,2)" }
+      hint: give both the same type; in [table.users]: types = { score = "decimal(18,2)" }
 
     error: no file has a column `usr`
       --> job.toml:23:37
@@ -499,7 +527,7 @@ filter = "country = 'ES' AND points > 1"
        |
     24 | take = { amount = "country", c = "cuntry" }
        |          ^^^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: [table.users] has no column `cuntry`
       --> job.toml:24:34
@@ -516,7 +544,7 @@ filter = "country = 'ES' AND points > 1"
       hint: did you mean `backward`?
       hint: a match is backward, forward or nearest
 
-    error: `soon` is no length of time
+    error: `soon` is not a duration
       --> job.toml:26:10
        |
     26 | within = "soon"
@@ -528,7 +556,7 @@ filter = "country = 'ES' AND points > 1"
        |
     27 | fill = "last"
        |        ^^^^^^
-      hint: "last_value" takes each column of the nearest row where it is not NULL
+      hint: "last_value" takes each column from the nearest row in which it is not NULL
 
     error: unknown match `forwards`
       --> job.toml:28:24
@@ -543,14 +571,14 @@ filter = "country = 'ES' AND points > 1"
        |
     28 | otherwise = [{ match = "forwards", within = "1 quarter" }]
        |                                             ^^^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
     error: there is a column `country` already
       --> job.toml:32:10
        |
     32 | take = { country = "country", points = "score" }
        |          ^^^^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: `countries.csv` has no column `country`
       --> job.toml:34:5
@@ -566,7 +594,7 @@ filter = "country = 'ES' AND points > 1"
        |     ^^^^^^
       hint: did you mean `code`?
 
-    error: `name` is string, and `points` is float64
+    error: `name` is string, but `points` is float64
       --> job.toml:35:91
        |
     35 |   { lookup = "countries.csv", on = { user = "code" }, take = { country = "name", points = "name" } },
@@ -608,14 +636,14 @@ filter = "country = 'ES' AND points > 1"
        |                  ^^^^^^
       hint: did you mean `country`?
 
-    error: `many` is no value of `points`, a float64
+    error: `many` is not a valid value for `points`, a float64
       --> job.toml:38:42
        |
     38 |   { constant = { cuntry = "ES", points = "many" } },
        |                                          ^^^^^^
       hint: such as 1.5
 
-    error: nothing is tried after a constant, which every event takes
+    error: a constant matches every event, so nothing is tried after it
       --> job.toml:39:13
        |
     39 |   { match = "forward" },
@@ -661,33 +689,33 @@ on = { user = "cod", id = "code" }
 take = { user = "name" }
 "#;
     insta::assert_snapshot!(words(job), @r#"
-    error: every event would ask the same of this service
+    error: every event would send the same request to this service
      --> job.toml:9:10
       |
     9 | lookup = "http://host/users"
       |          ^^^^^^^^^^^^^^^^^^^
       hint: put columns in braces, such as http://host/users/{userId}
 
-    error: `a.b` is no JSON pointer
+    error: `a.b` is not a JSON pointer
       --> job.toml:10:14
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |              ^^^^^
-      hint: it starts with a slash: "/a/b"
+      hint: it must start with a slash: "/a/b"
 
-    error: `/~x` is no JSON pointer
+    error: `/~x` is not a JSON pointer
       --> job.toml:10:25
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |                         ^^^^^
-      hint: `~0` stands for ~, and `~1` for /
+      hint: write `~0` for ~, and `~1` for /
 
     error: there is a column `user` already
       --> job.toml:10:32
        |
     10 | take = { a = "a.b", b = "/~x", user = "/u" }
        |                                ^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
 
     error: unknown type `text`
       --> job.toml:11:15
@@ -703,19 +731,19 @@ take = { user = "name" }
        |                       ^^
       hint: did you mean `a`?
 
-    error: the most for `in_flight` is 10,000
+    error: `in_flight` is at most 10,000
       --> job.toml:12:13
        |
     12 | in_flight = 10001
        |             ^^^^^
 
-    error: the most for `retries` is 100
+    error: `retries` is at most 100
       --> job.toml:13:11
        |
     13 | retries = 101
        |           ^^^
 
-    error: a `timeout` is longer than nothing
+    error: `timeout` must be longer than 0
       --> job.toml:14:11
        |
     14 | timeout = "0s"
@@ -727,7 +755,7 @@ take = { user = "name" }
        |
     15 | backoff = "1 month"
        |           ^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
     error: unknown on_failure `nul`
       --> job.toml:16:14
@@ -737,14 +765,14 @@ take = { user = "name" }
       hint: did you mean `null`?
       hint: it is "fail", "null" or "reject"
 
-    error: `match` is for tables, and this step is a lookup
+    error: `match` is for tables, but this step is a lookup
       --> job.toml:17:24
        |
     17 | otherwise = [{ match = "forward" }, { lookup = "countries.csv" }, { lookup = "countries.csv", on = { user = "code" } }]
        |                        ^^^^^^^^^
       hint: write [table.NAME] and enrich = "NAME"
 
-    error: `lookup` needs `take`: the step's are pointers into JSON
+    error: `lookup` needs its own `take`: the step's are pointers into JSON
       --> job.toml:17:39
        |
     17 | otherwise = [{ match = "forward" }, { lookup = "countries.csv" }, { lookup = "countries.csv", on = { user = "code" } }]
@@ -758,7 +786,7 @@ take = { user = "name" }
        |                                       ^^^^^^
       hint: such as on = { userId = "id" }
 
-    error: `lookup` needs `take`: the step's are pointers into JSON
+    error: `lookup` needs its own `take`: the step's are pointers into JSON
       --> job.toml:17:69
        |
     17 | otherwise = [{ match = "forward" }, { lookup = "countries.csv" }, { lookup = "countries.csv", on = { user = "code" } }]
@@ -770,7 +798,7 @@ take = { user = "name" }
        |
     19 | lookup = "http://host/{usr}/{id"
        |          ^^^^^^^^^^^^^^^^^^^^^^^
-      hint: each column stands in braces of its own; %7B and %7D stand for the characters
+      hint: put each column in its own braces; write %7B and %7D for the characters
 
     error: no file has a column `usr`
       --> job.toml:22:10
@@ -779,20 +807,20 @@ take = { user = "name" }
        |          ^^^^^^^^^^^^^^^^^^^^^^^^
       hint: did you mean `user`?
 
-    error: `ftp://host/{id}` cannot be asked: a service is http:// or https://
+    error: `ftp://host/{id}` is not the URL of a service: it must begin with http:// or https://
       --> job.toml:25:10
        |
     25 | lookup = "ftp://host/{id}"
        |          ^^^^^^^^^^^^^^^^^
 
-    error: `http:///{id}` names no host
+    error: `http:///{id}` does not name a host
       --> job.toml:28:10
        |
     28 | lookup = "http:///{id}"
        |          ^^^^^^^^^^^^^^
       hint: such as http://host/users/{userId}
 
-    error: the host of a service is the same for all events
+    error: the host of a service must be the same for all events
       --> job.toml:31:10
        |
     31 | lookup = "https://{id}/a"
@@ -804,7 +832,7 @@ take = { user = "name" }
        |
     34 | lookup = "https://host/a b/{id}"
        |          ^^^^^^^^^^^^^^^^^^^^^^^
-      hint: %20 stands for one
+      hint: write %20 for a space
 
     error: `countries.csv` has no column `cod`
       --> job.toml:38:15
@@ -818,14 +846,14 @@ take = { user = "name" }
        |
     38 | on = { user = "cod", id = "code" }
        |                      ^^
-      hint: declare one as the other is; in [source]: types = { id = "string" }
+      hint: give both the same type; in [source]: types = { id = "string" }
 
     error: there is a column `user` already
       --> job.toml:39:10
        |
     39 | take = { user = "name" }
        |          ^^^^
-      hint: a column that is taken needs a name of its own
+      hint: a column that is taken needs a new name
     "#);
 }
 
@@ -845,32 +873,32 @@ inclusive = false
 otherwise = [{ match = "backward", within = "2m" }]
 "#;
     insta::assert_snapshot!(words(job), @r#"
-    error: `match` needs times, and [table.users] has no `time`
+    error: `match` needs times, but [table.users] has no `time`
       --> job.toml:14:9
        |
     14 | match = "nearest"
        |         ^^^^^^^^^
-      hint: without one, its rows hold at any time
+      hint: without one, its rows are valid at any time
 
-    error: `within` needs times, and [table.users] has no `time`
+    error: `within` needs times, but [table.users] has no `time`
       --> job.toml:15:10
        |
     15 | within = "1m"
        |          ^^^^
-      hint: without one, its rows hold at any time
+      hint: without one, its rows are valid at any time
 
-    error: `inclusive = false` needs times, and [table.users] has no `time`
+    error: `inclusive = false` needs times, but [table.users] has no `time`
       --> job.toml:16:13
        |
     16 | inclusive = false
        |             ^^^^^
-      hint: without one, its rows hold at any time
+      hint: without one, its rows are valid at any time
 
-    error: `within` needs times, and [table.users] has no `time`
+    error: `within` needs times, but [table.users] has no `time`
       --> job.toml:17:45
        |
     17 | otherwise = [{ match = "backward", within = "2m" }]
        |                                             ^^^^
-      hint: without one, its rows hold at any time
+      hint: without one, its rows are valid at any time
     "#);
 }

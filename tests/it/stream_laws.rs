@@ -8,7 +8,7 @@ use crate::log::{Cell, Log};
 use crate::oracle::{Expected, Value, expected, expected_of};
 use crate::results::{Row, differences, late_differences, read};
 use crate::support::{Lab, Machine, PLAIN, account};
-use highwater::engine::Outcome;
+use highwater::deliver::Outcome;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;

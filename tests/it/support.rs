@@ -1,9 +1,14 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::engine::{self, AuditReport, BackfillOutcome, Outcome, Request, RunOptions};
+use highwater::audit::{AuditReport, audit};
+use highwater::backfill::{BackfillOutcome, Request, backfill};
+use highwater::deliver::Outcome;
+use highwater::engine::{self, RunOptions};
 use highwater::error::Error;
+use highwater::inspect::inspect;
 use highwater::job::{JobSpec, Overrides, plan_job};
 use highwater::plan::{Mode, Plan};
+use highwater::run::{catch_up, run};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -102,7 +107,7 @@ impl Lab {
     /// Runs `job` in this process; its paths stand below the folder, which the job names as `@`.
     pub fn library(&self, job: &str, machine: Machine) -> Result<Outcome, Error> {
         let (plan, options) = self.planned(job, machine, None)?;
-        engine::run(&plan, &options, &Silent)
+        run(&plan, &options, &Silent)
     }
 
     /// As the command `run` does it: what is in place is heeded.
@@ -110,13 +115,13 @@ impl Lab {
         let spec = JobSpec::parse("job.toml", &self.at(job))?;
         let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
         let plan = plan_job(&spec, &overrides)?;
-        engine::catch_up(&plan, &spec, &overrides, &machine.options(), &Silent)
+        catch_up(&plan, &spec, &overrides, &machine.options(), &Silent)
     }
 
     /// As [`Lab::library`], in this mode whatever the job says.
     pub fn library_as(&self, job: &str, machine: Machine, mode: Mode) -> Result<Outcome, Error> {
         let (plan, options) = self.planned(job, machine, Some(mode))?;
-        engine::run(&plan, &options, &Silent)
+        run(&plan, &options, &Silent)
     }
 
     /// As [`Lab::library`], a backfill; its files too may stand below `@`.
@@ -129,20 +134,20 @@ impl Lab {
         };
         let spec = JobSpec::parse("job.toml", &self.at(job))?;
         let overrides = Overrides { chunk_bytes: machine.chunk_bytes, ..Overrides::default() };
-        engine::backfill(&spec, &overrides, &request, &|_| machine.options(), &Silent)
+        backfill(&spec, &overrides, &request, &|_| machine.options(), &Silent)
     }
 
     /// As [`Lab::library`], an audit.
     pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
-        engine::audit(plan, &options, delays, &Silent)
+        audit(plan, &options, delays, &Silent)
     }
 
     /// As [`Lab::library`], the entries of the state at `at`, each a line of JSON.
     pub fn inspect(&self, job: &str, machine: Machine, at: i64) -> Result<Vec<String>, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Complete))?;
         let zone = plan.zone.clone();
-        let state = engine::inspect(plan, at, &[], None, &options, &Silent)?;
+        let state = inspect(plan, at, &[], None, &options, &Silent)?;
         let mut entries = vec![];
         state.entries(&zone, |entry| {
             entries.push(entry.to_string());

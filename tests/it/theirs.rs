@@ -70,17 +70,17 @@ fn a_file_without_a_header_has_the_names_here_or_those_that_are_given() {
     let turned = "A,10.50,2024-06-01\nB,,2024-06-02\nC,-3.00,2024-06-03\n";
     same(OURS, turned, &["--key", "day,k", "--columns", "k,total,day"]);
     let (code, said) = verified(OURS, "A,1\n", &["--no-header"]);
-    assert!(code == 3 && said.contains("2 fields, and the columns are day, k, total"), "{said}");
+    assert!(code == 3 && said.contains("2 fields, but the columns are day, k, total"), "{said}");
 }
 
 #[test]
 fn names_in_other_case_and_order_are_paired_and_said() {
     let theirs = "TOTAL,K,Day\n10.5,A,2024-06-01\n,B,2024-06-02\n-3,C,2024-06-03\n";
     let said = same(OURS, theirs, &["--key", "day,k"]);
-    assert!(said.contains("`TOTAL` there is taken for `total` here"), "{said}");
+    assert!(said.contains("`TOTAL` there is compared with `total` here"), "{said}");
     // Two that could be meant are nobody's.
     let (code, said) = verified("k,v\n1,2\n", "k,V,v \n1,2,3\n", &["--key", "k"]);
-    assert!(code == 1 && !said.contains("taken for"), "{said}");
+    assert!(code == 1 && !said.contains("there is compared with"), "{said}");
 }
 
 #[test]

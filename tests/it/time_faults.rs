@@ -36,7 +36,7 @@ firings = "yes"
 pth = "late.jsonl"
 "#;
     insta::assert_snapshot!(words(&job), @r#"
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
      --> job.toml:5:1
       |
     5 | [[output]]
@@ -56,20 +56,20 @@ pth = "late.jsonl"
     8 | window = {}
       |          ^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:10:1
        |
     10 | [[output]]
        | ^^^^^^^^^^
       hint: add select = { n = "count(*)" }
 
-    error: a window is of one kind, and this one is `tumbling` and `session`
+    error: a window has one kind, but this one has `tumbling` and `session`
       --> job.toml:12:10
        |
     12 | window = { tumbling = "1m", session = "1m" }
        |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:14:1
        |
     14 | [[output]]
@@ -82,7 +82,7 @@ pth = "late.jsonl"
     16 | window = { hopping = "10m" }
        |          ^^^^^^^^^^^^^^^^^^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:18:1
        |
     18 | [[output]]
@@ -95,13 +95,13 @@ pth = "late.jsonl"
     20 | window = { cumulative = "1h", slide = "1m" }
        |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
-    error: `slide` goes with `hopping`, and this window is `cumulative`
+    error: `slide` goes with `hopping`, but this window is `cumulative`
       --> job.toml:20:31
        |
     20 | window = { cumulative = "1h", slide = "1m" }
        |                               ^^^^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:22:1
        |
     22 | [[output]]
@@ -115,13 +115,13 @@ pth = "late.jsonl"
        |                             ^^^^^^
       hint: it starts with its first event
 
-    error: `step` goes with `cumulative`, and this window is `session`
+    error: `step` goes with `cumulative`, but this window is `session`
       --> job.toml:24:44
        |
     24 | window = { session = "30m", offset = "1m", step = "1m" }
        |                                            ^^^^
 
-    error: this output groups events and selects nothing
+    error: this output groups events, but selects nothing
       --> job.toml:26:1
        |
     26 | [[output]]
@@ -146,7 +146,7 @@ pth = "late.jsonl"
        |
     31 | [late]
        | ^^^^^^
-      hint: a .jsonl or .parquet file for the events that came too late
+      hint: a .jsonl or .parquet file for late events
 
     error: unknown key `pth` in [late]
       --> job.toml:32:1
@@ -182,14 +182,14 @@ fn lengths_and_calendar_units_that_do_not_go_together() {
     ];
     let told: Vec<String> = windows.iter().map(|window| of_window(window, "")).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    error: a window of 1 day on the calendar cannot start every `1h`, which is a length of time
+    error: a window of 1 day on the calendar cannot start every `1h`, which is a duration
      --> job.toml:7:22
       |
     7 | window = { hopping = "1 day", slide = "1h" }
       |                      ^^^^^^^
       hint: write `24h` for windows of that length
 
-    error: a window of 1 month on the calendar cannot start every `1h`, which is a length of time
+    error: a window of 1 month on the calendar cannot start every `1h`, which is a duration
      --> job.toml:7:22
       |
     7 | window = { hopping = "1 month", slide = "1h" }
@@ -222,30 +222,30 @@ fn lengths_and_calendar_units_that_do_not_go_together() {
       |
     7 | window = { hopping = "8760h", slide = "10s" }
       |                                       ^^^^^
-      hint: the most is a million
+      hint: at most a million are allowed
 
     error: `2000 years` is too long
      --> job.toml:7:23
       |
     7 | window = { tumbling = "2000 years" }
       |                       ^^^^^^^^^^^^
-      hint: the longest is 1000 years
+      hint: at most 1000 years are allowed
 
-    error: `0s` is no window size
+    error: `0s` is not a valid window size
      --> job.toml:7:23
       |
     7 | window = { tumbling = "0s", offset = "1 month" }
       |                       ^^^^
-      hint: a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
+      hint: use a duration such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month
 
     error: `1 month` has no fixed length
      --> job.toml:7:22
       |
     7 | window = { session = "1 month" }
       |                      ^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
-    error: the gap of a session is longer than nothing
+    error: the gap of a session must be longer than 0
      --> job.toml:7:22
       |
     7 | window = { session = "0s" }
@@ -257,9 +257,9 @@ fn lengths_and_calendar_units_that_do_not_go_together() {
       |
     7 | window = { tumbling = "1m", allowed_lateness = "1 quarter" }
       |                                                ^^^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
-    error: `soon` is no length of time
+    error: `soon` is not a duration
      --> job.toml:7:48
       |
     7 | window = { tumbling = "1m", allowed_lateness = "soon" }
@@ -286,14 +286,14 @@ fn modes_and_firings_of_windows_that_cannot_have_them() {
       |
     8 | mode = "streamed"
       |        ^^^^^^^^^^
-      hint: where nothing ends, nothing is late
+      hint: without an end, an event cannot be late
 
     error: `firings` is for windows that have an end
      --> job.toml:9:11
       |
     9 | firings = true
       |           ^^^^
-      hint: where nothing ends, nothing is late
+      hint: without an end, an event cannot be late
 
     error: `mode` is "complete" or "streamed", not "stream"
      --> job.toml:8:8
@@ -313,7 +313,7 @@ fn modes_and_firings_of_windows_that_cannot_have_them() {
       |
     9 | firings = true
       |           ^^^^
-      hint: a later event can join two sessions into one, and no row says so of the rows before
+      hint: a later event can join two sessions into one, and rows that were already written cannot say so
 
     error: `firings` does not go with `having`
      --> job.toml:9:11
@@ -404,23 +404,23 @@ path = "late.csv"
     6 | partition = "custmer"
       |             ^^^^^^^^^
       hint: did you mean `customer`?
-      hint: or "file", where each file is a partition of the log
+      hint: or "file", if each file is a partition of the log
 
     error: `1 month` has no fixed length
      --> job.toml:7:8
       |
     7 | idle = "1 month"
       |        ^^^^^^^^^
-      hint: a month, quarter or year is now longer, now shorter: give days, such as 30 days
+      hint: the length of a month, quarter or year varies: give days, such as 30 days
 
-    error: `1 hr` is no length of time
+    error: `1 hr` is not a duration
      --> job.toml:8:13
       |
     8 | max_ahead = "1 hr"
       |             ^^^^^^
       hint: such as 20s, 15m, 6h or 1 day
 
-    error: `-20s` is no length of time
+    error: `-20s` is not a duration
      --> job.toml:9:20
       |
     9 | out_of_orderness = "-20s"
@@ -459,12 +459,12 @@ path = "late.csv"
       |             ^^^^
       hint: add `arrival`, the column that says when each event arrived
 
-    error: late events cannot be written to `./out/late.jsonl`: an output is written to this folder, and holds nothing else
+    error: late events cannot be written to `./out/late.jsonl`: an output is written to this folder, which must contain nothing else
      --> job.toml:9:8
       |
     9 | path = "./out/late.jsonl"
       |        ^^^^^^^^^^^^^^^^^^
-      hint: give them a place of their own
+      hint: give them their own place
     "#);
 
     let told = [
@@ -476,25 +476,25 @@ path = "late.csv"
         )),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
-    error: `customer` holds `7`, which is no time that can be read
+    error: `customer` contains `7`, which is not a time that can be read
      --> job.toml:4:11
       |
     4 | arrival = "customer"
       |           ^^^^^^^^^^
-      hint: arrival times are ISO-8601, integers since 1970, or written as the event time is
+      hint: arrival times are ISO-8601, integers since 1970, or written like the event time
 
     error: late events cannot be written to `o.jsonl`: an output is written to the same file
      --> job.toml:8:8
       |
     8 | path = "o.jsonl"
       |        ^^^^^^^^^
-      hint: give them a place of their own
+      hint: give them their own place
 
     error: late events cannot be written to `./r.jsonl`: rejected records are written to the same file
      --> job.toml:8:8
       |
     8 | path = "./r.jsonl"
       |        ^^^^^^^^^^^
-      hint: give them a place of their own
+      hint: give them their own place
     "#);
 }

@@ -161,24 +161,24 @@ fn a_format_that_leaves_the_instant_open_is_refused_at_its_place() {
     let answer = checked("time_format = \"%Y-%m-%d %H\"");
     assert_eq!(answer.code, 2);
     insta::assert_snapshot!(answer.err, @r#"
-    error: the time format `%Y-%m-%d %H` gives the hour without the minute
+    error: the time format `%Y-%m-%d %H` has the hour without the minute
      --> job.toml:5:15
       |
     5 | time_format = "%Y-%m-%d %H"
       |               ^^^^^^^^^^^^^
-      hint: add %M; texts that end in the hour are given minutes in [source]: time = "COLUMN || ':00'"
+      hint: add %M; if the texts end with the hour, add minutes to them in [source]: time = "COLUMN || ':00'"
     "#);
     let answer = checked("time_format = [\"iso\", \"%d/%m/%Y %I:%M\", \"%Q\", \"iso\"]");
     assert_eq!(answer.code, 2);
-    for words in ["which half of the day", "`%Q` in the time format", "`iso` is twice in `time_format`"] {
+    for words in ["not AM or PM", "`%Q` in the time format", "`iso` occurs twice in `time_format`"] {
         assert!(answer.err.contains(words), "{words}: {}", answer.err);
     }
     for (rule, words) in [
         ("time_format = []", "empty list"),
         ("time_format = \"%F\"\ntime_unit = \"s\"", "exclude each other"),
         ("time_unit = \"m\"", "d for days"),
-        ("time_format = \"%F %T EST\"", "the zone `EST` as a text"),
-        ("time_format = \"%F %T+01:00\"", "the offset `+01:00` as a text"),
+        ("time_format = \"%F %T EST\"", "the zone `EST` as fixed text"),
+        ("time_format = \"%F %T+01:00\"", "the offset `+01:00` as fixed text"),
     ] {
         let answer = checked(rule);
         assert!(answer.code == 2 && answer.err.contains(words), "{rule}: {}", answer.err);
@@ -192,7 +192,7 @@ fn a_zone_that_is_not_known_is_a_bad_record_that_says_so() {
     let job = events("log.csv", "UTC", "time_format = \"%Y-%m-%d %H:%M:%S %Z\"");
     let answer = lab.run(&job, &[]);
     assert_eq!(answer.code, 3);
-    let words = "`2024-03-10 03:30:00 EDT` is a time of a zone that is not known";
+    let words = "`2024-03-10 03:30:00 EDT` is a time in an unknown zone";
     assert!(answer.err.contains(words), "{}", answer.err);
 }
 
@@ -251,38 +251,38 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
     %Y-%m-%d %H:%M:%S.%f duckdb: STRPTIME(REGEXP_REPLACE(NULLIF("t", ''), '([.,][0-9]{6})[0-9]+', '\1'), '%Y-%m-%d %H:%M:%S.%f') AS "_time"
     %Y-%m-%d %H:%M:%S.%f postgres: ((TO_TIMESTAMP(REGEXP_REPLACE(NULLIF("t", ''), '([.,][0-9]{6})[0-9]+', '\1') || ' +0000', 'YYYY-MM-DD HH24:MI:SS.US TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
     %Y-%m-%d %H:%M:%S.%f spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyy-M-d H:m:s.SSSSSSSSS') AS `_time`
-    %Y-%m-%d %H:%M:%S.%f flink: hint: it has no words that mean what %f does
+    %Y-%m-%d %H:%M:%S.%f flink: hint: it has no pattern that means %f
     %Y-%m-%d %H:%M:%S.%f bigquery: TIMESTAMP(PARSE_DATETIME('%Y-%m-%d %H:%M:%E*S', NULLIF(`t`, '')), 'UTC') AS `_time`
     %Y%m%d%H%M%S%3f duckdb: STRPTIME(NULLIF("t", ''), '%Y%m%d%H%M%S%g') AS "_time"
     %Y%m%d%H%M%S%3f postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'YYYYMMDDHH24MISSMS TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
     %Y%m%d%H%M%S%3f spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMMddHHmmssSSS') AS `_time`
     %Y%m%d%H%M%S%3f flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'yyyyMMddHHmmssSSS')
-    %Y%m%d%H%M%S%3f bigquery: hint: it has no words that mean what %3f does
+    %Y%m%d%H%M%S%3f bigquery: hint: it has no pattern that means %3f
     %d/%b/%Y:%H:%M:%S%.f %z duckdb: (STRPTIME(REGEXP_REPLACE(NULLIF("t", ''), '([.,][0-9]{6})[0-9]+', '\1'), ['%d/%b/%Y:%H:%M:%S.%f %z', '%d/%b/%Y:%H:%M:%S %z']) AT TIME ZONE 'UTC') AS "_time"
     %d/%b/%Y:%H:%M:%S%.f %z postgres: CASE WHEN NULLIF("t", '') ~ '^\s*[0-9]{1,2}\/([Jj][Aa][Nn]|[Ff][Ee][Bb]|[Mm][Aa][Rr]|[Aa][Pp][Rr]|[Mm][Aa][Yy]|[Jj][Uu][Nn]|[Jj][Uu][Ll]|[Aa][Uu][Gg]|[Ss][Ee][Pp]|[Oo][Cc][Tt]|[Nn][Oo][Vv]|[Dd][Ee][Cc])\/[0-9]{4}\:[0-9]{1,2}\:[0-9]{1,2}\:[0-9]{1,2}\.[0-9]+\s+([Zz]|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)\s*$' THEN TO_TIMESTAMP(REGEXP_REPLACE(NULLIF("t", ''), '([.,][0-9]{6})[0-9]+', '\1'), 'DD/Mon/YYYY:HH24:MI:SS.US TZHTZM') ELSE TO_TIMESTAMP(REGEXP_REPLACE(NULLIF("t", ''), '([.,][0-9]{6})[0-9]+', '\1'), 'DD/Mon/YYYY:HH24:MI:SS TZHTZM') END AS "_time"
     %d/%b/%Y:%H:%M:%S%.f %z spark: TO_TIMESTAMP(NULLIF(`t`, ''), 'd/MMM/yyyy:H:m:s[.SSSSSSSSS] [XXX][XX][X]') AS `_time`
-    %d/%b/%Y:%H:%M:%S%.f %z flink: hint: it has no words that mean what %.f does
+    %d/%b/%Y:%H:%M:%S%.f %z flink: hint: it has no pattern that means %.f
     %d/%b/%Y:%H:%M:%S%.f %z bigquery: PARSE_TIMESTAMP('%d/%b/%Y:%H:%M:%E*S %z', NULLIF(`t`, '')) AS `_time`
     %m/%d/%y %I:%M %p duckdb: STRPTIME(NULLIF("t", ''), '%m/%d/%y %I:%M %p') AS "_time"
-    %m/%d/%y %I:%M %p postgres: hint: it has no words that mean what %y does
-    %m/%d/%y %I:%M %p spark: hint: it has no words that mean what %y does
-    %m/%d/%y %I:%M %p flink: hint: it has no words that mean what %y does
+    %m/%d/%y %I:%M %p postgres: hint: it has no pattern that means %y
+    %m/%d/%y %I:%M %p spark: hint: it has no pattern that means %y
+    %m/%d/%y %I:%M %p flink: hint: it has no pattern that means %y
     %m/%d/%y %I:%M %p bigquery: TIMESTAMP(PARSE_DATETIME('%m/%d/%y %I:%M %p', NULLIF(`t`, '')), 'UTC') AS `_time`
     %a %b %e %H:%M:%S UTC %Y duckdb: STRPTIME(NULLIF("t", ''), '%a %b %d %H:%M:%S UTC %Y') AS "_time"
     %a %b %e %H:%M:%S UTC %Y postgres: TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'Dy Mon DD HH24:MI:SS "UTC" YYYY TZHTZM') AS "_time"
-    %a %b %e %H:%M:%S UTC %Y spark: hint: it has no words that mean what %a does
+    %a %b %e %H:%M:%S UTC %Y spark: hint: it has no pattern that means %a
     %a %b %e %H:%M:%S UTC %Y flink: `_time` AS TO_TIMESTAMP(NULLIF(`t`, ''), 'EEE MMM d H:m:s ''UTC'' yyyy')
     %a %b %e %H:%M:%S UTC %Y bigquery: PARSE_TIMESTAMP('%a %b %e %H:%M:%S UTC %Y', NULLIF(`t`, '')) AS `_time`
     %G-W%V-%u duckdb: STRPTIME(NULLIF("t", ''), '%G-W%V-%u') AS "_time"
     %G-W%V-%u postgres: ((TO_TIMESTAMP(NULLIF("t", '') || ' +0000', 'IYYY"-W"IW-ID TZHTZM') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS "_time"
-    %G-W%V-%u spark: hint: it has no words that mean what %G does
-    %G-W%V-%u flink: hint: it has no words that mean what %G does
-    %G-W%V-%u bigquery: hint: it has no words that mean what %G does
-    %F %T %Z duckdb: hint: it has no words that mean what %Z does
-    %F %T %Z postgres: hint: it has no words that mean what %Z does
-    %F %T %Z spark: hint: it has no words that mean what %Z does
-    %F %T %Z flink: hint: it has no words that mean what %Z does
-    %F %T %Z bigquery: hint: it has no words that mean what %Z does
+    %G-W%V-%u spark: hint: it has no pattern that means %G
+    %G-W%V-%u flink: hint: it has no pattern that means %G
+    %G-W%V-%u bigquery: hint: it has no pattern that means %G
+    %F %T %Z duckdb: hint: it has no pattern that means %Z
+    %F %T %Z postgres: hint: it has no pattern that means %Z
+    %F %T %Z spark: hint: it has no pattern that means %Z
+    %F %T %Z flink: hint: it has no pattern that means %Z
+    %F %T %Z bigquery: hint: it has no pattern that means %Z
     %s%.f duckdb: MAKE_TIMESTAMP(CAST(FLOOR(CAST(NULLIF("t", '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) AS "_time"
     %s%.f postgres: (TIMESTAMPTZ 'epoch' + (CAST(FLOOR(CAST(NULLIF("t", '') AS NUMERIC) * 1000000) AS BIGINT)) * INTERVAL '1 microsecond') AS "_time"
     %s%.f spark: TIMESTAMP_MICROS(CAST(FLOOR(CAST(NULLIF(`t`, '') AS DECIMAL(38, 12)) * 1000000) AS BIGINT)) AS `_time`
@@ -315,7 +315,7 @@ fn each_dialect_has_its_own_pattern_or_names_what_it_has_no_words_for() {
 fn times_that_exist_twice_are_counted_and_told() {
     let lines =
         ["2024-10-27 01:30:00", "2024-10-27 02:10:00", "2024-10-27 02:50:00", "2024-10-27T02:10:00+01:00"];
-    let told = "\n2 times exist twice in Europe/Berlin, where clocks are put back, and the earlier is taken";
+    let told = "\n2 times exist twice in Europe/Berlin, where clocks are put back; the earlier is taken";
     for (log, rule) in [
         ("log.csv", ""),
         ("log.csv", "time_format = [\"iso\", \"%Y-%m-%d %H:%M:%S\"]"),

@@ -171,11 +171,11 @@ fn wrong_names_and_values_are_errors() {
     let lab = lab();
     for (at, said) in [
         ("window_start=2024-06-01T10:00, usr=u1", "did you mean `user`?"),
-        ("window_start=2024-06-01T10:00", "--at does not say `user`"),
-        ("user=u1", "named by window_start, user"),
+        ("window_start=2024-06-01T10:00", "--at has no value for `user`"),
+        ("user=u1", "identified by window_start, user"),
         ("window_start=soon, user=u1", "`soon` is not a time"),
-        ("user", "is no column with a value"),
-        ("total=1", "named by"),
+        ("user", "is not a column with a value"),
+        ("total=1", "its keys are"),
     ] {
         let answer = lab.highwater(&["explain", "job.toml", "--output", "totals.csv", "--at", at]);
         assert_eq!(answer.code, 2, "{at}: {}", answer.out);

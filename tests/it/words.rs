@@ -210,33 +210,30 @@ fn help_names_the_commands_and_the_options() {
     Usage: highwater [OPTIONS] <COMMAND>
 
     Commands:
-      init         Write a first job for some files: looks at them, guesses, and says what and why
-      run          Run a job: read its source, and commit its outputs
-      check        Check a job file without its data: all that can be told before a file is opened
-      explain      Show what a job would do, from samples of its files: schema, plan, memory
-      audit        Say how late events come, and what each delay of the watermark would have cost
-      backfill     Count late events, or files that were wrong, in outputs that are in place; show what
-                   changes
-      verify       Compare results with those of SQL, of a file or of another program; say where and why
-                   they differ
-      report       Write a page of a job's results: charts, tables, the account, late data, differences
+      init         Write a first job for some files; its comments explain each guess
+      run          Run a job: read its source and commit its outputs
+      check        Check job files without reading their data
+      explain      Show the plan, schema and memory of a job, from samples; or the events behind one row
+      audit        Measure lateness, and what other watermark delays would have dropped
+      backfill     Add late or corrected files to existing outputs, and show what changes
+      verify       Compare results with SQL, a file or another program, and explain differences
+      report       Write an HTML page of a job's results: charts, tables, record counts, late data
       sql          Print the SQL that computes the outputs of a job
-      inspect      Show what a live job would hold at a time: open windows, keys, the rows of tables
-      generate     Make sample data: sales, transactions, pageviews or money, seeded
-      schema       Print the JSON Schema of the job file, which editors complete and check by; or its
-                   page
-      completions  Print the completions of a shell
+      inspect      Show the state of a live job at a time: open windows, keys, table rows
+      generate     Generate sample data from a seed: sales, transactions, pageviews or money
+      schema       Print the JSON Schema of the job file, for editors; or its documentation
+      completions  Print shell completions
       man          Print a man page, or write all of them
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --log <FORMAT>  How stderr is written: words for people, or an object per line for programs
-                          [default: text] [possible values: text, json]
+          --log <FORMAT>  Log format of stderr: text, or one JSON object per line [default: text]
+                          [possible values: text, json]
       -h, --help          Print help
       -V, --version       Print version
 
-    Exit codes: 0 done; 1 compared and different; 2 wrong use or wrong job; 3 bad input data; 4 the
-    machine (disk, network, memory).
+    Exit codes: 0 done; 1 compared and different; 2 usage or job-file error; 3 bad input data; 4 machine
+    error (disk, network, memory).
 
     Examples:
       highwater check data/jobs/pageviews.toml
@@ -245,7 +242,7 @@ fn help_names_the_commands_and_the_options() {
       highwater verify data/jobs/big-spenders.toml
     "#);
     insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r#"
-    Run a job: read its source, and commit its outputs
+    Run a job: read its source and commit its outputs
 
     Usage: highwater run [OPTIONS] <JOB>
 
@@ -253,29 +250,28 @@ fn help_names_the_commands_and_the_options() {
       <JOB>  The job file
 
     Options:
-          --from <TIME>          Leave out events before this time (in the job's time zone, or with an
+          --from <TIME>          Skip events before this time (in the job's time zone, or with an
                                  offset)
-          --to <TIME>            Leave out events from this time on
-          --threads <N>          Worker threads [default: the job's, or one per core]
-          --memory <SIZE>        Memory for partial results, such as 512MB; past it they go to disk
-                                 [default: the job's, or half of what the machine or its control group
-                                 has]
-          --mode <MODE>          Which events the windows count, whatever the job file says: all of
-                                 them, or those that a live job would have counted [possible values:
-                                 complete, streamed]
+          --to <TIME>            Skip events at or after this time
+          --threads <N>          Number of worker threads [default: the job's, or one per core]
+          --memory <SIZE>        Memory limit for partial results, such as 512MB; above it they spill to
+                                 disk [default: the job's, or half of the memory of the machine or its
+                                 control group]
+          --mode <MODE>          Which events the windows count: all events, or those that a live job
+                                 would have counted; overrides the job file [possible values: complete,
+                                 streamed]
           --json                 Print the report as JSON on stdout
           --markdown             Print the report as Markdown on stdout, as for a pull request
-      -q, --quiet                Print nothing but tables and errors
-          --rows <N>             Rows that a table on the terminal shows [default: 20]
-          --refresh-lookups      Ask services again for what they answered in a run before
-          --changed <HOW>        What to do where a job with an archive finds a file with another
-                                 content than it was read with [default: fail] [possible values: fail,
-                                 reload]
-      -v, --verbose              Say at the end what each stage took, and the most memory that was used
-          --metrics <FILE.prom>  Write what came of it for Prometheus, also where it fails: a file that
-                                 ends in .prom, in the folder of a node exporter's textfile collector
-          --log <FORMAT>         How stderr is written: words for people, or an object per line for
-                                 programs [default: text] [possible values: text, json]
+      -q, --quiet                Print only tables and errors
+          --rows <N>             Number of rows to show of each table on the terminal [default: 20]
+          --refresh-lookups      Query services again instead of using their recorded answers
+          --changed <HOW>        What to do if a file has changed since the archive counted it [default:
+                                 fail] [possible values: fail, reload]
+      -v, --verbose              Print the time of each stage and the peak memory at the end
+          --metrics <FILE.prom>  Write metrics of the command as a .prom file for the textfile collector
+                                 of node_exporter, also when the command fails
+          --log <FORMAT>         Log format of stderr: text, or one JSON object per line [default: text]
+                                 [possible values: text, json]
       -h, --help                 Print help (see more with '--help')
 
     Examples:

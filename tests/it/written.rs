@@ -209,8 +209,8 @@ fn what_is_not_written_as_declared_is_a_bad_value() {
       |
     2 | 2024-02-01,a,"1,5"
       |              ^^^^^
-      hint: say how its values are written: written = { v = { decimal = ",", thousands = "." } }
-      hint: on_bad_record = "reject" keeps such records aside and goes on
+      hint: declare how its values are written: written = { v = { decimal = ",", thousands = "." } }
+      hint: on_bad_record = "reject" sets such records aside and continues
     "#);
 }
 
@@ -228,10 +228,10 @@ fn what_is_said_of_a_column_goes_before_what_is_said_of_all() {
 #[test]
 fn what_cannot_be_meant_is_refused() {
     for (written, what) in [
-        ("written = { v = { thousands = \".\" } }", "cannot stand between thousands and before the fraction"),
+        ("written = { v = { thousands = \".\" } }", "cannot separate both the thousands and the fraction"),
         ("written = { v = { decimal = \";\" } }", "`decimal` is one of \".\", \",\", not \";\""),
         ("written = { w = { trim = true } }", "no file has a column `w`"),
-        ("written = { v = { units = [\"1\"] } }", "`1` is no unit"),
+        ("written = { v = { units = [\"1\"] } }", "`1` is not a unit"),
         ("written = { v = { true = [\"Y\"], false = [\"Y\"] } }", "`Y` is both true and false"),
         ("written = { v = { nul = \"x\" } }", "did you mean `null`?"),
     ] {
@@ -275,9 +275,9 @@ fn no_job_is_written_that_leaves_out_many_records() {
     let answer = lab.highwater(&["init", "x.csv", "-o", "-"]);
     assert_eq!(answer.code, 3);
     insta::assert_snapshot!(answer.err, @"
-    error: 1 of 51 records of x.csv cannot be read, and no job is written that would leave them out
-      hint: the first: x.csv:52: 3 fields, where 2 are expected
-      hint: where they are no events, --reject writes a job that keeps them aside
+    error: 1 of 51 records of x.csv cannot be read, so a job is not written: it would leave them out
+      hint: the first: x.csv:52: 3 fields, but 2 are expected
+      hint: if they are not events, --reject writes a job that sets them aside
     ");
     assert_eq!(lab.highwater(&["init", "x.csv", "-o", "-", "--reject"]).code, 0);
 }

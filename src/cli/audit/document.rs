@@ -1,10 +1,11 @@
 //! An audit as a document, at most 110 characters wide as text.
 
 use super::subject::Subject;
+use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
 use crate::cli::document::{Column, Document, data, width};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, count, grouped};
-use crate::engine::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
+use crate::input::value::grouped_digits;
 use crate::sink::value::TimeText;
 use crate::time::{HOUR, MINUTE};
 
@@ -238,7 +239,7 @@ fn delays(out: &mut Document, output: &OutputAudit) {
     ];
     let mut left = vec![];
     for (i, column) in first.columns.iter().enumerate() {
-        let error = |of: fn(&crate::engine::ColumnError) -> &Option<String>| {
+        let error = |of: fn(&crate::audit::ColumnError) -> &Option<String>| {
             let texts = runs.iter().map(move |run| run[0].columns.get(i).and_then(|c| of(c).clone()));
             texts.collect::<Vec<Option<String>>>()
         };
@@ -336,14 +337,7 @@ fn share(share: f64) -> String {
 fn decimal(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, rest) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
-    let mut out = sign.to_string();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out + rest
+    format!("{sign}{}{rest}", grouped_digits(whole))
 }
 
 /// The first characters of a text.

@@ -1,7 +1,7 @@
 //! What was audited, and the audit as programs read it.
 
+use crate::audit::AuditReport;
 use crate::cli::job_args::JobId;
-use crate::engine::AuditReport;
 use crate::plan::Plan;
 use crate::time::Zone;
 use serde::Serialize;

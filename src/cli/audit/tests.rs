@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{
+use crate::audit::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::Account;
@@ -414,15 +414,15 @@ fn delays_are_sorted_and_each_is_there_once() {
     assert_eq!(read("5m, 0s,20s,300s,1 day").unwrap(), [0, 20 * SECOND, 5 * MINUTE, DAY]);
     let wrong = [
         ("20s,1 month", "error: `1 month` has no fixed length", "did you mean `--delays 31d`?"),
-        ("20", "error: `20` is no length of time", "did you mean `--delays 20s`?"),
-        ("20s,5 minuts", "error: `5 minuts` is no length of time", "did you mean `--delays 5m`?"),
-        ("1.5h", "error: `1.5h` is no length of time", "did you mean `--delays 90m`?"),
-        ("-5s", "error: `-5s` is no length of time", "did you mean `--delays 5s`?"),
-        ("soon", "error: `soon` is no length of time", "such as 20s, 15m, 6h or 1 day"),
-        ("1 fortnight", "error: `1 fortnight` is no length of time", "such as 20s, 15m, 6h or 1 day"),
-        ("4000000000 weeks", "error: `4000000000 weeks` is too long", "the longest is 1000 years"),
-        ("0s,,5m", "error: --delays: element 2 is empty", "lengths with commas between them"),
-        ("", "error: --delays: element 1 is empty", "lengths with commas between them"),
+        ("20", "error: `20` is not a duration", "did you mean `--delays 20s`?"),
+        ("20s,5 minuts", "error: `5 minuts` is not a duration", "did you mean `--delays 5m`?"),
+        ("1.5h", "error: `1.5h` is not a duration", "did you mean `--delays 90m`?"),
+        ("-5s", "error: `-5s` is not a duration", "did you mean `--delays 5s`?"),
+        ("soon", "error: `soon` is not a duration", "such as 20s, 15m, 6h or 1 day"),
+        ("1 fortnight", "error: `1 fortnight` is not a duration", "such as 20s, 15m, 6h or 1 day"),
+        ("4000000000 weeks", "error: `4000000000 weeks` is too long", "at most 1000 years are allowed"),
+        ("0s,,5m", "error: --delays: element 2 is empty", "durations with commas between them"),
+        ("", "error: --delays: element 1 is empty", "durations with commas between them"),
     ];
     for (text, message, hint) in wrong {
         let error = read(text).unwrap_err();

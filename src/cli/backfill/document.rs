@@ -1,11 +1,11 @@
 //! A backfill as documents: what it touched, the values that changed, and how it stands after it. Of a plan
 //! the same, as it would be.
 
-use crate::cli::document::{Column, Document, data};
-use crate::cli::ui::{self, count, grouped};
-use crate::engine::{
+use crate::backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
 };
+use crate::cli::document::{Column, Document, data};
+use crate::cli::ui::{self, count, grouped};
 use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
 use std::path::Path;

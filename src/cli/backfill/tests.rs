@@ -1,6 +1,6 @@
 use super::document::end;
 use super::*;
-use crate::engine::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
+use crate::backfill::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
 use crate::job::{JobSpec, Overrides};
 use crate::plan::OutputTo;
 use crate::sink::Account;

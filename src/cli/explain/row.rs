@@ -3,8 +3,8 @@
 use crate::cli::document::{Column, Document, data};
 use crate::cli::lengths::written;
 use crate::cli::ui;
-use crate::engine::{Cause, Fate, RowExplained, TracedRow};
 use crate::error::{Error, Result};
+use crate::explain::{Cause, Fate, RowExplained, TracedRow};
 use crate::sink::value::TimeText;
 use crate::time::Zone;
 use serde_json::{Map, Value, json};
@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 /// Columns and their values: `window_start=2021-02-01, account_no=099765000015`, values as CSV has them.
 pub fn parse(text: &str) -> Result<Vec<(String, Option<String>)>> {
     let wrong = |part: &str| {
-        Error::job(format!("--at: `{}` is no column with a value", part.trim()))
-            .hint("such as --at 'window_start=2024-06-01, user_id=17'; a value with a comma stands in double quotes")
+        Error::job(format!("--at: `{}` is not a column with a value", part.trim())).hint(
+            "such as --at 'window_start=2024-06-01, user_id=17'; put a value with a comma in double quotes",
+        )
     };
     let mut out: Vec<(String, Option<String>)> = vec![];
     for part in parts(text) {
@@ -23,7 +24,7 @@ pub fn parse(text: &str) -> Result<Vec<(String, Option<String>)>> {
             return Err(wrong(&part));
         }
         if out.iter().any(|(known, _)| *known == name) {
-            return Err(Error::job(format!("--at says `{name}` twice")));
+            return Err(Error::job(format!("--at has `{name}` twice")));
         }
         out.push((name, (!value.0.is_empty() || value.1).then_some(value.0)));
     }

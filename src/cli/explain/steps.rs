@@ -2,11 +2,12 @@
 
 use super::source::{columns, files};
 use crate::asof::{Direction, Reach};
+use crate::batch::ColumnView;
 use crate::cli::lengths::written;
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::plan::{EnrichPlan, Plan, Step, TablePlan, Try};
 use crate::sink::csv::push_value;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use crate::time::{TimeRule, Zone};
 use arrow_array::ArrayRef;
 use std::fmt::Write;
@@ -160,7 +161,7 @@ fn url(plan: &Plan, service: &ServicePlan) -> String {
 
 /// The one value of an array, as CSV has it.
 fn constant(value: &ArrayRef, zone: &Zone) -> String {
-    match Column::of(value) {
+    match ColumnView::of(value) {
         Ok(column) if !column.is_null(0) => {
             let mut text = vec![];
             push_value(&mut text, &column, 0, &mut TimeText::new(zone), true);

@@ -2,7 +2,7 @@
 
 use crate::cli::document::{Column, Document, data};
 use crate::cli::ui;
-use crate::engine::{GroupOf, Traced};
+use crate::explain::{GroupOf, Traced};
 use crate::sink::value::TimeText;
 
 /// Adds the events of a traced group, in replay order, with file and line.

@@ -3,7 +3,7 @@
 //! # Contract
 //! Names and order stay. Values are texts as CSV has them, times in UTC, and NULL is null.
 
-use crate::engine::{GroupOf, Traced};
+use crate::explain::{GroupOf, Traced};
 use crate::sink::value::TimeText;
 use crate::verify::Verified;
 use crate::verify::compare::{Comparison, RowDifference, SchemaDifference, Side};

@@ -23,40 +23,40 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use written::WrittenArgs;
 
-/// Compare the results of a job with those of SQL, of a file, or of another program; say where they differ, and why.
+/// Compare the results of a job with those of SQL, a file or another program, and explain differences.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 the same; 1 different.\n\nExamples:\n  \
     highwater verify data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/sales-per-seller.toml --output out/sales-per-seller.csv --markdown")]
 pub struct VerifyArgs {
-    /// The job file; or a result (Parquet, CSV, JSON Lines, a folder) to be compared with that of --against
+    /// The job file; or a result (Parquet, CSV, JSON Lines, a folder) to compare with the one of --against
     job: PathBuf,
-    /// What the outputs are compared with: a file with SQL (.sql), a result (.parquet, .csv, .jsonl, a folder), or `-` for
-    /// CSV on stdin [default: the SQL of the job, run by Polars over the raw files]
+    /// The other side of the comparison: a file with SQL (.sql), a result (.parquet, .csv, .jsonl, a folder), or `-` for
+    /// CSV on stdin [default: the SQL of the job, which Polars runs over the raw files]
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// Let this PostgreSQL run the SQL, over the raw files in temporary tables; the password comes from PGPASSWORD or
-    /// the pgpass file
+    /// Run the SQL on this PostgreSQL server, over the raw files in temporary tables; the password comes from
+    /// PGPASSWORD or the pgpass file
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Only this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
-    /// The columns that pair rows [default: window and keys of the output]
+    /// The columns that identify a row [default: window and keys of the output]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     key: Vec<String>,
     /// A column of the other side as an expression over those of the output: 'year=EXTRACT(year FROM window_start)'
     #[arg(long, value_name = "THERE=SQL", value_parser = assignment)]
     map: Vec<(String, String)>,
-    /// Columns that are not compared
+    /// Columns to leave out of the comparison
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     ignore: Vec<String>,
-    /// What difference of a column is none: absolute, and relative to the value there
+    /// Ignore differences of this column up to ABS, or REL of the other side's value
     #[arg(long, value_name = "COLUMN=ABS,REL", value_parser = tolerance)]
     tolerance: Vec<(String, f64, f64)>,
     #[command(flatten)]
     written: WrittenArgs,
-    /// Differing rows that are shown
+    /// Number of differing rows to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
     /// List the input events, by file and line, of the first groups that differ
@@ -64,16 +64,16 @@ pub struct VerifyArgs {
     explain: bool,
     #[command(flatten)]
     format: FormatArgs,
-    /// Write the report as a page too
+    /// Also write the report as an HTML page
     #[arg(long, value_name = "FILE.html")]
     html: Option<PathBuf>,
-    /// Leave out events before this time (in the job's time zone, or with an offset)
+    /// Skip events before this time (in the job's time zone, or with an offset)
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Leave out events from this time on
+    /// Skip events at or after this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// The mode of every output, whatever the job says
+    /// The mode of every output; overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<super::mode::Mode>,
     #[command(flatten)]
@@ -91,7 +91,7 @@ fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
     let (name, bounds) = text.rsplit_once('=').ok_or("a column, `=`, and one or two numbers")?;
     let number = |text: &str| match text.trim().parse::<f64>() {
         Ok(x) if x >= 0.0 && x.is_finite() => Ok(x),
-        _ => Err(format!("`{text}` is no number from 0 on")),
+        _ => Err(format!("`{text}` is not a number of at least 0")),
     };
     let (absolute, relative) = match bounds.split_once(',') {
         Some((absolute, relative)) => (number(absolute)?, number(relative)?),
@@ -135,7 +135,7 @@ impl VerifyArgs {
         let server = self.postgres.as_deref().map(Server::parse).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
-            return Err(Error::job("--postgres runs SQL, and --against is a result")
+            return Err(Error::job("--postgres runs SQL, but --against is a result")
                 .hint("leave --postgres out, or give --against a file that ends in .sql"));
         }
         let there = self.written.written(&against)?;
@@ -179,7 +179,7 @@ impl VerifyArgs {
             return Ok(Against::Stdin);
         }
         if !path.exists() {
-            return Err(Error::job(format!("{} is not there", path.display())));
+            return Err(Error::job(format!("{} does not exist", path.display())));
         }
         Ok(match path.extension().and_then(|e| e.to_str()) {
             Some("sql") => Against::Query(path.clone()),

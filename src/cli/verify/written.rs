@@ -9,17 +9,17 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How the result of --against is written")]
 pub struct WrittenArgs {
-    /// The character between fields [default: found among `,` `;` `|` and the tab]
+    /// The field separator [default: detected among `,` `;` `|` and the tab]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// It has no header line: its columns are those here, in their order
+    /// The file has no header line; its columns are those of this side, in the same order
     #[arg(long, conflicts_with = "columns")]
     no_header: bool,
-    /// It has no header line, and these are its columns
+    /// The file has no header line; its columns are these
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<String>,
-    /// A word that is NULL, in columns of text too; may be given again [default: NULL, \\N, NA, None and the like, where
-    /// no text is meant]
+    /// A word that means NULL, also in text columns; may be repeated [default: NULL, \N, NA, None and the like, but not
+    /// in text columns]
     #[arg(long, value_name = "WORD")]
     null: Vec<String>,
     /// The time zone of times without an offset [default: UTC]
@@ -59,7 +59,7 @@ impl WrittenArgs {
             Written { delimiter: self.delimiter, names, nulls, zone, decimal_comma: self.decimal_comma };
         match written.is_plain() || matches!(against, Against::Result(_) | Against::Stdin) {
             true => Ok(written),
-            false => Err(Error::job("it is said how a result is written, and --against is not a result")
+            false => Err(Error::job("these options describe a result, but --against is not a result")
                 .hint("--delimiter, --no-header, --columns, --null, --zone and --decimal-comma are for files and stdin")),
         }
     }

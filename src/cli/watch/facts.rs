@@ -1,6 +1,6 @@
 //! What is known of the work of a command.
 
-use crate::engine::{Outcome, OutputOutcome};
+use crate::deliver::{Outcome, OutputOutcome};
 use crate::plan::Plan;
 use crate::sink::{Account, Watermarks};
 

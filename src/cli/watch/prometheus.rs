@@ -33,9 +33,7 @@ const LAST_SUCCESS: &str = "highwater_last_success_timestamp_seconds";
 pub fn check(path: &Path) -> Result<()> {
     let refused = || Error::job(format!("the metrics cannot be written to {}", path.display()));
     if path.extension().is_none_or(|extension| extension != "prom") {
-        return Err(
-            refused().hint("a node exporter's textfile collector reads files that end in .prom alone")
-        );
+        return Err(refused().hint("a node exporter's textfile collector reads only files that end in .prom"));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(refused().hint(format!("there is no folder {}", folder.display()))),

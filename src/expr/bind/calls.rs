@@ -21,16 +21,16 @@ impl Binder<'_> {
         }
         if call.over.is_some() || functions_of_rows(&name) {
             let error = Error::job(format!(
-                "`{name}` in `{}` looks at other rows, and an expression is of one row",
+                "`{name}` in `{}` reads other rows, but an expression reads one row",
                 shown(self.sql)
             ))
             .because(Reason::UnknownFunction);
-            return self.fault(error.hint(
-                "what looks at other events is said by steps and outputs: dedup, first, enrich, top, windows",
-            ));
+            return self.fault(
+                error.hint("use steps and outputs to read other events: dedup, first, enrich, top, windows"),
+            );
         }
         let Some(args) = arguments(&call.args) else {
-            return self.wrong(ast, "the arguments of a function are values, nothing else");
+            return self.wrong(ast, "the arguments of a function must be values");
         };
         if call.filter.is_some() || call.null_treatment.is_some() || !call.within_group.is_empty() {
             return self.wrong(ast, "FILTER, WITHIN GROUP and IGNORE NULLS belong to aggregates");
@@ -118,7 +118,7 @@ impl Binder<'_> {
                 Some(None) => {
                     let known = Field::NAMES.iter().map(|(_, name, _)| *name);
                     let word = arg.as_text().unwrap_or_default().to_string();
-                    let error = self.because(ast, format!("`{word}` is no part of a time"));
+                    let error = self.because(ast, format!("`{word}` is not a part of a time"));
                     self.fault(error.nearest(&word, known))
                 }
                 None => self.wrong(ast, format!("argument {} is {}", at + 1, take.words())),
@@ -160,7 +160,7 @@ impl Binder<'_> {
                 Some(node) => self.extract(ast, field, node),
                 None => Node::null(Type::Unknown),
             },
-            _ if !field.is_unit() => self.wrong(ast, format!("`{}` is no unit of time", field.name())),
+            _ if !field.is_unit() => self.wrong(ast, format!("`{}` is not a unit of time", field.name())),
             Op::DateTrunc(_) => {
                 let args: Vec<Node> = args.into_iter().map(|arg| self.instant(ast, arg)).collect();
                 let ty = args.first().map_or(Type::Unknown, |arg| arg.ty);
@@ -183,7 +183,7 @@ impl Binder<'_> {
         let fits =
             node.ty.is_moment() || node.ty.is_open() || node.ty == Type::Interval && field == Field::Epoch;
         if !fits {
-            let hint = "EXTRACT takes a date or a timestamp; of a length of time it takes epoch, its seconds";
+            let hint = "EXTRACT takes a date or a timestamp; of an interval it takes only epoch, its seconds";
             let error = self.because(ast, format!("{} has no part `{}`", described(&node), field.name()));
             return self.fault(error.hint(hint));
         }
@@ -200,7 +200,7 @@ impl Binder<'_> {
                     Some(field) => self.extract(ast, field, node),
                     None => {
                         let known = Field::NAMES.iter().map(|(_, name, _)| *name);
-                        let error = self.because(ast, format!("`{field}` is no part of a time"));
+                        let error = self.because(ast, format!("`{field}` is not a part of a time"));
                         self.fault(error.nearest(&field.to_string().to_lowercase(), known))
                     }
                 }
@@ -237,7 +237,7 @@ impl Binder<'_> {
                 self.called(ast, "overlay", args)
             }
             Ast::AtTimeZone { timestamp, time_zone } => self.at_zone(ast, timestamp, time_zone),
-            _ => self.wrong(ast, "this is not part of expressions here"),
+            _ => self.wrong(ast, "this is not supported in expressions"),
         }
     }
 
@@ -245,7 +245,7 @@ impl Binder<'_> {
         let args = vec![self.node(expr)];
         match field {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => self.called(ast, name, args),
-            _ => self.wrong(ast, format!("say {name}(x); of times it is DATE_TRUNC")),
+            _ => self.wrong(ast, format!("write {name}(x); for times use DATE_TRUNC")),
         }
     }
 
@@ -253,10 +253,10 @@ impl Binder<'_> {
     fn at_zone(&mut self, ast: &Ast, time: &Ast, zone: &Ast) -> Node {
         let (time, zone) = (self.node(time), self.node(zone));
         let Some(name) = zone.as_text() else {
-            return self.wrong(ast, "the name of a zone is a text between quotes");
+            return self.wrong(ast, "the name of a zone is a text in quotes");
         };
         if crate::time::Zone::named(name).is_none() {
-            let error = self.because(ast, format!("`{name}` is no time zone that is known"));
+            let error = self.because(ast, format!("`{name}` is not a known time zone"));
             return self.fault(error.nearest(name, crate::time::Zone::names()));
         }
         let time = self.instant(ast, time);
@@ -265,7 +265,7 @@ impl Binder<'_> {
             Type::TIME => (Op::AtZone, Type::Clock),
             Type::Null => return Node::null(Type::Clock),
             Type::Unknown => return time,
-            _ => return self.wrong(ast, format!("{} is no time", described(&time))),
+            _ => return self.wrong(ast, format!("{} is not a time", described(&time))),
         };
         self.ready(ast, op, vec![time, zone], ty)
     }

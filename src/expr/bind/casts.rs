@@ -13,7 +13,7 @@ impl Binder<'_> {
         let node = self.node(expr);
         let Some(to) = target(ty) else {
             let types = "VARCHAR, BOOLEAN, BIGINT, DOUBLE, DECIMAL(p, s) with p up to 38, DATE and TIMESTAMP";
-            let error = self.because(ast, format!("no column can be of the type {ty}"));
+            let error = self.because(ast, format!("a column cannot have the type {ty}"));
             return self.fault(error.hint(format!("the types are {types}")));
         };
         let casting = match kind {
@@ -65,7 +65,7 @@ impl Binder<'_> {
             match common.with(ty) {
                 Some(met) => common = met,
                 None => {
-                    let error = self.because(ast, format!("{common} and {ty} do not go together"));
+                    let error = self.because(ast, format!("{common} and {ty} have no common type"));
                     self.fault(
                         error.hint(format!("cast one of them, as in CAST(… AS {})", sql_name(common))),
                     );

@@ -17,18 +17,18 @@ impl Binder<'_> {
             Value::SingleQuotedString(text) => text_node(unquoted(text)),
             Value::Boolean(value) => Node::literal(Literal::Bool(*value), Type::BOOL),
             Value::Null => Node::null(Type::Null),
-            Value::DoubleQuotedString(_) => self.wrong(ast, "a text stands between single quotes"),
-            _ => self.wrong(ast, "a constant of this form is not part of expressions here"),
+            Value::DoubleQuotedString(_) => self.wrong(ast, "write a text in single quotes"),
+            _ => self.wrong(ast, "a constant of this form is not supported in expressions"),
         }
     }
 
     /// `DATE '…'` and `TIMESTAMP '…'`, an instant in the job's zone.
     pub(super) fn typed_text(&mut self, ast: &Ast, typed: &TypedString) -> Node {
         let Value::SingleQuotedString(text) = &typed.value.value else {
-            return self.wrong(ast, "a text between single quotes is wanted");
+            return self.wrong(ast, "a text in single quotes is expected");
         };
         let Some(ty) = super::casts::target(&typed.data_type).filter(|ty| ty.is_moment()) else {
-            return self.wrong(ast, "literals of a type are those of DATE, TIMESTAMP and INTERVAL");
+            return self.wrong(ast, "typed literals are DATE, TIMESTAMP and INTERVAL");
         };
         self.cast(ast, text_node(unquoted(text)), ty, Casting::Written)
     }
@@ -39,18 +39,20 @@ impl Binder<'_> {
             None => None,
             Some(field) => match Field::named(&field.to_string()) {
                 Some(unit) => Some(unit),
-                None => return self.wrong(ast, format!("`{field}` is no unit of time")),
+                None => return self.wrong(ast, format!("`{field}` is not a unit of time")),
             },
         };
         if written.last_field.is_some() {
-            return self.wrong(ast, "an interval from one unit TO another is not part of expressions here");
+            return self.wrong(ast, "an interval from one unit TO another is not supported in expressions");
         }
         let value = self.node(&written.value);
         let text = match (value.as_literal(), unit) {
             (Some(Literal::Text(text)), _) => text.clone(),
             (Some(Literal::Int(count)), Some(_)) => count.to_string(),
             (_, Some(unit)) if value.ty == Type::INT || value.ty.is_open() => {
-                let one = Interval::parse("1", Some(unit)).unwrap_or_default();
+                let Some(one) = Interval::parse("1", Some(unit)) else {
+                    return self.wrong(ast, format!("`{}` does not have a length", unit.name()));
+                };
                 let one = Node::literal(Literal::Interval(one), Type::Interval);
                 return Node::call(Op::IntervalTimes, vec![one, value], Type::Interval);
             }
@@ -58,7 +60,7 @@ impl Binder<'_> {
         };
         match Interval::parse(&text, unit) {
             Some(interval) => Node::literal(Literal::Interval(interval), Type::Interval),
-            None => self.wrong(ast, format!("`{text}` is no length of time such as `1 day 2 hours`")),
+            None => self.wrong(ast, format!("`{text}` is not an interval such as `1 day 2 hours`")),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Binder<'_> {
             | Ast::Trim { .. }
             | Ast::Overlay { .. }
             | Ast::AtTimeZone { .. } => self.special(ast),
-            _ => self.wrong(ast, "this is not part of expressions here"),
+            _ => self.wrong(ast, "this is not supported in expressions"),
         }
     }
 
@@ -160,7 +160,8 @@ impl Binder<'_> {
             Err(error) => return self.fault(error),
         };
         let Some(number) = calls.iter().position(|known| *known == call) else {
-            return self.fault(Error::fault(format!("`{call}` is no aggregate of `{}`", shown(self.sql))));
+            return self
+                .fault(Error::fault(format!("`{call}` is not an aggregate of `{}`", shown(self.sql))));
         };
         let first = match self.names {
             Names::Of(schema) => schema.fields.len() - calls.len(),

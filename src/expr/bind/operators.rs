@@ -48,7 +48,7 @@ impl Binder<'_> {
                 let (left, right) = (self.node(left), self.node(right));
                 match arithmetic(op) {
                     Some(op) => self.operate(ast, op, left, right),
-                    None => self.wrong(ast, format!("the operator {op} is not part of expressions here")),
+                    None => self.wrong(ast, format!("the operator {op} is not supported in expressions")),
                 }
             }
         }
@@ -76,7 +76,7 @@ impl Binder<'_> {
             _ if types.0 == Type::FLOAT || types.1 == Type::FLOAT => {
                 if op == Op::WholeDivide {
                     let error = self.because(ast, "`//` is for exact numbers");
-                    return self.fault(error.hint("of floats say TRUNC(a / b)"));
+                    return self.fault(error.hint("for floats write TRUNC(a / b)"));
                 }
                 self.applied(ast, op, left, right, Type::FLOAT)
             }
@@ -156,13 +156,13 @@ impl Binder<'_> {
     }
 
     fn no_operator(&mut self, ast: &Ast, op: Op, left: &Node, right: &Node) -> Node {
-        let why = format!("{} and {} cannot be taken by this operator", described(left), described(right));
+        let why = format!("{} and {} cannot be used with this operator", described(left), described(right));
         let error = self.because(ast, why);
         let moment = left.ty.is_moment() || right.ty.is_moment();
         self.fault(match moment && matches!(op, Op::Plus | Op::Minus) {
-            true => error.hint("a time is moved by an interval: t + INTERVAL '1 hour'"),
+            true => error.hint("add an interval to a time: t + INTERVAL '1 hour'"),
             false if left.ty == Type::TEXT || right.ty == Type::TEXT => error.hint(
-                "a text is no number: say CAST(… AS DECIMAL(18, 2)), or declare the column's type in `types`",
+                "a text is not a number: write CAST(… AS DECIMAL(18, 2)), or declare the column's type in `types`",
             ),
             false => error,
         })
@@ -178,7 +178,7 @@ impl Binder<'_> {
         if left.ty == Type::Interval {
             if !is_of_one_length(&left) || !is_of_one_length(&right) {
                 return self
-                    .wrong(ast, "a month has no length of its own: compare times, or EXTRACT(epoch FROM …)");
+                    .wrong(ast, "a month has no fixed length: compare times, or EXTRACT(epoch FROM …)");
             }
             let args = vec![self.extract(ast, Field::Epoch, left), self.extract(ast, Field::Epoch, right)];
             return Node::call(op, args, Type::BOOL);
@@ -217,7 +217,7 @@ impl Binder<'_> {
         let open = |node: &Node| node.ty == Type::TEXT || node.ty.is_open();
         if !nodes.iter().any(open) {
             let error =
-                self.because(ast, format!("`||` needs a text, and beside it are {}", described(&nodes[0])));
+                self.because(ast, format!("`||` needs a text, but both sides are {}", described(&nodes[0])));
             return self.fault(error.hint("cast one side: CAST(… AS VARCHAR)"));
         }
         let args = nodes.into_iter().map(|node| self.cast(ast, node, Type::TEXT, Casting::Implied)).collect();
@@ -236,13 +236,13 @@ impl Binder<'_> {
             }
             UnaryOperator::Plus => {
                 let node = self.node(expr);
-                if node.ty.is_number() { node } else { self.wrong(ast, "a number is wanted behind +") }
+                if node.ty.is_number() { node } else { self.wrong(ast, "a number is expected after +") }
             }
             UnaryOperator::BitwiseNot => {
                 let node = self.node(expr);
                 match node.ty {
                     Type::INT | Type::Null | Type::Unknown => Node::call(Op::BitNot, vec![node], Type::INT),
-                    _ => self.wrong(ast, "an int64 is wanted behind ~"),
+                    _ => self.wrong(ast, "an int64 is expected after ~"),
                 }
             }
             UnaryOperator::PGSquareRoot => {
@@ -253,7 +253,7 @@ impl Binder<'_> {
                 let number = self.float(ast, expr);
                 Node::call(Op::Cbrt, vec![number], Type::FLOAT)
             }
-            _ => self.wrong(ast, format!("the operator {op} is not part of expressions here")),
+            _ => self.wrong(ast, format!("the operator {op} is not supported in expressions")),
         }
     }
 
@@ -284,7 +284,7 @@ impl Binder<'_> {
                 Node::call(Op::IntervalTimes, vec![node, minus], ty)
             }
             _ if ty.is_number() => Node::call(Op::Negate, vec![node], ty),
-            _ => self.wrong(ast, format!("a number is wanted behind -, and this is {}", described(&node))),
+            _ => self.wrong(ast, format!("a number is expected after -, but this is {}", described(&node))),
         }
     }
 
@@ -294,7 +294,7 @@ impl Binder<'_> {
         match node.ty {
             Type::BOOL | Type::Unknown => node,
             Type::Null => Node::null(Type::BOOL),
-            _ => self.wrong(ast, format!("a condition is wanted, and this is {}", described(&node))),
+            _ => self.wrong(ast, format!("a condition is expected, but this is {}", described(&node))),
         }
     }
 
@@ -318,8 +318,8 @@ impl Binder<'_> {
             Type::Null => Node::null(Type::TEXT),
             _ => {
                 let error =
-                    self.because(whole, format!("a text is wanted, and `{ast}` is {}", described(&node)));
-                self.fault(error.hint(format!("say CAST({ast} AS VARCHAR)")))
+                    self.because(whole, format!("a text is expected, but `{ast}` is {}", described(&node)));
+                self.fault(error.hint(format!("write CAST({ast} AS VARCHAR)")))
             }
         }
     }
@@ -328,7 +328,7 @@ impl Binder<'_> {
         let node = self.node(ast);
         match node.ty.is_number() {
             true => self.cast(whole, node, Type::FLOAT, Casting::Implied),
-            false => self.wrong(whole, format!("a number is wanted, and `{ast}` is {}", described(&node))),
+            false => self.wrong(whole, format!("a number is expected, but `{ast}` is {}", described(&node))),
         }
     }
 
@@ -371,7 +371,7 @@ impl Binder<'_> {
             Some(Literal::Text(key)) if key.starts_with('{') || key.starts_with('$') => key.clone(),
             Some(Literal::Text(key)) => format!("$.{}", serde_json::Value::from(key.as_str())),
             Some(Literal::Int(place)) => format!("$[{place}]"),
-            _ => return self.wrong(ast, "a key between quotes, or a number, is wanted behind the arrow"),
+            _ => return self.wrong(ast, "a key in quotes, or a number, is expected after the arrow"),
         };
         self.ready(ast, op, vec![text, super::literals::text_node(path)], Type::TEXT)
     }

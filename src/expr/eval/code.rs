@@ -58,8 +58,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 /// The text that bytes are.
 fn decoded(text: &str, bytes: Option<Vec<u8>>, what: &str) -> Result<String, Fault> {
-    let bytes = bytes.ok_or_else(|| Fault::new(format!("`{}` is no text in {what}", shown(text))))?;
-    String::from_utf8(bytes).map_err(|_| Fault::new(format!("the bytes of `{}` are no text", shown(text))))
+    let bytes = bytes.ok_or_else(|| Fault::new(format!("`{}` is not a text in {what}", shown(text))))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Fault::new(format!("the bytes of `{}` are not valid UTF-8", shown(text))))
 }
 
 fn json(call: &Call, text: &str, out: &mut String) -> Result<bool, Fault> {

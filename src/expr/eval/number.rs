@@ -275,7 +275,7 @@ pub fn real(op: Op, args: &[Values], cx: &Context) -> Values {
 }
 
 fn function(op: Op, x: f64, y: f64) -> Result<f64, Fault> {
-    let outside = |what: &str| Err(Fault::new(format!("{what} has no value there")));
+    let outside = |what: &str| Err(Fault::new(format!("{what} is not defined")));
     let value = match op {
         Op::Sqrt if x < 0.0 => return outside("the square root of a negative number"),
         Op::Sqrt => x.sqrt(),
@@ -290,7 +290,7 @@ fn function(op: Op, x: f64, y: f64) -> Result<f64, Fault> {
         Op::Ln => x.ln(),
         Op::Log10 => x.log10(),
         Op::Log2 => x.log2(),
-        Op::Sin | Op::Cos | Op::Tan if x.is_infinite() => return outside("an angle without an end"),
+        Op::Sin | Op::Cos | Op::Tan if x.is_infinite() => return outside("an infinite angle"),
         Op::Sin => x.sin(),
         Op::Cos => x.cos(),
         Op::Tan => x.tan(),
@@ -318,8 +318,10 @@ pub fn bits(op: Op, args: &[Values], cx: &Context) -> Values {
             Op::BitOr => a | b,
             Op::BitXor => a ^ b,
             Op::BitNot => !a,
-            Op::ShiftLeft => a << shift().ok_or_else(|| Fault::new("bits are moved by 0 to 63 places"))?,
-            _ => a >> shift().ok_or_else(|| Fault::new("bits are moved by 0 to 63 places"))?,
+            Op::ShiftLeft => {
+                a << shift().ok_or_else(|| Fault::new("bits can be shifted by 0 to 63 places"))?
+            }
+            _ => a >> shift().ok_or_else(|| Fault::new("bits can be shifted by 0 to 63 places"))?,
         }))
     })
 }

@@ -122,7 +122,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
                 }
             }
         }
-        _ => unreachable!("it is no text"),
+        _ => unreachable!("it is not a text"),
     }
     Some(())
 }
@@ -130,7 +130,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
 fn chr(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     let Some(code) = row.int(0) else { return Ok(None) };
     let c = u32::try_from(code).ok().filter(|code| *code > 0).and_then(char::from_u32);
-    out.push(c.ok_or_else(|| Fault::new(format!("there is no character of the number {code}")))?);
+    out.push(c.ok_or_else(|| Fault::new(format!("there is no character with the number {code}")))?);
     Ok(Some(()))
 }
 
@@ -169,9 +169,7 @@ fn split_part(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     let parts: Vec<&str> = if by.is_empty() { vec![text] } else { text.split(by).collect() };
     let at = match number {
         0 => {
-            return Err(Fault::new(
-                "the parts of split_part are counted from 1, or by negative numbers from the end",
-            ));
+            return Err(Fault::new("split_part counts from 1, or from the end by negative numbers"));
         }
         1.. => usize::try_from(number - 1).ok(),
         _ => usize::try_from(number.unsigned_abs()).ok().and_then(|back| parts.len().checked_sub(back)),

@@ -68,8 +68,8 @@ impl Take {
     pub fn words(self) -> &'static str {
         match self {
             Take::Text => "a text",
-            Take::Word => "a text between quotes",
-            Take::Field => "a part of a time between quotes, such as 'day'",
+            Take::Word => "a text in quotes",
+            Take::Field => "a part of a time in quotes, such as 'day'",
             Take::Int => "an int64",
             Take::Number | Take::Float => "a number",
             Take::Bool => "a bool",
@@ -218,27 +218,27 @@ impl Function {
 pub const OPERATORS: [(&str, &str); 16] = [
     (
         "`+` `-` `*`",
-        "Sum, difference and product. What does not fit is an error. A product of decimals has all of its digits.",
+        "Sum, difference and product. A result that does not fit is an error. A product of decimals has all of its digits.",
     ),
     (
         "`/`",
-        "The quotient: a float of two int64s, a decimal of at least 6 digits after the point where one is a decimal. Division by zero is an error.",
+        "The quotient: a float for two int64s, a decimal with at least 6 digits after the point if one side is a decimal. Division by zero is an error.",
     ),
     ("`//` `DIV`", "The quotient cut towards zero."),
-    ("`%`", "The rest, with the sign of the dividend."),
+    ("`%`", "The remainder, with the sign of the dividend."),
     ("`^`", "The power, a float."),
     (
         "`=` `<>` `<` `<=` `>` `>=`",
-        "Comparisons. Text by its bytes; a text between quotes beside a time or a day is one.",
+        "Comparisons. Texts compare by bytes; a text in quotes that is compared with a time or a day is read as one.",
     ),
     ("`IS [NOT] DISTINCT FROM`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE`", "Never NULL."),
-    ("`BETWEEN`, `IN (…)`", "Of values of any kind."),
-    ("`AND` `OR` `NOT`", "What stands behind a FALSE of AND, or a TRUE of OR, is not looked at."),
+    ("`BETWEEN`, `IN (…)`", "For values of any type."),
+    ("`AND` `OR` `NOT`", "After a FALSE of AND, or a TRUE of OR, the rest is not evaluated."),
     (
         "`CASE WHEN … THEN … ELSE … END`, `CASE x WHEN …`",
-        "The first branch that is true; the others may be faulty.",
+        "The first branch that is true; errors in the other branches are ignored.",
     ),
-    ("`a || b`", "Texts, one behind the other; other values are shown as text beside one."),
+    ("`a || b`", "Texts, one after the other; if one side is a text, the other becomes text."),
     (
         "`LIKE`, `ILIKE`, `~`, `~*`, `^@`",
         "Patterns, with ESCAPE; regular expressions of the crate `regex`; the beginning of a text.",
@@ -246,7 +246,7 @@ pub const OPERATORS: [(&str, &str); 16] = [
     ("`&` `|` `<<` `>>` `~`", "Bits of int64s."),
     (
         "`json ->> 'key'`, `json ->> 0`, `json #>> '{a,0}'`, `->`, `#>`",
-        "What stands in a JSON text, as text, or as JSON as it is written; NULL where nothing does.",
+        "A value in a JSON text, as text, or as JSON as it is written; NULL if there is none.",
     ),
     (
         "`CAST(x AS type)`, `x::type`, `TRY_CAST`",

@@ -31,7 +31,7 @@ pub const CHOICES: [Function; 5] = [
         &[Any],
         Op::Greatest,
         Type::Unknown,
-        "The greatest value; NULLs are passed over.",
+        "The greatest value; NULLs are ignored.",
         ("greatest(1, NULL, 3)", "3"),
     )
     .repeats()
@@ -41,7 +41,7 @@ pub const CHOICES: [Function; 5] = [
         &[Any],
         Op::Least,
         Type::Unknown,
-        "The least value; NULLs are passed over.",
+        "The least value; NULLs are ignored.",
         ("least(1, NULL, 3)", "1"),
     )
     .repeats()
@@ -64,14 +64,14 @@ pub const NUMBERS: [Function; 34] = [
     Function::new("sign", &[Number], Op::Sign, Type::Unknown, "-1, 0 or 1.", ("sign(-3)", "-1")).aliases(&["signum"]).gives(Gives::First),
     Function::new("floor", &[Number], Op::Floor, Type::Unknown, "The greatest whole number that is not above.", ("floor(-1.5)", "-2")).gives(Gives::Whole),
     Function::new("ceil", &[Number], Op::Ceil, Type::Unknown, "The least whole number that is not below.", ("ceil(-1.5)", "-1")).aliases(&["ceiling"]).gives(Gives::Whole),
-    Function::new("round", &[Number, Int], Op::Round, Type::Unknown, "Rounds to so many digits after the point: a half of a decimal goes away from zero, of a float to the even digit.", ("round(2.345, 2)", "2.35"))
+    Function::new("round", &[Number, Int], Op::Round, Type::Unknown, "Rounds to the given number of digits after the point: a half of a decimal goes away from zero, of a float to the even digit.", ("round(2.345, 2)", "2.35"))
         .optional(1)
         .gives(Gives::Rounded),
-    Function::new("trunc", &[Number, Int], Op::Trunc, Type::Unknown, "Cuts to so many digits after the point.", ("trunc(-2.345, 2)", "-2.34"))
+    Function::new("trunc", &[Number, Int], Op::Trunc, Type::Unknown, "Cuts to the given number of digits after the point.", ("trunc(-2.345, 2)", "-2.34"))
         .aliases(&["truncate"])
         .optional(1)
         .gives(Gives::Rounded),
-    Function::new("mod", &[Number, Number], Op::Modulo, Type::Unknown, "The rest of a division, with the sign of the first, as `%`.", ("mod(-7, 3)", "-1")).make(Make::Operator(Op::Modulo)),
+    Function::new("mod", &[Number, Number], Op::Modulo, Type::Unknown, "The remainder of a division, with the sign of the first, as `%`.", ("mod(-7, 3)", "-1")).make(Make::Operator(Op::Modulo)),
     Function::new("div", &[Number, Number], Op::WholeDivide, Type::Unknown, "The quotient cut towards zero, as `//`.", ("div(-7, 2)", "-3")).make(Make::Operator(Op::WholeDivide)),
     Function::new("power", &[Float, Float], Op::Power, Type::FLOAT, "The first to the power of the second, a float.", ("power(2, 10)", "1024")).aliases(&["pow"]),
     Function::new("sqrt", &[Float], Op::Sqrt, Type::FLOAT, "The square root, a float.", ("sqrt(6.25)", "2.5")),
@@ -90,10 +90,10 @@ pub const NUMBERS: [Function; 34] = [
     Function::new("degrees", &[Float], Op::Degrees, Type::FLOAT, "Radians in degrees.", ("degrees(0)", "0")),
     Function::new("radians", &[Float], Op::Radians, Type::FLOAT, "Degrees in radians.", ("radians(0)", "0")),
     Function::new("pi", &[], Op::Pi, Type::FLOAT, "π.", ("floor(pi() * 100)", "314")),
-    Function::new("xor", &[Int, Int], Op::BitXor, Type::INT, "The bits that one of both has.", ("xor(6, 3)", "5")),
-    Function::new("shift_left", &[Int, Int], Op::ShiftLeft, Type::INT, "The bits moved up, as `<<`.", ("shift_left(1, 4)", "16")),
-    Function::new("shift_right", &[Int, Int], Op::ShiftRight, Type::INT, "The bits moved down, as `>>`.", ("shift_right(16, 4)", "1")),
-    Function::new("bit_not", &[Int], Op::BitNot, Type::INT, "The bits turned, as `~`.", ("bit_not(0)", "-1")),
+    Function::new("xor", &[Int, Int], Op::BitXor, Type::INT, "The bits that exactly one of both has.", ("xor(6, 3)", "5")),
+    Function::new("shift_left", &[Int, Int], Op::ShiftLeft, Type::INT, "The bits shifted left, as `<<`.", ("shift_left(1, 4)", "16")),
+    Function::new("shift_right", &[Int, Int], Op::ShiftRight, Type::INT, "The bits shifted right, as `>>`.", ("shift_right(16, 4)", "1")),
+    Function::new("bit_not", &[Int], Op::BitNot, Type::INT, "The bits inverted, as `~`.", ("bit_not(0)", "-1")),
     Function::new("to_hex", &[Int], Op::ToHex, Type::TEXT, "The number in hexadecimal digits.", ("to_hex(255)", "'ff'")),
     Function::new("chr", &[Int], Op::Chr, Type::TEXT, "The character of a Unicode number.", ("chr(65)", "'A'")),
     Function::new("to_timestamp", &[Float], Op::FromEpoch, Type::TIME, "The instant of a number of seconds since 1970.", ("epoch_ms(to_timestamp(1.5))", "1500")).gives(Gives::Is(Type::TIME)),

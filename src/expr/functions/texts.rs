@@ -61,7 +61,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Int],
         Op::Left,
         T,
-        "So many characters from the start; of a negative number all but so many at the end.",
+        "The first n characters; for a negative n, all but the last -n.",
         ("left('abc', 2)", "'ab'"),
     ),
     Function::new(
@@ -69,7 +69,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Int],
         Op::Right,
         T,
-        "So many characters from the end; of a negative number all but so many at the start.",
+        "The last n characters; for a negative n, all but the first -n.",
         ("right('abc', 2)", "'bc'"),
     ),
     Function::new(
@@ -87,7 +87,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text],
         Op::Trim,
         T,
-        "Without the blanks, or the characters of the second text, at both ends.",
+        "Without the spaces, or the characters of the second text, at both ends.",
         ("trim('  a ')", "'a'"),
     )
     .aliases(&["btrim"])
@@ -108,7 +108,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text, Text],
         Op::Replace,
         T,
-        "The second text replaced by the third, wherever it stands.",
+        "Every occurrence of the second text replaced by the third.",
         ("replace('a,b', ',', '')", "'ab'"),
     ),
     Function::new(
@@ -124,7 +124,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Int],
         Op::Repeat,
         T,
-        "The text so many times.",
+        "The text, repeated n times.",
         ("repeat('ab', 2)", "'abab'"),
     ),
     Function::new(
@@ -132,7 +132,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Int, Text],
         Op::PadStart,
         T,
-        "Filled at the start, or cut at the end, to so many characters.",
+        "Filled at the start, or cut at the end, to n characters.",
         ("lpad('7', 3, '0')", "'007'"),
     )
     .optional(1),
@@ -141,7 +141,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Int, Text],
         Op::PadEnd,
         T,
-        "Filled, or cut, at the end to so many characters.",
+        "Filled, or cut, at the end to n characters.",
         ("rpad('7', 3, '0')", "'700'"),
     )
     .optional(1),
@@ -168,7 +168,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text],
         Op::Contains,
         Type::BOOL,
-        "Whether the other stands in the text.",
+        "Whether the text contains the other.",
         ("contains('abc', 'b')", "TRUE"),
     ),
     Function::new(
@@ -176,7 +176,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text],
         Op::Position,
         Type::INT,
-        "The character where the other begins in the text, from 1; 0 where it does not.",
+        "The position at which the other begins in the text, from 1; 0 if it is not in the text.",
         ("strpos('abc', 'c')", "3"),
     )
     .aliases(&["instr"]),
@@ -185,7 +185,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text, Int],
         Op::SplitPart,
         T,
-        "The part of that number between separators, from 1, or from the end by a negative number.",
+        "The n-th part between separators, from 1, or from the end for a negative n.",
         ("split_part('a,b', ',', 2)", "'b'"),
     ),
     Function::new(
@@ -210,7 +210,7 @@ pub const TEXTS: [Function; 26] = [
         &[Text, Text, Int, Int],
         Op::Overlay,
         T,
-        "The text with the other in the place of so many characters, from a character on.",
+        "The text with n characters, from a position on, replaced by the other.",
         ("overlay('abcd', 'X', 2, 2)", "'aXd'"),
     )
     .optional(1),
@@ -218,9 +218,9 @@ pub const TEXTS: [Function; 26] = [
 
 pub const PATTERNS: [Function; 4] = [
     Function::new("regexp_like", &[Text, Text, Word], Op::RegexLike, Type::BOOL, "Whether the regular expression matches anywhere, as `~`; the flag 'i' ignores the case.", ("regexp_like('abc', '^a')", "TRUE")).aliases(&["regexp_matches", "regexp_contains", "rlike"]).optional(1),
-    Function::new("regexp_extract", &[Text, Text, Int], Op::RegexExtract, T, "What the regular expression matches first, or a group of it; the empty text where it does not match.", ("regexp_extract('a12', '[0-9]+')", "'12'")).optional(1),
-    Function::new("regexp_substr", &[Text, Text], Op::RegexFind, T, "As regexp_extract; NULL where it does not match.", ("regexp_substr('a12', '[0-9]+')", "'12'")),
-    Function::new("regexp_replace", &[Text, Text, Text, Word], Op::RegexReplace, T, "What the regular expression matches first replaced; `\\1` is a group, and the flag 'g' replaces all.", ("regexp_replace('a1b2', '[0-9]', '', 'g')", "'ab'")).optional(1),
+    Function::new("regexp_extract", &[Text, Text, Int], Op::RegexExtract, T, "The first match of the regular expression, or a group of it; the empty text if it does not match.", ("regexp_extract('a12', '[0-9]+')", "'12'")).optional(1),
+    Function::new("regexp_substr", &[Text, Text], Op::RegexFind, T, "As regexp_extract; NULL if it does not match.", ("regexp_substr('a12', '[0-9]+')", "'12'")),
+    Function::new("regexp_replace", &[Text, Text, Text, Word], Op::RegexReplace, T, "The text with the first match of the regular expression replaced; `\\1` is a group, and the flag 'g' replaces all.", ("regexp_replace('a1b2', '[0-9]', '', 'g')", "'ab'")).optional(1),
 ];
 
 pub const CODES: [Function; 8] = [
@@ -230,6 +230,6 @@ pub const CODES: [Function; 8] = [
     Function::new("from_hex", &[Text], Op::FromHex, T, "The text of bytes in hexadecimal digits.", ("from_hex('61')", "'a'")).aliases(&["unhex"]),
     Function::new("to_base64", &[Text], Op::ToBase64, T, "The bytes of the text in Base64.", ("to_base64('a')", "'YQ=='")).aliases(&["base64"]),
     Function::new("from_base64", &[Text], Op::FromBase64, T, "The text of bytes in Base64.", ("from_base64('YQ==')", "'a'")).aliases(&["unbase64"]),
-    Function::new("json_extract_string", &[Text, Word], Op::JsonText, T, "What stands at a path (`$.a[0]`) of a JSON text, as text: `->>` has a key or a number. NULL where nothing does.", ("json_extract_string('{\"a\":[7]}', '$.a[0]')", "'7'")).aliases(&["json_value", "get_json_object"]),
-    Function::new("json_extract", &[Text, Word], Op::JsonPart, T, "What stands at a path of a JSON text, as JSON: `->` has a key or a number.", ("json_extract('{\"a\":[7]}', '$.a')", "'[7]'")).aliases(&["json_query"]),
+    Function::new("json_extract_string", &[Text, Word], Op::JsonText, T, "The value at a path (`$.a[0]`) of a JSON text, as text: `->>` has a key or a number. NULL if there is none.", ("json_extract_string('{\"a\":[7]}', '$.a[0]')", "'7'")).aliases(&["json_value", "get_json_object"]),
+    Function::new("json_extract", &[Text, Word], Op::JsonPart, T, "The value at a path of a JSON text, as JSON: `->` has a key or a number.", ("json_extract('{\"a\":[7]}', '$.a')", "'[7]'")).aliases(&["json_query"]),
 ];

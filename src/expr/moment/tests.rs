@@ -55,3 +55,12 @@ fn the_parts_of_a_clock_agree_with_chrono() {
         }
     }
 }
+
+#[test]
+fn whole_iso_years_are_those_of_the_calendar_as_in_duckdb() {
+    let day = |year, month, day| days_from_civil(year, month, day) * DAY;
+    let (from, to) = (day(2020, 1, 1), day(2024, 6, 1));
+    let whole = |field: Field| field.whole(from, to, &mut Zone::utc());
+    assert_eq!((whole(Field::IsoYear), whole(Field::Year), whole(Field::Week)), (4, 4, 230));
+    assert_eq!(Field::IsoYear.whole(to, from, &mut Zone::utc()), -4);
+}

@@ -131,7 +131,7 @@ impl AvroBlocks {
             }
             if cursor.at != left.end {
                 let over = left.end - cursor.at;
-                return (slots, in_block(&format!("{over} bytes are left behind its last record")));
+                return (slots, in_block(&format!("{over} bytes follow its last record")));
             }
         }
         (slots, self.broken.take())

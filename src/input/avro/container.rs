@@ -102,8 +102,10 @@ impl Container {
 
     fn read_header(&mut self) -> Result<()> {
         if !self.fill(MAGIC.len())? || !self.buffer.starts_with(MAGIC) {
-            return Err(Error::data(format!("{} is no Avro object container file", self.path.display()))
-                .hint("such files begin with `Obj` and their schema; messages without it are not read"));
+            return Err(Error::data(format!("{} is not an Avro object container file", self.path.display()))
+                .hint(
+                    "such files begin with `Obj` and a schema; messages without a schema are not supported",
+                ));
         }
         self.at = MAGIC.len();
         let mut codec = None;
@@ -140,7 +142,7 @@ impl Container {
             Some(other) => {
                 let codecs = ["null", "deflate", "snappy", "zstandard"];
                 let what = format!(
-                    "{} is compressed by the codec `{other}`, which is not read",
+                    "{} is compressed by the codec `{other}`, which is not supported",
                     self.path.display()
                 );
                 return Err(Error::data(what).nearest(other, codecs).hint(
@@ -190,7 +192,7 @@ impl Container {
             let records = self.long()?;
             let size = self.long()?;
             let (Ok(records), Ok(size)) = (u64::try_from(records), u64::try_from(size)) else {
-                return Err(self.wrong(&format!("the block at byte {at} is of no size that can be")));
+                return Err(self.wrong(&format!("the block at byte {at} has an impossible size")));
             };
             // So that a wrong size does not make us read the file into memory.
             if size > self.size.saturating_sub(self.place()) {
@@ -285,7 +287,7 @@ impl Container {
                 return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
             }
         }
-        Err(self.wrong("a number in it has no end"))
+        Err(self.wrong("a number in it does not end"))
     }
 
     fn bytes(&mut self) -> Result<Vec<u8>> {
@@ -295,7 +297,7 @@ impl Container {
                 let mut out = vec![];
                 if self.take(length as usize, &mut out)? { Ok(out) } else { Err(self.cut_short()) }
             }
-            _ => Err(self.wrong("its header has an entry of no size that can be")),
+            _ => Err(self.wrong("its header has an entry with an impossible size")),
         }
     }
 
@@ -306,8 +308,8 @@ impl Container {
     }
 
     fn cut_short(&self) -> Error {
-        Error::data(format!("{} is cut short: it ends inside of a block", self.path.display()))
-            .hint("the file was not copied or written to its end; get it again")
+        Error::data(format!("{} is cut short: it ends inside a block", self.path.display()))
+            .hint("the file was not copied or written completely; get it again")
     }
 
     fn wrong(&self, what: &str) -> Error {
@@ -319,7 +321,7 @@ impl Codec {
     /// Appends what `block` holds to `out`: at most `most` bytes, or it is an error.
     pub fn decompress(self, block: &[u8], most: usize, out: &mut Vec<u8>) -> std::result::Result<(), String> {
         let text = |e: std::io::Error| e.to_string();
-        let too_large = || format!("it has more than {} MiB; such blocks are not read", most >> 20);
+        let too_large = || format!("it has more than {} MiB; such blocks are not supported", most >> 20);
         let limit = most as u64 + 1;
         let start = out.len();
         match self {
@@ -347,7 +349,7 @@ impl Codec {
                 let mut crc = flate2::Crc::new();
                 crc.update(&out[start..]);
                 if crc.sum() != u32::from_be_bytes(*sum) {
-                    return Err("its checksum is another".into());
+                    return Err("its checksum does not match".into());
                 }
             }
         }

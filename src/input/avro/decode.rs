@@ -31,7 +31,7 @@ pub(super) type Outcome<T> = Result<T, Broken>;
 /// How deep records, lists and maps may lie in one another.
 pub(super) const DEEPEST: usize = 200;
 
-const ENDED: Broken = "it goes on behind the end of its block";
+const ENDED: Broken = "it continues past the end of its block";
 
 /// Bytes that are being read.
 pub(super) struct Cursor<'a> {
@@ -68,7 +68,7 @@ impl<'a> Cursor<'a> {
                 return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
             }
         }
-        Err("a number in it has no end")
+        Err("a number in it does not end")
     }
 
     #[inline]
@@ -229,7 +229,7 @@ impl SlotType {
 
 /// The one value of the plain type `id`, not a union, that `bytes` are; or what is wrong with it.
 pub(super) fn one_value(schema: &Schema, id: Id, bytes: Vec<u8>) -> Result<ArrayRef, String> {
-    let how = read_of(schema.node(id)).ok_or("it is no plain value")?;
+    let how = read_of(schema.node(id)).ok_or("it is not a plain value")?;
     let mut slot = Slot::new(&SlotType::of(schema, id, ""));
     let mut cursor = Cursor { bytes: &bytes, at: 0 };
     match slot.push(how, &mut cursor)? {
@@ -423,6 +423,8 @@ struct Slot {
     nulls: NullBufferBuilder,
 }
 
+/// Not a [`crate::batch::NativeBuilder`]: these are the types of Avro, which has more of them (UUIDs, enums, times of day,
+/// instants of other units), and views of texts and symbols.
 enum Values {
     /// Only whether they are there.
     None,
@@ -515,7 +517,9 @@ impl Slot {
                     None => {
                         self.push_null();
                         let name = self.of.of.as_ref().map_or("", |of| &of.name);
-                        return Ok(Some(format!("its {length} bytes are more digits than a {name} has")));
+                        return Ok(Some(format!(
+                            "its {length} bytes have more digits than a {name} can hold"
+                        )));
                     }
                 }
             }

@@ -60,11 +60,12 @@ impl Defaults {
         }
         let wrong = |why: String| {
             let (name, file) = (&column.name, file.display());
-            Error::data(format!("the default of `{name}` in {file}, `{value}`, cannot be taken"))
+            Error::data(format!("the default of `{name}` in {file}, `{value}`, cannot be used"))
                 .caused_by(why)
         };
         let mut bytes = vec![];
-        encode(schema, id, value, &mut bytes).ok_or_else(|| wrong(format!("it is no {}", of.name)))?;
+        encode(schema, id, value, &mut bytes)
+            .ok_or_else(|| wrong(format!("it is not a valid {}", of.name)))?;
         let array = one_value(schema, id, bytes).map_err(wrong)?;
         constant(&array, &of, column, &plan.zone, file)?.map(Some).map_err(wrong)
     }

@@ -111,7 +111,7 @@ impl Writer<'_> {
                 let before = cursor.at;
                 item(self, cursor, out)?;
                 if cursor.at == before && out.len() > MOST {
-                    return Err("a list in it has no end");
+                    return Err("a list in it does not end");
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Writer<'_> {
             }
             Node::Fixed(size, logical) => self.bytes(cursor.take(*size)?, *logical, out),
             Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => {
-                unreachable!("these are no plain values")
+                unreachable!("these are not plain values")
             }
         }
         Ok(())
@@ -202,7 +202,8 @@ impl Writer<'_> {
         match (logical, bytes.len()) {
             (Logical::Decimal(_, scale), _) => match big_endian(bytes) {
                 Some(value) => out.push_str(&with_point(value.to_string(), scale as i8)),
-                None => self.no_text(format!("its {} bytes are more digits than a decimal has", bytes.len())),
+                None => self
+                    .no_text(format!("its {} bytes have more digits than a decimal can hold", bytes.len())),
             },
             (Logical::Uuid, 16) => {
                 let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();

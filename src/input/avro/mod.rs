@@ -226,8 +226,8 @@ impl AvroFile {
 
     fn broken(&self, position: Position, what: &str) -> Error {
         let (path, record) = (self.path.display(), position.place() + 1);
-        Error::data(format!("{path}, record {record}: it cannot be read, nor what follows it"))
+        Error::data(format!("{path}, record {record}: it and what follows it cannot be read"))
             .caused_by(what)
-            .hint("the file is damaged, or its schema is not that of its records")
+            .hint("the file is damaged, or its schema does not match its records")
     }
 }

@@ -93,7 +93,7 @@ impl Schema {
         match schema.node(root) {
             Node::Record(_) => Ok(schema),
             _ => Err(Error::data(format!(
-                "the values of {} are of type {}, and only records are read",
+                "the values of {} are of type {}, but only records can be read",
                 path.display(),
                 schema.type_name(root)
             ))),
@@ -293,7 +293,7 @@ impl Parser {
                 let branches: Vec<Id> =
                     branches.iter().map(|b| self.parse(b, space)).collect::<std::result::Result<_, _>>()?;
                 Ok(match branches[..] {
-                    [] => return Err("a union of no types".into()),
+                    [] => return Err("a union without types".into()),
                     _ => self.add(Node::Union(branches)),
                 })
             }
@@ -335,7 +335,7 @@ impl Parser {
                 Ok(self.add(Node::Map(values)))
             }
             "record" | "error" | "enum" | "fixed" => {
-                let name = part("name")?.as_str().ok_or("a name that is no text")?;
+                let name = part("name")?.as_str().ok_or("a name that is not a text")?;
                 let own = object.get("namespace").and_then(Value::as_str).unwrap_or(space);
                 let full = full_name(name, own);
                 let space = full.rsplit_once('.').map_or("", |(space, _)| space).to_string();
@@ -346,13 +346,13 @@ impl Parser {
                 }
                 self.nodes[id] = match ty.as_str() {
                     "enum" => {
-                        let symbols = part("symbols")?.as_array().ok_or("symbols that are no list")?;
+                        let symbols = part("symbols")?.as_array().ok_or("symbols that are not a list")?;
                         let symbols = symbols.iter().map(|s| s.as_str().map(str::to_string));
-                        Node::Enum(symbols.collect::<Option<_>>().ok_or("a symbol that is no text")?)
+                        Node::Enum(symbols.collect::<Option<_>>().ok_or("a symbol that is not a text")?)
                     }
                     "fixed" => {
                         let size = part("size")?.as_u64().and_then(|n| usize::try_from(n).ok());
-                        let size = size.ok_or("a size that is no number of bytes")?;
+                        let size = size.ok_or("a size that is not a number of bytes")?;
                         Node::Fixed(size, logical(object, "fixed", size))
                     }
                     _ => self.record(part("fields")?, &space)?,
@@ -372,7 +372,7 @@ impl Parser {
     }
 
     fn record(&mut self, fields: &Value, space: &str) -> std::result::Result<Node, String> {
-        let fields = fields.as_array().ok_or("fields that are no list")?;
+        let fields = fields.as_array().ok_or("fields that are not a list")?;
         let mut out: Vec<Field> = Vec::with_capacity(fields.len());
         for field in fields {
             let name = field.get("name").and_then(Value::as_str).ok_or("a field without a name")?;

@@ -102,13 +102,13 @@ fn decimals_are_bytes_of_two_s_complement() {
         converted(wide, &[json!("\u{1}".repeat(18)), json!("\u{0}".repeat(18))], "decimal(38,0)");
     assert_eq!(
         (got, rejects),
-        (vec!["0".into()], vec!["its 18 bytes are more digits than a decimal(38,0) has".into()])
+        (vec!["0".into()], vec!["its 18 bytes have more digits than a decimal(38,0) can hold".into()])
     );
     let (_, rejects) =
         converted(bytes, &[json!("\u{7f}\u{ff}\u{ff}\u{ff}"), json!("\u{4}\u{cf}")], "decimal(9,1)");
     assert_eq!(
         rejects,
-        ["its 4 bytes are more digits than a decimal(9,2) has", "`12.31` does not fit decimal(9,1)"]
+        ["its 4 bytes have more digits than a decimal(9,2) can hold", "`12.31` does not fit decimal(9,1)"]
     );
 }
 
@@ -167,7 +167,7 @@ fn event_times_follow_the_columns_type() {
     let local = one(&logical("local-timestamp-micros"), json!(noon), TimeRule::Iso, "Asia/Jakarta");
     assert_eq!(local, noon - 7 * HOUR);
     let error = time(r#""long""#, json!(1), TimeRule::Iso, "UTC").unwrap_err().to_string();
-    assert!(error.contains("is long, which is no time") && error.contains("time_unit"), "{error}");
+    assert!(error.contains("is long, which is not a time") && error.contains("time_unit"), "{error}");
     let other = of_json(&record(&[("u", r#""long""#)]), &[]);
     let error = read(&other, &[]).unwrap_err().to_string();
     assert!(error.contains("has no column `t`, the source's time"), "{error}");
@@ -374,10 +374,10 @@ fn errors_say_what_is_wrong() {
     let error = |bytes: &[u8]| read(bytes, &["i:int64"]).unwrap_err().to_string();
     let good = log("null", 30);
     for bytes in [&b""[..], b"PAR1....", b"{\"a\":1}\n"] {
-        assert!(error(bytes).contains("is no Avro object container file"));
+        assert!(error(bytes).contains("is not an Avro object container file"));
     }
     let cut = error(&good[..good.len() - 20]);
-    assert!(cut.contains("is cut short: it ends inside of a block"), "{cut}");
+    assert!(cut.contains("is cut short: it ends inside a block"), "{cut}");
     let mut sync = good.clone();
     *sync.last_mut().unwrap() ^= 1;
     assert!(error(&sync).contains("does not end in the file's sync marker"), "{}", error(&sync));
@@ -387,7 +387,7 @@ fn errors_say_what_is_wrong() {
         "{unknown}"
     );
     let int = file(r#""int""#, "null", &[vec![long(1)]]);
-    assert!(error(&int).contains("are of type int, and only records are read"), "{}", error(&int));
+    assert!(error(&int).contains("are of type int, but only records can be read"), "{}", error(&int));
     let lost = file(&record(&[("t", r#""Lost""#)]), "null", &[]);
     assert!(format!("{:?}", read(&lost, &[]).unwrap_err()).contains("there is no type `Lost`"));
 }
@@ -400,11 +400,11 @@ fn a_record_that_cannot_be_read_is_named_and_what_is_bad_before_it_comes_first()
     let good = vec![of(1), of(1)];
     let bytes = file(&schema, "null", &[good.clone(), vec![of(1), of(2), of(1)], good.clone()]);
     let error = read(&bytes, &["c:int64"]).unwrap_err();
-    assert!(error.message().contains("log.avro, record 4: it cannot be read"), "{error}");
+    assert!(error.message().contains("log.avro, record 4: it and what follows it cannot be read"), "{error}");
     assert!(format!("{error:?}").contains("a union in it has no such branch"), "{error:?}");
     // Neither may a record leave bytes behind, nor take those of the next block.
     let bytes = file(&schema, "null", &[vec![[of(1), long(1)].concat()]]);
-    assert!(format!("{:?}", read(&bytes, &["c:int64"]).unwrap_err()).contains("1 bytes are left"));
+    assert!(format!("{:?}", read(&bytes, &["c:int64"]).unwrap_err()).contains("1 bytes follow"));
     let short = file(&schema, "null", &[vec![of(1)[..2].to_vec()], good.clone()]);
     assert!(read(&short, &["c:int64"]).unwrap_err().message().contains("record 1"));
     let bad = [long(i64::MAX), long(0)].concat();

@@ -118,5 +118,5 @@ impl KcatReader {
 }
 
 fn lacks(name: &str) -> Fault {
-    Fault::new(format!("it is no line of kcat -J: it has no `{name}`, or one that is not of its kind"))
+    Fault::new(format!("it is not a line of kcat -J: `{name}` is missing or has the wrong type"))
 }

@@ -54,7 +54,7 @@ impl Logical {
         Ok(Some(match name {
             "org.apache.kafka.connect.data.Decimal" => {
                 let scale = parameter("scale").filter(|scale| scale.abs() <= FURTHEST);
-                let scale = scale.ok_or("the schema has a decimal without a `scale` that can be used")?;
+                let scale = scale.ok_or("the schema has a decimal without a valid `scale`")?;
                 let precision = parameter("connect.decimal.precision").and_then(|p| u8::try_from(p).ok());
                 Logical::Decimal { scale, precision }
             }
@@ -108,7 +108,7 @@ impl Logical {
     pub fn words(self) -> String {
         match self {
             Logical::Decimal { scale, .. } => format!("a decimal of scale {scale}"),
-            Logical::VariableDecimal => "a decimal with a scale of its own".to_string(),
+            Logical::VariableDecimal => "a decimal with its own scale".to_string(),
             Logical::Date => "days since 1970".to_string(),
             Logical::Instant(unit) => format!("{} since 1970", unit.words()),
             Logical::TimeOfDay(unit) => format!("{} since midnight", unit.words()),
@@ -120,7 +120,7 @@ impl Logical {
     /// # Errors
     /// What is wrong with it.
     pub fn write(self, kind: Kind, text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        let unlike = || format!("`{}` is not {}, which its schema says it is", shown(text), self.words());
+        let unlike = || format!("`{}` is not {}, although its schema says so", shown(text), self.words());
         if let Logical::Decimal { scale, .. } = self {
             return match kind {
                 Kind::Text | Kind::Escaped => decimal(kind, text, scale, out).ok_or_else(unlike),

@@ -259,9 +259,9 @@ fn alike(a: &Carrier, b: &Carrier) -> bool {
 
 fn mixed((one, is): (&SourceFile, &str), (other, is_other): (&SourceFile, &str)) -> Error {
     let (one, other) = (one.path.display(), other.path.display());
-    Error::data(format!("{one} holds {is}, and {other} {is_other}"))
-        .hint("the files of one source are wrapped alike: read these as two sources, in two jobs")
-        .hint("or say what all of them are: `log` and `envelope`, such as log = \"plain\"")
+    Error::data(format!("{one} contains {is}, but {other} contains {is_other}"))
+        .hint("all files of a source need the same envelope: read these as two sources, in two jobs")
+        .hint("or declare what all of them are with `log` and `envelope`, such as log = \"plain\"")
 }
 
 impl Carrier {
@@ -298,7 +298,7 @@ fn words(framing: &Framing, (first, in_file): (&SourceFile, &SourceFile), said: 
         Carrier::Plain => {}
         Carrier::Connect(connect) => {
             let seen =
-                format!("by the names of the files: {} is from offset {} on", name(first), connect.start);
+                format!("by the names of the files: {} starts at offset {}", name(first), connect.start);
             out.push(format!("files of Kafka Connect, {}", how(seen)));
         }
         Carrier::Kcat => {
@@ -322,7 +322,7 @@ fn words(framing: &Framing, (first, in_file): (&SourceFile, &SourceFile), said: 
     }
     let columns = LogColumn::ALL.into_iter().filter(|column| framing.has(*column));
     let columns: Vec<&str> = columns.map(LogColumn::name).collect();
-    out.push(format!("columns of its own: {}", columns.join(", ")));
+    out.push(format!("its own columns: {}", columns.join(", ")));
     out
 }
 

@@ -278,6 +278,6 @@ impl Writer<'_> {
     /// Not reached as far as is known: the payload was read before.
     #[cold]
     fn broken(&self) -> Fault {
-        Fault::new("the payload is not JSON that can be read".to_string())
+        Fault::new("the payload is not valid JSON".to_string())
     }
 }

@@ -170,7 +170,7 @@ impl Unwrapper {
             Carrier::Kcat => self.kcat.parts(line)?,
             Carrier::Console(fields) => fields.parts(line).map_err(|expected| {
                 Fault::new(format!(
-                    "it is no line of kafka-console-consumer with {}: expected {expected}",
+                    "it is not a line of kafka-console-consumer with {}: expected {expected}",
                     fields.words()
                 ))
             })?,
@@ -258,7 +258,7 @@ pub(super) fn json_fault(what: &str, text: &[u8]) -> Fault {
     Fault::new(match serde_json::from_slice::<serde_json::Value>(text) {
         Ok(value) if !value.is_object() => format!("`{}` is not a JSON object", shown(text)),
         // Not reached as far as is known: serde_json reads what was refused.
-        Ok(_) => format!("{what} is no JSON object that can be read"),
+        Ok(_) => format!("{what} is not a JSON object that can be read"),
         Err(error) => {
             let message = error.to_string();
             let why = message.split(" at line ").next().unwrap_or(&message);
@@ -523,7 +523,7 @@ impl EnvelopeReader {
             Kind::Object => Value::Object(inside(row)),
             // A message, a truncated table, a delete of which the database does not tell the row.
             Kind::Missing | Kind::Null => Value::Null,
-            _ => return Err(no_change(text, &format!("`{name}` is no row"))),
+            _ => return Err(no_change(text, &format!("`{name}` is not a row"))),
         };
         let number = |span: Span| (span.kind == Kind::Number).then(|| inside(span));
         let (timestamp, source_time) = (number(slot(event.timestamp)), number(slot(event.source_time)));
@@ -539,12 +539,12 @@ impl EnvelopeReader {
 #[cold]
 fn no_schema(text: &[u8]) -> Fault {
     Fault::new(format!(
-        "`{}` is no value with its schema: expected {{\"schema\": …, \"payload\": …}}",
+        "`{}` is not a value with its schema: expected {{\"schema\": …, \"payload\": …}}",
         shown(text)
     ))
 }
 
 #[cold]
 fn no_change(text: &[u8], what: &str) -> Fault {
-    Fault::new(format!("`{}` is no change event of Debezium: {what}", shown(text)))
+    Fault::new(format!("`{}` is not a change event of Debezium: {what}", shown(text)))
 }

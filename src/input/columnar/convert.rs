@@ -2,7 +2,7 @@
 
 use super::event_time::micros;
 use super::{Fault, Faults, FileType, damaged, nested, rare};
-use crate::batch::DataType;
+use crate::batch::{DataType, NativeBuilder};
 use crate::error::Result;
 use crate::input::ReadColumn;
 use crate::input::value::{self, ValueError, inferred_hint};
@@ -10,9 +10,8 @@ use crate::time::{DAY, EARLIEST, LATEST, TimeParser, TimeRule, Zone, civil_from_
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringViewArray, new_null_array,
-};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringViewArray, new_null_array};
+use arrow_buffer::NullBufferBuilder;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::path::Path;
@@ -146,43 +145,32 @@ impl Sink<'_> {
 fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
     let view = array.as_string_view();
     let texts = view.iter().map(|t| t.map(str::as_bytes));
-    match ty {
-        DataType::String => array,
-        DataType::Json => {
-            let checked = texts.enumerate().map(|(row, text)| match value::check_json(text?) {
-                Ok(()) => view.is_valid(row).then(|| view.value(row)),
-                Err(error) => {
-                    sink.push(row, error);
-                    None
-                }
-            });
-            Arc::new(checked.collect::<StringViewArray>())
+    let Some(mut values) = NativeBuilder::new(ty, view.len()) else {
+        if ty == DataType::String {
+            return array;
         }
-        DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(texts, value::parse_int)),
-        DataType::Float64 => Arc::new(sink.map::<_, Float64Type>(texts, value::parse_float)),
-        DataType::Date => Arc::new(sink.map::<_, Date32Type>(texts, value::parse_date)),
-        DataType::Decimal { precision, scale } => {
-            let values = sink.map::<_, Decimal128Type>(texts, |t| value::parse_decimal(t, precision, scale));
-            Arc::new(values.with_data_type(ty.arrow()))
+        let checked = texts.enumerate().map(|(row, text)| match value::check_json(text?) {
+            Ok(()) => view.is_valid(row).then(|| view.value(row)),
+            Err(error) => {
+                sink.push(row, error);
+                None
+            }
+        });
+        return Arc::new(checked.collect::<StringViewArray>());
+    };
+    let mut times = TimeParser::new(TimeRule::Iso, zone.clone());
+    let mut nulls = NullBufferBuilder::new(view.len());
+    for (row, text) in texts.enumerate() {
+        let read = text.map(|text| value::push(&mut values, text, &mut times));
+        nulls.append(matches!(read, Some(Ok(()))));
+        if !matches!(read, Some(Ok(()))) {
+            values.push_default();
         }
-        DataType::Timestamp => {
-            let mut parser = TimeParser::new(TimeRule::Iso, zone.clone());
-            let values = sink.map::<_, TimestampMicrosecondType>(texts, |t| {
-                parser.text(t).map_err(|_| ValueError::not_a(t, ty))
-            });
-            Arc::new(values.with_timezone("UTC"))
-        }
-        DataType::Bool => {
-            let values = texts.enumerate().map(|(row, t)| match value::parse_bool(t?) {
-                Ok(value) => Some(value),
-                Err(error) => {
-                    sink.push(row, error);
-                    None
-                }
-            });
-            Arc::new(values.collect::<BooleanArray>())
+        if let Some(Err(error)) = read {
+            sink.push(row, error);
         }
     }
+    values.finish(nulls.finish())
 }
 
 /// Binary values as text; those that are no UTF-8 are faults.

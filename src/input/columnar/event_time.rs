@@ -42,12 +42,14 @@ pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, pat
     }
     let (name, word) = (&read.column, role.word());
     let error = Error::data(format!(
-        "the {word} column `{name}` of {} is {}, which is no time",
+        "the {word} column `{name}` of {} is {}, which is not a time",
         path.display(),
         found.name
     ));
     Err(match found.ty.is_numeric() {
-        true => error.hint("say the unit of its numbers: time_unit = \"s\", \"ms\", \"us\", \"ns\" or \"d\""),
+        true => {
+            error.hint("give the unit of its numbers: time_unit = \"s\", \"ms\", \"us\", \"ns\" or \"d\"")
+        }
         false => error,
     })
 }

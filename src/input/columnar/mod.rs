@@ -225,7 +225,9 @@ pub(super) fn no_time_column(
 ) -> Error {
     let (word, path) = (role.word(), path.display());
     match found {
-        Some(ty) => Error::data(format!("the {word} column `{name}` of {path} is a {ty}, which is no time")),
+        Some(ty) => {
+            Error::data(format!("the {word} column `{name}` of {path} is a {ty}, which is not a time"))
+        }
         None => Error::data(format!("{path} has no column `{name}`, the source's {word}"))
             .nearest(name, names.iter().map(String::as_str)),
     }
@@ -437,6 +439,9 @@ fn shown(array: &ArrayRef, row: usize) -> Option<String> {
 
 /// A file whose arrays are not what it said of them.
 fn damaged(path: &Path, cause: &dyn Display) -> Error {
-    Error::data(format!("cannot read {}: its columns are not what it says of them", path.display()))
-        .caused_by(cause)
+    Error::data(format!(
+        "cannot read {}: its columns do not match its own description of them",
+        path.display()
+    ))
+    .caused_by(cause)
 }

@@ -210,7 +210,7 @@ fn scalar(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result
             let text = rare::time_of_day(value, *unit);
             quoted(&text.ok_or_else(|| format!("`{value}` is not a time of day"))?, out);
         }
-        other => return Err(format!("a value of {other} has no JSON text")),
+        other => return Err(format!("a value of {other} cannot be written as JSON")),
     }
     Ok(())
 }

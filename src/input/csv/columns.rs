@@ -14,12 +14,9 @@ use super::super::written::Written;
 use super::record::{unescape, unquoted};
 use super::spelled;
 use super::table::{Faults, Table};
-use crate::batch::DataType;
+use crate::batch::{DataType, Native};
 use crate::time::{TimeError, TimeParser, TimeRule};
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
-    TimestampMicrosecondArray,
-};
+use arrow_array::{ArrayRef, StringViewArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -76,6 +73,34 @@ impl Strings {
     }
 }
 
+/// The array of a column that is not of texts: `$values`, with `$parse` as what reads a value of its type. A macro, so
+/// that each type of each caller gets a loop of its own, with what reads a value inlined.
+macro_rules! decode_native {
+    ($column:expr, $times:expr, |$parse:ident| $values:expr) => {{
+        let (column, times) = ($column, $times);
+        macro_rules! array {
+            ($read:expr) => {{
+                let $parse = $read;
+                let (values, nulls) = $values;
+                Native::array(column.ty, values, nulls)
+            }};
+        }
+        match column.ty {
+            DataType::Bool => array!(parse_bool),
+            DataType::Int64 if column.inferred => array!(parse_plain_int),
+            DataType::Int64 => array!(parse_int),
+            DataType::Float64 => array!(parse_float),
+            DataType::Decimal { precision, scale } => {
+                array!(|text: &[u8]| parse_decimal(text, precision, scale))
+            }
+            DataType::Date => array!(parse_date),
+            DataType::Timestamp => array!(|text: &[u8]| times.text(text).map_err(|e| unread_time(text, &e))),
+            DataType::String | DataType::Json => unreachable!("texts are read apart"),
+        }
+    }};
+}
+pub(super) use decode_native;
+
 /// The column `field` of `table`, `written` where that is not the plain way. `times` reads timestamps that are neither event time nor arrival.
 pub(super) fn decode(
     table: Table,
@@ -88,47 +113,14 @@ pub(super) fn decode(
     if let Some(written) = written {
         return spelled::decode(table, field, column, written, times, faults);
     }
-    let array: ArrayRef = match column.ty {
-        DataType::String => return Decoded::Strings(strings(table, field)),
+    match column.ty {
+        DataType::String => Decoded::Strings(strings(table, field)),
         // Each text is looked at, as where values are written in a way of their own.
-        DataType::Json => return spelled::decode(table, field, column, &Written::default(), times, faults),
-        DataType::Bool => {
-            let (values, nulls) = values(table, field, column, faults, false, parse_bool);
-            Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
+        DataType::Json => spelled::decode(table, field, column, &Written::default(), times, faults),
+        _ => {
+            Decoded::Array(decode_native!(column, times, |parse| values(table, field, column, faults, parse)))
         }
-        DataType::Int64 if column.inferred => {
-            let (values, nulls) = values(table, field, column, faults, 0, parse_plain_int);
-            Arc::new(Int64Array::new(values.into(), nulls))
-        }
-        DataType::Int64 => {
-            let (values, nulls) = values(table, field, column, faults, 0, parse_int);
-            Arc::new(Int64Array::new(values.into(), nulls))
-        }
-        DataType::Float64 => {
-            let (values, nulls) = values(table, field, column, faults, 0.0, parse_float);
-            Arc::new(Float64Array::new(values.into(), nulls))
-        }
-        DataType::Decimal { precision, scale } => {
-            let parse = |text: &[u8]| parse_decimal(text, precision, scale);
-            let (values, nulls) = values(table, field, column, faults, 0, parse);
-            Arc::new(Decimal128Array::new(values.into(), nulls).with_data_type(column.ty.arrow()))
-        }
-        DataType::Date => {
-            let (values, nulls) = values(table, field, column, faults, 0, parse_date);
-            Arc::new(Date32Array::new(values.into(), nulls))
-        }
-        DataType::Timestamp => {
-            let parse = |text: &[u8]| times.text(text).map_err(|e| unread_time(text, &e));
-            let (values, nulls) = values(table, field, column, faults, 0, parse);
-            Arc::new(timestamps(values, nulls))
-        }
-    };
-    Decoded::Array(array)
-}
-
-/// A column of timestamps.
-pub(super) fn timestamps(values: Vec<i64>, nulls: Option<NullBuffer>) -> TimestampMicrosecondArray {
-    TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC")
+    }
 }
 
 /// The event times or arrivals of `table`.
@@ -212,14 +204,13 @@ fn leading_zeros(text: &[u8]) -> String {
     format!("`{}` has leading zeros, which an int64 would lose", super::super::value::shown(text))
 }
 
-/// The values of a column that is not of strings, and where they are NULL; `null` stands there.
+/// The values of a column that is not of strings, and where they are NULL; the default stands there.
 #[inline(always)]
-fn values<T: Copy, E: Display>(
+fn values<T: Native, E: Display>(
     table: Table,
     field: usize,
     column: &ReadColumn,
     faults: &mut Faults,
-    null: T,
     mut parse: impl FnMut(&[u8]) -> Result<T, E>,
 ) -> (Vec<T>, Option<NullBuffer>) {
     let mut missing = 0usize;
@@ -227,11 +218,11 @@ fn values<T: Copy, E: Display>(
         let text = table.value(row, field);
         if text.is_empty() {
             missing += 1;
-            return null;
+            return T::default();
         }
         parse(text).unwrap_or_else(|e| {
             faults.add_value(row, column, text, e.to_string());
-            null
+            T::default()
         })
     };
     let values = (0..table.rows).map(read).collect();
@@ -325,12 +316,4 @@ fn short_view(content: &[u8]) -> u128 {
 pub(super) fn long_view(content: &[u8], buffer: u32, offset: usize) -> u128 {
     let prefix = u32::from_le_bytes([content[0], content[1], content[2], content[3]]);
     content.len() as u128 | u128::from(prefix) << 32 | u128::from(buffer) << 64 | (offset as u128) << 96
-}
-
-/// A column of NULLs, for a file that lacks it.
-pub(super) fn all_null(ty: DataType, rows: usize) -> ArrayRef {
-    match ty {
-        ty if ty.is_text() => Arc::new(StringViewArray::new_null(rows)),
-        _ => arrow_array::new_null_array(&ty.arrow(), rows),
-    }
 }

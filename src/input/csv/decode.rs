@@ -13,7 +13,7 @@ use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};
 use super::table::{Faults, Table, bad_record};
-use crate::batch::{Batch, Position};
+use crate::batch::{Batch, DataType, Native, Position, null_array};
 use crate::time::{TimeParser, TimeRule};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
@@ -100,8 +100,8 @@ impl CsvDecoder {
                 Role::Arrival => arrival.clone(),
             });
             decoded.push(match (copied, *field) {
-                (Some(copied), _) => Decoded::Array(Arc::new(columns::timestamps(copied, None))),
-                (None, None) => Decoded::Array(columns::all_null(column.ty, table.rows)),
+                (Some(copied), _) => Decoded::Array(Native::array(DataType::Timestamp, copied, None)),
+                (None, None) => Decoded::Array(null_array(column.ty, table.rows)),
                 (None, Some(field)) => {
                     let written = plan.written.of(&column.name).map(|written| &**written);
                     columns::decode(table, field, column, written, &mut self.times, &mut faults)
@@ -240,7 +240,7 @@ fn byte_fault(record: &[u8], start: usize, ends: &[u32]) -> Option<(Option<usize
     }
     let at = std::str::from_utf8(record).err()?.valid_up_to();
     let reason = format!("not UTF-8: the byte 0x{:02X}, {at} bytes into the record", record[at]);
-    let hint = "name the encoding of the file: encoding = \"windows-1252\" in [source], if it is the old one of the West";
+    let hint = "name the encoding of the file in [source]: encoding = \"windows-1252\" is the old one of Western Europe";
     Some((field(at), reason, Some(hint.to_string())))
 }
 
@@ -249,7 +249,7 @@ fn count_fault(fields: usize, width: usize) -> Option<(Option<usize>, String, Op
         return None;
     }
     let s = if fields == 1 { "" } else { "s" };
-    let reason = format!("{fields} field{s}, where {width} are expected");
-    let hint = "fields that hold the delimiter or a line end must be quoted";
+    let reason = format!("{fields} field{s}, but {width} are expected");
+    let hint = "fields that contain the delimiter or a line end must be quoted";
     Some((None, reason, (fields > width).then(|| hint.to_string())))
 }

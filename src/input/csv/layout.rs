@@ -27,7 +27,7 @@ impl CsvLayout {
         let mut seen = HashSet::new();
         if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(Error::data(format!("{}: two columns are named `{twice}`", path.display()))
-                .hint("give each column a name of its own in the header line"));
+                .hint("give each column its own name in the header line"));
         }
         let field_of = |wanted: &str| names.iter().position(|name| name == wanted);
         let needed = |time: &ReadTime| {

@@ -58,7 +58,7 @@ pub(in crate::input) fn names_of(
         notes.push(format!("columns without a name are named {}", nameless.join(", ")));
     }
     if !twice.is_empty() {
-        notes.push(format!("columns of one name are told apart: {}", twice.join(", ")));
+        notes.push(format!("columns with the same name are renamed: {}", twice.join(", ")));
     }
     (names, notes)
 }

@@ -7,15 +7,13 @@
 use super::super::ReadColumn;
 use super::super::value::{self, check_json, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::{Plain, Written};
-use super::columns::{Decoded, Strings, long_view, parse_plain_int, timestamps, unread_time, view};
+use super::columns::{Decoded, Strings, decode_native, long_view, parse_plain_int, unread_time, view};
 use super::record::{unescape, unquoted};
 use super::table::{Faults, Table};
-use crate::batch::DataType;
+use crate::batch::{DataType, Native};
 use crate::time::TimeParser;
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use std::fmt::Display;
-use std::sync::Arc;
 
 /// The column `field` of `table`.
 pub(super) fn decode(
@@ -27,39 +25,10 @@ pub(super) fn decode(
     faults: &mut Faults,
 ) -> Decoded {
     let read = Reading { table, field, column, written };
-    let array: ArrayRef = match column.ty {
-        DataType::String | DataType::Json => return Decoded::Strings(read.strings(faults)),
-        DataType::Bool => {
-            let (values, nulls) = read.values(faults, false, parse_bool);
-            Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
-        }
-        DataType::Int64 => {
-            let parse = |text: &[u8]| match column.inferred {
-                true => parse_plain_int(text),
-                false => parse_int(text).map_err(|e| e.to_string()),
-            };
-            let (values, nulls) = read.values(faults, 0, parse);
-            Arc::new(Int64Array::new(values.into(), nulls))
-        }
-        DataType::Float64 => {
-            let (values, nulls) = read.values(faults, 0.0, parse_float);
-            Arc::new(Float64Array::new(values.into(), nulls))
-        }
-        DataType::Decimal { precision, scale } => {
-            let (values, nulls) = read.values(faults, 0, |text| parse_decimal(text, precision, scale));
-            Arc::new(Decimal128Array::new(values.into(), nulls).with_data_type(column.ty.arrow()))
-        }
-        DataType::Date => {
-            let (values, nulls) = read.values(faults, 0, parse_date);
-            Arc::new(Date32Array::new(values.into(), nulls))
-        }
-        DataType::Timestamp => {
-            let parse = |text: &[u8]| times.text(text).map_err(|e| unread_time(text, &e));
-            let (values, nulls) = read.values(faults, 0, parse);
-            Arc::new(timestamps(values, nulls))
-        }
-    };
-    Decoded::Array(array)
+    match column.ty {
+        DataType::String | DataType::Json => Decoded::Strings(read.strings(faults)),
+        _ => Decoded::Array(decode_native!(column, times, |parse| read.values(faults, parse))),
+    }
 }
 
 /// A column of a chunk.
@@ -71,11 +40,10 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The values of a column that is not of strings, and where they are NULL; `null` stands there.
-    fn values<T: Copy, E: Display>(
+    /// The values of a column that is not of strings, and where they are NULL; the default stands there.
+    fn values<T: Native, E: Display>(
         &self,
         faults: &mut Faults,
-        null: T,
         mut parse: impl FnMut(&[u8]) -> Result<T, E>,
     ) -> (Vec<T>, Option<NullBuffer>) {
         let mut room = vec![];
@@ -91,9 +59,9 @@ impl Reading<'_> {
                 Err(error) => Some(Err(error.to_string())),
             };
             there.push(value.is_some());
-            value.unwrap_or(Ok(null)).unwrap_or_else(|reason| {
+            value.unwrap_or(Ok(T::default())).unwrap_or_else(|reason| {
                 faults.add_value(row, self.column, text, reason);
-                null
+                T::default()
             })
         };
         let values = (0..self.table.rows).map(read).collect();

@@ -167,7 +167,7 @@ impl Scanner {
             if !record.closing.is_empty() || record.text {
                 let line = record.line;
                 return Err(format!(
-                    "the text ends inside of the record that begins on line {line}: it is cut short"
+                    "the text ends inside the record that begins on line {line}: it is cut short"
                 ));
             }
             self.end_record(out);
@@ -181,7 +181,7 @@ impl Scanner {
             ));
         }
         match self.text {
-            Some(_) => Err("the text ends inside of a string: it is cut short".into()),
+            Some(_) => Err("the text ends inside a string: it is cut short".into()),
             None => Ok(()),
         }
     }
@@ -268,7 +268,7 @@ impl Scanner {
         let records = list && self.is_there(matched);
         if records {
             if self.found {
-                return Err(format!("{} is there twice in one document", self.place()));
+                return Err(format!("{} occurs twice in one document", self.place()));
             }
             self.found = true;
         }
@@ -289,7 +289,7 @@ impl Scanner {
     /// Fails where the pointer leads to what is `what`.
     fn not_a_list(&self, matched: Option<usize>, what: &str) -> Outcome<()> {
         match self.pointer.is_some() && self.is_there(matched) {
-            true => Err(format!("what `records` leads to, {}, is {what} and not a list", self.place())),
+            true => Err(format!("`records` leads to {}, which is {what} and not a list", self.place())),
             false => Ok(()),
         }
     }

@@ -78,9 +78,9 @@ fn a_pointer_leads_to_the_list_of_each_document() {
     assert_eq!(lines("[{\"v\":1}][{\"v\":2}]", Some("")), "{\"v\":1}\n{\"v\":2}\n");
     for (text, why) in [
         ("{\"a\":1}", "1:6 the document that ends here has no list at `/Records`"),
-        ("{\"Records\":{}}", "1:11 what `records` leads to, `/Records`, is an object and not a list"),
-        ("{\"Records\":null}", "1:11 what `records` leads to, `/Records`, is a value and not a list"),
-        ("{\"Records\":[],\n\"Records\":[]}", "2:25 `/Records` is there twice in one document"),
+        ("{\"Records\":{}}", "1:11 `records` leads to `/Records`, which is an object and not a list"),
+        ("{\"Records\":null}", "1:11 `records` leads to `/Records`, which is a value and not a list"),
+        ("{\"Records\":[],\n\"Records\":[]}", "2:25 `/Records` occurs twice in one document"),
         ("[{\"Records\":[]}]", "1:15 the document that ends here has no list at `/Records`"),
         ("{\"Records\":[],\"x\":tru}", "1:21 `tru` is not JSON"),
     ] {
@@ -105,7 +105,7 @@ fn a_broken_document_gives_its_records_and_then_an_error() {
     assert_eq!(stops("[{\"v\":\"a\nb\"}]", None).1, "1:8 a line ends inside of a string");
     assert_eq!(
         stops("{\"v\":1,\n\n", None).1,
-        "3:9 the text ends inside of the record that begins on line 1: it is cut short"
+        "3:9 the text ends inside the record that begins on line 1: it is cut short"
     );
     assert_eq!(stops("{\"x\":\"a\nb\"}", Some("/r")).1, "1:7 a line ends inside of a string");
     let deep = "[".repeat(10_001);

@@ -90,7 +90,7 @@ fn parts_without_an_ending_are_told_by_what_they_hold() {
     assert_eq!(formats("parquet/part-0-0"), [Format::Parquet]);
     assert_eq!(formats("avro/*"), [Format::Avro]);
     assert!(tree.refused("none").contains("no data files"));
-    assert!(tree.refused("none/part-0-0").contains("does not tell its format"));
+    assert!(tree.refused("none/part-0-0").contains("does not show the format"));
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn marks_of_spark_are_no_data_and_their_absence_is_said() {
     assert_eq!(tree.notes("parted"), "");
     assert_eq!(tree.notes("parted/date=2024-06-01"), "");
     assert_eq!(tree.files("torn"), [format!("torn/{part}")]);
-    assert_eq!(tree.notes("torn"), "@/torn/_temporary is there: a job of Spark is writing, or did not end");
-    assert_eq!(tree.notes("open"), "@/open has no _SUCCESS: the job that wrote it may not have ended");
+    assert_eq!(tree.notes("torn"), "@/torn/_temporary exists: a Spark job is writing, or did not finish");
+    assert_eq!(tree.notes("open"), "@/open has no _SUCCESS: the job that wrote it may not have finished");
     assert_eq!(tree.notes("flink"), "");
 }
 
@@ -159,9 +159,7 @@ fn of_a_streaming_query_of_spark_what_is_committed_is_read() {
     assert_eq!(tree.files("q/date=2024-06-01/part-3.csv"), ["q/date=2024-06-01/part-3.csv"]);
     fs::remove_file(tree.0.path().join("q/name=a b/part-2.csv")).unwrap();
     let refused = tree.refused("q");
-    assert!(
-        refused.contains("@/q/name=a b/part-2.csv is committed in @/q/_spark_metadata, and is not there")
-    );
+    assert!(refused.contains("@/q/name=a b/part-2.csv is committed in @/q/_spark_metadata, but is missing"));
     assert_eq!(tree.files("q/date=*"), ["q/date=2024-06-01/part-0.csv"]);
 }
 
@@ -169,7 +167,7 @@ fn of_a_streaming_query_of_spark_what_is_committed_is_read() {
 fn a_log_of_spark_that_is_not_known_is_refused() {
     for (content, said) in [
         ("v2\n", "its first line is `v2`"),
-        ("v1\n{", "0:2 is no entry"),
+        ("v1\n{", "0:2 is not an entry"),
         ("v1\n{\"path\":\"/a\"}", "neither add nor delete"),
     ] {
         let tree = Tree::of(&["q/a.csv", &format!("q/_spark_metadata/0 => {content}")]);

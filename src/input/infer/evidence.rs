@@ -184,9 +184,9 @@ impl Evidence {
             Some(given) => {
                 given.files += 1;
                 // Decimals with a scale of their own: the longest counts.
-                if let (Some(DataType::Decimal { scale, .. }), Some(DataType::Decimal { scale: known, .. })) =
-                    (ty, given.ty)
-                    && scale > known
+                let scale = |ty: Option<DataType>| ty.and_then(DataType::scale);
+                if let (Some(own), Some(known)) = (scale(ty), scale(given.ty))
+                    && own > known
                 {
                     given.ty = ty;
                 }
@@ -207,7 +207,7 @@ impl Evidence {
             true => format!(", but for its JSON text: {}", as_string(name)),
             false => String::new(),
         };
-        Some(format!("{article}{} in {}, which is not read{text}", given.name, given.file))
+        Some(format!("{article}{} in {}, which is not supported{text}", given.name, given.file))
     }
 
     /// Whether it is a list, record or map in all files with types, and the JSON text of these can be read.
@@ -278,8 +278,8 @@ impl Evidence {
                 let what = format!("column `{name}` is {plain} in {in_plain} and a record in {file}");
                 let alone = as_string(name);
                 Err(Error::data(what)
-                    .hint("read files in which it is a record and files in which it is not as sources of their own")
-                    .hint(format!("or, where neither is used, declare it: {alone}")))
+                    .hint("read the files in which it is a record as a separate source")
+                    .hint(format!("or, if the column is not used, declare it: {alone}")))
             }
         }
     }
@@ -311,7 +311,7 @@ impl Evidence {
             }
             if let (Some(_), Some(s)) = (number, seen(Class::Text)) {
                 let (value, comma) = s.at();
-                return format!("string: {value}{comma} is no number");
+                return format!("string: {value}{comma} is not a number");
             }
             if let Some(other) = self.seen.iter().find(|s| s.class != first.class) {
                 let ((a, _), (b, comma)) = (first.at(), other.at());

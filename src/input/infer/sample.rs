@@ -90,7 +90,7 @@ fn not_compressed(file: &Opened, shape: &Shape, cause: std::io::Error) -> Error 
     }
     let kind = shape.compression.name();
     Error::data(format!("{path} is not a {kind} file: it begins with the text {}", shown(line)))
-        .hint("give it the name of what it is: without the ending its text is read as it stands")
+        .hint("rename it: without that ending it is read as plain text")
 }
 
 fn without_bom(mut text: Vec<u8>) -> Vec<u8> {
@@ -176,7 +176,7 @@ fn first_record(record: &csv::ByteRecord) -> FirstRecord {
 /// What is wrong with files of which no record has the fields that its header has.
 fn misfit(file: &SourceFile, line: u64, fields: usize, width: usize) -> String {
     let s = if fields == 1 { "" } else { "s" };
-    format!("{}:{line}: {fields} field{s}, where {width} are expected", file.path.display())
+    format!("{}:{line}: {fields} field{s}, but {width} are expected", file.path.display())
 }
 
 /// The plain form of a text: as a number where it is one, else as a text; `None` where it is NULL.
@@ -368,7 +368,7 @@ impl Fields<'_> {
             example: None,
         });
         // Of decimals with a scale of their own the longest counts.
-        if let (DataType::Decimal { scale, .. }, DataType::Decimal { scale: known, .. }) = (ty, told.ty)
+        if let (Some(scale), Some(known)) = (ty.scale(), told.ty.scale())
             && scale > known
         {
             told.ty = ty;

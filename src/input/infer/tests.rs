@@ -102,7 +102,7 @@ fn the_reason_is_a_sentence() {
     assert_eq!(
         why,
         [
-            "string: `C536379` in 2.csv, line 2, is no number",
+            "string: `C536379` in 2.csv, line 2, is not a number",
             "float64: 3 values in 2 files, e.g. 2.5",
             "string: `007` in 1.csv, line 2, has leading zeros",
             "string: no value in the sample",
@@ -122,7 +122,7 @@ fn a_late_file_counts_as_much_as_an_early_one() {
     contents[304].1.insert_str(3, "C536379\n");
     let borrowed: Vec<_> = contents.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
     let got = inferred(&borrowed);
-    assert_eq!(got.columns[0].why, "string: `C536379` in 304.csv, line 2, is no number");
+    assert_eq!(got.columns[0].why, "string: `C536379` in 304.csv, line 2, is not a number");
     assert_eq!(got.records, 6100);
 }
 

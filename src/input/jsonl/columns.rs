@@ -1,19 +1,15 @@
 //! The values of JSON records as Arrow columns.
 
 use super::scanner::{Kind, Span, unescape};
-use crate::batch::DataType;
+use crate::batch::{DataType, NativeBuilder};
 use crate::input::ReadColumn;
 use crate::input::times::Role;
 use crate::input::value::{self, ValueError, inferred_hint};
 use crate::input::written::{Plain, Written};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::builder::make_view;
-use arrow_array::types::Decimal128Type;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray, StringViewArray,
-    TimestampMicrosecondArray,
-};
-use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, ScalarBuffer};
+use arrow_array::{ArrayRef, StringViewArray, TimestampMicrosecondArray};
+use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
 use std::sync::Arc;
 
 /// A value that does not fit its column.
@@ -64,12 +60,8 @@ enum Values {
     Copy(Role),
     /// Views, and whether any of them points into a buffer.
     Text(Vec<u128>, bool),
-    Bool(BooleanBufferBuilder),
-    Int(Vec<i64>),
-    Float(Vec<f64>),
-    Decimal(Vec<i128>, u8, u8),
-    Date(Vec<i32>),
-    Timestamp(Vec<i64>),
+    /// Of any other type.
+    Native(NativeBuilder),
 }
 
 impl Column {
@@ -80,15 +72,10 @@ impl Column {
         written: Option<Arc<Written>>,
         zone: &Zone,
     ) -> Column {
-        let values = match (copied, read.ty) {
+        let values = match (copied, NativeBuilder::new(read.ty, 0)) {
             (Some(role), _) => Values::Copy(role),
-            (None, DataType::String | DataType::Json) => Values::Text(vec![], false),
-            (None, DataType::Bool) => Values::Bool(BooleanBufferBuilder::new(0)),
-            (None, DataType::Int64) => Values::Int(vec![]),
-            (None, DataType::Float64) => Values::Float(vec![]),
-            (None, DataType::Decimal { precision, scale }) => Values::Decimal(vec![], precision, scale),
-            (None, DataType::Date) => Values::Date(vec![]),
-            (None, DataType::Timestamp) => Values::Timestamp(vec![]),
+            (None, Some(values)) => Values::Native(values),
+            (None, None) => Values::Text(vec![], false),
         };
         let parser = TimeParser::new(TimeRule::Iso, zone.clone());
         let (read, nulls, room) = (read.clone(), NullBufferBuilder::new(0), [vec![], vec![]]);
@@ -105,11 +92,7 @@ impl Column {
         match &mut self.values {
             Values::Copy(_) => {}
             Values::Text(views, _) => views.reserve(rows),
-            Values::Bool(bits) => bits.reserve(rows),
-            Values::Int(v) | Values::Timestamp(v) => v.reserve(rows),
-            Values::Float(v) => v.reserve(rows),
-            Values::Decimal(v, ..) => v.reserve(rows),
-            Values::Date(v) => v.reserve(rows),
+            Values::Native(values) => values.reserve(rows),
         }
     }
 
@@ -148,9 +131,9 @@ impl Column {
                 views.push(view);
                 Ok(())
             }
-            values => {
+            Values::Native(values) => {
                 let text = texts.of(span, &mut self.room[0]);
-                values.push(&self.read, span.kind, text, &mut self.parser)
+                push(values, &self.read, span.kind, text, &mut self.parser)
             }
         };
         self.pushed(outcome)
@@ -178,7 +161,7 @@ impl Column {
                 texts.unescaped.extend_from_slice(text);
                 Ok(())
             }
-            values => values.push(&self.read, span.kind, text, &mut self.parser),
+            Values::Native(values) => push(values, &self.read, span.kind, text, &mut self.parser),
         };
         self.pushed(outcome)
     }
@@ -202,11 +185,7 @@ impl Column {
         match &mut self.values {
             Values::Copy(_) => {}
             Values::Text(views, _) => views.push(0),
-            Values::Bool(bits) => bits.append(false),
-            Values::Int(v) | Values::Timestamp(v) => v.push(0),
-            Values::Float(v) => v.push(0.0),
-            Values::Decimal(v, ..) => v.push(0),
-            Values::Date(v) => v.push(0),
+            Values::Native(values) => values.push_default(),
         }
     }
 
@@ -216,11 +195,7 @@ impl Column {
         match &mut self.values {
             Values::Copy(_) => {}
             Values::Text(views, _) => views.truncate(rows),
-            Values::Bool(bits) => bits.truncate(rows),
-            Values::Int(v) | Values::Timestamp(v) => v.truncate(rows),
-            Values::Float(v) => v.truncate(rows),
-            Values::Decimal(v, ..) => v.truncate(rows),
-            Values::Date(v) => v.truncate(rows),
+            Values::Native(values) => values.truncate(rows),
         }
     }
 
@@ -244,45 +219,23 @@ impl Column {
                 // at an ASCII byte; unescaped text is made of chars and such ranges.
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), nulls) })
             }
-            Values::Bool(bits) => Arc::new(BooleanArray::new(bits.finish(), nulls)),
-            Values::Int(v) => Arc::new(Int64Array::new(take(v).into(), nulls)),
-            Values::Float(v) => Arc::new(Float64Array::new(take(v).into(), nulls)),
-            Values::Decimal(v, ..) => {
-                let plain = PrimitiveArray::<Decimal128Type>::new(take(v).into(), nulls);
-                Arc::new(plain.with_data_type(self.read.ty.arrow()))
-            }
-            Values::Date(v) => Arc::new(Date32Array::new(take(v).into(), nulls)),
-            Values::Timestamp(v) => {
-                Arc::new(TimestampMicrosecondArray::new(take(v).into(), nulls).with_timezone("UTC"))
-            }
+            Values::Native(values) => values.finish(nulls),
         }
     }
 }
 
-impl Values {
-    /// Appends the value of a text, of a column that is none of texts.
-    #[inline(always)]
-    fn push(
-        &mut self,
-        read: &ReadColumn,
-        kind: Kind,
-        text: &[u8],
-        parser: &mut TimeParser,
-    ) -> Result<(), ValueError> {
-        match self {
-            Values::Copy(_) | Values::Text(..) => Ok(()),
-            Values::Bool(bits) => value::parse_bool(text).map(|v| bits.append(v)),
-            Values::Int(ints) => integer(kind, text, read.inferred).map(|v| ints.push(v)),
-            Values::Float(floats) => value::parse_float(text).map(|v| floats.push(v)),
-            Values::Decimal(decimals, precision, scale) => {
-                value::parse_decimal(text, *precision, *scale).map(|v| decimals.push(v))
-            }
-            Values::Date(days) => value::parse_date(text).map(|v| days.push(v)),
-            Values::Timestamp(instants) => {
-                let instant = parser.text(text).map_err(|_| ValueError::not_a(text, read.ty));
-                instant.map(|v| instants.push(v))
-            }
-        }
+/// Appends the value of a text to a column that is not of texts.
+#[inline(always)]
+fn push(
+    values: &mut NativeBuilder,
+    read: &ReadColumn,
+    kind: Kind,
+    text: &[u8],
+    parser: &mut TimeParser,
+) -> Result<(), ValueError> {
+    match values {
+        NativeBuilder::Int(ints) => integer(kind, text, read.inferred).map(|v| ints.push(v)),
+        values => value::push(values, text, parser),
     }
 }
 
@@ -291,7 +244,7 @@ const FURTHEST: usize = i32::MAX as usize;
 
 #[cold]
 fn too_far() -> Unfit {
-    Unfit { reason: "its text lies past the first 2 GiB of what is read at once".into(), hint: None }
+    Unfit { reason: "its text lies past the first 2 GiB of one read".into(), hint: None }
 }
 
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.

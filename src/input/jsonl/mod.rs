@@ -387,7 +387,7 @@ impl Fault {
 /// What is wrong with a delete that nothing places in time.
 #[cold]
 fn no_time_of_delete() -> Box<Fault> {
-    let reason = "it is a delete, and neither `source.ts_ms` nor `ts_ms` says when".to_string();
+    let reason = "it is a delete without a time: it has neither `source.ts_ms` nor `ts_ms`".to_string();
     Box::new(Fault { column: None, reason, hint: None, aside: false })
 }
 
@@ -462,7 +462,7 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
             (format!("not a JSON object: `{}`", shown(line)), one_a_line(line))
         }
         // Not reached as far as is known: serde_json reads what was refused.
-        (_, Ok(_)) => ("it is no JSON object that can be read".into(), None),
+        (_, Ok(_)) => ("it is not a JSON object that can be read".into(), None),
         (_, Err(error)) => {
             let text = error.to_string();
             let what = text.split(" at line ").next().unwrap_or(&text);

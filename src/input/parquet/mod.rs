@@ -268,7 +268,7 @@ impl ParquetUnit {
         };
         let rows = batch.num_rows() as u64;
         if rows == 0 || rows > self.end_row - self.next_row {
-            return Err(schema::damaged(path, &"a row group has other rows than the footer says"));
+            return Err(schema::damaged(path, &"a row group does not have the rows that the footer says"));
         }
         let first_row = self.next_row;
         self.next_row += rows;
@@ -428,5 +428,5 @@ fn bounds(
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    process::caught(read).unwrap_or_else(|_| Err(damaged(path, &"its bytes make no sense")))
+    process::caught(read).unwrap_or_else(|_| Err(damaged(path, &"its bytes are not valid")))
 }

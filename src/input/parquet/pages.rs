@@ -115,12 +115,12 @@ impl State {
     /// A page is about to be read; its `length` bytes start at `at`.
     fn page(&mut self, at: u64, length: usize) -> Result<()> {
         let refuse = |why: &str| Err(ParquetError::General(why.into()));
-        let Some(column) = self.column(at) else { return refuse("a page lies in none of the columns") };
+        let Some(column) = self.column(at) else { return refuse("a page lies outside all columns") };
         let size = match &column.header {
             (end, start) if *end == at => decompressed(start),
             _ => None,
         };
-        let Some(size) = size else { return refuse("a page header is not as writers write it") };
+        let Some(size) = size else { return refuse("a page header is not valid") };
         let size = size.max(length as u64);
         let most = if column.text { LONGEST_RECORD as u64 + BESIDE } else { LARGEST_PAGE };
         (column.page, column.pages) = (size, column.pages + 1);

@@ -96,7 +96,7 @@ fn unreadable(path: &Path, file: &impl ChunkReader, cause: &ParquetError) -> Err
     }
     match cause {
         ParquetError::EOF(_) | ParquetError::General(_) => {
-            damaged(path, cause).hint("is it a Parquet file, and was it written to its end?")
+            damaged(path, cause).hint("is it a Parquet file, and was it written completely?")
         }
         _ => damaged(path, cause),
     }
@@ -104,8 +104,8 @@ fn unreadable(path: &Path, file: &impl ChunkReader, cause: &ParquetError) -> Err
 
 /// The error for a file that nobody reads without its keys.
 pub(super) fn encrypted(path: &Path) -> Error {
-    Error::data(format!("{} is encrypted, which is not read", path.display()))
-        .hint("write it again without encryption, with a program that has its keys")
+    Error::data(format!("{} is encrypted, which is not supported", path.display()))
+        .hint("write it again without encryption, with a program that has the keys")
 }
 
 fn with_views(field: &FieldRef) -> FieldRef {
@@ -165,9 +165,7 @@ pub(super) fn check_names(metadata: &ArrowReaderMetadata, path: &Path) -> Result
     while let Some((prefix, fields)) = records.pop() {
         if let Some(name) = twice(&fields) {
             let error = format!("{}: two columns are named `{prefix}{name}`", path.display());
-            return Err(
-                Error::data(error).hint("write the file again with a name of its own for each column")
-            );
+            return Err(Error::data(error).hint("write the file again with a different name for each column"));
         }
         records.extend(fields.iter().filter_map(|field| match field.data_type() {
             ArrowType::Struct(inner) => Some((format!("{prefix}{}.", field.name()), inner.clone())),
@@ -190,7 +188,7 @@ pub(super) fn check_pages<R: ChunkReader + 'static>(
     let columns =
         |group: &'_ RowGroupMetaData| leaf.indices().map(|i| group.column(i).clone()).collect::<Vec<_>>();
     if groups.iter().any(|group| columns(group).iter().any(|c| c.compression() == Compression::LZO)) {
-        return Err(unread("compressed by LZO, which is not read")
+        return Err(unread("compressed by LZO, which is not supported")
             .hint("write the file again with zstd, snappy, gzip, brotli, lz4 or no compression"));
     }
     if !is_of_old_arrow(metadata.metadata().file_metadata().created_by()) {
@@ -203,7 +201,7 @@ pub(super) fn check_pages<R: ChunkReader + 'static>(
             && has_second_pages(file.clone(), &column, rows).map_err(|e| damaged(path, &e))?
         {
             return Err(unread(
-                "compressed, and its pages say that they are not, as PyArrow before 3.0 wrote them",
+                "compressed, but its pages say that they are not: PyArrow before 3.0 wrote such files",
             )
             .hint(
                 "write the file again: pyarrow.parquet.write_table(pyarrow.parquet.read_table(\"x\"), \"y\")",
@@ -361,6 +359,6 @@ fn walk(fields: &Fields, prefix: &str, names: &mut Vec<String>, records: &mut Ve
 
 /// A file whose bytes cannot be read as Parquet.
 pub(crate) fn damaged(path: &Path, cause: &dyn Display) -> Error {
-    Error::data(format!("cannot read {}: it is damaged, cut short or no Parquet file", path.display()))
+    Error::data(format!("cannot read {}: it is damaged, cut short or not a Parquet file", path.display()))
         .caused_by(cause)
 }

@@ -260,10 +260,10 @@ fn event_times_follow_the_columns_type() {
 
     let (_dir, file) = written(vec![("t", Arc::new(Int64Array::from(vec![1])))], 10);
     let error = read(plan(&[], TimeRule::Iso, "UTC"), &file).unwrap_err().to_string();
-    assert!(error.contains("is int64, which is no time") && error.contains("time_unit"), "{error}");
+    assert!(error.contains("is int64, which is not a time") && error.contains("time_unit"), "{error}");
     let (_dir, file) = written(vec![("t", Arc::new(Float64Array::from(vec![1.5])))], 10);
     let error = read(plan(&[], TimeRule::Iso, "UTC"), &file).unwrap_err().to_string();
-    assert!(error.contains("which is no time") && error.contains("time_unit"), "{error}");
+    assert!(error.contains("which is not a time") && error.contains("time_unit"), "{error}");
 }
 
 #[test]

@@ -109,8 +109,8 @@ fn rejects_say_where_and_why() {
     assert_eq!(
         reasons(&outcome),
         [
-            (3, None, "2 fields, where 3 are expected"),
-            (6, None, "4 fields, where 3 are expected"),
+            (3, None, "2 fields, but 3 are expected"),
+            (6, None, "4 fields, but 3 are expected"),
             (7, Some("a"), "not UTF-8: the byte 0xFF, 2 bytes into the record"),
             (8, Some("a"), "a NUL byte, 2 bytes into the record"),
             (9, Some("i"), "`9999999999999999999` does not fit int64"),
@@ -135,7 +135,7 @@ fn a_fault_ends_the_run_with_its_place() {
     assert_eq!(
         refused(folder.plan("t", &["i:int64"])),
         format!(
-            "error: {path}, line 3, byte 12: column `i`: `12a` is not an int64\n --> {path}:4:4\n  |\n4 | y\",12a\n  |    ^^^\n  hint: on_bad_record = \"reject\" keeps such records aside and goes on"
+            "error: {path}, line 3, byte 12: column `i`: `12a` is not an int64\n --> {path}:4:4\n  |\n4 | y\",12a\n  |    ^^^\n  hint: on_bad_record = \"reject\" sets such records aside and continues"
         )
     );
 }
@@ -193,9 +193,9 @@ fn compressed_files_cut_short_are_refused() {
         broken[bytes.len() / 2..][..8].fill(0x55);
         let broken = TestFolder(tempfile::tempdir().unwrap()).and_raw(name, &broken);
         let error = refused(broken.plan("t", &["a:string"]));
-        assert!(error.contains("is no valid") || error.contains("is cut short"), "{error}");
+        assert!(error.contains("is not a valid") || error.contains("is cut short"), "{error}");
         let none = TestFolder(tempfile::tempdir().unwrap()).and_raw(name, b"t,a\n1,plain text\n");
-        assert!(refused(none.plan("t", &["a:string"])).contains("is no valid"));
+        assert!(refused(none.plan("t", &["a:string"])).contains("is not a valid"));
     }
 }
 

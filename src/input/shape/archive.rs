@@ -69,10 +69,11 @@ pub(super) fn workbook(file: &Opened) -> Result<()> {
     match document(&opened(file)?) {
         Some(Document::Workbook) => Ok(()),
         Some(Document::Other(what, hint)) => {
-            Err(Error::data(format!("{} is {what}, which is not read", file.path().display())).hint(hint))
+            Err(Error::data(format!("{} is {what}, which is not supported", file.path().display()))
+                .hint(hint))
         }
         None => Err(Error::data(format!(
-            "{} is a zip inside of another file, which is not read",
+            "{} is a zip inside another file, which is not supported",
             file.path().display()
         ))
         .hint("unpack it first")),
@@ -94,11 +95,11 @@ fn document(archive: &ZipArchive<BufReader<Seeking>>) -> Option<Document> {
         ("xl/workbook.bin", "an Excel file in binary (.xlsb)", "save it as .xlsx or .csv"),
         (
             "word/document.xml",
-            "a document of Word",
+            "a Word document",
             "records are read from files of text, Parquet, Avro and .xlsx",
         ),
-        ("content.xml", "a document of OpenOffice (.ods)", "save it as .xlsx or .csv"),
-        ("Index/Document.iwa", "a file of Apple's Numbers", "export it as .xlsx or .csv"),
+        ("content.xml", "an OpenOffice document (.ods)", "save it as .xlsx or .csv"),
+        ("Index/Document.iwa", "an Apple Numbers file", "export it as .xlsx or .csv"),
     ];
     other.iter().find(|(name, ..)| has(name)).map(|(_, what, hint)| Document::Other(what, hint))
 }
@@ -145,7 +146,8 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
             CompressionMethod::ZSTD => Compression::Zstd,
             CompressionMethod::XZ => Compression::Xz,
             other => {
-                let what = format!("{} is compressed by a method that is not read: {other}", path.display());
+                let what =
+                    format!("{} is compressed by a method that is not supported: {other}", path.display());
                 return Err(Error::data(what).hint("unpack it first"));
             }
         };
@@ -159,13 +161,14 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
         let error = Error::data(format!("{} is a zip without data files", file.path().display()));
         return Err(match left_out.is_empty() {
             true => error,
-            false => error.hint(format!("it has {}", left_out.join(", ")))
-                .hint("members are known by their names: .csv .tsv .jsonl .ndjson .json; or say it: format = \"csv\""),
+            false => error.hint(format!("it has {}", left_out.join(", "))).hint(
+                "members need a name that ends in .csv .tsv .jsonl .ndjson or .json; or set format = \"csv\"",
+            ),
         });
     }
     let notes = match left_out.is_empty() {
         true => vec![],
-        false => vec![format!("of {} no data: {}", file.path().display(), left_out.join(", "))],
+        false => vec![format!("left out of {}, not data: {}", file.path().display(), left_out.join(", "))],
     };
     Ok(Some((found, notes)))
 }
@@ -190,7 +193,7 @@ impl Read for Checked {
         self.crc.update(&out[..read]);
         if read == 0 && !out.is_empty() && self.crc.sum() != self.wanted {
             let shown = self.path.display();
-            let error = Error::data(format!("{shown} is damaged: it does not come to its checksum"));
+            let error = Error::data(format!("{shown} is damaged: its checksum does not match"));
             return Err(std::io::Error::other(error.hint("get the archive again")));
         }
         Ok(read)

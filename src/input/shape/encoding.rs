@@ -18,15 +18,14 @@ pub fn encoding(label: &str) -> Result<Option<&'static Encoding>> {
     let error = || Error::job(format!("unknown encoding `{label}`"));
     if lower == "utf-16" || lower == "utf16" {
         return Err(error()
-            .hint("say the order of bytes: encoding = \"utf-16le\" or \"utf-16be\"")
-            .hint("a file that begins with the byte order mark of UTF-16 is read as it is"));
+            .hint("give the byte order: encoding = \"utf-16le\" or \"utf-16be\"")
+            .hint("a file that begins with a UTF-16 byte order mark needs no `encoding`"));
     }
     let label = match lower.as_str() {
         "cp1252" | "ansi" => "windows-1252",
         "cp850" | "cp437" | "ibm850" | "ibm437" => {
-            return Err(
-                error().hint("encodings of DOS are not read: convert the file with iconv -f CP850 -t UTF-8")
-            );
+            return Err(error()
+                .hint("DOS encodings are not supported: convert the file with iconv -f CP850 -t UTF-8"));
         }
         label => label,
     };
@@ -36,7 +35,7 @@ pub fn encoding(label: &str) -> Result<Option<&'static Encoding>> {
         Some(found) => Ok(Some(found)),
         None => Err(error()
             .nearest(label, ["utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-2", "iso-8859-15", "shift_jis", "gbk", "koi8-r"])
-            .hint("such as windows-1252, utf-16le, iso-8859-15, windows-1251, shift_jis, gbk, big5, euc-kr: the names of the WHATWG")),
+            .hint("use a name of the WHATWG encoding standard, such as windows-1252, utf-16le, iso-8859-15, windows-1251, shift_jis, gbk, big5 or euc-kr")),
     }
 }
 

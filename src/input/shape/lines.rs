@@ -51,7 +51,7 @@ impl<R: Read, T: EachLine> ByLine<R, T> {
                 }
                 n if n > LONGEST_RECORD => {
                     let (shown, most) = (self.path.display(), LONGEST_RECORD >> 20);
-                    Err(Error::data(format!("{shown}: a line has no end within {most} MiB")))
+                    Err(Error::data(format!("{shown}: a line is longer than {most} MiB")))
                 }
                 _ => self.each.line(&self.line, &mut self.out),
             };

@@ -33,12 +33,12 @@ const FOREIGN: [(usize, &[u8], &str, &str); 18] = [
         0,
         b"%PDF-",
         "a PDF document",
-        "get the figures as a file of records: most places that give a PDF give a .csv too",
+        "get the data as a .csv file: most sites that offer a PDF also offer one",
     ),
     (
         0,
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "a file of Excel 1997-2003 (.xls), or a workbook with a password",
+        "an Excel 1997-2003 file (.xls), or a workbook with a password",
         "save it as .xlsx without a password, or as .csv",
     ),
     (0, b"ORC", "an ORC file", "write it as Parquet: pyarrow and Spark do"),
@@ -95,7 +95,7 @@ pub(in crate::input) fn content(head: &[u8]) -> Content {
     }
     let pickle = head.len() > 2 && head[0] == 0x80 && (2..=5).contains(&head[1]);
     if pickle {
-        return Content::Foreign("a pickle of Python", "write it as Parquet or .csv: pandas does");
+        return Content::Foreign("a Python pickle", "write it as Parquet or .csv: pandas does");
     }
     let known =
         FOREIGN.iter().find(|(at, mark, ..)| head.get(*at..).is_some_and(|from| from.starts_with(mark)));
@@ -146,11 +146,13 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
         match content(&head) {
             Content::Foreign(what, hint) => {
                 let shown = file.path().display();
-                return Err(Error::data(format!("{shown} holds {what}, which is not read")).hint(hint));
+                return Err(
+                    Error::data(format!("{shown} contains {what}, which is not supported")).hint(hint)
+                );
             }
             Content::Compressed(_) | Content::Zip => {
                 let shown = file.path().display();
-                return Err(Error::data(format!("{shown} is compressed twice, which is not read"))
+                return Err(Error::data(format!("{shown} is compressed twice, which is not supported"))
                     .hint("unpack it once"));
             }
             Content::Typed(format) => return Ok((shape, Some(format))),
@@ -176,7 +178,7 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
 
 /// The error for a file that is something that is not read.
 fn foreign(file: &Opened, what: &str, hint: &str) -> Error {
-    Error::data(format!("{} is {what}, which is not read", file.path().display())).hint(hint)
+    Error::data(format!("{} is {what}, which is not supported", file.path().display())).hint(hint)
 }
 
 /// The first bytes of a text; none where it cannot be unpacked, which whoever reads it will report.

@@ -94,7 +94,7 @@ impl Form {
         match self {
             Form::Plain => "plain text",
             Form::Spaces => "text with spaces between fields",
-            Form::Widths(_) => "text of fixed widths",
+            Form::Widths(_) => "text with fixed widths",
             Form::Common => "a log in the common format",
             Form::Combined => "a log in the combined format",
             Form::LoadBalancer => "a log of a load balancer",
@@ -220,9 +220,9 @@ impl Shape {
             if let (Some(seen), true) = (self.encoding, self.encoding != said) {
                 let seen = seen.name();
                 return Err(Error::data(format!(
-                    "{path} begins with the byte order mark of {seen}, and `encoding` says {name}"
+                    "{path} begins with the byte order mark of {seen}, but `encoding` is {name}"
                 ))
-                .hint("leave `encoding` out: what begins with such a mark is read as it says"));
+                .hint("leave `encoding` out: the byte order mark sets it"));
             }
             self.encoding = said;
         }
@@ -233,7 +233,7 @@ impl Shape {
             }
             if self.form != Form::Plain && self.form != *form {
                 let (is, said) = (self.form.name(), form.name());
-                return Err(Error::data(format!("{path} is {is}, and the job says that it is {said}")));
+                return Err(Error::data(format!("{path} is {is}, but the job says that it is {said}")));
             }
             self.form = form.clone();
         }
@@ -256,7 +256,7 @@ impl Shape {
     pub fn words(&self) -> Option<String> {
         let mut out: Vec<String> = vec![];
         out.extend(self.encoding.map(|encoding| format!("its encoding is {}", encoding.name())));
-        out.extend(self.sep.map(|sep| format!("its first line tells the delimiter {}", shown(sep))));
+        out.extend(self.sep.map(|sep| format!("its first line sets the delimiter {}", shown(sep))));
         let form = match self.form {
             Form::W3c => Some(
                 "a log in the extended format of the W3C: its columns are those of `#Fields:`, and `datetime` of its date and time",
@@ -333,15 +333,15 @@ pub(super) fn failed(path: &Path, kind: &str, cause: std::io::Error) -> Error {
     let shown = path.display();
     if let Some(Stopped { line, byte, what }) = cause.get_ref().and_then(|inner| inner.downcast_ref()) {
         return Error::data(format!("{shown}, line {line}, byte {byte}: {what}"))
-            .hint("a document of JSON is read as a whole: what comes after such a place cannot be told");
+            .hint("a JSON document is read as a whole: nothing after this place can be read");
     }
     match cause.kind() {
         _ if kind.is_empty() => Error::io("read", path, cause),
         ErrorKind::UnexpectedEof => {
             Error::data(format!("{shown} is cut short: its {kind} data ends in the middle"))
-                .hint("the file was not copied or written to its end; get it again")
+                .hint("the file was not copied or written completely; get it again")
         }
-        _ => Error::data(format!("{shown} is no valid {kind} file")).caused_by(cause),
+        _ => Error::data(format!("{shown} is not a valid {kind} file")).caused_by(cause),
     }
 }
 

@@ -76,7 +76,7 @@ fn chosen(book: &mut Workbook, rules: &Rules, path: &Path) -> Result<(String, Ra
     if found.len() > 1 {
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         return Err(Error::data(format!("{shown} has {} sheets: {}", names.len(), names.join(", ")))
-            .hint(format!("say which is read: sheet = {:?}", names[0])));
+            .hint(format!("name the sheet to read: sheet = {:?}", names[0])));
     }
     found.pop().ok_or_else(|| Error::data(format!("{shown} has no cells")))
 }
@@ -172,7 +172,7 @@ fn written(cells: &Range<Data>, bounds: &Bounds, path: &Path) -> Result<Vec<u8>>
                 let text = value_text(value).ok_or_else(|| {
                     let cell = cell_name(row, column);
                     Error::data(format!(
-                        "{}: the cell {cell} holds a time that Excel cannot show",
+                        "{}: the cell {cell} contains a time that Excel cannot show",
                         path.display()
                     ))
                 })?;

@@ -241,7 +241,7 @@ impl Extended {
                     String::from_utf8_lossy(known),
                     String::from_utf8_lossy(names)
                 ))
-                .hint("make a file of each part: a file has one set of columns")),
+                .hint("make a separate file of each part: a file has one set of columns")),
             };
         }
         let mut all: Vec<&[u8]> =

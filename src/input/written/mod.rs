@@ -64,7 +64,7 @@ impl Written {
         Ok(Plain::Text(match ty {
             DataType::String => self.unmarked(bare),
             DataType::Bool => self.boolean(bare),
-            DataType::Int64 | DataType::Float64 | DataType::Decimal { .. } if self.has_numbers() => {
+            ty if ty.is_number() && self.has_numbers() => {
                 room.clear();
                 number::plain(self, bare, room).ok_or_else(|| ValueError::not_a(text, ty))?;
                 room
@@ -129,12 +129,12 @@ impl fmt::Display for Written {
         let mut said: Vec<String> = vec![];
         said.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
         said.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
-        said.extend((!self.units.is_empty()).then(|| format!("{} beside numbers", list(&self.units))));
-        said.extend(self.accounting.then(|| "the signs of bookkeeping".to_string()));
+        said.extend((!self.units.is_empty()).then(|| format!("{} next to numbers", list(&self.units))));
+        said.extend(self.accounting.then(|| "accounting signs".to_string()));
         said.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
         said.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
         said.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
-        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a mark of texts")));
+        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a text mark")));
         said.extend(self.trim.then(|| "spaces around".to_string()));
         f.write_str(&said.join(", "))
     }
@@ -144,8 +144,7 @@ impl fmt::Display for Written {
 /// between its digits, spaces around, a word for NULL.
 #[cold]
 pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
-    let numeric = matches!(ty, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. });
-    let shown = std::str::from_utf8(text).ok().filter(|_| numeric)?;
+    let shown = std::str::from_utf8(text).ok().filter(|_| ty.is_number())?;
     if NULL_WORDS.contains(&shown) {
         return Some(format!("null = [{shown:?}]"));
     }

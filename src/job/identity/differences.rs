@@ -9,7 +9,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// The differences between the form that was and the form that is, such as
-/// ``step 1 `filter` is `n > 1`, and was `n > 0` ``; the first `most`, in the order of the form.
+/// ``step 1 `filter` is `n > 1`, but was `n > 0` ``; the first `most`, in the order of the form.
 pub fn differences(was: &Value, is: &Value, most: usize) -> Vec<String> {
     let mut found = vec![];
     compare(&mut vec![], Some(was), Some(is), &mut found);
@@ -42,7 +42,7 @@ fn compare(path: &mut Vec<String>, was: Option<&Value>, is: Option<&Value>, foun
             }
         },
         (was, is) => found.push(match (was, is) {
-            (Some(was), Some(is)) => format!("{} is {}, and was {}", place(path), text(is), text(was)),
+            (Some(was), Some(is)) => format!("{} is {}, but was {}", place(path), text(is), text(was)),
             (None, Some(is)) => format!("{} is new: {}", place(path), text(is)),
             (Some(was), _) => format!("{} is gone: {}", place(path), text(was)),
             (None, None) => return,

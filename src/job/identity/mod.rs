@@ -25,7 +25,7 @@ use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Pl
 use crate::rows::PartitionPart;
 use crate::sink::{Format, Identity};
 use crate::window::Window;
-use reading::{Reads, optional};
+use reading::{Reads, optional, pairs};
 use serde_json::{Map, Value, json};
 
 /// The version of the form that this program writes.
@@ -183,9 +183,4 @@ fn columns(schema: &Schema, format: Format) -> Value {
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Value {
     Value::Array(names.map(Value::from).collect())
-}
-
-/// Names with the SQL that stands for them, in the order of the job file, which is that of columns.
-fn pairs(all: &super::spec::Names) -> Value {
-    Value::Object(all.iter().map(|(name, sql)| (name.value.clone(), json!(sql.value.trim()))).collect())
 }

@@ -1,14 +1,13 @@
 //! What is read and what happens to it before any output: the source, tables, steps, services.
 
-use super::super::document::At;
-use super::super::spec::{JobSpec, LogSpec, ShapeSpec, StepSpec};
-use super::pairs;
 use crate::asof::{Direction, Reach};
 use crate::batch::Origin;
 use crate::input::derived::Source;
 use crate::input::written::{Written, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
-use crate::job::validate::parse_length;
+use crate::job::document::At;
+use crate::job::lengths::parse_length;
+use crate::job::spec::{JobSpec, LogSpec, Names, ShapeSpec, StepSpec};
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
 use crate::time::TimeRule;
@@ -120,7 +119,7 @@ pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
 
 /// How the files of a log are read.
 fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
-    let word = |word: &Option<crate::job::document::At<String>>| word.as_ref().map(|word| json!(word.value));
+    let word = |word: &Option<At<String>>| word.as_ref().map(|word| json!(word.value));
     let mut columns: Vec<(&str, String)> = read
         .columns
         .iter()
@@ -217,9 +216,8 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
         Step::Enrich(enrich) => Some(enrich),
         _ => None,
     });
-    let keys = |keys: &[crate::job::document::At<String>]| -> Value {
-        Value::Array(keys.iter().map(|key| json!(key.value)).collect())
-    };
+    let keys =
+        |keys: &[At<String>]| -> Value { Value::Array(keys.iter().map(|key| json!(key.value)).collect()) };
     let step = |step: &StepSpec| match step {
         StepSpec::Filter(sql) => json!({ "filter": sql.value.trim() }),
         StepSpec::Derive(columns) => json!({ "derive": pairs(columns) }),
@@ -329,4 +327,9 @@ fn service(service: &ServicePlan, columns: &[&str]) -> Value {
 /// The keys that there are.
 pub fn optional<const N: usize>(keys: [(&str, Option<Value>); N]) -> Map<String, Value> {
     keys.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
+}
+
+/// Names with the SQL that stands for them, in the order of the job file, which is that of columns.
+pub fn pairs(all: &Names) -> Value {
+    Value::Object(all.iter().map(|(name, sql)| (name.value.clone(), json!(sql.value.trim()))).collect())
 }

@@ -2,7 +2,9 @@
 
 use super::written::{WrittenSpec, written};
 use crate::error::Error;
-use crate::job::document::{At, Document, Table};
+use crate::job::document::{At, Document};
+use crate::job::keys::log as keys;
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// The keys that all logs share.
@@ -69,85 +71,70 @@ pub struct TableSpec {
     pub filter: Option<At<String>>,
 }
 
+/// Reads the keys that all logs share; of a table too, which describes some of them in other words.
 fn log(table: &Table) -> LogSpec {
     LogSpec {
         span: table.span.clone(),
-        path: table.strings("path").unwrap_or_default(),
-        format: table.string("format"),
-        carrier: table.string("log"),
-        envelope: table.string("envelope"),
-        records: table.string("records"),
-        unnest: table.string("unnest"),
-        time: table.string("time"),
-        time_unit: table.strings("time_unit"),
-        time_format: table.strings("time_format"),
-        derive: table.pairs("derive").unwrap_or_default(),
+        path: table.get(keys::PATH).unwrap_or_default(),
+        format: table.get(keys::FORMAT),
+        carrier: table.get(keys::LOG),
+        envelope: table.get(keys::ENVELOPE),
+        records: table.get(keys::RECORDS),
+        unnest: table.get(keys::UNNEST),
+        time: table.get(keys::TIME),
+        time_unit: table.get(keys::TIME_UNIT),
+        time_format: table.get(keys::TIME_FORMAT),
+        derive: table.get(keys::DERIVE).unwrap_or_default(),
         derive_first: false,
-        types: table.pairs("types").unwrap_or_default(),
-        columns: table.strings("columns"),
-        delimiter: table.string("delimiter"),
+        types: table.get(keys::TYPES).unwrap_or_default(),
+        columns: table.get(keys::COLUMNS),
+        delimiter: table.get(keys::DELIMITER),
         shape: ShapeSpec {
-            encoding: table.string("encoding"),
-            skip: table.whole("skip", 0),
-            comment: table.string("comment"),
-            footer: table.whole("footer", 0),
-            until: table.string("until"),
-            escape: table.string("escape"),
-            widths: table.counts("widths"),
-            sheet: table.string("sheet"),
-            range: table.string("range"),
+            encoding: table.get(keys::ENCODING),
+            skip: table.get(keys::SKIP),
+            comment: table.get(keys::COMMENT),
+            footer: table.get(keys::FOOTER),
+            until: table.get(keys::UNTIL),
+            escape: table.get(keys::ESCAPE),
+            widths: table.get(keys::WIDTHS),
+            sheet: table.get(keys::SHEET),
+            range: table.get(keys::RANGE),
         },
         written: written(table),
-        on_bad_record: table.string("on_bad_record"),
-        rejects: table.string("rejects"),
+        on_bad_record: table.get(keys::ON_BAD_RECORD),
+        rejects: table.get(keys::REJECTS),
     }
 }
 
 /// Reads `[source]`.
-pub(super) fn source(document: &Document, table: &Table) -> SourceSpec {
+pub(super) fn source(table: &Table) -> SourceSpec {
     let spec = SourceSpec {
         log: LogSpec { derive_first: true, ..log(table) },
-        arrival: table.string("arrival"),
-        partition: table.string("partition"),
-        idle: table.string("idle"),
-        max_ahead: table.string("max_ahead"),
-        out_of_orderness: table.string("out_of_orderness"),
+        arrival: table.get(keys::ARRIVAL),
+        partition: table.get(keys::PARTITION),
+        idle: table.get(keys::IDLE),
+        max_ahead: table.get(keys::MAX_AHEAD),
+        out_of_orderness: table.get(keys::OUT_OF_ORDERNESS),
     };
     table.finish();
-    if spec.log.path.is_empty() {
-        document.fault(Error::job("[source] has no `path`"), &table.span);
-    }
-    if spec.log.time.is_none() {
-        document.fault(
-            Error::job("[source] has no `time`").hint("name the column that holds each event's time"),
-            &table.span,
-        );
-    }
     spec
 }
 
 /// Reads one `[table.NAME]`.
 pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> TableSpec {
-    let filter = table.string("filter");
-    let spec = TableSpec { log: log(table), filter, name };
-    for key in ["arrival", "partition", "idle", "max_ahead", "out_of_orderness"] {
-        table.misplaced(key, "a table is read whole; only the source has a watermark");
-    }
+    let spec = TableSpec { log: log(table), filter: table.get(keys::TABLE_FILTER), name };
     table.finish();
     // The name stands in that of the file of rejected records.
     if spec.name.value.is_empty() || spec.name.value.contains(['/', '\\']) {
-        let error = Error::job(format!("`{}` is no name for a table", spec.name.value));
-        document.fault(error.hint("letters, digits, `_` and `-`"), &spec.name.span);
-    }
-    if spec.log.path.is_empty() {
-        document.fault(Error::job(format!("[table.{}] has no `path`", spec.name.value)), &table.span);
+        let error = Error::job(format!("`{}` is not a valid name for a table", spec.name.value));
+        document.fault(error.hint("use letters, digits, `_` and `-`"), &spec.name.span);
     }
     for time in
         [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten().filter_map(|all| all.first())
     {
         if table.place_of("time").is_none() {
             let error = Error::job(format!("[table.{}] has no `time`", spec.name.value));
-            document.fault(error.hint("without it, its rows hold at any time"), &time.span);
+            document.fault(error.hint("without it, its rows are valid at any time"), &time.span);
         }
     }
     spec

@@ -1,7 +1,10 @@
 //! `[[output]]`: windows, keys, and where the rows go.
 
+use super::variant::variant;
 use crate::error::Error;
-use crate::job::document::{At, Document, Table};
+use crate::job::document::{At, Document};
+use crate::job::keys::output as keys;
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// `[[output]]`.
@@ -34,22 +37,21 @@ pub struct PageSpec {
 }
 
 /// Reads one `[[output]]` that is a page; `None` if it is none.
-pub(super) fn page(document: &Document, table: &Table) -> Option<PageSpec> {
+pub(super) fn page(table: &Table) -> Option<PageSpec> {
     let path = table.peek("path")?;
     if !is_page(path) && (table.peek("format") != Some("html") || crate::pg::is_url(path) || path == "-") {
         return None;
     }
-    table.string("format");
+    table.get(keys::FORMAT);
     let spec = PageSpec {
         span: table.span.clone(),
-        path: table.string("path")?,
-        title: table.string("title"),
-        of: table.strings("of").unwrap_or_default(),
+        path: table.get(keys::PATH)?,
+        title: table.get(keys::TITLE),
+        of: table.get(keys::OF).unwrap_or_default(),
     };
-    for key in OF_ROWS {
-        let Some(place) = table.place_of(key) else { continue };
+    for key in keys::OUTPUT.names().filter(|key| !keys::OF_PAGES.contains(key)) {
         let error = Error::job(format!("a page has no `{key}`"));
-        document.fault(error.hint("it shows other outputs of the job: name them by `of`"), &place);
+        table.refuse(key, error.hint("it shows other outputs of the job: name them by `of`"));
     }
     table.finish();
     Some(spec)
@@ -60,22 +62,6 @@ fn is_page(path: &str) -> bool {
     let ends = path.len().checked_sub(".html".len()).and_then(|at| path.get(at..));
     ends.is_some_and(|end| end.eq_ignore_ascii_case(".html")) && !crate::pg::is_url(path)
 }
-
-/// The keys of an output that has rows.
-const OF_ROWS: [&str; 12] = [
-    "mirror",
-    "key",
-    "window",
-    "by",
-    "select",
-    "having",
-    "top",
-    "partition_by",
-    "mode",
-    "firings",
-    "archive",
-    "state",
-];
 
 /// `window = …`.
 pub struct WindowSpec {
@@ -114,53 +100,34 @@ pub struct TopSpec {
 /// Reads one `[[output]]`.
 pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
     let before = document.count();
-    let (by, select) = (table.strings("by"), table.pairs("select"));
-    let archive_flag = table.flag("archive");
+    let (by, select, archive) = (table.get(keys::BY), table.get(keys::SELECT), table.get(keys::ARCHIVE));
     let unread = document.count() > before;
     let spec = OutputSpec {
         span: table.span.clone(),
-        path: table.string("path"),
-        format: table.string("format"),
-        mirror: table.string("mirror"),
-        key: table.strings("key").unwrap_or_default(),
-        window: table.place_of("window").map(|_| {
-            let window = table.string_or_table("window").and_then(|w| window(document, w));
-            window.unwrap_or(WindowSpec {
-                kind: WindowKind::Unreadable,
-                offset: None,
-                allowed_lateness: None,
-            })
-        }),
+        path: table.get(keys::PATH),
+        format: table.get(keys::FORMAT),
+        mirror: table.get(keys::MIRROR),
+        key: table.get(keys::KEY).unwrap_or_default(),
+        window: window(document, table),
         by: by.unwrap_or_default(),
         select: select.unwrap_or_default(),
-        having: table.string("having"),
-        top: table.table("top").and_then(|t| top(document, &t)),
-        partition_by: table.strings("partition_by").unwrap_or_default(),
-        mode: table.string("mode"),
-        firings: table.flag("firings"),
-        archive: archive_flag,
-        state: table.flag("state"),
+        having: table.get(keys::HAVING),
+        top: table.get(keys::FIRST_GROUPS).and_then(|table| top(&table)),
+        partition_by: table.get(keys::PARTITION_BY).unwrap_or_default(),
+        mode: table.get(keys::MODE),
+        firings: table.get(keys::FIRINGS),
+        archive,
+        state: table.get(keys::STATE),
         unread,
     };
-    let hint = "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }";
-    table.misplaced("allowed_lateness", hint);
     if is_true(&spec.archive) {
-        archive(document, table, &spec);
+        refuse_in_archive(table);
     }
-    let (of, title) = (table.strings("of").is_some(), table.string("title").is_some());
-    for key in [("of", of), ("title", title)].into_iter().filter_map(|(key, there)| there.then_some(key)) {
-        let error = Error::job(format!("`{key}` is for a page, and this output is none"));
-        let place = table.place_of(key).unwrap_or(spec.span.clone());
-        document.fault(error.hint("a page is an [[output]] whose path ends in .html"), &place);
+    for key in keys::OF_PAGES_ONLY {
+        let error = Error::job(format!("`{key}` is for a page, and this output is not a page"));
+        table.refuse(key, error.hint("a page is an [[output]] whose path ends in .html"));
     }
     table.finish();
-    if spec.path.is_none() {
-        document.fault(
-            Error::job("an [[output]] has no `path`")
-                .hint("a folder, a file, postgres://…/table, a page (.html), or \"-\" for the terminal"),
-            &spec.span,
-        );
-    }
     spec
 }
 
@@ -169,23 +136,28 @@ pub fn is_true(flag: &Option<At<bool>>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.value)
 }
 
-/// An archive has the records as they came: nothing of what an output makes of them.
-fn archive(document: &Document, table: &Table, spec: &OutputSpec) {
-    let keys = ["window", "by", "select", "having", "top", "mode"];
-    let flags = [("firings", &spec.firings), ("state", &spec.state)];
-    let keys =
-        keys.into_iter().chain(flags.into_iter().filter(|(_, flag)| is_true(flag)).map(|(key, _)| key));
-    for key in keys {
-        let Some(place) = table.place_of(key) else { continue };
+/// Faults what an archive cannot have: it has the records as they came, and nothing of what an output makes of them.
+fn refuse_in_archive(table: &Table) {
+    let flags = keys::FALSE_IN_ARCHIVES.into_iter().filter(|flag| table.is_set(flag.about.name));
+    for key in keys::NOT_OF_ARCHIVES.into_iter().chain(flags.map(|flag| flag.about.name)) {
         let error = Error::job(format!("an archive has no `{key}`"));
-        document.fault(
-            error.hint("it holds all records of the source as they are read: write a second [[output]]"),
-            &place,
-        );
+        let hint = "it contains all records of the source as they are read: write a second [[output]]";
+        table.refuse(key, error.hint(hint));
     }
 }
 
-fn window(document: &Document, window: std::result::Result<At<String>, Table>) -> Option<WindowSpec> {
+/// The window of an output, if it has one.
+fn window(document: &Document, output: &Table) -> Option<WindowSpec> {
+    let value = output.get(keys::WINDOWS);
+    output.place_of("window")?;
+    Some(value.and_then(|value| read_window(document, value)).unwrap_or(WindowSpec {
+        kind: WindowKind::Unreadable,
+        offset: None,
+        allowed_lateness: None,
+    }))
+}
+
+fn read_window(document: &Document, window: Result<At<String>, Table>) -> Option<WindowSpec> {
     let table = match window {
         Ok(name) if name.value == "global" => {
             return Some(WindowSpec { kind: WindowKind::Global, offset: None, allowed_lateness: None });
@@ -197,85 +169,24 @@ fn window(document: &Document, window: std::result::Result<At<String>, Table>) -
         }
         Err(table) => table,
     };
-    let kinds = KINDS.map(|kind| (kind, table.string(kind)));
-    let (slide, step) = (table.string("slide"), table.string("step"));
-    let (offset, allowed_lateness) = (table.string("offset"), table.string("allowed_lateness"));
+    let (tumbling, session) = (table.get(keys::TUMBLING), table.get(keys::SESSION));
+    let (hopping, slide) = (table.get(keys::HOPPING), table.get(keys::SLIDE));
+    let (cumulative, step) = (table.get(keys::CUMULATIVE), table.get(keys::STEP));
+    let (offset, allowed_lateness) = (table.get(keys::OFFSET), table.get(keys::ALLOWED_LATENESS));
     table.finish();
-    let kind = one_kind(document, &table)?;
-    let size = kinds.into_iter().find(|(name, _)| *name == kind).and_then(|(_, size)| size);
-    let fits = [
-        fits(document, &table, kind, ("hopping", "slide"), "how far apart its windows start"),
-        fits(document, &table, kind, ("cumulative", "step"), "how much longer each window is than the last"),
-        kind != "session" || no_offset(document, &table),
-    ];
-    if fits.contains(&false) {
-        return None;
-    }
-    // What is missing now was there and is no string, which is told already.
-    let size = size?;
+    let (kind, right) = variant(document, &table)?;
+    // A value that is missing here was there, and is not a string: that is a fault already.
     let kind = match kind {
-        "tumbling" => WindowKind::Tumbling { size },
-        "hopping" => WindowKind::Hopping { size, slide: slide? },
-        "cumulative" => WindowKind::Cumulative { size, step: step? },
-        _ => WindowKind::Session { gap: size },
+        "tumbling" => WindowKind::Tumbling { size: tumbling? },
+        "hopping" => WindowKind::Hopping { size: hopping?, slide: slide? },
+        "cumulative" => WindowKind::Cumulative { size: cumulative?, step: step? },
+        _ => WindowKind::Session { gap: session? },
     };
-    Some(WindowSpec { kind, offset, allowed_lateness })
+    right.then_some(WindowSpec { kind, offset, allowed_lateness })
 }
 
-/// The kinds of windows that have an end.
-const KINDS: [&str; 4] = ["tumbling", "hopping", "cumulative", "session"];
-
-/// The one kind that the table of a window names.
-fn one_kind(document: &Document, table: &Table) -> Option<&'static str> {
-    let named: Vec<&'static str> = KINDS.into_iter().filter(|kind| table.place_of(kind).is_some()).collect();
-    let error = match named[..] {
-        [kind] => return Some(kind),
-        [] => Error::job("`window` needs `tumbling`, `hopping`, `cumulative` or `session`"),
-        _ => Error::job(format!("a window is of one kind, and this one is `{}`", named.join("` and `"))),
-    };
-    document.fault(error, &table.span);
-    None
-}
-
-/// Whether `key` is there when the window is of the kind that it goes with, and not otherwise.
-fn fits(
-    document: &Document,
-    table: &Table,
-    kind: &str,
-    (of, key): (&'static str, &'static str),
-    what: &str,
-) -> bool {
-    match (kind == of, table.place_of(key)) {
-        (true, None) => {
-            let error = Error::job(format!("`{of}` needs `{key}`: {what}"));
-            document.fault(error, &table.span);
-            false
-        }
-        (false, Some(place)) => {
-            let error = Error::job(format!("`{key}` goes with `{of}`, and this window is `{kind}`"));
-            document.fault(error, &place);
-            false
-        }
-        _ => true,
-    }
-}
-
-fn no_offset(document: &Document, table: &Table) -> bool {
-    let Some(place) = table.place_of("offset") else { return true };
-    let error = Error::job("a session has no `offset`");
-    document.fault(error.hint("it starts with its first event"), &place);
-    false
-}
-
-fn top(document: &Document, table: &Table) -> Option<TopSpec> {
-    let (n, by) = (table.count("n"), table.string("by"));
+fn top(table: &Table) -> Option<TopSpec> {
+    let (n, by) = (table.get(keys::N), table.get(keys::TOP_BY));
     table.finish();
-    match (n, by) {
-        (Some(n), Some(by)) => Some(TopSpec { n, by }),
-        _ => {
-            document
-                .fault(Error::job("`top` needs `n` and `by`: { n = 3, by = \"total desc\" }"), &table.span);
-            None
-        }
-    }
+    Some(TopSpec { n: n?, by: by? })
 }

@@ -1,8 +1,12 @@
 //! `[[step]]`: what happens to events before they are grouped.
 
 use super::log::LogSpec;
+use super::variant::variant;
 use crate::error::Error;
-use crate::job::document::{At, Document, Literal, Table};
+use crate::job::document::{At, Document, Literal};
+use crate::job::keys::key::Key;
+use crate::job::keys::{key, log, step as keys};
+use crate::job::reader::Table;
 use std::ops::Range;
 
 /// Names with what they stand for, in the order written.
@@ -82,167 +86,61 @@ pub enum OtherwiseSpec {
     Constant { span: Range<usize>, values: Vec<(At<String>, At<Literal>)> },
 }
 
-/// A kind of table, and the keys that go with it.
-type KindKeys = (&'static str, &'static [&'static [&'static str]]);
-
-/// What a step may be.
-const STEPS: [KindKeys; 6] = [
-    ("filter", &[]),
-    ("derive", &[]),
-    ("dedup", &[&["within"]]),
-    ("first", &[&["as"]]),
-    ("enrich", &[&["on", "match", "inclusive", "within", "take", "fill", "otherwise"]]),
-    ("lookup", &[&LOOKUP, &["otherwise"]]),
-];
-
-/// What an item of `otherwise` may be.
-const OTHERWISE: [KindKeys; 3] =
-    [("match", &[&["inclusive", "within"]]), ("lookup", &[&LOOKUP]), ("constant", &[])];
-
-/// The keys of a lookup, in files or by a service.
-const LOOKUP: [&str; 12] = [
-    "on",
-    "take",
-    "types",
-    "format",
-    "columns",
-    "delimiter",
-    "headers",
-    "in_flight",
-    "timeout",
-    "retries",
-    "backoff",
-    "on_failure",
-];
-
-/// The keys of a lookup in files only.
-const OF_FILES: [&str; 4] = ["on", "format", "columns", "delimiter"];
-
-/// The keys of a lookup by a service only.
-const OF_SERVICES: [&str; 6] = ["headers", "in_flight", "timeout", "retries", "backoff", "on_failure"];
-
 /// Reads one `[[step]]`.
 pub(super) fn step(document: &Document, table: &Table) -> StepSpec {
     read(document, table).unwrap_or(StepSpec::Unreadable)
 }
 
 fn read(document: &Document, table: &Table) -> Option<StepSpec> {
-    let (filter, derive) = (table.string("filter"), table.pairs("derive"));
-    let (dedup, first, name) = (table.strings("dedup"), table.strings("first"), table.string("as"));
-    let (enrich, reach, fill) = (table.string("enrich"), reach(table), table.string("fill"));
+    let (filter, derive) = (table.get(keys::FILTER), table.get(keys::DERIVE));
+    let (dedup, first, name) = (table.get(keys::DEDUP), table.get(keys::FIRST), table.get(keys::AS));
+    let (enrich, reach, fill) = (table.get(keys::ENRICH), reach(table), table.get(keys::FILL));
     let lookup = LookupKeys::read(document, table);
-    let otherwise = table.tables("otherwise");
+    let otherwise = table.get(keys::INSTEAD).unwrap_or_default();
     let otherwise: Vec<OtherwiseSpec> =
         otherwise.iter().filter_map(|item| self::otherwise(document, item)).collect();
     table.finish();
-    let kind = one_kind(document, table, "a [[step]]", &STEPS)?;
-    let needs = |key, hint: &str| needs(document, table, kind, key, hint);
-    match kind {
-        "filter" => filter.map(StepSpec::Filter),
-        "derive" => derive.map(StepSpec::Derive),
-        "dedup" => {
-            let keys = some_keys(document, table, kind, dedup)?;
-            Some(StepSpec::Dedup { keys, within: reach.within })
-        }
-        "first" => {
-            let (keys, named) = (some_keys(document, table, kind, first), needs("as", "as = \"isFirst\""));
-            Some(StepSpec::First { keys: keys?, name: name.filter(|_| named)? })
-        }
+    let (kind, right) = variant(document, table)?;
+    let spec = match kind {
+        "filter" => StepSpec::Filter(filter?),
+        "derive" => StepSpec::Derive(derive?),
+        "dedup" => StepSpec::Dedup { keys: some_keys(document, table, kind, dedup)?, within: reach.within },
+        "first" => StepSpec::First { keys: some_keys(document, table, kind, first)?, name: name? },
         "enrich" => {
-            let right = [needs("on", ON), needs("take", TAKE)];
-            let right = right == [true; 2];
             let (on, take) = (lookup.on?, lookup.take?);
-            right
-                .then_some(EnrichSpec { table: enrich?, on, reach, take, fill, otherwise })
-                .map(StepSpec::Enrich)
+            StepSpec::Enrich(EnrichSpec { table: enrich?, on, reach, take, fill, otherwise })
         }
         _ => {
-            let take = needs("take", "take = { country = \"/country\" }");
             let lookup = lookup.lookup(document, table)?;
-            let on = !matches!(lookup.from, LookupFrom::Files { .. }) || needs("on", ON);
-            (take && on).then_some(StepSpec::Lookup { lookup, otherwise })
+            if matches!(lookup.from, LookupFrom::Files { .. }) && table.place_of("on").is_none() {
+                document.fault(Error::job("`lookup` needs `on`").hint(keys::ON_HINT), &table.span);
+                return None;
+            }
+            StepSpec::Lookup { lookup, otherwise }
         }
-    }
+    };
+    right.then_some(spec)
 }
-
-const ON: &str = "columns of the events and what they are matched with: on = { userId = \"id\" }";
-const TAKE: &str = "new columns and where they come from: take = { country = \"countryCode\" }";
 
 fn reach(table: &Table) -> ReachSpec {
     ReachSpec {
-        direction: table.string("match"),
-        inclusive: table.flag("inclusive"),
-        within: table.string("within"),
+        direction: table.get(keys::MATCH),
+        inclusive: table.get(keys::INCLUSIVE),
+        within: table.get(keys::WITHIN),
     }
 }
 
 fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
     let (reach, lookup) = (reach(table), LookupKeys::read(document, table));
-    let constant = table.literals("constant");
-    table.misplaced("otherwise", "the items of `otherwise` are tried in turn: put it after this one");
+    let constant = table.get(keys::CONSTANT);
     table.finish();
-    match one_kind(document, table, "an item of `otherwise`", &OTHERWISE)? {
+    let (kind, right) = variant(document, table)?;
+    let spec = match kind {
         "match" => reach.direction.is_some().then_some(OtherwiseSpec::Match(reach)),
         "lookup" => lookup.lookup(document, table).map(|l| OtherwiseSpec::Lookup(Box::new(l))),
         _ => Some(OtherwiseSpec::Constant { span: table.span.clone(), values: constant? }),
-    }
-}
-
-/// The one kind that a table is of. Faults keys that go with others.
-fn one_kind(document: &Document, table: &Table, what: &str, kinds: &[KindKeys]) -> Option<&'static str> {
-    let names: Vec<&'static str> = kinds.iter().map(|(kind, _)| *kind).collect();
-    let named: Vec<&'static str> =
-        names.iter().copied().filter(|kind| table.place_of(kind).is_some()).collect();
-    let kind = match named[..] {
-        [kind] => kind,
-        [] => {
-            document.fault(Error::job(format!("{what} needs {}", listed(&names, "or"))), &table.span);
-            return None;
-        }
-        _ => {
-            let named = listed(&named, "and");
-            let error = Error::job(format!("{what} does one thing, and this one has {named}"));
-            let hint = match what {
-                "a [[step]]" => "write two steps, in the order in which they apply",
-                _ => "write two items, in the order in which they are tried",
-            };
-            document.fault(error.hint(hint), &table.span);
-            return None;
-        }
     };
-    let goes = |key: &str, of: &str| {
-        kinds.iter().any(|(kind, keys)| *kind == of && keys.iter().any(|keys| keys.contains(&key)))
-    };
-    let mut wrong: Vec<&str> = vec![];
-    for key in kinds.iter().flat_map(|(_, keys)| *keys).flat_map(|keys| *keys) {
-        let Some(place) = table.place_of(key).filter(|_| !goes(key, kind) && !wrong.contains(key)) else {
-            continue;
-        };
-        wrong.push(key);
-        let with: Vec<&str> = names.iter().copied().filter(|name| goes(key, name)).collect();
-        let with = listed(&with, "or");
-        document.fault(Error::job(format!("`{key}` goes with {with}, and this is `{kind}`")), &place);
-    }
-    wrong.is_empty().then_some(kind)
-}
-
-/// `a`, `b` or `c`.
-fn listed(names: &[&str], word: &str) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match &quoted[..] {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
-    }
-}
-
-/// Whether `key` is there.
-fn needs(document: &Document, table: &Table, kind: &str, key: &'static str, hint: &str) -> bool {
-    let there = table.place_of(key).is_some();
-    if !there {
-        document.fault(Error::job(format!("`{kind}` needs `{key}`")).hint(hint), &table.span);
-    }
-    there
+    spec.filter(|_| right)
 }
 
 fn some_keys(
@@ -253,7 +151,7 @@ fn some_keys(
 ) -> Option<Vec<At<String>>> {
     let keys = keys?;
     if keys.is_empty() {
-        let error = Error::job(format!("`{kind}` names no column"));
+        let error = Error::job(format!("`{kind}` does not name a column"));
         let place = table.place_of(kind).unwrap_or(table.span.clone());
         document.fault(error.hint(format!("{kind} = [\"userId\"]: the columns of the key")), &place);
         return None;
@@ -277,31 +175,32 @@ struct LookupKeys {
 
 impl LookupKeys {
     fn read(document: &Document, table: &Table) -> LookupKeys {
-        let names = |key| {
-            if table.is_empty(key) {
-                let place = table.place_of(key).unwrap_or(table.span.clone());
-                document.fault(Error::job(format!("`{key}` names no column")), &place);
+        let names = |key: Key<key::Names>| {
+            let name = key.about.name;
+            if table.is_empty(name) {
+                let place = table.place_of(name).unwrap_or(table.span.clone());
+                document.fault(Error::job(format!("`{name}` does not name a column")), &place);
             }
-            table.names(key)
+            table.get(key)
         };
         LookupKeys {
-            lookup: table.strings("lookup"),
-            on: names("on"),
-            take: names("take"),
+            lookup: table.get(keys::LOOKUP),
+            on: names(keys::ON),
+            take: names(keys::TAKE),
             log: LogSpec {
                 span: table.span.clone(),
-                types: table.pairs("types").unwrap_or_default(),
-                format: table.string("format"),
-                columns: table.strings("columns"),
-                delimiter: table.string("delimiter"),
+                types: table.get(log::TYPES).unwrap_or_default(),
+                format: table.get(log::FORMAT),
+                columns: table.get(keys::COLUMNS),
+                delimiter: table.get(keys::DELIMITER),
                 ..LogSpec::default()
             },
-            headers: table.texts("headers"),
-            in_flight: table.count("in_flight"),
-            timeout: table.string("timeout"),
-            retries: table.whole("retries", 0),
-            backoff: table.string("backoff"),
-            on_failure: table.string("on_failure"),
+            headers: table.get(keys::HEADERS),
+            in_flight: table.get(keys::IN_FLIGHT),
+            timeout: table.get(keys::TIMEOUT),
+            retries: table.get(keys::RETRIES),
+            backoff: table.get(keys::BACKOFF),
+            on_failure: table.get(keys::ON_FAILURE),
         }
     }
 
@@ -310,23 +209,23 @@ impl LookupKeys {
         let mut from = self.lookup?;
         let span = table.place_of("lookup").unwrap_or(table.span.clone());
         if from.is_empty() {
-            document.fault(Error::job("`lookup` names no file and no service"), &span);
+            document.fault(Error::job("`lookup` does not name a file or a service"), &span);
             return None;
         }
         let url = |text: &At<String>| text.value.contains("://");
         let service = from.iter().any(url);
         if let Some(other) = from.iter().find(|_| service && from.len() > 1) {
-            let error = Error::job("a lookup asks one service, or looks into files");
-            document.fault(error.hint("list the others in `otherwise`"), &other.span);
+            let error = Error::job("a lookup queries one service or reads files");
+            document.fault(error.hint("move the others to `otherwise`"), &other.span);
             return None;
         }
         let (others, what, this): (&[&'static str], _, _) = match service {
-            true => (&OF_FILES, "in files", "asks a service"),
-            false => (&OF_SERVICES, "by a service", "looks into files"),
+            true => (&keys::OF_FILES, "in files", "queries a service"),
+            false => (&keys::OF_SERVICES, "by a service", "reads files"),
         };
         let mut right = true;
         for (key, place) in others.iter().filter_map(|key| Some((key, table.place_of(key)?))) {
-            let error = Error::job(format!("`{key}` goes with a lookup {what}, and this one {this}"));
+            let error = Error::job(format!("`{key}` goes with a lookup {what}, but this one {this}"));
             document.fault(error, &place);
             right = false;
         }

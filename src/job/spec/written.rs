@@ -1,6 +1,8 @@
 //! `written` of `[source]` and `[table.NAME]`: how values are written in files of text.
 
-use crate::job::document::{At, Table};
+use crate::job::document::At;
+use crate::job::keys::log as keys;
+use crate::job::reader::Table;
 
 /// What is said of one column, or of all.
 pub struct WrittenSpec {
@@ -22,18 +24,18 @@ pub(super) fn written(table: &Table) -> Vec<WrittenSpec> {
     let read = |(column, table): (At<String>, Table)| {
         let spec = WrittenSpec {
             column,
-            null: table.strings("null"),
-            trim: table.flag("trim"),
-            decimal: table.string("decimal"),
-            thousands: table.string("thousands"),
-            units: table.strings("units"),
-            accounting: table.flag("accounting"),
-            yes: table.strings("true"),
-            no: table.strings("false"),
-            text_mark: table.string("text_mark"),
+            null: table.get(keys::NULL),
+            trim: table.get(keys::TRIM),
+            decimal: table.get(keys::DECIMAL),
+            thousands: table.get(keys::THOUSANDS),
+            units: table.get(keys::UNITS),
+            accounting: table.get(keys::ACCOUNTING),
+            yes: table.get(keys::TRUE),
+            no: table.get(keys::FALSE),
+            text_mark: table.get(keys::TEXT_MARK),
         };
         table.finish();
         spec
     };
-    table.named_tables("written").into_iter().map(read).collect()
+    table.get(keys::WRITTEN_BY_COLUMN).into_iter().flatten().map(read).collect()
 }

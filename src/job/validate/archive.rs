@@ -1,7 +1,7 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
-use super::Planner;
-use super::output::Held;
+use super::held::Held;
+use super::planner::Planner;
 use crate::aggregate::Function;
 use crate::batch::{Field, Schema};
 use crate::error::Error;
@@ -22,8 +22,10 @@ impl Planner<'_> {
         if let Some(flag) = &spec.archive {
             right = self.is_file(spec, flag, "an archive");
             for field in own.iter().filter(|own| fields.iter().any(|f| f.name == own.name)) {
-                let error =
-                    Error::job(format!("the source has a column `{}`, and so has an archive", field.name));
+                let error = Error::job(format!(
+                    "the source has a column `{}`, but an archive adds one with this name",
+                    field.name
+                ));
                 self.fault(error.hint("give the column another name in the files"), &flag.span);
                 right = false;
             }
@@ -45,8 +47,9 @@ impl Planner<'_> {
         let Some(groups) = &held.groups else {
             // An output whose `select` is wrong may have been one of groups.
             if held.kind.is_some() {
-                let error = Error::job("`state` is for groups, and this output has no window and no keys");
-                self.fault(error.hint("events are kept by an [[output]] with archive = true"), &flag.span);
+                let error =
+                    Error::job("`state` is for groups, but this output has neither a window nor keys");
+                self.fault(error.hint("to keep events, add an [[output]] with archive = true"), &flag.span);
             }
             return false;
         };
@@ -58,21 +61,20 @@ impl Planner<'_> {
         if matches!(groups.window, Some(Window::Session { .. })) {
             wrong(
                 Error::job("`state` is not for sessions"),
-                "late events join and stretch them, so they are computed again from their events",
+                "late events join and extend sessions, so sessions are recomputed from their events",
             );
         }
         if is_true(&spec.firings) {
             wrong(
                 Error::job("`state` does not go with `firings`"),
-                "a late event has no firing of its own: write a second output without `firings`",
+                "a late event does not fire by itself: write a second output without `firings`",
             );
         }
         for (aggregate, _) in groups.aggregates.iter().flatten() {
             let Some(name) = without_state(&aggregate.function) else { continue };
             wrong(
-                Error::job(format!("`state` cannot be kept of `{name}`")),
-                "it is kept of count, sum, avg, min, max, variances, covariances, bool_… and bit_…; leave out \
-                 `state`, and late events are counted from the archive or the source",
+                Error::job(format!("`state` cannot be kept for `{name}`")),
+                "it is kept for count, sum, avg, min, max, variances, covariances, bool_… and bit_…; without `state`, late events are counted from the archive or the source",
             );
         }
         for name in &spec.partition_by {
@@ -82,7 +84,7 @@ impl Planner<'_> {
                 let error =
                     Error::job(format!("an output with `state` cannot be partitioned by `{}`", name.value));
                 self.fault(
-                    error.hint("only by year, month, date, hour and keys, which stay as they are"),
+                    error.hint("only by year, month, date, hour and keys, which do not change"),
                     &name.span,
                 );
                 right = false;

@@ -4,8 +4,9 @@
 //! A FILTER is no part of an aggregate: its first argument is NULL where the condition is not true, and all aggregates
 //! leave out events in which that is NULL.
 
-use super::Planner;
-use super::groups::{Resolved, transpose};
+use super::groups::transpose;
+use super::held::Resolved;
+use super::planner::Planner;
 use crate::aggregate::catalog::{self, LiteralKind, Takes};
 use crate::aggregate::{Aggregate, Call, Direction};
 use crate::batch::DataType;
@@ -63,7 +64,7 @@ impl Planner<'_> {
     fn condition(&mut self, filter: &Ast, sql: &At<String>) -> Option<()> {
         let expr = self.rows.expr_of(filter.clone(), &sql.span)?;
         if expr.ty() != DataType::Bool {
-            let error = format!("the condition of FILTER needs to be a bool, and its type is {}", expr.ty());
+            let error = format!("the condition of FILTER must be a bool, but its type is {}", expr.ty());
             self.fault(self.rows.open_in(Error::job(error), std::iter::once(filter)), &sql.span);
             return None;
         }

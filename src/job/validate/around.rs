@@ -77,7 +77,7 @@ fn headless(name: &str, known: &[&str], files: &[SourceFile]) -> Option<String> 
         .map(|i| if i == time { basic(name) } else { format!("\"column_{}\"", i + 1) });
     let names: Vec<String> = names.chain((known.len() > 8).then(|| "…".to_string())).collect();
     Some(format!(
-        "the first line of {} looks like a record, `{}`: where there is no header, name the columns: columns = [{}]",
+        "the first line of {} looks like a record, `{}`: if there is no header, name the columns: columns = [{}]",
         file.path.display(),
         shown(known.join(",").as_bytes()),
         names.join(", ")
@@ -93,7 +93,7 @@ impl Log {
         }
         for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
             let declared = format!("types = {{ {name} = \"string\" }}");
-            let hint = format!("folders tell `{name}`; it is read where its type is declared: {declared}");
+            let hint = format!("folder names contain `{name}`; declare its type to read it: {declared}");
             document.hint(name, &hint);
         }
         for name in document.unknown() {
@@ -105,7 +105,7 @@ impl Log {
             let Some((list, item)) = lists.find_map(|c| Some((&c.name, of_list(&c.name)?))) else { continue };
             document.instead(
                 &name,
-                &format!("`{name}` is inside of `{list}`, which is a list"),
+                &format!("`{name}` is inside `{list}`, which is a list"),
                 &format!(
                     "unnest = {} in [source] makes an event of each item of the list; its `{item}` is then the column `{name}`",
                     basic(list)
@@ -127,7 +127,7 @@ impl Log {
         if let Some((name, sql)) = columns.flatten().find(|(name, _)| name.value == time.value) {
             document.instead(
                 &name.value,
-                &format!("`{}` is derived by a step, and steps come after the event time", name.value),
+                &format!("`{}` is derived by a step, but steps run after the event time is read", name.value),
                 &format!(
                     "derive it in [source]: derive = {{ {} = {} }}",
                     key(&name.value),

@@ -1,18 +1,15 @@
 //! Constants: values of the job file as values of a column.
 
-use super::Planner;
 use super::enrich::NewColumn;
+use super::planner::Planner;
 use super::rows::open_columns;
-use crate::batch::DataType;
+use crate::batch::{DataType, NativeBuilder, null_array};
 use crate::error::Error;
-use crate::input::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
+use crate::input::value;
 use crate::job::document::{At, Literal, LiteralKind};
 use crate::plan::Try;
 use crate::time::{TimeParser, TimeRule, Zone};
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
-    TimestampMicrosecondArray, new_null_array,
-};
+use arrow_array::{ArrayRef, StringViewArray};
 use std::sync::Arc;
 
 impl Planner<'_> {
@@ -30,14 +27,15 @@ impl Planner<'_> {
                 continue;
             };
             let Some((name, value)) = values.iter().find(|(name, _)| name.value == column.name.value) else {
-                arrays.push(new_null_array(&ty.arrow(), 1));
+                arrays.push(null_array(ty, 1));
                 continue;
             };
             match array(&value.value, ty, &self.zone) {
                 Some(array) => arrays.push(array),
                 None => {
                     let text = &value.value.text;
-                    let error = Error::job(format!("`{text}` is no value of `{}`, a {ty}", name.value));
+                    let error =
+                        Error::job(format!("`{text}` is not a valid value for `{}`, a {ty}", name.value));
                     let error = open_columns(error, self.rows.valueless(&name.value));
                     self.fault(error.hint(example(ty)), &value.span);
                     right = false;
@@ -51,24 +49,21 @@ impl Planner<'_> {
 /// An array of one value of type `ty`: as TOML has it, or in text as a file has it.
 fn array(literal: &Literal, ty: DataType, zone: &Zone) -> Option<ArrayRef> {
     use LiteralKind::{Flag, Number, Text, Time};
-    let text = literal.text.as_bytes();
-    Some(match (ty, literal.kind) {
-        (DataType::String, Text) => Arc::new(StringViewArray::from(vec![literal.text.as_str()])),
-        (DataType::Bool, Flag | Text) => Arc::new(BooleanArray::from(vec![parse_bool(text).ok()?])),
-        (DataType::Int64, Number | Text) => Arc::new(Int64Array::from(vec![parse_int(text).ok()?])),
-        (DataType::Float64, Number | Text) => Arc::new(Float64Array::from(vec![parse_float(text).ok()?])),
-        (DataType::Decimal { precision, scale }, Number | Text) => {
-            let value = parse_decimal(text, precision, scale).ok()?;
-            let array = Decimal128Array::from(vec![value]);
-            Arc::new(array.with_precision_and_scale(precision, scale as i8).ok()?)
-        }
-        (DataType::Date, Time | Text) => Arc::new(Date32Array::from(vec![parse_date(text).ok()?])),
-        (DataType::Timestamp, Time | Text) => {
-            let instant = TimeParser::new(TimeRule::Iso, zone.clone()).text(text).ok()?;
-            Arc::new(TimestampMicrosecondArray::from(vec![instant]).with_timezone("UTC"))
-        }
-        _ => return None,
-    })
+    let Some(mut values) = NativeBuilder::new(ty, 1) else {
+        let is_text = ty == DataType::String && literal.kind == Text;
+        return is_text.then(|| Arc::new(StringViewArray::from(vec![literal.text.as_str()])) as ArrayRef);
+    };
+    let own = match &values {
+        NativeBuilder::Bool(_) => Flag,
+        NativeBuilder::Date(_) | NativeBuilder::Time(_) => Time,
+        _ => Number,
+    };
+    if literal.kind != own && literal.kind != Text {
+        return None;
+    }
+    let mut times = TimeParser::new(TimeRule::Iso, zone.clone());
+    value::push(&mut values, literal.text.as_bytes(), &mut times).ok()?;
+    Some(values.finish(None))
 }
 
 fn example(ty: DataType) -> String {

@@ -25,8 +25,7 @@ pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<Str
             Some(About::Row) => row.push(condition.to_string()),
             Some(About::Both) => {
                 let error = Error::job(format!(
-                    "`{condition}` asks for columns of the log and for columns of the row at once: whether it leaves a delete \
-                     out is open"
+                    "`{condition}` mixes columns of the log and of the row, so it does not say whether a delete is left out"
                 ));
                 document.fault(error.hint("write them as two conditions, joined by AND"), &sql.span);
             }
@@ -50,7 +49,7 @@ pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
     let columns = [log.own(LogColumn::Op)?, log.own(LogColumn::Deleted)?];
     let asks = columns.iter().any(|column| rows.used.contains(column));
     (!asks).then(|| {
-        "each change event counts as an event, a delete with the row as it was before: filter = \"NOT _deleted\" leaves those out"
+        "each change event counts as an event, and a delete has the old row: filter = \"NOT _deleted\" leaves deletes out"
             .to_string()
     })
 }
@@ -66,8 +65,7 @@ pub(super) fn not_unwrapped(log: &Log, title: &str, filter: Option<&At<String>>)
     let asks = filter.is_some_and(|sql| sql.value.contains("op"));
     (is && !asks).then(|| {
         format!(
-            "{title} has change events that are not unwrapped: a delete ends no row there. JSON is unwrapped; filter = \"op <> 'd'\" \
-             says that rows live on"
+            "{title} has change events that are not unwrapped, so a delete cannot end a row. Only JSON is unwrapped; filter = \"op <> 'd'\" keeps rows valid after a delete"
         )
     })
 }

@@ -58,7 +58,7 @@ impl Log {
         deriving.file(spec);
         for (name, sql) in &spec.derive {
             if deriving.schema.index_of(&name.value).is_some() {
-                taken(document, name, "a derived column needs a name of its own");
+                taken(document, name, "a derived column needs a new name");
                 continue;
             }
             let is_time = of_time && spec.time.as_ref().is_some_and(|time| time.value == name.value);
@@ -194,11 +194,11 @@ fn rule(
         }
         (DataType::Float64 | DataType::Decimal { .. }, TimeRule::Epoch(_)) => return Some(rule),
         (DataType::Timestamp | DataType::Date, _) => {
-            Error::job(format!("`{}` is a {ty}, which no unit and no format reads", name))
+            Error::job(format!("`{}` is a {ty}, which needs neither a unit nor a format", name))
                 .hint("leave `time_unit` and `time_format` out, or derive a text")
         }
-        (DataType::Bool, _) => Error::job(format!("`{}` is a bool, which is no time", name)),
-        _ => Error::job(format!("`{}` is {ty}, and no unit is given", name))
+        (DataType::Bool, _) => Error::job(format!("`{}` is a bool, which is not a time", name)),
+        _ => Error::job(format!("`{}` is {ty}, but its unit is not given", name))
             .hint("add the unit of its numbers, such as time_unit = \"s\", \"ms\", \"us\" or \"d\""),
     };
     document.fault(error, span);

@@ -39,9 +39,9 @@ pub(super) fn lay_out(
     if let (Some(other), Some((key, word))) =
         (other, keys.into_iter().find_map(|(key, word)| Some((key, word.as_ref()?))))
     {
-        let error = Error::job(format!("`{key}` is for JSON, and {} is not", other.path.display()));
+        let error = Error::job(format!("`{key}` is for JSON, but {} is not", other.path.display()));
         document.fault(
-            error.hint("of Parquet and Avro write the items out as rows first, such as by DuckDB's unnest"),
+            error.hint("for Parquet and Avro, write the items as rows first, such as with DuckDB's unnest"),
             &word.span,
         );
         return None;
@@ -63,7 +63,7 @@ pub(super) fn carried(document: &Document, spec: &LogSpec, files: &[SourceFile])
     if let Some(list) = &spec.unnest {
         let error = Error::job(format!("`unnest` does not go with a log of Kafka, and {path} is one"));
         document.fault(
-            error.hint("its offsets number records and not items; take the values out of the log first"),
+            error.hint("its offsets number records, not items; extract the values from the log first"),
             &list.span,
         );
     }
@@ -106,11 +106,11 @@ pub(super) fn words(files: &[SourceFile]) -> Vec<String> {
         };
         out.push(match &layout.records {
             Some(pointer) => format!(
-                "documents of JSON{of}, whose records are the list at `{}`, as the job says",
+                "JSON documents{of}, whose records are the list at `{}`, as the job says",
                 pointer.text()
             ),
             None => format!(
-                "documents of JSON{of}, by how {} begins: a list, or objects that are not on a line each",
+                "JSON documents{of}, by how {} begins: a list, or objects that are not on a line each",
                 name(file)
             ),
         });

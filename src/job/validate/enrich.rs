@@ -1,11 +1,14 @@
 //! Steps that depend on order or look elsewhere: `dedup`, `first`, `enrich` and `lookup`.
 
+use super::faults::unknown_column;
+use super::planner::Planner;
 use super::rows::open_columns;
-use super::{Planner, length, unknown_column};
 use crate::asof::{Direction, Reach};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Reason};
 use crate::job::document::At;
+use crate::job::keys::step as keys;
+use crate::job::lengths::length;
 use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
 use crate::plan::{EnrichPlan, Step, Try};
 use crate::secret::{Template, shown_url};
@@ -136,7 +139,7 @@ impl<'a> Planner<'a> {
     ) {
         let mut take = vec![];
         for column in &columns {
-            if !self.rows.free(column.name, "a column that is taken needs a name of its own") {
+            if !self.rows.free(column.name, "a column that is taken needs a new name") {
                 continue;
             }
             let Some(ty) = column.ty else {
@@ -224,10 +227,10 @@ impl<'a> Planner<'a> {
     fn keys_are_alike(&self, table: usize, event: usize, key: usize, place: &At<String>) -> bool {
         let table = &self.tables[table];
         let (event, key) = (&self.rows.schema.fields[event], &table.rows.schema.fields[key]);
-        let alike = match (event.ty, key.ty) {
+        let alike = match (event.ty.scale(), key.ty.scale()) {
             _ if event.faulty || key.faulty => true,
-            (DataType::Decimal { scale: a, .. }, DataType::Decimal { scale: b, .. }) => a == b,
-            (a, b) => a == b,
+            (Some(a), Some(b)) => a == b,
+            _ => event.ty == key.ty,
         };
         if !alike {
             let error = Error::job(format!(
@@ -249,7 +252,7 @@ impl<'a> Planner<'a> {
                 }
             };
             let open = self.rows.valueless(&event.name).into_iter().chain(table.rows.valueless(&key.name));
-            let error = error.hint(format!("declare one as the other is; in {hint}"));
+            let error = error.hint(format!("give both the same type; in {hint}"));
             self.fault(open_columns(error, open.collect()), &place.span);
         }
         alike
@@ -264,14 +267,14 @@ impl<'a> Planner<'a> {
 
     /// What is in reach. A table without a time holds at any time, so nothing else can be asked of it.
     pub(super) fn reach(&self, spec: &ReachSpec, default: Reach, table: Option<usize>) -> Option<Reach> {
-        const WORDS: [&str; 3] = ["backward", "forward", "nearest"];
         let direction = match spec.direction.as_ref().map(|word| (word, word.value.as_str())) {
             None => Some(default.direction),
             Some((_, "backward")) => Some(Direction::Backward),
             Some((_, "forward")) => Some(Direction::Forward),
             Some((_, "nearest")) => Some(Direction::Nearest),
             Some((word, other)) => {
-                let error = Error::job(format!("unknown match `{other}`")).nearest(other, WORDS);
+                let error = Error::job(format!("unknown match `{other}`"))
+                    .nearest(other, keys::MATCH.about.words.iter().copied());
                 let hint = "a match is backward, forward or nearest";
                 self.fault(error.hint(hint), &word.span);
                 None
@@ -289,8 +292,8 @@ impl<'a> Planner<'a> {
             let mut right = true;
             for (key, span) in wrong {
                 let Some(span) = span else { continue };
-                let error = Error::job(format!("`{key}` needs times, and {} has no `time`", table.title()));
-                self.fault(error.hint("without one, its rows hold at any time"), span);
+                let error = Error::job(format!("`{key}` needs times, but {} has no `time`", table.title()));
+                self.fault(error.hint("without one, its rows are valid at any time"), span);
                 right = false;
             }
             if !right {
@@ -307,8 +310,9 @@ impl<'a> Planner<'a> {
             None => Some(false),
             Some((_, "last_value")) => Some(true),
             Some((word, other)) => {
-                let error = Error::job(format!("unknown fill `{other}`")).nearest(other, ["last_value"]);
-                let hint = "\"last_value\" takes each column of the nearest row where it is not NULL";
+                let error = Error::job(format!("unknown fill `{other}`"))
+                    .nearest(other, keys::FILL.about.words.iter().copied());
+                let hint = "\"last_value\" takes each column from the nearest row in which it is not NULL";
                 self.fault(error.hint(hint), &word.span);
                 None
             }

@@ -1,9 +1,10 @@
 //! The end of planning: columns that nothing reads go, and the rest get the numbers that they have in
 //! a batch.
 
-use super::Planner;
+use super::planner::Planner;
 use crate::batch::{DataType, Field, Schema};
 use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
+use crate::job::destinations::answers;
 use crate::plan::{Identities, LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
 use crate::sink::Named;
 use std::path::PathBuf;
@@ -83,7 +84,7 @@ impl Planner<'_> {
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
         rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
         let tables = self.table_plans(beside, read.chunk_bytes);
-        let answers = (!self.services.is_empty()).then(|| super::answers(self.spec));
+        let answers = (!self.services.is_empty()).then(|| answers(self.spec));
         Plan {
             name,
             hash: String::new(),

@@ -5,19 +5,25 @@
 //! looked at: whether names are there, and the types of expressions.
 
 use super::enrich::{DEFAULT, new_columns};
-use super::log::{self, Log};
+use super::faults::faults;
+use super::found;
+use super::log::Log;
 use super::output::is_grouped;
-use super::{Overrides, Planner, Zone, faults, job_name, length, memory, pages, range, stream, window, zone};
+use super::planner::Planner;
+use super::settings::{memory, zone};
+use super::{pages, stream};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::expr::{AggregateCall, Change, Selection, changes, check_syntax};
 use crate::job::document::At;
+use crate::job::lengths::length;
+use crate::job::overrides::{Overrides, range};
 use crate::job::spec::{
     EnrichSpec, JobSpec, LookupFrom, LookupSpec, OtherwiseSpec, OutputSpec, ServiceSpec, StepSpec, is_true,
 };
 use crate::pg::{self, TableAddress};
-use crate::plan::Mode;
 use crate::secret::Template;
+use crate::time::Zone;
 
 /// What was looked at.
 #[derive(Debug, Clone)]
@@ -52,7 +58,7 @@ pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
     }
     range(overrides, &zone)?;
     let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
-    Ok(Form { name: job_name(spec), zone, tables, steps, outputs, expressions, changes, not_set })
+    Ok(Form { name: spec.job_name(), zone, tables, steps, outputs, expressions, changes, not_set })
 }
 
 /// What [`form_faults`] saw.
@@ -65,19 +71,16 @@ pub(super) struct Checked {
 /// Notes what is wrong with a job that can be told without its data.
 pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> Checked {
     let document = &spec.document;
-    log::form(document, &spec.source.log);
+    found::form(document, &spec.source.log);
     // Whether the log tells arrivals, its files would say.
     stream::max_ahead(spec, true);
     memory(spec);
     let planner = Planner::new(spec, zone, Log::unseen(), vec![]);
     let mut checker = Checker { planner, expressions: 0, changes: vec![] };
-    if let Some(word) = &spec.mode {
-        checker.planner.mode = window::mode(document, word).unwrap_or(Mode::Streamed);
-    }
-    checker.planner.mode_override = overrides.mode;
+    checker.planner.modes(overrides.mode);
     checker.planner.delay();
     for table in &spec.tables {
-        log::form(document, &table.log);
+        found::form(document, &table.log);
         let derive = table.log.derive.iter().map(|(_, sql)| sql);
         derive.chain(&table.filter).for_each(|sql| checker.expression(sql));
     }
@@ -155,7 +158,7 @@ impl<'a> Checker<'a> {
 
     fn lookup(&mut self, spec: &'a LookupSpec) {
         match (&spec.from, &spec.take) {
-            (LookupFrom::Files { log, .. }, _) => log::form(&self.planner.spec.document, log),
+            (LookupFrom::Files { log, .. }, _) => found::form(&self.planner.spec.document, log),
             (LookupFrom::Service(service), Some(take)) => {
                 let types = self.planner.service_types(service, take);
                 let columns = new_columns(take, types);

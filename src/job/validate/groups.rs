@@ -4,10 +4,10 @@
 //! What is wrong is told where it is, and nothing that follows from it: a key, an aggregate or a column that is wrong stays
 //! in the schemas as a [faulty](Field::faulty) field, so that whatever names it is looked at all the same.
 
-use super::output::{Groups, Held};
+use super::held::{Groups, Held, Resolved, no_column, two_columns};
+use super::planner::Planner;
+use super::rows;
 use super::window::Timing;
-use super::{Planner, rows};
-use crate::aggregate::Aggregate;
 use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason};
 use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
@@ -16,9 +16,6 @@ use crate::job::document::At;
 use crate::job::spec::{OutputSpec, is_true};
 use crate::plan::{Grouping, OutputKind, PlannedColumn, Post, Top, window_fields};
 use crate::window::Window;
-
-/// An aggregate and its arguments; `None` after a fault.
-pub(super) type Resolved = Option<(Aggregate, Vec<usize>)>;
 
 impl Planner<'_> {
     /// An output of groups.
@@ -90,7 +87,7 @@ impl Planner<'_> {
     /// Whether an output of groups has anything to compute of them.
     pub(super) fn selects_something(&self, spec: &OutputSpec) -> bool {
         if spec.select.is_empty() {
-            let error = Error::job("this output groups events and selects nothing");
+            let error = Error::job("this output groups events, but selects nothing");
             self.fault(error.hint("add select = { n = \"count(*)\" }"), &spec.span);
         }
         !spec.select.is_empty()
@@ -134,7 +131,7 @@ impl Planner<'_> {
         schema.fields.extend(shaped.frame.fields.iter().cloned());
         let error = match Expr::of_groups(selection, &schema, calls, &self.zone) {
             Ok(expr) if expr.ty() == DataType::Bool => return Some(expr),
-            Ok(expr) => Error::job(format!("`having` needs a bool, and its type is {}", expr.ty())),
+            Ok(expr) => Error::job(format!("`having` must be a bool, but its type is {}", expr.ty())),
             Err(error) => error,
         };
         rows::fault(&self.spec.document, shaped.open, error, &sql.span);
@@ -201,18 +198,6 @@ fn calls<'a>(
         }
     }
     calls
-}
-
-/// The fault that an output has no column of a name.
-pub(super) fn no_column(name: &str, schema: &Schema) -> Error {
-    Error::job(format!("the output has no column `{name}`"))
-        .because(Reason::UnknownColumn(name.to_string()))
-        .nearest(name, schema.names())
-}
-
-/// The fault that an output would have two columns of one name.
-pub(super) fn two_columns(name: &str) -> Error {
-    Error::job(format!("the output has two columns `{name}`"))
 }
 
 /// The columns of a grouped output as they are added.
@@ -301,7 +286,7 @@ impl Shaped {
                 for error in error.each() {
                     let error = match error.reason() {
                         Some(Reason::UnknownColumn(_)) => {
-                            error.hint("a column that is no key must stand inside an aggregate")
+                            error.hint("a column that is not a key must be inside an aggregate")
                         }
                         _ => error,
                     };

@@ -17,16 +17,16 @@ pub(super) fn rule(told: TimeUnit, said: &TimeRule, column: &str) -> Result<Time
         TimeRule::Iso | TimeRule::Untimed => return Ok(TimeRule::Iso),
         TimeRule::Epoch(unit) if *unit == told => return Ok(TimeRule::Iso),
         TimeRule::Epoch(unit) => Error::job(format!(
-            "`{column}` has {} by the schema in its records, and not {}",
+            "`{column}` has {} by the schema in its records, not {}",
             told.words(),
             unit.words()
         )),
         TimeRule::Format(_) | TimeRule::AnyOf(_) => Error::job(format!(
-            "`{column}` has {} by the schema in its records, and no text of a format",
+            "`{column}` has {} by the schema in its records, not text with a format",
             told.words()
         )),
     };
-    Err(error.hint("leave `time_unit` and `time_format` out: the schema tells how the column is read"))
+    Err(error.hint("leave `time_unit` and `time_format` out: the schema defines how the column is read"))
 }
 
 /// Faults types that do not hold the times that the schemas tell.
@@ -39,11 +39,10 @@ pub(super) fn check_types(document: &Document, spec: &LogSpec, inferred: &Inferr
         }
         let is = if unit == TimeUnit::Day { "a date" } else { "a timestamp" };
         let error = Error::job(format!(
-            "`{}` is {is} by the schema in its records, and {} does not hold it",
+            "`{}` is {is} by the schema in its records, but {} cannot hold it",
             name.value, ty.value
         ));
-        let hint =
-            format!("leave it out of `types`; a number is made of it by EXTRACT(epoch FROM {})", name.value);
+        let hint = format!("leave it out of `types`; EXTRACT(epoch FROM {}) makes it a number", name.value);
         document.fault(error.hint(hint), &ty.span);
     }
 }

@@ -5,7 +5,6 @@
 //! first of the types below with which the job is right: with no value there is nothing that such a type could read wrong,
 //! and a value that comes later and does not follow it is a bad record.
 
-use super::{Overrides, plan_with};
 use crate::batch::DataType;
 use crate::error::{Error, Reason, Result};
 use crate::job::spec::JobSpec;
@@ -19,13 +18,13 @@ pub(super) type Assumed = BTreeMap<String, DataType>;
 const TYPES: [DataType; 5] =
     [DataType::Float64, DataType::Timestamp, DataType::Date, DataType::Bool, DataType::Int64];
 
-/// Plans the job, with other types for columns without a value where it is wrong with strings.
+/// Plans the job by `plan`, with other types for columns without a value where it is wrong with strings.
 ///
 /// # Errors
 /// What is wrong whichever types they have.
-pub(super) fn plan(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
+pub(super) fn first_right(spec: &JobSpec, plan: impl Fn(&Assumed) -> Result<Plan>) -> Result<Plan> {
     let before = spec.document.count();
-    let first = match plan_with(spec, overrides, &Assumed::new()) {
+    let first = match plan(&Assumed::new()) {
         Ok(plan) => return Ok(plan),
         Err(error) => error,
     };
@@ -38,14 +37,14 @@ pub(super) fn plan(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
         let types = tried.iter().map(|(name, n)| Some((name.clone(), *TYPES.get(*n)?)));
         let Some(assumed) = types.collect::<Option<Assumed>>() else { break };
         spec.document.forget_after(before);
-        match plan_with(spec, overrides, &assumed) {
+        match plan(&assumed) {
             Ok(plan) => return Ok(plan),
             Err(error) => open = open_columns(&error),
         }
     }
     // Told as it is without any guess.
     spec.document.forget_after(before);
-    plan_with(spec, overrides, &Assumed::new())
+    plan(&Assumed::new())
 }
 
 /// The columns without a value that faults speak of.

@@ -1,7 +1,7 @@
 //! `otherwise`: what is tried for events without a match.
 
-use super::Planner;
 use super::enrich::{DEFAULT, Enclosing, NewColumn};
+use super::planner::Planner;
 use super::service::pointer_of;
 use crate::error::Error;
 use crate::job::document::At;
@@ -16,7 +16,7 @@ impl<'a> Planner<'a> {
         let mut ended = false;
         for item in items {
             if ended {
-                let error = Error::job("nothing is tried after a constant, which every event takes");
+                let error = Error::job("a constant matches every event, so nothing is tried after it");
                 self.fault(error.hint("put the constant last"), &place(item));
                 tries.push(None);
                 continue;
@@ -27,7 +27,7 @@ impl<'a> Planner<'a> {
                     reach.and_then(|reach| Some(self.as_of(step.asked?, reach)))
                 }
                 OtherwiseSpec::Match(_) => {
-                    let error = Error::job("`match` is for tables, and this step is a lookup");
+                    let error = Error::job("`match` is for tables, but this step is a lookup");
                     self.fault(error.hint("write [table.NAME] and enrich = \"NAME\""), &place(item));
                     None
                 }
@@ -68,7 +68,7 @@ impl<'a> Planner<'a> {
                     {
                         let name = &column.name.value;
                         let error =
-                            Error::job(format!("`{}` is {ty}, and `{name}` is {wanted}", source.value));
+                            Error::job(format!("`{}` is {ty}, but `{name}` is {wanted}", source.value));
                         let hint = format!("declare it: types = {{ {} = \"{wanted}\" }}", source.value);
                         self.fault(error.hint(hint), &source.span);
                         right = false;
@@ -95,7 +95,7 @@ impl<'a> Planner<'a> {
             });
             let names: Option<Names> = names.collect();
             if names.is_none() {
-                let error = Error::job("`lookup` needs `take`: the step's are pointers into JSON");
+                let error = Error::job("`lookup` needs its own `take`: the step's are pointers into JSON");
                 self.fault(error.hint("such as take = { country = \"countryCode\" }"), &spec.span);
             }
             return names;

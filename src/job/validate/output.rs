@@ -3,39 +3,19 @@
 //! # Contract
 //! Every part of an output is looked at, whatever is wrong with another; see [`super::groups`].
 
-use super::groups::{Resolved, two_columns};
-use super::{Planner, published};
+use super::held::{Held, two_columns};
+use super::planner::Planner;
 use crate::batch::{Field, Origin, Schema};
 use crate::error::Error;
 use crate::expr::Selection;
+use crate::job::destinations::goes_to;
 use crate::job::document::At;
 use crate::job::spec::{OutputSpec, is_true};
-use crate::plan::{OutputKind, OutputPlan, OutputTo, PlannedColumn};
+use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;
-use std::path::{Path, PathBuf};
-
-/// What an output holds, as far as it is known.
-pub(super) struct Held {
-    /// Its columns; faulty ones among them.
-    pub(super) columns: Schema,
-    /// Of an output of groups what they are.
-    pub(super) groups: Option<Groups>,
-    /// `None` after a fault.
-    pub(super) kind: Option<OutputKind>,
-    /// Whether a fault has left open what columns there are.
-    pub(super) open: bool,
-}
-
-/// The groups of an output, as far as they are known.
-pub(super) struct Groups {
-    /// `None` after a fault; then it is no [`Window::Global`].
-    pub(super) window: Option<Window>,
-    pub(super) aggregates: Vec<Resolved>,
-    /// Where the columns of the output come from.
-    pub(super) columns: Vec<Option<PlannedColumn>>,
-}
+use std::path::Path;
 
 impl Planner<'_> {
     pub(super) fn outputs(&mut self) {
@@ -108,7 +88,7 @@ impl Planner<'_> {
         if crate::pg::is_url(&path.value) {
             if let (Some(name), Some(Some(_))) = (&spec.format, named.filter(|f| *f != Some(Format::Parquet)))
             {
-                let error = Error::job("the mirror of a table is of Parquet");
+                let error = Error::job("the mirror of a table must be Parquet");
                 self.fault(error.hint("leave out `format`"), &name.span);
                 return None;
             }
@@ -137,7 +117,7 @@ impl Planner<'_> {
         let target = Path::new(&path.value);
         let is_unclear = !path.value.ends_with('/') && looks_like_file(target);
         if !named && is_unclear && Format::of_path(target).is_none() {
-            let error = Error::job(format!("the extension of `{}` says no format", path.value));
+            let error = Error::job(format!("the extension of `{}` is not a known format", path.value));
             self.fault(
                 error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
                 &path.span,
@@ -156,7 +136,7 @@ impl Planner<'_> {
         ] {
             let Some(span) = span else { continue };
             self.fault(
-                Error::job(format!("`{what}` is for groups, and this output has no window and no keys"))
+                Error::job(format!("`{what}` is for groups, but this output has neither a window nor keys"))
                     .hint("add `window` or `by`, or filter events with a [[step]]"),
                 span,
             );
@@ -225,7 +205,7 @@ impl Planner<'_> {
                 ))
                 .hint(match archive {
                     true => {
-                        "an archive keeps the source's names: choose others of year, month, date and hour"
+                        "an archive keeps the source's names: choose other units of year, month, date and hour"
                     }
                     false => "give the column another name in `select`",
                 }),
@@ -259,7 +239,10 @@ impl Planner<'_> {
         }
         let own = parts.iter().filter(|p| matches!(p, PartitionPart::Column(_))).count();
         if own == columns.fields.len() && held.kind.is_some() {
-            self.fault(Error::job("all columns name partitions, and none is left for the files"), &spec.span);
+            self.fault(
+                Error::job("all columns are partition columns, so the files would have no columns"),
+                &spec.span,
+            );
             return None;
         }
         Some(parts)
@@ -271,23 +254,6 @@ pub(super) fn is_grouped(spec: &OutputSpec, selections: &[Option<Selection>]) ->
     spec.window.is_some()
         || !spec.by.is_empty()
         || selections.iter().flatten().any(|selection| !selection.calls.is_empty())
-}
-
-/// Where an output goes by its path: the terminal, a file by its extension, else a folder; of a table of a server the
-/// folder of its mirror.
-pub(super) fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
-    let path = &spec.path.as_ref()?.value;
-    if let Some(mirror) = published::mirror(spec) {
-        return Some(mirror);
-    }
-    if path == "-" {
-        return Some(OutputTo::Terminal);
-    }
-    let target = PathBuf::from(path);
-    Some(match Format::of_path(&target) {
-        Some(_) if !path.ends_with('/') => OutputTo::File(target),
-        _ => OutputTo::Folder(target),
-    })
 }
 
 /// Whether the last part of a path looks like a file name: a short extension of letters.

@@ -1,7 +1,7 @@
 //! Pages: which outputs they show.
 
-use super::output::goes_to;
 use crate::error::Error;
+use crate::job::destinations::goes_to;
 use crate::job::spec::{JobSpec, OutputSpec, PageSpec};
 use crate::plan::{OutputTo, PagePlan, outputs_at};
 use std::path::PathBuf;

@@ -4,14 +4,13 @@
 //! * Every file that a run writes has a place of its own: not that of a file of the source or of a table, of the job
 //!   file, or of another file that is written; and an output's folder holds nothing of these. Places are compared as
 //!   they lie on the disk, so that neither `..` nor a link makes two of one.
-//! * What lies at a place already is looked at when it is written (`sink::owner`, [`Target`]).
+//! * What lies at a place already is looked at when it is written (`sink::owner`, [`Target`](crate::sink::Target)).
 
-use super::{Planner, beside, output};
+use super::planner::Planner;
 use crate::error::Error;
-use crate::job::spec::JobSpec;
+use crate::job::destinations::{answers, goes_to, rejects};
 use crate::plan::OutputTo;
 use crate::sink::owner::{identity, place};
-use crate::sink::{Named, Target};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -64,29 +63,6 @@ impl What {
     }
 }
 
-/// The places that a job names, whatever its mode.
-pub(super) fn named(spec: &JobSpec) -> Named {
-    let outputs = super::destinations(spec).into_iter().filter_map(|to| match to {
-        OutputTo::Folder(path) => Some(Target::folder(path)),
-        OutputTo::File(path) => Some(Target::file(path)),
-        OutputTo::Terminal => None,
-    });
-    let late = super::late_path(spec).map(Target::file);
-    Named { outputs: outputs.chain(late).collect(), beside: rejects(spec).map(|(path, _)| path).collect() }
-}
-
-/// Where the source and the tables may have their rejected records, and where the job says so, if it does.
-fn rejects(spec: &JobSpec) -> impl Iterator<Item = (PathBuf, Option<Range<usize>>)> {
-    let beside = beside(spec);
-    let tables = spec.tables.iter().map(|table| (format!(".{}", table.name.value), &table.log));
-    std::iter::once((String::new(), &spec.source.log)).chain(tables).map(move |(name, log)| {
-        match &log.rejects {
-            Some(path) => (PathBuf::from(&path.value), Some(path.span.clone())),
-            None => (PathBuf::from(format!("{beside}{name}.rejects.jsonl")), None),
-        }
-    })
-}
-
 impl Planner<'_> {
     /// Faults what does not have a place of its own.
     pub(super) fn places(&self) {
@@ -102,7 +78,7 @@ impl Planner<'_> {
                     one.path.display()
                 ));
                 let (them, place) = if one.what.is_many() { ("them", "their") } else { ("it", "its") };
-                self.fault(error.hint(format!("give {them} a place of {place} own")), &one.span);
+                self.fault(error.hint(format!("give {them} {place} own place")), &one.span);
             }
         }
     }
@@ -117,7 +93,7 @@ impl Planner<'_> {
         for output in &spec.outputs {
             let span =
                 output.mirror.as_ref().or(output.path.as_ref()).map_or(&output.span, |path| &path.span);
-            match output::goes_to(output) {
+            match goes_to(output) {
                 Some(OutputTo::Folder(path)) => add(What::Folder, path, span),
                 Some(OutputTo::File(path)) => add(What::File, path, span),
                 Some(OutputTo::Terminal) | None => {}
@@ -137,7 +113,7 @@ impl Planner<'_> {
         }
         if !self.services.is_empty() {
             let span = spec.outputs.first().map_or(0..0, |output| output.span.clone());
-            add(What::Answers, super::answers(spec), &span);
+            add(What::Answers, answers(spec), &span);
         }
         all
     }
@@ -157,7 +133,7 @@ fn clash(one: &Written, other: &Written) -> Option<String> {
         });
     }
     if inside(one, other) {
-        return Some("an output is written to this folder, and holds nothing else".into());
+        return Some("an output is written to this folder, which must contain nothing else".into());
     }
     let are = if other.what.is_many() { "are" } else { "is" };
     inside(other, one).then(|| format!("{} {are} written into this folder", other.what.name()))
@@ -174,7 +150,7 @@ struct Inputs {
 }
 
 const SOURCE: &str = "a file of the source";
-const TABLE: &str = "a file that a step looks into";
+const TABLE: &str = "a lookup file of a step";
 const JOB: &str = "the job file";
 
 impl Inputs {

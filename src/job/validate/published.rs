@@ -5,29 +5,17 @@
 //! published to a table is said by [`Plan::publications`](crate::plan::Plan::publications) alone. So the hash of a plan
 //! does not know of it, and one folder may be published here today and there tomorrow.
 
-use super::groups::no_column;
-use super::output::Held;
-use super::{Planner, rows};
+use super::held::{Held, no_column};
+use super::planner::Planner;
+use super::rows;
 use crate::error::Error;
 use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
-use crate::plan::{OutputTo, PlannedColumn, Publication};
+use crate::plan::{PlannedColumn, Publication};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, LineKey};
 use crate::window::Window;
 use std::ops::Range;
-use std::path::PathBuf;
-
-/// The folder of an output that is published: its `mirror`, else one by the table's name.
-pub(super) fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
-    let path = spec.path.as_ref().filter(|path| pg::is_url(&path.value))?;
-    Some(OutputTo::Folder(match &spec.mirror {
-        Some(folder) => PathBuf::from(&folder.value),
-        None => {
-            PathBuf::from("out").join(pg::table_name(&path.value).unwrap_or("table".into()).replace('/', "_"))
-        }
-    }))
-}
 
 impl Planner<'_> {
     /// Whether the keys that only some outputs have are where they belong; faults those that are not. Without a format,
@@ -70,7 +58,7 @@ impl Planner<'_> {
             // An output whose `select` is wrong may have been one of groups.
             if held.kind.is_some() {
                 let error = Error::job("events cannot be written to the table of a server");
-                let hint = "a table is kept up to date by its key, and events have none: give `window` or `by`, or write a folder";
+                let hint = "a table is updated by its key, but events have no key: give `window` or `by`, or write a folder";
                 self.fault(error.hint(hint), &path.span);
             }
             return None;
@@ -89,8 +77,8 @@ impl Planner<'_> {
         };
         let key: Vec<usize> = (0..groups.columns.len()).filter(|&i| is_key(&groups.columns[i])).collect();
         if key.is_empty() && !held.open {
-            let error = Error::job("an output of one row in all cannot be written to the table of a server");
-            wrong(error, "a table is kept up to date by its key: give `window` or `by`", &path.span);
+            let error = Error::job("an output with only one row cannot be written to the table of a server");
+            wrong(error, "a table is updated by its key: give `window` or `by`", &path.span);
         }
         for name in &spec.partition_by {
             if PartitionPart::of_time(&name.value).is_none() && held.columns.index_of(&name.value).is_some() {
@@ -135,7 +123,7 @@ impl Planner<'_> {
             };
             if of_path(column) {
                 let error =
-                    Error::job(format!("`{}` names partitions, and so stands in no line", name.value));
+                    Error::job(format!("`{}` is a partition column, so it is not in the lines", name.value));
                 self.fault(error.hint("give another `key`, or leave it out of `partition_by`"), &name.span);
                 return None;
             }
@@ -148,7 +136,7 @@ impl Planner<'_> {
             Some(_) => {
                 Error::job("lines for kcat need a key").hint("key = [\"…\"]: the columns before the tab")
             }
-            None => Error::job(format!("a key has {} columns at most", LineKey::MOST)),
+            None => Error::job(format!("a key has at most {} columns", LineKey::MOST)),
         };
         self.fault(error, spec.key.get(LineKey::MOST).map_or(&spec.span, |name| &name.span));
         None

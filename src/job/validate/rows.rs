@@ -131,7 +131,7 @@ impl<'a> Rows<'a> {
     pub(super) fn filter(&mut self, sql: &At<String>) {
         let Some(expr) = self.expr(sql) else { return };
         if expr.ty() != DataType::Bool {
-            let error = Error::job(format!("`filter` needs a bool, and its type is {}", expr.ty()));
+            let error = Error::job(format!("`filter` must be a bool, but its type is {}", expr.ty()));
             let error = self.open_in(error, parse(&sql.value).iter());
             self.document.fault(error, &sql.span);
             return;
@@ -142,7 +142,7 @@ impl<'a> Rows<'a> {
     /// Adds the steps of a `derive`.
     pub(super) fn derive_all(&mut self, columns: &[(At<String>, At<String>)]) {
         for (name, sql) in columns {
-            let free = self.free(name, "a derived column needs a name of its own");
+            let free = self.free(name, "a derived column needs a new name");
             if let (true, Ok(ast)) = (free && !self.valueless.is_empty(), parse(&sql.value)) {
                 self.comes_of(&name.value, self.valueless_in(&ast));
             }

@@ -1,20 +1,20 @@
 //! Lookups by HTTP: the URL and its columns, what is taken of an answer, and how the service is asked.
 
 use super::enrich::NewColumn;
-use super::{Planner, length, unknown_column};
+use super::faults::unknown_column;
+use super::found;
+use super::planner::Planner;
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::job::document::At;
+use crate::job::keys::key::{Described, Type};
+use crate::job::keys::step as keys;
+use crate::job::lengths::length;
 use crate::job::spec::{Names, ServiceSpec};
 use crate::lookup::{OnFailure, Secrets, ServicePlan, header_fault};
 use crate::plan::Try;
 use crate::secret::{Fault, Template, shown_pieces};
 use std::time::Duration;
-
-/// The most requests in flight that a job may ask for.
-const MOST_IN_FLIGHT: usize = 10_000;
-/// The most retries of a request.
-const MOST_RETRIES: usize = 100;
 
 impl Planner<'_> {
     /// The types of the columns that the step of a service takes: as declared, or string.
@@ -24,7 +24,7 @@ impl Planner<'_> {
             let error = Error::job(format!("the lookup takes no column `{}`", name.value));
             self.fault(error.nearest_or("it takes", &name.value, names()), &name.span);
         }
-        let declared = super::log::declared_types(&self.spec.document, &spec.types);
+        let declared = found::declared_types(&self.spec.document, &spec.types);
         let ty = |name: &str| match spec.types.iter().any(|(declared, _)| declared.value == name) {
             true => declared.get(name).copied(),
             false => Some(DataType::String),
@@ -42,8 +42,8 @@ impl Planner<'_> {
         let url = self.url(&spec.url);
         let headers = self.headers(&spec.headers);
         let right = pointers.iter().filter(|pointer| !self.is_pointer(pointer)).count() == 0;
-        let in_flight = self.at_most("in_flight", spec.in_flight.as_ref(), 100, MOST_IN_FLIGHT);
-        let retries = self.at_most("retries", spec.retries.as_ref(), 3, MOST_RETRIES);
+        let in_flight = self.number(keys::IN_FLIGHT.about, spec.in_flight.as_ref());
+        let retries = self.number(keys::RETRIES.about, spec.retries.as_ref());
         let timeout = self.timeout(spec.timeout.as_ref());
         let backoff = match &spec.backoff {
             Some(text) => length(&self.spec.document, text),
@@ -73,9 +73,8 @@ impl Planner<'_> {
         // One that is shown as this one is has its answers: with another login they are not the same.
         let other = |known: &ServicePlan| known.url == plan.url && known.secrets != plan.secrets;
         if self.services.iter().any(other) {
-            let error = Error::job("two lookups ask the same URL with different credentials or headers");
-            let hint =
-                "answers are recorded by URL, without what is secret in it: their answers would be mixed up";
+            let error = Error::job("two lookups request the same URL with different credentials or headers");
+            let hint = "answers are recorded by URL, without its secrets, so their answers would be mixed up";
             self.fault(error.hint(hint), &spec.url.span);
             return None;
         }
@@ -93,13 +92,15 @@ impl Planner<'_> {
         let host = after.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         let example = "such as http://host/users/{userId}";
         let wrong = if after.is_none() {
-            Some(Error::job(format!("`{text}` cannot be asked: a service is http:// or https://")))
+            Some(Error::job(format!(
+                "`{text}` is not the URL of a service: it must begin with http:// or https://"
+            )))
         } else if host.is_empty() {
-            Some(Error::job(format!("`{text}` names no host")).hint(example))
+            Some(Error::job(format!("`{text}` does not name a host")).hint(example))
         } else if host.replace("${", "").contains('{') {
-            Some(Error::job("the host of a service is the same for all events").hint(example))
+            Some(Error::job("the host of a service must be the same for all events").hint(example))
         } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            Some(Error::job(format!("`{text}` has a space in it")).hint("%20 stands for one"))
+            Some(Error::job(format!("`{text}` has a space in it")).hint("write %20 for a space"))
         } else {
             // It is not shown: what is before an `@` that comes later may be a password.
             let error = |_| Error::job("the port of a service is a number from 1 to 65535").hint(example);
@@ -117,7 +118,7 @@ impl Planner<'_> {
             }
         };
         if names.is_empty() {
-            let error = Error::job("every event would ask the same of this service");
+            let error = Error::job("every event would send the same request to this service");
             self.fault(error.hint(format!("put columns in braces, {example}")), &url.span);
             return None;
         }
@@ -159,11 +160,9 @@ impl Planner<'_> {
     fn template_fault(&self, fault: Fault, text: &At<String>) {
         let error = match fault {
             Fault::Braces => Error::job(format!("the braces of `{}` do not match", text.value))
-                .hint("each column stands in braces of its own; %7B and %7D stand for the characters"),
-            Fault::Name(name) => {
-                Error::job(format!("`${{{name}}}` does not name a variable of the environment"))
-                    .hint("letters, digits and _, such as ${TOKEN}; $${ stands for the characters")
-            }
+                .hint("put each column in its own braces; write %7B and %7D for the characters"),
+            Fault::Name(name) => Error::job(format!("`${{{name}}}` does not name an environment variable"))
+                .hint("use letters, digits and _, such as ${TOKEN}; write $${ for the characters"),
         };
         self.fault(error, &text.span);
     }
@@ -171,10 +170,10 @@ impl Planner<'_> {
     fn is_pointer(&self, pointer: &At<String>) -> bool {
         let text = &pointer.value;
         let error = if !text.is_empty() && !text.starts_with('/') {
-            let error = Error::job(format!("`{text}` is no JSON pointer"));
-            error.hint(format!("it starts with a slash: \"{}\"", pointer_of(text)))
+            let error = Error::job(format!("`{text}` is not a JSON pointer"));
+            error.hint(format!("it must start with a slash: \"{}\"", pointer_of(text)))
         } else if text.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
-            Error::job(format!("`{text}` is no JSON pointer")).hint("`~0` stands for ~, and `~1` for /")
+            Error::job(format!("`{text}` is not a JSON pointer")).hint("write `~0` for ~, and `~1` for /")
         } else {
             return true;
         };
@@ -182,21 +181,24 @@ impl Planner<'_> {
         false
     }
 
-    fn at_most(&self, key: &str, number: Option<&At<usize>>, default: usize, most: usize) -> Option<usize> {
-        let Some(number) = number else { return Some(default) };
-        if number.value > most {
-            let most = crate::input::value::grouped(most as u64);
-            self.fault(Error::job(format!("the most for `{key}` is {most}")), &number.span);
-            return None;
+    /// The number of a key, or its default; `None` after a fault.
+    fn number(&self, key: Described, number: Option<&At<usize>>) -> Option<usize> {
+        let Some(number) = number else { return key.default.parse().ok() };
+        match key.ty {
+            Type::Whole(_, most) if number.value > most => {
+                let most = crate::input::value::grouped(most as u64);
+                self.fault(Error::job(format!("`{}` is at most {most}", key.name)), &number.span);
+                None
+            }
+            _ => Some(number.value),
         }
-        Some(number.value)
     }
 
     fn timeout(&self, text: Option<&At<String>>) -> Option<i64> {
         let Some(text) = text else { return Some(10_000_000) };
         let timeout = length(&self.spec.document, text)?;
         if timeout == 0 {
-            let error = Error::job("a `timeout` is longer than nothing");
+            let error = Error::job("`timeout` must be longer than 0");
             self.fault(error.hint("such as timeout = \"10s\""), &text.span);
             return None;
         }
@@ -204,14 +206,14 @@ impl Planner<'_> {
     }
 
     fn on_failure(&self, word: Option<&At<String>>) -> Option<OnFailure> {
-        const WORDS: [&str; 3] = ["fail", "null", "reject"];
         let Some(word) = word else { return Some(OnFailure::Fail) };
         match word.value.as_str() {
             "fail" => Some(OnFailure::Fail),
             "null" => Some(OnFailure::Null),
             "reject" => Some(OnFailure::Reject),
             other => {
-                let error = Error::job(format!("unknown on_failure `{other}`")).nearest(other, WORDS);
+                let error = Error::job(format!("unknown on_failure `{other}`"))
+                    .nearest(other, keys::ON_FAILURE.about.words.iter().copied());
                 self.fault(error.hint("it is \"fail\", \"null\" or \"reject\""), &word.span);
                 None
             }

@@ -54,8 +54,8 @@ pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile
     {
         let what = one.shape.form.name();
         let error =
-            Error::data(format!("{} is {what}, and {} is not", one.path.display(), other.path.display()));
-        document.fault(error.hint("make two logs of them: a source has one layout"), &spec.span);
+            Error::data(format!("{} is {what}, but {} is not", one.path.display(), other.path.display()));
+        document.fault(error.hint("read them as two sources: a source has one layout"), &spec.span);
         return None;
     }
     Some(told)
@@ -69,8 +69,8 @@ fn of_file(file: &mut SourceFile, rules: &Rules) -> Result<()> {
     let name = file.format.name();
     let only_csv = rules.any() || rules.form.is_some() || rules.of_sheet();
     if only_csv || (rules.encoding.is_some() && !file.format.is_text()) {
-        return Err(Error::job(format!("{} is {name}: what is said of lines, encodings and sheets is not of it", file.path.display()))
-            .hint("`skip`, `comment`, `footer`, `until`, `escape`, `widths`, `sheet` and `range` are of CSV; `encoding` of CSV and JSON Lines"));
+        return Err(Error::job(format!("{} is {name}: keys for lines, encodings and sheets do not apply to it", file.path.display()))
+            .hint("`skip`, `comment`, `footer`, `until`, `escape`, `widths`, `sheet` and `range` are for CSV; `encoding` is for CSV and JSON Lines"));
     }
     match file.format.is_text() {
         true => file.shape.take(rules, &file.path),
@@ -98,7 +98,7 @@ fn rules(document: &Document, spec: &LogSpec) -> Option<Rules> {
             [byte] if byte.is_ascii_punctuation() && *byte != b'"' => rules.escape = Some(*byte),
             _ => {
                 let error = Error::job("`escape` must be one character, such as \"\\\\\"");
-                document.fault(error.hint("a doubled quote is read without it"), &escape.span);
+                document.fault(error.hint("a doubled quote is read without `escape`"), &escape.span);
                 return None;
             }
         }
@@ -140,7 +140,7 @@ fn form(document: &Document, spec: &LogSpec) -> Option<Option<Form>> {
     if let Some(widths) = &spec.shape.widths {
         if !said.is_empty() || spec.delimiter.is_some() {
             let error =
-                Error::job("`widths` are of lines without a delimiter, and of no other format than csv");
+                Error::job("`widths` are only for lines without a delimiter, and only for the format csv");
             document.fault(error, &widths.span);
             return None;
         }
@@ -157,7 +157,7 @@ fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]
     let form = rules.form.as_ref().or(shown);
     if let Some(known) = form.and_then(Form::columns) {
         if let Some(first) = spec.columns.as_ref().and_then(|columns| columns.first()) {
-            let error = Error::job("`columns` are known: the format has its own");
+            let error = Error::job("`columns` cannot be given: the format defines them");
             document.fault(error.hint(format!("they are {}", known.join(", "))), &first.span);
             return None;
         }
@@ -170,13 +170,17 @@ fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]
         Some(word) if word.value == "spaces" => b',',
         Some(word) if own => {
             let what = form.map_or("", Form::name);
-            document.fault(Error::job(format!("{what} has no delimiter of yours")), &word.span);
+            document.fault(
+                Error::job(format!("`delimiter` cannot be given: {what} defines its own")),
+                &word.span,
+            );
             return None;
         }
         Some(word) => match word.value.as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => *byte,
             _ => {
-                let error = Error::job("`delimiter` must be one ASCII character, and no quote or line end");
+                let error =
+                    Error::job("`delimiter` must be one ASCII character, but not a quote or a line end");
                 document.fault(error.hint("or \"spaces\", for any number of spaces and tabs"), &word.span);
                 return None;
             }
@@ -187,7 +191,7 @@ fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]
         let sep = other.shape.sep.map(char::from).unwrap_or_default();
         let span = spec.delimiter.as_ref().map_or(&spec.span, |word| &word.span);
         let error = Error::data(format!(
-            "{}: its first line tells the delimiter `{sep}`, and {:?} is what is read",
+            "{}: its first line sets the delimiter `{sep}`, but the job reads {:?}",
             other.path.display(),
             char::from(delimiter).to_string()
         ));

@@ -1,15 +1,17 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
-use super::{Planner, length, unknown_column};
+use super::faults::unknown_column;
+use super::planner::Planner;
 use crate::batch::{DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
 use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::job::document::At;
+use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
-use crate::plan::{LatePlan, LogPartition};
+use crate::plan::{LatePlan, LogPartition, Mode};
 use crate::sink::Format;
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
 use std::path::PathBuf;
@@ -52,12 +54,13 @@ pub(super) fn arrival(
         return read(rule);
     }
     let error = match found.example.as_deref() {
-        Some(example) => {
-            Error::job(format!("`{}` holds `{example}`, which is no time that can be read", column.value))
-        }
-        None => Error::job(format!("`{}` is {}, and no unit is known", column.value, found.ty)),
+        Some(example) => Error::job(format!(
+            "`{}` contains `{example}`, which is not a time that can be read",
+            column.value
+        )),
+        None => Error::job(format!("`{}` is {}, but its unit is not known", column.value, found.ty)),
     };
-    let hint = "arrival times are ISO-8601, integers since 1970, or written as the event time is";
+    let hint = "arrival times are ISO-8601, integers since 1970, or written like the event time";
     spec.document.fault(error.hint(hint), &column.span);
     None
 }
@@ -152,8 +155,7 @@ impl Planner<'_> {
 
     /// Whether the watermark decides anything.
     pub(super) fn streamed(&self) -> bool {
-        self.mode_override == Some(super::Mode::Streamed)
-            || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+        self.mode_override == Some(Mode::Streamed) || self.groupings.iter().any(|g| g.plan.lateness.is_some())
     }
 
     /// Faults a log of several partitions in files that follow one another, where nothing tells when records
@@ -163,11 +165,11 @@ impl Planner<'_> {
         let mut names = self.log.files.iter().filter_map(|file| file.framing.connect());
         let first = names.next().map(|name| (&name.topic, name.partition));
         if !told && names.any(|name| Some((&name.topic, name.partition)) != first) {
-            let error = Error::job("the files of Kafka Connect do not tell when their records arrived");
+            let error = Error::job("the files of Kafka Connect do not contain arrival times");
             let span = self.spec.source.log.path.first().map_or(0..0, |path| path.span.clone());
             self.fault(
                 error
-                    .hint("read in turn, all of a partition would be late behind another: add `arrival`, a column such as the one that Connect's InsertField makes of a record's timestamp")
+                    .hint("the partitions are read one after another, so later ones would be late: add `arrival`, such as the column that Connect's InsertField makes from a record's timestamp")
                     .hint("or count every event: mode = \"complete\""),
                 &span,
             );
@@ -191,7 +193,7 @@ impl Planner<'_> {
             None if self.log.inferred.columns.is_empty() => None,
             None => {
                 let error = unknown_column(&name.value, self.log.inferred.names());
-                self.fault(error.hint("or \"file\", where each file is a partition of the log"), &name.span);
+                self.fault(error.hint("or \"file\", if each file is a partition of the log"), &name.span);
                 None
             }
         }

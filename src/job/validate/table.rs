@@ -1,9 +1,10 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
-use super::log::{self, Found, Log};
+use super::deletes;
+use super::found::{self, Found};
+use super::log::Log;
 use super::open::Assumed;
 use super::rows::Rows;
-use super::{Planner, deletes};
 use crate::asof::AsOfPlan;
 use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
@@ -19,9 +20,9 @@ pub(super) struct Table<'a> {
     /// Its name in the job file, or the path of a lookup's files.
     pub(super) name: String,
     /// Where it is declared; not for a lookup.
-    spec: Option<&'a TableSpec>,
+    pub(super) spec: Option<&'a TableSpec>,
     /// What its files are and how they are read.
-    keys: &'a LogSpec,
+    pub(super) keys: &'a LogSpec,
     pub(super) log: Log,
     pub(super) rows: Rows<'a>,
     /// The column of what change events do, of which deletes end rows.
@@ -31,9 +32,9 @@ pub(super) struct Table<'a> {
 /// What one or more steps ask of a table. Columns are numbers of its rows' schema.
 pub(super) struct Ask {
     pub(super) table: usize,
-    keys: Vec<usize>,
-    columns: Vec<usize>,
-    fill: bool,
+    pub(super) keys: Vec<usize>,
+    pub(super) columns: Vec<usize>,
+    pub(super) fill: bool,
 }
 
 /// A table whose files are found.
@@ -64,7 +65,7 @@ pub(super) fn find(spec: &JobSpec) -> Vec<FoundTable<'_>> {
             }
         }
     }
-    let found = |keys| log::find(spec, keys);
+    let found = |keys| found::find(spec, keys);
     logs.into_iter().map(|(table, keys)| FoundTable { spec: table, keys, found: found(keys) }).collect()
 }
 
@@ -76,7 +77,7 @@ fn files(lookup: &LookupSpec) -> Option<&LogSpec> {
 }
 
 /// Whether two lookups read the same files in the same way.
-fn same(a: &LogSpec, b: &LogSpec) -> bool {
+pub(super) fn same(a: &LogSpec, b: &LogSpec) -> bool {
     let texts = |list: &[At<String>]| list.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     let of = |log: &LogSpec| {
@@ -112,7 +113,7 @@ impl<'a> FoundTable<'a> {
             Some(found) => Log::of(document, keys, found, &title(spec, &name), (zone, assumed))?,
             None => {
                 // What can be told without its files.
-                log::form(document, keys);
+                found::form(document, keys);
                 Log::unseen()
             }
         };
@@ -134,7 +135,8 @@ impl<'a> FoundTable<'a> {
         }
         if let Some(time) = keys.time.as_ref().filter(|_| op.is_some() && log.derives_time()) {
             let error = Error::job("the time of a change log's table cannot be computed");
-            let hint = "a delete has the values of before: take a column of the log, such as `_timestamp`, or of its rows";
+            let hint =
+                "a delete has the old values: use a column of the log, such as `_timestamp`, or of its rows";
             document.fault(error.hint(hint), &time.span);
         }
         rows.read(op);
@@ -198,81 +200,5 @@ impl Table<'_> {
             index: AsOfPlan { keys, columns, fill: ask.fill, op: self.op.map(new), keep_keys: false },
             rejects: None,
         })
-    }
-}
-
-impl<'a> Planner<'a> {
-    /// The table of the job that has this name.
-    pub(super) fn table_named(&self, name: &At<String>) -> Option<usize> {
-        let names = || self.spec.tables.iter().map(|table| table.name.value.as_str());
-        let found = names().position(|known| known == name.value);
-        if found.is_none() {
-            let error = Error::job(format!("the job has no table `{}`", name.value));
-            let error = match (crate::error::nearest(&name.value, names()), self.spec.tables.is_empty()) {
-                (Some(near), _) => error.hint(format!("did you mean `{near}`?")),
-                (None, true) => {
-                    let text =
-                        format!("[table.{}] with `path`, `time` and so on, as in [source]", name.value);
-                    error.hint(format!("write {text}"))
-                }
-                (None, false) => {
-                    error.hint(format!("the tables are {}", names().collect::<Vec<_>>().join(", ")))
-                }
-            };
-            self.fault(error, &name.span);
-        }
-        found
-    }
-
-    /// The table of a lookup in files.
-    pub(super) fn table_of(&self, files: &LogSpec) -> Option<usize> {
-        self.tables.iter().position(|table| table.spec.is_none() && same(table.keys, files))
-    }
-
-    /// Asks a table for `columns` by `keys`: the number of the ask, and those of the columns in it.
-    pub(super) fn ask(
-        &mut self,
-        table: usize,
-        keys: &[usize],
-        columns: &[usize],
-        fill: bool,
-    ) -> (usize, Vec<usize>) {
-        self.tables[table].rows.read(keys.iter().chain(columns).copied());
-        let same = |ask: &Ask| ask.table == table && ask.keys == keys && ask.fill == fill;
-        let index = self.asks.iter().position(same).unwrap_or_else(|| {
-            self.asks.push(Ask { table, keys: keys.to_vec(), columns: vec![], fill });
-            self.asks.len() - 1
-        });
-        let known = &mut self.asks[index].columns;
-        let number = |column: &usize| match known.iter().position(|k| k == column) {
-            Some(number) => number,
-            None => {
-                known.push(*column);
-                known.len() - 1
-            }
-        };
-        (index, columns.iter().map(number).collect())
-    }
-
-    /// Faults tables that no step names.
-    pub(super) fn tables_are_used(&self) {
-        // The nearest to a wrong name is meant by it.
-        let names = || self.spec.tables.iter().map(|table| table.name.value.as_str());
-        let named: Vec<&str> = self
-            .spec
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                StepSpec::Enrich(enrich) => crate::error::nearest(&enrich.table.value, names()),
-                _ => None,
-            })
-            .collect();
-        let unreadable = self.spec.steps.iter().any(|step| matches!(step, StepSpec::Unreadable));
-        let unused = |table: &&TableSpec| !unreadable && !named.contains(&table.name.value.as_str());
-        for table in self.spec.tables.iter().filter(unused) {
-            let name = &table.name.value;
-            let error = Error::job(format!("no step uses [table.{name}]"));
-            self.fault(error.hint(format!("a [[step]] with enrich = \"{name}\"")), &table.name.span);
-        }
     }
 }

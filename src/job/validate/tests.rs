@@ -3,8 +3,8 @@
 use super::*;
 use crate::batch::{DataType, Field};
 use crate::group::Lateness;
-use crate::plan::{LogPartition, OutputKind, PlannedColumn};
-use crate::time::{HOUR, MINUTE, SECOND, TimeUnit};
+use crate::plan::{LogPartition, Mode, OutputKind, PlannedColumn, WatermarkPlan};
+use crate::time::{DAY, Duration, HOUR, MINUTE, SECOND, TimeRule, TimeUnit};
 use crate::window::{Offset, Window};
 
 mod archive;

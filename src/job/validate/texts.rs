@@ -64,7 +64,7 @@ fn number(column: &InferredColumn) -> Option<DataType> {
 fn told(error: Error, column: &InferredColumn, written: bool) -> Error {
     let InferredColumn { name, why, .. } = column;
     let ty = number(column).unwrap_or(DataType::Decimal { precision: 18, scale: 2 });
-    let mut error = error.caused_by(format!("`{name}` is taken for a {why}"));
+    let mut error = error.caused_by(format!("`{name}` is read as a {why}"));
     // A text among numbers may stand for NULL, unless it has marks between its digits.
     let is_number = |text: &str| number_type(text).is_some() || text.parse::<f64>().is_ok_and(f64::is_finite);
     let marked = column
@@ -97,7 +97,7 @@ fn told(error: Error, column: &InferredColumn, written: bool) -> Error {
         Some(word) => {
             let word_literal = word.replace('\'', "''");
             let null = format!("CAST(NULLIF({name}, '{word_literal}') AS {})", sql_name(ty));
-            error.hint(format!("{null} reads it where `{word}` stands for NULL"))
+            error.hint(format!("{null} reads it if `{word}` means NULL"))
         }
         None => error,
     }

@@ -1,6 +1,7 @@
 //! The event time of a log, where it is a column of its files: how its values are read.
 
-use super::{around, documents, instants, unknown_column};
+use super::faults::unknown_column;
+use super::{around, documents, instants};
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::input::carried::LogColumn;
@@ -55,7 +56,7 @@ fn time_formats(document: &Document, formats: &[At<String>]) -> Option<TimeRule>
         let twice = formats[..i].iter().any(|other| other.value == format.value);
         let error = match TimeRule::any_of(std::iter::once(format.value.as_str())) {
             Err(error) => error,
-            Ok(_) if twice => Error::job(format!("`{}` is twice in `time_format`", format.value)),
+            Ok(_) if twice => Error::job(format!("`{}` occurs twice in `time_format`", format.value)),
             Ok(_) => continue,
         };
         document.fault(error, &format.span);
@@ -114,8 +115,10 @@ pub(super) fn event_time(
     }
     let example = found.example.clone().unwrap_or_default();
     if let (TimeRule::Iso, DataType::Int64) = (&rule, found.ty) {
-        let error =
-            Error::job(format!("`{}` holds integers, such as {example}, and no unit is given", column.value));
+        let error = Error::job(format!(
+            "`{}` contains integers, such as {example}, but their unit is not given",
+            column.value
+        ));
         let unit = example.parse().ok().and_then(TimeUnit::likely).map_or("s", TimeUnit::name);
         document.fault(error.hint(format!("add time_unit = \"{unit}\"")), &column.span);
         return None;
@@ -128,7 +131,7 @@ pub(super) fn event_time(
     if let (Err(reason), false, true) =
         (TimeParser::new(rule.clone(), zone.clone()).text(example.as_bytes()), readable, textual)
     {
-        let error = Error::job(format!("`{}` holds `{example}`, which is {reason}", column.value));
+        let error = Error::job(format!("`{}` contains `{example}`, which is {reason}", column.value));
         let error = match time_hint(example.as_bytes(), &rule) {
             Some(hint) => error.hint(hint),
             None => error.hint("give the format, such as time_format = \"%d-%m-%Y %H:%M\""),

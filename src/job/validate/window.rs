@@ -1,9 +1,10 @@
 //! Windows: their kinds and lengths, and what of the late events an output counts.
 
-use super::{Planner, length};
+use super::planner::Planner;
 use crate::error::Error;
 use crate::group::Lateness;
 use crate::job::document::{At, Document};
+use crate::job::lengths::{LONGEST, length, too_long};
 use crate::job::spec::{OutputSpec, WindowKind, WindowSpec};
 use crate::plan::Mode;
 use crate::time::{CalendarUnit, DAY, Duration};
@@ -22,6 +23,15 @@ pub(super) struct Timing {
 }
 
 impl Planner<'_> {
+    /// Notes the mode of outputs that give none, and the one that the command line gives to all.
+    pub(super) fn modes(&mut self, mode_override: Option<Mode>) {
+        self.mode_override = mode_override;
+        if let Some(word) = &self.spec.mode {
+            // On an invalid mode assume `streamed`, which permits more keys, to avoid errors that follow from it.
+            self.mode = mode(&self.spec.document, word).unwrap_or(Mode::Streamed);
+        }
+    }
+
     /// The window of an output; without one, the global one.
     pub(super) fn window(&self, spec: &OutputSpec) -> Option<Window> {
         let Some(window) = &spec.window else { return Some(Window::Global) };
@@ -54,7 +64,7 @@ impl Planner<'_> {
             WindowKind::Session { gap: text } => {
                 let gap = length(document, text)?;
                 if gap == 0 {
-                    let error = Error::job("the gap of a session is longer than nothing");
+                    let error = Error::job("the gap of a session must be longer than 0");
                     document.fault(error.hint("such as session = \"30m\""), &text.span);
                     return None;
                 }
@@ -79,7 +89,7 @@ impl Planner<'_> {
             for (what, span) in places {
                 let Some(span) = span else { continue };
                 let error = Error::job(format!("`{what}` is for windows that have an end"));
-                document.fault(error.hint("where nothing ends, nothing is late"), span);
+                document.fault(error.hint("without an end, an event cannot be late"), span);
                 right = false;
             }
             return right.then(Timing::default);
@@ -101,7 +111,7 @@ impl Planner<'_> {
         let mut wrong = vec![];
         if matches!(window.kind, WindowKind::Session { .. }) {
             let error = Error::job("`firings` is not for sessions");
-            let hint = "a later event can join two sessions into one, and no row says so of the rows before";
+            let hint = "a later event can join two sessions into one, and rows that were already written cannot say so";
             wrong.push(error.hint(hint));
         } else {
             for (with, there) in [("having", spec.having.is_some()), ("top", spec.top.is_some())] {
@@ -139,13 +149,13 @@ pub(super) fn mode(document: &Document, word: &At<String>) -> Option<Mode> {
 /// A size, slide or step: a length or calendar units, and not nothing.
 fn duration(document: &Document, text: &At<String>, what: &str) -> Option<Duration> {
     let Some(duration) = Duration::parse(&text.value).filter(|d| about(*d) > 0) else {
-        let error = Error::job(format!("`{}` is no {what}", text.value));
-        let hint = "a length such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month";
+        let error = Error::job(format!("`{}` is not a valid {what}", text.value));
+        let hint = "use a duration such as 90s, 1m, 2h, or calendar units such as 1 day, 1 month";
         document.fault(error.hint(hint), &text.span);
         return None;
     };
-    if about(duration) > super::LONGEST {
-        document.fault(super::too_long(&text.value), &text.span);
+    if about(duration) > LONGEST {
+        document.fault(too_long(&text.value), &text.span);
         return None;
     }
     Some(duration)
@@ -170,16 +180,16 @@ fn about(duration: Duration) -> i64 {
 fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> Option<Offset> {
     let Some(text) = &window.offset else { return Some(Offset::default()) };
     let error = match Offset::parse(&text.value) {
-        None => Error::job(format!("`{}` is no length of time", text.value))
+        None => Error::job(format!("`{}` is not a duration", text.value))
             .hint("such as 15m, 6h, -1 day, or for windows of months, quarters and years 3 months 5 days"),
-        Some(offset) if about_offset(offset) > super::LONGEST => super::too_long(&text.value),
+        Some(offset) if about_offset(offset) > LONGEST => too_long(&text.value),
         Some(offset) => match every {
             // A size that cannot be read is told already.
             Some(every) if offset.months != 0 && measure(every) != Measure::Months => Error::job(format!(
-                "`{}` has months, and windows that start every {every} have none",
+                "`{}` has months, but windows that start every {every} have none",
                 text.value
             ))
-            .hint("a month is now longer, now shorter: give the offset in days or hours"),
+            .hint("the length of a month varies: give the offset in days or hours"),
             _ => return Some(offset),
         },
     };
@@ -192,7 +202,7 @@ fn about_offset(offset: Offset) -> i64 {
     offset
         .months
         .saturating_abs()
-        .saturating_mul(super::LONGEST / 12_000)
+        .saturating_mul(LONGEST / 12_000)
         .saturating_add(offset.micros.saturating_abs())
 }
 
@@ -240,7 +250,7 @@ fn hopping(
     let error = match (measure(size), measure(slide)) {
         (Measure::Days | Measure::Months, Measure::Length) => {
             let error = Error::job(format!(
-                "a window of {size} on the calendar cannot start every `{}`, which is a length of time",
+                "a window of {size} on the calendar cannot start every `{}`, which is a duration",
                 texts.1.value
             ));
             match in_hours(size) {
@@ -282,6 +292,6 @@ fn few(document: &Document, size: Duration, step: Duration, text: &At<String>) -
         return Some(());
     }
     let error = Error::job(format!("one event would lie in {windows} windows, of {size} by {step}"));
-    document.fault(error.hint("the most is a million"), &text.span);
+    document.fault(error.hint("at most a million are allowed"), &text.span);
     None
 }

@@ -1,6 +1,6 @@
 //! How the values of a log are written, as its job says.
 
-use super::unknown_column;
+use super::faults::unknown_column;
 use crate::error::Error;
 use crate::input::infer::Inferred;
 use crate::input::written::{Written, WrittenColumns};
@@ -59,8 +59,8 @@ fn one(document: &Document, spec: &WrittenSpec, base: &Written) -> Option<Writte
     if thousands == Some(decimal.unwrap_or('.')) {
         let mark = decimal.unwrap_or('.');
         let other = if mark == '.' { "," } else { "." };
-        let error = Error::job(format!("`{mark}` cannot stand between thousands and before the fraction"))
-            .hint(format!("say what stands before the fraction: decimal = \"{other}\""));
+        let error = Error::job(format!("`{mark}` cannot separate both the thousands and the fraction"))
+            .hint(format!("name the mark before the fraction: decimal = \"{other}\""));
         let place = spec.thousands.as_ref().or(spec.decimal.as_ref()).unwrap_or(&spec.column);
         document.fault(error, &place.span);
         return None;
@@ -84,7 +84,7 @@ fn one(document: &Document, spec: &WrittenSpec, base: &Written) -> Option<Writte
     }
     let bad_unit = |unit: &&String| unit.trim().is_empty() || unit.chars().any(|c| c.is_ascii_digit());
     if let Some(unit) = written.units.iter().find(bad_unit) {
-        let error = Error::job(format!("`{unit}` is no unit: it would take digits away, or nothing"));
+        let error = Error::job(format!("`{unit}` is not a unit: it is empty or has digits"));
         document.fault(error, &spec.column.span);
         return None;
     }

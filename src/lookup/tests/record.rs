@@ -124,8 +124,8 @@ fn a_record_that_cannot_be_read_is_named_by_line() {
         ("{\"url\": 1}".to_string(), "invalid type"),
         ("nonsense".into(), "expected ident"),
         (format!("{{\"url\":\"{url}/a\",\"status\":200}}"), "the body is missing"),
-        (format!("{{\"url\":\"{url}/a\",\"status\":404,\"body\":1}}"), "has no body"),
-        (format!("{{\"url\":\"{url}/a\",\"status\":500}}"), "the status 500 is none of an answer"),
+        (format!("{{\"url\":\"{url}/a\",\"status\":404,\"body\":1}}"), "must not have a body"),
+        (format!("{{\"url\":\"{url}/a\",\"status\":500}}"), "the status 500 is not one of an answer"),
         // Seen when it is needed.
         (format!("{{\"url\":\"{url}/a\",\"status\":200,\"body\":\"\\ud800\"}}"), "hex escape"),
     ] {
@@ -134,7 +134,7 @@ fn a_record_that_cannot_be_read_is_named_by_line() {
         fs::write(&file, format!("{good}{line}\n{good}")).unwrap();
         let error = run(&plan(&server), Some(&file), false, &["a"]).unwrap_err();
         assert_eq!(error.kind(), Kind::Data);
-        assert_eq!(error.message(), format!("line 2 of {} is no recorded answer", file.display()));
+        assert_eq!(error.message(), format!("line 2 of {} is not a recorded answer", file.display()));
         let text = error.to_string();
         assert!(text.contains(fault) && text.contains("--refresh-lookups"), "{text}");
         let (answers, _) = run(&plan(&server), Some(&file), true, &["a"]).unwrap();

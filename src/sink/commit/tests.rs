@@ -420,7 +420,7 @@ fn what_is_someone_elses_is_refused() {
         error.to_string().replace(&path.to_string(), "DIR")
     };
     insta::assert_snapshot!(refused(Target::folder(tmp.path().join("a"))), @"
-    error: refusing to write into DIR/a, which holds files that Highwater did not write (thesis.doc)
+    error: refusing to write into DIR/a, which contains files that Highwater did not write (thesis.doc)
       hint: choose another path for the output, or empty that folder.
     ");
     insta::assert_snapshot!(refused(Target::file(tmp.path().join("r.csv"))), @"

@@ -4,7 +4,7 @@
 //! Codes are given in the order in which values first occur, and whether a column is coded depends on its
 //! values alone: a column that comes as a dictionary and the same column plain give the same codes.
 
-use crate::sink::value::{TextColumn, TextValues};
+use crate::batch::{TextValues, TextView};
 use ::parquet::data_type::ByteArray;
 use ::parquet::file::statistics::{Statistics, ValueStatistics};
 use arrow_array::{Array, StringViewArray};
@@ -52,21 +52,21 @@ fn valid_rows(rows: usize, nulls: Option<&NullBuffer>) -> impl Iterator<Item = u
 }
 
 /// A text column of `rows` rows as codes; `None` where it has too many distinct values.
-pub(super) fn code_text(text: TextColumn<'_>, rows: usize, nulls: Option<&NullBuffer>) -> Option<Coded> {
+pub(super) fn code_text(text: TextView<'_>, rows: usize, nulls: Option<&NullBuffer>) -> Option<Coded> {
     let mut interner = TextInterner::default();
     let mut codes = Vec::with_capacity(rows);
     match text {
-        TextColumn::View(views) => code_views(views, nulls, &mut interner, &mut codes)?,
-        TextColumn::Utf8(plain) => {
+        TextView::View(views) => code_views(views, nulls, &mut interner, &mut codes)?,
+        TextView::Utf8(plain) => {
             for row in valid_rows(rows, nulls) {
                 codes.push(interner.code(plain.value(row), codes.len())?);
             }
         }
-        TextColumn::Codes32(keys, values) => {
+        TextView::Codes32(keys, values) => {
             let keys = keys.values();
             recode(valid_rows(rows, nulls).map(|r| keys[r] as usize), values, &mut interner, &mut codes)?;
         }
-        TextColumn::CodesI32(keys, values) => {
+        TextView::CodesI32(keys, values) => {
             let keys = keys.values();
             recode(valid_rows(rows, nulls).map(|r| keys[r] as usize), values, &mut interner, &mut codes)?;
         }

@@ -13,56 +13,28 @@
 //! are coded in `dictionary` and paged in `pages`; floats, bools, decimals, dates and integers with many
 //! distinct values go through the crate (plain or DELTA_BINARY_PACKED).
 
+pub(super) mod chunk;
 mod dictionary;
 mod pages;
 
 use super::TOOL;
 use super::encode::{Content, Encoded, Encoder};
 use super::stage::StagedFile;
-use super::value::Column;
-use crate::batch::{DataType, Schema};
+use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::{Error, Result};
 use ::parquet::arrow::ArrowSchemaConverter;
-use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use ::parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
-use ::parquet::column::writer::ColumnCloseResult;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use bytes::Bytes;
+use chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Level 3 takes 5 to 10 % longer and gives no smaller files on the benchmark's results.
-pub(super) const ZSTD_LEVEL: i32 = 1;
-
-/// One encoded column of a row group.
-pub(super) enum Chunk {
-    /// Pages written here.
-    Pages(Bytes, Box<ColumnCloseResult>),
-    /// Pages written by the crate.
-    Crate(Box<ArrowColumnChunk>),
-}
-
-impl std::fmt::Debug for Chunk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Chunk({} bytes)", self.bytes())
-    }
-}
-
-impl Chunk {
-    /// Its size in the file.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Chunk::Pages(bytes, _) => bytes.len(),
-            Chunk::Crate(chunk) => chunk.close().bytes_written as usize,
-        }
-    }
-}
 
 /// Encodes pieces as row groups.
 #[derive(Debug)]
@@ -86,16 +58,18 @@ impl ParquetEncoder {
     fn own_chunk(&self, index: usize, array: &ArrayRef) -> Result<Option<Chunk>> {
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let nulls = nulls.as_ref();
-        let coded = match Column::of(array)? {
-            Column::Text(text) => dictionary::code_text(text, array.len(), nulls),
-            Column::Int(ints) => dictionary::code_integers(ints.values(), nulls),
-            Column::Time(times) => dictionary::code_integers(times.values(), nulls),
+        let coded = match ColumnView::of(array)? {
+            ColumnView::Text(text) => dictionary::code_text(text, array.len(), nulls),
+            ColumnView::Int(ints) => dictionary::code_integers(ints.values(), nulls),
+            ColumnView::Time(times) => dictionary::code_integers(times.values(), nulls),
             _ => return Ok(None),
         };
         let descr = self.columns.column(index);
-        match (coded, Column::of(array)?) {
+        match (coded, ColumnView::of(array)?) {
             (Some(coded), _) => pages::dictionary_chunk(descr, array.len(), nulls, coded).map(Some),
-            (None, Column::Text(text)) => pages::plain_text_chunk(descr, array.len(), nulls, text).map(Some),
+            (None, ColumnView::Text(text)) => {
+                pages::plain_text_chunk(descr, array.len(), nulls, text).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -132,10 +106,6 @@ impl Encoder for ParquetEncoder {
         let chunks = chunks.into_iter().flatten().collect();
         Ok(Encoded { rows: batch.num_rows() as u64, content: Content::RowGroup(chunks) })
     }
-}
-
-fn failed_to_encode(e: ParquetError) -> Error {
-    Error::machine("cannot encode a result as Parquet").caused_by(e)
 }
 
 fn properties(schema: &Schema) -> Result<WriterPropertiesPtr> {

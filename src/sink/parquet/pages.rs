@@ -3,10 +3,10 @@
 //! Version 1 data pages, as every reader knows them: definition levels (optional columns, one level), then
 //! values, compressed together.
 
+use super::chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
 use super::dictionary::{Coded, text_statistics};
-use super::{Chunk, ZSTD_LEVEL, failed_to_encode};
+use crate::batch::TextView;
 use crate::error::{Error, Result};
-use crate::sink::value::TextColumn;
 use ::parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
 use ::parquet::column::writer::ColumnCloseResult;
 use ::parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
@@ -50,7 +50,7 @@ pub(super) fn plain_text_chunk(
     descr: ColumnDescPtr,
     rows: usize,
     nulls: Option<&NullBuffer>,
-    text: TextColumn<'_>,
+    text: TextView<'_>,
 ) -> Result<Chunk> {
     let mut chunk = ChunkWriter::new(nulls);
     let mut bounds: Option<(&str, &str)> = None;

@@ -5,6 +5,7 @@ use crate::time::Zone;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow_array::types::{Int32Type, UInt32Type};
 use arrow_array::*;
+use bytes::Bytes;
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 //! Rows as the text that COPY reads: tabs between values, `\N` for NULL.
 
+use crate::batch::ColumnView;
 use crate::error::{Error, Result};
 use crate::sink::csv;
-use crate::sink::value::{Column, TimeText};
+use crate::sink::value::TimeText;
 use arrow_array::RecordBatch;
 
 /// Turns batches into text, one after the other.
@@ -25,7 +26,7 @@ impl CopyText {
     /// A data error: a text with a NUL, which PostgreSQL has no way to hold.
     pub fn of(&mut self, batch: &RecordBatch) -> Result<&[u8]> {
         self.out.clear();
-        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+        let columns = batch.columns().iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             for (i, column) in columns.iter().enumerate() {
                 if i > 0 {
@@ -33,13 +34,13 @@ impl CopyText {
                 }
                 match column {
                     _ if column.is_null(row) => self.out.extend_from_slice(b"\\N"),
-                    Column::Text(text) => {
+                    ColumnView::Text(text) => {
                         if !push_text(&mut self.out, text.get(row).unwrap_or_default()) {
                             return Err(Error::data(format!(
-                                "a text of `{}` holds a NUL byte, which PostgreSQL cannot hold",
+                                "a text of `{}` contains a NUL byte, which PostgreSQL cannot store",
                                 self.names[i]
                             ))
-                            .hint("take it out in a [[step]]: derive = { … }"));
+                            .hint("remove it in a [[step]]: derive = { … }"));
                         }
                     }
                     // None of these has a character that means something to COPY.

@@ -16,29 +16,20 @@
 
 mod copy;
 mod shape;
+mod spec;
 mod sql;
 
-use crate::batch::Schema;
 use crate::error::{Error, Result};
 use crate::pg::{TableAddress, failed, quoted, sql_type};
 use arrow_array::{Array, RecordBatch};
 use copy::CopyText;
 use postgres::Client;
 use shape::{Shape, UniqueKey};
+pub use spec::TableSpec;
+use spec::{GONE, PUT, Sent};
 use sql::Sql;
 use std::collections::BTreeSet;
 use std::io::Write;
-
-/// A table, and what goes to it.
-#[derive(Debug, Clone, Copy)]
-pub struct TableSpec<'a> {
-    /// Where it is.
-    pub address: &'a TableAddress,
-    /// The columns that are written; it may have others.
-    pub schema: &'a Schema,
-    /// Those that tell rows apart.
-    pub key: &'a [usize],
-}
 
 /// What became of the rows of an output in its table.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -55,11 +46,6 @@ pub struct Published {
     pub deleted: u64,
 }
 
-/// Rows to write, on the connection.
-const PUT: &str = "pg_temp.highwater_put";
-/// Keys of rows that the output had.
-const GONE: &str = "pg_temp.highwater_gone";
-
 /// A table that is being brought up to date, in an open transaction. Dropped, it leaves the table as it was.
 pub struct Publishing<'a> {
     spec: TableSpec<'a>,
@@ -68,14 +54,6 @@ pub struct Publishing<'a> {
     shape: Option<Shape>,
     put: Sent,
     gone: Sent,
-}
-
-/// Rows on the connection.
-#[derive(Debug, Default)]
-struct Sent {
-    rows: u64,
-    /// The columns of the key that were NULL in one of them.
-    nulls: BTreeSet<usize>,
 }
 
 impl std::fmt::Debug for Publishing<'_> {
@@ -159,7 +137,7 @@ impl<'a> Publishing<'a> {
         let sql = Sql::new(self.spec, shape);
         let mut done = Published { table: address.url(), ..Published::default() };
         let wrong = |e: postgres::Error| {
-            failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is as it was")
+            failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is unchanged")
         };
         if self.gone.rows > 0 && !created {
             self.client.batch_execute(&format!("ANALYZE {PUT}; ANALYZE {GONE}")).map_err(wrong)?;
@@ -214,9 +192,9 @@ impl<'a> Publishing<'a> {
         self.client.batch_execute("COMMIT").map_err(|e| {
             let error = failed(format!("cannot commit what was written to the table {table}"), &e);
             match e.as_db_error() {
-                Some(_) => error.hint("the table is as it was"),
+                Some(_) => error.hint("the table is unchanged"),
                 None => {
-                    error.hint("the table has all of it or nothing: run the same again, it leads to the same")
+                    error.hint("the table has all of the change or none of it: run the same command again, which gives the same result")
                 }
             }
         })
@@ -233,7 +211,7 @@ fn copy(
 ) -> Result<Sent> {
     let wrong = |e: &postgres::Error| {
         failed(format!("cannot send rows for the table {}", spec.address.url()), e)
-            .hint("the table is as it was")
+            .hint("the table is unchanged")
     };
     let fields: Vec<_> = columns.iter().map(|&i| &spec.schema.fields[i]).collect();
     let typed: Vec<String> =
@@ -263,6 +241,10 @@ fn copy(
 fn no_null(address: &TableAddress, column: &str) -> Error {
     let url = address.url();
     Error::data(format!("the key `{column}` is NULL in a row, and the table {url} cannot hold that"))
-        .hint(format!("leave such events out: [[step]] filter = \"{column} IS NOT NULL\"; or give them a value"))
-        .hint("a table with UNIQUE NULLS NOT DISTINCT in the place of its primary key holds one (PostgreSQL 15)")
+        .hint(format!(
+            "leave out such events: [[step]] filter = \"{column} IS NOT NULL\"; or give them a value"
+        ))
+        .hint(
+            "a table with UNIQUE NULLS NOT DISTINCT instead of its primary key can hold one (PostgreSQL 15)",
+        )
 }

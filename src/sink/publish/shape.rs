@@ -1,6 +1,6 @@
 //! A table as it is: its columns and unique keys, and whether an output fits in it.
 
-use super::TableSpec;
+use super::spec::TableSpec;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::pg::{TableAddress, quoted, sql_type};
@@ -109,7 +109,7 @@ impl Shape {
         let url = spec.address.url();
         if !matches!(self.kind.as_str(), "r" | "p") {
             return Err(
-                Error::job(format!("{url} is there, and is no table")).hint("give the output another name")
+                Error::job(format!("{url} exists, but is not a table")).hint("give the output another name")
             );
         }
         let mut wrong = vec![];
@@ -153,7 +153,7 @@ impl Shape {
             if column.needed && spec.schema.index_of(&column.name).is_none() {
                 let name = &column.name;
                 let error = Error::job(format!(
-                    "the table {url} needs a value for `{name}`, which the output has not"
+                    "the table {url} needs a value for `{name}`, which the output does not have"
                 ));
                 let hint = format!(
                     "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL, or give it a default",
@@ -166,7 +166,7 @@ impl Shape {
         if self.key(spec) == UniqueKey::Missing {
             let names: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();
             let error = format!(
-                "the table {url} has no unique key of {}, so its rows cannot be told apart",
+                "the table {url} has no unique key of {}, so its rows cannot be identified",
                 names.join(", ")
             );
             let names: Vec<String> = names.into_iter().map(quoted).collect();
@@ -175,7 +175,7 @@ impl Shape {
         }
         Error::all(wrong).map_or(Ok(()), |error| {
             Err(error
-                .hint("or give the output another table: one that is not there is created as it has to be"))
+                .hint("or give the output another table: if it does not exist, it is created with the right columns"))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The statements that bring a table up to date with what was sent.
 
 use super::shape::Shape;
-use super::{GONE, PUT, Sent, TableSpec};
+use super::spec::{GONE, PUT, Sent, TableSpec};
 use crate::pg::quoted;
 
 /// The names of a table and of what is written to it.

@@ -52,10 +52,10 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
     if !file.framing.is_plain() {
         let path = file.path.display();
         return Err(Error::job(format!(
-            "no SQL reads {path} as it is: its records are wrapped (`log`, `envelope`)"
+            "SQL cannot read {path} as it is: its records are in an envelope (`log`, `envelope`)"
         ))
-        .hint("`verify` without a server checks such a job by a second reader of its own")
-        .hint("or write them out plainly: an [[output]] without a window, a .parquet file"));
+        .hint("`verify` without a server checks such a job with its own second reader")
+        .hint("or write them as plain records: an [[output]] without a window, a .parquet file"));
     }
     if file.shape.documents.is_some() || file.unnest.is_some() {
         let path = file.path.display();
@@ -64,27 +64,27 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
         } else {
             "its records are not on a line each"
         };
-        return Err(Error::job(format!("no SQL here reads {path} as it is: {what}"))
-            .hint("`verify` without a server checks such a job by a second reader of its own")
+        return Err(Error::job(format!("SQL cannot read {path} as it is: {what}"))
+            .hint("`verify` without a server checks such a job with its own second reader")
             .hint("or write the records out: an [[output]] without a window, a .parquet file"));
     }
     if let Some(name) = file.told.first() {
         return Err(Error::job(format!(
-            "`{name}` is told by the folders of the files, which no SQL here reads"
+            "`{name}` is in the folder names of the files, which SQL cannot read"
         ))
-        .hint("`verify` without a server checks such a job by a second reader of its own")
+        .hint("`verify` without a server checks such a job with its own second reader")
         .hint("or write the records out: an [[output]] without a window, a .parquet file"));
     }
     if !file.shape.is_text() {
         let path = file.path.display();
-        return Err(Error::job(format!("no SQL here reads {path} as it is: its text is not that of its bytes"))
-            .hint("what is read otherwise: an encoding, an archive, a sheet, a web server's log, lines that are left out")
-            .hint("`verify` without a server checks such a job by a second reader of its own")
+        return Err(Error::job(format!("SQL cannot read {path} as it is: its bytes are not plain text"))
+            .hint("this applies to an encoding, an archive, a sheet, a web server's log, and lines that are left out")
+            .hint("`verify` without a server checks such a job with its own second reader")
             .hint("or write the records out: an [[output]] without a window, a .parquet file"));
     }
     if matches!(file.shape.compression, Compression::Bzip2 | Compression::Xz | Compression::Deflate) {
         let (path, how) = (file.path.display(), file.shape.compression.name());
-        return Err(Error::job(format!("no SQL here reads {path}, which is compressed by {how}"))
+        return Err(Error::job(format!("SQL cannot read {path}, which is compressed by {how}"))
             .hint("compress it with gzip or Zstandard; `verify` without a server reads it as it is"));
     }
     Ok(match file.format {

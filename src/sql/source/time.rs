@@ -304,7 +304,7 @@ impl View<'_> {
 
     fn no_field(&self, field: &str, format: &TimeFormat) -> Error {
         let error = self.cannot(&format!("times of the format `{format}`"));
-        error.hint(format!("it has no words that mean what {field} does"))
+        error.hint(format!("it has no pattern that means {field}"))
     }
 
     fn instant_of_format(&self, text: &str, format: &TimeFormat) -> Result<String> {

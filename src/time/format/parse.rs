@@ -125,7 +125,7 @@ fn fraction(format: &str, point: bool, digit: Option<char>, rest: &mut Peekable<
     if rest.next_if_eq(&'f').is_none() {
         let begun: String = point.then_some('.').into_iter().chain(digit).collect();
         return Err(Error::job(format!("`%{begun}` in the time format `{format}` is unknown"))
-            .hint("the decimals of a second are %f, %3f, %6f or %9f, and with their point %.f or %.3f"));
+            .hint("the fraction of a second is %f, %3f, %6f or %9f, and with its point %.f or %.3f"));
     }
     Ok(Field::Fraction { point, digits: digit.and_then(|c| c.to_digit(10)).map(|n| n as u8) })
 }
@@ -135,19 +135,19 @@ fn unknown(format: &str, letter: char, rest: &mut Peekable<Chars>) -> Error {
     let error = Error::job(format!("`%{letter}` in the time format `{format}` is unknown"));
     error.hint(match letter {
         'c' | 'x' | 'X' | 'v' | 'E' | 'O' if letter == 'E' && rest.peek() == Some(&'*') => {
-            "seconds with decimals are %S%.f"
+            "seconds with a fraction are %S%.f"
         }
         'c' | 'x' | 'X' | 'E' | 'O' => {
             "its meaning depends on the language: write out the parts, such as %d/%m/%Y"
         }
         'v' => "write %e-%b-%Y",
-        'L' | 'N' | 'i' => "the decimals of a second are %f, and with their point %.f",
+        'L' | 'N' | 'i' => "the fraction of a second is %f, and with its point %.f",
         'g' => "the year of an ISO week is %G, in four digits",
         'U' | 'W' => "weeks are ISO weeks: %G-W%V-%u",
         'C' => "a year is %Y, in four digits, or %y, in two",
-        'Q' | 'q' => "milliseconds since 1970 are time_unit = \"ms\", and quarters are no part of a time",
-        '+' => "ISO-8601 is read without a format",
-        _ => "the letters are those of strftime, such as %d-%m-%Y %H:%M:%S",
+        'Q' | 'q' => "for milliseconds since 1970 use time_unit = \"ms\"; quarters cannot be read",
+        '+' => "leave the format out: ISO-8601 needs none",
+        _ => "use the letters of strftime, such as %d-%m-%Y %H:%M:%S",
     })
 }
 
@@ -176,7 +176,7 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
         if let Some(other) = fields[..i].iter().find(|other| part(**other) == part(*field)) {
             let (one, two) = (other.letters(), field.letters());
             return Err(wrong(format, &format!("has the {} twice: {one} and {two}", part(*field)))
-                .hint("keep one of them, and write the other as the text it is"));
+                .hint("keep one of them, and write the other as fixed text"));
         }
     }
     numbers_end(format)?;
@@ -186,8 +186,8 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
         let other = fields.iter().find(|f| !matches!(f, Field::Epoch | Field::Fraction { .. }));
         return match other {
             Some(other) => {
-                Err(wrong(format, &format!("has {} beside %s, which is an instant", other.letters()))
-                    .hint("keep %s alone, with decimals as %s%.f"))
+                Err(wrong(format, &format!("has {} together with %s, which is an instant", other.letters()))
+                    .hint("keep only %s, or %s%.f with a fraction"))
             }
             None => Ok(()),
         };
@@ -196,22 +196,22 @@ pub(super) fn check(format: &TimeFormat) -> Result<()> {
     date(format, &has)?;
     match (has("hour"), has("half of the day")) {
         (Some(Field::Hour12), None) => {
-            missing("gives the hour as %I and not which half of the day", "add %p, or write %H for 24 hours")
+            missing("has the hour as %I, but not AM or PM", "add %p, or write %H for 24 hours")
         }
         (Some(Field::Hour), Some(_)) => {
-            missing("has AM or PM beside an hour of 24", "write %I for %H, or leave it out")
+            missing("has AM or PM together with a 24-hour hour", "write %I for %H, or leave it out")
         }
-        (None, Some(_)) => missing("has AM or PM and no hour", "add %I"),
+        (None, Some(_)) => missing("has AM or PM without an hour", "add %I"),
         (Some(_), _) if has("minute").is_none() => missing(
-            "gives the hour without the minute",
-            "add %M; texts that end in the hour are given minutes in [source]: time = \"COLUMN || ':00'\"",
+            "has the hour without the minute",
+            "add %M; if the texts end with the hour, add minutes to them in [source]: time = \"COLUMN || ':00'\"",
         ),
-        (None, _) if has("minute").is_some() => missing("gives the minute without the hour", "add %H"),
+        (None, _) if has("minute").is_some() => missing("has the minute without the hour", "add %H"),
         _ if has("second").is_some() && has("minute").is_none() => {
-            missing("gives the second without hour and minute", "add %H and %M")
+            missing("has the second without the hour and minute", "add %H and %M")
         }
         _ if has("decimals").is_some() && has("second").is_none() => {
-            missing("gives decimals and no second", "add %S before them")
+            missing("has a fraction without the second", "add %S before it")
         }
         _ => Ok(()),
     }
@@ -225,7 +225,7 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
         let whole = has("year") == Some(Field::IsoYear) && has("week").is_some();
         return match (has("month").or(has("day")), whole && has("day of the week").is_some()) {
             (Some(other), _) => missing(
-                &format!("has {} beside an ISO week", other.letters()),
+                &format!("has {} together with an ISO week", other.letters()),
                 "write %Y-%m-%d, or %G-W%V-%u",
             ),
             (None, false) => missing("has a part of an ISO week", "write all of it: %G-W%V-%u"),
@@ -233,17 +233,18 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
         };
     }
     match (has("year"), has("month"), has("day")) {
-        (None, ..) => missing("gives no year", "add %Y; a text without a year is not read"),
-        (_, Some(month), Some(Field::DayOfYear)) => {
-            missing(&format!("has {} beside the day of the year, %j", month.letters()), "keep one of them")
-        }
+        (None, ..) => missing("has no year", "add %Y; a time without a year cannot be read"),
+        (_, Some(month), Some(Field::DayOfYear)) => missing(
+            &format!("has {} together with the day of the year, %j", month.letters()),
+            "keep one of them",
+        ),
         (_, _, Some(Field::DayOfYear)) | (_, Some(_), Some(_)) => Ok(()),
-        (_, None, Some(_)) => missing("gives the day and no month", "add %m or %b"),
+        (_, None, Some(_)) => missing("has the day without the month", "add %m or %b"),
         // The first day of the month, or of the year: unless the rest of the format says that a day is meant.
         (_, _, None) => match has("hour").or(has("minute")).or(has("day of the week")) {
             Some(other) => missing(
-                &format!("gives no day, and has {}", other.letters()),
-                "add %d; without a time of day, a format without a day reads the first of the month",
+                &format!("has {} without a day", other.letters()),
+                "add %d; a format with neither a day nor a time of day reads the first of the month",
             ),
             None => Ok(()),
         },
@@ -269,8 +270,8 @@ fn numbers_end(format: &TimeFormat) -> Result<()> {
         };
         if !ends {
             let letters = field.letters();
-            return Err(wrong(format, &format!("does not tell where {letters} ends"))
-                .hint(format!("something must stand after {letters} that is no part of it")));
+            return Err(wrong(format, &format!("does not show where {letters} ends"))
+                .hint(format!("write a separator after {letters}")));
         }
     }
     Ok(())
@@ -329,14 +330,14 @@ fn zone_words(format: &TimeFormat) -> Result<()> {
                 if let Some(word) = words(text).find(|word| names_zone(word)) {
                     return Err(wrong(
                         format,
-                        &format!("has the zone `{word}` as a text, which says nothing"),
+                        &format!("has the zone `{word}` as fixed text, which does not set the zone"),
                     )
-                    .hint("write %Z, which reads names of zones, or set the job's `timezone`"));
+                    .hint("write %Z, which reads zone names, or set the job's `timezone`"));
                 }
                 if let Some(offset) = fixed_offset(text).filter(|_| hour) {
                     return Err(wrong(
                         format,
-                        &format!("has the offset `{offset}` as a text, which says nothing"),
+                        &format!("has the offset `{offset}` as fixed text, which does not set the offset"),
                     )
                     .hint("write %z, which reads offsets"));
                 }

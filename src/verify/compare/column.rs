@@ -21,6 +21,9 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::sync::Arc;
 
 /// The values of a column of some rows.
+///
+/// Not a [`crate::batch::ColumnView`]: results of others have instants of all units, texts of unknown types, and columns
+/// that stand in paths, and values of two unlike columns are compared.
 #[derive(Debug, Clone)]
 pub(super) enum Cells {
     Nothing,

@@ -128,7 +128,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
     for column in all.iter_mut().filter(|column| column.tolerance.is_some()) {
         if matches!(column.meaning, Meaning::Text | Meaning::Bool) {
             return Err(Error::job(format!(
-                "`{}` has no numbers: a tolerance means nothing there",
+                "`{}` does not contain numbers, so it cannot have a tolerance",
                 column.name
             )));
         }
@@ -138,7 +138,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
     let whole = rules.keys.is_empty();
     let keys = if whole { all.len() } else { all.iter().filter(|column| place(column).is_some()).count() };
     if let Some(column) = all[..keys].iter().find(|column| column.tolerance.is_some()) {
-        let what = format!("`{}` pairs rows, so it cannot have a tolerance", column.name);
+        let what = format!("`{}` is a key, so it cannot have a tolerance", column.name);
         let error = Error::job(what);
         return Err(if whole {
             error.hint("name the columns of the key, and give the tolerance to others")
@@ -163,16 +163,14 @@ fn check_names(sides: &[Side; 2], rules: &Rules) -> Result<()> {
             return Err(Error::job(format!("the key `{key}` is named twice")));
         }
         if rules.ignore.contains(key) {
-            return Err(Error::job(format!("`{key}` is a key, and cannot be left out of the comparison")));
+            return Err(Error::job(format!("`{key}` is a key, so it cannot be left out of the comparison")));
         }
         for (side, place) in sides.iter().zip(["here", "there"]) {
             if !has(side, key) {
-                let error = Error::data(format!("the key `{key}` is no column {place}"));
+                let error = Error::data(format!("the key `{key}` is not a column {place}"));
                 let known = known(side);
                 return Err(match known.iter().find(|name| name.eq_ignore_ascii_case(key)) {
-                    Some(name) => {
-                        error.hint(format!("there is `{name}`: upper and lower case are two in names"))
-                    }
+                    Some(name) => error.hint(format!("the column is `{name}`: names are case-sensitive")),
                     None => error.nearest(key, known.iter().map(String::as_str)),
                 });
             }
@@ -182,12 +180,12 @@ fn check_names(sides: &[Side; 2], rules: &Rules) -> Result<()> {
     for (name, what) in tolerances.chain(rules.ignore.iter().map(|name| (name, "to be left out is"))) {
         if !sides.iter().any(|side| has(side, name)) {
             let known: Vec<String> = sides.iter().flat_map(known).collect();
-            return Err(Error::job(format!("{what} `{name}`, which is a column of neither side"))
+            return Err(Error::job(format!("{what} `{name}`, which neither side has"))
                 .nearest(name, known.iter().map(String::as_str)));
         }
     }
     match rules.tolerance.iter().find(|(_, a, r)| !(*a >= 0.0 && *r >= 0.0)) {
-        Some((name, ..)) => Err(Error::job(format!("the tolerance of `{name}` is less than nothing"))),
+        Some((name, ..)) => Err(Error::job(format!("the tolerance of `{name}` is negative"))),
         None => Ok(()),
     }
 }
@@ -197,7 +195,7 @@ fn no_columns(sides: &[Side; 2]) -> Error {
         let names: Vec<String> = side.columns.iter().map(|column| format!("`{}`", column.name)).collect();
         if names.is_empty() { "nothing".to_string() } else { names.join(", ") }
     };
-    Error::data("the two results have no column in common that can be compared").caused_by(format!(
+    Error::data("the two results have no common column that can be compared").caused_by(format!(
         "here are {}; there are {}",
         names(&sides[0]),
         names(&sides[1])

@@ -110,7 +110,7 @@ impl Side {
                     }
                     if file.format == Format::Avro {
                         return Err(Error::job(format!(
-                            "{} is Avro, which is not compared",
+                            "{} is Avro, which cannot be compared",
                             file.path.display()
                         ))
                         .hint("results may be Parquet, CSV or JSON Lines"));
@@ -161,7 +161,7 @@ impl Side {
             if own.iter().filter(|own| alike(own, name)).count() > 1 {
                 continue;
             }
-            notes.push(format!("`{}` there is taken for `{name}` here", column.name));
+            notes.push(format!("`{}` there is compared with `{name}` here", column.name));
             self.called.insert(name.clone(), column.name.clone());
             column.name.clone_from(name);
         }
@@ -421,7 +421,7 @@ fn once<'a>(names: impl Iterator<Item = &'a String>, which: Which, place: &str) 
         None => Ok(()),
         Some(i) => {
             let side = if which == Which::Here { "here" } else { "there" };
-            Err(Error::data(format!("{side}, {place} has two columns called `{}`", names[i])))
+            Err(Error::data(format!("{side}, {place} has two columns `{}`", names[i])))
         }
     }
 }

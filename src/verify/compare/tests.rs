@@ -326,7 +326,7 @@ fn columns_that_cannot_be_compared_are_named() {
     ];
     assert_eq!(found.schema, wanted);
     assert_eq!((found.matched, found.columns.len(), found.same()), (2, 1, false));
-    assert_eq!(found.notes, ["`n` there is taken for `N` here"]);
+    assert_eq!(found.notes, ["`n` there is compared with `N` here"]);
 }
 
 #[test]
@@ -337,11 +337,11 @@ fn wrong_rules_are_refused() {
     let there = table(vec![("Seller", ints()), ("SELLER", ints()), ("name", ints())]);
     let said = |rules: Rules| compare(&here, &there, &rules).unwrap_err().to_string();
     insta::assert_snapshot!(said(rules(&["seller"])), @r"
-    error: the key `seller` is no column there
-      hint: there is `Seller`: upper and lower case are two in names
+    error: the key `seller` is not a column there
+      hint: the column is `Seller`: names are case-sensitive
     ");
     insta::assert_snapshot!(said(rules(&["sellr"])), @r"
-    error: the key `sellr` is no column here
+    error: the key `sellr` is not a column here
       hint: did you mean `seller`?
     ");
     insta::assert_snapshot!(said(rules(&["name"])), @r"
@@ -349,22 +349,22 @@ fn wrong_rules_are_refused() {
       cause: it is string here and int64 there
     ");
     insta::assert_snapshot!(said(rules(&[])), @r"
-    error: the two results have no column in common that can be compared
+    error: the two results have no common column that can be compared
       cause: here are `seller`, `name`; there are `Seller`, `SELLER`, `name`
     ");
     insta::assert_snapshot!(said(Rules { ignore: vec!["nam".into()], ..rules(&[]) }), @r"
-    error: to be left out is `nam`, which is a column of neither side
+    error: to be left out is `nam`, which neither side has
       hint: did you mean `name`?
     ");
     let tolerance = vec![("name".to_string(), -1.0, 0.0)];
-    insta::assert_snapshot!(said(Rules { tolerance, ..rules(&[]) }), @"error: the tolerance of `name` is less than nothing");
+    insta::assert_snapshot!(said(Rules { tolerance, ..rules(&[]) }), @"error: the tolerance of `name` is negative");
     let both = table(vec![("name", texts), ("k", ints())]);
     let near = |name: &str, keys: &[&str]| {
         let rules = Rules { tolerance: vec![(name.to_string(), 1.0, 0.0)], ..rules(keys) };
         compare(&both, &both, &rules).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(near("name", &["k"]), @"error: `name` has no numbers: a tolerance means nothing there");
-    insta::assert_snapshot!(near("k", &["k"]), @"error: `k` pairs rows, so it cannot have a tolerance");
+    insta::assert_snapshot!(near("name", &["k"]), @"error: `name` does not contain numbers, so it cannot have a tolerance");
+    insta::assert_snapshot!(near("k", &["k"]), @"error: `k` is a key, so it cannot have a tolerance");
 }
 
 #[test]
@@ -377,13 +377,13 @@ fn files_that_are_no_results_are_refused() {
         let error = compare(&tables, &tables, &rules(&[])).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "…")
     };
-    insta::assert_snapshot!(said("a.csv", "a,b\n1,2\n\n1\n"), @"error: …/a.csv, line 4: 1 fields, where the header has 2 names");
-    insta::assert_snapshot!(said("b.csv", "a,b\n1,\"2\n3,4\n"), @"error: …/b.csv, line 2: a quote is opened here and never closed");
-    insta::assert_snapshot!(said("c.csv", ""), @"error: …/c.csv, line 1: a header with a name for each column is wanted");
-    insta::assert_snapshot!(said("d.csv", "a,a\n1,2\n"), @"error: here, …/d.csv has two columns called `a`");
+    insta::assert_snapshot!(said("a.csv", "a,b\n1,2\n\n1\n"), @"error: …/a.csv, line 4: 1 fields, but the header has 2 names");
+    insta::assert_snapshot!(said("b.csv", "a,b\n1,\"2\n3,4\n"), @"error: …/b.csv, line 2: a quote begins here and does not end");
+    insta::assert_snapshot!(said("c.csv", ""), @"error: …/c.csv, line 1: expected a header with a name for each column");
+    insta::assert_snapshot!(said("d.csv", "a,a\n1,2\n"), @"error: here, …/d.csv has two columns `a`");
     assert!(
         said("e.jsonl", "{\"a\":1}\n[2]\n")
-            .starts_with("error: …/e.jsonl, line 2: a JSON object is wanted on each line")
+            .starts_with("error: …/e.jsonl, line 2: expected a JSON object on each line")
     );
     assert!(said("f.parquet", "PAR1 and no more").starts_with("error: cannot read …/f.parquet"));
 }

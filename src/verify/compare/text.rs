@@ -12,13 +12,14 @@ use super::super::raw::shape::content;
 use super::column::Cells;
 use super::written::{Names, Written, is_null_word};
 use crate::error::{Error, Result};
+use crate::input::fields::{FieldKind, csv_field, undouble};
 use crate::input::{Compression, Format, SourceFile};
 use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -77,13 +78,13 @@ impl TextFile {
                 };
                 let count = fields(&first, comma).count();
                 if !text.header && count != text.names.len() && !first.is_empty() {
-                    let message = format!("{count} fields, and the columns are {}", text.names.join(", "));
+                    let message = format!("{count} fields, but the columns are {}", text.names.join(", "));
                     return Err(text
                         .wrong(1, &message)
                         .hint("name them all, in their order: --columns a,b,c"));
                 }
                 if text.names.is_empty() || text.names.iter().any(String::is_empty) {
-                    return Err(text.wrong(1, "a header with a name for each column is wanted"));
+                    return Err(text.wrong(1, "expected a header with a name for each column"));
                 }
             }
             None => text.names = text.names_of_objects(others)?,
@@ -109,7 +110,7 @@ impl TextFile {
             several => {
                 let several: Vec<String> = several.iter().map(|c| format!("`{}`", shown(c))).collect();
                 let message = format!("its fields may be separated by {}", several.join(" or "));
-                Err(self.wrong(1, &message).hint("say which it is, as in --delimiter ';'"))
+                Err(self.wrong(1, &message).hint("name the right one, as in --delimiter ';'"))
             }
         }
     }
@@ -141,12 +142,14 @@ impl TextFile {
 
     fn names_of_objects(&self, others: &[String]) -> Result<Vec<String>> {
         let found: Mutex<HashMap<String, (u64, usize)>> = Mutex::default();
+        let others = Others::of(others);
         self.chunks()?.par_bridge().try_for_each(|chunk| {
             let chunk = chunk?;
             let mut seen: HashMap<String, (u64, usize)> = HashMap::new();
+            let mut path = String::new();
             for (i, object) in self.objects(&chunk).enumerate() {
                 let mut at = 0;
-                object?.names("", others, &mut |name| {
+                object?.names(&mut path, &others, &mut |name| {
                     if !seen.contains_key(name) {
                         seen.insert(name.to_string(), (chunk.first + i as u64, at));
                     }
@@ -205,7 +208,7 @@ impl TextFile {
                     }
                     if count != self.names.len() {
                         let message =
-                            format!("{count} fields, where the header has {} names", self.names.len());
+                            format!("{count} fields, but the header has {} names", self.names.len());
                         return Err(self.wrong(at, &message));
                     }
                     rows += 1;
@@ -239,7 +242,7 @@ impl TextFile {
         let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
         lines.map(|(line, number)| {
             serde_json::from_slice(line)
-                .map_err(|e| self.wrong(number, "a JSON object is wanted on each line").caused_by(e))
+                .map_err(|e| self.wrong(number, "expected a JSON object on each line").caused_by(e))
         })
     }
 
@@ -278,19 +281,44 @@ impl<'a> Object<'a> {
         value.get().starts_with('{').then(|| serde_json::from_str(value.get()).ok())?
     }
 
-    /// Gives the names of its columns, below `path`.
-    fn names(&self, path: &str, others: &[String], give: &mut dyn FnMut(&str)) {
+    /// Gives the names of its columns, below `path`, which is as before afterwards.
+    fn names(&self, path: &mut String, others: &Others, give: &mut dyn FnMut(&str)) {
+        let above = path.len();
         for (key, value) in &self.0 {
-            let name = format!("{path}{key}");
-            let below = |other: &String| other.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.'));
-            let is_record = !others.contains(&name) && others.iter().any(below);
-            match Object::of(value).filter(|_| is_record) {
-                Some(object) => object.names(&format!("{name}."), others, give),
+            path.push_str(key);
+            match Object::of(value).filter(|_| others.is_record(path)) {
+                Some(object) => {
+                    path.push('.');
+                    object.names(path, others, give);
+                }
                 // A record that is NULL.
-                None if is_record && value.get() == "null" => {}
-                None => give(&name),
+                None if value.get() == "null" && others.is_record(path) => {}
+                None => give(path),
             }
+            path.truncate(above);
         }
+    }
+}
+
+/// The columns of the other side.
+struct Others<'a> {
+    names: HashSet<&'a str>,
+    /// The records that they are in: `a` and `a.b` of `a.b.c`.
+    records: HashSet<&'a str>,
+}
+
+impl<'a> Others<'a> {
+    fn of(names: &'a [String]) -> Others<'a> {
+        let records = |name: &'a String| name.match_indices('.').map(move |(dot, _)| &name[..dot]);
+        Others {
+            names: names.iter().map(String::as_str).collect(),
+            records: names.iter().flat_map(records).collect(),
+        }
+    }
+
+    /// Whether the other side has the fields of a record as columns, and not the record itself.
+    fn is_record(&self, name: &str) -> bool {
+        self.records.contains(name) && !self.names.contains(name)
     }
 }
 
@@ -365,7 +393,7 @@ impl<'a> Records<'a> {
             self.line += u64::from(read > 0);
             let open = self.text.comma.is_some() && quotes(&out[start..]) % 2 == 1;
             match (open, read) {
-                (true, 0) => return Err(self.text.wrong(at, "a quote is opened here and never closed")),
+                (true, 0) => return Err(self.text.wrong(at, "a quote begins here and does not end")),
                 (true, _) => {}
                 (false, _) => return Ok(out.len() - start),
             }
@@ -425,27 +453,21 @@ fn fields(record: &[u8], comma: u8) -> impl Iterator<Item = Option<String>> {
     let mut rest = (!record.is_empty()).then_some(record);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        let end = |bytes: &[u8]| memchr::memchr(comma, bytes).unwrap_or(bytes.len());
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (field, length) = if bytes.first() == Some(&b'"') {
-            let mut text = vec![];
-            let mut at = 1;
-            while let Some(length) = memchr::memchr(b'"', &bytes[at..]) {
-                text.extend_from_slice(&bytes[at..at + length]);
-                at += length + 1;
-                if bytes.get(at) != Some(&b'"') {
-                    break;
-                }
-                text.push(b'"');
-                at += 1;
+        let (field, length) = match csv_field(bytes, 0, [comma; 2]) {
+            Some(field) if !field.is_quoted() => {
+                ((field.kind != FieldKind::Null).then(|| lossy(&bytes[..field.end])), field.end)
             }
-            // What stands behind the closing quote is part of the text, as most readers have it.
-            let length = at + end(&bytes[at..]);
-            text.extend_from_slice(&bytes[at..length]);
-            (Some(lossy(&text)), length)
-        } else {
-            let length = end(bytes);
-            ((length > 0).then(|| lossy(&bytes[..length])), length)
+            quoted => {
+                // A quote that is not closed goes to the end of the record.
+                let (end, after) = quoted.map_or((bytes.len(), bytes.len()), |f| (f.end, f.after()));
+                let mut text = vec![];
+                undouble(&bytes[1..end], &mut text);
+                // What stands behind the closing quote is part of the text, as most readers have it.
+                let length = after + memchr::memchr(comma, &bytes[after..]).unwrap_or(bytes.len() - after);
+                text.extend_from_slice(&bytes[after..length]);
+                (Some(lossy(&text)), length)
+            }
         };
         rest = bytes.get(length + 1..);
         Some(field)

@@ -1,6 +1,7 @@
 //! One value, whichever side it comes from: as it is compared, ordered and read from text.
 
 use super::meaning::Meaning;
+use crate::batch::canonical;
 use crate::time::{civil_from_days, parse_date};
 use std::cmp::Ordering;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -48,7 +49,7 @@ const FLOAT: u64 = (1 << 63) | 3;
 impl Value {
     /// A float.
     pub fn float(value: f64) -> Value {
-        Value::Float(plain_float(value))
+        Value::Float(canonical(value))
     }
 
     pub fn digest(&self) -> Digest {
@@ -117,19 +118,8 @@ impl Ord for Value {
 }
 
 #[inline]
-pub(super) fn plain_float(value: f64) -> f64 {
-    if value.is_nan() {
-        f64::NAN
-    } else if value == 0.0 {
-        0.0
-    } else {
-        value
-    }
-}
-
-#[inline]
 pub(super) fn float_digest(value: f64) -> Digest {
-    (plain_float(value).to_bits(), FLOAT)
+    (canonical(value).to_bits(), FLOAT)
 }
 
 #[inline]

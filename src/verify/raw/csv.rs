@@ -49,7 +49,7 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
     while let Some(record) = records.next()? {
         let fault = record.err().or_else(|| {
             let found = records.record.len();
-            (found != names.len()).then(|| format!("of {found} fields, where {} are expected", names.len()))
+            (found != names.len()).then(|| format!("of {found} fields, but {} are expected", names.len()))
         });
         let row = number;
         number += 1;

@@ -30,7 +30,7 @@ pub(super) fn lines(file: &SourceFile, text: &[u8]) -> Result<Vec<u8>> {
             }
             None => document.get(),
             Some(pointer) => inside(document.get(), pointer)
-                .ok_or_else(|| failed(format!("a document has nothing at `{pointer}`")))?,
+                .ok_or_else(|| failed(format!("a document has no value at `{pointer}`")))?,
         };
         let items: Vec<&RawValue> =
             serde_json::from_str(found).map_err(|e| failed(format!("its records are not a list ({e})")))?;

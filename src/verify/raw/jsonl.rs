@@ -32,7 +32,7 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
                 columns.iter_mut().zip(values).for_each(|(column, value)| column.append_option(value));
                 numbers.push(row);
             }
-            Err(what) => file.bad(row, &format!("it is no JSON object that can be read ({what})"))?,
+            Err(what) => file.bad(row, &format!("it is not a JSON object that can be read ({what})"))?,
         }
     }
     let columns = columns.iter_mut().map(|column| Some(Arc::new(column.finish()) as ArrayRef));

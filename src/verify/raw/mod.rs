@@ -133,7 +133,7 @@ fn one_type(plan: &ReadPlan) -> Result<()> {
     match plan.columns.iter().enumerate().find(|column| twice(*column)) {
         None => Ok(()),
         Some((_, column)) => Err(Error::job(format!(
-            "`{}` is read as two types, and `written` says how: that has no second reader here",
+            "`{}` is read as two types, with `written`: the referee cannot read that",
             column.name
         ))),
     }
@@ -217,8 +217,8 @@ fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part
             Ok(part)
         }
         Format::Avro => {
-            Err(Error::job(format!("{}: Avro files have no second reader here", file.path.display()))
-                .hint("verify with a SQL engine of your own: its result as a file, or on stdin"))
+            Err(Error::job(format!("{}: the referee cannot read Avro files", file.path.display()))
+                .hint("verify with another SQL engine: give its result as a file, or on stdin"))
         }
     }
 }

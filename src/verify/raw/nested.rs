@@ -74,7 +74,8 @@ fn plain(array: &ArrayRef) -> Result<Vec<Value>> {
     let ty = array.data_type().clone();
     let bytes = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| STANDARD.encode(bytes).into());
     let cast = |to: &ArrowType| {
-        arrow_cast::cast(array, to).map_err(|e| Error::data(format!("no text for {ty}")).caused_by(e))
+        arrow_cast::cast(array, to)
+            .map_err(|e| Error::data(format!("{ty} cannot be written as text")).caused_by(e))
     };
     match &ty {
         ArrowType::Null => return Ok(vec![Value::Null; array.len()]),
@@ -104,7 +105,7 @@ fn plain(array: &ArrayRef) -> Result<Vec<Value>> {
         Some("false") if bare => Ok(false.into()),
         Some(text) if bare => serde_json::from_str::<Number>(text)
             .map(Value::Number)
-            .map_err(|e| Error::data(format!("`{text}` has no JSON text")).caused_by(e)),
+            .map_err(|e| Error::data(format!("`{text}` cannot be written as JSON")).caused_by(e)),
         Some(text) => Ok(text.into()),
     };
     written.as_string_view().iter().map(value).collect()

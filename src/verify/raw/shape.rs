@@ -65,7 +65,7 @@ type Row = Vec<Vec<u8>>;
 
 fn regex(pattern: &str) -> Result<Regex> {
     let made = regex::bytes::RegexBuilder::new(pattern).unicode(false).dot_matches_new_line(true).build();
-    made.map_err(|e| Error::machine("a pattern of the referee is none").caused_by(e))
+    made.map_err(|e| Error::machine("the patterns of the referee are valid").caused_by(e))
 }
 
 /// Fields one by one, each by a pattern.

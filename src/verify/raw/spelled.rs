@@ -20,8 +20,7 @@ pub(super) struct Spelled {
 impl Spelled {
     /// For a column that is read as `ty`; none is said of a time.
     pub(super) fn new(written: &Written, ty: Option<DataType>) -> Spelled {
-        let numeric = matches!(ty, Some(DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }))
-            && marked(written);
+        let numeric = ty.is_some_and(DataType::is_number) && marked(written);
         let digits = if numeric { digits(written) } else { vec![] };
         let (before, after) = if numeric { around(written) } else { (vec![], vec![]) };
         Spelled { written: written.clone(), ty, digits, before, after }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub fn of(array: &ArrayRef) -> Result<ArrayRef> {
     let cast = |to: &ArrowType| {
         arrow_cast::cast(array, to)
-            .map_err(|e| Error::data(format!("no text for {}", array.data_type())).caused_by(e))
+            .map_err(|e| Error::data(format!("{} cannot be written as text", array.data_type())).caused_by(e))
     };
     Ok(match array.data_type() {
         ArrowType::Utf8View => array.clone(),
@@ -61,7 +61,7 @@ pub fn of(array: &ArrayRef) -> Result<ArrayRef> {
             };
             texts(array.as_fixed_size_binary().iter().map(|b| b.map(hyphenated)))
         }
-        other => return Err(Error::data(format!("a column of {other} has no second reader here"))),
+        other => return Err(Error::data(format!("the referee cannot read a column of {other}"))),
     })
 }
 

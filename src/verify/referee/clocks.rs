@@ -83,7 +83,7 @@ impl Clocks {
             }
             words::DECIMAL => pl::map_multiple(
                 |args| {
-                    let scale = word(args)?.parse().map_err(|_| failed("a number of digits is wanted"))?;
+                    let scale = word(args)?.parse().map_err(|_| failed("expected a number of digits"))?;
                     let floats = args[0].cast(&pl::DataType::Float64)?;
                     let texts =
                         floats.f64()?.iter().map(|value| value.and_then(|value| rounded(value, scale)));
@@ -142,7 +142,7 @@ fn failed(words: &str) -> pl::PolarsError {
 
 /// The second argument, a text that is the same for all rows.
 fn word(args: &[pl::Column]) -> pl::PolarsResult<&str> {
-    let texts = args.get(1).ok_or_else(|| failed("a second argument is wanted"))?.str()?;
+    let texts = args.get(1).ok_or_else(|| failed("expected a second argument"))?.str()?;
     Ok(texts.get(0).unwrap_or(""))
 }
 

@@ -32,8 +32,8 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
     let plan = relation.read;
     if plan.arrival.as_ref().is_some_and(|arrival| plan.derives(&arrival.column)) || plan.max_ahead.is_some()
     {
-        return Err(Error::job("arrivals beside derived columns have no second reader here")
-            .hint("verify with a SQL engine of your own: its result as a file, or on stdin"));
+        return Err(Error::job("the referee cannot read arrivals together with derived columns")
+            .hint("verify with another SQL engine: give its result as a file, or on stdin"));
     }
     let bare = bare(plan);
     let of_files = |field: &&Field| field.name != TIME && !is_computed(plan, &field.name);

@@ -45,7 +45,7 @@ impl Form {
     pub fn of(format: &str) -> Result<Form> {
         let unknown = || {
             Error::job(format!("the referee cannot read times of the format `{format}`"))
-                .hint("verify with a SQL engine of your own: its result as a file, or on stdin")
+                .hint("verify with another SQL engine: give its result as a file, or on stdin")
         };
         let items: Vec<Item> = StrftimeItems::new(format).collect();
         let mut parts: Vec<Part> = vec![];

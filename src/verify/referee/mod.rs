@@ -142,7 +142,7 @@ fn collect(plan: &Plan, context: &mut SQLContext, statement: &str) -> Result<pl:
         Ok(frame) => frame.map_err(|e| refused(plan, &e)),
         Err(panic) => Err(Error::job("Polars cannot run the statement")
             .caused_by(panic.message)
-            .hint("a group by one decimal is beyond it: cast the decimal to VARCHAR, or group by more")),
+            .hint("Polars cannot group by a single decimal: cast the decimal to VARCHAR, or group by more")),
     }
 }
 
@@ -170,7 +170,7 @@ fn result(frame: pl::DataFrame) -> Result<RecordBatch> {
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Schema::new(fields).arrow(), arrays, &options)
-        .map_err(|e| Error::data("Polars' result cannot be taken over").caused_by(e))
+        .map_err(|e| Error::data("Polars' result cannot be read").caused_by(e))
 }
 
 /// A column in a type that one of ours holds.
@@ -178,7 +178,7 @@ fn plain(column: &pl::Column, name: &str) -> Result<(pl::Column, DataType)> {
     let found = column.dtype().clone();
     let cast = |to: pl::DataType| {
         column.strict_cast(&to).map_err(|e| {
-            Error::data(format!("the column `{name}` of Polars' result, {found}, cannot be taken over"))
+            Error::data(format!("the column `{name}` of Polars' result, {found}, cannot be read"))
                 .caused_by(first_line(&e))
         })
     };
@@ -195,7 +195,7 @@ fn plain(column: &pl::Column, name: &str) -> Result<(pl::Column, DataType)> {
         _ => match bridge::data_type(&found) {
             Some(ty) => Ok((column.clone(), ty)),
             None => Err(Error::job(format!(
-                "the column `{name}` of Polars' result is {found}, which no column can hold"
+                "the column `{name}` of Polars' result is {found}, which a column cannot hold"
             ))
             .hint(format!("cast it in the statement, as in CAST({name} AS VARCHAR)"))),
         },
@@ -212,7 +212,7 @@ fn refused(plan: &Plan, cause: &pl::PolarsError) -> Error {
         _ => {
             let error = Error::job("Polars refuses the statement").caused_by(&words);
             if words.contains("group_by keys contained duplicate output name") {
-                return error.hint("to Polars, expressions over one column are of one name: group by their places, GROUP BY 1, 2");
+                return error.hint("Polars gives expressions over one column the same name: group by position, as in GROUP BY 1, 2");
             }
             // A name that is not found stands in quotes.
             let Some(name) = words.split(['"', '\'']).nth(1).filter(|_| words.contains("found")) else {

@@ -190,7 +190,7 @@ fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
 /// As [`times`], of these values.
 pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Result<Read> {
     let rule = Rule::of(&time.rule)?;
-    let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is no time that can be read");
+    let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is not a time that can be read");
     let ty = DataType::Timestamp.arrow();
     let mut read = match array.data_type() {
         ArrowType::Utf8View => {
@@ -215,7 +215,7 @@ pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Resu
         }
         other => {
             return Err(Error::data(format!(
-                "the time column `{}` is {other}, which is no time",
+                "the time column `{}` is {other}, which is not a time",
                 time.column
             )));
         }

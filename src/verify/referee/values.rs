@@ -9,7 +9,7 @@ use std::fmt::Display;
 /// Why a text is no value of a type.
 pub fn not_a(text: &str, ty: impl Display) -> String {
     let shown: String = text.chars().take(60).collect();
-    format!("`{shown}` is no {ty}")
+    format!("`{shown}` is not a valid {ty}")
 }
 
 /// An integer; where its type was guessed from a sample, one without leading zeros.

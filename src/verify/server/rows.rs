@@ -1,13 +1,11 @@
 //! Rows of PostgreSQL as a batch, from its binary format, exactly.
 
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Field, NativeBuilder, Schema, collect_array};
 use crate::error::{Error, Result};
 use crate::verify::raw::text;
 use arrow_array::builder::StringViewBuilder;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    RecordBatchOptions, StringViewArray, TimestampMicrosecondArray,
-};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow_buffer::NullBufferBuilder;
 use postgres::types::{FromSql, Type};
 use postgres::{Column, Row};
 use std::sync::Arc;
@@ -24,17 +22,12 @@ pub struct Rows {
 
 /// The values of a column.
 enum Values {
-    Bool(Vec<Option<bool>>),
-    /// Of two, four or eight bytes.
-    Int(Vec<Option<i64>>),
-    /// Of four bytes, without a sign.
+    Native(NativeBuilder, NullBufferBuilder),
+    /// Integers of four bytes, without a sign.
     Oid(Vec<Option<i64>>),
-    Float(Vec<Option<f64>>),
     /// And the precision and scale that the column is declared with.
     Numeric(Vec<Option<Number>>, Option<(u8, u8)>),
     Text(StringViewBuilder),
-    Date(Vec<Option<i32>>),
-    Timestamp(Vec<Option<i64>>),
 }
 
 /// A numeric.
@@ -70,19 +63,19 @@ impl Rows {
         let of = |column: &Column| -> Result<(String, Values)> {
             let (name, ty) = (column.name(), column.type_());
             let values = match *ty {
-                Type::BOOL => Values::Bool(vec![]),
-                Type::INT2 | Type::INT4 | Type::INT8 => Values::Int(vec![]),
+                Type::BOOL => Values::of(DataType::Bool),
+                Type::INT2 | Type::INT4 | Type::INT8 => Values::of(DataType::Int64),
                 Type::OID => Values::Oid(vec![]),
-                Type::FLOAT4 | Type::FLOAT8 => Values::Float(vec![]),
+                Type::FLOAT4 | Type::FLOAT8 => Values::of(DataType::Float64),
                 Type::NUMERIC => Values::Numeric(vec![], declared(column.type_modifier())),
                 Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN => {
-                    Values::Text(StringViewBuilder::new())
+                    Values::of(DataType::String)
                 }
-                Type::DATE => Values::Date(vec![]),
-                Type::TIMESTAMP | Type::TIMESTAMPTZ => Values::Timestamp(vec![]),
+                Type::DATE => Values::of(DataType::Date),
+                Type::TIMESTAMP | Type::TIMESTAMPTZ => Values::of(DataType::Timestamp),
                 _ => {
                     let what = format!(
-                        "the column `{name}` of the result is of the type {ty}, which no column can hold"
+                        "the column `{name}` of the result has the type {ty}, which a column cannot hold"
                     );
                     return Err(Error::job(what).hint(format!("cast it in the statement: {name}::text")));
                 }
@@ -100,8 +93,10 @@ impl Rows {
         for (i, (name, values)) in self.columns.iter_mut().enumerate() {
             let raw: Option<Raw> = row.try_get(i).map_err(|e| crate::pg::failed("cannot read a row", &e))?;
             values.push(raw.map(|raw| raw.0)).ok_or_else(|| {
-                Error::data(format!("the column `{name}` of the result has a value that no column can hold"))
-                    .hint("dates and times may not be infinite")
+                Error::data(format!(
+                    "the column `{name}` of the result has a value that a column cannot hold"
+                ))
+                .hint("dates and times may not be infinite")
             })?;
         }
         self.rows += 1;
@@ -121,7 +116,7 @@ impl Rows {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Schema::new(fields).arrow(), arrays, &options)
-            .map_err(|e| Error::data("the server's result cannot be taken over").caused_by(e))
+            .map_err(|e| Error::data("the server's result cannot be read").caused_by(e))
     }
 }
 
@@ -143,44 +138,39 @@ fn integer(raw: &[u8]) -> Option<i64> {
     }
 }
 
+/// A day or an instant of PostgreSQL, counted from 1970; none of an infinite one.
+fn since_1970<T: PartialEq>(value: T, infinite: [T; 2], shifted: impl Fn(&T) -> Option<T>) -> Option<T> {
+    shifted(&value).filter(|_| !infinite.contains(&value))
+}
+
 impl Values {
+    fn of(ty: DataType) -> Values {
+        match NativeBuilder::new(ty, 0) {
+            Some(values) => Values::Native(values, NullBufferBuilder::new(0)),
+            None => Values::Text(StringViewBuilder::new()),
+        }
+    }
+
     /// Appends a value; none where no column can hold it.
     fn push(&mut self, raw: Option<&[u8]>) -> Option<()> {
-        match self {
-            Values::Bool(values) => values.push(raw.map(|raw| raw.first() == Some(&1))),
-            Values::Int(values) => values.push(raw.map_or(Some(None), |raw| integer(raw).map(Some))?),
-            Values::Oid(values) => {
+        match (self, raw) {
+            (Values::Native(values, nulls), None) => {
+                values.push_default();
+                nulls.append_null();
+            }
+            (Values::Native(values, nulls), Some(raw)) => {
+                push_native(values, raw)?;
+                nulls.append_non_null();
+            }
+            (Values::Oid(values), _) => {
                 let oid = |raw: &[u8]| Some(Some(u32::from_be_bytes(raw.try_into().ok()?).into()));
                 values.push(raw.map_or(Some(None), oid)?);
             }
-            Values::Float(values) => {
-                let float = |raw: &[u8]| match raw.len() {
-                    4 => Some(Some(f32::from_be_bytes(raw.try_into().ok()?).into())),
-                    _ => Some(Some(f64::from_be_bytes(raw.try_into().ok()?))),
-                };
-                values.push(raw.map_or(Some(None), float)?);
-            }
-            Values::Numeric(values, _) => {
+            (Values::Numeric(values, _), _) => {
                 values.push(raw.map_or(Some(None), |raw| Number::of(raw).map(Some))?);
             }
-            Values::Text(values) => {
+            (Values::Text(values), _) => {
                 values.append_option(raw.map_or(Some(None), |raw| std::str::from_utf8(raw).ok().map(Some))?);
-            }
-            Values::Date(values) => {
-                let day = |raw: &[u8]| {
-                    let day = i32::from_be_bytes(raw.try_into().ok()?);
-                    let finite = ![i32::MIN, i32::MAX].contains(&day);
-                    day.checked_add(EPOCH_DAYS).filter(|_| finite).map(Some)
-                };
-                values.push(raw.map_or(Some(None), day)?);
-            }
-            Values::Timestamp(values) => {
-                let instant = |raw: &[u8]| {
-                    let instant = i64::from_be_bytes(raw.try_into().ok()?);
-                    let finite = ![i64::MIN, i64::MAX].contains(&instant);
-                    instant.checked_add(EPOCH_MICROS).filter(|_| finite).map(Some)
-                };
-                values.push(raw.map_or(Some(None), instant)?);
             }
         }
         Some(())
@@ -188,19 +178,34 @@ impl Values {
 
     fn finish(self) -> (DataType, ArrayRef) {
         match self {
-            Values::Bool(values) => (DataType::Bool, Arc::new(BooleanArray::from(values))),
-            Values::Int(values) | Values::Oid(values) => {
-                (DataType::Int64, Arc::new(Int64Array::from(values)))
-            }
-            Values::Float(values) => (DataType::Float64, Arc::new(Float64Array::from(values))),
+            Values::Native(mut values, mut nulls) => (values.ty(), values.finish(nulls.finish())),
+            Values::Oid(values) => (DataType::Int64, Arc::new(Int64Array::from(values))),
             Values::Numeric(values, declared) => numerics(values, declared),
             Values::Text(mut values) => (DataType::String, Arc::new(values.finish())),
-            Values::Date(values) => (DataType::Date, Arc::new(Date32Array::from(values))),
-            Values::Timestamp(values) => {
-                (DataType::Timestamp, Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")))
-            }
         }
     }
+}
+
+/// Appends a value of one of the types whose bytes say it all; none where no column can hold it.
+fn push_native(values: &mut NativeBuilder, raw: &[u8]) -> Option<()> {
+    match values {
+        NativeBuilder::Bool(bits) => bits.append(raw.first() == Some(&1)),
+        NativeBuilder::Int(ints) => ints.push(integer(raw)?),
+        NativeBuilder::Float(floats) => floats.push(match raw.len() {
+            4 => f32::from_be_bytes(raw.try_into().ok()?).into(),
+            _ => f64::from_be_bytes(raw.try_into().ok()?),
+        }),
+        NativeBuilder::Date(days) => {
+            let day = i32::from_be_bytes(raw.try_into().ok()?);
+            days.push(since_1970(day, [i32::MIN, i32::MAX], |day| day.checked_add(EPOCH_DAYS))?);
+        }
+        NativeBuilder::Time(instants) => {
+            let instant = i64::from_be_bytes(raw.try_into().ok()?);
+            instants.push(since_1970(instant, [i64::MIN, i64::MAX], |at| at.checked_add(EPOCH_MICROS))?);
+        }
+        NativeBuilder::Decimal(..) => unreachable!("numerics are kept with their digits"),
+    }
+    Some(())
 }
 
 impl Number {
@@ -266,7 +271,7 @@ fn numerics(values: Vec<Option<Number>>, declared: Option<(u8, u8)>) -> (DataTyp
     };
     if let Some(all) = values.iter().map(scaled).collect::<Option<Vec<Option<i128>>>>() {
         let ty = DataType::Decimal { precision, scale };
-        return (ty, Arc::new(Decimal128Array::from(all).with_data_type(ty.arrow())));
+        return (ty, collect_array(ty, all.into_iter()));
     }
     let shown = |value: &Number| match value {
         Number::Exact(value, places) => text::decimal(*value, *places as i8),

@@ -158,7 +158,7 @@ fn brotli_is_read_and_what_is_encrypted_is_named() {
 
     std::fs::write(&file.path, b"PARE and what nobody can read\x08\0\0\0PARE").unwrap();
     let error = describe(&with(&file.path)).unwrap_err();
-    assert!(error.message().ends_with("is encrypted, which is not read"), "{error}");
+    assert!(error.message().ends_with("is encrypted, which is not supported"), "{error}");
 }
 
 /// A file of one int64, `t`, whose page has a checksum, by PyArrow 26: ours is a writer without them.

@@ -110,7 +110,7 @@ fn where_an_archive_cannot_be() {
     assert!(error.contains("year, month, date or hour") && error.contains("job.toml:7:25"), "{error}");
     let csv = LOG.replace("unused", "date");
     let error = refused(&csv, &archive("path = \"@/raw\"\npartition_by = \"date\"\n"));
-    assert!(error.contains("column `date`") && error.contains("choose others of year"), "{error}");
+    assert!(error.contains("column `date`") && error.contains("choose other units of year"), "{error}");
     let error = refused(LOG, &archive("path = \"-\"\n"));
     assert!(error.contains("an archive cannot be on the terminal"), "{error}");
     let csv = LOG.replace("user", "_place").replace("unused", "_file");
@@ -162,8 +162,8 @@ fn a_state_is_not_kept_of_what_grows_or_hangs_on_order() {
         ("arg_max(amount, amount)", "arg_max"),
     ] {
         let error = refused(LOG, &state("", MINUTES, call));
-        assert!(error.contains(&format!("`state` cannot be kept of `{name}`")), "{error}");
-        assert!(error.contains("leave out `state`") && error.contains("job.toml:6:9"), "{error}");
+        assert!(error.contains(&format!("`state` cannot be kept for `{name}`")), "{error}");
+        assert!(error.contains("without `state`") && error.contains("job.toml:6:9"), "{error}");
     }
     // A call in `having` is kept too.
     let error = refused(LOG, &state("having = \"median(amount) > 1\"", MINUTES, "count(*)"));

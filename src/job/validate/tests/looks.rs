@@ -261,7 +261,11 @@ fn constants_are_of_the_types_of_their_columns() {
         let job = format!(
             "[[step]]\nlookup = \"http://host/{{user}}\"\ntake = {take}\ntypes = {types}\notherwise = [{{ constant = {{ {name} = {value} }} }}]\n{OUTPUT}"
         );
-        assert!(refused(&job).contains(&format!("`{value}` is no value of `{name}`")), "{}", refused(&job));
+        assert!(
+            refused(&job).contains(&format!("`{value}` is not a valid value for `{name}`")),
+            "{}",
+            refused(&job)
+        );
     }
 }
 

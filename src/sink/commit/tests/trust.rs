@@ -45,7 +45,7 @@ fn with_journal(change: impl Fn(&mut serde_json::Value)) -> (tempfile::TempDir, 
     failpoint::testing::fail_at(Some(14));
     run(&targets, SECOND).unwrap_err();
     failpoint::testing::fail_at(None);
-    let journal = targets[0].state().join(journal::FILE);
+    let journal = targets[0].state().join(JOURNAL);
     let mut value = serde_json::from_str(&fs::read_to_string(&journal).unwrap()).unwrap();
     change(&mut value);
     fs::write(&journal, value.to_string()).unwrap();

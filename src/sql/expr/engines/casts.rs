@@ -101,7 +101,7 @@ impl Printer<'_> {
             }
             (Type::Of(Timestamp), _) => Err(self
                 .no_words("a timestamp as text")
-                .hint("say the format: strftime(t, '%Y-%m-%d %H:%M:%S')")),
+                .hint("give the format: strftime(t, '%Y-%m-%d %H:%M:%S')")),
             (ty, _) => Err(self.no_words(format!("CAST({ty} AS VARCHAR)"))),
         }
     }

@@ -26,7 +26,7 @@ impl Printer<'_> {
             return self.shifted(call, &sql, &length, on_clock);
         }
         if self.dialect == Flink && self.zone.name() != "UTC" {
-            return Err(self.no_op(call.op).hint("say it in hours"));
+            return Err(self.no_op(call.op).hint("write it in hours"));
         }
         let mut clock = words::closed(&self.clock(of)?);
         for (count, unit) in [(i64::from(months), "MONTH"), (i64::from(days), "DAY")] {

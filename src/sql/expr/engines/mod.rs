@@ -71,7 +71,7 @@ impl Printer<'_> {
 
     /// That `what` has no words here.
     fn no_words(&self, what: impl std::fmt::Display) -> Error {
-        Error::job(format!("`{what}` cannot be said in the SQL of {}", self.dialect.name()))
+        Error::job(format!("`{what}` cannot be expressed in the SQL of {}", self.dialect.name()))
     }
 
     /// That an operation has no words here.
@@ -201,7 +201,7 @@ impl Printer<'_> {
     /// A length of time.
     fn interval(&self, interval: Interval) -> Result<String> {
         if !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
-            return Err(self.no_words("a length of time by itself"));
+            return Err(self.no_words("an interval by itself"));
         }
         let Interval { months, days, micros } = interval;
         let parts = [(i64::from(months), "months"), (i64::from(days), "days"), (micros, "microseconds")];

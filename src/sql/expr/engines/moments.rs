@@ -139,7 +139,7 @@ impl Printer<'_> {
             (Postgres, Type::Of(ty)) => {
                 Ok(self.cast_to(&format!("EXTRACT(EPOCH FROM {})", self.sql(of)?), ty))
             }
-            _ => Err(self.no_words("the seconds of a length of time")),
+            _ => Err(self.no_words("the seconds of an interval")),
         }
     }
 

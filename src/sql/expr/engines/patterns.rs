@@ -21,7 +21,7 @@ impl Printer<'_> {
             None => {
                 return Err(self
                     .no_op(call.op)
-                    .hint("say the pattern as a literal, or with the escape `\\`"));
+                    .hint("write the pattern as a literal, or with the escape `\\`"));
             }
         };
         // The others have it unless they are told.
@@ -46,10 +46,11 @@ impl Printer<'_> {
             Op::RegexReplace => flags(call, 3).contains('i'),
             _ => false,
         };
-        let literal =
-            call.args[1].as_text().ok_or_else(|| self.no_op(call.op).hint("say the pattern as a literal"))?;
+        let literal = call.args[1]
+            .as_text()
+            .ok_or_else(|| self.no_op(call.op).hint("write the pattern as a literal"))?;
         let regex = regex_for(self.dialect, literal, any_case).ok_or_else(|| {
-            self.no_op(call.op).hint(format!("of '{literal}' it is not known to be the same there"))
+            self.no_op(call.op).hint(format!("'{literal}' is not known to mean the same there"))
         })?;
         let (sql, pattern) = (self.tight(&call.args[0])?, self.text(&regex));
         let found = match self.dialect {
@@ -97,7 +98,7 @@ impl Printer<'_> {
         let all = flags(call, 3).contains('g');
         let by = call.args[2]
             .as_text()
-            .ok_or_else(|| self.no_op(call.op).hint("say the replacement as a literal"))?;
+            .ok_or_else(|| self.no_op(call.op).hint("write the replacement as a literal"))?;
         // Groups are written in ways of their own.
         if by.contains(['\\', '$']) && self.dialect != Postgres {
             return Err(self.no_op(call.op));

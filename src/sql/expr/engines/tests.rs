@@ -34,7 +34,7 @@ fn is(dialect: Dialect, sql: &str, want: &str) {
 
 fn refused(dialect: Dialect, sql: &str) {
     let error = in_dialect(dialect, sql).expect_err(sql).to_string();
-    assert!(error.contains(&format!("cannot be said in the SQL of {}", dialect.name())), "{error}");
+    assert!(error.contains(&format!("cannot be expressed in the SQL of {}", dialect.name())), "{error}");
     assert!(error.contains(sql), "{error}");
 }
 

@@ -23,7 +23,7 @@ impl Printer<'_> {
             (Some(count), _) if count >= least => Ok(count.min(i32::MAX.into()).to_string()),
             (Some(count), Postgres) => Ok(count.max(i32::MIN.into()).to_string()),
             (None, Postgres) => Ok(format!("CAST({} AS INTEGER)", self.sql(node)?)),
-            _ => Err(self.no_op(call.op).hint("say the number as a literal")),
+            _ => Err(self.no_op(call.op).hint("write the number as a literal")),
         }
     }
 
@@ -32,7 +32,7 @@ impl Printer<'_> {
         let node = &call.args[at];
         match self.dialect == Postgres || node.as_text().is_some_and(|text| !text.is_empty()) {
             true => self.sql(node),
-            false => Err(self.no_op(call.op).hint("say the text as a literal")),
+            false => Err(self.no_op(call.op).hint("write the text as a literal")),
         }
     }
 
@@ -141,7 +141,7 @@ impl Printer<'_> {
             None => call.args[1].as_text().map(|by| by.chars().count() as i64),
         };
         let (Some(from @ 1..), Some(count)) = (call.args[2].as_int(), count) else {
-            return Err(self.no_op(call.op).hint("say the numbers as literals"));
+            return Err(self.no_op(call.op).hint("write the numbers as literals"));
         };
         let rest = (from - 1).saturating_add(count).clamp(0, i64::from(i32::MAX) - 1) + 1;
         let name = if self.dialect == Flink { "SUBSTRING" } else { "SUBSTR" };

@@ -42,7 +42,7 @@ const MOST_BYTES: usize = 1 << 20;
 pub fn sql(node: &Node, zone: &Zone, column: &dyn Fn(usize) -> String) -> Result<String> {
     let sql = Printer { zone, column }.sql(node)?;
     match sql.len() > MOST_BYTES {
-        true => Err(Error::job("the expression is too long to be said in the SQL of Polars")),
+        true => Err(Error::job("the expression is too long for the SQL of Polars")),
         false => Ok(sql),
     }
 }
@@ -69,14 +69,14 @@ impl Printer<'_> {
             Kind::Call(call) => self.call(call, node),
         }
         .and_then(|sql| match sql.len() > MOST_BYTES {
-            true => Err(Error::job("the expression is too long to be said in the SQL of Polars")),
+            true => Err(Error::job("the expression is too long for the SQL of Polars")),
             false => Ok(sql),
         })
     }
 
     fn no_words(&self, what: &str) -> Error {
-        Error::job(format!("`{what}` cannot be said in the SQL of Polars"))
-            .hint("`verify --against` takes the result of another engine: highwater sql --dialect postgres, or duckdb")
+        Error::job(format!("`{what}` cannot be expressed in the SQL of Polars"))
+            .hint("`verify --against` compares with the result of another engine: highwater sql --dialect postgres, or duckdb")
     }
 
     fn literal(&self, node: &Node, literal: &Literal) -> Result<String> {

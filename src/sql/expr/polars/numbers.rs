@@ -39,7 +39,8 @@ impl Printer<'_> {
             Op::BitXor => format!("({a} XOR {b})"),
             Op::ShiftLeft | Op::ShiftRight => {
                 let places = args[1].as_int().filter(|places| (0..=62).contains(places));
-                let factor = 1i64 << places.ok_or_else(|| self.no_words("bits moved by so many places"))?;
+                let factor =
+                    1i64 << places.ok_or_else(|| self.no_words("bits shifted by this number of places"))?;
                 // A product leaves out the bits that have no place, a quotient goes down.
                 format!("({a} {} {factor})", if call.op == Op::ShiftLeft { "*" } else { "//" })
             }
@@ -223,7 +224,7 @@ impl Printer<'_> {
             Op::Divide => {
                 let wide = scale + y;
                 if wide > 30 {
-                    return Err(self.no_words("a quotient of so many digits"));
+                    return Err(self.no_words("a quotient with this number of digits"));
                 }
                 let quotient = format!("({} / {under})", at(a, scale));
                 // What is left of a quotient that was cut at its half.

@@ -1,0 +1,145 @@
+//! Which aggregates there are, and what a call of one says.
+
+use crate::batch::DataType;
+
+/// Which aggregate, with what it needs to know beside its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Function {
+    /// `count(*)`: rows.
+    CountRows,
+    /// `count(x)`: rows where x is not NULL.
+    Count,
+    /// `count_if(x)`: rows where x is true.
+    CountIf,
+    /// `count(distinct x)`.
+    CountDistinct,
+    /// `approx_count_distinct(x)`: exact up to 768 values, then with a standard error of 1.15 %.
+    ApproxCountDistinct,
+    /// `sum(x)`.
+    Sum,
+    /// `avg(x)`, as a float64 rounded once.
+    Avg,
+    /// `min(x)`; NaN counts as the largest float.
+    Min,
+    /// `max(x)`; NaN counts as the largest float.
+    Max,
+    /// `first(x)`: the first value that is not NULL, in replay order.
+    First,
+    /// `last(x)`: the last value that is not NULL, in replay order.
+    Last,
+    /// `arg_min(x, y)`: x of the row with the least y, of the rows where neither is NULL; the
+    /// earliest in replay order if several.
+    ArgMin,
+    /// `arg_max(x, y)`: x of the row with the greatest y, of the rows where neither is NULL; the
+    /// earliest in replay order if several.
+    ArgMax,
+    /// Variance or standard deviation.
+    Spread {
+        /// Divide by n − 1 in place of n.
+        sample: bool,
+        /// Take the square root.
+        root: bool,
+    },
+    /// `quantile(x, q)` with linear interpolation (SQL's PERCENTILE_CONT); `median` is q = 0.5.
+    Quantile(f64),
+    /// `bool_and(x)`.
+    BoolAnd,
+    /// `bool_or(x)`.
+    BoolOr,
+    /// `bit_and(x)` and its like.
+    Bit(Bits),
+    /// `mode(x)`: the value that comes most often, of several the least.
+    Mode,
+    /// `corr(y, x)` and its like.
+    Pairwise(Pairwise),
+    /// `string_agg(x, separator)`; what it is ordered by are further arguments.
+    StringAgg(Box<Listing>),
+    /// Another one, over each value once: `sum(distinct x)`.
+    Distinct(Box<Function>),
+}
+
+/// What bits are joined by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// Those that all have.
+    And,
+    /// Those that any has.
+    Or,
+    /// Those that an odd number have.
+    Xor,
+}
+
+/// What is made of pairs of numbers, (y, x), where neither is NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairwise {
+    /// The correlation.
+    Corr,
+    /// The covariance over n.
+    CovarPop,
+    /// The covariance over n − 1.
+    CovarSamp,
+    /// How many pairs there are.
+    Count,
+    /// The mean of x.
+    AvgX,
+    /// The mean of y.
+    AvgY,
+    /// The sum of squares of distances of x from its mean.
+    Sxx,
+    /// The sum of squares of distances of y from its mean.
+    Syy,
+    /// The sum of products of both distances.
+    Sxy,
+    /// The slope of the line of least squares.
+    Slope,
+    /// y of that line at x = 0.
+    Intercept,
+    /// The square of the correlation; 1 where y is constant, and x is not.
+    R2,
+}
+
+/// How texts are joined.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// What stands between two texts.
+    pub separator: String,
+    /// Each text once, where it comes first in replay order.
+    pub distinct: bool,
+    /// The direction of each key; ties, and all without a key, are in replay order.
+    pub order: Vec<Direction>,
+}
+
+/// The direction of a key of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Direction {
+    /// Greater values first.
+    pub descending: bool,
+    /// NULL before all values.
+    pub nulls_first: bool,
+}
+
+/// A call of an aggregate, of which the arguments have types.
+#[derive(Debug, Clone, Default)]
+pub struct Call<'a> {
+    /// Its name in lower case.
+    pub name: &'a str,
+    /// DISTINCT.
+    pub distinct: bool,
+    /// The types of its arguments, then those of its order.
+    pub args: Vec<DataType>,
+    /// The rank of a quantile.
+    pub quantile: Option<f64>,
+    /// What stands between texts.
+    pub separator: Option<String>,
+    /// The direction of each key of the order.
+    pub order: Vec<Direction>,
+}
+
+/// An aggregate with the types of its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Which.
+    pub function: Function,
+    /// The types of its arguments; none for `count(*)`.
+    pub args: Vec<DataType>,
+}

@@ -1,0 +1,79 @@
+//! The account, the event times and the inputs after a correction.
+
+use super::correction::Correction;
+use super::given::Role;
+use crate::engine::arrivals::Need;
+use crate::engine::intake::Counted;
+use crate::engine::steps::Sources;
+use crate::engine::{Read, Scope};
+use crate::error::{Error, Result};
+use crate::input::{InputReport, ScanReport};
+use crate::sink::{Account, InputEntry, Watermarks};
+use std::collections::HashMap;
+use std::path::Path;
+
+impl Correction<'_> {
+    /// The account and the event times after the correction.
+    pub fn account(&self, read: &Read, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
+        let before = &self.in_place.before();
+        let (new, mut account) = (read.tally.account(), before.account);
+        let (old, seen) = (before.watermarks, read.tally.watermarks());
+        if self.given.late.is_some() {
+            if new.read != account.late {
+                let (given, late) = (new.read, account.late);
+                return Err(Error::data(format!("{given} late events are given, but {late} were left out"))
+                    .hint("give the whole late output, as the last run wrote it"));
+            }
+            account.counted += std::mem::take(&mut account.late);
+            return Ok((account, old));
+        }
+        if self.given.has(Role::New) {
+            account.add(&new);
+            let both = match (old, seen) {
+                (Some(old), Some(new)) => Some(Watermarks {
+                    min_event_time: old.min_event_time.min(new.min_event_time),
+                    max_event_time: old.max_event_time.max(new.max_event_time),
+                    ..old
+                }),
+                (old, new) => old.or(new),
+            };
+            return Ok((account, both));
+        }
+        // An archive has no record that could not be read, and records of other files beside these.
+        let counted = new.filtered + new.duplicate + new.late + new.counted;
+        let gone = |input: &&InputEntry| self.given.with(Role::Retracted).any(|(_, e)| e.path == input.path);
+        let records = self.in_place.inputs.iter().filter(gone).map(|input| input.records).sum();
+        account.take(&Account { read: records, rejected: records.saturating_sub(counted), ..new });
+        let edge = |old: Watermarks, gone: Watermarks| {
+            gone.min_event_time <= old.min_event_time || gone.max_event_time >= old.max_event_time
+        };
+        if !old.zip(seen).is_some_and(|(old, gone)| edge(old, gone)) {
+            return Ok((account, old));
+        }
+        // The first or the last event goes: what is left says which come now.
+        let (intake, _) = self.history.intake(self.pass.plan, self.given, Counted::All)?;
+        let left =
+            self.pass.read_all(Need::Nothing, sources, intake.as_slice(), &Scope::none(self.pass.plan))?;
+        let watermark = old.and_then(|old| old.watermark);
+        Ok((account, left.tally.watermarks().map(|left| Watermarks { watermark, ..left })))
+    }
+
+    /// The files that count now, in position order, then those of tables.
+    pub fn inputs_with(&self, reports: &[ScanReport]) -> Vec<InputEntry> {
+        let reports = reports.iter().flat_map(|report| &report.inputs);
+        let read: HashMap<&Path, &InputReport> =
+            reports.map(|report| (report.path.as_path(), report)).collect();
+        let old: HashMap<&str, &InputEntry> =
+            self.in_place.inputs.iter().map(|input| (input.path.as_str(), input)).collect();
+        let source = self.given.source.iter().filter_map(|entry| match entry.role {
+            Role::Retracted => None,
+            Role::Old => old.get(entry.path.as_str()).map(|input| (*input).clone()),
+            Role::New => {
+                let report = read.get(Path::new(&entry.path))?;
+                let (path, hash) = (entry.path.clone(), report.hash.clone());
+                Some(InputEntry { path, bytes: report.bytes, hash, records: report.records, table: None })
+            }
+        });
+        source.chain(self.in_place.tables.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! Everything is computed again, over all files, and what differs takes the place of what was.
+//!
+//! # Contract
+//! This is the run that would give the outputs, with the old parts kept where they are the same. It reads the
+//! files of the source; where one is gone, an archive and the new files.
+
+use super::changes::{Differ, Differences, log_part};
+use super::corrected::PartChange;
+use super::correction::{Correction, StagedCorrection};
+use super::edited;
+use super::edited::Shared;
+use super::given::Role;
+use super::history::of_files;
+use super::outcome::{Corrected, HistoryRead, Method};
+use super::part_rows::part_keys;
+use super::partition::{folder, records};
+use super::parts::PartReader;
+use super::rejects::{Rejected, merged_rejects};
+use crate::batch::Schema;
+use crate::deliver::{Results, Staged, balances, drafts, stage, write};
+use crate::engine::Scope;
+use crate::engine::arrivals::Need;
+use crate::engine::intake::{Archived, Counted, Intake};
+use crate::engine::steps::Sources;
+use crate::error::{Error, Result};
+use crate::lookup::Services;
+use crate::plan::OutputKind;
+use crate::sink::{Part, RejectsWriter, first_altered};
+use crate::window::Window;
+use arrow_array::RecordBatch;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+impl Correction<'_> {
+    /// Says what would be read; what would change is known when it is computed.
+    pub fn plan_all_again(&self) -> Result<StagedCorrection> {
+        let all = self.targets.iter().zip(&self.in_place.manifests).map(|((index, _), manifest)| {
+            let mut planned = Corrected::untouched(&self.pass.plan.outputs[*index], manifest);
+            planned.method = Method::AllAgain;
+            planned.unchanged = 0;
+            manifest.parts.iter().for_each(|part| planned.written.add(part));
+            planned.parts = manifest.parts.iter().map(|part| part.path.clone()).collect();
+            planned
+        });
+        let outputs = all.collect();
+        let plan = self.pass.plan;
+        let (_, history) = self.history.intake(plan, self.given, Counted::All)?;
+        let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
+        let (sources, scope) = (Sources::default(), Scope::none(plan));
+        let read = self.pass.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
+        let (account, records) = (self.in_place.before().account, records(&read.reports));
+        Ok(StagedCorrection { drafts: vec![], outputs, account, history, rejects: None, records })
+    }
+
+    /// Stages the outputs of all events.
+    ///
+    /// # Errors
+    /// As [`Correction::stage`].
+    pub fn stage_all_again(&self) -> Result<StagedCorrection> {
+        let of_source = self.given.left().all(|entry| entry.is_in_place(&self.pass.plan.inputs));
+        let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
+        for number in 0..self.targets.len() {
+            done.outputs.push(self.compared(number)?);
+        }
+        Ok(done)
+    }
+
+    /// A run over the files of the source.
+    fn over_source(&self) -> Result<StagedCorrection> {
+        let rejects = self.pass.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+        let Staged { outcome, drafts, rejects, none_rejected } =
+            stage(&self.pass, self.transaction, rejects)?;
+        self.given.are_as_counted(outcome.inputs.iter())?;
+        let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
+        let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
+        Ok(StagedCorrection {
+            drafts,
+            outputs: vec![],
+            account: outcome.account,
+            history: HistoryRead { files: old.len(), bytes: old.iter().sum() },
+            rejects: Some(Rejected::of_run(rejects, none_rejected)),
+            records: records.collect(),
+        })
+    }
+
+    /// The same over an archive and the new files.
+    fn over_archive(&self) -> Result<StagedCorrection> {
+        let plan = self.pass.plan;
+        let sources = self.sources()?;
+        let (old, history) = self.history.intake(plan, self.given, Counted::All)?;
+        let old = old.map(|intake| Intake { archived: Archived::All, ..intake });
+        let mut intakes: Vec<Intake> = old.into_iter().collect();
+        let archived = intakes.len();
+        intakes.extend(of_files(plan, self.given, Role::New, Archived::All, Counted::All)?);
+        let mut read = self.pass.read_all(Need::Nothing, &sources, &intakes, &Scope::all(plan))?;
+        sources.services.map(Services::finish).transpose()?;
+        self.pass.progress.writing();
+        // What could not be read of old files is not in the archive.
+        let new_reports = read.reports.split_off(archived);
+        let new: u64 = new_reports.iter().flat_map(|report| &report.inputs).map(|input| input.records).sum();
+        let mut account = read.tally.account();
+        let unread = self.unread(account.read - new);
+        account.read += unread;
+        account.rejected += unread;
+        balances(&account)?;
+        let records = records(&new_reports);
+        let inputs = self.inputs_with(&new_reports);
+        let files = self.given.paths();
+        let results =
+            Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files };
+        let (_, written) = write(&self.pass, self.transaction, results, read.resolution.as_ref())?;
+        let mut tally = read.tally;
+        tally.see(written);
+        let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
+        let path = match &rejects {
+            Some(rejects) => rejects.path.clone().map(|path| (path, 0)),
+            None => self.in_place.before().rejects.as_ref().map(|path| (path.into(), 0)),
+        };
+        let drafts = drafts(self.pass.plan, inputs, account, tally.watermarks(), &path);
+        Ok(StagedCorrection { drafts, outputs: vec![], account, history, rejects, records })
+    }
+
+    /// Records of old files that an archive, which has `archived` of them, does not have.
+    fn unread(&self, archived: u64) -> u64 {
+        let old: HashSet<&str> = self.given.with(Role::Old).map(|(_, entry)| entry.path.as_str()).collect();
+        let old = self.in_place.inputs.iter().filter(|input| old.contains(input.path.as_str()));
+        old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
+    }
+
+    /// What has become of an output: its old parts beside those that are staged.
+    fn compared(&self, number: usize) -> Result<Corrected> {
+        let (index, target) = &self.targets[number];
+        let output = &self.pass.plan.outputs[*index];
+        let manifest = &self.in_place.manifests[number];
+        let mut corrected = Corrected { method: Method::AllAgain, ..Corrected::untouched(output, manifest) };
+        let old: BTreeMap<&str, &Part> =
+            manifest.parts.iter().map(|part| (part.path.as_str(), part)).collect();
+        let staged: BTreeMap<String, _> = self
+            .transaction
+            .staged(number)
+            .into_iter()
+            .map(|(part, at)| (part.path.clone(), (part, at)))
+            .collect();
+        let now: BTreeMap<String, Part> =
+            self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
+        let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
+        let paths: BTreeSet<String> = staged.keys().cloned().chain(gone).collect();
+        // A part that is written again as it was is no change.
+        let as_it_was = |path: &&String| {
+            is_same(old.get(path.as_str()).copied(), staged.get(*path).map(|(part, _)| part))
+        };
+        let (again, paths): (Vec<&String>, Vec<&String>) = paths.iter().partition(as_it_was);
+        for (part, _) in again.iter().filter_map(|path| staged.get(*path)) {
+            corrected.unchanged -= 1;
+            corrected.written.add(part);
+            corrected.parts.push(part.path.clone());
+        }
+        if paths.is_empty() {
+            return Ok(corrected);
+        }
+        let mut log = self.log(number, Method::AllAgain)?;
+        let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
+        let comparison = self.comparison(number, &reader);
+        let compare = comparison.as_ref().ok();
+        let mut found = Differences::default();
+        for path in paths {
+            let old = old.get(path.as_str()).copied();
+            let new = staged.get(path);
+            let mut change = PartChange {
+                old: old.cloned(),
+                new: new.map(|(part, _)| part.clone()),
+                found: Differences::default(),
+            };
+            match compare {
+                Some(Comparison { differ, old: old_reader, columns }) => {
+                    let none = || RecordBatch::new_empty(columns.arrow());
+                    let only = |rows: RecordBatch| project(&rows, columns);
+                    let before = old.map_or_else(|| Ok(none()), |part| only(old_reader.read(part)?))?;
+                    let after = match new {
+                        Some((part, at)) => only(read_staged(&reader, part, at)?)?,
+                        None => none(),
+                    };
+                    let keys = part_keys(output, folder(path));
+                    change.found = differ.diff(&keys, &before, &after, log.lines())?;
+                }
+                None => {
+                    let [before, after] =
+                        [&change.old, &change.new].map(|part| part.as_ref().map_or(0, |part| part.rows));
+                    log_part(log.lines(), Path::new(path), before, after)?;
+                    corrected.rows_touched += before.abs_diff(after);
+                }
+            }
+            corrected.note(&change);
+            found.absorb(change.found, self.shown);
+        }
+        corrected.change_log = Some(log.finish()?);
+        corrected.changes = found.changes;
+        corrected.changed = found.values;
+        corrected.rows_touched += found.rows;
+        corrected.windows = found.windows.len() as u64;
+        corrected.not_compared = comparison.err();
+        Ok(corrected)
+    }
+
+    /// How the rows of target number `number`, which `reader` reads, are compared with those that lie there.
+    ///
+    /// # Errors
+    /// Why they are not, in words.
+    fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<Comparison, String> {
+        let (index, target) = &self.targets[number];
+        let (plan, manifest) = (self.pass.plan, &self.in_place.manifests[number]);
+        let output = &plan.outputs[*index];
+        let OutputKind::Groups { grouping, .. } = &output.kind else {
+            return Err("its rows are events".to_string());
+        };
+        let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
+        let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
+        if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
+            return Err("its files were changed from outside".to_string());
+        }
+        let grouping = &plan.groupings[*grouping];
+        let window = (grouping.plan.window != Window::Global).then_some((0, 1));
+        let differ = Differ::new(&columns, window, &grouping.keys, &plan.zone, self.shown);
+        Ok(Comparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })
+    }
+}
+
+/// How old and new rows of an output are compared.
+struct Comparison {
+    differ: Differ,
+    /// Reads the old parts.
+    old: PartReader,
+    /// The columns that both have.
+    columns: Schema,
+}
+
+/// The columns `columns` of `rows`.
+fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
+    let own = rows.schema();
+    let at = columns.names().filter_map(|name| own.index_of(name).ok()).collect::<Vec<_>>();
+    rows.project(&at).map_err(|e| Error::machine("columns of a part cannot be compared").caused_by(e))
+}
+
+/// Whether a part has the bytes that it had.
+fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
+    matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
+}
+
+/// A part where it lies until the commit.
+fn read_staged(reader: &PartReader, part: &Part, at: &Path) -> Result<RecordBatch> {
+    let folder = at.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    PartReader { root: folder, ..reader.clone() }.read(&Part { path: name, ..part.clone() })
+}

@@ -1,0 +1,37 @@
+//! What became of the parts of an output.
+
+use super::changes::Differences;
+use super::outcome::Corrected;
+use crate::sink::Part;
+
+/// What became of one part.
+pub struct PartChange {
+    pub old: Option<Part>,
+    pub new: Option<Part>,
+    pub found: Differences,
+}
+
+impl Corrected {
+    /// Counts a part that was read, written or both; one that came out as it was stays unchanged.
+    pub fn note(&mut self, change: &PartChange) {
+        let PartChange { old, new, .. } = change;
+        if let Some(old) = old {
+            self.read.add(old);
+            self.rows -= old.rows;
+        }
+        self.rows += new.as_ref().map_or(0, |new| new.rows);
+        if old == new {
+            return;
+        }
+        self.unchanged -= usize::from(old.is_some());
+        match (old, new) {
+            (_, Some(new)) => {
+                self.written.add(new);
+                self.parts.push(new.path.clone());
+                self.added += usize::from(old.is_none());
+            }
+            (Some(_), None) => self.removed += 1,
+            (None, None) => {}
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Outputs of groups: the rows of touched windows, merged or computed again, take the place of the old ones.
+//!
+//! # Contract
+//! A part is written from all of its rows in order, as a run writes it, so its bytes are those that a run
+//! over all events would give. A part that no touched window lies in is neither read nor written.
+
+use super::changes::{Differ, Differences};
+use super::combine::merge_rows;
+use super::corrected::PartChange;
+use super::given::InPlace;
+use super::methods::Merging;
+use super::outcome::{Corrected, Method};
+use super::part_rows::{KeyBytes, only, part_keys, unlike, write_part};
+use super::part_rows::{NewRows, spans};
+use super::partition::partition;
+use super::parts::PartReader;
+use super::splice::{in_windows, matched, matches, splice};
+use super::touched::{Clusters, Touched};
+use crate::batch::{plain_strings, record_batch};
+use crate::deliver::shape::Shaped;
+use crate::engine::Pass;
+use crate::error::Result;
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
+use crate::sink::{Manifest, Part, Target, Transaction};
+use crate::window::{Window, WindowSpan};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::BooleanBuffer;
+use arrow_select::concat::concat_batches;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A grouped output that is corrected.
+pub struct GroupOutput<'a> {
+    /// Its number among the targets.
+    pub number: usize,
+    pub output: &'a OutputPlan,
+    pub post: &'a Post,
+    pub grouping: &'a Grouping,
+    reader: PartReader,
+    pub manifest: &'a Manifest,
+    /// Its state folder.
+    pub state: PathBuf,
+}
+
+/// How the rows of an output take the place of old ones.
+pub enum Replace<'a> {
+    /// Each is merged with the old row of its window and keys.
+    Merging(&'a Merging),
+    /// They are all that these windows have.
+    Windows(&'a Touched),
+    /// They are all that these windows have in these partitions.
+    Partitions(&'a Touched, &'a BTreeSet<String>),
+}
+
+impl<'a> GroupOutput<'a> {
+    /// Output number `index` of the plan, if it is one of groups.
+    pub fn new(
+        plan: &'a Plan,
+        index: usize,
+        (number, target): (usize, &Target),
+        in_place: &'a InPlace,
+    ) -> Option<GroupOutput<'a>> {
+        let output = &plan.outputs[index];
+        let OutputKind::Groups { grouping, post } = &output.kind else { return None };
+        let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
+        let (grouping, manifest) = (&plan.groupings[*grouping], &in_place.manifests[number]);
+        Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
+    }
+
+    /// The number of its grouping.
+    pub fn grouping(&self) -> usize {
+        match &self.output.kind {
+            OutputKind::Groups { grouping, .. } => *grouping,
+            _ => unreachable!("an output of groups"),
+        }
+    }
+
+    fn is_global(&self) -> bool {
+        self.grouping.plan.window == Window::Global
+    }
+
+    /// How many columns its rows begin with that say which group they are.
+    fn heads(&self) -> usize {
+        if self.is_global() { 0 } else { 2 }
+    }
+
+    /// The columns of its files that rows are sorted by: bounds, and with `keys` the keys.
+    fn order(&self, keys: bool) -> Vec<usize> {
+        let until = self.heads() + if keys { self.grouping.keys.len() } else { 0 };
+        let written = self.output.written();
+        (0..written.len()).filter(|&place| written[place] < until).collect()
+    }
+
+    /// The bounds of the window of each row of one of its files; nothing where there is one window for all of time.
+    fn spans(&self, rows: &RecordBatch) -> Vec<WindowSpan> {
+        if self.is_global() { vec![] } else { spans(rows) }
+    }
+
+    /// The keys of the rows of one of its files, where they all stand in the file.
+    fn keys(&self, rows: &RecordBatch) -> Result<KeyBytes> {
+        let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
+        KeyBytes::new(&keys)
+    }
+
+    /// The rows that lie in a cluster of their key. Only of outputs that tell their sessions: their keys stand
+    /// in the files.
+    fn in_clusters(&self, rows: &RecordBatch, clusters: &Clusters) -> Result<BooleanBuffer> {
+        let keys = self.keys(rows)?;
+        let inside = self.spans(rows).into_iter().enumerate();
+        Ok(inside.map(|(row, span)| clusters.holds(keys.row(row), span)).collect())
+    }
+
+    /// Lets clusters grow by the sessions that the output holds, until they hold all that touch them.
+    ///
+    /// # Errors
+    /// A part cannot be read.
+    pub fn grow(&self, clusters: &mut Clusters) -> Result<()> {
+        let mut left: Vec<&Part> = self.manifest.parts.iter().collect();
+        loop {
+            let extents = clusters.extents();
+            let (near, rest): (Vec<&Part>, Vec<&Part>) =
+                left.into_iter().partition(|part| extents.may_lie_in(part.first, part.last));
+            if near.is_empty() {
+                return Ok(());
+            }
+            left = rest;
+            for part in near {
+                let rows = self.reader.read(part)?;
+                let keys = self.keys(&rows)?;
+                let spans = self.spans(&rows);
+                // Streamed sessions of a key may overlap: what has grown may touch one that came before.
+                loop {
+                    let grown = (0..rows.num_rows()).filter(|&row| clusters.grow(keys.row(row), spans[row]));
+                    if grown.count() == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of shaped rows those of touched windows, by partition.
+    pub fn select(&self, shaped: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
+        let schema = self.reader.schema.arrow();
+        let columns = self.output.written().into_iter().map(|c| plain_strings(&shaped.columns[c])).collect();
+        let rows = record_batch(&schema, columns)?;
+        for (path, from, len) in shaped.stretches {
+            let mut rows = rows.slice(from, len);
+            let inside = match touched {
+                Some(Touched::Windows(windows)) if !self.is_global() => {
+                    Some(in_windows(&rows, 0, 1, windows))
+                }
+                Some(Touched::Sessions(clusters)) => Some(self.in_clusters(&rows, clusters)?),
+                _ => None,
+            };
+            if let Some(inside) = inside {
+                rows = only(&rows, inside)?;
+            }
+            if rows.num_rows() > 0 {
+                into.entry(path).or_default().push(rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the parts that `new` rows go to, or that the windows that they replace lie in. Changes are written to `log`.
+    ///
+    /// # Errors
+    /// A part is not what the manifest says; an overflow; the disk fails.
+    pub fn correct(
+        &self,
+        pass: &Pass,
+        transaction: &Transaction,
+        mut new: NewRows,
+        replace: &Replace,
+        shown: usize,
+        log: &mut dyn std::io::Write,
+    ) -> Result<Corrected> {
+        let old: BTreeMap<&str, &Part> =
+            self.manifest.parts.iter().map(|part| (partition(part), part)).collect();
+        let mut paths = self.near(replace);
+        paths.extend(new.keys().cloned());
+        for (path, part) in &old {
+            if !paths.contains(*path) {
+                transaction.keep(self.number, &part.path)?;
+            }
+        }
+        let work: Vec<(String, Vec<RecordBatch>)> =
+            paths.into_iter().map(|path| (path.clone(), new.remove(&path).unwrap_or_default())).collect();
+        let window = (!self.is_global()).then_some((0, 1));
+        let differ = Differ::new(&self.reader.schema, window, &self.grouping.keys, &pass.plan.zone, shown);
+        let written: Vec<(PartChange, Vec<u8>)> = work
+            .into_par_iter()
+            .map(|(path, new)| {
+                let part = old.get(path.as_str()).copied();
+                let mut lines = vec![];
+                let change = self.part(pass, transaction, &path, part, new, replace, &differ, &mut lines)?;
+                Ok((change, lines))
+            })
+            .collect::<Result<_>>()?;
+        let mut corrected = Corrected::untouched(self.output, self.manifest);
+        corrected.method = match replace {
+            Replace::Merging(_) | Replace::Partitions(..) => Method::Merged,
+            Replace::Windows(_) => Method::Recomputed,
+        };
+        let mut found = Differences::default();
+        for (change, lines) in written {
+            log.write_all(&lines).map_err(crate::backfill::log::failed)?;
+            corrected.note(&change);
+            found.absorb(change.found, shown);
+        }
+        corrected.changes = found.changes;
+        corrected.changed = found.values;
+        // As a plan has them: by the whole path, not by the partition's.
+        corrected.parts.sort();
+        Ok(corrected)
+    }
+
+    /// The partitions in place that windows which are replaced may lie in.
+    pub fn near(&self, replace: &Replace) -> BTreeSet<String> {
+        let (touched, within) = match replace {
+            Replace::Merging(_) => return BTreeSet::new(),
+            Replace::Windows(touched) => (touched, None),
+            Replace::Partitions(touched, within) => (touched, Some(within)),
+        };
+        let extents = touched.extents();
+        let any = touched.windows() > 0;
+        let near = |part: &&Part| {
+            any && part.rows > 0
+                && extents.may_lie_in(part.first, part.last)
+                && within.is_none_or(|within| within.contains(partition(part)))
+        };
+        self.manifest.parts.iter().filter(near).map(|part| partition(part).to_string()).collect()
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn part(
+        &self,
+        pass: &Pass,
+        transaction: &Transaction,
+        path: &str,
+        part: Option<&Part>,
+        new: Vec<RecordBatch>,
+        replace: &Replace,
+        differ: &Differ,
+        lines: &mut Vec<u8>,
+    ) -> Result<PartChange> {
+        let schema = self.reader.schema.arrow();
+        let old =
+            part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
+        let mut new = concat_batches(&schema, &new).map_err(unlike)?;
+        let by_keys = matches!(replace, Replace::Merging(_) | Replace::Windows(Touched::Sessions(_)));
+        let order = self.order(by_keys);
+        let gone = match replace {
+            Replace::Merging(merging) => {
+                let merging: Vec<_> = self.output.written().into_iter().map(|c| merging[c].clone()).collect();
+                let matches = matches(&old, &new, &order)?;
+                new = merge_rows(&old, &new, &matches, &merging)?;
+                matched(&matches, old.num_rows())
+            }
+            Replace::Windows(touched) | Replace::Partitions(touched, _) => match touched {
+                Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
+                Touched::Windows(_) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
+                Touched::Windows(windows) => in_windows(&old, 0, 1, windows),
+            },
+        };
+        let found = differ.diff(&part_keys(self.output, path), &only(&old, gone.clone())?, &new, lines)?;
+        let rows = splice(&old, Some(&gone), &new, &order)?;
+        let written = self.write(pass, transaction, path, &rows)?;
+        Ok(PartChange { old: part.cloned(), new: written, found })
+    }
+
+    /// Stages the part of a partition; none without rows, unless the output is all one part.
+    fn write(
+        &self,
+        pass: &Pass,
+        transaction: &Transaction,
+        path: &str,
+        rows: &RecordBatch,
+    ) -> Result<Option<Part>> {
+        if rows.num_rows() == 0 && !self.output.partition_by.is_empty() {
+            return Ok(None);
+        }
+        let name = format!("data.{}", self.output.format.extension());
+        let staged = transaction.stage(self.number, &Path::new(path).join(name))?;
+        write_part(pass, staged, &self.reader, rows, &self.spans(rows)).map(Some)
+    }
+}

@@ -1,0 +1,126 @@
+//! How each output is corrected: the first way that will do, from the cheapest.
+
+use super::combine::merging;
+use super::given::{BackfillInput, Role};
+use super::outcome::Method;
+use crate::aggregate::Aggregate;
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::plan::{OutputKind, OutputPlan, Plan, PlannedColumn, Step};
+use crate::rows::PartitionPart;
+use crate::sink::Format;
+use crate::window::Window;
+
+/// Per column of a grouped output, how its values are merged; none for window bounds and keys.
+pub type Merging = Vec<Option<Aggregate>>;
+
+/// How the stored rows of a grouped output are merged with rows of new events, where every one of their
+/// values says enough for that.
+pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
+    let OutputKind::Groups { grouping, post } = &output.kind else { return None };
+    let groups = &plan.groupings[*grouping].plan;
+    let sessions = matches!(groups.window, Window::Session { .. });
+    if sessions || groups.firings || post.having.is_some() || post.top.is_some() {
+        return None;
+    }
+    // A value that names a partition could move its row to another one.
+    let by_key = |c: usize| matches!(post.columns[c], PlannedColumn::Key(_));
+    if !output.partition_columns().all(by_key) || !is_exact(output) {
+        return None;
+    }
+    let columns = post.columns.iter().map(|column| match column {
+        PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_) => Some(None),
+        PlannedColumn::Value(v) => {
+            let (aggregate, _) = &groups.aggregates[*v];
+            merging(aggregate).map(Some)
+        }
+        PlannedColumn::Firing | PlannedColumn::Computed(_) => None,
+    });
+    columns.collect()
+}
+
+/// Whether files of the output tell all of its values: in JSON Lines a float that is no number is `null`, and
+/// a text alone in a line of CSV is empty or NULL.
+fn is_exact(output: &OutputPlan) -> bool {
+    crate::backfill::parts::is_exact(output.format, &output.file_schema())
+}
+
+/// Why everything has to be computed again, if it has; `edited` says why the outputs are not those of the plan.
+///
+/// # Errors
+/// That would not give what a correction is for, or an output cannot be corrected at all.
+pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Result<Option<String>> {
+    let groups = |output: &OutputPlan| match &output.kind {
+        OutputKind::Groups { grouping, .. } => Some(*grouping),
+        _ => None,
+    };
+    if plan.groupings.iter().any(|grouping| grouping.plan.firings) {
+        return Err(Error::job("an output with `firings = true` cannot be corrected")
+            .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
+    }
+    let ordered = |step: &Step| matches!(step, Step::Dedup { .. } | Step::First { .. });
+    let reason = if let Some(edited) = edited {
+        Some(edited.to_string())
+    } else if let Some(reason) = &given.tables {
+        Some(reason.clone())
+    } else if given.late.is_none() && plan.steps.iter().any(ordered) {
+        Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
+    } else {
+        let touched = (0..plan.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
+        let of_sessions = touched.map(|i| &plan.outputs[i]).find(|output| {
+            groups(output).is_some_and(|g| {
+                matches!(plan.groupings[g].plan.window, Window::Session { .. })
+                    && !tells_sessions(plan, output)
+            })
+        });
+        of_sessions.map(|_| {
+            "an output of sessions does not contain all of them (`having`, `top`, or keys in paths)"
+                .to_string()
+        })
+    };
+    let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    match reason {
+        Some(reason) if streamed => {
+            Err(Error::job(format!("a streamed job cannot be corrected in this way: {reason}"))
+                .hint("run it again; or correct the outputs of a job in mode \"complete\""))
+        }
+        reason => Ok(reason),
+    }
+}
+
+/// Whether an output of sessions tells which sessions there are: all of them, with their keys.
+pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
+    let OutputKind::Groups { grouping, post } = &output.kind else { return false };
+    let float_key = plan.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
+    post.having.is_none()
+        && post.top.is_none()
+        && !(float_key && matches!(output.format, Format::JsonLines | Format::Keyed(_)))
+        && !output.partition_by.iter().any(|part| matches!(part, PartitionPart::Column(_)))
+        && crate::deliver::target(&output.to).is_some()
+}
+
+/// How output number `index` is corrected, where not everything is computed again.
+pub fn method(plan: &Plan, index: usize, given: &BackfillInput) -> Method {
+    let output = &plan.outputs[index];
+    let adds = given.has(Role::New);
+    match &output.kind {
+        OutputKind::Archive(_) if given.late.is_some() => Method::Untouched,
+        OutputKind::Archive(_) => Method::Merged,
+        OutputKind::Rows(_) if given.late.is_some() => Method::Untouched,
+        OutputKind::Rows(_) => Method::Recomputed,
+        OutputKind::Groups { grouping, .. } => {
+            let streamed = plan.groupings[*grouping].plan.lateness.is_some();
+            // A first that was late is none in a log of late events alone.
+            let flags = plan.steps.iter().any(|step| matches!(step, Step::First { .. }));
+            if given.late.is_some() && !streamed {
+                Method::Untouched
+            } else if (adds || given.late.is_some() && !flags)
+                && (output.state || stored_merging(plan, output).is_some())
+            {
+                Method::Merged
+            } else {
+                Method::Recomputed
+            }
+        }
+    }
+}

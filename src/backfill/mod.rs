@@ -1,0 +1,241 @@
+//! Late events, and files that were wrong: outputs that are in place are corrected, and nothing else.
+//!
+//! # Contract
+//! * After `backfill(run(A), B)` the outputs have the bytes of `run(A ∪ B)`; after a retraction of C those of a
+//!   run without C. Files are known by content: one that was counted before changes nothing.
+//! * Late events of a streamed run, given as its late output, are counted in the streamed outputs alone: the
+//!   others have them already. Windows that they touch come out as `complete` gives them.
+//! * What a window was and is comes from one of these, the first that will do (see [`Method`]): the stored values
+//!   and the new events; the events of the windows touched, from an archive or the source; everything.
+//! * Outputs are staged and committed together, as in a run.
+
+mod account;
+mod all_again;
+mod changes;
+mod combine;
+mod corrected;
+mod correction;
+mod delta;
+mod edited;
+mod gather;
+mod given;
+mod group_output;
+mod history;
+mod log;
+mod methods;
+mod outcome;
+mod part_rows;
+mod partition;
+mod parts;
+mod rejects;
+mod reread;
+mod splice;
+mod stage;
+mod states;
+#[cfg(test)]
+mod testing;
+mod touched;
+
+use crate::clock::Stopwatch;
+use crate::deliver::server_tables;
+use crate::deliver::server_tables::Extent;
+use crate::deliver::target;
+use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
+use crate::error::{Error, Result};
+use crate::job;
+use crate::job::{JobSpec, Overrides, SourceFiles};
+use crate::plan::Plan;
+use crate::process::pool;
+use crate::sink::{Target, Transaction};
+use correction::{Correction, StagedCorrection};
+use given::{BackfillInput, InPlace};
+use hashbrown::HashMap;
+use history::History;
+pub(crate) use history::nothing_gone;
+pub use outcome::{
+    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
+};
+pub use parts::PartReader;
+use std::path::PathBuf;
+
+/// Corrects the outputs of a job. `machine` says how a plan may use the machine.
+///
+/// # Errors
+/// The job was never run, or files of history are gone that are needed (job errors); bad data; a machine that
+/// fails. The outputs are then as before.
+pub fn backfill(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &Request,
+    machine: &dyn Fn(&Plan) -> RunOptions,
+    progress: &dyn Progress,
+) -> Result<BackfillOutcome> {
+    match correct(spec, overrides, request, machine, progress)? {
+        Corrections::Made(outcome) => Ok(*outcome),
+        Corrections::LeftToRun(why) => Err(Error::job(why).hint("run the job again")),
+    }
+}
+
+/// What came of a correction.
+pub(crate) enum Corrections {
+    /// It was made.
+    Made(Box<BackfillOutcome>),
+    /// A run over the source makes it, and why.
+    LeftToRun(String),
+}
+
+/// Corrects the outputs, or says why that is left to a run.
+///
+/// # Errors
+/// As [`backfill`].
+pub(crate) fn correct(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &Request,
+    machine: &dyn Fn(&Plan) -> RunOptions,
+    progress: &dyn Progress,
+) -> Result<Corrections> {
+    // Outputs are locked and brought to one state before anything is read of them.
+    let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
+    let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
+    let in_place = InPlace::new(&transaction, &targets)?;
+    if let (Some(error), false) = (&in_place.apart, request.of_run) {
+        return Err(error.clone());
+    }
+    let given = BackfillInput::new(spec, request, &in_place)?;
+    let mut plan = planned(spec, overrides, &in_place, &given)?;
+    plan.notes.extend(given.notes.iter().cloned());
+    let options = machine(&plan);
+    let numbered =
+        plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
+    let targets: Vec<(usize, Target)> = numbered.collect();
+    let altered = match request.of_run {
+        true => pool(options.threads)?.install(|| in_place.altered(&targets)),
+        false => None,
+    };
+    let reason = in_place.apart.as_ref().map(|error| error.message().to_string());
+    let reason = reason.or_else(|| edited::reason(&plan, &targets, &in_place));
+    let reason =
+        reason.or_else(|| Some(format!("{} was changed since it was written", altered.as_ref()?.display())));
+    let edited = match reason {
+        None if request.of_run => edited::late(&plan)?,
+        reason => reason,
+    };
+    if let (Some(edited), true) = (&edited, request.of_run) {
+        if given.is_all_named() {
+            return Ok(Corrections::LeftToRun(edited.clone()));
+        }
+        history::is_whole(&plan, &history::own_archives(&plan, &targets, &in_place), &given)?;
+        history::can_tell(&plan, &targets, &in_place, &given)?;
+    }
+    let untouched = || {
+        let outputs = targets.iter().zip(&in_place.manifests);
+        outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
+    };
+    if !request.plan_only {
+        server_tables::check(&plan)?;
+    }
+    let mut strangers = vec![];
+    if request.of_run {
+        for output in 0..targets.len() {
+            strangers.extend(transaction.strangers(output)?);
+        }
+    }
+    // A backfill of files that were counted is no run: what was edited waits for one.
+    if given.changes_nothing() && (edited.is_none() || !request.of_run) {
+        let (account, outputs) = (in_place.before().account, untouched());
+        let history = HistoryRead::default();
+        let restated = edited::restated(&plan, &targets, &in_place);
+        let restated = restated.filter(|_| edited.is_none() && !request.plan_only);
+        if restated.is_some() {
+            (0..targets.len()).try_for_each(|number| in_place.keep(&transaction, number))?;
+        }
+        let published = match (request.of_run, restated) {
+            (true, drafts) => {
+                server_tables::open(&plan, &transaction, Extent::InPlace)?.commit(transaction, drafts)?.1
+            }
+            (false, Some(drafts)) => transaction.commit(drafts).map(|_| vec![])?,
+            (false, None) => vec![],
+        };
+        let (files, all_again, applied) = (given.files, None, false);
+        return Ok(Corrections::Made(Box::new(BackfillOutcome {
+            plan,
+            files,
+            all_again,
+            account,
+            outputs,
+            history,
+            applied,
+            published,
+            strangers,
+        })));
+    }
+    let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
+    // Whatever is given counts, however late it came.
+    let plan = plan.counting_all();
+    let archives = history::own_archives(&plan, &targets, &in_place);
+    let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
+    let done = pool(options.threads)?.install(|| {
+        let pass = Pass { plan: &plan, options: &options, progress };
+        let (transaction, targets, in_place) = (&transaction, &targets[..], &in_place);
+        let (given, history, shown) = (&given, &history, request.shown);
+        let narrow =
+            Correction { pass, transaction, targets, in_place, given, history, archives: &archives, shown };
+        match (&all_again, request.plan_only) {
+            (None, true) => narrow.plan(),
+            (None, false) => narrow.stage(),
+            (Some(_), true) => narrow.plan_all_again(),
+            (Some(_), false) => narrow.stage_all_again(),
+        }
+    })?;
+    let StagedCorrection { drafts, mut outputs, account, history, rejects, records } = done;
+    let mut published = vec![];
+    if !request.plan_only {
+        rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
+        let extent = if request.of_run { Extent::All } else { Extent::Changed };
+        let mut watch = Stopwatch::of_process();
+        let report;
+        (report, published) =
+            server_tables::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
+        for (output, report) in outputs.iter_mut().zip(report.outputs) {
+            output.restored = report.restored;
+        }
+        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
+    }
+    let mut files = given.files;
+    let records: HashMap<String, u64> = records.into_iter().rev().collect();
+    for file in &mut files {
+        file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
+    }
+    let applied = !request.plan_only;
+    Ok(Corrections::Made(Box::new(BackfillOutcome {
+        plan,
+        files,
+        all_again,
+        account,
+        outputs,
+        history,
+        applied,
+        published,
+        strangers,
+    })))
+}
+
+/// The plan of the job over all files that count after the backfill. Those that are gone are known by the
+/// columns that they had; columns keep the order that they have in place, and new ones come after them.
+fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &BackfillInput) -> Result<Plan> {
+    let there = given.left().map(|entry| entry.at.clone()).filter(|path| spec.inputs().has(path));
+    let files: Vec<PathBuf> = there.collect();
+    let columns = || in_place.before().source.iter();
+    let types = match files.len() == given.left().count() {
+        true => vec![],
+        false => columns().filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
+    };
+    if files.is_empty() {
+        let error = Error::job("no file of the source is left on the disk, so its columns are not known");
+        return Err(error.hint("restore one of them, or remove the outputs"));
+    }
+    let order = columns().map(|column| column.name.clone()).collect();
+    let source = Some(SourceFiles { files, types, order });
+    job::plan_job(spec, &Overrides { source, ..overrides.clone() })
+}

@@ -1,0 +1,91 @@
+//! The rows of a part: read, chosen, and written as a run writes them.
+
+use super::parts::PartReader;
+use crate::batch::plain_strings;
+use crate::engine::Pass;
+use crate::error::{Error, Result};
+use crate::group::key_rows;
+use crate::input::told::folder_value;
+use crate::plan::OutputPlan;
+use crate::rows::PartitionPart;
+use crate::sink::encode::ROWS_PER_GROUP;
+use crate::sink::{Part, PartWriter, StagedFile, encoder};
+use crate::window::WindowSpan;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBuffer;
+use arrow_select::filter::filter_record_batch;
+use std::collections::BTreeMap;
+
+/// Rows that an output is to have, by the path of their partition, with the columns of its files.
+pub type NewRows = BTreeMap<String, Vec<RecordBatch>>;
+
+/// Keys of rows as bytes that are equal where the keys are.
+pub struct KeyBytes(Option<arrow_row::Rows>);
+
+impl KeyBytes {
+    /// # Errors
+    /// Columns of types that keys do not have: a fault of the program.
+    pub fn new(keys: &[ArrayRef]) -> Result<KeyBytes> {
+        if keys.is_empty() {
+            return Ok(KeyBytes(None));
+        }
+        let plain: Vec<ArrayRef> = keys.iter().map(plain_strings).collect();
+        let converter = key_rows(plain.iter().map(|key| key.data_type().clone()));
+        converter.convert_columns(&plain).map(|rows| KeyBytes(Some(rows))).map_err(unlike)
+    }
+
+    pub fn row(&self, row: usize) -> &[u8] {
+        self.0.as_ref().map_or(&[], |rows| rows.row(row).data())
+    }
+}
+
+/// The keys that stand in the path of a partition and not in its file.
+pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>)> {
+    let folders = path.split('/').zip(&output.partition_by);
+    let keys = folders.filter_map(|(folder, part)| {
+        let PartitionPart::Column(c) = part else { return None };
+        let (_, value) = folder.split_once('=')?;
+        Some((output.columns.fields[*c].name.clone(), folder_value(value)))
+    });
+    keys.collect()
+}
+
+/// The window of each row of a file whose first two columns are its bounds.
+pub fn spans(rows: &RecordBatch) -> Vec<WindowSpan> {
+    let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
+    bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
+}
+
+/// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
+/// one that `reader` can read.
+///
+/// # Errors
+/// The disk fails.
+pub fn write_part(
+    pass: &Pass,
+    staged: StagedFile,
+    reader: &PartReader,
+    rows: &RecordBatch,
+    spans: &[WindowSpan],
+) -> Result<Part> {
+    let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
+    let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
+    for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
+        let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
+        writer.append(encoder.encode(&piece)?)?;
+    }
+    let spans = spans.iter().map(|span| (span.start, span.end));
+    writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
+}
+
+/// The rows that are wanted.
+pub fn only(rows: &RecordBatch, wanted: BooleanBuffer) -> Result<RecordBatch> {
+    filter_record_batch(rows, &BooleanArray::new(wanted, None)).map_err(unlike)
+}
+
+/// The error of rows that do not have the same columns.
+pub fn unlike(cause: arrow_schema::ArrowError) -> Error {
+    Error::fault("rows of an output do not fit together").caused_by(cause)
+}

@@ -1,0 +1,96 @@
+//! Parts of outputs, read back as they were written.
+//!
+//! # Contract
+//! What comes back is what the encoders of [`crate::sink`] were given, where [`is_exact`] says so: types, NULLs and
+//! values to the last bit (of a float that is no number there is one), rows in the order of the file. A file is
+//! read once; that its bytes are those that the manifest names is known before any of them is looked at.
+
+mod blocks;
+mod text;
+
+use crate::batch::{DataType, Schema};
+use crate::error::{Error, Result};
+use crate::sink;
+use crate::sink::{ANEW, Format, Part};
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_select::concat::concat_batches;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Reads the parts of one output. Times in text carry their offset, so no zone is needed.
+#[derive(Debug, Clone)]
+pub struct PartReader {
+    /// The folder that the paths of parts are in.
+    pub root: PathBuf,
+    /// The format of the parts.
+    pub format: Format,
+    /// The columns that stand in the files: [`crate::plan::OutputPlan::file_schema`].
+    pub schema: Schema,
+}
+
+/// Whether all values of columns of `schema` can be told from files of `format`. Not floats in JSON Lines, where
+/// one that is no number is `null`; not a text that is the only column of CSV, where NULL and the empty text are
+/// written alike.
+pub fn is_exact(format: Format, schema: &Schema) -> bool {
+    match format {
+        Format::Parquet => true,
+        Format::Csv => !matches!(&schema.fields[..], [only] if only.ty.is_text()),
+        Format::JsonLines | Format::Keyed(_) => schema.fields.iter().all(|f| f.ty != DataType::Float64),
+    }
+}
+
+impl PartReader {
+    /// All rows of `part`, with the columns of the schema as [`Schema::arrow`] has them.
+    ///
+    /// # Errors
+    /// A machine error: the file cannot be read, or is not the one that the manifest describes.
+    pub fn read(&self, part: &Part) -> Result<RecordBatch> {
+        let path = self.root.join(&part.path);
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, e).hint(ANEW))?;
+        if bytes.len() as u64 != part.bytes || format!("{:032x}", xxh3_128(&bytes)) != part.hash {
+            return Err(sink::altered(&path));
+        }
+        let rows = part.rows as usize;
+        let batch = match self.format {
+            Format::Parquet => self.parquet(bytes, rows).map_err(|e| unreadable(&path).caused_by(e))?,
+            format => text::read(format, &self.schema, bytes, rows).map_err(|at| {
+                unreadable(&path).caused_by(format!("the text at byte {at} is not as highwater writes it"))
+            })?,
+        };
+        if batch.num_rows() != rows {
+            let count = batch.num_rows();
+            return Err(unreadable(&path).caused_by(format!("{count} rows, of {rows}")));
+        }
+        Ok(batch)
+    }
+
+    fn parquet(&self, bytes: Vec<u8>, rows: usize) -> parquet::errors::Result<RecordBatch> {
+        let options = ArrowReaderOptions::new().with_schema(self.schema.arrow());
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(Bytes::from(bytes), options)?;
+        let reader = builder.with_batch_size(rows.max(1)).build()?;
+        let mut batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
+        match batches.len() {
+            1 => Ok(batches.remove(0)),
+            _ => Ok(concat_batches(&self.schema.arrow(), &batches)?),
+        }
+    }
+}
+
+fn unreadable(path: &Path) -> Error {
+    Error::machine(format!("{} cannot be read back", path.display())).hint(ANEW)
+}
+
+/// A batch of these columns, also where there are none.
+fn batch(
+    schema: &Schema,
+    columns: Vec<arrow_array::ArrayRef>,
+    rows: usize,
+) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.arrow(), columns, &options)
+}
+
+#[cfg(test)]
+mod tests;

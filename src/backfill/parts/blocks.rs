@@ -1,0 +1,102 @@
+//! Parts read a piece at a time: for those who look at all rows and keep few of them.
+//!
+//! # Contract
+//! The rows of a part come in its order, and memory holds some thousands of them (of text some megabytes), however
+//! large the part is. That its bytes are those that the manifest names is not checked; that it has as many rows is.
+
+use super::{PartReader, batch, text, unreadable};
+use crate::error::{Error, Result};
+use crate::sink::{Format, Part, csv};
+use arrow_array::RecordBatch;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Rows of Parquet at a time.
+const ROWS: usize = 1 << 13;
+/// Bytes of text at a time.
+const BYTES: usize = 1 << 22;
+
+impl PartReader {
+    /// Shows all rows of `part` to `see`, piece by piece.
+    ///
+    /// # Errors
+    /// Those of `see`; a machine error: the file cannot be read, or is none that a run wrote.
+    pub fn pieces(&self, part: &Part, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let path = self.root.join(&part.path);
+        let mut rows = 0;
+        let mut counted = |batch: &RecordBatch| {
+            rows += batch.num_rows() as u64;
+            see(batch)
+        };
+        if self.schema.fields.is_empty() {
+            let empty = batch(&self.schema, vec![], part.rows as usize);
+            counted(&empty.map_err(|e| unreadable(&path).caused_by(e))?)?;
+        } else if self.format == Format::Parquet {
+            self.batches(&path, &mut counted)?;
+        } else {
+            self.blocks(&path, BYTES, &mut counted)?;
+        }
+        if rows != part.rows {
+            return Err(unreadable(&path).caused_by(format!("{rows} rows, of {}", part.rows)));
+        }
+        Ok(())
+    }
+
+    fn batches(&self, path: &Path, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let options = ArrowReaderOptions::new().with_schema(self.schema.arrow());
+        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+            .and_then(|builder| builder.with_batch_size(ROWS).build())
+            .map_err(|e| unreadable(path).caused_by(e))?;
+        for batch in reader {
+            see(&batch.map_err(|e| unreadable(path).caused_by(e))?)?;
+        }
+        Ok(())
+    }
+
+    /// Text in blocks of whole records of about `size` bytes.
+    pub fn blocks(
+        &self,
+        path: &Path,
+        size: usize,
+        see: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let failed = |e| Error::io("read", path, e);
+        let mut file = File::open(path).map_err(failed)?;
+        let header = if self.format == Format::Csv { csv::header(&self.schema) } else { vec![] };
+        let mut block = vec![];
+        loop {
+            let read = file.by_ref().take(size as u64).read_to_end(&mut block).map_err(failed)?;
+            let end = if read == 0 { block.len() } else { whole(&block, self.format) };
+            if end > header.len() || (read == 0 && end > 0) {
+                let rest = block.split_off(end);
+                let rows = text::read(self.format, &self.schema, block, 0)
+                    .map_err(|_| unreadable(path).caused_by("its text is not as highwater writes it"))?;
+                see(&rows)?;
+                block = [&header[..], &rest].concat();
+            }
+            if read == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Where the last whole record of `block` ends, which starts with one; 0 where none does.
+fn whole(block: &[u8], format: Format) -> usize {
+    if format != Format::Csv {
+        // In JSON a line end inside of a text is escaped.
+        return memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
+    }
+    let (mut quoted, mut end) = (false, 0);
+    for at in memchr::memchr2_iter(b'"', b'\n', block) {
+        match block[at] {
+            b'"' => quoted = !quoted,
+            _ if !quoted => end = at + 1,
+            _ => {}
+        }
+    }
+    end
+}

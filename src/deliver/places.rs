@@ -1,0 +1,34 @@
+//! The places that the outputs of a plan are written to.
+
+use crate::error::Result;
+use crate::plan::{OutputPlan, OutputTo, Plan};
+use crate::sink::Target;
+
+/// The places that a run of `plan` writes to: the outputs that are files, then the late output.
+pub fn places(plan: &Plan) -> Vec<Target> {
+    let outputs = plan.outputs.iter().filter_map(|output| target(&output.to));
+    outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
+}
+
+/// The outputs that are files, in the order of the transaction's targets.
+pub fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
+    plan.outputs.iter().filter(|o| target(&o.to).is_some())
+}
+
+/// Where an output goes in a transaction; `None` for the terminal.
+pub fn target(to: &OutputTo) -> Option<Target> {
+    match to {
+        OutputTo::Folder(path) => Some(Target::folder(path)),
+        OutputTo::File(path) => Some(Target::file(path)),
+        OutputTo::Terminal => None,
+    }
+}
+
+/// Brings the outputs of `plan` to the state before or after a commit that a dead run left: for commands that
+/// only read, as `run` does so itself.
+///
+/// # Errors
+/// As of [`crate::sink::recover`].
+pub fn recover(plan: &Plan) -> Result<()> {
+    crate::sink::recover(&places(plan), &plan.named)
+}

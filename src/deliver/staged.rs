@@ -1,0 +1,230 @@
+//! Outputs that are staged, and the commit that puts them in place.
+
+use super::outcome::{FirstAndLast, Outcome, OutputOutcome, balances, fill_in};
+use super::places::{target, targets};
+use super::server_tables::{self, Extent};
+use super::{events, groups, late};
+use crate::clock::Stopwatch;
+use crate::engine::offsets::Offsets;
+use crate::engine::rejected::{rejects_at, write_rejects};
+use crate::engine::stage_log::Resolution;
+use crate::engine::tables::{self, Tables};
+use crate::engine::{Need, Pass, Stage, Work, machine};
+use crate::error::Result;
+use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
+use crate::input::InputReport;
+use crate::lookup::Services;
+use crate::plan::{Grouping, LatePlan, OutputKind, Plan};
+use crate::rows::RowStore;
+use crate::sink::{
+    Account, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
+    Transaction, Watermarks,
+};
+use crate::time::Duration::Length;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What reading gave for the outputs of a plan.
+pub struct Results<'a> {
+    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    /// Of outputs of events, in the plan's order.
+    pub rows: Vec<Vec<RowStore>>,
+    /// Of archives, in the plan's order.
+    pub archives: Vec<Vec<RowStore>>,
+    /// The paths of the source's files by ordinal, as archives name them.
+    pub files: &'a [String],
+}
+
+/// A run whose outputs are staged, and what is left to do.
+pub struct Staged {
+    pub outcome: Outcome,
+    pub drafts: Vec<ManifestDraft>,
+    /// The files of rejects, which are put in place by the same commit.
+    pub rejects: Vec<RejectsWriter>,
+    /// Where rejects would lie of which there are none.
+    pub none_rejected: Vec<PathBuf>,
+}
+
+impl Staged {
+    /// Commits the outputs, and what was rejected.
+    /// # Errors
+    /// A disk that fails, or a table of a server. The outputs are then as before.
+    pub fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
+        self.none_rejected.iter().for_each(|path| transaction.take_away(path));
+        self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
+        let tables = server_tables::open(plan, &transaction, Extent::All)?;
+        let (report, published) = tables.commit(transaction, Some(self.drafts))?;
+        self.outcome.published = published;
+        fill_in(&mut self.outcome.outputs, &report);
+        Ok(self.outcome)
+    }
+}
+
+/// Reads the source, and stages all outputs.
+pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
+    let streamed = pass.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+    let mut tables = tables::read(pass)?;
+    let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+    let mut read = pass.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
+    let lookups = sources.services.map(Services::finish).transpose()?;
+    drop(sources.tables);
+    if read.spilled {
+        machine::give_back();
+    }
+    pass.progress.writing();
+    let account = read.tally.account();
+    balances(&account)?;
+    let mut inputs = read.inputs();
+    let whole = inputs.len() == pass.plan.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
+    let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
+    let source = read.reports.pop().expect("a report of the source");
+    let (found, twice, without_items) = (source.rejects, source.twice, source.without_items);
+    let rejected = rejects_at(pass.plan.rejects.as_deref(), &found);
+    let rejects = write_rejects(found, rejects)?;
+    let files: Vec<String> = pass.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
+    let mut watch = Stopwatch::of_process();
+    let (mut outputs, written) = write(
+        pass,
+        transaction,
+        Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
+        read.resolution.as_ref(),
+    )?;
+    let late = pass.plan.late.as_ref();
+    let late = late.map(|late| {
+        let target = targets(pass.plan).count();
+        late::write(pass, late, target, transaction, read.late, read.late_only.as_ref())
+    });
+    outputs.extend(late.transpose()?);
+    let rows = outputs.iter().map(|output| output.rows).sum();
+    let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
+    pass.progress.worked(Stage::Write, work);
+    let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
+    let delay = pass.plan.watermark.out_of_orderness;
+    let mut tally = read.tally;
+    tally.see(written);
+    let watermarks = tally
+        .watermarks()
+        .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
+    let drafts = drafts(pass.plan, input_entries(&inputs, &tables), account, watermarks, &rejected);
+    inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
+    let own = rejects.filter(|_| rejected.is_some());
+    let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
+    let rejects: Vec<RejectsWriter> = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
+    let all = pass.plan.named.beside.iter();
+    let is_written = |path: &&PathBuf| rejects.iter().any(|rejects| rejects.path() == path.as_path());
+    let none_rejected = all.filter(|path| !is_written(path)).cloned().collect();
+    let spilled = read.spilled || tables.spilled;
+    let (published, left_out) = (vec![], vec![]);
+    let outcome = Outcome {
+        account,
+        watermarks,
+        inputs,
+        outputs,
+        rejects: rejected,
+        lookups,
+        spilled,
+        published,
+        left_out,
+        twice,
+        without_items,
+        all_again: None,
+        strangers: vec![],
+        offsets,
+    };
+    Ok(Staged { outcome, drafts, rejects, none_rejected })
+}
+
+/// Writes all outputs. Where it was not known before which rows come again, gives the first and the
+/// last event time of those that stay.
+pub fn write(
+    pass: &Pass,
+    transaction: &Transaction,
+    results: Results,
+    resolution: Option<&Resolution>,
+) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
+    let Results { groups, rows, archives, files } = results;
+    let mut outcomes: Vec<Option<OutputOutcome>> = pass.plan.outputs.iter().map(|_| None).collect();
+    let number =
+        |output: usize| pass.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
+    let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
+    let mut times = None;
+    for (index, output) in pass.plan.outputs.iter().enumerate() {
+        let (stores, known) = match output.kind {
+            OutputKind::Rows(_) => (rows.next(), events::Known::Resolution(resolution)),
+            OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
+            OutputKind::Groups { .. } => continue,
+        };
+        let stores = stores.expect("stores for each output of events");
+        let (outcome, of_rows) =
+            events::write(pass, index, number(index), transaction, stores, known, &|_| true)?;
+        outcomes[index] = Some(outcome);
+        if matches!(output.kind, OutputKind::Rows(_)) {
+            times = of_rows;
+        }
+    }
+    for (g, (tables, space)) in groups.into_iter().enumerate() {
+        let grouping = &pass.plan.groupings[g];
+        let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
+        for (index, outcome) in groups::write(pass, g, merged, transaction, &number)? {
+            outcomes[index] = Some(outcome);
+        }
+    }
+    Ok((outcomes.into_iter().flatten().collect(), times))
+}
+
+pub fn drafts(
+    of: &Plan,
+    inputs: Vec<InputEntry>,
+    account: Account,
+    watermarks: Option<Watermarks>,
+    rejects: &Option<(PathBuf, u64)>,
+) -> Vec<ManifestDraft> {
+    let columns = of.inferred.columns.iter().filter(|column| !column.derived);
+    let source: Vec<SourceColumn> = columns.map(|c| SourceColumn::new(&c.name, c.ty)).collect();
+    let draft = |output: OutputInfo, identity: &Identity| ManifestDraft {
+        job: JobInfo { name: of.name.clone(), hash: of.hash.clone() },
+        output,
+        identity: Some(identity.clone()),
+        source: source.clone(),
+        inputs: inputs.clone(),
+        account,
+        watermarks,
+        rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
+    };
+    let outputs = of.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
+    let outputs = outputs.map(|(index, output)| {
+        let format = output.format.name().into();
+        let info = match &output.kind {
+            OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
+            OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
+            OutputKind::Groups { grouping, .. } => {
+                let Grouping { plan, keys } = &of.groupings[*grouping];
+                let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
+                let streamed = plan.lateness.as_ref().map(allowed);
+                let window = Some(plan.window.to_string());
+                let table = server_tables::table(of, index);
+                OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
+            }
+        };
+        draft(info, &of.identities.outputs[index])
+    });
+    let format = |late: &LatePlan| late.format.name().into();
+    let late = of.late.iter().zip(&of.identities.late);
+    let late = late.map(|(late, identity)| {
+        draft(OutputInfo { format: format(late), ..OutputInfo::default() }, identity)
+    });
+    outputs.chain(late).collect()
+}
+
+/// The files of the source and of the tables as a manifest names them.
+pub fn input_entries(source: &[InputReport], tables: &Tables) -> Vec<InputEntry> {
+    let entry = |table: Option<&String>, input: &InputReport| InputEntry {
+        path: input.path.display().to_string(),
+        bytes: input.bytes,
+        hash: input.hash.clone(),
+        records: input.records,
+        table: table.cloned(),
+    };
+    let source = source.iter().map(|input| entry(None, input));
+    source.chain(tables.inputs.iter().map(|(table, input)| entry(Some(table), input))).collect()
+}

@@ -1,0 +1,155 @@
+//! One pass over the events: reads all inputs on all threads, and gives what the outputs are made of.
+//!
+//! # Contract
+//! * Every worker takes chunks as they come, runs the steps on them, and folds them into partial
+//!   groups and row stores of its own. Merging is exact, so neither the number of workers nor the
+//!   size of chunks shows in a result.
+//! * The first fault by position ends the pass, whichever worker met it first.
+
+use super::arrivals::{Arrivals, Need};
+use super::intake::Intake;
+use super::offsets::Offsets;
+use super::options::RunOptions;
+use super::read::Read;
+use super::scope::Scope;
+use super::steps::Sources;
+use super::times::{Progress, Stage, Work};
+use super::worker::{Shared, Worker};
+use crate::asof::AsOfTable;
+use crate::batch::Position;
+use crate::clock::Stopwatch;
+use crate::error::Result;
+use crate::input::{BadRecord, Scan};
+use crate::lookup::Services;
+use crate::plan::Plan;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A plan on its way through the engine, and how it uses the machine.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    pub plan: &'a Plan,
+    pub options: &'a RunOptions,
+    pub progress: &'a dyn Progress,
+}
+
+impl Pass<'_> {
+    /// Reads the source for all results.
+    pub fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
+        self.read_all(need, sources, &[Intake::source(&self.plan.read)], &Scope::all(self.plan))
+    }
+
+    /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
+    ///
+    /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one
+    /// does, everything is read once more.
+    pub fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
+        if self.plan.offsets.is_some() {
+            let read = self.read_once(need, sources, intakes, (scope, 1))?;
+            if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
+                return Ok(read);
+            }
+        }
+        self.read_once(need, sources, intakes, (scope, 0))
+    }
+
+    /// Reads everything, and passes it through the steps from number `first` on.
+    fn read_once(
+        &self,
+        need: Need,
+        sources: &Sources,
+        intakes: &[Intake],
+        (scope, first): (&Scope, usize),
+    ) -> Result<Read> {
+        let (memory, folder) = (self.options.memory, &self.options.spill_folder);
+        let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
+        let scope = (self.plan, scope, first);
+        let shared = Shared::new(scope, self.options, sources, arrivals, need, self.progress);
+        let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
+        let mut scans = vec![];
+        for intake in intakes {
+            let scan = Scan::new(intake.read.clone())?;
+            let done = self.watch(&scan, || {
+                rayon::broadcast(|context| {
+                    let mut hand = hands[context.index()].lock().unwrap_or_else(PoisonError::into_inner);
+                    let worker = hand.take();
+                    *hand = Some(shared.work(intake, &scan, worker)?);
+                    Ok(())
+                })
+            });
+            // The scan's first fault, by position, goes before what the workers met.
+            scan.check()?;
+            done.into_iter().collect::<Result<()>>()?;
+            scans.push(scan);
+        }
+        // Without anything to read there is still somebody to say so.
+        let hand = |hand: Mutex<Option<Worker>>| hand.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let workers = hands.into_iter().map(|one| hand(one).unwrap_or_else(|| shared.worker()));
+        let mut watch = Stopwatch::of_process();
+        let (mut workers, found) = shared.later_stages(workers.collect())?;
+        if shared.resolves() {
+            self.progress.worked(Stage::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        }
+        let refused = Shared::refused(&mut workers);
+        let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {
+            scan.set_aside(
+                intake.of_this(&refused).map(|(position, reason)| bad_record(position, reason)).collect(),
+            )?;
+            scan.finish()
+        });
+        let reports = reports.collect::<Result<Vec<_>>>()?;
+        shared.collect(reports, workers, found)
+    }
+
+    /// Shows how far `scan` is while `work` works on it.
+    pub fn watch<T>(&self, scan: &Scan, work: impl FnOnce() -> T) -> T {
+        let done = AtomicBool::new(false);
+        let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
+        let result = std::thread::scope(|scope| {
+            // The progress line has a thread of its own, so that it moves while all workers work. Where no more
+            // threads may start, it stands still.
+            let line = std::thread::Builder::new().name("progress".into()).spawn_scoped(scope, || {
+                while !done.load(Ordering::Acquire) {
+                    self.progress.reading(scan.bytes_done(), scan.bytes_total());
+                    std::thread::park_timeout(Duration::from_millis(100));
+                }
+            });
+            let ends = EndsLine(&done, line.as_ref().ok().map(|line| line.thread()));
+            let result = work();
+            drop(ends);
+            if let Ok(line) = line {
+                line.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            result
+        });
+        self.progress.reading(scan.bytes_total(), scan.bytes_total());
+        let bytes = scan.bytes_done() - before;
+        self.progress.worked(Stage::Read, Work { rows: 0, bytes, lap: watch.lap() });
+        result
+    }
+
+    pub fn sources(&self, tables: Vec<AsOfTable>) -> Result<Sources> {
+        let Plan { services, answers, .. } = self.plan;
+        let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
+        let services = (!services.is_empty()).then(open).transpose()?;
+        Ok(Sources { tables, services })
+    }
+}
+
+/// Ends the progress line also where the work ends in a panic: the scope waits for its thread.
+struct EndsLine<'a>(&'a AtomicBool, Option<&'a std::thread::Thread>);
+
+impl Drop for EndsLine<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        if let Some(thread) = self.1 {
+            thread.unpark();
+        }
+    }
+}
+
+/// A record that a service did not answer for; its text is read again.
+fn bad_record(position: Position, reason: String) -> BadRecord {
+    BadRecord { position, column: None, reason, hint: None, raw: vec![], aside: true }
+}

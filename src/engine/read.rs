@@ -1,0 +1,46 @@
+//! What a pass gives.
+
+use super::front::Front;
+use super::held::HeldKeys;
+use super::late::{Late, LateStore};
+use super::observed::Observed;
+use super::offsets::Offsets;
+use super::replay::SessionStore;
+use super::stage_log::Resolution;
+use super::tally::Tally;
+use crate::group::{GroupTable, SpillSpace};
+use crate::input::{InputReport, ScanReport};
+use crate::rows::RowStore;
+
+/// What reading gives: partial groups per grouping, rows per output of events.
+pub struct Read {
+    /// Of each intake.
+    pub reports: Vec<ScanReport>,
+    pub tally: Tally,
+    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    pub rows: Vec<Vec<RowStore>>,
+    /// The rows of archives.
+    pub archives: Vec<Vec<RowStore>>,
+    /// Which of those rows come again, and flags of them, where that was not known before.
+    pub resolution: Option<Resolution>,
+    /// The keys that steps hold, where they are asked for.
+    pub held: Vec<HeldKeys>,
+    pub late: Vec<LateStore>,
+    /// Of the rows in `late` those that are late in the end, where only a replay could tell.
+    pub late_only: Option<Late>,
+    /// The front of event time at the end of the log, if the plan has a watermark.
+    pub front: Option<Front>,
+    /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
+    pub sessions: Vec<Vec<SessionStore>>,
+    pub observed: Option<Observed>,
+    /// The offsets of a log that tells them.
+    pub offsets: Option<Offsets>,
+    pub spilled: bool,
+}
+
+impl Read {
+    /// The files that were read, intake by intake.
+    pub fn inputs(&mut self) -> Vec<InputReport> {
+        self.reports.iter_mut().flat_map(|report| std::mem::take(&mut report.inputs)).collect()
+    }
+}

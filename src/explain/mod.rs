@@ -1,0 +1,474 @@
+//! Why a row of an output is what it is: the events that made it, and those of its key and window that did not.
+//!
+//! # Contract
+//! * The row is what a run writes, or would write but for `having` and `top`.
+//! * Counted and left out together are all events of the source, however late, whose key and time are those of the row;
+//!   a key that later steps compute is what they compute. Records that could not be read have neither: of them those are
+//!   told whose text names all of the keys.
+//! * An event that more than one step would leave out is left out by the first. What steps leave out is found by runs
+//!   without them, one for each step, so it is true of any order of them.
+//! * An event is late where the watermark before it had passed the end of the window and its allowed lateness; of
+//!   sessions, where no session took it. Of a live job, sessions of one key may lie over one another: a late event may open
+//!   one that joins the next.
+
+mod late;
+mod row;
+mod trace;
+
+use crate::batch::{DataType, Field, Position, Schema};
+use crate::engine::{Need, Pass, Progress, RunOptions, tables};
+use crate::error::{Error, Result};
+use crate::group::{GroupPlan, Merged};
+use crate::input::Reject;
+use crate::input::value::parse_decimal;
+use crate::job::parse_time;
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post, Step};
+use crate::process::pool;
+use crate::sink::value::{TimeText, decimal_text};
+use crate::time::Zone;
+use crate::window::Window;
+use late::Lates;
+use row::{Computed, Wanted, empty_window, rows_of_block, used};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use trace::{Events, events, narrow, with_lines};
+pub use trace::{GroupOf, Traced, TracedRow, trace};
+
+/// A row that is asked for.
+#[derive(Debug, Clone)]
+pub struct RowAsked {
+    /// The path of the output; the first that has the columns where none is named.
+    pub output: Option<String>,
+    /// Columns and their values, as CSV has them; NULL is none. Of windows, the start or a time inside.
+    pub columns: Vec<(String, Option<String>)>,
+    /// How many events of each kind are listed.
+    pub most: usize,
+}
+
+/// A row, and why.
+#[derive(Debug)]
+pub struct RowExplained {
+    /// The path of the output.
+    pub output: String,
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// The row as it is computed; there is none where no event was counted.
+    pub row: Option<Vec<Option<String>>>,
+    /// How many more rows have these columns: windows that overlap, firings.
+    pub more: u64,
+    /// Where it is.
+    pub fate: Fate,
+    /// Its window and keys.
+    pub group: GroupOf,
+    /// The events that were counted, with the columns that the output is computed from.
+    pub counted: Traced,
+    /// The events that were not, in replay order.
+    pub left_out: Vec<LeftOut>,
+    /// How many there are.
+    pub left_out_events: u64,
+    /// Records that could not be read and name the keys.
+    pub rejected: Vec<Reject>,
+}
+
+/// Whether a row is in its output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is.
+    Written,
+    /// `having` does not keep it.
+    Having(String),
+    /// Others of its window go before it: its place among them, and how many are kept.
+    Top(usize, usize),
+    /// No event of it was counted.
+    NoEvents,
+}
+
+/// An event that was not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The event.
+    pub event: TracedRow,
+    /// Why.
+    pub why: Cause,
+}
+
+/// Why an event was not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// It lies outside of `--from` and `--to`.
+    Range,
+    /// A filter: its number among the steps, from 1, and its condition.
+    Filter(usize, String),
+    /// It comes again: the number of the step, its keys, and the event of this key and window that stayed before it.
+    Duplicate(usize, Vec<String>, Option<(PathBuf, u64)>),
+    /// It was late: the watermark before it, and by how much that had passed the window and its allowed lateness. Of a
+    /// session it is not told by how much.
+    Late(i64, Option<i64>),
+    /// It was counted in another session of the key, from here to there: the one that is asked for was closed before it
+    /// came, or opened after.
+    Session(i64, i64),
+}
+
+/// Explains a row; `again` makes the plan of the job.
+///
+/// # Errors
+/// As of a run; an output, column or value that there is not.
+pub fn explain_row(
+    asked: &RowAsked,
+    options: &RunOptions,
+    progress: &dyn Progress,
+    again: &(dyn Fn() -> Result<Plan> + Sync),
+) -> Result<RowExplained> {
+    let plan = again()?;
+    let index = chosen(&plan, asked)?;
+    pool(options.threads)?.install(|| {
+        let case = Case { asked, options, progress, again, index };
+        match &plan.outputs[index].kind {
+            OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
+            OutputKind::Rows(columns) => case.of_events(&plan, columns),
+            OutputKind::Archive(_) => Err(Error::job("an archive contains every record as it is read")
+                .hint("name another output: --output PATH")),
+        }
+    })
+}
+
+/// The columns of an output that name a row of it.
+fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
+    match &output.kind {
+        OutputKind::Groups { grouping, .. } => {
+            let Grouping { plan, keys } = &plan.groupings[*grouping];
+            let bounds =
+                if plan.window == Window::Global { &[][..] } else { &["window_start", "window_end"] };
+            bounds.iter().map(|name| name.to_string()).chain(keys.iter().cloned()).collect()
+        }
+        _ => output.columns.names().map(str::to_string).collect(),
+    }
+}
+
+/// The output that is asked for, by number.
+fn chosen(plan: &Plan, asked: &RowAsked) -> Result<usize> {
+    let of = plan.chosen(asked.output.as_deref())?;
+    let lacks = |index: usize| {
+        let names = naming(plan, &plan.outputs[index]);
+        asked.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
+    };
+    if let Some(&index) = of.iter().find(|&&index| lacks(index).is_none()) {
+        return Ok(index);
+    }
+    let (wrong, names) = lacks(of[0]).expect("it lacks one");
+    let to = plan.outputs[of[0]].to.to_string();
+    let error = match plan.outputs[of[0]].columns.index_of(&wrong) {
+        Some(_) => Error::job(format!("`{wrong}` is not a key of {to}")),
+        None => Error::job(format!("{to} has no key column `{wrong}`")),
+    };
+    Err(error.nearest_or("its keys are", &wrong, names.iter().map(String::as_str)))
+}
+
+struct Case<'a> {
+    asked: &'a RowAsked,
+    options: &'a RunOptions,
+    progress: &'a dyn Progress,
+    again: &'a (dyn Fn() -> Result<Plan> + Sync),
+    /// The output, by number.
+    index: usize,
+}
+
+impl Case<'_> {
+    fn of_groups(&self, plan: &Plan, grouping: usize, post: &Post) -> Result<RowExplained> {
+        let output = &plan.outputs[self.index];
+        let Grouping { plan: group_plan, keys } = &plan.groupings[grouping];
+        let wanted = self.wanted(plan, group_plan, keys)?;
+        let mut found = self.rows(post.top.is_some(), &wanted)?;
+        let more = found.len().saturating_sub(1) as u64;
+        // The window that starts there goes before those that only hold the time.
+        let starts = |row: &Computed| row.window.map(|(start, _)| start) == wanted.start;
+        found.sort_by_key(|row| !starts(row));
+        let found = found.into_iter().next();
+        let window = found.as_ref().map_or_else(|| empty_window(group_plan, &wanted), |row| row.window);
+        let values = found.as_ref().map_or_else(|| wanted.keys.clone(), |row| row.keys.clone());
+        let group = GroupOf { window, keys: keys.iter().cloned().zip(values).collect() };
+        let late = match &group_plan.lateness {
+            Some(lateness) => Some(self.lateness(group_plan, lateness, &group)?),
+            None => None,
+        };
+        let used = used(plan, output, grouping);
+        let explained = self.events(plan, group, used, late)?;
+        Ok(match found {
+            Some(row) => RowExplained { more, fate: row.fate, row: Some(row.cells), ..explained },
+            None => explained,
+        })
+    }
+
+    fn of_events(&self, plan: &Plan, columns: &[usize]) -> Result<RowExplained> {
+        let output = &plan.outputs[self.index];
+        let keys = self.asked.columns.iter().map(|(name, value)| {
+            let column = columns[output.columns.index_of(name).expect("a column of the output")];
+            let field = &plan.rows.fields[column];
+            Ok((field.name.clone(), self.value(plan, field, value, &Zone::utc())?))
+        });
+        let group = GroupOf { window: None, keys: keys.collect::<Result<_>>()? };
+        let used = columns.iter().copied().collect();
+        let explained = self.events(plan, group, used, None)?;
+        let shown = |row: &TracedRow| {
+            let place = |&c: &usize| {
+                let name = &plan.rows.fields[c].name;
+                explained.counted.columns.iter().position(|column| column == name)
+            };
+            columns.iter().map(|c| place(c).and_then(|i| row.values[i].clone())).collect::<Vec<_>>()
+        };
+        let row = explained.counted.rows.first().map(shown);
+        let fate = if row.is_some() { Fate::Written } else { Fate::NoEvents };
+        let more = explained.counted.events.saturating_sub(1);
+        Ok(RowExplained { row, fate, more, ..explained })
+    }
+
+    /// What the question says of the keys and the window of an output.
+    fn wanted(&self, plan: &Plan, group_plan: &GroupPlan, keys: &[String]) -> Result<Wanted> {
+        let asked = |name: &str| self.asked.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
+        let missing = |name: &str| {
+            let names = naming(plan, &plan.outputs[self.index]);
+            let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| *n != "window_end").collect();
+            Error::job(format!("--at has no value for `{name}`")).hint(format!(
+                "a row of {} is identified by {}",
+                plan.outputs[self.index].to,
+                names.join(", ")
+            ))
+        };
+        let values = keys.iter().zip(&group_plan.keys).map(|(name, (column, _))| {
+            let value = asked(name).ok_or_else(|| missing(name))?;
+            self.value(plan, &plan.rows.fields[*column], value, &plan.zone)
+        });
+        let bound = |name: &str| match asked(name) {
+            Some(Some(text)) => parse_time(&format!("--at {name}"), text, &plan.zone).map(Some),
+            Some(None) => Err(missing(name)),
+            None => Ok(None),
+        };
+        let wanted = Wanted {
+            keys: values.collect::<Result<_>>()?,
+            start: bound("window_start")?,
+            end: bound("window_end")?,
+        };
+        if group_plan.window != Window::Global && wanted.start.is_none() && wanted.end.is_none() {
+            return Err(missing("window_start"));
+        }
+        Ok(wanted)
+    }
+
+    /// A value as CSV has it, times in `zone`.
+    fn value(
+        &self,
+        plan: &Plan,
+        field: &Field,
+        value: &Option<String>,
+        zone: &Zone,
+    ) -> Result<Option<String>> {
+        let Some(text) = value else { return Ok(None) };
+        let wrong = || {
+            Error::job(format!("--at: `{text}` is not a valid {}, the type of `{}`", field.ty, field.name))
+        };
+        Ok(Some(match field.ty {
+            DataType::Timestamp => instant_text(plan, &field.name, text, zone)?,
+            DataType::Int64 => text.parse::<i64>().map_err(|_| wrong())?.to_string(),
+            DataType::Bool => text.to_lowercase().parse::<bool>().map_err(|_| wrong())?.to_string(),
+            DataType::Decimal { precision, scale } => {
+                let value = parse_decimal(text.as_bytes(), precision, scale).map_err(|_| wrong())?;
+                decimal_text(value, scale)
+            }
+            _ => text.clone(),
+        }))
+    }
+
+    /// The rows of the output with this window and these keys. `whole` says that the others of the window matter.
+    fn rows(&self, whole: bool, wanted: &Wanted) -> Result<Vec<Computed>> {
+        let (plan, output) = self.alone()?;
+        let mut plan = plan.without_late_output();
+        let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
+        if !whole {
+            let keys = plan.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
+            plan = narrow(plan, &[GroupOf { window: None, keys }])?;
+        }
+        let need = if plan.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
+        let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
+        let mut read = tables::read_with_source(&pass, need)?;
+        let grouping = &plan.groupings[0];
+        let (tables, space) = read.groups.pop().expect("the groups of the output");
+        let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
+        let mut out = vec![];
+        let of_block = |block| rows_of_block(&plan, grouping, post, wanted, &block);
+        merged.drive(of_block, |rows| {
+            out.extend(rows);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// The output, and the plan with nothing but its grouping.
+    fn alone(&self) -> Result<(Plan, OutputPlan)> {
+        Ok((self.again)()?.grouping_alone(self.index))
+    }
+
+    /// The events of `group` that were counted, and those that were not.
+    fn events(
+        &self,
+        plan: &Plan,
+        group: GroupOf,
+        used: BTreeSet<usize>,
+        late: Option<Lates>,
+    ) -> Result<RowExplained> {
+        let most = self.asked.most;
+        // Events of times outside the range, then those that each step in turn leaves out.
+        let dropping: Vec<usize> = (0..plan.steps.len())
+            .filter(|&i| matches!(plan.steps[i], Step::Filter(_) | Step::Dedup { .. }))
+            .collect();
+        let ranged = plan.range != (i64::MIN, i64::MAX);
+        let mut kept = self.run(&group, &dropping, false)?;
+        let mut left: Vec<(Position, TracedRow, Cause)> = vec![];
+        let mut all: Vec<(Position, TracedRow)> = take_rows(&mut kept);
+        let rejected = named(kept.rejects, &group)?;
+        let mut duplicates = vec![];
+        let variants = (0..dropping.len()).map(|n| (&dropping[n + 1..], true));
+        let variants = ranged.then_some((&dropping[..], true)).into_iter().chain(variants);
+        for (n, (without, in_range)) in variants.enumerate() {
+            let mut next = self.run(&group, without, in_range)?;
+            let stay = take_rows(&mut next);
+            let places: HashSet<Position> = stay.iter().map(|(position, _)| *position).collect();
+            let cause = match (ranged, n) {
+                (true, 0) => Cause::Range,
+                _ => {
+                    let step = dropping[n - usize::from(ranged)];
+                    match &plan.steps[step] {
+                        Step::Filter(expr) => Cause::Filter(step + 1, expr.sql().to_string()),
+                        Step::Dedup { keys, .. } => {
+                            let names = keys.iter().map(|&c| plan.rows.fields[c].name.clone()).collect();
+                            Cause::Duplicate(step + 1, names, None)
+                        }
+                        _ => unreachable!("a step that leaves rows out"),
+                    }
+                }
+            };
+            for (position, row) in all {
+                if places.contains(&position) {
+                    continue;
+                }
+                let first = match &cause {
+                    Cause::Duplicate(_, names, _) => before(&plan.rows, names, &stay, (position, &row)),
+                    _ => None,
+                };
+                if let Some(first) = first {
+                    duplicates.push((left.len(), first));
+                }
+                left.push((position, row, cause.clone()));
+            }
+            all = stay;
+        }
+        if let Some(late) = late {
+            let (counted, missed): (Vec<_>, Vec<_>) =
+                all.into_iter().partition(|(p, _)| late.cause(*p).is_none());
+            all = counted;
+            left.extend(missed.into_iter().filter_map(|(p, row)| late.cause(p).map(|cause| (p, row, cause))));
+        }
+        let first_lines = with_lines(plan, duplicates.iter().map(|(_, first)| first.clone()).collect())?;
+        for ((i, _), first) in duplicates.iter().zip(first_lines) {
+            if let Cause::Duplicate(_, _, of) = &mut left[*i].2 {
+                *of = Some((first.file, first.line));
+            }
+        }
+        left.sort_by_key(|(position, row, _)| (row.time, *position));
+        let left_out_events = left.len() as u64;
+        left.truncate(most);
+        let (rows, causes): (Vec<_>, Vec<_>) =
+            left.into_iter().map(|(p, row, cause)| ((p, row), cause)).unzip();
+        let left_out = with_lines(plan, rows)?.into_iter().zip(causes);
+        let shown: Vec<usize> = used.into_iter().collect();
+        let only = |row: TracedRow| TracedRow {
+            values: shown.iter().map(|&c| row.values[c].clone()).collect(),
+            ..row
+        };
+        let events = all.len() as u64;
+        all.truncate(most);
+        let counted = Traced {
+            events,
+            columns: shown.iter().map(|&c| plan.rows.fields[c].name.clone()).collect(),
+            rows: with_lines(plan, all)?.into_iter().map(only).collect(),
+        };
+        Ok(RowExplained {
+            output: plan.outputs[self.index].to.to_string(),
+            columns: plan.outputs[self.index].columns.names().map(str::to_string).collect(),
+            row: None,
+            more: 0,
+            fate: Fate::NoEvents,
+            group,
+            counted,
+            left_out: left_out.map(|(event, why)| LeftOut { event: only(event), why }).collect(),
+            left_out_events,
+            rejected,
+        })
+    }
+
+    /// The events of `group`, when the steps `without` leave nothing out.
+    fn run(&self, group: &GroupOf, without: &[usize], in_range: bool) -> Result<Events> {
+        let mut plan = (self.again)()?.without_steps(without);
+        if !in_range {
+            plan = plan.within((i64::MIN, i64::MAX));
+        }
+        let group = GroupOf { keys: in_utc(&plan, &group.keys)?, ..group.clone() };
+        events(plan, &[group], usize::MAX, self.options, self.progress)
+    }
+}
+
+fn take_rows(found: &mut Events) -> Vec<(Position, TracedRow)> {
+    found.groups.pop().map(|group| group.rows).unwrap_or_default()
+}
+
+/// The instant that `--at` gives for a column, as a result has it in `zone`.
+fn instant_text(plan: &Plan, name: &str, text: &str, zone: &Zone) -> Result<String> {
+    let instant = parse_time(&format!("--at {name}"), text, &plan.zone)?;
+    Ok(TimeText::new(zone).text(instant))
+}
+
+/// Keys that are times, in UTC as events have them.
+fn in_utc(plan: &Plan, keys: &[(String, Option<String>)]) -> Result<Vec<(String, Option<String>)>> {
+    let one = |(name, value): &(String, Option<String>)| {
+        let value = match value {
+            Some(text) if plan.rows.type_of(name) == Some(DataType::Timestamp) => {
+                Some(instant_text(plan, name, text, &Zone::utc())?)
+            }
+            value => value.clone(),
+        };
+        Ok((name.clone(), value))
+    };
+    keys.iter().map(one).collect()
+}
+
+/// Of the events of the group that stayed, the last before `event` that has the same keys.
+fn before(
+    rows: &Schema,
+    names: &[String],
+    stay: &[(Position, TracedRow)],
+    (position, event): (Position, &TracedRow),
+) -> Option<(Position, TracedRow)> {
+    let keys: Vec<usize> = names.iter().filter_map(|name| rows.index_of(name)).collect();
+    let earlier = |other: &&(Position, TracedRow)| {
+        (other.1.time, other.0) < (event.time, position)
+            && keys.iter().all(|&key| other.1.values[key] == event.values[key])
+    };
+    stay.iter().filter(earlier).max_by_key(|(position, row)| (row.time, *position)).cloned()
+}
+
+/// The rejected records whose text has the values of all keys.
+fn named(rejects: crate::input::Rejects, group: &GroupOf) -> Result<Vec<Reject>> {
+    let values: Vec<&[u8]> = group
+        .keys
+        .iter()
+        .filter_map(|(_, value)| value.as_deref())
+        .filter(|v| !v.is_empty())
+        .map(str::as_bytes)
+        .collect();
+    if values.is_empty() {
+        return Ok(vec![]);
+    }
+    let names =
+        |reject: &Reject| values.iter().all(|value| memchr::memmem::find(&reject.raw, value).is_some());
+    rejects.filter(|reject| reject.as_ref().map_or(true, names)).collect()
+}

@@ -1,0 +1,130 @@
+//! The row itself: which groups are asked for, what they are, and whether they are in the output.
+
+use super::Fate;
+use super::trace::Cells;
+use crate::batch::plain_strings;
+use crate::deliver::shape::output_rows;
+use crate::deliver::shape::top_rows;
+use crate::error::Result;
+use crate::group::{GroupBlock, GroupPlan};
+use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
+use crate::window::{Assigner, Window};
+use std::collections::BTreeSet;
+
+/// A row as it is computed, and where it stands.
+pub struct Computed {
+    pub cells: Vec<Option<String>>,
+    pub keys: Vec<Option<String>>,
+    pub window: Option<(i64, i64)>,
+    pub fate: Fate,
+}
+
+/// What is asked of the keys and the window of an output.
+pub struct Wanted {
+    pub keys: Vec<Option<String>>,
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+}
+
+/// The rows of a block that are asked for.
+pub fn rows_of_block(
+    plan: &Plan,
+    grouping: &Grouping,
+    post: &Post,
+    wanted: &Wanted,
+    block: &GroupBlock,
+) -> Result<Vec<Computed>> {
+    let plain = |arrays: &[arrow_array::ArrayRef]| -> Vec<_> { arrays.iter().map(plain_strings).collect() };
+    let keys = plain(&block.keys);
+    let mut key_cells = Cells::new(&keys, &plan.zone)?;
+    let windowed = grouping.plan.window != Window::Global;
+    let mut rows = vec![];
+    for row in 0..block.len() {
+        let span = block.spans[row];
+        let starts = wanted.start.is_none_or(|at| span.start == at || (span.start..span.end).contains(&at));
+        let ends = wanted.end.is_none_or(|end| span.end == end);
+        let same = |(key, value): (usize, &Option<String>)| key_cells.text(key, row) == *value;
+        if (!windowed || starts && ends) && wanted.keys.iter().enumerate().all(same) {
+            rows.push(row);
+        }
+    }
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
+    let out = output_rows(grouping, post, block)?;
+    let columns = plain(&out.columns);
+    let mut cells = Cells::new(&columns, &plan.zone)?;
+    let mut computed = vec![];
+    for row in rows {
+        let span = block.spans[row];
+        let kept =
+            |row: usize| out.kept.as_ref().is_none_or(|kept| kept.binary_search(&(row as u32)).is_ok());
+        let fate = match (&post.having, &post.top) {
+            (Some(having), _) if !kept(row) => Fate::Having(having.sql().to_string()),
+            (_, Some(top)) => {
+                let of_window = (0..block.len()).filter(|&other| block.spans[other] == span && kept(other));
+                let all: Vec<u32> = of_window.map(|other| other as u32).collect();
+                let many = Top { n: usize::MAX, by: top.by.clone() };
+                let order = top_rows(&many, &out.columns, &block.spans, all);
+                match order.iter().position(|&other| other as usize == row) {
+                    Some(place) if place >= top.n => Fate::Top(place + 1, top.n),
+                    _ => Fate::Written,
+                }
+            }
+            _ => Fate::Written,
+        };
+        computed.push(Computed {
+            cells: (0..columns.len()).map(|column| cells.text(column, row)).collect(),
+            keys: (0..keys.len()).map(|key| key_cells.text(key, row)).collect(),
+            window: windowed.then_some((span.start, span.end)),
+            fate,
+        });
+    }
+    Ok(computed)
+}
+
+/// The window that a row without events would have.
+pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
+    let at = wanted.start.or(wanted.end.map(|end| end - 1))?;
+    match plan.window {
+        Window::Global => None,
+        Window::Session { gap } => Some((at, wanted.end.unwrap_or(at.saturating_add(gap)))),
+        window => {
+            let mut spans = vec![];
+            Assigner::new(window, plan.zone.clone()).windows(at, &mut spans);
+            let fits = |end: i64| wanted.end.is_none_or(|wanted| wanted == end);
+            let exact = spans.iter().find(|span| span.start == at && fits(span.end));
+            let span = exact.or_else(|| spans.iter().find(|span| fits(span.end)));
+            Some(span.map_or((at, at), |span| (span.start, span.end)))
+        }
+    }
+}
+
+/// The columns that an output of groups is computed from, and those that steps look at on the way.
+pub fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSet<usize> {
+    let group = &plan.groupings[grouping].plan;
+    let mut out: BTreeSet<usize> = group.keys.iter().map(|(column, _)| *column).collect();
+    let OutputKind::Groups { post, .. } = &output.kind else { return out };
+    // Outputs that group alike share a grouping: of its aggregates those of this output.
+    let read = post.read(&plan.groupings[grouping]);
+    for (i, (_, args)) in group.aggregates.iter().enumerate() {
+        let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
+        if post.columns.iter().chain(&read).any(is) {
+            out.extend(args);
+        }
+    }
+    let mut width = plan.rows.fields.len();
+    for step in plan.steps.iter().rev() {
+        let appended = match step {
+            Step::Filter(_) | Step::Dedup { .. } => 0,
+            Step::Derive(..) | Step::First { .. } => 1,
+            Step::Enrich(enrich) => enrich.take.len(),
+        };
+        let own = width - appended..width;
+        width -= appended;
+        if appended == 0 || out.range(own).next().is_some() {
+            out.extend(plan.reads(step));
+        }
+    }
+    out
+}

@@ -1,0 +1,220 @@
+//! What a live job of this job file would hold at an instant: open windows, the keys of steps, rows of tables.
+//!
+//! # Contract
+//! * The state at T is what a run over the events up to and including T holds at its end, every event
+//!   counted however late it came: an event exactly at T counts, and a window that ends at T is closed.
+//! * **window**: of each output the windows that end after T (a session's end is its last event + gap;
+//!   `global` never ends) and that have events, with the output's columns as of now. `having` and `top`
+//!   are not applied: they are for windows that are done.
+//! * **dedup**: the row of each key that stayed last, while T is at most `within` after it; always without
+//!   `within`. **first**: the first event of each key.
+//! * **table**: the last row at or before T of each key of a table that is looked into backward or nearest,
+//!   at most the widest `within` old; with `fill` each column's last value. A table without a time is no
+//!   state: its rows hold always.
+//! * An answer of a service is no state, and services are not asked, unless something later depends on
+//!   what they say: then they are asked as `run` asks them.
+//! * Who read what does not show. Entries are sorted by kind, name, window and key.
+
+mod state;
+
+use crate::engine::held::{HeldKeys, joined};
+
+pub use state::{Section, State, StateKind};
+
+use crate::asof::{AsOfTable, Direction};
+use crate::batch::plain_strings;
+use crate::batch::{DataType, Field};
+use crate::deliver::shape::output_rows;
+use crate::deliver::{input_entries, target};
+use crate::engine::arrivals::Need;
+use crate::engine::{Pass, Progress, RunOptions, tables};
+use crate::error::Result;
+use crate::group::Merged;
+use crate::lookup::Services;
+use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
+use crate::process::pool;
+use crate::sink::Transaction;
+use crate::time::TimeRule;
+use crate::window::{Window, WindowSpan};
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_select::filter::filter;
+use state::{chosen, file, number_names};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The state of `plan`, which was made with every output complete and no range, at the instant `at`. Of it
+/// the entries whose key has each of the `wanted` columns with its value, as a terminal shows it. With
+/// `output`, it is written to that file too.
+///
+/// # Errors
+/// As for a run; a job error where no key has a wanted column, or where `output` is one of the job's.
+pub fn inspect(
+    plan: Plan,
+    at: i64,
+    wanted: &[(String, String)],
+    output: Option<&Path>,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<State> {
+    let output = output.map(|path| file(&plan, path)).transpose()?;
+    // The output is locked before hours of work, not after.
+    let transaction =
+        output.as_ref().and_then(|o| target(&o.to)).map(|t| Transaction::begin(&[t])).transpose()?;
+    let plan = plan.of_state(at, |plan, table| reach(plan, table).is_some());
+    let pass = Pass { plan: &plan, options, progress };
+    pool(options.threads)?.install(|| {
+        let mut tables = tables::read(&pass)?;
+        let mut sections = vec![];
+        for (number, table) in tables.tables.iter().enumerate() {
+            sections.extend(of_table(&plan, number, table, at)?);
+        }
+        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let mut read = pass.read(Need::State(at), &sources)?;
+        let inputs = read.inputs();
+        sources.services.map(Services::finish).transpose()?;
+        progress.writing();
+        // What was read twice by offset is no state of a live job.
+        let held = read.held.into_iter().filter(|held| held.step > 0 || plan.offsets.is_none());
+        sections.extend(held.map(|held| held.section(&plan)));
+        for (g, (groups, space)) in read.groups.into_iter().enumerate() {
+            let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), groups, space)?;
+            sections.extend(windows(&plan, g, merged, at)?);
+        }
+        sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        number_names(&mut sections);
+        let sections = chosen(sections, wanted, &plan.zone)?;
+        let spilled = read.spilled || tables.spilled;
+        let state = State { at, account: read.tally.account(), sections, spilled };
+        if let (Some(transaction), Some(output)) = (transaction, &output) {
+            state.write(&plan, output, transaction, input_entries(&inputs, &tables))?;
+        }
+        Ok(state)
+    })
+}
+
+/// How far back rows of a table are held: the widest `within` of the steps that look back into it. `None`
+/// where none does, or where its rows have no time.
+fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
+    if plan.tables[number].read.time.rule == TimeRule::Untimed {
+        return None;
+    }
+    let tries = plan.steps.iter().flat_map(|step| match step {
+        Step::Enrich(enrich) => &enrich.tries[..],
+        _ => &[],
+    });
+    let back = tries.filter_map(|t| match t {
+        Try::AsOf { table, reach, .. } if *table == number && reach.direction != Direction::Forward => {
+            Some(reach.within)
+        }
+        _ => None,
+    });
+    // Without `within` any age is in reach.
+    back.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
+}
+
+fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<Section>> {
+    let Some(within) = reach(plan, number) else { return Ok(None) };
+    let of = &plan.tables[number];
+    let held = table.held_at(at, within)?;
+    let fields = |columns: &[(usize, DataType)]| -> Vec<Field> {
+        columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
+    };
+    Ok(Some(Section {
+        kind: StateKind::Table,
+        name: of.name.clone(),
+        rows: held.times.len(),
+        times: held.times,
+        spans: vec![],
+        keys: (fields(&of.index.keys), held.keys),
+        values: (fields(&of.index.columns), held.columns),
+    }))
+}
+
+/// Some open windows of an output.
+struct Open {
+    spans: Vec<WindowSpan>,
+    keys: Vec<ArrayRef>,
+    values: Vec<ArrayRef>,
+}
+
+/// The windows of the outputs of grouping `g` that are open at `at`.
+fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section>> {
+    let grouping = &plan.groupings[g];
+    let outputs: Vec<(&OutputPlan, _)> = plan
+        .outputs
+        .iter()
+        .filter_map(|output| match &output.kind {
+            OutputKind::Groups { grouping, post } if *grouping == g => Some((output, post)),
+            _ => None,
+        })
+        .collect();
+    let is_value =
+        |column: &PlannedColumn| matches!(column, PlannedColumn::Value(_) | PlannedColumn::Computed(_));
+    let mut open: Vec<Vec<Open>> = outputs.iter().map(|_| vec![]).collect();
+    merged.drive(
+        |block| {
+            let is_open: BooleanArray = block.spans.iter().map(|span| Some(span.end > at)).collect();
+            if is_open.true_count() == 0 {
+                return Ok(vec![]);
+            }
+            let of = |column: &ArrayRef| plain_strings(&filter(column, &is_open).expect("a mask as long"));
+            let spans: Vec<WindowSpan> = is_open.values().set_indices().map(|i| block.spans[i]).collect();
+            let keys: Vec<ArrayRef> = block.keys.iter().map(of).collect();
+            let open = outputs.iter().map(|(_, post)| {
+                let rows = output_rows(grouping, post, &block)?;
+                let values = post.columns.iter().zip(&rows.columns).filter(|(column, _)| is_value(column));
+                let values = values.map(|(_, column)| of(column)).collect();
+                Ok(Open { spans: spans.clone(), keys: keys.clone(), values })
+            });
+            open.collect::<Result<Vec<_>>>()
+        },
+        |found| {
+            open.iter_mut().zip(found).for_each(|(open, found)| open.push(found));
+            Ok(())
+        },
+    )?;
+    let sections = outputs.iter().zip(open).map(|((output, post), open)| {
+        let key = |(name, (_, ty)): (&String, &(usize, DataType))| Field::new(name.clone(), *ty);
+        let keys: Vec<Field> = grouping.keys.iter().zip(&grouping.plan.keys).map(key).collect();
+        let values = post.columns.iter().zip(&output.columns.fields).filter(|(column, _)| is_value(column));
+        let values: Vec<Field> = values.map(|(_, field)| field.clone()).collect();
+        let all = |fields: &[Field], of: fn(&Open) -> &[ArrayRef]| -> Vec<ArrayRef> {
+            let column =
+                |(c, field): (usize, &Field)| joined(&field.ty.arrow(), open.iter().map(|o| &of(o)[c]));
+            fields.iter().enumerate().map(column).collect()
+        };
+        let spans: Vec<WindowSpan> = open.iter().flat_map(|open| &open.spans).copied().collect();
+        Section {
+            kind: StateKind::Window,
+            name: match &output.to {
+                OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
+                OutputTo::Terminal => "-".into(),
+            },
+            rows: spans.len(),
+            times: vec![],
+            spans: if grouping.plan.window == Window::Global { vec![] } else { spans },
+            keys: (keys.clone(), all(&keys, |open| &open.keys)),
+            values: (values.clone(), all(&values, |open| &open.values)),
+        }
+    });
+    Ok(sections.collect())
+}
+
+impl HeldKeys {
+    fn section(self, plan: &Plan) -> Section {
+        let step = &plan.steps[self.step];
+        let keys = step.keys().expect("a step of keys").iter();
+        let fields: Vec<Field> = keys.map(|&c| plan.rows.fields[c].clone()).collect();
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let kind = if let Step::Dedup { .. } = step { StateKind::Dedup } else { StateKind::First };
+        Section {
+            kind,
+            name: format!("{}({})", kind.name(), names.join(", ")),
+            rows: self.times.len(),
+            times: self.times,
+            spans: vec![],
+            keys: (fields, self.keys),
+            values: (vec![], vec![]),
+        }
+    }
+}

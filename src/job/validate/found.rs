@@ -1,0 +1,172 @@
+//! The files of a log and how the job says they are read, before any is opened.
+
+use super::shape::{FORMATS, Layout, is_form, shape};
+use super::times::time_rule;
+use super::{documents, written};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::carried::{Envelope, Said};
+use crate::input::files::{self, Expanded};
+use crate::input::written::WrittenColumns;
+use crate::input::{Format, OnBadRecord, SourceFile};
+use crate::job::document::Document;
+use crate::job::keys::log as keys;
+use crate::job::overrides::SourceFiles;
+use crate::job::spec::{JobSpec, LogSpec, Names};
+use std::collections::BTreeMap;
+
+/// The files of a log and how they are laid out, before any is opened.
+pub(super) struct Found {
+    pub(super) files: Vec<SourceFile>,
+    pub(super) notes: Vec<String>,
+    pub(super) delimiter: u8,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) written: WrittenColumns,
+    pub(super) declared: BTreeMap<String, DataType>,
+    /// Columns known from files that are not among these.
+    pub(super) known: Vec<(String, DataType)>,
+    /// The order of columns, as far as it is given.
+    pub(super) order: Vec<String>,
+    pub(super) on_bad_record: Option<OnBadRecord>,
+    pub(super) envelope: Option<Envelope>,
+}
+
+/// Finds the files of a log. Faults are noted, and without files there is no answer.
+pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
+    found(&job.document, spec, find_files(job, spec), &SourceFiles::default())
+}
+
+/// A log of these files. Faults are noted, and after some there is no answer.
+///
+/// # Errors
+/// A file is missing, or its name tells no format.
+pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
+    let format = format(&job.document, spec);
+    let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
+    let files = files.map(|files| Expanded { files, notes: vec![] });
+    Ok(found(&job.document, spec, files, given))
+}
+
+fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
+    let mut files = files;
+    let csv = shape(document, spec, files.as_mut().map_or(&mut [], |found| &mut found.files));
+    let declared = declared_types(document, &spec.types);
+    let written = written::columns(document, spec);
+    let on_bad_record = on_bad_record(document, spec);
+    let envelope = wrapped(document, spec)?;
+    let records = documents::records(document, spec);
+    let (files, Layout { delimiter, names }, written) = (files?, csv?, written?);
+    let (known, order) = (given.types.clone(), given.order.clone());
+    let Expanded { mut files, notes } = files;
+    documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
+    Some(Found { files, notes, delimiter, names, written, declared, known, order, on_bad_record, envelope })
+}
+
+/// Checks what a log says of itself, without its files.
+pub(super) fn form(document: &Document, spec: &LogSpec) {
+    format(document, spec);
+    shape(document, spec, &mut []);
+    declared_types(document, &spec.types);
+    written::columns(document, spec);
+    on_bad_record(document, spec);
+    wrapped(document, spec);
+    documents::records(document, spec);
+    time_rule(document, spec);
+}
+
+/// The format that a log gives, if any; `None` after a fault.
+pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
+    let Some(name) = &spec.format else { return Some(None) };
+    Some(Some(match name.value.as_str() {
+        "csv" => Format::Csv,
+        "jsonl" | "ndjson" | "json" => Format::JsonLines,
+        "parquet" => Format::Parquet,
+        "avro" => Format::Avro,
+        form if is_form(form) => Format::Csv,
+        other => {
+            let error = Error::job(format!("unknown format `{other}`")).nearest(other, FORMATS);
+            document.fault(error.hint(format!("the formats are {}", FORMATS.join(", "))), &name.span);
+            return None;
+        }
+    }))
+}
+
+/// The files that the patterns of a log stand for; `None` after a fault.
+pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
+    let document = &job.document;
+    let format = format(document, spec)?;
+    let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
+    if patterns.is_empty() {
+        // Which is told already.
+        return None;
+    }
+    match files::expand(&patterns, format, &job.inputs) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            let span = spec.path.first().map_or(spec.span.clone(), |p| p.span.clone());
+            document.fault(error, &span);
+            None
+        }
+    }
+}
+
+/// The types that a job declares; faults those that there are not.
+pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<String, DataType> {
+    let mut declared = BTreeMap::new();
+    for (name, ty) in types {
+        match DataType::parse(&ty.value) {
+            Some(ty) => {
+                declared.insert(name.value.clone(), ty);
+            }
+            None => {
+                let known =
+                    ["string", "json", "bool", "int64", "float64", "decimal(18,2)", "date", "timestamp"];
+                let error = Error::job(format!("unknown type `{}`", ty.value)).nearest(&ty.value, known);
+                document.fault(
+                    error.hint(
+                        "the types are string, json, bool, int64, float64, decimal(p,s), date and timestamp",
+                    ),
+                    &ty.span,
+                );
+            }
+        }
+    }
+    declared
+}
+
+/// The envelope that a log gives, if any; `None` after a fault, also one of its `log`.
+fn wrapped(document: &Document, spec: &LogSpec) -> Option<Option<Envelope>> {
+    if let Some(word) = &spec.carrier
+        && !Said::CARRIERS.contains(&word.value.as_str())
+    {
+        let error = Error::job(format!("unknown log `{}`", word.value)).nearest(&word.value, Said::CARRIERS);
+        document.fault(error.hint(format!("the logs are {}", Said::CARRIERS.join(", "))), &word.span);
+        return None;
+    }
+    let Some(word) = &spec.envelope else { return Some(None) };
+    let envelope = match word.value.as_str() {
+        "none" => Envelope::None,
+        "schema" => Envelope::Schema,
+        "debezium" => Envelope::Debezium,
+        other => {
+            let error = Error::job(format!("unknown envelope `{other}`"))
+                .nearest(other, keys::ENVELOPE.about.words.iter().copied());
+            document.fault(error.hint("the envelopes are none, schema and debezium"), &word.span);
+            return None;
+        }
+    };
+    Some(Some(envelope))
+}
+
+fn on_bad_record(document: &Document, spec: &LogSpec) -> Option<OnBadRecord> {
+    let Some(word) = &spec.on_bad_record else { return Some(OnBadRecord::Fail) };
+    match word.value.as_str() {
+        "fail" => Some(OnBadRecord::Fail),
+        "reject" => Some(OnBadRecord::Reject),
+        other => {
+            let error = Error::job(format!("`on_bad_record` is \"fail\" or \"reject\", not \"{other}\""));
+            document.fault(error, &word.span);
+            None
+        }
+    }
+}

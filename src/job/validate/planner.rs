@@ -1,0 +1,102 @@
+//! The state of planning: what each part of it adds to the plan.
+//!
+//! # Contract
+//! The parts (steps, outputs, watermark, places, …) are methods of [`Planner`] in files of their own. They import this
+//! file, and it imports none of them; [`plan_job`](super::plan_job) says in which order they run.
+
+use super::log::Log;
+use super::rows::Rows;
+use super::table::{Ask, Table};
+use crate::error::Error;
+use crate::input::carried::LogColumn;
+use crate::job::spec::{JobSpec, StepSpec};
+use crate::lookup::ServicePlan;
+use crate::plan::{Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, Publication, Step, WatermarkPlan};
+use crate::time::Zone;
+
+/// The state of planning: the schema grows with each step.
+pub(super) struct Planner<'a> {
+    pub(super) spec: &'a JobSpec,
+    pub(super) zone: Zone,
+    /// The source, and its rows with what steps add to them.
+    pub(super) log: Log,
+    pub(super) rows: Rows<'a>,
+    pub(super) tables: Vec<Table<'a>>,
+    /// What steps ask of tables.
+    pub(super) asks: Vec<Ask>,
+    pub(super) services: Vec<ServicePlan>,
+    pub(super) groupings: Vec<Grouping>,
+    pub(super) outputs: Vec<OutputPlan>,
+    pub(super) publications: Vec<Publication>,
+    pub(super) positions: bool,
+    /// The mode of outputs that give none.
+    pub(super) mode: Mode,
+    /// The mode of all outputs, if the command line gives one.
+    pub(super) mode_override: Option<Mode>,
+    pub(super) watermark: WatermarkPlan,
+    pub(super) late: Option<LatePlan>,
+    /// Numbers of the schema.
+    pub(super) offsets: Option<OffsetColumns>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(spec: &'a JobSpec, zone: &Zone, log: Log, tables: Vec<Table<'a>>) -> Planner<'a> {
+        Planner {
+            spec,
+            zone: zone.clone(),
+            rows: Rows::new(&spec.document, zone, &log),
+            log,
+            tables,
+            asks: vec![],
+            services: vec![],
+            groupings: vec![],
+            outputs: vec![],
+            publications: vec![],
+            positions: false,
+            mode: Mode::default(),
+            mode_override: None,
+            watermark: WatermarkPlan::default(),
+            late: None,
+            offsets: None,
+        }
+    }
+
+    pub(super) fn fault(&self, error: Error, span: &std::ops::Range<usize>) {
+        self.spec.document.fault(error, span);
+    }
+
+    pub(super) fn steps(&mut self) {
+        let spec = self.spec;
+        self.offsets();
+        for step in &spec.steps {
+            match step {
+                StepSpec::Filter(sql) => self.rows.filter(sql),
+                StepSpec::Derive(columns) => self.rows.derive_all(columns),
+                StepSpec::Dedup { keys, within } => self.dedup(keys, within.as_ref()),
+                StepSpec::First { keys, name } => self.first(keys, name),
+                StepSpec::Enrich(enrich) => self.enrich(enrich),
+                StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
+                StepSpec::Unreadable => self.rows.open = true,
+            }
+        }
+    }
+
+    /// Drops what was read already, where the log tells the offsets of its records.
+    fn offsets(&mut self) {
+        let of = |column| self.log.own(column);
+        let (Some(partition), Some(offset)) = (of(LogColumn::Partition), of(LogColumn::Offset)) else {
+            return;
+        };
+        let topic = of(LogColumn::Topic);
+        let keys: Vec<usize> = topic.into_iter().chain([partition, offset]).collect();
+        self.rows.read(keys.iter().copied());
+        self.positions = true;
+        self.rows.steps.push(Step::Dedup { keys, within: None });
+        self.offsets = Some(OffsetColumns { topic, partition, offset });
+    }
+
+    /// Whether a file of the source is Parquet or Avro, which have types of their own.
+    pub(super) fn typed_files(&self) -> bool {
+        self.log.files.iter().any(|file| !file.format.is_text())
+    }
+}

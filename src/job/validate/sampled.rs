@@ -1,0 +1,209 @@
+//! Samples of a log's files: which columns there are, of which types, and how the event time is read.
+
+use super::derived::derives_time;
+use super::faults::unknown_column;
+use super::found::Found;
+use super::log::Log;
+use super::open::Assumed;
+use super::times::event_time;
+use super::{around, documents, instants, written};
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::input::carried::{self, Said};
+use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, start};
+use crate::input::{Format, OnBadRecord, Scan, SourceFile, told};
+use crate::job::document::Document;
+use crate::job::spec::LogSpec;
+use crate::time::Zone;
+use std::collections::BTreeMap;
+
+impl Log {
+    /// Looks at samples of the files; `what` has them, in words.
+    ///
+    /// # Errors
+    /// Files that cannot be read as what they are; all faults of the job so far, or a data error, where
+    /// no file has a column.
+    pub(super) fn of(
+        document: &Document,
+        spec: &LogSpec,
+        found: Found,
+        what: &str,
+        (zone, assumed): (&Zone, &Assumed),
+    ) -> Result<Log> {
+        let Found {
+            mut files,
+            notes,
+            delimiter,
+            names,
+            written,
+            declared,
+            known,
+            order,
+            on_bad_record,
+            envelope,
+        } = found;
+        let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
+        let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
+        documents::carried(document, spec, &files);
+        let csv = CsvLayout { delimiter, names: names.as_deref(), written: &written };
+        let mut inferred = infer_after(&known, &files, csv, &declared)?;
+        if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
+            let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
+            // What is wrong with the job goes before what is wrong with its data.
+            if let Some(faults) = document.faults() {
+                return Err(faults);
+            }
+            if !has_records? {
+                return Err(no_columns(&files, what)?);
+            }
+            // All are rejected, so that of columns it is known alone what the job says.
+            inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
+        }
+        (inferred.carried, inferred.layout) = (carried, documents::words(&files));
+        if on_bad_record == Some(OnBadRecord::Fail)
+            && let Some(misfit) = inferred.misfit.take()
+        {
+            let hints = around::hints(&files, delimiter, None);
+            return Err(document.faults().unwrap_or_else(|| no_record_fits(&misfit, hints)));
+        }
+        let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
+        let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+        inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
+        assume(&mut inferred, assumed);
+        let mut open = false;
+        let known: Vec<&str> = inferred.names().collect();
+        let of_files = inferred.columns.is_empty() || !derives_time(spec, &known);
+        let found = (&files[..], delimiter, &mut open);
+        let time = if of_files { event_time(document, spec, &inferred, found, zone) } else { None };
+        if !inferred.columns.is_empty() {
+            for (name, _) in &spec.types {
+                if let Some(ty) = declared.get(&name.value)
+                    && let Err(error) = from_folders(&mut files, &mut inferred, &name.value, *ty)
+                {
+                    document.fault(error, &name.span);
+                }
+            }
+        }
+        let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
+        let untold = spec.time.iter().filter(|_| time.is_none() && of_files);
+        let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
+        written::check_names(document, spec, &inferred);
+        instants::check_types(document, spec, &inferred);
+        let (derives, derived, hidden) = (false, vec![], vec![]);
+        let mut log = Log {
+            files,
+            notes,
+            delimiter,
+            names,
+            written,
+            inferred,
+            time,
+            on_bad_record,
+            faulty,
+            open,
+            derives,
+            derived,
+            hidden,
+        };
+        log.derive(document, spec, zone);
+        Ok(log)
+    }
+}
+
+/// Gives columns without a value in the sample the types that the job takes them for.
+fn assume(inferred: &mut Inferred, assumed: &Assumed) {
+    for column in inferred.columns.iter_mut().filter(|column| column.open) {
+        if let Some(ty) = assumed.get(&column.name) {
+            (column.ty, column.why) =
+                (*ty, format!("{ty}: no value in the sample, but the job uses it as one"));
+        }
+    }
+}
+
+/// Reads the column `name` from the folders of the files, where no file has it.
+///
+/// # Errors
+/// Nor do the folders tell it.
+fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, ty: DataType) -> Result<()> {
+    let found = inferred.columns.iter().position(|column| column.name == name);
+    if found.is_some_and(|i| inferred.columns[i].missing_in < inferred.files) {
+        return Ok(());
+    }
+    let of_folders = told::names(files);
+    if !of_folders.iter().any(|told| told == name) {
+        // Files that were there before may have had it.
+        let known = inferred.names().chain(of_folders.iter().map(String::as_str));
+        return if found.is_some() { Ok(()) } else { Err(unknown_column(name, known)) };
+    }
+    // The column is there also where a file lacks it: one fault is enough.
+    let untold = told::note(files, name).map(|path| told::untold(path, name));
+    let column = InferredColumn {
+        name: name.to_string(),
+        ty,
+        declared: true,
+        why: "declared, and read from folder names".to_string(),
+        missing_in: 0,
+        default: false,
+        nulls: false,
+        derived: false,
+        unit: None,
+        open: false,
+        nested: false,
+        example: None,
+        examples: vec![],
+    };
+    match found {
+        Some(i) => inferred.columns[i] = column,
+        None => inferred.columns.push(column),
+    }
+    untold.map_or(Ok(()), Err)
+}
+
+/// The columns that a log itself speaks of: those whose types it declares, and the event time.
+fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
+    let mut said: Vec<(String, DataType)> = declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
+    if let Some(time) = spec.time.as_ref().filter(|time| !declared.contains_key(&time.value)) {
+        let ty = if spec.time_unit.is_some() { DataType::Int64 } else { DataType::String };
+        said.push((time.value.clone(), ty));
+    }
+    said
+}
+
+/// Where no record of the sample has the fields of its header.
+fn no_record_fits(what: &str, hints: Vec<String>) -> Error {
+    let none = "in the sample, the number of fields never equals the number of names in the header line";
+    let error = Error::data(what);
+    if !hints.is_empty() {
+        return hints.into_iter().fold(error, Error::hint).hint(none);
+    }
+    error.hint(none).hint(
+        "is the delimiter different: delimiter = \";\"? Or are there lines before the header: skip = 3?",
+    )
+}
+
+/// The error for files without a header line or a record: there is no column to speak of.
+///
+/// # Errors
+/// A file that cannot be read.
+fn no_columns(files: &[SourceFile], of: &str) -> Result<Error> {
+    let mut empty = true;
+    for file in files {
+        empty &= start(&file.opened, &file.shape.with_documents(None), 4096)?.0.trim_ascii().is_empty();
+    }
+    let what = match (files, empty) {
+        ([file], true) => format!("{} is empty", file.path.display()),
+        (files, true) => format!("all {} files of {of} are empty", files.len()),
+        ([file], false) => format!("{} has no record", file.path.display()),
+        (files, false) => format!("none of the {} files of {of} has a record", files.len()),
+    };
+    let error = Error::data(what);
+    Ok(match files.iter().find_map(|file| file.unnest.as_ref()) {
+        Some(list) if !empty => {
+            error.hint(format!("no record has an item in `{list}`, which `unnest` names"))
+        }
+        _ if files.iter().any(|file| file.format == Format::Csv) => {
+            error.hint("its columns are not known; a CSV file without records still has its header line")
+        }
+        _ => error.hint("its columns are not known: an object of JSON has them"),
+    })
+}

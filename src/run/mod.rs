@@ -1,0 +1,51 @@
+//! `run`: reads the source once, and commits all outputs together.
+
+mod catch_up;
+
+pub use catch_up::catch_up;
+
+use crate::clock::Stopwatch;
+use crate::deliver::{self, Outcome, server_tables};
+use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
+use crate::error::Result;
+use crate::input::InputReport;
+use crate::plan::Plan;
+use crate::process::pool;
+use crate::sink::{InputEntry, RejectsWriter, Transaction};
+use hashbrown::HashSet;
+use std::path::Path;
+
+/// Runs `plan`.
+///
+/// # Errors
+/// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
+pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
+    let targets = deliver::places(plan);
+    // The outputs are locked before hours of work, not after.
+    let transaction = Transaction::begin_of(&targets, &plan.named)?;
+    server_tables::check(plan)?;
+    let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+    pool(options.threads)?.install(|| {
+        let pass = Pass { plan, options, progress };
+        let mut staged = deliver::stage(&pass, &transaction, rejects)?;
+        staged.outcome.left_out = left_out(&transaction, &staged.outcome.inputs);
+        for output in 0..targets.len() {
+            staged.outcome.strangers.extend(transaction.strangers(output)?);
+        }
+        let mut watch = Stopwatch::of_process();
+        let outcome = staged.commit(plan, transaction)?;
+        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        Ok(outcome)
+    })
+}
+
+/// The files of the source that the outputs in place have counted and that were not read now.
+fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
+    let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
+    let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
+    let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();
+    let is_read =
+        |input: &&InputEntry| hashes.contains(input.hash.as_str()) || paths.contains(Path::new(&input.path));
+    let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));
+    gone.map(|input| input.path.clone()).collect()
+}

@@ -1,0 +1,90 @@
+//! Where an output lies: the path that the job names, its folder and its state folder.
+
+use super::STATE_FOLDER;
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The journal's file name in a state folder.
+pub(super) const JOURNAL: &str = "journal.json";
+/// The staging folder's name in a state folder.
+pub(super) const STAGING: &str = "staging";
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The folder or the file.
+    pub path: PathBuf,
+    /// Which of the two it is.
+    pub kind: TargetKind,
+}
+
+/// Whether an output is one file or a folder of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A folder of parts. Its state lies in `PATH/_highwater`.
+    Folder,
+    /// One file. Its state lies in `_highwater/NAME` beside it.
+    File,
+}
+
+impl Target {
+    /// A folder of parts.
+    pub fn folder(path: impl Into<PathBuf>) -> Target {
+        Target { path: path.into(), kind: TargetKind::Folder }
+    }
+
+    /// A single file.
+    pub fn file(path: impl Into<PathBuf>) -> Target {
+        Target { path: path.into(), kind: TargetKind::File }
+    }
+
+    /// The folder that the output's parts lie in.
+    pub fn root(&self) -> PathBuf {
+        let root = match self.kind {
+            TargetKind::Folder => Some(self.path.as_path()),
+            TargetKind::File => self.path.parent(),
+        };
+        root.filter(|r| !r.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+    }
+
+    /// The output's state folder, where its manifest lies.
+    pub fn state(&self) -> PathBuf {
+        let state = self.root().join(STATE_FOLDER);
+        match self.kind {
+            TargetKind::Folder => state,
+            TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
+        }
+    }
+
+    /// The state folder's path below the root, as in a part's path.
+    pub(super) fn state_below_root(&self) -> Result<String> {
+        let name = match self.kind {
+            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
+            TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
+        };
+        let name = name.ok_or_else(|| not_utf8(&self.path))?;
+        Ok(format!("{STATE_FOLDER}/{name}"))
+    }
+
+    /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
+    pub(super) fn place(&self) -> Result<Place> {
+        let root = self.root();
+        let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
+        let state = root.join(self.state_below_root()?);
+        if state.to_str().is_some() { Ok(Place { root, state }) } else { Err(not_utf8(&root)) }
+    }
+}
+
+/// One output as recovery sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The folder that the parts lie in, absolute.
+    pub root: PathBuf,
+    /// The state folder, absolute.
+    pub state: PathBuf,
+}
+
+fn not_utf8(path: &Path) -> Error {
+    Error::job(format!("the output path {} is not UTF-8", path.display()))
+}
