@@ -16,30 +16,37 @@ impl<'a> Reader<'a> {
         self.take(N).try_into().expect("N bytes")
     }
 
+    /// The next byte.
     pub fn u8(&mut self) -> u8 {
         self.take(1)[0]
     }
 
+    /// The next unsigned integer of 32 bits.
     pub fn u32(&mut self) -> u32 {
         u32::from_le_bytes(self.array())
     }
 
+    /// The next unsigned integer of 64 bits.
     pub fn u64(&mut self) -> u64 {
         u64::from_le_bytes(self.array())
     }
 
+    /// The next integer of 64 bits.
     pub fn i64(&mut self) -> i64 {
         i64::from_le_bytes(self.array())
     }
 
+    /// The next float of 64 bits.
     pub fn f64(&mut self) -> f64 {
         f64::from_le_bytes(self.array())
     }
 
+    /// The next integer of 128 bits.
     pub fn i128(&mut self) -> i128 {
         i128::from_le_bytes(self.array())
     }
 
+    /// The next bytes, of which the length stands before them.
     pub fn bytes(&mut self) -> &'a [u8] {
         let n = self.u64() as usize;
         self.take(n)

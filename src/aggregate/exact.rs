@@ -136,6 +136,7 @@ impl FloatSum {
         }
     }
 
+    /// The bytes that it has on the heap.
     pub fn heap(&self) -> usize {
         self.extra.as_ref().map_or(0, |e| 8 * (e.rest.capacity() + e.huge.capacity()) + 64)
     }
@@ -148,6 +149,7 @@ impl FloatSum {
         Digits::of(small.map(|x| (x, 0)).chain(huge.iter().map(|&x| (x, SCALED))))
     }
 
+    /// Appends its state to `out`. Equal sums have equal states, whatever the order of additions was.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let none = Extra::default();
         let extra = self.extra.as_deref().unwrap_or(&none);
@@ -157,6 +159,7 @@ impl FloatSum {
         digits.put(out);
     }
 
+    /// Reads a state that [`FloatSum::encode`] has written.
     pub fn decode(state: &mut Reader) -> FloatSum {
         let mut sum = FloatSum::default();
         let flags = state.u8();

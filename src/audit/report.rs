@@ -100,8 +100,9 @@ pub struct OutputAudit {
     pub allowed_lateness: i64,
     /// Events that fall in its windows.
     pub events: u64,
-    /// Its windows (before `having`), and its rows before `top`, with every event counted.
+    /// Its windows before `having`, with every event counted.
     pub windows: u64,
+    /// Its rows before `top`, with every event counted.
     pub rows: u64,
     /// For each delay, ascending, what it would have cost.
     pub delays: Vec<DelayAudit>,

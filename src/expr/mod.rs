@@ -17,6 +17,7 @@ pub mod functions;
 mod json;
 mod moment;
 mod pattern;
+mod prepare;
 mod ready;
 mod syntax;
 pub(crate) mod tree;

@@ -13,15 +13,21 @@ use crate::time::{
 /// A part of what a clock shows, and a unit to count and truncate in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
+    /// The century, from 1 for the years 1 to 100.
     Century,
+    /// The year divided by ten.
     Decade,
+    /// The calendar year.
     Year,
     /// The year of the ISO week.
     IsoYear,
+    /// 1 to 4.
     Quarter,
+    /// 1 to 12.
     Month,
     /// The ISO week, of Monday to Sunday.
     Week,
+    /// 1 to 31.
     Day,
     /// 1 to 366.
     DayOfYear,
@@ -29,7 +35,9 @@ pub enum Field {
     DayOfWeek,
     /// Monday is 1, Sunday 7.
     IsoDayOfWeek,
+    /// 0 to 23.
     Hour,
+    /// 0 to 59.
     Minute,
     /// With its fraction.
     Second,

@@ -220,6 +220,11 @@ fn depth(ast: &Ast) -> usize {
     most
 }
 
+/// The value of a literal of text, whose quotes are doubled in syntax.
+pub fn unquoted(text: &str) -> String {
+    text.replace("''", "'")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

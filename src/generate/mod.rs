@@ -14,6 +14,7 @@ mod pageviews;
 mod random;
 mod row;
 mod sales;
+mod sample_log;
 mod transactions;
 mod write;
 
@@ -23,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::input::{Compression, Format};
 use crate::sink::fields;
 use crate::time::{DAY, HOUR, SECOND};
-use row::{Column, Row};
+use row::Row;
+use sample_log::{Log, Shape};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use write::FileWriter;
@@ -155,38 +157,6 @@ impl Summary {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|f| f.bytes).sum()
     }
-}
-
-/// What the rows of every log are drawn from.
-#[derive(Debug, Clone)]
-struct Shape {
-    seed: u64,
-    rows: u64,
-    span: i64,
-    lateness: Lateness,
-}
-
-impl Shape {
-    /// When row `index` of `of` arrives, in microseconds after the start of the log.
-    fn arrival(&self, index: u64, of: u64) -> i64 {
-        (i128::from(index) * i128::from(self.span) / i128::from(of.max(1))) as i64
-    }
-}
-
-/// A log that is generated row by row, in arrival order.
-trait Log {
-    /// The folder of the log under the output folder; empty for the folder itself.
-    fn folder(&self) -> &'static str {
-        ""
-    }
-    /// The name of its files.
-    fn name(&self) -> &'static str;
-    /// Its columns.
-    fn columns(&self) -> &'static [Column];
-    /// How many rows it has.
-    fn rows(&self) -> u64;
-    /// Makes the next row in `row`, which is empty. Called [`Log::rows`] times.
-    fn next(&mut self, row: &mut Row);
 }
 
 /// Generates what `options` ask for.

@@ -2,11 +2,9 @@
 
 use super::random::{Draw, Stream};
 use super::row::{Column, ColumnType, Row};
+use super::sample_log::START;
 use super::{Log, Shape};
 use crate::time::SECOND;
-
-/// 2024-06-01T00:00:00Z.
-pub const START: i64 = 1_717_200_000 * SECOND;
 
 const COLUMNS: [Column; 4] = [
     Column::new("user_id", ColumnType::Int),

@@ -1,8 +1,8 @@
 //! Sales: `seller_id,amount_usd,sale_ts` (ISO 8601, milliseconds, UTC).
 
-use super::pageviews::START;
 use super::random::{Draw, Stream};
 use super::row::{Column, ColumnType, Row};
+use super::sample_log::START;
 use super::{Log, Shape};
 
 const COLUMNS: [Column; 3] = [

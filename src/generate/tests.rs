@@ -112,7 +112,7 @@ fn page_views_come_late_as_the_profile_says() {
     let out = folder();
     let rows = 20_000;
     let csv = records(&generate(&Options::new(Kind::PageViews, rows, out.path())));
-    let start = pageviews::START / SECOND;
+    let start = sample_log::START / SECOND;
     let span = 3 * DAY / SECOND;
     let late: Vec<i64> = csv
         .iter()

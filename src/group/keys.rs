@@ -111,6 +111,7 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
 }
 
 impl ColumnCodes {
+    /// No codes yet, for a column of this type.
     pub fn new(ty: DataType) -> ColumnCodes {
         ColumnCodes {
             ty,
@@ -127,6 +128,7 @@ impl ColumnCodes {
         self.values.len()
     }
 
+    /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         self.words.bytes() + self.long.capacity() * 5 + self.values.capacity() * 32 + self.arena.capacity()
     }
@@ -278,6 +280,7 @@ impl PairCodes {
 }
 
 impl KeyCodes {
+    /// No codes yet, for key columns of these types.
     pub fn new(types: &[DataType]) -> KeyCodes {
         KeyCodes {
             columns: types.iter().map(|&ty| ColumnCodes::new(ty)).collect(),
@@ -296,6 +299,7 @@ impl KeyCodes {
         }
     }
 
+    /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         let pairs: usize = self.pairs.iter().map(|p| p.table.capacity() * 18 + p.values.capacity() * 8).sum();
         self.columns.iter().map(ColumnCodes::bytes).sum::<usize>() + pairs

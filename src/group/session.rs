@@ -123,6 +123,7 @@ impl Fragments {
         members
     }
 
+    /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         self.hot.capacity() * size_of::<Hot>() + self.all.capacity() * size_of::<Stretch>()
     }
@@ -149,6 +150,7 @@ struct Session {
 }
 
 impl LiveSessions {
+    /// No sessions yet, for this gap.
     pub fn new(gap: i64, lateness: &Lateness) -> LiveSessions {
         let delay = lateness.delays.first().copied().unwrap_or(0);
         LiveSessions { gap, kept: lateness.allowed.saturating_add(delay), live: vec![], all: vec![] }
@@ -229,6 +231,7 @@ impl LiveSessions {
             .collect()
     }
 
+    /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
         self.live.capacity() * 24 + self.live.len() * 16 + self.all.capacity() * size_of::<Session>()
     }

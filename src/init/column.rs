@@ -1,6 +1,7 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
 use super::clocks::Clocks;
+use super::number_width::Numbers;
 use super::styles::{Found, Reading, Styles};
 use super::times::{Candidate, Times};
 use crate::batch::DataType;
@@ -30,17 +31,6 @@ pub struct Evidence {
     styles: Styles,
     /// Values with spaces around them.
     spaced: u64,
-}
-
-/// The digits of numbers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Numbers {
-    /// The most digits before the point.
-    pub whole: u32,
-    /// The most digits after it, zeros at the end included.
-    pub scale: u32,
-    /// Whether any has an exponent, or is not finite.
-    pub odd: bool,
 }
 
 /// What the values are of.
@@ -198,21 +188,6 @@ impl Evidence {
             clock: self.clocks.best(),
             range: self.range,
         }
-    }
-}
-
-impl Numbers {
-    /// Takes the digits of a number in its plain form.
-    pub fn value(&mut self, text: &str) {
-        let digits = text.trim_start_matches(['-', '+']);
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let plain = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
-        if !plain(whole) || !plain(fraction) {
-            self.odd = true;
-            return;
-        }
-        self.whole = self.whole.max(whole.len() as u32);
-        self.scale = self.scale.max(fraction.len() as u32);
     }
 }
 

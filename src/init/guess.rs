@@ -4,19 +4,19 @@
 //! Every guess comes with its reason, and with those that came next. What is guessed can be computed exactly, and
 //! by SQL: numbers whose digits are known are decimals, and floats are not added up.
 
-use super::clocks::Parts;
 use super::column::{Column, MOST_DISTINCT};
 use super::look::Looked;
+use super::split_times::Parts;
 use super::times::{Candidate, MONTH, YEAR};
 use super::when::{When, when};
 use super::words;
+use super::words::quoted;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::carried::LogColumn;
 use crate::input::value::grouped;
 use crate::sql;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule};
-use sqlparser::keywords::ALL_KEYWORDS;
 
 /// What a job is written from.
 #[derive(Debug)]
@@ -75,15 +75,6 @@ pub struct Product {
     pub name: String,
     /// The expression.
     pub sql: String,
-}
-
-/// A name in SQL, in quotes where it needs them.
-pub fn quoted(name: &str) -> String {
-    let mut letters = name.chars();
-    let bare = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str());
-    if bare { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// A length of time, in words.

@@ -5,18 +5,17 @@
 //! [`SAMPLED`] files, evenly spread: a format may change along the way. Records are read as the engine reads them.
 
 use super::column::{Column, Evidence, Source};
-use super::delimiter;
-use super::shape;
+use super::{delimiter, shape};
 use crate::batch::{ColumnView, DataType};
 use crate::error::{Error, Result};
 use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
-use crate::input::files::{expand, recognised};
+use crate::input::files::expand;
 use crate::input::infer::{Class, CsvLayout, Inferred, InferredColumn, infer};
-use crate::input::told;
+use crate::input::recognised::recognised;
 use crate::input::value::{grouped, shown};
 use crate::input::written::{Written, WrittenColumns};
-use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile};
+use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile, told};
 use crate::sink::csv::push_value;
 use crate::sink::value::TimeText;
 use crate::time::TimeUnit;

@@ -6,7 +6,7 @@
 //! * Where two styles read all values, and not as the same numbers, that is said: it is open.
 //! * Words for NULL count only among numbers: `NA` beside names of countries is Namibia.
 
-use super::column::Numbers;
+use super::number_width::Numbers;
 use crate::batch::DataType;
 use crate::input::infer::Class;
 use crate::input::written::{NULL_WORDS, Plain, Written};

@@ -1,8 +1,8 @@
 //! Which columns tell when an event happened, and how they are read.
 
-use super::clocks::{Parts, of_numbers, with_clock};
 use super::column::Column;
 use super::look::Looked;
+use super::split_times::{Parts, of_numbers, with_clock};
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};

@@ -1,5 +1,7 @@
 //! What the name of a column says of it.
 
+use sqlparser::keywords::ALL_KEYWORDS;
+
 /// The words of a name, in lower case: `CustomerID`, `customer_id` and `customer.id` have the same two.
 pub fn words(name: &str) -> Vec<String> {
     let mut out = vec![String::new()];
@@ -215,6 +217,15 @@ pub fn is_unit_price(name: &str) -> bool {
 pub fn is_total(name: &str) -> bool {
     let list = ["total", "amount", "amt", "revenue", "turnover", "sales", "payment", "spend"];
     words(name).iter().any(|word| list.contains(&word.as_str()))
+}
+
+/// A name in SQL, in quotes where it needs them.
+pub fn quoted(name: &str) -> String {
+    let mut letters = name.chars();
+    let bare = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str());
+    if bare { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]

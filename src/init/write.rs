@@ -1,8 +1,9 @@
 //! The text of the job: what was guessed, with the reasons as comments.
 
-use super::guess::{Guess, length, quoted};
+use super::guess::{Guess, length};
 use super::look::Looked;
 use super::when::day;
+use super::words::quoted;
 use crate::batch::DataType;
 use crate::input::Format;
 pub(super) use crate::input::value::basic;

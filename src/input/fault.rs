@@ -2,9 +2,9 @@
 
 use super::csv::record::{Scanned, scan_record};
 use super::derived::Source;
-use super::files::{Format, SourceFile};
 use super::lines::line_of;
-use super::raw::Meter;
+use super::meter::Meter;
+use super::source_file::{Format, SourceFile};
 use super::text::TextFile;
 use super::value::declared;
 use super::{BadRecord, ReadPlan};

@@ -6,9 +6,9 @@
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
 use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
-use super::files::{Format, SourceFile};
+use super::meter::Meter;
 use super::parquet::ParquetFile;
-use super::raw::Meter;
+use super::source_file::{Format, SourceFile};
 use super::text::{TextChunk, TextFile};
 use super::{InputReport, ReadPlan};
 use crate::batch::Position;

@@ -6,70 +6,20 @@
 //! the order in which a folder lists its files or in which patterns are given.
 
 use super::carried::{self, Framing};
-use super::documents;
-use super::folders::{Walk, by_content};
-use super::infer::start;
-use super::opened::{Inputs, Opened, real_path};
-use super::patterns;
+use super::entries::real_path;
+use super::inputs::Inputs;
+use super::opened::Opened;
+use super::recognised::{by_content, recognised};
 use super::shape::{self, Compression, Form, Shape};
+use super::source_file::{Format, SourceFile, kind_of};
+use super::stream::nothing_matches;
+use super::walk::Walk;
+use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-
-/// The format of a file's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Comma-separated values (RFC 4180, any one-byte delimiter).
-    Csv,
-    /// One JSON object a line.
-    JsonLines,
-    /// Apache Parquet.
-    Parquet,
-    /// Apache Avro object container files.
-    Avro,
-}
-
-impl Format {
-    /// Whether records are lines of text: then their place is a byte, else a number.
-    pub fn is_text(self) -> bool {
-        matches!(self, Format::Csv | Format::JsonLines)
-    }
-
-    /// Its name, for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Csv => "CSV",
-            Format::JsonLines => "JSON Lines",
-            Format::Parquet => "Parquet",
-            Format::Avro => "Avro",
-        }
-    }
-}
-
-/// One file of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Its path, as the user's pattern gave it; of a stream its name ([`Opened::path`]).
-    pub path: PathBuf,
-    /// Its place among the source's files in natural path order, from 0.
-    pub ordinal: u32,
-    /// The format of its records.
-    pub format: Format,
-    /// How its text is got from its bytes.
-    pub shape: Shape,
-    /// Its size on disk in bytes.
-    pub bytes: u64,
-    /// How its records are wrapped; not known before somebody looks into it.
-    pub framing: Framing,
-    /// The columns that are read from the names of its folders.
-    pub told: Vec<String>,
-    /// The list of each record whose items are its events; not known before the job says so.
-    pub unnest: Option<String>,
-    /// The handle that it is read by.
-    pub opened: Opened,
-}
 
 /// The files of a source, and what there is to tell of them.
 #[derive(Debug, Default)]
@@ -170,71 +120,6 @@ fn is_one(a: &Opened, b: &Opened) -> bool {
     a.path() == b.path() || real_path(a.path()) == real_path(b.path())
 }
 
-/// What a file's name says about its format and compression.
-pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let endings = [
-        (".gz", Compression::Gzip),
-        (".zst", Compression::Zstd),
-        (".bz2", Compression::Bzip2),
-        (".xz", Compression::Xz),
-    ];
-    let packed = endings.iter().find_map(|(ending, how)| Some((name.strip_suffix(ending)?, *how)));
-    let (stem, compression) = packed.unwrap_or((name.as_str(), Compression::None));
-    let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("csv" | "tsv") => Some(Format::Csv),
-        Some("jsonl" | "ndjson" | "json") => Some(Format::JsonLines),
-        Some("parquet") => Some(Format::Parquet),
-        Some("avro") => Some(Format::Avro),
-        _ => None,
-    };
-    (format, compression)
-}
-
-/// The format of what a file begins with, if it can be told: the marks of Parquet and Avro, an object of JSON, a line of
-/// Kafka's tools, a line of several fields.
-pub fn recognised(file: &Opened, shape: &Shape) -> Option<Format> {
-    if carried::unmistakable(file, shape) {
-        return Some(Format::JsonLines);
-    }
-    let (head, _) = start(file, shape, 4096).ok()?;
-    if head.starts_with(b"PAR1") {
-        return Some(Format::Parquet);
-    }
-    if head.starts_with(b"Obj\x01") {
-        return Some(Format::Avro);
-    }
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
-    let whole = head.len() < 4096;
-    let lines: Vec<&[u8]> =
-        text.split(|c| *c == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2).collect();
-    let first = lines.first()?.trim_ascii();
-    // Bytes below a space are no text, but for tabs and line ends.
-    if first.iter().any(|c| *c < b' ' && *c != b'\t') {
-        return None;
-    }
-    let listed = || first.strip_prefix(b"[").map(<[u8]>::trim_ascii_start).or(lines.get(1).copied());
-    if first == b"[" || first.starts_with(b"[{") {
-        return listed()?.trim_ascii_start().starts_with(b"{").then_some(Format::JsonLines);
-    }
-    if first.starts_with(b"{") {
-        if documents::recognise(file, shape).is_some() {
-            return Some(Format::JsonLines);
-        }
-        let object = first.ends_with(b"}") || (lines.len() == 1 && !whole);
-        return object.then_some(Format::JsonLines);
-    }
-    if shape::weblog(lines.iter().copied()).is_some() {
-        return Some(Format::Csv);
-    }
-    let fields = |line: &[u8], by: u8| line.iter().filter(|c| **c == by).count();
-    let cut = |by: u8| {
-        let first = fields(first, by);
-        first > 0 && lines.get(1).is_none_or(|second| fields(second, by) > 0)
-    };
-    [b',', b'\t', b';', b'|'].into_iter().any(cut).then_some(Format::Csv)
-}
-
 fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &Inputs) -> Result<SourceFile> {
     let path = opened.path().to_path_buf();
     let (named, compression) = kind_of(opened.place());
@@ -302,33 +187,6 @@ fn shapes(files: &[SourceFile]) -> Vec<String> {
         more => format!("{} and {more} more: {words}", file.path.display()),
     };
     seen.into_iter().map(note).collect()
-}
-
-/// The error for a pattern that stands for no file.
-pub(super) fn nothing_matches(pattern: &str) -> Error {
-    let path = Path::new(pattern);
-    if path.is_dir() {
-        return Error::job(format!("no data files in the folder {pattern}")).hint(
-            "files and folders whose names start with `_` or `.` are left out, and so are unknown endings",
-        );
-    }
-    if pattern.contains(['*', '?', '[']) {
-        return Error::job(format!("no file matches {pattern}"));
-    }
-    let error = Error::job(format!("there is no file or folder {pattern}"));
-    // Name what is near in the deepest folder of the path that exists.
-    let mut missing = path;
-    loop {
-        let Some(parent) = missing.parent() else { return error };
-        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        if let Ok(entries) = std::fs::read_dir(folder) {
-            let names: Vec<String> =
-                entries.flatten().map(|e| parent.join(e.file_name()).display().to_string()).collect();
-            let wrong = missing.display().to_string();
-            return error.nearest(&wrong, names.iter().map(String::as_str));
-        }
-        missing = parent;
-    }
 }
 
 /// Compares paths component by component, runs of digits by their number.

@@ -1,8 +1,7 @@
 //! What folders and globs leave out of a source, so that it can be told: what the job writes itself, what is not a file,
 //! names that are not UTF-8; and what another job has written, which is read.
 
-use super::entries::Place;
-use super::patterns::STATE_FOLDER;
+use super::entries::{Place, STATE_FOLDER};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufReader;

@@ -7,8 +7,9 @@
 
 use super::ReadPlan;
 use super::documents::Marks;
-use super::files::{Format, SourceFile};
-use super::raw::{Meter, RawText};
+use super::meter::Meter;
+use super::raw::RawText;
+use super::source_file::{Format, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use rayon::prelude::*;

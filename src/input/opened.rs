@@ -10,139 +10,28 @@
 //!   old and a part new ([`Opened::unchanged`]).
 //! * What can be read only once ([`super::stream`]) is copied to a temporary file first, and read from there.
 
-use super::raw;
-use super::shape::{self, Member};
-use super::stream;
+use super::meter;
+use super::reading::Reading;
+use super::shape::Member;
 use crate::error::{Error, Result};
-use bytes::Bytes;
-use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, Length};
-use std::collections::HashMap;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{BufReader, ErrorKind, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// The input files of one command, each as it was first seen. Clones share what they know.
-#[derive(Debug, Clone, Default)]
-pub struct Inputs {
-    known: Arc<Mutex<HashMap<PathBuf, Opened>>>,
-    /// What the job itself writes: no folder or glob stands for that.
-    own: Arc<Vec<PathBuf>>,
-}
-
-impl Inputs {
-    /// The inputs of a job that writes to `own`: files, and folders with all that is in them.
-    pub fn beside(own: Vec<PathBuf>) -> Inputs {
-        Inputs { known: Arc::default(), own: Arc::new(own) }
-    }
-
-    /// What the job writes.
-    pub(super) fn own(&self) -> &[PathBuf] {
-        &self.own
-    }
-
-    /// The file at `path`, as it was first seen. A stream is read to its end here, and is from then on known by the
-    /// name that its content gives it too ([`Opened::path`]).
-    ///
-    /// # Errors
-    /// Job: nothing is there, or it is not a file. Data: a stream gives nothing. Machine: it cannot be read.
-    pub fn file(&self, path: &Path) -> Result<Opened> {
-        if let Some(known) = self.known().get(path) {
-            return Ok(known.clone());
-        }
-        if stream::is_stdin(path) {
-            return self.stream(path);
-        }
-        let there = match std::fs::metadata(path) {
-            Ok(there) => there,
-            Err(cause) => {
-                let member = self.member_at(path)?;
-                return member.ok_or_else(|| stream::not_there(path, cause));
-            }
-        };
-        if there.file_type().is_file() && !stream::is_descriptor(path) {
-            let opened = Opened::new(path, path, Stamp::of(&there), there.len());
-            self.known().insert(path.to_path_buf(), opened.clone());
-            return Ok(opened);
-        }
-        stream::check(path, &there)?;
-        self.stream(path)
-    }
-
-    /// Whether `path` is that of a file, or the name of a stream that was read.
-    pub fn has(&self, path: &Path) -> bool {
-        self.known().contains_key(path)
-            || stream::is_stdin(path)
-            || path.exists()
-            || self.member_at(path).is_ok_and(|member| member.is_some())
-    }
-
-    /// The files that `path` stands for, with what there is to tell of them: a zip stands for its members. Those whose
-    /// names do not tell a format are among them if `any` are.
-    ///
-    /// # Errors
-    /// As of [`Inputs::file`], and of archives.
-    pub(crate) fn files(&self, path: &Path, any: bool) -> Result<(Vec<Opened>, Vec<String>)> {
-        let file = self.file(path)?;
-        Ok(match shape::members(&file, any)? {
-            Some((members, notes)) => (members.into_iter().map(|m| self.member(&file, m)).collect(), notes),
-            None => (vec![file], vec![]),
-        })
-    }
-
-    /// The member of a zip at this path, if it is one.
-    fn member_at(&self, path: &Path) -> Result<Option<Opened>> {
-        let Some(archive) = path.ancestors().skip(1).find(|above| above.is_file()) else { return Ok(None) };
-        let file = self.file(archive)?;
-        let Some((members, _)) = shape::members(&file, true)? else { return Ok(None) };
-        Ok(members.into_iter().find(|member| member.path == path).map(|member| self.member(&file, member)))
-    }
-
-    fn member(&self, archive: &Opened, member: Member) -> Opened {
-        let mut known = self.known();
-        let opened = known.entry(member.path.clone());
-        opened.or_insert_with(|| Opened::of_member(archive, member)).clone()
-    }
-
-    fn stream(&self, path: &Path) -> Result<Opened> {
-        let of = stream::source(path)?;
-        // One pipe may have several names, and gives its bytes once.
-        let same = |known: &&Opened| known.0.stamp.is_of(&of.metadata);
-        let read = self.known().values().find(same).cloned();
-        let opened = match read {
-            Some(opened) => opened,
-            None => {
-                let (file, name, bytes) = stream::copied(path, of.file)?;
-                let opened = Opened::new(path, &name, Stamp::of(&of.metadata), bytes);
-                opened.keep(Kept { file: Arc::new(file), counted: false });
-                opened
-            }
-        };
-        let mut known = self.known();
-        known.insert(path.to_path_buf(), opened.clone());
-        known.insert(opened.path().to_path_buf(), opened.clone());
-        Ok(opened)
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Opened>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use std::sync::{Arc, OnceLock};
 
 /// A file of the input. Clones share the handle.
 #[derive(Debug, Clone)]
-pub struct Opened(Arc<Known>);
+pub struct Opened(pub(super) Arc<Known>);
 
 #[derive(Debug)]
-struct Known {
+pub(super) struct Known {
     /// Where it is, as the user wrote it.
     place: PathBuf,
     /// Its name in results and errors: the place, and of a stream its content too.
     path: PathBuf,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     bytes: u64,
     /// What it is in an archive, and that.
     member: Option<(Member, Opened)>,
@@ -152,10 +41,10 @@ struct Known {
 
 /// A handle that stays open.
 #[derive(Debug)]
-struct Kept {
-    file: Arc<File>,
+pub(super) struct Kept {
+    pub(super) file: Arc<File>,
     /// Whether it takes one of the places of [`HELD`].
-    counted: bool,
+    pub(super) counted: bool,
 }
 
 /// Handles that are kept open in this process.
@@ -182,7 +71,7 @@ impl Drop for Kept {
 
 /// What tells one file, and one state of it, from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -193,7 +82,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(there: &Metadata) -> Stamp {
+    pub(super) fn of(there: &Metadata) -> Stamp {
         Stamp {
             device: there.dev(),
             inode: there.ino(),
@@ -204,7 +93,7 @@ impl Stamp {
     }
 
     /// Whether it is that of the same file, whatever is in it.
-    fn is_of(&self, there: &Metadata) -> bool {
+    pub(super) fn is_of(&self, there: &Metadata) -> bool {
         (self.device, self.inode) == (there.dev(), there.ino())
     }
 
@@ -223,13 +112,13 @@ impl PartialEq for Opened {
 impl Eq for Opened {}
 
 impl Opened {
-    fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
+    pub(super) fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
         let (place, path) = (place.to_path_buf(), path.to_path_buf());
         let (kept, hash) = (OnceLock::new(), OnceLock::new());
         Opened(Arc::new(Known { place, path, stamp, bytes, member: None, kept, hash }))
     }
 
-    fn of_member(archive: &Opened, member: Member) -> Opened {
+    pub(super) fn of_member(archive: &Opened, member: Member) -> Opened {
         let (place, path, stamp) = (member.path.clone(), member.path.clone(), archive.0.stamp);
         let (kept, hash, bytes) = (OnceLock::new(), OnceLock::new(), member.bytes);
         let member = Some((member, archive.clone()));
@@ -241,7 +130,7 @@ impl Opened {
         self.0.member.as_ref().map(|(member, _)| member)
     }
 
-    fn keep(&self, kept: Kept) {
+    pub(super) fn keep(&self, kept: Kept) {
         // Where two threads come at once, the second handle closes.
         let _ = self.0.kept.set(kept);
     }
@@ -369,7 +258,7 @@ impl Opened {
         // A new link or other rights change the entry alone, and so does who sets `modified` back.
         let same = now.is_like(&self.0.stamp)
             && match hash {
-                Some(hash) => raw::hashed(self)?.1 == hash,
+                Some(hash) => self.hashed()?.1 == hash,
                 None => true,
             };
         if same { Ok(()) } else { Err(self.changed("changed while it was read")) }
@@ -388,9 +277,17 @@ impl Opened {
         if let Some(hash) = self.0.hash.get() {
             return Ok((self.bytes(), hash.clone()));
         }
-        let (bytes, hash) = raw::hashed(self)?;
+        let (bytes, hash) = self.hashed()?;
         self.unchanged(None)?;
         Ok((bytes, self.0.hash.get_or_init(|| hash).clone()))
+    }
+
+    /// Its size and the hash of its bytes as they are now, as manifests write it.
+    ///
+    /// # Errors
+    /// The file has changed since it was opened, or cannot be read.
+    pub(super) fn hashed(&self) -> Result<(u64, String)> {
+        meter::hashed(self.read()?, self.path())
     }
 
     /// All of its bytes.
@@ -403,80 +300,4 @@ impl Opened {
         self.unchanged(None)?;
         Ok(bytes)
     }
-}
-
-/// An open file, read from a place of its own: other readers of the handle do not move it.
-#[derive(Debug, Clone)]
-pub(crate) struct Reading {
-    file: Arc<File>,
-    at: u64,
-    /// Where what is read ends, if not at the end of the file.
-    end: u64,
-    /// Of the file.
-    bytes: u64,
-}
-
-impl Reading {
-    /// The handle.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Goes on `bytes` bytes: they were read through the handle.
-    pub(super) fn skip(&mut self, bytes: u64) {
-        self.at += bytes;
-    }
-
-    /// The byte that is read next.
-    pub(super) fn at(&self) -> u64 {
-        self.at
-    }
-
-    /// Reads on at byte `at`.
-    pub(super) fn go_to(&mut self, at: u64) {
-        self.at = at;
-    }
-
-    /// The bytes up to the end of what is read, at most `most`.
-    pub(super) fn left(&self, most: usize) -> usize {
-        usize::try_from(self.end.saturating_sub(self.at)).map_or(most, |left| left.min(most))
-    }
-}
-
-impl Read for Reading {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let most = self.left(out.len());
-        let read = self.file.read_at(&mut out[..most], self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Length for Reading {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-}
-
-impl ChunkReader for Reading {
-    type T = BufReader<Reading>;
-
-    fn get_read(&self, start: u64) -> std::result::Result<Self::T, ParquetError> {
-        Ok(BufReader::new(Reading { at: start, ..self.clone() }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> std::result::Result<Bytes, ParquetError> {
-        // A damaged footer may name more than there is, and no memory should be taken for that.
-        if start.saturating_add(length as u64) > self.bytes {
-            return Err(ParquetError::EOF(format!("expected {length} bytes at byte {start}")));
-        }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes.into())
-    }
-}
-
-/// The path without links and `..`; as it is, where nothing is there.
-pub(super) fn real_path(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }

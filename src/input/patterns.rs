@@ -6,16 +6,13 @@
 //! * A name that begins with a dot is matched by a dot alone, and nothing matches what lies below `_highwater`.
 //! * Names are matched as text: one that is not UTF-8 is left out, and told.
 
-use super::entries::{Entry, EntryKind, Place};
-use super::folders::{Walk, is_hidden};
+use super::entries::{Entry, EntryKind, Place, STATE_FOLDER, is_hidden};
 use super::stream;
+use super::walk::Walk;
 use crate::error::{Error, Result};
 use glob::{MatchOptions, Pattern};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// The folder beside an output that holds its manifest.
-pub(super) const STATE_FOLDER: &str = "_highwater";
 
 /// As in a shell, a name that starts with a dot is matched by a dot alone.
 const DOTS: MatchOptions =

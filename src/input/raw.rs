@@ -4,98 +4,16 @@
 //! another process cuts short would end the program with a signal.
 
 use super::documents::Marks;
-use super::files::SourceFile;
-use super::opened::{Opened, Reading};
+use super::meter::{BLOCK, Disk, Meter};
+use super::opened::Opened;
+use super::reading::Reading;
 use super::shape::{self, Compression, Shape};
+use super::source_file::SourceFile;
 use crate::error::{Error, Result};
 use std::io::{BufReader, ErrorKind, Read};
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use xxhash_rust::xxh3::Xxh3;
-
-/// Read at once: small enough that a block is still in the cache when it is hashed and scanned.
-const BLOCK: usize = 256 << 10;
-
-/// What becomes of the bytes of a file as they are read from disk.
-pub(super) struct Meter {
-    hash: Option<Box<Xxh3>>,
-    bytes: u64,
-    progress: Option<Arc<AtomicU64>>,
-    failed: bool,
-}
-
-impl Meter {
-    /// Hashes the bytes, and adds their number to `progress`.
-    pub(super) fn hashing(progress: Option<Arc<AtomicU64>>) -> Meter {
-        Meter { hash: Some(Box::default()), bytes: 0, progress, failed: false }
-    }
-
-    /// Does nothing with the bytes.
-    pub(super) fn idle() -> Meter {
-        Meter { hash: None, bytes: 0, progress: None, failed: false }
-    }
-
-    /// Takes the next bytes.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
-        if let Some(hash) = &mut self.hash {
-            hash.update(bytes);
-        }
-        self.bytes += bytes.len() as u64;
-        if let Some(progress) = &self.progress {
-            progress.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        }
-    }
-
-    /// How many bytes it took, and their hash as manifests write it; that of nothing where it does not hash.
-    pub(super) fn finish(self) -> (u64, String) {
-        (self.bytes, format!("xxh3:{:032x}", self.hash.map_or(0, |hash| hash.digest128())))
-    }
-}
-
-/// A file as it lies on disk.
-struct Disk {
-    file: Reading,
-    meter: Meter,
-}
-
-impl Read for Disk {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(out);
-        match &read {
-            Ok(n) => self.meter.take(&out[..*n]),
-            Err(e) => self.meter.failed |= e.kind() != ErrorKind::Interrupted,
-        }
-        read
-    }
-}
-
-impl Disk {
-    /// Appends what one `read` of at most `most` bytes gives.
-    fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
-        let most = self.file.left(most);
-        out.reserve(most);
-        let old = out.len();
-        loop {
-            let (descriptor, at) = (self.file.file().as_raw_fd(), self.file.at() as libc::off_t);
-            // SAFETY: `reserve` made room for `most` bytes behind `old`.
-            let read = unsafe { libc::pread(descriptor, out.as_mut_ptr().add(old).cast(), most, at) };
-            if let Ok(read) = usize::try_from(read) {
-                // SAFETY: the kernel has written `read` bytes, at most `most`, behind `old`.
-                unsafe { out.set_len(old + read) };
-                self.file.skip(read as u64);
-                self.meter.take(&out[old..]);
-                return Ok(read);
-            }
-            let error = std::io::Error::last_os_error();
-            if error.kind() != ErrorKind::Interrupted {
-                self.meter.failed = true;
-                return Err(error);
-            }
-        }
-    }
-}
 
 enum Decoder {
     Plain(Disk),
@@ -147,7 +65,7 @@ impl Shaped {
 
     fn finish(self) -> Result<(u64, String)> {
         match self.hashes {
-            true => hashed(&self.file),
+            true => self.file.hashed(),
             false => Ok((self.file.bytes(), Meter::idle().finish().1)),
         }
     }
@@ -248,13 +166,4 @@ fn append_decoded(decoder: &mut impl Read, out: &mut Vec<u8>, most: usize) -> st
     };
     out.truncate(old + *read.as_ref().unwrap_or(&0));
     read
-}
-
-/// The size of a file and the hash of its bytes, as manifests write it.
-///
-/// # Errors
-/// A machine error where it cannot be read; a data error where it is another file by now.
-pub(super) fn hashed(file: &Opened) -> Result<(u64, String)> {
-    let disk = Disk { file: file.read()?, meter: Meter::hashing(None) };
-    RawText { path: file.path().to_path_buf(), decoder: Decoder::Plain(disk) }.finish()
 }

@@ -12,19 +12,20 @@ use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
 use super::carried::LogPlace;
 use super::csv::CsvDecoder;
-use super::derived::DerivedColumns;
+use super::decoded::DecodedChunk;
+use super::derived_columns::DerivedColumns;
 use super::fault::bad_record_error;
 use super::feed::{Feed, Work, check_columns};
 use super::infer::CsvLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
 use super::rejects::{RejectStore, Rejects};
+use super::report::InputReport;
 use super::told::ToldColumns;
-use super::{BadRecord, DecodedChunk, Format, OnBadRecord, ReadPlan, SourceFile, raw};
+use super::{BadRecord, Format, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,23 +48,6 @@ pub struct Decoded {
     pub rejected: u64,
     /// Where tombstones stand, which are no records.
     pub passed: Vec<LogPlace>,
-}
-
-/// What was read of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputReport {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its place among the files of the source.
-    pub ordinal: u32,
-    /// Its size on disk in bytes.
-    pub bytes: u64,
-    /// The hash of its bytes on disk: `xxh3:` and 32 hexadecimal digits.
-    pub hash: String,
-    /// Records read, rejected ones included.
-    pub records: u64,
-    /// Rows of a Parquet file that were left out unread, as the plan's time range allows.
-    pub skipped: u64,
 }
 
 /// What came of a scan.
@@ -279,7 +263,7 @@ impl Scan {
         }
         let source = &self.plan.files[ordinal as usize];
         let path = source.path.clone();
-        let hashed = raw::hashed(&source.opened).map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let hashed = source.opened.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
         let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
         Ok(())

@@ -7,7 +7,7 @@
 //! * A stream that gives nothing is an error: most often the program before it has failed.
 //! * Sockets, devices and terminals are refused by name.
 
-use super::raw::Meter;
+use super::meter::Meter;
 use crate::error::{Error, Result};
 use std::fs::{File, FileType, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
@@ -96,9 +96,7 @@ pub(super) fn not_there(path: &Path, cause: std::io::Error) -> Error {
         (_, Ok(_)) if cause.raw_os_error() == Some(libc::ELOOP) => {
             Error::job(format!("{shown} is a link to itself"))
         }
-        (ErrorKind::NotFound | ErrorKind::NotADirectory, Err(_)) => {
-            super::files::nothing_matches(&shown.to_string())
-        }
+        (ErrorKind::NotFound | ErrorKind::NotADirectory, Err(_)) => nothing_matches(&shown.to_string()),
         _ => Error::io("read", path, cause),
     }
 }
@@ -138,4 +136,31 @@ pub(super) fn copied(path: &Path, mut from: File) -> Result<(File, PathBuf, u64)
 fn name_of(hash: &str) -> &str {
     let digits = hash.trim_start_matches("xxh3:");
     &digits[..digits.len().min(16)]
+}
+
+/// The error for a pattern that stands for no file.
+pub(super) fn nothing_matches(pattern: &str) -> Error {
+    let path = Path::new(pattern);
+    if path.is_dir() {
+        return Error::job(format!("no data files in the folder {pattern}")).hint(
+            "files and folders whose names start with `_` or `.` are left out, and so are unknown endings",
+        );
+    }
+    if pattern.contains(['*', '?', '[']) {
+        return Error::job(format!("no file matches {pattern}"));
+    }
+    let error = Error::job(format!("there is no file or folder {pattern}"));
+    // Name what is near in the deepest folder of the path that exists.
+    let mut missing = path;
+    loop {
+        let Some(parent) = missing.parent() else { return error };
+        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        if let Ok(entries) = std::fs::read_dir(folder) {
+            let names: Vec<String> =
+                entries.flatten().map(|e| parent.join(e.file_name()).display().to_string()).collect();
+            let wrong = missing.display().to_string();
+            return error.nearest(&wrong, names.iter().map(String::as_str));
+        }
+        missing = parent;
+    }
 }

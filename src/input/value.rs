@@ -4,7 +4,6 @@
 //! A value is read exactly or not at all: nothing is rounded, wrapped or cut. Spaces around a value
 //! are part of it, so ` 1` is not a number.
 
-use super::ReadColumn;
 use crate::batch::{DataType, NativeBuilder};
 use crate::time::TimeParser;
 use std::fmt;
@@ -59,46 +58,6 @@ impl fmt::Display for ValueError {
             What::DoesNotFit => write!(f, "`{text}` does not fit {ty}"),
         }
     }
-}
-
-/// Appends the value of a text to a column that is not of texts. After an error the column is as before.
-#[inline(always)]
-pub fn push(values: &mut NativeBuilder, text: &[u8], times: &mut TimeParser) -> Result<(), ValueError> {
-    match values {
-        NativeBuilder::Bool(bits) => parse_bool(text).map(|v| bits.append(v)),
-        NativeBuilder::Int(ints) => parse_int(text).map(|v| ints.push(v)),
-        NativeBuilder::Float(floats) => parse_float(text).map(|v| floats.push(v)),
-        NativeBuilder::Decimal(units, precision, scale) => {
-            parse_decimal(text, *precision, *scale).map(|v| units.push(v))
-        }
-        NativeBuilder::Date(days) => parse_date(text).map(|v| days.push(v)),
-        NativeBuilder::Time(instants) => {
-            let instant = times.text(text).map_err(|_| ValueError::not_a(text, DataType::Timestamp));
-            instant.map(|v| instants.push(v))
-        }
-    }
-}
-
-/// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
-/// one that can be added up.
-pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
-    if let Some(keys) = super::written::likely_keys(text, column.ty) {
-        return Some(format!(
-            "declare how its values are written: written = {{ {} = {{ {keys} }} }}",
-            key(&column.name)
-        ));
-    }
-    column.inferred.then(|| {
-        let number = std::str::from_utf8(text).ok().and_then(number_type);
-        let number = number.filter(|ty| column.ty == DataType::Int64 && *ty != column.ty);
-        let wider = number.unwrap_or(DataType::String);
-        format!(
-            "`{}` was inferred as {} from a sample; declare it: {}",
-            column.name,
-            column.ty,
-            declared(&column.name, wider)
-        )
-    })
 }
 
 /// The type of exact numbers that holds the number `text` and its like; `None` of another text.
@@ -407,9 +366,29 @@ pub fn grouped_digits(digits: &str) -> String {
     out
 }
 
+/// Appends the value of a text to a column that is not of texts. After an error the column is as before.
+#[inline(always)]
+pub fn push(values: &mut NativeBuilder, text: &[u8], times: &mut TimeParser) -> Result<(), ValueError> {
+    match values {
+        NativeBuilder::Bool(bits) => parse_bool(text).map(|v| bits.append(v)),
+        NativeBuilder::Int(ints) => parse_int(text).map(|v| ints.push(v)),
+        NativeBuilder::Float(floats) => parse_float(text).map(|v| floats.push(v)),
+        NativeBuilder::Decimal(units, precision, scale) => {
+            parse_decimal(text, *precision, *scale).map(|v| units.push(v))
+        }
+        NativeBuilder::Date(days) => parse_date(text).map(|v| days.push(v)),
+        NativeBuilder::Time(instants) => {
+            let instant = times.text(text).map_err(|_| ValueError::not_a(text, DataType::Timestamp));
+            instant.map(|v| instants.push(v))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::ReadColumn;
+    use crate::input::infer::inferred_hint;
 
     #[test]
     fn a_hint_declares_a_type_that_holds_the_value_and_can_be_added_up() {

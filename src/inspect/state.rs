@@ -219,6 +219,10 @@ pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
 }
 
 impl State {
+    /// Writes the entries to `output`, which is staged and committed by itself.
+    ///
+    /// # Errors
+    /// The disk fails, or another process holds the output.
     pub fn write(
         &self,
         plan: &Plan,

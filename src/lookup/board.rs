@@ -1,6 +1,5 @@
 //! What is known of every URL, who waits for it, and what is still to be asked.
 
-use super::LookupReport;
 use super::address::Url;
 use super::record::Place;
 use crate::error::{Error, Result};
@@ -203,6 +202,19 @@ fn url_bytes<'a>(text: &'a [u8], ends: &[u64], number: u32) -> &'a [u8] {
     let number = number as usize;
     let start = number.checked_sub(1).map_or(0, |before| ends[before]);
     &text[start as usize..ends[number] as usize]
+}
+
+/// What became of all lookups of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct LookupReport {
+    /// Distinct URLs that a service was asked for.
+    pub asked: u64,
+    /// Distinct URLs whose answer was on record.
+    pub recorded: u64,
+    /// Requests that were made again.
+    pub retried: u64,
+    /// Distinct URLs whose request failed for good, and answers that did not fit.
+    pub failed: u64,
 }
 
 #[cfg(test)]

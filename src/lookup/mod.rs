@@ -29,6 +29,8 @@ mod board;
 mod client;
 mod record;
 mod request;
+mod service_plan;
+mod shared;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -36,61 +38,25 @@ mod tests;
 mod value;
 mod work;
 
+pub use self::service_plan::Secrets;
 use crate::error::Result;
 use crate::process;
 use address::Address;
 use arrow_array::ArrayRef;
 use board::{Board, Fate, Waiting};
-pub use request::{Secrets, header_fault};
+pub use request::header_fault;
 
+pub use board::LookupReport;
 use client::Client;
 use record::{Old, Record};
-use request::Request;
+pub use service_plan::{OnFailure, ServicePlan};
+use shared::{Service, Shared};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
-use value::{Cells, Reader, Store};
+use value::{Cells, Reader};
 use work::unfit;
-
-/// A service, and how it is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServicePlan {
-    /// The URL as it is shown and recorded, cut at its `{column}`s: `http://host/a/`, `/b` around the value of a first
-    /// column. Nothing secret is in it.
-    pub url: Vec<String>,
-    /// What is sent beside it. Neither a part of the job's identity nor of an answer's key.
-    pub secrets: Secrets,
-    /// The columns of the batch whose values stand between the pieces of `url`, percent-encoded.
-    pub columns: Vec<usize>,
-    /// Per column that is taken, the JSON pointer (RFC 6901) into the answer.
-    pub pointers: Vec<String>,
-    /// The types of the columns that are taken.
-    pub types: Vec<crate::batch::DataType>,
-    /// The most requests in flight.
-    pub in_flight: usize,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// How often a request that failed is made again.
-    pub retries: u32,
-    /// How long to wait before the first retry; twice as long before each further one.
-    pub backoff: Duration,
-    /// What becomes of an event whose request failed for good.
-    pub on_failure: OnFailure,
-}
-
-/// What becomes of an event whose request failed for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// The run ends with a machine error.
-    #[default]
-    Fail,
-    /// The event has no answer.
-    Null,
-    /// The event is a rejected record.
-    Reject,
-}
 
 /// Rows that were asked for, with [`Services::ask`].
 #[derive(Debug)]
@@ -112,56 +78,10 @@ pub struct Answers {
     pub rejected: Vec<(usize, String)>,
 }
 
-/// What became of all lookups of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct LookupReport {
-    /// Distinct URLs that a service was asked for.
-    pub asked: u64,
-    /// Distinct URLs whose answer was on record.
-    pub recorded: u64,
-    /// Requests that were made again.
-    pub retried: u64,
-    /// Distinct URLs whose request failed for good, and answers that did not fit.
-    pub failed: u64,
-}
-
 /// The services of a run, shared by all of its workers.
 pub struct Services {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// What the threads that ask share with the workers.
-struct Shared {
-    services: Vec<Service>,
-    record: Record,
-    board: Mutex<Board>,
-    /// Per service: there is something to ask.
-    work: Vec<Condvar>,
-    /// All of what somebody waits for is answered, or all is over.
-    answered: Condvar,
-    /// Nothing more is asked for: a request failed for good, or the run ends.
-    over: AtomicBool,
-    /// Answers of which a service could not take its columns.
-    unfit: AtomicU64,
-}
-
-struct Service {
-    plan: ServicePlan,
-    address: Address,
-    client: Client,
-    /// What is sent, once somebody asks.
-    request: OnceLock<Result<Request>>,
-    reader: Reader,
-    /// The values of the URLs that were asked for or looked up.
-    store: RwLock<Store>,
-}
-
-impl Service {
-    /// What is sent; the environment is read by the first who wants it.
-    fn request(&self) -> Result<&Request> {
-        self.request.get_or_init(|| Request::of(&self.plan)).as_ref().map_err(Clone::clone)
-    }
 }
 
 impl std::fmt::Debug for Services {

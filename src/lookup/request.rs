@@ -1,37 +1,10 @@
 //! What a service is asked, with the secrets of the environment in it.
 
 use super::ServicePlan;
+use super::service_plan::Secrets;
 use crate::error::{Error, Result};
 use crate::secret::{HIDDEN, Template};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
-
-/// What is sent beside what [`ServicePlan::url`] shows. The values of variables are in no plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secrets {
-    /// The URL, cut as the shown one; empty where that is all of it.
-    pub url: Vec<Template>,
-    /// Headers: names and values.
-    pub headers: Vec<(String, Template)>,
-}
-
-impl Secrets {
-    /// The variables of the environment that are needed to ask, each once.
-    pub fn variables(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = vec![];
-        let all = self.url.iter().chain(self.headers.iter().map(|(_, value)| value));
-        for name in all.flat_map(Template::variables) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    }
-
-    /// Those of them that are not set.
-    pub fn not_set(&self) -> Vec<&str> {
-        self.variables().into_iter().filter(|name| crate::secret::value_of(name).is_none()).collect()
-    }
-}
 
 /// What is wrong with a header of a job; with a variable only its name is looked at.
 pub fn header_fault(name: &str, value: &Template) -> Option<Error> {

@@ -1,10 +1,10 @@
 mod record;
 
 use super::testing::{Response, Server};
+use super::value::Store;
 use super::*;
 use crate::batch::DataType;
-use crate::error::Error;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, TimestampMicrosecondBuilder,
 };
@@ -14,7 +14,7 @@ use arrow_array::{Array, Int64Array, StringViewArray};
 use proptest::prelude::*;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// `/v` of the answers to `<server>/<first column>`.
 fn plan(server: &Server) -> ServicePlan {

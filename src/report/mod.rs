@@ -33,9 +33,11 @@ use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
 use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
+pub use section::Place;
 use section::Section;
+pub use section::Shown;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Rows of each output that a page carries, if nobody says otherwise.
 pub const ROWS: usize = 10_000;
@@ -68,42 +70,6 @@ pub struct JobText<'a> {
     pub spec: &'a JobSpec,
     /// As it is resolved.
     pub plan: &'a Plan,
-}
-
-/// An output of a report.
-#[derive(Debug)]
-pub struct Shown<'a> {
-    /// The plan whose groupings it is of.
-    pub plan: &'a Plan,
-    /// The output, where its rows lie.
-    pub output: &'a OutputPlan,
-    /// What it is called, and where it can be found; more than one for outputs that hold the same.
-    pub places: Vec<Place>,
-    /// Whether it is that of late events.
-    pub late: bool,
-}
-
-/// Where an output is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Its path, as the job has it; or a table.
-    pub name: String,
-    /// A link from the page to its file or folder, if it is in place.
-    pub link: Option<String>,
-}
-
-impl Place {
-    /// The output at `to`, for a page at `page`.
-    pub fn of(to: &OutputTo, page: &Path) -> Place {
-        let link = match to {
-            OutputTo::Terminal => None,
-            OutputTo::Folder(path) | OutputTo::File(path) => {
-                path.exists().then(|| page::link(page, path)).flatten()
-            }
-        };
-        let name = if *to == OutputTo::Terminal { "the terminal".to_string() } else { to.to_string() };
-        Place { name, link }
-    }
 }
 
 /// Writes the page `of` a job whose outputs are in place; gives whether it was not the same before.

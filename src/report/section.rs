@@ -1,16 +1,17 @@
 //! One output of a page: what it is, its charts, its first rows.
 
-use super::Shown;
 use super::fold::Survey;
 use super::frame::Frame;
+use super::page;
 use super::rows::Rows;
 use super::table::Sample;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::plan::{OutputKind, PlannedColumn};
+use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
 use crate::sink::Manifest;
 use crate::window::Window;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// A section of a page.
 pub(super) struct Section {
@@ -127,4 +128,40 @@ fn about(shown: &Shown) -> Value {
         }
     }
     json!(about)
+}
+
+/// An output of a report.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The plan whose groupings it is of.
+    pub plan: &'a Plan,
+    /// The output, where its rows lie.
+    pub output: &'a OutputPlan,
+    /// What it is called, and where it can be found; more than one for outputs that hold the same.
+    pub places: Vec<Place>,
+    /// Whether it is that of late events.
+    pub late: bool,
+}
+
+/// Where an output is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its path, as the job has it; or a table.
+    pub name: String,
+    /// A link from the page to its file or folder, if it is in place.
+    pub link: Option<String>,
+}
+
+impl Place {
+    /// The output at `to`, for a page at `page`.
+    pub fn of(to: &OutputTo, page: &Path) -> Place {
+        let link = match to {
+            OutputTo::Terminal => None,
+            OutputTo::Folder(path) | OutputTo::File(path) => {
+                path.exists().then(|| page::link(page, path)).flatten()
+            }
+        };
+        let name = if *to == OutputTo::Terminal { "the terminal".to_string() } else { to.to_string() };
+        Place { name, link }
+    }
 }

@@ -146,7 +146,7 @@ fn matches(
         let ty = table.index.columns[column].1;
         filled
             .columns
-            .push(format!("{} AS _taken_{t}_{c}", super::aggregates::greatest(s.dialect, ty, &value)));
+            .push(format!("{} AS _taken_{t}_{c}", super::aggregate_parts::greatest(s.dialect, ty, &value)));
     }
     Ok(s.with(&format!("matches_{suffix}"), filled))
 }

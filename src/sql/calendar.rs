@@ -6,8 +6,7 @@
 //! whatever its own wall clock shows. Days are made by the engine, from instant to wall clock, which no engine resolves
 //! in a way of its own; Polars, whose SQL cannot, finds a relation of them ([`super::day_relations`]).
 
-use super::statement::{Select, Statement};
-use super::windows::numbers;
+use super::statement::{Select, Statement, numbers};
 use super::{Dialect, words};
 use crate::error::Result;
 use crate::time::{CalendarUnit, DAY, Duration, EARLIEST, HOUR, LATEST, Zone};

@@ -6,9 +6,7 @@
 //! stay are known twice as far, and rounds are as many as the longest chain needs that the range of times and the files
 //! can hold.
 
-use super::statement::{Select, Statement};
-use super::steps::{partition_by, replay_order};
-use super::windows::numbers;
+use super::statement::{Select, Statement, numbers, partition_by, replay_order};
 use super::{Dialect, POSITION, TIME};
 use crate::error::Result;
 use crate::input::{Compression, SourceFile};

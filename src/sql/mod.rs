@@ -12,15 +12,18 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+mod aggregate_parts;
 mod aggregates;
 mod asof;
 mod calendar;
 mod dedup;
+mod dialect;
 pub mod expr;
 mod patterns;
 mod placed;
 mod post;
 mod regression;
+mod relation;
 pub mod source;
 mod statement;
 mod steps;
@@ -29,139 +32,11 @@ mod tests;
 mod windows;
 pub mod words;
 
-use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
-use crate::input::ReadPlan;
 use crate::plan::{OutputKind, OutputPlan, Plan, window_fields};
-use crate::time::TimeRule;
+pub use dialect::{Dialect, POSITION, Script, TIME};
+pub use relation::{Relation, relations};
 use statement::Statement;
-
-/// The column of the event time in a relation.
-pub const TIME: &str = "_time";
-/// The column of the position in a relation.
-pub const POSITION: &str = "_position";
-
-/// Whose SQL it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// Polars, the embedded referee.
-    Polars,
-    /// DuckDB.
-    DuckDb,
-    /// PostgreSQL, from version 14.
-    Postgres,
-    /// Apache Spark, from version 3.5.
-    Spark,
-    /// Apache Flink, from version 1.18, in batch mode.
-    Flink,
-    /// Google BigQuery.
-    BigQuery,
-}
-
-impl Dialect {
-    /// All of them.
-    pub const ALL: [Dialect; 6] = [
-        Dialect::Polars,
-        Dialect::DuckDb,
-        Dialect::Postgres,
-        Dialect::Spark,
-        Dialect::Flink,
-        Dialect::BigQuery,
-    ];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Dialect::Polars => "polars",
-            Dialect::DuckDb => "duckdb",
-            Dialect::Postgres => "postgres",
-            Dialect::Spark => "spark",
-            Dialect::Flink => "flink",
-            Dialect::BigQuery => "bigquery",
-        }
-    }
-
-    /// Its name in a sentence.
-    pub fn title(self) -> &'static str {
-        match self {
-            Dialect::Polars => "Polars",
-            Dialect::DuckDb => "DuckDB",
-            Dialect::Postgres => "PostgreSQL",
-            Dialect::Spark => "Spark",
-            Dialect::Flink => "Flink",
-            Dialect::BigQuery => "BigQuery",
-        }
-    }
-}
-
-/// What computes one output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Script {
-    /// Statements that make the relations out of the files, each without its semicolon.
-    pub setup: Vec<String>,
-    /// One statement, without its semicolon: the rows of the output.
-    pub query: String,
-    /// What a reader should know: where engines differ in the last digit, what no engine has run yet.
-    pub notes: Vec<String>,
-}
-
-/// A relation that statements read.
-#[derive(Debug, Clone)]
-pub struct Relation<'a> {
-    /// `source`, or the name of a table.
-    pub name: String,
-    /// How its records are read.
-    pub read: &'a ReadPlan,
-    /// Its columns: those that are read, `_time` if it has a time, `_position`.
-    pub fields: Vec<Field>,
-}
-
-/// The relations of `plan`: the source, then each table once.
-///
-/// # Errors
-/// A job error: a column or table whose name is one of ours.
-pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
-    let mut all = vec![relation("source", &plan.read)?];
-    for table in &plan.tables {
-        // Some engines tell no cases apart, so none is taken for a difference.
-        let same = |known: &&Relation| known.name.to_lowercase() == table.name.to_lowercase();
-        let known = all.iter().find(same).map(|known| known.name.clone());
-        if known.as_ref() != Some(&table.name) || table.name == "source" {
-            match known.as_deref() {
-                Some("source") => {
-                    let error =
-                        format!("a table is called `{}`, which is the name of the source in SQL", table.name);
-                    return Err(Error::job(error));
-                }
-                Some(known) => {
-                    let (one, other) = (known, &table.name);
-                    return Err(Error::job(format!("`{one}` and `{other}` are one table in SQL")));
-                }
-                None => {}
-            }
-            all.push(relation(&table.name, &table.read)?);
-        }
-    }
-    Ok(all)
-}
-
-fn relation<'a>(name: &str, read: &'a ReadPlan) -> Result<Relation<'a>> {
-    let mut fields: Vec<Field> = vec![];
-    for column in &read.columns {
-        if column.name == TIME || column.name == POSITION {
-            return Err(Error::job(format!("the column `{}` has a name that SQL reserves", column.name)));
-        }
-        // A name may come twice, with other types: statements see the first.
-        if !fields.iter().any(|f| f.name == column.name) {
-            fields.push(Field::new(&column.name, column.ty));
-        }
-    }
-    if read.time.rule != TimeRule::Untimed {
-        fields.push(Field::new(TIME, DataType::Timestamp));
-    }
-    fields.push(Field::new(POSITION, DataType::Int64));
-    Ok(Relation { name: name.to_string(), read, fields })
-}
 
 /// The relations of local days that the statements of Polars read, where windows go by the calendar: their names, and
 /// the offset of windows, in microseconds on the wall clock. Each has two columns: `day`, a date, and `begins`, a 64-bit

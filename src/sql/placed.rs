@@ -1,8 +1,7 @@
 //! Aggregates whose rows are numbered first: `mode`, `string_agg`, and those of distinct values.
 
-use super::aggregates::{Aggregated, above_least, counted, greatest, nan, of_numbers};
-use super::statement::Statement;
-use super::steps::partition_by;
+use super::aggregate_parts::{Aggregated, above_least, counted, greatest, nan, of_numbers};
+use super::statement::{Statement, partition_by};
 use super::{Dialect, POSITION, TIME, words};
 use crate::aggregate::{Aggregate, Function, Listing};
 use crate::batch::DataType;

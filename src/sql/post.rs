@@ -101,7 +101,7 @@ pub(super) fn groups(
 
 /// Appends `_rank`: the number of a row in its window, in the order `by`.
 fn ranked(s: &mut Statement, bounds: &[String], by: &[String]) {
-    let window = super::steps::partition_by(bounds);
+    let window = super::statement::partition_by(bounds);
     if s.dialect == Dialect::Polars {
         // It orders a window in one direction alone; so the rows are brought into order before.
         let order = bounds.iter().chain(by).cloned();

@@ -2,7 +2,7 @@
 //!
 //! Of integers and decimals the sums are exact, and divided once, as variances are.
 
-use super::aggregates::{Aggregated, above_least, average, counted, floats, unit, wide};
+use super::aggregate_parts::{Aggregated, above_least, average, counted, floats, unit, wide};
 use super::statement::Statement;
 use super::{Dialect, words};
 use crate::aggregate::{Aggregate, Pairwise};

@@ -1,6 +1,6 @@
 //! A statement as it grows: common table expressions, one per step or stage, each reading those before.
 
-use super::{Dialect, Script, words};
+use super::{Dialect, POSITION, Script, TIME, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -297,4 +297,55 @@ impl<'a> Statement<'a> {
         select.write(&mut query, "");
         Script { setup: vec![], query: query.trim_end().to_string(), notes: self.notes }
     }
+}
+
+/// The rows of a key in replay order.
+pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
+    let by = partition_by(&s.partition(keys)?);
+    Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
+}
+
+/// `PARTITION BY … `, or nothing where there is nothing to tell apart.
+pub(super) fn partition_by(keys: &[String]) -> String {
+    if keys.is_empty() { String::new() } else { format!("PARTITION BY {} ", keys.join(", ")) }
+}
+
+/// A CTE of the column `_k`, a 64-bit integer: `count` numbers from `first` on.
+pub(super) fn numbers(s: &mut Statement, name: &str, first: i64, count: i64) -> String {
+    let last = first + count - 1;
+    let int = s.type_name(crate::batch::DataType::Int64);
+    let listed = |numbers: std::ops::RangeInclusive<i64>, dialect: Dialect| {
+        let numbers =
+            numbers.map(|k| if dialect == Dialect::BigQuery { k.to_string() } else { format!("({k})") });
+        let list = numbers.collect::<Vec<_>>().join(", ");
+        match dialect {
+            Dialect::BigQuery => format!("UNNEST([{list}]) AS _k"),
+            _ => format!("(VALUES {list}) AS listed(_k)"),
+        }
+    };
+    let number = format!("CAST(_k AS {int}) AS _k");
+    let from = match s.dialect {
+        dialect if count <= 16 => listed(first..=last, dialect),
+        Dialect::DuckDb | Dialect::Postgres => format!("GENERATE_SERIES({first}, {last}) AS series(_k)"),
+        Dialect::Spark => {
+            let select =
+                Select::new([format!("CAST(id AS {int}) AS _k")], format!("RANGE({first}, {})", last + 1));
+            return s.with(name, select);
+        }
+        Dialect::BigQuery => format!("UNNEST(GENERATE_ARRAY({first}, {last})) AS _k"),
+        // By their digits.
+        dialect @ (Dialect::Polars | Dialect::Flink) => {
+            let digits = s.with("digits", Select::new([number], listed(0..=9, dialect)));
+            let places = (count - 1).max(1).ilog10() + 1;
+            let sum: Vec<String> = (0..places).map(|p| format!("d{p}._k * {}", 10i64.pow(p))).collect();
+            let mut select =
+                Select::new([format!("{} + {first} AS _k", sum.join(" + "))], format!("{digits} AS d0"));
+            for p in 1..places {
+                select = select.join(format!("CROSS JOIN {digits} AS d{p}"));
+            }
+            let all = s.with(name, select);
+            return s.with(name, Select::new(["*"], all).filter(format!("_k <= {last}")));
+        }
+    };
+    s.with(name, Select::new([number], from))
 }

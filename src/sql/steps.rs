@@ -1,7 +1,7 @@
 //! The steps of a job as CTEs: each reads the one before.
 
-use super::statement::{Select, Statement};
-use super::{POSITION, TIME, asof, dedup, words};
+use super::statement::{Select, Statement, replay_order};
+use super::{TIME, asof, dedup, words};
 use crate::batch::Origin;
 use crate::error::Result;
 use crate::plan::Step;
@@ -66,15 +66,4 @@ fn events(s: &mut Statement) {
 /// The number of a row among those of its key, in replay order, from 1.
 fn row_number(s: &Statement, keys: &[usize]) -> Result<String> {
     Ok(format!("ROW_NUMBER() OVER ({})", replay_order(s, keys)?))
-}
-
-/// The rows of a key in replay order.
-pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
-    let by = partition_by(&s.partition(keys)?);
-    Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
-}
-
-/// `PARTITION BY … `, or nothing where there is nothing to tell apart.
-pub(super) fn partition_by(keys: &[String]) -> String {
-    if keys.is_empty() { String::new() } else { format!("PARTITION BY {} ", keys.join(", ")) }
 }

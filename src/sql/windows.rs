@@ -1,6 +1,6 @@
 //! Windows: each event with the bounds of every window that it lies in.
 
-use super::statement::{Select, Statement};
+use super::statement::{Select, Statement, numbers};
 use super::{Dialect, POSITION, TIME, calendar, words};
 use crate::error::Result;
 use crate::group::GroupPlan;
@@ -146,7 +146,7 @@ pub(super) fn window(plan: &GroupPlan) -> Window {
 
 /// Events of a key that follow one another within the gap have the number of their session.
 fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, by: &[String], zoned: bool) -> Placed {
-    let by = super::steps::partition_by(by);
+    let by = super::statement::partition_by(by);
     let order = format!("{by}ORDER BY {TIME}, {POSITION}");
     let pause = format!("_us - LAG(_us) OVER ({order})");
     s.append("paused", [format!("CASE WHEN {pause} <= {gap} THEN 0 ELSE 1 END AS _begins")]);
@@ -163,44 +163,4 @@ fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, by: &[String], z
     };
     keys.push("_session".into());
     Placed { group: keys, bounds: Some(bounds) }
-}
-
-/// A CTE of the column `_k`, a 64-bit integer: `count` numbers from `first` on.
-pub(super) fn numbers(s: &mut Statement, name: &str, first: i64, count: i64) -> String {
-    let last = first + count - 1;
-    let int = s.type_name(crate::batch::DataType::Int64);
-    let listed = |numbers: std::ops::RangeInclusive<i64>, dialect: Dialect| {
-        let numbers =
-            numbers.map(|k| if dialect == Dialect::BigQuery { k.to_string() } else { format!("({k})") });
-        let list = numbers.collect::<Vec<_>>().join(", ");
-        match dialect {
-            Dialect::BigQuery => format!("UNNEST([{list}]) AS _k"),
-            _ => format!("(VALUES {list}) AS listed(_k)"),
-        }
-    };
-    let number = format!("CAST(_k AS {int}) AS _k");
-    let from = match s.dialect {
-        dialect if count <= 16 => listed(first..=last, dialect),
-        Dialect::DuckDb | Dialect::Postgres => format!("GENERATE_SERIES({first}, {last}) AS series(_k)"),
-        Dialect::Spark => {
-            let select =
-                Select::new([format!("CAST(id AS {int}) AS _k")], format!("RANGE({first}, {})", last + 1));
-            return s.with(name, select);
-        }
-        Dialect::BigQuery => format!("UNNEST(GENERATE_ARRAY({first}, {last})) AS _k"),
-        // By their digits.
-        dialect @ (Dialect::Polars | Dialect::Flink) => {
-            let digits = s.with("digits", Select::new([number], listed(0..=9, dialect)));
-            let places = (count - 1).max(1).ilog10() + 1;
-            let sum: Vec<String> = (0..places).map(|p| format!("d{p}._k * {}", 10i64.pow(p))).collect();
-            let mut select =
-                Select::new([format!("{} + {first} AS _k", sum.join(" + "))], format!("{digits} AS d0"));
-            for p in 1..places {
-                select = select.join(format!("CROSS JOIN {digits} AS d{p}"));
-            }
-            let all = s.with(name, select);
-            return s.with(name, Select::new(["*"], all).filter(format!("_k <= {last}")));
-        }
-    };
-    s.with(name, Select::new([number], from))
 }

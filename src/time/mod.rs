@@ -9,13 +9,15 @@ mod duration;
 mod format;
 mod likely;
 mod parse;
+mod time_error;
 mod unit;
 mod zone;
 
+pub use self::time_error::TimeError;
 pub use duration::{CalendarUnit, Duration};
 pub use format::{Field, Pad, Piece, TimeFormat};
 pub use likely::likely;
-pub use parse::{TimeError, TimeParser, TimeRule, parse_date};
+pub use parse::{TimeParser, TimeRule, parse_date};
 pub use unit::TimeUnit;
 pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday};
 

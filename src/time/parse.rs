@@ -1,9 +1,10 @@
 //! Event times as they stand in files: numbers with a unit, ISO-8601 / RFC 3339, strftime formats.
 
 use super::format::offset;
+use super::time_error::TimeError;
+use super::zone::days_in_month;
 use super::{DAY, EARLIEST, HOUR, LATEST, MINUTE, SECOND, TimeFormat, TimeUnit, Zone, days_from_civil};
 use crate::error::Result as Checked;
-use std::fmt;
 use std::sync::Arc;
 
 /// How the text or number of a time column is read.
@@ -72,29 +73,6 @@ impl TimeRule {
     /// than the instant.
     pub fn is_format(&self) -> bool {
         matches!(self, TimeRule::Format(_) | TimeRule::AnyOf(_))
-    }
-}
-
-/// Why a time cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TimeError {
-    /// The text does not follow the rule.
-    Unreadable,
-    /// It names a zone that is not IANA's, nor what clocks of the job's zone show then.
-    UnknownZone,
-    /// Outside the years 1900 to 2200: most often the unit is wrong.
-    OutOfRange,
-}
-
-impl fmt::Display for TimeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TimeError::Unreadable => f.write_str("not a time that can be read"),
-            TimeError::UnknownZone => f.write_str(
-                "a time in an unknown zone: not an IANA name, and not an abbreviation of the job's time zone",
-            ),
-            TimeError::OutOfRange => f.write_str("a time outside the years 1900 to 2200: is the unit right?"),
-        }
     }
 }
 
@@ -240,16 +218,6 @@ pub fn parse_date(text: &[u8]) -> Option<i32> {
         return None;
     }
     Some(days_from_civil(i64::from(year), month, day) as i32)
-}
-
-/// How many days a month has.
-pub(super) fn days_in_month(year: u32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 /// `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM[:SS[.fraction]]` and `Z` or `±HH[:]MM`.

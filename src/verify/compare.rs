@@ -42,6 +42,7 @@ mod infer;
 mod matching;
 mod meaning;
 mod mix;
+mod outcome;
 mod pairs;
 mod shown;
 mod side;
@@ -52,158 +53,28 @@ mod written;
 
 pub use written::{Names, Written};
 
+mod key_pair;
+mod limits;
 #[cfg(test)]
 mod tests;
+mod work;
 
-use crate::batch::{DataType, Schema};
+use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::SourceFile;
 use crate::process;
-use crate::sink::fields;
-use arrow_array::RecordBatch;
-use serde::Serialize;
-use std::path::PathBuf;
+pub use outcome::{ColumnCount, Comparison, Duplicate, RowDifference, Rules, SchemaDifference, Side, Table};
 use std::sync::Arc;
-
-/// A result to be compared.
-#[derive(Debug, Clone)]
-pub enum Table {
-    /// In memory.
-    Rows {
-        /// The columns of every batch.
-        schema: Schema,
-        /// The rows.
-        batches: Vec<RecordBatch>,
-    },
-    /// In files, of one result: columns that stand in the path alone (`date=2024-02-29`) are columns too.
-    Files(Vec<PathBuf>),
-    /// Files that were looked at already: a pipe is read once.
-    Opened(Vec<SourceFile>),
-}
-
-/// What counts as the same.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// The columns that pair rows; all columns where there are none.
-    pub keys: Vec<String>,
-    /// Columns that are not compared.
-    pub ignore: Vec<String>,
-    /// By column: the absolute and the relative difference that is none.
-    pub tolerance: Vec<(String, f64, f64)>,
-    /// How the other side is written.
-    pub there: Written,
-    /// How many differing rows are kept in full.
-    pub show: usize,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// Worker threads.
-    pub threads: usize,
-}
-
-/// How two results differ.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Comparison {
-    /// Columns that one side lacks, or that are of types that cannot be compared.
-    pub schema: Vec<SchemaDifference>,
-    /// Rows here.
-    pub here: u64,
-    /// Rows there.
-    pub there: u64,
-    /// Rows that are the same.
-    pub matched: u64,
-    /// Rows whose keys only this side has.
-    pub only_here: u64,
-    /// Rows whose keys only the other side has.
-    pub only_there: u64,
-    /// Rows of the same keys and other values.
-    pub differing: u64,
-    /// Per column that is compared and is no key.
-    pub columns: Vec<ColumnCount>,
-    /// The first rows that are not the same, by key: NULL comes first, numbers and times by size, texts by bytes.
-    pub rows: Vec<RowDifference>,
-    /// Keys that come more than once on a side, the first of them; at most as many as rows are shown.
-    pub duplicates: Vec<Duplicate>,
-    /// How many such keys; one that does on both sides is one.
-    pub duplicate_keys: u64,
-    /// What was found by itself of how the results are written.
-    pub notes: Vec<String>,
-}
-
-impl Comparison {
-    /// Whether nothing differs.
-    pub fn same(&self) -> bool {
-        self.schema.is_empty() && self.only_here + self.only_there + self.differing + self.duplicate_keys == 0
-    }
-}
-
-/// Which side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Ours.
-    Here,
-    /// Theirs.
-    There,
-}
-
-/// A column that cannot be compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchemaDifference {
-    /// Only one side has it.
-    Only(Side, String),
-    /// The types have no values in common: name, type here, type there.
-    Types(String, String, String),
-}
-
-/// What became of the values of a column, in rows that both sides have.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ColumnCount {
-    /// Its name.
-    #[serde(rename = "column")]
-    pub name: String,
-    /// The same, NULL and NULL among them.
-    pub matched: u64,
-    /// NULL here alone.
-    pub null_here: u64,
-    /// NULL there alone.
-    pub null_there: u64,
-    /// Different values.
-    pub different: u64,
-}
-
-/// A row that is not the same. Values are text as CSV has them; NULL is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowDifference {
-    /// Key columns and values.
-    pub key: Vec<(String, Option<String>)>,
-    /// The side that alone has it; none where both have it.
-    pub only: Option<Side>,
-    /// The columns that differ, with the values here and there; of a row of one side all that are no keys.
-    pub cells: Vec<(String, Option<String>, Option<String>)>,
-}
-
-/// A key that comes more than once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Duplicate {
-    /// Where.
-    pub side: Side,
-    /// Key columns and values.
-    #[serde(serialize_with = "fields::object")]
-    pub key: Vec<(String, Option<String>)>,
-    /// How often.
-    pub rows: u64,
-}
 
 /// Compares two results.
 ///
 /// # Errors
 /// A file that cannot be read as a result; a key column that a side lacks; a name in the rules that neither side has.
 pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison> {
-    let limits = sums::Limits::of(rules);
+    let limits = limits::Limits::of(rules);
     compare_within(here, there, rules, limits)
 }
 
-fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limits) -> Result<Comparison> {
+fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: limits::Limits) -> Result<Comparison> {
     let threads = rules.threads.max(1);
     process::pool(threads)?.install(|| {
         let mut here = side::Side::open(here, Side::Here, &Arc::default(), &[])?;
@@ -216,7 +87,7 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
         }
         let sides = [here, there];
         let (columns, schema) = matching::columns(&sides, rules)?;
-        let work = matching::Work { sides, columns, show: rules.show, threads, limits };
+        let work = work::Work { sides, columns, show: rules.show, threads, limits };
         let sums = sums::add_up(&work)?;
         let (mut comparison, rows, duplicates) = pairs::classify(&work, &sums)?;
         comparison.schema = schema;
@@ -229,7 +100,7 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: sums::Limi
 }
 
 /// What was found by itself of how the two sides are written.
-fn said(work: &matching::Work, comparison: &Comparison) -> Vec<String> {
+fn said(work: &work::Work, comparison: &Comparison) -> Vec<String> {
     let mut notes = vec![];
     for (side, place) in work.sides.iter().zip(["here", "there"]) {
         let (found, words) = side.found();

@@ -5,9 +5,10 @@
 //! every row and value that is compared. What merely looks like a cause is not told. Each is one run of the job
 //! changed in one way, or a look at the difference itself.
 
+use super::GroupOf;
+use super::case::{Case, group_of, instant, instants, naming};
 use super::compare::{Comparison, Rules, Side, Table};
 use super::variation::Variation;
-use super::{Case, GroupOf, group_of, instant, instants, naming};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::explain::trace;

@@ -1,6 +1,5 @@
 //! How far windows start after the natural starts.
 
-use super::Window;
 use crate::time::{CalendarUnit, DAY, Duration, civil_from_days, days_from_civil};
 use std::fmt;
 
@@ -96,28 +95,6 @@ const NAMES: [&str; 12] = [
     "November",
     "December",
 ];
-
-impl Window {
-    /// How many months lie between the starts of windows, and their offset; `None` where they do not start by months.
-    pub fn months(&self) -> Option<(i64, Offset)> {
-        let (every, offset) = self.starts()?;
-        match every {
-            Duration::Calendar { count, unit } => Some((i64::from(count) * months(unit)?, offset)),
-            Duration::Length(_) => None,
-        }
-    }
-
-    /// From which size to which windows start, and their offset; of sessions and all of time none.
-    pub fn starts(&self) -> Option<(Duration, Offset)> {
-        match *self {
-            Window::Tumbling { size, offset } | Window::Cumulative { size, offset, .. } => {
-                Some((size, offset))
-            }
-            Window::Hopping { slide, offset, .. } => Some((slide, offset)),
-            Window::Global | Window::Session { .. } => None,
-        }
-    }
-}
 
 /// How many months a unit has, if it is counted in months and not in days.
 pub(super) fn months(unit: CalendarUnit) -> Option<i64> {

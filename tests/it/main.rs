@@ -5,6 +5,9 @@
 //! `backfill_streamed` that of split against runs over everything, and `sql_laws` that of SQL against Polars and
 //! PostgreSQL; the other modules hold fixed cases.
 
+// A test that fails says so by its panic.
+#![allow(clippy::unwrap_used)]
+
 mod aggregates;
 mod alike;
 mod all_faults;
@@ -25,6 +28,7 @@ mod bad_files;
 mod bad_input;
 mod change_tables;
 mod checked;
+mod circles;
 mod crash;
 mod crash_backfill;
 mod crash_load;

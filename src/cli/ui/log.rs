@@ -16,9 +16,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How stderr is written.
+// clap prints doc comments of variants, which would make the help of every command longer.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    // For people. No doc comments here: clap would make the help of every command longer by them.
+    // For people.
     #[default]
     Text,
     // One object per line.

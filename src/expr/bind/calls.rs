@@ -9,7 +9,7 @@ use crate::error::{Error, Reason};
 use crate::expr::functions::{self, Function, Gives, Make, Take};
 use crate::expr::moment::Field;
 use crate::expr::tree::{Casting, Literal};
-use crate::expr::{pattern, shown};
+use crate::expr::{parse, pattern, shown};
 use sqlparser::ast::{CeilFloorKind, DateTimeField, FunctionArg, FunctionArgExpr, TrimWhereField};
 
 impl Binder<'_> {
@@ -90,10 +90,16 @@ impl Binder<'_> {
                 let field = taken.remove(0).as_text().and_then(Field::named).unwrap_or(Field::Day);
                 self.of_field(ast, op(field), field, taken, form)
             }
-            Make::If => {
-                let values = taken.split_off(1);
-                self.choice(ast, taken, values)
-            }
+            Make::Sql(body) => match parse(body) {
+                Ok(body) => {
+                    // A body may call a function that has one, too: its arguments are put back afterwards.
+                    let outer = std::mem::replace(&mut self.args, taken);
+                    let node = self.node(&body);
+                    self.args = outer;
+                    node
+                }
+                Err(error) => self.fault(error),
+            },
             Make::Pattern(op) => {
                 let pattern =
                     taken.pop().and_then(|node| node.as_text().map(str::to_string)).unwrap_or_default();

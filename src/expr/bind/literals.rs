@@ -3,6 +3,7 @@
 use super::{Ast, Binder, Value};
 use crate::batch::DataType;
 use crate::expr::moment::{Field, Interval};
+use crate::expr::syntax::unquoted;
 use crate::expr::tree::{Casting, Literal, Node, Op};
 use crate::expr::types::{MOST_DIGITS, Type};
 use sqlparser::ast::{Interval as Written, TypedString};
@@ -17,6 +18,13 @@ impl Binder<'_> {
             Value::SingleQuotedString(text) => text_node(unquoted(text)),
             Value::Boolean(value) => Node::literal(Literal::Bool(*value), Type::BOOL),
             Value::Null => Node::null(Type::Null),
+            Value::Placeholder(name) if !self.args.is_empty() => {
+                let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+                match number.and_then(|number| self.args.get(number.checked_sub(1)?)) {
+                    Some(arg) => arg.clone(),
+                    None => self.wrong(ast, "the function has not so many arguments"),
+                }
+            }
             Value::DoubleQuotedString(_) => self.wrong(ast, "write a text in single quotes"),
             _ => self.wrong(ast, "a constant of this form is not supported in expressions"),
         }
@@ -68,11 +76,6 @@ impl Binder<'_> {
 /// A literal of text.
 pub(super) fn text_node(text: String) -> Node {
     Node::literal(Literal::Text(text), Type::TEXT)
-}
-
-/// The value of a literal of text, whose quotes are doubled in syntax.
-pub fn unquoted(text: &str) -> String {
-    text.replace("''", "'")
 }
 
 /// A number: an int64, a decimal of its own digits, or with an exponent a float.

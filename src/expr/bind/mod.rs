@@ -11,7 +11,7 @@ mod casts;
 mod literals;
 mod operators;
 
-pub use literals::unquoted;
+pub use super::syntax::unquoted;
 
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
@@ -45,7 +45,8 @@ pub fn tree(
     zone: &Zone,
 ) -> Result<Tree> {
     let (schema, columns) = (Schema::default(), vec![]);
-    let mut binder = Binder { sql, names, calls, zone, schema, columns, any: vec![], faults: vec![] };
+    let mut binder =
+        Binder { sql, names, calls, zone, schema, columns, args: vec![], any: vec![], faults: vec![] };
     let root = binder.node(ast);
     let Binder { schema, columns, mut faults, .. } = binder;
     if calls.is_some() && faults.iter().any(|fault| fault.reason() == Some(&Reason::UnknownFunction)) {
@@ -62,6 +63,8 @@ struct Binder<'a> {
     zone: &'a Zone,
     schema: Schema,
     columns: Vec<usize>,
+    /// What `$1`, `$2` and so on stand for, in the body of a function that is an expression.
+    args: Vec<Node>,
     /// The names of [`Names::Any`].
     any: Vec<String>,
     faults: Vec<Error>,

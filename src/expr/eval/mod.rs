@@ -9,6 +9,7 @@
 mod cast;
 mod code;
 mod compare;
+mod context;
 mod logic;
 mod moment;
 mod number;
@@ -25,43 +26,13 @@ use super::types::Type;
 use crate::batch::DataType;
 use crate::time::Zone;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, IntervalMonthDayNanoType, TimestampMicrosecondType,
+};
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringViewArray, new_null_array};
-use std::cell::RefCell;
+pub use context::Context;
+pub use context::arrow;
 use std::sync::Arc;
-
-/// What an evaluation has beside the tree.
-pub struct Context {
-    /// The number of rows.
-    pub rows: usize,
-    /// The columns of the tree.
-    pub columns: Vec<ArrayRef>,
-    /// The job's zone.
-    pub zone: RefCell<Zone>,
-    /// What a test has planted.
-    #[cfg(test)]
-    pub fault: Option<crate::planted::Fault>,
-}
-
-impl Context {
-    /// A context without columns, of one row.
-    pub fn of_constants(zone: &Zone) -> Context {
-        Context::new(1, vec![], zone)
-    }
-
-    /// A context of so many rows.
-    pub fn new(rows: usize, columns: Vec<ArrayRef>, zone: &Zone) -> Context {
-        let zone = RefCell::new(zone.clone());
-        Context {
-            rows,
-            columns,
-            zone,
-            #[cfg(test)]
-            fault: None,
-        }
-    }
-}
 
 /// The values of `node`.
 pub fn evaluate(node: &Node, cx: &Context) -> Values {
@@ -115,16 +86,6 @@ fn call(call: &Call, ty: Type, cx: &Context) -> Values {
             moment::moments(call, &args, &types, ty, cx)
         }
         And | Or | Coalesce => unreachable!("they are computed above"),
-    }
-}
-
-/// The Arrow type of values of `ty`.
-pub fn arrow(ty: Type) -> arrow_schema::DataType {
-    match ty {
-        Type::Of(ty) => ty.arrow(),
-        Type::Null | Type::Unknown => DataType::String.arrow(),
-        Type::Interval => arrow_schema::DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano),
-        Type::Clock => arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
     }
 }
 

@@ -55,7 +55,7 @@ pub const CHOICES: [Function; 5] = [
         ("if(1 > 2, 'a', 'b')", "'b'"),
     )
     .aliases(&["iff"])
-    .make(Make::If)
+    .make(Make::Sql("CASE WHEN $1 THEN $2 ELSE $3 END"))
     .gives(Gives::Common),
 ];
 

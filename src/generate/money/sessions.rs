@@ -2,7 +2,8 @@
 
 use super::super::Log;
 use super::super::row::{Column, ColumnType, Row};
-use super::{START, World};
+use super::world::World;
+use crate::generate::sample_log::START;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

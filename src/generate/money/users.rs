@@ -3,7 +3,8 @@
 use super::super::Log;
 use super::super::random::{Draw, Stream};
 use super::super::row::{Column, ColumnType, Row};
-use super::{COUNTRIES, START, World};
+use super::world::{COUNTRIES, World};
+use crate::generate::sample_log::START;
 use crate::time::DAY;
 
 const COLUMNS: [Column; 6] = [

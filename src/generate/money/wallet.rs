@@ -4,7 +4,8 @@
 use super::super::Log;
 use super::super::random::{Draw, Stream, Uuid};
 use super::super::row::{Column, ColumnType, Row};
-use super::{START, World};
+use super::world::World;
+use crate::generate::sample_log::START;
 use crate::time::{DAY, SECOND};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

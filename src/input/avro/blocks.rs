@@ -6,13 +6,15 @@
 //! * A batch has a bounded number of rows. How blocks are divided among batches decides nothing.
 
 use super::container::{Block, Codec};
-use super::decode::{Cursor, Slots};
+use super::cursor::Cursor;
+use super::decode::Slots;
 use super::{AvroChunk, AvroFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::input::bad::BadRecords;
 use crate::input::columnar::{Arrays, Assembler, Origin, row_as_json};
-use crate::input::{BATCH_ROWS, DecodedChunk, LONGEST_RECORD};
+use crate::input::decoded::DecodedChunk;
+use crate::input::{BATCH_ROWS, LONGEST_RECORD};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 use std::collections::VecDeque;

@@ -8,8 +8,9 @@
 
 use crate::error::{Error, Result};
 use crate::input::LONGEST_RECORD;
-use crate::input::files::SourceFile;
-use crate::input::raw::{Meter, RawText};
+use crate::input::meter::Meter;
+use crate::input::raw::RawText;
+use crate::input::source_file::SourceFile;
 use std::io::Read;
 use std::path::PathBuf;
 

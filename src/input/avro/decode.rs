@@ -5,6 +5,7 @@
 //!   it, as nothing tells where the next one starts.
 //! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
 
+use super::cursor::{Cursor, DEEPEST, ENDED, NO_BRANCH, Outcome, big_endian};
 use super::json;
 use super::schema::{Id, Logical, Node, Schema};
 use crate::input::columnar::{Fault, Faults, FileType};
@@ -22,135 +23,6 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Why bytes are no record.
-pub(super) type Broken = &'static str;
-
-pub(super) type Outcome<T> = Result<T, Broken>;
-
-/// How deep records, lists and maps may lie in one another.
-pub(super) const DEEPEST: usize = 200;
-
-const ENDED: Broken = "it continues past the end of its block";
-
-/// Bytes that are being read.
-pub(super) struct Cursor<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    #[inline]
-    pub fn take(&mut self, length: usize) -> Outcome<&'a [u8]> {
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ENDED)?;
-        self.at += length;
-        Ok(taken)
-    }
-
-    #[inline]
-    pub fn long(&mut self) -> Outcome<i64> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
-                self.at += 1;
-                Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1))
-            }
-            _ => self.longer(),
-        }
-    }
-
-    fn longer(&mut self) -> Outcome<i64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(ENDED)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
-            }
-        }
-        Err("a number in it does not end")
-    }
-
-    #[inline]
-    pub fn int(&mut self) -> Outcome<i32> {
-        i32::try_from(self.long()?).map_err(|_| "an int in it has more than 32 bits")
-    }
-
-    #[inline]
-    pub fn length(&mut self) -> Outcome<usize> {
-        usize::try_from(self.long()?).map_err(|_| "a length in it is below zero")
-    }
-
-    pub fn bool(&mut self) -> Outcome<bool> {
-        match self.take(1)?[0] {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err("a boolean in it is neither 0 nor 1"),
-        }
-    }
-
-    /// Steps over a value.
-    fn skip(&mut self, schema: &Schema, id: Id, depth: usize) -> Outcome<()> {
-        if depth > DEEPEST {
-            return Err("it is nested too deep");
-        }
-        match schema.node(id) {
-            Node::Null => {}
-            Node::Boolean => drop(self.bool()?),
-            Node::Int(_) | Node::Enum(_) => drop(self.int()?),
-            Node::Long(_) => drop(self.long()?),
-            Node::Float => drop(self.take(4)?),
-            Node::Double => drop(self.take(8)?),
-            Node::Fixed(size, _) => drop(self.take(*size)?),
-            Node::Bytes(_) | Node::String => {
-                let length = self.length()?;
-                self.take(length)?;
-            }
-            Node::Array(items) => self.skip_blocks(|c| c.skip(schema, *items, depth + 1))?,
-            Node::Map(values) => self.skip_blocks(|c| {
-                let length = c.length()?;
-                c.take(length)?;
-                c.skip(schema, *values, depth + 1)
-            })?,
-            Node::Union(branches) => {
-                let branch = *branches.get(self.length()?).ok_or(NO_BRANCH)?;
-                self.skip(schema, branch, depth + 1)?;
-            }
-            Node::Record(fields) => {
-                for field in fields {
-                    self.skip(schema, field.ty, depth + 1)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Steps over the blocks of a list or map.
-    fn skip_blocks(&mut self, mut skip: impl FnMut(&mut Self) -> Outcome<()>) -> Outcome<()> {
-        loop {
-            match self.long()? {
-                0 => return Ok(()),
-                // Their size follows.
-                ..0 => {
-                    let size = self.length()?;
-                    self.take(size)?;
-                }
-                items => {
-                    for _ in 0..items {
-                        let before = self.at;
-                        skip(self)?;
-                        // Values without bytes are all the same, however many there are.
-                        if self.at == before {
-                            break;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-pub(super) const NO_BRANCH: Broken = "a union in it has no such branch";
 
 /// How records of one schema are read.
 #[derive(Debug)]
@@ -626,15 +498,4 @@ impl Slot {
             }
         }
     }
-}
-
-/// The integer of two's complement bytes, the greatest first, if 128 bits hold it.
-pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {
-    let negative = bytes.first().is_some_and(|b| *b >= 0x80);
-    let (fill, start) = (if negative { 0xff } else { 0 }, bytes.len().saturating_sub(16));
-    let (before, bytes) = bytes.split_at(start);
-    let mut out = [fill; 16];
-    out[16 - bytes.len()..].copy_from_slice(bytes);
-    let value = i128::from_be_bytes(out);
-    (before.iter().all(|b| *b == fill) && (value < 0) == negative).then_some(value)
 }

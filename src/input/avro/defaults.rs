@@ -11,7 +11,7 @@ use super::decode::one_value;
 use super::schema::{Id, Logical, Node, Schema};
 use crate::error::{Error, Result};
 use crate::input::columnar::{constant, not_read_as, possible};
-use crate::input::raw::Meter;
+use crate::input::meter::Meter;
 use crate::input::{Format, ReadColumn, ReadPlan};
 use arrow_array::ArrayRef;
 use serde_json::Value;

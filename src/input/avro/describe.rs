@@ -2,12 +2,13 @@
 //! block as examples.
 
 use super::container::Container;
-use super::decode::{Cursor, Program};
+use super::cursor::Cursor;
+use super::decode::Program;
 use super::json;
 use super::schema::{Found, Schema};
 use crate::error::Result;
 use crate::input::columnar::{FileColumn, FileColumns};
-use crate::input::raw::Meter;
+use crate::input::meter::Meter;
 use crate::input::{LONGEST_RECORD, SourceFile};
 use arrow_array::Array;
 use arrow_buffer::Buffer;

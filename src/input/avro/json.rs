@@ -2,7 +2,7 @@
 //!
 //! A union is the value of its branch. An enum is its symbol, a fixed or bytes is base64.
 
-use super::decode::{Broken, Cursor, DEEPEST, NO_BRANCH, Outcome, big_endian};
+use super::cursor::{Broken, Cursor, DEEPEST, NO_BRANCH, Outcome, big_endian};
 use super::schema::{Id, Logical, Node, Schema};
 use crate::input::columnar::{time_of_day, with_point};
 use crate::input::json_text::{self, quoted};

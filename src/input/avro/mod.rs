@@ -14,6 +14,7 @@
 
 mod blocks;
 mod container;
+mod cursor;
 mod decode;
 mod defaults;
 mod describe;
@@ -29,7 +30,7 @@ pub use container::AvroChunk;
 pub use describe::{about_records, describe};
 
 use super::columnar::{FileType, FromName, Origin, check, no_time_column, not_plain, not_read_as, possible};
-use super::raw::Meter;
+use super::meter::Meter;
 use super::times::Role;
 use super::{ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::Position;

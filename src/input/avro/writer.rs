@@ -1,6 +1,6 @@
 //! For tests: object container files, byte by byte, from JSON values and a schema.
 
-use super::decode::Cursor;
+use super::cursor::Cursor;
 use serde_json::Value;
 use std::io::Write;
 

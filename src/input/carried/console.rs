@@ -1,7 +1,7 @@
 //! Lines of `kafka-console-consumer`, whose `DefaultMessageFormatter` prints what its properties ask for,
 //! with tabs between: `CreateTime:1717200000000 Partition:0 Offset:5 Delivery:1 NO_HEADERS key value`.
 
-use super::unwrap::{Parts, Text, Value};
+use super::parts::{Parts, Text, Value};
 
 /// What the lines of a file hold before the value, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! Lines of `kcat -J`: one object a record, with its topic, partition, offset, time, key and payload.
 
-use super::unwrap::{Fault, Parts, Text, Value, json_fault};
+use super::parts::{Fault, Parts, Text, Value, json_fault};
 use crate::input::jsonl::{Cursor, Kind, RecordReader, Span, unescape};
 
 /// The keys that kcat writes.

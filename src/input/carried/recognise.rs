@@ -5,15 +5,14 @@
 //!   and everything else is plain. What the job says goes before what is seen.
 //! * The files of one source are wrapped alike, or it is an error that names two of them.
 
-use super::kcat;
 use super::unwrap::Unwrapper;
-use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted};
+use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted, kcat};
 use crate::error::{Error, Result};
 use crate::input::documents::{self, Pointer};
-use crate::input::files::{Format, SourceFile};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
+use crate::input::source_file::{Format, SourceFile};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -6,7 +6,7 @@
 
 use super::LogColumn;
 use super::logical::Logical;
-use super::unwrap::Fault;
+use super::parts::Fault;
 use crate::input::jsonl::{Cursor, Kind, unescape};
 use serde_json::Value;
 use std::sync::Arc;

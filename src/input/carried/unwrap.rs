@@ -4,6 +4,7 @@
 //! a sixth to its escapes, the rest to what plain lines take.
 
 use super::kcat::KcatReader;
+use super::parts::{Fault, Parts, Text, Value, json_fault};
 use super::schema::{Schema, Schemas, Typed};
 use super::{Carrier, Envelope, Framing, LogColumn, LogPlace, Wanted};
 use crate::batch::Position;
@@ -21,68 +22,6 @@ pub(in crate::input) enum Line {
     Record,
     /// A tombstone, which is no record; where it stands, if the log says.
     Tombstone(Option<LogPlace>),
-}
-
-/// Why a line is no record.
-#[derive(Debug)]
-pub(in crate::input) struct Fault {
-    pub reason: String,
-}
-
-impl Fault {
-    pub(super) fn new(reason: String) -> Fault {
-        Fault { reason }
-    }
-}
-
-/// A text of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Text<'a> {
-    /// The carrier does not tell it.
-    #[default]
-    Untold,
-    Null,
-    /// As it is.
-    Plain(&'a [u8]),
-    /// As it stands between the quotes of JSON.
-    Escaped(&'a [u8]),
-}
-
-/// The value of a record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Value<'a> {
-    #[default]
-    Null,
-    /// It begins and ends like an object of JSON.
-    Object(&'a [u8]),
-    Text(&'a [u8]),
-    /// As it stands between the quotes of JSON.
-    Escaped(&'a [u8]),
-}
-
-impl<'a> Value<'a> {
-    /// The value that `text` is.
-    pub fn of_text(text: &'a [u8]) -> Value<'a> {
-        match text.trim_ascii() {
-            b"null" => Value::Null,
-            object if object.starts_with(b"{") => Value::Object(object),
-            _ => Value::Text(text),
-        }
-    }
-}
-
-/// What a carrier says of a record.
-#[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
-    pub topic: Text<'a>,
-    /// Digits.
-    pub partition: Option<&'a [u8]>,
-    /// Digits.
-    pub offset: Option<&'a [u8]>,
-    /// Digits.
-    pub timestamp: Option<&'a [u8]>,
-    pub key: Text<'a>,
-    pub value: Value<'a>,
 }
 
 /// Unwraps lines; every worker has its own.
@@ -250,21 +189,6 @@ fn place(parts: &Parts) -> Option<LogPlace> {
 fn no_utf8(line: &[u8]) -> Fault {
     let valid = std::str::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
     Fault::new(format!("byte {} of the line is not valid UTF-8", valid + 1))
-}
-
-/// What is wrong with `text`, which `what` should have as one object of JSON.
-#[cold]
-pub(super) fn json_fault(what: &str, text: &[u8]) -> Fault {
-    Fault::new(match serde_json::from_slice::<serde_json::Value>(text) {
-        Ok(value) if !value.is_object() => format!("`{}` is not a JSON object", shown(text)),
-        // Not reached as far as is known: serde_json reads what was refused.
-        Ok(_) => format!("{what} is not a JSON object that can be read"),
-        Err(error) => {
-            let message = error.to_string();
-            let why = message.split(" at line ").next().unwrap_or(&message);
-            format!("{what} is not valid JSON at column {}: {why}", error.column())
-        }
-    })
 }
 
 /// Digits of a number, without an allocation.

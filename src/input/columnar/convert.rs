@@ -1,18 +1,18 @@
 //! Columns of files with types as the plan's types, exactly.
 
+use super::converted::{Sink, decimal_text, normal};
 use super::event_time::micros;
-use super::{Fault, Faults, FileType, damaged, nested, rare};
+use super::{Faults, FileType, damaged, nested, rare};
 use crate::batch::{DataType, NativeBuilder};
 use crate::error::Result;
-use crate::input::ReadColumn;
-use crate::input::value::{self, ValueError, inferred_hint};
+use crate::input::value::ValueError;
+use crate::input::{ReadColumn, value};
 use crate::time::{DAY, EARLIEST, LATEST, TimeParser, TimeRule, Zone, civil_from_days};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringViewArray, new_null_array};
+use arrow_array::{Array, ArrayRef, StringViewArray, new_null_array};
 use arrow_buffer::NullBufferBuilder;
-use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,33 +35,6 @@ pub(in crate::input) fn possible(from: &FileType, to: DataType) -> bool {
         ty if ty.is_floating() => matches!(to, Float64 | Int64 | String),
         _ => false,
     }
-}
-
-/// The array in one of the few types that the conversions know.
-pub(super) fn normal(array: &ArrayRef, path: &Path) -> Result<ArrayRef> {
-    let to = match array.data_type() {
-        ArrowType::UInt64 => return Ok(array.clone()),
-        ty if ty.is_integer() => ArrowType::Int64,
-        ty if ty.is_floating() => ArrowType::Float64,
-        ArrowType::Decimal32(_, s) | ArrowType::Decimal64(_, s) => ArrowType::Decimal128(38, *s),
-        ArrowType::Utf8 | ArrowType::LargeUtf8 => ArrowType::Utf8View,
-        ArrowType::Binary | ArrowType::LargeBinary => ArrowType::BinaryView,
-        ArrowType::Date64 => ArrowType::Date32,
-        ArrowType::Dictionary(_, value) => {
-            let plain = cast(array, value, path)?;
-            return normal(&plain, path);
-        }
-        _ => return Ok(array.clone()),
-    };
-    cast(array, &to, path)
-}
-
-fn cast(array: &ArrayRef, to: &ArrowType, path: &Path) -> Result<ArrayRef> {
-    if array.data_type() == to {
-        return Ok(array.clone());
-    }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, to, &options).map_err(|e| damaged(path, &e))
 }
 
 /// `array` as the type of `column`; what does not fit is NULL and a fault.
@@ -102,44 +75,6 @@ pub(super) fn convert(
             return Err(damaged(path, &what));
         }
     })
-}
-
-/// Where the faults of one column go.
-pub(super) struct Sink<'a> {
-    pub(super) column: &'a ReadColumn,
-    faults: &'a mut Faults,
-}
-
-impl Sink<'_> {
-    #[cold]
-    fn push(&mut self, row: usize, error: ValueError) {
-        self.push_reason(row, error.to_string(), error.text().as_bytes());
-    }
-
-    #[cold]
-    pub(super) fn push_reason(&mut self, row: usize, reason: String, text: &[u8]) {
-        if self.faults.has(row) {
-            return;
-        }
-        let (column, hint) = (self.column.name.clone(), inferred_hint(self.column, text));
-        self.faults.push(Fault { row, column, reason, hint, aside: false });
-    }
-
-    /// Maps the values that are there; what fails is NULL and a fault.
-    pub(super) fn map<V, T: ArrowPrimitiveType>(
-        &mut self,
-        values: impl Iterator<Item = Option<V>>,
-        mut read: impl FnMut(V) -> std::result::Result<T::Native, ValueError>,
-    ) -> PrimitiveArray<T> {
-        let read = values.enumerate().map(|(row, value)| match read(value?) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.push(row, error);
-                None
-            }
-        });
-        read.collect::<Vec<_>>().into_iter().collect()
-    }
 }
 
 fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
@@ -301,10 +236,6 @@ fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
         0.. => value.checked_mul(power),
         _ => (value % power == 0).then(|| value / power),
     }
-}
-
-pub(super) fn decimal_text(value: i128, scale: i8) -> String {
-    rare::with_point(value.to_string(), scale)
 }
 
 fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {

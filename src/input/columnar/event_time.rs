@@ -1,6 +1,6 @@
 //! The event times and arrivals of columns that have types.
 
-use super::convert::normal;
+use super::converted::normal;
 use super::{Fault, Faults, FileType};
 use crate::error::{Error, Result};
 use crate::input::ReadTime;

@@ -1,5 +1,9 @@
 //! What is wrong with the rows of a batch.
 
+use crate::error::Error;
+use std::fmt::Display;
+use std::path::Path;
+
 /// A value that does not reach its column's type.
 #[derive(Debug)]
 pub(in crate::input) struct Fault {
@@ -68,6 +72,15 @@ impl Faults {
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.list.iter()
     }
+}
+
+/// A file whose arrays are not what it said of them.
+pub(super) fn damaged(path: &Path, cause: &dyn Display) -> Error {
+    Error::data(format!(
+        "cannot read {}: its columns do not match its own description of them",
+        path.display()
+    ))
+    .caused_by(cause)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!   a zone does not, and both have as many digits of the second as say something. Bytes are base64. The keys of a map are texts.
 //! * What JSON has not (NaN, infinities, a time outside of the years 1 to 9999) makes a bad record.
 
-use super::convert::{Sink, decimal_text, normal};
+use super::converted::{Sink, decimal_text, normal};
 use super::rare;
 use crate::error::Result;
 use crate::input::json_text::{self, quoted};
@@ -178,7 +178,7 @@ fn scalar(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result
         }
         ArrowType::Decimal256(_, scale) => {
             let value = array.as_primitive::<Decimal256Type>().value(row).to_string();
-            out.push_str(&rare::with_point(value, *scale));
+            out.push_str(&super::converted::with_point(value, *scale));
         }
         ArrowType::Date32 => {
             let days = array.as_primitive::<Date32Type>().value(row);

@@ -6,7 +6,7 @@
 //! * A time of day is text, `HH:MM:SS`, with as many digits of its fraction as say something: `10:30:00.25`. What is
 //!   not within a day is a bad record.
 
-use super::convert::Sink;
+use super::converted::{Sink, with_point};
 use crate::input::value::ValueError;
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
@@ -27,24 +27,6 @@ pub(super) fn narrow(array: &ArrayRef, scale: i8, sink: &mut Sink) -> ArrayRef {
         let fits = v.to_i128();
         fits.ok_or_else(|| ValueError::does_not_fit(with_point(v.to_string(), scale).as_bytes(), ty))
     }))
-}
-
-/// An integer times 10^-`scale`, written without an exponent.
-pub(in crate::input) fn with_point(integer: String, scale: i8) -> String {
-    let (sign, digits) = match integer.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", integer.as_str()),
-    };
-    match usize::try_from(scale) {
-        Ok(0) => integer,
-        Ok(scale) => {
-            let digits = format!("{digits:0>width$}", width = scale + 1);
-            let (whole, part) = digits.split_at(digits.len() - scale);
-            format!("{sign}{whole}.{part}")
-        }
-        Err(_) if digits == "0" => integer,
-        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
-    }
 }
 
 /// Times of day as texts.

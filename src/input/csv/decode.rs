@@ -5,10 +5,12 @@
 //! the same way for both, so which way a chunk went cannot be seen in the result.
 
 use super::super::bad::BadRecords;
+use super::super::decoded::DecodedChunk;
 use super::super::text::TextChunk;
 use super::super::times::Role;
-use super::super::{DecodedChunk, ReadPlan, ReadTime};
-use super::columns::{self, Decoded};
+use super::super::{ReadPlan, ReadTime};
+use super::cells::Decoded;
+use super::columns;
 use super::index::{Found, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};

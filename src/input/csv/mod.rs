@@ -1,5 +1,6 @@
 //! CSV: what a record is, where its fields are, and what their values are.
 
+mod cells;
 mod columns;
 mod decode;
 pub(super) mod index;

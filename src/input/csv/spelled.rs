@@ -7,7 +7,7 @@
 use super::super::ReadColumn;
 use super::super::value::{self, check_json, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::{Plain, Written};
-use super::columns::{Decoded, Strings, decode_native, long_view, parse_plain_int, unread_time, view};
+use super::cells::{Decoded, Strings, decode_native, long_view, parse_plain_int, unread_time, view};
 use super::record::{unescape, unquoted};
 use super::table::{Faults, Table};
 use crate::batch::{DataType, Native};

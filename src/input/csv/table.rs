@@ -109,7 +109,7 @@ impl<'a, 'b> Faults<'a, 'b> {
 
     #[cold]
     pub(super) fn add_value(&mut self, row: usize, column: &ReadColumn, text: &[u8], reason: String) {
-        let hint = super::super::value::inferred_hint(column, text);
+        let hint = super::super::infer::inferred_hint(column, text);
         self.add(row, &column.name, reason, hint);
     }
 

@@ -1,10 +1,10 @@
 //! How a file of JSON is laid out, told by its beginning.
 
 use super::{Layout, Pointer};
-use crate::input::files::{Format, SourceFile};
 use crate::input::infer::start;
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
+use crate::input::source_file::{Format, SourceFile};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 

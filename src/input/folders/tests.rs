@@ -1,7 +1,7 @@
 //! Folders of Flink and Spark, and of tables, as their documentation shows them.
 
 use super::super::files::expand;
-use super::*;
+use crate::input::{Format, Inputs};
 use std::fs;
 
 struct Tree(tempfile::TempDir);

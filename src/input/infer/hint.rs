@@ -1,6 +1,8 @@
 //! Hints for event times that cannot be read: the unit or form that they seem to have.
 
-use crate::input::value::basic;
+use crate::batch::DataType;
+use crate::input::ReadColumn;
+use crate::input::value::{basic, declared, key, number_type};
 use crate::time::{TimeParser, TimeRule, TimeUnit, Zone, likely};
 
 /// What the user may write for a time `text` that does not follow `rule`, if that can be guessed.
@@ -66,6 +68,28 @@ pub fn other_time_hint(text: &[u8], rule: &TimeRule) -> Option<String> {
 fn reads_otherwise(rule: &TimeRule, text: &[u8]) -> bool {
     let months_first = |rule: &TimeRule| rule.words().iter().any(|format| format.starts_with("%m"));
     months_first(rule) && TimeParser::new(rule.clone(), Zone::utc()).text(text).is_ok()
+}
+
+/// The hint for a value, `text`, that does not follow a type that was inferred and not declared: a type that holds it, of numbers
+/// one that can be added up.
+pub fn inferred_hint(column: &ReadColumn, text: &[u8]) -> Option<String> {
+    if let Some(keys) = crate::input::written::likely_keys(text, column.ty) {
+        return Some(format!(
+            "declare how its values are written: written = {{ {} = {{ {keys} }} }}",
+            key(&column.name)
+        ));
+    }
+    column.inferred.then(|| {
+        let number = std::str::from_utf8(text).ok().and_then(number_type);
+        let number = number.filter(|ty| column.ty == DataType::Int64 && *ty != column.ty);
+        let wider = number.unwrap_or(DataType::String);
+        format!(
+            "`{}` was inferred as {} from a sample; declare it: {}",
+            column.name,
+            column.ty,
+            declared(&column.name, wider)
+        )
+    })
 }
 
 #[cfg(test)]

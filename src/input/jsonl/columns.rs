@@ -2,10 +2,11 @@
 
 use super::scanner::{Kind, Span, unescape};
 use crate::batch::{DataType, NativeBuilder};
-use crate::input::ReadColumn;
+use crate::input::infer::inferred_hint;
 use crate::input::times::Role;
-use crate::input::value::{self, ValueError, inferred_hint};
+use crate::input::value::ValueError;
 use crate::input::written::{Plain, Written};
+use crate::input::{ReadColumn, value};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::builder::make_view;
 use arrow_array::{ArrayRef, StringViewArray, TimestampMicrosecondArray};

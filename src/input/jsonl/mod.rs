@@ -19,11 +19,12 @@ mod tests;
 
 use super::bad::BadRecords;
 use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
+use super::decoded::DecodedChunk;
 use super::text::TextChunk;
 use super::times::Role;
 use super::value::{parse_int, shown};
 use super::written::Written;
-use super::{BadRecord, DecodedChunk, ReadPlan, ReadTime};
+use super::{BadRecord, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
 use crate::input::infer::other_time_hint;

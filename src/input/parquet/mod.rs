@@ -23,8 +23,9 @@ use super::columnar::{
     Arrays, Assembler, Faults, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as,
     parser, possible, prunable, row_as_json, times,
 };
+use super::decoded::DecodedChunk;
 use super::times::Role;
-use super::{DecodedChunk, ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
+use super::{ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
 use crate::error::{Error, Result};
 use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};

@@ -5,27 +5,16 @@
 //! * A member that does not come to its checksum is an error, at its end.
 //! * What in an archive is no data is left out and told; an archive without data is an error.
 
-use super::super::files::kind_of;
-use super::super::opened::{Opened, Reading};
+use super::super::opened::Opened;
 use super::Compression;
-use super::magic::{Content, content, head_of};
+use super::content::{Content, content, head_of};
+use super::member::Member;
 use crate::error::{Error, Result};
+use crate::input::reading::Reading;
+use crate::input::source_file::kind_of;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use zip::{CompressionMethod, ZipArchive};
-
-/// A file in a zip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::input) struct Member {
-    /// The path of the archive, and its own in it.
-    pub path: PathBuf,
-    /// Where its bytes begin in the archive, and how many there are.
-    pub start: u64,
-    pub bytes: u64,
-    /// How they are compressed, and what they come to.
-    pub compression: Compression,
-    pub crc: u32,
-}
 
 /// A handle that can be read from any place.
 struct Seeking {

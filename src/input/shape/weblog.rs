@@ -6,66 +6,11 @@
 
 use super::Form;
 use super::fields::{push_all, push_whole};
-use super::lines::{EachLine, without_end};
+use super::form::LOAD_BALANCER;
+use super::lines::{ByLine, EachLine, without_end};
 use crate::error::{Error, Result};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// The columns of the common format.
-pub(super) const COMMON: [&str; 10] =
-    ["host", "ident", "user", "time", "request", "method", "path", "protocol", "status", "bytes"];
-
-/// The columns of the combined format.
-pub(super) const COMBINED: [&str; 12] = [
-    "host",
-    "ident",
-    "user",
-    "time",
-    "request",
-    "method",
-    "path",
-    "protocol",
-    "status",
-    "bytes",
-    "referer",
-    "user_agent",
-];
-
-/// The columns of the access logs of an application load balancer, as AWS documents them.
-pub(super) const LOAD_BALANCER: [&str; 33] = [
-    "type",
-    "time",
-    "elb",
-    "client",
-    "target",
-    "request_processing_time",
-    "target_processing_time",
-    "response_processing_time",
-    "elb_status_code",
-    "target_status_code",
-    "received_bytes",
-    "sent_bytes",
-    "request",
-    "user_agent",
-    "ssl_cipher",
-    "ssl_protocol",
-    "target_group_arn",
-    "trace_id",
-    "domain_name",
-    "chosen_cert_arn",
-    "matched_rule_priority",
-    "request_creation_time",
-    "actions_executed",
-    "redirect_url",
-    "error_reason",
-    "target_list",
-    "target_status_code_list",
-    "classification",
-    "classification_reason",
-    "conn_trace_id",
-    "transformed_host",
-    "transformed_uri",
-    "request_transform_status",
-];
 
 /// The columns that load balancers have always written; the others came later.
 const LEAST: usize = 25;
@@ -163,7 +108,7 @@ pub fn weblog<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<(Form, &'stat
 }
 
 /// The common and the combined format: of their fields the fourth is the time and the fifth the request.
-pub(super) struct Requests;
+struct Requests;
 
 impl EachLine for Requests {
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -194,8 +139,18 @@ impl EachLine for Requests {
     }
 }
 
+/// The text of a log as lines of CSV; the text itself where `form` is not one of those here.
+pub(super) fn lines(text: Box<dyn Read + Send>, form: &Form, path: &Path) -> Box<dyn Read + Send> {
+    match form {
+        Form::Common | Form::Combined => Box::new(ByLine::new(text, Requests, path)),
+        Form::LoadBalancer => Box::new(ByLine::new(text, Balanced, path)),
+        Form::W3c => Box::new(ByLine::new(text, Extended::new(path), path)),
+        Form::Plain | Form::Spaces | Form::Widths(_) | Form::Sheet => text,
+    }
+}
+
 /// Access logs of load balancers.
-pub(super) struct Balanced;
+struct Balanced;
 
 impl EachLine for Balanced {
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -216,7 +171,7 @@ impl EachLine for Balanced {
 }
 
 /// The extended format of the W3C: IIS, CloudFront.
-pub(super) struct Extended {
+struct Extended {
     path: PathBuf,
     /// The columns, once `#Fields:` has told them.
     names: Option<Vec<u8>>,

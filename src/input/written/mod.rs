@@ -11,7 +11,6 @@
 
 mod number;
 
-use super::value::ValueError;
 use crate::batch::DataType;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,44 +49,6 @@ pub enum Plain<'a> {
 }
 
 impl Written {
-    /// The plain form of `text`, a value of type `ty`; `room` is overwritten.
-    ///
-    /// # Errors
-    /// It is not written as declared.
-    pub fn plain<'a>(
-        &self,
-        text: &'a [u8],
-        ty: DataType,
-        room: &'a mut Vec<u8>,
-    ) -> Result<Plain<'a>, ValueError> {
-        let Some(bare) = self.bare(text) else { return Ok(Plain::Null) };
-        Ok(Plain::Text(match ty {
-            DataType::String => self.unmarked(bare),
-            DataType::Bool => self.boolean(bare),
-            ty if ty.is_number() && self.has_numbers() => {
-                room.clear();
-                number::plain(self, bare, room).ok_or_else(|| ValueError::not_a(text, ty))?;
-                room
-            }
-            _ => bare,
-        }))
-    }
-
-    /// The plain form of `text`, whose type is not known: of a number or a boolean where it is written as one, else of
-    /// a text; `None` where it is NULL.
-    pub fn likely<'a>(&self, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let bare = self.bare(text)?;
-        room.clear();
-        let number = self.has_numbers() && number::plain(self, bare, room).is_some();
-        Some(match () {
-            () if number => room,
-            () => match self.boolean(bare) {
-                same if same == bare => self.unmarked(bare),
-                boolean => boolean,
-            },
-        })
-    }
-
     /// The text without spaces around, where those do not count; `None` where it stands for NULL.
     pub fn bare<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let bare = if self.trim { text.trim_ascii() } else { text };

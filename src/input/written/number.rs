@@ -1,6 +1,48 @@
 //! Numbers with marks between their digits, units and the signs of bookkeeping.
 
-use super::Written;
+use super::{Plain, Written};
+use crate::batch::DataType;
+use crate::input::value::ValueError;
+
+impl Written {
+    /// The plain form of `text`, a value of type `ty`; `room` is overwritten.
+    ///
+    /// # Errors
+    /// It is not written as declared.
+    pub fn plain<'a>(
+        &self,
+        text: &'a [u8],
+        ty: DataType,
+        room: &'a mut Vec<u8>,
+    ) -> Result<Plain<'a>, ValueError> {
+        let Some(bare) = self.bare(text) else { return Ok(Plain::Null) };
+        Ok(Plain::Text(match ty {
+            DataType::String => self.unmarked(bare),
+            DataType::Bool => self.boolean(bare),
+            ty if ty.is_number() && self.has_numbers() => {
+                room.clear();
+                plain(self, bare, room).ok_or_else(|| ValueError::not_a(text, ty))?;
+                room
+            }
+            _ => bare,
+        }))
+    }
+
+    /// The plain form of `text`, whose type is not known: of a number or a boolean where it is written as one, else of
+    /// a text; `None` where it is NULL.
+    pub fn likely<'a>(&self, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let bare = self.bare(text)?;
+        room.clear();
+        let number = self.has_numbers() && plain(self, bare, room).is_some();
+        Some(match () {
+            () if number => room,
+            () => match self.boolean(bare) {
+                same if same == bare => self.unmarked(bare),
+                boolean => boolean,
+            },
+        })
+    }
+}
 
 /// Spaces that people put between thousands, and before a unit: the plain one, the one without a break, the narrow one
 /// and the thin one.
@@ -10,7 +52,7 @@ const SPACES: [&str; 4] = [" ", "\u{a0}", "\u{202f}", "\u{2009}"];
 const APOSTROPHES: [&str; 2] = ["'", "\u{2019}"];
 
 /// Writes the plain form of the number `text` to `out`: a sign, digits, a point, digits. `None` where it is none.
-pub(super) fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if common(written, text, out).is_some() {
         return Some(());
     }

@@ -5,20 +5,24 @@ use std::marker::PhantomData;
 
 /// A key of the job file. `K` says how its value is read.
 pub struct Key<K> {
+    /// Its description.
     pub about: Described,
     kind: PhantomData<K>,
 }
 
 impl<K> Key<K> {
+    /// The key of a description.
     pub const fn new(about: Described) -> Key<K> {
         Key { about, kind: PhantomData }
     }
 }
 
-/// What users are told of a key.
+/// The description of a key, for users.
 #[derive(Clone, Copy)]
 pub struct Described {
+    /// Its name.
     pub name: &'static str,
+    /// The type of its value.
     pub ty: Type,
     /// What the key means, in sentences.
     pub meaning: &'static str,
@@ -35,6 +39,7 @@ pub struct Described {
 }
 
 impl Described {
+    /// A key without a default, examples or words.
     pub const fn new(name: &'static str, meaning: &'static str, ty: Type) -> Described {
         Described { name, ty, meaning, default: "", examples: "[]", words: &[], of: None, shared: false }
     }
@@ -64,6 +69,7 @@ impl Described {
 /// The type of a key's value, as users know it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Type {
+    /// A string.
     Text,
     /// A string that is not empty.
     Filled,
@@ -81,6 +87,7 @@ pub enum Type {
     Word,
     /// A word of the key, or a list of them.
     Words,
+    /// true or false.
     Flag,
     /// A whole number, with both bounds.
     Whole(usize, usize),
@@ -98,6 +105,7 @@ pub enum Type {
     Texts,
     /// Names with values that stand for themselves.
     Literals,
+    /// A table.
     Table,
     /// A list of tables.
     Tables,
@@ -109,6 +117,7 @@ pub enum Type {
 
 /// A [`Type`] as a Rust type, so that the compiler knows what reading a key gives.
 pub trait Kind {
+    /// The type that it stands for.
     const TYPE: Type;
 }
 
@@ -181,6 +190,7 @@ impl Section {
         self.keys.iter().map(|key| key.name)
     }
 
+    /// Whether a table must have `key`.
     pub fn requires(&self, key: &str) -> bool {
         self.required.iter().any(|(required, _)| *required == key)
     }
@@ -196,6 +206,7 @@ pub struct Variants {
     pub hint: &'static str,
     /// What one table is called in errors: `this window`.
     pub this: &'static str,
+    /// The variants.
     pub all: &'static [Variant],
 }
 
@@ -212,6 +223,7 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// A variant that needs and takes only its own key.
     pub const fn new(name: &'static str) -> Variant {
         Variant { name, needs: &[], takes: &[], never: &[] }
     }
@@ -224,6 +236,7 @@ impl Variant {
 
 /// A key that a variant needs.
 pub struct Need {
+    /// The key.
     pub key: &'static str,
     /// What the error says of it; empty for nothing.
     pub meaning: &'static str,

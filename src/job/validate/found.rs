@@ -1,6 +1,6 @@
 //! The files of a log and how the job says they are read, before any is opened.
 
-use super::shape::{FORMATS, Layout, is_form, shape};
+use super::shape::{Layout, formats, is_form, shape};
 use super::times::time_rule;
 use super::{documents, written};
 use crate::batch::DataType;
@@ -84,8 +84,8 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Forma
         "avro" => Format::Avro,
         form if is_form(form) => Format::Csv,
         other => {
-            let error = Error::job(format!("unknown format `{other}`")).nearest(other, FORMATS);
-            document.fault(error.hint(format!("the formats are {}", FORMATS.join(", "))), &name.span);
+            let error = Error::job(format!("unknown format `{other}`")).nearest(other, formats());
+            document.fault(error.hint(format!("the formats are {}", formats().join(", "))), &name.span);
             return None;
         }
     }))

@@ -14,23 +14,15 @@ pub(super) struct Layout {
     pub names: Option<Vec<String>>,
 }
 
-/// The formats that are lines of CSV only after something was done to them.
-const FORMS: [(&str, Form); 6] = [
-    ("xlsx", Form::Sheet),
-    ("common", Form::Common),
-    ("combined", Form::Combined),
-    ("w3c", Form::W3c),
-    ("cloudfront", Form::W3c),
-    ("alb", Form::LoadBalancer),
-];
-
 /// The names of all formats.
-pub(super) const FORMATS: [&str; 10] =
-    ["csv", "jsonl", "parquet", "avro", "xlsx", "common", "combined", "w3c", "cloudfront", "alb"];
+pub(super) fn formats() -> Vec<&'static str> {
+    let forms = Form::NAMED.iter().map(|(name, _)| *name);
+    ["csv", "jsonl", "parquet", "avro"].into_iter().chain(forms).collect()
+}
 
 /// Whether `name` is a format whose records are those of CSV once its lines are.
 pub(super) fn is_form(name: &str) -> bool {
-    FORMS.iter().any(|(known, _)| *known == name)
+    Form::NAMED.iter().any(|(known, _)| *known == name)
 }
 
 /// Checks what a log says of the shape of its files, notes it on them, and tells the layout of CSV; `None` after a fault.
@@ -127,7 +119,9 @@ fn form(document: &Document, spec: &LogSpec) -> Option<Option<Form>> {
     let format = spec.format.as_ref().map(|word| word.value.as_str());
     let mut said: Vec<(Form, &At<String>)> = vec![];
     if let Some(word) = &spec.format {
-        said.extend(FORMS.iter().find(|(name, _)| *name == word.value).map(|(_, form)| (form.clone(), word)));
+        said.extend(
+            Form::NAMED.iter().find(|(name, _)| *name == word.value).map(|(_, form)| (form.clone(), word)),
+        );
     }
     if let Some(word) = spec.delimiter.as_ref().filter(|word| word.value == "spaces") {
         said.push((Form::Spaces, word));

@@ -1,6 +1,7 @@
 //! What is on record, from run to run.
 
 use super::*;
+use std::time::Duration;
 
 #[test]
 fn the_second_run_asks_nobody_and_refresh_asks_again() {

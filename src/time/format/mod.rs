@@ -17,7 +17,6 @@ mod read;
 mod tests;
 mod write;
 
-use crate::error::Result;
 pub(in crate::time) use read::{micros, offset};
 use std::fmt;
 
@@ -119,32 +118,6 @@ pub enum Pad {
 }
 
 impl TimeFormat {
-    /// A format that times are read by.
-    ///
-    /// # Errors
-    /// A job error: a letter that is not known, a part that comes twice, or one that is missing.
-    pub fn parse(text: &str) -> Result<TimeFormat> {
-        let format = TimeFormat::for_writing(text)?;
-        parse::check(&format)?;
-        Ok(format)
-    }
-
-    /// A format that times are written by, which may show any part of them.
-    ///
-    /// # Errors
-    /// A job error: a letter that is not known.
-    pub fn for_writing(text: &str) -> Result<TimeFormat> {
-        let pieces = parse::pieces(text)?;
-        let utc = parse::says_utc(&pieces);
-        Ok(TimeFormat {
-            text: text.to_string(),
-            pieces,
-            utc,
-            #[cfg(test)]
-            fault: crate::planted::now(),
-        })
-    }
-
     /// The format as it is written.
     pub fn text(&self) -> &str {
         &self.text

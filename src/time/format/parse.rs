@@ -6,8 +6,36 @@ use crate::time::Zone;
 use std::iter::Peekable;
 use std::str::Chars;
 
+impl TimeFormat {
+    /// A format that times are read by.
+    ///
+    /// # Errors
+    /// A job error: a letter that is not known, a part that comes twice, or one that is missing.
+    pub fn parse(text: &str) -> Result<TimeFormat> {
+        let format = TimeFormat::for_writing(text)?;
+        check(&format)?;
+        Ok(format)
+    }
+
+    /// A format that times are written by, which may show any part of them.
+    ///
+    /// # Errors
+    /// A job error: a letter that is not known.
+    pub fn for_writing(text: &str) -> Result<TimeFormat> {
+        let pieces = pieces(text)?;
+        let utc = says_utc(&pieces);
+        Ok(TimeFormat {
+            text: text.to_string(),
+            pieces,
+            utc,
+            #[cfg(test)]
+            fault: crate::planted::now(),
+        })
+    }
+}
+
 /// The pieces of a format.
-pub(super) fn pieces(format: &str) -> Result<Vec<Piece>> {
+fn pieces(format: &str) -> Result<Vec<Piece>> {
     let mut out = Pieces(vec![]);
     let mut rest = format.chars().peekable();
     while let Some(c) = rest.next() {
@@ -170,7 +198,7 @@ fn part(field: Field) -> &'static str {
 }
 
 /// Whether texts of the format can be read, and say an instant or a local time.
-pub(super) fn check(format: &TimeFormat) -> Result<()> {
+fn check(format: &TimeFormat) -> Result<()> {
     let fields: Vec<Field> = format.fields().collect();
     for (i, field) in fields.iter().enumerate() {
         if let Some(other) = fields[..i].iter().find(|other| part(**other) == part(*field)) {
@@ -299,7 +327,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a word of the format says that times are of UTC; not where the texts say it themselves.
-pub(super) fn says_utc(pieces: &[Piece]) -> bool {
+fn says_utc(pieces: &[Piece]) -> bool {
     let mut after = false;
     let mut says = false;
     for piece in pieces {

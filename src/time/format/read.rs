@@ -1,7 +1,7 @@
 //! Reads a text by a format: one pass over its bytes, without going back.
 
 use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat};
-use crate::time::parse::days_in_month;
+use crate::time::zone::days_in_month;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeError, Zone, days_from_civil, iso_week, monday, weekday};
 
 /// What the fields of a text said.

@@ -1,10 +1,10 @@
 //! What columns are that have no type on either side.
 
 use super::column::Cells;
-use super::matching::{Compared, scan};
 use super::meaning::Meaning;
 use super::side::Side;
 use super::value::{instant, surely_number};
+use super::work::{Compared, scan};
 use super::written::{Written, is_null_word};
 use crate::error::Result;
 use std::sync::Mutex;

@@ -1,7 +1,5 @@
 //! What the values of a column are compared as, which the types of both sides decide.
 
-use super::value::INSTANT_SCALE;
-
 /// The type of a column in one file or table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
@@ -106,3 +104,6 @@ pub(super) fn verdict<'a>(kinds: impl IntoIterator<Item = &'a Kind>, tolerance: 
     };
     Verdict::As(meaning)
 }
+
+/// Digits after the point of an instant in seconds.
+pub(super) const INSTANT_SCALE: u8 = 9;

@@ -1,12 +1,12 @@
 //! The second look: rows of buckets that are not the same are paired by the hashes of their keys, and their columns compared by the
 //! hashes of the values.
 
-use super::matching::{Compared, Work};
-use super::meaning::Meaning;
+use super::key_pair::{NONE, Pair, Repeated, THERE, near, subtractable};
 use super::shown::First;
 use super::side::Piece;
 use super::sums::{Marks, PerThread, Sums, hash};
-use super::value::{Digest, NULL, Value};
+use super::value::{Digest, NULL};
+use super::work::{Compared, Work};
 use super::{ColumnCount, Comparison};
 use crate::error::Result;
 use rayon::prelude::*;
@@ -15,40 +15,6 @@ use std::ops::Range;
 
 /// Rows of one go are kept in so many pieces, that are worked on in parallel.
 const PARTS: usize = 64;
-/// The side of a row is the first bit of its place.
-const THERE: u64 = 1 << 63;
-/// A place that is none.
-const NONE: u64 = u64::MAX;
-/// What the upper word of a number is that is none: neither NULL nor a float.
-const ODD: u64 = (1 << 63) | 1;
-const FLOAT: u64 = (1 << 63) | 2;
-
-/// A row that is not the same: its places here and there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pair {
-    here: u64,
-    there: u64,
-}
-
-impl Pair {
-    pub fn here(self) -> Option<u64> {
-        (self.here != NONE).then_some(self.here)
-    }
-
-    pub fn there(self) -> Option<u64> {
-        (self.there != NONE).then_some(self.there & !THERE)
-    }
-}
-
-/// A key that comes more than once on a side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Repeated {
-    /// Whether it is there.
-    pub there: bool,
-    /// The first of its rows.
-    pub place: u64,
-    pub rows: u64,
-}
 
 /// How the words of a row are laid out: the hash of its key, its side and place, then a word of each column, or two where
 /// there is a tolerance.
@@ -361,47 +327,4 @@ fn without_equals<'a>(
     left.sort_unstable_by_key(|row| row[1]);
     right.sort_unstable_by_key(|row| row[1]);
     (left, right)
-}
-
-/// A number in two words that can be subtracted.
-fn subtractable(value: &Value, meaning: Meaning) -> Digest {
-    match value {
-        Value::Null => NULL,
-        Value::Scaled(units) => (*units as u64, (*units >> 64) as u64),
-        Value::Float(value) => (value.to_bits(), FLOAT),
-        Value::Wide(wide) => match wide.cut(meaning.scale()) {
-            Some(units) => (units as u64, (units >> 64) as u64),
-            None => (value.digest().0, ODD),
-        },
-        _ => (value.digest().0, ODD),
-    }
-}
-
-fn near(meaning: Meaning, (absolute, relative): (f64, f64), a: Digest, b: Digest) -> bool {
-    let bound = |difference: f64, there: f64| {
-        difference.is_finite() && difference <= absolute.max(relative * there.abs())
-    };
-    match (a.1, b.1) {
-        (FLOAT, FLOAT) => {
-            let (a, b) = (f64::from_bits(a.0), f64::from_bits(b.0));
-            bound((a - b).abs(), b)
-        }
-        (high, other) if [high, other].iter().any(|word| [FLOAT, ODD, NULL.1].contains(word)) => false,
-        _ => {
-            let units = |(low, high): Digest| i128::from(high as i64) << 64 | i128::from(low);
-            let (a, b) = (units(a), units(b));
-            // The difference is exact, and rounded once.
-            let one = 10f64.powi(i32::from(meaning.scale()));
-            bound(a.abs_diff(b) as f64 / one, b as f64 / one)
-        }
-    }
-}
-
-/// Whether two values of a column are the same.
-pub(super) fn same(column: &Compared, here: &Value, there: &Value) -> bool {
-    let near = |tolerance| {
-        let [a, b] = [here, there].map(|value| subtractable(value, column.meaning));
-        a == b || near(column.meaning, tolerance, a, b)
-    };
-    here == there || column.tolerance.is_some_and(near)
 }

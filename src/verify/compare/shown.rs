@@ -1,8 +1,8 @@
 //! The rows that are shown: the first by their keys, read once more in full.
 
-use super::matching::Work;
-use super::pairs::{Pair, Repeated, same};
+use super::key_pair::{Pair, Repeated, same};
 use super::value::Value;
+use super::work::Work;
 use super::{Duplicate, RowDifference, Side};
 use crate::error::Result;
 use std::cmp::Ordering;

@@ -9,8 +9,6 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 /// Nanoseconds in a second: instants are numbers of nanoseconds.
 pub(super) const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
-/// Digits after the point of an instant in seconds.
-pub(super) const INSTANT_SCALE: u8 = 9;
 
 /// A value as a column's [`Meaning`] has it. Two values of a column are the same if they are equal here.
 #[derive(Debug, Clone, PartialEq)]

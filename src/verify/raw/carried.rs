@@ -1,6 +1,7 @@
 //! Lines of Kafka's tools as lines of plain JSON, by `serde_json`: the second reader of what carries records.
 
-use super::{Part, Wanted, logical};
+use super::logical;
+use super::part::{Part, Wanted};
 use crate::input::SourceFile;
 use crate::input::carried::{Carrier, Envelope, Framing};
 use arrow_array::{ArrayRef, Int64Array, StringViewArray};
@@ -24,7 +25,7 @@ enum Value {
 /// a blank one.
 pub(super) fn unwrapped(file: &SourceFile, text: &[u8]) -> Vec<u8> {
     let mut out = String::new();
-    for (number, line) in super::without_bom(text).split(|&c| c == b'\n').enumerate() {
+    for (number, line) in super::part::without_bom(text).split(|&c| c == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.trim_ascii().is_empty() {
             let record = std::str::from_utf8(line).ok().and_then(|l| record(&file.framing, l, number as i64));

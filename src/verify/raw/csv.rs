@@ -3,7 +3,7 @@
 //! The crate does not tell `""` from nothing, and takes `"a"b` for `ab`. Both are seen in the bytes of a record,
 //! whose place the crate gives.
 
-use super::{File, Part, Wanted, without_bom};
+use super::part::{File, Part, Wanted, without_bom};
 use crate::error::{Error, Result};
 use crate::sql::source::told_apart;
 use arrow_array::ArrayRef;

@@ -19,7 +19,7 @@ pub(super) fn lines(file: &SourceFile, text: &[u8]) -> Result<Vec<u8>> {
     let keys = layout.records.as_ref().map(|pointer| pointer.text());
     let mut out = vec![];
     for document in
-        serde_json::Deserializer::from_slice(super::without_bom(text)).into_iter::<Box<RawValue>>()
+        serde_json::Deserializer::from_slice(super::part::without_bom(text)).into_iter::<Box<RawValue>>()
     {
         let document = document.map_err(|e| failed(format!("it is not JSON to its end ({e})")))?;
         let found = match keys {
@@ -64,7 +64,9 @@ fn inside<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
 /// `_item`. A line that is no record stays as it is, and one whose list is none is made one that is no record.
 pub(super) fn unnested(list: &str, text: &[u8]) -> Vec<u8> {
     let mut out = vec![];
-    for line in super::without_bom(text).split(|&c| c == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+    for line in
+        super::part::without_bom(text).split(|&c| c == b'\n').filter(|line| !line.trim_ascii().is_empty())
+    {
         let line = std::str::from_utf8(line).unwrap_or("!");
         let Ok(fields) = serde_json::from_str::<Object>(line) else {
             record(line, &mut out);

@@ -1,6 +1,6 @@
 //! JSON Lines by `serde_json`: one object a line, of which the wanted keys are kept as they stand.
 
-use super::{File, Part, Wanted, without_bom};
+use super::part::{File, Part, Wanted, without_bom};
 use crate::error::Result;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringViewBuilder;

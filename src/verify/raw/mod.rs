@@ -19,6 +19,7 @@ mod jsonl;
 mod logical;
 mod nested;
 mod parquet;
+mod part;
 pub(super) mod shape;
 mod sheet;
 mod spelled;
@@ -28,16 +29,17 @@ use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::derived::Source;
 use crate::input::told::told;
-use crate::input::{Format, OnBadRecord, ReadColumn, ReadPlan, SourceFile};
+use crate::input::{Format, ReadColumn, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
+pub(in crate::verify) use part::bad_record;
+pub(in crate::verify) use part::is_computed;
+use part::{File, Part, Wanted};
 use rayon::prelude::*;
 use shape::content;
 use spelled::Spelled;
-use std::borrow::Cow;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The records of a relation, before any cast: columns of text where the files are text, of the files' types where
@@ -64,37 +66,6 @@ impl RawTable {
         let file = self.first.partition_point(|first| *first <= position).saturating_sub(1);
         (file, position - self.first.get(file).copied().unwrap_or(0))
     }
-}
-
-/// A column that is read.
-#[derive(Debug, Clone)]
-struct Wanted {
-    name: String,
-    /// Whether an integer is to be made of it.
-    integer: bool,
-    /// Whether a text is.
-    text: bool,
-    /// Whether it is kept as JSON, also a string.
-    json: bool,
-    /// How its texts are written, where it is not the plain way.
-    spelled: Option<Spelled>,
-}
-
-impl Wanted {
-    /// The plain form of a text; none where it is NULL.
-    fn plain<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        self.spelled.as_ref().map_or(Some(Cow::Borrowed(text)), |spelled| spelled.plain(text))
-    }
-}
-
-/// The rows of one file.
-struct Part {
-    /// Per wanted column, its values; none where the file lacks it.
-    columns: Vec<Option<ArrayRef>>,
-    /// Of each row, the number of its record.
-    numbers: Vec<u64>,
-    /// Records, rows or not.
-    records: u64,
 }
 
 /// Reads the files of `relation`, in position order.
@@ -142,12 +113,6 @@ fn one_type(plan: &ReadPlan) -> Result<()> {
 /// The column that holds the event time of each record, if there is one.
 pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
     (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
-}
-
-/// Whether an expression gives the column, and no file has it.
-pub(super) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
-    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, Source::Sql(_)));
-    of_sql.map(|derived| &plan.columns[derived.column].name).any(|computed| computed == name)
 }
 
 fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
@@ -221,44 +186,6 @@ fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part
                 .hint("verify with another SQL engine: give its result as a file, or on stdin"))
         }
     }
-}
-
-/// The file that is read, and how.
-struct File<'a> {
-    path: &'a Path,
-    plan: &'a ReadPlan,
-}
-
-impl File<'_> {
-    /// A record that is none: an error, unless the plan rejects those.
-    fn bad(&self, number: u64, what: &str) -> Result<()> {
-        match self.plan.on_bad_record {
-            OnBadRecord::Reject => Ok(()),
-            OnBadRecord::Fail => Err(bad_record(self.path, number, what)),
-        }
-    }
-
-    /// Fails where a time's column is not among the file's.
-    fn check_times(&self, has: impl Fn(&str) -> bool) -> Result<()> {
-        for time in [Some(&self.plan.time), self.plan.arrival.as_ref()].into_iter().flatten() {
-            if time.rule != TimeRule::Untimed && !is_computed(self.plan, &time.column) && !has(&time.column) {
-                return Err(Error::data(format!("{} has no column `{}`", self.path.display(), time.column)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The error for record number `number`, from 0, of a file.
-pub(super) fn bad_record(path: &Path, number: u64, what: &str) -> Error {
-    Error::data(format!("{}: record {}: {what}", path.display(), number + 1))
-}
-
-/// The byte order mark that some programs put before UTF-8.
-const BOM: &[u8] = b"\xef\xbb\xbf";
-
-fn without_bom(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BOM).unwrap_or(text)
 }
 
 /// One column over all files.

@@ -3,10 +3,12 @@
 use super::text;
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
+use arrow_array::types::Time64NanosecondType;
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveTime;
 use serde_json::{Map, Number, Value};
 use std::sync::Arc;
 
@@ -92,7 +94,7 @@ fn plain(array: &ArrayRef) -> Result<Vec<Value>> {
         ArrowType::Utf8 | ArrowType::LargeUtf8 => cast(&ArrowType::Utf8View)?,
         ArrowType::Float16 => text::of(&cast(&ArrowType::Float32)?)?,
         ArrowType::Time32(_) | ArrowType::Time64(_) => {
-            super::parquet::clocks(array).map_err(|e| Error::data("a time of day").caused_by(e))?
+            clocks(array).map_err(|e| Error::data("a time of day").caused_by(e))?
         }
         ArrowType::Timestamp(TimeUnit::Nanosecond, zone) => nanos(array, zone.is_some()),
         _ => text::of(array)?,
@@ -125,4 +127,26 @@ fn nanos(array: &ArrayRef, zoned: bool) -> ArrayRef {
 fn short(text: &str) -> String {
     let (clock, zone) = text.strip_suffix('Z').map_or((text, ""), |clock| (clock, "Z"));
     format!("{}{zone}", clock.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Times of day as texts, with those digits of the second that are no zeros at the end.
+pub(super) fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+    let nanos = arrow_cast::cast_with_options(
+        array,
+        &ArrowType::Time64(TimeUnit::Nanosecond),
+        &arrow_cast::CastOptions { safe: false, ..Default::default() },
+    )?;
+    let text = |nanos: i64| {
+        let (seconds, part) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).ok()?, part as u32)?;
+        let text = time.format("%H:%M:%S%.9f").to_string();
+        Some(text.trim_end_matches('0').trim_end_matches('.').to_string())
+    };
+    let wrong = || arrow_schema::ArrowError::ComputeError("a time that is not within a day".into());
+    let texts = nanos.as_primitive::<Time64NanosecondType>().iter().map(|v| match v {
+        None => Ok(None),
+        Some(v) => text(v).map(Some).ok_or_else(wrong),
+    });
+    let texts = texts.collect::<std::result::Result<Vec<Option<String>>, _>>()?;
+    Ok(Arc::new(texts.into_iter().collect::<StringViewArray>()))
 }

@@ -1,13 +1,13 @@
 //! Parquet by arrow's reader: columns as they are.
 
+use super::nested::clocks;
 use super::{File, Part, Wanted, nested};
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Time64NanosecondType, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, StringViewArray};
-use arrow_schema::{DataType as ArrowType, TimeUnit};
-use chrono::NaiveTime;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as ArrowType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::sync::Arc;
@@ -98,26 +98,4 @@ fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowE
         }
         _ => Ok(array.clone()),
     }
-}
-
-/// Times of day as texts, with those digits of the second that are no zeros at the end.
-pub(super) fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
-    let nanos = arrow_cast::cast_with_options(
-        array,
-        &ArrowType::Time64(TimeUnit::Nanosecond),
-        &arrow_cast::CastOptions { safe: false, ..Default::default() },
-    )?;
-    let text = |nanos: i64| {
-        let (seconds, part) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-        let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).ok()?, part as u32)?;
-        let text = time.format("%H:%M:%S%.9f").to_string();
-        Some(text.trim_end_matches('0').trim_end_matches('.').to_string())
-    };
-    let wrong = || arrow_schema::ArrowError::ComputeError("a time that is not within a day".into());
-    let texts = nanos.as_primitive::<Time64NanosecondType>().iter().map(|v| match v {
-        None => Ok(None),
-        Some(v) => text(v).map(Some).ok_or_else(wrong),
-    });
-    let texts = texts.collect::<std::result::Result<Vec<Option<String>>, _>>()?;
-    Ok(Arc::new(texts.into_iter().collect::<StringViewArray>()))
 }

@@ -175,7 +175,7 @@ fn extended(lines: &[&[u8]], file: &SourceFile) -> Result<Vec<u8>> {
         header.push(b"datetime".to_vec());
     }
     rows.insert(0, header);
-    csv(rows.into_iter().filter(|row| !row.is_empty()), file)
+    super::sheet::csv(rows.into_iter().filter(|row| !row.is_empty()), file)
 }
 
 /// Fields of fixed widths.
@@ -196,28 +196,7 @@ fn cut(line: &[u8], widths: &[usize]) -> Option<Vec<Vec<u8>>> {
 /// Lines as CSV; one that is none of its kind is a record of one field.
 fn written(lines: Vec<&[u8]>, fields: &dyn Fn(&[u8]) -> Option<Row>, file: &SourceFile) -> Result<Vec<u8>> {
     let lines = lines.into_iter().filter(|line| !line.trim_ascii().is_empty());
-    csv(lines.map(|line| fields(line).unwrap_or_else(|| vec![line.to_vec()])), file)
-}
-
-/// Rows as CSV with commas. An empty field has no quotes: it is NULL.
-pub(super) fn csv(rows: impl Iterator<Item = Vec<Vec<u8>>>, file: &SourceFile) -> Result<Vec<u8>> {
-    let mut out = vec![];
-    for row in rows {
-        for (i, field) in row.iter().enumerate() {
-            out.extend_from_slice(if i > 0 { b"," } else { b"" });
-            if field.iter().any(|c| b",\"\r\n".contains(c)) {
-                let text = field.iter().flat_map(|c| if *c == b'"' { vec![b'"', b'"'] } else { vec![*c] });
-                out.push(b'"');
-                out.extend(text);
-                out.push(b'"');
-            } else {
-                out.extend_from_slice(field);
-            }
-        }
-        out.push(b'\n');
-    }
-    let _ = file;
-    Ok(out)
+    super::sheet::csv(lines.map(|line| fields(line).unwrap_or_else(|| vec![line.to_vec()])), file)
 }
 
 fn unpacked(file: &SourceFile, raw: Vec<u8>) -> Result<Vec<u8>> {

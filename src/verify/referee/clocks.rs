@@ -1,7 +1,8 @@
 //! What only a time zone can tell, as functions of Polars' SQL: [`words`] names them, and `chrono` computes them.
 
+use super::clock::Clock;
 use super::formats::Form;
-use super::instants::{Clock, Rule};
+use super::instants::Rule;
 use crate::sql::expr::polars as words;
 use chrono::{DateTime, Offset, TimeZone};
 use polars::prelude as pl;

@@ -1,6 +1,6 @@
 //! The local days of a time zone: what calendar windows need, and a dialect without calendars and wall clocks lacks.
 
-use super::instants::Clock;
+use super::clock::Clock;
 use crate::batch::DataType;
 use crate::plan::Plan;
 use crate::time::{CalendarUnit, Duration};

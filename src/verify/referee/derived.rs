@@ -5,7 +5,7 @@
 //! As of [`super::typed`]: a record whose time is missing or cannot be read is left out where the plan rejects bad
 //! records, else it is an error. A value that Polars cannot compute is an error in any case.
 
-use super::instants::Clock;
+use super::clock::Clock;
 use super::typed::{self, Typed, times_of};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};

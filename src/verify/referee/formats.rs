@@ -4,7 +4,7 @@
 //! The job's own reader of formats is another, and knows nothing of this one: they share the text of the format. What
 //! this one has no words for is an error, and no guess.
 
-use super::instants::Clock;
+use super::clock::Clock;
 use crate::error::{Error, Result};
 use chrono::format::{Fixed, Item, Numeric, Pad, Parsed, StrftimeItems};
 use chrono::{MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Weekday};

@@ -5,11 +5,11 @@
 //! or parts of one, or strftime formats. A local time that exists twice is the earlier, one that does not exist the
 //! end of the gap. Times outside the years 1900 to 2200 are none.
 
+use super::clock::Clock;
 use super::formats::{Form, seconds_of};
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit};
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
 /// How times are read: the rule of a job, made ready.
 #[derive(Debug)]
@@ -42,28 +42,7 @@ impl Rule {
     }
 }
 
-/// Reads times in one zone.
-#[derive(Debug, Clone)]
-pub struct Clock {
-    zone: Tz,
-}
-
 impl Clock {
-    /// A clock of the zone with this IANA name.
-    pub fn of(zone: &str) -> Clock {
-        Clock { zone: zone.parse().unwrap_or(Tz::UTC) }
-    }
-
-    /// A clock of a zone.
-    pub fn in_zone(zone: Tz) -> Clock {
-        Clock { zone }
-    }
-
-    /// Its zone.
-    pub fn zone(&self) -> Tz {
-        self.zone
-    }
-
     /// The instant of a text under a rule, in microseconds.
     pub fn text(&self, text: &str, rule: &Rule) -> Option<i64> {
         let instant = match rule {
@@ -78,26 +57,7 @@ impl Clock {
             Rule::AnyOf(rules) => return rules.iter().find_map(|rule| self.text(text, rule)),
             Rule::Untimed => return Some(0),
         };
-        believed(instant)
-    }
-
-    /// The instant of a local time, both in microseconds since 1970.
-    pub fn local(&self, local: i64) -> Option<i64> {
-        self.local_time(DateTime::from_timestamp_micros(local)?.naive_utc())
-    }
-
-    /// `instant` as an event time may be.
-    pub fn event_time(&self, instant: i64) -> Option<i64> {
-        believed(instant)
-    }
-
-    /// The instant of a local time: of two the earlier, of none the end of the gap.
-    pub fn local_time(&self, local: NaiveDateTime) -> Option<i64> {
-        Some(match self.zone.from_local_datetime(&local) {
-            MappedLocalTime::Single(at) => at.timestamp_micros(),
-            MappedLocalTime::Ambiguous(one, other) => one.min(other).timestamp_micros(),
-            MappedLocalTime::None => GapInfo::new(&local, &self.zone)?.end?.timestamp_micros(),
-        })
+        super::clock::believed(instant)
     }
 
     fn iso(&self, text: &str) -> Option<i64> {
@@ -183,13 +143,6 @@ fn decimal(text: &str, times: i128, zeros: i64) -> Option<i64> {
     i64::try_from(if negative { -value - i128::from(rest) } else { value }).ok()
 }
 
-/// `instant` if it lies in the years 1900 to 2200.
-fn believed(instant: i64) -> Option<i64> {
-    let year = |year| NaiveDate::from_ymd_opt(year, 1, 1).map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let (first, end) = (year(1900)?.timestamp_micros(), year(2201)?.timestamp_micros());
-    (first..end).contains(&instant).then_some(instant)
-}
-
 /// `YYYY-MM-DD`.
 pub fn iso_date(text: &str) -> Option<NaiveDate> {
     let [year, month, day] = parts(text, '-')?;
@@ -243,6 +196,7 @@ fn parts(text: &str, by: char) -> Option<[&str; 3]> {
 mod tests {
     use super::*;
     use crate::time::{TimeParser, Zone};
+    use chrono::DateTime;
     use proptest::prelude::*;
     use proptest::sample::select;
 

@@ -9,6 +9,7 @@
 //!   without a zone is UTC.
 
 mod bridge;
+mod clock;
 mod clocks;
 mod days;
 mod derived;
@@ -29,7 +30,7 @@ use crate::process;
 use crate::sql::{self, Relation};
 use crate::verify::wide;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use instants::Clock;
+use clock::Clock;
 use polars::prelude as pl;
 use polars::prelude::{IntoLazy, NamedFrom};
 use polars::sql::SQLContext;

@@ -5,7 +5,8 @@
 //! is a bad record: left out where the plan rejects those, else an error that names it. One whose event time lies
 //! further ahead of its arrival than `max_ahead` is left out in any case.
 
-use super::instants::{Clock, Rule};
+use super::clock::Clock;
+use super::instants::Rule;
 use super::values;
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};

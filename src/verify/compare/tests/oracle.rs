@@ -1,6 +1,8 @@
 //! Random pairs of tables with faults, in all formats, against a slow comparison of values that never were in columns.
 
 use super::*;
+use crate::batch::Schema;
+use arrow_array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A small generator of random numbers.

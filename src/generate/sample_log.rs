@@ -1,0 +1,40 @@
+//! What every sample log is made from, and the trait that each implements.
+
+use super::lateness::Lateness;
+use super::row::{Column, Row};
+use crate::time::SECOND;
+
+/// What the rows of every log are drawn from.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) seed: u64,
+    pub(super) rows: u64,
+    pub(super) span: i64,
+    pub(super) lateness: Lateness,
+}
+
+impl Shape {
+    /// When row `index` of `of` arrives, in microseconds after the start of the log.
+    pub(super) fn arrival(&self, index: u64, of: u64) -> i64 {
+        (i128::from(index) * i128::from(self.span) / i128::from(of.max(1))) as i64
+    }
+}
+
+/// A log that is generated row by row, in arrival order.
+pub(super) trait Log {
+    /// The folder of the log under the output folder; empty for the folder itself.
+    fn folder(&self) -> &'static str {
+        ""
+    }
+    /// The name of its files.
+    fn name(&self) -> &'static str;
+    /// Its columns.
+    fn columns(&self) -> &'static [Column];
+    /// How many rows it has.
+    fn rows(&self) -> u64;
+    /// Makes the next row in `row`, which is empty. Called [`Log::rows`] times.
+    fn next(&mut self, row: &mut Row);
+}
+
+/// 2024-06-01T00:00:00Z.
+pub const START: i64 = 1_717_200_000 * SECOND;

@@ -1,0 +1,105 @@
+//! Bytes of a file as they are read from disk: counted and hashed.
+
+use super::reading::Reading;
+use crate::error::{Error, Result};
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Read at once: small enough that a block is still in the cache when it is hashed and scanned.
+pub(super) const BLOCK: usize = 256 << 10;
+
+/// What becomes of the bytes of a file as they are read from disk.
+pub(super) struct Meter {
+    pub(super) hash: Option<Box<Xxh3>>,
+    pub(super) bytes: u64,
+    pub(super) progress: Option<Arc<AtomicU64>>,
+    pub(super) failed: bool,
+}
+
+impl Meter {
+    /// Hashes the bytes, and adds their number to `progress`.
+    pub(super) fn hashing(progress: Option<Arc<AtomicU64>>) -> Meter {
+        Meter { hash: Some(Box::default()), bytes: 0, progress, failed: false }
+    }
+
+    /// Does nothing with the bytes.
+    pub(super) fn idle() -> Meter {
+        Meter { hash: None, bytes: 0, progress: None, failed: false }
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        self.bytes += bytes.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// How many bytes it took, and their hash as manifests write it; that of nothing where it does not hash.
+    pub(super) fn finish(self) -> (u64, String) {
+        (self.bytes, format!("xxh3:{:032x}", self.hash.map_or(0, |hash| hash.digest128())))
+    }
+}
+
+/// A file as it lies on disk.
+pub(super) struct Disk {
+    pub(super) file: Reading,
+    pub(super) meter: Meter,
+}
+
+impl Read for Disk {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(out);
+        match &read {
+            Ok(n) => self.meter.take(&out[..*n]),
+            Err(e) => self.meter.failed |= e.kind() != ErrorKind::Interrupted,
+        }
+        read
+    }
+}
+
+impl Disk {
+    /// Appends what one `read` of at most `most` bytes gives.
+    pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+        let most = self.file.left(most);
+        out.reserve(most);
+        let old = out.len();
+        loop {
+            let (descriptor, at) = (self.file.file().as_raw_fd(), self.file.at() as libc::off_t);
+            // SAFETY: `reserve` made room for `most` bytes behind `old`.
+            let read = unsafe { libc::pread(descriptor, out.as_mut_ptr().add(old).cast(), most, at) };
+            if let Ok(read) = usize::try_from(read) {
+                // SAFETY: the kernel has written `read` bytes, at most `most`, behind `old`.
+                unsafe { out.set_len(old + read) };
+                self.file.skip(read as u64);
+                self.meter.take(&out[old..]);
+                return Ok(read);
+            }
+            let error = std::io::Error::last_os_error();
+            if error.kind() != ErrorKind::Interrupted {
+                self.meter.failed = true;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// The size of a file and the hash of its bytes, as manifests write it.
+///
+/// # Errors
+/// A machine error where it cannot be read.
+pub(super) fn hashed(file: Reading, path: &Path) -> Result<(u64, String)> {
+    let mut disk = Disk { file, meter: Meter::hashing(None) };
+    let mut block = Vec::new();
+    while disk.append(&mut block, BLOCK).map_err(|e| Error::io("read", path, e))? > 0 {
+        block.clear();
+    }
+    Ok(disk.meter.finish())
+}

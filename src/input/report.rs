@@ -1,0 +1,20 @@
+//! What a scan reports of its input.
+
+use std::path::PathBuf;
+
+/// What was read of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputReport {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its place among the files of the source.
+    pub ordinal: u32,
+    /// Its size on disk in bytes.
+    pub bytes: u64,
+    /// The hash of its bytes on disk: `xxh3:` and 32 hexadecimal digits.
+    pub hash: String,
+    /// Records read, rejected ones included.
+    pub records: u64,
+    /// Rows of a Parquet file that were left out unread, as the plan's time range allows.
+    pub skipped: u64,
+}

@@ -1,0 +1,71 @@
+//! The dialects of SQL, the script of an output, and the columns that every statement has.
+
+/// The column of the event time in a relation.
+pub const TIME: &str = "_time";
+
+/// The column of the position in a relation.
+pub const POSITION: &str = "_position";
+
+/// Whose SQL it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Polars, the embedded referee.
+    Polars,
+    /// DuckDB.
+    DuckDb,
+    /// PostgreSQL, from version 14.
+    Postgres,
+    /// Apache Spark, from version 3.5.
+    Spark,
+    /// Apache Flink, from version 1.18, in batch mode.
+    Flink,
+    /// Google BigQuery.
+    BigQuery,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 6] = [
+        Dialect::Polars,
+        Dialect::DuckDb,
+        Dialect::Postgres,
+        Dialect::Spark,
+        Dialect::Flink,
+        Dialect::BigQuery,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Polars => "polars",
+            Dialect::DuckDb => "duckdb",
+            Dialect::Postgres => "postgres",
+            Dialect::Spark => "spark",
+            Dialect::Flink => "flink",
+            Dialect::BigQuery => "bigquery",
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Dialect::Polars => "Polars",
+            Dialect::DuckDb => "DuckDB",
+            Dialect::Postgres => "PostgreSQL",
+            Dialect::Spark => "Spark",
+            Dialect::Flink => "Flink",
+            Dialect::BigQuery => "BigQuery",
+        }
+    }
+}
+
+/// What computes one output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Statements that make the relations out of the files, each without its semicolon.
+    pub setup: Vec<String>,
+    /// One statement, without its semicolon: the rows of the output.
+    pub query: String,
+    /// What a reader should know: where engines differ in the last digit, what no engine has run yet.
+    pub notes: Vec<String>,
+}

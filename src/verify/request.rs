@@ -1,0 +1,82 @@
+//! What is asked of a comparison: with which results, and how exactly.
+
+use super::compare::{Rules, Written};
+use crate::engine::{Progress, RunOptions};
+use crate::pg::Server;
+use std::path::PathBuf;
+
+/// What the results of a job are compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Against {
+    /// The SQL of the job itself, as `sql` prints it.
+    Printed,
+    /// A file with a query over the relations of [`crate::sql`].
+    Query(PathBuf),
+    /// A result: a file, or a folder of parts.
+    Result(PathBuf),
+    /// CSV with a header line, on stdin.
+    Stdin,
+}
+
+/// What is asked of [`verify`].
+pub struct Request<'a> {
+    /// What is there.
+    pub against: Against,
+    /// The server that runs SQL, in place of the embedded referee.
+    pub server: Option<Server>,
+    /// The output that is compared, by its path; all of them where none is named.
+    pub output: Option<String>,
+    /// The columns that pair rows; window and keys of the output where none is named.
+    pub keys: Vec<String>,
+    /// Columns that are expressions over those of the output: the name there, and the SQL.
+    pub map: Vec<(String, String)>,
+    /// Columns that are not compared.
+    pub ignore: Vec<String>,
+    /// By column: the absolute and the relative difference that is none.
+    pub tolerance: Vec<(String, f64, f64)>,
+    /// How many differing rows are shown.
+    pub show: usize,
+    /// How the other side is written, if it is a file of text.
+    pub there: Written,
+    /// Whether the events of differing groups are listed.
+    pub trace: bool,
+    /// How the machine is used.
+    pub options: &'a RunOptions,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+impl<'a> Request<'a> {
+    /// Every output against the job's own SQL, by the embedded referee: all columns, to the last digit. No differing row
+    /// is shown.
+    pub fn printed(options: &'a RunOptions, progress: &'a dyn Progress) -> Request<'a> {
+        Request {
+            against: Against::Printed,
+            server: None,
+            output: None,
+            keys: vec![],
+            map: vec![],
+            ignore: vec![],
+            tolerance: vec![],
+            show: 0,
+            there: Written::default(),
+            trace: false,
+            options,
+            progress,
+        }
+    }
+}
+
+impl Request<'_> {
+    pub(super) fn rules(&self, keys: Vec<String>) -> Rules {
+        Rules {
+            keys,
+            ignore: self.ignore.clone(),
+            tolerance: self.tolerance.clone(),
+            there: self.there.clone(),
+            show: self.show,
+            memory: self.options.memory,
+            threads: self.options.threads,
+        }
+    }
+}
