@@ -11,7 +11,7 @@ use crate::deliver::shape::OutputRows;
 use crate::error::Result;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post};
 use crate::sink::value::decimal_text;
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_array::ArrayRef;
 
 /// A column that is compared.
@@ -57,7 +57,7 @@ pub struct Wrong {
     pub missing: u64,
     errors: Vec<Errors>,
     /// The windows of wrong rows, in order; of sessions some may be there several times.
-    windows: Vec<WindowSpan>,
+    windows: Vec<TimeRange>,
 }
 
 /// The errors of one column.
@@ -109,7 +109,7 @@ impl Wrong {
         columns: &[Compared],
         would: &Sides,
         truth: &Sides,
-        pairs: impl Iterator<Item = (Pair, WindowSpan)>,
+        pairs: impl Iterator<Item = (Pair, TimeRange)>,
     ) -> Result<()> {
         self.errors.resize_with(columns.len(), Errors::default);
         let (would, truth) = (would.views()?, truth.views()?);

@@ -46,7 +46,7 @@ pub fn audit(
     delays: Option<Vec<i64>>,
     progress: &dyn Progress,
 ) -> Result<AuditReport> {
-    let own = plan.watermark.out_of_orderness;
+    let own = plan.pipeline.watermark.out_of_orderness;
     let chosen = delays.is_none();
     let mut wanted = delays.unwrap_or_else(common_delays);
     wanted.push(own);
@@ -73,7 +73,7 @@ pub fn audit(
             let of_this: Vec<(usize, &OutputPlan)> =
                 outputs.iter().enumerate().filter(|(_, o)| o.grouping() == Some(g)).collect();
             let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
-            let figures = match plan.groupings[g].plan.window {
+            let figures = match plan.pipeline.groupings[g].plan.window {
                 Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,
                 _ => audit.windows(groups)?,
             };
@@ -89,7 +89,7 @@ pub fn audit(
             event_times: read.tally.watermarks().map(|w| (w.min_event_time, w.max_event_time)),
             lateness: observed.lags.profile(observed.events),
             partitions: partitions(&plan, &front),
-            future: plan.read.arrival.is_some().then(|| future(&observed)),
+            future: plan.pipeline.read.arrival.is_some().then(|| future(&observed)),
             jumps: jumps(&plan, &front)?,
             delay: own,
             outputs: reports.into_iter().flatten().collect(),
@@ -139,7 +139,7 @@ struct OfOutputs<'a> {
 
 impl OfOutputs<'_> {
     fn grouping(&self) -> &Grouping {
-        &self.plan.groupings[self.g]
+        &self.plan.pipeline.groupings[self.g]
     }
 
     fn compared(&self, output: &OutputPlan) -> Vec<Compared> {
@@ -235,7 +235,7 @@ impl OfOutputs<'_> {
             let watermark = reached.saturating_sub(delay);
             DelayAudit {
                 delay,
-                of_job: delay == self.plan.watermark.out_of_orderness,
+                of_job: delay == self.plan.pipeline.watermark.out_of_orderness,
                 late: late[i],
                 wrong_windows: wrong.windows(),
                 wrong_rows: wrong.rows,
@@ -286,16 +286,16 @@ fn keep_delays(report: &mut OutputAudit, wanted: &[i64], own: i64, chosen: bool)
 }
 
 fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
-    let Some(partition) = plan.watermark.partition else { return vec![] };
+    let Some(partition) = plan.pipeline.watermark.partition else { return vec![] };
     let Some(watch) = front.watch() else { return vec![] };
     let names = front.names();
-    let timed = plan.read.arrival.is_some();
+    let timed = plan.pipeline.read.arrival.is_some();
     let furthest = front.partitions().map(|(_, reached, _)| reached).max().unwrap_or(0);
     let end = front.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
-    let idle = plan.watermark.idle.unwrap_or(MINUTE);
+    let idle = plan.pipeline.watermark.idle.unwrap_or(MINUTE);
     let name = |number: usize| match (partition, &names) {
         (LogPartition::Column(_) | LogPartition::Topics { .. }, Some(names)) => value_text(names, number),
-        _ => plan.read.files[number].path.display().to_string(),
+        _ => plan.pipeline.read.files[number].path.display().to_string(),
     };
     let of = |(number, reached, arrived): (usize, i64, i64)| {
         let watched = watch.partitions.get(number).cloned().unwrap_or_default();
@@ -334,9 +334,9 @@ fn future(observed: &Observed) -> Future {
 fn jumps(plan: &Plan, front: &Front) -> Result<Vec<Jump>> {
     let Some(watch) = front.watch() else { return Ok(vec![]) };
     let positions: Vec<Position> = watch.jumps.iter().map(|jump| jump.1).collect();
-    let lines = line_numbers(&plan.read, &positions)?;
+    let lines = line_numbers(&plan.pipeline.read, &positions)?;
     let jumps = watch.jumps.iter().zip(lines).map(|(&(step, position, event_time), line)| {
-        let file = plan.read.files[position.file() as usize].path.display().to_string();
+        let file = plan.pipeline.read.files[position.file() as usize].path.display().to_string();
         Jump { file, line, event_time, step }
     });
     Ok(jumps.collect())

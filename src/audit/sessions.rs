@@ -7,7 +7,7 @@ use crate::engine::replay::{StoredRows, stored_plan};
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan, GroupTable, Lateness, Merged, SpillSpace, key_rows};
 use crate::plan::{Grouping, Post};
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_array::{ArrayRef, TimestampMicrosecondArray};
 use arrow_select::concat::concat;
 use rayon::prelude::*;
@@ -29,7 +29,7 @@ pub struct Sessions {
     /// Per delay, late events.
     pub late: Vec<u64>,
     /// The true windows; several keys may have the same.
-    pub windows: BTreeSet<WindowSpan>,
+    pub windows: BTreeSet<TimeRange>,
 }
 
 /// What one output would have been.
@@ -77,7 +77,7 @@ pub fn audit(
                 let span = |pair: &Pair| match *pair {
                     (_, Some(t)) => truth.spans[t],
                     (Some(w), _) => would.spans[w],
-                    (None, None) => WindowSpan { start: 0, end: 0 },
+                    (None, None) => TimeRange { start: 0, end: 0 },
                 };
                 let pairs = pairs(&would_order, &order, &also, there).into_iter();
                 let mut wrong = Wrong::default();
@@ -151,7 +151,7 @@ fn sessions(plan: GroupPlan, batches: &[Batch], spill: (&Path, u64)) -> Result<(
 
 /// The order of the rows of a block: window, then keys.
 fn order_of(grouping: &Grouping, block: &GroupBlock) -> arrow_row::Rows {
-    let bound = |pick: fn(&WindowSpan) -> i64| -> ArrayRef {
+    let bound = |pick: fn(&TimeRange) -> i64| -> ArrayRef {
         Arc::new(TimestampMicrosecondArray::from_iter_values(block.spans.iter().map(pick)))
     };
     let mut columns = vec![bound(|s| s.start), bound(|s| s.end)];

@@ -35,7 +35,7 @@ impl Correction<'_> {
     /// Says what would be read; what would change is known when it is computed.
     pub fn plan_all_again(&self) -> Result<StagedCorrection> {
         let all = self.targets.iter().zip(&self.in_place.manifests).map(|((index, _), manifest)| {
-            let mut planned = Corrected::untouched(&self.pass.plan.outputs[*index], manifest);
+            let mut planned = Corrected::untouched(&self.pass.plan.deliveries.outputs[*index], manifest);
             planned.method = Method::AllAgain;
             planned.unchanged = 0;
             manifest.parts.iter().for_each(|part| planned.written.add(part));
@@ -67,7 +67,7 @@ impl Correction<'_> {
 
     /// A run over the files of the source.
     fn over_source(&self) -> Result<StagedCorrection> {
-        let rejects = self.pass.plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+        let rejects = self.pass.plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let Staged { outcome, drafts, rejects, none_rejected } =
             stage(&self.pass, self.transaction, rejects)?;
         self.given.are_as_counted(outcome.inputs.iter())?;
@@ -130,7 +130,7 @@ impl Correction<'_> {
     /// What has become of an output: its old parts beside those that are staged.
     fn compared(&self, number: usize) -> Result<Corrected> {
         let (index, target) = &self.targets[number];
-        let output = &self.pass.plan.outputs[*index];
+        let output = &self.pass.plan.deliveries.outputs[*index];
         let manifest = &self.in_place.manifests[number];
         let mut corrected = Corrected { method: Method::AllAgain, ..Corrected::untouched(output, manifest) };
         let old: BTreeMap<&str, &Part> =
@@ -209,16 +209,17 @@ impl Correction<'_> {
     fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<Comparison, String> {
         let (index, target) = &self.targets[number];
         let (plan, manifest) = (self.pass.plan, &self.in_place.manifests[number]);
-        let output = &plan.outputs[*index];
+        let output = &plan.deliveries.outputs[*index];
         let OutputKind::Groups { grouping, .. } = &output.kind else {
             return Err("its rows are events".to_string());
         };
-        let Shared { old, columns } = edited::shared(manifest, &plan.identities.outputs[*index], output)?;
+        let Shared { old, columns } =
+            edited::shared(manifest, &plan.deliveries.identities.outputs[*index], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("its files were changed from outside".to_string());
         }
-        let grouping = &plan.groupings[*grouping];
+        let grouping = &plan.pipeline.groupings[*grouping];
         let window = (grouping.plan.window != Window::Global).then_some((0, 1));
         let differ = Differ::new(&columns, window, &grouping.keys, &plan.zone, self.shown);
         Ok(Comparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })

@@ -21,8 +21,7 @@ use crate::error::{Error, Result};
 use crate::sink::csv;
 use crate::sink::jsonl::{push_string, push_value};
 use crate::sink::value::TimeText;
-use crate::time::Zone;
-use crate::window::WindowSpan;
+use crate::time::{TimeRange, Zone};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -57,7 +56,7 @@ pub struct Differences {
     /// How many rows changed, were added or are gone.
     pub rows: u64,
     /// The windows of those rows, ascending; one stands for the global window.
-    pub windows: Vec<Option<WindowSpan>>,
+    pub windows: Vec<Option<TimeRange>>,
 }
 
 impl Differences {
@@ -164,12 +163,12 @@ type At<'s> = Option<(&'s Side<'s>, usize)>;
 
 impl Side<'_> {
     /// The window of a row; none where it is global.
-    fn span(&self, row: usize) -> Option<WindowSpan> {
-        self.window.map(|(starts, ends)| WindowSpan { start: starts[row], end: ends[row] })
+    fn span(&self, row: usize) -> Option<TimeRange> {
+        self.window.map(|(starts, ends)| TimeRange { start: starts[row], end: ends[row] })
     }
 
     /// Passes the rows of the window `span`, which begin at `at` if there are any: `rows` are then they, by their keys.
-    fn take_window(&self, at: &mut usize, span: Option<WindowSpan>, rows: &mut Vec<u32>) {
+    fn take_window(&self, at: &mut usize, span: Option<TimeRange>, rows: &mut Vec<u32>) {
         let end = first_past(*at, self.rows, |row| self.span(row) > span);
         rows.clear();
         rows.extend(*at as u32..end as u32);
@@ -207,7 +206,7 @@ impl<'a> Report<'a> {
     /// Tells the old from the new rows of the window `span`, both by their keys.
     fn window(
         &mut self,
-        span: Option<WindowSpan>,
+        span: Option<TimeRange>,
         (old, mut left): (&Side, &[u32]),
         (new, mut right): (&Side, &[u32]),
     ) -> Result<()> {
@@ -232,7 +231,7 @@ impl<'a> Report<'a> {
     }
 
     /// The changes of one row, which stands in the old rows, in the new ones or in both.
-    fn row(&mut self, span: Option<WindowSpan>, old: At, new: At) {
+    fn row(&mut self, span: Option<TimeRange>, old: At, new: At) {
         let (change, (side, row)) = match (old, new) {
             (Some(_), Some(new)) => (RowChange::Changed, new),
             (None, Some(new)) => (RowChange::Added, new),
@@ -261,7 +260,7 @@ impl<'a> Report<'a> {
     }
 
     /// Writes what all lines of a row begin with.
-    fn begin(&mut self, span: Option<WindowSpan>, side: &Side, row: usize) {
+    fn begin(&mut self, span: Option<TimeRange>, side: &Side, row: usize) {
         let (head, times) = (&mut self.head, &mut self.times);
         head.clear();
         head.push(b'{');
@@ -291,7 +290,7 @@ impl<'a> Report<'a> {
     /// One change: the line of the value in `column`, and the change itself while there are few.
     fn value(
         &mut self,
-        span: Option<WindowSpan>,
+        span: Option<TimeRange>,
         column: Option<usize>,
         (old, new): (At, At),
         change: RowChange,
@@ -323,7 +322,7 @@ impl<'a> Report<'a> {
 
     fn change(
         &mut self,
-        window: Option<WindowSpan>,
+        window: Option<TimeRange>,
         column: Option<usize>,
         (old, new): (At, At),
         row: RowChange,

@@ -67,7 +67,7 @@ impl<'a> Correction<'a> {
         for (number, (index, _)) in
             self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[*index])
         {
-            let touched = match &plan.outputs[*index].kind {
+            let touched = match &plan.deliveries.outputs[*index].kind {
                 OutputKind::Rows(_) => times(rows.next().unwrap_or_default())?,
                 OutputKind::Archive(_) => {
                     let stores = archives.next().into_iter().flatten();
@@ -78,14 +78,14 @@ impl<'a> Correction<'a> {
             partitions.insert(number, touched);
         }
         let (mut merged_rows, mut touched) = (BTreeMap::new(), vec![]);
-        let mut groups = vec![0; plan.groupings.len()];
+        let mut groups = vec![0; plan.pipeline.groupings.len()];
         let mut named = BTreeMap::new();
         for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
             if !scope.groupings[g] {
                 touched.push(None);
                 continue;
             }
-            let grouping = &plan.groupings[g];
+            let grouping = &plan.pipeline.groupings[g];
             let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
             let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Merged;
             let own: Vec<&GroupOutput> = outputs.iter().filter(own).collect();
@@ -148,7 +148,7 @@ impl<'a> Correction<'a> {
             let read = ReadPlan {
                 files: files::listed(std::slice::from_ref(late), None, &plan.inputs)?,
                 positions: true,
-                ..plan.read.clone()
+                ..plan.pipeline.read.clone()
             };
             let (positions, archived, counted) = (Positions::Own, Archived::No, Counted::All);
             return Ok(vec![Intake { read: Arc::new(read), positions, archived, counted }]);

@@ -22,7 +22,7 @@ pub fn reason(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> O
     let before = hash_before(plan);
     let each = targets.iter().zip(&in_place.manifests);
     let reasons = each.filter_map(|((index, target), manifest)| {
-        let why = unlike(manifest, &plan.identities.outputs[*index], &before)?;
+        let why = unlike(manifest, &plan.deliveries.identities.outputs[*index], &before)?;
         Some((target.path.display(), why))
     });
     let reasons: Vec<_> = reasons.collect();
@@ -44,7 +44,8 @@ pub fn reason(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> O
 /// # Errors
 /// Its manifest cannot be read.
 pub fn late(plan: &Plan) -> Result<Option<String>> {
-    let Some((late, identity)) = plan.late.as_ref().zip(plan.identities.late.as_ref()) else {
+    let Some((late, identity)) = plan.deliveries.late.as_ref().zip(plan.deliveries.identities.late.as_ref())
+    else {
         return Ok(None);
     };
     let target = Target::file(&late.path);
@@ -63,7 +64,7 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
 
 /// Whether rejects lie in another place than a run would write them to.
 fn rejects_moved(plan: &Plan, manifest: &Manifest) -> Option<String> {
-    let (was, is) = (manifest.rejects.as_ref()?, plan.rejects.as_ref()?.display().to_string());
+    let (was, is) = (manifest.rejects.as_ref()?, plan.deliveries.rejects.as_ref()?.display().to_string());
     (*was != is).then(|| format!("the job was edited: rejects go to {is}, but went to {was}"))
 }
 
@@ -92,7 +93,7 @@ fn unlike(manifest: &Manifest, is: &Identity, before: &str) -> Option<String> {
 pub fn restated(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Option<Vec<ManifestDraft>> {
     let restate = |((index, _), manifest): (&(usize, Target), &Manifest)| ManifestDraft {
         job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
-        identity: Some(plan.identities.outputs[*index].clone()),
+        identity: Some(plan.deliveries.identities.outputs[*index].clone()),
         ..manifest.draft()
     };
     let drafts: Vec<ManifestDraft> = targets.iter().zip(&in_place.manifests).map(restate).collect();

@@ -22,7 +22,8 @@ use crate::engine::Pass;
 use crate::error::Result;
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
 use crate::sink::{Manifest, Part, Target, Transaction};
-use crate::window::{Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::Window;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::concat::concat_batches;
@@ -61,10 +62,10 @@ impl<'a> GroupOutput<'a> {
         (number, target): (usize, &Target),
         in_place: &'a InPlace,
     ) -> Option<GroupOutput<'a>> {
-        let output = &plan.outputs[index];
+        let output = &plan.deliveries.outputs[index];
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
-        let (grouping, manifest) = (&plan.groupings[*grouping], &in_place.manifests[number]);
+        let (grouping, manifest) = (&plan.pipeline.groupings[*grouping], &in_place.manifests[number]);
         Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
     }
 
@@ -93,7 +94,7 @@ impl<'a> GroupOutput<'a> {
     }
 
     /// The bounds of the window of each row of one of its files; nothing where there is one window for all of time.
-    fn spans(&self, rows: &RecordBatch) -> Vec<WindowSpan> {
+    fn spans(&self, rows: &RecordBatch) -> Vec<TimeRange> {
         if self.is_global() { vec![] } else { spans(rows) }
     }
 

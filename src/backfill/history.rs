@@ -11,13 +11,13 @@ use crate::job::identity;
 use crate::plan::{OutputKind, Plan, archive_fields};
 use crate::sink;
 use crate::sink::{Identity, InputEntry, Manifest, Part, Target};
-use crate::time::TimeRule;
+use crate::time::{TimeRange, TimeRule};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Disjoint ranges of event time, ascending, `[from, to)`.
-pub type Ranges = Vec<(i64, i64)>;
+/// Disjoint ranges of event time, ascending.
+pub type Ranges = Vec<TimeRange>;
 
 /// An archive that can be read again.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub enum History {
 /// The archives of a job, in its order, each with its target's number.
 pub fn own_archives(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Vec<Archive> {
     let archives = targets.iter().enumerate().filter_map(|(number, (index, target))| {
-        let output = &plan.outputs[*index];
+        let output = &plan.deliveries.outputs[*index];
         let archive = matches!(output.kind, OutputKind::Archive(_));
         archive.then(|| (target.root(), output.format, in_place.manifests[number].parts.clone()))
     });
@@ -75,7 +75,7 @@ impl Archive {
             return Err(error.hint("run the archive's job over it first"));
         }
         let has = |column: &ReadColumn| manifest.source.iter().any(|known| known.name == column.name);
-        if let Some(missing) = plan.read.columns.iter().find(|column| !has(column)) {
+        if let Some(missing) = plan.pipeline.read.columns.iter().find(|column| !has(column)) {
             let error =
                 Error::job(format!("the archive {} has no column `{}`", path.display(), missing.name));
             let names = manifest.source.iter().map(|known| known.name.as_str());
@@ -93,8 +93,8 @@ impl Archive {
     /// Whether a part may hold events of these times.
     pub fn is_within(&self, part: &Part, ranges: &Ranges) -> bool {
         let (Some(first), Some(last)) = (part.first, part.last) else { return part.rows > 0 };
-        let after = ranges.partition_point(|range| range.1 <= first);
-        ranges.get(after).is_some_and(|range| range.0 <= last)
+        let after = ranges.partition_point(|range| range.end <= first);
+        ranges.get(after).is_some_and(|range| range.start <= last)
     }
 
     /// Reads these parts; rows of files that have another role are left out.
@@ -121,7 +121,7 @@ impl Archive {
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
         // Parts of outputs are no inputs of the job: the commit that follows replaces them.
         let files = files::listed(&paths, Some(format), &Inputs::default())?;
-        let mut read = ReadPlan { files, ..plan.read.clone() };
+        let mut read = ReadPlan { files, ..plan.pipeline.read.clone() };
         // What an archive holds was admitted once, and is written as outputs are.
         (read.max_ahead, read.on_bad_record) = (None, OnBadRecord::Fail);
         (read.delimiter, read.names, read.positions) = (b',', None, true);
@@ -129,7 +129,7 @@ impl Archive {
         (read.from, read.to) = (i64::MIN, i64::MAX);
         for time in std::iter::once(&mut read.time).chain(&mut read.arrival) {
             let instant = |c: &ReadColumn| c.name == time.column && c.ty == DataType::Timestamp;
-            if !plan.read.derives(&time.column) && plan.read.columns.iter().any(instant) {
+            if !plan.pipeline.read.derives(&time.column) && plan.pipeline.read.columns.iter().any(instant) {
                 time.rule = TimeRule::Iso;
             }
         }
@@ -261,11 +261,11 @@ pub fn can_tell(
         return Ok(());
     };
     let archive = targets.iter().zip(&in_place.manifests).find(|((index, _), manifest)| {
-        matches!(plan.outputs[*index].kind, OutputKind::Archive(_)) && manifest.output.archive
+        matches!(plan.deliveries.outputs[*index].kind, OutputKind::Archive(_)) && manifest.output.archive
     });
     let alike = archive.is_some_and(|((index, _), manifest)| {
         // A time without an offset is read in the job's zone.
-        let is = &plan.identities.outputs[*index].form;
+        let is = &plan.deliveries.identities.outputs[*index].form;
         let same = |key: &str, was: &Identity| identity::same(&was.form[key], &is[key]);
         manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
     });
@@ -297,13 +297,13 @@ pub fn of_files(
         return Ok(None);
     }
     let mut files = files::listed(&paths, given.format, &plan.inputs)?;
-    carried::like(&mut files, &plan.read.files)?;
-    let mut read = ReadPlan { files, positions: true, ..plan.read.clone() };
+    carried::like(&mut files, &plan.pipeline.read.files)?;
+    let mut read = ReadPlan { files, positions: true, ..plan.pipeline.read.clone() };
     if let Counted::Within(ranges) = &counted
         && archived == Archived::No
         && let (Some(first), Some(last)) = (ranges.first(), ranges.last())
     {
-        (read.from, read.to) = (read.from.max(first.0), read.to.min(last.1));
+        (read.from, read.to) = (read.from.max(first.start), read.to.min(last.end));
     }
     Ok(Some(Intake { read: Arc::new(read), positions: Positions::Of(ordinals), archived, counted }))
 }

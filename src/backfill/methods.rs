@@ -18,7 +18,7 @@ pub type Merging = Vec<Option<Aggregate>>;
 /// values says enough for that.
 pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
     let OutputKind::Groups { grouping, post } = &output.kind else { return None };
-    let groups = &plan.groupings[*grouping].plan;
+    let groups = &plan.pipeline.groupings[*grouping].plan;
     let sessions = matches!(groups.window, Window::Session { .. });
     if sessions || groups.firings || post.having.is_some() || post.top.is_some() {
         return None;
@@ -54,7 +54,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         OutputKind::Groups { grouping, .. } => Some(*grouping),
         _ => None,
     };
-    if plan.groupings.iter().any(|grouping| grouping.plan.firings) {
+    if plan.pipeline.groupings.iter().any(|grouping| grouping.plan.firings) {
         return Err(Error::job("an output with `firings = true` cannot be corrected")
             .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
     }
@@ -63,13 +63,14 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         Some(edited.to_string())
     } else if let Some(reason) = &given.tables {
         Some(reason.clone())
-    } else if given.late.is_none() && plan.steps.iter().any(ordered) {
+    } else if given.late.is_none() && plan.pipeline.steps.iter().any(ordered) {
         Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
     } else {
-        let touched = (0..plan.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
-        let of_sessions = touched.map(|i| &plan.outputs[i]).find(|output| {
+        let touched =
+            (0..plan.deliveries.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
+        let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {
             groups(output).is_some_and(|g| {
-                matches!(plan.groupings[g].plan.window, Window::Session { .. })
+                matches!(plan.pipeline.groupings[g].plan.window, Window::Session { .. })
                     && !tells_sessions(plan, output)
             })
         });
@@ -78,7 +79,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
                 .to_string()
         })
     };
-    let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
     match reason {
         Some(reason) if streamed => {
             Err(Error::job(format!("a streamed job cannot be corrected in this way: {reason}"))
@@ -91,7 +92,8 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
 /// Whether an output of sessions tells which sessions there are: all of them, with their keys.
 pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
     let OutputKind::Groups { grouping, post } = &output.kind else { return false };
-    let float_key = plan.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
+    let float_key =
+        plan.pipeline.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
     post.having.is_none()
         && post.top.is_none()
         && !(float_key && matches!(output.format, Format::JsonLines | Format::Keyed(_)))
@@ -101,7 +103,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
 
 /// How output number `index` is corrected, where not everything is computed again.
 pub fn method(plan: &Plan, index: usize, given: &BackfillInput) -> Method {
-    let output = &plan.outputs[index];
+    let output = &plan.deliveries.outputs[index];
     let adds = given.has(Role::New);
     match &output.kind {
         OutputKind::Archive(_) if given.late.is_some() => Method::Untouched,
@@ -109,9 +111,9 @@ pub fn method(plan: &Plan, index: usize, given: &BackfillInput) -> Method {
         OutputKind::Rows(_) if given.late.is_some() => Method::Untouched,
         OutputKind::Rows(_) => Method::Recomputed,
         OutputKind::Groups { grouping, .. } => {
-            let streamed = plan.groupings[*grouping].plan.lateness.is_some();
+            let streamed = plan.pipeline.groupings[*grouping].plan.lateness.is_some();
             // A first that was late is none in a log of late events alone.
-            let flags = plan.steps.iter().any(|step| matches!(step, Step::First { .. }));
+            let flags = plan.pipeline.steps.iter().any(|step| matches!(step, Step::First { .. }));
             if given.late.is_some() && !streamed {
                 Method::Untouched
             } else if (adds || given.late.is_some() && !flags)

@@ -106,8 +106,12 @@ pub(crate) fn correct(
     let mut plan = planned(spec, overrides, &in_place, &given)?;
     plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
-    let numbered =
-        plan.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, target(&output.to)?)));
+    let numbered = plan
+        .deliveries
+        .outputs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, output)| Some((index, target(&output.to)?)));
     let targets: Vec<(usize, Target)> = numbered.collect();
     let altered = match request.of_run {
         true => pool(options.threads)?.install(|| in_place.altered(&targets)),
@@ -130,7 +134,9 @@ pub(crate) fn correct(
     }
     let untouched = || {
         let outputs = targets.iter().zip(&in_place.manifests);
-        outputs.map(|((index, _), manifest)| Corrected::untouched(&plan.outputs[*index], manifest)).collect()
+        outputs
+            .map(|((index, _), manifest)| Corrected::untouched(&plan.deliveries.outputs[*index], manifest))
+            .collect()
     };
     if !request.plan_only {
         server_tables::check(&plan)?;

@@ -10,7 +10,7 @@ use crate::plan::OutputPlan;
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Part, PartWriter, StagedFile, encoder};
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
@@ -53,9 +53,9 @@ pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>
 }
 
 /// The window of each row of a file whose first two columns are its bounds.
-pub fn spans(rows: &RecordBatch) -> Vec<WindowSpan> {
+pub fn spans(rows: &RecordBatch) -> Vec<TimeRange> {
     let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
-    bound(0).iter().zip(bound(1)).map(|(&start, &end)| WindowSpan { start, end }).collect()
+    bound(0).iter().zip(bound(1)).map(|(&start, &end)| TimeRange { start, end }).collect()
 }
 
 /// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
@@ -68,7 +68,7 @@ pub fn write_part(
     staged: StagedFile,
     reader: &PartReader,
     rows: &RecordBatch,
-    spans: &[WindowSpan],
+    spans: &[TimeRange],
 ) -> Result<Part> {
     let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
     let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;

@@ -57,7 +57,7 @@ pub fn merged_rejects(
     given: &BackfillInput,
     reports: Vec<ScanReport>,
 ) -> Result<Option<Rejected>> {
-    let Some(path) = &plan.rejects else { return Ok(None) };
+    let Some(path) = &plan.deliveries.rejects else { return Ok(None) };
     let adds = given.has(Role::New)
         && reports.iter().any(|report| rejects_at(Some(path), &report.rejects).is_some());
     if !adds && !given.has(Role::Retracted) {
@@ -97,7 +97,7 @@ pub fn merged_rejects(
 
 /// Whether the job has its rejected records where the manifest says that they are.
 fn is_named(plan: &Plan, old: &Path) -> Result<()> {
-    if plan.named.beside.iter().any(|path| place(path) == place(old)) {
+    if plan.deliveries.named.beside.iter().any(|path| place(path) == place(old)) {
         return Ok(());
     }
     Err(Error::machine(format!(

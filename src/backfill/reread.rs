@@ -13,6 +13,7 @@ use crate::engine::intake::{Archived, Counted, Intake};
 use crate::error::Result;
 use crate::plan::OutputKind;
 use crate::sink::Part;
+use crate::time::TimeRange;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ impl Correction<'_> {
         let Needs { scope, ranges, joined } = self.needs(delta);
         let (mut intakes, mut history) = (vec![], HistoryRead::default());
         // Which events come again, or are the first, is known when all are read.
-        let ordered = plan.steps.iter().any(|step| step.keys().is_some());
+        let ordered = plan.pipeline.steps.iter().any(|step| step.keys().is_some());
         let counted = match (ranges.is_empty(), ordered) {
             (true, _) => Counted::No,
             (false, true) => Counted::All,
@@ -110,13 +111,13 @@ impl Correction<'_> {
             needs.scope.outputs[index] = true;
             let manifest = &self.in_place.manifests[*number];
             let parts = manifest.parts.iter().filter(|part| touched.contains_key(partition(part)));
-            match plan.outputs[index].kind {
+            match plan.deliveries.outputs[index].kind {
                 OutputKind::Archive(_) => needs.joined.push(parts.map(|part| part.path.clone()).collect()),
                 _ => {
-                    let old = parts.filter_map(|part| Some((part.first?, part.last?.saturating_add(1))));
-                    needs.ranges.extend(old);
-                    let new = touched.values().flatten();
-                    needs.ranges.extend(new.map(|(first, last)| (*first, last.saturating_add(1))));
+                    let old = parts.filter_map(|part| Some((part.first?, part.last?)));
+                    let all = old.chain(touched.values().flatten().copied());
+                    let range = |(first, last): (i64, i64)| TimeRange::new(first, last.saturating_add(1));
+                    needs.ranges.extend(all.map(range));
                 }
             }
         }

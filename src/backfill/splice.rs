@@ -7,7 +7,7 @@
 
 use crate::batch::{ColumnView, compare_rows, first_past, views};
 use crate::error::{Error, Result};
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array};
@@ -171,10 +171,10 @@ pub fn matched(matches: &[Option<u32>], rows: usize) -> BooleanBuffer {
 ///
 /// # Panics
 /// Where those columns are not of timestamps.
-pub fn in_windows(old: &RecordBatch, start: usize, end: usize, windows: &[WindowSpan]) -> BooleanBuffer {
+pub fn in_windows(old: &RecordBatch, start: usize, end: usize, windows: &[TimeRange]) -> BooleanBuffer {
     let bounds = |i: usize| old.column(i).as_primitive::<TimestampMicrosecondType>().values();
     let (starts, ends) = (bounds(start), bounds(end));
-    let window = |i: usize| WindowSpan { start: starts[i], end: ends[i] };
+    let window = |i: usize| TimeRange { start: starts[i], end: ends[i] };
     let (rows, mut at) = (old.num_rows(), 0);
     let mut inside = BooleanBufferBuilder::new(rows);
     for wanted in windows {

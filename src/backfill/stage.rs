@@ -45,7 +45,7 @@ impl<'a> Correction<'a> {
         let history = self.again(&delta)?.history;
         let planned = (0..self.targets.len()).map(|number| {
             let manifest = &self.in_place.manifests[number];
-            let output = &self.pass.plan.outputs[self.targets[number].0];
+            let output = &self.pass.plan.deliveries.outputs[self.targets[number].0];
             let mut planned = Corrected::untouched(output, manifest);
             planned.method = self.method(number);
             let mut paths: BTreeSet<String> = BTreeSet::new();
@@ -137,7 +137,7 @@ impl<'a> Correction<'a> {
                 if !scope.groupings[g] {
                     continue;
                 }
-                let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), tables, space)?;
+                let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), tables, space)?;
                 let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Recomputed;
                 let own: Vec<&GroupOutput> = delta.outputs.iter().filter(own).collect();
                 let rows =
@@ -152,7 +152,7 @@ impl<'a> Correction<'a> {
         let mut added = std::mem::take(&mut delta.read.archives).into_iter();
         let mut outputs = vec![];
         for (number, (index, _)) in self.targets.iter().enumerate() {
-            let (output, method) = (&plan.outputs[*index], self.method(number));
+            let (output, method) = (&plan.deliveries.outputs[*index], self.method(number));
             let manifest = &self.in_place.manifests[number];
             let touched = delta.partitions.remove(&number).unwrap_or_default();
             let stores = match (&output.kind, method) {
@@ -240,7 +240,7 @@ impl<'a> Correction<'a> {
         touched: &BTreeMap<String, Option<(i64, i64)>>,
     ) -> Result<Corrected> {
         let (index, method) = (self.targets[number].0, self.method(number));
-        let output = &self.pass.plan.outputs[index];
+        let output = &self.pass.plan.deliveries.outputs[index];
         let manifest = &self.in_place.manifests[number];
         let paths = self.given.paths();
         let known = match output.kind {

@@ -22,7 +22,8 @@ use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
 use crate::plan::{Grouping, PlannedColumn};
 use crate::sink::{Format, Part, Transaction};
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::{Assigner, Window};
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::SchemaRef;
@@ -271,7 +272,7 @@ impl<'a> StateParts<'a> {
     }
 
     /// The window of each group; none where there is one for all of time.
-    fn spans(&self, groups: &RecordBatch) -> Vec<WindowSpan> {
+    fn spans(&self, groups: &RecordBatch) -> Vec<TimeRange> {
         if self.is_global() { vec![] } else { spans(groups) }
     }
 
@@ -298,7 +299,7 @@ fn partition(part: &Part) -> &str {
 }
 
 /// The one window of all of time.
-fn always(grouping: &Grouping) -> WindowSpan {
+fn always(grouping: &Grouping) -> TimeRange {
     let mut windows = vec![];
     Assigner::new(grouping.plan.window, grouping.plan.zone.clone()).windows(0, &mut windows);
     windows[0]

@@ -6,13 +6,13 @@
 //! the new events can change of a key lies within its clusters.
 
 use super::history::Ranges;
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use hashbrown::HashMap;
 
 /// The touched windows of a grouping.
 pub enum Touched {
     /// Windows, ascending, each once.
-    Windows(Vec<WindowSpan>),
+    Windows(Vec<TimeRange>),
     /// By key (the bytes of its row), clusters in ascending order.
     Sessions(Clusters),
 }
@@ -21,7 +21,7 @@ pub enum Touched {
 #[derive(Debug, Default)]
 pub struct Clusters {
     gap: i64,
-    of: HashMap<Vec<u8>, Vec<WindowSpan>>,
+    of: HashMap<Vec<u8>, Vec<TimeRange>>,
 }
 
 impl Touched {
@@ -36,13 +36,16 @@ impl Touched {
     /// The event times that the windows hold.
     pub fn ranges(&self) -> Ranges {
         let mut all: Ranges = match self {
-            Touched::Windows(windows) => windows.iter().map(|window| (window.start, window.end)).collect(),
+            Touched::Windows(windows) => windows.clone(),
             // The last event of a session is a gap before its end.
             Touched::Sessions(clusters) => clusters
                 .of
                 .values()
                 .flatten()
-                .map(|cluster| (cluster.start, cluster.end.saturating_sub(clusters.gap).saturating_add(1)))
+                .map(|cluster| {
+                    let end = cluster.end.saturating_sub(clusters.gap).saturating_add(1);
+                    TimeRange { start: cluster.start, end }
+                })
                 .collect(),
         };
         disjoint(&mut all);
@@ -66,8 +69,8 @@ pub struct Extents {
 }
 
 impl Extents {
-    fn of<'a>(windows: impl Iterator<Item = &'a WindowSpan>, closed: bool) -> Extents {
-        let mut ranges: Ranges = windows.map(|window| (window.start, window.end)).collect();
+    fn of<'a>(windows: impl Iterator<Item = &'a TimeRange>, closed: bool) -> Extents {
+        let mut ranges: Ranges = windows.copied().collect();
         disjoint(&mut ranges);
         Extents { ranges, closed }
     }
@@ -76,9 +79,11 @@ impl Extents {
     /// touch them. It may where that is not known.
     pub fn may_lie_in(&self, first: Option<i64>, last: Option<i64>) -> bool {
         let (Some(first), Some(last)) = (first, last) else { return true };
-        let before = |extent: &(i64, i64)| if self.closed { extent.1 < first } else { extent.1 <= first };
+        let before = |extent: &TimeRange| if self.closed { extent.end < first } else { extent.end <= first };
         let after = self.ranges.partition_point(before);
-        self.ranges.get(after).is_some_and(|extent| extent.0 < last || self.closed && extent.0 == last)
+        self.ranges
+            .get(after)
+            .is_some_and(|extent| extent.start < last || self.closed && extent.start == last)
     }
 }
 
@@ -89,26 +94,26 @@ impl Clusters {
     }
 
     /// Adds a session of the given events.
-    pub fn add(&mut self, key: &[u8], session: WindowSpan) {
+    pub fn add(&mut self, key: &[u8], session: TimeRange) {
         self.of.entry_ref(key).or_default().push(session);
     }
 
     /// Brings the sessions added into order, and joins those that touch.
     pub fn join(&mut self) {
-        self.of.values_mut().for_each(join);
+        self.of.values_mut().for_each(disjoint);
     }
 
     /// Takes in an old session, if it touches a cluster of its key; says whether a cluster grew.
-    pub fn grow(&mut self, key: &[u8], session: WindowSpan) -> bool {
+    pub fn grow(&mut self, key: &[u8], session: TimeRange) -> bool {
         let Some(clusters) = self.of.get_mut(key) else { return false };
-        let touches = |c: &&mut WindowSpan| c.start <= session.end && session.start <= c.end;
+        let touches = |c: &&mut TimeRange| c.start <= session.end && session.start <= c.end;
         let Some(cluster) = clusters.iter_mut().find(touches) else { return false };
-        let grown = WindowSpan { start: cluster.start.min(session.start), end: cluster.end.max(session.end) };
+        let grown = TimeRange { start: cluster.start.min(session.start), end: cluster.end.max(session.end) };
         if grown == *cluster {
             return false;
         }
         *cluster = grown;
-        join(clusters);
+        disjoint(clusters);
         true
     }
 
@@ -118,33 +123,20 @@ impl Clusters {
     }
 
     /// Whether a session lies in a cluster of its key.
-    pub fn holds(&self, key: &[u8], session: WindowSpan) -> bool {
-        let within = |c: &WindowSpan| c.start <= session.start && session.end <= c.end;
+    pub fn holds(&self, key: &[u8], session: TimeRange) -> bool {
+        let within = |c: &TimeRange| c.start <= session.start && session.end <= c.end;
         self.of.get(key).is_some_and(|clusters| clusters.iter().any(within))
     }
-}
-
-/// Sorts spans, and joins those that touch.
-fn join(spans: &mut Vec<WindowSpan>) {
-    spans.sort_unstable();
-    let mut joined: Vec<WindowSpan> = Vec::with_capacity(spans.len());
-    for span in spans.iter() {
-        match joined.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => joined.push(*span),
-        }
-    }
-    *spans = joined;
 }
 
 /// Sorts ranges, and joins those that overlap or meet.
 pub fn disjoint(ranges: &mut Ranges) {
     ranges.sort_unstable();
     let mut joined: Ranges = Vec::with_capacity(ranges.len());
-    for &(from, to) in ranges.iter() {
+    for range in ranges.iter() {
         match joined.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => joined.push((from, to)),
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(*range),
         }
     }
     *ranges = joined;
@@ -154,8 +146,8 @@ pub fn disjoint(ranges: &mut Ranges) {
 mod tests {
     use super::*;
 
-    fn span(start: i64, end: i64) -> WindowSpan {
-        WindowSpan { start, end }
+    fn span(start: i64, end: i64) -> TimeRange {
+        TimeRange { start, end }
     }
 
     #[test]
@@ -174,7 +166,10 @@ mod tests {
         assert!(!clusters.holds(b"a", span(60, 75)) && !clusters.holds(b"b", span(5, 45)));
         let touched = Touched::Sessions(clusters);
         assert_eq!(touched.windows(), 3);
-        assert_eq!(touched.ranges(), [(0, 1), (5, 36), (100, 101)]);
+        assert_eq!(
+            touched.ranges(),
+            [(0, 1), (5, 36), (100, 101)].map(|(start, end)| TimeRange { start, end })
+        );
         let extents = touched.extents();
         assert!(extents.may_lie_in(Some(-50), Some(0)) && !extents.may_lie_in(Some(46), Some(99)));
     }
@@ -182,7 +177,7 @@ mod tests {
     #[test]
     fn windows_that_overlap_are_one_range() {
         let touched = Touched::Windows(vec![span(0, 10), span(5, 15), span(15, 20), span(30, 40)]);
-        assert_eq!(touched.ranges(), [(0, 20), (30, 40)]);
+        assert_eq!(touched.ranges(), [(0, 20), (30, 40)].map(|(start, end)| TimeRange { start, end }));
         let extents = touched.extents();
         assert!(extents.may_lie_in(Some(25), Some(31)) && !extents.may_lie_in(Some(20), Some(30)));
     }

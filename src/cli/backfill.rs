@@ -112,12 +112,13 @@ impl BackfillArgs {
         overrides: &job::Overrides,
         outcome: &mut BackfillOutcome,
     ) -> Result<Vec<String>> {
-        if outcome.plan.pages.is_empty() {
+        if outcome.plan.deliveries.pages.is_empty() {
             return Ok(vec![]);
         }
         // A backfill counts whatever it is given, so its plan has no watermark; the page is that of the job.
         let of_job = job::plan_job(spec, overrides)?;
-        (outcome.plan.late, outcome.plan.watermark) = (of_job.late, of_job.watermark);
+        (outcome.plan.deliveries.late, outcome.plan.pipeline.watermark) =
+            (of_job.deliveries.late, of_job.pipeline.watermark);
         report::pages(spec, &outcome.plan)
     }
 

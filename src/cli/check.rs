@@ -72,7 +72,7 @@ fn checked(out: &mut Document, path: &Path, form: &Form, plan: Option<&Plan>) {
             );
         }
         Some(plan) => {
-            let files = ui::count(plan.read.files.len() as u64, "file", "files");
+            let files = ui::count(plan.pipeline.read.files.len() as u64, "file", "files");
             let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
             out.line(format!("{shown}: valid (checked with samples of {files} with {columns}): {has}"));
         }
@@ -104,7 +104,7 @@ fn in_json(path: &Path, form: &Form, plan: Option<&Plan>) -> Value {
         "expressions": form.expressions,
         "not_set": form.not_set,
         "changes": changes.collect::<Vec<_>>(),
-        "files": plan.map(|plan| plan.read.files.len()),
+        "files": plan.map(|plan| plan.pipeline.read.files.len()),
         "columns": plan.map(|plan| plan.inferred.columns.len()),
     })
 }

@@ -87,7 +87,7 @@ impl ExplainArgs {
 fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> Document {
     let mut out = Document::titled(format!("job {}, time zone {}", plan.name, plan.zone.name()));
     let sections = [
-        format!("\n{}\n{}", files(&plan.read), columns(&plan.read, &plan.inferred)),
+        format!("\n{}\n{}", files(&plan.pipeline.read), columns(&plan.pipeline.read, &plan.inferred)),
         changes(&plan.inferred),
         watermark(plan),
         steps::tables(plan),
@@ -102,7 +102,7 @@ fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) ->
 
 /// The explanation of a plan, for programs. Lengths are in microseconds, in names that end in `_us`.
 fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
-    let read = &plan.read;
+    let read = &plan.pipeline.read;
     let fields = |fields: &[Field]| -> Vec<Value> {
         fields.iter().map(|field| json!({ "name": field.name, "type": field.ty.to_string() })).collect()
     };
@@ -110,9 +110,9 @@ fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
         let read = read.time.column == column.name || read.columns.iter().any(|c| c.name == column.name);
         json!({ "name": column.name, "type": column.ty.to_string(), "read": read, "why": column.why })
     });
-    let outputs = plan.outputs.iter().map(|output| {
+    let outputs = plan.deliveries.outputs.iter().map(|output| {
         let group = match output.kind {
-            OutputKind::Groups { grouping, .. } => Some(&plan.groupings[grouping]),
+            OutputKind::Groups { grouping, .. } => Some(&plan.pipeline.groupings[grouping]),
             _ => None,
         };
         let lateness = group.and_then(|group| group.plan.lateness.as_ref());
@@ -136,8 +136,8 @@ fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
         "bytes": read.files.iter().map(|file| file.bytes).sum::<u64>(),
         "columns": columns.collect::<Vec<_>>(),
         "event_time": (read.time.rule != TimeRule::Untimed).then_some(&read.time.column),
-        "out_of_orderness_us": plan.watermark.out_of_orderness,
-        "tables": plan.tables.iter().map(|table| &table.name).collect::<Vec<_>>(),
+        "out_of_orderness_us": plan.pipeline.watermark.out_of_orderness,
+        "tables": plan.pipeline.tables.iter().map(|table| &table.name).collect::<Vec<_>>(),
         "steps": steps.lines().skip(2).map(str::trim).collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
         "threads": threads,
@@ -160,25 +160,27 @@ fn changes(inferred: &Inferred) -> String {
 
 /// How the watermark goes, where it decides something.
 fn watermark(plan: &Plan) -> String {
-    if plan.groupings.iter().all(|g| g.plan.lateness.is_none()) {
+    if plan.pipeline.groupings.iter().all(|g| g.plan.lateness.is_none()) {
         return String::new();
     }
-    let watermark = &plan.watermark;
+    let watermark = &plan.pipeline.watermark;
     let mut out = format!(
         "\nwatermark: {} behind the greatest event time so far, in order of {}\n",
         written(watermark.out_of_orderness),
-        if plan.read.arrival.is_some() { "arrival" } else { "position" }
+        if plan.pipeline.read.arrival.is_some() { "arrival" } else { "position" }
     );
     if let Some(partition) = watermark.partition {
         let of = match partition {
             LogPartition::File => "files",
-            LogPartition::Column(column) => &format!("partitions by {}", plan.rows.fields[column].name),
+            LogPartition::Column(column) => {
+                &format!("partitions by {}", plan.pipeline.rows.fields[column].name)
+            }
             LogPartition::Topics { .. } => "topics and partitions of the log",
         };
         let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", written(idle)));
         let _ = writeln!(out, "  the least of those of the {of}{}", idle.unwrap_or_default());
     }
-    if let Some(late) = &plan.late {
+    if let Some(late) = &plan.deliveries.late {
         let _ = writeln!(out, "  late events: {} ({})", late.path.display(), late.format.name());
     }
     out
@@ -186,7 +188,7 @@ fn watermark(plan: &Plan) -> String {
 
 fn outputs(plan: &Plan) -> String {
     let mut out = "\noutputs:\n".to_string();
-    for (index, output) in plan.outputs.iter().enumerate() {
+    for (index, output) in plan.deliveries.outputs.iter().enumerate() {
         let to = match &output.to {
             OutputTo::Folder(path) | OutputTo::File(path) => {
                 format!("{} ({})", path.display(), output.format.name())
@@ -197,7 +199,7 @@ fn outputs(plan: &Plan) -> String {
             OutputKind::Rows(_) => "events in replay order".to_string(),
             OutputKind::Archive(_) => "archive: the records as they are read, in replay order".to_string(),
             OutputKind::Groups { grouping, .. } => {
-                let g = &plan.groupings[*grouping];
+                let g = &plan.pipeline.groupings[*grouping];
                 let by =
                     if g.keys.is_empty() { String::new() } else { format!(", by {}", g.keys.join(", ")) };
                 format!("grouping {}: window {}{by}", grouping + 1, g.plan.window)
@@ -208,9 +210,11 @@ fn outputs(plan: &Plan) -> String {
             output.columns.fields.iter().map(|f| format!("{} {}", f.name, f.ty)).collect();
         let _ = writeln!(out, "    columns {}", columns.join(", "));
         if let OutputKind::Groups { grouping, .. } = output.kind {
-            out.push_str(&mode(&plan.groupings[grouping].plan));
+            out.push_str(&mode(&plan.pipeline.groupings[grouping].plan));
         }
-        for publication in plan.publications.iter().filter(|publication| publication.output == index) {
+        for publication in
+            plan.deliveries.publications.iter().filter(|publication| publication.output == index)
+        {
             let keys: Vec<&str> = publication.key.iter().map(|&k| &*output.columns.fields[k].name).collect();
             let _ = writeln!(out, "    published to {}, key {}", publication.address.url(), keys.join(", "));
         }
@@ -229,8 +233,9 @@ fn outputs(plan: &Plan) -> String {
             let _ = writeln!(out, "    partitioned by {}", parts.join(", "));
         }
     }
-    for page in &plan.pages {
-        let of: Vec<String> = page.of.iter().map(|&output| plan.outputs[output].to.to_string()).collect();
+    for page in &plan.deliveries.pages {
+        let of: Vec<String> =
+            page.of.iter().map(|&output| plan.deliveries.outputs[output].to.to_string()).collect();
         let _ = writeln!(out, "  {} (html): a page of {}", page.path.display(), of.join(", "));
     }
     out

@@ -91,7 +91,7 @@ impl ReportArgs {
             .map_err(|e| Error::io("make a folder in", &options.spill_folder, e))?;
         let apart = Apart::new(job::plan_job(spec, overrides)?, folder.path());
         crate::run::run(&apart.plan, options, progress)?;
-        let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+        let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
         let audit =
             (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
         let verdict = self.verify.then(|| compare(spec, overrides, options, progress)).transpose()?;
@@ -145,16 +145,17 @@ impl Apart {
     /// answer is recorded, so that the next run asks nobody.
     fn new(plan: Plan, folder: &Path) -> Apart {
         let plan = plan.in_folder(folder);
-        let late = plan.late.as_ref().map(report::late_output);
+        let late = plan.deliveries.late.as_ref().map(report::late_output);
         Apart { plan, late }
     }
 
     /// What the page at `page` shows: outputs that hold the same are one.
     fn shown<'a>(&'a self, of: &'a Plan, page: &Path) -> Vec<Shown<'a>> {
         let mut shown: Vec<(String, Shown)> = vec![];
-        for (i, (output, own)) in self.plan.outputs.iter().zip(&of.outputs).enumerate() {
+        for (i, (output, own)) in self.plan.deliveries.outputs.iter().zip(&of.deliveries.outputs).enumerate()
+        {
             let mut places = vec![Place::of(&own.to, page)];
-            let tables = of.publications.iter().filter(|publication| publication.output == i);
+            let tables = of.deliveries.publications.iter().filter(|publication| publication.output == i);
             places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
             // `Debug` of what an output holds says all that decides its rows.
             let content = match output.kind {
@@ -167,7 +168,7 @@ impl Apart {
             }
         }
         let mut shown: Vec<Shown> = shown.into_iter().map(|(_, shown)| shown).collect();
-        if let (Some(output), Some(own)) = (&self.late, &of.late) {
+        if let (Some(output), Some(own)) = (&self.late, &of.deliveries.late) {
             let places = vec![Place::of(&OutputTo::File(own.path.clone()), page)];
             shown.push(Shown { plan: &self.plan, output, places, late: true });
         }
@@ -177,7 +178,7 @@ impl Apart {
 
 /// Writes the pages of a job whose outputs are in place; a line for each.
 pub(super) fn pages(spec: &JobSpec, plan: &Plan) -> Result<Vec<String>> {
-    let pages = plan.pages.iter().map(|page| {
+    let pages = plan.deliveries.pages.iter().map(|page| {
         let new = report::write_page(spec, plan, page)?;
         Ok(if new { written(&page.path) } else { format!("{}: a page, unchanged", page.path.display()) })
     });

@@ -73,7 +73,7 @@ impl RunArgs {
             refresh_lookups: self.refresh_lookups,
             ..self.job.options(&plan)
         };
-        plan.pages.iter().try_for_each(|page| report::check(&page.path))?;
+        plan.deliveries.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let outcome = match self.changed {
             Changed::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),

@@ -85,7 +85,7 @@ impl<'a> Statements<'a> {
                 let new: Vec<String> = script.setup.iter().filter(|s| !setup.contains(s)).cloned().collect();
                 setup.extend(new);
             }
-            queries.push((&plan.outputs[output].to, script));
+            queries.push((&plan.deliveries.outputs[output].to, script));
         }
         if queries.iter().all(|(_, script)| script.is_err()) {
             let refused = queries.into_iter().filter_map(|(_, script)| script.err()).collect();

@@ -65,7 +65,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
         outcome.published.iter().map(|table| Event::info("published", published(table), json!(table))),
     );
     let late = outcome.account.late;
-    if late > 0 && plan.late.is_none() {
+    if late > 0 && plan.deliveries.late.is_none() {
         let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
         events.push(Event::warning("late", text, json!({ "events": late, "kept": false })));
     }
@@ -115,7 +115,7 @@ fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
 
 /// Records that gave no event, as their list has no item.
 fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
-    let list = plan.read.files.iter().find_map(|file| file.unnest.as_deref())?;
+    let list = plan.pipeline.read.files.iter().find_map(|file| file.unnest.as_deref())?;
     let text = format!(
         "{} no item in {}: they gave no event",
         count(records, "record has", "records have"),
@@ -191,7 +191,7 @@ fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
             text.push_str(&format!(", {} {what}", grouped(count)));
         }
     }
-    if let Some(path) = &plan.answers {
+    if let Some(path) = &plan.pipeline.answers {
         text.push_str(&format!("; answers in {}", path.display()));
     }
     Event::info("lookups", text, json!(lookups))
@@ -279,7 +279,7 @@ pub fn run_json(plan: &Plan, outcome: &Outcome) -> Value {
     };
     // What most runs do not have is left out there.
     let rare = [
-        ("pages", json!(texts(&mut plan.pages.iter().map(|page| &page.path)))),
+        ("pages", json!(texts(&mut plan.deliveries.pages.iter().map(|page| &page.path)))),
         ("all_again", json!(outcome.all_again)),
         ("times_twice", json!(outcome.twice)),
         ("without_items", json!(outcome.without_items)),

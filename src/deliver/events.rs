@@ -35,7 +35,7 @@ pub fn write(
     known: Known,
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
-    let output = &pass.plan.outputs[index];
+    let output = &pass.plan.deliveries.outputs[index];
     let mut partitions = gather_partitions(stores);
     partitions.retain(|partition| wanted(&partition.path));
     let settled = SettledRows::new(output, known);

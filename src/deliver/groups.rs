@@ -27,9 +27,10 @@ pub fn write(
     transaction: &Transaction,
     number: &dyn Fn(usize) -> usize,
 ) -> Result<Vec<(usize, OutputOutcome)>> {
-    let grouping = &pass.plan.groupings[g];
+    let grouping = &pass.plan.pipeline.groupings[g];
     let outputs: Vec<(usize, &OutputPlan, &Post)> = pass
         .plan
+        .deliveries
         .outputs
         .iter()
         .enumerate()

@@ -11,7 +11,8 @@ use crate::rows::{OrderedRows, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;
 use crate::sink::{PartWriter, Transaction, encoder};
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::{Assigner, Window};
 use arrow_array::{ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_select::take::take;
 use rayon::prelude::*;
@@ -61,7 +62,7 @@ pub fn write(
         }
         rows = chosen.len() as u64;
         // All lines at once: the files are read again for them.
-        let lines = line_numbers(&pass.plan.read, &positions)?;
+        let lines = line_numbers(&pass.plan.pipeline.read, &positions)?;
         let shape = Shape { plan: pass.plan, late, ordered: &ordered, windows: windows(pass.plan) };
         let cuts: Vec<usize> = (0..chosen.len()).step_by(ROWS_PER_GROUP).collect();
         for wave in cuts.chunks(2 * rayon::current_num_threads()) {
@@ -88,7 +89,7 @@ struct Windows {
 }
 
 fn windows(plan: &Plan) -> Vec<Windows> {
-    let streamed = plan.groupings.iter().filter_map(|g| Some((&g.plan, g.plan.lateness.as_ref()?)));
+    let streamed = plan.pipeline.groupings.iter().filter_map(|g| Some((&g.plan, g.plan.lateness.as_ref()?)));
     streamed
         .map(|(plan, lateness)| Windows {
             assigner: Assigner::new(plan.window, plan.zone.clone()),
@@ -119,11 +120,11 @@ impl Shape<'_> {
         let reached = int64(&columns.pop().expect("what had been reached"));
         let time = int64(&columns.pop().expect("the event time"));
         debug_assert_eq!(columns.len(), self.late.columns.len());
-        let files = &self.plan.read.files;
+        let files = &self.plan.pipeline.read.files;
         let file = |p: &Position| files[p.file() as usize].path.display().to_string();
         columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
         columns.push(Arc::new(Int64Array::from_iter_values(lines.iter().map(|&line| line as i64))));
-        let delay = self.plan.watermark.out_of_orderness;
+        let delay = self.plan.pipeline.watermark.out_of_orderness;
         let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
         columns.push(instants(time.iter().copied()));
         columns.push(instants(watermarks));
@@ -148,7 +149,7 @@ fn instants(values: impl Iterator<Item = i64>) -> ArrayRef {
 struct Missed {
     windows: Vec<Windows>,
     text: TimeText,
-    spans: Vec<WindowSpan>,
+    spans: Vec<TimeRange>,
 }
 
 impl Missed {
@@ -161,7 +162,7 @@ impl Missed {
             match window {
                 Window::Session { gap } => {
                     self.spans.clear();
-                    self.spans.push(WindowSpan { start: time, end: time + *gap });
+                    self.spans.push(TimeRange { start: time, end: time + *gap });
                 }
                 _ => assigner.windows(time, &mut self.spans),
             }

@@ -13,7 +13,7 @@ use crate::plan::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, Format, PartWriter, Transaction, encoder};
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
@@ -122,7 +122,7 @@ impl<'a> PartitionedWriter<'a> {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn push(&mut self, partition: &str, rows: RecordBatch, windows: &[WindowSpan]) -> Result<()> {
+    pub fn push(&mut self, partition: &str, rows: RecordBatch, windows: &[TimeRange]) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
         }

@@ -6,13 +6,13 @@ use crate::sink::Target;
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
 pub fn places(plan: &Plan) -> Vec<Target> {
-    let outputs = plan.outputs.iter().filter_map(|output| target(&output.to));
-    outputs.chain(plan.late.as_ref().map(|late| Target::file(&late.path))).collect()
+    let outputs = plan.deliveries.outputs.iter().filter_map(|output| target(&output.to));
+    outputs.chain(plan.deliveries.late.as_ref().map(|late| Target::file(&late.path))).collect()
 }
 
 /// The outputs that are files, in the order of the transaction's targets.
 pub fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
-    plan.outputs.iter().filter(|o| target(&o.to).is_some())
+    plan.deliveries.outputs.iter().filter(|o| target(&o.to).is_some())
 }
 
 /// Where an output goes in a transaction; `None` for the terminal.
@@ -30,5 +30,5 @@ pub fn target(to: &OutputTo) -> Option<Target> {
 /// # Errors
 /// As of [`crate::sink::recover`].
 pub fn recover(plan: &Plan) -> Result<()> {
-    crate::sink::recover(&places(plan), &plan.named)
+    crate::sink::recover(&places(plan), &plan.deliveries.named)
 }

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::group::GroupBlock;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, Top};
 use crate::rows::{PartitionPart, Partitioner};
-use crate::window::{Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::Window;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array, TimestampMicrosecondArray, UInt32Array};
 use arrow_row::SortField;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub struct Shaped {
     pub columns: Vec<ArrayRef>,
     /// The window of each row; nothing where there is one for all of time.
-    pub windows: Vec<WindowSpan>,
+    pub windows: Vec<TimeRange>,
     /// Partition path, first row, rows.
     pub stretches: Vec<(String, usize, usize)>,
 }
@@ -87,7 +88,7 @@ pub fn output_rows(grouping: &Grouping, post: &Post, block: &GroupBlock) -> Resu
 
 /// The bounds of the windows of groups.
 pub fn bounds(block: &GroupBlock) -> [ArrayRef; 2] {
-    let bound = |pick: fn(&WindowSpan) -> i64| -> ArrayRef {
+    let bound = |pick: fn(&TimeRange) -> i64| -> ArrayRef {
         let values = block.spans.iter().map(pick);
         Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
     };
@@ -131,7 +132,7 @@ pub fn shape(
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.
-pub fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[WindowSpan], rows: Vec<u32>) -> Vec<u32> {
+pub fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[TimeRange], rows: Vec<u32>) -> Vec<u32> {
     let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
     let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
         let options = SortOptions { descending: *descending, nulls_first: false };

@@ -62,7 +62,7 @@ impl Staged {
 
 /// Reads the source, and stages all outputs.
 pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
-    let streamed = pass.plan.groupings.iter().any(|g| g.plan.lateness.is_some());
+    let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
     let mut tables = tables::read(pass)?;
     let sources = pass.sources(std::mem::take(&mut tables.tables))?;
     let mut read = pass.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
@@ -75,13 +75,14 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let account = read.tally.account();
     balances(&account)?;
     let mut inputs = read.inputs();
-    let whole = inputs.len() == pass.plan.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
+    let whole = inputs.len() == pass.plan.pipeline.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
     let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
     let source = read.reports.pop().expect("a report of the source");
     let (found, twice, without_items) = (source.rejects, source.twice, source.without_items);
-    let rejected = rejects_at(pass.plan.rejects.as_deref(), &found);
+    let rejected = rejects_at(pass.plan.deliveries.rejects.as_deref(), &found);
     let rejects = write_rejects(found, rejects)?;
-    let files: Vec<String> = pass.plan.read.files.iter().map(|f| f.path.display().to_string()).collect();
+    let files: Vec<String> =
+        pass.plan.pipeline.read.files.iter().map(|f| f.path.display().to_string()).collect();
     let mut watch = Stopwatch::of_process();
     let (mut outputs, written) = write(
         pass,
@@ -89,7 +90,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
         Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
         read.resolution.as_ref(),
     )?;
-    let late = pass.plan.late.as_ref();
+    let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
         let target = targets(pass.plan).count();
         late::write(pass, late, target, transaction, read.late, read.late_only.as_ref())
@@ -99,7 +100,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
     pass.progress.worked(Stage::Write, work);
     let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
-    let delay = pass.plan.watermark.out_of_orderness;
+    let delay = pass.plan.pipeline.watermark.out_of_orderness;
     let mut tally = read.tally;
     tally.see(written);
     let watermarks = tally
@@ -110,7 +111,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let own = rejects.filter(|_| rejected.is_some());
     let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
     let rejects: Vec<RejectsWriter> = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
-    let all = pass.plan.named.beside.iter();
+    let all = pass.plan.deliveries.named.beside.iter();
     let is_written = |path: &&PathBuf| rejects.iter().any(|rejects| rejects.path() == path.as_path());
     let none_rejected = all.filter(|path| !is_written(path)).cloned().collect();
     let spilled = read.spilled || tables.spilled;
@@ -143,12 +144,14 @@ pub fn write(
     resolution: Option<&Resolution>,
 ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
     let Results { groups, rows, archives, files } = results;
-    let mut outcomes: Vec<Option<OutputOutcome>> = pass.plan.outputs.iter().map(|_| None).collect();
-    let number =
-        |output: usize| pass.plan.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count();
+    let mut outcomes: Vec<Option<OutputOutcome>> =
+        pass.plan.deliveries.outputs.iter().map(|_| None).collect();
+    let number = |output: usize| {
+        pass.plan.deliveries.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count()
+    };
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
     let mut times = None;
-    for (index, output) in pass.plan.outputs.iter().enumerate() {
+    for (index, output) in pass.plan.deliveries.outputs.iter().enumerate() {
         let (stores, known) = match output.kind {
             OutputKind::Rows(_) => (rows.next(), events::Known::Resolution(resolution)),
             OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
@@ -163,7 +166,7 @@ pub fn write(
         }
     }
     for (g, (tables, space)) in groups.into_iter().enumerate() {
-        let grouping = &pass.plan.groupings[g];
+        let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
         for (index, outcome) in groups::write(pass, g, merged, transaction, &number)? {
             outcomes[index] = Some(outcome);
@@ -191,14 +194,14 @@ pub fn drafts(
         watermarks,
         rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
     };
-    let outputs = of.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
+    let outputs = of.deliveries.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
     let outputs = outputs.map(|(index, output)| {
         let format = output.format.name().into();
         let info = match &output.kind {
             OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
             OutputKind::Archive(_) => OutputInfo { format, archive: true, ..OutputInfo::default() },
             OutputKind::Groups { grouping, .. } => {
-                let Grouping { plan, keys } = &of.groupings[*grouping];
+                let Grouping { plan, keys } = &of.pipeline.groupings[*grouping];
                 let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                 let streamed = plan.lateness.as_ref().map(allowed);
                 let window = Some(plan.window.to_string());
@@ -206,10 +209,10 @@ pub fn drafts(
                 OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
             }
         };
-        draft(info, &of.identities.outputs[index])
+        draft(info, &of.deliveries.identities.outputs[index])
     });
     let format = |late: &LatePlan| late.format.name().into();
-    let late = of.late.iter().zip(&of.identities.late);
+    let late = of.deliveries.late.iter().zip(&of.deliveries.identities.late);
     let late = late.map(|(late, identity)| {
         draft(OutputInfo { format: format(late), ..OutputInfo::default() }, identity)
     });

@@ -64,7 +64,7 @@ impl Arrivals {
             return Ok(Arrivals::Unwatched);
         }
         let front = Front::new(plan, need == Need::Audit);
-        if plan.read.arrival.is_none() {
+        if plan.pipeline.read.arrival.is_none() {
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(front))));
         }
         Ok(Arrivals::Known(Box::new(Known::read(plan, front, memory, spill_folder)?)))
@@ -82,17 +82,18 @@ impl Arrivals {
 
 impl Known {
     fn read(plan: &Plan, mut front: Front, memory: u64, spill_folder: &Path) -> Result<Known> {
-        let scan = Scan::new(Arc::new(plan.read.clone()))?;
+        let scan = Scan::new(Arc::new(plan.pipeline.read.clone()))?;
         let share = (memory / rayon::current_num_threads() as u64) as usize;
         let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
         // The scan's first fault, by position, goes before what the workers met.
         scan.finish()?;
         let stores = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let mut behind = vec![];
-        let types = plan.rows.fields.len();
-        let partition = plan.watermark.partition.map_or(vec![], LogPartition::columns);
+        let types = plan.pipeline.rows.fields.len();
+        let partition = plan.pipeline.watermark.partition.map_or(vec![], LogPartition::columns);
         // An event at the front is late for nothing; but a session may have been closed just then.
-        let sessions = plan.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
+        let sessions =
+            plan.pipeline.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
         let ahead = i64::from(!sessions);
         if let Some(log) = gather_partitions(stores).first() {
             let ordered = log.order()?;
@@ -141,8 +142,8 @@ impl Known {
 /// The arrival, event time and partition of the rows that one worker reads.
 fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Result<RowStore> {
     let mut types = vec![DataType::Int64];
-    let partition = plan.watermark.partition.map_or(vec![], LogPartition::columns);
-    types.extend(partition.iter().map(|&c| plan.rows.fields[c].ty));
+    let partition = plan.pipeline.watermark.partition.map_or(vec![], LogPartition::columns);
+    types.extend(partition.iter().map(|&c| plan.pipeline.rows.fields[c].ty));
     let mut store = RowStore::unpartitioned(types, RowSpace(spill_folder.to_path_buf()));
     let mut input = scan.worker()?;
     while let Some(decoded) = input.next()? {

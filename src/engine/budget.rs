@@ -21,8 +21,9 @@ pub struct Estimate {
 /// Estimates the memory of a run with `threads` workers.
 pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
     // A chunk, its index of fields, and its decoded columns.
-    let fixed = threads as u64 * plan.read.chunk_bytes as u64 * 4;
+    let fixed = threads as u64 * plan.pipeline.read.chunk_bytes as u64 * 4;
     let per_group = plan
+        .pipeline
         .groupings
         .iter()
         .map(|g| {
@@ -32,6 +33,7 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
         .collect();
     let rows = |columns: usize| 8 + 4 * columns as u64;
     let per_row = plan
+        .deliveries
         .outputs
         .iter()
         .filter_map(|o| match &o.kind {
@@ -47,7 +49,7 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
 fn records(plan: &Plan) -> u64 {
     let (mut typed, mut text_bytes) = (0, 0);
     let (mut head_bytes, mut head_lines) = (0, 0);
-    for (i, file) in plan.read.files.iter().enumerate() {
+    for (i, file) in plan.pipeline.read.files.iter().enumerate() {
         match file.format {
             Format::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
             Format::Avro => typed += about_records(file).unwrap_or(0),

@@ -87,7 +87,7 @@ impl<'a> Folds<'a> {
         audit: bool,
     ) -> Self {
         let spill = || SpillSpace::new(space.0.clone(), memory);
-        let groups = plan.groupings.iter().map(|g| (Arc::new(g.plan.clone()), spill())).collect();
+        let groups = plan.pipeline.groupings.iter().map(|g| (Arc::new(g.plan.clone()), spill())).collect();
         let open = (!last.ordered.is_empty()).then(|| flags(plan, &last.steps).collect());
         Folds { plan, scope, groups, space, open, audit }
     }
@@ -107,7 +107,7 @@ impl<'a> Folds<'a> {
                 .collect(),
             stores: self.stores(),
             archives: self.archives(),
-            late: self.plan.late.as_ref().map(|late| LateStore::new(late, self.space.clone())),
+            late: self.plan.deliveries.late.as_ref().map(|late| LateStore::new(late, self.space.clone())),
             undecided: Late::default(),
             observed: self.audit.then(|| Observed::new(self.plan)),
         }
@@ -172,7 +172,9 @@ impl<'a> Folds<'a> {
 
     fn stores(&self) -> Vec<RowStore> {
         let mut stores = vec![];
-        for (output, _) in self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted) {
+        for (output, _) in
+            self.plan.deliveries.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted)
+        {
             let OutputKind::Rows(columns) = &output.kind else { continue };
             let mut names: Vec<(String, DataType)> = vec![];
             let mut partition_columns = vec![];
@@ -183,7 +185,7 @@ impl<'a> Folds<'a> {
                     partition_columns.push(columns[*c]);
                 }
             }
-            let settled = if self.open.is_some() { Some(self.plan.rows.fields.len()) } else { None };
+            let settled = if self.open.is_some() { Some(self.plan.pipeline.rows.fields.len()) } else { None };
             let known = self.known(output, columns);
             let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
             types.extend(settled.map(|_| DataType::Int64));
@@ -199,13 +201,14 @@ impl<'a> Folds<'a> {
     }
 
     fn archives(&self) -> Vec<RowStore> {
-        let wanted = self.plan.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted);
+        let wanted =
+            self.plan.deliveries.outputs.iter().zip(&self.scope.outputs).filter(|(_, wanted)| **wanted);
         let archives = wanted.filter_map(|(output, _)| match &output.kind {
             OutputKind::Archive(columns) => Some((columns, &output.partition_by)),
             _ => None,
         });
         let store = |(columns, partition_by): (&Vec<usize>, &Vec<PartitionPart>)| {
-            let types = columns.iter().map(|&c| self.plan.rows.fields[c].ty).collect();
+            let types = columns.iter().map(|&c| self.plan.pipeline.rows.fields[c].ty).collect();
             let partitioner = Partitioner::new(partition_by, &[], &self.plan.zone);
             let space = self.space.clone();
             RowStore::new(columns.clone(), types, partitioner, vec![], space)

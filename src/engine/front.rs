@@ -84,12 +84,12 @@ const UNSEEN: Partition = Partition { reached: i64::MIN, arrived: i64::MIN };
 impl Front {
     /// The front before the first event of `plan`'s log.
     pub fn new(plan: &Plan, watched: bool) -> Front {
-        let partition = plan.watermark.partition;
+        let partition = plan.pipeline.watermark.partition;
         let columns = partition.map_or(vec![], LogPartition::columns);
-        let names = columns.into_iter().map(|c| ColumnCodes::new(plan.rows.fields[c].ty)).collect();
+        let names = columns.into_iter().map(|c| ColumnCodes::new(plan.pipeline.rows.fields[c].ty)).collect();
         Front {
             partition,
-            idle: plan.watermark.idle,
+            idle: plan.pipeline.watermark.idle,
             reached: i64::MIN,
             names,
             pairs: HashMap::new(),

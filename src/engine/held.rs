@@ -33,8 +33,8 @@ pub fn held_keys(
     bits: &RowBits,
     since: Option<(i64, i64)>,
 ) -> Result<HeldKeys> {
-    let columns = plan.steps[step].keys().expect("a step of keys");
-    let types: Vec<_> = columns.iter().map(|&c| plan.rows.fields[c].ty.arrow()).collect();
+    let columns = plan.pipeline.steps[step].keys().expect("a step of keys");
+    let types: Vec<_> = columns.iter().map(|&c| plan.pipeline.rows.fields[c].ty.arrow()).collect();
     let of_worker = |(worker, store): (usize, RowStore)| -> Result<(Vec<Vec<ArrayRef>>, Vec<i64>)> {
         let (mut blocks, mut all) = (vec![], vec![]);
         let mut stream = RowStream::new(store);

@@ -8,6 +8,7 @@ use crate::batch::{Batch, Position};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
 use crate::plan::archive_fields;
+use crate::time::TimeRange;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray};
@@ -42,8 +43,8 @@ pub enum Archived {
 pub enum Counted {
     /// All.
     All,
-    /// Those with event times in these ranges, `[from, to)`, disjoint and ascending.
-    Within(Arc<Vec<(i64, i64)>>),
+    /// Those with event times in these ranges, disjoint and ascending.
+    Within(Arc<Vec<TimeRange>>),
     /// None.
     No,
 }
@@ -94,8 +95,8 @@ impl Intake {
             Counted::Within(ranges) => ranges,
         };
         let wanted = |time: i64| {
-            let after = ranges.partition_point(|range| range.0 <= time);
-            after > 0 && time < ranges[after - 1].1
+            let after = ranges.partition_point(|range| range.start <= time);
+            after > 0 && time < ranges[after - 1].end
         };
         if batch.time.iter().all(|&time| wanted(time)) {
             return Some(batch);
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn ranges_are_half_open() {
         let batch = Batch { time: (0..10).collect(), rows: 10, ..Batch::default() };
-        let ranges = Counted::Within(Arc::new(vec![(1, 3), (5, 6)]));
+        let ranges = Counted::Within(Arc::new(vec![TimeRange::new(1, 3), TimeRange::new(5, 6)]));
         let batch = intake(Positions::Own, ranges).counted(batch).unwrap();
         assert_eq!(batch.time, [1, 2, 5]);
     }

@@ -34,7 +34,7 @@ pub struct OfGrouping {
 
 impl Observed {
     pub fn new(plan: &Plan) -> Observed {
-        let groupings = plan.groupings.iter().map(|g| {
+        let groupings = plan.pipeline.groupings.iter().map(|g| {
             let lateness = g.plan.lateness.as_ref();
             let delays = lateness.map_or(vec![], |l| l.delays.clone());
             let allowed = lateness.map_or(0, |l| l.allowed);

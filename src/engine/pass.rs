@@ -21,7 +21,7 @@ use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, Scan};
 use crate::lookup::Services;
-use crate::plan::Plan;
+use crate::plan::{Pipeline, Plan};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct Pass<'a> {
 impl Pass<'_> {
     /// Reads the source for all results.
     pub fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
-        self.read_all(need, sources, &[Intake::source(&self.plan.read)], &Scope::all(self.plan))
+        self.read_all(need, sources, &[Intake::source(&self.plan.pipeline.read)], &Scope::all(self.plan))
     }
 
     /// Reads everything, on all threads. The first intake tells what arrivals are, where that is needed.
@@ -45,7 +45,7 @@ impl Pass<'_> {
     /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one
     /// does, everything is read once more.
     pub fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
-        if self.plan.offsets.is_some() {
+        if self.plan.pipeline.offsets.is_some() {
             let read = self.read_once(need, sources, intakes, (scope, 1))?;
             if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
                 return Ok(read);
@@ -130,7 +130,7 @@ impl Pass<'_> {
     }
 
     pub fn sources(&self, tables: Vec<AsOfTable>) -> Result<Sources> {
-        let Plan { services, answers, .. } = self.plan;
+        let Pipeline { services, answers, .. } = &self.plan.pipeline;
         let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
         let services = (!services.is_empty()).then(open).transpose()?;
         Ok(Sources { tables, services })

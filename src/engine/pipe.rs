@@ -79,7 +79,7 @@ impl Pipe {
     fn step(&mut self, way: &Way, passing: Passing, rows: usize) -> Result<Passed> {
         let mut watch = Stopwatch::of_thread();
         let passed = way.steps.pass(passing, &mut self.log, &mut self.refused);
-        if !way.steps.plan.steps.is_empty() {
+        if !way.steps.plan.pipeline.steps.is_empty() {
             way.progress.worked(Timed::Steps, Work { rows: rows as u64, bytes: 0, lap: watch.lap() });
         }
         passed

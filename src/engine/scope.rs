@@ -12,11 +12,17 @@ pub struct Scope {
 impl Scope {
     /// All results of a plan.
     pub fn all(plan: &Plan) -> Scope {
-        Scope { groupings: vec![true; plan.groupings.len()], outputs: vec![true; plan.outputs.len()] }
+        Scope {
+            groupings: vec![true; plan.pipeline.groupings.len()],
+            outputs: vec![true; plan.deliveries.outputs.len()],
+        }
     }
 
     /// None of them.
     pub fn none(plan: &Plan) -> Scope {
-        Scope { groupings: vec![false; plan.groupings.len()], outputs: vec![false; plan.outputs.len()] }
+        Scope {
+            groupings: vec![false; plan.pipeline.groupings.len()],
+            outputs: vec![false; plan.deliveries.outputs.len()],
+        }
     }
 }

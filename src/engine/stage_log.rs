@@ -41,7 +41,8 @@ impl StageLog {
             kept: kept.map(|&step| key_store(plan, step, space)).collect(),
             logs: stage.ordered.iter().map(|_| KeyLog::new(&space.0)).collect(),
             waiting: (!is_last).then(|| {
-                let mut types: Vec<DataType> = stage.live.iter().map(|&c| plan.rows.fields[c].ty).collect();
+                let mut types: Vec<DataType> =
+                    stage.live.iter().map(|&c| plan.pipeline.rows.fields[c].ty).collect();
                 types.extend([DataType::Int64; 3]);
                 RowStore::unpartitioned(types, space.clone())
             }),
@@ -110,9 +111,9 @@ impl StageLog {
 
 /// A store of the keys that step number `step` sees, and of the numbers of their rows.
 fn key_store(plan: &Plan, step: usize, space: &RowSpace) -> RowStore {
-    let keys = plan.steps[step].keys().expect("a step of keys").iter();
+    let keys = plan.pipeline.steps[step].keys().expect("a step of keys").iter();
     let types: Vec<DataType> =
-        keys.map(|&c| plan.rows.fields[c].ty).chain(std::iter::once(DataType::Int64)).collect();
+        keys.map(|&c| plan.pipeline.rows.fields[c].ty).chain(std::iter::once(DataType::Int64)).collect();
     RowStore::unpartitioned(types, space.clone())
 }
 
@@ -159,7 +160,7 @@ pub fn resolve_stage(
     let mut held = vec![];
     for &step in &stage.ordered {
         let logs: Vec<KeyLog> = logs.iter_mut().filter_map(Iterator::next).collect();
-        let wanted = match plan.steps[step] {
+        let wanted = match plan.pipeline.steps[step] {
             Step::Dedup { within, .. } => Wanted::Duplicates(within),
             _ => Wanted::Firsts,
         };
@@ -231,7 +232,7 @@ impl<'a> Waited<'a> {
                 numbers.iter().map(|&n| Some(bits.contains(self.worker, n as u64))).collect::<BooleanArray>(),
             )
         };
-        let width = self.plan.width(self.stage.steps.end);
+        let width = self.plan.pipeline.width(self.stage.steps.end);
         let mut columns: Vec<ArrayRef> = vec![new_null_array(&arrow_schema::DataType::Null, rows); width];
         self.stage.live.iter().zip(kept).for_each(|(&c, column)| columns[c] = column);
         self.resolution.flags.iter().for_each(|(&c, bits)| columns[c] = flag(bits));

@@ -25,27 +25,27 @@ pub struct Stage {
 pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
     let mut stages = vec![];
     let (mut from, mut open) = (first, Open::default());
-    for (i, step) in plan.steps.iter().enumerate().skip(first) {
-        let waits =
-            open.flags.iter().any(|&flag| plan.reads(step).contains(&flag)) || open.dedup && asks(step);
+    for (i, step) in plan.pipeline.steps.iter().enumerate().skip(first) {
+        let waits = open.flags.iter().any(|&flag| plan.pipeline.reads(step).contains(&flag))
+            || open.dedup && asks(step);
         if waits {
             stages.push(stage(plan, from..i));
             (from, open) = (i, Open::default());
         }
         match step {
             Step::Dedup { .. } => open.dedup = true,
-            Step::First { .. } => drop(open.flags.insert(plan.width(i))),
+            Step::First { .. } => drop(open.flags.insert(plan.pipeline.width(i))),
             _ => {}
         }
     }
-    let by_flag = plan.outputs.iter().any(|output| match &output.kind {
+    let by_flag = plan.deliveries.outputs.iter().any(|output| match &output.kind {
         OutputKind::Rows(columns) => {
             output.partition_columns().any(|column| open.flags.contains(&columns[column]))
         }
         OutputKind::Groups { .. } | OutputKind::Archive(_) => false,
     });
-    let end = plan.steps.len();
-    if open.any() && (!plan.groupings.is_empty() || by_flag) {
+    let end = plan.pipeline.steps.len();
+    if open.any() && (!plan.pipeline.groupings.is_empty() || by_flag) {
         stages.push(stage(plan, from..end));
         from = end;
     }
@@ -67,28 +67,29 @@ impl Open {
 }
 
 fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
-    let is_ordered = |i: &usize| matches!(plan.steps[*i], Step::Dedup { .. } | Step::First { .. });
+    let is_ordered = |i: &usize| matches!(plan.pipeline.steps[*i], Step::Dedup { .. } | Step::First { .. });
     let ordered: Vec<usize> = steps.clone().filter(is_ordered).collect();
-    let mut live: BTreeSet<usize> = plan.steps[steps.end..].iter().flat_map(|s| plan.reads(s)).collect();
-    for grouping in &plan.groupings {
+    let mut live: BTreeSet<usize> =
+        plan.pipeline.steps[steps.end..].iter().flat_map(|s| plan.pipeline.reads(s)).collect();
+    for grouping in &plan.pipeline.groupings {
         live.extend(grouping.plan.keys.iter().map(|(column, _)| *column));
         live.extend(grouping.plan.aggregates.iter().flat_map(|(_, args)| args.iter().copied()));
     }
-    for output in &plan.outputs {
+    for output in &plan.deliveries.outputs {
         if let OutputKind::Rows(columns) = &output.kind {
             live.extend(columns);
         }
     }
-    live.extend(plan.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
+    live.extend(plan.deliveries.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
     let flags: Vec<usize> = flags(plan, &steps).collect();
-    live.retain(|column| *column < plan.width(steps.end) && !flags.contains(column));
+    live.retain(|column| *column < plan.pipeline.width(steps.end) && !flags.contains(column));
     Stage { steps, ordered, live: live.into_iter().collect() }
 }
 
 /// The columns of the flags that steps of `steps` append, in order.
 pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = usize> {
-    let firsts = steps.clone().filter(|&i| matches!(plan.steps[i], Step::First { .. }));
-    firsts.map(|i| plan.width(i))
+    let firsts = steps.clone().filter(|&i| matches!(plan.pipeline.steps[i], Step::First { .. }));
+    firsts.map(|i| plan.pipeline.width(i))
 }
 
 /// Whether a step asks a service.

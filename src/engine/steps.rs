@@ -85,7 +85,7 @@ impl Steps<'_> {
     pub fn pass(&self, mut passing: Passing, log: &mut StageLog, refused: &mut Refused) -> Result<Passed> {
         while passing.step < self.stage.steps.end && passing.batch.rows > 0 {
             let batch = &mut passing.batch;
-            match &self.plan.steps[passing.step] {
+            match &self.plan.pipeline.steps[passing.step] {
                 Step::Filter(expr) => {
                     let kept = filtered(expr, batch)?;
                     log.note_filtered(batch, &kept);
@@ -112,7 +112,8 @@ impl Steps<'_> {
         let mut batch = passing.batch;
         if batch.rows == 0 {
             // Steps that an empty batch skipped would have added columns.
-            batch.columns = self.plan.rows.fields.iter().map(|f| new_empty_array(&f.ty.arrow())).collect();
+            batch.columns =
+                self.plan.pipeline.rows.fields.iter().map(|f| new_empty_array(&f.ty.arrow())).collect();
         }
         Ok(Passed::Through(batch))
     }

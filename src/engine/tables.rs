@@ -36,8 +36,8 @@ pub struct Tables {
 pub fn read(pass: &Pass) -> Result<Tables> {
     let mut read = Tables::default();
     // Half of the memory is the tables'; what they leave is for rows and groups.
-    let memory = pass.options.memory as usize / 2 / pass.plan.tables.len().max(1);
-    for plan in &pass.plan.tables {
+    let memory = pass.options.memory as usize / 2 / pass.plan.pipeline.tables.len().max(1);
+    for plan in &pass.plan.pipeline.tables {
         let writer = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let scan = Scan::new(Arc::new(plan.read.clone()))?;
         let workers = pass.watch(&scan, || rayon::broadcast(|_| rows(pass, plan, &scan, memory)));

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::input::{Decoded, Scan, ScanReport};
 use crate::plan::Plan;
 use crate::rows::RowSpace;
+use crate::time::TimeRange;
 use arrow_array::BooleanArray;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,7 +94,7 @@ impl<'a> Shared<'a> {
         progress: &'a dyn Progress,
     ) -> Shared<'a> {
         let stages = stages(plan, first);
-        let offsets = plan.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
+        let offsets = plan.pipeline.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
         let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
         let memory = options.memory as usize;
         // Batches under way, sorting what goes to disk and the allocator come on top.
@@ -191,9 +192,9 @@ impl<'a> Shared<'a> {
         worker.folded.observe(&batch);
         worker.tally.read += decoded.read - foreign;
         worker.tally.rejected += decoded.rejected;
-        let (from, to) = self.plan.range;
-        if (from, to) != (i64::MIN, i64::MAX) && batch.time.iter().any(|t| !(from..to).contains(t)) {
-            let keep: BooleanArray = batch.time.iter().map(|t| Some((from..to).contains(t))).collect();
+        let range = self.plan.pipeline.range;
+        if range != TimeRange::ALL && batch.time.iter().any(|time| !range.contains(*time)) {
+            let keep: BooleanArray = batch.time.iter().map(|time| Some(range.contains(*time))).collect();
             let all = batch.rows;
             batch = batch.filter(&keep);
             worker.tally.filtered += (all - batch.rows) as u64;

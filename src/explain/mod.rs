@@ -25,7 +25,7 @@ use crate::job::parse_time;
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post, Step};
 use crate::process::pool;
 use crate::sink::value::{TimeText, decimal_text};
-use crate::time::Zone;
+use crate::time::{TimeRange, Zone};
 use crate::window::Window;
 use late::Lates;
 use row::{Computed, Wanted, empty_window, rows_of_block, used};
@@ -124,7 +124,7 @@ pub fn explain_row(
     let index = chosen(&plan, asked)?;
     pool(options.threads)?.install(|| {
         let case = Case { asked, options, progress, again, index };
-        match &plan.outputs[index].kind {
+        match &plan.deliveries.outputs[index].kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
             OutputKind::Rows(columns) => case.of_events(&plan, columns),
             OutputKind::Archive(_) => Err(Error::job("an archive contains every record as it is read")
@@ -137,7 +137,7 @@ pub fn explain_row(
 fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
     match &output.kind {
         OutputKind::Groups { grouping, .. } => {
-            let Grouping { plan, keys } = &plan.groupings[*grouping];
+            let Grouping { plan, keys } = &plan.pipeline.groupings[*grouping];
             let bounds =
                 if plan.window == Window::Global { &[][..] } else { &["window_start", "window_end"] };
             bounds.iter().map(|name| name.to_string()).chain(keys.iter().cloned()).collect()
@@ -150,15 +150,15 @@ fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
 fn chosen(plan: &Plan, asked: &RowAsked) -> Result<usize> {
     let of = plan.chosen(asked.output.as_deref())?;
     let lacks = |index: usize| {
-        let names = naming(plan, &plan.outputs[index]);
+        let names = naming(plan, &plan.deliveries.outputs[index]);
         asked.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
     };
     if let Some(&index) = of.iter().find(|&&index| lacks(index).is_none()) {
         return Ok(index);
     }
     let (wrong, names) = lacks(of[0]).expect("it lacks one");
-    let to = plan.outputs[of[0]].to.to_string();
-    let error = match plan.outputs[of[0]].columns.index_of(&wrong) {
+    let to = plan.deliveries.outputs[of[0]].to.to_string();
+    let error = match plan.deliveries.outputs[of[0]].columns.index_of(&wrong) {
         Some(_) => Error::job(format!("`{wrong}` is not a key of {to}")),
         None => Error::job(format!("{to} has no key column `{wrong}`")),
     };
@@ -176,8 +176,8 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn of_groups(&self, plan: &Plan, grouping: usize, post: &Post) -> Result<RowExplained> {
-        let output = &plan.outputs[self.index];
-        let Grouping { plan: group_plan, keys } = &plan.groupings[grouping];
+        let output = &plan.deliveries.outputs[self.index];
+        let Grouping { plan: group_plan, keys } = &plan.pipeline.groupings[grouping];
         let wanted = self.wanted(plan, group_plan, keys)?;
         let mut found = self.rows(post.top.is_some(), &wanted)?;
         let more = found.len().saturating_sub(1) as u64;
@@ -201,10 +201,10 @@ impl Case<'_> {
     }
 
     fn of_events(&self, plan: &Plan, columns: &[usize]) -> Result<RowExplained> {
-        let output = &plan.outputs[self.index];
+        let output = &plan.deliveries.outputs[self.index];
         let keys = self.asked.columns.iter().map(|(name, value)| {
             let column = columns[output.columns.index_of(name).expect("a column of the output")];
-            let field = &plan.rows.fields[column];
+            let field = &plan.pipeline.rows.fields[column];
             Ok((field.name.clone(), self.value(plan, field, value, &Zone::utc())?))
         });
         let group = GroupOf { window: None, keys: keys.collect::<Result<_>>()? };
@@ -212,7 +212,7 @@ impl Case<'_> {
         let explained = self.events(plan, group, used, None)?;
         let shown = |row: &TracedRow| {
             let place = |&c: &usize| {
-                let name = &plan.rows.fields[c].name;
+                let name = &plan.pipeline.rows.fields[c].name;
                 explained.counted.columns.iter().position(|column| column == name)
             };
             columns.iter().map(|c| place(c).and_then(|i| row.values[i].clone())).collect::<Vec<_>>()
@@ -227,17 +227,17 @@ impl Case<'_> {
     fn wanted(&self, plan: &Plan, group_plan: &GroupPlan, keys: &[String]) -> Result<Wanted> {
         let asked = |name: &str| self.asked.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
         let missing = |name: &str| {
-            let names = naming(plan, &plan.outputs[self.index]);
+            let names = naming(plan, &plan.deliveries.outputs[self.index]);
             let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| *n != "window_end").collect();
             Error::job(format!("--at has no value for `{name}`")).hint(format!(
                 "a row of {} is identified by {}",
-                plan.outputs[self.index].to,
+                plan.deliveries.outputs[self.index].to,
                 names.join(", ")
             ))
         };
         let values = keys.iter().zip(&group_plan.keys).map(|(name, (column, _))| {
             let value = asked(name).ok_or_else(|| missing(name))?;
-            self.value(plan, &plan.rows.fields[*column], value, &plan.zone)
+            self.value(plan, &plan.pipeline.rows.fields[*column], value, &plan.zone)
         });
         let bound = |name: &str| match asked(name) {
             Some(Some(text)) => parse_time(&format!("--at {name}"), text, &plan.zone).map(Some),
@@ -285,13 +285,14 @@ impl Case<'_> {
         let mut plan = plan.without_late_output();
         let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
         if !whole {
-            let keys = plan.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
+            let keys = plan.pipeline.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
             plan = narrow(plan, &[GroupOf { window: None, keys }])?;
         }
-        let need = if plan.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
+        let need =
+            if plan.pipeline.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
         let mut read = tables::read_with_source(&pass, need)?;
-        let grouping = &plan.groupings[0];
+        let grouping = &plan.pipeline.groupings[0];
         let (tables, space) = read.groups.pop().expect("the groups of the output");
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
         let mut out = vec![];
@@ -318,10 +319,10 @@ impl Case<'_> {
     ) -> Result<RowExplained> {
         let most = self.asked.most;
         // Events of times outside the range, then those that each step in turn leaves out.
-        let dropping: Vec<usize> = (0..plan.steps.len())
-            .filter(|&i| matches!(plan.steps[i], Step::Filter(_) | Step::Dedup { .. }))
+        let dropping: Vec<usize> = (0..plan.pipeline.steps.len())
+            .filter(|&i| matches!(plan.pipeline.steps[i], Step::Filter(_) | Step::Dedup { .. }))
             .collect();
-        let ranged = plan.range != (i64::MIN, i64::MAX);
+        let ranged = plan.pipeline.range != TimeRange::ALL;
         let mut kept = self.run(&group, &dropping, false)?;
         let mut left: Vec<(Position, TracedRow, Cause)> = vec![];
         let mut all: Vec<(Position, TracedRow)> = take_rows(&mut kept);
@@ -337,10 +338,11 @@ impl Case<'_> {
                 (true, 0) => Cause::Range,
                 _ => {
                     let step = dropping[n - usize::from(ranged)];
-                    match &plan.steps[step] {
+                    match &plan.pipeline.steps[step] {
                         Step::Filter(expr) => Cause::Filter(step + 1, expr.sql().to_string()),
                         Step::Dedup { keys, .. } => {
-                            let names = keys.iter().map(|&c| plan.rows.fields[c].name.clone()).collect();
+                            let names =
+                                keys.iter().map(|&c| plan.pipeline.rows.fields[c].name.clone()).collect();
                             Cause::Duplicate(step + 1, names, None)
                         }
                         _ => unreachable!("a step that leaves rows out"),
@@ -352,7 +354,9 @@ impl Case<'_> {
                     continue;
                 }
                 let first = match &cause {
-                    Cause::Duplicate(_, names, _) => before(&plan.rows, names, &stay, (position, &row)),
+                    Cause::Duplicate(_, names, _) => {
+                        before(&plan.pipeline.rows, names, &stay, (position, &row))
+                    }
                     _ => None,
                 };
                 if let Some(first) = first {
@@ -389,12 +393,12 @@ impl Case<'_> {
         all.truncate(most);
         let counted = Traced {
             events,
-            columns: shown.iter().map(|&c| plan.rows.fields[c].name.clone()).collect(),
+            columns: shown.iter().map(|&c| plan.pipeline.rows.fields[c].name.clone()).collect(),
             rows: with_lines(plan, all)?.into_iter().map(only).collect(),
         };
         Ok(RowExplained {
-            output: plan.outputs[self.index].to.to_string(),
-            columns: plan.outputs[self.index].columns.names().map(str::to_string).collect(),
+            output: plan.deliveries.outputs[self.index].to.to_string(),
+            columns: plan.deliveries.outputs[self.index].columns.names().map(str::to_string).collect(),
             row: None,
             more: 0,
             fate: Fate::NoEvents,
@@ -410,7 +414,7 @@ impl Case<'_> {
     fn run(&self, group: &GroupOf, without: &[usize], in_range: bool) -> Result<Events> {
         let mut plan = (self.again)()?.without_steps(without);
         if !in_range {
-            plan = plan.within((i64::MIN, i64::MAX));
+            plan = plan.within(TimeRange::ALL);
         }
         let group = GroupOf { keys: in_utc(&plan, &group.keys)?, ..group.clone() };
         events(plan, &[group], usize::MAX, self.options, self.progress)
@@ -431,7 +435,7 @@ fn instant_text(plan: &Plan, name: &str, text: &str, zone: &Zone) -> Result<Stri
 fn in_utc(plan: &Plan, keys: &[(String, Option<String>)]) -> Result<Vec<(String, Option<String>)>> {
     let one = |(name, value): &(String, Option<String>)| {
         let value = match value {
-            Some(text) if plan.rows.type_of(name) == Some(DataType::Timestamp) => {
+            Some(text) if plan.pipeline.rows.type_of(name) == Some(DataType::Timestamp) => {
                 Some(instant_text(plan, name, text, &Zone::utc())?)
             }
             value => value.clone(),

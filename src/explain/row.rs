@@ -102,19 +102,19 @@ pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
 
 /// The columns that an output of groups is computed from, and those that steps look at on the way.
 pub fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSet<usize> {
-    let group = &plan.groupings[grouping].plan;
+    let group = &plan.pipeline.groupings[grouping].plan;
     let mut out: BTreeSet<usize> = group.keys.iter().map(|(column, _)| *column).collect();
     let OutputKind::Groups { post, .. } = &output.kind else { return out };
     // Outputs that group alike share a grouping: of its aggregates those of this output.
-    let read = post.read(&plan.groupings[grouping]);
+    let read = post.read(&plan.pipeline.groupings[grouping]);
     for (i, (_, args)) in group.aggregates.iter().enumerate() {
         let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
         if post.columns.iter().chain(&read).any(is) {
             out.extend(args);
         }
     }
-    let mut width = plan.rows.fields.len();
-    for step in plan.steps.iter().rev() {
+    let mut width = plan.pipeline.rows.fields.len();
+    for step in plan.pipeline.steps.iter().rev() {
         let appended = match step {
             Step::Filter(_) | Step::Dedup { .. } => 0,
             Step::Derive(..) | Step::First { .. } => 1,
@@ -123,7 +123,7 @@ pub fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSet<usize
         let own = width - appended..width;
         width -= appended;
         if appended == 0 || out.range(own).next().is_some() {
-            out.extend(plan.reads(step));
+            out.extend(plan.pipeline.reads(step));
         }
     }
     out

@@ -105,7 +105,7 @@ impl OfGroup {
 /// A file that cannot be read again.
 pub fn with_lines(plan: &Plan, rows: Vec<(Position, TracedRow)>) -> Result<Vec<TracedRow>> {
     let (places, rows): (Vec<Position>, Vec<TracedRow>) = rows.into_iter().unzip();
-    let lines = line_numbers(&plan.read, &places)?;
+    let lines = line_numbers(&plan.pipeline.read, &places)?;
     Ok(rows.into_iter().zip(lines).map(|(row, line)| TracedRow { line, ..row }).collect())
 }
 
@@ -121,7 +121,7 @@ pub fn events(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Events> {
-    let columns = plan.rows.clone();
+    let columns = plan.pipeline.rows.clone();
     let keys = groups.iter().map(|group| key_columns(&columns, group)).collect::<Result<Vec<_>>>()?;
     let plan = narrow(plan, groups)?.of_events();
     let names: Vec<String> = columns.names().map(str::to_string).collect();
@@ -129,7 +129,7 @@ pub fn events(
         groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
     let pass = Pass { plan: &plan, options, progress };
     let mut read = tables::read_with_source(&pass, Need::Nothing)?;
-    let settled = SettledRows::new(&plan.outputs[0], Known::Resolution(read.resolution.as_ref()));
+    let settled = SettledRows::new(&plan.deliveries.outputs[0], Known::Resolution(read.resolution.as_ref()));
     for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
         let ordered = settled.order(&partition)?;
         for from in (0..ordered.len()).step_by(CUT) {
@@ -146,7 +146,7 @@ pub fn events(
                     }
                     found.events += 1;
                     if found.rows.len() < most {
-                        let file = plan.read.files[positions[row].file() as usize].path.clone();
+                        let file = plan.pipeline.read.files[positions[row].file() as usize].path.clone();
                         let values = (0..names.len()).map(|c| cells.text(c, row)).collect();
                         let event = TracedRow { file, line: 0, time: times[row], values };
                         found.rows.push((positions[row], event));
@@ -164,7 +164,7 @@ pub fn events(
 /// # Errors
 /// None in practice: the condition names columns of the plan.
 pub fn narrow(plan: Plan, groups: &[GroupOf]) -> Result<Plan> {
-    match condition(&plan.rows, groups) {
+    match condition(&plan.pipeline.rows, groups) {
         Some(condition) => plan.filtered(&condition),
         None => Ok(plan),
     }

@@ -8,7 +8,8 @@
 //! slice's thresholds it has passed: its **class**. Class 0 is late for nothing, at no delay.
 
 use super::plan::Lateness;
-use crate::window::{Assigner, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::Assigner;
 use hashbrown::HashMap;
 
 /// The instants at which `reached` makes a difference to the events of one slice.
@@ -24,7 +25,7 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// The thresholds of a slice that lies in `windows`.
-    pub fn new(lateness: &Lateness, firings: bool, windows: &[WindowSpan]) -> Thresholds {
+    pub fn new(lateness: &Lateness, firings: bool, windows: &[TimeRange]) -> Thresholds {
         let mut at = vec![];
         for window in windows {
             for delay in &lateness.delays {
@@ -52,12 +53,12 @@ impl Thresholds {
 
 impl Lateness {
     /// The greatest event time from which on events are late for `window`.
-    pub fn late(&self, window: &WindowSpan, delay: i64) -> i64 {
+    pub fn late(&self, window: &TimeRange, delay: i64) -> i64 {
         window.end.saturating_add(self.allowed).saturating_add(delay)
     }
 
     /// The greatest event time at which `window` fires.
-    pub fn fires(&self, window: &WindowSpan, delay: i64) -> i64 {
+    pub fn fires(&self, window: &TimeRange, delay: i64) -> i64 {
         window.end.saturating_add(delay)
     }
 }
@@ -84,7 +85,7 @@ pub struct Judge {
     assigner: Assigner,
     /// By the start of the slice.
     known: HashMap<i64, Thresholds, foldhash::fast::FixedState>,
-    windows: Vec<WindowSpan>,
+    windows: Vec<TimeRange>,
 }
 
 impl Judge {

@@ -12,7 +12,8 @@ use super::states::States;
 use super::table::{Fold, GroupTable};
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::{Assigner, Window};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
@@ -39,12 +40,12 @@ type Ranks = Vec<(Vec<u32>, Vec<u32>)>;
 enum Layout {
     Windows(Vec<MergedWindow>),
     /// The slots of all sessions, by window and key: (window, rank), table, slot.
-    Sessions(Vec<((WindowSpan, u32), u32, u32)>),
+    Sessions(Vec<((TimeRange, u32), u32, u32)>),
 }
 
 /// One window: its span, and the panes that it is the union of.
 pub struct MergedWindow {
-    pub span: WindowSpan,
+    pub span: TimeRange,
     /// Of running windows those alone that no earlier one counts.
     pub panes: Vec<PaneRef>,
     /// At most so many groups.
@@ -387,7 +388,7 @@ fn is_running(plan: &GroupPlan) -> bool {
 fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<MergedWindow> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
     let mut spans = vec![];
-    let mut found: BTreeMap<WindowSpan, Vec<PaneRef>> = BTreeMap::new();
+    let mut found: BTreeMap<TimeRange, Vec<PaneRef>> = BTreeMap::new();
     for (table, t) in (0u32..).zip(tables) {
         let Fold::Panes(panes) = &t.fold else { continue };
         for (pane, (id, held)) in (0u32..).zip(&panes.list) {
@@ -405,7 +406,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
     }
     let size = |at: &PaneRef| pane_of(tables, at).len();
     let mut before: Option<(i64, usize)> = None;
-    let mut bound = |span: &WindowSpan, panes: &[PaneRef]| {
+    let mut bound = |span: &TimeRange, panes: &[PaneRef]| {
         let mut groups: usize = panes.iter().map(size).sum();
         if let Some((start, all)) = before
             && start == span.start
@@ -423,14 +424,14 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
 /// it does, and whether it has fired before they came.
 pub fn counted(
     plan: &GroupPlan,
-    windows: &[WindowSpan],
+    windows: &[TimeRange],
     class: u32,
-) -> impl Iterator<Item = (WindowSpan, u32, bool)> {
+) -> impl Iterator<Item = (TimeRange, u32, bool)> {
     let found: Vec<_> = match &plan.lateness {
         Some(lateness) if class > 0 => {
             let thresholds = Thresholds::new(lateness, plan.firings, windows);
             let delays = &lateness.delays;
-            let of = |window: &WindowSpan| {
+            let of = |window: &TimeRange| {
                 let late = |d: &&i64| thresholds.passed(lateness.late(window, **d), class);
                 let stage = delays.iter().filter(late).count();
                 let update = plan.firings && thresholds.passed(lateness.fires(window, delays[0]), class);
@@ -449,8 +450,8 @@ fn sessions(
     gap: i64,
     tables: &[GroupTable],
     ranks: &Ranks,
-) -> Vec<((WindowSpan, u32), u32, u32)> {
-    let mut all: Vec<((WindowSpan, u32), u32, u32)> = vec![];
+) -> Vec<((TimeRange, u32), u32, u32)> {
+    let mut all: Vec<((TimeRange, u32), u32, u32)> = vec![];
     for ((t, table), (rank_of, _)) in (0u32..).zip(tables).zip(ranks) {
         let members = table.members();
         all.extend(members.iter().map(|m| ((m.span, rank_of[m.key as usize]), t, m.slot)));

@@ -4,14 +4,15 @@ use super::lateness::{Behind, Judge};
 use super::pane::{NONE as NO_SLOT, Pane};
 use super::plan::GroupPlan;
 use crate::batch::Position;
-use crate::window::{Assigner, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::Assigner;
 use hashbrown::HashMap;
 
 /// What the groups of a pane have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PaneId {
     /// The slice that the events lie in.
-    pub slice: WindowSpan,
+    pub slice: TimeRange,
     /// Their class of lateness, 0 where nothing is late.
     pub class: u32,
 }

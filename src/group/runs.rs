@@ -14,7 +14,8 @@ use super::plan::GroupPlan;
 use super::spill::{Run, SpillSpace, key_rows};
 use super::states::{States, accumulators};
 use crate::error::Result;
-use crate::window::{Assigner, Window, WindowSpan};
+use crate::time::TimeRange;
+use crate::window::{Assigner, Window};
 use arrow_array::ArrayRef;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -83,7 +84,7 @@ struct PartOfWindow {
     update: bool,
 }
 
-fn compose_window(plan: &GroupPlan, span: WindowSpan, parts: Vec<PartOfWindow>) -> Result<GroupBlock> {
+fn compose_window(plan: &GroupPlan, span: TimeRange, parts: Vec<PartOfWindow>) -> Result<GroupBlock> {
     let sources: Vec<&States> = parts.iter().map(|p| &p.part.states).collect();
     let (mut entries, mut updates) = (vec![], vec![]);
     for (source, PartOfWindow { part, update, .. }) in (0u32..).zip(&parts) {
@@ -124,11 +125,11 @@ fn key_columns<'a>(plan: &GroupPlan, keys: impl Iterator<Item = &'a [u8]>) -> Ve
 fn windows_of_parts(
     plan: &GroupPlan,
     runs: Vec<Run>,
-    mut f: impl FnMut(WindowSpan, Vec<PartOfWindow>) -> Result<()>,
+    mut f: impl FnMut(TimeRange, Vec<PartOfWindow>) -> Result<()>,
 ) -> Result<()> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
     let mut spans = vec![];
-    let mut open: BTreeMap<WindowSpan, Vec<PartOfWindow>> = BTreeMap::new();
+    let mut open: BTreeMap<TimeRange, Vec<PartOfWindow>> = BTreeMap::new();
     each_part(plan, runs, |part| {
         // Slices come in order: what ends before this one is whole.
         while let Some(window) = open.first_entry().filter(|w| w.key().end <= part.id.slice.start) {
@@ -178,7 +179,7 @@ fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result
 /// runs in the order of windows.
 fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) -> Result<SpillSpace> {
     let mut heads = Heads::new(runs, Order::Key)?;
-    let mut batch: Vec<(WindowSpan, Box<[u8]>)> = vec![];
+    let mut batch: Vec<(TimeRange, Box<[u8]>)> = vec![];
     let mut states = accumulators(plan);
     while let Some(head) = heads.pop() {
         let stretch = head.id.slice;
@@ -190,7 +191,7 @@ fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) 
                     write_sessions(plan, &space, &mut batch, &states)?;
                     states = accumulators(plan);
                 }
-                batch.push((WindowSpan { start: stretch.start, end: stretch.end + gap }, head.key));
+                batch.push((TimeRange { start: stretch.start, end: stretch.end + gap }, head.key));
                 states.iter_mut().for_each(|s| s.resize(batch.len()));
             }
         }
@@ -204,7 +205,7 @@ fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) 
 fn write_sessions(
     plan: &GroupPlan,
     space: &SpillSpace,
-    batch: &mut Vec<(WindowSpan, Box<[u8]>)>,
+    batch: &mut Vec<(TimeRange, Box<[u8]>)>,
     states: &States,
 ) -> Result<()> {
     let mut order: Vec<u32> = (0..batch.len() as u32).collect();
@@ -305,9 +306,9 @@ fn merge_runs(
     space: &SpillSpace,
     mut sink: impl FnMut(GroupBlock) -> Result<()>,
 ) -> Result<()> {
-    let (mut spans, mut keys): (Vec<WindowSpan>, Vec<Box<[u8]>>) = (vec![], vec![]);
+    let (mut spans, mut keys): (Vec<TimeRange>, Vec<Box<[u8]>>) = (vec![], vec![]);
     let mut states = accumulators(plan);
-    let block = |spans: Vec<WindowSpan>, keys: Vec<Box<[u8]>>, states: States| -> Result<GroupBlock> {
+    let block = |spans: Vec<TimeRange>, keys: Vec<Box<[u8]>>, states: States| -> Result<GroupBlock> {
         let Finished { values, states } = compose::finish(plan, &states, spans.len())?;
         let keys = key_columns(plan, keys.iter().map(|k| &**k));
         Ok(GroupBlock { spans, keys, values, states, firings: None })

@@ -9,7 +9,7 @@
 //!   late if it joins none and would itself be closed. Its sessions are whole.
 
 use super::plan::Lateness;
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 
 /// Stands for "no slot".
 pub const NONE: u32 = u32::MAX;
@@ -22,7 +22,7 @@ const LOOK_BACK: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct Member {
     /// First event and last event; of a whole session its window.
-    pub span: WindowSpan,
+    pub span: TimeRange,
     /// The key's code.
     pub key: u32,
     /// The slot.
@@ -115,10 +115,10 @@ impl Fragments {
     pub fn members(&self) -> Vec<Member> {
         let mut members: Vec<Member> = (0u32..)
             .zip(&self.all)
-            .map(|(slot, s)| Member { span: WindowSpan { start: s.first, end: s.last }, key: s.key, slot })
+            .map(|(slot, s)| Member { span: TimeRange { start: s.first, end: s.last }, key: s.key, slot })
             .collect();
         for hot in self.hot.iter().filter(|hot| hot.slot != NONE) {
-            members[hot.slot as usize].span = WindowSpan { start: hot.first, end: hot.last };
+            members[hot.slot as usize].span = TimeRange { start: hot.first, end: hot.last };
         }
         members
     }
@@ -225,7 +225,7 @@ impl LiveSessions {
             .zip(&self.all)
             .map(|(slot, session)| {
                 let whole = &self.all[root(slot) as usize];
-                let span = WindowSpan { start: whole.first, end: whole.last + self.gap };
+                let span = TimeRange { start: whole.first, end: whole.last + self.gap };
                 Member { span, key: session.key, slot }
             })
             .collect()

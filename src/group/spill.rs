@@ -13,7 +13,7 @@ use super::table::{Fold, GroupTable};
 use crate::aggregate::{Aggregate, Reader};
 use crate::batch::Position;
 use crate::error::{Error, Result};
-use crate::window::WindowSpan;
+use crate::time::TimeRange;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::SortOptions;
 use std::fs::File;
@@ -255,7 +255,7 @@ impl Run {
     /// The entry that [`Run::advance`] read.
     pub fn entry(&self) -> Entry<'_> {
         let mut reader = Reader(&self.entry);
-        let slice = WindowSpan { start: reader.i64(), end: reader.i64() };
+        let slice = TimeRange { start: reader.i64(), end: reader.i64() };
         let id = PaneId { slice, class: reader.i64() as u32 };
         let arrived = (reader.i64(), Position::from_u64(reader.u64()));
         let key = reader.bytes();

@@ -34,8 +34,8 @@ use crate::lookup::Services;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
 use crate::process::pool;
 use crate::sink::Transaction;
-use crate::time::TimeRule;
-use crate::window::{Window, WindowSpan};
+use crate::time::{TimeRange, TimeRule};
+use crate::window::Window;
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_select::filter::filter;
 use state::{chosen, file, number_names};
@@ -74,10 +74,10 @@ pub fn inspect(
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
         // What was read twice by offset is no state of a live job.
-        let held = read.held.into_iter().filter(|held| held.step > 0 || plan.offsets.is_none());
+        let held = read.held.into_iter().filter(|held| held.step > 0 || plan.pipeline.offsets.is_none());
         sections.extend(held.map(|held| held.section(&plan)));
         for (g, (groups, space)) in read.groups.into_iter().enumerate() {
-            let merged = Merged::new(Arc::new(plan.groupings[g].plan.clone()), groups, space)?;
+            let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), groups, space)?;
             sections.extend(windows(&plan, g, merged, at)?);
         }
         sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -95,10 +95,10 @@ pub fn inspect(
 /// How far back rows of a table are held: the widest `within` of the steps that look back into it. `None`
 /// where none does, or where its rows have no time.
 fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
-    if plan.tables[number].read.time.rule == TimeRule::Untimed {
+    if plan.pipeline.tables[number].read.time.rule == TimeRule::Untimed {
         return None;
     }
-    let tries = plan.steps.iter().flat_map(|step| match step {
+    let tries = plan.pipeline.steps.iter().flat_map(|step| match step {
         Step::Enrich(enrich) => &enrich.tries[..],
         _ => &[],
     });
@@ -114,7 +114,7 @@ fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
 
 fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<Section>> {
     let Some(within) = reach(plan, number) else { return Ok(None) };
-    let of = &plan.tables[number];
+    let of = &plan.pipeline.tables[number];
     let held = table.held_at(at, within)?;
     let fields = |columns: &[(usize, DataType)]| -> Vec<Field> {
         columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
@@ -132,15 +132,16 @@ fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Op
 
 /// Some open windows of an output.
 struct Open {
-    spans: Vec<WindowSpan>,
+    spans: Vec<TimeRange>,
     keys: Vec<ArrayRef>,
     values: Vec<ArrayRef>,
 }
 
 /// The windows of the outputs of grouping `g` that are open at `at`.
 fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section>> {
-    let grouping = &plan.groupings[g];
+    let grouping = &plan.pipeline.groupings[g];
     let outputs: Vec<(&OutputPlan, _)> = plan
+        .deliveries
         .outputs
         .iter()
         .filter_map(|output| match &output.kind {
@@ -158,7 +159,7 @@ fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section
                 return Ok(vec![]);
             }
             let of = |column: &ArrayRef| plain_strings(&filter(column, &is_open).expect("a mask as long"));
-            let spans: Vec<WindowSpan> = is_open.values().set_indices().map(|i| block.spans[i]).collect();
+            let spans: Vec<TimeRange> = is_open.values().set_indices().map(|i| block.spans[i]).collect();
             let keys: Vec<ArrayRef> = block.keys.iter().map(of).collect();
             let open = outputs.iter().map(|(_, post)| {
                 let rows = output_rows(grouping, post, &block)?;
@@ -183,7 +184,7 @@ fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section
                 |(c, field): (usize, &Field)| joined(&field.ty.arrow(), open.iter().map(|o| &of(o)[c]));
             fields.iter().enumerate().map(column).collect()
         };
-        let spans: Vec<WindowSpan> = open.iter().flat_map(|open| &open.spans).copied().collect();
+        let spans: Vec<TimeRange> = open.iter().flat_map(|open| &open.spans).copied().collect();
         Section {
             kind: StateKind::Window,
             name: match &output.to {
@@ -202,9 +203,9 @@ fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section
 
 impl HeldKeys {
     fn section(self, plan: &Plan) -> Section {
-        let step = &plan.steps[self.step];
+        let step = &plan.pipeline.steps[self.step];
         let keys = step.keys().expect("a step of keys").iter();
-        let fields: Vec<Field> = keys.map(|&c| plan.rows.fields[c].clone()).collect();
+        let fields: Vec<Field> = keys.map(|&c| plan.pipeline.rows.fields[c].clone()).collect();
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let kind = if let Step::Dedup { .. } = step { StateKind::Dedup } else { StateKind::First };
         Section {

@@ -8,8 +8,7 @@ use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{
     Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Transaction, jsonl, table,
 };
-use crate::time::Zone;
-use crate::window::WindowSpan;
+use crate::time::{TimeRange, Zone};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use arrow_select::filter::filter;
 use std::path::Path;
@@ -65,7 +64,7 @@ pub struct Section {
     /// The times of rows that are held; none of windows.
     pub times: Vec<i64>,
     /// The windows; none of steps, tables, and `global`.
-    pub spans: Vec<WindowSpan>,
+    pub spans: Vec<TimeRange>,
     /// Names and types of the key columns, and the columns.
     pub keys: (Vec<Field>, Vec<ArrayRef>),
     /// The columns of the output, or those that are taken of a table.

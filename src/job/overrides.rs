@@ -3,7 +3,7 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::plan::Mode;
-use crate::time::{TimeParser, TimeRule, Zone};
+use crate::time::{TimeParser, TimeRange, TimeRule, Zone};
 use std::path::PathBuf;
 
 /// What the command line says beside the job file.
@@ -44,7 +44,7 @@ impl Default for Overrides {
 ///
 /// # Errors
 /// A job error: a bound is not a time, or nothing lies between them.
-pub fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
+pub fn range(overrides: &Overrides, zone: &Zone) -> Result<TimeRange> {
     let bound = |flag: &str, text: &Option<String>, default: i64| {
         text.as_ref().map_or(Ok(default), |text| parse_time(flag, text, zone))
     };
@@ -53,7 +53,7 @@ pub fn range(overrides: &Overrides, zone: &Zone) -> Result<(i64, i64)> {
     if from >= to {
         return Err(Error::job("--from is not before --to, so no event lies between them"));
     }
-    Ok((from, to))
+    Ok(TimeRange::new(from, to))
 }
 
 /// The instant that the command line gives for `flag`: in `zone`, or with an offset.

@@ -18,7 +18,7 @@ pub fn refuse_own(plan: &Plan, path: &Path) -> Result<()> {
 
 fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
     let here = place(path);
-    for target in &plan.named.outputs {
+    for target in &plan.deliveries.named.outputs {
         let there = place(&target.path);
         if there == here {
             return Some("it is an output of the job");
@@ -27,15 +27,15 @@ fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
             return Some("it lies in the folder of an output, which must contain nothing else");
         }
     }
-    if plan.named.beside.iter().any(|beside| place(beside) == here) {
+    if plan.deliveries.named.beside.iter().any(|beside| place(beside) == here) {
         return Some("it is the job's file of rejected records");
     }
-    if plan.answers.as_ref().is_some_and(|answers| place(answers) == here) {
+    if plan.pipeline.answers.as_ref().is_some_and(|answers| place(answers) == here) {
         return Some("it contains the answers of the job's services");
     }
     // What is not there is no input.
     let id = identity(path)?;
-    let tables = plan.tables.iter().flat_map(|table| &table.read.files);
-    let mut inputs = plan.read.files.iter().chain(tables);
+    let tables = plan.pipeline.tables.iter().flat_map(|table| &table.read.files);
+    let mut inputs = plan.pipeline.read.files.iter().chain(tables);
     inputs.any(|file| identity(&file.path) == Some(id)).then_some("it is a file that the job reads")
 }

@@ -117,23 +117,23 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     }
     if !planner.streamed() {
         // Otherwise an event outside the range moves the watermark, so it has to be read.
-        (read.from, read.to) = range;
+        (read.from, read.to) = (range.start, range.end);
     }
     let rejects = rejects(&planner, &read);
     let mut plan = planner.finish(spec.job_name(), &beside(spec), read, range, rejects);
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
-    plan.pages = pages;
-    plan.identities = identity::of(spec, &plan);
-    plan.hash = identity::hash_of(&plan.identities);
-    for note in plan.groupings.iter().filter_map(|grouping| window::slips(&grouping.plan.window)) {
+    plan.deliveries.pages = pages;
+    plan.deliveries.identities = identity::of(spec, &plan);
+    plan.hash = identity::hash_of(&plan.deliveries.identities);
+    for note in plan.pipeline.groupings.iter().filter_map(|grouping| window::slips(&grouping.plan.window)) {
         if !notes.contains(&note) {
             notes.push(note);
         }
     }
     plan.notes = notes;
     plan.inputs = spec.inputs.clone();
-    plan.named = named(spec);
+    plan.deliveries.named = named(spec);
     Ok(plan)
 }
 

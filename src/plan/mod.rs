@@ -26,41 +26,48 @@ use crate::input::infer::Inferred;
 use crate::input::{Inputs, ReadPlan};
 use crate::lookup::ServicePlan;
 use crate::sink::Named;
-use crate::time::Zone;
+use crate::time::{TimeRange, Zone};
 use std::path::PathBuf;
 
-/// A job, ready to run.
+/// A job, ready to run: what is computed, and where it goes.
 #[derive(Debug)]
 pub struct Plan {
     /// The job's name.
     pub name: String,
-    /// A hash of everything that decides the result, beside the data: of `identities`.
+    /// A hash of everything that decides the result, beside the data: of the identities of its outputs.
     pub hash: String,
-    /// What decides the rows of each output, beside the data.
-    pub identities: Identities,
     /// The job's time zone.
     pub zone: Zone,
     /// Worker threads, if the job says.
     pub threads: Option<usize>,
     /// The memory budget in bytes, if the job says.
     pub memory: Option<u64>,
-    /// Event times wanted, `[from, to)`, in microseconds. Where an output is streamed, events outside
-    /// still move the watermark: then `read` leaves none of them out.
-    pub range: (i64, i64),
-    /// What is read.
-    pub read: ReadPlan,
     /// The files of the source and of tables, as they were first seen: what is read again is the same.
     pub inputs: Inputs,
-    /// What there is to tell of those files, a sentence each: what is left out, what may not be whole.
+    /// Notes on those files, a sentence each: what is left out, what may not be whole.
     pub notes: Vec<String>,
     /// What the sample of the files showed.
     pub inferred: Inferred,
+    /// What is computed.
+    pub pipeline: Pipeline,
+    /// Where it goes.
+    pub deliveries: Deliveries,
+}
+
+/// What is computed: from the records of the source to groups.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Event times wanted. Where an output is streamed, events outside still move the watermark: then `read`
+    /// leaves none of them out.
+    pub range: TimeRange,
+    /// What is read.
+    pub read: ReadPlan,
     /// The columns of a batch after all steps: those that are read, then those that are derived.
     pub rows: Schema,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    /// Of a log that tells offsets its columns of them. Then the first step drops the records that were read
-    /// already, and is of no account where no offset comes twice.
+    /// Of a log with offsets its columns of them. Then the first step drops the records that were read
+    /// already, and is ignored where each offset comes once.
     pub offsets: Option<OffsetColumns>,
     /// The tables that steps look into, each once for every set of keys that it is asked by.
     pub tables: Vec<TablePlan>,
@@ -70,21 +77,28 @@ pub struct Plan {
     pub answers: Option<PathBuf>,
     /// What is grouped; outputs that group alike share one.
     pub groupings: Vec<Grouping>,
+    /// How the watermark follows the events; the default where no output is streamed, unless the command
+    /// line asks for `streamed`.
+    pub watermark: WatermarkPlan,
+}
+
+/// Where the results go.
+#[derive(Debug)]
+pub struct Deliveries {
+    /// What decides the rows of each output, beside the data.
+    pub identities: Identities,
     /// The outputs, in the job's order.
     pub outputs: Vec<OutputPlan>,
+    /// Where late events go, if the job says and an output of it is streamed.
+    pub late: Option<LatePlan>,
+    /// Where rejected records are written.
+    pub rejects: Option<PathBuf>,
     /// The outputs that are published to tables of servers, in their order.
     pub publications: Vec<Publication>,
     /// The pages that show outputs, in their order.
     pub pages: Vec<PagePlan>,
     /// All places that commits of the job may touch, also those that it does not write in its mode.
     pub named: Named,
-    /// Where rejected records are written.
-    pub rejects: Option<PathBuf>,
-    /// How the watermark follows the events; the default where no output is streamed, unless the command
-    /// line asks for `streamed`.
-    pub watermark: WatermarkPlan,
-    /// Where late events go, if the job says and an output of it is streamed.
-    pub late: Option<LatePlan>,
 }
 
 impl Plan {
@@ -93,11 +107,13 @@ impl Plan {
     /// # Errors
     /// A job error: no output has that path.
     pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
-        let Some(only) = only else { return Ok((0..self.outputs.len()).collect()) };
-        let paths: Vec<String> = self.outputs.iter().map(|output| output.to.to_string()).collect();
+        let Some(only) = only else { return Ok((0..self.deliveries.outputs.len()).collect()) };
+        let paths: Vec<String> = self.deliveries.outputs.iter().map(|output| output.to.to_string()).collect();
         outputs_at(&paths.iter().map(String::as_str).collect::<Vec<_>>(), only)
     }
+}
 
+impl Pipeline {
     /// How many columns a batch has before step number `step`.
     pub fn width(&self, step: usize) -> usize {
         self.read.columns.len() + self.steps[..step].iter().map(Step::appended).sum::<usize>()

@@ -10,7 +10,7 @@ use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness};
 use crate::lookup::OnFailure;
 use crate::sink::{Format, Named};
-use crate::time::{DAY, Duration};
+use crate::time::{DAY, Duration, TimeRange};
 use crate::window::{Offset, Window};
 use std::path::{Path, PathBuf};
 
@@ -19,10 +19,11 @@ impl Plan {
     #[must_use]
     pub fn only(mut self, wanted: &[usize]) -> Plan {
         let mut number = 0..;
-        self.outputs.retain(|_| number.next().is_some_and(|n| wanted.contains(&n)));
-        self.groupings = shown(std::mem::take(&mut self.groupings), &mut self.outputs);
-        self.publications.clear();
-        self.pages.clear();
+        self.deliveries.outputs.retain(|_| number.next().is_some_and(|n| wanted.contains(&n)));
+        self.pipeline.groupings =
+            shown(std::mem::take(&mut self.pipeline.groupings), &mut self.deliveries.outputs);
+        self.deliveries.publications.clear();
+        self.deliveries.pages.clear();
         self
     }
 
@@ -30,40 +31,42 @@ impl Plan {
     /// `folder`/late.parquet. Nothing else is written, and what lies beside the job's own outputs is left alone.
     #[must_use]
     pub fn in_folder(mut self, folder: &Path) -> Plan {
-        for (n, output) in self.outputs.iter_mut().enumerate() {
+        for (n, output) in self.deliveries.outputs.iter_mut().enumerate() {
             output.to = OutputTo::Folder(folder.join(n.to_string()));
             output.format = Format::Parquet;
             output.partition_by.clear();
             output.state = false;
         }
-        if let Some(late) = &mut self.late {
+        if let Some(late) = &mut self.deliveries.late {
             (late.path, late.format) = (folder.join("late.parquet"), Format::Parquet);
         }
-        self.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
-        self.tables.iter_mut().for_each(|table| table.rejects = None);
-        self.publications.clear();
-        self.pages.clear();
-        (self.rejects, self.named) = (None, Named::default());
+        self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
+        self.pipeline.tables.iter_mut().for_each(|table| table.rejects = None);
+        self.deliveries.publications.clear();
+        self.deliveries.pages.clear();
+        (self.deliveries.rejects, self.deliveries.named) = (None, Named::default());
         self
     }
 
     /// Without the output of late events.
     #[must_use]
-    pub fn without_late_output(self) -> Plan {
-        Plan { late: None, ..self }
+    pub fn without_late_output(mut self) -> Plan {
+        self.deliveries.late = None;
+        self
     }
 
     /// With every event counted, however late it came.
     #[must_use]
-    pub fn counting_all(self) -> Plan {
-        Plan { watermark: WatermarkPlan::default(), ..self.without_late_output() }
+    pub fn counting_all(mut self) -> Plan {
+        self.pipeline.watermark = WatermarkPlan::default();
+        self.without_late_output()
     }
 
-    /// With event times in `range`, microseconds, without its end.
+    /// With event times in `range`.
     #[must_use]
-    pub fn within(mut self, range: (i64, i64)) -> Plan {
-        self.range = range;
-        (self.read.from, self.read.to) = range;
+    pub fn within(mut self, range: TimeRange) -> Plan {
+        self.pipeline.range = range;
+        (self.pipeline.read.from, self.pipeline.read.to) = (range.start, range.end);
         self
     }
 
@@ -71,7 +74,7 @@ impl Plan {
     #[must_use]
     pub fn without_steps(mut self, without: &[usize]) -> Plan {
         let mut number = 0..;
-        self.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&n)));
+        self.pipeline.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&n)));
         self
     }
 
@@ -80,45 +83,46 @@ impl Plan {
     /// # Errors
     /// The condition is not one over the columns of the plan.
     pub fn filtered(mut self, condition: &str) -> Result<Plan> {
-        self.steps.push(Step::Filter(Expr::compile(condition, &self.rows, &self.zone)?));
+        self.pipeline.steps.push(Step::Filter(Expr::compile(condition, &self.pipeline.rows, &self.zone)?));
         Ok(self)
     }
 
     /// With the events themselves, all of their columns, as its one output, which has a place nowhere.
     #[must_use]
     pub fn of_events(mut self) -> Plan {
-        self.outputs = vec![OutputPlan {
+        self.deliveries.outputs = vec![OutputPlan {
             to: OutputTo::Terminal,
             format: Format::Parquet,
-            kind: OutputKind::Rows((0..self.rows.fields.len()).collect()),
-            columns: self.rows.clone(),
+            kind: OutputKind::Rows((0..self.pipeline.rows.fields.len()).collect()),
+            columns: self.pipeline.rows.clone(),
             partition_by: vec![],
             state: false,
         }];
-        self.groupings.clear();
-        self.read.positions = true;
-        (self.late, self.rejects) = (None, None);
+        self.pipeline.groupings.clear();
+        self.pipeline.read.positions = true;
+        (self.deliveries.late, self.deliveries.rejects) = (None, None);
         self
     }
 
     /// Output number `index`, and the plan with nothing but its grouping.
     #[must_use]
     pub fn grouping_alone(mut self, index: usize) -> (Plan, OutputPlan) {
-        let output = self.outputs.remove(index);
-        self.outputs.clear();
-        self.groupings = match output.grouping() {
-            Some(grouping) => vec![self.groupings.remove(grouping)],
+        let output = self.deliveries.outputs.remove(index);
+        self.deliveries.outputs.clear();
+        self.pipeline.groupings = match output.grouping() {
+            Some(grouping) => vec![self.pipeline.groupings.remove(grouping)],
             None => vec![],
         };
-        self.rejects = None;
+        self.deliveries.rejects = None;
         (self, output)
     }
 
     /// With late events kept, to be looked at and not written.
     #[must_use]
     pub fn keeping_late(mut self) -> Plan {
-        self.read.positions = true;
-        self.late = Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
+        self.pipeline.read.positions = true;
+        self.deliveries.late =
+            Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
         self
     }
 
@@ -126,7 +130,7 @@ impl Plan {
     /// after an event has passed its threshold.
     #[must_use]
     pub fn all_late(mut self) -> Plan {
-        for Grouping { plan, .. } in &mut self.groupings {
+        for Grouping { plan, .. } in &mut self.pipeline.groupings {
             plan.window = Window::Tumbling { size: Duration::Length(DAY), offset: Offset::default() };
             plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
             (plan.firings, plan.keep_states) = (false, false);
@@ -137,8 +141,8 @@ impl Plan {
     /// With another window of output number `index`, if it has one.
     #[must_use]
     pub fn with_window(mut self, index: usize, window: Window) -> Plan {
-        if let Some(grouping) = self.outputs[index].grouping() {
-            self.groupings[grouping].plan.window = window;
+        if let Some(grouping) = self.deliveries.outputs[index].grouping() {
+            self.pipeline.groupings[grouping].plan.window = window;
         }
         self
     }
@@ -147,10 +151,10 @@ impl Plan {
     /// not written.
     #[must_use]
     pub fn audited(mut self, delays: &[i64]) -> (Plan, Vec<OutputPlan>) {
-        let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.retain(|o| o.grouping().is_some_and(|g| self.groupings[g].plan.lateness.is_some()));
-        self.groupings = shown(std::mem::take(&mut self.groupings), &mut outputs);
-        for Grouping { plan, .. } in &mut self.groupings {
+        let mut outputs = std::mem::take(&mut self.deliveries.outputs);
+        outputs.retain(|o| o.grouping().is_some_and(|g| self.pipeline.groupings[g].plan.lateness.is_some()));
+        self.pipeline.groupings = shown(std::mem::take(&mut self.pipeline.groupings), &mut outputs);
+        for Grouping { plan, .. } in &mut self.pipeline.groupings {
             plan.audited = true;
             (plan.firings, plan.whole_windows, plan.keep_states) = (false, false, false);
             plan.lateness.iter_mut().for_each(|lateness| lateness.delays = delays.to_vec());
@@ -162,20 +166,22 @@ impl Plan {
     /// rows are held.
     #[must_use]
     pub fn of_state(self, at: i64, holds: impl Fn(&Plan, usize) -> bool) -> Plan {
-        let mut plan = self.within((i64::MIN, at.saturating_add(1))).without_late_output();
-        plan.outputs.retain(|output| output.grouping().is_some());
-        for output in &mut plan.outputs {
+        let mut plan = self.within(TimeRange::new(i64::MIN, at.saturating_add(1))).without_late_output();
+        plan.deliveries.outputs.retain(|output| output.grouping().is_some());
+        for output in &mut plan.deliveries.outputs {
             if let OutputKind::Groups { post, .. } = &mut output.kind {
                 (post.having, post.top) = (None, None);
             }
         }
-        for Grouping { plan: GroupPlan { whole_windows, keep_states, .. }, .. } in &mut plan.groupings {
+        for Grouping { plan: GroupPlan { whole_windows, keep_states, .. }, .. } in
+            &mut plan.pipeline.groupings
+        {
             (*whole_windows, *keep_states) = (false, false);
         }
-        plan.rejects = None;
-        for number in 0..plan.tables.len() {
-            plan.tables[number].rejects = None;
-            plan.tables[number].index.keep_keys = holds(&plan, number);
+        plan.deliveries.rejects = None;
+        for number in 0..plan.pipeline.tables.len() {
+            plan.pipeline.tables[number].rejects = None;
+            plan.pipeline.tables[number].index.keep_keys = holds(&plan, number);
         }
         plan.without_needless_services()
     }
@@ -183,19 +189,22 @@ impl Plan {
     /// Without the services of which nothing later depends.
     fn without_needless_services(mut self) -> Plan {
         let mut asked = false;
-        for step in 0..self.steps.len() {
-            let own = self.width(step)..self.width(step + 1);
-            let later = &self.steps[step + 1..];
-            let read = later.iter().any(|later| self.reads(later).iter().any(|column| own.contains(column)))
-                || self.groupings.iter().any(|grouping| {
+        for step in 0..self.pipeline.steps.len() {
+            let own = self.pipeline.width(step)..self.pipeline.width(step + 1);
+            let later = &self.pipeline.steps[step + 1..];
+            let read = later
+                .iter()
+                .any(|later| self.pipeline.reads(later).iter().any(|column| own.contains(column)))
+                || self.pipeline.groupings.iter().any(|grouping| {
                     let arguments = grouping.plan.aggregates.iter().flat_map(|(_, columns)| columns);
                     let keys = grouping.plan.keys.iter().map(|(column, _)| column);
                     keys.chain(arguments).any(|column| own.contains(column))
                 });
             // What is rejected goes no further.
-            let counts = !self.groupings.is_empty() || later.iter().any(|later| later.keys().is_some());
-            let services = &self.services;
-            if let Step::Enrich(enrich) = &mut self.steps[step] {
+            let counts =
+                !self.pipeline.groupings.is_empty() || later.iter().any(|later| later.keys().is_some());
+            let services = &self.pipeline.services;
+            if let Step::Enrich(enrich) = &mut self.pipeline.steps[step] {
                 let is_needed =
                     |service: usize| read || counts && services[service].on_failure == OnFailure::Reject;
                 enrich.tries.retain(|t| !matches!(t, Try::Service(service) if !is_needed(*service)));
@@ -203,8 +212,8 @@ impl Plan {
             }
         }
         if !asked {
-            self.services.clear();
-            self.answers = None;
+            self.pipeline.services.clear();
+            self.pipeline.answers = None;
         }
         self
     }

@@ -90,9 +90,11 @@ impl Frame {
     /// What of an output of `plan` is charted.
     pub fn of(plan: &Plan, output: &OutputPlan) -> Frame {
         match &output.kind {
-            OutputKind::Groups { grouping, post } => Frame::groups(&plan.groupings[*grouping], post, output),
+            OutputKind::Groups { grouping, post } => {
+                Frame::groups(&plan.pipeline.groupings[*grouping], post, output)
+            }
             OutputKind::Rows(columns) | OutputKind::Archive(columns) => {
-                let read = &plan.read;
+                let read = &plan.pipeline.read;
                 let at = columns.iter().position(|&column| {
                     read.columns.get(column).is_some_and(|of| of.name == read.time.column)
                 });

@@ -77,14 +77,14 @@ pub struct JobText<'a> {
 /// # Errors
 /// An output cannot be read back, the page cannot be written.
 pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
-    let late = plan.late.as_ref().map(late_output);
+    let late = plan.deliveries.late.as_ref().map(late_output);
     let mut shown: Vec<Shown> = of
         .of
         .iter()
         .map(|&i| {
-            let output = &plan.outputs[i];
+            let output = &plan.deliveries.outputs[i];
             let mut places = vec![Place::of(&output.to, &of.path)];
-            let tables = plan.publications.iter().filter(|publication| publication.output == i);
+            let tables = plan.deliveries.publications.iter().filter(|publication| publication.output == i);
             places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
             Shown { plan, output, places, late: false }
         })
@@ -178,8 +178,8 @@ fn offsets(zone: &mut Zone, &(first, last): &(i64, i64)) -> Vec<[i64; 2]> {
 
 fn job(job: JobText) -> Value {
     let JobText { spec, plan } = job;
-    let streamed = |o: &OutputPlan| matches!(&o.kind, OutputKind::Groups { grouping, .. } if plan.groupings[*grouping].plan.lateness.is_some());
-    let windows = plan.outputs.iter().filter(|o| matches!(o.kind, OutputKind::Groups { .. }));
+    let streamed = |o: &OutputPlan| matches!(&o.kind, OutputKind::Groups { grouping, .. } if plan.pipeline.groupings[*grouping].plan.lateness.is_some());
+    let windows = plan.deliveries.outputs.iter().filter(|o| matches!(o.kind, OutputKind::Groups { .. }));
     let (live, all): (Vec<_>, Vec<_>) = windows.partition(|o| streamed(o));
     let mode = match (live.is_empty(), all.is_empty()) {
         (true, _) => "complete",
@@ -191,7 +191,7 @@ fn job(job: JobText) -> Value {
         "file": spec.file(),
         "text": without_secrets(spec.text()),
         "mode": mode,
-        "out_of_orderness_us": (!live.is_empty()).then_some(plan.watermark.out_of_orderness),
+        "out_of_orderness_us": (!live.is_empty()).then_some(plan.pipeline.watermark.out_of_orderness),
     })
 }
 

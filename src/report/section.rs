@@ -92,7 +92,7 @@ fn about(shown: &Shown) -> Value {
             about.push(("holds", "the records as they were read, in replay order".into()))
         }
         OutputKind::Groups { grouping, post } => {
-            let grouping = &plan.groupings[*grouping];
+            let grouping = &plan.pipeline.groupings[*grouping];
             if grouping.plan.window != Window::Global {
                 about.push(("window", grouping.plan.window.to_string()));
             }

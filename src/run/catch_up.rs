@@ -8,6 +8,7 @@ use crate::input::InputReport;
 use crate::job::{JobSpec, Overrides};
 use crate::plan::{OutputKind, Plan};
 use crate::sink::{InputEntry, Manifest};
+use crate::time::TimeRange;
 use hashbrown::HashSet;
 use std::path::PathBuf;
 
@@ -25,10 +26,10 @@ pub fn catch_up(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
-    let archive = plan.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
+    let archive = plan.deliveries.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
     let archive = archive.and_then(|output| target(&output.to));
     let before = archive.map(|archive| archive.manifest()).transpose()?.flatten();
-    let partial = plan.range != (i64::MIN, i64::MAX) || overrides.mode.is_some();
+    let partial = plan.pipeline.range != TimeRange::ALL || overrides.mode.is_some();
     let before = match before {
         Some(before) if !partial => before,
         before => {
@@ -48,7 +49,7 @@ pub fn catch_up(
 
 /// What a backfill did, as of a run; `before` is the manifest that it found.
 fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outcome> {
-    let first = plan.outputs.iter().find_map(|output| target(&output.to));
+    let first = plan.deliveries.outputs.iter().find_map(|output| target(&output.to));
     let manifest = first.map(|target| target.manifest()).transpose()?.flatten();
     let known: HashSet<&str> = before.inputs.iter().map(|input| input.path.as_str()).collect();
     let read = |input: &&InputEntry| done.all_again.is_some() || !known.contains(input.path.as_str());

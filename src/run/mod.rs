@@ -22,9 +22,9 @@ use std::path::Path;
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
     let targets = deliver::places(plan);
     // The outputs are locked before hours of work, not after.
-    let transaction = Transaction::begin_of(&targets, &plan.named)?;
+    let transaction = Transaction::begin_of(&targets, &plan.deliveries.named)?;
     server_tables::check(plan)?;
-    let rejects = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+    let rejects = plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options.threads)?.install(|| {
         let pass = Pass { plan, options, progress };
         let mut staged = deliver::stage(&pass, &transaction, rejects)?;

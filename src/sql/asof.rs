@@ -22,7 +22,7 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
     for (t, attempt) in (1..).zip(&enrich.tries) {
         match attempt {
             Try::AsOf { table, on, reach, take } => {
-                let found = s.plan.tables.get(*table).expect("a table of the plan");
+                let found = s.plan.pipeline.tables.get(*table).expect("a table of the plan");
                 let matches = matches(s, (number, t), found, on, reach, take)?;
                 joined = joined.join(format!("LEFT JOIN {matches} AS m{t} ON m{t}._of_{t} = e.{POSITION}"));
                 for (c, arm) in arms.iter_mut().enumerate() {
@@ -77,7 +77,7 @@ fn matches(
     let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
     let mut conditions = vec![];
     for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
-        let (of_row, of_event) = (table.rows.fields[*key].ty, s.plan.rows.fields[event].ty);
+        let (of_row, of_event) = (table.rows.fields[*key].ty, s.plan.pipeline.rows.fields[event].ty);
         let (mut row, mut event) = (format!("r.{}", field(*key)), format!("e.{}", s.column(event)?));
         if let (DataType::Decimal { scale: a, .. }, DataType::Decimal { scale: b, .. }) = (of_row, of_event)
             && of_row != of_event

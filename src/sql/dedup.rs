@@ -11,7 +11,7 @@ use super::{Dialect, POSITION, TIME};
 use crate::error::Result;
 use crate::input::{Compression, SourceFile};
 use crate::plan::Plan;
-use crate::time::{EARLIEST, LATEST};
+use crate::time::{EARLIEST, LATEST, TimeRange};
 
 /// Appends the rows that stay, step `number` of the job.
 ///
@@ -88,7 +88,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
     let columns = ["_key", "_us", "_row", "_kept", "_next"].map(|name| format!("{name}_{n}"));
     let mut chain = s.with(&format!("next_{n}"), Select::new(columns, reached).filter(format!("_k_{n} = 1")));
 
-    let (from, to) = s.plan.range;
+    let TimeRange { start: from, end: to } = s.plan.pipeline.range;
     let span = to.min(LATEST).saturating_sub(from.max(EARLIEST)).max(0);
     let links = span / within.saturating_add(1) + 1;
     let rows_of_files = most_rows(s.plan).filter(|rows| *rows < links);
@@ -148,5 +148,5 @@ fn most_rows(plan: &Plan) -> Option<i64> {
         };
         i64::try_from(bytes? / 2 + 1).ok()
     };
-    plan.read.files.iter().try_fold(1i64, |rows, file| rows.checked_add(of_file(file)?))
+    plan.pipeline.read.files.iter().try_fold(1i64, |rows, file| rows.checked_add(of_file(file)?))
 }

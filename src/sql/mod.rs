@@ -45,7 +45,7 @@ use statement::Statement;
 /// after the last.
 pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
     let mut all = vec![];
-    for grouping in &plan.groupings {
+    for grouping in &plan.pipeline.groupings {
         if let Some((_, _, offset)) = calendar::starts(windows::window(&grouping.plan)) {
             let relation = (calendar::relation_name(offset.micros), offset.micros);
             if !all.contains(&relation) {
@@ -61,7 +61,7 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
 /// # Errors
 /// A job error that names what the dialect cannot express.
 pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
-    let output = &plan.outputs[output];
+    let output = &plan.deliveries.outputs[output];
     check_names(plan, output, dialect)?;
     let mut statement = Statement::new(plan, dialect);
     let mut script = match &output.kind {
@@ -75,7 +75,7 @@ pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
         }
         OutputKind::Groups { grouping, post } => {
             steps::steps(&mut statement)?;
-            post::groups(statement, output, &plan.groupings[*grouping], post)?
+            post::groups(statement, output, &plan.pipeline.groupings[*grouping], post)?
         }
     };
     script.setup.extend(source::setup(dialect, plan)?);
@@ -94,15 +94,16 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
     let bounds = output.columns.index_of("window_start").is_some();
     if let OutputKind::Groups { .. } = output.kind
         && bounds
-        && let Some(bound) = window_fields().iter().find(|bound| plan.rows.index_of(&bound.name).is_some())
+        && let Some(bound) =
+            window_fields().iter().find(|bound| plan.pipeline.rows.index_of(&bound.name).is_some())
     {
         return Err(Error::job(format!(
             "the events have a column `{}`, which is a name of windows in SQL",
             bound.name
         )));
     }
-    let tables = plan.tables.iter().map(|table| &table.rows);
-    for schema in [&plan.rows, &output.columns].into_iter().chain(tables) {
+    let tables = plan.pipeline.tables.iter().map(|table| &table.rows);
+    for schema in [&plan.pipeline.rows, &output.columns].into_iter().chain(tables) {
         let mut known: Vec<&str> = vec![];
         for name in schema.names() {
             if let Some(why) = unsaid(name, dialect) {

@@ -23,8 +23,8 @@ pub struct Relation<'a> {
 /// # Errors
 /// A job error: a column or table whose name is one of ours.
 pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
-    let mut all = vec![relation("source", &plan.read)?];
-    for table in &plan.tables {
+    let mut all = vec![relation("source", &plan.pipeline.read)?];
+    for table in &plan.pipeline.tables {
         // Some engines tell no cases apart, so none is taken for a difference.
         let same = |known: &&Relation| known.name.to_lowercase() == table.name.to_lowercase();
         let known = all.iter().find(same).map(|known| known.name.clone());

@@ -39,7 +39,7 @@ pub fn setup(dialect: Dialect, plan: &Plan) -> Result<Vec<String>> {
     if dialect == Dialect::Polars {
         return Ok(vec![]);
     }
-    let of = |relation| of_relation(dialect, &relation, &plan.zone, plan.watermark.out_of_orderness);
+    let of = |relation| of_relation(dialect, &relation, &plan.zone, plan.pipeline.watermark.out_of_orderness);
     let all = relations(plan)?.into_iter().map(of).collect::<Result<Vec<_>>>()?;
     Ok(all.concat())
 }

@@ -101,10 +101,15 @@ pub(super) struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     pub fn new(plan: &'a Plan, dialect: Dialect) -> Statement<'a> {
-        let tables = plan.tables.iter().map(|table| table.name.to_lowercase());
+        let tables = plan.pipeline.tables.iter().map(|table| table.name.to_lowercase());
         let taken = std::iter::once("source".to_string()).chain(tables).collect();
-        let columns =
-            plan.read.columns.iter().map(|c| Column::Plain(words::ident(dialect, &c.name))).collect();
+        let columns = plan
+            .pipeline
+            .read
+            .columns
+            .iter()
+            .map(|c| Column::Plain(words::ident(dialect, &c.name)))
+            .collect();
         let last = words::ident(dialect, "source");
         Statement { plan, dialect, last, columns, taken, ctes: vec![], recursive: false, notes: vec![] }
     }
@@ -218,7 +223,7 @@ impl<'a> Statement<'a> {
 
     /// An expression over the plan's rows.
     pub fn translate(&self, expr: &Expr) -> Result<String> {
-        let column = |number: usize| self.ident(&self.plan.rows.fields[number].name);
+        let column = |number: usize| self.ident(&self.plan.pipeline.rows.fields[number].name);
         super::expr::translate(self.dialect, expr, &column)
     }
 
@@ -236,11 +241,11 @@ impl<'a> Statement<'a> {
     /// # Errors
     /// A job error: a type that the dialect cannot take for a key.
     pub fn keys(&self, keys: &[usize]) -> Result<Vec<String>> {
-        let float = |c: &&usize| self.plan.rows.fields[**c].ty == DataType::Float64;
+        let float = |c: &&usize| self.plan.pipeline.rows.fields[**c].ty == DataType::Float64;
         if self.dialect == Dialect::BigQuery
             && let Some(&key) = keys.iter().find(float)
         {
-            let name = &self.plan.rows.fields[key].name;
+            let name = &self.plan.pipeline.rows.fields[key].name;
             return Err(self.refuse(format!("`{name}`, a float64, as a key")));
         }
         keys.iter().map(|&key| self.column(key)).collect()
@@ -261,7 +266,7 @@ impl<'a> Statement<'a> {
 
     /// Whether `keys` are one decimal, and the dialect is Polars.
     pub fn is_lone_decimal(&self, keys: &[usize]) -> bool {
-        let ty = |key: usize| self.plan.rows.fields[key].ty;
+        let ty = |key: usize| self.plan.pipeline.rows.fields[key].ty;
         self.dialect == Dialect::Polars
             && matches!(keys, [key] if matches!(ty(*key), DataType::Decimal { .. }))
     }

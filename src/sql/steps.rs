@@ -5,6 +5,7 @@ use super::{TIME, asof, dedup, words};
 use crate::batch::Origin;
 use crate::error::Result;
 use crate::plan::Step;
+use crate::time::TimeRange;
 
 /// Appends the records in the plan's range, and all steps.
 ///
@@ -13,14 +14,14 @@ use crate::plan::Step;
 pub(super) fn steps(s: &mut Statement) -> Result<()> {
     events(s);
     let plan = s.plan;
-    for (i, step) in plan.steps.iter().enumerate() {
+    for (i, step) in plan.pipeline.steps.iter().enumerate() {
         let number = i + 1;
         match step {
             Step::Filter(expr) => {
                 let select = Select::new(["*"], &s.last).filter(s.translate(expr)?);
                 s.last = s.with(&format!("filter_{number}"), select);
             }
-            Step::Derive(_, expr) if plan.rows.fields[s.next_column()].origin == Origin::Own => {
+            Step::Derive(_, expr) if plan.pipeline.rows.fields[s.next_column()].origin == Origin::Own => {
                 s.push_argument(expr);
             }
             Step::Derive(name, expr) => {
@@ -49,7 +50,7 @@ pub(super) fn steps(s: &mut Statement) -> Result<()> {
 
 /// The records of the source whose event time is wanted.
 fn events(s: &mut Statement) {
-    let (from, to) = s.plan.range;
+    let TimeRange { start: from, end: to } = s.plan.pipeline.range;
     let mut select = Select::new(["*"], &s.last);
     for (bound, sign, open) in [(from, ">=", i64::MIN), (to, "<", i64::MAX)] {
         if bound != open {

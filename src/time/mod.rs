@@ -9,6 +9,7 @@ mod duration;
 mod format;
 mod likely;
 mod parse;
+mod range;
 mod time_error;
 mod unit;
 mod zone;
@@ -18,6 +19,7 @@ pub use duration::{CalendarUnit, Duration};
 pub use format::{Field, Pad, Piece, TimeFormat};
 pub use likely::likely;
 pub use parse::{TimeParser, TimeRule, parse_date};
+pub use range::TimeRange;
 pub use unit::TimeUnit;
 pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday};
 

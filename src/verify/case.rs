@@ -29,7 +29,7 @@ pub(super) struct Case<'a> {
 
 impl Case<'_> {
     pub(super) fn output(&self) -> &OutputPlan {
-        &self.plan.outputs[self.index]
+        &self.plan.deliveries.outputs[self.index]
     }
 
     /// Compares `here` with what is there.
@@ -103,7 +103,7 @@ pub(super) fn near(plan: &Plan, output: &OutputPlan) -> Vec<(String, f64)> {
     let OutputKind::Groups { grouping, post } = &output.kind else { return vec![] };
     let share = |column: &PlannedColumn| {
         let PlannedColumn::Value(i) = column else { return None };
-        let (aggregate, _) = &plan.groupings[*grouping].plan.aggregates[*i];
+        let (aggregate, _) = &plan.pipeline.groupings[*grouping].plan.aggregates[*i];
         let of_floats = aggregate.args.contains(&DataType::Float64);
         match aggregate.function {
             Function::ApproxCountDistinct => Some(APPROXIMATE),

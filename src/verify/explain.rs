@@ -49,7 +49,7 @@ pub fn explain(case: &Case, found: &Comparison, here: &Table) -> Result<Option<S
 /// Late events, which one side counts.
 fn late(case: &Case) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, .. } = case.output().kind else { return Ok(None) };
-    let streamed = case.plan.groupings[grouping].plan.lateness.is_some();
+    let streamed = case.plan.pipeline.groupings[grouping].plan.lateness.is_some();
     let mode = if streamed { Mode::Complete } else { Mode::Streamed };
     let overrides = |mode| Some(Overrides { mode: Some(mode), ..case.overrides.clone() });
     let Some(account) = case.same_with(&Variation { overrides: overrides(mode), ..Variation::default() })?
@@ -227,7 +227,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
 
 /// The filters of the job's steps: number of the step, and SQL.
 fn filters_of(case: &Case) -> Vec<(usize, String)> {
-    let steps = case.plan.steps.iter().enumerate();
+    let steps = case.plan.pipeline.steps.iter().enumerate();
     steps
         .filter_map(
             |(i, step)| if let Step::Filter(expr) = step { Some((i, expr.sql().to_string())) } else { None },
@@ -362,7 +362,8 @@ fn all_long(found: &Comparison, column: &str) -> bool {
 
 /// Events that come again, which one side counts.
 fn duplicates(case: &Case) -> Result<Option<String>> {
-    let dedups = case.plan.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Dedup { .. }));
+    let dedups =
+        case.plan.pipeline.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Dedup { .. }));
     let dedups: Vec<usize> = dedups.map(|(i, _)| i).collect();
     for &at in &dedups {
         if case.same_with(&Variation { job: Some(&set_filter(at, None)), ..Variation::default() })?.is_some()
@@ -374,7 +375,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
             ));
         }
     }
-    let read = &case.plan.read;
+    let read = &case.plan.pipeline.read;
     let mut columns: Vec<String> = vec![];
     for name in std::iter::once(&read.time.column).chain(read.columns.iter().map(|column| &column.name)) {
         if !columns.contains(name) && !read.derives(name) {
@@ -407,7 +408,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
 /// Groups of which a key is NULL.
 fn null_groups(case: &Case, found: &Comparison) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, .. } = case.output().kind else { return Ok(None) };
-    let keys = &case.plan.groupings[grouping].keys;
+    let keys = &case.plan.pipeline.groupings[grouping].keys;
     if keys.is_empty() || found.only_here == 0 {
         return Ok(None);
     }
@@ -437,7 +438,7 @@ fn append_filter(job: &mut toml::Table, filter: &str) {
 
 /// A file that the other side has not read, or has read twice.
 fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
-    let all: Vec<PathBuf> = case.plan.read.files.iter().map(|file| file.path.clone()).collect();
+    let all: Vec<PathBuf> = case.plan.pipeline.read.files.iter().map(|file| file.path.clone()).collect();
     let mut suspects = all.clone();
     // A file that is missing there is in every group that differs, so the events of a few tell.
     if all.len() > FEW_FILES {
@@ -538,7 +539,7 @@ fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
     if found.only_here + found.only_there + found.duplicate_keys > 0 {
         return Ok(None);
     }
-    let aggregates = &case.plan.groupings[*grouping].plan.aggregates;
+    let aggregates = &case.plan.pipeline.groupings[*grouping].plan.aggregates;
     let names = case.output().columns.fields.iter().map(|f| &f.name).zip(&post.columns);
     let mut counted = None;
     for (name, column) in names {

@@ -87,7 +87,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
     // Who is there is asked first: what is wrong with a query is then known before the run.
     let mut others = vec![];
     for &index in &chosen {
-        let output = plan.outputs[index].to.to_string();
+        let output = plan.deliveries.outputs[index].to.to_string();
         let again = || job::plan_job(spec, overrides);
         match theirs::table(&plan, index, request, stdin.as_ref(), &again) {
             Ok(theirs) => others.push((index, theirs)),
@@ -115,7 +115,8 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
         }
         let mut notes = theirs.notes;
         notes.extend(comparison.notes.clone());
-        let approximate = near(&plan, &plan.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
+        let approximate =
+            near(&plan, &plan.deliveries.outputs[index]).into_iter().filter(|near| near.1 == APPROXIMATE);
         notes.extend(approximate.map(|(name, _)| {
             format!(
                 "`{name}` is approximate here: differences up to {:.1} % count as the same",
@@ -123,7 +124,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
             )
         }));
         verdict.verified.push(Verified {
-            output: plan.outputs[index].to.to_string(),
+            output: plan.deliveries.outputs[index].to.to_string(),
             here: format!("highwater, by {}", spec.file()),
             against: theirs.name,
             comparison,
@@ -163,6 +164,6 @@ fn chosen(plan: &Plan, request: &Request) -> Result<Vec<usize>> {
         return Ok(all);
     }
     // One result is there, so one output is here: the first that stays.
-    let first = all.iter().find(|&&i| plan.outputs[i].to != OutputTo::Terminal);
+    let first = all.iter().find(|&&i| plan.deliveries.outputs[i].to != OutputTo::Terminal);
     Ok(vec![first.copied().unwrap_or(0)])
 }

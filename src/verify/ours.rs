@@ -25,7 +25,8 @@ pub fn compute(plan: Plan, wanted: &[usize], request: &Request) -> Result<Ours> 
         .map_err(|e| Error::io("make a folder in", &request.options.spill_folder, e))?;
     let plan = plan.only(wanted).in_folder(folder.path()).without_late_output();
     let account = run(&plan, request.options, request.progress)?.account;
-    let tables =
-        (0..plan.outputs.len()).map(|n| files(&folder.path().join(n.to_string()))).collect::<Result<_>>()?;
+    let tables = (0..plan.deliveries.outputs.len())
+        .map(|n| files(&folder.path().join(n.to_string())))
+        .collect::<Result<_>>()?;
     Ok(Ours { _folder: folder, tables, account })
 }

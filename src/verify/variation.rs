@@ -99,7 +99,7 @@ impl Case<'_> {
     /// The window of the output; `None` of outputs of events.
     pub fn window(&self) -> Option<Window> {
         match self.output().kind {
-            OutputKind::Groups { grouping, .. } => Some(self.plan.groupings[grouping].plan.window),
+            OutputKind::Groups { grouping, .. } => Some(self.plan.pipeline.groupings[grouping].plan.window),
             _ => None,
         }
     }

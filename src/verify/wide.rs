@@ -10,9 +10,9 @@ use crate::sql::{POSITION, TIME};
 /// inferred as. A time that is written in a format is a timestamp.
 pub fn columns(plan: &Plan, name: &str, query: &str) -> Vec<ReadColumn> {
     if name == "source" {
-        return missing(&plan.read, &plan.inferred, query);
+        return missing(&plan.pipeline.read, &plan.inferred, query);
     }
-    let table = plan.tables.iter().find(|table| table.name == name);
+    let table = plan.pipeline.tables.iter().find(|table| table.name == name);
     table.map(|table| missing(&table.read, &table.inferred, query)).unwrap_or_default()
 }
 
@@ -20,9 +20,9 @@ pub fn columns(plan: &Plan, name: &str, query: &str) -> Vec<ReadColumn> {
 ///
 /// A record is then bad, too, where one of these cannot be read as its inferred type.
 pub fn widen(plan: &mut Plan, query: &str) {
-    let more = missing(&plan.read, &plan.inferred, query);
-    plan.read.columns.extend(more);
-    for table in &mut plan.tables {
+    let more = missing(&plan.pipeline.read, &plan.inferred, query);
+    plan.pipeline.read.columns.extend(more);
+    for table in &mut plan.pipeline.tables {
         let more = missing(&table.read, &table.inferred, query);
         table.read.columns.extend(more);
     }

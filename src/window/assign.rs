@@ -2,16 +2,7 @@
 
 use super::calendar::{Starts, day_after};
 use super::{Offset, Window};
-use crate::time::{Duration, Zone};
-
-/// A window's bounds, microseconds UTC, `[start, end)`; also those of a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WindowSpan {
-    /// The first instant in it.
-    pub start: i64,
-    /// The first instant after it.
-    pub end: i64,
-}
+use crate::time::{Duration, TimeRange, Zone};
 
 /// Finds the slice and the windows of an instant, and remembers the last slice: logs are nearly in
 /// order. Not for sessions, whose windows depend on other events.
@@ -19,37 +10,36 @@ pub struct WindowSpan {
 pub struct Assigner {
     window: Window,
     starts: Starts,
-    last: WindowSpan,
+    last: TimeRange,
 }
 
 /// All of time.
-const ALWAYS: WindowSpan = WindowSpan { start: i64::MIN, end: i64::MAX };
 
 impl Assigner {
     /// An assigner for `window`, its calendar in `zone`.
     pub fn new(window: Window, zone: Zone) -> Assigner {
         let (every, offset) = window.starts().unwrap_or((Duration::Length(1), Offset::default()));
-        let last = if window == Window::Global { ALWAYS } else { WindowSpan { start: 0, end: 0 } };
+        let last = if window == Window::Global { TimeRange::ALL } else { TimeRange { start: 0, end: 0 } };
         Assigner { window, starts: Starts::new(every, offset, zone), last }
     }
 
     /// The slice that `instant` lies in: the stretch of time around it in which every instant lies in
     /// the same windows. Of tumbling windows it is the window.
     #[inline]
-    pub fn slice(&mut self, instant: i64) -> WindowSpan {
+    pub fn slice(&mut self, instant: i64) -> TimeRange {
         if instant < self.last.start || instant >= self.last.end {
             self.last = self.find(instant);
         }
         self.last
     }
 
-    fn find(&mut self, instant: i64) -> WindowSpan {
+    fn find(&mut self, instant: i64) -> TimeRange {
         if matches!(self.window, Window::Global | Window::Session { .. }) {
-            return ALWAYS;
+            return TimeRange::ALL;
         }
         let index = self.starts.index(instant);
         let (start, next) = (self.starts.start(index), self.starts.start(index + 1));
-        let mut slice = WindowSpan { start, end: next };
+        let mut slice = TimeRange { start, end: next };
         match self.window {
             Window::Hopping { size, .. } => {
                 // Ends ascend with starts: those of the windows around bound the slice.
@@ -65,7 +55,7 @@ impl Assigner {
             Window::Cumulative { step, .. } => {
                 let mut steps = self.steps(index, step, next);
                 let k = steps.first_after(instant);
-                slice = WindowSpan { start: steps.end(k - 1), end: steps.end(k) };
+                slice = TimeRange { start: steps.end(k - 1), end: steps.end(k) };
             }
             _ => {}
         }
@@ -74,10 +64,10 @@ impl Assigner {
 
     /// Puts the windows of `instant` into `out`, by ascending end (and start). There are none in the
     /// gaps between hopping windows.
-    pub fn windows(&mut self, instant: i64, out: &mut Vec<WindowSpan>) {
+    pub fn windows(&mut self, instant: i64, out: &mut Vec<TimeRange>) {
         out.clear();
         match self.window {
-            Window::Global | Window::Session { .. } => out.push(ALWAYS),
+            Window::Global | Window::Session { .. } => out.push(TimeRange::ALL),
             Window::Tumbling { .. } => out.push(self.slice(instant)),
             Window::Hopping { size, .. } => {
                 let index = self.starts.index(instant);
@@ -86,7 +76,7 @@ impl Assigner {
                     if end <= instant {
                         break;
                     }
-                    out.push(WindowSpan { start: self.starts.start(window), end });
+                    out.push(TimeRange { start: self.starts.start(window), end });
                 }
                 out.reverse();
                 // A day that a zone skipped starts where the next one does.
@@ -98,7 +88,7 @@ impl Assigner {
                 let mut steps = self.steps(index, step, next);
                 for k in steps.first_after(instant).. {
                     let end = steps.end(k);
-                    out.push(WindowSpan { start, end });
+                    out.push(TimeRange { start, end });
                     if end >= next {
                         break;
                     }
@@ -186,8 +176,8 @@ mod tests {
     #[test]
     fn fixed_windows_start_at_multiples_since_1970() {
         let mut a = assigner("1m", 0, "Asia/Kathmandu");
-        assert_eq!(a.slice(-1), WindowSpan { start: -MINUTE, end: 0 });
-        assert_eq!(a.slice(0), WindowSpan { start: 0, end: MINUTE });
+        assert_eq!(a.slice(-1), TimeRange { start: -MINUTE, end: 0 });
+        assert_eq!(a.slice(0), TimeRange { start: 0, end: MINUTE });
         let mut a = assigner("1h", 15 * MINUTE, "UTC");
         assert_eq!(a.slice(10 * MINUTE).start, 15 * MINUTE - HOUR);
         assert_eq!(a.slice(15 * MINUTE).start, 15 * MINUTE);
@@ -274,11 +264,11 @@ mod tests {
         let mut a = assigner("1 day", 6 * HOUR, "Europe/London");
         // The day from 06:00 local on 30 March to 06:00 local on 31 March 2024 has 23 hours.
         let span = a.slice(utc("2024-03-31T00:30:00Z"));
-        assert_eq!(span, WindowSpan { start: utc("2024-03-30T06:00:00Z"), end: utc("2024-03-31T05:00:00Z") });
+        assert_eq!(span, TimeRange { start: utc("2024-03-30T06:00:00Z"), end: utc("2024-03-31T05:00:00Z") });
     }
 
     /// Windows found by walking over all that may hold the instant.
-    fn naive(window: Window, zone: &str, instant: i64) -> Vec<WindowSpan> {
+    fn naive(window: Window, zone: &str, instant: i64) -> Vec<TimeRange> {
         let zone = Zone::named(zone).unwrap();
         let (every, offset) = window.starts().unwrap();
         let mut starts = Starts::new(every, offset, zone);
@@ -298,7 +288,7 @@ mod tests {
                 Window::Cumulative { step, .. } => (1..=60).map(|k| after(step, k).min(next)).collect(),
                 _ => unreachable!(),
             };
-            found.extend(ends.into_iter().map(|end| WindowSpan { start, end }));
+            found.extend(ends.into_iter().map(|end| TimeRange { start, end }));
         }
         found.retain(|w| w.start <= instant && instant < w.end);
         found.sort();

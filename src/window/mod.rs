@@ -49,7 +49,7 @@ mod calendar;
 mod kinds;
 mod offset;
 
-pub use assign::{Assigner, WindowSpan};
+pub use assign::Assigner;
 pub use offset::Offset;
 
 pub use kinds::Window;

@@ -52,7 +52,7 @@ fn read(job: &str, chunk_bytes: usize) -> Result<Read, String> {
     let said = |error: Error| (error.kind().exit_code(), error.to_string());
     let plan = || {
         let spec = JobSpec::parse("job.toml", job)?;
-        let mut read = plan_job(&spec, &Overrides { chunk_bytes, ..Overrides::default() })?.read;
+        let mut read = plan_job(&spec, &Overrides { chunk_bytes, ..Overrides::default() })?.pipeline.read;
         read.positions = true;
         Scan::new(Arc::new(read))
     };

@@ -218,7 +218,7 @@ fn rows_of_keys_alone_are_one_change() {
 
 #[test]
 fn differences_of_parts_are_added_up() {
-    let span = |start| Some(WindowSpan { start, end: start + 1 });
+    let span = |start| Some(TimeRange { start, end: start + 1 });
     let part = |starts: &[i64], column: &str| Differences {
         changes: starts
             .iter()

@@ -65,7 +65,7 @@ proptest! {
             Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(pick)).with_timezone("UTC"))
         };
         let old = RecordBatch::try_from_iter([("end", times(|r| r.1)), ("start", times(|r| r.0))]).unwrap();
-        let spans: Vec<_> = windows.iter().map(|&(start, end)| WindowSpan { start, end }).collect();
+        let spans: Vec<_> = windows.iter().map(|&(start, end)| TimeRange { start, end }).collect();
         let inside = in_windows(&old, 1, 0, &spans);
         prop_assert_eq!(inside.iter().collect::<Vec<_>>(), rows.iter().map(|r| windows.contains(r)).collect::<Vec<_>>());
     }

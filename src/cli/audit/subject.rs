@@ -38,9 +38,9 @@ impl Subject {
             name: plan.name.clone(),
             hash: plan.hash.clone(),
             zone: plan.zone.clone(),
-            files: plan.read.files.len(),
-            bytes: plan.read.files.iter().map(|file| file.bytes).sum(),
-            idle: plan.watermark.idle,
+            files: plan.pipeline.read.files.len(),
+            bytes: plan.pipeline.read.files.iter().map(|file| file.bytes).sum(),
+            idle: plan.pipeline.watermark.idle,
         }
     }
 

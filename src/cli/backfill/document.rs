@@ -147,7 +147,8 @@ fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> S
 
 /// Where the events of the windows touched are read from.
 fn history(request: &Request, outcome: &BackfillOutcome) -> String {
-    let own = outcome.plan.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
+    let own =
+        outcome.plan.deliveries.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
     match &request.from_archive {
         _ if own => "the archive".to_string(),
         Some(folder) => format!("the archive {}", shown(folder)),
@@ -156,7 +157,7 @@ fn history(request: &Request, outcome: &BackfillOutcome) -> String {
 }
 
 fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
-    let planned = outcome.plan.outputs.iter().find(|planned| planned.to == output.to);
+    let planned = outcome.plan.deliveries.outputs.iter().find(|planned| planned.to == output.to);
     let grouped = planned.is_some_and(|planned| matches!(planned.kind, OutputKind::Groups { .. }));
     if grouped {
         let groups = count(output.rows_touched, "group", "groups");
@@ -245,7 +246,7 @@ pub fn end(request: &Request, outcome: &BackfillOutcome) -> String {
     lines.push(&account);
     let published: Vec<String> = outcome.published.iter().map(ui::published).collect();
     lines.extend(published.iter().map(String::as_str));
-    if outcome.plan.outputs.iter().any(|output| output.to == OutputTo::Terminal) {
+    if outcome.plan.deliveries.outputs.iter().any(|output| output.to == OutputTo::Terminal) {
         lines.push("tables on the terminal are of a run alone: `highwater run` shows them");
     }
     if request.plan_only {

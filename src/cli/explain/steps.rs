@@ -14,7 +14,7 @@ use std::fmt::Write;
 
 /// The tables that steps look into.
 pub fn tables(plan: &Plan) -> String {
-    plan.tables.iter().map(table).collect()
+    plan.pipeline.tables.iter().map(table).collect()
 }
 
 fn table(table: &TablePlan) -> String {
@@ -44,9 +44,9 @@ fn table(table: &TablePlan) -> String {
 
 /// The services that steps ask.
 pub fn services(plan: &Plan) -> String {
-    let Some(answers) = &plan.answers else { return String::new() };
+    let Some(answers) = &plan.pipeline.answers else { return String::new() };
     let mut out = format!("\nlookups: answers are kept in {}\n", answers.display());
-    for service in &plan.services {
+    for service in &plan.pipeline.services {
         let _ = writeln!(
             out,
             "  {}: {} requests in flight, {} each, {}; a failure {}",
@@ -78,17 +78,18 @@ pub fn services(plan: &Plan) -> String {
 /// The steps, in order.
 pub fn steps(plan: &Plan) -> String {
     let mut out = String::new();
-    for (i, step) in plan.steps.iter().enumerate() {
+    for (i, step) in plan.pipeline.steps.iter().enumerate() {
         if i == 0 {
             out.push_str("\nsteps:\n");
         }
-        let columns = |columns: &[usize]| names(columns.iter().map(|column| &plan.rows.fields[*column].name));
+        let columns =
+            |columns: &[usize]| names(columns.iter().map(|column| &plan.pipeline.rows.fields[*column].name));
         let _ = match step {
             Step::Filter(_) | Step::Derive(..) => write!(out, "  {}", own_step(step)),
             Step::Dedup { keys, within: Some(within) } => {
                 writeln!(out, "  dedup by {} within {}", columns(keys), written(*within))
             }
-            Step::Dedup { keys, within: None } if i == 0 && plan.offsets.is_some() => {
+            Step::Dedup { keys, within: None } if i == 0 && plan.pipeline.offsets.is_some() => {
                 writeln!(out, "  dedup by {}: what the log holds twice is read once", columns(keys))
             }
             Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}", columns(keys)),
@@ -114,11 +115,12 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
     for (i, attempt) in enrich.tries.iter().enumerate() {
         let what = match attempt {
             Try::AsOf { table, on, reach, take } => {
-                let table = &plan.tables[*table];
+                let table = &plan.pipeline.tables[*table];
                 let column = |number: usize| &table.rows.fields[number].name;
                 let pairs = on.iter().zip(&table.index.keys);
-                let on = pairs
-                    .map(|(event, (key, _))| format!("{} = {}", plan.rows.fields[*event].name, column(*key)));
+                let on = pairs.map(|(event, (key, _))| {
+                    format!("{} = {}", plan.pipeline.rows.fields[*event].name, column(*key))
+                });
                 let on: Vec<String> = on.collect();
                 let take = names(take.iter().map(|number| column(table.index.columns[*number].0)));
                 let timed = table.read.time.rule != TimeRule::Untimed;
@@ -126,7 +128,7 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
                 format!("{take} of {}: {row} where {}", table.name, on.join(" and "))
             }
             Try::Service(number) => {
-                let service = &plan.services[*number];
+                let service = &plan.pipeline.services[*number];
                 format!("{} of {}", names(service.pointers.iter()), url(plan, service))
             }
             Try::Constant(values) => names(values.iter().map(|value| constant(value, &plan.zone))),
@@ -154,7 +156,8 @@ fn as_of(reach: &Reach) -> String {
 
 /// The URL as the job file has it.
 fn url(plan: &Plan, service: &ServicePlan) -> String {
-    let columns = service.columns.iter().map(|column| format!("{{{}}}", plan.rows.fields[*column].name));
+    let columns =
+        service.columns.iter().map(|column| format!("{{{}}}", plan.pipeline.rows.fields[*column].name));
     let columns = columns.chain([String::new()]);
     service.url.iter().zip(columns).map(|(piece, column)| format!("{piece}{column}")).collect()
 }

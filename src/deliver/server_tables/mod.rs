@@ -46,19 +46,20 @@ pub enum Extent {
 /// # Errors
 /// No connection; a table that does not fit.
 pub fn check(plan: &Plan) -> Result<()> {
-    let checks = plan.publications.iter().map(|publication| publish::check(spec(plan, publication)));
+    let checks =
+        plan.deliveries.publications.iter().map(|publication| publish::check(spec(plan, publication)));
     Error::all(checks.filter_map(Result::err).collect()).map_or(Ok(()), Err)
 }
 
 /// The table that output number `output` of `plan` is published to, if it is.
 pub fn table(plan: &Plan, output: usize) -> Option<String> {
-    let own = plan.publications.iter().find(|publication| publication.output == output)?;
+    let own = plan.deliveries.publications.iter().find(|publication| publication.output == output)?;
     Some(own.address.url())
 }
 
 fn spec<'a>(plan: &'a Plan, publication: &'a Publication) -> TableSpec<'a> {
     // No column names a partition, so the output's columns are those of its files.
-    let schema = &plan.outputs[publication.output].columns;
+    let schema = &plan.deliveries.outputs[publication.output].columns;
     TableSpec { address: &publication.address, schema, key: &publication.key }
 }
 
@@ -80,15 +81,16 @@ struct OpenTable<'a> {
 /// # Errors
 /// As [`Publishing`] has them; a part that cannot be read.
 pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Result<Open<'a>> {
-    let tables = plan.publications.iter().map(|publication| {
-        let output = &plan.outputs[publication.output];
+    let tables = plan.deliveries.publications.iter().map(|publication| {
+        let output = &plan.deliveries.outputs[publication.output];
         let is_target = |output: &&OutputPlan| target(&output.to).is_some();
-        let number = plan.outputs[..publication.output].iter().filter(is_target).count();
+        let number = plan.deliveries.outputs[..publication.output].iter().filter(is_target).count();
         let mirror = Mirror::of(output, transaction, number, extent)?;
         let mut publishing = Publishing::begin(spec(plan, publication))?;
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            let same = manifest.identity.as_ref() == Some(&plan.identities.outputs[publication.output]);
+            let same =
+                manifest.identity.as_ref() == Some(&plan.deliveries.identities.outputs[publication.output]);
             same && table == Some(&publication.address.url())
         });
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();

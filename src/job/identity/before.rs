@@ -12,32 +12,32 @@ use std::fmt::Write;
 
 /// The hash of `plan` as those manifests have it.
 pub fn hash(plan: &Plan) -> String {
-    let (read, name) = (&plan.read, &plan.name);
+    let (read, name) = (&plan.pipeline.read, &plan.name);
     let mut essence = format!(
         "{name} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         read.columns,
         read.time,
         plan.zone.name(),
-        plan.range,
-        plan.groupings,
-        plan.outputs,
+        (plan.pipeline.range.start, plan.pipeline.range.end),
+        plan.pipeline.groupings,
+        plan.deliveries.outputs,
         read.arrival,
         read.max_ahead,
-        plan.watermark,
-        plan.late,
+        plan.pipeline.watermark,
+        plan.deliveries.late,
     );
-    for step in &plan.steps {
+    for step in &plan.pipeline.steps {
         // Not the path or URL that it is called by: the services have theirs below.
         let _ = match step {
             Step::Enrich(enrich) => write!(essence, " {:?} {:?}", enrich.take, enrich.tries),
             step => write!(essence, " {step:?}"),
         };
     }
-    for table in &plan.tables {
+    for table in &plan.pipeline.tables {
         let TablePlan { read, steps, index, .. } = table;
         let _ = write!(essence, " {:?} {:?} {steps:?} {index:?}", read.columns, read.time);
     }
-    for service in &plan.services {
+    for service in &plan.pipeline.services {
         let ServicePlan { secrets, columns, pointers, types, on_failure, .. } = service;
         // As it is written, with what is secret.
         let url: Vec<String> = secrets.url.iter().map(Template::text).collect();

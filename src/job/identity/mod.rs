@@ -24,6 +24,7 @@ use crate::batch::{Field, Schema};
 use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, Identity};
+use crate::time::TimeRange;
 use crate::window::Window;
 use reading::{Reads, optional, pairs};
 use serde_json::{Map, Value, json};
@@ -38,10 +39,10 @@ fn identity(form: Map<String, Value>) -> Identity {
 
 /// The identities of the outputs of `plan`, which `spec` was resolved into.
 pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
-    let outputs = spec.outputs.iter().zip(&plan.outputs);
+    let outputs = spec.outputs.iter().zip(&plan.deliveries.outputs);
     Identities {
         outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
-        late: plan.late.as_ref().map(|late| of_late(spec, plan, late)),
+        late: plan.deliveries.late.as_ref().map(|late| of_late(spec, plan, late)),
     }
 }
 
@@ -59,7 +60,7 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
         OutputKind::Rows(_) => (events(spec), None),
         OutputKind::Archive(_) => (Map::from_iter([("archive".into(), json!(true))]), None),
         OutputKind::Groups { grouping, .. } => {
-            let groups = &plan.groupings[*grouping].plan;
+            let groups = &plan.pipeline.groupings[*grouping].plan;
             (grouped(spec, groups.window), groups.lateness.as_ref())
         }
     };
@@ -73,7 +74,7 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
         of.insert("streamed".into(), json!({ "allowed_lateness": lateness.allowed }));
     }
     if let OutputKind::Groups { grouping, .. } = &output.kind
-        && plan.groupings[*grouping].plan.firings
+        && plan.pipeline.groupings[*grouping].plan.firings
     {
         of.insert("firings".into(), json!(true));
     }
@@ -102,7 +103,7 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
 /// The late output: what is late is so for the windows of all streamed outputs.
 fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     let mut form = common(job, plan, &Reads::all(plan), true);
-    let streamed = plan.groupings.iter().filter_map(|grouping| {
+    let streamed = plan.pipeline.groupings.iter().filter_map(|grouping| {
         let lateness = grouping.plan.lateness.as_ref()?;
         Some(json!({ "window": grouping.plan.window.to_string(), "by": grouping.keys,
             "allowed_lateness": lateness.allowed }))
@@ -119,7 +120,7 @@ fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
 fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<String, Value> {
     let mut form = Map::new();
     form.insert("timezone".into(), json!(plan.zone.name()));
-    let (from, to) = plan.range;
+    let TimeRange { start: from, end: to } = plan.pipeline.range;
     let bounds = optional([
         ("from", (from != i64::MIN).then(|| json!(from))),
         ("to", (to != i64::MAX).then(|| json!(to))),
@@ -133,8 +134,8 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
         form.insert("steps".into(), Value::Array(steps));
     }
     if streamed {
-        let watermark = &plan.watermark;
-        let column = |column: usize| plan.rows.fields[column].name.clone();
+        let watermark = &plan.pipeline.watermark;
+        let column = |column: usize| plan.pipeline.rows.fields[column].name.clone();
         let partition = watermark.partition.map(|partition| match partition {
             LogPartition::File => json!("file"),
             LogPartition::Column(of) => json!({ "column": column(of) }),

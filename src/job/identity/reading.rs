@@ -28,7 +28,7 @@ impl Reads {
     /// Those that steps and this output use: a column that only another output reads changes nothing of this one, but
     /// where a value that cannot be read rejects its record.
     pub fn of_output(job: &JobSpec, plan: &Plan, output: &OutputPlan) -> Reads {
-        if plan.read.on_bad_record == OnBadRecord::Reject {
+        if plan.pipeline.read.on_bad_record == OnBadRecord::Reject {
             return Reads(None);
         }
         let visible: BTreeSet<&str> = job.steps.iter().flat_map(derived).collect();
@@ -36,21 +36,21 @@ impl Reads {
         let own = match &output.kind {
             OutputKind::Archive(columns) | OutputKind::Rows(columns) => columns.clone(),
             OutputKind::Groups { grouping, .. } => {
-                let groups = &plan.groupings[*grouping].plan;
+                let groups = &plan.pipeline.groupings[*grouping].plan;
                 let args = groups.aggregates.iter().flat_map(|(_, args)| args.iter().copied());
                 groups.keys.iter().map(|(key, _)| *key).chain(args).collect()
             }
         };
         let own: BTreeSet<usize> = own.into_iter().collect();
         // Of all columns those of the files come first.
-        let mut column = plan.read.columns.len();
-        for step in &plan.steps {
+        let mut column = plan.pipeline.read.columns.len();
+        for step in &plan.pipeline.steps {
             match step {
                 Step::Filter(expr) => used.extend(expr.inputs()),
                 Step::Derive(name, expr) => {
                     // What an aggregate of another output is computed of is none of this one's.
-                    let shown =
-                        visible.contains(name.as_str()) && plan.rows.fields[column].origin == Origin::Job;
+                    let shown = visible.contains(name.as_str())
+                        && plan.pipeline.rows.fields[column].origin == Origin::Job;
                     if shown || own.contains(&column) {
                         used.extend(expr.inputs());
                     }
@@ -68,15 +68,16 @@ impl Reads {
             }
         }
         used.extend(own);
-        for derived in plan.read.derived.iter().rev() {
-            let name = plan.read.columns[derived.column].name.as_str();
-            let decides = plan.read.time.column == name || used.contains(&derived.column);
+        for derived in plan.pipeline.read.derived.iter().rev() {
+            let name = plan.pipeline.read.columns[derived.column].name.as_str();
+            let decides = plan.pipeline.read.time.column == name || used.contains(&derived.column);
             if let (true, Source::Sql(expr)) = (decides, &derived.from) {
                 used.insert(derived.column);
                 used.extend(expr.inputs());
             }
         }
-        let of_files = plan.read.columns.iter().enumerate().filter(|(number, _)| used.contains(number));
+        let of_files =
+            plan.pipeline.read.columns.iter().enumerate().filter(|(number, _)| used.contains(number));
         let used = of_files.map(|(_, column)| column.name.clone()).collect();
         Reads(Some(used))
     }
@@ -98,16 +99,16 @@ fn derived(step: &StepSpec) -> Vec<&str> {
 fn asked<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [usize] {
     match attempt {
         Try::AsOf { on, .. } => on,
-        Try::Service(service) => &plan.services[*service].columns,
+        Try::Service(service) => &plan.pipeline.services[*service].columns,
         Try::Constant(_) => &[],
     }
 }
 
 /// How the source is read.
 pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
-    let (spec, read) = (&job.source.log, &plan.read);
+    let (spec, read) = (&job.source.log, &plan.pipeline.read);
     let mut form = log(spec, read, reads);
-    let streamed = plan.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
     let arrival = read.arrival.as_ref().filter(|_| streamed || read.max_ahead.is_some());
     form.extend(optional([
         ("arrival", arrival.map(time)),
@@ -212,7 +213,7 @@ fn time(time: &ReadTime) -> Value {
 /// The steps, in order.
 pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
     // Each step of the job file that looks elsewhere is one of the plan.
-    let mut enriched = plan.steps.iter().filter_map(|step| match step {
+    let mut enriched = plan.pipeline.steps.iter().filter_map(|step| match step {
         Step::Enrich(enrich) => Some(enrich),
         _ => None,
     });
@@ -246,10 +247,10 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
 
 fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
     let on: Vec<&str> =
-        asked(plan, attempt).iter().map(|column| plan.rows.fields[*column].name.as_str()).collect();
+        asked(plan, attempt).iter().map(|column| plan.pipeline.rows.fields[*column].name.as_str()).collect();
     match attempt {
         Try::AsOf { table, reach, take, .. } => {
-            let of = &plan.tables[*table];
+            let of = &plan.pipeline.tables[*table];
             let name = |column: &(usize, _)| of.rows.fields[column.0].name.as_str();
             let taken: Vec<&str> = take.iter().map(|column| name(&of.index.columns[*column])).collect();
             let keys: Vec<&str> = of.index.keys.iter().map(name).collect();
@@ -263,7 +264,7 @@ fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
             ]));
             Value::Object(form)
         }
-        Try::Service(service) => self::service(&plan.services[*service], &on),
+        Try::Service(service) => self::service(&plan.pipeline.services[*service], &on),
         Try::Constant(values) => json!({ "constant": values.iter().map(constant).collect::<Vec<_>>() }),
     }
 }

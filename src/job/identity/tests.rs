@@ -46,7 +46,7 @@ path = "@/out/late.jsonl"
 #[test]
 fn the_form_of_every_kind_of_output_is_fixed() {
     let (_folder, plan) = planned(LOG, JOB);
-    let all = plan.identities.outputs.iter().chain(&plan.identities.late);
+    let all = plan.deliveries.identities.outputs.iter().chain(&plan.deliveries.identities.late);
     let forms: Vec<String> = all.map(|one| format!("{} {}", one.version, one.form)).collect();
     insta::assert_snapshot!(forms.join("\n"), @r#"
     1 {"timezone":"Asia/Jakarta","read":{"time":{"column":"at","as":"iso"},"columns":{"n":"int64, inferred","user":"string, inferred"}},"steps":[{"filter":"n > 0"},{"derive":{"double":"n * 2"}},{"dedup":["user","n"],"within":60000000}],"watermark":{"out_of_orderness":20000000},"output":{"window":"hopping 10m by 5m","by":["user"],"select":{"total":"sum(double)","n":"count(*)"},"having":"n > 1","top":{"n":3,"by":"total desc"},"streamed":{"allowed_lateness":3600000000},"columns":[{"name":"window_start","type":"timestamp"},{"name":"window_end","type":"timestamp"},{"name":"user","type":"string"},{"name":"total","type":"int64"},{"name":"n","type":"int64"}],"format":"parquet","partition_by":["date","user"]}}
@@ -65,17 +65,23 @@ fn what_does_not_decide_rows_is_not_in_it() {
             JOB.replace("out/", "results/").replace("\"10m\"", "\"600s\"")
         ),
     );
-    assert_eq!(plan.identities, other.identities);
+    assert_eq!(plan.deliveries.identities, other.deliveries.identities);
 }
 
 #[test]
 fn an_edit_of_one_output_leaves_the_others_theirs() {
     let (_a, plan) = planned(LOG, JOB);
     let (_b, other) = planned(LOG, &JOB.replace("sum(double)", "sum(double + n)"));
-    let same: Vec<bool> =
-        plan.identities.outputs.iter().zip(&other.identities.outputs).map(|(a, b)| a == b).collect();
+    let same: Vec<bool> = plan
+        .deliveries
+        .identities
+        .outputs
+        .iter()
+        .zip(&other.deliveries.identities.outputs)
+        .map(|(a, b)| a == b)
+        .collect();
     assert_eq!(same, [false, true]);
-    assert_eq!(plan.identities.late, other.identities.late);
+    assert_eq!(plan.deliveries.identities.late, other.deliveries.identities.late);
 }
 
 #[test]
@@ -84,7 +90,12 @@ fn differences_are_told_as_the_job_file_has_them() {
     let told = |from: &str, to: &str| {
         assert!(JOB.contains(from), "{from}");
         let (_b, other) = planned(LOG, &JOB.replace(from, to));
-        differences(&plan.identities.outputs[0].form, &other.identities.outputs[0].form, 2).join("; ")
+        differences(
+            &plan.deliveries.identities.outputs[0].form,
+            &other.deliveries.identities.outputs[0].form,
+            2,
+        )
+        .join("; ")
     };
     assert_eq!(told("n > 0", "n >= 0"), "step 1 filter is `n >= 0`, but was `n > 0`");
     assert_eq!(told("\"1m\"", "\"2m\""), "step 3 within is `120000000`, but was `60000000`");

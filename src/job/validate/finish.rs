@@ -5,8 +5,11 @@ use super::planner::Planner;
 use crate::batch::{DataType, Field, Schema};
 use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
 use crate::job::destinations::answers;
-use crate::plan::{Identities, LogPartition, OffsetColumns, OutputKind, Plan, Step, TablePlan, Try};
+use crate::plan::{
+    Deliveries, Identities, LogPartition, OffsetColumns, OutputKind, Pipeline, Plan, Step, TablePlan, Try,
+};
 use crate::sink::Named;
+use crate::time::TimeRange;
 use std::path::PathBuf;
 
 impl Planner<'_> {
@@ -16,7 +19,7 @@ impl Planner<'_> {
         name: String,
         beside: &str,
         mut read: ReadPlan,
-        range: (i64, i64),
+        range: TimeRange,
         rejects: Option<PathBuf>,
     ) -> Plan {
         // A second column of the event time, as it is written: after the others that are read, so that
@@ -88,29 +91,33 @@ impl Planner<'_> {
         Plan {
             name,
             hash: String::new(),
-            identities: Identities::default(),
             zone: self.zone,
             threads: None,
             memory: None,
-            range,
-            read,
-            inferred: self.log.inferred,
-            rows: Schema::new(rows),
-            steps: self.rows.steps,
-            offsets,
-            tables,
-            services: self.services,
-            answers,
-            groupings: self.groupings,
-            outputs: self.outputs,
-            publications: self.publications,
-            pages: vec![],
-            notes: vec![],
             inputs: Inputs::default(),
-            named: Named::default(),
-            rejects,
-            watermark: self.watermark,
-            late: self.late,
+            notes: vec![],
+            inferred: self.log.inferred,
+            pipeline: Pipeline {
+                range,
+                read,
+                rows: Schema::new(rows),
+                steps: self.rows.steps,
+                offsets,
+                tables,
+                services: self.services,
+                answers,
+                groupings: self.groupings,
+                watermark: self.watermark,
+            },
+            deliveries: Deliveries {
+                identities: Identities::default(),
+                outputs: self.outputs,
+                late: self.late,
+                rejects,
+                publications: self.publications,
+                pages: vec![],
+                named: Named::default(),
+            },
         }
     }
 

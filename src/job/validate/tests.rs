@@ -26,7 +26,7 @@ fn planned(csv: &str, job: &str) -> Plan {
 }
 
 fn names(plan: &Plan) -> Vec<(&str, DataType)> {
-    plan.read.columns.iter().map(|c| (c.name.as_str(), c.ty)).collect()
+    plan.pipeline.read.columns.iter().map(|c| (c.name.as_str(), c.ty)).collect()
 }
 
 const CSV: &str = "_file,note,at,seen,shard,user,amount\n\
@@ -51,10 +51,13 @@ window = { tumbling = "1m", allowed_lateness = "1 day" }
 path = "@/late.jsonl"
 "#;
     let plan = planned(CSV, &job);
-    assert_eq!(plan.groupings[0].plan.lateness, Some(Lateness { allowed: DAY, delays: vec![20 * SECOND] }));
-    assert!(plan.groupings[0].plan.firings && plan.read.positions);
+    assert_eq!(
+        plan.pipeline.groupings[0].plan.lateness,
+        Some(Lateness { allowed: DAY, delays: vec![20 * SECOND] })
+    );
+    assert!(plan.pipeline.groupings[0].plan.firings && plan.pipeline.read.positions);
     let names_of = |fields: &[Field]| fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
-    let output = &plan.outputs[0];
+    let output = &plan.deliveries.outputs[0];
     assert_eq!(names_of(&output.columns.fields), ["window_start", "window_end", "user", "firing", "total"]);
     let OutputKind::Groups { post, .. } = &output.kind else { panic!() };
     assert!(
@@ -75,13 +78,13 @@ path = "@/late.jsonl"
             ("at", String)
         ]
     );
-    assert_eq!(plan.rows.index_of("at"), Some(1));
-    assert_eq!(plan.rows.index_of("double"), Some(7));
-    assert_eq!(plan.groupings[0].plan.keys, [(4, String)]);
-    assert_eq!(plan.groupings[0].plan.aggregates[0].1, [7]);
-    assert_eq!(plan.watermark.partition, Some(LogPartition::Column(3)));
-    assert_eq!(plan.watermark.idle, Some(MINUTE));
-    let late = plan.late.expect("a late output");
+    assert_eq!(plan.pipeline.rows.index_of("at"), Some(1));
+    assert_eq!(plan.pipeline.rows.index_of("double"), Some(7));
+    assert_eq!(plan.pipeline.groupings[0].plan.keys, [(4, String)]);
+    assert_eq!(plan.pipeline.groupings[0].plan.aggregates[0].1, [7]);
+    assert_eq!(plan.pipeline.watermark.partition, Some(LogPartition::Column(3)));
+    assert_eq!(plan.pipeline.watermark.idle, Some(MINUTE));
+    let late = plan.deliveries.late.expect("a late output");
     let columns: Vec<(usize, &str)> = late.columns.iter().map(|(i, f)| (*i, f.name.as_str())).collect();
     assert_eq!(columns, [(0, "note"), (6, "at"), (2, "seen"), (3, "shard"), (4, "user"), (5, "amount")]);
     assert_eq!(late.columns[1].1.ty, String);
@@ -101,14 +104,14 @@ path = "@/late.jsonl"
 "#;
     let complete = planned(CSV, &job);
     assert_eq!(names(&complete), [("user", DataType::String)]);
-    assert_eq!((&complete.watermark, &complete.late), (&WatermarkPlan::default(), &None));
-    assert!(!complete.read.positions && complete.groupings[0].plan.lateness.is_none());
-    assert_eq!(complete.groupings[0].plan.window, Window::Session { gap: 30 * MINUTE });
-    assert!(complete.read.arrival.is_some(), "a record without arrival is bad in any mode");
+    assert_eq!((&complete.pipeline.watermark, &complete.deliveries.late), (&WatermarkPlan::default(), &None));
+    assert!(!complete.pipeline.read.positions && complete.pipeline.groupings[0].plan.lateness.is_none());
+    assert_eq!(complete.pipeline.groupings[0].plan.window, Window::Session { gap: 30 * MINUTE });
+    assert!(complete.pipeline.read.arrival.is_some(), "a record without arrival is bad in any mode");
 
     let overrides = Overrides { mode: Some(Mode::Streamed), ..Overrides::default() };
     let streamed = plan(CSV, &job, overrides).unwrap();
-    assert!(streamed.late.is_some() && streamed.groupings[0].plan.lateness.is_some());
+    assert!(streamed.deliveries.late.is_some() && streamed.pipeline.groupings[0].plan.lateness.is_some());
     assert_ne!(streamed.hash, complete.hash);
 }
 
@@ -123,10 +126,10 @@ fn an_output_has_the_mode_of_the_command_line_or_its_own_or_the_jobs() {
     let modes = |job: &str, mode| -> Vec<bool> {
         let plan = plan(csv, job, Overrides { mode, ..Overrides::default() }).unwrap();
         let late = |output: &crate::plan::OutputPlan| match output.kind {
-            OutputKind::Groups { grouping, .. } => plan.groupings[grouping].plan.lateness.is_some(),
+            OutputKind::Groups { grouping, .. } => plan.pipeline.groupings[grouping].plan.lateness.is_some(),
             OutputKind::Rows(_) | OutputKind::Archive(_) => false,
         };
-        plan.outputs.iter().map(late).collect()
+        plan.deliveries.outputs.iter().map(late).collect()
     };
     assert_eq!(modes(job, None), [false; 4]);
     assert_eq!(modes(job, Some(Mode::Streamed)), [true, true, false, false]);
@@ -149,7 +152,10 @@ fn events_outside_the_range_are_read_where_they_move_the_watermark() {
             ..Overrides::default()
         };
         let plan = plan("at,x\n2024-01-01T00:00:00Z,1\n", job, overrides).unwrap();
-        (plan.range, (plan.read.from, plan.read.to))
+        (
+            (plan.pipeline.range.start, plan.pipeline.range.end),
+            (plan.pipeline.read.from, plan.pipeline.read.to),
+        )
     };
     let wanted = (SECOND, 2 * SECOND);
     assert_eq!(range(None), (wanted, wanted));
@@ -162,7 +168,7 @@ fn windows_of_every_kind() {
         let job = format!(
             "time = \"at\"\n[[output]]\npath = \"@/a.csv\"\nselect = {{ n = \"count(*)\" }}\nwindow = {window}\n"
         );
-        planned("at,x\n2024-01-01T00:00:00Z,1\n", &job).groupings[0].plan.window
+        planned("at,x\n2024-01-01T00:00:00Z,1\n", &job).pipeline.groupings[0].plan.window
     };
     let day = Duration::Calendar { count: 1, unit: crate::time::CalendarUnit::Day };
     let minutes = |n| Duration::Length(n * MINUTE);
@@ -185,7 +191,7 @@ fn windows_of_every_kind() {
 fn the_arrival_is_read_as_its_values_are_written() {
     let rule = |source: &str, at: &str, seen: &str| {
         let job = format!("time = \"at\"\narrival = \"seen\"\n{source}\n[[output]]\npath = \"@/a.csv\"\n");
-        planned(&format!("at,seen\n{at},{seen}\n"), &job).read.arrival.unwrap().rule
+        planned(&format!("at,seen\n{at},{seen}\n"), &job).pipeline.read.arrival.unwrap().rule
     };
     let (ms, s) = (TimeRule::Epoch(TimeUnit::Milli), TimeRule::Epoch(TimeUnit::Second));
     let format = "%d-%m-%Y %H:%M";
@@ -209,7 +215,7 @@ fn a_time_that_is_declared_an_instant_is_written_as_it_was() {
         path = \"@/a.csv\"\nselect = { n = \"count(*)\" }\nwindow = { tumbling = \"1m\" }\n\
         mode = \"streamed\"\n[late]\npath = \"@/late.parquet\"\n";
     let plan = planned("at,x\n1709200801,1\n", job);
-    let late = plan.late.as_ref().expect("a late output");
+    let late = plan.deliveries.late.as_ref().expect("a late output");
     assert_eq!(late.columns[0], (2, Field::new("at", DataType::Int64)));
     assert_eq!(names(&plan)[2], ("at", DataType::Int64));
 }

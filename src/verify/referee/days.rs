@@ -47,5 +47,5 @@ pub fn around(plan: &Plan) -> i64 {
         Window::Hopping { size, slide, offset } => days(size).max(days(slide)) + offset.micros.abs() / DAY,
         Window::Cumulative { size, offset, .. } => days(size) + offset.micros.abs() / DAY,
     };
-    2 * plan.groupings.iter().map(|grouping| of(&grouping.plan.window)).max().unwrap_or(0) + 400
+    2 * plan.pipeline.groupings.iter().map(|grouping| of(&grouping.plan.window)).max().unwrap_or(0) + 400
 }

@@ -42,19 +42,19 @@ select = { n = "sum(double)" }
     let plan = planned(LOG, &job);
     let all = [("at", Timestamp), ("user", Text), ("unused", Text), ("amount", Float64)];
     let own = [("_file", Text), ("_place", Int64)];
-    for output in &plan.outputs[..2] {
+    for output in &plan.deliveries.outputs[..2] {
         assert!(matches!(&output.kind, OutputKind::Archive(columns) if columns[..] == [0, 1, 2, 3]));
         assert_eq!(columns(&output.columns), [&all[..], &own].concat());
         assert_eq!(output.written().len(), 6, "what names its partitions is no column");
     }
-    assert_eq!(plan.outputs[0].partition_by, [PartitionPart::Date, PartitionPart::Hour]);
-    assert!(plan.read.positions && plan.read.columns.len() == 4);
-    assert!(matches!(&plan.steps[..], [Step::Derive(..), Step::Filter(_), ..]));
+    assert_eq!(plan.deliveries.outputs[0].partition_by, [PartitionPart::Date, PartitionPart::Hour]);
+    assert!(plan.pipeline.read.positions && plan.pipeline.read.columns.len() == 4);
+    assert!(matches!(&plan.pipeline.steps[..], [Step::Derive(..), Step::Filter(_), ..]));
 
     // Without an archive only what is needed is read; and it decides the result.
     let without = job.replace("archive = true", "archive = false");
     let other = planned(LOG, &without);
-    assert!(matches!(other.outputs[1].kind, OutputKind::Rows(_)));
+    assert!(matches!(other.deliveries.outputs[1].kind, OutputKind::Rows(_)));
     assert_ne!(other.hash, plan.hash);
 }
 
@@ -66,10 +66,10 @@ fn an_archive_beside_the_late_output_keeps_its_numbers() {
         select = { n = \"count(*)\" }\n[late]\npath = \"@/late.jsonl\"\n";
     let csv = CSV.replace("_file", "file");
     let plan = planned(&csv, job);
-    let OutputKind::Archive(archived) = &plan.outputs[0].kind else { panic!() };
+    let OutputKind::Archive(archived) = &plan.deliveries.outputs[0].kind else { panic!() };
     assert_eq!(archived[..], [0, 1, 2, 3, 4, 5, 6]);
-    assert_eq!(columns(&plan.outputs[0].columns)[2], ("at", Timestamp));
-    assert_eq!(plan.late.unwrap().columns[2].0, 7);
+    assert_eq!(columns(&plan.deliveries.outputs[0].columns)[2], ("at", Timestamp));
+    assert_eq!(plan.deliveries.late.unwrap().columns[2].0, 7);
 }
 
 #[test]
@@ -142,9 +142,9 @@ fn a_state_is_kept_of_what_can_be_merged() {
         ("partition_by = \"user\"", "\"global\""),
     ] {
         let plan = planned(LOG, &state(rest, window, all));
-        assert!(plan.outputs[0].state, "{rest} {window}");
+        assert!(plan.deliveries.outputs[0].state, "{rest} {window}");
         let without = planned(LOG, &state(rest, window, all).replace("state = true", "state = false"));
-        assert!(!without.outputs[0].state);
+        assert!(!without.deliveries.outputs[0].state);
         assert_ne!(without.hash, plan.hash);
     }
 }
@@ -249,7 +249,7 @@ fn a_source_can_be_said_file_by_file() {
     let twice = at("log").join("../log/2.csv");
     let files = [at("log/10.csv"), at("late.csv"), twice.clone(), at("log/2.csv")];
     let plan = over(&spec, &files, &[]).unwrap();
-    let paths: Vec<&Path> = plan.read.files.iter().map(|f| f.path.as_path()).collect();
+    let paths: Vec<&Path> = plan.pipeline.read.files.iter().map(|f| f.path.as_path()).collect();
     assert_eq!(
         paths,
         [at("late.csv"), twice, at("log/10.csv")],
@@ -260,7 +260,8 @@ fn a_source_can_be_said_file_by_file() {
     // What the files before had: types that these would not have, and columns that they lack.
     let known = [("at", Timestamp), ("n", Float64), ("code", Text), ("extra", Int64)];
     let plan = over(&spec, &[at("late.csv")], &known).unwrap();
-    let types: Vec<_> = plan.read.columns.iter().map(|c| (c.name.as_str(), c.ty, c.inferred)).collect();
+    let types: Vec<_> =
+        plan.pipeline.read.columns.iter().map(|c| (c.name.as_str(), c.ty, c.inferred)).collect();
     let wanted =
         [("at", Timestamp, true), ("n", Float64, true), ("code", Text, true), ("extra", Text, false)];
     assert_eq!(types, wanted, "and the job's own word wins");

@@ -58,7 +58,7 @@ fn read(table: &TablePlan) -> Vec<(&str, DataType)> {
 }
 
 fn tries(plan: &Plan, step: usize) -> &[Try] {
-    match &plan.steps[step] {
+    match &plan.pipeline.steps[step] {
         Step::Enrich(enrich) => &enrich.tries,
         other => panic!("{other:?}"),
     }
@@ -87,11 +87,15 @@ as = "isFirst"
 filter = "isFirst"
 "#;
     let plan = planned(&(TABLES.replace("[table.users]\npath = \"@/users.jsonl\"", "") + steps + COUNT));
-    let names: Vec<&str> = plan.rows.names().collect();
+    let names: Vec<&str> = plan.pipeline.rows.names().collect();
     assert_eq!(names, ["user", "id", "session", "kind", "sessionCountry", "isFirst"]);
-    assert!(plan.read.positions && plan.read.columns.len() == 4);
-    assert!(matches!(&plan.steps[0], Step::Dedup { keys, within: Some(MINUTE) } if keys[..] == [0, 1]));
-    assert!(matches!(&plan.steps[2], Step::First { keys, name } if keys[..] == [0, 4] && name == "isFirst"));
+    assert!(plan.pipeline.read.positions && plan.pipeline.read.columns.len() == 4);
+    assert!(
+        matches!(&plan.pipeline.steps[0], Step::Dedup { keys, within: Some(MINUTE) } if keys[..] == [0, 1])
+    );
+    assert!(
+        matches!(&plan.pipeline.steps[2], Step::First { keys, name } if keys[..] == [0, 4] && name == "isFirst")
+    );
     let reach = |direction, within, inclusive| Reach { direction, within: Some(within), inclusive };
     let tried = tries(&plan, 1);
     let wanted = [reach(Direction::Backward, DAY, true), reach(Direction::Forward, 5 * MINUTE, false)];
@@ -101,7 +105,7 @@ filter = "isFirst"
     }
     assert!(matches!((&tried[2], &tried[3]), (Try::Service(0), Try::Constant(_))) && tried.len() == 4);
 
-    let [table] = &plan.tables[..] else { panic!() };
+    let [table] = &plan.pipeline.tables[..] else { panic!() };
     assert_eq!(read(table), [("id", Text), ("country", Text), ("kind", Text)]);
     assert_eq!(table.rows.index_of("kind_of"), Some(3));
     assert!(matches!(&table.steps[..], [Step::Derive(..), Step::Filter(_)]), "derive comes first");
@@ -109,10 +113,10 @@ filter = "isFirst"
     assert!(table.read.positions && !table.index.fill);
     assert_eq!(table.read.time.rule, TimeRule::Epoch(TimeUnit::Milli));
 
-    let [service] = &plan.services[..] else { panic!() };
+    let [service] = &plan.pipeline.services[..] else { panic!() };
     assert_eq!((&service.columns[..], &service.pointers[..]), (&[2, 3][..], &["/country".to_string()][..]));
     assert_eq!(service.url, ["http://host/sessions/", "/", ""]);
-    assert_eq!(plan.answers.as_deref(), Some("out.csv.lookups.jsonl".as_ref()));
+    assert_eq!(plan.pipeline.answers.as_deref(), Some("out.csv.lookups.jsonl".as_ref()));
 }
 
 #[test]
@@ -122,13 +126,13 @@ fn outputs_hold_what_steps_append() {
         [[output]]\npath = \"out/a\"\npartition_by = \"country\"\n\
         [[output]]\npath = \"b.csv\"\nby = [\"country\", \"isFirst\"]\nselect = { n = \"sum(born)\" }\nhaving = \"country <> 'XX'\"\n";
     let plan = planned(steps);
-    let last = &plan.outputs[0].columns.fields[7..];
+    let last = &plan.deliveries.outputs[0].columns.fields[7..];
     let last: Vec<_> = last.iter().map(|field| (field.name.as_str(), field.ty)).collect();
     assert_eq!(last, [("isFirst", Bool), ("country", Text), ("born", Int64)]);
     assert!(
-        matches!(&plan.outputs[0].kind, OutputKind::Rows(columns) if columns[..] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        matches!(&plan.deliveries.outputs[0].kind, OutputKind::Rows(columns) if columns[..] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     );
-    assert_eq!(plan.groupings[0].plan.keys, [(8, Text), (7, Bool)]);
+    assert_eq!(plan.pipeline.groupings[0].plan.keys, [(8, Text), (7, Bool)]);
 }
 
 #[test]
@@ -148,8 +152,12 @@ fn steps_that_ask_a_table_by_the_same_columns_share_it() {
         step("{ session = \"id\" }", "{ e = \"opened\" }", ""),
     ];
     let plan = planned(&(tables + &steps.concat() + COUNT));
-    let asked: Vec<_> =
-        plan.tables.iter().map(|t| (t.index.keys.len(), t.index.columns.len(), t.index.fill)).collect();
+    let asked: Vec<_> = plan
+        .pipeline
+        .tables
+        .iter()
+        .map(|t| (t.index.keys.len(), t.index.columns.len(), t.index.fill))
+        .collect();
     assert_eq!(asked, [(2, 2, false), (2, 1, true), (1, 1, false)]);
     let taken = |step| match &tries(&plan, step)[0] {
         Try::AsOf { table, on, take, .. } => (*table, on.clone(), take.clone()),
@@ -160,11 +168,14 @@ fn steps_that_ask_a_table_by_the_same_columns_share_it() {
     assert_eq!((taken(2).0, taken(3)), (1, (2, vec![0], vec![0])));
     // They read the same columns, so they reject the same records, which are told once.
     assert!(
-        plan.tables.iter().all(|t| t.read.columns.len() == 5 && t.read.on_bad_record == OnBadRecord::Reject)
+        plan.pipeline
+            .tables
+            .iter()
+            .all(|t| t.read.columns.len() == 5 && t.read.on_bad_record == OnBadRecord::Reject)
     );
-    let rejects: Vec<_> = plan.tables.iter().map(|t| t.rejects.as_deref()).collect();
+    let rejects: Vec<_> = plan.pipeline.tables.iter().map(|t| t.rejects.as_deref()).collect();
     assert_eq!(rejects, [Some("out.csv.sessions.rejects.jsonl".as_ref()), None, None]);
-    assert_eq!(plan.rejects, None);
+    assert_eq!(plan.deliveries.rejects, None);
 }
 
 #[test]
@@ -179,9 +190,9 @@ fn a_lookup_in_files_is_a_table_without_a_time() {
     );
     let users = "[table.users]\npath = \"@/users.jsonl\"\n";
     let plan = planned(&(users.to_string() + &steps + OUTPUT));
-    let [countries, users] = &plan.tables[..] else { panic!("equal lookups are one table") };
+    let [countries, users] = &plan.pipeline.tables[..] else { panic!("equal lookups are one table") };
     assert!(countries.name.ends_with("/countries.txt") && users.name == "users");
-    for table in &plan.tables {
+    for table in &plan.pipeline.tables {
         assert_eq!((table.read.time.rule.clone(), table.read.positions), (TimeRule::Untimed, true));
     }
     assert_eq!(
@@ -192,9 +203,9 @@ fn a_lookup_in_files_is_a_table_without_a_time() {
     let reach = Reach { direction: Direction::Backward, within: None, inclusive: true };
     assert!(matches!(&tries(&plan, 0)[0], Try::AsOf { table: 0, reach: r, .. } if *r == reach));
     assert!(matches!(&tries(&plan, 1)[1], Try::AsOf { table: 0, take, .. } if take[..] == [0]));
-    assert_eq!(plan.services[0].pointers, ["/address/country"]);
+    assert_eq!(plan.pipeline.services[0].pointers, ["/address/country"]);
     assert_eq!(
-        plan.rejects.as_deref(),
+        plan.deliveries.rejects.as_deref(),
         Some("out/events.rejects.jsonl".as_ref()),
         "for the events of failures"
     );
@@ -209,13 +220,13 @@ fn an_otherwise_takes_after_its_step() {
         otherwise = [{ lookup = \"http://other/{session}\", take = { y = \"/y\", x = \"/0\" } }, \
         { lookup = \"http://host/{session}\", retries = 0, in_flight = 7, timeout = \"1s\", backoff = \"0s\" }]\n";
     let plan = planned(&(steps.to_string() + OUTPUT));
-    assert_eq!(plan.tables.len(), 2);
+    assert_eq!(plan.pipeline.tables.len(), 2);
     let Try::AsOf { table: 1, on, take, .. } = &tries(&plan, 0)[1] else { panic!() };
     assert_eq!((on.as_slice(), take.as_slice()), (&[4][..], &[0, 1][..]));
     let pointers: Vec<Vec<&str>> =
-        plan.services.iter().map(|s| s.pointers.iter().map(String::as_str).collect()).collect();
+        plan.pipeline.services.iter().map(|s| s.pointers.iter().map(String::as_str).collect()).collect();
     assert_eq!(pointers, [vec!["/country", "/city"], vec!["/x~1y", ""], vec!["/0", "/y"], vec!["/x~1y", ""]]);
-    let (first, last) = (&plan.services[1], &plan.services[3]);
+    let (first, last) = (&plan.pipeline.services[1], &plan.pipeline.services[3]);
     let seconds = Duration::from_secs;
     assert_eq!((first.in_flight, first.timeout, first.retries), (100, seconds(10), 3));
     assert_eq!((first.backoff, first.on_failure), (Duration::from_millis(100), OnFailure::Fail));
@@ -227,7 +238,7 @@ fn equal_services_are_one() {
     let step =
         |name: &str| format!("[[step]]\nlookup = \"http://host/{{user}}\"\ntake = {{ {name} = \"/x\" }}\n");
     let plan = planned(&(step("a") + &step("b") + OUTPUT));
-    assert_eq!((plan.services.len(), plan.steps.len()), (1, 2));
+    assert_eq!((plan.pipeline.services.len(), plan.pipeline.steps.len()), (1, 2));
 }
 
 #[test]
