@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
 use crate::input::lines::line_numbers;
 use crate::lookup::Services;
-use crate::plan::{Grouping, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
+use crate::plan::{Grouping, GroupingId, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
 use crate::process::pool;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::window::Window;
@@ -70,8 +70,11 @@ pub fn audit(
         let mut reports: Vec<Option<OutputAudit>> = outputs.iter().map(|_| None).collect();
         let parts = read.groups.into_iter().zip(read.sessions);
         for (g, (groups, stores)) in parts.enumerate() {
-            let of_this: Vec<(usize, &OutputPlan)> =
-                outputs.iter().enumerate().filter(|(_, o)| o.grouping() == Some(g)).collect();
+            let of_this: Vec<(usize, &OutputPlan)> = outputs
+                .iter()
+                .enumerate()
+                .filter(|(_, o)| o.grouping() == Some(GroupingId::new(g)))
+                .collect();
             let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
             let figures = match plan.pipeline.groupings[g].plan.window {
                 Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,

@@ -214,7 +214,7 @@ impl Correction<'_> {
             return Err("its rows are events".to_string());
         };
         let Shared { old, columns } =
-            edited::shared(manifest, &plan.deliveries.identities.outputs[*index], output)?;
+            edited::shared(manifest, &plan.deliveries.identities.outputs[index.place()], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("its files were changed from outside".to_string());

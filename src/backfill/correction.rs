@@ -9,14 +9,15 @@ use super::rejects::Rejected;
 use crate::engine::steps::Sources;
 use crate::engine::{Pass, tables};
 use crate::error::Result;
+use crate::plan::OutputId;
 use crate::sink::{Account, ManifestDraft, Target, Transaction};
 
 /// A correction under way.
 pub struct Correction<'a> {
     pub pass: Pass<'a>,
     pub transaction: &'a Transaction,
-    /// Per target its output's number in the plan.
-    pub targets: &'a [(usize, Target)],
+    /// Per target its output.
+    pub targets: &'a [(OutputId, Target)],
     pub in_place: &'a InPlace,
     pub given: &'a BackfillInput,
     pub history: &'a History,

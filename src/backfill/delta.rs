@@ -55,9 +55,9 @@ impl<'a> Correction<'a> {
             if self.method(number) == Method::Untouched {
                 continue;
             }
-            scope.outputs[*index] = true;
+            scope.outputs[index.place()] = true;
             if let Some(output) = GroupOutput::new(plan, *index, (number, target), self.in_place) {
-                scope.groupings[output.grouping()] = true;
+                scope.groupings[output.grouping().place()] = true;
                 outputs.push(output);
             }
         }
@@ -65,7 +65,7 @@ impl<'a> Correction<'a> {
         let mut partitions = BTreeMap::new();
         let (mut rows, mut archives) = (std::mem::take(&mut read.rows).into_iter(), read.archives.iter());
         for (number, (index, _)) in
-            self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[*index])
+            self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[index.place()])
         {
             let touched = match &plan.deliveries.outputs[*index].kind {
                 OutputKind::Rows(_) => times(rows.next().unwrap_or_default())?,
@@ -87,7 +87,7 @@ impl<'a> Correction<'a> {
             }
             let grouping = &plan.pipeline.groupings[g];
             let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-            let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Merged;
+            let own = |o: &&GroupOutput| o.grouping().place() == g && self.method(o.number) == Method::Merged;
             let own: Vec<&GroupOutput> = outputs.iter().filter(own).collect();
             let mut clusters = match grouping.plan.window {
                 Window::Session { gap } => Some(Clusters::new(gap)),
@@ -98,7 +98,7 @@ impl<'a> Correction<'a> {
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
             let again = |o: &&GroupOutput| {
                 let told = are_told_by_group(o.output, o.post);
-                o.grouping() == g && told && self.method(o.number) == Method::Recomputed
+                o.grouping().place() == g && told && self.method(o.number) == Method::Recomputed
             };
             let again: Vec<&GroupOutput> = outputs.iter().filter(again).collect();
             let rows = gather(&self.pass, merged, &own, &rows_wanted, None, |block| {
@@ -130,7 +130,8 @@ impl<'a> Correction<'a> {
                 }
                 Some(mut clusters) => {
                     clusters.join();
-                    let tells = |o: &&GroupOutput| o.grouping() == g && tells_sessions(plan, o.output);
+                    let tells =
+                        |o: &&GroupOutput| o.grouping().place() == g && tells_sessions(plan, o.output);
                     if let Some(output) = outputs.iter().find(tells) {
                         output.grow(&mut clusters)?;
                     }

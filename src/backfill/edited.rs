@@ -10,7 +10,7 @@ use super::given::InPlace;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
 use crate::job::identity::{differences, hash_before};
-use crate::plan::{OutputPlan, Plan};
+use crate::plan::{OutputId, OutputPlan, Plan};
 use crate::sink::{Identity, JobInfo, Manifest, ManifestDraft, Target, first_altered};
 use serde_json::Value;
 
@@ -18,11 +18,11 @@ use serde_json::Value;
 const NAMED: usize = 3;
 
 /// Why the outputs in place are not those of `plan`, if they are not.
-pub fn reason(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Option<String> {
+pub fn reason(plan: &Plan, targets: &[(OutputId, Target)], in_place: &InPlace) -> Option<String> {
     let before = hash_before(plan);
     let each = targets.iter().zip(&in_place.manifests);
     let reasons = each.filter_map(|((index, target), manifest)| {
-        let why = unlike(manifest, &plan.deliveries.identities.outputs[*index], &before)?;
+        let why = unlike(manifest, &plan.deliveries.identities.outputs[index.place()], &before)?;
         Some((target.path.display(), why))
     });
     let reasons: Vec<_> = reasons.collect();
@@ -90,10 +90,14 @@ fn unlike(manifest: &Manifest, is: &Identity, before: &str) -> Option<String> {
 
 /// The manifests of outputs that stay as they are, with the name and the identities that the job has now; `None` where
 /// they have them.
-pub fn restated(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Option<Vec<ManifestDraft>> {
-    let restate = |((index, _), manifest): (&(usize, Target), &Manifest)| ManifestDraft {
+pub fn restated(
+    plan: &Plan,
+    targets: &[(OutputId, Target)],
+    in_place: &InPlace,
+) -> Option<Vec<ManifestDraft>> {
+    let restate = |((index, _), manifest): (&(OutputId, Target), &Manifest)| ManifestDraft {
         job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
-        identity: Some(plan.deliveries.identities.outputs[*index].clone()),
+        identity: Some(plan.deliveries.identities.outputs[index.place()].clone()),
         ..manifest.draft()
     };
     let drafts: Vec<ManifestDraft> = targets.iter().zip(&in_place.manifests).map(restate).collect();

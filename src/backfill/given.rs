@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::input::{Format, InputReport, Inputs, files, told};
 use crate::job;
 use crate::job::JobSpec;
+use crate::plan::OutputId;
 use crate::sink::{InputEntry, Manifest, Target, Transaction, first_altered};
 use hashbrown::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ impl InPlace {
     }
 
     /// The first file of the outputs that is gone or was changed from outside.
-    pub fn altered(&self, targets: &[(usize, Target)]) -> Option<PathBuf> {
+    pub fn altered(&self, targets: &[(OutputId, Target)]) -> Option<PathBuf> {
         let each = targets.iter().zip(&self.manifests);
         let mut files = each.flat_map(|((_, target), manifest)| {
             [(target.root(), &manifest.parts), (target.state(), &manifest.state)]

@@ -20,7 +20,7 @@ use crate::batch::{plain_strings, record_batch};
 use crate::deliver::shape::Shaped;
 use crate::engine::Pass;
 use crate::error::Result;
-use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post};
+use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
 use crate::sink::{Manifest, Part, Target, Transaction};
 use crate::time::TimeRange;
 use crate::window::Window;
@@ -55,22 +55,22 @@ pub enum Replace<'a> {
 }
 
 impl<'a> GroupOutput<'a> {
-    /// Output number `index` of the plan, if it is one of groups.
+    /// The output `id` of the plan, if it is one of groups.
     pub fn new(
         plan: &'a Plan,
-        index: usize,
+        id: OutputId,
         (number, target): (usize, &Target),
         in_place: &'a InPlace,
     ) -> Option<GroupOutput<'a>> {
-        let output = &plan.deliveries.outputs[index];
+        let output = &plan.deliveries.outputs[id];
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         let (grouping, manifest) = (&plan.pipeline.groupings[*grouping], &in_place.manifests[number]);
         Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
     }
 
-    /// The number of its grouping.
-    pub fn grouping(&self) -> usize {
+    /// Its grouping.
+    pub fn grouping(&self) -> GroupingId {
         match &self.output.kind {
             OutputKind::Groups { grouping, .. } => *grouping,
             _ => unreachable!("an output of groups"),

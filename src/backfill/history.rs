@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::input::written::WrittenColumns;
 use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
 use crate::job::identity;
-use crate::plan::{OutputKind, Plan, archive_fields};
+use crate::plan::{OutputId, OutputKind, Plan, archive_fields};
 use crate::sink;
 use crate::sink::{Identity, InputEntry, Manifest, Part, Target};
 use crate::time::{TimeRange, TimeRule};
@@ -42,7 +42,7 @@ pub enum History {
 }
 
 /// The archives of a job, in its order, each with its target's number.
-pub fn own_archives(plan: &Plan, targets: &[(usize, Target)], in_place: &InPlace) -> Vec<Archive> {
+pub fn own_archives(plan: &Plan, targets: &[(OutputId, Target)], in_place: &InPlace) -> Vec<Archive> {
     let archives = targets.iter().enumerate().filter_map(|(number, (index, target))| {
         let output = &plan.deliveries.outputs[*index];
         let archive = matches!(output.kind, OutputKind::Archive(_));
@@ -253,7 +253,7 @@ pub fn is_whole(plan: &Plan, archives: &[Archive], given: &BackfillInput) -> Res
 /// It does not.
 pub fn can_tell(
     plan: &Plan,
-    targets: &[(usize, Target)],
+    targets: &[(OutputId, Target)],
     in_place: &InPlace,
     given: &BackfillInput,
 ) -> Result<()> {
@@ -265,7 +265,7 @@ pub fn can_tell(
     });
     let alike = archive.is_some_and(|((index, _), manifest)| {
         // A time without an offset is read in the job's zone.
-        let is = &plan.deliveries.identities.outputs[*index].form;
+        let is = &plan.deliveries.identities.outputs[index.place()].form;
         let same = |key: &str, was: &Identity| identity::same(&was.form[key], &is[key]);
         manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
     });

@@ -6,7 +6,7 @@ use super::outcome::Method;
 use crate::aggregate::Aggregate;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::plan::{OutputKind, OutputPlan, Plan, PlannedColumn, Step};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn, Step};
 use crate::rows::PartitionPart;
 use crate::sink::Format;
 use crate::window::Window;
@@ -66,8 +66,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
     } else if given.late.is_none() && plan.pipeline.steps.iter().any(ordered) {
         Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
     } else {
-        let touched =
-            (0..plan.deliveries.outputs.len()).filter(|&i| method(plan, i, given) != Method::Untouched);
+        let touched = plan.deliveries.ids().filter(|&id| method(plan, id, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {
             groups(output).is_some_and(|g| {
                 matches!(plan.pipeline.groupings[g].plan.window, Window::Session { .. })
@@ -102,7 +101,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
 }
 
 /// How output number `index` is corrected, where not everything is computed again.
-pub fn method(plan: &Plan, index: usize, given: &BackfillInput) -> Method {
+pub fn method(plan: &Plan, index: OutputId, given: &BackfillInput) -> Method {
     let output = &plan.deliveries.outputs[index];
     let adds = given.has(Role::New);
     match &output.kind {

@@ -44,7 +44,7 @@ use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::job::{JobSpec, Overrides, SourceFiles};
-use crate::plan::Plan;
+use crate::plan::{OutputId, Plan};
 use crate::process::pool;
 use crate::sink::{Target, Transaction};
 use correction::{Correction, StagedCorrection};
@@ -106,13 +106,8 @@ pub(crate) fn correct(
     let mut plan = planned(spec, overrides, &in_place, &given)?;
     plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
-    let numbered = plan
-        .deliveries
-        .outputs
-        .iter()
-        .enumerate()
-        .filter_map(|(index, output)| Some((index, target(&output.to)?)));
-    let targets: Vec<(usize, Target)> = numbered.collect();
+    let numbered = plan.deliveries.with_ids().filter_map(|(id, output)| Some((id, target(&output.to)?)));
+    let targets: Vec<(OutputId, Target)> = numbered.collect();
     let altered = match request.of_run {
         true => pool(options.threads)?.install(|| in_place.altered(&targets)),
         false => None,

@@ -103,12 +103,12 @@ impl Correction<'_> {
         let plan = self.pass.plan;
         let mut needs = Needs { scope: Scope::none(plan), ranges: vec![], joined: vec![] };
         for output in delta.outputs.iter().filter(|o| self.method(o.number) == Method::Recomputed) {
-            needs.scope.groupings[output.grouping()] = true;
-            needs.ranges.extend(delta.touched[output.grouping()].iter().flat_map(Touched::ranges));
+            needs.scope.groupings[output.grouping().place()] = true;
+            needs.ranges.extend(delta.touched[output.grouping().place()].iter().flat_map(Touched::ranges));
         }
         for (number, touched) in &delta.partitions {
             let index = self.targets[*number].0;
-            needs.scope.outputs[index] = true;
+            needs.scope.outputs[index.place()] = true;
             let manifest = &self.in_place.manifests[*number];
             let parts = manifest.parts.iter().filter(|part| touched.contains_key(partition(part)));
             match plan.deliveries.outputs[index].kind {

@@ -58,9 +58,9 @@ impl<'a> Correction<'a> {
                 paths.extend(rows.keys().cloned());
             }
             if let Some(output) = delta.outputs.iter().find(|output| output.number == number) {
-                let touched = delta.touched[output.grouping()].as_ref();
+                let touched = delta.touched[output.grouping().place()].as_ref();
                 planned.windows = touched.map_or(0, Touched::windows);
-                planned.rows_touched = delta.groups[output.grouping()];
+                planned.rows_touched = delta.groups[output.grouping().place()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
                     paths.extend(delta.named.get(&number).into_iter().flatten().cloned());
@@ -138,7 +138,9 @@ impl<'a> Correction<'a> {
                     continue;
                 }
                 let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), tables, space)?;
-                let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Recomputed;
+                let own = |o: &&GroupOutput| {
+                    o.grouping().place() == g && self.method(o.number) == Method::Recomputed
+                };
                 let own: Vec<&GroupOutput> = delta.outputs.iter().filter(own).collect();
                 let rows =
                     gather(&self.pass, merged, &own, &|_| true, delta.touched[g].as_ref(), |_| Ok(()))?;
@@ -172,7 +174,7 @@ impl<'a> Correction<'a> {
             outputs.push(match (stores, groups) {
                 (Some(stores), _) => self.events(number, stores, &touched)?,
                 (None, Some(groups)) => {
-                    let touched = delta.touched[groups.grouping()].as_ref();
+                    let touched = delta.touched[groups.grouping().place()].as_ref();
                     let touched = touched.expect("a grouping in scope has windows");
                     let found = match method {
                         Method::Merged => delta.merged.remove(&number),
@@ -181,7 +183,7 @@ impl<'a> Correction<'a> {
                     let corrected = self.groups(groups, found.unwrap_or_default(), touched)?;
                     Corrected {
                         windows: touched.windows(),
-                        rows_touched: delta.groups[groups.grouping()],
+                        rows_touched: delta.groups[groups.grouping().place()],
                         ..corrected
                     }
                 }

@@ -188,7 +188,7 @@ fn watermark(plan: &Plan) -> String {
 
 fn outputs(plan: &Plan) -> String {
     let mut out = "\noutputs:\n".to_string();
-    for (index, output) in plan.deliveries.outputs.iter().enumerate() {
+    for (id, output) in plan.deliveries.with_ids() {
         let to = match &output.to {
             OutputTo::Folder(path) | OutputTo::File(path) => {
                 format!("{} ({})", path.display(), output.format.name())
@@ -202,7 +202,7 @@ fn outputs(plan: &Plan) -> String {
                 let g = &plan.pipeline.groupings[*grouping];
                 let by =
                     if g.keys.is_empty() { String::new() } else { format!(", by {}", g.keys.join(", ")) };
-                format!("grouping {}: window {}{by}", grouping + 1, g.plan.window)
+                format!("grouping {}: window {}{by}", grouping.place() + 1, g.plan.window)
             }
         };
         let _ = writeln!(out, "  {to}: {what}");
@@ -212,8 +212,7 @@ fn outputs(plan: &Plan) -> String {
         if let OutputKind::Groups { grouping, .. } = output.kind {
             out.push_str(&mode(&plan.pipeline.groupings[grouping].plan));
         }
-        for publication in
-            plan.deliveries.publications.iter().filter(|publication| publication.output == index)
+        for publication in plan.deliveries.publications.iter().filter(|publication| publication.output == id)
         {
             let keys: Vec<&str> = publication.key.iter().map(|&k| &*output.columns.fields[k].name).collect();
             let _ = writeln!(out, "    published to {}, key {}", publication.address.url(), keys.join(", "));

@@ -9,7 +9,7 @@ use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
-use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
+use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::report::{self, JobText, Place, Report, Shown};
 use crate::verify::Request;
 use clap::Args;
@@ -155,7 +155,11 @@ impl Apart {
         for (i, (output, own)) in self.plan.deliveries.outputs.iter().zip(&of.deliveries.outputs).enumerate()
         {
             let mut places = vec![Place::of(&own.to, page)];
-            let tables = of.deliveries.publications.iter().filter(|publication| publication.output == i);
+            let tables = of
+                .deliveries
+                .publications
+                .iter()
+                .filter(|publication| publication.output == OutputId::new(i));
             places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
             // `Debug` of what an output holds says all that decides its rows.
             let content = match output.kind {

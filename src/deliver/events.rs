@@ -6,7 +6,7 @@ use crate::engine::Pass;
 use crate::engine::stage_log::Resolution;
 use crate::error::Result;
 use crate::keyed::RowBits;
-use crate::plan::{OutputKind, OutputPlan, OutputTo};
+use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo};
 use crate::rows::{OrderedRows, RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{PartWriter, Transaction, encoder, table};
@@ -24,18 +24,18 @@ pub enum Known<'a> {
     Files(&'a [String]),
 }
 
-/// Writes output number `index` of the plan, which is number `target` of the transaction: of its partitions
+/// Writes the output `id` of the plan, which is number `target` of the transaction: of its partitions
 /// those that are `wanted`, by path.
 pub fn write(
     pass: &Pass,
-    index: usize,
+    id: OutputId,
     target: usize,
     transaction: &Transaction,
     stores: Vec<RowStore>,
     known: Known,
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
-    let output = &pass.plan.deliveries.outputs[index];
+    let output = &pass.plan.deliveries.outputs[id];
     let mut partitions = gather_partitions(stores);
     partitions.retain(|partition| wanted(&partition.path));
     let settled = SettledRows::new(output, known);

@@ -9,7 +9,7 @@ use crate::batch::{Schema, record_batch};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::Merged;
-use crate::plan::{OutputKind, OutputPlan, Post};
+use crate::plan::{GroupingId, OutputId, OutputKind, OutputPlan, Post};
 use crate::sink::{Transaction, table};
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
@@ -19,21 +19,19 @@ enum Sink<'a> {
     Terminal { head: Vec<RecordBatch>, rows: usize },
 }
 
-/// Writes all outputs of grouping `g`; gives what became of them by their index in the plan.
+/// Writes all outputs of grouping `g`; gives what became of them by their ids.
 pub fn write(
     pass: &Pass,
-    g: usize,
+    g: GroupingId,
     merged: Merged,
     transaction: &Transaction,
-    number: &dyn Fn(usize) -> usize,
-) -> Result<Vec<(usize, OutputOutcome)>> {
+    number: &dyn Fn(OutputId) -> usize,
+) -> Result<Vec<(OutputId, OutputOutcome)>> {
     let grouping = &pass.plan.pipeline.groupings[g];
-    let outputs: Vec<(usize, &OutputPlan, &Post)> = pass
+    let outputs: Vec<(OutputId, &OutputPlan, &Post)> = pass
         .plan
         .deliveries
-        .outputs
-        .iter()
-        .enumerate()
+        .with_ids()
         .filter_map(|(i, output)| match &output.kind {
             OutputKind::Groups { grouping, post } if *grouping == g => Some((i, output, &**post)),
             _ => None,

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::InputReport;
 use crate::lookup::Services;
-use crate::plan::{Grouping, LatePlan, OutputKind, Plan};
+use crate::plan::{Grouping, GroupingId, LatePlan, OutputId, OutputKind, Plan};
 use crate::rows::RowStore;
 use crate::sink::{
     Account, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
@@ -146,30 +146,30 @@ pub fn write(
     let Results { groups, rows, archives, files } = results;
     let mut outcomes: Vec<Option<OutputOutcome>> =
         pass.plan.deliveries.outputs.iter().map(|_| None).collect();
-    let number = |output: usize| {
-        pass.plan.deliveries.outputs[..output].iter().filter(|o| target(&o.to).is_some()).count()
+    let number = |output: OutputId| {
+        pass.plan.deliveries.outputs[..output.place()].iter().filter(|o| target(&o.to).is_some()).count()
     };
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
     let mut times = None;
-    for (index, output) in pass.plan.deliveries.outputs.iter().enumerate() {
+    for (id, output) in pass.plan.deliveries.with_ids() {
         let (stores, known) = match output.kind {
             OutputKind::Rows(_) => (rows.next(), events::Known::Resolution(resolution)),
             OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
             OutputKind::Groups { .. } => continue,
         };
         let stores = stores.expect("stores for each output of events");
-        let (outcome, of_rows) =
-            events::write(pass, index, number(index), transaction, stores, known, &|_| true)?;
-        outcomes[index] = Some(outcome);
+        let (outcome, of_rows) = events::write(pass, id, number(id), transaction, stores, known, &|_| true)?;
+        outcomes[id.place()] = Some(outcome);
         if matches!(output.kind, OutputKind::Rows(_)) {
             times = of_rows;
         }
     }
     for (g, (tables, space)) in groups.into_iter().enumerate() {
+        let g = GroupingId::new(g);
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-        for (index, outcome) in groups::write(pass, g, merged, transaction, &number)? {
-            outcomes[index] = Some(outcome);
+        for (id, outcome) in groups::write(pass, g, merged, transaction, &number)? {
+            outcomes[id.place()] = Some(outcome);
         }
     }
     Ok((outcomes.into_iter().flatten().collect(), times))
@@ -194,8 +194,8 @@ pub fn drafts(
         watermarks,
         rejects: rejects.as_ref().map(|(path, _)| path.display().to_string()),
     };
-    let outputs = of.deliveries.outputs.iter().enumerate().filter(|(_, output)| target(&output.to).is_some());
-    let outputs = outputs.map(|(index, output)| {
+    let outputs = of.deliveries.with_ids().filter(|(_, output)| target(&output.to).is_some());
+    let outputs = outputs.map(|(id, output)| {
         let format = output.format.name().into();
         let info = match &output.kind {
             OutputKind::Rows(_) => OutputInfo { format, ..OutputInfo::default() },
@@ -205,11 +205,11 @@ pub fn drafts(
                 let allowed = |l: &Lateness| format!("allowed lateness {}", Length(l.allowed));
                 let streamed = plan.lateness.as_ref().map(allowed);
                 let window = Some(plan.window.to_string());
-                let table = server_tables::table(of, index);
+                let table = server_tables::table(of, id);
                 OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
             }
         };
-        draft(info, &of.deliveries.identities.outputs[index])
+        draft(info, &of.deliveries.identities.outputs[id.place()])
     });
     let format = |late: &LatePlan| late.format.name().into();
     let late = of.deliveries.late.iter().zip(&of.deliveries.identities.late);

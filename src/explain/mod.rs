@@ -22,7 +22,7 @@ use crate::group::{GroupPlan, Merged};
 use crate::input::Reject;
 use crate::input::value::parse_decimal;
 use crate::job::parse_time;
-use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, Post, Step};
+use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post, Step};
 use crate::process::pool;
 use crate::sink::value::{TimeText, decimal_text};
 use crate::time::{TimeRange, Zone};
@@ -147,9 +147,9 @@ fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
 }
 
 /// The output that is asked for, by number.
-fn chosen(plan: &Plan, asked: &RowAsked) -> Result<usize> {
+fn chosen(plan: &Plan, asked: &RowAsked) -> Result<OutputId> {
     let of = plan.chosen(asked.output.as_deref())?;
-    let lacks = |index: usize| {
+    let lacks = |index: OutputId| {
         let names = naming(plan, &plan.deliveries.outputs[index]);
         asked.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
     };
@@ -171,11 +171,11 @@ struct Case<'a> {
     progress: &'a dyn Progress,
     again: &'a (dyn Fn() -> Result<Plan> + Sync),
     /// The output, by number.
-    index: usize,
+    index: OutputId,
 }
 
 impl Case<'_> {
-    fn of_groups(&self, plan: &Plan, grouping: usize, post: &Post) -> Result<RowExplained> {
+    fn of_groups(&self, plan: &Plan, grouping: GroupingId, post: &Post) -> Result<RowExplained> {
         let output = &plan.deliveries.outputs[self.index];
         let Grouping { plan: group_plan, keys } = &plan.pipeline.groupings[grouping];
         let wanted = self.wanted(plan, group_plan, keys)?;

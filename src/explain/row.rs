@@ -7,7 +7,7 @@ use crate::deliver::shape::output_rows;
 use crate::deliver::shape::top_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan};
-use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
+use crate::plan::{Grouping, GroupingId, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
 use crate::window::{Assigner, Window};
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
 }
 
 /// The columns that an output of groups is computed from, and those that steps look at on the way.
-pub fn used(plan: &Plan, output: &OutputPlan, grouping: usize) -> BTreeSet<usize> {
+pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<usize> {
     let group = &plan.pipeline.groupings[grouping].plan;
     let mut out: BTreeSet<usize> = group.keys.iter().map(|(column, _)| *column).collect();
     let OutputKind::Groups { post, .. } = &output.kind else { return out };

@@ -61,8 +61,7 @@ pub fn first_job(patterns: &[String], may_reject: bool) -> Result<FirstJob> {
 fn checked(text: &str, inputs: &Inputs) -> Result<()> {
     let spec = JobSpec::parse("the job", text)?.reading(inputs);
     let plan = plan_job(&spec, &Overrides::default())?;
-    (0..plan.deliveries.outputs.len())
-        .try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
+    plan.deliveries.ids().try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
 }
 
 fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {

@@ -31,7 +31,7 @@ use crate::engine::{Pass, Progress, RunOptions, tables};
 use crate::error::Result;
 use crate::group::Merged;
 use crate::lookup::Services;
-use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
+use crate::plan::{GroupingId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
 use crate::process::pool;
 use crate::sink::Transaction;
 use crate::time::{TimeRange, TimeRule};
@@ -78,7 +78,7 @@ pub fn inspect(
         sections.extend(held.map(|held| held.section(&plan)));
         for (g, (groups, space)) in read.groups.into_iter().enumerate() {
             let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), groups, space)?;
-            sections.extend(windows(&plan, g, merged, at)?);
+            sections.extend(windows(&plan, GroupingId::new(g), merged, at)?);
         }
         sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         number_names(&mut sections);
@@ -138,7 +138,7 @@ struct Open {
 }
 
 /// The windows of the outputs of grouping `g` that are open at `at`.
-fn windows(plan: &Plan, g: usize, merged: Merged, at: i64) -> Result<Vec<Section>> {
+fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Section>> {
     let grouping = &plan.pipeline.groupings[g];
     let outputs: Vec<(&OutputPlan, _)> = plan
         .deliveries

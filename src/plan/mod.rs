@@ -6,12 +6,14 @@
 //!   plan, and each kind of variant is a method ([`variants`]).
 
 mod identities;
+mod ids;
 mod outputs;
 mod steps;
 pub mod variants;
 mod watermark;
 
 pub use identities::Identities;
+pub use ids::{GroupingId, OutputId};
 pub(crate) use outputs::outputs_at;
 pub use outputs::{
     Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, PagePlan, PlannedColumn, Post, Publication, Top,
@@ -106,10 +108,22 @@ impl Plan {
     ///
     /// # Errors
     /// A job error: no output has that path.
-    pub fn chosen(&self, only: Option<&str>) -> Result<Vec<usize>> {
-        let Some(only) = only else { return Ok((0..self.deliveries.outputs.len()).collect()) };
+    pub fn chosen(&self, only: Option<&str>) -> Result<Vec<OutputId>> {
+        let Some(only) = only else { return Ok(self.deliveries.ids().collect()) };
         let paths: Vec<String> = self.deliveries.outputs.iter().map(|output| output.to.to_string()).collect();
         outputs_at(&paths.iter().map(String::as_str).collect::<Vec<_>>(), only)
+    }
+}
+
+impl Deliveries {
+    /// The ids of all outputs, in order.
+    pub fn ids(&self) -> impl Iterator<Item = OutputId> + use<> {
+        (0..self.outputs.len()).map(OutputId::new)
+    }
+
+    /// All outputs with their ids, in order.
+    pub fn with_ids(&self) -> impl Iterator<Item = (OutputId, &OutputPlan)> {
+        self.ids().zip(&self.outputs)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is grouped, what outputs hold, and where they go.
 
+use super::ids::{GroupingId, OutputId};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -93,7 +94,7 @@ pub struct OutputPlan {
 
 impl OutputPlan {
     /// The number of its grouping; none of events.
-    pub fn grouping(&self) -> Option<usize> {
+    pub fn grouping(&self) -> Option<GroupingId> {
         match self.kind {
             OutputKind::Groups { grouping, .. } => Some(grouping),
             OutputKind::Rows(_) | OutputKind::Archive(_) => None,
@@ -125,7 +126,7 @@ impl OutputPlan {
 #[derive(Debug)]
 pub struct Publication {
     /// Number in [`Plan::outputs`](super::Plan::outputs), of a folder of Parquet with groups.
-    pub output: usize,
+    pub output: OutputId,
     /// The table.
     pub address: TableAddress,
     /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
@@ -142,7 +143,7 @@ pub struct PagePlan {
     /// Its title, if it is not the job's name.
     pub title: Option<String>,
     /// Numbers in [`Plan::outputs`](super::Plan::outputs), of outputs that are files or folders.
-    pub of: Vec<usize>,
+    pub of: Vec<OutputId>,
 }
 
 /// What an output holds.
@@ -153,10 +154,10 @@ pub enum OutputKind {
     /// The records of the source as they are read, before any step, in replay order: all columns of the
     /// source, by their numbers in the batch. The output's columns are these, then [`archive_fields`].
     Archive(Vec<usize>),
-    /// The groups of `groupings[grouping]`.
+    /// The groups of a grouping.
     Groups {
         /// Which grouping.
-        grouping: usize,
+        grouping: GroupingId,
         /// What happens to its groups.
         post: Box<Post>,
     },
@@ -242,9 +243,10 @@ pub fn window_fields() -> [Field; 2] {
 ///
 /// # Errors
 /// A job error: there is none.
-pub(crate) fn outputs_at(paths: &[&str], only: &str) -> Result<Vec<usize>> {
+pub(crate) fn outputs_at(paths: &[&str], only: &str) -> Result<Vec<OutputId>> {
     let bare = |path: &str| path.trim_end_matches('/').to_string();
-    let found: Vec<usize> = (0..paths.len()).filter(|&i| bare(paths[i]) == bare(only)).collect();
+    let found = (0..paths.len()).filter(|&i| bare(paths[i]) == bare(only));
+    let found: Vec<OutputId> = found.map(OutputId::new).collect();
     if !found.is_empty() {
         return Ok(found);
     }

@@ -4,7 +4,10 @@
 //! * A variant is a plan like any other: what names another part of it by number names the same part as before.
 //! * What a command does not want of the job's own run, such as commits in place, it takes away here and nowhere else.
 
-use super::{Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, Plan, Step, Try, WatermarkPlan};
+use super::{
+    Grouping, GroupingId, LatePlan, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, Try,
+    WatermarkPlan,
+};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness};
@@ -17,9 +20,9 @@ use std::path::{Path, PathBuf};
 impl Plan {
     /// Of its outputs those of the numbers `wanted`, in the plan's order, and the groupings that they show.
     #[must_use]
-    pub fn only(mut self, wanted: &[usize]) -> Plan {
+    pub fn only(mut self, wanted: &[OutputId]) -> Plan {
         let mut number = 0..;
-        self.deliveries.outputs.retain(|_| number.next().is_some_and(|n| wanted.contains(&n)));
+        self.deliveries.outputs.retain(|_| number.next().is_some_and(|n| wanted.contains(&OutputId::new(n))));
         self.pipeline.groupings =
             shown(std::mem::take(&mut self.pipeline.groupings), &mut self.deliveries.outputs);
         self.deliveries.publications.clear();
@@ -104,13 +107,13 @@ impl Plan {
         self
     }
 
-    /// Output number `index`, and the plan with nothing but its grouping.
+    /// The output `id`, and the plan with nothing but its grouping.
     #[must_use]
-    pub fn grouping_alone(mut self, index: usize) -> (Plan, OutputPlan) {
-        let output = self.deliveries.outputs.remove(index);
+    pub fn grouping_alone(mut self, id: OutputId) -> (Plan, OutputPlan) {
+        let output = self.deliveries.outputs.remove(id.place());
         self.deliveries.outputs.clear();
         self.pipeline.groupings = match output.grouping() {
-            Some(grouping) => vec![self.pipeline.groupings.remove(grouping)],
+            Some(grouping) => vec![self.pipeline.groupings.remove(grouping.place())],
             None => vec![],
         };
         self.deliveries.rejects = None;
@@ -138,10 +141,10 @@ impl Plan {
         self
     }
 
-    /// With another window of output number `index`, if it has one.
+    /// With another window of the output `id`, if it has one.
     #[must_use]
-    pub fn with_window(mut self, index: usize, window: Window) -> Plan {
-        if let Some(grouping) = self.deliveries.outputs[index].grouping() {
+    pub fn with_window(mut self, id: OutputId, window: Window) -> Plan {
+        if let Some(grouping) = self.deliveries.outputs[id].grouping() {
             self.pipeline.groupings[grouping].plan.window = window;
         }
         self
@@ -221,17 +224,19 @@ impl Plan {
 
 /// The groupings that `outputs` show, which name them by their new numbers then.
 fn shown(groupings: Vec<Grouping>, outputs: &mut [OutputPlan]) -> Vec<Grouping> {
-    let kept: Vec<usize> =
-        (0..groupings.len()).filter(|&g| outputs.iter().any(|output| output.grouping() == Some(g))).collect();
+    let all = (0..groupings.len()).map(GroupingId::new);
+    let kept: Vec<GroupingId> =
+        all.filter(|&g| outputs.iter().any(|output| output.grouping() == Some(g))).collect();
     for output in outputs {
         if let OutputKind::Groups { grouping, .. } = &mut output.kind {
-            *grouping = kept.iter().position(|g| g == grouping).expect("a grouping that is kept");
+            let place = kept.iter().position(|g| g == grouping).expect("a grouping that is kept");
+            *grouping = GroupingId::new(place);
         }
     }
     groupings
         .into_iter()
         .enumerate()
-        .filter(|(g, _)| kept.contains(g))
+        .filter(|(g, _)| kept.contains(&GroupingId::new(*g)))
         .map(|(_, grouping)| grouping)
         .collect()
 }

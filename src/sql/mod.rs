@@ -33,7 +33,7 @@ mod windows;
 pub mod words;
 
 use crate::error::{Error, Result};
-use crate::plan::{OutputKind, OutputPlan, Plan, window_fields};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
 pub use dialect::{Dialect, POSITION, Script, TIME};
 pub use relation::{Relation, relations};
 use statement::Statement;
@@ -60,7 +60,7 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
 ///
 /// # Errors
 /// A job error that names what the dialect cannot express.
-pub fn script(plan: &Plan, output: usize, dialect: Dialect) -> Result<Script> {
+pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<Script> {
     let output = &plan.deliveries.outputs[output];
     check_names(plan, output, dialect)?;
     let mut statement = Statement::new(plan, dialect);

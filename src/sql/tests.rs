@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::job::{JobSpec, Overrides, plan_job};
+use crate::plan::OutputId;
 
 mod statements;
 
@@ -39,14 +40,15 @@ fn plan(zone: &str, job: &str) -> Planned {
 }
 
 fn query(dialect: Dialect, zone: &str, job: &str) -> String {
-    let query = script(&plan(zone, job), 0, dialect).unwrap_or_else(|error| panic!("{error}")).query;
+    let query =
+        script(&plan(zone, job), OutputId::new(0), dialect).unwrap_or_else(|error| panic!("{error}")).query;
     let forgotten: Vec<&str> = own_columns(&query).into_iter().filter(|name| !is_ours(name)).collect();
     assert!(forgotten.is_empty(), "a column of the events may be called {forgotten:?}\n{query}");
     query
 }
 
 fn refused(dialect: Dialect, zone: &str, job: &str) -> String {
-    script(&plan(zone, job), 0, dialect).unwrap_err().to_string()
+    script(&plan(zone, job), OutputId::new(0), dialect).unwrap_err().to_string()
 }
 
 #[test]
@@ -90,11 +92,12 @@ ORDER BY _time, _position
 "#);
     // Doubled elsewhere: 2^6 rows are more than a file of so many bytes has.
     assert!((64..120).contains(&EVENTS.len()));
-    let polars = script(&plan("UTC", job), 0, Dialect::Polars).unwrap();
+    let polars = script(&plan("UTC", job), OutputId::new(0), Dialect::Polars).unwrap();
     assert!(polars.query.contains("chain_1_6 AS (") && !polars.query.contains("chain_1_7 AS ("));
     assert!(polars.notes[0].contains("as many as these files can have"), "{:?}", polars.notes);
     // And of rows 200 years apart two are more than all of time has.
-    let polars = script(&plan("UTC", &job.replace("1m", "73000 days")), 0, Dialect::Polars).unwrap();
+    let polars =
+        script(&plan("UTC", &job.replace("1m", "73000 days")), OutputId::new(0), Dialect::Polars).unwrap();
     assert!(polars.query.contains("chain_1_2 AS (") && !polars.query.contains("chain_1_3 AS ("));
     assert!(polars.notes.is_empty(), "{:?}", polars.notes);
 }
@@ -154,7 +157,9 @@ fn names_that_statements_need_are_refused() {
         );
         plan("UTC", &job)
     };
-    let error = |name: &str, dialect| script(&named(name), 0, dialect).map(|_| ()).map_err(|e| e.to_string());
+    let error = |name: &str, dialect| {
+        script(&named(name), OutputId::new(0), dialect).map(|_| ()).map_err(|e| e.to_string())
+    };
     for name in ["_time", "_start", "_nth_4", "_taken_1_2", "window_end"] {
         assert!(error(name, Dialect::Polars).unwrap_err().contains(name), "{name}");
     }
@@ -183,20 +188,20 @@ by = ["user"]
 select = { n = "sum(amount * 3)" }
 "#;
     let plan = plan("UTC", job);
-    let own = script(&plan, 0, Dialect::Postgres).unwrap().query;
+    let own = script(&plan, OutputId::new(0), Dialect::Postgres).unwrap().query;
     assert!(own.contains("* 2") && !own.contains("* 3"), "{own}");
 }
 
 #[test]
 fn notes_tell_where_digits_depend_on_the_engine() {
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(share)\" }";
-    let notes = script(&plan("UTC", job), 0, Dialect::Spark).unwrap().notes;
+    let notes = script(&plan("UTC", job), OutputId::new(0), Dialect::Spark).unwrap().notes;
     insta::assert_snapshot!(notes.join("\n"), @r"
 sums of float64 may differ in the last digits: engines add floats in some order and round each time
 this statement has not been tested with Spark
 ");
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
-    assert!(script(&plan("UTC", job), 0, Dialect::Polars).unwrap().notes.is_empty());
+    assert!(script(&plan("UTC", job), OutputId::new(0), Dialect::Polars).unwrap().notes.is_empty());
 }
 
 /// Every CTE hands on all columns, so two of one name would be one too many for the engines that notice.

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::explain::{GroupOf, Traced, trace};
 use crate::job;
 use crate::job::{JobSpec, Overrides};
-use crate::plan::{OutputKind, OutputPlan, Plan, PlannedColumn};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
 
 /// Groups whose events are listed, and events of each.
 pub(super) const TRACED_GROUPS: usize = 3;
@@ -23,7 +23,7 @@ pub(super) struct Case<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) plan: &'a Plan,
     /// The output's number.
-    pub(super) index: usize,
+    pub(super) index: OutputId,
     pub(super) theirs: &'a Table,
 }
 

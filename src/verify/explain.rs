@@ -519,7 +519,7 @@ fn filters(case: &Case) -> Result<Option<String>> {
             return Ok(Some(format!("a filter: without `{filter}` both sides are the same")));
         }
     }
-    let index = case.index;
+    let index = case.index.place();
     let without = |job: &mut toml::Table| {
         let outputs = job.get_mut("output").and_then(toml::Value::as_array_mut);
         if let Some(output) = outputs.and_then(|all| all.get_mut(index)).and_then(toml::Value::as_table_mut) {

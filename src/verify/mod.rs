@@ -26,7 +26,7 @@ mod wide;
 use crate::error::{Error, Result};
 use crate::explain::{GroupOf, Traced};
 use crate::job::{self, JobSpec, Overrides};
-use crate::plan::{OutputTo, Plan};
+use crate::plan::{OutputId, OutputTo, Plan};
 use case::{APPROXIMATE, Case, near};
 use compare::{Comparison, compare};
 pub use compare::{Names, Written};
@@ -95,7 +95,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
             Err(why) => return Err(why),
         }
     }
-    let wanted: Vec<usize> = others.iter().map(|(index, _)| *index).collect();
+    let wanted: Vec<OutputId> = others.iter().map(|(index, _)| *index).collect();
     if wanted.is_empty() {
         return match verdict.skipped.pop() {
             Some(skipped) => Err(skipped.why),
@@ -157,13 +157,13 @@ pub fn verify_files(here: &std::path::Path, request: &Request) -> Result<Verifie
     })
 }
 
-/// The outputs that are compared, by number.
-fn chosen(plan: &Plan, request: &Request) -> Result<Vec<usize>> {
+/// The outputs that are compared.
+fn chosen(plan: &Plan, request: &Request) -> Result<Vec<OutputId>> {
     let all = plan.chosen(request.output.as_deref())?;
     if request.output.is_some() || request.against == Against::Printed {
         return Ok(all);
     }
     // One result is there, so one output is here: the first that stays.
     let first = all.iter().find(|&&i| plan.deliveries.outputs[i].to != OutputTo::Terminal);
-    Ok(vec![first.copied().unwrap_or(0)])
+    Ok(vec![first.copied().unwrap_or(OutputId::new(0))])
 }

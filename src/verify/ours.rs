@@ -4,7 +4,7 @@ use super::Request;
 use super::compare::Table;
 use super::theirs::files;
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{OutputId, Plan};
 use crate::run::run;
 use crate::sink::Account;
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ pub struct Ours {
 }
 
 /// Runs `plan` for the outputs `wanted`, which are ascending. Nothing of what it would write is written.
-pub fn compute(plan: Plan, wanted: &[usize], request: &Request) -> Result<Ours> {
+pub fn compute(plan: Plan, wanted: &[OutputId], request: &Request) -> Result<Ours> {
     let folder = tempfile::Builder::new()
         .prefix("highwater-verify-")
         .tempdir_in(&request.options.spill_folder)

@@ -6,7 +6,7 @@ use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 use crate::input::files::expand;
-use crate::plan::Plan;
+use crate::plan::{OutputId, Plan};
 use crate::process;
 use crate::sql::{self, Dialect, Script};
 use arrow_array::RecordBatch;
@@ -42,7 +42,7 @@ pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
 /// What output number `index` is compared with; `again` makes the plan once more, to be changed.
 pub fn table(
     plan: &Plan,
-    index: usize,
+    index: OutputId,
     request: &Request,
     stdin: Option<&NamedTempFile>,
     again: &dyn Fn() -> Result<Plan>,

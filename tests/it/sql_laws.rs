@@ -64,7 +64,7 @@ fn agree(
     lab.library(toml, PLAIN).map_err(|e| format!("the run: {e}\n{toml}"))?;
     let plan = lab.plan(toml).map_err(|e| e.to_string())?;
     for (i, near) in near.iter().enumerate() {
-        let script = match sql::script(&plan, i, engine.dialect) {
+        let script = match sql::script(&plan, highwater::plan::OutputId::new(i), engine.dialect) {
             Ok(script) => script,
             Err(error) if error.kind() == Fault::Job => {
                 *seen.refused.entry(error.message().to_string()).or_default() += 1;

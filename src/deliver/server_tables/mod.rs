@@ -19,7 +19,7 @@ mod parts;
 
 use super::target;
 use crate::error::{Error, Result};
-use crate::plan::{OutputPlan, Plan, Publication};
+use crate::plan::{OutputId, OutputPlan, Plan, Publication};
 use crate::sink::publish;
 pub use crate::sink::publish::Published;
 use crate::sink::publish::{Publishing, TableSpec};
@@ -51,8 +51,8 @@ pub fn check(plan: &Plan) -> Result<()> {
     Error::all(checks.filter_map(Result::err).collect()).map_or(Ok(()), Err)
 }
 
-/// The table that output number `output` of `plan` is published to, if it is.
-pub fn table(plan: &Plan, output: usize) -> Option<String> {
+/// The table that `output` of `plan` is published to, if it is.
+pub fn table(plan: &Plan, output: OutputId) -> Option<String> {
     let own = plan.deliveries.publications.iter().find(|publication| publication.output == output)?;
     Some(own.address.url())
 }
@@ -84,13 +84,13 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
     let tables = plan.deliveries.publications.iter().map(|publication| {
         let output = &plan.deliveries.outputs[publication.output];
         let is_target = |output: &&OutputPlan| target(&output.to).is_some();
-        let number = plan.deliveries.outputs[..publication.output].iter().filter(is_target).count();
+        let number = plan.deliveries.outputs[..publication.output.place()].iter().filter(is_target).count();
         let mirror = Mirror::of(output, transaction, number, extent)?;
         let mut publishing = Publishing::begin(spec(plan, publication))?;
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            let same =
-                manifest.identity.as_ref() == Some(&plan.deliveries.identities.outputs[publication.output]);
+            let same = manifest.identity.as_ref()
+                == Some(&plan.deliveries.identities.outputs[publication.output.place()]);
             same && table == Some(&publication.address.url())
         });
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();

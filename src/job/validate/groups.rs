@@ -14,7 +14,7 @@ use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
 use crate::group::GroupPlan;
 use crate::job::document::At;
 use crate::job::spec::{OutputSpec, is_true};
-use crate::plan::{Grouping, OutputKind, PlannedColumn, Post, Top, window_fields};
+use crate::plan::{Grouping, GroupingId, OutputKind, PlannedColumn, Post, Top, window_fields};
 use crate::window::Window;
 
 impl Planner<'_> {
@@ -162,7 +162,7 @@ impl Planner<'_> {
     }
 
     /// The number of an equal grouping, or of this new one.
-    fn grouping(&mut self, wanted: Grouping) -> usize {
+    fn grouping(&mut self, wanted: Grouping) -> GroupingId {
         let same = self.groupings.iter_mut().position(|g| {
             g.keys == wanted.keys
                 && g.plan.window == wanted.plan.window
@@ -170,7 +170,7 @@ impl Planner<'_> {
                 && g.plan.lateness == wanted.plan.lateness
                 && g.plan.firings == wanted.plan.firings
         });
-        match same {
+        GroupingId::new(match same {
             Some(index) => {
                 let plan = &mut self.groupings[index].plan;
                 plan.whole_windows |= wanted.plan.whole_windows;
@@ -181,7 +181,7 @@ impl Planner<'_> {
                 self.groupings.push(wanted);
                 self.groupings.len() - 1
             }
-        }
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::job::destinations::goes_to;
 use crate::job::spec::{JobSpec, OutputSpec, PageSpec};
-use crate::plan::{OutputTo, PagePlan, outputs_at};
+use crate::plan::{OutputId, OutputTo, PagePlan, outputs_at};
 use std::path::PathBuf;
 
 /// The pages of a job; faults those that cannot be.
@@ -17,10 +17,11 @@ pub(super) fn planned(spec: &JobSpec) -> Vec<PagePlan> {
 }
 
 /// The outputs that a page shows, by number.
-fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<usize> {
-    let on_terminal = |i: usize| goes_to(&spec.outputs[i]) == Some(OutputTo::Terminal);
+fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<OutputId> {
+    let on_terminal = |id: OutputId| goes_to(&spec.outputs[id.place()]) == Some(OutputTo::Terminal);
     if page.of.is_empty() {
-        let all: Vec<usize> = (0..spec.outputs.len()).filter(|&i| !on_terminal(i)).collect();
+        let all: Vec<OutputId> =
+            (0..spec.outputs.len()).map(OutputId::new).filter(|&id| !on_terminal(id)).collect();
         if all.is_empty() {
             spec.document.fault(no_file(), &page.span);
         }

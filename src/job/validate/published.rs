@@ -11,7 +11,7 @@ use super::rows;
 use crate::error::Error;
 use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
-use crate::plan::{PlannedColumn, Publication};
+use crate::plan::{OutputId, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
 use crate::sink::{Format, LineKey};
 use crate::window::Window;
@@ -97,7 +97,11 @@ impl Planner<'_> {
             let error = Error::job(format!("two outputs are written to {}", address.url()));
             wrong(error, "give each a table", &path.span);
         }
-        right.then(|| Publication { output: self.outputs.len(), address: address.clone(), key })
+        right.then(|| Publication {
+            output: OutputId::new(self.outputs.len()),
+            address: address.clone(),
+            key,
+        })
     }
 
     /// `format` with the key that lines of it have, where they have one.

@@ -3,6 +3,7 @@
 use super::super::{Dialect, script};
 use super::time::changes;
 use crate::job::{self, Overrides};
+use crate::plan::OutputId;
 use crate::time::{HOUR, MINUTE, Zone};
 use std::path::Path;
 
@@ -12,7 +13,7 @@ fn setup(number: &str, dialect: Dialect) -> crate::error::Result<String> {
     let job = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let job = job.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with(number));
     let plan = job::plan_job(&job::read(&job.unwrap())?, &Overrides::default())?;
-    Ok(script(&plan, 0, dialect)?.setup.join(";\n"))
+    Ok(script(&plan, OutputId::new(0), dialect)?.setup.join(";\n"))
 }
 
 fn has(number: &str, dialect: Dialect, parts: &[&str]) {

@@ -1,6 +1,7 @@
 //! Statements as they are read.
 
 use super::*;
+use crate::plan::OutputId;
 
 #[test]
 fn steps_windows_having_and_top_in_polars() {
@@ -408,7 +409,7 @@ select = { n = "count(*)" }
 "#;
     let plan = plan("Europe/London", job);
     assert_eq!(day_relations(&plan), [("_days_6h".to_string(), 6 * crate::time::HOUR)]);
-    insta::assert_snapshot!(script(&plan, 0, Dialect::Polars).unwrap().query, @r#"
+    insta::assert_snapshot!(script(&plan, OutputId::new(0), Dialect::Polars).unwrap().query, @r#"
 WITH events AS (
   SELECT *
   FROM "source"
