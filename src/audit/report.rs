@@ -2,17 +2,18 @@
 
 use crate::engine::lags::Profile;
 use crate::engine::offsets::PartitionOffsets;
-use crate::sink::Account;
-use serde::Serialize;
+use crate::sink::{Account, fields};
+use serde::{Serialize, Serializer};
 
 /// An audit of a log, for the windows of a job. Lengths are in microseconds, times in microseconds
-/// since 1970-01-01T00:00:00Z.
+/// since 1970-01-01T00:00:00Z. In JSON times are RFC 3339 in UTC, and the names of lengths end in `_us`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditReport {
     /// Where every record went; no event is left out for being late.
     pub account: Account,
     /// The first and the last event time of the events that steps and range leave, if there are any. What
     /// follows (but for the outputs) is about all events that were read and not rejected: the watermark is.
+    #[serde(serialize_with = "min_max")]
     pub event_times: Option<(i64, i64)>,
     /// How far events came behind the front: the greatest event time before them, of several
     /// partitions the least of theirs.
@@ -25,6 +26,7 @@ pub struct AuditReport {
     /// the log, or a clock gone wild.
     pub jumps: Vec<Jump>,
     /// The job's `out_of_orderness`.
+    #[serde(rename = "out_of_orderness_us")]
     pub delay: i64,
     /// The outputs with windows that end.
     pub outputs: Vec<OutputAudit>,
@@ -40,13 +42,17 @@ pub struct PartitionAudit {
     /// How far its events came behind its own greatest event time.
     pub lateness: Profile,
     /// Its greatest event time.
+    #[serde(serialize_with = "fields::utc")]
     pub last_event_time: i64,
     /// How far that is behind the greatest of all partitions: by so much it holds the watermark back.
+    #[serde(rename = "behind_us")]
     pub behind: i64,
     /// When its last event arrived, if the log says.
+    #[serde(serialize_with = "fields::utc_or_null")]
     pub last_arrival: Option<i64>,
     /// The longest time between two of its events, or after the last until the end of the log, by
     /// arrival.
+    #[serde(rename = "longest_pause_us")]
     pub longest_pause: Option<i64>,
     /// Whether it was idle at the end: the job's `idle`, or a minute, had passed since its last event.
     pub idle: Option<bool>,
@@ -58,8 +64,10 @@ pub struct Future {
     /// How many.
     pub events: u64,
     /// The furthest ahead.
+    #[serde(rename = "max_us")]
     pub max: i64,
     /// A `max_ahead` that would reject the few far ones and none of the others, if some are far.
+    #[serde(rename = "advised_max_ahead_us")]
     pub advised_max_ahead: Option<i64>,
     /// How many events that would reject.
     pub rejected: u64,
@@ -73,8 +81,10 @@ pub struct Jump {
     /// The line, from 1; of a Parquet file the row.
     pub line: u64,
     /// The event's time.
+    #[serde(serialize_with = "fields::utc")]
     pub event_time: i64,
     /// By how much it moved that time.
+    #[serde(rename = "step_us")]
     pub step: i64,
 }
 
@@ -86,6 +96,7 @@ pub struct OutputAudit {
     /// Its window, as the job says it.
     pub window: String,
     /// Its allowed lateness.
+    #[serde(rename = "allowed_lateness_us")]
     pub allowed_lateness: i64,
     /// Events that fall in its windows.
     pub events: u64,
@@ -103,6 +114,7 @@ pub struct OutputAudit {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DelayAudit {
     /// The `out_of_orderness`.
+    #[serde(rename = "out_of_orderness_us")]
     pub delay: i64,
     /// Whether it is the job's.
     pub of_job: bool,
@@ -142,5 +154,18 @@ pub struct Completeness {
     pub share: f64,
     /// The smallest delay that gives it. For sessions an upper bound: an event that joins a session is
     /// taken as if it joined none.
+    #[serde(rename = "out_of_orderness_us")]
     pub delay: i64,
+}
+
+/// The first and the last event time, for programs.
+fn min_max<S: Serializer>(times: &Option<(i64, i64)>, to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Times {
+        #[serde(serialize_with = "fields::utc")]
+        min: i64,
+        #[serde(serialize_with = "fields::utc")]
+        max: i64,
+    }
+    times.map(|(min, max)| Times { min, max }).serialize(to)
 }

@@ -2,7 +2,10 @@
 
 use crate::deliver::Published;
 use crate::plan::{OutputPlan, OutputTo, Plan};
-use crate::sink::{Account, Manifest, Part};
+use crate::sink::value::TimeText;
+use crate::sink::{Account, Manifest, Part, fields};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
 /// What a backfill is asked for.
@@ -47,11 +50,13 @@ pub struct BackfillOutcome {
 }
 
 /// A file that was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GivenFile {
     /// Its path.
+    #[serde(serialize_with = "fields::path")]
     pub path: PathBuf,
     /// What it is.
+    #[serde(flatten)]
     pub kind: GivenKind,
     /// Records read from it.
     pub records: u64,
@@ -72,10 +77,28 @@ pub enum GivenKind {
     Table(String),
 }
 
+impl Serialize for GivenKind {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let (kind, known_as, table) = match self {
+            GivenKind::New => ("new", None, None),
+            GivenKind::Known(path) => ("known", Some(path.display().to_string()), None),
+            GivenKind::Late => ("late", None, None),
+            GivenKind::Retracted => ("retracted", None, None),
+            GivenKind::Table(name) => ("table", None, Some(name)),
+        };
+        let mut map = to.serialize_map(Some(3))?;
+        map.serialize_entry("kind", kind)?;
+        map.serialize_entry("known_as", &known_as)?;
+        map.serialize_entry("table", &table)?;
+        map.end()
+    }
+}
+
 /// What happened to one output.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Corrected {
     /// Where it lies.
+    #[serde(rename = "path")]
     pub to: OutputTo,
     /// How it was corrected.
     pub method: Method,
@@ -97,21 +120,23 @@ pub struct Corrected {
     pub removed: usize,
     /// Parts that were not there before.
     pub added: usize,
-    /// Parts, and parts of the state, that were there before and are written again: their files were gone, or had been
-    /// changed from outside.
-    pub restored: usize,
-    /// The first changes, in order of window and key.
-    pub changes: Vec<Change>,
     /// How many values changed, in all.
     pub changed: u64,
+    /// The first changes, in order of window and key.
+    pub changes: Vec<Change>,
     /// The file of all changes; none of a plan, nor where nothing changed.
+    #[serde(serialize_with = "fields::path_or_null")]
     pub change_log: Option<PathBuf>,
     /// Why what it was and what it is were not compared value by value, if they were not.
     pub not_compared: Option<String>,
+    /// Parts, and parts of the state, that were there before and are written again: their files were gone, or had been
+    /// changed from outside.
+    #[serde(skip_serializing_if = "fields::is_zero")]
+    pub restored: usize,
 }
 
 /// Rows and bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Volume {
     /// Rows.
     pub rows: u64,
@@ -120,7 +145,7 @@ pub struct Volume {
 }
 
 /// Files of history read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct HistoryRead {
     /// Files, of an archive its parts.
     pub files: usize,
@@ -129,7 +154,8 @@ pub struct HistoryRead {
 }
 
 /// How an output is corrected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// It is not touched.
     Untouched,
@@ -142,11 +168,13 @@ pub enum Method {
 }
 
 /// One value that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The window, microseconds UTC; none for a global window.
+    #[serde(flatten, serialize_with = "start_and_end")]
     pub window: Option<(i64, i64)>,
     /// The keys, by name, as text; NULL is none.
+    #[serde(serialize_with = "fields::object")]
     pub keys: Vec<(String, Option<String>)>,
     /// The column.
     pub column: String,
@@ -158,8 +186,18 @@ pub struct Change {
     pub row: RowChange,
 }
 
+/// The bounds of a window, for programs; both are null of a global window.
+fn start_and_end<S: Serializer>(window: &Option<(i64, i64)>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    let text = |instant| TimeText::utc().text(instant);
+    to.collect_map([
+        ("window_start", window.map(|window| text(window.0))),
+        ("window_end", window.map(|window| text(window.1))),
+    ])
+}
+
 /// What happened to a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RowChange {
     /// It was not there.
     Added,

@@ -1,30 +1,29 @@
 //! `highwater audit`: how late events come, and what each delay of the watermark would have cost.
 
-mod json;
+mod document;
+mod subject;
 #[cfg(test)]
 mod tests;
-mod text;
 
-pub(super) use json::json as as_json;
-pub(super) use text::alike;
+pub(super) use subject::Subject;
 
+use super::document::FormatArgs;
+use super::job_args::JobArgs;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, chart, lengths, ui};
+use super::{lengths, ui};
 use crate::deliver::recover;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Overrides};
-use crate::plan::{Mode, Plan};
+use crate::plan::Mode;
 use crate::sink::Watermarks;
-use crate::sink::owner::{self, Made};
-use crate::time::{Duration, Zone};
+use crate::time::Duration;
 use clap::Args;
-use std::path::{Path, PathBuf};
 
 /// Measure lateness, and what other watermark delays would have dropped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
     highwater run data/jobs/sales-per-seller.toml --quiet\n  \
-    highwater audit data/jobs/sales-per-seller.toml --delays 0s,20s,5m --chart out/lateness.svg")]
+    highwater audit data/jobs/sales-per-seller.toml --delays 0s,20s,5m")]
 pub struct AuditArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -32,58 +31,25 @@ pub struct AuditArgs {
     /// chosen from the data]
     #[arg(long, value_name = "LENGTHS")]
     delays: Option<String>,
-    /// Print the report as JSON on stdout: durations in microseconds (names end in _us), times in UTC
-    #[arg(long)]
-    json: bool,
-    /// Draw late events and wrong rows against the delay
-    #[arg(long, value_name = "FILE.svg")]
-    chart: Option<PathBuf>,
+    #[command(flatten)]
+    format: FormatArgs,
     #[command(flatten)]
     watch: WatchArgs,
 }
 
-/// What was audited, kept while the plan goes to its audit.
-#[derive(Debug, Clone)]
-pub(super) struct Subject {
-    name: String,
-    hash: String,
-    zone: Zone,
-    files: usize,
-    bytes: u64,
-    /// The job's `idle`.
-    idle: Option<i64>,
-}
-
-impl Subject {
-    pub fn of(plan: &Plan) -> Subject {
-        Subject {
-            name: plan.name.clone(),
-            hash: plan.hash.clone(),
-            zone: plan.zone.clone(),
-            files: plan.pipeline.read.files.len(),
-            bytes: plan.pipeline.read.files.iter().map(|file| file.bytes).sum(),
-            idle: plan.pipeline.watermark.idle,
-        }
-    }
-}
-
 impl AuditArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("audit", &self.job.job, self.json)?;
+        let watch = self.watch.begin("audit", &self.job.job, !self.format.is_text())?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let delays = self.delays.as_deref().map(parse_delays).transpose()?;
-        if let Some(path) = &self.chart {
-            check_chart(path)?;
-        }
         let spec = job::read(&self.job.job)?;
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         ui::notes(&plan.notes);
-        self.chart.iter().try_for_each(|path| job::refuse_own(&plan, path))?;
         recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
@@ -97,29 +63,8 @@ impl AuditArgs {
             max_event_time,
             watermark: None,
         });
-        if let Some(path) = &self.chart {
-            owner::put(path, Made::Chart, chart::svg(&report).as_bytes())?;
-            ui::note(&format!("chart in {}", path.display()));
-        }
-        if self.json {
-            ui::print_value(&as_json(&subject, &report))?;
-        } else {
-            ui::print(&text::text(&subject, &report))?;
-        }
+        self.format.print(|| subject.with(&report), || document::document(&subject, &report))?;
         Ok(exit::DONE)
-    }
-}
-
-/// Says before the work that a chart cannot be written.
-fn check_chart(path: &Path) -> Result<()> {
-    if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg")) {
-        let error = Error::job(format!("the chart cannot be written to {}", path.display()));
-        return Err(error.hint("it is an SVG picture: use a .svg file"));
-    }
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        Some(folder) => Err(Error::job(format!("the chart cannot be written to {}", path.display()))
-            .hint(format!("there is no folder {}", folder.display()))),
-        None => owner::check(path, Made::Chart),
     }
 }
 

@@ -1,19 +1,21 @@
 //! `highwater backfill`: late events, and files that were wrong, in outputs that are in place.
 
-mod json;
+mod document;
 #[cfg(test)]
 mod tests;
-mod text;
 
-use super::run::Mode;
+use super::document::{Document, FormatArgs};
+use super::job_args::{JobArgs, JobId};
+use super::mode::Mode;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, report, ui};
+use super::{report, ui};
 use crate::backfill;
 use crate::backfill::{BackfillOutcome, Request};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec};
-use crate::plan::{OutputTo, Plan};
+use crate::plan::Plan;
 use clap::Args;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Add late or corrected files to existing outputs, and show what changes. The outputs are then the same as
@@ -43,9 +45,8 @@ pub struct BackfillArgs {
     /// Number of changes to show for each output
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
-    /// Print the changes as JSON on stdout instead of tables
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print only the tables of changes, and errors
     #[arg(long, short)]
     quiet: bool,
@@ -58,7 +59,7 @@ pub struct BackfillArgs {
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("backfill", &self.job.job, self.quiet || self.json)?;
+        let watch = self.watch.begin("backfill", &self.job.job, self.quiet || !self.format.is_text())?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
@@ -82,16 +83,23 @@ impl BackfillArgs {
         facts.account = Some(outcome.account);
         let outputs = outcome.outputs.iter();
         facts.outputs = outputs.map(|o| (o.to.to_string(), o.rows, o.parts.len() as u64)).collect();
-        if self.json {
-            ui::print_value(&json::json(&request, &outcome))?;
-            return Ok(exit::DONE);
-        }
-        if !self.quiet {
-            ui::print(&text::report(&request, &outcome))?;
-        }
-        ui::print(&text::changes(&request, &outcome))?;
-        if !self.quiet {
-            ui::note(&text::end(&request, &outcome));
+        let end = document::end(&request, &outcome);
+        self.format.print(
+            || in_json(&request, &outcome),
+            || {
+                let mut out = Document::default();
+                if !self.quiet {
+                    out.append(document::report(&request, &outcome));
+                }
+                out.append(document::changes(&request, &outcome));
+                if !self.quiet && !self.format.is_text() {
+                    end.lines().chain(pages.iter().map(String::as_str)).for_each(|line| out.line(line));
+                }
+                out
+            },
+        )?;
+        if !self.quiet && self.format.is_text() {
+            ui::note(&end);
             pages.iter().for_each(|line| ui::note(line));
         }
         Ok(exit::DONE)
@@ -126,15 +134,25 @@ impl BackfillArgs {
     }
 }
 
-/// The path of an output.
-fn path(to: &OutputTo) -> String {
-    match to {
-        OutputTo::Folder(path) | OutputTo::File(path) => ui::plain(&path.display().to_string()),
-        OutputTo::Terminal => "-".to_string(),
+/// What a backfill did, or would do, for programs.
+///
+/// # Contract
+/// Names and order stay. Times are RFC 3339 in UTC; values are texts, and NULL is null.
+fn in_json(request: &Request, outcome: &BackfillOutcome) -> Value {
+    let BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published, .. } =
+        outcome;
+    let mut value = json!({
+        "job": JobId::of(plan),
+        "plan": request.plan_only,
+        "applied": applied,
+        "files": files,
+        "all_again": all_again,
+        "account": account,
+        "history": history,
+        "outputs": outputs,
+    });
+    if !published.is_empty() {
+        value["published"] = json!(published);
     }
-}
-
-/// Whether nothing came of it, and nothing was to come.
-fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
-    !request.plan_only && !outcome.applied
+    value
 }

@@ -1,9 +1,12 @@
 //! `highwater check`: job files without their data.
 
+use super::document::{Document, FormatArgs, data};
 use super::ui;
 use crate::error::{Error, Result, exit};
-use crate::job::{self, Overrides};
+use crate::job::{self, Form, Overrides};
+use crate::plan::Plan;
 use clap::{Args, ValueHint};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Check job files without reading their data: keys and their types, times, durations and windows, the paths of
@@ -20,6 +23,8 @@ pub struct CheckArgs {
     /// Also read samples of the data, as `explain` does: check that files and columns exist and types fit
     #[arg(long)]
     data: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print only errors
     #[arg(long, short)]
     quiet: bool,
@@ -27,52 +32,79 @@ pub struct CheckArgs {
 
 impl CheckArgs {
     pub fn run(&self) -> Result<u8> {
-        let mut wrong = vec![];
+        let (mut valid, mut wrong) = (vec![], vec![]);
         for path in &self.jobs {
-            match self.check(path) {
-                Ok(text) if self.quiet => drop(text),
-                Ok(text) => ui::print(&text)?,
+            match job::check(path, &Overrides::default(), self.data) {
+                Ok((form, plan)) => valid.push((path.as_path(), form, plan)),
                 Err(error) => wrong.push(error),
             }
         }
+        if !self.quiet {
+            let json = || {
+                let jobs = valid.iter().map(|(path, form, plan)| in_json(path, form, plan.as_ref()));
+                json!({ "valid": jobs.collect::<Vec<_>>(), "invalid": wrong.len() })
+            };
+            self.format.print(json, || {
+                let mut out = Document::default();
+                valid.iter().for_each(|(path, form, plan)| checked(&mut out, path, form, plan.as_ref()));
+                out
+            })?;
+        }
         Error::all(wrong).map_or(Ok(exit::DONE), Err)
     }
+}
 
-    /// What there is to say of a job that is right.
-    fn check(&self, path: &Path) -> Result<String> {
-        let (form, plan) = job::check(path, &Overrides::default(), self.data)?;
-        let counts = [
-            ui::count(form.tables as u64, "table", "tables"),
-            ui::count(form.steps as u64, "step", "steps"),
-            ui::count(form.outputs as u64, "output", "outputs"),
-            ui::count(form.expressions as u64, "expression", "expressions"),
-        ];
-        let shown = ui::plain(&path.display().to_string());
-        let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
-        let not_set = match &form.not_set[..] {
-            [] => String::new(),
-            names => format!("  not set in the environment, but needed for lookups: {}\n", names.join(", ")),
-        };
-        let changed: String = form
-            .changes
-            .iter()
-            .map(|(line, change)| {
-                format!("  line {line}: `{}` has a new meaning: {}\n", ui::plain(&change.part), change.what)
-            })
-            .collect();
-        let changed = match changed.is_empty() {
-            true => changed,
-            false => format!("{changed}  the guide's page of changes lists them all\n"),
-        };
-        let Some(plan) = plan else {
-            return Ok(format!(
-                "{shown}: valid (data not checked): {has}\n  not checked: that files and their columns exist, and the types of expressions; --data checks samples\n{not_set}{changed}"
-            ));
-        };
-        let files = ui::count(plan.pipeline.read.files.len() as u64, "file", "files");
-        let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
-        Ok(format!(
-            "{shown}: valid (checked with samples of {files} with {columns}): {has}\n{not_set}{changed}"
-        ))
+/// Adds what there is to say of a job that is right.
+fn checked(out: &mut Document, path: &Path, form: &Form, plan: Option<&Plan>) {
+    let counts = [
+        ui::count(form.tables as u64, "table", "tables"),
+        ui::count(form.steps as u64, "step", "steps"),
+        ui::count(form.outputs as u64, "output", "outputs"),
+        ui::count(form.expressions as u64, "expression", "expressions"),
+    ];
+    let shown = data(&path.display().to_string());
+    let has = format!("time zone {}, {}", form.zone.name(), counts.join(", "));
+    match plan {
+        None => {
+            out.line(format!("{shown}: valid (data not checked): {has}"));
+            out.item(
+                "not checked: that files and their columns exist, and the types of expressions; --data checks samples",
+            );
+        }
+        Some(plan) => {
+            let files = ui::count(plan.pipeline.read.files.len() as u64, "file", "files");
+            let columns = ui::count(plan.inferred.columns.len() as u64, "column", "columns");
+            out.line(format!("{shown}: valid (checked with samples of {files} with {columns}): {has}"));
+        }
     }
+    if !form.not_set.is_empty() {
+        out.item(format!("not set in the environment, but needed for lookups: {}", form.not_set.join(", ")));
+    }
+    for (line, change) in &form.changes {
+        let part = data(&change.part);
+        out.item(format!("line {line}: `{part}` has a new meaning: {}", change.what));
+    }
+    if !form.changes.is_empty() {
+        out.item("the guide's page of changes lists them all");
+    }
+}
+
+/// The same for programs.
+fn in_json(path: &Path, form: &Form, plan: Option<&Plan>) -> Value {
+    let changes = form.changes.iter();
+    let changes =
+        changes.map(|(line, c)| json!({ "line": line, "part": c.part, "what": c.what.to_string() }));
+    json!({
+        "path": path.display().to_string(),
+        "name": form.name,
+        "time_zone": form.zone.name(),
+        "tables": form.tables,
+        "steps": form.steps,
+        "outputs": form.outputs,
+        "expressions": form.expressions,
+        "not_set": form.not_set,
+        "changes": changes.collect::<Vec<_>>(),
+        "files": plan.map(|plan| plan.pipeline.read.files.len()),
+        "columns": plan.map(|plan| plan.inferred.columns.len()),
+    })
 }

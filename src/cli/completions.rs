@@ -2,7 +2,7 @@
 
 use super::ui;
 use crate::error::{Error, Result, exit};
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
 /// Print shell completions.
@@ -31,14 +31,14 @@ enum ShellName {
 }
 
 impl CompletionsArgs {
-    pub fn run(&self) -> Result<u8> {
+    pub fn run(&self, mut program: Command) -> Result<u8> {
         let (shell, more) = match self.shell {
             ShellName::Bash => (Shell::Bash, BASH),
             ShellName::Zsh => (Shell::Zsh, ""),
             ShellName::Fish => (Shell::Fish, ""),
         };
         let mut script = vec![];
-        clap_complete::generate(shell, &mut super::definition(), "highwater", &mut script);
+        clap_complete::generate(shell, &mut program, "highwater", &mut script);
         let script = String::from_utf8(script)
             .map_err(|cause| Error::machine("the completions are not valid UTF-8").caused_by(cause))?;
         ui::print(&format!("{script}{more}"))?;

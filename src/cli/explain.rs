@@ -1,25 +1,30 @@
 //! `highwater explain`: the plan, from samples alone.
 
+use super::document::{Document, FormatArgs};
+use super::job_args::{JobArgs, JobId};
 use super::lengths::written;
-use super::{JobArgs, ui};
+use super::ui;
+use crate::batch::Field;
 use crate::deliver::recover;
 use crate::engine::{MachineMemory, estimate};
 use crate::error::{Result, exit};
 use crate::explain::{RowAsked, explain_row};
 use crate::group::GroupPlan;
-use crate::input::ReadPlan;
 use crate::input::carried::LogColumn;
 use crate::input::infer::Inferred;
-use crate::input::told;
 use crate::job::{self, JobSpec};
 use crate::plan::{LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
 use clap::Args;
+use serde_json::{Value, json};
 use std::fmt::Write;
 
+use source::{columns, files};
+
 mod row;
+mod source;
 mod steps;
 
 /// Show the plan, schema and memory of a job, from samples of its files; or, with --at, the events behind one row.
@@ -40,9 +45,8 @@ pub struct ExplainArgs {
     /// Number of events to list, both of those counted and of those excluded
     #[arg(long, value_name = "N", default_value_t = 20, requires = "at")]
     rows: usize,
-    /// Print the row and its events as JSON
-    #[arg(long, requires = "at")]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl ExplainArgs {
@@ -57,7 +61,9 @@ impl ExplainArgs {
         ui::notes(&plan.notes);
         let options = self.job.options(&plan);
         let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
-        ui::print(&explain(&plan, options.threads, (options.memory, of_machine)))?;
+        let (threads, memory) = (options.threads, options.memory);
+        self.format
+            .print(|| in_json(&plan, threads, memory), || explain(&plan, threads, (memory, of_machine)))?;
         Ok(exit::DONE)
     }
 
@@ -65,25 +71,22 @@ impl ExplainArgs {
     fn row(&self, columns: Vec<(String, Option<String>)>, spec: &JobSpec, plan: &Plan) -> Result<u8> {
         let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
-        let progress = ui::Progress::new(self.json);
+        let progress = ui::Progress::new(!self.format.is_text());
         let again = || job::plan_job(spec, &self.job.overrides());
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
         let explained = explained?;
-        match self.json {
-            true => ui::print_value(&row::in_json(&explained, &plan.zone))?,
-            false => ui::print(&row::text(&explained, &plan.zone))?,
-        }
+        let zone = &plan.zone;
+        self.format.print(|| row::in_json(&explained, zone), || row::document(&explained, zone))?;
         Ok(exit::DONE)
     }
 }
 
 /// The explanation of a plan.
 /// The memory is the budget, and what it is half of where nobody gave it.
-fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> String {
-    let mut out = String::new();
+fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> Document {
+    let mut out = Document::titled(format!("job {}, time zone {}", plan.name, plan.zone.name()));
     let sections = [
-        format!("job {}, time zone {}\n", plan.name, plan.zone.name()),
         format!("\n{}\n{}", files(&plan.pipeline.read), columns(&plan.pipeline.read, &plan.inferred)),
         changes(&plan.inferred),
         watermark(plan),
@@ -93,8 +96,59 @@ fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) ->
         outputs(plan),
         needs(plan, threads, memory),
     ];
-    sections.iter().for_each(|section| out.push_str(section));
+    out.outline(&sections.concat());
     out
+}
+
+/// The explanation of a plan, for programs. Lengths are in microseconds, in names that end in `_us`.
+fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
+    let read = &plan.pipeline.read;
+    let fields = |fields: &[Field]| -> Vec<Value> {
+        fields.iter().map(|field| json!({ "name": field.name, "type": field.ty.to_string() })).collect()
+    };
+    let columns = plan.inferred.columns.iter().map(|column| {
+        let read = read.time.column == column.name || read.columns.iter().any(|c| c.name == column.name);
+        json!({ "name": column.name, "type": column.ty.to_string(), "read": read, "why": column.why })
+    });
+    let outputs = plan.deliveries.outputs.iter().map(|output| {
+        let group = match output.kind {
+            OutputKind::Groups { grouping, .. } => Some(&plan.pipeline.groupings[grouping]),
+            _ => None,
+        };
+        let lateness = group.and_then(|group| group.plan.lateness.as_ref());
+        json!({
+            "path": output.to,
+            "format": (output.to != OutputTo::Terminal).then(|| output.format.name()),
+            "archive": matches!(output.kind, OutputKind::Archive(_)),
+            "window": group.map(|group| group.plan.window.to_string()),
+            "keys": group.map(|group| &group.keys),
+            "streamed": lateness.is_some(),
+            "allowed_lateness_us": lateness.map(|lateness| lateness.allowed),
+            "columns": fields(&output.columns.fields),
+        })
+    });
+    let estimate = estimate(plan, threads);
+    let steps = steps::steps(plan);
+    json!({
+        "job": JobId::of(plan),
+        "time_zone": plan.zone.name(),
+        "files": read.files.len(),
+        "bytes": read.files.iter().map(|file| file.bytes).sum::<u64>(),
+        "columns": columns.collect::<Vec<_>>(),
+        "event_time": (read.time.rule != TimeRule::Untimed).then_some(&read.time.column),
+        "out_of_orderness_us": plan.pipeline.watermark.out_of_orderness,
+        "tables": plan.pipeline.tables.iter().map(|table| &table.name).collect::<Vec<_>>(),
+        "steps": steps.lines().skip(2).map(str::trim).collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+        "threads": threads,
+        "memory_bytes": memory,
+        "estimate": {
+            "records": estimate.records,
+            "chunk_bytes": estimate.fixed,
+            "bytes_per_group": estimate.per_group,
+            "bytes_per_row": estimate.per_row,
+        },
+    })
 }
 
 /// What becomes of deletes in a source of change events.
@@ -102,86 +156,6 @@ fn changes(inferred: &Inferred) -> String {
     let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
     let words = "deletes: each is an event, with the row as it was before; `_deleted` tells them\n";
     if is { words.to_string() } else { String::new() }
-}
-
-fn files(read: &ReadPlan) -> String {
-    let files = &read.files;
-    let bytes: u64 = files.iter().map(|f| f.bytes).sum();
-    let mut out = format!("files: {}, {}\n", files.len(), ui::human_bytes(bytes));
-    for (i, file) in files.iter().enumerate() {
-        if files.len() > 6 && i == 3 {
-            let _ = writeln!(out, "  … {} more", files.len() - 4);
-        }
-        if files.len() <= 6 || i < 3 || i + 1 == files.len() {
-            let _ = writeln!(out, "  {}  {}", file.path.display(), ui::human_bytes(file.bytes));
-        }
-    }
-    out
-}
-
-fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
-    let carried = inferred.carried.iter().flat_map(|found| &found.words);
-    let layout = inferred.layout.iter().map(|line| format!("layout: {line}\n"));
-    let mut out: String = layout.chain(carried.map(|line| format!("log: {line}\n"))).collect();
-    let _ = writeln!(
-        out,
-        "columns, from a sample of {} records in {} files:",
-        ui::grouped(inferred.records),
-        ui::grouped(inferred.files as u64)
-    );
-    let width = inferred.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
-    for column in &inferred.columns {
-        let is_read = read.columns.iter().any(|c| c.name == column.name);
-        let mark = match (read.time.column == column.name, is_read) {
-            (true, _) => "time",
-            (_, true) => "read",
-            _ => "    ",
-        };
-        let ty = column.ty.to_string();
-        let missing = match column.missing_in {
-            0 => String::new(),
-            n => {
-                let there = if column.default { "its default" } else { "NULL" };
-                format!("; missing in {n} files, {there} there")
-            }
-        };
-        let written = match read.written.of(&column.name) {
-            Some(written) => format!("; written with {written}"),
-            None => String::new(),
-        };
-        let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}{written}", column.name, column.why);
-    }
-    for (name, why) in &inferred.unsupported {
-        let _ = writeln!(out, "        {name}  {why}");
-    }
-    let folders = told::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
-    let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();
-    if !folders.is_empty() {
-        let _ =
-            writeln!(out, "        told by folders, and read where `types` has it: {}", folders.join(", "));
-    }
-    let _ = match &read.time.rule {
-        TimeRule::Untimed => writeln!(out, "event time: none; its rows hold at any time"),
-        rule => writeln!(out, "event time: {}, {}", read.time.column, self::rule(rule)),
-    };
-    if let Some(arrival) = &read.arrival {
-        let without = if read.arrival_optional { "; without one, the event time" } else { "" };
-        let _ = writeln!(out, "arrival: {}, {}{without}", arrival.column, rule(&arrival.rule));
-    }
-    if let Some(ahead) = read.max_ahead {
-        let _ = writeln!(out, "rejected: events more than {} ahead of their arrival", written(ahead));
-    }
-    out
-}
-
-fn rule(rule: &TimeRule) -> String {
-    match rule {
-        TimeRule::Epoch(unit) => format!("numbers in {}", unit.since()),
-        TimeRule::Iso => "ISO-8601".to_string(),
-        TimeRule::Format(format) => format!("format {format}"),
-        rule @ TimeRule::AnyOf(_) => format!("the first that fits of {}", rule.words().join(", ")),
-        TimeRule::Untimed => "none".to_string(),
-    }
 }
 
 /// How the watermark goes, where it decides something.

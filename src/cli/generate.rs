@@ -1,7 +1,9 @@
 //! `highwater generate`: recorded logs to try the tool on.
 
-use crate::error::{Error, Result};
-use crate::generate::{Kind, Lateness, Options, Summary, run};
+use super::document::{Document, FormatArgs, data};
+use super::ui;
+use crate::error::{Error, Result, exit};
+use crate::generate::{Kind, Lateness, Options, run};
 use crate::input::{Compression, Format};
 use crate::time::Duration;
 use clap::{Args, ValueEnum};
@@ -45,6 +47,8 @@ pub struct GenerateArgs {
     /// Overwrite existing files that have other content
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    report: FormatArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -74,12 +78,24 @@ enum CompressArg {
 }
 
 impl GenerateArgs {
-    /// Generates; returns the files written.
-    ///
-    /// # Errors
-    /// See [`run`].
-    pub fn run(&self) -> Result<Summary> {
-        run(&self.options()?)
+    pub fn run(&self) -> Result<u8> {
+        let summary = run(&self.options()?)?;
+        self.report.print(
+            || &summary,
+            || {
+                let mut out = Document::default();
+                for file in &summary.files {
+                    let path = data(&file.path.display().to_string());
+                    out.line(format!(
+                        "{path}: {} rows, {}",
+                        ui::grouped(file.rows),
+                        ui::human_bytes(file.bytes)
+                    ));
+                }
+                out
+            },
+        )?;
+        Ok(exit::DONE)
     }
 
     fn options(&self) -> Result<Options> {

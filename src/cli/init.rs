@@ -1,11 +1,13 @@
 //! `highwater init`: a first job for a log.
 
+use super::document::{Column, Document, FormatArgs};
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
 use crate::input::{Inputs, files};
 use crate::sink::owner;
 use clap::Args;
+use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub struct InitArgs {
     /// Overwrite an existing file
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl InitArgs {
@@ -38,14 +42,33 @@ impl InitArgs {
         }
         let job = first_job(&self.files, self.reject)?;
         if self.output.as_deref() == Some(Path::new("-")) {
-            ui::note(&told(&job));
-            ui::print(&job.text)?;
+            if self.format.is_text() {
+                ui::note(&told(&job).text());
+            }
+            self.format.print(
+                || in_json(&job, None),
+                || match self.format.is_text() {
+                    true => Document::of_code("toml", &job.text),
+                    false => {
+                        let mut out = told(&job);
+                        out.code("toml", &job.text);
+                        out
+                    }
+                },
+            )?;
             return Ok(exit::DONE);
         }
         let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", job.name)));
         self.may_write(&path)?;
         self.write(&path, &job.text)?;
-        ui::print(&format!("{}\n{}", told(&job), next(&path, &job.name)))?;
+        self.format.print(
+            || in_json(&job, Some(&path)),
+            || {
+                let mut out = told(&job);
+                next(&mut out, &path, &job.name);
+                out
+            },
+        )?;
         Ok(exit::DONE)
     }
 
@@ -85,27 +108,38 @@ fn already_there(path: &Path) -> Error {
 }
 
 /// What was guessed, as a table, and what is in doubt.
-fn told(job: &FirstJob) -> String {
-    let width = |i: usize| job.guesses.iter().map(|row| row[i].chars().count().min(30)).max().unwrap_or(0);
-    let (first, second) = (width(0), width(1));
-    let mut out = String::new();
-    for [what, guess, why] in &job.guesses {
-        let line = format!("{what:first$}  {guess:second$}  {why}");
-        out.push_str(&format!("{}\n", ui::plain(line.trim_end())));
-    }
-    for doubt in &job.doubts {
-        out.push_str(&format!("note: {}\n", ui::plain(doubt)));
-    }
+fn told(job: &FirstJob) -> Document {
+    let mut out = Document::default();
+    let column = |i: usize| job.guesses.iter().map(move |row| row[i].clone());
+    out.table(vec![
+        Column::words("", column(0)),
+        Column::whole("", column(1)),
+        Column::sentences("", column(2)),
+    ]);
+    job.doubts.iter().for_each(|doubt| out.line(format!("note: {doubt}")));
     out
 }
 
-/// What to type now.
-fn next(path: &Path, name: &str) -> String {
+/// The same for programs, with the text of the job.
+fn in_json(job: &FirstJob, path: Option<&Path>) -> Value {
+    let guesses = job.guesses.iter();
+    let guesses = guesses.map(|[what, guess, why]| json!({ "what": what, "guess": guess, "why": why }));
+    json!({
+        "name": job.name,
+        "path": path.map(|path| path.display().to_string()),
+        "guesses": guesses.collect::<Vec<_>>(),
+        "doubts": job.doubts,
+        "text": job.text,
+    })
+}
+
+/// Adds what to type now.
+fn next(out: &mut Document, path: &Path, name: &str) {
     let path = word(&path.display().to_string());
-    format!(
-        "wrote {path}; its comments say why. Now:\n  highwater run {path}\n  highwater report {path} -o out/{name}.html\n  \
-         highwater verify {path}\n"
-    )
+    out.gap();
+    out.line(format!("wrote {path}; its comments say why. Now:"));
+    let report = format!("highwater report {path} -o out/{name}.html");
+    out.code("sh", format!("  highwater run {path}\n  {report}\n  highwater verify {path}"));
 }
 
 /// A word of a shell.

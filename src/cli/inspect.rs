@@ -1,6 +1,8 @@
 //! `highwater inspect`: what a live job would hold at a time.
 
-use super::{MachineArgs, ui};
+use super::document::{Document, FormatArgs, data};
+use super::job_args::MachineArgs;
+use super::ui;
 use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
@@ -32,9 +34,8 @@ pub struct InspectArgs {
     /// Write the full state to a .parquet, .jsonl or .csv file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the full state as JSON on stdout instead of tables
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Number of rows to show of each table on the terminal
     #[arg(long, value_name = "N", default_value_t = 20)]
     rows: usize,
@@ -53,11 +54,11 @@ impl InspectArgs {
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
-        let progress = ui::Progress::new(self.json);
+        let progress = ui::Progress::new(!self.format.is_text());
         let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
         progress.finish();
         let state = state?;
-        if self.json {
+        if self.format.is_json() {
             print_json(&name, &state, &zone)?;
             return Ok(exit::DONE);
         }
@@ -66,13 +67,19 @@ impl InspectArgs {
                 "the job has no state: it has no windows, no dedup or first, and no table that is joined backward",
             );
         }
+        let mut out = Document::default();
         for (i, section) in state.sections.iter().enumerate() {
-            let between = if i == 0 { "" } else { "\n" };
-            ui::print(&format!("{between}{}\n", heading(section)))?;
+            if i > 0 {
+                out.gap();
+            }
+            out.append(Document::titled(heading(section)));
             if section.rows > 0 {
-                ui::print(&table::render(&section.table(self.rows)?, &zone, self.rows, section.rows)?)?;
+                let shown = section.table(self.rows)?;
+                out.code("text", table::render(&shown, &zone, self.rows, section.rows)?);
             }
         }
+        // JSON was printed above, entry by entry.
+        self.format.print(|| (), || out)?;
         ui::note(&ui::account_line(&state.account));
         if let Some(path) = &self.output {
             let rows: usize = state.sections.iter().map(|section| section.rows).sum();
@@ -98,7 +105,7 @@ fn heading(section: &Section) -> String {
     };
     let name = match section.name.as_str() {
         "-" => "the terminal".to_string(),
-        name => ui::plain(name),
+        name => data(name),
     };
     match section.kind {
         StateKind::Dedup => format!("{name}: {} held", count("key", "keys")),

@@ -27,8 +27,8 @@ pub struct ManArgs {
 }
 
 impl ManArgs {
-    pub fn run(&self) -> Result<u8> {
-        let mut program = super::definition().disable_help_subcommand(true);
+    pub fn run(&self, program: Command) -> Result<u8> {
+        let mut program = program.disable_help_subcommand(true);
         program.build();
         let commands: Vec<&Command> = program.get_subcommands().filter(|c| !c.is_hide_set()).collect();
         if let Some(folder) = &self.out {

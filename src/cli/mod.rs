@@ -1,17 +1,18 @@
-//! The command line: one file per command; `ui` is the only printer.
+//! The command line: one file per command; `document` is what it reports, `ui` is the only printer.
 
 mod audit;
 mod backfill;
-mod chart;
 mod check;
-mod columns;
 mod completions;
+mod document;
 mod explain;
 mod generate;
 mod init;
 mod inspect;
+mod job_args;
 mod lengths;
 mod man;
+mod mode;
 mod report;
 mod run;
 mod schema;
@@ -20,11 +21,10 @@ pub mod ui;
 mod verify;
 mod watch;
 
-use crate::engine::{self, RunOptions};
 use crate::error::{Error, Result};
 use crate::process;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
-use std::path::PathBuf;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use job_args::cores;
 use std::time::Instant;
 
 /// Replays recorded events through event-time windows, over plain files.
@@ -114,84 +114,12 @@ impl Command {
             Command::Report(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
-            Command::Generate(args) => ui::generated(&args.run()?),
+            Command::Generate(args) => args.run(),
             Command::Schema(args) => args.run(),
-            Command::Completions(args) => args.run(),
-            Command::Man(args) => args.run(),
+            Command::Completions(args) => args.run(definition()),
+            Command::Man(args) => args.run(definition()),
         }
     }
-}
-
-/// What `run`, `explain`, `audit` and `backfill` share.
-#[derive(Debug, Args)]
-struct JobArgs {
-    /// The job file
-    #[arg(value_hint = ValueHint::FilePath)]
-    job: PathBuf,
-    /// Skip events before this time (in the job's time zone, or with an offset)
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Skip events at or after this time
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-    #[command(flatten)]
-    machine: MachineArgs,
-}
-
-/// How a command uses the machine.
-#[derive(Debug, Args)]
-struct MachineArgs {
-    /// Number of worker threads [default: the job's, or one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Memory limit for partial results, such as 512MB; above it they spill to disk [default: the
-    /// job's, or half of the memory of the machine or its control group]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    memory: Option<u64>,
-    /// Size of a chunk of input text; does not change the results
-    #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
-    chunk_size: Option<u64>,
-}
-
-fn bytes(text: &str) -> std::result::Result<u64, String> {
-    crate::job::parse_bytes(text).ok_or_else(|| "a size such as 512MB or 4GB".to_string())
-}
-
-impl JobArgs {
-    fn overrides(&self) -> crate::job::Overrides {
-        crate::job::Overrides { from: self.from.clone(), to: self.to.clone(), ..self.machine.overrides() }
-    }
-
-    fn options(&self, plan: &crate::plan::Plan) -> RunOptions {
-        self.machine.options(Some(plan))
-    }
-}
-
-impl MachineArgs {
-    fn overrides(&self) -> crate::job::Overrides {
-        let default = crate::job::Overrides::default();
-        crate::job::Overrides {
-            chunk_bytes: self.chunk_size.map_or(default.chunk_bytes, |n| n.clamp(1, 1 << 30) as usize),
-            ..default
-        }
-    }
-
-    /// What is said here, or else by the job, if there is one and it says. No tables go to the terminal.
-    fn options(&self, plan: Option<&crate::plan::Plan>) -> RunOptions {
-        let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
-        let memory = self.memory.or(plan.and_then(|plan| plan.memory));
-        RunOptions {
-            threads: threads.unwrap_or_else(cores),
-            memory: memory.unwrap_or_else(|| engine::MachineMemory::find().budget()),
-            spill_folder: std::env::temp_dir(),
-            table_rows: 0,
-            refresh_lookups: false,
-        }
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Reads the command line, and how many worker threads its command has.

@@ -1,9 +1,10 @@
 //! `highwater report`, and the pages that a job has among its outputs.
 
-use super::audit;
 use super::audit::Subject;
-use super::run::Mode;
-use super::{JobArgs, ui, verify};
+use super::document::{Document, FormatArgs};
+use super::job_args::JobArgs;
+use super::mode::Mode;
+use super::{ui, verify};
 use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
@@ -12,6 +13,7 @@ use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::report::{self, JobText, Place, Report, Shown};
 use crate::verify::Request;
 use clap::Args;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Write an HTML page of a job's results: charts, tables, record counts, late data and differences. It is one file that
@@ -41,6 +43,8 @@ pub struct ReportArgs {
     /// Print only errors
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl ReportArgs {
@@ -57,17 +61,21 @@ impl ReportArgs {
         // Links are to outputs in place, so these are brought to one state first.
         recover(&plan)?;
         let options = self.job.options(&plan);
-        let progress = ui::Progress::new(self.quiet);
+        let progress = ui::Progress::new(self.quiet || !self.format.is_text());
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
         progress.finish();
         let same = done?;
-        if !self.quiet {
+        if !self.format.is_text() {
+            let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+            let json = json!({ "path": path.display().to_string(), "bytes": bytes, "same": same });
+            self.format.print(|| json, || Document::titled(written(&path)))?;
+        } else if !self.quiet {
             ui::note(&written(&path));
         }
-        Ok(if same { exit::DONE } else { exit::DIFFERENT })
+        Ok(if same == Some(false) { exit::DIFFERENT } else { exit::DONE })
     }
 
-    /// Computes everything and writes the page; gives whether nothing differs.
+    /// Computes everything and writes the page; gives whether nothing differs, if that was asked for.
     fn write(
         &self,
         spec: &JobSpec,
@@ -76,7 +84,7 @@ impl ReportArgs {
         path: &Path,
         options: &RunOptions,
         progress: &ui::Progress,
-    ) -> Result<bool> {
+    ) -> Result<Option<bool>> {
         let folder = tempfile::Builder::new()
             .prefix("highwater-report-")
             .tempdir_in(&options.spill_folder)
@@ -96,7 +104,7 @@ impl ReportArgs {
             verify: verdict.as_ref().map(verify::as_json),
         };
         report::write(path, &page.html()?)?;
-        Ok(verdict.is_none_or(|verdict| verdict.same()))
+        Ok(verdict.map(|verdict| verdict.same()))
     }
 }
 
@@ -110,7 +118,8 @@ fn audit(
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
-    Ok(audit::as_json(&subject, &crate::audit::audit(plan, options, None, progress)?))
+    let report = crate::audit::audit(plan, options, None, progress)?;
+    serde_json::to_value(subject.with(&report)).map_err(|e| Error::machine("cannot make JSON").caused_by(e))
 }
 
 /// Compares the job with its SQL, as `verify` does.

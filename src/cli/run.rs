@@ -1,13 +1,18 @@
 //! `highwater run`.
 
+use super::document::{Document, FormatArgs, data};
+use super::job_args::JobArgs;
+use super::mode::Mode;
+use super::ui;
 use super::watch::{Facts, Watch, WatchArgs};
-use super::{JobArgs, ui};
+use crate::deliver::Outcome;
 use crate::engine::RunOptions;
 use crate::error::{Result, exit};
 use crate::job;
 use crate::report;
 use crate::run;
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 /// Run a job.
 #[derive(Debug, Args)]
@@ -20,9 +25,8 @@ pub struct RunArgs {
     /// overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
-    /// Print the record counts and the outputs as JSON on stdout instead of tables
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print only tables and errors
     #[arg(long, short)]
     quiet: bool,
@@ -49,27 +53,9 @@ enum Changed {
     Reload,
 }
 
-/// [`crate::plan::Mode`], as the command line names it.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Mode {
-    /// All events, however late
-    Complete,
-    /// Only the events that a live job would have counted; the others are late
-    Streamed,
-}
-
-impl From<Mode> for crate::plan::Mode {
-    fn from(mode: Mode) -> crate::plan::Mode {
-        match mode {
-            Mode::Complete => crate::plan::Mode::Complete,
-            Mode::Streamed => crate::plan::Mode::Streamed,
-        }
-    }
-}
-
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
-        let watch = self.watch.begin("run", &self.job.job, self.quiet || self.json)?;
+        let watch = self.watch.begin("run", &self.job.job, self.quiet || !self.format.is_text())?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
@@ -97,14 +83,32 @@ impl RunArgs {
         let outcome = outcome?;
         facts.outcome(&outcome);
         let pages = super::report::pages(&spec, &plan)?;
-        if self.json {
-            ui::print_json(&plan, &outcome)?;
-        } else {
-            ui::print_outcome(&plan, &outcome, self.quiet, watch.took())?;
-            if !self.quiet {
-                pages.iter().for_each(|line| ui::note(line));
+        // On a terminal stdout has the tables alone, and the rest goes to stderr.
+        let mut events = ui::account_events(&plan, &outcome, watch.took());
+        events.extend(pages.into_iter().map(|line| ui::Event::info("note", line, Value::Null)));
+        let is_text = self.format.is_text();
+        let document = || match is_text {
+            true => tables(&outcome),
+            false => {
+                let mut out = Document::titled(format!("run of job {}", data(&plan.name)));
+                out.append(tables(&outcome));
+                let texts = events.iter().map(ui::Event::text);
+                texts.filter(|text| !text.is_empty()).for_each(|text| out.line(text));
+                out
             }
+        };
+        self.format.print(|| ui::run_json(&plan, &outcome), document)?;
+        if is_text && !self.quiet {
+            ui::say(&events);
         }
         Ok(exit::DONE)
     }
+}
+
+/// The tables of the terminal.
+fn tables(outcome: &Outcome) -> Document {
+    let mut out = Document::default();
+    let tables = outcome.outputs.iter().filter_map(|output| output.table.as_ref());
+    tables.for_each(|table| out.code("text", table));
+    out
 }

@@ -1,11 +1,14 @@
 //! `highwater sql`.
 
-use super::{JobArgs, ui};
+use super::document::{Document, FormatArgs};
+use super::job_args::{JobArgs, JobId};
+use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::plan::{OutputTo, Plan};
-use crate::sql::{self, Dialect};
+use crate::sql::{self, Dialect, Script};
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 /// Print the SQL that computes each output of a job from the raw files. `verify` runs it in another engine, and you can
 /// run it elsewhere.
@@ -21,6 +24,8 @@ pub struct SqlArgs {
     /// Only this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 /// [`Dialect`], as the command line names it.
@@ -55,41 +60,74 @@ impl SqlArgs {
     pub fn run(&self) -> Result<u8> {
         let plan = job::plan_job(&job::read(&self.job.job)?, &self.job.overrides())?;
         ui::notes(&plan.notes);
-        ui::print(&text(&plan, self.dialect.into(), self.output.as_deref())?)?;
+        let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
+        self.format
+            .print(|| statements.in_json(&plan), || Document::of_code("sql", statements.text(&plan)))?;
         Ok(exit::DONE)
     }
 }
 
-/// All statements, each ended by a semicolon: what makes the relations once, then a query for each output.
-fn text(plan: &Plan, dialect: Dialect, only: Option<&str>) -> Result<String> {
-    let mut setup: Vec<String> = vec![];
-    let (mut queries, mut refused) = (String::new(), vec![]);
-    let wanted = plan.chosen(only)?;
-    for &output in &wanted {
-        let path = ui::plain(&plan.deliveries.outputs[output].to.to_string());
-        match sql::script(plan, output, dialect) {
-            Ok(script) => {
-                queries.push_str(&format!("\n-- {}\n", title(&plan.deliveries.outputs[output].to)));
-                script.notes.iter().for_each(|note| queries.push_str(&comment(note)));
-                queries.push_str(&format!("{};\n", script.query.trim_end()));
-                let new: Vec<String> = script.setup.into_iter().filter(|s| !setup.contains(s)).collect();
+/// All statements: what makes the relations, once, then a query for each output.
+struct Statements<'a> {
+    dialect: Dialect,
+    setup: Vec<String>,
+    /// By output; or why it has none.
+    queries: Vec<(&'a OutputTo, std::result::Result<Script, Error>)>,
+}
+
+impl<'a> Statements<'a> {
+    fn of(plan: &'a Plan, dialect: Dialect, only: Option<&str>) -> Result<Statements<'a>> {
+        let mut setup: Vec<String> = vec![];
+        let mut queries = vec![];
+        for output in plan.chosen(only)? {
+            let script = sql::script(plan, output, dialect);
+            if let Ok(script) = &script {
+                let new: Vec<String> = script.setup.iter().filter(|s| !setup.contains(s)).cloned().collect();
                 setup.extend(new);
             }
-            Err(why) => {
-                queries.push_str(&format!("\n-- {path} is left out:\n{}", comment(&why.to_string())));
-                refused.push(why);
+            queries.push((&plan.deliveries.outputs[output].to, script));
+        }
+        if queries.iter().all(|(_, script)| script.is_err()) {
+            let refused = queries.into_iter().filter_map(|(_, script)| script.err()).collect();
+            return Err(Error::all(refused).unwrap_or_else(|| Error::job("the job has no output")));
+        }
+        Ok(Statements { dialect, setup, queries })
+    }
+
+    /// Each statement ended by a semicolon.
+    fn text(&self, plan: &Plan) -> String {
+        let mut text = format!("-- {}, for {}\n", ui::plain(&plan.name), self.dialect.name());
+        for statement in &self.setup {
+            text.push_str(&format!("{};\n", statement.trim_end()));
+        }
+        for (to, script) in &self.queries {
+            match script {
+                Ok(script) => {
+                    text.push_str(&format!("\n-- {}\n", title(to)));
+                    script.notes.iter().for_each(|note| text.push_str(&comment(note)));
+                    text.push_str(&format!("{};\n", script.query.trim_end()));
+                }
+                Err(why) => {
+                    let path = ui::plain(&to.to_string());
+                    text.push_str(&format!("\n-- {path} is left out:\n{}", comment(&why.to_string())));
+                }
             }
         }
+        text
     }
-    if refused.len() == wanted.len() {
-        return Err(Error::all(refused).unwrap_or_else(|| Error::job("the job has no output")));
+
+    fn in_json(&self, plan: &Plan) -> Value {
+        let outputs = self.queries.iter().map(|(to, script)| match script {
+            Ok(script) => json!({ "path": to, "query": script.query, "notes": script.notes }),
+            Err(why) => json!({ "path": to, "left_out": why.message() }),
+        });
+        json!({
+            "job": JobId::of(plan),
+            "dialect": self.dialect.name(),
+            "setup": self.setup,
+            "outputs": outputs.collect::<Vec<_>>(),
+        })
     }
-    let mut text = format!("-- {}, for {}\n", ui::plain(&plan.name), dialect.name());
-    for statement in setup {
-        text.push_str(&format!("{};\n", statement.trim_end()));
-    }
-    text.push_str(&queries);
-    Ok(text)
 }
 
 fn title(to: &OutputTo) -> String {

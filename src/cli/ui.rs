@@ -6,15 +6,15 @@ mod progress;
 pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
 pub use progress::Progress;
 
+use super::job_args::JobId;
 use crate::deliver::{Outcome, OutputOutcome, Published};
 use crate::engine::PartitionOffsets;
-use crate::error::{Error, Result, exit};
-use crate::generate::Summary;
+use crate::error::{Error, Result};
 pub use crate::input::value::grouped;
 use crate::lookup::LookupReport;
 use crate::plan::{OutputTo, Plan};
 use crate::sink::Account;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,20 +49,8 @@ pub fn account_line(account: &Account) -> String {
     format!("read {} = {}", grouped(read), parts.join(" + "))
 }
 
-/// Ends a run for people: tables on stdout; the account and where the outputs lie on stderr.
-pub fn print_outcome(plan: &Plan, outcome: &Outcome, quiet: bool, took: Duration) -> Result<()> {
-    for table in outcome.outputs.iter().filter_map(|o| o.table.as_ref()) {
-        print(&format!("{}\n", table.trim_end()))?;
-    }
-    if quiet {
-        return Ok(());
-    }
-    say(&account_events(plan, outcome, took));
-    Ok(())
-}
-
 /// What a run did, beside its tables.
-fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> {
+pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> {
     let account = account_line(&outcome.account);
     let mut events = vec![Event::info("account", account, json!(outcome.account))];
     if let Some((path, count)) = &outcome.rejects {
@@ -74,10 +62,7 @@ fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> 
     events.extend(lines.into_iter().map(|line| Event::warning("offsets", line, json!({}))));
     events.extend(outcome.outputs.iter().map(output_event));
     events.extend(
-        outcome
-            .published
-            .iter()
-            .map(|table| Event::info("published", published(table), published_json(table))),
+        outcome.published.iter().map(|table| Event::info("published", published(table), json!(table))),
     );
     let late = outcome.account.late;
     if late > 0 && plan.deliveries.late.is_none() {
@@ -262,12 +247,6 @@ pub fn published(table: &Published) -> String {
     }
 }
 
-/// The same for programs.
-pub fn published_json(table: &Published) -> serde_json::Value {
-    let Published { table, inserted, updated, unchanged, deleted } = table;
-    json!({ "table": table, "inserted": inserted, "updated": updated, "unchanged": unchanged, "deleted": deleted })
-}
-
 /// `1 row`, `1,234 rows`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { many })
@@ -283,84 +262,39 @@ pub fn human_bytes(bytes: u64) -> String {
     }
 }
 
-/// Ends a run for programs.
-pub fn print_json(plan: &Plan, outcome: &Outcome) -> Result<()> {
-    let outputs: Vec<_> = outcome
-        .outputs
-        .iter()
-        .map(|o| {
-            let path = match &o.to {
-                OutputTo::Terminal => "-".to_string(),
-                OutputTo::File(path) | OutputTo::Folder(path) => path.display().to_string(),
-            };
-            let mut output = json!({ "path": path, "rows": o.rows, "written": o.written, "unchanged": o.unchanged, "removed": o.removed });
-            if o.restored > 0 {
-                output["restored"] = json!(o.restored);
-            }
-            output
-        })
-        .collect();
-    let inputs: Vec<_> = outcome
-        .inputs
-        .iter()
-        .map(|i| json!({ "path": i.path.display().to_string(), "bytes": i.bytes, "hash": i.hash, "records": i.records }))
-        .collect();
+/// A run for programs.
+pub fn run_json(plan: &Plan, outcome: &Outcome) -> Value {
+    let inputs = outcome.inputs.iter().map(|i| {
+        json!({ "path": i.path.display().to_string(), "bytes": i.bytes, "hash": i.hash, "records": i.records })
+    });
     let mut value = json!({
-        "job": { "name": plan.name, "hash": plan.hash },
+        "job": JobId::of(plan),
         "account": outcome.account,
         "watermarks": outcome.watermarks,
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": inputs.collect::<Vec<_>>(),
+        "outputs": outcome.outputs,
     });
-    if !plan.deliveries.pages.is_empty() {
-        let paths: Vec<_> =
-            plan.deliveries.pages.iter().map(|page| page.path.display().to_string()).collect();
-        value["pages"] = json!(paths);
+    let texts = |paths: &mut dyn Iterator<Item = &PathBuf>| -> Vec<String> {
+        paths.map(|path| path.display().to_string()).collect()
+    };
+    // What most runs do not have is left out there.
+    let rare = [
+        ("pages", json!(texts(&mut plan.deliveries.pages.iter().map(|page| &page.path)))),
+        ("all_again", json!(outcome.all_again)),
+        ("times_twice", json!(outcome.twice)),
+        ("without_items", json!(outcome.without_items)),
+        ("left_out", json!(outcome.left_out)),
+        ("strangers", json!(texts(&mut outcome.strangers.iter()))),
+        ("published", json!(outcome.published)),
+        ("lookups", json!(outcome.lookups)),
+        ("offsets", json!(outcome.offsets)),
+    ];
+    for (name, rare) in rare {
+        if !matches!(&rare, Value::Null) && rare != json!(0) && rare != json!([]) {
+            value[name] = rare;
+        }
     }
-    if let Some(why) = &outcome.all_again {
-        value["all_again"] = json!(why);
-    }
-    if outcome.twice > 0 {
-        value["times_twice"] = json!(outcome.twice);
-    }
-    if outcome.without_items > 0 {
-        value["without_items"] = json!(outcome.without_items);
-    }
-    if !outcome.left_out.is_empty() {
-        value["left_out"] = json!(outcome.left_out);
-    }
-    if !outcome.strangers.is_empty() {
-        let paths: Vec<_> = outcome.strangers.iter().map(|path| path.display().to_string()).collect();
-        value["strangers"] = json!(paths);
-    }
-    if !outcome.published.is_empty() {
-        value["published"] = outcome.published.iter().map(published_json).collect();
-    }
-    if let Some(lookups) = outcome.lookups {
-        value["lookups"] = json!(lookups);
-    }
-    if !outcome.offsets.is_empty() {
-        value["offsets"] = json!(outcome.offsets);
-    }
-    print_value(&value)
-}
-
-/// Prints JSON.
-pub fn print_value(value: &serde_json::Value) -> Result<()> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;
-    print(&format!("{text}\n"))
-}
-
-/// Ends `generate`.
-pub fn generated(summary: &Summary) -> Result<u8> {
-    let lines: Vec<String> = summary
-        .files
-        .iter()
-        .map(|f| format!("{}: {} rows, {}\n", f.path.display(), grouped(f.rows), human_bytes(f.bytes)))
-        .collect();
-    print(&lines.concat())?;
-    Ok(exit::DONE)
+    value
 }
 
 /// A text that cannot move the cursor.

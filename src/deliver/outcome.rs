@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::input::InputReport;
 use crate::lookup::LookupReport;
 use crate::plan::OutputTo;
-use crate::sink::{Account, CommitReport, Watermarks};
+use crate::sink::{Account, CommitReport, Watermarks, fields};
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// What a run did.
@@ -44,9 +45,10 @@ pub struct Outcome {
 }
 
 /// What became of one output.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct OutputOutcome {
     /// Where it went.
+    #[serde(rename = "path")]
     pub to: OutputTo,
     /// Its rows.
     pub rows: u64,
@@ -58,8 +60,10 @@ pub struct OutputOutcome {
     pub removed: usize,
     /// Parts among those written, and parts of the state, that were in place before and are written again: their
     /// files were gone, or had been changed from outside.
+    #[serde(skip_serializing_if = "fields::is_zero")]
     pub restored: usize,
     /// The table, for the terminal.
+    #[serde(skip)]
     pub table: Option<String>,
 }
 

@@ -11,18 +11,25 @@ pub struct Profile {
     /// Of those, how many came behind the front at all.
     pub behind: u64,
     /// So late or less is half of the events.
+    #[serde(rename = "p50_us")]
     pub p50: i64,
     /// As `p50`, of 90 % of the events.
+    #[serde(rename = "p90_us")]
     pub p90: i64,
     /// As `p50`, of 95 %.
+    #[serde(rename = "p95_us")]
     pub p95: i64,
     /// As `p50`, of 99 %.
+    #[serde(rename = "p99_us")]
     pub p99: i64,
     /// As `p50`, of 99.9 %.
+    #[serde(rename = "p99_9_us")]
     pub p99_9: i64,
     /// As `p50`, of 99.99 %.
+    #[serde(rename = "p99_99_us")]
     pub p99_99: i64,
     /// The latest.
+    #[serde(rename = "max_us")]
     pub max: i64,
 }
 

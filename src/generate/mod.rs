@@ -22,9 +22,11 @@ pub use lateness::Lateness;
 
 use crate::error::{Error, Result};
 use crate::input::{Compression, Format};
+use crate::sink::fields;
 use crate::time::{DAY, HOUR, SECOND};
 use row::Row;
 use sample_log::{Log, Shape};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use write::FileWriter;
 
@@ -127,9 +129,10 @@ impl Options {
 }
 
 /// A file that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// Where it is.
+    #[serde(serialize_with = "fields::path")]
     pub path: PathBuf,
     /// Its rows.
     pub rows: u64,
@@ -138,7 +141,7 @@ pub struct Written {
 }
 
 /// What was generated: the files, log by log, in the order of their rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     /// The files.
     pub files: Vec<Written>,

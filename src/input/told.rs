@@ -153,7 +153,7 @@ pub fn untold(path: &Path, name: &str) -> Error {
         "no file has a column `{name}`, and no folder of {} is named {name}=VALUE",
         path.display()
     ))
-    .hint(format!("put the file into such a folder, or leave the column out of `types`"))
+    .hint("put the file into such a folder, or leave the column out of `types`")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::Format;
+use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
 /// The output of late events: the columns of the source, what they missed, and by how much.
@@ -63,6 +64,13 @@ impl std::fmt::Display for OutputTo {
             OutputTo::Folder(path) | OutputTo::File(path) => path.display().fmt(f),
             OutputTo::Terminal => f.write_str("-"),
         }
+    }
+}
+
+impl Serialize for OutputTo {
+    /// As [`Display`](std::fmt::Display) has it.
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

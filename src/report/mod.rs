@@ -24,7 +24,6 @@ mod rows;
 mod section;
 mod table;
 
-pub(crate) use page::escaped;
 pub use page::{check, write};
 
 use crate::deliver::late_schema;

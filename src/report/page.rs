@@ -58,7 +58,7 @@ fn hash(script: &str) -> String {
 }
 
 /// A text as HTML and XML both take it; what XML cannot hold is replaced.
-pub(crate) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -21,6 +21,7 @@ pub mod commit;
 pub mod csv;
 pub mod encode;
 mod failpoint;
+pub mod fields;
 pub(crate) mod fsutil;
 mod guard;
 mod journal;

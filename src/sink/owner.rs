@@ -16,8 +16,6 @@ use std::path::{Component, Path, PathBuf};
 pub enum Made {
     /// A page of `report`, of `verify --html`, or among the outputs of a job.
     Page,
-    /// A chart of `audit`.
-    Chart,
     /// The metrics of a command.
     Metrics,
     /// Records that could not be read.
@@ -39,7 +37,6 @@ impl Made {
     fn name(self) -> &'static str {
         match self {
             Made::Page => "a page of Highwater",
-            Made::Chart => "a chart of Highwater",
             Made::Metrics => "a file of Highwater's metrics",
             Made::Rejects => "a file of rejected records",
             Made::Answers => "a file of recorded answers",
@@ -52,7 +49,6 @@ impl Made {
         match self {
             // Pages of before say it in their title alone.
             Made::Page => head.contains(GENERATOR) || head.contains(" · Highwater report</title>"),
-            Made::Chart => head.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hw-audit\""),
             Made::Metrics => head.starts_with("# HELP highwater_"),
             Made::Rejects => {
                 head.starts_with("file,line,byte,column,reason,raw\n") || object(head, "file", "line")
@@ -180,14 +176,12 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    const ALL: [Made; 6] =
-        [Made::Page, Made::Chart, Made::Metrics, Made::Rejects, Made::Answers, Made::Manual];
+    const ALL: [Made; 5] = [Made::Page, Made::Metrics, Made::Rejects, Made::Answers, Made::Manual];
 
     #[test]
     fn each_kind_is_known_by_how_it_begins_and_is_no_other() {
         let files = [
             "<!doctype html>\n<meta name=\"generator\" content=\"highwater 0.1.0\">\n",
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hw-audit\" viewBox=\"\">",
             "# HELP highwater_info What ran\n",
             "{\"file\":\"a\\\"b.csv\",\"line\":3,\"byte\":null,\"column\":null,\"reason\":\"x\",\"raw\":\"y\"}\n",
             "{\"url\":\"http://x/1\",\"status\":404}\n",

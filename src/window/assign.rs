@@ -13,8 +13,6 @@ pub struct Assigner {
     last: TimeRange,
 }
 
-/// All of time.
-
 impl Assigner {
     /// An assigner for `window`, its calendar in `zone`.
     pub fn new(window: Window, zone: Zone) -> Assigner {

@@ -45,13 +45,13 @@ fn literals(source: &str) -> Vec<(usize, String)> {
             from.find('\n').unwrap_or(from.len())
         } else if from.starts_with("'\\") {
             3 + from[3..].find('\'').unwrap_or_default()
-        } else if from.starts_with('"') {
+        } else if let Some(text) = from.strip_prefix('"') {
             let close = format!("\"{}", "#".repeat(hashes));
             let inner = match raw {
-                true => from[1..].find(&close).unwrap_or(from.len() - 1),
-                false => closing(&from[1..]),
+                true => text.find(&close).unwrap_or(text.len()),
+                false => closing(text),
             };
-            found.push((line, from[1..=inner].to_string()));
+            found.push((line, text[..inner].to_string()));
             inner + 2
         } else if from.starts_with("'\"'") || from.starts_with("'/'") {
             3

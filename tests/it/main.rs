@@ -98,6 +98,7 @@ mod postgres_words;
 mod referee;
 mod referee_postgres;
 mod report;
+mod reported;
 mod results;
 mod retail;
 mod secrets;

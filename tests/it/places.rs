@@ -128,12 +128,11 @@ fn a_file_of_the_user_is_never_replaced() {
         "",
         "[[output]]\npath = \"out/f.csv\"\nwindow = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\n",
     );
-    let commands: [(&str, &str, &[&str]); 9] = [
+    let commands: [(&str, &str, &[&str]); 8] = [
         (&rejects, "mine", &["run", "job.toml"]),
         (&page, "mine", &["run", "job.toml"]),
         (&other, "mine.html", &["report", "job.toml", "-o", "mine.html"]),
         (&other, "mine.html", &["verify", "job.toml", "--html", "mine.html"]),
-        (&streamed, "mine.svg", &["audit", "job.toml", "--chart", "mine.svg"]),
         (&other, "mine.prom", &["run", "job.toml", "--metrics", "mine.prom"]),
         (
             &streamed,

@@ -260,8 +260,8 @@ fn help_names_the_commands_and_the_options() {
           --mode <MODE>          Which events the windows count: all events, or those that a live job
                                  would have counted; overrides the job file [possible values: complete,
                                  streamed]
-          --json                 Print the record counts and the outputs as JSON on stdout instead of
-                                 tables
+          --json                 Print the report as JSON on stdout
+          --markdown             Print the report as Markdown on stdout, as for a pull request
       -q, --quiet                Print only tables and errors
           --rows <N>             Number of rows to show of each table on the terminal [default: 20]
           --refresh-lookups      Query services again instead of using their recorded answers

@@ -1,8 +1,8 @@
-use super::json::json;
-use super::text::{changes, end, report};
+use super::document::end;
 use super::*;
 use crate::backfill::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
 use crate::job::{JobSpec, Overrides};
+use crate::plan::OutputTo;
 use crate::sink::Account;
 use crate::time::{MINUTE, SECOND};
 
@@ -114,6 +114,14 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
         published: vec![],
         strangers: vec![],
     }
+}
+
+fn report(request: &Request, outcome: &BackfillOutcome) -> String {
+    document::report(request, outcome).text()
+}
+
+fn changes(request: &Request, outcome: &BackfillOutcome) -> String {
+    document::changes(request, outcome).text()
 }
 
 /// What the command prints: on stdout, then on stderr.
@@ -300,7 +308,7 @@ fn numbers_stand_on_the_right_and_a_log_is_named() {
 fn what_programs_read() {
     let mut outcome = outcome(&format!("{ARCHIVE}{COUNTS}"), vec![counts(Method::Merged)]);
     outcome.files.push(given("users.csv", GivenKind::Table("users".into()), 1));
-    let value = json(&Request::default(), &outcome);
+    let value = in_json(&Request::default(), &outcome);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap().replace(&outcome.plan.hash, "HASH"), @r#"
     {
       "job": {

@@ -1,6 +1,6 @@
 //! `explain --at ROW`: the row, the events that made it, and those that were left out.
 
-use crate::cli::columns::{Column, render};
+use crate::cli::document::{Column, Document, data};
 use crate::cli::lengths::written;
 use crate::cli::ui;
 use crate::error::{Error, Result};
@@ -53,58 +53,56 @@ fn unquoted(text: &str) -> (String, bool) {
     }
 }
 
-/// For people.
-pub fn text(explained: &RowExplained, zone: &Zone) -> String {
-    let mut out = format!("{}: {}\n", explained.output, name(explained, zone));
+/// As a document.
+pub fn document(explained: &RowExplained, zone: &Zone) -> Document {
+    let mut out = Document::titled(format!("{}: {}", data(&explained.output), name(explained, zone)));
     if let Some(row) = &explained.row {
         let columns = explained.columns.iter().zip(row);
-        let columns: Vec<Column> =
-            columns.map(|(name, value)| Column::words(name, [value.clone().unwrap_or_default()])).collect();
-        out.push_str(&render(&columns));
+        let column = |(name, value): (&String, &Option<String>)| {
+            Column::values(&data(name), [value.clone().unwrap_or_default()])
+        };
+        out.table(columns.map(column).collect());
     }
-    out.push_str(&match &explained.fate {
+    match &explained.fate {
         Fate::Written if explained.more > 0 => {
-            format!("and {} with these columns\n", ui::count(explained.more, "more row", "more rows"))
+            out.line(format!(
+                "and {} with these columns",
+                ui::count(explained.more, "more row", "more rows")
+            ));
         }
-        Fate::Written => String::new(),
-        Fate::Having(having) => format!("not in the output: having {}\n", ui::plain(having)),
+        Fate::Written => {}
+        Fate::Having(having) => out.line(format!("not in the output: having {}", data(having))),
         Fate::Top(place, n) => {
-            format!("not in the output: number {place} of its window, and the first {n} are kept\n")
+            out.line(format!("not in the output: number {place} of its window, and the first {n} are kept"));
         }
-        Fate::NoEvents => "not in the output: no event of it was counted\n".to_string(),
-    });
+        Fate::NoEvents => out.line("not in the output: no event of it was counted"),
+    }
     let counted = &explained.counted;
-    out.push_str(&format!(
-        "\n{} counted{}",
+    out.section(format!(
+        "{} counted{}{}",
         ui::count(counted.events, "event", "events"),
-        first(counted.rows.len(), counted.events)
+        first(counted.rows.len(), counted.events),
+        if counted.rows.is_empty() { "" } else { ", in replay order:" }
     ));
-    out.push_str(if counted.rows.is_empty() { "\n" } else { ", in replay order:\n" });
-    out.push_str(&events(counted.rows.iter(), &counted.columns, None, zone));
+    if !counted.rows.is_empty() {
+        out.table(events(counted.rows.iter(), &counted.columns, zone));
+    }
     if explained.left_out_events > 0 {
         let shown = first(explained.left_out.len(), explained.left_out_events);
-        out.push_str(&format!(
-            "\n{} left out{shown}:\n",
-            ui::count(explained.left_out_events, "event", "events")
-        ));
-        let why = explained.left_out.iter().map(|left| cause(&left.why, zone)).collect();
-        out.push_str(&events(
-            explained.left_out.iter().map(|left| &left.event),
-            &counted.columns,
-            Some(why),
-            zone,
-        ));
+        out.section(format!("{} left out{shown}:", ui::count(explained.left_out_events, "event", "events")));
+        let left_out = explained.left_out.iter();
+        if !explained.left_out.is_empty() {
+            let mut columns = events(left_out.clone().map(|left| &left.event), &counted.columns, zone);
+            columns.push(Column::sentences("why", left_out.map(|left| cause(&left.why, zone))));
+            out.table(columns);
+        }
     }
     if !explained.rejected.is_empty() {
         let n = explained.rejected.len() as u64;
         let verb = if n == 1 { "names" } else { "name" };
-        out.push_str(&format!(
-            "\n{} that cannot be read {verb} the keys:\n",
-            ui::count(n, "record", "records")
-        ));
+        out.section(format!("{} that cannot be read {verb} the keys:", ui::count(n, "record", "records")));
         for reject in explained.rejected.iter().take(counted.rows.len().max(20)) {
-            let line = format!("{}:{}: {}", reject.path.display(), reject.line, reject.reason);
-            out.push_str(&format!("  {}\n", ui::plain(&line)));
+            out.item(data(&format!("{}:{}: {}", reject.path.display(), reject.line, reject.reason)));
         }
     }
     out
@@ -124,38 +122,24 @@ fn name(explained: &RowExplained, zone: &Zone) -> String {
     for (name, value) in &explained.group.keys {
         parts.push(format!("{name} = {}", value.as_deref().unwrap_or("NULL")));
     }
-    if parts.is_empty() { "all events".to_string() } else { ui::plain(&parts.join(", ")) }
+    if parts.is_empty() { "all events".to_string() } else { data(&parts.join(", ")) }
 }
 
 fn events<'a>(
     rows: impl Iterator<Item = &'a TracedRow> + Clone,
     names: &[String],
-    why: Option<Vec<String>>,
     zone: &Zone,
-) -> String {
-    if rows.clone().next().is_none() {
-        return String::new();
-    }
+) -> Vec<Column> {
     let mut times = TimeText::new(zone);
     let mut columns = vec![
         Column::whole("file:line", rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line))),
-        Column::words("event time", rows.clone().map(|row| times.text(row.time).to_string())),
+        Column::words("event time", rows.clone().map(|row| times.text(row.time))),
     ];
     for (i, name) in names.iter().enumerate() {
-        columns.push(Column::words(name, rows.clone().map(|row| row.values[i].clone().unwrap_or_default())));
+        let values = rows.clone().map(|row| row.values[i].clone().unwrap_or_default());
+        columns.push(Column::values(&data(name), values));
     }
-    let Some(why) = why else { return render(&columns) };
-    // The causes are sentences: they stand last, and are not cut short.
-    columns.push(Column::words("why", why.iter().map(|_| String::new())));
-    let table = render(&columns);
-    let lines =
-        table.lines().enumerate().map(|(i, line)| match i.checked_sub(2).and_then(|row| why.get(row)) {
-            Some(why) => {
-                format!("{line:width$}{}\n", ui::plain(why), width = crate::cli::columns::width(&columns) - 3)
-            }
-            None => format!("{line}\n"),
-        });
-    lines.collect()
+    columns
 }
 
 fn cause(why: &Cause, zone: &Zone) -> String {

@@ -1,6 +1,6 @@
 //! Steps in words, with the tables and services that they look into.
 
-use super::{columns, files};
+use super::source::{columns, files};
 use crate::asof::{Direction, Reach};
 use crate::batch::ColumnView;
 use crate::cli::lengths::written;

@@ -89,6 +89,11 @@ impl Event {
         Event { level: Level::Error, name, text: text.into(), fields }
     }
 
+    /// Its words for people.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// One line of JSON. The words are there as `message`, unless the event has a message of its own.
     fn line(&self) -> String {
         let mut line = Map::new();

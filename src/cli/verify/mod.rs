@@ -1,17 +1,18 @@
 //! `highwater verify`.
 
+mod document;
 mod events;
 mod json;
-mod markdown;
-mod text;
 mod words;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
+use super::document::{Document, FormatArgs, data};
+use super::job_args::MachineArgs;
+use super::ui;
 use super::watch::{Facts, MetricsArgs};
-use super::{MachineArgs, ui};
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::pg::Server;
@@ -61,12 +62,8 @@ pub struct VerifyArgs {
     /// List the input events, by file and line, of the first groups that differ
     #[arg(long)]
     explain: bool,
-    /// Print the report as JSON
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-    /// Print the report as Markdown, for a pull request
-    #[arg(long)]
-    markdown: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Also write the report as an HTML page
     #[arg(long, value_name = "FILE.html")]
     html: Option<PathBuf>,
@@ -78,7 +75,7 @@ pub struct VerifyArgs {
     to: Option<String>,
     /// The mode of every output; overrides the job file
     #[arg(long, value_name = "MODE")]
-    mode: Option<super::run::Mode>,
+    mode: Option<super::mode::Mode>,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -108,7 +105,7 @@ impl VerifyArgs {
         if let Some(path) = &self.html {
             report::check(path)?;
         }
-        let watch = self.metrics.begin("verify", &self.job, self.json || self.markdown)?;
+        let watch = self.metrics.begin("verify", &self.job, !self.format.is_text())?;
         watch.observe(|watch, facts| self.work(&watch.progress, facts))
     }
 
@@ -120,13 +117,7 @@ impl VerifyArgs {
         if let Some(page) = &self.html {
             self.write_html(page, &verdict)?;
         }
-        if self.json {
-            ui::print_value(&as_json(&verdict))?;
-        } else {
-            let one = if self.markdown { in_markdown } else { in_text };
-            let reports: Vec<String> = verdict.verified.iter().map(one).collect();
-            ui::print(&format!("{}{}", reports.join("\n"), skipped(&verdict, self.markdown)))?;
-        }
+        self.format.print(|| as_json(&verdict), || all(&verdict))?;
         Ok(if verdict.same() { exit::DONE } else { exit::DIFFERENT })
     }
 
@@ -205,7 +196,7 @@ fn compared(verified: &Verified) -> (String, [u64; 4]) {
 
 /// All that was found, as `--json` prints it.
 pub(super) fn as_json(verdict: &Verdict) -> serde_json::Value {
-    let outputs: Vec<_> = verdict.verified.iter().map(in_json).collect();
+    let outputs: Vec<_> = verdict.verified.iter().map(json::value).collect();
     let skipped = verdict.skipped.iter().map(|s| json!({ "output": s.output, "why": s.why.to_string() }));
     json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped.collect::<Vec<_>>() })
 }
@@ -215,56 +206,17 @@ fn is_result(path: &Path) -> bool {
     path.is_dir() || path.extension().is_some_and(|e| e != "toml")
 }
 
-/// What the report calls things.
-#[derive(Debug, Clone, Copy)]
-struct Names<'a> {
-    /// This side: what computed it, or where it is.
-    here: &'a str,
-    /// The other side.
-    there: &'a str,
-    /// The output that is compared.
-    output: &'a str,
-}
-
-impl<'a> Names<'a> {
-    fn of(verified: &'a Verified) -> Names<'a> {
-        Names { here: &verified.here, there: &verified.against, output: &verified.output }
-    }
-}
-
-fn in_text(verified: &Verified) -> String {
-    let mut out = text::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
-    for note in &verified.notes {
-        out.push_str(&format!("  note: {}\n", ui::plain(note)));
-    }
-    out + &events::text(verified)
-}
-
-fn in_markdown(verified: &Verified) -> String {
-    let mut out =
-        markdown::report(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
-    for note in &verified.notes {
-        out.push_str(&format!("\n_{}_\n", markdown::inline(note)));
-    }
-    out + &events::markdown(verified)
-}
-
-fn in_json(verified: &Verified) -> serde_json::Value {
-    let mut value = json::value(&verified.comparison, &Names::of(verified), verified.explanation.as_slice());
-    value["notes"] = json!(verified.notes);
-    value["events"] = events::json(verified);
-    value
-}
-
-/// The outputs that were not compared, a line each, and why.
-fn skipped(verdict: &Verdict, in_markdown: bool) -> String {
-    let mut out = String::new();
-    for skipped in &verdict.skipped {
-        let why = format!("{} is not compared: {}", skipped.output, skipped.why.message());
-        match in_markdown {
-            true => out.push_str(&format!("\n- {}\n", markdown::inline(&why))),
-            false => out.push_str(&format!("{}\n", ui::plain(&why))),
+/// The outputs that were compared; then those that were not, and why.
+fn all(verdict: &Verdict) -> Document {
+    let mut out = Document::default();
+    for (i, verified) in verdict.verified.iter().enumerate() {
+        if i > 0 {
+            out.gap();
         }
+        out.append(document::document(verified));
+    }
+    for skipped in &verdict.skipped {
+        out.line(format!("{} is not compared: {}", data(&skipped.output), skipped.why.message()));
     }
     out
 }

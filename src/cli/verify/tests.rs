@@ -1,8 +1,17 @@
 use super::*;
 use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, SchemaDifference, Side};
 
-const NAMES: Names<'static> =
-    Names { here: "highwater", there: "totals.sql in Polars", output: "out/totals" };
+fn verified(comparison: &Comparison) -> Verified {
+    Verified {
+        output: "out/totals".into(),
+        here: "highwater".into(),
+        against: "totals.sql in Polars".into(),
+        comparison: comparison.clone(),
+        explanation: None,
+        traces: vec![],
+        notes: vec![],
+    }
+}
 
 fn key(seller: &str) -> Vec<(String, Option<String>)> {
     vec![
@@ -134,11 +143,11 @@ fn without_keys() -> Comparison {
 }
 
 fn text(comparison: &Comparison) -> String {
-    text::report(comparison, &NAMES, &[])
+    document::document(&verified(comparison)).text()
 }
 
 fn markdown(comparison: &Comparison) -> String {
-    markdown::report(comparison, &NAMES, &[])
+    document::document(&verified(comparison)).markdown()
 }
 
 #[test]
@@ -159,8 +168,9 @@ fn text_of_the_same() {
 
 #[test]
 fn text_of_one_cell() {
-    let why = ["floating-point noise: the exact value is `12.5`\u{7}".to_string()];
-    insta::assert_snapshot!(text::report(&one_cell(), &NAMES, &why), @r"
+    let explanation = Some("floating-point noise: the exact value is `12.5`\u{7}".to_string());
+    let verified = Verified { explanation, ..verified(&one_cell()) };
+    insta::assert_snapshot!(document::document(&verified).text(), @r"
     out/totals: different, 1 of 12,345 rows
       here   highwater, 12,345 rows
       there  totals.sql in Polars, 12,345 rows
@@ -318,22 +328,22 @@ fn markdown_of_the_same() {
     insta::assert_snapshot!(markdown(&same()), @r"
     ### ✅ `out/totals`: same, 12,345 rows
 
-    Here `highwater`: 12,345 rows. There `totals.sql in Polars`: 12,345 rows.
+    - here `highwater`, 12,345 rows
+    - there `totals.sql in Polars`, 12,345 rows
     ");
 }
 
 #[test]
 fn markdown_of_one_cell() {
-    let why = ["noise: the exact value is `12.5`, *not* <b>".to_string(), "a ` alone".to_string()];
-    insta::assert_snapshot!(markdown::report(&one_cell(), &NAMES, &why), @r"
+    let explanation = Some("noise: the exact value is `12.5`, *not* <b>".to_string());
+    let verified = Verified { explanation, notes: vec!["a ` alone".into()], ..verified(&one_cell()) };
+    insta::assert_snapshot!(document::document(&verified).markdown(), @r"
     ### ❌ `out/totals`: different, 1 of 12,345 rows
 
-    Here `highwater`: 12,345 rows. There `totals.sql in Polars`: 12,345 rows.
+    - here `highwater`, 12,345 rows
+    - there `totals.sql in Polars`, 12,345 rows
 
-    **Why**
-
-    - noise: the exact value is `12.5`, &#42;not&#42; &#60;b&#62;
-    - <code>a &#96; alone</code>
+    why: noise: the exact value is `12.5`, &#42;not&#42; &#60;b&#62;
 
     | rows |  |  |
     | --- | ---: | ---: |
@@ -346,11 +356,13 @@ fn markdown_of_one_cell() {
     | --- | ---: | ---: | ---: | ---: |
     | `total` | 12,344 | 0 | 0 | 1 |
 
-    The same in all: `window_end` and `n`.
+    the same in all: `window_end` and `n`
 
     | `window_start` | `seller_id` | column | here | there |
-    | --- | --- | --- | --- | --- |
+    | --- | --- | --- | ---: | ---: |
     | `2024-03-01T00:00:00Z` | `abc` | `total` | `12.50` | `12.501` |
+
+    - <code>note: a &#96; alone</code>
     ");
 }
 
@@ -359,7 +371,8 @@ fn markdown_of_rows_that_a_side_lacks() {
     insta::assert_snapshot!(markdown(&missing_and_extra()), @r#"
     ### ❌ `out/totals`: different, 4 of 3,000,002 rows
 
-    Here `highwater`: 3,000,000 rows. There `totals.sql in Polars`: 3,000,001 rows.
+    - here `highwater`, 3,000,000 rows
+    - there `totals.sql in Polars`, 3,000,001 rows
 
     | rows |  |  |
     | --- | ---: | ---: |
@@ -372,17 +385,17 @@ fn markdown_of_rows_that_a_side_lacks() {
     | --- | ---: | ---: | ---: | ---: |
     | `name` | 2,999,998 | 1 | 0 | 0 |
 
-    The same in all: `total`.
+    the same in all: `total`
 
-    | `window_start` | `seller_id` | column | here | there |
-    | --- | --- | --- | --- | --- |
-    | `2024-03-01T00:00:00Z` | `a` | `name` | `Ann` | *no row* |
-    | `2024-03-01T00:00:00Z` | `a` | `total` | `1.00` | *no row* |
-    | `2024-03-01T00:00:00Z` | `b` | `name` | *no row* | `""` |
-    | `2024-03-01T00:00:00Z` | `b` | `total` | *no row* | `1.00` |
-    | `2024-03-01T00:00:00Z` | `c` | `name` | `NULL` | `"NULL"` |
+    | `window_start` | `seller_id` | column | here | there |  |
+    | --- | --- | --- | --- | --- | --- |
+    | `2024-03-01T00:00:00Z` | `a` | `name` | `Ann` |  | only here |
+    | `2024-03-01T00:00:00Z` | `a` | `total` | `1.00` |  | only here |
+    | `2024-03-01T00:00:00Z` | `b` | `name` |  | `""` | only there |
+    | `2024-03-01T00:00:00Z` | `b` | `total` |  | `1.00` | only there |
+    | `2024-03-01T00:00:00Z` | `c` | `name` | `NULL` | `"NULL"` |  |
 
-    … and 1 row more.
+    … and 1 row more
     "#);
 }
 
@@ -391,8 +404,8 @@ fn markdown_of_other_columns() {
     insta::assert_snapshot!(markdown(&other_columns()), @r"
     ### ❌ `out/totals`: different, the columns are not the same
 
-    Here `highwater`: 12,345 rows. There `totals.sql in Polars`: 12,345 rows.
-
+    - here `highwater`, 12,345 rows
+    - there `totals.sql in Polars`, 12,345 rows
     - `n` is `int64` here and `string` there: its values are not compared
     - `Total` here is `total` there: upper and lower case are two in names
     - `amount` is only here
@@ -413,7 +426,8 @@ fn markdown_of_keys_that_come_again() {
     insta::assert_snapshot!(markdown(&keys_that_come_again()), @r"
     ### ❌ `out/totals`: different, keys come more than once
 
-    Here `highwater`: 12,345 rows. There `totals.sql in Polars`: 12,345 rows.
+    - here `highwater`, 12,345 rows
+    - there `totals.sql in Polars`, 12,345 rows
 
     | rows |  |  |
     | --- | ---: | ---: |
@@ -422,7 +436,7 @@ fn markdown_of_keys_that_come_again() {
     | only there | 0 | 0 % |
     | differing | 0 | 0 % |
 
-    7 keys come more than once.
+    7 keys come more than once
 
     | `window_start` | `seller_id` | side | rows |
     | --- | --- | --- | ---: |
@@ -430,7 +444,7 @@ fn markdown_of_keys_that_come_again() {
     | `2024-03-01T00:00:00Z` | `a` | there | 2 |
     | `2024-03-01T00:00:00Z` | `b` | there | 1,000 |
 
-    … and 5 keys more.
+    … and 5 keys more
     ");
 }
 
@@ -439,7 +453,8 @@ fn markdown_of_hostile_values() {
     insta::assert_snapshot!(markdown(&hostile()), @r#"
     ### ❌ `out/totals`: different, 1 of 1 row
 
-    Here `highwater`: 1 row. There `totals.sql in Polars`: 1 row.
+    - here `highwater`, 1 row
+    - there `totals.sql in Polars`, 1 row
 
     | rows |  |  |
     | --- | ---: | ---: |
@@ -468,7 +483,8 @@ fn markdown_without_keys() {
     insta::assert_snapshot!(markdown(&without_keys()), @r"
     ### ❌ `out/totals`: different, 3 of 12 rows
 
-    Here `highwater`: 10 rows. There `totals.sql in Polars`: 11 rows.
+    - here `highwater`, 10 rows
+    - there `totals.sql in Polars`, 11 rows
 
     | rows |  |  |
     | --- | ---: | ---: |
@@ -477,12 +493,12 @@ fn markdown_without_keys() {
     | only there | 2 | 16.67 % |
     | differing | 0 | 0 % |
 
-    | `window_start` | `seller_id` | side |
+    | `window_start` | `seller_id` |  |
     | --- | --- | --- |
     | `2024-03-01T00:00:00Z` | `a` | only here |
     | `2024-03-01T00:00:00Z` | `b` | only there |
 
-    … and 1 row more.
+    … and 1 row more
     ");
 }
 
@@ -492,7 +508,7 @@ fn json_has_all_of_it() {
     all.schema = other_columns().schema[..2].to_vec();
     all.duplicates = keys_that_come_again().duplicates[..1].to_vec();
     all.duplicate_keys = 1;
-    let value = json::value(&all, &NAMES, &["because".to_string()]);
+    let value = json::value(&Verified { explanation: Some("because".into()), ..verified(&all) });
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
     {
       "output": "out/totals",
@@ -601,8 +617,10 @@ fn json_has_all_of_it() {
           },
           "rows": 2
         }
-      ]
+      ],
+      "notes": [],
+      "events": []
     }
     "#);
-    assert_eq!(json::value(&same(), &NAMES, &[])["same"], true);
+    assert_eq!(json::value(&verified(&same()))["same"], true);
 }

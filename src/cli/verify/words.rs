@@ -1,6 +1,7 @@
-//! What the reports for people share: percentages, values side by side, differences of the schema in words.
+//! The sentences of a comparison: percentages, values side by side, differences of the schema.
 
-use crate::cli::ui::{grouped, plain};
+use crate::cli::document::data;
+use crate::cli::ui::grouped;
 use crate::error::nearest;
 use crate::verify::compare::{Comparison, SchemaDifference, Side};
 
@@ -29,7 +30,7 @@ pub fn rows_in_all(comparison: &Comparison) -> u64 {
 
 /// The first line: `out/totals: same, 10,000 rows`.
 pub fn verdict(comparison: &Comparison, output: &str) -> String {
-    let output = plain(output);
+    let output = data(output);
     let rows = |n: u64| format!("{} {}", grouped(n), if n == 1 { "row" } else { "rows" });
     if comparison.same() {
         return format!("{output}: same, {}", rows(comparison.matched));
@@ -51,8 +52,9 @@ pub fn counts(comparison: &Comparison) -> [(&'static str, u64, String); 4] {
         .map(|(name, n)| (name, n, percent(n, all)))
 }
 
-/// The differences of the schema, a sentence for each. `quote` marks names and types.
-pub fn schema(comparison: &Comparison, quote: impl Fn(&str) -> String) -> Vec<String> {
+/// The differences of the schema, a sentence for each.
+pub fn schema(comparison: &Comparison) -> Vec<String> {
+    let quote = |name: &str| format!("`{}`", data(name));
     let only = |wanted: Side| {
         comparison.schema.iter().filter_map(move |difference| match difference {
             SchemaDifference::Only(side, name) if *side == wanted => Some(name.as_str()),

@@ -6,7 +6,7 @@
 //! * The file is replaced as a whole, by renaming: a collector that reads it meanwhile sees the old or the new one.
 //! * A run that fails says so, with what is known of it, and keeps the time of the last that did not.
 
-use super::Facts;
+use super::facts::Facts;
 use crate::engine::StageTime;
 use crate::error::{Error, Result};
 use crate::sink::owner::{self, Made};

@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 /// What became of the rows of an output in its table.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Published {
     /// The table, without a login.
     pub table: String,

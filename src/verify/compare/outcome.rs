@@ -3,7 +3,9 @@
 use super::written::Written;
 use crate::batch::Schema;
 use crate::input::SourceFile;
+use crate::sink::fields;
 use arrow_array::RecordBatch;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// A result to be compared.
@@ -78,7 +80,8 @@ impl Comparison {
 }
 
 /// Which side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Ours.
     Here,
@@ -96,9 +99,10 @@ pub enum SchemaDifference {
 }
 
 /// What became of the values of a column, in rows that both sides have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ColumnCount {
     /// Its name.
+    #[serde(rename = "column")]
     pub name: String,
     /// The same, NULL and NULL among them.
     pub matched: u64,
@@ -122,11 +126,12 @@ pub struct RowDifference {
 }
 
 /// A key that comes more than once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Duplicate {
     /// Where.
     pub side: Side,
     /// Key columns and values.
+    #[serde(serialize_with = "fields::object")]
     pub key: Vec<(String, Option<String>)>,
     /// How often.
     pub rows: u64,

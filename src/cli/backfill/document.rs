@@ -1,25 +1,23 @@
-//! A backfill for people: what it touched, the values that changed, and how it stands after it. Of a plan
+//! A backfill as documents: what it touched, the values that changed, and how it stands after it. Of a plan
 //! the same, as it would be.
 
-use super::{idle, path};
 use crate::backfill::{
     BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
 };
-use crate::cli::columns::{self, Column};
+use crate::cli::document::{Column, Document, data};
 use crate::cli::ui::{self, count, grouped};
 use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
-use std::fmt::Write;
 use std::path::Path;
 
 /// So many of the files that were replaced are named; a plan names as many as it shows changes.
 const NAMED: usize = 3;
 
 /// What was given, and what it touched.
-pub fn report(request: &Request, outcome: &BackfillOutcome) -> String {
-    let mut out = String::new();
+pub fn report(request: &Request, outcome: &BackfillOutcome) -> Document {
+    let mut out = Document::default();
     for file in &outcome.files {
-        let _ = writeln!(out, "{}", given(file, request.plan_only));
+        out.line(given(file, request.plan_only));
     }
     if idle(request, outcome) {
         return out;
@@ -29,13 +27,18 @@ pub fn report(request: &Request, outcome: &BackfillOutcome) -> String {
     }
     let read = outcome.history;
     let files = count(read.files as u64, "file", "files");
-    out.push_str(&match (read.files, request.plan_only) {
-        (0, true) => "no history would be read\n".to_string(),
-        (0, false) => "no history was read\n".to_string(),
-        (_, true) => format!("{files} of history would be read, {}\n", ui::human_bytes(read.bytes)),
-        (_, false) => format!("{files} of history read, {}\n", ui::human_bytes(read.bytes)),
+    out.line(match (read.files, request.plan_only) {
+        (0, true) => "no history would be read".to_string(),
+        (0, false) => "no history was read".to_string(),
+        (_, true) => format!("{files} of history would be read, {}", ui::human_bytes(read.bytes)),
+        (_, false) => format!("{files} of history read, {}", ui::human_bytes(read.bytes)),
     });
     out
+}
+
+/// Whether nothing came of it, and nothing was to come.
+fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
+    !request.plan_only && !outcome.applied
 }
 
 fn given(file: &GivenFile, plan: bool) -> String {
@@ -51,16 +54,16 @@ fn given(file: &GivenFile, plan: bool) -> String {
         }
         GivenKind::Retracted if plan => format!("{path}: {records} to take out"),
         GivenKind::Retracted => format!("{path}: {records} taken out"),
-        GivenKind::Table(name) => format!("{path}: {records} of table {}", ui::plain(name)),
+        GivenKind::Table(name) => format!("{path}: {records} of table {}", data(name)),
     }
 }
 
 fn shown(path: &Path) -> String {
-    ui::plain(&path.display().to_string())
+    data(&path.display().to_string())
 }
 
-fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, output: &Corrected) {
-    let _ = writeln!(out, "{}: {}", path(&output.to), method(request, outcome, output));
+fn corrected(out: &mut Document, request: &Request, outcome: &BackfillOutcome, output: &Corrected) {
+    out.line(format!("{}: {}", data(&output.to.to_string()), method(request, outcome, output)));
     if output.method == Method::Untouched {
         return;
     }
@@ -70,13 +73,13 @@ fn corrected(out: &mut String, request: &Request, outcome: &BackfillOutcome, out
         parts.push(format!("{} now", count(output.rows, "row", "rows")));
     }
     if !parts.is_empty() {
-        let _ = writeln!(out, "  {}", parts.join(", "));
+        out.item(parts.join(", "));
     }
     let (read, written) = (volume(output.read), volume(output.written));
-    let _ = match plan {
-        true => writeln!(out, "  to read {read}, to write about {written}"),
-        false => writeln!(out, "  read {read}, wrote {written}"),
-    };
+    out.item(match plan {
+        true => format!("to read {read}, to write about {written}"),
+        false => format!("read {read}, wrote {written}"),
+    });
     named(out, output, if plan { request.shown } else { NAMED });
 }
 
@@ -100,8 +103,8 @@ fn parts(output: &Corrected, plan: bool) -> Vec<String> {
 }
 
 /// The names of the partitions whose files are written.
-fn named(out: &mut String, output: &Corrected, most: usize) {
-    let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| ui::plain(folder));
+fn named(out: &mut Document, output: &Corrected, most: usize) {
+    let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| data(folder));
     let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
     names.dedup();
     let more = names.len().saturating_sub(most);
@@ -110,7 +113,7 @@ fn named(out: &mut String, output: &Corrected, most: usize) {
         return;
     }
     let more = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
-    let _ = writeln!(out, "  {}{more}", names.join(", "));
+    out.item(format!("{}{more}", names.join(", ")));
 }
 
 fn volume(volume: Volume) -> String {
@@ -176,27 +179,25 @@ fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> 
 }
 
 /// The tables of the values that changed, each with where all of them are.
-pub fn changes(request: &Request, outcome: &BackfillOutcome) -> String {
-    let mut out = String::new();
+pub fn changes(request: &Request, outcome: &BackfillOutcome) -> Document {
+    let mut out = Document::default();
     let mut times = TimeText::new(&outcome.plan.zone);
     for output in outcome.outputs.iter().filter(|output| output.changed > 0) {
         let values = count(output.changed, "value", "values");
         let change = if request.plan_only { "would change" } else { "changed" };
-        let _ = writeln!(out, "\n{}: {values} {change}", path(&output.to));
+        out.section(format!("{}: {values} {change}", data(&output.to.to_string())));
         if !output.changes.is_empty() {
-            out.push_str(&columns::render(&table(&output.changes, &mut times)));
+            out.table(table(&output.changes, &mut times));
         }
         let more = output.changed.saturating_sub(output.changes.len() as u64);
         let log = output.change_log.as_deref().map(shown);
-        let line = match (more, log) {
+        out.line(match (more, log) {
             (0, None) => continue,
             (0, Some(log)) => format!("also in {log}"),
             (more, None) => format!("… and {} more", grouped(more)),
             (_, Some(log)) if output.changes.is_empty() => format!("all in {log}"),
             (more, Some(log)) => format!("… and {} more; all in {log}", grouped(more)),
-        };
-        out.push_str(&line);
-        out.push('\n');
+        });
     }
     out
 }
@@ -214,11 +215,12 @@ fn table(changes: &[Change], times: &mut TimeText) -> Vec<Column> {
     let names = changes.first().map(|change| &change.keys[..]).unwrap_or_default();
     for (i, (name, _)) in names.iter().enumerate() {
         let text = |change: &Change| change.keys.get(i).and_then(|key| key.1.clone()).unwrap_or_default();
-        columns.push(Column::words(name, changes.iter().map(text)));
+        columns.push(Column::values(&data(name), changes.iter().map(text)));
     }
-    columns.push(Column::words("column", changes.iter().map(|change| change.column.clone())));
-    columns.push(values("before", changes, |change| &change.before));
-    columns.push(values("after", changes, |change| &change.after));
+    let values = |of: fn(&Change) -> &Option<String>| changes.iter().map(move |change| of(change).clone());
+    columns.push(Column::values("column", changes.iter().map(|change| change.column.clone())));
+    columns.push(Column::mixed("before", values(|change| &change.before).map(Option::unwrap_or_default)));
+    columns.push(Column::mixed("after", values(|change| &change.after).map(Option::unwrap_or_default)));
     if changes.iter().any(|change| change.row != RowChange::Changed) {
         let mark = |change: &Change| match change.row {
             RowChange::Added => "new row",
@@ -228,16 +230,6 @@ fn table(changes: &[Change], times: &mut TimeText) -> Vec<Column> {
         columns.push(Column::words("", changes.iter().map(|change| mark(change).to_string())));
     }
     columns
-}
-
-/// Values of several columns: on the right where all are numbers.
-fn values(head: &str, changes: &[Change], of: fn(&Change) -> &Option<String>) -> Column {
-    let texts = || changes.iter().map(|change| of(change).clone().unwrap_or_default());
-    let number = |text: &str| text.is_empty() || text.parse::<f64>().is_ok();
-    match changes.iter().flat_map(of).all(|text| number(text)) {
-        true => Column::numbers(head, texts()),
-        false => Column::words(head, texts()),
-    }
 }
 
 /// How it stands: the account, and what was left out.

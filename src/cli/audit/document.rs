@@ -1,14 +1,13 @@
-//! An audit for people, at most 110 characters wide.
+//! An audit as a document, at most 110 characters wide as text.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
-use crate::cli::columns::{self, Column};
+use crate::cli::document::{Column, Document, data, width};
 use crate::cli::lengths::{brief, enough, exact, written};
-use crate::cli::ui::{self, grouped};
+use crate::cli::ui::{self, count, grouped};
 use crate::input::value::grouped_digits;
 use crate::sink::value::TimeText;
 use crate::time::{HOUR, MINUTE};
-use std::fmt::Write;
 
 /// The most characters of a line.
 const WIDTH: usize = 110;
@@ -22,21 +21,20 @@ const SUSPICIOUS: i64 = HOUR;
 const OUTLIER: i64 = 4;
 
 /// The report of an audit.
-pub fn text(subject: &Subject, report: &AuditReport) -> String {
+pub fn document(subject: &Subject, report: &AuditReport) -> Document {
     let mut times = TimeText::new(&subject.zone);
-    let mut out = format!("audit of job {}\n", subject.name);
-    let files = if subject.files == 1 { "file" } else { "files" };
-    let _ = writeln!(out, "{} {files}, {}", grouped(subject.files as u64), ui::human_bytes(subject.bytes));
-    let _ = writeln!(out, "{}", ui::account_line(&report.account));
+    let mut out = Document::titled(format!("audit of job {}", data(&subject.name)));
+    let files = count(subject.files as u64, "file", "files");
+    out.line(format!("{files}, {}", ui::human_bytes(subject.bytes)));
+    out.line(ui::account_line(&report.account));
     for line in ui::offsets(&report.offsets, report.account.rejected) {
-        let _ = writeln!(out, "{line}");
+        out.line(line);
     }
     let Some((first, last)) = report.event_times else {
-        out.push_str("there is no event to audit\n");
+        out.line("there is no event to audit");
         return out;
     };
-    let _ =
-        writeln!(out, "event times {} to {} ({})", times.text(first), times.text(last), subject.zone.name());
+    out.line(format!("event times {} to {} ({})", times.text(first), times.text(last), subject.zone.name()));
     lateness(&mut out, report);
     held_back(&mut out, subject, report, &mut times);
     ahead(&mut out, report);
@@ -45,15 +43,15 @@ pub fn text(subject: &Subject, report: &AuditReport) -> String {
     out
 }
 
-fn lateness(out: &mut String, report: &AuditReport) {
+fn lateness(out: &mut Document, report: &AuditReport) {
     let mut partitions: Vec<&PartitionAudit> = report.partitions.iter().collect();
     let key = |p: &PartitionAudit| (p.lateness.p99, p.lateness.max, p.lateness.behind);
     partitions.sort_by(|a, b| key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name)));
     let more = partitions.len().saturating_sub(PARTITIONS);
     partitions.truncate(PARTITIONS);
-    out.push_str("\nlateness: how far events came behind the greatest event time before them\n");
+    out.section("lateness: how far events came behind the greatest event time before them");
     if !partitions.is_empty() {
-        out.push_str("  all events: of partitions the least of theirs; a partition: its own\n");
+        out.item("all events: of partitions the least of theirs; a partition: its own");
     }
     let profiles: Vec<&Profile> =
         std::iter::once(&report.lateness).chain(partitions.iter().map(|p| &p.lateness)).collect();
@@ -63,8 +61,8 @@ fn lateness(out: &mut String, report: &AuditReport) {
         Column::numbers(head, profiles.iter().map(|p| of(p)).collect::<Vec<_>>())
     };
     let lengths = |head: &str, of: fn(&Profile) -> i64| numbers(head, &|p| brief(of(p)));
-    out.push_str(&columns::render(&[
-        Column::words("", names),
+    out.table(vec![
+        Column::values("", names),
         numbers("events", &|p| grouped(p.events)),
         numbers("behind %", &|p| percent(p.behind, p.events)),
         lengths("p50", |p| p.p50),
@@ -74,12 +72,12 @@ fn lateness(out: &mut String, report: &AuditReport) {
         lengths("p99.9", |p| p.p99_9),
         lengths("p99.99", |p| p.p99_99),
         lengths("max", |p| p.max),
-    ]));
+    ]);
     and_more(out, more, "partition");
 }
 
 /// Partitions that are idle, or far behind the others.
-fn held_back(out: &mut String, subject: &Subject, report: &AuditReport, times: &mut TimeText) {
+fn held_back(out: &mut Document, subject: &Subject, report: &AuditReport, times: &mut TimeText) {
     let idle = |p: &PartitionAudit| p.idle == Some(true);
     let mut held: Vec<&PartitionAudit> =
         report.partitions.iter().filter(|p| p.behind > HELD_BACK || idle(p)).collect();
@@ -90,13 +88,12 @@ fn held_back(out: &mut String, subject: &Subject, report: &AuditReport, times: &
     let any_idle = held.iter().any(|p| idle(p));
     let more = held.len().saturating_sub(PARTITIONS);
     held.truncate(PARTITIONS);
-    let _ = writeln!(
-        out,
-        "\npartitions that are idle at the end of the log, or more than {} behind the furthest:",
+    out.section(format!(
+        "partitions that are idle at the end of the log, or more than {} behind the furthest:",
         exact(HELD_BACK)
-    );
+    ));
     let mut shown = vec![
-        Column::words("", held.iter().map(|p| short(&p.name, 24))),
+        Column::values("", held.iter().map(|p| short(&p.name, 24))),
         Column::numbers("behind", held.iter().map(|p| brief(p.behind))),
         Column::words("last event time", held.iter().map(|p| times.text(p.last_event_time))),
     ];
@@ -108,41 +105,38 @@ fn held_back(out: &mut String, subject: &Subject, report: &AuditReport, times: &
         shown.push(Column::numbers("longest pause", held.iter().map(pause)));
         shown.push(Column::words("", held.iter().map(idle)));
     }
-    out.push_str(&columns::render(&shown));
+    out.table(shown);
     and_more(out, more, "partition");
     match subject.idle {
         Some(idle) => {
-            let _ = writeln!(out, "by the job's idle = \"{}\" the watermark passes idle ones", written(idle));
+            out.line(format!("by the job's idle = \"{}\" the watermark passes idle ones", written(idle)));
         }
         None if any_idle => {
-            out.push_str("the watermark waits for idle ones; this line in [source] lets it pass:\n");
-            out.push_str("  idle = \"1m\"\n");
+            out.line("the watermark waits for idle ones; this line in [source] lets it pass:");
+            out.code("toml", "  idle = \"1m\"");
         }
         None => {}
     }
 }
 
 /// Events with a time ahead of their arrival.
-fn ahead(out: &mut String, report: &AuditReport) {
+fn ahead(out: &mut Document, report: &AuditReport) {
     let Some(future) = &report.future else { return };
-    out.push_str("\nevents in the future: ");
-    if future.events == 0 {
-        out.push_str("none has a time ahead of its arrival\n");
-        return;
-    }
     let furthest = brief(future.max);
-    let _ = match future.events {
-        1 => writeln!(out, "1 has a time ahead of its arrival, by {furthest}"),
-        n => writeln!(out, "{} have a time ahead of their arrival, the furthest by {furthest}", grouped(n)),
+    let found = match future.events {
+        0 => "none has a time ahead of its arrival".to_string(),
+        1 => format!("1 has a time ahead of its arrival, by {furthest}"),
+        n => format!("{} have a time ahead of their arrival, the furthest by {furthest}", grouped(n)),
     };
-    if let Some(advised) = future.advised_max_ahead {
-        let _ = writeln!(out, "this line in [source] rejects the far ones ({}):", grouped(future.rejected));
-        let _ = writeln!(out, "  max_ahead = \"{}\"", written(advised));
+    out.section(format!("events in the future: {found}"));
+    if let Some(advised) = future.advised_max_ahead.filter(|_| future.events > 0) {
+        out.line(format!("this line in [source] rejects the far ones ({}):", grouped(future.rejected)));
+        out.code("toml", format!("  max_ahead = \"{}\"", written(advised)));
     }
 }
 
 /// Single events that moved the front suspiciously far.
-fn jumps(out: &mut String, report: &AuditReport, times: &mut TimeText) {
+fn jumps(out: &mut Document, report: &AuditReport, times: &mut TimeText) {
     let least = report.jumps.iter().map(|jump| jump.step).min().unwrap_or(0);
     let span = report.event_times.map_or(0, |(first, last)| last.saturating_sub(first));
     let outlier = |step: i64| step / OUTLIER > least || step > span / 100;
@@ -151,49 +145,53 @@ fn jumps(out: &mut String, report: &AuditReport, times: &mut TimeText) {
     if jumps.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "\nevents that moved the front unusually far (more than {}): the log paused, or a clock went wild",
+    out.section(format!(
+        "events that moved the front unusually far (more than {}): the log paused, or a clock went wild",
         exact(SUSPICIOUS)
-    );
-    out.push_str(&columns::render(&[
+    ));
+    out.table(vec![
         Column::numbers("step", jumps.iter().map(|jump| brief(jump.step))),
         Column::words("to event time", jumps.iter().map(|jump| times.text(jump.event_time))),
-        Column::words("file", jumps.iter().map(|jump| tail(&jump.file, 40))),
+        Column::values("file", jumps.iter().map(|jump| tail(&jump.file, 40))),
         Column::numbers("line", jumps.iter().map(|jump| grouped(jump.line))),
-    ]));
+    ]);
 }
 
-fn outputs(out: &mut String, report: &AuditReport) {
+fn outputs(out: &mut Document, report: &AuditReport) {
     if report.outputs.is_empty() {
-        out.push_str("\nno output has windows that end, so no event can be late\n");
+        out.section("no output has windows that end, so no event can be late");
         return;
     }
     for (names, output) in alike(&report.outputs) {
-        let line = names.join(", ");
-        let apart = line.chars().count() > WIDTH;
-        let _ = writeln!(out, "\n{}", if apart { names.join(",\n") } else { line });
-        let _ = writeln!(
-            out,
+        let apart = names.join(", ").chars().count() > WIDTH;
+        let names = names.iter().map(|name| data(name)).collect::<Vec<_>>();
+        match (apart, names.split_last()) {
+            (true, Some((last, before))) => {
+                out.gap();
+                before.iter().for_each(|name| out.line(format!("{name},")));
+                out.line(last);
+            }
+            _ => out.section(names.join(", ")),
+        }
+        out.line(format!(
             "window {}, allowed lateness {}: {} events, {} windows, {} rows",
             output.window,
             exact(output.allowed_lateness),
             grouped(output.events),
             grouped(output.windows),
             grouped(output.rows)
-        );
+        ));
         delays(out, output);
         completeness(out, output);
         of_job(out, output, report.delay);
     }
-    out.push_str(
-        "\nwrong: other than with every event counted, or too many; missing: of those, rows that are not there;\n\
-         open: windows that had not fired when the log ended\n",
-    );
+    out.gap();
+    out.line("wrong: other than with every event counted, or too many; missing: of those, rows that are not there;");
+    out.line("open: windows that had not fired when the log ended");
 }
 
 /// The outputs, those that differ in nothing but their names together.
-pub fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
+fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
     let mut found: Vec<(Vec<String>, &OutputAudit)> = vec![];
     for output in outputs {
         let name = match output.output.as_str() {
@@ -214,7 +212,7 @@ pub fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
 
 /// One line per delay; delays between which nothing changes share one. The job's begins one, unless
 /// nothing changes at all.
-fn delays(out: &mut String, output: &OutputAudit) {
+fn delays(out: &mut Document, output: &OutputAudit) {
     let same =
         |a: &DelayAudit, b: &DelayAudit| DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
     let calm = output.delays.windows(2).all(|pair| same(&pair[0], &pair[1]));
@@ -252,25 +250,25 @@ fn delays(out: &mut String, output: &OutputAudit) {
         let texts = |texts: Vec<Option<String>>| {
             texts.into_iter().map(|text| text.map_or(String::new(), |text| decimal(&text)))
         };
-        let name = short(&column.column, 16);
+        let name = data(&short(&column.column, 16));
         let pair = [
             Column::numbers(&format!("{name}\noff by"), texts(largest)),
             Column::numbers("in\ntotal", texts(total)),
         ];
-        if columns::width(&shown) + columns::width(&pair) + 2 > WIDTH {
-            left.push(ui::plain(&column.column));
+        if width(&shown) + width(&pair) + 2 > WIDTH {
+            left.push(data(&column.column));
         } else {
             shown.extend(pair);
         }
     }
-    out.push_str(&columns::render(&shown));
+    out.table(shown);
     if !left.is_empty() {
-        let _ = writeln!(out, "there is no room for {}; --json has all columns", listed(&left));
+        out.line(format!("there is no room for {}; --json has all columns", listed(&left)));
     }
 }
 
 /// What the delay has to be.
-fn completeness(out: &mut String, output: &OutputAudit) {
+fn completeness(out: &mut Document, output: &OutputAudit) {
     // Of shares with the same delay the largest says it all.
     let same = |a: &Completeness, b: &Completeness| enough(a.delay) == enough(b.delay);
     for run in output.completeness.chunk_by(same) {
@@ -281,16 +279,18 @@ fn completeness(out: &mut String, output: &OutputAudit) {
             true => "all events are".to_string(),
             false => format!("{} % of the events are", share(wanted.share)),
         };
-        let _ = write!(out, "{whose} counted with out_of_orderness = \"{job}\"");
-        let _ = if job == people { writeln!(out) } else { writeln!(out, " ({people})") };
+        let people = if job == people { String::new() } else { format!(" ({people})") };
+        out.line(format!("{whose} counted with out_of_orderness = \"{job}\"{people}"));
     }
     if output.window.starts_with("session") && !output.completeness.is_empty() {
-        out.push_str("of sessions these are upper bounds: a late event may still join one, so a shorter delay may do\n");
+        out.line(
+            "of sessions these are upper bounds: a late event may still join one, so a shorter delay may do",
+        );
     }
 }
 
 /// What the job's own delay gives.
-fn of_job(out: &mut String, output: &OutputAudit, delay: i64) {
+fn of_job(out: &mut Document, output: &OutputAudit, delay: i64) {
     let Some(own) = output.delays.iter().find(|d| d.of_job) else { return };
     let late = match own.late {
         0 => "no event is late".to_string(),
@@ -303,19 +303,16 @@ fn of_job(out: &mut String, output: &OutputAudit, delay: i64) {
         n => format!("{} of {} rows are wrong", grouped(n), grouped(output.rows)),
     };
     let counted = percent(output.events.saturating_sub(own.late), output.events);
-    let _ = writeln!(
-        out,
+    out.line(format!(
         "the job's out_of_orderness = \"{}\" counts {counted} %: {late}, {wrong}",
         written(delay)
-    );
+    ));
 }
 
-fn and_more(out: &mut String, more: usize, what: &str) {
-    let _ = match more {
-        0 => Ok(()),
-        1 => writeln!(out, "… 1 more {what}"),
-        more => writeln!(out, "… {} more {what}s", grouped(more as u64)),
-    };
+fn and_more(out: &mut Document, more: usize, what: &str) {
+    if more > 0 {
+        out.line(format!("… {} more {what}{}", grouped(more as u64), if more == 1 { "" } else { "s" }));
+    }
 }
 
 /// `n` of `of` in percent, with two decimals. Only nothing is `0`, and only all is `100`.
