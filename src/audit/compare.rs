@@ -38,6 +38,7 @@ pub fn compared(output: &OutputPlan, post: &Post, grouping: &Grouping) -> Vec<Co
                     | Function::ApproxCountDistinct
                     | Function::Sum
             ),
+            // What an expression gives without its row is not known.
             PlannedColumn::Computed(_) => false,
             _ => return None,
         };
@@ -126,6 +127,8 @@ impl Wrong {
                     }
                     (one, other) => {
                         let there = one.map(|w| Number::of(would, w)).or(other.map(|t| Number::of(truth, t)));
+                        // A missing row has lost its whole count or sum. The loss of other values does not
+                        // have a size.
                         let amount = match there {
                             Some(number) if column.zero => Amount::between(number, number.zero()),
                             _ => Amount::None,
@@ -137,6 +140,7 @@ impl Wrong {
             if wrong {
                 self.rows += 1;
                 self.missing += u64::from(pair.0.is_none());
+                // Pairs come by window, so most repeats are neighbours; `windows` drops the others.
                 if self.windows.last() != Some(&span) {
                     self.windows.push(span);
                 }
@@ -154,6 +158,7 @@ impl Wrong {
         for (errors, next) in self.errors.iter_mut().zip(next.errors) {
             errors.wrong += next.wrong;
             errors.largest = errors.largest.max(next.largest);
+            // A sum of errors is read by people: at its limit it may stop, but not wrap.
             errors.total.exact = errors.total.exact.saturating_add(next.total.exact);
             errors.total.float.merge(&next.total.float);
         }
@@ -161,6 +166,7 @@ impl Wrong {
 
     /// Windows with a wrong row.
     pub fn windows(&self) -> u64 {
+        // Blocks and buckets of keys can share a window.
         let mut windows = self.windows.clone();
         windows.sort_unstable();
         windows.dedup();
@@ -177,6 +183,7 @@ impl Wrong {
                 (Some(largest), Some(errors.total.exact.to_string()))
             }
             (_, Some(scale)) => {
+                // A total can leave the range of a decimal, and then shows the greatest one.
                 let text = |n: u128| decimal_text(i128::try_from(n).unwrap_or(i128::MAX), scale);
                 (Some(text(errors.largest.exact())), Some(text(errors.total.exact)))
             }
@@ -216,6 +223,7 @@ impl Amount {
     }
 
     fn max(self, other: Amount) -> Amount {
+        // Variants compare in their order, so any amount is above `None`. A NaN is not above anything.
         if other > self { other } else { self }
     }
 

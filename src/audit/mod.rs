@@ -49,6 +49,7 @@ pub fn audit(
     let own = plan.pipeline.watermark.out_of_orderness;
     let chosen = delays.is_none();
     let mut wanted = delays.unwrap_or_else(common_delays);
+    // The delay of the job is always shown, so that the others can be compared with it.
     wanted.push(own);
     wanted.sort_unstable();
     wanted.dedup();
@@ -83,6 +84,7 @@ pub fn audit(
             for ((index, output), figures) in of_this.iter().zip(figures) {
                 let noted = &observed.groupings[g];
                 let mut report = audit.report(output, figures, noted, front.reached());
+                // The delay of 0 was looked at for its notes, and is shown only where it was asked for.
                 keep_delays(&mut report, &wanted, own, chosen);
                 reports[*index] = Some(report);
             }
@@ -151,6 +153,7 @@ impl OfOutputs<'_> {
 
     fn windows(&self, groups: (Vec<GroupTable>, SpillSpace)) -> Result<Vec<Figures>> {
         let merged = Merged::new(Arc::new(self.grouping().plan.clone()), groups.0, groups.1)?;
+        // With `having` the rows can only be counted from all groups, also from those that are right.
         let whole = self.outputs.iter().any(|(_, o)| post_of(o).having.is_some());
         let mut all: Vec<Figures> = self.outputs.iter().map(|_| Figures::default()).collect();
         let mut ends = vec![];
@@ -173,6 +176,7 @@ impl OfOutputs<'_> {
         )?;
         for figures in &mut all {
             figures.ends = ends.clone();
+            // Without a block the list is empty, and the report asks for every delay.
             figures.wrong.resize_with(self.delays.len(), Wrong::default);
         }
         Ok(all)
@@ -201,6 +205,7 @@ impl OfOutputs<'_> {
             let there = kept(&rows, Some(&block.stages[i].present), groups.len());
             Ok((rows, there))
         };
+        // Behind the stages of the delays stands one with every event counted.
         let (truth, there) = stage(self.delays.len())?;
         let truth = Sides::new(&columns, &truth);
         for i in 0..self.delays.len() {
@@ -235,6 +240,7 @@ impl OfOutputs<'_> {
         let late = figures.late.as_ref().unwrap_or(&noted.late);
         let delays = self.delays.iter().enumerate().map(|(i, &delay)| {
             let wrong = &figures.wrong[i];
+            // The log ended here: windows that end later had not fired.
             let watermark = reached.saturating_sub(delay);
             DelayAudit {
                 delay,
@@ -250,6 +256,7 @@ impl OfOutputs<'_> {
         // Of sessions the notes tell only of events that join none; a replay may tell that less is enough.
         let enough = |most: u64| {
             let late = figures.late.as_ref()?;
+            // A longer delay does not always help a session, so the last delay that loses too much decides.
             let first = late.iter().rposition(|late| *late > most).map_or(0, |last| last + 1);
             self.delays.get(first).copied()
         };
@@ -258,6 +265,7 @@ impl OfOutputs<'_> {
             let found = noted.needs.beyond(most);
             enough(most).map_or(found, |enough| enough.min(found))
         };
+        // Divided by the greatest number the events give 0: not one of them may be late.
         let completeness = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
         let plan = &self.grouping().plan;
         OutputAudit {
@@ -295,6 +303,7 @@ fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
     let timed = plan.pipeline.read.arrival.is_some();
     let furthest = front.partitions().map(|(_, reached, _)| reached).max().unwrap_or(0);
     let end = front.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
+    // A job without `idle` is told of silent partitions too.
     let idle = plan.pipeline.watermark.idle.unwrap_or(MINUTE);
     let name = |number: usize| match (partition, &names) {
         (LogPartition::Column(_) | LogPartition::Topics { .. }, Some(names)) => value_text(names, number),
@@ -302,6 +311,7 @@ fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
     };
     let of = |(number, reached, arrived): (usize, i64, i64)| {
         let watched = watch.partitions.get(number).cloned().unwrap_or_default();
+        // A partition that fell silent pauses until the end of the log.
         let silent = end.saturating_sub(arrived);
         PartitionAudit {
             name: name(number),

@@ -51,8 +51,10 @@ pub fn audit(
     spill: (&Path, u64),
 ) -> Result<Sessions> {
     let lateness = grouping.plan.lateness.clone().expect("an audited grouping");
+    // All events of a session have one key, so buckets of keys are replayed apart.
     let buckets = rows.buckets().par_iter().map(|bucket| {
         let batches = rows.batches(bucket)?;
+        // Each delay is replayed on its own, so the table counts like that of a plain run.
         let plan = |lateness| GroupPlan { lateness, audited: false, ..stored_plan(&grouping.plan) };
         let (truth, _) = sessions(plan(None), &batches, spill)?;
         let order = order_of(grouping, &truth);
@@ -77,6 +79,7 @@ pub fn audit(
                 let span = |pair: &Pair| match *pair {
                     (_, Some(t)) => truth.spans[t],
                     (Some(w), _) => would.spans[w],
+                    // `pairs` gives each pair at least one row.
                     (None, None) => TimeRange { start: 0, end: 0 },
                 };
                 let pairs = pairs(&would_order, &order, &also, there).into_iter();
@@ -129,10 +132,12 @@ fn sessions(plan: GroupPlan, batches: &[Batch], spill: (&Path, u64)) -> Result<(
         Ok(())
     })?;
     let column = |of: fn(&GroupBlock) -> &Vec<ArrayRef>, i: usize| {
+        // Each block has a dictionary of its own, so texts are made plain before they are joined.
         let parts: Vec<ArrayRef> = blocks.iter().map(|b| crate::batch::plain_strings(&of(b)[i])).collect();
         let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
         concat(&parts).expect("blocks of one grouping have the same columns")
     };
+    // `concat` needs at least one array.
     if blocks.is_empty() {
         let keys = plan.keys.iter().map(|(_, ty)| arrow_array::new_empty_array(&ty.arrow())).collect();
         let values =
@@ -158,6 +163,7 @@ fn order_of(grouping: &Grouping, block: &GroupBlock) -> arrow_row::Rows {
     columns.extend(block.keys.iter().map(crate::batch::plain_strings));
     let instant = columns[0].data_type().clone();
     let keys = grouping.plan.keys.iter().map(|(_, ty)| ty.arrow());
+    // Both bounds and the keys make one sequence of bytes, so a row is compared in one step.
     let converter = key_rows([instant.clone(), instant].into_iter().chain(keys));
     converter.convert_columns(&columns).expect("columns of the converter's types")
 }

@@ -19,6 +19,7 @@ impl Correction<'_> {
         let (new, mut account) = (read.tally.account(), before.account);
         let (old, seen) = (before.watermarks, read.tally.watermarks());
         if self.given.late.is_some() {
+            // The account moves all late events to `counted`, so a part of the late output would not balance.
             if new.read != account.late {
                 let (given, late) = (new.read, account.late);
                 return Err(Error::data(format!("{given} late events are given, but {late} were left out"))
@@ -67,6 +68,7 @@ impl Correction<'_> {
             self.in_place.inputs.iter().map(|input| (input.path.as_str(), input)).collect();
         let source = self.given.source.iter().filter_map(|entry| match entry.role {
             Role::Retracted => None,
+            // An old file is often read in part here, or not at all: its counts stand in the manifest.
             Role::Old => old.get(entry.path.as_str()).map(|input| (*input).clone()),
             Role::New => {
                 let report = read.get(Path::new(&entry.path))?;

@@ -37,6 +37,8 @@ impl Correction<'_> {
         let all = self.targets.iter().zip(&self.in_place.manifests).map(|((index, _), manifest)| {
             let mut planned = Corrected::untouched(&self.pass.plan.deliveries.outputs[*index], manifest);
             planned.method = Method::AllAgain;
+            // A plan counts all parts as written: which ones come out equal is known only after the
+            // computation.
             planned.unchanged = 0;
             manifest.parts.iter().for_each(|part| planned.written.add(part));
             planned.parts = manifest.parts.iter().map(|part| part.path.clone()).collect();
@@ -45,6 +47,7 @@ impl Correction<'_> {
         let outputs = all.collect();
         let plan = self.pass.plan;
         let (_, history) = self.history.intake(plan, self.given, Counted::All)?;
+        // New files are read for the number of their records alone; nothing of them is folded.
         let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
         let (sources, scope) = (Sources::default(), Scope::none(plan));
         let read = self.pass.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
@@ -57,6 +60,7 @@ impl Correction<'_> {
     /// # Errors
     /// As [`Correction::stage`].
     pub fn stage_all_again(&self) -> Result<StagedCorrection> {
+        // The files are preferred to an archive: an archive does not hold the records that could not be read.
         let of_source = self.given.left().all(|entry| entry.is_in_place(&self.pass.plan.inputs));
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
@@ -70,6 +74,7 @@ impl Correction<'_> {
         let rejects = self.pass.plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let Staged { outcome, drafts, rejects, none_rejected } =
             stage(&self.pass, self.transaction, rejects)?;
+        // Until now only the sizes were compared; the content is hashed while it is read.
         self.given.are_as_counted(outcome.inputs.iter())?;
         let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
         let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
@@ -102,6 +107,7 @@ impl Correction<'_> {
         let unread = self.unread(account.read - new);
         account.read += unread;
         account.rejected += unread;
+        // The counts come from the archive and from the old manifest, so the sum is checked once more.
         balances(&account)?;
         let records = records(&new_reports);
         let inputs = self.inputs_with(&new_reports);
@@ -112,6 +118,7 @@ impl Correction<'_> {
         let mut tally = read.tally;
         tally.see(written);
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
+        // Without a change the old file of rejects stays in place, and the manifest must still name it.
         let path = match &rejects {
             Some(rejects) => rejects.path.clone().map(|path| (path, 0)),
             None => self.in_place.before().rejects.as_ref().map(|path| (path.into(), 0)),
@@ -155,6 +162,7 @@ impl Correction<'_> {
             corrected.written.add(part);
             corrected.parts.push(part.path.clone());
         }
+        // An output that stays as it was does not get a change log, not even an empty one.
         if paths.is_empty() {
             return Ok(corrected);
         }
@@ -216,6 +224,8 @@ impl Correction<'_> {
         let Shared { old, columns } =
             edited::shared(manifest, &plan.deliveries.identities.outputs[index.place()], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
+        // Values that were changed from outside were never published, so a comparison with them would
+        // mislead.
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("its files were changed from outside".to_string());
         }
@@ -238,6 +248,7 @@ struct Comparison {
 /// The columns `columns` of `rows`.
 fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
     let own = rows.schema();
+    // The old files may have the columns in another order, or more of them, so they are found by name.
     let at = columns.names().filter_map(|name| own.index_of(name).ok()).collect::<Vec<_>>();
     rows.project(&at).map_err(|e| Error::machine("columns of a part cannot be compared").caused_by(e))
 }
@@ -249,6 +260,7 @@ fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
 
 /// A part where it lies until the commit.
 fn read_staged(reader: &PartReader, part: &Part, at: &Path) -> Result<RecordBatch> {
+    // A staged part has a temporary place, and the reader joins its root with the path of the part.
     let folder = at.parent().unwrap_or(Path::new(".")).to_path_buf();
     let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     PartReader { root: folder, ..reader.clone() }.read(&Part { path: name, ..part.clone() })

@@ -68,6 +68,7 @@ impl Differences {
         self.changes.truncate(shown);
         self.values += other.values;
         self.rows += other.rows;
+        // Paths of partitions are mostly in time order, so the sort below is seldom needed.
         let ascending = self.windows.last() < other.windows.first();
         self.windows.extend(other.windows);
         if !ascending {
@@ -127,6 +128,7 @@ impl Differ {
             let equal = equal_rows(&a, i, &b, j, (x.rows - i).min(y.rows - j));
             (i, j) = (i + equal, j + equal);
             let spans = [(i < x.rows).then(|| x.span(i)), (j < y.rows).then(|| y.span(j))];
+            // A global window has the span `None`, so all its rows are taken as one window.
             let Some(span) = spans.into_iter().flatten().min() else { return report.finish() };
             // What is left of the earlier of the two windows, on either side.
             x.take_window(&mut i, span, &mut left);
@@ -222,6 +224,8 @@ impl<'a> Report<'a> {
             let j = if order.is_ge() { right.split_off_first() } else { None };
             let row = |i: Option<&u32>| i.map(|&i| i as usize);
             self.row(span, row(i).map(|i| (old, i)), row(j).map(|j| (new, j)));
+            // An output can have millions of changes: lines go to the log in pieces and do not fill the
+            // memory.
             self.write(LINES)?;
         }
         if self.found.rows > before {
@@ -251,6 +255,7 @@ impl<'a> Report<'a> {
             }
             self.value(span, Some(column), (old, new), change);
         }
+        // An output of keys alone does not have a value to report, so the row itself gets a line.
         if differ.values.is_empty() && change != RowChange::Changed {
             is_first = false;
             self.begin(span, side, row);
@@ -278,6 +283,7 @@ impl<'a> Report<'a> {
             }
             push_string(head, name);
             head.push(b':');
+            // A key that is a partition column stands in the path of the part and not in the file.
             match (column, of_part(self.part, name)) {
                 (Some(column), _) => push_value(head, &side.written[*column], row, times),
                 (None, Some(value)) => push_string(head, value),
@@ -314,6 +320,7 @@ impl<'a> Report<'a> {
             RowChange::Changed => b",\"row\":\"changed\"}\n",
         });
         self.found.values += 1;
+        // A part is in window order, so its first `shown` changes are enough for the merged list.
         if self.found.changes.len() < self.differ.shown {
             let change = self.change(span, column, (old, new), change);
             self.found.changes.push(change);
@@ -333,6 +340,7 @@ impl<'a> Report<'a> {
             let column = &side.written[column];
             let mut text = vec![];
             csv::push_value(&mut text, column, row, times, false);
+            // The text of NULL is empty too: `None` keeps the two apart.
             (!column.is_null(row)).then(|| String::from_utf8_lossy(&text).into_owned())
         };
         let key = |(name, column): &(String, Option<usize>)| {

@@ -18,9 +18,11 @@ pub fn merging(aggregate: &Aggregate) -> Option<Aggregate> {
         Function::Pairwise(Pairwise::Count) => Function::Sum,
         // Sums of floats are rounded: what was cut off is not stored.
         Function::Sum if result != DataType::Float64 => Function::Sum,
+        // Each of these, applied to the results of two parts, gives the result of the whole.
         same @ (Function::Min | Function::Max | Function::BoolAnd | Function::BoolOr | Function::Bit(_)) => {
             same.clone()
         }
+        // Results of `avg`, `count(distinct)`, `first` and the like do not hold what a merge needs.
         _ => return None,
     };
     Some(Aggregate { function, args: vec![result] })
@@ -32,6 +34,7 @@ pub fn merging(aggregate: &Aggregate) -> Option<Aggregate> {
 /// A data error where the result does not fit its type.
 pub fn combine(merging: &Aggregate, old: &ArrayRef, new: &ArrayRef) -> Result<ArrayRef> {
     let slots: Vec<u32> = (0..new.len() as u32).collect();
+    // None of the merging aggregates asks for times or positions, so these may be empty.
     let times = vec![0; new.len()];
     let mut merged = merging.accumulator();
     merged.resize(new.len());
@@ -64,6 +67,7 @@ pub fn merge_rows(
         }
     };
     let columns = merging.iter().enumerate().map(column).collect::<Result<_>>()?;
+    // A batch without columns cannot tell its number of rows, so the number is given.
     let options = RecordBatchOptions::new().with_row_count(Some(new.num_rows()));
     RecordBatch::try_new_with_options(new.schema(), columns, &options).map_err(failed)
 }

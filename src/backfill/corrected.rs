@@ -17,12 +17,14 @@ impl Corrected {
         let PartChange { old, new, .. } = change;
         if let Some(old) = old {
             self.read.add(old);
+            // `rows` starts as the sum over all parts in place, so it cannot fall below zero.
             self.rows -= old.rows;
         }
         self.rows += new.as_ref().map_or(0, |new| new.rows);
         if old == new {
             return;
         }
+        // Only parts that were in place were counted as unchanged.
         self.unchanged -= usize::from(old.is_some());
         match (old, new) {
             (_, Some(new)) => {

@@ -67,6 +67,7 @@ impl<'a> Correction<'a> {
         for (number, (index, _)) in
             self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[index.place()])
         {
+            // These event times say which stretch of history has to be read again for the partitions.
             let touched = match &plan.deliveries.outputs[*index].kind {
                 OutputKind::Rows(_) => times(rows.next().unwrap_or_default())?,
                 OutputKind::Archive(_) => {
@@ -82,6 +83,7 @@ impl<'a> Correction<'a> {
         let mut named = BTreeMap::new();
         for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
             if !scope.groupings[g] {
+                // One entry for each grouping keeps the numbers of this list those of the plan.
                 touched.push(None);
                 continue;
             }
@@ -111,6 +113,7 @@ impl<'a> Correction<'a> {
                 match &mut clusters {
                     None => {
                         windows.extend_from_slice(&block.spans);
+                        // A window has many groups: without repeats the list stays as short as the windows.
                         windows.dedup();
                     }
                     Some(clusters) => {
@@ -132,6 +135,7 @@ impl<'a> Correction<'a> {
                     clusters.join();
                     let tells =
                         |o: &&GroupOutput| o.grouping().place() == g && tells_sessions(plan, o.output);
+                    // Outputs of one grouping share its sessions, so one that holds all of them is enough.
                     if let Some(output) = outputs.iter().find(tells) {
                         output.grow(&mut clusters)?;
                     }

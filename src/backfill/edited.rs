@@ -73,6 +73,8 @@ fn rejects_moved(plan: &Plan, manifest: &Manifest) -> Option<String> {
 fn unlike(manifest: &Manifest, is: &Identity, before: &str) -> Option<String> {
     match &manifest.identity {
         Some(was) if was == is => None,
+        // Forms of two versions can differ where the job does not, so only equal versions are compared in
+        // detail.
         Some(was) if was.version == is.version => {
             Some(format!("the job was edited: {}", differences(&was.form, &is.form, NAMED).join("; ")))
         }
@@ -80,9 +82,11 @@ fn unlike(manifest: &Manifest, is: &Identity, before: &str) -> Option<String> {
             "the description of the job has version {}, but the version is now {}",
             was.version, is.version
         )),
+        // A target that was never written is represented by an empty manifest.
         None if manifest.inputs.is_empty() && manifest.job.hash.is_empty() => {
             Some("nothing was written yet".to_string())
         }
+        // Manifests of earlier versions have a hash of the plan in place of an identity.
         None if manifest.job.hash == before => None,
         None => Some("the job was edited, or an earlier version wrote its outputs".to_string()),
     }
@@ -101,6 +105,7 @@ pub fn restated(
         ..manifest.draft()
     };
     let drafts: Vec<ManifestDraft> = targets.iter().zip(&in_place.manifests).map(restate).collect();
+    // A commit that changes nothing would still rewrite the manifests: the law `repeat` forbids that.
     let same = drafts.iter().zip(&in_place.manifests).all(|(draft, manifest)| *draft == manifest.draft());
     (!same).then_some(drafts)
 }
@@ -130,6 +135,7 @@ pub fn shared(
         _ => return Err("its earlier columns are not known".to_string()),
     };
     let of = |identity: &Identity, key: &str| identity.form["output"].get(key).map(Value::to_string);
+    // Rows are matched by window and keys: where these differ, a comparison would pair the wrong rows.
     for (key, what) in [
         ("window", "its windows"),
         ("by", "its keys"),
@@ -151,6 +157,7 @@ pub fn shared(
         columns.iter().map(field).collect()
     });
     let Some(old) = old else { return Err("its earlier columns are not known".to_string()) };
+    // Partition columns stand in the paths, so the files do not have them.
     let old = Schema::new(old.into_iter().filter(|f| !paths.contains(&f.name.as_str())).collect());
     let keys = is.form["output"]["by"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for key in keys.filter(|key| !paths.contains(key)) {
@@ -158,6 +165,7 @@ pub fn shared(
             return Err(format!("its key `{key}` has another type"));
         }
     }
+    // A value of another type cannot be compared, so its column is treated as a new one.
     let both = own.fields.iter().filter(|field| old.type_of(&field.name) == Some(field.ty));
     let columns = Schema::new(both.cloned().collect());
     Ok(Shared { old, columns })

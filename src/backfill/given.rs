@@ -59,6 +59,7 @@ impl InPlace {
             Some(_) => None,
         });
         let (tables, inputs) = counted.iter().cloned().partition(|input| input.table.is_some());
+        // A target that was never written gets an empty manifest, so that numbers of both lists agree.
         let manifests = found.into_iter().map(|manifest| manifest.cloned().unwrap_or_default()).collect();
         Ok(InPlace { manifests, first, apart, inputs, tables })
     }
@@ -177,6 +178,7 @@ impl BackfillInput {
             empty: input.records == 0,
             role: Role::Old,
         };
+        // Files that were counted come first: a given file with the same content is then found as known.
         in_place.inputs.iter().map(old).for_each(|entry| given.enter(entry));
         if request.files.is_empty() && !request.retract {
             given.unseen(spec)?;
@@ -185,12 +187,14 @@ impl BackfillInput {
         let named =
             if request.files.is_empty() { vec![] } else { job::source_paths(spec).unwrap_or_default() };
         let named: HashMap<PathBuf, PathBuf> = named.into_iter().map(|path| (whole(&path), path)).collect();
+        // A later entry of the map replaces an earlier one: reversed, the first table of a file wins.
         let tables: HashMap<PathBuf, &String> =
             of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
         let late = Late::of(spec)?;
         let (paths, notes) = expanded(&request.files, format, inputs)?;
         given.notes.extend(notes);
         for path in paths {
+            // A file that is taken out may be gone from the disk, so it is not opened here.
             if request.retract {
                 given.retract(&path, inputs)?;
                 continue;
@@ -204,6 +208,8 @@ impl BackfillInput {
             }
             let (bytes, hash) = file.hash()?;
             if late.as_ref().is_some_and(|late| late.is(&path, &hash)) {
+                // Late events that a backfill has counted leave `late` at 0: given again, they change
+                // nothing.
                 if in_place.before().account.late == 0 {
                     given.note(&path, GivenKind::Known(path.clone()));
                 } else {
@@ -214,6 +220,7 @@ impl BackfillInput {
             }
             // A file that the source's patterns name is spelled as they do.
             let of_zip = || {
+                // The patterns name the zip, and its members are spelled from there.
                 let above = |above: &Path| Some(named.get(above)?.join(place.strip_prefix(above).ok()?));
                 place.ancestors().skip(1).find_map(above)
             };
@@ -221,12 +228,14 @@ impl BackfillInput {
             given.add(spelled.display().to_string(), hash, bytes, inputs)?;
         }
         given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
+        // Late events count in streamed outputs alone and new ones in all: one pass cannot do both.
         if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
             return Err(Error::job("late events of the job and new files cannot be given together")
                 .hint("backfill them one after the other"));
         }
         let mut sorted = std::mem::take(&mut given.source);
         sorted.sort_by(|a, b| files::natural_order(Path::new(&a.path), Path::new(&b.path)));
+        // The sort has changed the places that the maps name.
         (given.by_hash, given.by_path) = Default::default();
         sorted.into_iter().for_each(|entry| given.enter(entry));
         Ok(given)
@@ -258,6 +267,7 @@ impl BackfillInput {
             let (bytes, hash) = file.opened.hash()?;
             let path = file.path.display().to_string();
             let places = self.by_path.get(&path).into_iter().flatten().copied();
+            // The same path with another content goes to `add`, which reports that the file has changed.
             match places.into_iter().find(|place| self.source[*place].hash == hash) {
                 Some(known) => self.source[known].named = true,
                 None => self.add(path, hash, bytes, spec.inputs())?,
@@ -276,15 +286,19 @@ impl BackfillInput {
             self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&self.source[known].path)));
             let entry = &mut self.source[known];
             entry.named = true;
+            // The file of that time may be gone: its content is then read from where it lies now.
             if !entry.is_in_place(inputs) {
                 entry.at = PathBuf::from(&path);
                 self.by_path.entry(path).or_default().push(known);
             }
             return Ok(());
         }
+        // The folders would give the same events other column values than those that were counted.
         if let Some(known) = alike.first() {
             return Err(moved(&path, &self.source[*known].path));
         }
+        // A file that grew or was changed holds events that were counted: as a new file it would count them
+        // twice.
         if self.by_path.contains_key(&path) {
             return Err(changed(&path));
         }
@@ -370,6 +384,7 @@ impl BackfillInput {
 
     /// Whether all that was counted is in files that the source names: a run over them counts all of it.
     pub fn is_all_named(&self) -> bool {
+        // A file without records adds nothing to the counts, so its name does not matter.
         self.source.iter().all(|entry| entry.named || entry.empty)
     }
 
@@ -400,11 +415,13 @@ impl Late {
     fn of(spec: &JobSpec) -> Result<Option<Late>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
         let manifest = Target::file(&path).manifest()?;
+        // Hashes of inputs carry the name of the algorithm, and those of parts do not.
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(Late { path, hash }))
     }
 
     fn is(&self, path: &Path, hash: &str) -> bool {
+        // A copy of the late output under another name is still the late output.
         whole(&self.path) == whole(path) || self.hash.as_deref() == Some(hash)
     }
 }
@@ -474,6 +491,7 @@ fn expanded(
             all.extend(files.iter().map(|file| file.path().to_path_buf()));
             notes.extend(of_archive);
         } else {
+            // A missing file stays in the list: a retraction finds it by name, and other requests report it.
             all.push(path.clone());
         }
     }

@@ -73,6 +73,7 @@ impl<'a> GroupOutput<'a> {
     pub fn grouping(&self) -> GroupingId {
         match &self.output.kind {
             OutputKind::Groups { grouping, .. } => *grouping,
+            // `new` gives `None` for every other kind.
             _ => unreachable!("an output of groups"),
         }
     }
@@ -100,6 +101,7 @@ impl<'a> GroupOutput<'a> {
 
     /// The keys of the rows of one of its files, where they all stand in the file.
     fn keys(&self, rows: &RecordBatch) -> Result<KeyBytes> {
+        // Only sessions ask for keys, so the first two columns of the order are the bounds.
         let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
         KeyBytes::new(&keys)
     }
@@ -119,6 +121,8 @@ impl<'a> GroupOutput<'a> {
     pub fn grow(&self, clusters: &mut Clusters) -> Result<()> {
         let mut left: Vec<&Part> = self.manifest.parts.iter().collect();
         loop {
+            // A cluster that has grown can reach parts that lay apart from it before, so the rest is asked
+            // again.
             let extents = clusters.extents();
             let (near, rest): (Vec<&Part>, Vec<&Part>) =
                 left.into_iter().partition(|part| extents.may_lie_in(part.first, part.last));
@@ -144,6 +148,7 @@ impl<'a> GroupOutput<'a> {
     /// Of shaped rows those of touched windows, by partition.
     pub fn select(&self, shaped: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
         let schema = self.reader.schema.arrow();
+        // Parts hold plain texts and shaped columns dictionaries: rows of both are put together later.
         let columns = self.output.written().into_iter().map(|c| plain_strings(&shaped.columns[c])).collect();
         let rows = record_batch(&schema, columns)?;
         for (path, from, len) in shaped.stretches {
@@ -195,6 +200,8 @@ impl<'a> GroupOutput<'a> {
             .into_par_iter()
             .map(|(path, new)| {
                 let part = old.get(path.as_str()).copied();
+                // Each part has its own lines, which are joined in order: the log does not depend on the
+                // threads.
                 let mut lines = vec![];
                 let change = self.part(pass, transaction, &path, part, new, replace, &differ, &mut lines)?;
                 Ok((change, lines))
@@ -221,11 +228,13 @@ impl<'a> GroupOutput<'a> {
     /// The partitions in place that windows which are replaced may lie in.
     pub fn near(&self, replace: &Replace) -> BTreeSet<String> {
         let (touched, within) = match replace {
+            // A merge changes only the partitions that its new rows name.
             Replace::Merging(_) => return BTreeSet::new(),
             Replace::Windows(touched) => (touched, None),
             Replace::Partitions(touched, within) => (touched, Some(within)),
         };
         let extents = touched.extents();
+        // Parts without bounds may hold any window, but there is nothing to look for without a touched one.
         let any = touched.windows() > 0;
         let near = |part: &&Part| {
             any && part.rows > 0
@@ -251,6 +260,8 @@ impl<'a> GroupOutput<'a> {
         let old =
             part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
         let mut new = concat_batches(&schema, &new).map_err(unlike)?;
+        // Whole windows need their bounds alone, since `top` orders rows by rank. Sessions of two keys can
+        // share bounds.
         let by_keys = matches!(replace, Replace::Merging(_) | Replace::Windows(Touched::Sessions(_)));
         let order = self.order(by_keys);
         let gone = match replace {
@@ -262,6 +273,7 @@ impl<'a> GroupOutput<'a> {
             }
             Replace::Windows(touched) | Replace::Partitions(touched, _) => match touched {
                 Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
+                // A global window does not have columns of bounds, and it is always replaced as a whole.
                 Touched::Windows(_) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
                 Touched::Windows(windows) => in_windows(&old, 0, 1, windows),
             },

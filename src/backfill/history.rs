@@ -68,6 +68,7 @@ impl Archive {
         if !manifest.output.archive {
             return Err(no_archive());
         }
+        // Files are known by content: the other job may have counted them under other paths.
         let held: HashSet<&str> = manifest.inputs.iter().map(|input| input.hash.as_str()).collect();
         if let Some(missing) = in_place.inputs.iter().find(|input| !held.contains(input.hash.as_str())) {
             let error =
@@ -115,6 +116,7 @@ impl Archive {
             sink::Format::Csv => InputFormat::Csv,
             sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
         };
+        // History that was changed from outside would give wrong windows without an error.
         if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
             return Err(sink::altered(&self.root.join(&part.path)));
         }
@@ -128,11 +130,13 @@ impl Archive {
         read.written = WrittenColumns::PLAIN;
         (read.from, read.to) = (i64::MIN, i64::MAX);
         for time in std::iter::once(&mut read.time).chain(&mut read.arrival) {
+            // An archive writes instants as ISO text, whatever the format of the source is.
             let instant = |c: &ReadColumn| c.name == time.column && c.ty == DataType::Timestamp;
             if !plan.pipeline.read.derives(&time.column) && plan.pipeline.read.columns.iter().any(instant) {
                 time.rule = TimeRule::Iso;
             }
         }
+        // These columns tell the file and record of each row, so that a row keeps its position.
         let fields = archive_fields().into_iter();
         read.columns.extend(fields.map(|f| ReadColumn { name: f.name, ty: f.ty, inferred: false }));
         let positions = Positions::Columns(given.ordinals(role));
@@ -299,6 +303,7 @@ pub fn of_files(
     let mut files = files::listed(&paths, given.format, &plan.inputs)?;
     carried::like(&mut files, &plan.pipeline.read.files)?;
     let mut read = ReadPlan { files, positions: true, ..plan.pipeline.read.clone() };
+    // A narrow range spares the decoding of other events. Rows for an archive are wanted at every time.
     if let Counted::Within(ranges) = &counted
         && archived == Archived::No
         && let (Some(first), Some(last)) = (ranges.first(), ranges.last())

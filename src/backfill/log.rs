@@ -36,6 +36,7 @@ impl ChangeLog {
         method: Method,
     ) -> Result<ChangeLog> {
         let folder = transaction.state_folder(number).join(FOLDER);
+        // Logs are only added, so their number gives the next name.
         let next = match std::fs::read_dir(&folder) {
             Ok(entries) => entries.count() + 1,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => 1,
@@ -63,6 +64,7 @@ impl ChangeLog {
     /// # Errors
     /// The disk fails.
     pub fn finish(self) -> Result<PathBuf> {
+        // `into_inner` returns the error of the last write, which a drop of the writer would hide.
         let file = self.file.into_inner().map_err(|e| failed(e.into_error()))?;
         file.finish()?;
         Ok(self.path)

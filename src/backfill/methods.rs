@@ -20,6 +20,7 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
     let OutputKind::Groups { grouping, post } = &output.kind else { return None };
     let groups = &plan.pipeline.groupings[*grouping].plan;
     let sessions = matches!(groups.window, Window::Session { .. });
+    // New events can join sessions, and rows that `having` or `top` left out are not stored.
     if sessions || groups.firings || post.having.is_some() || post.top.is_some() {
         return None;
     }
@@ -34,6 +35,7 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
             let (aggregate, _) = &groups.aggregates[*v];
             merging(aggregate).map(Some)
         }
+        // A computed value does not tell the aggregates that it is made of.
         PlannedColumn::Firing | PlannedColumn::Computed(_) => None,
     });
     columns.collect()
@@ -78,6 +80,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
                 .to_string()
         })
     };
+    // A correction counts every event that it reads, so it would count late events of all windows.
     let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
     match reason {
         Some(reason) if streamed => {
@@ -105,6 +108,7 @@ pub fn method(plan: &Plan, index: OutputId, given: &BackfillInput) -> Method {
     let output = &plan.deliveries.outputs[index];
     let adds = given.has(Role::New);
     match &output.kind {
+        // An archive holds every event that was read, late ones too.
         OutputKind::Archive(_) if given.late.is_some() => Method::Untouched,
         OutputKind::Archive(_) => Method::Merged,
         OutputKind::Rows(_) if given.late.is_some() => Method::Untouched,

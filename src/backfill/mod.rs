@@ -99,6 +99,7 @@ pub(crate) fn correct(
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
     let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let in_place = InPlace::new(&transaction, &targets)?;
+    // A run may bring outputs of different states together; a backfill needs one state to correct.
     if let (Some(error), false) = (&in_place.apart, request.of_run) {
         return Err(error.clone());
     }
@@ -204,6 +205,7 @@ pub(crate) fn correct(
         progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
+    // A later entry of the map replaces an earlier one: reversed, the first report of a path wins.
     let records: HashMap<String, u64> = records.into_iter().rev().collect();
     for file in &mut files {
         file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
@@ -229,7 +231,9 @@ fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Ba
     let files: Vec<PathBuf> = there.collect();
     let columns = || in_place.before().source.iter();
     let types = match files.len() == given.left().count() {
+        // With all files there the types are inferred as in a run.
         true => vec![],
+        // Types that were inferred from files which are gone stand in the manifest alone.
         false => columns().filter_map(|column| Some((column.name.clone(), column.ty()?))).collect(),
     };
     if files.is_empty() {

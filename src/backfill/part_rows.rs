@@ -28,9 +28,11 @@ impl KeyBytes {
     /// # Errors
     /// Columns of types that keys do not have: a fault of the program.
     pub fn new(keys: &[ArrayRef]) -> Result<KeyBytes> {
+        // Without a column the converter cannot tell how many rows there are.
         if keys.is_empty() {
             return Ok(KeyBytes(None));
         }
+        // Files have plain texts and blocks have dictionaries: equal keys of both must have equal bytes.
         let plain: Vec<ArrayRef> = keys.iter().map(plain_strings).collect();
         let converter = key_rows(plain.iter().map(|key| key.data_type().clone()));
         converter.convert_columns(&plain).map(|rows| KeyBytes(Some(rows))).map_err(unlike)
@@ -72,6 +74,7 @@ pub fn write_part(
 ) -> Result<Part> {
     let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
     let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
+    // A row group ends where that of a run ends, or the files would not have the same bytes.
     for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
         let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
         writer.append(encoder.encode(&piece)?)?;

@@ -49,6 +49,7 @@ impl PartReader {
     pub fn read(&self, part: &Part) -> Result<RecordBatch> {
         let path = self.root.join(&part.path);
         let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, e).hint(ANEW))?;
+        // The hash is compared before a value is used: a changed part must not flow into a correction.
         if bytes.len() as u64 != part.bytes || format!("{:032x}", xxh3_128(&bytes)) != part.hash {
             return Err(sink::altered(&path));
         }
@@ -67,12 +68,15 @@ impl PartReader {
     }
 
     fn parquet(&self, bytes: Vec<u8>, rows: usize) -> parquet::errors::Result<RecordBatch> {
+        // Parts do not hold Arrow's schema, so the reader is told the types.
         let options = ArrowReaderOptions::new().with_schema(self.schema.arrow());
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(Bytes::from(bytes), options)?;
+        // One batch for the whole part spares a copy of all columns.
         let reader = builder.with_batch_size(rows.max(1)).build()?;
         let mut batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
         match batches.len() {
             1 => Ok(batches.remove(0)),
+            // A part without rows does not give a batch, and `concat_batches` makes an empty one.
             _ => Ok(concat_batches(&self.schema.arrow(), &batches)?),
         }
     }
@@ -88,6 +92,7 @@ fn batch(
     columns: Vec<arrow_array::ArrayRef>,
     rows: usize,
 ) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
+    // A batch without columns cannot tell its number of rows, so the number is given.
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.arrow(), columns, &options)
 }

@@ -65,11 +65,13 @@ pub fn merged_rejects(
     }
     let mut by_file: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     if let Some(old) = &in_place.before().rejects {
+        // A manifest is data from outside: its paths must not make the job read or replace other files.
         is_named(plan, Path::new(old))?;
         for line in read(Path::new(old))? {
             by_file.entry(line.file.clone()).or_default().push(line);
         }
     }
+    // Rejects of files that are taken out must go, so those of a retraction are not added.
     for reject in reports.into_iter().filter(|_| given.has(Role::New)).flat_map(|report| report.rejects) {
         let crate::input::Reject { path, line, byte, column, reason, raw } = reject?;
         let (file, raw) = (path.display().to_string(), String::from_utf8_lossy(&raw).into_owned());
@@ -77,6 +79,7 @@ pub fn merged_rejects(
     }
     let mut writer = RejectsWriter::create(path)?;
     let mut any = false;
+    // The order of the source and of the records in a file is what a run over all files writes.
     for entry in given.source.iter().filter(|entry| entry.role != Role::Retracted) {
         for line in by_file.remove(&entry.path).unwrap_or_default() {
             any = true;

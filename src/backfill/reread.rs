@@ -57,6 +57,7 @@ impl Correction<'_> {
         };
         for (archive, joined) in self.archives.iter().zip(&joined) {
             let counts = |part: &Part| {
+                // Events count from one archive alone, or they would count once for each archive.
                 archive.own == own && !ranges.is_empty() && (ordered || archive.is_within(part, &ranges))
             };
             let joins = |part: &Part| joined.contains(&part.path);
@@ -64,6 +65,7 @@ impl Correction<'_> {
                 archive.parts.iter().filter(|part| joins(part) == joined && counts(part) == counted).collect()
             };
             let number = archive.own.map_or(Archived::No, Archived::Only);
+            // A part that gets rows and whose events count again is read once for both.
             for (parts, archived, counted) in [
                 (of(true, true), number, counted.clone()),
                 (of(true, false), number, Counted::No),

@@ -95,6 +95,7 @@ impl Stretches {
         let (a, b) = sides(old, new, order)?;
         let kept = gone.map(|gone| !gone);
         let mut stretches = Stretches::default();
+        // Both sides are sorted, so each search goes on where the last one ended.
         let mut at = 0;
         for row in 0..new.num_rows() {
             let next = first_past(at, old.num_rows(), |i| compare_rows(&a, i, &b, row) == Ordering::Greater);
@@ -134,6 +135,7 @@ impl Stretches {
 
     /// The rows of a column, copied in stretches.
     fn copy(&self, old: &ArrayRef, new: &ArrayRef) -> ArrowResult<ArrayRef> {
+        // A single stretch is a slice of one side: not a value is copied.
         if let [(side, from, to)] = self.list[..] {
             return Ok(if side == OLD { old } else { new }.slice(from, to - from));
         }

@@ -123,6 +123,7 @@ impl<'a> Correction<'a> {
             false => None,
             true => Some(self.pass.read_all(Need::Nothing, &sources, &intakes, &scope)?),
         };
+        // Files of the source were known by size alone; parts of an archive are checked before they are read.
         if let (Some(read), History::Source) = (&again, self.history) {
             self.given.are_as_counted(read.reports.iter().flat_map(|report| &report.inputs))?;
         }
@@ -161,10 +162,13 @@ impl<'a> Correction<'a> {
                 (_, Method::Untouched) => None,
                 (OutputKind::Archive(_), _) => {
                     let mut stores = added.next().unwrap_or_default();
+                    // Events that are taken out were read to find their windows; they must not stay in the
+                    // archive.
                     if self.given.has(Role::Retracted) {
                         stores.clear();
                     }
                     stores.extend(archived.next().unwrap_or_default());
+                    // Without a touched partition the output takes the branch that keeps all its parts.
                     Some(stores).filter(|_| !touched.is_empty())
                 }
                 (OutputKind::Rows(_), _) => rows.next().filter(|_| !touched.is_empty()),
@@ -207,6 +211,7 @@ impl<'a> Correction<'a> {
         let Gathered { rows, states } = found;
         let state = StateParts::of(groups);
         let merged = method == Method::Merged;
+        // Stored values are merged where they say enough; otherwise rows are made from the merged states.
         let merging = stored_merging(pass.plan, groups.output).filter(|_| merged);
         let (mut made, mut volumes) = (None, Default::default());
         if let Some(state) = &state {

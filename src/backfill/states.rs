@@ -142,6 +142,8 @@ impl<'a> StateParts<'a> {
         touched: &Touched,
         wanted: bool,
     ) -> Result<(RowsOfStates, [Volume; 2])> {
+        // Rows may change in all partitions that `top` picks from; the states change only where groups are
+        // new.
         let partitions = if wanted { self.partitions(&new, touched) } else { new.keys().cloned().collect() };
         let parts = |path: String| {
             let new = new.remove(&path);
@@ -172,6 +174,7 @@ impl<'a> StateParts<'a> {
         self.keep_others(transaction, &changes)?;
         let volumes = volumes(&changes);
         let live: Vec<RecordBatch> = changes.into_iter().filter_map(|change| change.live).collect();
+        // `top` picks from a whole window, so the groups of its partitions must stand in one block.
         let blocks = if self.spreads() { vec![self.sorted(&live)?] } else { live };
         let made =
             blocks.par_iter().map(|groups| self.rows(pass, groups)).collect::<Result<Vec<NewRows>>>()?;
@@ -262,6 +265,7 @@ impl<'a> StateParts<'a> {
         let GroupOutput { output, post, grouping, .. } = self.output;
         let (count, heads) = (groups.num_rows(), self.order.len());
         let mut kept = KeptGroups::new(&grouping.plan, count);
+        // Each group has a slot of its own: the states only become values here.
         kept.merge(&groups.columns()[heads..], (0..count as u32).map(|row| (row, row)))?;
         let spans = if self.is_global() { vec![always(grouping); count] } else { self.spans(groups) };
         let keys = groups.columns()[heads - grouping.keys.len()..heads].to_vec();
@@ -307,6 +311,7 @@ fn always(grouping: &Grouping) -> TimeRange {
 
 /// Bytes read and written.
 fn volumes(changes: &[StateChange]) -> [Volume; 2] {
+    // Only the bytes are added to the volumes of the output; its rows are counted at its own parts.
     let of = |parts: &mut dyn Iterator<Item = &Part>| Volume { rows: 0, bytes: parts.map(|p| p.bytes).sum() };
     let read = of(&mut changes.iter().filter_map(|change| change.old.as_ref()));
     let changed = changes.iter().filter(|change| change.old != change.new);

@@ -106,9 +106,11 @@ impl Clusters {
     /// Takes in an old session, if it touches a cluster of its key; says whether a cluster grew.
     pub fn grow(&mut self, key: &[u8], session: TimeRange) -> bool {
         let Some(clusters) = self.of.get_mut(key) else { return false };
+        // Sessions whose bounds meet are one, as in Flink: an event one gap after the last still joins.
         let touches = |c: &&mut TimeRange| c.start <= session.end && session.start <= c.end;
         let Some(cluster) = clusters.iter_mut().find(touches) else { return false };
         let grown = TimeRange { start: cluster.start.min(session.start), end: cluster.end.max(session.end) };
+        // The caller repeats until nothing grows, so a cluster that stays must not count.
         if grown == *cluster {
             return false;
         }

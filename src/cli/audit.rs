@@ -46,18 +46,22 @@ impl AuditArgs {
     fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
         let delays = self.delays.as_deref().map(parse_delays).transpose()?;
         let spec = job::read(&self.job.job)?;
+        // Events are late in `streamed` only: in `complete` every event counts.
         let overrides = Overrides { mode: Some(Mode::Streamed), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
+        // Told before the work, so that the metrics of a run that fails have the job's name and hash.
         facts.plan(&plan);
         ui::notes(&plan.notes);
         recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
         let report = crate::audit::audit(plan, &options, delays, &watch.progress);
+        // The progress line goes first, or an error would be written behind it.
         watch.progress.finish();
         let report = report?;
         facts.account = Some(report.account);
         facts.inputs = Some((subject.files as u64, subject.bytes));
+        // An audit tries several delays, so it does not have one watermark.
         facts.watermarks = report.event_times.map(|(min_event_time, max_event_time)| Watermarks {
             min_event_time,
             max_event_time,
@@ -102,6 +106,7 @@ const UNITS: [(&str, &[&str]); 7] = [
 /// → `31d`, `20` → `20s`.
 fn meant(text: &str) -> Option<String> {
     if let Some(Duration::Calendar { count, unit }) = Duration::parse(text) {
+        // The longest of each unit, as a delay that is a day too long loses nothing.
         let days = match unit {
             crate::time::CalendarUnit::Month => 31,
             crate::time::CalendarUnit::Quarter => 92,
@@ -110,10 +115,12 @@ fn meant(text: &str) -> Option<String> {
         };
         return Some(format!("{}d", u64::from(count) * days)).filter(|text| job::parse_length(text).is_ok());
     }
+    // A delay does not have a sign, so a sign is a slip.
     let text = text.trim_start_matches(['+', '-']).trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, word) = (&text[..end], text[end..].trim().to_lowercase());
     let unit = match word.as_str() {
+        // A bare number is most likely one of seconds.
         "" => "s",
         word => {
             let known = UNITS.iter().flat_map(|(_, names)| names.iter().copied());
@@ -124,8 +131,10 @@ fn meant(text: &str) -> Option<String> {
     let whole = job::parse_length(&format!("1{unit}")).ok()?;
     let length = number.parse::<f64>().ok()? * whole as f64;
     let text = match number.contains('.') {
+        // A job file has whole units only: 1.5h is written as 90m.
         true => lengths::written(length.round() as i64),
         false => format!("{number}{unit}"),
     };
+    // A hint has to be a value that the option takes.
     job::parse_length(&text).ok().map(|_| text)
 }

@@ -67,7 +67,9 @@ impl BackfillArgs {
         let spec = job::read(&self.job.job)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
+        // The backfill makes the plan itself, and threads and memory may stand in it.
         let machine = |plan: &Plan| self.job.options(plan);
+        // A page that cannot be written is refused before the outputs change. A plan does not write pages.
         if !self.plan {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         }
@@ -75,6 +77,7 @@ impl BackfillArgs {
         let outcome = backfill::backfill(&spec, &overrides, &request, &machine, &watch.progress);
         watch.progress.finish();
         let mut outcome = outcome?;
+        // Where nothing was applied, the pages in place are still right.
         let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };
         facts.plan(&outcome.plan);
         if !self.quiet {

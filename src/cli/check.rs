@@ -32,6 +32,7 @@ pub struct CheckArgs {
 
 impl CheckArgs {
     pub fn run(&self) -> Result<u8> {
+        // Errors are collected, so that one wrong file does not hide those of the next.
         let (mut valid, mut wrong) = (vec![], vec![]);
         for path in &self.jobs {
             match job::check(path, &Overrides::default(), self.data) {

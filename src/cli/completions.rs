@@ -32,6 +32,7 @@ enum ShellName {
 
 impl CompletionsArgs {
     pub fn run(&self, mut program: Command) -> Result<u8> {
+        // Only clap's script for bash does not offer files.
         let (shell, more) = match self.shell {
             ShellName::Bash => (Shell::Bash, BASH),
             ShellName::Zsh => (Shell::Zsh, ""),

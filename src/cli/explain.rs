@@ -51,15 +51,18 @@ pub struct ExplainArgs {
 
 impl ExplainArgs {
     pub fn run(&self) -> Result<u8> {
+        // The row is parsed before any file is opened, so that a typing error costs nothing.
         let columns = self.at.as_deref().map(row::parse).transpose()?;
         let spec = job::read(&self.job.job)?;
         let plan = job::plan_job(&spec, &self.job.overrides())?;
+        // A run that was killed may have left a commit half done: it is rolled forward or back first.
         recover(&plan)?;
         if let Some(columns) = columns {
             return self.row(columns, &spec, &plan);
         }
         ui::notes(&plan.notes);
         let options = self.job.options(&plan);
+        // Only the default budget depends on the machine, so only then the machine is looked at.
         let of_machine = self.job.machine.memory.or(plan.memory).is_none().then(MachineMemory::find);
         let (threads, memory) = (options.threads, options.memory);
         self.format
@@ -72,6 +75,7 @@ impl ExplainArgs {
         let options = self.job.options(plan);
         let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
         let progress = ui::Progress::new(!self.format.is_text());
+        // Each pass over the log takes a plan of its own.
         let again = || job::plan_job(spec, &self.job.overrides());
         let explained = explain_row(&asked, &options, &progress, &again);
         progress.finish();
@@ -153,6 +157,7 @@ fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
 
 /// What becomes of deletes in a source of change events.
 fn changes(inferred: &Inferred) -> String {
+    // Only a log of change events has the column `_op`.
     let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
     let words = "deletes: each is an event, with the row as it was before; `_deleted` tells them\n";
     if is { words.to_string() } else { String::new() }
@@ -160,6 +165,7 @@ fn changes(inferred: &Inferred) -> String {
 
 /// How the watermark goes, where it decides something.
 fn watermark(plan: &Plan) -> String {
+    // In `complete` nothing is late, so the watermark decides nothing.
     if plan.pipeline.groupings.iter().all(|g| g.plan.lateness.is_none()) {
         return String::new();
     }
@@ -226,6 +232,7 @@ fn outputs(plan: &Plan) -> String {
                 .iter()
                 .map(|part| match part {
                     PartitionPart::Column(c) => output.columns.fields[*c].name.clone(),
+                    // The names of these variants are the words of the job file.
                     part => format!("{part:?}").to_lowercase(),
                 })
                 .collect();

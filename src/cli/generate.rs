@@ -115,6 +115,7 @@ impl GenerateArgs {
             CompressArg::Gzip => Compression::Gzip,
             CompressArg::Zstd => Compression::Zstd,
         };
+        // A folder for each kind, so that two logs do not mix.
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("out/generated").join(kind.name()));
         Ok(Options {
             kind,
@@ -132,6 +133,7 @@ impl GenerateArgs {
 }
 
 fn length(text: &str) -> Result<i64> {
+    // A month does not have a fixed length, so `as_length` refuses it.
     Duration::parse(text).and_then(Duration::as_length).ok_or_else(|| {
         Error::job(format!("`--span {text}` is not a duration")).hint("lengths are `90s`, `30m`, `12h`, `3d`")
     })

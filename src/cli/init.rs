@@ -59,6 +59,7 @@ impl InitArgs {
             return Ok(exit::DONE);
         }
         let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.toml", job.name)));
+        // The name is known only now, and the file may have come in the meantime.
         self.may_write(&path)?;
         self.write(&path, &job.text)?;
         self.format.print(
@@ -78,6 +79,7 @@ impl InitArgs {
         }
         // Not by force either: what is looked at is not written over.
         let id = owner::identity(path);
+        // Files that are not there are told when the log is read.
         let given = files::paths(&self.files, None, &Inputs::default()).unwrap_or_default();
         if id.is_some() && given.iter().any(|path| owner::identity(path) == id) {
             return Err(Error::job(format!("{} is an input file of the job", path.display()))
@@ -92,6 +94,7 @@ impl InitArgs {
         }
         let mut options = OpenOptions::new();
         options.write(true).truncate(true);
+        // `create_new` fails if another program made the file since the check.
         let opened =
             if self.force { options.create(true).open(path) } else { options.create_new(true).open(path) };
         let mut file = opened.map_err(|cause| match cause.kind() {
@@ -145,5 +148,6 @@ fn next(out: &mut Document, path: &Path, name: &str) {
 /// A word of a shell.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./+,:@".contains(c);
+    // In a shell a quote ends the word: it is closed, the quote is escaped, and the word goes on.
     if text.chars().all(plain) { text.to_string() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

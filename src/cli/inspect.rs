@@ -51,8 +51,10 @@ impl InspectArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         ui::notes(&plan.notes);
         recover(&plan)?;
+        // A time without an offset is in the job's zone, so the plan comes first.
         let at = job::parse_time("--at", &self.at, &plan.zone)?;
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
+        // The plan moves into the inspection, and these are shown after it.
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::Progress::new(!self.format.is_text());
         let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
@@ -73,6 +75,7 @@ impl InspectArgs {
                 out.gap();
             }
             out.append(Document::titled(heading(section)));
+            // An empty table would be a head without a row.
             if section.rows > 0 {
                 let shown = section.table(self.rows)?;
                 out.code("text", table::render(&shown, &zone, self.rows, section.rows)?);
@@ -129,6 +132,7 @@ fn print_json(job: &str, state: &State, zone: &Zone) -> Result<()> {
         text.push_str(if first { "\n" } else { ",\n" });
         text.push_str(entry);
         first = false;
+        // Each print flushes, so entries are written a megabyte at a time.
         if text.len() > 1 << 20 { ui::print(&std::mem::take(&mut text)) } else { Ok(()) }
     })?;
     text.push_str("\n]}\n");

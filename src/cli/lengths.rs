@@ -12,6 +12,7 @@ pub fn written(us: i64) -> String {
 /// A length in days, hours, minutes and seconds: `1d 2h`, `1m 5s`, `1.25s`, `250ms`. Exact.
 pub fn exact(us: i64) -> String {
     if us < 0 {
+        // The negative of `i64::MIN` does not fit.
         return format!("-{}", exact(us.saturating_neg()));
     }
     if us < MILLISECOND && us > 0 {
@@ -28,6 +29,7 @@ pub fn exact(us: i64) -> String {
             rest %= unit;
         }
     }
+    // A length of zero still needs a unit.
     if rest > 0 || parts.is_empty() {
         parts.push(format!("{}s", fraction(rest, SECOND)));
     }
@@ -39,6 +41,7 @@ fn fraction(us: i64, unit: i64) -> String {
     match us % unit {
         0 => (us / unit).to_string(),
         rest => {
+            // The unit in front keeps the zeros of the fraction: 1000 + 5 gives `005`.
             let digits = (unit + rest).to_string();
             format!("{}.{}", us / unit, digits[1..].trim_end_matches('0'))
         }
@@ -67,6 +70,7 @@ pub fn enough(us: i64) -> i64 {
 }
 
 fn up(us: i64, unit: i64) -> i64 {
+    // `rem_euclid` rounds up below zero too.
     match us.rem_euclid(unit) {
         0 => us,
         rest => us.saturating_add(unit - rest),

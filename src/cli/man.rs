@@ -29,12 +29,14 @@ pub struct ManArgs {
 impl ManArgs {
     pub fn run(&self, program: Command) -> Result<u8> {
         let mut program = program.disable_help_subcommand(true);
+        // `build` hands down what subcommands inherit, such as `--log`.
         program.build();
         let commands: Vec<&Command> = program.get_subcommands().filter(|c| !c.is_hide_set()).collect();
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
             for command in std::iter::once(&program).chain(commands) {
                 let path = folder.join(format!("{}.1", title(command)));
+                // `put` replaces only a page that Highwater wrote itself.
                 owner::put(&path, Made::Manual, page(command)?.as_bytes())?;
                 ui::print(&format!("{}\n", path.display()))?;
             }
@@ -83,6 +85,7 @@ fn page(command: &Command) -> Result<String> {
     for line in help.lines() {
         match line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
             Some(heading) => {
+                // `.nf` keeps the line ends of examples.
                 page.push_str(&format!(
                     "{}.SH {}\n.nf\n",
                     if listing { ".fi\n" } else { "" },
@@ -106,6 +109,8 @@ fn page(command: &Command) -> Result<String> {
 
 /// A line of roff that says this.
 fn escaped(line: &str) -> String {
+    // The backslash comes first, or it would escape the escapes that follow.
     let text = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
+    // A line of roff that starts with a dot is a request.
     if text.starts_with('.') { format!("\\&{text}") } else { text }
 }

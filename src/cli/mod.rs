@@ -129,16 +129,20 @@ impl Command {
 pub fn read() -> std::result::Result<(Cli, usize), clap::Error> {
     let matches = Cli::command().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches)?;
+    // Some commands do not have the option, and `get_one` panics over a name that it does not know.
     let threads = |command: &ArgMatches| command.try_get_one("threads").ok().flatten().copied();
     let threads: Option<u16> = matches.subcommand().and_then(|(_, command)| threads(command));
+    // The job file may say another number, but it is not read yet.
     Ok((cli, threads.map_or_else(cores, usize::from)))
 }
 
 /// Runs the command, and prints what it fails at; gives the exit code.
 pub fn run(cli: Cli) -> u8 {
     let started = Instant::now();
+    // First of all, as the format decides how every later line is written.
     ui::set_log(cli.log);
     ui::start(cli.command.name());
+    // A bug that panics ends as an error with an exit code, as every other fault does.
     let code = process::contained(|| cli.command.run()).unwrap_or_else(|error| failed(&error));
     ui::end(code, started.elapsed());
     code

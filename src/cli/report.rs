@@ -85,12 +85,15 @@ impl ReportArgs {
         options: &RunOptions,
         progress: &ui::Progress,
     ) -> Result<Option<bool>> {
+        // The page shows what the job gives now: outputs in place may be older, and they stay as they are.
         let folder = tempfile::Builder::new()
             .prefix("highwater-report-")
             .tempdir_in(&options.spill_folder)
             .map_err(|e| Error::io("make a folder in", &options.spill_folder, e))?;
+        // Its plan has other paths, and the page has to name those of the job.
         let apart = Apart::new(job::plan_job(spec, overrides)?, folder.path());
         crate::run::run(&apart.plan, options, progress)?;
+        // The page of a streamed job without its lateness would hide which events are missing.
         let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
         let audit =
             (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
@@ -115,6 +118,7 @@ fn audit(
     options: &RunOptions,
     progress: &ui::Progress,
 ) -> Result<serde_json::Value> {
+    // An audit is of streamed outputs, in whichever mode the job is.
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
@@ -129,6 +133,7 @@ fn compare(
     options: &RunOptions,
     progress: &ui::Progress,
 ) -> Result<crate::verify::Verdict> {
+    // A page has room for more rows than a terminal.
     let request = Request { show: 100, trace: true, ..Request::printed(options, progress) };
     crate::verify::verify(spec, overrides, job::plan_job(spec, overrides)?, &request)
 }
@@ -190,6 +195,7 @@ pub(super) fn pages(spec: &JobSpec, plan: &Plan) -> Result<Vec<String>> {
 }
 
 fn written(path: &Path) -> String {
+    // The page has been written, so a failure here is not worth an error.
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     format!("{}: a page, {}", path.display(), ui::human_bytes(bytes))
 }

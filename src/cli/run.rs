@@ -73,6 +73,7 @@ impl RunArgs {
             refresh_lookups: self.refresh_lookups,
             ..self.job.options(&plan)
         };
+        // A page that cannot be written is refused before the run.
         plan.deliveries.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let outcome = match self.changed {
@@ -82,6 +83,7 @@ impl RunArgs {
         progress.finish();
         let outcome = outcome?;
         facts.outcome(&outcome);
+        // Pages read the outputs back, so they come after the commit.
         let pages = super::report::pages(&spec, &plan)?;
         // On a terminal stdout has the tables alone, and the rest goes to stderr.
         let mut events = ui::account_events(&plan, &outcome, watch.took());

@@ -138,5 +138,6 @@ fn title(to: &OutputTo) -> String {
 }
 
 fn comment(text: &str) -> String {
+    // An error may have several lines, and each needs the mark of a comment.
     text.lines().map(|line| format!("-- {line}\n")).collect()
 }

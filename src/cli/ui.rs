@@ -22,6 +22,7 @@ use std::time::Duration;
 /// Writes to stdout. A reader that has gone has seen enough, and is no failure.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    // Flushed at once, as words on stderr may follow.
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
             Err(Error::machine("cannot write to stdout").caused_by(cause))
@@ -37,6 +38,7 @@ pub fn notes(notes: &[String]) {
 
 /// The account line.
 pub fn account_line(account: &Account) -> String {
+    // Taken apart by name: a new fate of records cannot be left out of the sum.
     let Account { read, rejected, filtered, duplicate, late, counted } = *account;
     let names = [
         (rejected, "rejected"),
@@ -97,6 +99,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
         outcome.inputs.len(),
         if outcome.inputs.len() == 1 { "file" } else { "files" },
         took.as_secs_f64(),
+        // An empty log may take zero time on a coarse clock.
         (bytes as f64 / 1e6 / took.as_secs_f64().max(1e-9)) as u64
     );
     let fields = json!({ "bytes": bytes, "files": outcome.inputs.len(), "seconds": seconds(took) });
@@ -115,6 +118,7 @@ fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
 
 /// Records that gave no event, as their list has no item.
 fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
+    // Only a log that makes events of the items of a list can lack items.
     let list = plan.pipeline.read.files.iter().find_map(|file| file.unnest.as_deref())?;
     let text = format!(
         "{} no item in {}: they gave no event",
@@ -163,6 +167,7 @@ fn output_event(output: &OutputOutcome) -> Event {
         "path": output.to.to_string(), "rows": rows, "written": written, "unchanged": unchanged,
         "removed": removed,
     });
+    // Parts that were changed from outside make a warning of it.
     if *restored == 0 {
         return Event::info("output", text, fields);
     }
@@ -206,12 +211,14 @@ pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
     let mut missing = 0;
     for partition in partitions {
         let name = plain(&partition.name());
+        // Both ends of a gap are missing.
         let known: u64 = partition.gaps.iter().map(|(from, to)| (to - from + 1) as u64).sum();
         for (from, to) in &partition.gaps {
             let range =
                 if from == to { format!("offset {from} is") } else { format!("offsets {from}..{to} are") };
             lines.push(format!("{name}: {range} missing ({})", grouped((to - from + 1) as u64)));
         }
+        // Only the first gaps are kept, so more offsets may be missing than they tell.
         if partition.missing > known {
             let more = grouped(partition.missing - known);
             lines.push(format!("{name}: {more} more offsets are missing, up to {}", partition.last));
@@ -222,12 +229,14 @@ pub fn offsets(partitions: &[PartitionOffsets], rejected: u64) -> Vec<String> {
         }
         missing += partition.missing;
     }
+    // A log with many gaps would fill the screen.
     let more = lines.len().saturating_sub(OFFSET_LINES);
     if more > 0 {
         lines.truncate(OFFSET_LINES);
         lines.push(format!("… {more} more"));
     }
     if missing > 0 {
+        // A rejected record has an offset that is not counted, so it looks like a gap.
         let among = if rejected > 0 { "; rejected records are among them" } else { "" };
         lines.push(format!("topics with compaction or transactions always have such gaps{among}"));
     }
@@ -254,6 +263,7 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
 
 /// Bytes as people read them.
 pub fn human_bytes(bytes: u64) -> String {
+    // Units of 1,000, as disks and networks have them.
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),

@@ -61,6 +61,7 @@ impl MetricsArgs {
     /// A job error: no node exporter would read the file of metrics.
     pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
         let metrics = self.metrics.as_deref();
+        // A file that a collector would not read is refused before the work.
         metrics.map_or(Ok(()), prometheus::check)?;
         let (began, progress) = (Instant::now(), ui::Progress::new(quiet));
         Ok(Watch { command, job, verbose: false, metrics, began, progress })
@@ -79,13 +80,16 @@ impl Watch<'_> {
     /// That of the work; that the metrics cannot be written.
     pub fn observe(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
         let mut facts = Facts::default();
+        // An error waits, as the metrics are written for a run that fails too.
         let result = work(self, &mut facts);
         self.progress.finish();
+        // Taken before the metrics are made, which need memory too.
         let (stages, memory) = (self.progress.times.report(), peak_memory());
         if self.verbose {
             ui::say(&stage_events(&stages, memory));
         }
         let Some(path) = self.metrics else { return result };
+        // The name of the job is not known where its file cannot be read: the name of the file stands for it.
         let name = self.job.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let job = facts.job.as_ref().map_or(name, |(name, _)| name.clone());
         let run = prometheus::Run {
@@ -97,6 +101,7 @@ impl Watch<'_> {
             took: self.took(),
             memory,
         };
+        // The error of the work comes first, as it is the one to act on.
         match (run.write(path), result) {
             (Err(error), Err(first)) => Err(Error::all(vec![first, error.clone()]).unwrap_or(error)),
             (Err(error), Ok(_)) => Err(error),
@@ -107,8 +112,10 @@ impl Watch<'_> {
 
 /// The most memory that the process has had, in bytes, where the system says.
 fn peak_memory() -> Option<u64> {
+    // The peak of resident memory, in kB. Only Linux tells it here.
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    // The kernel writes kB and means 1,024 bytes.
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }
 
@@ -119,7 +126,9 @@ fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<Event> {
     let mut events = vec![];
     for (i, stage) in stages.iter().enumerate() {
         let StageTime { stage, rows, bytes, busy, wall } = *stage;
+        // 0 says that a stage does not count them.
         let known = |n: u64, text: String| if n == 0 { "-".to_string() } else { text };
+        // A stage may take less than a tick of the clock.
         let rate = bytes as f64 / 1e6 / wall.as_secs_f64().max(1e-9);
         let line = format!(
             "{:8} {:>15} {:>10} {:>7.3} s {:>7.3} s {:>10}",
@@ -130,6 +139,7 @@ fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<Event> {
             wall.as_secs_f64(),
             known(bytes, format!("{rate:.0}")),
         );
+        // The heading belongs to the first line, so that a log in JSON does not get an event for it.
         let text = if i == 0 && !ui::is_json() { format!("{heading}\n{line}") } else { line };
         let fields = json!({
             "stage": stage.name(), "rows": rows, "bytes": bytes, "cpu_seconds": seconds(busy),

@@ -49,6 +49,7 @@ pub fn write(
         .into_par_iter()
         .map(|partition| {
             let ordered = settled.order(&partition)?;
+            // All rows of a partition can turn out to be duplicates, and then there is not a file to write.
             if ordered.is_empty() {
                 return Ok(Written::default());
             }
@@ -111,6 +112,7 @@ struct Written {
 impl Written {
     fn of(ordered: &OrderedRows) -> Written {
         let rows = ordered.len();
+        // Rows are in replay order, so the first and the last one bound the times.
         let times = (rows > 0).then(|| (ordered.times(0, 1)[0], ordered.times(rows - 1, rows)[0]));
         Written { rows: rows as u64, times }
     }
@@ -146,6 +148,7 @@ impl<'a> SettledRows<'a> {
         };
         let flag = |(place, &c): (usize, &usize)| Some((place, resolution?.flags.get(columns.get(c)?)?));
         let flags: Vec<_> = written.iter().enumerate().filter_map(flag).collect();
+        // The store of an archive lacks the file and the place: they are made from the positions below.
         let stored = written.len() - flags.len() - if files.is_some() { 2 } else { 0 };
         let files = files.map(|files| Arc::new(StringViewArray::from_iter_values(files)) as ArrayRef);
         SettledRows { resolution, stored, flags, files }
@@ -164,12 +167,14 @@ impl<'a> SettledRows<'a> {
     pub fn columns(&self, ordered: &OrderedRows, from: usize, to: usize) -> Vec<ArrayRef> {
         let mut columns = ordered.columns(from, to);
         columns.truncate(self.stored);
+        // Places ascend, so the columns before a flag are already there when it is put in.
         for (place, bits) in &self.flags {
             let flag = |worker, number| bits.contains(worker, number as u64);
             columns.insert(*place, ordered.flags(self.stored, from, to, flag));
         }
         if let Some(files) = &self.files {
             let positions = ordered.positions(from, to);
+            // A path stands in very many rows, so each row has the number of it.
             let codes = UInt32Array::from_iter_values(positions.iter().map(|p| p.file()));
             columns.push(Arc::new(DictionaryArray::new(codes, files.clone())));
             columns.push(Arc::new(Int64Array::from_iter_values(positions.iter().map(|p| p.place() as i64))));

@@ -89,6 +89,7 @@ impl Sink<'_> {
             }
             Sink::Terminal { head, rows: total } => {
                 let batch = record_batch(&output.columns.arrow(), rows.columns)?;
+                // Only the rows that are shown are kept; the others are counted.
                 if *total < pass.options.table_rows {
                     head.push(batch.slice(0, batch.num_rows().min(pass.options.table_rows - *total)));
                 }

@@ -51,11 +51,13 @@ pub fn write(
     let mut writer = PartWriter::new(staged, late.format, &schema)?;
     let arrow = schema.arrow();
     let mut rows = 0;
+    // The store is not partitioned, so there is one partition or an empty list.
     if let Some(partition) = gather_partitions(stores.into_iter().map(LateStore::into_rows).collect()).first()
     {
         let ordered = partition.order()?;
         let mut positions = ordered.positions(0, ordered.len());
         let mut chosen: Vec<usize> = (0..ordered.len()).collect();
+        // Of sessions only the replay could tell which of these events are late.
         if let Some(only) = only {
             chosen.retain(|&row| only.contains(&positions[row]));
             positions.retain(|position| only.contains(position));
@@ -109,6 +111,7 @@ struct Shape<'a> {
 impl Shape<'_> {
     /// The columns of some rows: their numbers in the store, which ascend, their positions and lines.
     fn columns(&self, chosen: &[usize], positions: &[Position], lines: &[u64]) -> Result<Vec<ArrayRef>> {
+        // A store gives ranges of rows, so the range around all chosen rows is read once.
         let (from, to) = (chosen[0], chosen[chosen.len() - 1] + 1);
         let within = UInt32Array::from_iter_values(chosen.iter().map(|row| (row - from) as u32));
         let mut columns: Vec<ArrayRef> = self
@@ -117,6 +120,7 @@ impl Shape<'_> {
             .iter()
             .map(|c| take(c, &within, None).expect("rows of the store"))
             .collect();
+        // `LateStore` puts the event time and then what had been reached behind the columns.
         let reached = int64(&columns.pop().expect("what had been reached"));
         let time = int64(&columns.pop().expect("the event time"));
         debug_assert_eq!(columns.len(), self.late.columns.len());
@@ -124,10 +128,12 @@ impl Shape<'_> {
         let file = |p: &Position| files[p.file() as usize].path.display().to_string();
         columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
         columns.push(Arc::new(Int64Array::from_iter_values(lines.iter().map(|&line| line as i64))));
+        // The front has the greatest event time; the watermark is that less the delay.
         let delay = self.plan.pipeline.watermark.out_of_orderness;
         let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
         columns.push(instants(time.iter().copied()));
         columns.push(instants(watermarks));
+        // An assigner changes while it is asked, so each piece of work has its own.
         let mut missed =
             Missed { windows: self.windows.clone(), text: TimeText::new(&self.plan.zone), spans: vec![] };
         let (mut texts, mut late_by) = (vec![], vec![]);
@@ -161,6 +167,7 @@ impl Missed {
         for Windows { assigner, window, kept } in &mut self.windows {
             match window {
                 Window::Session { gap } => {
+                    // A late event joined none of the sessions, so it would have made one of its own.
                     self.spans.clear();
                     self.spans.push(TimeRange { start: time, end: time + *gap });
                 }
@@ -171,6 +178,7 @@ impl Missed {
             }
             all.extend_from_slice(&self.spans);
         }
+        // Outputs with equal windows miss the same ones, and each is told once.
         all.sort_unstable();
         all.dedup();
         let text = &mut self.text;

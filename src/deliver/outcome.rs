@@ -79,6 +79,7 @@ pub type FirstAndLast = (i64, i64);
 
 /// Notes in `outputs` what the commit did.
 pub fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
+    // The terminal is not a target of the transaction, so the report does not have an entry for it.
     let committed = outputs.iter_mut().filter(|o| o.to != OutputTo::Terminal);
     for (output, report) in committed.zip(&report.outputs) {
         output.written = report.written.len();

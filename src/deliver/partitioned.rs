@@ -167,6 +167,7 @@ impl<'a> PartitionedWriter<'a> {
         let pieces: Vec<_> = queue.into_par_iter().map(encode).collect();
         for (partition, piece) in pieces {
             let open = self.open.get_mut(&partition).expect("a queued piece has an open part");
+            // `get_or_insert_with` cannot pass on the error of a file that is not created.
             let writer = match open.writer.take() {
                 Some(writer) => open.writer.insert(writer),
                 None => open.writer.insert(self.files.create(&partition)?),
@@ -181,6 +182,7 @@ impl<'a> PartitionedWriter<'a> {
         &mut self,
         take: impl FnOnce(&mut BTreeMap<String, OpenPart>) -> Vec<(String, OpenPart)>,
     ) -> Result<()> {
+        // Pieces in the queue come before the rows that are pending.
         self.flush()?;
         let (files, encoder) = (&self.files, &self.encoder);
         take(&mut self.open).into_par_iter().try_for_each(|(partition, mut part)| {
@@ -201,6 +203,7 @@ impl<'a> PartitionedWriter<'a> {
     /// A machine error when the disk fails.
     pub fn finish(mut self) -> Result<u64> {
         self.finish_parts(|open| std::mem::take(open).into_iter().collect())?;
+        // A file without rows still exists, so that its readers find the columns.
         if self.rows == 0 && self.output.partition_by.is_empty() && !self.files.of_state {
             self.files.create("")?.finish(None)?;
         }
@@ -236,6 +239,7 @@ impl Files<'_> {
 
 /// One batch of several with the same columns; dictionaries that differ become plain strings.
 fn join(pieces: &[RecordBatch]) -> Result<RecordBatch> {
+    // One piece is shared and not copied.
     if let [one] = pieces {
         return Ok(one.clone());
     }

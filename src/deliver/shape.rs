@@ -38,6 +38,7 @@ pub struct OutputRows {
 pub fn output_rows(grouping: &Grouping, post: &Post, block: &GroupBlock) -> Result<OutputRows> {
     let rows = block.len();
     let [start, end] = bounds(block);
+    // Without firings this column is empty, and nothing reads it.
     let firing: ArrayRef = Arc::new(Int64Array::from(block.firings.clone().unwrap_or_default()));
     let frame = grouping.frame();
     let read = post.read(grouping);
@@ -77,9 +78,11 @@ pub fn output_rows(grouping: &Grouping, post: &Post, block: &GroupBlock) -> Resu
             (0..columns.len()).map(|i| plain_where(&columns[i], having.inputs().contains(&i))).collect();
         let keep = having.evaluate(rows, |number| match own.get(number) {
             Some(column) => column,
+            // `having` sees the columns of the output first and those of the groups behind them.
             None => of_groups(number - own.len()),
         })?;
         let keep = keep.as_boolean();
+        // SQL keeps a row where the condition is true, and not where it is NULL.
         kept =
             Some((0..rows as u32).filter(|&i| keep.is_valid(i as usize) && keep.value(i as usize)).collect());
     }
@@ -111,6 +114,7 @@ pub fn shape(
 ) -> Result<Shaped> {
     let OutputRows { mut columns, mut kept } = output_rows(grouping, post, block)?;
     if let Some(top) = &post.top {
+        // `top` ranks what `having` keeps, as LIMIT does in SQL.
         let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());
         kept = Some(top_rows(top, &columns, &block.spans, all));
     }
@@ -125,6 +129,7 @@ pub fn shape(
     }
     let starts: Vec<i64> = windows.iter().map(|window| window.start).collect();
     let stretches = stretches(pass, output, &columns, &starts)?;
+    // The global window is not a stretch of time, so its parts do not have a first and a last instant.
     if grouping.plan.window == Window::Global {
         windows.clear();
     }
@@ -135,6 +140,7 @@ pub fn shape(
 pub fn top_rows(top: &Top, columns: &[ArrayRef], spans: &[TimeRange], rows: Vec<u32>) -> Vec<u32> {
     let wanted: Vec<ArrayRef> = top.by.iter().map(|(c, _)| plain_strings(&columns[*c])).collect();
     let fields = wanted.iter().zip(&top.by).map(|(array, (_, descending))| {
+        // NULLs stand last in both directions: a group without a value does not win.
         let options = SortOptions { descending: *descending, nulls_first: false };
         SortField::new_with_options(array.data_type().clone(), options)
     });

@@ -50,6 +50,7 @@ impl Staged {
     /// # Errors
     /// A disk that fails, or a table of a server. The outputs are then as before.
     pub fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
+        // Rejects of an earlier run must not lie beside results without rejects.
         self.none_rejected.iter().for_each(|path| transaction.take_away(path));
         self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
         let tables = server_tables::open(plan, &transaction, Extent::All)?;
@@ -67,6 +68,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let sources = pass.sources(std::mem::take(&mut tables.tables))?;
     let mut read = pass.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
     let lookups = sources.services.map(Services::finish).transpose()?;
+    // Tables can be large, and from here on nothing asks them.
     drop(sources.tables);
     if read.spilled {
         machine::give_back();
@@ -75,6 +77,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let account = read.tally.account();
     balances(&account)?;
     let mut inputs = read.inputs();
+    // Offsets of a log that was read in part would show gaps that it does not have.
     let whole = inputs.len() == pass.plan.pipeline.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
     let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
     let source = read.reports.pop().expect("a report of the source");
@@ -92,6 +95,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     )?;
     let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
+        // The late output stands behind all others in the transaction, as `places` lists them.
         let target = targets(pass.plan).count();
         late::write(pass, late, target, transaction, read.late, read.late_only.as_ref())
     });
@@ -99,6 +103,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let rows = outputs.iter().map(|output| output.rows).sum();
     let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
     pass.progress.worked(Stage::Write, work);
+    // Before the first event the front has the lowest value, which is not a time.
     let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
     let delay = pass.plan.pipeline.watermark.out_of_orderness;
     let mut tally = read.tally;
@@ -160,6 +165,7 @@ pub fn write(
         let stores = stores.expect("stores for each output of events");
         let (outcome, of_rows) = events::write(pass, id, number(id), transaction, stores, known, &|_| true)?;
         outcomes[id.place()] = Some(outcome);
+        // An archive also holds events that do not count, so its times are left out.
         if matches!(output.kind, OutputKind::Rows(_)) {
             times = of_rows;
         }

@@ -91,6 +91,7 @@ pub fn partitions(
         PlannedColumn::WindowStart => start.clone(),
         PlannedColumn::WindowEnd => end.clone(),
         PlannedColumn::Key(k) => block.keys[*k].clone(),
+        // Only bounds and keys name partitions here, so other columns need not be computed.
         _ => Arc::new(NullArray::new(block.len())),
     });
     let starts: Vec<i64> = block.spans.iter().map(|span| span.start).collect();

@@ -60,10 +60,12 @@ impl Arrivals {
     /// # Errors
     /// What keeps the log from being read.
     pub fn new(plan: &Plan, need: Need, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
+        // Where nothing is late the order of arrival does not matter.
         if matches!(need, Need::Nothing | Need::State(_)) {
             return Ok(Arrivals::Unwatched);
         }
         let front = Front::new(plan, need == Need::Audit);
+        // Without a column of arrivals the log is read in its own order, so one pass is enough.
         if plan.pipeline.read.arrival.is_none() {
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(front))));
         }
@@ -102,6 +104,7 @@ impl Known {
                 let mut columns: Vec<ArrayRef> =
                     ordered.columns(from, to).iter().map(plain_strings).collect();
                 let time = columns.remove(0).as_primitive::<Int64Type>().values().to_vec();
+                // The front reads the partition columns alone, so the others may stay empty.
                 let mut batch = Batch {
                     columns: vec![arrow_array::new_null_array(&arrow_schema::DataType::Null, 0); types],
                     time,
@@ -119,6 +122,7 @@ impl Known {
                     .extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
             }
         }
+        // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
         Ok(Known { behind, front })
     }
@@ -127,6 +131,7 @@ impl Known {
     pub fn fill(&self, batch: &mut Batch) {
         batch.reached = vec![i64::MIN; batch.rows];
         let Some(first) = batch.positions.first() else { return };
+        // The positions of a batch ascend, so one search is enough for all its rows.
         let mut at = self.behind.partition_point(|(position, _)| position < first);
         for (position, reached) in batch.positions.iter().zip(&mut batch.reached) {
             if let Some((next, then)) = self.behind.get(at)
@@ -150,6 +155,7 @@ fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Re
         let batch = decoded.batch;
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(batch.time))];
         columns.extend(partition.iter().map(|&c| batch.columns[c].clone()));
+        // A store sorts by its time and then by position, so the arrival stands in that place.
         store.push(&Batch {
             columns,
             time: batch.arrival,

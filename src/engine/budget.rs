@@ -50,6 +50,7 @@ fn records(plan: &Plan) -> u64 {
     let (mut typed, mut text_bytes) = (0, 0);
     let (mut head_bytes, mut head_lines) = (0, 0);
     for (i, file) in plan.pipeline.read.files.iter().enumerate() {
+        // An estimate does not fail: a file that cannot be read is reported by the run itself.
         match file.format {
             Format::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
             Format::Avro => typed += about_records(file).unwrap_or(0),
@@ -68,6 +69,7 @@ fn records(plan: &Plan) -> u64 {
             (head_bytes, head_lines) = (head_bytes + bytes, head_lines + lines);
         }
     }
+    // 100 bytes stand for a line where a sample is missing, and `max` keeps the divisor from zero.
     let line = head_bytes.checked_div(head_lines).unwrap_or(100).max(1);
     typed + text_bytes / line
 }

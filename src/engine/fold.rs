@@ -95,6 +95,8 @@ impl<'a> Folds<'a> {
     /// A worker that has folded nothing yet.
     pub fn start(&self) -> Folded {
         let folding = |plan: &Arc<GroupPlan>| match (plan.window, &plan.lateness) {
+            // What is late for a session depends on all earlier events of its key, which several workers
+            // hold.
             (Window::Session { .. }, Some(_)) => {
                 Folding::Replay(SessionStore::new(plan.clone(), self.space.clone()))
             }
@@ -135,6 +137,7 @@ impl<'a> Folds<'a> {
             match folding {
                 Folding::Table(table) => {
                     let dropped = table.update(&batch)?;
+                    // An audit tries several delays at once, so it does not settle here which rows are late.
                     if let Some(observed) = &mut folded.observed {
                         observed.grouping(g, &batch, &dropped.needs);
                         continue;
@@ -154,6 +157,7 @@ impl<'a> Folds<'a> {
                 Folding::Skipped => {}
             }
         }
+        // The stores keep the numbers, by which rows that come again are found at the end.
         if self.are_open() {
             batch.columns.push(numbers(&batch.numbers));
         }
@@ -162,6 +166,7 @@ impl<'a> Folds<'a> {
         if decided {
             folded.tally.turn_late(late.len() as u64);
         } else {
+            // Only the replay can tell, so these stay counted until then.
             folded.undecided.extend(late.iter().map(|&row| batch.positions[row as usize]));
         }
         if let Some(store) = &mut folded.late {
@@ -185,6 +190,7 @@ impl<'a> Folds<'a> {
                     partition_columns.push(columns[*c]);
                 }
             }
+            // `fold` puts the numbers behind all columns of the batch.
             let settled = if self.open.is_some() { Some(self.plan.pipeline.rows.fields.len()) } else { None };
             let known = self.known(output, columns);
             let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
@@ -219,6 +225,7 @@ impl<'a> Folds<'a> {
     /// The columns of an output of events that are written and known before its rows are settled.
     fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
         let mut known = output.written();
+        // Flags that are open are filled in when the rows are written.
         if let Some(open) = &self.open {
             known.retain(|&c| !open.contains(&columns[c]));
         }
@@ -281,6 +288,7 @@ impl<'a> Folds<'a> {
                 let (found, of_this) = replay(&plan, stores, &space, memory)?;
                 progress.worked(Timed::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
                 tables = found;
+                // An event is late only if every grouping of sessions finds it late.
                 undecided.retain(|position| of_this.contains(position));
                 replayed = true;
             }
@@ -355,6 +363,7 @@ impl LateRows {
         let late = dropped.late.iter().map(|&row| (row, true));
         let mut rows: Vec<(u32, bool)> =
             late.chain(dropped.outside.iter().map(|&row| (row, false))).collect();
+        // `also` walks two lists side by side, so both must ascend.
         rows.sort_unstable();
         self.also(rows);
     }
@@ -362,6 +371,7 @@ impl LateRows {
     /// Rows that are late for a session of their own, and are so if they join no other.
     fn maybe(&mut self, plan: &GroupPlan, batch: &Batch) {
         let (Window::Session { gap }, Some(lateness)) = (plan.window, &plan.lateness) else { return };
+        // A session of this event alone ends one gap after it, and is late by that end like any window.
         let kept = gap.saturating_add(lateness.allowed).saturating_add(lateness.delays[0]);
         let times = batch.time.iter().zip(&batch.reached);
         let rows = (0u32..).zip(times).filter(|(_, (time, reached))| time.saturating_add(kept) <= **reached);
@@ -370,6 +380,7 @@ impl LateRows {
     }
 
     fn also(&mut self, rows: Vec<(u32, bool)>) {
+        // The first grouping begins the list; each other one can only take rows away.
         let Some(before) = self.rows.take() else {
             self.rows = Some(rows);
             return;
@@ -379,6 +390,7 @@ impl LateRows {
         for (row, late) in before {
             while others.next_if(|other| other.0 < row).is_some() {}
             if let Some((_, also)) = others.next_if(|other| other.0 == row) {
+                // A row in a gap between the windows of one grouping is late where another finds it so.
                 both.push((row, late || also));
             }
         }

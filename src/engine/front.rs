@@ -134,6 +134,7 @@ impl Front {
         let mut reached = Vec::with_capacity(batch.rows);
         if self.partition.is_none() {
             for &time in &batch.time {
+                // A row sees what was reached before it: Flink moves its watermark after each record.
                 reached.push(self.reached);
                 self.reached = self.reached.max(time);
             }
@@ -147,6 +148,8 @@ impl Front {
             self.partitions_of(batch, &mut codes);
             for (row, &partition) in codes.iter().enumerate() {
                 let arrival = batch.arrival.get(row).copied().unwrap_or(0);
+                // A look at all partitions for each row would be slow: only a partition that turns idle asks
+                // for it.
                 if arrival > self.idle_from {
                     self.refresh(arrival);
                 }
@@ -169,6 +172,7 @@ impl Front {
                 self.names[0].encode(&batch.columns[topic], codes);
                 let mut numbers = Vec::with_capacity(batch.rows);
                 self.names[1].encode(&batch.columns[partition], &mut numbers);
+                // Neighbours are mostly of one partition, which spares the look-up.
                 let mut last = None;
                 for (code, number) in codes.iter_mut().zip(numbers) {
                     let pair = (*code, number);
@@ -228,7 +232,9 @@ impl Front {
                 self.idle_from = self.idle_from.min(held.arrived.saturating_add(idle));
             }
         }
+        // With all partitions idle the front stays where it is.
         if least != i64::MAX {
+            // A watermark does not go back when a slow partition begins to count again.
             self.reached = self.reached.max(least);
         }
     }

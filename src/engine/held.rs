@@ -63,6 +63,7 @@ pub fn held_keys(
     let converter = key_rows(types.into_iter());
     let rows = converter.convert_columns(&keys).expect("keys of the plan's types");
     let mut order: Vec<u32> = (0..times.len() as u32).collect();
+    // Each key is held once, so an unstable sort gives one order alone.
     order.par_sort_unstable_by(|&a, &b| rows.row(a as usize).cmp(&rows.row(b as usize)));
     let times = order.iter().map(|&row| times[row as usize]).collect();
     let order = UInt32Array::from(order);

@@ -98,6 +98,7 @@ impl Intake {
             let after = ranges.partition_point(|range| range.start <= time);
             after > 0 && time < ranges[after - 1].end
         };
+        // Most batches lie in one range: the copy that a filter makes is then spared.
         if batch.time.iter().all(|&time| wanted(time)) {
             return Some(batch);
         }
@@ -112,6 +113,7 @@ impl Intake {
         refused.iter().filter_map(|(position, reason)| {
             let file = match &self.positions {
                 Positions::Own => position.file(),
+                // The ordinals ascend, and a file that is not among them belongs to another intake.
                 Positions::Of(ordinals) => ordinals.binary_search(&position.file()).ok()? as u32,
                 Positions::Columns(_) => return None,
             };
@@ -120,6 +122,7 @@ impl Intake {
     }
 
     fn placed_by_columns(&self, mut batch: Batch, ordinals: &HashMap<String, u32>) -> Result<Batch> {
+        // `archive_fields` are the last two columns, the file before the place.
         let (places, files) = (batch.columns.pop(), batch.columns.pop());
         let (Some(places), Some(files)) = (places, files) else {
             return Err(Error::machine("an archive is read without its positions"));
@@ -147,6 +150,7 @@ impl Intake {
             match last.1 {
                 Some(ordinal) => positions.push(Position::new(ordinal, places.value(row) as u64)),
                 None => {
+                    // Most batches keep all rows, so the mask is made only when one must go.
                     keep.get_or_insert_with(|| vec![true; batch.rows])[row] = false;
                     positions.push(Position::default());
                 }

@@ -67,6 +67,7 @@ impl Lags {
         self.max = self.max.max(length);
         *self.counts.entry(rounded(length, self.bits)).or_insert(0) += times;
         while self.counts.len() > MOST {
+            // Lengths have far fewer than 64 bits, so single steps down from there would long change nothing.
             self.bits = if self.bits == 64 { 24 } else { self.bits - 1 };
             let old = std::mem::take(&mut self.counts);
             for (length, times) in old {
@@ -77,6 +78,7 @@ impl Lags {
 
     /// Takes in another distribution.
     pub fn merge(&mut self, other: &Lags) {
+        // Both sides must be rounded alike, or the order of merges would show in the result.
         if other.bits < self.bits {
             self.bits = other.bits;
             let old = std::mem::take(&mut self.counts);
@@ -105,6 +107,7 @@ impl Lags {
         let at = |share: u64| {
             // The least length that has at least so many of ten thousand events at or below it.
             let wanted = (u128::from(events) * u128::from(share)).div_ceil(10_000) as u64;
+            // Events that did not come behind the front have length 0 and stand first.
             let mut seen = events - behind;
             for &(length, times) in &sorted {
                 if seen >= wanted {
@@ -148,6 +151,7 @@ impl Lags {
             if behind > most.max(1) || far <= least {
                 break;
             }
+            // Below a minute a ratio says little, and a usual lag of zero must not divide.
             let ratio = |(usual, far): (i64, i64)| far / usual.max(crate::time::MINUTE);
             if ratio((usual, far)) >= times && widest.is_none_or(|held| ratio(held) < ratio((usual, far))) {
                 widest = Some((usual, far));

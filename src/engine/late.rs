@@ -35,6 +35,7 @@ impl LateStore {
             return Ok(());
         }
         let chosen = UInt32Array::from(rows.to_vec());
+        // A log without arrivals has an empty list here: the positions alone then give the order.
         let pick = |values: &[i64]| -> Vec<i64> {
             rows.iter().map(|&row| values.get(row as usize).copied().unwrap_or(0)).collect()
         };

@@ -38,13 +38,16 @@ impl MachineMemory {
     /// The least of `physical` bytes and the limits in the files below `root`.
     fn under(root: &Path, physical: u64) -> MachineMemory {
         let mut least = MachineMemory { bytes: physical, group: None };
+        // Systems other than Linux lack this file: the physical memory is then the limit.
         let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
         for (mount, files, group) in groups.lines().filter_map(hierarchy) {
             let mount = root.join(mount);
             // In a container the path may be that of the host, which is not there; the mount itself is its group.
             let folder = mount.join(group.trim_start_matches('/'));
+            // A group is also bound by the limits of all groups above it.
             for folder in folder.ancestors().take_while(|folder| folder.starts_with(&mount)) {
                 for file in files.iter().map(|file| folder.join(file)) {
+                    // A group without a limit says `max`, which does not parse and so does not count.
                     let limit = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
                     if let Some(bytes) = limit.filter(|bytes| *bytes < least.bytes) {
                         least = MachineMemory { bytes, group: Some(file) };
@@ -61,6 +64,7 @@ fn hierarchy(line: &str) -> Option<(&'static str, &'static [&'static str], &str)
     let (_, rest) = line.split_once(':')?;
     let (controllers, group) = rest.split_once(':')?;
     let (mount, files) = match controllers {
+        // The unified hierarchy of version 2 has an empty list of controllers.
         "" => VERSION_2,
         _ if controllers.split(',').any(|controller| controller == "memory") => VERSION_1,
         _ => return None,

@@ -79,6 +79,7 @@ impl Observed {
         };
         for &need in needs {
             of.needs.add(need);
+            // Delays ascend, and an event that is late at one delay is late at all smaller ones.
             let late = of.delays.partition_point(|delay| *delay <= need);
             of.late[..late].iter_mut().for_each(|count| *count += 1);
         }
@@ -89,6 +90,7 @@ impl Observed {
         let of = &mut self.groupings[g];
         of.events += batch.rows as u64;
         for (&time, &reached) in batch.time.iter().zip(&batch.reached) {
+            // This counts the event as a session of its own; replays know which others it joins.
             if time.saturating_add(of.kept) <= reached {
                 of.needs.add(reached - time - of.kept);
             }

@@ -91,6 +91,7 @@ impl Offsets {
         let OffsetColumns { topic, partition, offset } = self.columns;
         let topics = topic.map(|column| batch.columns[column].as_string_view_opt());
         let numbers = |column: usize| batch.columns[column].as_primitive_opt::<Int64Type>();
+        // Without offsets nothing is proved about repeats, so `repeat` then answers yes.
         let (Some(partitions), Some(offsets)) = (numbers(partition), numbers(offset)) else {
             self.blind = true;
             return;
@@ -137,6 +138,7 @@ impl Offsets {
     #[inline]
     fn set(&mut self, number: usize, offset: i64) {
         let partition = &mut self.partitions[number];
+        // The Euclidean remainder is a valid bit for negative offsets too.
         let (block, bit) = (offset.div_euclid(BLOCK), offset.rem_euclid(BLOCK) as usize);
         let index = match partition.last {
             Some((known, index)) if known == block => index,
@@ -146,6 +148,7 @@ impl Offsets {
                 if index == next {
                     partition.blocks.push((block, Box::new([0; BLOCK as usize / 64])));
                     self.blocks += 1;
+                    // Offsets that lie far apart would fill the memory with blocks of one bit.
                     self.blind |= self.blocks > MOST_BLOCKS;
                 }
                 partition.last = Some((block, index));
@@ -163,6 +166,7 @@ impl Offsets {
         if self.blind {
             return vec![];
         }
+        // Workers meet partitions in any order, and the report must not show it.
         self.partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         self.partitions.into_iter().filter_map(Partition::report).collect()
     }
@@ -192,6 +196,7 @@ impl Partition {
                         }
                     }
                     next = from + i64::from(ones);
+                    // A shift by 64 bits would overflow.
                     left = if at + ones >= 64 { 0 } else { left >> (at + ones) << (at + ones) };
                 }
             }

@@ -46,6 +46,7 @@ impl Pass<'_> {
     /// does, everything is read once more.
     pub fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
         if self.plan.pipeline.offsets.is_some() {
+            // The first step only drops repeated offsets, so this read starts behind it.
             let read = self.read_once(need, sources, intakes, (scope, 1))?;
             if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
                 return Ok(read);
@@ -66,6 +67,7 @@ impl Pass<'_> {
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scope = (self.plan, scope, first);
         let shared = Shared::new(scope, self.options, sources, arrivals, need, self.progress);
+        // A worker keeps its tables through all intakes, so that there is one set for each thread in the end.
         let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
         let mut scans = vec![];
         for intake in intakes {
@@ -93,6 +95,7 @@ impl Pass<'_> {
         }
         let refused = Shared::refused(&mut workers);
         let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {
+            // A record that a service refused is rejected like an unreadable one, with its text.
             scan.set_aside(
                 intake.of_this(&refused).map(|(position, reason)| bad_record(position, reason)).collect(),
             )?;

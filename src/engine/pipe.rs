@@ -60,6 +60,7 @@ impl Pipe {
         let rows = if new { batch.rows } else { 0 };
         let passing = Passing::new(way.steps.stage, batch);
         match self.step(way, passing, rows)? {
+            // Batches leave in the order in which they came, so one behind a waiting batch waits too.
             Passed::Through(batch) if self.queue.is_empty() => self.leave(way, batch),
             passed => {
                 self.queue.push_back(passed);
@@ -100,6 +101,8 @@ impl Pipe {
         while let Some(first) = self.queue.pop_front() {
             match first {
                 Passed::Through(batch) => self.leave(way, batch)?,
+                // Past `most` batches the worker waits for the first: that bounds the memory of those under
+                // way.
                 Passed::Waiting(passing)
                     if self.queue.len() >= most || passing.is_ready(way.steps.sources) =>
                 {
@@ -117,6 +120,7 @@ impl Pipe {
 
     /// What comes after a stage: the rows wait for the next, or go out.
     fn leave(&mut self, way: &mut Way, batch: Batch) -> Result<()> {
+        // A filter can leave an empty batch, which would only cost time from here on.
         if batch.rows == 0 {
             return Ok(());
         }

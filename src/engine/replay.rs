@@ -72,6 +72,7 @@ impl SessionStore {
         // The event time, and what had been reached before it.
         types.extend([DataType::Int64, DataType::Int64]);
         let bucket = types.len();
+        // The partitions of the store serve as buckets of keys, so that each bucket can be replayed alone.
         let parts = [PartitionPart::Column(0)];
         let partitioner = Partitioner::new(&parts, &[("bucket".into(), DataType::Int64)], &Zone::utc());
         let fields: Vec<SortField> = plan.keys.iter().map(|(_, ty)| SortField::new(ty.arrow())).collect();
@@ -90,7 +91,9 @@ impl SessionStore {
         columns.push(Arc::new(Int64Array::from(batch.time.clone())));
         columns.push(Arc::new(Int64Array::from(batch.reached.clone())));
         columns.push(Arc::new(self.buckets(batch)));
+        // Without arrivals the positions alone give the order.
         let arrival = if batch.arrival.is_empty() { vec![0; batch.rows] } else { batch.arrival.clone() };
+        // A store sorts by its time, and a replay needs arrival order, so arrivals stand in that place.
         self.rows.push(&Batch {
             columns,
             time: arrival,
@@ -101,6 +104,7 @@ impl SessionStore {
     }
 
     fn buckets(&self, batch: &Batch) -> Int64Array {
+        // Rows without keys are all of one group, so one bucket must hold them.
         let Some(converter) = &self.converter else { return Int64Array::from(vec![0; batch.rows]) };
         let keys: Vec<ArrayRef> = self.plan.keys.iter().map(|(c, _)| batch.columns[*c].clone()).collect();
         let rows = converter.convert_columns(&keys).expect("columns of the plan's types");
@@ -155,6 +159,7 @@ fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) 
         let mut columns: Vec<ArrayRef> = ordered.columns(from, to).iter().map(plain_strings).collect();
         let mut words =
             || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
+        // Columns are popped from the end, so the one that was added last comes first.
         let (reached, time) = (words(), words());
         let positions = ordered.positions(from, to);
         f(Batch { columns, time, positions, arrival: vec![], reached, numbers: vec![], rows: to - from })?;
@@ -185,6 +190,7 @@ pub fn replay(
             Ok(())
         })?;
         let bytes = table.bytes();
+        // Threads race for this sum, so the budget can be passed by a table of each.
         if held.fetch_add(bytes, Ordering::Relaxed) + bytes > memory {
             space.spill(&mut table)?;
         }

@@ -52,6 +52,7 @@ impl StageLog {
 
     /// Numbers the rows of a batch, unless they have numbers.
     pub fn number(&mut self, batch: &mut Batch) {
+        // All ordered steps of a stage must know a row by one number.
         if batch.numbers.is_empty() {
             let first = self.numbered;
             self.numbered += batch.rows as u64;
@@ -65,6 +66,7 @@ impl StageLog {
             return;
         }
         self.left_out += (all.rows - kept.rows) as u64;
+        // Kept rows stand in the order of all rows, so one walk finds those that went.
         let mut stay = kept.numbers.iter().peekable();
         let gone = all.numbers.iter().filter(|number| stay.next_if_eq(number).is_none());
         self.filtered.extend(gone);
@@ -82,6 +84,7 @@ impl StageLog {
     pub fn wait(&mut self, stage: &Stage, batch: Batch) -> Result<()> {
         let Some(store) = &mut self.waiting else { return Ok(()) };
         let mut columns: Vec<ArrayRef> = stage.live.iter().map(|&c| batch.columns[c].clone()).collect();
+        // A store needs a value for each row, also where the log has neither arrivals nor a watermark.
         let or_zeros = |values: Vec<i64>| if values.is_empty() { vec![0; batch.rows] } else { values };
         columns.push(Arc::new(Int64Array::from(or_zeros(batch.arrival))));
         columns.push(Arc::new(Int64Array::from(or_zeros(batch.reached))));
@@ -164,11 +167,13 @@ pub fn resolve_stage(
             Step::Dedup { within, .. } => Wanted::Duplicates(within),
             _ => Wanted::Firsts,
         };
+        // A step sees only rows that the steps before it let through.
         let found = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
         if let Some(at) = at {
             let stores: Vec<RowStore> = kept.iter_mut().filter_map(Iterator::next).collect();
             held.push(match wanted {
                 Wanted::Duplicates(within) => {
+                    // The state of a key is its last row that stayed, for `within` counts from that one.
                     let wanted = Wanted::LastKept(within);
                     let last = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
                     held_keys(plan, step, stores, &last, within.map(|within| (at, within)))?
@@ -233,6 +238,7 @@ impl<'a> Waited<'a> {
             )
         };
         let width = self.plan.pipeline.width(self.stage.steps.end);
+        // Columns that are not live were left behind, since nothing reads them after this stage.
         let mut columns: Vec<ArrayRef> = vec![new_null_array(&arrow_schema::DataType::Null, rows); width];
         self.stage.live.iter().zip(kept).for_each(|(&c, column)| columns[c] = column);
         self.resolution.flags.iter().for_each(|(&c, bits)| columns[c] = flag(bits));

@@ -45,6 +45,7 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
         OutputKind::Groups { .. } | OutputKind::Archive(_) => false,
     });
     let end = plan.pipeline.steps.len();
+    // Groups fold rows for good, and a partition is chosen once: what is open must be settled before.
     if open.any() && (!plan.pipeline.groupings.is_empty() || by_flag) {
         stages.push(stage(plan, from..end));
         from = end;
@@ -82,6 +83,7 @@ fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
     }
     live.extend(plan.deliveries.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
     let flags: Vec<usize> = flags(plan, &steps).collect();
+    // Flags are filled in from the resolution when the rows go on.
     live.retain(|column| *column < plan.pipeline.width(steps.end) && !flags.contains(column));
     Stage { steps, ordered, live: live.into_iter().collect() }
 }

@@ -99,6 +99,7 @@ impl Steps<'_> {
                     batch.columns.push(new_null_array(&arrow_schema::DataType::Null, batch.rows));
                 }
                 Step::Enrich(enrich) => {
+                    // A batch that waited goes on with what it has found so far.
                     let mut tried = passing.tried.take().unwrap_or_else(|| Tried::new(batch.rows));
                     if !self.enrich(enrich, batch, &mut tried)? {
                         passing.tried = Some(tried);
@@ -155,6 +156,7 @@ impl Steps<'_> {
                     tried.take(&matches.matched, matches.columns);
                 }
                 Try::Service(service) => {
+                    // The worker reads on while the answers are under way.
                     tried.asked = Some(services().ask(*service, &batch.columns, &tried.open)?);
                     return Ok(false);
                 }
@@ -192,6 +194,7 @@ impl Tried {
 fn finish(plan: &EnrichPlan, mut batch: Batch, tried: Tried, refused: &mut Refused) -> Result<Batch> {
     let mut found = tried.found;
     let whole = found.first().is_some_and(|(rows, _)| rows.len() == batch.rows);
+    // One try over all rows gives the columns as they are; to interleave them would only copy.
     if found.len() == 1 && whole {
         batch.columns.extend(found.pop().into_iter().flat_map(|(_, columns)| columns));
     } else {

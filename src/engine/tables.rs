@@ -41,6 +41,7 @@ pub fn read(pass: &Pass) -> Result<Tables> {
         let writer = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let scan = Scan::new(Arc::new(plan.read.clone()))?;
         let workers = pass.watch(&scan, || rayon::broadcast(|_| rows(pass, plan, &scan, memory)));
+        // The scan reports the first fault by position, which does not depend on the threads.
         scan.check()?;
         let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let report = scan.finish()?;
@@ -126,6 +127,7 @@ fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsO
         if batch.rows > 0 {
             rows.push(&batch)?;
         }
+        // All workers fill at once, so each of them may hold its share alone.
         if rows.bytes() > memory / pass.options.threads {
             rows.spill()?;
         }

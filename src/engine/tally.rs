@@ -19,6 +19,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn new() -> Tally {
+        // `min` above `max` stands for zero events, as `watermarks` expects.
         Tally {
             read: 0,
             foreign: 0,

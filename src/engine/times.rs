@@ -94,6 +94,7 @@ pub struct StageTime {
 pub fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
     let rows = next.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.read);
     let Spent { reading, decoding, bytes } = spent;
+    // One call reads and decodes, so both stages have its wall time, and each its own CPU time.
     progress.worked(Stage::Read, Work { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });
     progress.worked(Stage::Decode, Work { rows, bytes, lap: Lap { cpu: decoding, ..lap } });
 }

@@ -23,6 +23,7 @@ impl<T> Turnstile<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        // A panic of a worker is raised where its thread is joined; here it must not become a second one.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,6 +36,7 @@ impl<T> Turnstile<T> {
     /// to the next number if `last`. `None` when the turnstile has failed.
     pub fn pass<R>(&self, number: u64, last: bool, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut inner = self.lock();
+        // A worker that failed never takes its turn, so those behind it would wait forever.
         while inner.next != number && !inner.failed {
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
@@ -44,6 +46,7 @@ impl<T> Turnstile<T> {
         let result = f(&mut inner.state);
         if last {
             inner.next += 1;
+            // Each waiter waits for a number of its own, so to wake one of them could wake the wrong one.
             self.changed.notify_all();
         }
         Some(result)

@@ -160,6 +160,7 @@ impl<'a> Shared<'a> {
                     self.take(intake, worker, decoded)?;
                 }
                 Arrivals::InTurn(turnstile) => {
+                    // While others have the turn, the rest of the row group is decoded.
                     let read_on = !decoded.last && !turnstile.is_open(decoded.sequence);
                     waiting.push_back(decoded);
                     while let Some(mut next) = waiting.pop_front_if(|_| !read_on) {
@@ -167,6 +168,7 @@ impl<'a> Shared<'a> {
                         let mut watch = Stopwatch::of_thread();
                         let passed = turnstile.pass(sequence, last, |front| front.pass(&mut next.batch));
                         self.worked(Timed::Order, next.batch.rows, &mut watch);
+                        // The worker that failed reports why.
                         if passed.is_none() {
                             return Ok(());
                         }
@@ -182,6 +184,7 @@ impl<'a> Shared<'a> {
     fn take(&self, intake: &Intake, worker: &mut Worker, decoded: Decoded) -> Result<()> {
         let rows = decoded.batch.rows;
         let mut batch = intake.admit(decoded.batch)?;
+        // An archive also holds records of other files, which are not part of this account.
         let foreign = (rows - batch.rows) as u64;
         worker.tally.foreign += foreign;
         if let Some(offsets) = &self.offsets {
@@ -251,6 +254,7 @@ impl<'a> Shared<'a> {
             return Ok(());
         }
         self.spilled.store(true, Ordering::Relaxed);
+        // What holds less than half of the share is left in memory: to spill it would free little.
         if rows > self.share / 2 {
             folded.spill_rows()?;
             pipe.log().spill()?;
@@ -279,6 +283,7 @@ impl<'a> Shared<'a> {
                 worker.tally.filtered += worker.pipe.log().left_out;
             }
             let is_last = number + 1 == self.stages.len();
+            // A last stage without ordered steps leaves nothing open.
             if is_last && stage.ordered.is_empty() {
                 break;
             }
@@ -300,6 +305,8 @@ impl<'a> Shared<'a> {
         let stage = &self.stages[number];
         let places: Vec<Mutex<Option<Worker>>> = workers.into_iter().map(|w| Mutex::new(Some(w))).collect();
         let done = rayon::broadcast(|context| {
+            // The bits of a resolution are by worker, so each thread must take up the worker of its own
+            // number.
             let index = context.index();
             let mut worker = places[index].lock().unwrap_or_else(PoisonError::into_inner).take()?;
             let log = worker.pipe.next_stage(self.log(number + 1));
@@ -334,6 +341,7 @@ impl<'a> Shared<'a> {
         let mut read = Tally::new();
         workers.iter().for_each(|worker| read.add(&worker.tally));
         let records = reports.iter().flat_map(|report| &report.inputs).map(|input| input.records);
+        // The account is right only if both have counted the same records.
         if read.read + read.foreign != records.sum::<u64>() {
             return Err(Error::fault("the workers and the scan counted different numbers of records"));
         }

@@ -53,6 +53,7 @@ impl Case<'_> {
     /// What the watermark did to the events of `group`.
     pub fn lateness(&self, plan: &GroupPlan, lateness: &Lateness, group: &GroupOf) -> Result<Lates> {
         let delay = lateness.delays[0];
+        // In this variant every event is late, and so each is kept with what had been reached.
         let reached = self.late_run(group, Plan::all_late)?;
         let sessions = match plan.window {
             Window::Session { gap } => Some(self.sessions(gap, lateness, group, &reached)?),
@@ -70,7 +71,9 @@ impl Case<'_> {
         group: &GroupOf,
         reached: &HashMap<Position, i64>,
     ) -> Result<Sessions> {
+        // Events that are late in the job itself are in none of its sessions.
         let late = self.late_run(group, |plan| plan)?;
+        // A session takes events of a whole key, so all windows of the key are read.
         let mut found = self.run(&GroupOf { window: None, ..group.clone() }, &[], true)?;
         let mut events: Vec<(i64, i64, Position)> = take_rows(&mut found)
             .into_iter()
@@ -83,6 +86,7 @@ impl Case<'_> {
         let times: Vec<i64> = events.iter().map(|event| event.1).collect();
         let before: Vec<i64> = events.iter().map(|event| event.0).collect();
         let (mut live, mut slots) = (LiveSessions::new(gap, lateness), vec![]);
+        // All events are of one key, so one group is enough.
         live.find_slots(&times, &before, &vec![0; times.len()], 1, &mut slots);
         let members = live.members();
         let took = events.iter().zip(slots).filter_map(|(event, slot)| {
@@ -99,6 +103,7 @@ impl Case<'_> {
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
         let read = tables::read_with_source(&pass, Need::Lateness)?;
         let mut late = reached(read.late)?;
+        // Of sessions only the replay knows which events are late.
         if let Some(only) = &read.late_only {
             late.retain(|position, _| only.contains(position));
         }

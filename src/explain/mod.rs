@@ -205,6 +205,7 @@ impl Case<'_> {
         let keys = self.asked.columns.iter().map(|(name, value)| {
             let column = columns[output.columns.index_of(name).expect("a column of the output")];
             let field = &plan.pipeline.rows.fields[column];
+            // Events have their times in UTC; keys of groups have them in the zone of the job.
             Ok((field.name.clone(), self.value(plan, field, value, &Zone::utc())?))
         });
         let group = GroupOf { window: None, keys: keys.collect::<Result<_>>()? };
@@ -228,6 +229,7 @@ impl Case<'_> {
         let asked = |name: &str| self.asked.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
         let missing = |name: &str| {
             let names = naming(plan, &plan.deliveries.outputs[self.index]);
+            // The start alone names most windows, so the end is not asked for.
             let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| *n != "window_end").collect();
             Error::job(format!("--at has no value for `{name}`")).hint(format!(
                 "a row of {} is identified by {}",
@@ -249,6 +251,7 @@ impl Case<'_> {
             start: bound("window_start")?,
             end: bound("window_end")?,
         };
+        // Without a bound the row could be of any window of its keys.
         if group_plan.window != Window::Global && wanted.start.is_none() && wanted.end.is_none() {
             return Err(missing("window_start"));
         }
@@ -272,6 +275,7 @@ impl Case<'_> {
             DataType::Int64 => text.parse::<i64>().map_err(|_| wrong())?.to_string(),
             DataType::Bool => text.to_lowercase().parse::<bool>().map_err(|_| wrong())?.to_string(),
             DataType::Decimal { precision, scale } => {
+                // `1.5` and `1.50` are the same value, and the rows hold it with all digits of the scale.
                 let value = parse_decimal(text.as_bytes(), precision, scale).map_err(|_| wrong())?;
                 decimal_text(value, scale)
             }
@@ -284,6 +288,7 @@ impl Case<'_> {
         let (plan, output) = self.alone()?;
         let mut plan = plan.without_late_output();
         let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
+        // `top` ranks a row against the other groups of its window, so these must stay.
         if !whole {
             let keys = plan.pipeline.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
             plan = narrow(plan, &[GroupOf { window: None, keys }])?;
@@ -372,6 +377,7 @@ impl Case<'_> {
             all = counted;
             left.extend(missed.into_iter().filter_map(|(p, row)| late.cause(p).map(|cause| (p, row, cause))));
         }
+        // Lines are counted by a read of the files, so this is done for all events at once.
         let first_lines = with_lines(plan, duplicates.iter().map(|(_, first)| first.clone()).collect())?;
         for ((i, _), first) in duplicates.iter().zip(first_lines) {
             if let Cause::Duplicate(_, _, of) = &mut left[*i].2 {
@@ -380,6 +386,7 @@ impl Case<'_> {
         }
         left.sort_by_key(|(position, row, _)| (row.time, *position));
         let left_out_events = left.len() as u64;
+        // Only events that are shown need their lines.
         left.truncate(most);
         let (rows, causes): (Vec<_>, Vec<_>) =
             left.into_iter().map(|(p, row, cause)| ((p, row), cause)).unzip();
@@ -469,6 +476,7 @@ fn named(rejects: crate::input::Rejects, group: &GroupOf) -> Result<Vec<Reject>>
         .filter(|v| !v.is_empty())
         .map(str::as_bytes)
         .collect();
+    // Without a value every rejected record would match.
     if values.is_empty() {
         return Ok(vec![]);
     }

@@ -48,6 +48,7 @@ pub fn rows_of_block(
             rows.push(row);
         }
     }
+    // Most blocks do not hold the row, and then the expressions are not computed.
     if rows.is_empty() {
         return Ok(vec![]);
     }
@@ -64,6 +65,7 @@ pub fn rows_of_block(
             (_, Some(top)) => {
                 let of_window = (0..block.len()).filter(|&other| block.spans[other] == span && kept(other));
                 let all: Vec<u32> = of_window.map(|other| other as u32).collect();
+                // All rows are ranked, so that the place of one that `top` drops can be told.
                 let many = Top { n: usize::MAX, by: top.by.clone() };
                 let order = top_rows(&many, &out.columns, &block.spans, all);
                 match order.iter().position(|&other| other as usize == row) {
@@ -85,6 +87,7 @@ pub fn rows_of_block(
 
 /// The window that a row without events would have.
 pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
+    // Windows are half-open, so the last instant of one that ends here is just before.
     let at = wanted.start.or(wanted.end.map(|end| end - 1))?;
     match plan.window {
         Window::Global => None,
@@ -95,6 +98,7 @@ pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
             let fits = |end: i64| wanted.end.is_none_or(|wanted| wanted == end);
             let exact = spans.iter().find(|span| span.start == at && fits(span.end));
             let span = exact.or_else(|| spans.iter().find(|span| fits(span.end)));
+            // A time in a gap between windows has an empty window.
             Some(span.map_or((at, at), |span| (span.start, span.end)))
         }
     }
@@ -114,6 +118,7 @@ pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<
         }
     }
     let mut width = plan.pipeline.rows.fields.len();
+    // From the last step back, so that what a needed column is made of is looked at too.
     for step in plan.pipeline.steps.iter().rev() {
         let appended = match step {
             Step::Filter(_) | Step::Dedup { .. } => 0,
@@ -122,6 +127,7 @@ pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<
         };
         let own = width - appended..width;
         width -= appended;
+        // Filters and `dedup` decide which rows there are, so the columns that they read always matter.
         if appended == 0 || out.range(own).next().is_some() {
             out.extend(plan.pipeline.reads(step));
         }

@@ -141,6 +141,7 @@ pub fn events(
             for ((group, keys), found) in groups.iter().zip(&keys).zip(&mut found) {
                 for row in 0..to - from {
                     let inside = group.window.is_none_or(|(start, end)| (start..end).contains(&times[row]));
+                    // The condition of `narrow` is coarse, so window and keys are compared here.
                     if !inside || keys.iter().any(|(column, value)| cells.text(*column, row) != *value) {
                         continue;
                     }
@@ -187,6 +188,7 @@ fn key_columns(rows: &Schema, group: &GroupOf) -> Result<Vec<(usize, Option<Stri
 fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
     let of_group = |group: &GroupOf| {
         let of_key = |(name, value): &(String, Option<String>)| {
+            // SQL doubles a quote inside of a name or a text.
             let column = format!("\"{}\"", name.replace('"', "\"\""));
             let ty = rows.type_of(name)?;
             match (value, ty) {
@@ -195,12 +197,14 @@ fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
                     Some(format!("{column} = '{}'", value.replace('\'', "''")))
                 }
                 (Some(value), DataType::Int64) => Some(format!("{column} = {}", value.parse::<i64>().ok()?)),
+                // The text of a time, a float or a decimal depends on its form, so rows are compared later.
                 _ => None,
             }
         };
         let conditions: Vec<String> = group.keys.iter().filter_map(of_key).collect();
         (!conditions.is_empty()).then(|| format!("({})", conditions.join(" AND ")))
     };
+    // A group without a condition can be in any row, so the filter must then be left out.
     let all: Option<Vec<String>> = groups.iter().map(of_group).collect();
     all.filter(|all| !all.is_empty()).map(|all| all.join(" OR "))
 }

@@ -103,6 +103,7 @@ fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
         _ => &[],
     });
     let back = tries.filter_map(|t| match t {
+        // A forward match waits for later rows and does not look back.
         Try::AsOf { table, reach, .. } if *table == number && reach.direction != Direction::Forward => {
             Some(reach.within)
         }
@@ -154,7 +155,9 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Se
     let mut open: Vec<Vec<Open>> = outputs.iter().map(|_| vec![]).collect();
     merged.drive(
         |block| {
+            // A window fires when the watermark reaches its end, so one that ends here is closed.
             let is_open: BooleanArray = block.spans.iter().map(|span| Some(span.end > at)).collect();
+            // In a long log most windows are closed: their expressions are not computed.
             if is_open.true_count() == 0 {
                 return Ok(vec![]);
             }

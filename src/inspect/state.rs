@@ -106,7 +106,9 @@ pub fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) 
     let mut found = vec![];
     for mut section in sections {
         let columns: Option<Vec<usize>> = wanted.iter().map(|(name, _)| has(&section, name)).collect();
+        // A section without that key column cannot hold the key that is asked for.
         let Some(columns) = columns else { continue };
+        // Without wanted columns every entry stays, so texts need not be made.
         if !columns.is_empty() {
             let mut keep = vec![true; section.rows];
             for (column, (_, value)) in columns.into_iter().zip(wanted) {
@@ -128,6 +130,7 @@ impl Section {
         }
         let mut kept = keep.iter();
         self.times.retain(|_| kept.next() == Some(&true));
+        // `times` or `spans` is empty, depending on the kind, and both are cut by the same mask.
         let mut kept = keep.iter();
         self.spans.retain(|_| kept.next() == Some(&true));
         self.rows = mask.true_count();
@@ -143,6 +146,7 @@ impl Section {
         let mut columns = vec![];
         let [time, start, end] = self.instants(0, rows);
         let instants = match self.kind {
+            // The bounds of the global window do not help a reader.
             StateKind::Window if self.spans.is_empty() => vec![],
             StateKind::Window => vec![("window_start", start), ("window_end", end)],
             _ => vec![("time", time)],
@@ -180,6 +184,7 @@ impl Section {
             jsonl::objects(fields.iter().map(|field| field.name.as_str()), &columns, to - from, zone)
         };
         let values = match self.kind {
+            // For these steps the key is all that is held.
             StateKind::Dedup | StateKind::First => vec![None; to - from],
             StateKind::Table | StateKind::Window => objects(&self.values)?.into_iter().map(Some).collect(),
         };
@@ -205,6 +210,7 @@ pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
     let Some(format) = Format::of_path(path) else {
         return Err(wrong().hint("give a .parquet, .jsonl or .csv file"));
     };
+    // The state must not replace a file of the job.
     crate::job::refuse_own(plan, path)?;
     let fields = COLUMNS.map(|(name, ty)| Field::new(name, ty)).to_vec();
     Ok(OutputPlan {
@@ -265,9 +271,11 @@ impl State {
         for (section, from, to) in self.pieces() {
             let (keys, values) = section.objects(from, to, zone)?;
             let instants = jsonl::objects(names, &section.instants(from, to), to - from, zone)?;
+            // Kind and name are equal in the whole piece, so they are written once.
             let name = jsonl::objects(["state", "name"], &section.rows(from, from + 1, zone)?[..2], 1, zone)?;
             let head = name[0].trim_end_matches('}');
             for ((key, value), instants) in keys.iter().zip(&values).zip(&instants) {
+                // The braces go, since these members stand in the object around them.
                 let instants = &instants[1..instants.len() - 1];
                 let value = value.as_deref().unwrap_or("null");
                 give(&format!("{head},\"key\":{key},{instants},\"value\":{value}}}"))?;

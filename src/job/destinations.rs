@@ -59,10 +59,12 @@ fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
 /// What the names of files begin with that lie beside the first output: its path, or the job's name.
 pub fn beside(spec: &JobSpec) -> String {
     let first = spec.outputs.iter().find(|o| o.path.as_ref().is_some_and(|path| path.value != "-"));
+    // A table of a server has a mirror, which is a path; its URL is not.
     let path = first.and_then(|output| match mirror(output) {
         Some(OutputTo::Folder(mirror)) => Some(mirror.display().to_string()),
         _ => output.path.as_ref().map(|path| path.value.clone()),
     });
+    // `out/a/` and `out/a` are one folder, and files beside it need its name.
     path.map_or_else(|| spec.job_name(), |path| path.trim_end_matches('/').to_string())
 }
 
@@ -91,6 +93,7 @@ pub fn rejects(spec: &JobSpec) -> impl Iterator<Item = (PathBuf, Option<Range<us
 
 /// The job, whose inputs are not what it writes itself.
 pub fn with_inputs(spec: JobSpec) -> JobSpec {
+    // A glob of the source may match what the job wrote itself, such as rejected records.
     let beside = beside(&spec);
     let files = |to: OutputTo| match to {
         OutputTo::Folder(path) | OutputTo::File(path) => Some(path),

@@ -44,6 +44,7 @@ impl Document {
     }
 
     fn noted(&self) -> MutexGuard<'_, Vec<(usize, Error)>> {
+        // A list of faults is whole after a panic too, so a poisoned lock does not matter.
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,6 +112,8 @@ impl Document {
     /// All faults as one error, in the order of their places, if there are any.
     pub fn faults(&self) -> Option<Error> {
         let mut faults = self.noted().clone();
+        // Checks run in another order than the file has. The sort is stable, so faults of one place keep
+        // theirs.
         faults.sort_by_key(|(place, _)| *place);
         Error::all(faults.into_iter().map(|(_, error)| error).collect())
     }
@@ -122,6 +125,7 @@ impl Document {
 
     /// Forgets all faults but the first `count`.
     pub fn forget_after(&self, count: usize) {
+        // Faults are noted as checks find them, so those of a try are the last.
         self.noted().truncate(count);
     }
 
@@ -133,6 +137,7 @@ impl Document {
 
 /// Parses TOML; syntax errors become faults of the document.
 pub fn parse<'a>(document: &'a Document) -> Spanned<DeTable<'a>> {
+    // The parser goes on after an error, so that all faults of syntax are told in one go.
     let (table, errors) = DeTable::parse_recoverable(&document.text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);

@@ -48,5 +48,6 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         "gib" => 1 << 30,
         _ => return None,
     };
+    // Zero bytes are not a budget.
     number.checked_mul(unit).filter(|&n| n > 0)
 }

@@ -43,6 +43,7 @@ pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(Form, Op
     if !data {
         return Ok((form?, None));
     }
+    // Faults are noted in the spec, so each check has a spec of its own.
     match (form, plan_job(&faulty(&file, &text)?, overrides)) {
         (Ok(form), plan) => Ok((form, Some(plan?))),
         // What is wrong with the form is wrong with the plan as well.
@@ -59,6 +60,7 @@ impl JobSpec {
     /// else is wrong as far as it can be told without the data.
     pub fn parse(file: &str, text: &str) -> Result<JobSpec> {
         let spec = faulty(file, text)?;
+        // A fault of form must not hide what else is wrong: all of it is told in one go.
         if spec.document.faults().is_some() {
             check_form(&spec, &Overrides::default())?;
         }

@@ -17,6 +17,7 @@ pub fn refuse_own(plan: &Plan, path: &Path) -> Result<()> {
 }
 
 fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
+    // Compared as they lie on the disk, so that a link or `..` does not make two places of one.
     let here = place(path);
     for target in &plan.deliveries.named.outputs {
         let there = place(&target.path);

@@ -75,6 +75,7 @@ impl<'a> Table<'a> {
 
     /// Faults `key` with `error` where the table has it.
     pub fn refuse(&self, key: &'static str, error: Error) {
+        // A key that is refused counts as read, so that it is not an unknown key too.
         self.asked.borrow_mut().push(key);
         if let Some(place) = self.place_of(key) {
             self.document.fault(error, &place);
@@ -118,6 +119,7 @@ impl<'a> Table<'a> {
     /// A whole number of at least `least`.
     fn whole(&self, key: &'static str, least: usize) -> Option<At<usize>> {
         let value = self.value(key)?;
+        // TOML also has hexadecimal, octal and binary numbers, whose digits would be read as decimal ones.
         let number = value.get_ref().as_integer().filter(|n| n.radix() == 10);
         match number.and_then(|n| n.as_str().replace('_', "").parse().ok()).filter(|&n| n >= least) {
             Some(number) => Some(At { value: number, span: value.span() }),
@@ -332,6 +334,7 @@ impl<'a> Table<'a> {
             }
         }
         let asked = self.asked.borrow();
+        // A key that is described and never read would be accepted and do nothing.
         debug_assert!(
             known.iter().all(|key| asked.contains(key)),
             "{} has keys that are not read",
@@ -349,6 +352,7 @@ impl<'a> Table<'a> {
 
     /// Whether `key` is there, and lists something if it is a list.
     fn has(&self, key: &str) -> bool {
+        // An empty list says as little as a key that is not there.
         let is_empty_list = |value: &DeValue| value.as_array().is_some_and(|list| list.is_empty());
         self.entry(key).is_some_and(|(_, value)| !is_empty_list(value.get_ref()))
     }

@@ -58,9 +58,11 @@ impl JobSpec {
     pub(super) fn read(file: &str, text: &str) -> Result<JobSpec> {
         let document = Document::new(file, text);
         let table = parse(&document);
+        // After an error of syntax the table is not whole, and keys that it lacks would be false faults.
         if let Some(error) = document.faults() {
             return Err(error);
         }
+        // A fault of the whole job points at its first line.
         let end = 0..text.find('\n').unwrap_or(text.len());
         let top = Table::new(&document, "the job", &keys::JOB, table.get_ref(), end);
         let (name, timezone) = (top.get(keys::NAME), top.get(keys::TIMEZONE));
@@ -73,6 +75,7 @@ impl JobSpec {
         let steps = steps.iter().map(|t| step::step(&document, t)).collect();
         let (mut outputs, mut pages) = (vec![], vec![]);
         for table in &top.get(keys::OUTPUTS).unwrap_or_default() {
+            // Pages are told apart here, as they have other keys than outputs with rows.
             match output::page(table) {
                 Some(page) => pages.push(page),
                 None => outputs.push(output::output(&document, table)),
@@ -88,6 +91,7 @@ impl JobSpec {
             path
         });
         top.finish();
+        // Both borrow the document, which moves into the spec.
         drop(top);
         drop(table);
         Ok(JobSpec {

@@ -68,12 +68,14 @@ pub fn plan_job(spec: &JobSpec, overrides: &Overrides) -> Result<Plan> {
 /// Resolves a job in which columns without a value are taken for these types.
 fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> Result<Plan> {
     let document = &spec.document;
+    // After an unknown zone the check goes on in UTC, so that other faults are told too.
     let zone = zone(spec).unwrap_or_else(Zone::utc);
     let log = &spec.source.log;
     let found = match &overrides.source {
         Some(files) => found::given(spec, log, files)?,
         None => found::find(spec, log),
     };
+    // Looked for before a fault of the source ends it, so that all files that are missing are told.
     let tables = table::find(spec);
     let Some(found) = found else {
         // Nothing can be said of columns.
@@ -98,6 +100,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     let pages = pages::planned(spec);
     planner.places();
     let memory = memory(spec);
+    // A hint is added to a fault, so all faults have to be noted before.
     if document.faults().is_some() {
         let logs = std::iter::once(&planner.log).chain(planner.tables.iter().map(|table| &table.log));
         logs.for_each(|log| log.hints(document));
@@ -111,6 +114,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
         return Err(Error::job("the job is not valid"));
     };
     (read.arrival, read.max_ahead) = (arrival, max_ahead);
+    // A column that is read costs time, so the arrival of the log is read only where it decides something.
     if read.arrival.is_none() && (planner.streamed() || max_ahead.is_some()) {
         read.arrival = planner.log.own_arrival();
         read.arrival_optional = read.arrival.is_some();
@@ -124,14 +128,17 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.deliveries.pages = pages;
+    // The identity is of the whole plan, so all that decides rows is set by now.
     plan.deliveries.identities = identity::of(spec, &plan);
     plan.hash = identity::hash_of(&plan.deliveries.identities);
     for note in plan.pipeline.groupings.iter().filter_map(|grouping| window::slips(&grouping.plan.window)) {
+        // Outputs may have the same window, and one note for it is enough.
         if !notes.contains(&note) {
             notes.push(note);
         }
     }
     plan.notes = notes;
+    // The run has to read the very files that were looked at.
     plan.inputs = spec.inputs.clone();
     plan.deliveries.named = named(spec);
     Ok(plan)

@@ -130,6 +130,7 @@ impl Deliveries {
 impl Pipeline {
     /// How many columns a batch has before step number `step`.
     pub fn width(&self, step: usize) -> usize {
+        // Steps only append columns, so a column keeps its number from its step on.
         self.read.columns.len() + self.steps[..step].iter().map(Step::appended).sum::<usize>()
     }
 
@@ -144,6 +145,7 @@ impl Pipeline {
                     Try::Service(service) => self.services[*service].columns.clone(),
                     Try::Constant(_) => vec![],
                 };
+                // A column may be listed twice: callers only ask which ones are there.
                 enrich.tries.iter().flat_map(read).collect()
             }
         }

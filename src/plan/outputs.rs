@@ -184,6 +184,7 @@ impl Post {
         });
         let mut read: Vec<PlannedColumn> =
             computed.flat_map(|expr| expr.inputs().iter().map(|&number| frame[number].clone())).collect();
+        // Expressions of `having` count the columns of the output first.
         let of_having = |number: usize| match self.columns.get(number) {
             Some(column) => column.clone(),
             None => frame[number - self.columns.len()].clone(),
@@ -244,6 +245,7 @@ pub fn window_fields() -> [Field; 2] {
 /// # Errors
 /// A job error: there is none.
 pub(crate) fn outputs_at(paths: &[&str], only: &str) -> Result<Vec<OutputId>> {
+    // A shell completes a folder with a slash at the end, which the path in the job can lack.
     let bare = |path: &str| path.trim_end_matches('/').to_string();
     let found = (0..paths.len()).filter(|&i| bare(paths[i]) == bare(only));
     let found: Vec<OutputId> = found.map(OutputId::new).collect();

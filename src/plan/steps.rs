@@ -59,6 +59,7 @@ impl Step {
     pub fn keys(&self) -> Option<&[usize]> {
         match self {
             Step::Dedup { keys, .. } | Step::First { keys, .. } => Some(keys),
+            // These see one row at a time, so the order of rows does not matter to them.
             Step::Filter(_) | Step::Derive(..) | Step::Enrich(_) => None,
         }
     }

@@ -36,6 +36,7 @@ impl Plan {
     pub fn in_folder(mut self, folder: &Path) -> Plan {
         for (n, output) in self.deliveries.outputs.iter_mut().enumerate() {
             output.to = OutputTo::Folder(folder.join(n.to_string()));
+            // Parquet keeps every value as it is, and without partitions the files have all columns.
             output.format = Format::Parquet;
             output.partition_by.clear();
             output.state = false;
@@ -43,10 +44,12 @@ impl Plan {
         if let Some(late) = &mut self.deliveries.late {
             (late.path, late.format) = (folder.join("late.parquet"), Format::Parquet);
         }
+        // States serve backfills, and these folders are only read.
         self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
         self.pipeline.tables.iter_mut().for_each(|table| table.rejects = None);
         self.deliveries.publications.clear();
         self.deliveries.pages.clear();
+        // Without named places a commit cannot touch what belongs to the job.
         (self.deliveries.rejects, self.deliveries.named) = (None, Named::default());
         self
     }
@@ -101,7 +104,9 @@ impl Plan {
             partition_by: vec![],
             state: false,
         }];
+        // The events are asked for, so groups would be folded for nothing.
         self.pipeline.groupings.clear();
+        // Callers show the file and the line of an event, which are found by its position.
         self.pipeline.read.positions = true;
         (self.deliveries.late, self.deliveries.rejects) = (None, None);
         self
@@ -134,7 +139,9 @@ impl Plan {
     #[must_use]
     pub fn all_late(mut self) -> Plan {
         for Grouping { plan, .. } in &mut self.pipeline.groupings {
+            // A session is judged by a replay, and any other window at once.
             plan.window = Window::Tumbling { size: Duration::Length(DAY), offset: Offset::default() };
+            // A quarter of the range leaves room for event times and delays, so a sum cannot overflow.
             plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
             (plan.firings, plan.keep_states) = (false, false);
         }
@@ -159,6 +166,7 @@ impl Plan {
         self.pipeline.groupings = shown(std::mem::take(&mut self.pipeline.groupings), &mut outputs);
         for Grouping { plan, .. } in &mut self.pipeline.groupings {
             plan.audited = true;
+            // An audit compares rows before `top`, so a block need not hold whole windows.
             (plan.firings, plan.whole_windows, plan.keep_states) = (false, false, false);
             plan.lateness.iter_mut().for_each(|lateness| lateness.delays = delays.to_vec());
         }
@@ -173,6 +181,7 @@ impl Plan {
         plan.deliveries.outputs.retain(|output| output.grouping().is_some());
         for output in &mut plan.deliveries.outputs {
             if let OutputKind::Groups { post, .. } = &mut output.kind {
+                // A live job holds a window before `having` and `top` look at it.
                 (post.having, post.top) = (None, None);
             }
         }
@@ -216,6 +225,7 @@ impl Plan {
         }
         if !asked {
             self.pipeline.services.clear();
+            // Where nothing is asked, the recorded answers stay as they are.
             self.pipeline.answers = None;
         }
         self

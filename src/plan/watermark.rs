@@ -40,6 +40,7 @@ pub enum LogPartition {
 impl LogPartition {
     /// The columns of the batch whose values tell partitions apart.
     pub fn columns(self) -> Vec<usize> {
+        // The position of a row tells its file, so a column is not needed.
         match self {
             LogPartition::File => vec![],
             LogPartition::Column(column) => vec![column],

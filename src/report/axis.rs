@@ -89,6 +89,7 @@ impl Times {
         self.last = self.last.max(time);
         if let Some(distinct) = &mut self.distinct {
             distinct.insert(time);
+            // Past so many points each time is not a point of its own, so memory stays small.
             if distinct.len() > self.most {
                 self.distinct = None;
             }
@@ -110,6 +111,7 @@ impl Times {
         };
         let grid = match self.grid {
             Some(Grid::Length { step, start }) => {
+                // Down to the start of the window in which the first time lies, also before 1970.
                 let first = start + (self.first - start).div_euclid(step) * step;
                 Some(Axis::Grid { first, step, n: (self.last - first).div_euclid(step) as usize + 1 })
             }
@@ -125,6 +127,7 @@ impl Times {
             }
             _ => {}
         }
+        // From the finest on. Event times lie in 1900 to 2200, so a hundred years to a step always fit.
         let axes = STEPS.iter().map(|step| local(*step, false));
         Some(
             axes.into_iter()
@@ -150,6 +153,7 @@ impl Axis {
             Axis::Grid { first, step, .. } => (time - first).div_euclid(*step),
             Axis::Local { step, first, .. } => step.number(zone.local(time)) - first,
         };
+        // An instant outside of the axis, as clocks that go back can make one, goes to the nearest point.
         at.clamp(0, self.len() as i64 - 1) as usize
     }
 

@@ -36,6 +36,7 @@ struct Folded {
 
 impl Folded {
     fn take(&mut self, fold: Fold, value: Folded) {
+        // The first value is taken as it is: from 0 a least or a greatest value could be wrong.
         if self.n == 0 {
             *self = value;
             return;
@@ -43,6 +44,7 @@ impl Folded {
         let (whole, float) = (value.whole, value.float);
         match fold {
             Fold::Sum | Fold::Mean => {
+                // A picture may stop at the limit of 128 bits, but it must not wrap or fail.
                 self.whole = self.whole.saturating_add(whole);
                 self.float += float;
             }
@@ -56,7 +58,9 @@ impl Folded {
         if self.n == 0 {
             return None;
         }
+        // A column is exact or a float, so one of the two is 0.
         let sum = self.whole as f64 / 10f64.powi(i32::from(scale)) + self.float;
+        // JSON has neither infinity nor NaN.
         Some(if fold == Fold::Mean { sum / self.n as f64 } else { sum }).filter(|value| value.is_finite())
     }
 }
@@ -133,6 +137,7 @@ impl Survey {
                 let Some(known) = keys else { continue };
                 names.key(dimension, &columns, row, &mut self.text);
                 let measures = self.frame.measures.len();
+                // With more keys than are told apart the dimension is given up, and its memory is freed.
                 let Some(number) = known.number(&self.text, dimension.most, measures) else {
                     *keys = None;
                     continue;
@@ -214,13 +219,16 @@ impl ByKey {
         };
         for (m, measure) in measures.iter().enumerate() {
             let total = |number: u32| keys.totals[number as usize * measures.len() + m];
+            // A key without a value comes last.
             let size =
                 |number: u32| total(number).value(measure.time, measure.scale).unwrap_or(f64::NEG_INFINITY);
             let mut order: Vec<(&str, u32)> =
                 keys.numbers.iter().map(|(key, n)| (key.as_str(), *n)).collect();
+            // Ties go by name, so that the same output gives the same chart.
             let by_size =
                 |a: &(&str, u32), b: &(&str, u32)| size(b.1).total_cmp(&size(a.1)).then_with(|| a.0.cmp(b.0));
             let most = ROWS.min(order.len());
+            // Half a million keys need not be sorted for 40 rows.
             if most < order.len() {
                 order.select_nth_unstable_by(most, by_size);
             }
@@ -228,6 +236,7 @@ impl ByKey {
             order.truncate(most);
             order.sort_by(by_size);
             let mut ranks = vec![None; keys.len()];
+            // At most `ROWS` ranks, so a byte is enough.
             for (rank, (_, number)) in order.iter().enumerate() {
                 ranks[*number as usize] = Some(rank as u8);
             }
@@ -254,6 +263,7 @@ impl Charts {
         let mut names = Names::new(&self.zone);
         let mut zone = self.zone.clone();
         let mut values = vec![];
+        // Rows come by window, so the points of a time are looked up once.
         let mut last = (i64::MIN, 0, 0);
         for row in 0..piece.rows {
             let Some(time) = self.frame.time.as_mut().and_then(|of| of.at(&columns, row)) else { continue };
@@ -277,6 +287,7 @@ impl Charts {
                     let rest = by.lines[m].len() - 1;
                     match rank.filter(|rank| *rank < rest) {
                         Some(rank) => by.lines[m][rank][at].take(measure.time, value),
+                        // The rest is several keys at a point, so it is folded as keys are.
                         None => by.lines[m][rest][at].take(measure.keys, value),
                     }
                     if let Some(rank) = rank {
@@ -296,6 +307,7 @@ impl Charts {
         let mut zone = self.zone.clone();
         let mut axis = |axis: &Axis| {
             let starts = axis.starts(&mut zone);
+            // Browsers count in milliseconds.
             json!({ "at": starts.iter().map(|at| at.div_euclid(1000)).collect::<Vec<_>>(), "step": axis.step() })
         };
         let measures: Vec<Value> = (self.frame.measures.iter())
@@ -327,6 +339,7 @@ impl Charts {
     /// Whether the values of several keys at a point are one that means something.
     fn adds_up(&self, m: usize) -> bool {
         let measure = &self.frame.measures[m];
+        // Where a point is more than one window, keys may be folded only as time is.
         let whole = self.axes.as_ref().is_none_or(|(fine, _)| fine.step().is_none());
         measure.keys != Fold::Mean && (whole || measure.keys == measure.time)
     }
@@ -359,6 +372,7 @@ impl Charts {
 
     fn points(&self, points: &[Folded], m: usize, fold: Fold) -> Value {
         let measure = &self.frame.measures[m];
+        // A sum without a row is 0, but other values have a gap there.
         let none = (self.frame.zero && fold == Fold::Sum).then_some(0.0);
         let number = |point: &Folded| number(point.value(fold, measure.scale).or(none));
         Value::Array(points.iter().map(number).collect())
@@ -403,6 +417,7 @@ impl TimeOf {
 /// A value to be drawn; whole numbers without `.0` are shorter.
 fn number(value: Option<f64>) -> Value {
     match value {
+        // Below 2^53, about 9.007e15, each whole float is exact as an integer.
         Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => json!(value as i64),
         value => json!(value),
     }

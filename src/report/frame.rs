@@ -108,6 +108,7 @@ impl Frame {
     pub fn late(schema: &Schema) -> Frame {
         let time = schema.index_of("_event_time").map(TimeOf::Column);
         let mut frame = Frame::events(schema, time, None);
+        // The late output's own columns say where an event came from, and do not make series.
         frame.dimensions.retain(|dimension| !dimension.name.starts_with('_'));
         frame.measures.retain(|measure| measure.column.is_none());
         frame.measures.extend(schema.index_of("_late_by").map(|column| Measure {
@@ -173,6 +174,7 @@ impl Frame {
                 PlannedColumn::Computed(_) => Fold::Mean,
                 _ => continue,
             };
+            // Windows that overlap count an event several times, so their sums are not added over time.
             let time = if fold == Fold::Sum && !apart { Fold::Mean } else { fold };
             measures.push(Measure {
                 name: field.name.clone(),
@@ -191,6 +193,7 @@ impl Frame {
         }
         let keys: Vec<usize> =
             (0..post.columns.len()).filter(|&i| matches!(post.columns[i], PlannedColumn::Key(_))).collect();
+        // A total is kept for each key and measure, so with more measures there are fewer keys.
         let most = KEYS / measures.len();
         let dimension = |columns: Vec<usize>| {
             let names: Vec<&str> = columns.iter().map(|&i| fields[i].name.as_str()).collect();
@@ -198,6 +201,7 @@ impl Frame {
         };
         let mut dimensions: Vec<Dimension> =
             keys.first().map(|_| dimension(keys.clone())).into_iter().collect();
+        // A chart by one of several keys folds the others, which has to mean the same as a fold over time.
         if keys.len() > 1 && measures.iter().all(|measure| measure.keys == measure.time) {
             dimensions.extend(keys.iter().map(|&key| dimension(vec![key])).take(DIMENSIONS - 1));
         }
@@ -207,6 +211,7 @@ impl Frame {
             grid: grid(&plan.window),
             dimensions,
             measures,
+            // `having` and `top` leave out groups that had events, so a missing row is not 0.
             zero: post.having.is_none() && post.top.is_none() && apart,
         }
     }

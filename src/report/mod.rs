@@ -135,10 +135,12 @@ impl Report<'_> {
         let mut zone = self.job.map_or_else(Zone::utc, |job| job.plan.zone.clone());
         let mut sections = vec![];
         let mut first: Option<Manifest> = None;
+        // All outputs share the bytes that a page carries.
         let room = ROOM / self.shown.len().max(1);
         for shown in &self.shown {
             let section = Section::of(shown, self.rows, room)?;
             sections.push(section.json);
+            // All outputs of a run have the same account and inputs, so the first manifest tells them.
             first.get_or_insert(section.manifest);
         }
         let offsets = offsets(&mut zone, &self.span(first.as_ref()));
@@ -163,6 +165,7 @@ impl Report<'_> {
         for part in manifest.iter().flat_map(|manifest| &manifest.parts) {
             span = (span.0.min(part.first.unwrap_or(span.0)), span.1.max(part.last.unwrap_or(span.1)));
         }
+        // A window of some years reaches so far beyond its events, and the page shows its bounds.
         const AROUND: i64 = 3 * 366 * crate::time::DAY;
         (span.0.saturating_sub(AROUND), span.1.saturating_add(AROUND))
     }
@@ -221,6 +224,7 @@ fn run(manifest: &Manifest) -> Value {
 
 /// Where the page of a job lies, if nobody says: `out/NAME.html`.
 pub fn default_path(name: &str) -> PathBuf {
+    // A name may have slashes, or dots that lead out of the folder.
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '_' };
     let name: String = name.chars().map(safe).collect();
     let name = name.trim_start_matches('.');

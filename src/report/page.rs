@@ -25,6 +25,7 @@ const SCRIPTS: [&str; 4] = [
 
 /// The page with this title and these data.
 pub(super) fn fill(title: &str, data: &Value) -> String {
+    // The policy has the hash of the very text between the tags, line ends included.
     let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat());
     let policy = format!(
         "default-src 'none'; script-src {} {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
@@ -33,6 +34,7 @@ pub(super) fn fill(title: &str, data: &Value) -> String {
     );
     let mut out = String::with_capacity(VENDOR.len() + (1 << 20));
     let mut rest = TEMPLATE;
+    // One pass over the template: braces in the data are never looked at.
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").unwrap_or((after, ""));
         out.push_str(before);
@@ -91,6 +93,7 @@ fn json(data: &Value) -> String {
 /// a dot, so nothing in it can be a scheme.
 pub(super) fn link(page: &Path, to: &Path) -> Option<String> {
     let absolute = |path: &Path| {
+        // By names alone, as `canonicalize` would put the target of a link into the page.
         let path = std::path::absolute(path).ok()?;
         let mut plain = PathBuf::new();
         for part in path.components() {
@@ -109,6 +112,7 @@ pub(super) fn link(page: &Path, to: &Path) -> Option<String> {
     let mut out = if up == 0 { ".".to_string() } else { vec![".."; up].join("/") };
     for part in target.components().skip(shared) {
         out.push('/');
+        // A browser takes `?` and `#` in a path for a query and a fragment.
         for byte in part.as_os_str().as_encoded_bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {

@@ -53,6 +53,7 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// Those of `see`; a part that cannot be read back.
     pub fn each(&self, see: &mut dyn FnMut(&Piece) -> Result<()>) -> Result<()> {
+        // Columns that name partitions are not in the files: they come from the path.
         let written = self.output.written();
         for part in &self.manifest.parts {
             self.reader.pieces(part, &mut |batch| {
@@ -78,6 +79,7 @@ impl<'a> Rows<'a> {
     /// A column that stands in the path alone.
     fn of_path(&self, part: &Part, column: usize, rows: usize) -> Result<ArrayRef> {
         let ty = self.output.columns.fields[column].ty.arrow();
+        // The folders of a part are its partitions, in the order of `partition_by`.
         let level = self.output.partition_by.iter().position(|p| *p == PartitionPart::Column(column));
         let folder = level.and_then(|level| part.path.split('/').nth(level));
         let value = folder.and_then(|folder| folder_value(folder.split_once('=')?.1));

@@ -32,11 +32,13 @@ impl Section {
         let mut survey = Survey::new(frame, &plan.zone);
         let mut sample = Sample::new(schema, most, room);
         let charted = !survey.is_idle();
+        // The sample and the survey come of one pass, so the parts are read twice and not three times.
         rows.each(&mut |piece| {
             sample.take(piece)?;
             if charted { survey.see(piece) } else { Ok(()) }
         })?;
         let mut charts = survey.finish();
+        // The axes and the first keys are known only after the first pass.
         if charted {
             rows.each(&mut |piece| charts.see(piece))?;
         }
@@ -109,6 +111,7 @@ fn about(shown: &Shown) -> Value {
                     };
                     about.push(("mode", format!("streamed{allowed}")));
                 }
+                // Without an end nothing is late, so the mode means nothing.
                 None if grouping.plan.window == Window::Global => {}
                 None => about.push(("mode", "complete".to_string())),
             }

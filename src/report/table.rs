@@ -86,6 +86,7 @@ impl Cells {
         match self {
             Cells::Text(values) => {
                 let text = if let ColumnView::Text(texts) = column { texts.get(row).map(cut) } else { None };
+                // Two quotes and a comma are a part of the JSON too.
                 let bytes = text.as_ref().map_or(4, |text| text.len() + 3);
                 values.push(text);
                 bytes
@@ -148,6 +149,7 @@ fn texts(values: Vec<Option<String>>, out: &mut Value) {
             list.len() - 1
         });
     }
+    // A list of its own pays where texts come twice or more on average.
     if list.len() * 2 > values.len() {
         out["values"] = json!(values);
         return;
@@ -159,6 +161,7 @@ fn texts(values: Vec<Option<String>>, out: &mut Value) {
 
 fn times(values: Vec<Option<i64>>, out: &mut Value) {
     let all = |unit: i64| values.iter().flatten().all(|time| time % unit == 0);
+    // Where all are whole seconds or milliseconds, shorter numbers make a smaller page.
     let unit = [SECOND, 1000].into_iter().find(|unit| all(*unit)).unwrap_or(1);
     out["unit"] = json!(unit);
     out["values"] = json!(values.iter().map(|time| time.map(|time| time / unit)).collect::<Vec<_>>());

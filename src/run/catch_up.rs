@@ -50,8 +50,10 @@ pub fn catch_up(
 /// What a backfill did, as of a run; `before` is the manifest that it found.
 fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outcome> {
     let first = plan.deliveries.outputs.iter().find_map(|output| target(&output.to));
+    // The commit has just written this manifest, so it lists the files that count now.
     let manifest = first.map(|target| target.manifest()).transpose()?.flatten();
     let known: HashSet<&str> = before.inputs.iter().map(|input| input.path.as_str()).collect();
+    // Files that were counted before are not read, unless everything is computed again.
     let read = |input: &&InputEntry| done.all_again.is_some() || !known.contains(input.path.as_str());
     let counted = manifest.iter().flat_map(|manifest| &manifest.inputs);
     let inputs = counted.filter(|input| input.table.is_none()).filter(read).map(|input| InputReport {

@@ -44,6 +44,7 @@ fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
     let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
     let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
     let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();
+    // A file that was renamed is still read, and so is one that changed under its name.
     let is_read =
         |input: &&InputEntry| hashes.contains(input.hash.as_str()) || paths.contains(Path::new(&input.path));
     let gone = before.iter().filter(|input| input.table.is_none() && input.records > 0 && !is_read(input));

@@ -123,6 +123,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::begin`]; a journal that leads to other places (a machine error).
     pub fn begin_of(targets: &[Target], named: &Named) -> Result<Transaction> {
+        // Every target is looked at, so that one attempt shows all faults.
         let foreign: Vec<Error> = targets.iter().filter_map(|t| t.refuse_foreign().err()).collect();
         if let Some(errors) = Error::all(foreign) {
             return Err(errors);
@@ -135,12 +136,14 @@ impl Transaction {
             let output = tx.outputs.last_mut().expect("just pushed");
             output.lock = Some(Lock::take(&output.place.state)?);
         }
+        // Recovery of one output can complete a commit over several, so all locks are taken before it.
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
         let known = Known::of(named, tx.outputs.iter().map(|output| output.place.clone()));
         for output in &mut tx.outputs {
             if let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)? {
                 return Err(taken);
             }
+            // Recovery may have put another manifest in place, so it is read only now.
             output.load()?;
         }
         Ok(tx)
@@ -288,6 +291,7 @@ impl Transaction {
         planned.retain(|(_, o)| !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some());
         if let Some((primary, _)) = planned.first().cloned() {
             let (places, operations): (Vec<Place>, Vec<OutputOperations>) = planned.into_iter().unzip();
+            // Paths from the primary let a tree of outputs be moved as a whole.
             let mut operations = relative_to(&primary.root, &places, operations);
             operations[0].beside =
                 self.beside.iter().map(|rejects| rejects.beside(&primary.root)).collect::<Result<_>>()?;
@@ -295,12 +299,14 @@ impl Transaction {
             operations[0].beside.extend(gone.map(|to| Beside { staged: None, to }));
             let mut committed = false;
             let outcome = journal::commit(&places, operations, &mut committed);
+            // From here on the journal needs these files, so a drop must not remove them.
             if committed {
                 self.phase = Phase::Committed;
                 self.beside.drain(..).for_each(RejectsWriter::hand_over);
             }
             outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
         }
+        // Where all outputs stay as they are there is not a journal, and these files are put in place alone.
         self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
         self.gone.drain(..).try_for_each(|path| fsutil::remove_file(&path))?;
         for output in &self.outputs {
@@ -348,6 +354,7 @@ impl Output {
         let staging = Staging::new(folder, place.root.clone(), target.state_below_root()?, None);
         let (target, staging) = (target.clone(), Arc::new(staging));
         let output = Output { target, place, staging, old: None, ready: false, created, lock: None };
+        // Places are compared as they lie on the disk: two paths can lead to one folder.
         if others.iter().any(|other| other.place.state == output.place.state) {
             return Err(Error::job(format!("two outputs are written to {}", output.target.path.display())));
         }
@@ -386,10 +393,12 @@ impl Output {
         renames.append(&mut of_state);
         let [parts, kept] = [parts, kept].map(|files| files.into_iter().map(|file| file.part).collect());
         let manifest = self.stage_manifest(Manifest::new(draft, parts, kept))?;
+        // The names of staged files must be durable before a journal tells of them.
         if manifest.is_some() || !renames.is_empty() {
             fsutil::sync_folder(&self.place.state.join(STAGING))?;
             fsutil::sync_folder(&self.place.state)?;
         }
+        // A new folder is an entry of the one above it, which must be durable too.
         for above in self.created.iter().filter_map(|folder| folder.parent()) {
             fsutil::sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
         }
@@ -414,6 +423,7 @@ impl Output {
 
     fn make_way(&self, part: &str, ours: bool) -> Result<()> {
         let to = self.place.root.join(part);
+        // A link counts as a file, even where it leads nowhere.
         if !ours && to.symlink_metadata().is_ok() {
             return Err(Error::job(format!(
                 "refusing to replace {}, which Highwater did not write",
@@ -427,6 +437,7 @@ impl Output {
 
     /// Stages the manifest and gives its name, unless the one in place is the same.
     fn stage_manifest(&self, manifest: Manifest) -> Result<Option<String>> {
+        // A commit that changes nothing writes nothing, not even the time of a file.
         if self.old.as_ref() == Some(&manifest) {
             return Ok(None);
         }
@@ -482,6 +493,7 @@ pub fn recover(targets: &[Target], named: &Named) -> Result<()> {
             continue;
         }
         let recovered = target.place().and_then(|place| {
+            // A living process that writes to the output brings it to order itself.
             let Ok(_lock) = Lock::try_take(&place.state)? else { return Ok(()) };
             journal::recover(&place, std::slice::from_ref(&place.state), &known()).map(drop)
         });

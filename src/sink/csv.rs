@@ -26,6 +26,7 @@ impl Encoder for CsvEncoder {
     fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
         let columns = batch.columns().iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         let mut times = TimeText::new(&self.zone);
+        // Twelve bytes for a value is a guess that saves most growth of the buffer.
         let mut out = Vec::with_capacity(batch.num_rows() * columns.len() * 12);
         for row in 0..batch.num_rows() {
             for (i, column) in columns.iter().enumerate() {
@@ -83,11 +84,13 @@ pub(crate) fn push_value(
 
 /// Appends a text field, quoted where it must be.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    // The empty text is quoted, since an empty field is NULL.
     if !text.is_empty() && !text.bytes().any(|b| NEEDS_QUOTES[usize::from(b)]) {
         return out.extend_from_slice(text.as_bytes());
     }
     out.push(b'"');
     for &b in text.as_bytes() {
+        // RFC 4180 doubles a quote inside of a quoted field.
         if b == b'"' {
             out.push(b'"');
         }

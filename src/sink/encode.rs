@@ -52,6 +52,7 @@ impl Format {
             "parquet" => Some(Format::Parquet),
             "csv" => Some(Format::Csv),
             "jsonl" | "ndjson" => Some(Format::JsonLines),
+            // The name of a file does not tell the columns of the key: the job does.
             "kcat" => Some(Format::Keyed(LineKey::default())),
             _ => None,
         }

@@ -38,6 +38,7 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>> {
     let mut text = String::new();
     match open_own(path).and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => Ok(Some(text)),
+        // A file in the place of a folder above means that nothing lies here.
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(Error::io("read", path, e)),
     }
@@ -45,6 +46,7 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>> {
 
 /// Makes a file that is not there yet. What a dead run left under this name goes first.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    // `create_new` fails on anything that lies there, so a link is not written through.
     let create = || OpenOptions::new().read(true).write(true).create_new(true).open(path);
     match create() {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
@@ -66,6 +68,7 @@ pub(crate) fn content(path: &Path) -> io::Result<(u64, String)> {
                 hasher.update(&piece[..read]);
                 bytes += read as u64;
             }
+            // A signal can interrupt a read, which is then done again.
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -80,9 +83,11 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
 
 /// Writes a whole file so that `path` holds either what it held or `bytes`, even after a power cut.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    // In the same folder, since a rename is atomic only within one file system.
     let temporary = path.with_extension("tmp");
     let written = create_new(&temporary).and_then(|mut f| {
         f.write_all(bytes)?;
+        // Without this a power cut could leave the new name with an empty file.
         f.sync_all()
     });
     if let Err(e) = written {
@@ -128,6 +133,7 @@ pub(super) fn create_folders(path: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn remove_empty_up_to(root: &Path, folder: &Path) {
     let mut at = Some(folder);
     while let Some(folder) = at.filter(|f| *f != root && f.starts_with(root)) {
+        // `remove_dir` refuses a folder that holds anything.
         if fs::remove_dir(folder).is_err() {
             return;
         }

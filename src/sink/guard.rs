@@ -32,8 +32,10 @@ impl Known {
     /// What of `named` is there, and `places`.
     pub fn of(named: &Named, places: impl IntoIterator<Item = Place>) -> Known {
         let mut known: Vec<Place> = places.into_iter().collect();
+        // An output that is not there does not have a place on the disk to compare with.
         known.extend(named.outputs.iter().filter_map(|target| target.place().ok()));
         let beside = named.beside.iter().filter_map(|path| {
+            // A bare file name has an empty parent, which stands for the current folder.
             let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
             Some(folder.canonicalize().ok()?.join(path.file_name()?))
         });
@@ -71,6 +73,7 @@ impl Place {
         if let Some(of_state) = path.strip_prefix(&below).and_then(|rest| rest.strip_prefix('/')) {
             return is_of_state(of_state);
         }
+        // The state folder of a single file lies one level deeper, under the name of the file.
         match below.split_once('/') {
             None => is_part(TargetKind::Folder, "", path),
             Some((_, name)) => is_part(TargetKind::File, name, path),
@@ -98,6 +101,7 @@ impl Ways {
         let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
         for name in folders.split('/').filter(|name| !name.is_empty()) {
             at.push(name);
+            // Many parts share their folders, and each look is a system call.
             if self.0.contains(&at) {
                 continue;
             }

@@ -91,6 +91,7 @@ pub(super) fn commit(
 ) -> Result<()> {
     let id = commit_id();
     let primary = &places[0];
+    // Pointers first: once the primary is in place, every output must lead to it.
     for place in &places[1..] {
         failpoint::step("write pointer")?;
         let role = Role::Pointer(fsutil::relative_path(&place.root, &primary.state));
@@ -160,12 +161,14 @@ fn recover_by_pointer(
             .hint(format!("an interrupted run was writing to it and to {} together.", place.root.display()))
             .hint(format!("restore it, or abandon that run by removing {}.", pointer.display()))
     })?;
+    // A journal is data from outside, so it is followed only to outputs that the job names.
     let Some(primary) = known.places.iter().find(|known| known.state == state) else {
         return Err(astray(
             place,
             &format!("leads to {}, which is not an output of this job", state.display()),
         ));
     };
+    // A second lock on one file would be refused, also to this process.
     let _lock = match held.contains(&state) {
         true => None,
         false => match Lock::try_take(&state)? {
@@ -178,6 +181,7 @@ fn recover_by_pointer(
             let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
             complete_alone(primary, operations, &held, known)
         }
+        // The primary is gone or is of another commit, so this one did not reach its commit point.
         _ => {
             fsutil::remove_file(&pointer)?;
             roll_back(place)
@@ -237,6 +241,7 @@ fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> R
             let is_name = is_plain(name) && !name.contains('/');
             let at = place.state.join(STAGING).join(name);
             let there = at.symlink_metadata();
+            // A staged file that is missing was put in place by an earlier attempt.
             if !is_name || there.is_ok_and(|there| !there.is_file()) {
                 return Err(astray(primary, &format!("names `{name}`, which is not a staged file")));
             }
@@ -308,6 +313,7 @@ fn complete(places: &[Place], operations: &[OutputOperations]) -> Result<()> {
     for (place, operations) in places.iter().zip(operations) {
         apply(place, operations)?;
     }
+    // Pointers go before the primary: after a crash here it is still there, and all is done again.
     for place in &places[1.min(places.len())..] {
         failpoint::step("remove pointer")?;
         fsutil::remove_file(&place.state.join(JOURNAL))?;
@@ -343,12 +349,14 @@ fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
         }
         touched.extend(folders_up_to(&place.root, &gone));
     }
+    // Parts must be durable before the manifest names them.
     for folder in touched.iter().filter(|folder| folder.exists()) {
         fsutil::sync_folder(folder)?;
     }
     if let Some(staged) = &operations.manifest {
         failpoint::step("put manifest")?;
         let (from, to) = (staging.join(staged), place.state.join(manifest::FILE));
+        // An earlier attempt may have moved it already.
         if from.exists() {
             fs::rename(&from, &to).map_err(|e| Error::io("replace", &to, e))?;
         }

@@ -124,6 +124,7 @@ impl Keys {
     fn object(&mut self, columns: &[(usize, &[&str])]) {
         self.end.push(b'{');
         let mut keys: Vec<&str> = columns.iter().map(|(_, path)| path[0]).collect();
+        // Columns of one record may stand apart in the schema, but a key must occur only once in an object.
         let mut seen = std::collections::HashSet::new();
         keys.retain(|key| seen.insert(*key));
         for (i, key) in keys.into_iter().enumerate() {
@@ -192,12 +193,14 @@ pub(crate) fn push_value(out: &mut Vec<u8>, column: &ColumnView<'_>, row: usize,
 /// Appends JSON as it stands, on one line: within it a line end is a blank like any other.
 fn push_json(out: &mut Vec<u8>, text: Option<&str>) {
     let blank = |c| if matches!(c, b'\n' | b'\r') { b' ' } else { c };
+    // The empty text is not JSON.
     let text = text.filter(|text| !text.is_empty()).unwrap_or("null");
     out.extend(text.bytes().map(blank));
 }
 
 /// Appends a JSON string.
 pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
+    // Most texts do not need an escape, and these are copied whole.
     if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());

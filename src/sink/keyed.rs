@@ -44,6 +44,7 @@ impl Encoder for KeyedEncoder {
                 [key] => {
                     let start = out.len();
                     csv::push_value(&mut out, &columns[key], row, &mut times, false);
+                    // kcat ends the key at the first tab and the message at the line end.
                     if out[start..].iter().any(|b| matches!(b, b'\t' | b'\n' | b'\r')) {
                         let name = &self.names[key];
                         return Err(Error::data(format!(

@@ -63,6 +63,7 @@ impl Lock {
             if !file.metadata().is_ok_and(|there| there.is_file()) {
                 return Err(not_a_lock(&path));
             }
+            // The system drops this lock with its process, so a killed run does not block the next one.
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Err(taken(state, &mut file))),
@@ -81,6 +82,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if !failpoint::crashed() {
+            // The file goes while it is still locked; the next owner checks that its file is at the path.
             let _ = fsutil::remove_file(&self.path);
         }
     }
@@ -100,6 +102,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 fn sign(file: &mut File) -> std::io::Result<()> {
     let owner = Owner { version: VERSION, pid: std::process::id(), host: host() };
+    // The text of an earlier owner can be longer than ours.
     file.set_len(0)?;
     file.rewind()?;
     serde_json::to_writer(&mut *file, &owner)?;

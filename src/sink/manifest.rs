@@ -93,6 +93,7 @@ pub struct Identity {
 
 impl PartialEq for Identity {
     fn eq(&self, other: &Identity) -> bool {
+        // The hash covers the form, so the forms need not be compared.
         (self.version, &self.hash) == (other.version, &other.hash)
     }
 }
@@ -217,10 +218,12 @@ impl Account {
 
     /// Takes out the records of another account, which were in this one.
     pub fn take(&mut self, other: &Account) {
+        // Counts of a manifest come from outside, and a wrong one must not overflow here.
         self.each(other, u64::saturating_sub);
     }
 
     fn each(&mut self, other: &Account, f: impl Fn(u64, u64) -> u64) {
+        // The counts are named one by one, so that a new one cannot be forgotten here.
         let Account { read, rejected, filtered, duplicate, late, counted } = other;
         self.read = f(self.read, *read);
         self.rejected = f(self.rejected, *rejected);
@@ -234,6 +237,7 @@ impl Account {
 impl Manifest {
     /// The manifest of a draft, its parts and those of its state.
     pub(super) fn new(draft: ManifestDraft, mut parts: Vec<Part>, mut state: Vec<Part>) -> Manifest {
+        // Threads finish parts in any order, and equal runs must write equal manifests.
         parts.sort_by(|a, b| a.path.cmp(&b.path));
         state.sort_by(|a, b| a.path.cmp(&b.path));
         let ManifestDraft { job, output, identity, source, inputs, account, watermarks, rejects } = draft;
@@ -295,6 +299,7 @@ pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(
     let broken = |e: serde_json::Error| {
         Error::machine(format!("{} is not a {what} that can be read", path.display())).caused_by(e)
     };
+    // The version is read first, since another version may have other fields.
     let version = serde_json::from_str::<Version>(text).map_err(broken)?.version;
     if version != known {
         return Err(Error::machine(format!("{} is a {what} of version {version}", path.display())).hint(

@@ -65,6 +65,7 @@ impl Made {
 /// Whether a text begins with an object whose first key has a text, and whose second has a number.
 fn object(head: &str, first: &str, second: &str) -> bool {
     let Some(rest) = head.strip_prefix(&format!("{{\"{first}\":")) else { return false };
+    // The first text can hold any character, so a reader of JSON finds its end.
     let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     let is_text = texts.next().is_some_and(|text| text.is_ok());
     let rest = &rest[texts.byte_offset().min(rest.len())..];
@@ -91,6 +92,7 @@ pub fn may_replace(path: &Path, made: Made) -> Result<()> {
     let mut head = vec![];
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.map_err(|e| Error::io("read", path, e))?;
+    // An empty file does not hold anything that could be lost.
     if head.is_empty() || made.begins(&String::from_utf8_lossy(&head)) {
         return Ok(());
     }
@@ -117,6 +119,7 @@ pub fn check(path: &Path, made: Made) -> Result<()> {
 /// As [`check`]; the disk is full or fails.
 pub fn put(path: &Path, made: Made, content: &[u8]) -> Result<bool> {
     may_replace(path, made)?;
+    // An equal file is not touched, so a second run changes nothing.
     if fs::read(path).is_ok_and(|before| before == content) {
         return Ok(false);
     }
@@ -134,6 +137,7 @@ pub fn put(path: &Path, made: Made, content: &[u8]) -> Result<bool> {
 fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
+    // In the same folder, since a rename is atomic only within one file system.
     let file = tempfile::Builder::new().prefix(".highwater-").suffix(".new").tempfile_in(folder);
     file.map_err(|e| Error::io("write", path, e))
 }

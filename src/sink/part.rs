@@ -58,6 +58,7 @@ impl PartWriter {
         self.rows += piece.rows;
         match (&mut self.file, piece.content) {
             (Open::Text(file), Content::Text(text)) => file.write_all(&text).map_err(|e| file.failed(e)),
+            // How a result is cut must not show in the file, so an empty piece does not leave a row group.
             (Open::Parquet(_), Content::RowGroup(_)) if piece.rows == 0 => Ok(()),
             (Open::Parquet(file), Content::RowGroup(chunks)) => file.append(chunks),
             _ => panic!("a piece of another format"),

@@ -53,6 +53,7 @@ impl RejectsWriter {
             .file_name()
             .ok_or_else(|| Error::job(format!("the rejects path {} does not name a file", path.display())))?;
         owner::may_replace(path, Made::Rejects)?;
+        // In the same folder, since a rename is atomic only within one file system.
         let temporary = path.with_file_name(format!(".{}.staged", name.to_string_lossy()));
         let mut writer = RejectsWriter {
             path: path.to_path_buf(),
@@ -139,6 +140,7 @@ impl RejectsWriter {
         self.sync()?;
         self.file = None;
         fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("replace", &self.path, e))?;
+        // The folders hold the file now, so the drop must not remove them.
         self.created.clear();
         fsutil::sync_folder(self.folder())
     }
@@ -150,6 +152,7 @@ impl RejectsWriter {
     /// The rename that puts the file in place, with paths from the folder `base`, which is absolute.
     pub(super) fn beside(&self, base: &Path) -> Result<Beside> {
         let folder = fs::canonicalize(self.folder()).map_err(|e| Error::io("open", self.folder(), e))?;
+        // The staged name must be durable before a journal leads to it.
         fsutil::sync_folder(&folder)?;
         let folder = fsutil::relative_path(base, &folder);
         let path = |of: &Path| folder.join(of.file_name().unwrap_or_default());

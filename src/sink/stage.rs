@@ -129,6 +129,7 @@ impl Staging {
     }
 
     fn begin(self: &Arc<Staging>, path: String, kind: Kind) -> StagedFile {
+        // The path of a part has folders, and the staging folder is flat.
         let name = format!("{}.staged", self.next.fetch_add(1, Ordering::Relaxed));
         let on_disk = self.folder.join(&name);
         let staging = Arc::clone(self);
@@ -179,6 +180,7 @@ impl Staging {
     fn old(&self, path: &str, kind: Kind) -> Option<&Part> {
         match kind {
             Kind::Part => self.old.get(path),
+            // The manifest does not name these files.
             Kind::File => None,
             Kind::Kept => self.old_kept.get(path),
         }
@@ -209,6 +211,7 @@ impl Staging {
         let path = self.on_disk(&part.path, kind);
         let Ok(there) = path.symlink_metadata() else { return false };
         let since = Some((there.ctime(), there.ctime_nsec()));
+        // Within the same instant a change cannot be told from the commit itself, so `<` and not `<=`.
         let untouched = look == Look::Touched && since < self.since;
         there.is_file() && there.len() == part.bytes && (untouched || is_as(&path, part))
     }
@@ -251,6 +254,7 @@ impl Staging {
 
 /// Whether the file at `path` has the bytes of `part`.
 fn is_as(path: &Path, part: &Part) -> bool {
+    // A wrong size tells enough, and spares the read of the file.
     let size = || path.symlink_metadata().is_ok_and(|there| there.len() == part.bytes);
     size() && fsutil::content(path).is_ok_and(|(bytes, hash)| bytes == part.bytes && hash == part.hash)
 }
@@ -261,6 +265,7 @@ pub fn first_altered<'p, P>(folder: &Path, parts: P) -> Option<&'p Part>
 where
     P: IntoParallelIterator<Item = &'p Part, Iter: IndexedParallelIterator>,
 {
+    // `find_first` names the same part in every run, unlike `find_any`.
     parts.into_par_iter().find_first(|part| !is_as(&folder.join(&part.path), part))
 }
 
@@ -275,6 +280,7 @@ pub const ANEW: &str = "run the job again: it rewrites files that were changed";
 
 fn gone(old: &HashMap<String, Part>, now: &BTreeMap<String, Option<StagedPart>>) -> Vec<String> {
     let mut gone: Vec<String> = old.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
+    // A hash map does not have an order, and a journal must not depend on chance.
     gone.sort();
     gone
 }
@@ -352,8 +358,10 @@ impl StagedFile {
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
+        // A file can be changed without a trace in the manifest, so its bytes are hashed.
         let stays = same && self.staging.in_place(&part, self.kind, Look::Content);
         let staged = if stays {
+            // A small part is still in the buffer and does not have a file yet.
             if self.file.take().is_some() {
                 fsutil::remove_file(&self.on_disk)?;
             }
@@ -389,6 +397,7 @@ impl StagedFile {
     fn flush_buffer(&mut self) -> io::Result<()> {
         let buffer = std::mem::take(&mut self.buffer);
         let written = self.open_file().and_then(|file| file.write_all(&buffer));
+        // The buffer keeps its memory for the next bytes.
         self.buffer = buffer;
         self.buffer.clear();
         written
@@ -405,6 +414,7 @@ impl Write for StagedFile {
         if self.buffer.len() + bytes.len() > BUFFER {
             self.flush_buffer()?;
         }
+        // The buffer would only copy a large piece once more.
         if bytes.len() >= BUFFER {
             self.open_file()?.write_all(bytes)?;
         } else {

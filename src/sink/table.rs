@@ -36,6 +36,7 @@ pub fn render(batch: &RecordBatch, zone: &Zone, limit: usize, total: usize) -> R
             push_line(&mut out, columns.iter().map(|(_, width, _)| "─".repeat(*width)));
         }
     }
+    // `total` is 0 where a caller has not counted more rows than it gives.
     match total.max(batch.num_rows()) - shown {
         0 => {}
         1 => out.push_str("… 1 more row\n"),
@@ -73,12 +74,14 @@ pub fn texts(column: &ArrayRef, rows: usize, zone: &Zone) -> Result<Vec<String>>
 pub fn cell(text: &str) -> String {
     let mut out = String::new();
     for (i, c) in text.chars().enumerate() {
+        // The sign of a cut takes the last place, so a text that just fits is not cut.
         if i + 1 == WIDEST && text.chars().nth(WIDEST).is_some() {
             out.push('…');
             break;
         }
         match c {
             '\n' => out.push('⏎'),
+            // A control character could move the cursor or change the colours of the terminal.
             c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }

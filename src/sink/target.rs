@@ -93,6 +93,7 @@ impl Target {
     fn is_ours(&self) -> bool {
         let is_file = |name: &str| match self.state().join(name).metadata() {
             Ok(there) => there.is_file(),
+            // A folder that cannot be looked at counts as ours, so that its own error is shown later.
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
         is_file(JOURNAL) || is_file(manifest::FILE)
@@ -104,11 +105,13 @@ impl Target {
 fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
     let mut foreign = vec![];
     for name in names_in(folder)? {
+        // Files like `.DS_Store` and `.gitkeep` are not data.
         let hidden = name.to_string_lossy().starts_with('.');
         if !hidden && name.as_os_str() != STATE_FOLDER && holds_a_file(&folder.join(&name))? {
             foreign.push(name);
         }
     }
+    // The order of a listing differs between file systems, and the error must not.
     Ok(foreign.into_iter().min())
 }
 
@@ -124,6 +127,7 @@ fn strangers_below(
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_folder = entry.file_type().map_err(failed)?.is_dir();
+        // Readers skip names that begin with `_`, but not folders like `_day=1`, which are partitions.
         if name.starts_with('.') || name.starts_with('_') && !(is_folder && name.contains('=')) {
             continue;
         }
@@ -144,6 +148,7 @@ fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn holds_a_file(path: &Path) -> Result<bool> {
+    // A link is not followed, so a loop of links cannot trap this.
     if !path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
         return Ok(true);
     }

@@ -22,6 +22,7 @@ pub(super) fn push_int(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
+    // The least integer does not have a positive twin, so `abs` would overflow.
     push_unsigned(out, value.unsigned_abs());
 }
 
@@ -33,8 +34,10 @@ const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
 
 #[inline]
 fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
+    // The greatest `u64` has 20 digits.
     let mut digits = [0u8; 20];
     let mut at = digits.len();
+    // Two digits for each division halve the number of divisions, which are slow.
     while value >= 100 {
         let pair = (value % 100) as usize * 2;
         value /= 100;
@@ -77,6 +80,7 @@ pub(super) fn push_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
         out.push(b'-');
     }
     let start = out.len();
+    // Most decimals fit into 64 bits, whose digits are made faster than those of 128.
     match u64::try_from(value.unsigned_abs()) {
         Ok(small) => push_unsigned(out, small),
         Err(_) => out.extend_from_slice(value.unsigned_abs().to_string().as_bytes()),
@@ -93,6 +97,7 @@ pub(super) fn push_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
 /// Appends a date, given in days since 1970-01-01.
 pub(crate) fn push_date(out: &mut Vec<u8>, days: i64) {
     let (year, month, day) = civil_from_days(days);
+    // RFC 3339 has years of four digits; ISO 8601 gives other years a sign.
     if (0..=9999).contains(&year) {
         push_two(out, year / 100);
         push_two(out, year % 100);
@@ -122,6 +127,7 @@ impl TimeText {
     /// For instants in `zone`.
     pub fn new(zone: &Zone) -> TimeText {
         let utc = zone.name() == "UTC";
+        // This is not the minute of any instant, so the first text fills `head` and `tail`.
         TimeText { zone: zone.clone(), utc, turned_to: (i64::MIN, 0), head: vec![], tail: vec![] }
     }
 
@@ -139,6 +145,7 @@ impl TimeText {
 
     /// Appends the text of `instant`.
     pub fn push(&mut self, out: &mut Vec<u8>, instant: i64) {
+        // Euclidean division puts instants before 1970 into the right minute.
         let minute = instant.div_euclid(MINUTE);
         // Clocks may change within a minute of UTC.
         let offset = self.zone.offset(instant);

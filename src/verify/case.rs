@@ -56,6 +56,7 @@ impl Case<'_> {
             let renamed = mapping::keys(columns, &self.plan.zone, &request.map, &names)?;
             rules.keys = names.into_iter().filter(|_| request.map.is_empty()).chain(renamed).collect();
         }
+        // A tolerance that the user gives goes before ours.
         for (name, share) in near(self.plan, self.output()) {
             if !rules.tolerance.iter().any(|(column, ..)| *column == name) {
                 rules.tolerance.push((name, 0.0, share));
@@ -66,6 +67,7 @@ impl Case<'_> {
             let there = self.columns_there()?;
             let is_there = |name: &str| there.iter().any(|(column, _)| column == name);
             rules.ignore.extend(columns.names().filter(|name| !is_there(name)).map(str::to_string));
+            // A key that the user named has to fail where it is missing; a key that we chose may go.
             rules.keys.retain(|key| is_there(key) || request.keys.contains(key));
         }
         Ok(rules)
@@ -107,6 +109,7 @@ pub(super) fn near(plan: &Plan, output: &OutputPlan) -> Vec<(String, f64)> {
         let of_floats = aggregate.args.contains(&DataType::Float64);
         match aggregate.function {
             Function::ApproxCountDistinct => Some(APPROXIMATE),
+            // A count is exact on every engine.
             Function::Pairwise(Pairwise::Count) => None,
             Function::Pairwise(what) => {
                 (of_floats || matches!(what, Pairwise::Corr | Pairwise::R2)).then_some(LAST_DIGITS)

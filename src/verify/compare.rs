@@ -77,9 +77,12 @@ pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison>
 fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: limits::Limits) -> Result<Comparison> {
     let threads = rules.threads.max(1);
     process::pool(threads)?.install(|| {
+        // Only the other side has delimiters, words or zones that the user declares.
         let mut here = side::Side::open(here, Side::Here, &Arc::default(), &[])?;
+        // The other side needs our names: they tell which JSON objects are records and which are values.
         let mut there = side::Side::open(there, Side::There, &Arc::new(rules.there.clone()), &here.names())?;
         let renamed = there.call_as(&here);
+        // JSON Lines without a record do not tell any column, so that side takes those of the other.
         match (here.is_blank(), there.is_blank()) {
             (true, false) => here.columns_of(&there),
             (false, true) => there.columns_of(&here),
@@ -108,10 +111,12 @@ fn said(work: &work::Work, comparison: &Comparison) -> Vec<String> {
         let mut told: Vec<(&str, &str)> = vec![];
         for (name, word, at) in &words {
             let Some(column) = work.columns.all.iter().find(|column| column.name == *name) else { continue };
+            // Each file tells its own first line; one note for a word and a column is enough.
             if told.contains(&(name.as_str(), word.as_str())) {
                 continue;
             }
             told.push((name.as_str(), word.as_str()));
+            // In a column of texts the word may be a value, so it is told only where the column differs.
             let differs = |c: &ColumnCount| c.name == *name && c.different + c.null_here + c.null_there > 0;
             if column.meaning != meaning::Meaning::Text {
                 notes.push(format!("`{word}` is read as NULL in `{name}` {place} ({at})"));

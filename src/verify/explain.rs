@@ -27,6 +27,7 @@ pub fn explain(case: &Case, found: &Comparison, here: &Table) -> Result<Option<S
     if !found.schema.is_empty() {
         return Ok(None);
     }
+    // These are closures, as most causes run the job again: those after the first that fits never run.
     let causes: [&dyn Fn() -> Result<Option<String>>; 9] = [
         &|| late(case),
         &|| zone(case, found, here),
@@ -80,8 +81,10 @@ fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>>
     let firsts = firsts(found);
     if let Some((ours, theirs)) = firsts {
         let hours = (theirs - ours) / HOUR;
+        // Zones lie between UTC-12 and UTC+14, so two of them are at most 26 hours apart.
         if hours * HOUR == theirs - ours && hours != 0 && hours.abs() <= 26 {
             let later: Vec<(String, i64)> = columns.iter().map(|name| (name.clone(), hours * HOUR)).collect();
+            // Only shown instants move, so the result at hand is rewritten and the job does not run again.
             let shown = case.later(here, &later)?;
             if case.compare(&shown.table, 0)?.same() {
                 let hours = count(hours.unsigned_abs(), "hour", "hours");
@@ -131,9 +134,11 @@ fn zones(case: &Case, start: Option<i64>) -> Vec<String> {
     };
     if let Some(start) = start {
         let hours = -start.div_euclid(HOUR).rem_euclid(24);
+        // Midnight tells the offset up to 24 hours, and UTC-10 and UTC+14 both exist: each is tried.
         all.push(fixed(if hours < -12 { hours + 24 } else { hours }));
         all.push(fixed(if hours + 24 <= 14 { hours + 24 } else { hours }));
     }
+    // Only calendar windows move with the zone, and each try is a run.
     if case.window().is_some_and(is_calendar) {
         all.extend((-12..=14).map(fixed));
     }
@@ -176,8 +181,10 @@ fn bounds(case: &Case) -> Result<Option<String>> {
     let late = "a window's end as inside it and its start as outside: (start, end]";
     match case.window() {
         Some(Window::Tumbling { size, offset }) => {
+            // Instants are whole microseconds: (start, end] holds the same events as [start + 1, end + 1).
             tries.push((Window::Tumbling { size, offset: offset.plus(1) }, starts(-1), late));
             if let Some(micros) = size.as_length() {
+                // [start, end] is a hopping window that is one microsecond longer than its slide.
                 let window = Window::Hopping { size: length(micros + 1), slide: size, offset };
                 tries.push((window, end(-1), closed));
             }
@@ -194,6 +201,8 @@ fn bounds(case: &Case) -> Result<Option<String>> {
         Some(Window::Session { gap }) => {
             let apart =
                 "an event exactly one gap after the last as the start of another session, as Beam does";
+            // A gap one microsecond shorter parts events that are exactly one gap apart; the end is then
+            // shown as before.
             tries.push((Window::Session { gap: gap - 1 }, end(1), apart));
         }
         Some(Window::Global) | None => {}
@@ -272,6 +281,7 @@ const MOST_BOUNDS: usize = 20;
 
 /// `filter` with one of its comparisons made to include its bound, or to exclude it.
 fn other_bounds(filter: &str) -> Vec<String> {
+    // The parser calls itself once for each operator of a chain, so a long filter needs a large stack.
     crate::expr::with_stack(|| with_other_bounds(filter))
 }
 
@@ -286,6 +296,7 @@ fn with_other_bounds(filter: &str) -> Vec<String> {
     };
     let mut out = vec![];
     for wanted in 0..MOST_BOUNDS {
+        // One comparison at a time: each try is a run, and combinations of them would be exponential.
         let (mut changed, mut seen, mut done) = (ast.clone(), 0, false);
         change_expressions(&mut changed, |node| {
             if let Ast::BinaryOp { op, .. } = node
@@ -307,6 +318,7 @@ fn with_other_bounds(filter: &str) -> Vec<String> {
 
 /// The last digits of floats, which depend on the order of additions elsewhere.
 fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>> {
+    // Rounding changes values, but not which groups there are.
     if found.only_here + found.only_there > 0 {
         return Ok(None);
     }
@@ -325,6 +337,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
         }
     }
     let mut rules = Rules { show: 0, ..case.rules()? };
+    // The comparison takes the first tolerance of a name, so an earlier one has to go.
     rules.tolerance.retain(|(name, ..)| !noisy.contains(name));
     rules.tolerance.extend(noisy.iter().map(|name| (name.clone(), 0.0, NOISE)));
     if !case.compare_by(here, &rules)?.same() {
@@ -354,6 +367,7 @@ fn all_long(found: &Comparison, column: &str) -> bool {
         .filter(|(name, ..)| name == column)
         .filter_map(|(_, _, there)| there.as_deref())
         .collect();
+    // A float64 has 15 to 17 digits, and a sum with an error in the last place prints nearly all of them.
     !values.is_empty()
         && values
             .iter()
@@ -389,6 +403,8 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
         let names = columns.iter().cloned().map(toml::Value::String).collect();
         let step = toml::Table::from_iter([("dedup".to_string(), toml::Value::Array(names))]);
         match job.get_mut("step").and_then(toml::Value::as_array_mut) {
+            // Before all other steps: the other side drops copies of records, not of what the steps make of
+            // them.
             Some(steps) => steps.insert(0, toml::Value::Table(step)),
             None => {
                 job.insert("step".into(), toml::Value::Array(vec![toml::Value::Table(step)]));
@@ -409,6 +425,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
 fn null_groups(case: &Case, found: &Comparison) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, .. } = case.output().kind else { return Ok(None) };
     let keys = &case.plan.pipeline.groupings[grouping].keys;
+    // An engine that leaves out NULL keys lacks whole groups, so this side must have rows of its own.
     if keys.is_empty() || found.only_here == 0 {
         return Ok(None);
     }
@@ -452,11 +469,13 @@ fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
             Some(Overrides { source, ..case.overrides.clone() })
         };
         let missing = Variation { overrides: overrides(rest), ..Variation::default() };
+        // Without its only file the job has nothing to read.
         if all.len() > 1 && case.same_with(&missing)?.is_some() {
             return Ok(Some(format!(
                 "an input file: the other side has not read {name}; without it both sides are the same"
             )));
         }
+        // The folder is held, as it is deleted with its handle, and the run has to read the copy.
         let Some((_folder, copy)) = copied(&file) else { continue };
         let files = all.iter().cloned().chain([copy]).collect();
         let twice = Variation { overrides: overrides(files), ..Variation::default() };
@@ -481,6 +500,7 @@ fn suspected(case: &Case, found: &Comparison) -> Result<Vec<PathBuf>> {
         return Ok(vec![]);
     }
     let plan = job::plan_job(case.spec, case.overrides)?;
+    // Each of the files counts here, so the number of events is not limited.
     let traced = trace(plan, &groups, usize::MAX, case.request.options, case.request.progress)?;
     let mut of_groups = traced.iter().map(|group| {
         let mut files: Vec<PathBuf> = group.rows.iter().map(|row| row.file.clone()).collect();
@@ -492,6 +512,7 @@ fn suspected(case: &Case, found: &Comparison) -> Result<Vec<PathBuf>> {
     for other in of_groups {
         files.retain(|file| other.contains(file));
     }
+    // Each file may cost two runs of the job.
     files.truncate(2 * FEW_FILES);
     Ok(files)
 }
@@ -507,6 +528,7 @@ fn copied(file: &std::path::Path) -> Option<(tempfile::TempDir, PathBuf)> {
 /// A filter the other way round, or none.
 fn filters(case: &Case) -> Result<Option<String>> {
     for (at, filter) in filters_of(case) {
+        // Rows for which the filter is NULL stay out both times, as in SQL.
         let flipped = format!("NOT ({filter})");
         let change = set_filter(at, Some(flipped.clone()));
         if case.same_with(&Variation { job: Some(&change), ..Variation::default() })?.is_some() {
@@ -543,6 +565,7 @@ fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
     let names = case.output().columns.fields.iter().map(|f| &f.name).zip(&post.columns);
     let mut counted = None;
     for (name, column) in names {
+        // Only count(*) counts every event of a group: count(x) leaves out NULL.
         let counts = matches!(column, crate::plan::PlannedColumn::Value(i)
             if aggregates[*i].0.function == crate::aggregate::Function::CountRows);
         let Some(count) = found.columns.iter().find(|c| c.name == *name) else { continue };

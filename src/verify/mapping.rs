@@ -38,6 +38,7 @@ pub fn keys(
     for (name, expr) in compiled(schema, zone, map)? {
         let inputs = expr.inputs();
         let names = |input: &usize| naming.contains(&schema.fields[*input].name);
+        // A constant does not tell rows apart, so it is not a key.
         if !inputs.is_empty() && inputs.iter().all(names) {
             keys.push(name);
         }
@@ -80,6 +81,7 @@ pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<
     let folder = folder.map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
     let mut out = vec![];
     for (n, file) in files.iter().enumerate() {
+        // Files of several partitions may have the same name. Numbers keep them apart.
         let to = folder.path().join(format!("{n}.parquet"));
         rewrite(file, &to, schema, change)?;
         out.push(to);
@@ -103,6 +105,7 @@ fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Resu
     let Some(places) = places else {
         return Err(Error::data(format!("{} does not have the columns of the output", from.display())));
     };
+    // The expressions are compiled for Highwater's Arrow types, so the reader has to give these.
     let options = ArrowReaderOptions::new().with_schema(stored.arrow());
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(open, options)
         .and_then(|builder| builder.with_batch_size(1 << 16).build())
@@ -112,6 +115,7 @@ fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Resu
         let (schema, columns) = change(batch)?;
         let batch = RecordBatch::try_new(schema.arrow(), columns)
             .map_err(|e| Error::machine("a batch has the wrong shape").caused_by(e))?;
+        // The schema of the new file is known with the first changed batch.
         if writer.is_none() {
             let create = File::create(to).map_err(|e| Error::io("write", to, e))?;
             writer = Some(ArrowWriter::try_new(create, batch.schema(), None).map_err(unwritten)?);
@@ -124,6 +128,7 @@ fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Resu
         any = true;
         write(&batch)?;
     }
+    // A result without rows still has columns, and these are compared.
     if !any {
         write(&RecordBatch::new_empty(schema.arrow()))?;
     }

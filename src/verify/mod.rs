@@ -91,6 +91,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
         let again = || job::plan_job(spec, overrides);
         match theirs::table(&plan, index, request, stdin.as_ref(), &again) {
             Ok(theirs) => others.push((index, theirs)),
+            // One output that cannot be compared must not hide the verdict on the others.
             Err(why) if chosen.len() > 1 => verdict.skipped.push(Skipped { output, why }),
             Err(why) => return Err(why),
         }
@@ -107,6 +108,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
         let case = Case { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
         let comparison = case.compare(here, request.show)?;
         let (mut explanation, mut traces) = (None, vec![]);
+        // Each cause that is tried is one more run of the job, so it is only looked for where a row differs.
         if !comparison.same() {
             explanation = explain::explain(&case, &comparison, here)?;
             if request.trace {

@@ -23,10 +23,12 @@ pub fn compute(plan: Plan, wanted: &[OutputId], request: &Request) -> Result<Our
         .prefix("highwater-verify-")
         .tempdir_in(&request.options.spill_folder)
         .map_err(|e| Error::io("make a folder in", &request.options.spill_folder, e))?;
+    // Outputs in place are neither read nor changed, so all of this run goes into the folder.
     let plan = plan.only(wanted).in_folder(folder.path()).without_late_output();
     let account = run(&plan, request.options, request.progress)?.account;
     let tables = (0..plan.deliveries.outputs.len())
         .map(|n| files(&folder.path().join(n.to_string())))
         .collect::<Result<_>>()?;
+    // The files are deleted with the handle of their folder, so it goes with them.
     Ok(Ours { _folder: folder, tables, account })
 }

@@ -32,6 +32,8 @@ pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
     let mut file = Builder::new().suffix(".csv").tempfile_in(folder).map_err(failed)?;
     let bytes = io::copy(&mut io::stdin().lock(), &mut file)
         .map_err(|e| Error::machine("cannot read stdin").caused_by(e))?;
+    // An empty pipe comes from a command that failed. Compared as a result, it would show every row as
+    // missing.
     if bytes == 0 {
         return Err(Error::data("stdin is empty")
             .hint("the other side must print CSV with a header line: duckdb -csv < q.sql | highwater verify job.toml --against -"));
@@ -59,6 +61,8 @@ pub fn table(
             let query = query.trim().trim_end_matches(';').trim_end().to_string();
             let rows = match &request.server {
                 Some(server) => {
+                    // A query of the user may name columns that the job does not read, so this plan is
+                    // widened.
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
                     let setup = sql::source::setup(Dialect::Postgres, &plan)?;
@@ -84,6 +88,7 @@ pub fn table(
 
 /// Does `work` on the threads that were asked for.
 fn on_threads(request: &Request, work: impl FnOnce() -> Result<RecordBatch> + Send) -> Result<RecordBatch> {
+    // The raw readers use the current rayon pool. Without this call `--threads` would not bind them.
     process::pool(request.options.threads)?.install(work)
 }
 

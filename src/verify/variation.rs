@@ -56,6 +56,7 @@ impl Case<'_> {
             Some(change) => {
                 let mut table = self.job()?;
                 change(&mut table);
+                // The changed job is parsed from text again, so that it passes all checks of a job file.
                 let text = toml::to_string(&table)
                     .map_err(|e| Error::machine("a job cannot be written").caused_by(e))?;
                 job::plan_job(&JobSpec::parse(self.spec.file(), &text)?, overrides)?
@@ -108,5 +109,6 @@ impl Case<'_> {
 fn shifted(column: &ArrayRef, by: i64) -> ArrayRef {
     let instants = column.as_primitive::<TimestampMicrosecondType>();
     let later: PrimitiveArray<TimestampMicrosecondType> = instants.unary(|t| t.saturating_add(by));
+    // `unary` gives a type without the time zone, and the schema of the batch has one.
     Arc::new(later.with_data_type(column.data_type().clone()))
 }

@@ -29,12 +29,14 @@ pub fn widen(plan: &mut Plan, query: &str) {
 }
 
 fn missing(read: &ReadPlan, inferred: &Inferred, query: &str) -> Vec<ReadColumn> {
+    // The statement is not parsed. A column too many costs a read, and a column too few breaks the query.
     let query = query.to_lowercase();
     let all = has_star(&query);
     let wanted = inferred.columns.iter().filter(|column| {
         let known = read.columns.iter().any(|known| known.name == column.name);
         !known
             && !column.derived
+            // Each relation has these two already.
             && ![TIME, POSITION].contains(&column.name.as_str())
             && (all || query.contains(&column.name.to_lowercase()))
     });
@@ -54,6 +56,7 @@ fn has_star(query: &str) -> bool {
         let after = query[at + 1..].trim_start();
         let list = before.ends_with(['.', ','])
             || ["select", "distinct", "all"].iter().any(|word| before.ends_with(word));
+        // After a star of all columns comes FROM, EXCEPT or EXCLUDE. Any other word is a factor of a product.
         list && !after.starts_with(|c: char| {
             c.is_alphanumeric() && !after.starts_with("from") && !after.starts_with("ex")
         })

@@ -30,6 +30,7 @@ impl PartReader {
             rows += batch.num_rows() as u64;
             see(batch)
         };
+        // Columns that all stand in the path leave nothing to read from the file.
         if self.schema.fields.is_empty() {
             let empty = batch(&self.schema, vec![], part.rows as usize);
             counted(&empty.map_err(|e| unreadable(&path).caused_by(e))?)?;
@@ -69,12 +70,14 @@ impl PartReader {
         let mut block = vec![];
         loop {
             let read = file.by_ref().take(size as u64).read_to_end(&mut block).map_err(failed)?;
+            // At the end of the file the rest is read too: a record that was cut off is then an error.
             let end = if read == 0 { block.len() } else { whole(&block, self.format) };
             if end > header.len() || (read == 0 && end > 0) {
                 let rest = block.split_off(end);
                 let rows = text::read(self.format, &self.schema, block, 0)
                     .map_err(|_| unreadable(path).caused_by("its text is not as highwater writes it"))?;
                 see(&rows)?;
+                // Each block is read like a file of its own, so the header comes before the rest.
                 block = [&header[..], &rest].concat();
             }
             if read == 0 {
@@ -93,6 +96,7 @@ fn whole(block: &[u8], format: Format) -> usize {
     let (mut quoted, mut end) = (false, 0);
     for at in memchr::memchr2_iter(b'"', b'\n', block) {
         match block[at] {
+            // A doubled quote switches twice, so it leaves the state as it was.
             b'"' => quoted = !quoted,
             _ if !quoted => end = at + 1,
             _ => {}

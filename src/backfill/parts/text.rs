@@ -21,6 +21,7 @@ use std::sync::Arc;
 /// The rows of the file `text`, of which there should be `rows`. Fails with the byte at which it is not as the
 /// encoders write.
 pub fn read(format: Format, schema: &Schema, text: Vec<u8>, rows: usize) -> Result<RecordBatch, usize> {
+    // Fields are cut at ASCII bytes, so one check of the text covers every value in it.
     if let Err(e) = simdutf8::compat::from_utf8(&text) {
         return Err(e.valid_up_to());
     }
@@ -39,6 +40,7 @@ pub fn read(format: Format, schema: &Schema, text: Vec<u8>, rows: usize) -> Resu
 
 fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, usize> {
     let header = csv::header(schema);
+    // Another header means other columns, or the same in another order.
     let mut at = if text.starts_with(&header) { header.len() } else { return Err(0) };
     // A NULL that is the only value of its record is written as `""`, or there would be an empty line.
     let lone = columns.len() == 1 && !schema.fields[0].ty.is_text();
@@ -50,6 +52,7 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
             if lone && field.kind == FieldKind::Quoted && field.start == field.end {
                 field.kind = FieldKind::Null;
             }
+            // A record with too few or too many fields must fail here, or its values would shift.
             if text.get(end) != Some(if i == last { &b'\n' } else { &b',' }) {
                 return Err(at);
             }
@@ -135,6 +138,7 @@ impl Column {
         self.nulls.append(!null);
         let value = &text[field.start..field.end];
         match &mut self.values {
+            // A view of zeros is the empty text, which is valid behind a NULL.
             Values::Text(texts) if null => texts.views.push(0),
             Values::Text(texts) => texts.push(text, field, plain)?,
             Values::Native(values) if null => values.push_default(),
@@ -181,9 +185,11 @@ impl Texts {
     ) -> Option<()> {
         let value = &text[field.start..field.end];
         if field.kind != FieldKind::Escaped {
+            // Arrow keeps texts of up to 12 bytes in the view itself, so these do not need a buffer.
             self.refers |= value.len() > 12;
             let (block, offset) = (field.start / BLOCK, field.start % BLOCK);
             self.views.push(make_view(value, block as u32, offset as u32));
+            // A buffer is two blocks long, so a text of one block fits behind any start in the first.
             return (value.len() <= BLOCK).then_some(());
         }
         if self.own.last().is_none_or(|own| own.len() + value.len() > BLOCK) {

@@ -46,6 +46,7 @@ pub fn document(subject: &Subject, report: &AuditReport) -> Document {
 fn lateness(out: &mut Document, report: &AuditReport) {
     let mut partitions: Vec<&PartitionAudit> = report.partitions.iter().collect();
     let key = |p: &PartitionAudit| (p.lateness.p99, p.lateness.max, p.lateness.behind);
+    // Ties go by name, so that the report is the same each time.
     partitions.sort_by(|a, b| key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name)));
     let more = partitions.len().saturating_sub(PARTITIONS);
     partitions.truncate(PARTITIONS);
@@ -81,6 +82,7 @@ fn held_back(out: &mut Document, subject: &Subject, report: &AuditReport, times:
     let idle = |p: &PartitionAudit| p.idle == Some(true);
     let mut held: Vec<&PartitionAudit> =
         report.partitions.iter().filter(|p| p.behind > HELD_BACK || idle(p)).collect();
+    // A single partition cannot hold the watermark back for others.
     if held.is_empty() || report.partitions.len() < 2 {
         return;
     }
@@ -244,6 +246,8 @@ fn delays(out: &mut Document, output: &OutputAudit) {
             texts.collect::<Vec<Option<String>>>()
         };
         let (largest, total) = (error(|c| &c.largest), error(|c| &c.total));
+        // A value without a size, such as a text, has errors but not a sum of them: its columns would be
+        // empty.
         if largest.iter().chain(&total).all(Option::is_none) {
             continue;
         }
@@ -255,6 +259,7 @@ fn delays(out: &mut Document, output: &OutputAudit) {
             Column::numbers(&format!("{name}\noff by"), texts(largest)),
             Column::numbers("in\ntotal", texts(total)),
         ];
+        // A table that is wider than the terminal breaks every line; --json has all columns.
         if width(&shown) + width(&pair) + 2 > WIDTH {
             left.push(data(&column.column));
         } else {

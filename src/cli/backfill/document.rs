@@ -69,6 +69,7 @@ fn corrected(out: &mut Document, request: &Request, outcome: &BackfillOutcome, o
     }
     let plan = request.plan_only;
     let mut parts = parts(output, plan);
+    // How many rows there will be is known only after the correction.
     if !plan {
         parts.push(format!("{} now", count(output.rows, "row", "rows")));
     }

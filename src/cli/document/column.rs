@@ -78,6 +78,7 @@ impl Column {
 
     /// The columns of a line of text that it fills.
     pub fn width(&self) -> usize {
+        // A last column may be longer than its rule, so its cells do not widen it.
         let cells = self.cells.iter().filter(|_| self.cut != Cut::Last).map(|text| self.cell(text));
         self.heads().into_iter().chain(cells).map(|text| text.chars().count()).max().unwrap_or(0)
     }
@@ -85,6 +86,7 @@ impl Column {
 
 /// The characters of a line of `columns`.
 pub fn width(columns: &[Column]) -> usize {
+    // Two spaces stand between columns, and not behind the last one.
     columns.iter().map(|column| column.width() + 2).sum::<usize>().saturating_sub(2)
 }
 
@@ -96,6 +98,7 @@ pub fn render(columns: &[Column]) -> String {
     let widths: Vec<usize> = columns.iter().map(|column| column.width().min(most)).collect();
     let mut out = String::new();
     let mut line = |cells: &mut dyn Iterator<Item = String>| {
+        // Spaces at the end of a line would only wrap on a narrow terminal.
         out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         out.push('\n');
     };
@@ -107,6 +110,7 @@ pub fn render(columns: &[Column]) -> String {
         let height = heads.iter().map(Vec::len).max().unwrap_or(0);
         for row in 0..height {
             line(&mut heads.iter().enumerate().map(|(i, head)| {
+                // Heads of fewer lines stand at the bottom, next to their cells.
                 let text = (row + head.len()).checked_sub(height).map_or("", |at| head[at].as_str());
                 pad(text, i)
             }));

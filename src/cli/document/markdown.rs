@@ -11,6 +11,7 @@ use crate::cli::ui::plain;
 
 /// The block, with the empty line before it where Markdown needs one.
 pub fn push(out: &mut String, block: &Block, before: Option<&Block>) {
+    // An empty line between two items would make a list of paragraphs.
     let in_list = matches!((block, before), (Block::Item { .. }, Some(Block::Item { .. })));
     if !out.is_empty() && !in_list && !matches!(block, Block::Gap) {
         out.push('\n');
@@ -31,6 +32,7 @@ pub fn push(out: &mut String, block: &Block, before: Option<&Block>) {
 fn table(columns: &[Column]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let rule = |column: &Column| if column.right { "---:" } else { "---" }.to_string();
+    // A row of a Markdown table is one line.
     let heads = columns.iter().map(|column| words(&column.head.replace('\n', " "))).collect();
     let mut out = line(heads) + &line(columns.iter().map(rule).collect());
     for row in 0..columns.iter().map(|column| column.cells.len()).max().unwrap_or(0) {
@@ -49,6 +51,7 @@ fn table(columns: &[Column]) -> String {
 /// A block of code. The fence is longer than every run of backticks in the text.
 fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    // A fence has three backticks at least.
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
 }
@@ -59,6 +62,7 @@ fn code(text: &str) -> String {
     if text.is_empty() {
         return text;
     }
+    // A bar ends the cell of a table also inside of code, and Markdown takes blanks off the ends of code.
     if !text.contains(['`', '|', '\\']) && text.trim() == text {
         return format!("`{text}`");
     }

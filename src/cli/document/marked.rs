@@ -13,5 +13,6 @@ pub fn data(text: &str) -> String {
 
 /// A sentence as text: names and values as they are.
 pub fn unmarked(text: &str) -> String {
+    // The marks go first, as `plain` would show them as replaced characters.
     plain(&text.replace([OPEN, CLOSE], ""))
 }

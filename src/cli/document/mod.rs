@@ -56,6 +56,7 @@ impl Document {
 
     /// Adds lines, each of which says by its blanks how deep it is. After an empty line there is a heading.
     pub fn outline(&mut self, lines: &str) {
+        // Markdown knows levels and not blanks, so each line's level follows from the line above.
         let (mut heading, mut above) = (false, (0, 0));
         for line in lines.lines() {
             let text = line.trim_start();

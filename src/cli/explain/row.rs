@@ -18,6 +18,7 @@ pub fn parse(text: &str) -> Result<Vec<(String, Option<String>)>> {
     };
     let mut out: Vec<(String, Option<String>)> = vec![];
     for part in parts(text) {
+        // The first `=` ends the name, as a value may have more of them.
         let (name, value) = part.split_once('=').ok_or_else(|| wrong(&part))?;
         let (name, value) = (unquoted(name.trim()).0, unquoted(value.trim()));
         if name.is_empty() {
@@ -26,6 +27,7 @@ pub fn parse(text: &str) -> Result<Vec<(String, Option<String>)>> {
         if out.iter().any(|(known, _)| *known == name) {
             return Err(Error::job(format!("--at has `{name}` twice")));
         }
+        // As in CSV: nothing is NULL, and `""` is the empty text.
         out.push((name, (!value.0.is_empty() || value.1).then_some(value.0)));
     }
     Ok(out)
@@ -36,6 +38,7 @@ fn parts(text: &str) -> Vec<String> {
     let mut out = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {
+        // A doubled quote toggles twice, so it does not need a case of its own.
         quoted ^= c == '"';
         match c {
             ',' if !quoted => out.push(String::new()),
@@ -101,6 +104,7 @@ pub fn document(explained: &RowExplained, zone: &Zone) -> Document {
         let n = explained.rejected.len() as u64;
         let verb = if n == 1 { "names" } else { "name" };
         out.section(format!("{} that cannot be read {verb} the keys:", ui::count(n, "record", "records")));
+        // Rejected records may be very many, so not more of them are shown than of events, or 20.
         for reject in explained.rejected.iter().take(counted.rows.len().max(20)) {
             out.item(data(&format!("{}:{}: {}", reject.path.display(), reject.line, reject.reason)));
         }
@@ -186,6 +190,7 @@ pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
         .iter()
         .map(|left| {
             let mut value = event(&left.event);
+            // Programs get a word beside the sentence, so that they need not parse it.
             value["cause"] = json!(match left.why {
                 Cause::Range => "range",
                 Cause::Filter(..) => "filter",

@@ -17,6 +17,7 @@ pub fn files(read: &ReadPlan) -> String {
         if files.len() > 6 && i == 3 {
             let _ = writeln!(out, "  … {} more", files.len() - 4);
         }
+        // The last file is shown too: its name tells how far the log reaches.
         if files.len() <= 6 || i < 3 || i + 1 == files.len() {
             let _ = writeln!(out, "  {}  {}", file.path.display(), ui::human_bytes(file.bytes));
         }
@@ -56,6 +57,7 @@ pub fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
         };
         let _ = writeln!(out, "  {mark}  {:width$}  {ty:14}  {}{missing}{written}", column.name, column.why);
     }
+    // Without their reason, columns of types that are not read would look lost.
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}  {why}");
     }

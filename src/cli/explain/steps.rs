@@ -63,10 +63,12 @@ pub fn services(plan: &Plan) -> String {
                 OnFailure::Reject => "rejects the event",
             }
         );
+        // The value of a header may be a secret, so only its name is shown.
         let headers = service.secrets.headers.iter().map(|(name, _)| name);
         if !service.secrets.headers.is_empty() {
             let _ = writeln!(out, "    with the headers {}", names(headers));
         }
+        // A variable may be set later, so it is told here and is not a fault.
         let not_set = service.secrets.not_set();
         if !not_set.is_empty() {
             let _ = writeln!(out, "    not set in the environment: {}", names(not_set.iter()));
@@ -89,6 +91,7 @@ pub fn steps(plan: &Plan) -> String {
             Step::Dedup { keys, within: Some(within) } => {
                 writeln!(out, "  dedup by {} within {}", columns(keys), written(*within))
             }
+            // This step is not in the job file: the planner adds it where a log tells offsets.
             Step::Dedup { keys, within: None } if i == 0 && plan.pipeline.offsets.is_some() => {
                 writeln!(out, "  dedup by {}: what the log holds twice is read once", columns(keys))
             }
@@ -105,6 +108,7 @@ fn own_step(step: &Step) -> String {
     match step {
         Step::Filter(expr) => format!("filter {}\n", expr.sql()),
         Step::Derive(name, expr) => format!("derive {name} {} = {}\n", expr.ty(), expr.sql()),
+        // These depend on other rows: `steps` writes them.
         Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => String::new(),
     }
 }
@@ -123,6 +127,7 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
                 });
                 let on: Vec<String> = on.collect();
                 let take = names(take.iter().map(|number| column(table.index.columns[*number].0)));
+                // A table without a time holds at any time, so its last row is taken.
                 let timed = table.read.time.rule != TimeRule::Untimed;
                 let row = if timed { as_of(reach) } else { "the last row".to_string() };
                 format!("{take} of {}: {row} where {}", table.name, on.join(" and "))
@@ -158,6 +163,7 @@ fn as_of(reach: &Reach) -> String {
 fn url(plan: &Plan, service: &ServicePlan) -> String {
     let columns =
         service.columns.iter().map(|column| format!("{{{}}}", plan.pipeline.rows.fields[*column].name));
+    // There is one piece more than columns, as pieces stand around them.
     let columns = columns.chain([String::new()]);
     service.url.iter().zip(columns).map(|(piece, column)| format!("{piece}{column}")).collect()
 }

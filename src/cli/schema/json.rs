@@ -68,6 +68,7 @@ fn definitions() -> Value {
             all.insert(section.definition.to_string(), table(section));
         }
         for key in section.keys.iter().filter(|key| key.shared) {
+            // A shared key is the same in all its sections, so the first defines it.
             all.entry(key.name).or_insert_with(|| value(key, section));
         }
     }
@@ -81,6 +82,7 @@ fn table(section: &Section) -> Value {
         let names: Vec<&str> = section.required.iter().map(|(name, _)| *name).collect();
         table.insert("required".into(), json!(names));
     }
+    // A key that the schema does not name is an error of the job too.
     table.insert("additionalProperties".into(), json!(false));
     if let Some(variants) = section.variants {
         table.insert("oneOf".into(), variants.all.iter().map(variant).collect());

@@ -97,6 +97,7 @@ impl Event {
     /// One line of JSON. The words are there as `message`, unless the event has a message of its own.
     fn line(&self) -> String {
         let mut line = Map::new();
+        // One length and always UTC, so that lines sort by time as text.
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         line.insert("time".into(), time.into());
         line.insert("level".into(), self.level.name().into());
@@ -104,6 +105,7 @@ impl Event {
         if !self.text.is_empty() {
             line.insert("message".into(), self.text.clone().into());
         }
+        // Last, so that a `message` among the fields takes the place of the words.
         if let Value::Object(fields) = &self.fields {
             line.extend(fields.clone());
         }
@@ -116,11 +118,13 @@ pub fn say(events: &[Event]) {
     let text: String = match is_json() {
         true => events.iter().map(Event::line).collect(),
         false => {
+            // Some events are for programs alone.
             let words = events.iter().filter(|event| !event.text.is_empty());
             words.map(|event| format!("{}\n", event.text)).collect()
         }
     };
     if !text.is_empty() {
+        // stderr may be closed, and there is not another place to say so.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
@@ -132,7 +136,9 @@ pub fn note(text: &str) {
 
 /// Says, for programs, that a command starts.
 pub fn start(command: &str) {
+    // The first argument is the program itself.
     let arguments = std::env::args_os().skip(1);
+    // A URL among the arguments may have a password.
     let arguments = arguments.map(|word| without_secrets(&word.to_string_lossy()).into_owned());
     let arguments: Vec<String> = arguments.collect();
     let fields = json!({ "command": command, "version": env!("CARGO_PKG_VERSION"), "arguments": arguments });
@@ -161,6 +167,7 @@ pub fn print_error(error: &Error) {
 }
 
 fn fields(error: &Error) -> Value {
+    // A message may quote a URL of the job with its password.
     let clean = |texts: &[String]| json!(texts.iter().map(|t| without_secrets(t)).collect::<Vec<_>>());
     let mut fields = json!({
         "message": without_secrets(error.message()),
@@ -185,6 +192,7 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
         let _ = error.print();
         return exit::DONE;
     }
+    // clap could not read the command line, so `--log json` is looked for by hand.
     if wants_json(arguments) {
         set_log(LogFormat::Json);
     }
@@ -197,6 +205,7 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
         }
         return exit::JOB;
     }
+    // clap has its message in the first paragraph, with usage and tips behind it.
     let told = text.split("\n\n").next().unwrap_or_default();
     let of = |word: &str| -> Vec<String> {
         text.lines().filter_map(|l| l.trim().strip_prefix(word)).map(|l| l.trim().to_string()).collect()
@@ -215,6 +224,7 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
 
 /// Whether `--log json` is among the arguments of a command line that cannot be read.
 fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    // What follows `--` is not an option.
     let words: Vec<OsString> = arguments.take_while(|word| word != "--").collect();
     words.iter().any(|word| word == "--log=json")
         || words.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json")

@@ -37,10 +37,12 @@ impl engine::Progress for Progress {
         if !self.shown {
             return;
         }
+        // Made at the first report, so that a command that fails early does not draw a line.
         let bar = self.bar.get_or_init(|| {
             let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             bar.set_style(
+                // The template is a constant, so the default is never taken.
                 ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
             );
             bar

@@ -42,6 +42,7 @@ fn columns(out: &mut Document, comparison: &Comparison) {
     let both = comparison.matched + comparison.differing;
     let (same, odd): (Vec<&ColumnCount>, Vec<&ColumnCount>) =
         comparison.columns.iter().partition(|column| column.matched == both);
+    // Where the sides have not a row in common, all of these numbers are 0.
     if odd.is_empty() || both == 0 {
         return;
     }

@@ -17,6 +17,7 @@ pub fn push(out: &mut Document, group: &GroupOf, traced: &Traced) {
         return;
     }
     let place = traced.rows.iter().map(|row| format!("{}:{}", row.file.display(), row.line));
+    // Places are not cut short, as people copy them.
     let mut columns = vec![Column::whole("file:line", place)];
     for (i, name) in traced.columns.iter().enumerate() {
         let values = traced.rows.iter().map(|row| row.values[i].clone().unwrap_or_default());

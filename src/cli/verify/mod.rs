@@ -83,13 +83,16 @@ pub struct VerifyArgs {
 }
 
 fn assignment(text: &str) -> std::result::Result<(String, String), String> {
+    // The first `=` ends the name, as an expression may have more of them.
     let (name, value) = text.split_once('=').ok_or("a name, `=` and an expression")?;
     Ok((name.trim().to_string(), value.trim().to_string()))
 }
 
 fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
+    // The last `=` ends the name: a name may have one, and numbers do not.
     let (name, bounds) = text.rsplit_once('=').ok_or("a column, `=`, and one or two numbers")?;
     let number = |text: &str| match text.trim().parse::<f64>() {
+        // With an infinite tolerance every value would be the same.
         Ok(x) if x >= 0.0 && x.is_finite() => Ok(x),
         _ => Err(format!("`{text}` is not a number of at least 0")),
     };
@@ -102,6 +105,7 @@ fn tolerance(text: &str) -> std::result::Result<(String, f64, f64), String> {
 
 impl VerifyArgs {
     pub fn run(&self) -> Result<u8> {
+        // A page that cannot be written is refused before the comparison.
         if let Some(path) = &self.html {
             report::check(path)?;
         }
@@ -139,6 +143,7 @@ impl VerifyArgs {
                 .hint("leave --postgres out, or give --against a file that ends in .sql"));
         }
         let there = self.written.written(&against)?;
+        // The options depend on the plan, and two results that are files do not have one.
         let request = |options| Request {
             against: against.clone(),
             server: server.clone(),
@@ -168,6 +173,7 @@ impl VerifyArgs {
         let plan = job::plan_job(&spec, &overrides)?;
         facts.plan(&plan);
         ui::notes(&plan.notes);
+        // The page must not take the place of a file of the job.
         self.html.iter().try_for_each(|page| job::refuse_own(&plan, page))?;
         let options = self.machine.options(Some(&plan));
         verify(&spec, &overrides, plan, &request(&options))

@@ -15,6 +15,7 @@ pub fn percent(n: u64, total: u64) -> String {
     if n == 0 || n >= total {
         return if n == 0 { "0 %".to_string() } else { "100 %".to_string() };
     }
+    // In 128 bits, as `n` times 10,000 may pass 64.
     match (u128::from(n) * 10_000 + u128::from(total) / 2) / u128::from(total) {
         0 => "<0.01 %".to_string(),
         10_000.. => ">99.99 %".to_string(),
@@ -79,6 +80,7 @@ pub fn schema(comparison: &Comparison) -> Vec<String> {
             }
             None => format!("{} is only here", quote(name)),
         }),
+        // The pair is told already, from the side here.
         SchemaDifference::Only(Side::There, name) if other_case(name, Side::Here).is_some() => None,
         SchemaDifference::Only(Side::There, name) => Some(match nearest(name, only(Side::Here)) {
             Some(near) => {
@@ -92,6 +94,7 @@ pub fn schema(comparison: &Comparison) -> Vec<String> {
 
 /// How many keys come more than once and are not in the list.
 pub fn keys_not_named(comparison: &Comparison) -> u64 {
+    // A key that repeats on both sides is one key with two entries.
     let mut named: Vec<_> = comparison.duplicates.iter().map(|again| &again.key).collect();
     named.sort();
     named.dedup();
@@ -110,12 +113,14 @@ pub fn pair(here: Option<&str>, there: Option<&str>) -> (String, String) {
     let (a, b) = (marked(a), marked(b));
     let shared = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let long = a.chars().count().max(b.chars().count()) > WIDEST;
+    // Long values start shortly before the place where they part, or they would look equal.
     let from = if long && shared > WIDEST - SHARED { shared - SHARED } else { 0 };
     (cut(&a, from), cut(&b, from))
 }
 
 /// The text with what cannot be seen in it escaped.
 fn marked(text: &str) -> String {
+    // In quotes an empty text can be seen, and the text NULL is told from NULL.
     let odd = text.is_empty() || text == "NULL" || text.trim() != text || text.starts_with('"');
     let seen: String = text
         .chars()
@@ -126,6 +131,7 @@ fn marked(text: &str) -> String {
 
 /// Controls, blanks that look like others, and marks that turn or hide what is around them.
 fn unseen(c: char) -> bool {
+    // Marks of direction can make one text look like another.
     let mark = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     c.is_control() || mark || (c.is_whitespace() && c != ' ')
 }

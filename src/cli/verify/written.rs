@@ -34,6 +34,7 @@ fn delimiter(text: &str) -> std::result::Result<u8, String> {
     match text.as_bytes() {
         [b'"' | b'\n' | b'\r'] => Err("not a quote or the end of a line".into()),
         [one] if one.is_ascii() => Ok(*one),
+        // A shell passes `\t` as two characters.
         b"\\t" | b"tab" => Ok(b'\t'),
         _ => Err("one ASCII character, or `tab`".into()),
     }

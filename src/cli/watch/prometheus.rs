@@ -35,6 +35,7 @@ pub fn check(path: &Path) -> Result<()> {
     if path.extension().is_none_or(|extension| extension != "prom") {
         return Err(refused().hint("a node exporter's textfile collector reads only files that end in .prom"));
     }
+    // A bare name has an empty parent, which is the current folder.
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(refused().hint(format!("there is no folder {}", folder.display()))),
         None => owner::check(path, Made::Metrics),
@@ -47,6 +48,7 @@ impl Run<'_> {
     /// # Errors
     /// A machine error: the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
+        // Before the first run there is not a file yet.
         let old = std::fs::read_to_string(path).unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let text = self
@@ -58,6 +60,7 @@ impl Run<'_> {
     /// The metrics at `now`, a time since 1970; `old` is the text of those before.
     fn text(&self, now: Duration, old: &str) -> prometheus::Result<String> {
         let mut gauges = Gauges { registry: Registry::new(), run: self };
+        // Taken apart by name: a new fact cannot be left out of the metrics.
         let Facts { job, account, watermarks, inputs, outputs, compared } = self.facts;
         let hash = job.as_ref().map_or("", |(_, hash)| hash.as_str());
         let version = env!("CARGO_PKG_VERSION");
@@ -67,6 +70,7 @@ impl Run<'_> {
             &["version", "hash"],
             &[(&[version, hash], 1.0)],
         )?;
+        // Prometheus knows numbers alone: 1 stands for yes.
         let success = f64::from(u8::from(self.success));
         gauges.add("last_run_success", "Whether the last run succeeded.", &[], &[(&[], success)])?;
         gauges.add(
@@ -230,6 +234,7 @@ impl Gauges<'_> {
         let labels: Vec<&str> = ["command", "job_name"].iter().chain(labels).copied().collect();
         let gauge = GaugeVec::new(Opts::new(format!("highwater_{name}"), help), &labels)?;
         for (own, value) in values {
+            // `GaugeVec` takes values by position: the order is that of the label names above.
             let own: Vec<&str> = [self.run.command, self.run.job].iter().chain(*own).copied().collect();
             gauge.get_metric_with_label_values(&own)?.set(*value);
         }
@@ -239,8 +244,10 @@ impl Gauges<'_> {
 
 /// When a run last succeeded, by the text of metrics.
 fn kept(old: &str) -> Option<f64> {
+    // HELP and TYPE lines begin with `#`, and a longer name may begin alike.
     let line =
         old.lines().find(|line| line.strip_prefix(LAST_SUCCESS).is_some_and(|rest| rest.starts_with('{')))?;
+    // The value stands behind the last space, as the value of a label may have spaces.
     line.rsplit(' ').next()?.parse().ok()
 }
 

@@ -46,6 +46,7 @@ pub fn rows(before: &RecordBatch, after: &RecordBatch, key: &[usize]) -> Result<
             Ordering::Less => gone.push(left[i]),
             Ordering::Greater => new.push(right[j]),
             Ordering::Equal => {
+                // A row with a known key replaces the one in the table, so it need not be taken out.
                 if compare_rows(&x, left[i] as usize, &y, right[j] as usize).is_ne() {
                     new.push(right[j]);
                 }

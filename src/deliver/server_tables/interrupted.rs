@@ -16,6 +16,7 @@ const FOLDER: &str = "publishing";
 pub fn parts(state: &Path) -> Result<Vec<PathBuf>> {
     let folder = state.join(FOLDER);
     let failed = |e| Error::io("list", &folder, e);
+    // A link could lead to files that are not ours.
     if folder.is_symlink() {
         return Err(not_ours(&folder));
     }
@@ -25,6 +26,7 @@ pub fn parts(state: &Path) -> Result<Vec<PathBuf>> {
         Err(e) => return Err(failed(e)),
     };
     let mut parts = entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect::<Result<Vec<_>>>()?;
+    // A folder lists its entries in any order.
     parts.sort();
     match parts.iter().find(|part| !part.symlink_metadata().is_ok_and(|there| there.is_file())) {
         None => Ok(parts),
@@ -46,6 +48,7 @@ pub fn remember(state: &Path, staged: &[PathBuf]) -> Result<()> {
     let there = parts(state)?;
     let folder = state.join(FOLDER);
     fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
+    // Parts of several commits can lie here, so a name that is taken stays as it is.
     let free =
         (0..).map(|number| folder.join(format!("{number:06}.parquet"))).filter(|to| !there.contains(to));
     for (part, to) in staged.iter().zip(free) {
@@ -53,6 +56,7 @@ pub fn remember(state: &Path, staged: &[PathBuf]) -> Result<()> {
         let kept = fs::hard_link(part, &to).or_else(|_| fs::copy(part, &to).map(drop));
         kept.map_err(|e| Error::io("write", &to, e))?;
     }
+    // The names must be on the disk before the table commits, or a crash could lose what it did.
     let synced = fs::File::open(&folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| Error::io("write", &folder, e))
 }

@@ -87,12 +87,14 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
         let number = plan.deliveries.outputs[..publication.output.place()].iter().filter(is_target).count();
         let mirror = Mirror::of(output, transaction, number, extent)?;
         let mut publishing = Publishing::begin(spec(plan, publication))?;
+        // The folder of another table, or of a job that was edited, does not tell what this table holds.
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
             let same = manifest.identity.as_ref()
                 == Some(&plan.deliveries.identities.outputs[publication.output.place()]);
             same && table == Some(&publication.address.url())
         });
+        // A difference is enough only where the table holds what the folder held.
         let narrow = extent == Extent::Changed && known.is_some() && publishing.is_there();
         if narrow && mirror.interrupted.is_empty() {
             mirror.send_changed(&mut publishing, publication)?;
@@ -119,6 +121,8 @@ impl Open<'_> {
         let (mut done, mut states) = (vec![], vec![]);
         let tables = || {
             for table in self.0 {
+                // After a crash behind this commit the folder is old: these parts then tell which rows the
+                // table has.
                 interrupted::remember(&table.state, &table.staged)?;
                 table.publishing.commit()?;
                 done.push(table.published);
@@ -222,6 +226,7 @@ impl<'a> Mirror<'a> {
         let paths: BTreeSet<&str> =
             old.keys().copied().chain(self.staged.keys().map(String::as_str)).collect();
         let none = || RecordBatch::new_empty(schema.arrow());
+        // `put` pulls the rows while it sends them, so the keys that go are gathered on the side.
         let gone = RefCell::new(vec![]);
         publishing.put(paths.into_iter().map(|path| {
             let before = old.get(path).map_or_else(|| Ok(none()), |part| whole(&self.left(part)?, schema))?;

@@ -45,6 +45,7 @@ fn unreadable(path: &Path, cause: impl std::fmt::Display) -> Error {
 /// A machine error: it cannot be read, or has other columns.
 pub fn rows_of(path: &Path, schema: &Schema) -> Result<Batches> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    // Parts do not hold Arrow's schema, so the reader is told the types.
     let options = ArrowReaderOptions::new().with_schema(schema.arrow());
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
         .and_then(|builder| builder.with_batch_size(ROWS).build())
@@ -88,6 +89,7 @@ pub fn keys_of(path: &Path, schema: &Schema, key: &[usize]) -> Result<Option<Bat
 
 fn is_of(is: &ArrowType, ty: DataType) -> bool {
     match (is, ty) {
+        // A part without Arrow's schema shows text as Utf8.
         (ArrowType::Utf8 | ArrowType::Utf8View, ty) if ty.is_text() => true,
         (ArrowType::Timestamp(unit, _), DataType::Timestamp) => *unit == arrow_schema::TimeUnit::Microsecond,
         (is, ty) => *is == ty.arrow(),

@@ -13,6 +13,7 @@ use std::fmt::Write;
 /// The hash of `plan` as those manifests have it.
 pub fn hash(plan: &Plan) -> String {
     let (read, name) = (&plan.pipeline.read, &plan.name);
+    // Order and spaces are those of version 0.1.0. A change here would make all its manifests unknown.
     let mut essence = format!(
         "{name} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         read.columns,

@@ -31,6 +31,7 @@ fn compare(path: &mut Vec<String>, was: Option<&Value>, is: Option<&Value>, foun
             let [a, b] = [a, b].map(|all| all.iter().map(|(key, value)| (key.as_str(), value)).collect());
             members(path, &a, &b, found);
         }
+        // Elements with names are compared by name: one that is new must not shift all behind it.
         (Some(Value::Array(a)), Some(Value::Array(b))) => match (named(a), named(b)) {
             (Some(a), Some(b)) => members(path, &a, &b, found),
             _ => {
@@ -59,6 +60,7 @@ fn members(path: &mut Vec<String>, was: &Members, is: &Members, found: &mut Vec<
         compare(path, of(was, key), of(is, key), found);
         path.pop();
     }
+    // The two are not the same, so where none of their members differs it is their order.
     if found.len() == before {
         found.push(format!("the order of {} has changed", place(path)));
     }
@@ -91,6 +93,7 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         value => value.to_string(),
     };
+    // Cut between characters, as bytes may lie inside of one.
     match text.char_indices().nth(LONG) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
         None => format!("`{text}`"),

@@ -34,11 +34,13 @@ pub const VERSION: u32 = 1;
 
 fn identity(form: Map<String, Value>) -> Identity {
     let form = Value::Object(form);
+    // By its text, as the order of keys is that of columns.
     Identity { version: VERSION, hash: hash(form.to_string().as_bytes()), form }
 }
 
 /// The identities of the outputs of `plan`, which `spec` was resolved into.
 pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
+    // A plan has all outputs of its job, in the same order.
     let outputs = spec.outputs.iter().zip(&plan.deliveries.outputs);
     Identities {
         outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
@@ -73,6 +75,7 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
     if let Some(lateness) = lateness {
         of.insert("streamed".into(), json!({ "allowed_lateness": lateness.allowed }));
     }
+    // A key that is absent says nothing, so the flag is written only where it is set.
     if let OutputKind::Groups { grouping, .. } = &output.kind
         && plan.pipeline.groupings[*grouping].plan.firings
     {
@@ -121,6 +124,7 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
     let mut form = Map::new();
     form.insert("timezone".into(), json!(plan.zone.name()));
     let TimeRange { start: from, end: to } = plan.pipeline.range;
+    // The ends of the range stand for a bound that is not given.
     let bounds = optional([
         ("from", (from != i64::MIN).then(|| json!(from))),
         ("to", (to != i64::MAX).then(|| json!(to))),
@@ -133,8 +137,10 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
     if !steps.is_empty() {
         form.insert("steps".into(), Value::Array(steps));
     }
+    // The watermark decides nothing in `complete`, so a new delay leaves those outputs known.
     if streamed {
         let watermark = &plan.pipeline.watermark;
+        // By name: the number of a column changes when another output reads more of them.
         let column = |column: usize| plan.pipeline.rows.fields[column].name.clone();
         let partition = watermark.partition.map(|partition| match partition {
             LogPartition::File => json!("file"),
@@ -160,6 +166,7 @@ fn events(spec: &OutputSpec) -> Map<String, Value> {
 
 fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
     let by = (!spec.by.is_empty()).then(|| names(spec.by.iter().map(|key| key.value.as_str())));
+    // Blanks around an expression do not change what it means.
     optional([
         ("window", Some(json!(window.to_string()))),
         ("by", by),
@@ -171,6 +178,7 @@ fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
 
 /// Columns with their types, in order; in JSON also which of them lie in records.
 fn columns(schema: &Schema, format: Format) -> Value {
+    // Nested names make objects in JSON alone: other formats are the same with and without.
     let has_records = matches!(format, Format::JsonLines | Format::Keyed(_));
     let column = |field: &Field| {
         let mut column = json!({ "name": field.name, "type": field.ty.to_string() });

@@ -28,6 +28,7 @@ impl Reads {
     /// Those that steps and this output use: a column that only another output reads changes nothing of this one, but
     /// where a value that cannot be read rejects its record.
     pub fn of_output(job: &JobSpec, plan: &Plan, output: &OutputPlan) -> Reads {
+        // Where bad records are rejected, a value of any column that is read can reject its record.
         if plan.pipeline.read.on_bad_record == OnBadRecord::Reject {
             return Reads(None);
         }
@@ -68,6 +69,7 @@ impl Reads {
             }
         }
         used.extend(own);
+        // Backwards, as a derived column reads only columns that come before it.
         for derived in plan.pipeline.read.derived.iter().rev() {
             let name = plan.pipeline.read.columns[derived.column].name.as_str();
             let decides = plan.pipeline.read.time.column == name || used.contains(&derived.column);
@@ -109,6 +111,7 @@ pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
     let (spec, read) = (&job.source.log, &plan.pipeline.read);
     let mut form = log(spec, read, reads);
     let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    // Arrival decides only where events can be late, or too far ahead.
     let arrival = read.arrival.as_ref().filter(|_| streamed || read.max_ahead.is_some());
     form.extend(optional([
         ("arrival", arrival.map(time)),
@@ -131,6 +134,7 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
             (column.name.as_str(), format!("{}{inferred}", column.ty))
         })
         .collect();
+    // By name, as the order in which the job reads them decides nothing.
     columns.sort();
     let columns: Map<String, Value> =
         columns.into_iter().map(|(name, ty)| (name.to_string(), Value::from(ty))).collect();
@@ -154,6 +158,7 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
 /// What a log says of the text of its files; none where it says nothing.
 fn shape(spec: &ShapeSpec) -> Option<Value> {
     let word = |word: &Option<At<String>>| word.as_ref().map(|word| json!(word.value));
+    // `skip = 0` is the default, and a key with its default says nothing.
     let number = |number: &Option<At<usize>>| number.as_ref().filter(|n| n.value > 0).map(|n| json!(n.value));
     let form = optional([
         ("encoding", word(&spec.encoding)),
@@ -223,6 +228,7 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
         StepSpec::Filter(sql) => json!({ "filter": sql.value.trim() }),
         StepSpec::Derive(columns) => json!({ "derive": pairs(columns) }),
         StepSpec::Dedup { keys: by, within } => {
+            // There is a plan, so the length has been read before.
             let within = within.as_ref().and_then(|text| parse_length(&text.value).ok());
             Value::Object(optional([
                 ("dedup", Some(keys(by))),
@@ -298,6 +304,7 @@ fn table(job: &JobSpec, table: &TablePlan) -> Value {
         _ => None,
     };
     let steps: Vec<Value> = table.steps.iter().filter_map(step).collect();
+    // The files of a lookup are a table of the plan, and not one of the job file.
     let spec = job.tables.iter().find(|spec| spec.name.value == table.name);
     let nothing = LogSpec::default();
     let mut form = log(spec.map_or(&nothing, |spec| &spec.log), &table.read, &Reads(None));

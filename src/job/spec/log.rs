@@ -109,6 +109,7 @@ fn log(table: &Table) -> LogSpec {
 /// Reads `[source]`.
 pub(super) fn source(table: &Table) -> SourceSpec {
     let spec = SourceSpec {
+        // The event time may be a column that is derived, so they are computed as records are read.
         log: LogSpec { derive_first: true, ..log(table) },
         arrival: table.get(keys::ARRIVAL),
         partition: table.get(keys::PARTITION),
@@ -116,6 +117,7 @@ pub(super) fn source(table: &Table) -> SourceSpec {
         max_ahead: table.get(keys::MAX_AHEAD),
         out_of_orderness: table.get(keys::OUT_OF_ORDERNESS),
     };
+    // All keys have been asked for by now, and `finish` faults every other.
     table.finish();
     spec
 }

@@ -42,6 +42,7 @@ pub(super) fn page(table: &Table) -> Option<PageSpec> {
     if !is_page(path) && (table.peek("format") != Some("html") || crate::pg::is_url(path) || path == "-") {
         return None;
     }
+    // The path has told what it is: the key is read only because `finish` wants every key read.
     table.get(keys::FORMAT);
     let spec = PageSpec {
         span: table.span.clone(),
@@ -59,6 +60,7 @@ pub(super) fn page(table: &Table) -> Option<PageSpec> {
 
 /// Whether the output at `path` is a page.
 fn is_page(path: &str) -> bool {
+    // A path may be shorter, or have a character of several bytes there: neither may panic.
     let ends = path.len().checked_sub(".html".len()).and_then(|at| path.get(at..));
     ends.is_some_and(|end| end.eq_ignore_ascii_case(".html")) && !crate::pg::is_url(path)
 }
@@ -99,6 +101,7 @@ pub struct TopSpec {
 
 /// Reads one `[[output]]`.
 pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
+    // A fault of these keys leaves open which columns the output has.
     let before = document.count();
     let (by, select, archive) = (table.get(keys::BY), table.get(keys::SELECT), table.get(keys::ARCHIVE));
     let unread = document.count() > before;
@@ -138,6 +141,7 @@ pub fn is_true(flag: &Option<At<bool>>) -> bool {
 
 /// Faults what an archive cannot have: it has the records as they came, and nothing of what an output makes of them.
 fn refuse_in_archive(table: &Table) {
+    // `firings = false` asks for nothing, so only a flag that is set is a fault.
     let flags = keys::FALSE_IN_ARCHIVES.into_iter().filter(|flag| table.is_set(flag.about.name));
     for key in keys::NOT_OF_ARCHIVES.into_iter().chain(flags.map(|flag| flag.about.name)) {
         let error = Error::job(format!("an archive has no `{key}`"));
@@ -149,6 +153,7 @@ fn refuse_in_archive(table: &Table) {
 /// The window of an output, if it has one.
 fn window(document: &Document, output: &Table) -> Option<WindowSpec> {
     let value = output.get(keys::WINDOWS);
+    // A window that cannot be read must not make this an output without a window.
     output.place_of("window")?;
     Some(value.and_then(|value| read_window(document, value)).unwrap_or(WindowSpec {
         kind: WindowKind::Unreadable,
@@ -188,5 +193,6 @@ fn read_window(document: &Document, window: Result<At<String>, Table>) -> Option
 fn top(table: &Table) -> Option<TopSpec> {
     let (n, by) = (table.get(keys::N), table.get(keys::TOP_BY));
     table.finish();
+    // A key that is missing has been told by `finish`.
     Some(TopSpec { n: n?, by: by? })
 }

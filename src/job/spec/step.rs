@@ -92,6 +92,7 @@ pub(super) fn step(document: &Document, table: &Table) -> StepSpec {
 }
 
 fn read(document: &Document, table: &Table) -> Option<StepSpec> {
+    // The keys of all kinds are read first, as `finish` wants every key read that is described.
     let (filter, derive) = (table.get(keys::FILTER), table.get(keys::DERIVE));
     let (dedup, first, name) = (table.get(keys::DEDUP), table.get(keys::FIRST), table.get(keys::AS));
     let (enrich, reach, fill) = (table.get(keys::ENRICH), reach(table), table.get(keys::FILL));
@@ -112,6 +113,7 @@ fn read(document: &Document, table: &Table) -> Option<StepSpec> {
         }
         _ => {
             let lookup = lookup.lookup(document, table)?;
+            // Only a lookup in files needs `on`, and the description of the key cannot say so.
             if matches!(lookup.from, LookupFrom::Files { .. }) && table.place_of("on").is_none() {
                 document.fault(Error::job("`lookup` needs `on`").hint(keys::ON_HINT), &table.span);
                 return None;
@@ -230,6 +232,7 @@ impl LookupKeys {
             right = false;
         }
         let from = if service {
+            // The list has one entry, as was checked above.
             let url = from.swap_remove(0);
             let LookupKeys { log, headers, in_flight, timeout, retries, backoff, on_failure, .. } = self;
             let (types, headers) = (log.types, headers.unwrap_or_default());

@@ -10,8 +10,10 @@ use crate::job::reader::Table;
 pub(super) fn variant(document: &Document, table: &Table) -> Option<(&'static str, bool)> {
     let variants = table.section().variants?;
     let variant = named(document, table, variants)?;
+    // From here on it is known what the table is: faults make it wrong, but leave nothing open.
     let before = document.count();
     for (i, of) in variants.all.iter().enumerate() {
+        // A key may go with several variants, and one fault for it is enough.
         let new = |key: &&str| !variants.all[..i].iter().any(|other| other.keys().any(|known| known == *key));
         let wrong = of.keys().filter(new).filter(|key| !variant.keys().any(|known| known == *key));
         for (key, place) in wrong.filter_map(|key| Some((key, table.place_of(key)?))) {
@@ -35,6 +37,7 @@ pub(super) fn variant(document: &Document, table: &Table) -> Option<(&'static st
 
 /// The one variant whose key the table has.
 fn named(document: &Document, table: &Table, variants: &'static Variants) -> Option<&'static Variant> {
+    // By key and not by value: a variant whose value is wrong is still named.
     let named = variants.all.iter().filter(|variant| table.place_of(variant.name).is_some());
     let error = match named.collect::<Vec<&Variant>>()[..] {
         [one] => return Some(one),

@@ -30,6 +30,7 @@ impl Planner<'_> {
                 right = false;
             }
         }
+        // An archive is in replay order, and says where each record is from.
         self.positions = true;
         self.rows.read(columns.iter().copied());
         fields.extend(own);
@@ -106,6 +107,7 @@ impl Planner<'_> {
 
 /// The name of an aggregate whose parts are not kept: they grow with the events, or hang on their order.
 fn without_state(function: &Function) -> Option<&'static str> {
+    // Without a default arm, so that a new aggregate has to say whether its state is kept.
     match function {
         Function::CountRows
         | Function::Count

@@ -19,6 +19,7 @@ use sqlparser::ast::{CaseWhen, Expr as Ast};
 impl Planner<'_> {
     /// The aggregate of a call, and the columns of its arguments; `None` after a fault.
     pub(super) fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> Resolved {
+        // A fault ends it only at the end, so that the arguments are looked at too.
         let literal = literal(call).map_err(|error| self.fault(error, &sql.span)).ok();
         let mut args = call.args.clone();
         let filter = call.filter.as_ref().map(|filter| self.condition(filter, sql));
@@ -51,6 +52,7 @@ impl Planner<'_> {
         match made {
             Ok(aggregate) => Some((aggregate, columns)),
             Err(error) => {
+                // Only a column of the files may be text by a wrong guess.
                 let names = columns.iter().filter(|c| takes_numbers && **c < self.rows.source_columns);
                 let names = names.map(|&column| self.rows.schema.fields[column].name.as_str());
                 let error = self.rows.texts.told(error, names);
@@ -94,6 +96,7 @@ fn literal(call: &AggregateCall) -> Result<Call<'_>> {
     let (Some(literal), Some(kind)) = (literal, kind) else { return Ok(Call::default()) };
     match kind {
         LiteralKind::Quantile => {
+            // A range does not contain NaN, so it is refused as well.
             let q = literal.to_string().parse().ok().filter(|q| (0.0..=1.0).contains(q));
             let quantile = Some(q.ok_or_else(|| {
                 let which = if call.name == "percentile_cont" { "the" } else { "the second" };

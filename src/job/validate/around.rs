@@ -14,6 +14,7 @@ use crate::time::likely;
 /// What would give a log the column `name`, which no file has, if the files tell: lines before the header, another
 /// delimiter, an encoding, no header at all.
 pub(super) fn elsewhere(name: &str, known: &[&str], files: &[SourceFile], delimiter: u8) -> Vec<String> {
+    // UTF-16 that is read as UTF-8 has a zero byte beside every ASCII character.
     if known.iter().any(|known| known.contains('\0')) {
         let of = "every second byte is zero";
         return vec![format!("{of}: encoding = \"utf-16le\" or \"utf-16be\" in [source]")];
@@ -37,6 +38,7 @@ pub(super) fn hints(files: &[SourceFile], delimiter: u8, name: Option<&str>) -> 
     let Some((line, fields)) = &found.header else { return vec![] };
     let is_header = match name {
         Some(name) => fields.iter().any(|field| field == name),
+        // A header has names alone: a line with a number or a date in it is a record.
         None => fields.iter().all(|field| Class::of_text(field.as_bytes()) == Class::Text),
     };
     let now = file.shape.sep.unwrap_or(delimiter);
@@ -66,12 +68,14 @@ fn headless(name: &str, known: &[&str], files: &[SourceFile]) -> Option<String> 
         files.first().filter(|file| file.format == Format::Csv && file.shape.form.columns().is_none())?;
     let class = |name: &&str| Class::of_text(name.as_bytes());
     let values = known.iter().filter(|name| class(name) != Class::Text).count();
+    // A name may look like a number, as a year does. A third of them is too many for a header.
     if values == 0 || 3 * values < known.len() {
         return None;
     }
     let is_time =
         |name: &&str| matches!(class(name), Class::Date | Class::Timestamp) || !likely(name).is_empty();
     let time = known.iter().position(is_time).unwrap_or(0);
+    // A log may have hundreds of columns, and eight show the form.
     let names = (0..known.len())
         .take(8)
         .map(|i| if i == time { basic(name) } else { format!("\"column_{}\"", i + 1) });

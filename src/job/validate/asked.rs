@@ -42,6 +42,7 @@ impl<'a> Planner<'a> {
         columns: &[usize],
         fill: bool,
     ) -> (usize, Vec<usize>) {
+        // The table reads these columns for each ask, so that all plans of one table read the same.
         self.tables[table].rows.read(keys.iter().chain(columns).copied());
         let same = |ask: &Ask| ask.table == table && ask.keys == keys && ask.fill == fill;
         let index = self.asks.iter().position(same).unwrap_or_else(|| {
@@ -72,6 +73,7 @@ impl<'a> Planner<'a> {
                 _ => None,
             })
             .collect();
+        // A step that cannot be read may be the one that uses it.
         let unreadable = self.spec.steps.iter().any(|step| matches!(step, StepSpec::Unreadable));
         let unused = |table: &&TableSpec| !unreadable && !named.contains(&table.name.value.as_str());
         for table in self.spec.tables.iter().filter(unused) {

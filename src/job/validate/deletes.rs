@@ -29,6 +29,7 @@ pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<Str
                 ));
                 document.fault(error.hint("write them as two conditions, joined by AND"), &sql.span);
             }
+            // A condition that does not compile is a fault already.
             None => return,
         }
     }
@@ -39,6 +40,7 @@ pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<Str
     log.push(format!("CASE WHEN {op} = 'd' THEN true ELSE {} END", row.join(" AND ")));
     if let Ok(expr) = rows.compiled(&log.join(" AND ")) {
         rows.read(expr.inputs().to_vec());
+        // The step that was made of the filter alone gives way to the new one.
         rows.steps.pop();
         rows.steps.push(Step::Filter(expr));
     }
@@ -47,6 +49,7 @@ pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<Str
 /// What there is to tell of a source of change events, where the job does not ask what they are.
 pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
     let columns = [log.own(LogColumn::Op)?, log.own(LogColumn::Deleted)?];
+    // A job that reads these columns knows of deletes.
     let asks = columns.iter().any(|column| rows.used.contains(column));
     (!asks).then(|| {
         "each change event counts as an event, and a delete has the old row: filter = \"NOT _deleted\" leaves deletes out"
@@ -62,6 +65,7 @@ pub(super) fn not_unwrapped(log: &Log, title: &str, filter: Option<&At<String>>)
         && log.inferred.column("op").is_some()
         && has("before.")
         && has("after.");
+    // A rough look is enough, as only a note depends on it.
     let asks = filter.is_some_and(|sql| sql.value.contains("op"));
     (is && !asks).then(|| {
         format!(
@@ -103,6 +107,7 @@ fn about(rows: &Rows, condition: &Ast, own: &[bool]) -> Option<About> {
 /// The conditions that AND joins.
 fn conditions(ast: &Ast) -> Vec<&Ast> {
     match ast {
+        // Brackets around an AND do not change it; those around an OR make it one condition.
         Ast::Nested(inside) => match conditions(inside) {
             one if one.len() == 1 => vec![ast],
             many => many,

@@ -33,9 +33,11 @@ pub(super) fn derives_time(spec: &LogSpec, known: &[&str]) -> bool {
 /// where both of its names are columns.
 fn is_expression(text: &str, known: &[&str]) -> bool {
     let Ok(ast) = parse(text) else { return false };
+    // A name by itself that is not a column is misspelt, rather than an expression.
     if matches!(ast, Ast::Identifier(_) | Ast::CompoundIdentifier(_)) {
         return false;
     }
+    // A call, a cast or a literal is never a part of a name.
     let mut computes = false;
     expressions(&ast, |node| {
         computes |= matches!(node, Ast::Function(_) | Ast::Cast { .. } | Ast::Value(_) | Ast::TypedString(_));
@@ -49,6 +51,7 @@ impl Log {
         let known: Vec<String> = self.inferred.names().map(str::to_string).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let of_time = !known.is_empty() && derives_time(spec, &known);
+        // Empty files have not told their columns, so every name would be a fault.
         if known.is_empty() || !(spec.derive_first || of_time) {
             return;
         }
@@ -88,6 +91,7 @@ impl Log {
     pub(super) fn use_inputs(&self, used: &mut BTreeSet<usize>, arrival: Option<&ReadTime>) {
         let times = self.time.iter().chain(arrival).map(|time| time.column.as_str());
         let names: Vec<&str> = times.collect();
+        // Backwards, as a derived column reads only columns that come before it.
         for (column, from) in self.derived.iter().rev() {
             let name = self.inferred.columns[*column].name.as_str();
             if names.contains(&name) {
@@ -141,6 +145,7 @@ impl Deriving<'_> {
             Ok(expr) => expr,
             Err(error) => {
                 fault(self.document, false, error, &sql.span);
+                // The column stays, so that what names it is not a second fault.
                 self.log.faulty.push(name.to_string());
                 self.push(name, DataType::String, String::new(), Source::File);
                 return;
@@ -152,6 +157,7 @@ impl Deriving<'_> {
                 Some(rule) => self.log.time = Some(ReadTime { column: name.to_string(), rule }),
                 None => self.log.faulty.push(name.to_string()),
             }
+            // In a batch the event time is an instant, whatever the expression gives.
             ty = DataType::Timestamp;
         }
         self.push(name, ty, format!("derived: {}", sql.value.trim()), Source::Sql(Box::new(expr)));

@@ -81,6 +81,7 @@ pub(super) fn inside(files: &[SourceFile]) -> Vec<String> {
     };
     let text = pointer.text();
     let dotted = pointer.keys().join(".");
+    // There is a first file, as the list was found in it.
     let path = files[0].path.display();
     vec![
         format!("{path} is one object with a list in it: records = \"{text}\" reads that list"),

@@ -59,6 +59,7 @@ impl<'a> Planner<'a> {
             Some(text) => length(&self.spec.document, text).map(Some),
             None => Some(None),
         };
+        // Of two events at one instant the one that is earlier in the log stays.
         self.positions = true;
         if let (Some(keys), Some(within)) = (keys, within) {
             self.rows.steps.push(Step::Dedup { keys, within });
@@ -71,6 +72,7 @@ impl<'a> Planner<'a> {
         if !self.rows.free(name, "`as` is the name of a new column") {
             return;
         }
+        // The column is there after a fault of the keys too, so that later steps find it.
         self.rows.schema.fields.push(Field::new(&name.value, DataType::Bool));
         if let Some(keys) = keys {
             self.rows.steps.push(Step::First { keys, name: name.value.clone() });
@@ -149,6 +151,7 @@ impl<'a> Planner<'a> {
             take.push(Field::new(&column.name.value, ty));
             self.rows.schema.fields.push(Field::new(&column.name.value, ty));
         }
+        // After a fault the columns are there without a step, as such a plan never runs.
         let (Some(first), Some(otherwise), true) = (first, otherwise, take.len() == columns.len()) else {
             return;
         };
@@ -158,6 +161,7 @@ impl<'a> Planner<'a> {
 
     /// Columns of the events as they are at this step.
     fn event_columns(&mut self, names: &[At<String>]) -> Option<Vec<usize>> {
+        // Every name is looked at before one of them ends it.
         let columns: Vec<Option<usize>> = names.iter().map(|name| self.event_column(name)).collect();
         columns.into_iter().collect()
     }
@@ -180,6 +184,7 @@ impl<'a> Planner<'a> {
         take: &Names,
         fill: bool,
     ) -> (Vec<Option<DataType>>, Option<Asked>) {
+        // The columns of the events are checked also where the table is not known.
         let events: Vec<Option<usize>> = on.iter().map(|(event, _)| self.event_column(event)).collect();
         let Some(table) = table else { return (vec![None; take.len()], None) };
         let column = |name: &At<String>| {
@@ -201,6 +206,7 @@ impl<'a> Planner<'a> {
             (!field.faulty).then_some(field.ty)
         };
         let types: Vec<Option<DataType>> = taken.iter().map(types).collect();
+        // A column that is taken is as open as the one that it comes of.
         for (new, of) in take {
             let open = self.tables[table].rows.valueless(&of.value);
             self.rows.comes_of(&new.value, open);

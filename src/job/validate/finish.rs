@@ -25,6 +25,7 @@ impl Planner<'_> {
         // A second column of the event time, as it is written: after the others that are read, so that
         // a name finds the first, and only the late output has this one.
         let as_written = self.late.as_ref().and_then(|_| self.time_as_written());
+        // Before columns are dropped: what a derived column reads has to stay.
         self.log.use_inputs(&mut self.rows.used, read.arrival.as_ref());
         let kept: Vec<usize> = (0..self.rows.schema.fields.len())
             .filter(|i| *i >= self.rows.source_columns || self.rows.used.contains(i))
@@ -32,6 +33,7 @@ impl Planner<'_> {
         let (sources, derived) = kept.split_at(kept.partition_point(|&i| i < self.rows.source_columns));
         let renumber = |old: usize| {
             let new = kept.iter().position(|&k| k == old).expect("a used column is kept");
+            // The column as it is written lies between those of the files and those of steps.
             new + usize::from(as_written.is_some() && old >= self.rows.source_columns)
         };
         read.columns = self.read_columns(sources, as_written);
@@ -84,12 +86,14 @@ impl Planner<'_> {
                 _ => *column = renumber(*column),
             }
         }
+        // A batch has the columns of the files first, and then those of steps.
         let mut rows: Vec<Field> = read.columns.iter().map(|c| Field::new(&c.name, c.ty)).collect();
         rows.extend(derived.iter().map(|&i| self.rows.schema.fields[i].clone()));
         let tables = self.table_plans(beside, read.chunk_bytes);
         let answers = (!self.services.is_empty()).then(|| answers(self.spec));
         Plan {
             name,
+            // These are set at the end, as they are computed from the whole plan.
             hash: String::new(),
             zone: self.zone,
             threads: None,

@@ -92,6 +92,7 @@ pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) ->
     pages::planned(spec);
     checker.planner.places();
     let not_set = checker.planner.services.iter().flat_map(|service| service.secrets.not_set());
+    // A variable that several lookups use is told once.
     let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
     let Checker { expressions, changes, .. } = checker;
     Checked { expressions, changes, not_set: not_set.into_iter().collect() }
@@ -140,6 +141,7 @@ impl<'a> Checker<'a> {
     fn enrich(&mut self, spec: &'a EnrichSpec) {
         self.planner.fill(spec.fill.as_ref());
         self.planner.table_named(&spec.table);
+        // Whether the table has times is not known without its files.
         self.planner.reach(&spec.reach, DEFAULT, None);
         self.otherwise(&spec.otherwise);
     }

@@ -55,6 +55,7 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
     let on_bad_record = on_bad_record(document, spec);
     let envelope = wrapped(document, spec)?;
     let records = documents::records(document, spec);
+    // All parts have been looked at by now, so each fault is told before one of them ends it.
     let (files, Layout { delimiter, names }, written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
     let Expanded { mut files, notes } = files;

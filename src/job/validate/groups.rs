@@ -27,6 +27,7 @@ impl Planner<'_> {
         selections: &[Option<Selection>],
     ) -> Held {
         let keys = self.keys(spec);
+        // A `select` that could not be read is told already.
         let selects = spec.unread || self.selects_something(spec);
         let having = spec.having.as_ref().map(|sql| (sql, self.parsed(sql)));
         let sources = spec.select.iter().map(|(_, sql)| sql).zip(selections);
@@ -40,6 +41,7 @@ impl Planner<'_> {
         let mut shaped = Shaped::new(self, spec, windowed, firings, (&calls, &aggregates));
         let mut right = self.keys_stand_alone(spec, windowed, firings);
         for ((name, sql), selection) in spec.select.iter().zip(selections) {
+            // `&=` looks at every column, where `&&` would stop at the first that is wrong.
             right &= shaped.add(name, sql, selection.as_ref(), &calls, self);
         }
         let having = having.map(|(sql, selection)| self.having(sql, &selection?, &calls, &shaped));
@@ -73,6 +75,7 @@ impl Planner<'_> {
             zone: self.zone.clone(),
             keys: keys.iter().map(|&k| (k, self.rows.schema.fields[k].ty.computed())).collect(),
             aggregates,
+            // Which groups are the first of a window is known only with all groups of it.
             whole_windows: top.is_some(),
             lateness: timing.lateness,
             firings: timing.firings,
@@ -116,6 +119,7 @@ impl Planner<'_> {
             }
             clash
         });
+        // `count` takes every element, so that each clash is told; `any` would stop at the first.
         faults.count() == 0
     }
 
@@ -163,6 +167,7 @@ impl Planner<'_> {
 
     /// The number of an equal grouping, or of this new one.
     fn grouping(&mut self, wanted: Grouping) -> GroupingId {
+        // Outputs over equal groups share one fold, so the events are grouped once.
         let same = self.groupings.iter_mut().position(|g| {
             g.keys == wanted.keys
                 && g.plan.window == wanted.plan.window
@@ -172,6 +177,7 @@ impl Planner<'_> {
         });
         GroupingId::new(match same {
             Some(index) => {
+                // One output may need more than another: the shared grouping has what any of them needs.
                 let plan = &mut self.groupings[index].plan;
                 plan.whole_windows |= wanted.plan.whole_windows;
                 plan.keep_states |= wanted.plan.keep_states;
@@ -235,6 +241,7 @@ impl Shaped {
         columns.push(PlannedColumn::Firing);
         let shown = frame.iter().cloned().zip(columns).filter(|(field, _)| field.origin == Origin::Job);
         let (fields, columns): (Vec<Field>, Vec<PlannedColumn>) = shown.unzip();
+        // Aggregates come last: `column` counts them from the end of the frame.
         frame.extend(calls.iter().zip(aggregates).map(|(call, resolved)| match resolved {
             Some((aggregate, _)) => Field::own(call.to_string(), aggregate.ty()),
             None => Field { faulty: true, ..Field::own(call.to_string(), DataType::String) },

@@ -38,6 +38,7 @@ pub fn table_files(spec: &JobSpec) -> Result<Vec<(String, PathBuf)>> {
 /// The format of the source's files, if the job gives one that there is.
 pub fn source_format(spec: &JobSpec) -> Option<Format> {
     let format = found::format(&spec.document, &spec.source.log);
+    // The job is planned as well, and then the same faults are told.
     spec.document.forget_faults();
     format.flatten()
 }

@@ -81,6 +81,7 @@ impl Log {
         self.own(LogColumn::Timestamp)?;
         let column = LogColumn::Timestamp.name();
         let is_time = self.time.as_ref().is_some_and(|time| time.column == column);
+        // Kafka's timestamps are milliseconds since 1970.
         let rule = TimeRule::Epoch(TimeUnit::Milli);
         (!is_time).then(|| ReadTime { column: column.to_string(), rule })
     }

@@ -23,6 +23,7 @@ const TYPES: [DataType; 5] =
 /// # Errors
 /// What is wrong whichever types they have.
 pub(super) fn first_right(spec: &JobSpec, plan: impl Fn(&Assumed) -> Result<Plan>) -> Result<Plan> {
+    // What was noted before planning, such as faults of form, stays through all tries.
     let before = spec.document.count();
     let first = match plan(&Assumed::new()) {
         Ok(plan) => return Ok(plan),
@@ -30,11 +31,13 @@ pub(super) fn first_right(spec: &JobSpec, plan: impl Fn(&Assumed) -> Result<Plan
     };
     let mut tried: BTreeMap<String, usize> = BTreeMap::new();
     let mut open = open_columns(&first);
+    // Each round takes a column to its next type, so the rounds come to an end.
     while !open.is_empty() {
         for name in open {
             tried.entry(name).and_modify(|n| *n += 1).or_insert(0);
         }
         let types = tried.iter().map(|(name, n)| Some((name.clone(), *TYPES.get(*n)?)));
+        // A column for which all types were tried ends the search.
         let Some(assumed) = types.collect::<Option<Assumed>>() else { break };
         spec.document.forget_after(before);
         match plan(&assumed) {

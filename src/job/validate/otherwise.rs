@@ -18,6 +18,7 @@ impl<'a> Planner<'a> {
             if ended {
                 let error = Error::job("a constant matches every event, so nothing is tried after it");
                 self.fault(error.hint("put the constant last"), &place(item));
+                // One `None` fails the step, and the other items are still looked at.
                 tries.push(None);
                 continue;
             }
@@ -42,6 +43,7 @@ impl<'a> Planner<'a> {
     }
 
     fn otherwise_lookup(&mut self, spec: &'a LookupSpec, step: &Enclosing) -> Option<Try> {
+        // Before the two kinds part, so that its faults are told of both.
         let take = self.taken_instead(spec, step);
         match &spec.from {
             LookupFrom::Service(service) => {
@@ -86,6 +88,7 @@ impl<'a> Planner<'a> {
         let Some(take) = &spec.take else {
             let instead = |source: &At<String>| match (step.pointers, service) {
                 (true, true) | (false, false) => Some(source.value.clone()),
+                // A service answers JSON, so the column of a table becomes a pointer.
                 (false, true) => Some(pointer_of(&source.value)),
                 (true, false) => None,
             };

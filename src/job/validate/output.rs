@@ -47,6 +47,7 @@ impl Planner<'_> {
         if !state {
             return None;
         }
+        // The publication has the number of the output that comes next, so both are kept or neither is.
         self.publications.extend(publication);
         Some(OutputPlan {
             to,
@@ -98,6 +99,7 @@ impl Planner<'_> {
         if to == OutputTo::Terminal {
             return (named != Some(None)).then_some((to, Format::Csv));
         }
+        // Only the path of a file tells its format: a folder may have any name.
         let own = Format::of_path(Path::new(&path.value)).filter(|_| matches!(to, OutputTo::File(_)));
         // After a fault it is not known.
         let format = named.unwrap_or(Some(own.unwrap_or(Format::Parquet)));
@@ -169,6 +171,7 @@ impl Planner<'_> {
             match selections[i].as_ref().and_then(|_| self.rows.column_of(sql)) {
                 Some(column) => {
                     let of = &self.rows.schema.fields[column];
+                    // A column with another name is not a part of its record any more.
                     let nested = of.nested && of.name == name.value;
                     fields.push(Field { nested, ..Field::new(&name.value, of.ty) });
                     columns.push(column);
@@ -229,11 +232,13 @@ impl Planner<'_> {
                     Error::job(format!("cannot partition by `{}`", name.value)).nearest(&name.value, known)
                 }
             };
+            // A column that is missing may only follow from an earlier fault.
             if held.open && time.is_none() && own.is_none() {
                 continue;
             }
             self.fault(error, &name.span);
         }
+        // Each name that is wrong has left out a part.
         if parts.len() < spec.partition_by.len() {
             return None;
         }

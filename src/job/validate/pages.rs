@@ -35,6 +35,7 @@ fn shown(spec: &JobSpec, page: &PageSpec) -> Vec<OutputId> {
         match outputs_at(&paths, &name.value) {
             Err(error) => spec.document.fault(error, &name.span),
             Ok(found) if found.iter().any(|&i| on_terminal(i)) => spec.document.fault(no_file(), &name.span),
+            // Collected first, as `of` is searched while the new ones are found.
             Ok(found) => of.extend(found.into_iter().filter(|i| !of.contains(i)).collect::<Vec<_>>()),
         }
     }

@@ -69,6 +69,7 @@ impl Planner<'_> {
         let written = self.written();
         let inputs = Inputs::of(self, &written);
         for (number, one) in written.iter().enumerate() {
+            // Places are given away in order, so only the later of two is told.
             let before = || written[..number].iter();
             let taken = inputs.taken(one).or_else(|| before().find_map(|other| clash(one, other)));
             if let Some(taken) = taken {
@@ -112,6 +113,7 @@ impl Planner<'_> {
             add(What::Page, PathBuf::from(&page.path.value), &page.path.span);
         }
         if !self.services.is_empty() {
+            // The job file does not name this path, which follows from the first output.
             let span = spec.outputs.first().map_or(0..0, |output| output.span.clone());
             add(What::Answers, answers(spec), &span);
         }
@@ -165,6 +167,7 @@ impl Inputs {
         let spec = planner.spec;
         let tables_named = spec.tables.iter().flat_map(|table| &table.log.path).map(|path| (TABLE, path));
         let named = spec.source.log.path.iter().map(|path| (SOURCE, path)).chain(tables_named);
+        // A pattern is not a file: what it stands for is among the files of the log.
         let named = named.filter(|(_, path)| !path.value.contains(['*', '?', '[']));
         let named = named.map(|(what, path)| (place(Path::new(&path.value)), what)).collect();
         let mut inputs = Inputs { named, written: HashMap::new(), folders: HashMap::new() };
@@ -180,6 +183,7 @@ impl Inputs {
                 && what != JOB
                 && seen.insert(folder)
             {
+                // The parent of a bare name is empty, and it means the current folder.
                 let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
                 inputs.folders.insert(place(folder), (path.to_path_buf(), what));
             }
@@ -199,6 +203,7 @@ impl Inputs {
         if let Some((path, what)) = self.named.iter().find(|(place, _)| place.starts_with(&one.place)) {
             return Some(format!("{what} lies in it ({})", path.file_name().unwrap_or_default().display()));
         }
+        // A map has its entries in any order: the least path makes the message the same each time.
         let inside = self.folders.iter().filter(|(folder, _)| folder.starts_with(&one.place));
         let (path, what) = inside.map(|(_, of)| of).min()?;
         Some(format!("{what} lies in it ({})", path.display()))

@@ -44,6 +44,7 @@ impl<'a> Planner<'a> {
         Planner {
             spec,
             zone: zone.clone(),
+            // `rows` looks at `log`, which moves in the next line.
             rows: Rows::new(&spec.document, zone, &log),
             log,
             tables,
@@ -67,6 +68,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn steps(&mut self) {
         let spec = self.spec;
+        // Before all steps of the job: a record that was read twice must not pass through any of them.
         self.offsets();
         for step in &spec.steps {
             match step {
@@ -76,6 +78,7 @@ impl<'a> Planner<'a> {
                 StepSpec::First { keys, name } => self.first(keys, name),
                 StepSpec::Enrich(enrich) => self.enrich(enrich),
                 StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
+                // The step may have made columns of any name.
                 StepSpec::Unreadable => self.rows.open = true,
             }
         }
@@ -89,7 +92,9 @@ impl<'a> Planner<'a> {
         };
         let topic = of(LogColumn::Topic);
         let keys: Vec<usize> = topic.into_iter().chain([partition, offset]).collect();
+        // The job may not name these columns, and the step needs them all the same.
         self.rows.read(keys.iter().copied());
+        // `dedup` keeps the first in replay order, which is by event time and then by position.
         self.positions = true;
         self.rows.steps.push(Step::Dedup { keys, within: None });
         self.offsets = Some(OffsetColumns { topic, partition, offset });

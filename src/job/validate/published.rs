@@ -113,6 +113,7 @@ impl Planner<'_> {
         partition_by: &[PartitionPart],
     ) -> Option<Format> {
         let Format::Keyed(_) = format else { return Some(format) };
+        // Groups have a key already, the columns of `by`.
         let names = if spec.key.is_empty() { &spec.by } else { &spec.key };
         let of_path = |column| partition_by.contains(&PartitionPart::Column(column));
         let columns = names.iter().map(|name| {

@@ -37,6 +37,7 @@ impl<'a> Rows<'a> {
         Rows {
             document,
             zone: zone.clone(),
+            // Counted before `schema` moves in the next line.
             source_columns: schema.fields.len(),
             schema,
             used: BTreeSet::new(),
@@ -67,6 +68,7 @@ impl<'a> Rows<'a> {
 
     /// The columns without a value that an expression comes of.
     fn valueless_in(&self, ast: &Ast) -> BTreeSet<String> {
+        // Nearly always empty, and then the names of the expression need not be collected.
         if self.valueless.is_empty() {
             BTreeSet::new()
         } else {
@@ -86,6 +88,7 @@ impl<'a> Rows<'a> {
 
     /// Notes that columns are read.
     pub(super) fn read(&mut self, columns: impl IntoIterator<Item = usize>) {
+        // Only columns of the files can be left out: those of steps are always computed.
         let of_files = columns.into_iter().filter(|column| *column < self.source_columns);
         self.used.extend(of_files);
     }
@@ -184,10 +187,12 @@ impl<'a> Rows<'a> {
         // The same expression in two aggregates is computed once.
         let fields = &self.schema.fields;
         let first = fields.iter().position(|field| field.origin == Origin::Own).unwrap_or(fields.len());
+        // Arguments are the last columns, and each was made by one of the last steps.
         let steps = &self.steps[self.steps.len() - (fields.len() - first)..];
         let is_same = |step: &Step| matches!(step, Step::Derive(_, known) if known.sql() == expr.sql());
         let same = steps.iter().position(is_same).map(|i| first + i);
         same.unwrap_or_else(|| {
+            // The number keeps names apart, and `Field::own` keeps them from being found.
             let field = Field::own(format!("__arg_{}", self.schema.fields.len()), expr.ty());
             self.derive(field, expr)
         })

@@ -68,6 +68,7 @@ impl Log {
         }
         let notes = [notes, std::mem::take(&mut inferred.notes)].concat();
         let order: BTreeMap<&str, usize> = order.iter().map(String::as_str).zip(0..).collect();
+        // The sort is stable, so columns without a given place keep the order of the files.
         inferred.columns.sort_by_key(|column| order.get(column.name.as_str()).copied().unwrap_or(usize::MAX));
         assume(&mut inferred, assumed);
         let mut open = false;
@@ -75,6 +76,7 @@ impl Log {
         let of_files = inferred.columns.is_empty() || !derives_time(spec, &known);
         let found = (&files[..], delimiter, &mut open);
         let time = if of_files { event_time(document, spec, &inferred, found, zone) } else { None };
+        // Files without columns have told nothing, so the names in `types` cannot be checked.
         if !inferred.columns.is_empty() {
             for (name, _) in &spec.types {
                 if let Some(ty) = declared.get(&name.value)
@@ -163,6 +165,7 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
 fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
     let mut said: Vec<(String, DataType)> = declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
     if let Some(time) = spec.time.as_ref().filter(|time| !declared.contains_key(&time.value)) {
+        // Only numbers have a unit, so any other time is a text.
         let ty = if spec.time_unit.is_some() { DataType::Int64 } else { DataType::String };
         said.push((time.value.clone(), ty));
     }
@@ -188,6 +191,7 @@ fn no_record_fits(what: &str, hints: Vec<String>) -> Error {
 fn no_columns(files: &[SourceFile], of: &str) -> Result<Error> {
     let mut empty = true;
     for file in files {
+        // The first 4 kB are enough for a message.
         empty &= start(&file.opened, &file.shape.with_documents(None), 4096)?.0.trim_ascii().is_empty();
     }
     let what = match (files, empty) {

@@ -47,6 +47,7 @@ impl Planner<'_> {
         let timeout = self.timeout(spec.timeout.as_ref());
         let backoff = match &spec.backoff {
             Some(text) => length(&self.spec.document, text),
+            // In microseconds: a tenth of a second.
             None => Some(100_000),
         };
         let on_failure = self.on_failure(spec.on_failure.as_ref());
@@ -61,6 +62,7 @@ impl Planner<'_> {
             types: types?,
             in_flight: in_flight?,
             timeout: micros(timeout?),
+            // At most `MOST_RETRIES`, so the cast is exact.
             retries: retries? as u32,
             backoff: micros(backoff?),
             on_failure: on_failure?,
@@ -146,6 +148,7 @@ impl Planner<'_> {
                     continue;
                 }
             };
+            // Names of headers are the same in upper and lower case (RFC 9110).
             let twice = read.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name.value));
             let twice = twice.then(|| Error::job(format!("the header `{}` is given twice", name.value)));
             if let Some(error) = twice.or_else(|| header_fault(&name.value, &template)) {
@@ -195,6 +198,7 @@ impl Planner<'_> {
     }
 
     fn timeout(&self, text: Option<&At<String>>) -> Option<i64> {
+        // In microseconds: ten seconds.
         let Some(text) = text else { return Some(10_000_000) };
         let timeout = length(&self.spec.document, text)?;
         if timeout == 0 {
@@ -223,7 +227,9 @@ impl Planner<'_> {
 
 /// The port of `host`, if it has one that is none. What comes from the environment is not known here.
 fn wrong_port(host: &str) -> Option<&str> {
+    // What stands before the last `@` is a login.
     let place = host.rsplit('@').next().unwrap_or(host);
+    // An IPv6 address stands in brackets, with colons of its own.
     let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
     let (_, port) = after.rsplit_once(':')?;
     let is_right = port.contains('$') || port.parse::<u16>().is_ok_and(|port| port > 0);
@@ -232,6 +238,7 @@ fn wrong_port(host: &str) -> Option<&str> {
 
 /// The JSON pointer to a column: dots are steps into nested objects.
 pub(super) fn pointer_of(column: &str) -> String {
+    // RFC 6901: `~` comes first, or the `~` of a new `~1` would be escaped again.
     format!("/{}", column.replace('~', "~0").replace('/', "~1").replace('.', "/"))
 }
 

@@ -87,6 +87,7 @@ fn rules(document: &Document, spec: &LogSpec) -> Option<Rules> {
     }
     if let Some(escape) = &said.escape {
         match escape.value.as_bytes() {
+            // A letter or a digit as an escape would change plain texts.
             [byte] if byte.is_ascii_punctuation() && *byte != b'"' => rules.escape = Some(*byte),
             _ => {
                 let error = Error::job("`escape` must be one character, such as \"\\\\\"");
@@ -159,6 +160,7 @@ fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]
     }
     let own = form.is_some();
     let delimiter = match &spec.delimiter {
+        // These formats are made CSV with commas before their fields are read.
         None if own => b',',
         None => by_files(files),
         Some(word) if word.value == "spaces" => b',',
@@ -200,6 +202,7 @@ fn by_files(files: &[SourceFile]) -> u8 {
     if let Some(sep) = files.iter().find_map(|file| file.shape.sep) {
         return sep;
     }
+    // `.tsv.gz` ends the name of a TSV file too.
     let tabs = |f: &SourceFile| f.path.to_string_lossy().to_lowercase().contains(".tsv");
     if !files.is_empty() && files.iter().all(tabs) { b'\t' } else { b',' }
 }

@@ -33,6 +33,7 @@ pub(super) fn arrival(
     let column = spec.source.arrival.as_ref()?;
     let read = |rule| Some(ReadTime { column: column.value.clone(), rule });
     if inferred.columns.is_empty() {
+        // Files without columns are empty, so how they are read does not matter.
         return read(TimeRule::Iso);
     }
     let Some(found) = inferred.column(&column.value) else {
@@ -40,6 +41,7 @@ pub(super) fn arrival(
         return None;
     };
     if let Some(time) = time.filter(|time| time.column == column.value) {
+        // The arrival is the event time itself, so it is read in the same way.
         return Some(time.clone());
     }
     if matches!(found.ty, DataType::Timestamp | DataType::Date) && (!found.declared || found.derived) {
@@ -48,6 +50,7 @@ pub(super) fn arrival(
     let rules = arrival_rules(inferred, found, zone, time);
     let reads = |rule: &TimeRule| {
         let mut parser = TimeParser::new(rule.clone(), zone.clone());
+        // One value that can be read is enough: the others are bad records.
         found.examples.is_empty() || found.examples.iter().any(|text| parser.text(text.as_bytes()).is_ok())
     };
     if let Some(rule) = rules.into_iter().find(reads) {
@@ -74,11 +77,14 @@ fn arrival_rules(
 ) -> Vec<TimeRule> {
     let own = time.map(|time| time.rule.clone()).filter(|rule| *rule != TimeRule::Iso);
     let likely = found.examples.iter().find_map(|e| TimeUnit::likely(e.parse().ok()?)).map(TimeRule::Epoch);
+    // An integer is never a time in ISO-8601.
     let mut rules = if found.ty == DataType::Int64 { vec![] } else { vec![TimeRule::Iso] };
     let sample = |column: Option<&InferredColumn>, rule: &TimeRule| {
         let text = column?.example.as_ref()?;
         TimeParser::new(rule.clone(), zone.clone()).text(text.as_bytes()).ok()
     };
+    // A wrong unit puts an arrival decades away. Both instants are believed, so the difference cannot
+    // overflow.
     let near = own.as_ref().is_some_and(|rule| {
         let event = time.and_then(|time| sample(inferred.column(&time.column), rule));
         matches!((event, sample(Some(found), rule)), (Some(e), Some(a)) if (a - e).abs() <= 366 * DAY)
@@ -120,6 +126,7 @@ impl Planner<'_> {
     pub(super) fn stream(&mut self) {
         let spec = self.spec;
         let own = self.own_partition();
+        // A column that the job names goes before what the log tells by itself.
         let partition = match &spec.source.partition {
             Some(name) => self.log_partition(name),
             None => own,
@@ -138,11 +145,13 @@ impl Planner<'_> {
         });
         let late = spec.late.as_ref().and_then(|path| self.late_path(path));
         if !self.streamed() {
+            // It decides nothing now, so the plan is the same whatever the job says of it.
             self.watermark = Default::default();
             return;
         }
         self.rows.read(partition.map_or(vec![], LogPartition::columns));
         (self.watermark.partition, self.watermark.idle) = (partition, idle);
+        // Arrival order goes by position where arrivals are the same.
         self.positions = true;
         if self.groupings.iter().any(|g| g.plan.lateness.is_some())
             && let Some((path, format)) = late
@@ -189,6 +198,7 @@ impl Planner<'_> {
         let source = &self.rows.schema.fields[..self.rows.source_columns];
         match source.iter().position(|field| field.name == name.value) {
             Some(column) => Some(LogPartition::Column(column)),
+            // A column with the name `file` goes before the word.
             None if name.value == "file" => Some(LogPartition::File),
             None if self.log.inferred.columns.is_empty() => None,
             None => {
@@ -217,6 +227,7 @@ impl Planner<'_> {
     fn late_columns(&self) -> Vec<(usize, Field)> {
         let columns = self.log.columns_of_files().into_iter();
         let source = columns.map(|column| (column, self.rows.schema.fields[column].clone()));
+        // A column of the source gives way to one of the late output with its name.
         source.filter(|(_, field)| !LATE_COLUMNS.contains(&field.name.as_str())).collect()
     }
 

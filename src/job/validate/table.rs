@@ -60,6 +60,7 @@ pub(super) fn find(spec: &JobSpec) -> Vec<FoundTable<'_>> {
             _ => None,
         });
         for files in first.into_iter().chain(others).filter_map(files) {
+            // A table of the job has a time and a filter of its own, so a lookup does not share it.
             if !logs.iter().any(|(spec, known)| spec.is_none() && same(known, files)) {
                 logs.push((None, files));
             }
@@ -118,6 +119,7 @@ impl<'a> FoundTable<'a> {
             }
         };
         let mut rows = Rows::new(document, zone, &log);
+        // Without its files every name may be a column.
         rows.open |= !known;
         if let Some(spec) = spec {
             // Where its time is one of them, they are computed as its rows are read.

@@ -95,6 +95,7 @@ fn told(error: Error, column: &InferredColumn, written: bool) -> Error {
     let error = error.hint(format!("{} declares it a number", declared(name, ty)));
     match word {
         Some(word) => {
+            // SQL doubles a quote in a literal.
             let word_literal = word.replace('\'', "''");
             let null = format!("CAST(NULLIF({name}, '{word_literal}') AS {})", sql_name(ty));
             error.hint(format!("{null} reads it if `{word}` means NULL"))

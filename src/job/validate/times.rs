@@ -54,6 +54,7 @@ fn time_formats(document: &Document, formats: &[At<String>]) -> Option<TimeRule>
     let mut right = !formats.is_empty();
     for (i, format) in formats.iter().enumerate() {
         let twice = formats[..i].iter().any(|other| other.value == format.value);
+        // Each format is read alone, so that a fault stands at its own place.
         let error = match TimeRule::any_of(std::iter::once(format.value.as_str())) {
             Err(error) => error,
             Ok(_) if twice => Error::job(format!("`{}` occurs twice in `time_format`", format.value)),
@@ -110,6 +111,7 @@ pub(super) fn event_time(
     let of_log = LogColumn::named(&column.value).is_some_and(|own| {
         own.is_time() && inferred.carried.as_ref().is_some_and(|log| log.framing.has(own))
     });
+    // Kafka's own timestamps are milliseconds, so the job need not say it.
     if of_log && rule == TimeRule::Iso && found.ty == DataType::Int64 {
         rule = TimeRule::Epoch(TimeUnit::Milli);
     }

@@ -77,6 +77,7 @@ impl Planner<'_> {
     /// The mode of an output, its allowed lateness, and whether it has every firing.
     pub(super) fn timing(&self, spec: &OutputSpec) -> Option<Timing> {
         let document = &self.spec.document;
+        // A global window does not end, so it is the same here as an output without a window.
         let window = spec.window.as_ref().filter(|w| !matches!(w.kind, WindowKind::Global));
         let written = spec.mode.as_ref().map(|word| mode(document, word));
         let allowed = window.and_then(|w| w.allowed_lateness.as_ref()).map(|text| length(document, text));
@@ -97,11 +98,13 @@ impl Planner<'_> {
         if written == Some(None) {
             return None;
         }
+        // The command line goes before the output, and the output before the job.
         let mode = self.mode_override.or(written.flatten()).unwrap_or(self.mode);
         if let Some(firings) = firings {
             self.firings(spec, window, mode, firings)?;
         }
         let (allowed, delay) = (allowed.unwrap_or(Some(0))?, self.watermark.out_of_orderness);
+        // A run has the delay of the job alone; an audit puts in several.
         let lateness = (mode == Mode::Streamed).then(|| Lateness { allowed, delays: vec![delay] });
         Some(Timing { lateness, firings: firings.is_some() })
     }
@@ -173,6 +176,7 @@ fn about(duration: Duration) -> i64 {
         CalendarUnit::Quarter => 91,
         CalendarUnit::Year => 365,
     };
+    // The count is the user's: one that overflows is past `LONGEST` in any case.
     i64::from(count).saturating_mul(days * DAY)
 }
 
@@ -199,6 +203,7 @@ fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> 
 
 /// Microseconds, about, whichever way.
 fn about_offset(offset: Offset) -> i64 {
+    // 1000 years have 12,000 months.
     offset
         .months
         .saturating_abs()
@@ -273,6 +278,7 @@ fn cumulative(
     (size, step): (Duration, Duration),
     texts: (&At<String>, &At<String>),
 ) -> Option<()> {
+    // A step may be of a finer kind than its size. Months do not have a fixed number of days.
     if measure(step) <= measure(size) {
         return few(document, size, step, texts.1);
     }

@@ -18,6 +18,7 @@ const THOUSANDS: [&str; 5] = [",", ".", " ", "'", "_"];
 /// How the columns are written; `None` after a fault.
 pub(super) fn columns(document: &Document, spec: &LogSpec) -> Option<WrittenColumns> {
     let all = spec.written.iter().find(|written| written.column.value == ALL);
+    // What is said of `*` comes first, as a column adds to it.
     let base = match all {
         Some(all) => Some(one(document, all, &Written::default())?),
         None => None,
@@ -49,6 +50,7 @@ fn one(document: &Document, spec: &WrittenSpec, base: &Written) -> Option<Writte
         None => base.to_vec(),
     };
     let decimal = match &spec.decimal {
+        // The point is the default: said or not, the plan is the same.
         Some(mark) => Some(mark_of(document, "decimal", mark, &DECIMALS)?).filter(|mark| *mark != '.'),
         None => base.decimal,
     };

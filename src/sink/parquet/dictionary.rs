@@ -39,6 +39,7 @@ pub(super) struct Coded {
 }
 
 fn worth_it(distinct: usize, rows: usize) -> bool {
+    // A value must occur twice on average, or its codes and the dictionary take more than the values.
     distinct > 0 && (distinct * 2 <= rows || distinct == 1)
 }
 
@@ -126,6 +127,7 @@ fn view_code(
     interner: &mut TextInterner,
     rows_so_far: usize,
 ) -> Option<u32> {
+    // Equal long texts can have different views, so these are looked up as text.
     if view as u32 > 12 {
         return interner.code(array.value(row), rows_so_far);
     }
@@ -194,6 +196,7 @@ pub(super) fn text_statistics(bounds: Option<(&[u8], &[u8])>, nulls: usize) -> S
     let exact = |bound: &Option<(Vec<u8>, bool)>| bound.as_ref().is_none_or(|(_, exact)| *exact);
     let (min_exact, max_exact) = (exact(&min), exact(&max));
     let bytes = |bound: Option<(Vec<u8>, bool)>| {
+        // A bound that is empty because it was cut does not bound anything; an exact one is the empty text.
         bound.and_then(|(b, exact)| (exact || !b.is_empty()).then(|| ByteArray::from(b)))
     };
     let values = ValueStatistics::new(bytes(min), bytes(max), None, Some(nulls as u64), false);
@@ -202,6 +205,7 @@ pub(super) fn text_statistics(bounds: Option<(&[u8], &[u8])>, nulls: usize) -> S
 
 fn cut(text: &[u8]) -> &str {
     let mut end = LONGEST_BOUND;
+    // A cut inside of a character would not be UTF-8.
     while end > 0 && (text[end] & 0xc0) == 0x80 {
         end -= 1;
     }
@@ -266,6 +270,7 @@ struct Integers {
 
 impl Integers {
     fn new(min: i64, max: i64) -> Integers {
+        // As an unsigned number the difference is right even where it leaves the range of `i64`.
         let range = max.wrapping_sub(min) as u64;
         let direct = if range < DIRECT { vec![NONE; range as usize + 1] } else { vec![] };
         Integers { distinct: vec![], min, direct, hashed: HashTable::new() }
@@ -282,6 +287,7 @@ impl Integers {
             }
             self.hashed.insert_unique(hash, next, |&c| hash_integer(distinct[c as usize]));
         } else {
+            // Every value lies between `min` and `max`, so its slot is there.
             let slot = &mut self.direct[value.wrapping_sub(self.min) as usize];
             if *slot != NONE {
                 return Some(*slot);

@@ -56,6 +56,7 @@ impl ParquetEncoder {
 
     /// The chunk of one column that is written here; `None` where the crate writes it.
     fn own_chunk(&self, index: usize, array: &ArrayRef) -> Result<Option<Chunk>> {
+        // A dictionary can hold NULL as a value, and its codes do not show that.
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let nulls = nulls.as_ref();
         let coded = match ColumnView::of(array)? {
@@ -120,6 +121,7 @@ fn properties(schema: &Schema) -> Result<WriterPropertiesPtr> {
     for field in &schema.fields {
         let packs = match field.ty {
             DataType::Int64 | DataType::Timestamp | DataType::Date => true,
+            // Parquet stores these in INT32 or INT64; wider ones are fixed bytes, which cannot be packed.
             DataType::Decimal { precision, .. } => precision <= 18,
             _ => false,
         };
@@ -133,6 +135,7 @@ fn properties(schema: &Schema) -> Result<WriterPropertiesPtr> {
 
 fn file_writer<W: io::Write + Send>(to: W, schema: &Schema) -> Result<SerializedFileWriter<W>> {
     let parquet_schema = ArrowSchemaConverter::new().convert(&schema.arrow()).map_err(failed_to_encode)?;
+    // `ArrowWriter` would add Arrow's schema, by which a dictionary differs from plain text.
     SerializedFileWriter::new(to, parquet_schema.root_schema_ptr(), properties(schema)?)
         .map_err(failed_to_encode)
 }

@@ -31,6 +31,7 @@ pub(super) fn dictionary_chunk(
 ) -> Result<Chunk> {
     let mut chunk = ChunkWriter::new(nulls);
     chunk.dictionary_page(&coded.values, coded.distinct)?;
+    // The greatest code is `distinct - 1`, and `distinct` is at least one.
     let width = (usize::BITS - (coded.distinct - 1).leading_zeros()).max(1);
     let mut codes = coded.codes.as_slice();
     for start in (0..rows).step_by(PAGE_ROWS) {
@@ -38,6 +39,7 @@ pub(super) fn dictionary_chunk(
         let (here, rest) = codes.split_at(chunk.valid_in(&page));
         codes = rest;
         chunk.data_page(page, Encoding::RLE_DICTIONARY, |out| {
+            // Parquet wants the width of the codes in one byte before them.
             out.push(width as u8);
             push_codes(out, here, width);
         })?;
@@ -122,9 +124,11 @@ impl<'a> ChunkWriter<'a> {
         values: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
         self.body.clear();
+        // The length of the levels stands before them and is known only afterwards.
         self.body.extend_from_slice(&[0; 4]);
         match self.nulls.map(|n| n.slice(rows.start, rows.len())).filter(|n| n.null_count() > 0) {
             None => {
+                // All levels are 1, which one run of the RLE encoding says.
                 push_varint(&mut self.body, (rows.len() as u64) << 1);
                 self.body.push(1);
             }
@@ -143,6 +147,7 @@ impl<'a> ChunkWriter<'a> {
         let compressed = compress(&self.body)?;
         let start = self.out.len();
         header.push(&mut self.out, self.body.len(), compressed.len());
+        // Parquet counts the headers among the uncompressed bytes.
         self.uncompressed += self.out.len() - start + self.body.len();
         self.out.extend_from_slice(&compressed);
         Ok(())
@@ -157,6 +162,7 @@ impl<'a> ChunkWriter<'a> {
             encodings.push(Encoding::RLE_DICTIONARY);
             pages.insert(0, stats(PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1));
         }
+        // Offsets are within the chunk here; they are moved when the chunk goes into a file.
         let metadata = ColumnChunkMetaData::builder(descr)
             .set_compression(Compression::ZSTD(level))
             .set_encodings(encodings)
@@ -211,6 +217,7 @@ impl PageHeader {
         // A field is (distance to the last field's number) << 4 | type; 5 is i32, 12 is a struct, 0 its end.
         let i32_field = |out: &mut Vec<u8>, value: usize| {
             out.push(0x15);
+            // Thrift writes integers in zigzag form, which doubles a number that is not negative.
             push_varint(out, (value as u64) << 1);
         };
         let kind = if matches!(self, PageHeader::Data { .. }) { DATA_PAGE } else { DICTIONARY_PAGE };
@@ -231,6 +238,7 @@ impl PageHeader {
                 i32_field(out, PLAIN);
             }
         }
+        // One byte ends the inner struct and one the header.
         out.extend_from_slice(&[0, 0]);
     }
 }
@@ -246,6 +254,7 @@ fn push_varint(out: &mut Vec<u8>, mut value: u64) {
 /// Definition levels of a page with NULLs: the validity bits are the bit-packed levels.
 fn push_levels(out: &mut Vec<u8>, nulls: &NullBuffer) {
     let bytes = nulls.len().div_ceil(8);
+    // The lowest bit tells packed bits from a run of one value.
     push_varint(out, (bytes as u64) << 1 | 1);
     let bits = nulls.inner().sliced();
     out.extend_from_slice(&bits.as_slice()[..bytes]);
@@ -286,6 +295,7 @@ fn push_packed(out: &mut Vec<u8>, codes: &[u32], width: u32) {
     let end = out.len() + groups * width as usize;
     let (mut bits, mut held) = (0u64, 0u32);
     for &code in codes {
+        // Fewer than 32 bits are held and a code has at most 17, so 64 bits are enough.
         bits |= u64::from(code) << held;
         held += width;
         if held >= 32 {

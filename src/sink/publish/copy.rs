@@ -33,6 +33,8 @@ impl CopyText {
                     self.out.push(b'\t');
                 }
                 match column {
+                    // COPY reads `\N` as NULL; the same two characters in a text come with the backslash
+                    // doubled.
                     _ if column.is_null(row) => self.out.extend_from_slice(b"\\N"),
                     ColumnView::Text(text) => {
                         if !push_text(&mut self.out, text.get(row).unwrap_or_default()) {

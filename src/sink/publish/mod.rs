@@ -79,6 +79,7 @@ impl<'a> Publishing<'a> {
         let mut client = spec.address.server.connect()?;
         let wrong =
             |e: postgres::Error| failed(format!("cannot look at the table {}", spec.address.url()), &e);
+        // Settings of the server must not decide how times are read, or end the session while rows are made.
         client
             .batch_execute(
                 "BEGIN; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
@@ -139,7 +140,9 @@ impl<'a> Publishing<'a> {
         let wrong = |e: postgres::Error| {
             failed(format!("cannot write to the table {}", address.url()), &e).hint("the table is unchanged")
         };
+        // A table that was just created does not have a row to delete.
         if self.gone.rows > 0 && !created {
+            // Autovacuum does not look at temporary tables, so the planner would guess their sizes.
             self.client.batch_execute(&format!("ANALYZE {PUT}; ANALYZE {GONE}")).map_err(wrong)?;
             done.deleted = self.client.execute(&sql.delete(&self.gone), &[]).map_err(wrong)?;
         }
@@ -170,6 +173,7 @@ impl<'a> Publishing<'a> {
             None => "PRIMARY KEY",
             Some(null) => {
                 let version = self.client.query_one("SELECT current_setting('server_version_num')::int", &[]);
+                // `NULLS NOT DISTINCT` came with PostgreSQL 15.
                 if version.map_err(wrong)?.get::<_, i32>(0) < 150_000 {
                     return Err(no_null(address, &schema.fields[*null].name));
                 }
@@ -191,6 +195,7 @@ impl<'a> Publishing<'a> {
         let table = self.spec.address.url();
         self.client.batch_execute("COMMIT").map_err(|e| {
             let error = failed(format!("cannot commit what was written to the table {table}"), &e);
+            // An answer of the server means that it did not commit; a broken connection leaves that open.
             match e.as_db_error() {
                 Some(_) => error.hint("the table is unchanged"),
                 None => {
@@ -229,6 +234,7 @@ fn copy(
         nulls.extend(keys.filter(|(_, values)| values.null_count() > 0).map(|(column, _)| *column));
         let sent = writer.write_all(text.of(&batch)?).and_then(|()| writer.flush());
         sent.map_err(|e| {
+            // The driver wraps the answer of the server in an error of I/O.
             let cause = e.get_ref().and_then(|cause| cause.downcast_ref::<postgres::Error>());
             let unsaid =
                 || Error::machine(format!("cannot send rows for {}", spec.address.url())).caused_by(&e);

@@ -44,6 +44,7 @@ impl Shape {
         client: &mut Client,
         address: &TableAddress,
     ) -> std::result::Result<Option<Shape>, postgres::Error> {
+        // `to_regclass` gives NULL for a missing table, where a cast would fail and end the transaction.
         let table = client.query_opt(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -89,6 +90,7 @@ impl Shape {
     /// How it tells the rows of `spec` apart.
     pub fn key(&self, spec: TableSpec) -> UniqueKey {
         let mut key: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();
+        // The catalog gives the columns sorted, so their order in the index does not matter.
         key.sort_unstable();
         let own = self
             .unique
@@ -135,6 +137,7 @@ impl Shape {
                     let error = format!(
                         "the column `{name}` of the table {url} is {is}, which cannot hold every {wanted}"
                     );
+                    // Without this PostgreSQL would read the old times in the zone of its session.
                     let using = match (is.starts_with("timestamp"), field.ty) {
                         (true, DataType::Timestamp) if !is.ends_with("with time zone") => {
                             format!(" USING {} AT TIME ZONE 'UTC'", quoted(name))
@@ -183,12 +186,14 @@ impl Shape {
 /// Whether a column of the type `is`, as `format_type` spells it, holds every value of `ty` as it is.
 fn holds(is: &str, ty: DataType) -> bool {
     match ty {
+        // A type with a length would refuse longer texts.
         DataType::String | DataType::Json => matches!(is, "text" | "character varying"),
         DataType::Int64 => matches!(is, "bigint" | "numeric"),
         DataType::Timestamp => matches!(is, "timestamp with time zone" | "timestamp(6) with time zone"),
         DataType::Decimal { precision, scale } => {
             let sized = is.strip_prefix("numeric(").and_then(|size| size.strip_suffix(')')?.split_once(','));
             let sized = sized.and_then(|(p, s)| Some((p.parse::<i32>().ok()?, s.parse::<i32>().ok()?)));
+            // The digits before the point must fit as well as those behind it.
             let whole = i32::from(precision) - i32::from(scale);
             is == "numeric" || sized.is_some_and(|(p, s)| s >= i32::from(scale) && p - s >= whole)
         }

@@ -60,10 +60,12 @@ impl<'a> Sql<'a> {
             .map(|column| self.name(column))
             .collect();
         let set: Vec<String> = values.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
+        // A row that has the values already is not written again, so its version in the table stays.
         let [old, new] = ["t", "EXCLUDED"].map(|of| {
             let values: Vec<String> = values.iter().map(|name| format!("{of}.{name}")).collect();
             format!("ROW({})", values.join(", "))
         });
+        // `xmax` is 0 in a row that was inserted, and not in one that was updated.
         let all = self.list(columns());
         format!(
             "WITH written AS (INSERT INTO {} AS t ({all}) SELECT {all} FROM {PUT} \

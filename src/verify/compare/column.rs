@@ -45,9 +45,11 @@ pub(super) fn kind(ty: &ArrowType) -> Kind {
     match ty {
         ArrowType::Null => Kind::Nothing,
         ArrowType::Boolean => Kind::Bool,
+        // A uint64 may be above all int64, so it is an exact number of 20 digits.
         ArrowType::UInt64 => Kind::Decimal(20, 0),
         ty if ty.is_integer() => Kind::Int,
         ty if ty.is_floating() => Kind::Float,
+        // A decimal of negative scale has a type that our results never have, so it is foreign.
         ArrowType::Decimal32(p, s) | ArrowType::Decimal64(p, s) | ArrowType::Decimal128(p, s) if *s >= 0 => {
             Kind::Decimal(*p, *s as u8)
         }
@@ -118,6 +120,7 @@ impl Cells {
                     return time(array.as_primitive::<TimestampNanosecondType>().values(), array, 1);
                 }
                 _ => {
+                    // Arrow shifts local values in a cast to a zone, so the zone stays as it is.
                     let zone =
                         if let ArrowType::Timestamp(_, zone) = array.data_type() { zone } else { &None };
                     let array = cast(&ArrowType::Timestamp(TimeUnit::Millisecond, zone.clone()))?;
@@ -137,6 +140,8 @@ impl Cells {
     /// # Errors
     /// As of [`Cells::of`].
     pub fn of_side(array: &ArrayRef, written: &Written) -> Result<Cells> {
+        // A timestamp without a zone is a wall-clock time in Arrow: only these are moved into the declared
+        // zone.
         let local = matches!(array.data_type(), ArrowType::Timestamp(_, None)) && written.zone.is_some();
         match Cells::of(array)? {
             Cells::Time(values, nulls, unit) if local => {
@@ -158,6 +163,7 @@ impl Cells {
         mut see: impl FnMut(usize, Digest),
     ) {
         match (self, meaning) {
+            // An int64 has 19 digits, so its product with 10^19 stays below 10^38 and fits 128 bits.
             (Cells::Int(a), Meaning::Number(scale)) if scale <= 19 => {
                 let power = ten_to(u32::from(scale)).unwrap_or(1);
                 let values = a.values();
@@ -193,6 +199,8 @@ impl Cells {
                 each(rows, nulls.as_ref(), digest, see)
             }
             (Cells::Text(a) | Cells::Untyped(a, _), Meaning::Text) => {
+                // A view holds a text of at most 12 bytes itself: its bits are the digest, and the value is
+                // not read.
                 let views = a.views();
                 let digest = |row: usize| match views[row] as u32 {
                     0..=12 => view_digest(views[row]),
@@ -223,6 +231,7 @@ impl Cells {
             Cells::Int(a) => whole(i128::from(a.value(row)), 0),
             Cells::Decimal(a, scale) => whole(a.value(row), *scale),
             Cells::Float(a) => match meaning {
+                // Floats are compared as exact numbers only among whole numbers, where the scale is 0.
                 Meaning::Number(_) => whole_or_float(a.value(row)),
                 _ => Value::float(a.value(row)),
             },
@@ -285,6 +294,7 @@ fn each(
     digest: impl Fn(usize) -> Digest,
     mut see: impl FnMut(usize, Digest),
 ) {
+    // Without NULL in the column the test for each row is saved: this loop sees every value of both sides.
     match nulls.filter(|nulls| nulls.null_count() > 0) {
         None => rows.enumerate().for_each(|(at, row)| see(at, digest(row))),
         Some(nulls) => rows.enumerate().for_each(|(at, row)| {
@@ -295,6 +305,7 @@ fn each(
 
 /// A float among whole numbers.
 fn whole_or_float(value: f64) -> Value {
+    // Only numbers below 10^38 have digests of their own, see `NULL`.
     if value.fract() == 0.0 && value.abs() < 1e38 {
         Value::Scaled(value as i128)
     } else {

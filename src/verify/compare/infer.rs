@@ -36,6 +36,8 @@ impl Guess {
             }
         }
         self.instant = self.instant && instant(text).is_some();
+        // `t`, `f`, `1` and `0` may be names or numbers: they are truth values only beside a column of
+        // booleans.
         self.bool = self.bool && matches!(text, "true" | "false");
     }
 
@@ -73,6 +75,7 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
         &names,
         |_, _| true,
         |_, piece| {
+            // A guess for each piece, so that the lock is taken once for a piece rather than for a value.
             let mut seen = vec![Guess::OPEN; piece.cells.len()];
             for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
                 match cells {
@@ -84,6 +87,7 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
                 }
             }
             let mut guesses = guesses.lock().unwrap_or_else(|e| e.into_inner());
+            // `both` does not depend on order, so the result is the same for any number of threads.
             guesses.iter_mut().zip(seen).for_each(|(guess, seen)| *guess = guess.both(seen));
             Ok(())
         },

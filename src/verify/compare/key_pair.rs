@@ -61,6 +61,7 @@ pub(super) fn subtractable(value: &Value, meaning: Meaning) -> Digest {
 }
 
 pub(super) fn near(meaning: Meaning, (absolute, relative): (f64, f64), a: Digest, b: Digest) -> bool {
+    // A difference from infinity is infinite or NaN, and neither is near.
     let bound = |difference: f64, there: f64| {
         difference.is_finite() && difference <= absolute.max(relative * there.abs())
     };

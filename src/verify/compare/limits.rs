@@ -20,8 +20,11 @@ impl Limits {
 
     pub fn of(rules: &Rules) -> Limits {
         let memory = usize::try_from(rules.memory.max(Limits::LEAST)).unwrap_or(usize::MAX);
+        // Each thread adds into cells of its own.
         let cell = size_of::<Cell>() * rules.threads.max(1);
         let buckets = (memory / 8 / cell).clamp(1 << 10, 1 << 21);
+        // Hashes and words have eight bytes each and may take a third of the memory; they are not held
+        // together.
         Limits { buckets: 1 << buckets.ilog2(), listed: memory / 3 / 8, words: memory / 3 / 8 }
     }
 }
@@ -37,6 +40,7 @@ impl Cell {
     pub(super) fn add(&mut self, side: usize, hash: Digest) {
         match side {
             0 => {
+                // Sums modulo 2^64 do not depend on the order, so threads add rows as they come.
                 self.sums.0 = self.sums.0.wrapping_add(hash.0);
                 self.sums.1 = self.sums.1.wrapping_add(hash.1);
             }

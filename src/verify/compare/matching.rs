@@ -18,12 +18,14 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
     let mut all: Vec<(Compared, bool)> = vec![];
     for column in here.columns.iter().filter(|column| !rules.ignore.contains(&column.name)) {
         let Some(other) = find(there, &column.name) else {
+            // The path may repeat what the rows say, so a column of one path alone is not a difference.
             if !column.in_path {
                 schema.push(SchemaDifference::Only(Which::Here, column.name.clone()));
             }
             continue;
         };
         let tolerance = rules.tolerance.iter().find(|(name, ..)| *name == column.name);
+        // A tolerance of zero is an exact comparison, which texts may have too.
         let tolerance = tolerance.map(|(_, a, r)| (*a, *r)).filter(|(a, r)| *a > 0.0 || *r > 0.0);
         let name = column.name.clone();
         match verdict(column.kinds.iter().chain(&other.kinds), tolerance.is_some()) {
@@ -58,6 +60,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
         }
     }
     let place = |column: &Compared| rules.keys.iter().position(|key| *key == column.name);
+    // The sort is stable: keys come in the order of the rules, and other columns keep theirs.
     all.sort_by_key(|column| place(column).unwrap_or(usize::MAX));
     let whole = rules.keys.is_empty();
     let keys = if whole { all.len() } else { all.iter().filter(|column| place(column).is_some()).count() };
@@ -108,6 +111,7 @@ fn check_names(sides: &[Side; 2], rules: &Rules) -> Result<()> {
                 .nearest(name, known.iter().map(String::as_str)));
         }
     }
+    // Written as a negation, so that NaN is refused too.
     match rules.tolerance.iter().find(|(_, a, r)| !(*a >= 0.0 && *r >= 0.0)) {
         Some((name, ..)) => Err(Error::job(format!("the tolerance of `{name}` is negative"))),
         None => Ok(()),

@@ -75,6 +75,7 @@ pub(super) enum Verdict {
 
 /// See the contract of [`super`]. With a `tolerance` numbers are to be subtracted.
 pub(super) fn verdict<'a>(kinds: impl IntoIterator<Item = &'a Kind>, tolerance: bool) -> Verdict {
+    // A file in which the column is NULL throughout does not decide its type.
     let kinds: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Nothing).collect();
     let untyped = kinds.contains(&&Kind::Untyped);
     let typed: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Untyped).collect();

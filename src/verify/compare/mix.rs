@@ -32,6 +32,7 @@ impl Mixer {
         let s = &self.seeds;
         let (a, b) = *state;
         state.0 = folded(a ^ value.0 ^ s[2], b ^ value.1 ^ s[3]);
+        // Other seeds and rotations than above, so that the second half does not follow from the first.
         state.1 = folded(b ^ value.0.rotate_left(32) ^ s[4], a.rotate_left(17) ^ value.1 ^ s[5]);
     }
 
@@ -40,6 +41,7 @@ impl Mixer {
     pub fn one(&self, value: Digest) -> u64 {
         let s = &self.seeds;
         let half = folded(value.0 ^ s[6], value.1 ^ s[7]);
+        // `pairs` keeps 0 for NULL.
         folded(half ^ s[2], value.0 ^ value.1.rotate_left(32) ^ s[4]).max(1)
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn classify(work: &Work, sums: &Sums) -> Result<(Comparison, Vec<Pair
     let layout = Layout::of(&work.columns.all[work.columns.keys..]);
     let mut total = Found { columns: vec![[0; 3]; layout.columns.len()], ..Found::default() };
     let (mut first_pairs, mut first_repeated) = (First::new(work), First::new(work));
+    // All rows of a key lie in one bucket, so ranges of buckets are paired one after the other within memory.
     for range in goes(sums, work.limits.words / layout.words) {
         let found = go(work, sums, &layout, range)?;
         for found in found {
@@ -63,6 +64,7 @@ pub(super) fn classify(work: &Work, sums: &Sums) -> Result<(Comparison, Vec<Pair
             total.pairs.extend(found.pairs);
             total.repeated.extend(found.repeated);
         }
+        // Only the first rows stay after each range, so memory does not grow with the differences.
         first_pairs.add(std::mem::take(&mut total.pairs), |pair| match pair.here() {
             Some(place) => (0, place),
             None => (1, pair.there().unwrap_or_default()),
@@ -98,6 +100,7 @@ fn goes(sums: &Sums, most: usize) -> Vec<Range<usize>> {
     let mut ranges = vec![];
     let (mut from, mut rows) = (0, 0);
     for (i, open) in sums.open.iter().enumerate() {
+        // A bucket is never cut, however large: its rows would not find each other.
         if rows > 0 && rows + *open as usize > most {
             ranges.push(from..i);
             (from, rows) = (i, 0);
@@ -124,6 +127,7 @@ fn go(work: &Work, sums: &Sums, layout: &Layout, range: Range<usize>) -> Result<
     let all = work.columns.all.len();
     let mut wanted = Marks::new(sums.open.len());
     range.clone().filter(|bucket| sums.open[*bucket] > 0).for_each(|bucket| wanted.add(bucket));
+    // A part without a row of these buckets is not read again.
     let has = |side: usize, part: usize| sums.has[side][part].meets(&wanted);
     work.scan_parts(&work.columns.names(all), has, |side, piece| {
         let kept = &mut *kept.mine();
@@ -195,6 +199,7 @@ fn keep(
         }
     }
     for (words, row) in words.chunks_exact(layout.words).zip(&*rows) {
+        // All rows of a bucket go to the same part, from any thread.
         let part = (sums.bucket(states[*row].0) - range.start) * PARTS / range.len();
         parts[part].extend_from_slice(words);
     }
@@ -206,6 +211,8 @@ fn paired(work: &Work, layout: &Layout, words: &[u64]) -> Found {
     let row = |i: u32| &words[i as usize * layout.words..][..layout.words];
     let mut order: Vec<(u64, u32)> =
         (0..(words.len() / layout.words) as u32).map(|i| (row(i)[0], i)).collect();
+    // The first bit of a place is its side, so within a key the rows here come first, in the order of the
+    // files.
     order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| row(a.1)[1].cmp(&row(b.1)[1])));
     for same in order.chunk_by(|a, b| a.0 == b.0) {
         let there = same.partition_point(|(_, i)| row(*i)[1] < THERE);
@@ -265,6 +272,7 @@ impl Found {
 
     /// Whether two rows are the same; counts the columns that are not.
     fn compare(&mut self, layout: &Layout, here: &[u64], there: &[u64]) -> bool {
+        // The first two words are the hash of the key and the place.
         if here[2..] == there[2..] {
             return true;
         }
@@ -324,6 +332,7 @@ fn without_equals<'a>(
     }
     left.extend(&here[i..]);
     right.extend(&there[j..]);
+    // What is left is paired in the order of the files, as the contract says.
     left.sort_unstable_by_key(|row| row[1]);
     right.sort_unstable_by_key(|row| row[1]);
     (left, right)

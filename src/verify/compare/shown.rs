@@ -26,6 +26,7 @@ impl<'a, T: Copy> First<'a, T> {
 
     /// Takes more rows, of which `place` tells where the key is.
     pub fn add(&mut self, rows: Vec<T>, place: impl Fn(&T) -> Place) -> Result<()> {
+        // The tries of `explain` compare without showing rows, and are not to read them again.
         if self.work.show == 0 || rows.is_empty() {
             return Ok(());
         }
@@ -35,10 +36,12 @@ impl<'a, T: Copy> First<'a, T> {
         for (side, of_side) in [&rows[..there], &rows[there..]].into_iter().enumerate() {
             let places: Vec<u64> = of_side.iter().map(|((_, place), _)| *place).collect();
             for (key, place) in smallest(self.work, side, &places)? {
+                // Each place that comes back is one of those that were asked for, so the search finds it.
                 let row = of_side.partition_point(|((_, other), _)| *other < place);
                 self.rows.push((key, (side, place), of_side[row].1));
             }
         }
+        // Threads give rows in any order. Key, side and place make the report the same each time.
         self.rows.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         self.rows.truncate(self.work.show);
         Ok(())
@@ -77,6 +80,7 @@ fn smallest(work: &Work, side: usize, places: &[u64]) -> Result<Vec<(Vec<Value>,
             }
             keys.push(((0..columns.len()).map(value).collect(), *place));
         }
+        // Keys are sorted and cut before the lock, so other threads wait for a short merge alone.
         keys.sort();
         keys.truncate(most);
         let mut found = found.lock().unwrap_or_else(|e| e.into_inner());

@@ -76,6 +76,7 @@ pub(super) struct Piece {
 
 /// Where a row is in its side: the part above, the row in it below. In the order of the rows.
 pub(super) fn place(part: usize, row: u64) -> u64 {
+    // A part has fewer than 2^40 rows, and the first bit stays free: `pairs` marks the side with it.
     ((part as u64) << 40) | row
 }
 
@@ -89,6 +90,7 @@ impl Side {
         let mut side = Side { columns: vec![], parts: vec![], written, called };
         match table {
             Table::Rows { schema, batches } => {
+                // A result without batches has columns all the same.
                 for field in schema.arrow().fields() {
                     side.column(field.name(), kind(field.data_type()), false);
                 }
@@ -191,6 +193,7 @@ impl Side {
     fn column(&mut self, name: &str, kind: Kind, in_path: bool) {
         match self.columns.iter_mut().find(|column| column.name == name) {
             Some(column) => {
+                // One file that holds the column itself makes it a column of the result.
                 column.in_path &= in_path;
                 if !column.kinds.contains(&kind) {
                     column.kinds.push(kind);
@@ -221,6 +224,7 @@ impl Side {
 
     fn parquet(&mut self, file: &SourceFile, constants: Constants, which: Which) -> Result<()> {
         let (path, handle) = (&file.path, file.opened.read()?);
+        // The reader may panic over damaged bytes; `guarded` makes an error of that.
         let metadata = guarded(path, || load(path, &handle))?;
         let fields = metadata.schema().fields();
         once(fields.iter().map(|field| field.name()), which, &path.display().to_string())?;
@@ -234,6 +238,7 @@ impl Side {
             .collect();
         self.constants(&constants);
         let groups: Vec<usize> =
+            // Row counts have a sign in Parquet, and a damaged file may have a negative one.
             metadata.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as usize).collect();
         let file =
             Arc::new(ParquetFile { path: path.clone(), opened: file.opened.clone(), metadata, constants });
@@ -307,6 +312,7 @@ impl Side {
                     Ok(())
                 })
             }
+            // Records can be cut off a text in order only, so one thread cuts and the others parse.
             Part::Text { file, constants } => file.chunks()?.par_bridge().try_for_each(|chunk| {
                 let chunk = chunk?;
                 let (mut cells, rows) = file.columns(&chunk, names)?;
@@ -333,6 +339,7 @@ impl Side {
         let names = &self.in_files(names);
         places.par_chunk_by(|a, b| a >> 40 == b >> 40).try_for_each(|places| {
             let part = (places[0] >> 40) as usize;
+            // A read of single rows costs more per row, so it pays only where few rows are wanted.
             let sparse = |rows: usize| places.len() * 16 < rows;
             match &self.parts[part] {
                 Part::Parquet { file, row_group, from, rows } if sparse(*rows) => {
@@ -374,6 +381,7 @@ impl ParquetFile {
         let handle = self.opened.read()?;
         let fields = self.metadata.schema().fields();
         let roots = fields.iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
+        // By roots, not leaves, so that a nested column stays whole.
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.map(|(i, _)| i));
         let mut reader = guarded(path, || {
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
@@ -408,6 +416,7 @@ fn piece(
         let constant = || constants.iter().find(|(constant, _)| constant == name);
         match batch.column_by_name(name) {
             Some(array) => own(array),
+            // Files of one result may have different columns: a column that a file lacks is NULL there.
             None => Ok(constant().map_or(Cells::Nothing, |(_, value)| Cells::Constant(value.clone()))),
         }
     });

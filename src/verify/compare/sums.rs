@@ -60,6 +60,8 @@ impl Marks {
 
 #[inline]
 fn bucket(hash: u64, buckets: usize) -> usize {
+    // The lower half stays for the goes of `listed_in_goes`, the top byte for lists. There are at most 2^21
+    // buckets.
     (hash >> 32) as usize & (buckets - 1)
 }
 
@@ -72,6 +74,7 @@ impl<T: Default> PerThread<T> {
     }
 
     pub fn mine(&self) -> MutexGuard<'_, T> {
+        // Each worker has its own slot, so the lock is free whenever it is taken.
         let own = rayon::current_thread_index().unwrap_or(0) % self.0.len();
         self.0[own].lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -119,7 +122,9 @@ impl Tally {
 pub(super) fn add_up(work: &Work) -> Result<Sums> {
     let mixer = Mixer::new();
     let known = work.sides.each_ref().map(|side| side.rows());
+    // Text does not tell its number of rows: eight million are assumed.
     let most = known.iter().flatten().max().copied().unwrap_or(8 << 20);
+    // About eight rows share a bucket, so one row that differs opens only these for the second look.
     let wanted = usize::try_from(most / 8).unwrap_or(usize::MAX).max(1);
     let buckets = wanted.next_power_of_two().min(work.limits.buckets);
     // Buckets that are the same have the same duplicates on both sides, so one side's keys tell them.
@@ -142,6 +147,8 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
         tally.states.clear();
         tally.states.resize(piece.rows, mixer.start());
         hash(work, &mixer, piece, 0..keys, &mut tally.states);
+        // The list is larger than its memory. Keys are then read again in goes, so what is listed goes at
+        // once.
         if full.load(Ordering::Relaxed) {
             tally.lists = vec![];
         } else if side == listed {
@@ -168,10 +175,12 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
     let mut tallies = tallies.all();
     let rows = tallies.iter().fold([0, 0], |sum, t| [sum[0] + t.rows[0], sum[1] + t.rows[1]]);
     let cells = merged(&mut tallies, buckets);
+    // Without key columns a row may repeat, and this is not a finding.
     let again = match (work.columns.whole, full.into_inner()) {
         (true, _) => vec![],
         (false, false) => repeated(tallies.into_iter().map(|tally| tally.lists).collect()),
         (false, true) => {
+            // The goes need the memory that the lists hold.
             drop(tallies);
             listed_in_goes(work, &mixer, listed, rows[listed])?
         }
@@ -180,6 +189,7 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
     again.into_iter().for_each(|hash| doubtful[bucket(hash, buckets)] = true);
     let (mut open, mut matched) = (vec![0; buckets], 0);
     for (i, cell) in cells.iter().enumerate() {
+        // The seeds are random and sums have 128 bits, so different rows hardly ever give equal sums.
         if cell.sums != (0, 0) || cell.rows[0] != cell.rows[1] || doubtful[i] {
             open[i] = cell.rows[0].saturating_add(cell.rows[1]);
         } else {

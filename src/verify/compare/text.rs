@@ -164,6 +164,7 @@ impl TextFile {
             Ok(())
         })?;
         let mut names: Vec<_> = found.into_inner().unwrap_or_else(|e| e.into_inner()).into_iter().collect();
+        // Chunks are read in any order, so the first place of each name gives the order of the file.
         names.sort_by_key(|(_, place)| *place);
         Ok(names.into_iter().map(|(name, _)| name).collect())
     }
@@ -206,6 +207,8 @@ impl TextFile {
                         }
                         count += 1;
                     }
+                    // RFC 4180 gives each record the same fields. A short one would move values into other
+                    // columns.
                     if count != self.names.len() {
                         let message =
                             format!("{count} fields, but the header has {} names", self.names.len());
@@ -239,6 +242,7 @@ impl TextFile {
 
     fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Object<'a>>> + 'a {
         let lines = chunk.bytes.split(|b| *b == b'\n').zip(chunk.line..);
+        // Lines have their numbers before blank ones go, so that an error names the line of the file.
         let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
         lines.map(|(line, number)| {
             serde_json::from_slice(line)
@@ -278,6 +282,7 @@ impl<'a> Object<'a> {
 
     /// The object that stands there, if it is one.
     fn of(value: &'a RawValue) -> Option<Object<'a>> {
+        // A raw value starts with its first token, as serde_json leaves out the space before it.
         value.get().starts_with('{').then(|| serde_json::from_str(value.get()).ok())?
     }
 
@@ -369,6 +374,8 @@ impl<'a> Records<'a> {
         let file = text.file.opened.read()?;
         let decoded: Box<dyn Read + Send> = match text.file.shape.compression {
             _ if !text.file.shape.is_text() => Box::new(Cursor::new(content(&text.file)?)),
+            // A file may be several streams in a row, as `cat` makes them. A single decoder stops after the
+            // first.
             Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(file)),
             Compression::Xz => Box::new(lzma_rust2::XzReader::new(file, true)),
             Compression::None => Box::new(file),
@@ -391,6 +398,7 @@ impl<'a> Records<'a> {
             let read =
                 self.from.read_until(b'\n', out).map_err(|e| Error::io("read", &self.text.file.path, e))?;
             self.line += u64::from(read > 0);
+            // A doubled quote counts twice, so an odd number of quotes means that a field is still open.
             let open = self.text.comma.is_some() && quotes(&out[start..]) % 2 == 1;
             match (open, read) {
                 (true, 0) => return Err(self.text.wrong(at, "a quote begins here and does not end")),
@@ -409,6 +417,7 @@ impl Iterator for Records<'_> {
     type Item = Result<Chunk>;
 
     fn next(&mut self) -> Option<Result<Chunk>> {
+        // After an error the place in the file is not known, and the parallel bridge goes on asking.
         if self.failed {
             return None;
         }

@@ -57,6 +57,7 @@ impl Value {
             Value::Scaled(value) => scaled_digest(*value),
             Value::Float(value) => float_digest(*value),
             Value::Text(text) => text_digest(text.as_bytes()),
+            // Seeds keep kinds apart: texts have 0, texts that cannot be read 1, long numbers 2 and more.
             Value::Unread(text) => long_digest(text.as_bytes(), 1),
             Value::Wide(Wide { negative, digits, exponent, .. }) => {
                 long_digest(digits.as_bytes(), 2 + ((*exponent as u64) << 8) + (u64::from(*negative) << 7))
@@ -103,6 +104,8 @@ impl Ord for Value {
             (Value::Text(a), Value::Text(b)) | (Value::Unread(a), Value::Unread(b)) => a.cmp(b),
             _ if self.rank() == 2 && other.rank() == 2 => {
                 let ((a, kind_a), (b, kind_b)) = (self.size(), other.size());
+                // Two large numbers may be the same float; kind and digits then decide, so that the order is
+                // total.
                 a.total_cmp(&b).then(kind_a.cmp(&kind_b)).then_with(|| match (self, other) {
                     (Value::Wide(a), Value::Wide(b)) => {
                         (a.negative, a.exponent, &a.digits).cmp(&(b.negative, b.exponent, &b.digits))
@@ -132,6 +135,7 @@ pub(super) fn text_digest(text: &[u8]) -> Digest {
         return long_digest(text, 0);
     }
     let mut view = [0u8; 16];
+    // The layout of an Arrow view: the length, little-endian, then the text.
     view[..4].copy_from_slice(&(text.len() as u32).to_le_bytes());
     view[4..4 + text.len()].copy_from_slice(text);
     view_digest(u128::from_le_bytes(view))
@@ -156,6 +160,7 @@ pub(super) fn ten_to(n: u32) -> Option<i128> {
 
 /// The number `mantissa` × 10^`exponent` in units of 10^−`scale`.
 pub(super) fn number(mantissa: i128, exponent: i64, scale: u8) -> Value {
+    // Zero has any exponent, so it must not depend on how it is written.
     if mantissa == 0 {
         return Value::Scaled(0);
     }
@@ -163,6 +168,7 @@ pub(super) fn number(mantissa: i128, exponent: i64, scale: u8) -> Value {
     let power = u32::try_from(shift.unsigned_abs()).ok().and_then(ten_to);
     let scaled = match power {
         Some(power) if shift >= 0 => mantissa.checked_mul(power).filter(|value| believable(*value)),
+        // Digits past the scale are not cut: such a number stays wide, and so it differs.
         Some(power) => Some(mantissa / power).filter(|value| value * power == mantissa),
         None => None,
     };
@@ -190,9 +196,11 @@ impl Wide {
     pub fn cut(&self, scale: u8) -> Option<i128> {
         let shift = self.exponent + i64::from(scale);
         let kept = match shift {
+            // A number with 40 zeros more does not fit 128 bits, and the parse fails as it should.
             0.. => format!("{}{}", self.digits, "0".repeat(usize::try_from(shift.min(40)).ok()?)),
             _ => {
                 let keep = (self.digits.len() as i64 + shift).max(0) as usize;
+                // The zero in front makes a number of an empty text, where all digits lie behind the point.
                 format!("0{}", &self.digits[..keep])
             }
         };
@@ -246,6 +254,7 @@ fn exact(text: &str, scale: u8) -> Option<Value> {
         mantissa = mantissa.and_then(next);
     }
     Some(match mantissa {
+        // The mantissa is not above `i128::MAX`, so its negative exists.
         Some(mantissa) => number(if negative { -mantissa } else { mantissa }, exponent, scale),
         None => {
             let all = format!("{whole}{fraction}");
@@ -292,9 +301,11 @@ pub(super) fn surely_number(text: &str) -> Option<u8> {
         return None;
     }
     let Some(Digits { whole, fraction, exponent, .. }) = digits(text) else {
+        // `NaN` and `inf` are numbers without digits.
         return exact(text, 0).map(|_| 0);
     };
     let name = whole.len() > 1 && whole.starts_with('0') || whole.is_empty();
+    // More than 18 decimals are compared as wide numbers, so the scale need not grow further.
     (!name).then(|| (fraction.len() as i64 - exponent).clamp(0, 18) as u8)
 }
 
@@ -324,6 +335,7 @@ pub(super) fn instant_in(text: &str, of_local: impl Fn(i128) -> i128) -> Option<
     let mut nanos = (hour * 60 + minute) * 60 * SECOND;
     let mut rest = &time[5..];
     if rest.first() == Some(&b':') {
+        // Second 60 is a leap second: it is taken as the first instant of the next minute.
         let second = two(6).filter(|second| *second <= 60)?;
         nanos += second * SECOND;
         rest = &time[8..];
@@ -332,6 +344,7 @@ pub(super) fn instant_in(text: &str, of_local: impl Fn(i128) -> i128) -> Option<
             if count == 0 || digits[..count].iter().skip(9).any(|c| *c != b'0') {
                 return None;
             }
+            // Missing digits are zeros: `.5` is 500 milliseconds.
             let fraction = digits[..count].iter().chain(b"000000000").take(9);
             nanos += fraction.fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0'));
             rest = &digits[count..];
@@ -366,6 +379,7 @@ pub(super) fn instant_text(nanos: i128) -> String {
     let (days, of_day) = (nanos.div_euclid(DAY), nanos.rem_euclid(DAY));
     let (year, month, day) = civil_from_days(i64::try_from(days).unwrap_or(0));
     let (seconds, fraction) = (of_day / SECOND, of_day % SECOND);
+    // RFC 3339 has years of four digits; ISO 8601 gives others a sign.
     let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+05}") };
     let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     let fraction = match fraction {

@@ -74,6 +74,7 @@ pub(super) fn scan(
 ) -> Result<()> {
     let parts = which.iter().flat_map(|side| (0..sides[*side].parts.len()).map(|part| (*side, part)));
     let parts: Vec<(usize, usize)> = parts.filter(|(side, part)| wanted(*side, *part)).collect();
+    // A part is large: one task each lets the threads share them evenly.
     parts
         .into_par_iter()
         .with_max_len(1)

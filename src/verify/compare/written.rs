@@ -18,6 +18,7 @@ const NULL_WORDS: [&str; 13] =
 
 /// Whether `text` is a word for NULL wherever it cannot be a value.
 pub(super) fn is_null_word(text: &str) -> bool {
+    // The longest word is `undefined`, so longer texts are not searched.
     text.len() <= 9 && NULL_WORDS.contains(&text.trim())
 }
 
@@ -86,6 +87,8 @@ impl Written {
         let mut number = format!("{sign}{first}");
         let grouped = unsigned.contains('.');
         for group in groups {
+            // Thousands have groups of three. In any other group the point is a decimal point, and this is
+            // not guessed.
             if group.len() != 3 || !digits(group) {
                 return None;
             }
@@ -101,6 +104,7 @@ impl Written {
     pub(super) fn instant(&self, local: i128) -> i128 {
         let Some(zone) = &self.zone else { return local };
         let micros = i64::try_from(local.div_euclid(1000)).unwrap_or(i64::MAX);
+        // Zones resolve local times in the range of event times only.
         match (EARLIEST..LATEST).contains(&micros) {
             true => i128::from(zone.clone().instant(micros)) * 1000 + local.rem_euclid(1000),
             false => local,

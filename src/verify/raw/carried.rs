@@ -29,6 +29,7 @@ pub(super) fn unwrapped(file: &SourceFile, text: &[u8]) -> Vec<u8> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.trim_ascii().is_empty() {
             let record = std::str::from_utf8(line).ok().and_then(|l| record(&file.framing, l, number as i64));
+            // `!` is not JSON, so the reader of JSON Lines finds a bad record with this number.
             out.push_str(&record.unwrap_or_else(|| "!".to_string()));
         }
         out.push('\n');
@@ -90,6 +91,7 @@ fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
                 fields.headers,
                 fields.key,
             ];
+            // The value is the last part and may have tabs of its own, so it is not split.
             let mut parts = line.splitn(before.iter().filter(|is| **is).count() + 1, '\t');
             let number = |part: &str, names: &[&str]| -> Option<i64> {
                 let (name, number) = part.split_once(':')?;
@@ -137,6 +139,7 @@ fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
             Object::new()
         }
     };
+    // What Kafka says of a record goes before a field of the same name.
     fields.retain(|name, _| !own.contains_key(name.as_str()));
     let fields = fields.iter().map(|(name, value)| (name.as_str(), value.get()));
     let mut out = String::from("{");
@@ -190,6 +193,7 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
     };
     let mut event: Object = serde_json::from_str(&text).ok()?;
     let mut schema = serde_json::Value::Null;
+    // With its schema turned on, Debezium puts the event into the payload of an envelope.
     if !event.contains_key("op") && event.contains_key("schema") {
         let payload = event.get("payload")?.get();
         if payload == "null" {
@@ -209,6 +213,7 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
     own.insert("_timestamp", number(event.get("ts_ms")));
     own.insert("_source_ts", number(source.get("ts_ms")));
     own.insert("_deleted", (op == "d").to_string());
+    // A delete has its row in `before`, as `after` is null.
     let name = if op == "d" { "before" } else { "after" };
     let row = event.get(name).map_or("null", |row| row.get());
     let row = logical::plain(logical::field(&schema, name), row)?;

@@ -36,6 +36,7 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
                             && records.quoted.last() != Some(&true),
                     )
                 });
+                // The first record helps to name the columns, and has to be read again as data.
                 records.reader.seek(place).map_err(|e| records.failed(e))?;
                 told_apart(names, first)
             }
@@ -112,6 +113,7 @@ impl<'a> Records<'a> {
             record: ByteRecord::new(),
             quoted: vec![],
             carriage: false,
+            // The whole text is checked once, so that clean files skip the check of each record.
             suspect: memchr::memchr(0, text).is_some() || std::str::from_utf8(text).is_err(),
         }
     }
@@ -135,6 +137,8 @@ impl<'a> Records<'a> {
             self.carriage = raw.ends_with(b"\r\n") || !raw.ends_with(b"\n") && raw.ends_with(b"\r");
             self.quoted.clear();
             if memchr::memchr(b'"', raw).is_some() && !quotes(raw, self.delimiter, &mut self.quoted) {
+                // After a quote that is not closed, go on with the next line: one bad record must not swallow
+                // the rest.
                 let line = memchr::memchr(b'\n', &self.text[start..]);
                 let next = line.map_or(self.text.len(), |length| start + length + 1);
                 let mut place = Position::new();

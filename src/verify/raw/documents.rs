@@ -49,6 +49,7 @@ fn record(text: &str, out: &mut Vec<u8>) {
 fn inside<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
     let Some((_, rest)) = pointer.split_once('/') else { return Some(text) };
     let (key, more) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    // RFC 6901 wants `~1` replaced before `~0`, so that `~01` becomes `~1`.
     let key = key.replace("~1", "/").replace("~0", "~");
     let value = if text.starts_with('[') {
         let items: Vec<&'a RawValue> = serde_json::from_str(text).ok()?;
@@ -67,6 +68,7 @@ pub(super) fn unnested(list: &str, text: &[u8]) -> Vec<u8> {
     for line in
         super::part::without_bom(text).split(|&c| c == b'\n').filter(|line| !line.trim_ascii().is_empty())
     {
+        // `!` is not JSON: the line becomes a bad record and keeps its number.
         let line = std::str::from_utf8(line).unwrap_or("!");
         let Ok(fields) = serde_json::from_str::<Object>(line) else {
             record(line, &mut out);
@@ -83,6 +85,7 @@ pub(super) fn unnested(list: &str, text: &[u8]) -> Vec<u8> {
         };
         for (number, item) in items.iter().enumerate() {
             let Some(row) = with(line, &path, item.get()) else { continue };
+            // Items count from 1, as WITH ORDINALITY does in SQL.
             let numbered = with(&row, &["_item"], &(number + 1).to_string());
             record(numbered.as_deref().unwrap_or(&row), &mut out);
         }

@@ -85,6 +85,7 @@ fn inside<'a>(raw: Option<&'a RawValue>, path: &[&str]) -> std::result::Result<O
 /// The text of a value; none of null.
 fn value(raw: &str, integer: bool) -> std::result::Result<Option<String>, String> {
     match raw.as_bytes().first() {
+        // The text is valid JSON, so a value that starts with `n` is null.
         Some(b'n') => Ok(None),
         Some(b'"') => serde_json::from_str(raw).map(Some).map_err(|e| e.to_string()),
         Some(b'-' | b'0'..=b'9') if integer => Ok(Some(whole(raw).unwrap_or_else(|| raw.to_string()))),
@@ -123,6 +124,7 @@ impl<'k> Object<'k> {
     ) -> std::result::Result<Vec<Option<&'de RawValue>>, String> {
         let mut from = serde_json::Deserializer::from_str(text);
         let found = from.deserialize_map(Object(keys)).map_err(|e| e.to_string())?;
+        // Without this check `{} x` would pass for an object.
         from.end().map_err(|e| e.to_string())?;
         Ok(found)
     }
@@ -141,6 +143,7 @@ impl<'de> Visitor<'de> for Object<'_> {
             match key {
                 Some(key) => found[key] = Some(map.next_value()?),
                 None => {
+                    // A value that is not wanted is skipped without being built.
                     map.next_value::<IgnoredAny>()?;
                 }
             }

@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 pub(super) fn plain(schema: &Value, payload: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(payload).ok()?;
     let changed = rewrite(schema, &mut value)?;
+    // An unchanged payload keeps its own text; serde_json would write it anew.
     Some(if changed { value.to_string() } else { payload.to_string() })
 }
 
@@ -70,6 +71,7 @@ fn logical(schema: &Value) -> Option<Read> {
             let days = value.as_i64()?;
             let date = TimeDelta::try_days(days)
                 .and_then(|days| NaiveDate::from_ymd_opt(1970, 1, 1)?.checked_add_signed(days));
+            // A date outside these years does not have ten characters, so its number stays.
             let date = date.filter(|date| (1..=9999).contains(&date.year()));
             Some(date.map_or(value.clone(), |date| date.format("%Y-%m-%d").to_string().into()))
         },
@@ -92,6 +94,7 @@ fn fraction(nanos: u32) -> String {
 /// The instant of a number, of which there are `per` to a second.
 fn instant(value: &Value, per: i64) -> Option<Value> {
     let number = value.as_i64()?;
+    // Before 1970 numbers are negative; the fraction has to stay positive.
     let (seconds, rest) = (number.div_euclid(per), number.rem_euclid(per));
     let nanos = u32::try_from(rest * (1_000_000_000 / per)).ok()?;
     let found = DateTime::from_timestamp(seconds, nanos).filter(|at| (1..=9999).contains(&at.year()));
@@ -139,6 +142,7 @@ fn decimal(text: &str, scale: i64) -> Option<Value> {
         }
     }
     let zero = digits.iter().all(|digit| *digit == 0);
+    // A scale from a file must not make a text of gigabytes.
     if !(-1000..=1000).contains(&scale) {
         return None;
     }

@@ -77,6 +77,7 @@ pub fn read(relation: &Relation) -> Result<RawTable> {
     let wanted = wanted(plan);
     one_type(plan)?;
     let parts: Vec<Result<Part>> = plan.files.par_iter().map(|file| read_file(file, plan, &wanted)).collect();
+    // Collected in file order first, so that the error is that of the first bad file on each run.
     let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
     let mut first = Vec::with_capacity(parts.len());
     let mut positions: Vec<i64> = Vec::with_capacity(parts.iter().map(|part| part.numbers.len()).sum());
@@ -156,6 +157,7 @@ fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Pa
         if let Some(i) = wanted.iter().position(|column| column.name == *name) {
             let path = file.path.display().to_string();
             let values = StringViewArray::from(vec![path.as_str(); part.numbers.len()]);
+            // A column of the file itself goes before the name of the file.
             part.columns[i].get_or_insert_with(|| Arc::new(values));
         }
     }

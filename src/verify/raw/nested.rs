@@ -54,6 +54,7 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>> {
         ArrowType::Map(..) => {
             let map = array.as_map();
             let (keys, entries) = (values(map.keys())?, values(map.values())?);
+            // Keys of JSON are texts, so a key of another type becomes the text of its value.
             let key = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
             let ends = map.value_offsets();
             let row = |row: usize| {
@@ -67,6 +68,7 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>> {
         }
         _ => plain(array)?,
     };
+    // Arrow does not define what lies under a NULL, so the mask comes last.
     (0..rows).filter(|row| array.is_null(*row)).for_each(|row| out[row] = Value::Null);
     Ok(out)
 }
@@ -105,6 +107,7 @@ fn plain(array: &ArrayRef) -> Result<Vec<Value>> {
         Some(text) if matches!(ty, ArrowType::Timestamp(..)) => Ok(short(text).into()),
         Some("true") if bare => Ok(true.into()),
         Some("false") if bare => Ok(false.into()),
+        // JSON has neither NaN nor infinity: such a value is an error.
         Some(text) if bare => serde_json::from_str::<Number>(text)
             .map(Value::Number)
             .map_err(|e| Error::data(format!("`{text}` cannot be written as JSON")).caused_by(e)),
@@ -131,6 +134,7 @@ fn short(text: &str) -> String {
 
 /// Times of day as texts, with those digits of the second that are no zeros at the end.
 pub(super) fn clocks(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow_schema::ArrowError> {
+    // A safe cast would make NULL of a time that does not fit.
     let nanos = arrow_cast::cast_with_options(
         array,
         &ArrowType::Time64(TimeUnit::Nanosecond),

@@ -22,6 +22,7 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
     let schema = builder.schema().clone();
     let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     names.sort_unstable();
+    // Columns are found by name, so two of one name would be taken for each other.
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::data(format!("{}: two columns are named `{}`", path.display(), pair[0])));
     }
@@ -55,10 +56,12 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let reader = builder.with_projection(mask).with_batch_size(1 << 16).build().map_err(|e| failed(&e))?;
     let batches = reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
+    // A file that changed while it was read would look like a difference of the results.
     of.opened.unchanged(None)?;
     let joined = |name: &str| -> Result<ArrayRef> {
         let arrays: Vec<&dyn Array> =
             batches.iter().filter_map(|batch| batch.column_by_name(name)).map(|array| &**array).collect();
+        // Arrow's `concat` refuses an empty list, and a file may have zero row groups.
         let array = match arrays.is_empty() {
             true => arrow_array::new_empty_array(
                 schema.field_with_name(name).map_err(|e| failed(&e))?.data_type(),

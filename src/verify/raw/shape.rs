@@ -26,6 +26,7 @@ pub(in crate::verify) fn content(file: &SourceFile) -> Result<Vec<u8>> {
     }
     let rules = &shape.rules;
     if rules.any() || shape.sep.is_some() {
+        // The line `sep=;` that Excel understands is not a record.
         let skip = rules.skip.max(usize::from(shape.sep.is_some()));
         text = records_only(&text, skip, rules, rules.delimiter.or(shape.sep).unwrap_or(b','), file)?;
     }
@@ -45,6 +46,7 @@ pub(in crate::verify) fn content(file: &SourceFile) -> Result<Vec<u8>> {
             let tokens = by(SPACED)?;
             let padded = move |line: &[u8]| {
                 let mut fields = tokens(line).filter(|fields| fields.len() >= 25)?;
+                // Newer load balancers have more fields at the end of a line; older lines lack them.
                 fields.resize(fields.len().max(33), vec![]);
                 Some(fields)
             };
@@ -64,6 +66,7 @@ type Fields = Box<dyn Fn(&[u8]) -> Option<Row>>;
 type Row = Vec<Vec<u8>>;
 
 fn regex(pattern: &str) -> Result<Regex> {
+    // Logs may have bytes that are not UTF-8, and these have to match too.
     let made = regex::bytes::RegexBuilder::new(pattern).unicode(false).dot_matches_new_line(true).build();
     made.map_err(|e| Error::machine("the patterns of the referee are valid").caused_by(e))
 }
@@ -80,6 +83,7 @@ fn by(pattern: &str) -> Result<Fields> {
                 Some(quoted) => unescaped(quoted.as_bytes()),
                 None => found.name("p")?.as_bytes().to_vec(),
             };
+            // A dash is a missing value in these logs.
             out.push(if field == b"-" { vec![] } else { field });
             rest = &rest[found.get(0)?.end()..];
         }
@@ -200,6 +204,7 @@ fn written(lines: Vec<&[u8]>, fields: &dyn Fn(&[u8]) -> Option<Row>, file: &Sour
 }
 
 fn unpacked(file: &SourceFile, raw: Vec<u8>) -> Result<Vec<u8>> {
+    // An empty file is not valid gzip, but it has zero records rather than damage.
     if raw.is_empty() {
         return Ok(raw);
     }
@@ -227,6 +232,7 @@ fn decoded(text: &[u8], encoding: &'static encoding_rs::Encoding) -> Vec<u8> {
     };
     let mut out = vec![];
     if let Some(of) = wide {
+        // The byte order mark is not a part of the text.
         let units =
             text.chunks_exact(2).map(|pair| of([pair[0], pair[1]])).skip_while(|unit| *unit == 0xfeff);
         for c in char::decode_utf16(units) {
@@ -235,11 +241,13 @@ fn decoded(text: &[u8], encoding: &'static encoding_rs::Encoding) -> Vec<u8> {
                 Err(_) => out.push(0xff),
             }
         }
+        // Half a unit at the end is not text: the byte 0xff is never in UTF-8, so its line is a bad record.
         if text.len() % 2 == 1 {
             out.push(0xff);
         }
         return out;
     }
+    // Line by line, so that a wrong byte makes one bad record and not a bad file.
     for line in text.split_inclusive(|c| *c == b'\n') {
         match encoding.decode_without_bom_handling_and_without_replacement(line) {
             Some(line) => out.extend_from_slice(line.as_bytes()),
@@ -265,10 +273,12 @@ fn records_only(
     let starts = |at: usize, mark: &Option<String>| {
         mark.as_ref().is_some_and(|mark| text[at..].starts_with(mark.as_bytes()))
     };
+    // Skipped lines stay as empty ones, so that errors have the line numbers of the file.
     out.resize(skip, b'\n');
     while at < text.len() {
         if starts(at, &rules.until) {
             let after = text[at..].split(|c| *c == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            // The line of the mark is one of them, so 100 lines may follow it.
             if after.count() > 101 {
                 return Err(Error::data(format!(
                     "{}: records follow what `until` names",

@@ -42,6 +42,7 @@ fn corners(range: Option<&str>, start: (u32, u32), end: (u32, u32)) -> ((u32, u3
         let text = text.replace('$', "").to_uppercase();
         let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        // `A` is 65 in ASCII, and letters count from 1 to 26.
         let column = letters.chars().fold(0, |n, c| n * 26 + (u32::from(c) - 64));
         (digits.parse::<u32>().map_or(otherwise, |row| row - 1), column.saturating_sub(1))
     };
@@ -53,6 +54,7 @@ fn value(cell: &Data) -> Vec<u8> {
     let text = match cell {
         Data::DateTime(moment) => {
             let serial = moment.as_f64();
+            // A serial is a float of days: rounding to milliseconds takes off its noise.
             let millis = (serial * 86_400_000.0).round() as i64;
             let (seconds, milli) = (millis / 1000, millis % 1000);
             let fraction = if milli == 0 { String::new() } else { format!(".{milli:03}") };
@@ -61,6 +63,7 @@ fn value(cell: &Data) -> Vec<u8> {
             let day = NaiveDate::from_ymd_opt(1899, 12, 30).unwrap_or_default();
             // Excel has a 29 February 1900.
             let day = day + TimeDelta::days(seconds / 86_400 + i64::from(serial < 60.0));
+            // A serial below 1 is a time of day without a date.
             match (moment.is_duration() || serial < 1.0, serial.fract() == 0.0) {
                 (true, _) => clock(seconds / 3600),
                 (false, true) => day.to_string(),

@@ -42,6 +42,7 @@ impl Spelled {
             Some(DataType::Bool) if self.written.yes.iter().any(|word| word == bare) => Some("true".into()),
             Some(DataType::Bool) if self.written.no.iter().any(|word| word == bare) => Some("false".into()),
             _ if self.digits.is_empty() => Some(Cow::Borrowed(bare)),
+            // A number cannot be read from these words, so the record is a bad one.
             _ => Some(
                 self.number(bare)
                     .unwrap_or_else(|| format!("{text}, which is not written as declared"))
@@ -54,6 +55,7 @@ impl Spelled {
         for (before, signs, units, below) in &self.before {
             let Some(rest) = text.strip_prefix(before.as_str()) else { continue };
             for (after, more_signs, more_units, more_below) in &self.after {
+                // A bracket has to be closed, and a sign or a unit may come once only.
                 let open = before.contains('(') == after.contains(')');
                 if !open || signs + more_signs > 1 || units + more_units > 1 {
                     continue;
@@ -90,7 +92,9 @@ fn marked(written: &Written) -> bool {
 /// The marks that are as good as `mark`.
 fn alike(mark: char) -> Vec<char> {
     match mark {
+        // Some languages group thousands by a no-break, narrow or thin space, which looks like a blank.
         ' ' => vec![' ', '\u{a0}', '\u{202f}', '\u{2009}'],
+        // An apostrophe between thousands may be the straight or the curly one.
         '\'' => vec!['\'', '\u{2019}'],
         other => vec![other],
     }
@@ -105,6 +109,7 @@ fn digits(written: &Written) -> Vec<Regex> {
         let mark = regex::escape(&mark.to_string());
         let fraction = format!("(?:{decimal}[0-9]*{exponent})?");
         all.push(format!("^[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+{fraction}$"));
+        // Indian grouping: three digits at the end, and groups of two before them, as in 12,34,567.
         all.push(format!("^[1-9][0-9]?(?:{mark}[0-9]{{2}})+{mark}[0-9]{{3}}{fraction}$"));
     }
     all.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
@@ -167,6 +172,7 @@ fn around(written: &Written) -> (Vec<(String, u8, u8, bool)>, Vec<(String, u8, u
             }
         }
     }
+    // Different spaces give the same text several times, and each text is tried once.
     before.sort();
     before.dedup();
     after.sort();

@@ -34,6 +34,7 @@ pub fn of(array: &ArrayRef) -> Result<ArrayRef> {
         | ArrowType::Decimal256(_, s) => {
             let scale = *s;
             let wide = cast(&ArrowType::Decimal256(76, scale))?;
+            // Arrow's cast makes NULL of a value that does not fit.
             if wide.null_count() > array.null_count() {
                 return Err(Error::data(format!("a value of {} has more than 76 digits", array.data_type())));
             }
@@ -83,6 +84,7 @@ pub fn micros(array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
             .map(|v| v.and_then(|v| scaled(v, 1000)))
             .collect(),
         TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().iter().collect(),
+        // Towards the past also before 1970, where a cut towards zero would be one too late.
         TimeUnit::Nanosecond => array
             .as_primitive::<TimestampNanosecondType>()
             .iter()
@@ -110,6 +112,7 @@ fn placed(integer: &str, scale: i8) -> String {
     match usize::try_from(scale) {
         Ok(0) => integer.to_string(),
         Ok(scale) => {
+            // A fraction needs a digit before the point: 5 at scale 2 is 0.05.
             let digits = format!("{digits:0>width$}", width = scale + 1);
             let point = digits.len() - scale;
             format!("{sign}{}.{}", &digits[..point], &digits[point..])

@@ -77,6 +77,7 @@ pub fn to_arrow(column: pl::Column, ty: DataType) -> pl::PolarsResult<ArrayRef> 
         },
         _ => dtype(ty, "UTC"),
     };
+    // `to_arrow(0)` gives the first chunk only, so there must be one.
     let series = column.cast(&wanted)?.take_materialized_series().rechunk();
     let physical = match ty {
         DataType::Date | DataType::Timestamp => series.to_physical_repr().into_owned(),

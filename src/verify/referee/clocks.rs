@@ -100,6 +100,7 @@ impl Clocks {
 
 /// The first 15 digits of a float, rounded to so many after the point, a half away from zero: a number in text.
 fn rounded(value: f64, scale: i32) -> Option<String> {
+    // PostgreSQL casts a float8 to numeric by its first 15 digits.
     let text = format!("{:.14e}", value.abs());
     let (mantissa, exponent) = text.split_once('e')?;
     let digits: i128 = mantissa.replace('.', "").parse().ok()?;
@@ -109,8 +110,10 @@ fn rounded(value: f64, scale: i32) -> Option<String> {
         (0.., Some(power)) => digits.checked_mul(power)?,
         (0.., None) => return None,
         (_, Some(power)) => (digits + power / 2) / power,
+        // All digits are shifted out and more, so less than half a unit is left.
         (_, None) => 0,
     };
+    // A value that rounds to zero is 0 rather than -0.
     let sign = if value < 0.0 && units > 0 { "-" } else { "" };
     let width = usize::try_from(scale).ok()?;
     let digits = format!("{units:0>least$}", least = width + 1);

@@ -16,6 +16,7 @@ const DAY: i64 = 86_400_000_000;
 /// The days around event times, and the instant (microseconds) at which each begins, `offset` microseconds later on
 /// the wall clock.
 pub fn days(clock: &Clock, (first, last): (i64, i64), around: i64, offset: i64) -> Days {
+    // `div_euclid` rounds down, so days before 1970 are right too.
     let from = first.div_euclid(DAY) - around;
     let to = last.div_euclid(DAY) + around;
     let begins = |day: i64| Some((i32::try_from(day).ok()?, clock.local(day * DAY + offset)?));
@@ -31,6 +32,7 @@ pub fn around(plan: &Plan) -> i64 {
     let days = |size: &Duration| match size {
         Duration::Length(length) => length / DAY + 1,
         Duration::Calendar { count, unit } => {
+            // The longest of each unit: a day too many does not matter, and a day too few loses windows.
             let one = match unit {
                 CalendarUnit::Day => 1,
                 CalendarUnit::Week => 7,

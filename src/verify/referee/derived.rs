@@ -56,6 +56,7 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
         let value = sql::expr::translate(Dialect::Polars, expr, &|i| ident(&plan.columns[i].name))?;
         let statement = format!("SELECT {value} AS {} FROM {RECORDS}", ident(name));
         let result = run(RECORDS, &rows, &statement)?;
+        // Polars gives one row for an expression of constants alone; such an answer is not a column.
         let array = result.columns().first().filter(|array| array.len() == rows.rows);
         let array = array.ok_or_else(|| Error::data(format!("no column `{name}`")))?;
         rows.columns.push((Field::new(name, expr.ty()), array.clone()));
@@ -74,6 +75,7 @@ fn bare(plan: &ReadPlan) -> ReadPlan {
         Derived { column: column.unwrap_or(0), from: Source::File }
     });
     bare.derived = files.collect();
+    // The event time is read later, from the column that is computed.
     if is_computed(plan, &plan.time.column) {
         bare.time.rule = TimeRule::Untimed;
     }
@@ -102,6 +104,7 @@ fn timed(relation: &Relation, rows: Typed) -> Result<Typed> {
         }
         time = Some(read.array);
     }
+    // Where bad records fail, the run has ended before: a NULL time is here a rejected record.
     let keep = time.as_ref().filter(|time| time.null_count() > 0).map(|time| {
         let keep: Vec<bool> = (0..time.len()).map(|row| time.is_valid(row)).collect();
         BooleanArray::from(keep)

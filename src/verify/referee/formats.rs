@@ -58,6 +58,8 @@ impl Form {
         }
         let (mut shape, mut groups) = (String::new(), vec![]);
         for (i, part) in parts.iter().enumerate() {
+            // `%m%d` reads `0102`: before another digit a number has its full width, as its end cannot be
+            // seen.
             let touches = parts.get(i + 1).is_some_and(|next| next.digit);
             let edge = i == 0 || i + 1 == parts.len();
             shape += match (&part.full, touches, part.blank && edge) {
@@ -96,6 +98,7 @@ impl Form {
         }
         if let Some(epoch) = epoch {
             let whole = epoch.parse::<i64>().ok()?.checked_mul(1_000_000)?;
+            // Before 1970 a fraction makes the number less, and cut digits round towards the past.
             return Some(if epoch.starts_with('-') {
                 whole - micros - i64::from(cut)
             } else {
@@ -168,6 +171,7 @@ fn part(item: &Item) -> Option<Part> {
                 Some(Group::Weekday),
             ),
             Fixed::LowerAmPm | Fixed::UpperAmPm => of("((?i)am|pm)".into(), Some(Group::Half)),
+            // `%.f` is a fraction of any length, or nothing at all.
             Fixed::Nanosecond | Fixed::Nanosecond3 | Fixed::Nanosecond6 | Fixed::Nanosecond9 => {
                 of("(?:\\.([0-9]+))?".into(), Some(Group::Fraction))
             }
@@ -215,9 +219,11 @@ fn numeric(number: &Numeric, pad: Pad) -> Option<Part> {
         }),
         _ => return None,
     };
+    // A year has all four digits. Other numbers may lack their leading zero.
     let all = if width == 4 { 4 } else { 1 };
     let mut shape = format!("[0-9]{{{all},{width}}}");
     let mut full = format!("[0-9]{{{width}}}");
+    // `%e` and `%k` have a space in place of the leading zero.
     if pad == Pad::Space {
         shape = format!("(?: [0-9]|{shape})");
         full = format!("(?: [0-9]|{full})");
@@ -256,6 +262,7 @@ fn in_zone(name: &str, local: NaiveDateTime, clock: &Clock) -> Option<i64> {
             MappedLocalTime::Ambiguous(one, two) => vec![one, two],
         };
         let alike = times.into_iter().filter(|at| at.offset().abbreviation() == Some(name));
+        // Of a local time that exists twice a job takes the earlier.
         alike.map(|at| at.timestamp_micros()).min()
     };
     let of_iana = || {
@@ -277,9 +284,11 @@ fn says_utc(format: &str) -> bool {
     else {
         return false;
     };
+    // A zone, an offset or an epoch in the text goes before a word of the format.
     if zone.is_match(&format.replace("%%", "")) {
         return false;
     }
+    // `\0` marks the place of a field: a `Z` after a field is UTC, and a `Z` in a word is not.
     let words = letters.replace_all(
         format,
         |found: &Captures| {

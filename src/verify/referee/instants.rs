@@ -46,6 +46,7 @@ impl Clock {
     /// The instant of a text under a rule, in microseconds.
     pub fn text(&self, text: &str, rule: &Rule) -> Option<i64> {
         let instant = match rule {
+            // A number of days is a date on the wall clock, so it is read in the job's zone.
             Rule::Epoch(TimeUnit::Day) => self.local(decimal(text, 86_400, 6)?)?,
             Rule::Epoch(TimeUnit::Excel) => self.local(of_excel(decimal(text, 86_400, 6)?)?)?,
             Rule::Epoch(TimeUnit::Second) => decimal(text, 1, 6)?,
@@ -54,6 +55,7 @@ impl Clock {
             Rule::Epoch(TimeUnit::Nano) => decimal(text, 1, -3)?,
             Rule::Iso => self.iso(text)?,
             Rule::Form(form) => form.read(text, self)?,
+            // Each rule has judged its own instant, so this one is believed already.
             Rule::AnyOf(rules) => return rules.iter().find_map(|rule| self.text(text, rule)),
             Rule::Untimed => return Some(0),
         };
@@ -67,6 +69,7 @@ impl Clock {
             return self.local_time(date.and_time(NaiveTime::MIN));
         }
         let rest = rest.strip_prefix(['T', 't', ' '])?;
+        // The hyphens of the date lie before, so a minus here is that of an offset.
         let end = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
         let (time, offset) = (iso_time(&rest[..end])?, &rest[end..]);
         let local = date.and_time(NaiveTime::MIN).checked_add_signed(time)?;
@@ -89,7 +92,9 @@ impl Clock {
 /// March 1900 on.
 fn of_excel(micros: i64) -> Option<i64> {
     let epoch = NaiveDate::from_ymd_opt(1899, 12, 30)?.and_time(NaiveTime::MIN);
+    // Before March 1900 Excel counts a day that did not exist, the 29th of February 1900.
     let first = NaiveDate::from_ymd_opt(1900, 3, 1)?.and_time(NaiveTime::MIN);
+    // A serial is a float of days, so its noise is rounded off at the millisecond.
     let millis = (micros + 500).div_euclid(1000);
     let local = epoch.checked_add_signed(TimeDelta::try_milliseconds(millis)?)?;
     (local >= first).then(|| local.and_utc().timestamp_micros())
@@ -120,6 +125,7 @@ fn decimal(text: &str, times: i128, zeros: i64) -> Option<i64> {
         return Some(0);
     }
     let length = i64::try_from(significant.len()).ok()?;
+    // More than 20 digits before the point never fit 64 bits.
     if length - right > 20 {
         return None;
     }
@@ -154,6 +160,7 @@ pub fn iso_date(text: &str) -> Option<NaiveDate> {
 /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, since midnight; second 60 is a leap second.
 fn iso_time(text: &str) -> Option<TimeDelta> {
     let (hour, rest) = (two(text, 0)?, text.get(2..)?.strip_prefix(':')?);
+    // Two digits were there, so the slice cannot cut a character.
     let (minute, rest) = (two(rest, 0)?, &rest[2..]);
     let (second, micros) = match rest {
         "" => (0, 0),
@@ -164,6 +171,7 @@ fn iso_time(text: &str) -> Option<TimeDelta> {
                 "" => 0,
                 fraction => {
                     let digits = fraction.strip_prefix(['.', ','])?;
+                    // The digits that are cut have to be digits as well.
                     number(digits)?;
                     // Digits past the microsecond are cut.
                     number(&format!("{:0<6}", &digits[..digits.len().min(6)]))?

@@ -66,6 +66,7 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         let mut read = relation.read.clone();
         read.columns.extend(more.iter().cloned());
         let mut fields: Vec<Field> = more.iter().map(|column| Field::new(&column.name, column.ty)).collect();
+        // The columns of the statement alone come last: their number tells `rows` which they are.
         fields.splice(0..0, relation.fields.iter().cloned());
         let wide = Relation { name: relation.name.clone(), read: &read, fields };
         let typed = match read.derived.is_empty() {
@@ -75,6 +76,7 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
                 result(collect(plan, &mut context, statement)?)
             })?,
         };
+        // Calendar windows lie around events of the source; the times of tables may reach further.
         if let Some((first, last)) = typed.times.filter(|_| relation.name == "source") {
             times = Some((first, last));
         }
@@ -161,6 +163,7 @@ fn result(frame: pl::DataFrame) -> Result<RecordBatch> {
         };
         let nulls = column.null_count();
         let array = bridge::to_arrow(column, ty).map_err(failed)?;
+        // Polars makes NULL of a value that does not fit, so a NULL more is such a value.
         if array.null_count() != nulls {
             return Err(Error::data(format!(
                 "a value of the column `{name}` of Polars' result does not fit {ty}"

@@ -37,6 +37,7 @@ fn cut(query: &str) -> Option<Stages> {
         }
     });
     let with = query.with.take().filter(|with| nested == 1 && !with.recursive)?;
+    // A name list, as in `WITH t(a)`, renames columns, which a registered relation does not do.
     if with.cte_tables.iter().any(|cte| !cte.alias.columns.is_empty()) {
         return None;
     }
@@ -58,6 +59,7 @@ fn cut(query: &str) -> Option<Stages> {
     let shared: Vec<bool> = with.cte_tables.iter().map(of_its_own).collect();
     let (mut first, mut waiting): (Vec<(String, String)>, Vec<Cte>) = (vec![], vec![]);
     let after = |waiting: &[Cte], query: &Query| {
+        // A statement takes along the CTEs that are not relations of their own, as it may read them.
         let cte_tables = waiting.to_vec();
         let with = (!cte_tables.is_empty()).then(|| With { cte_tables, ..with.clone() });
         Query { with, ..query.clone() }.to_string()

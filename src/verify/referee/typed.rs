@@ -68,6 +68,7 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
         Some(_) => Some(times(&raw, &plan.time, &clock)?),
         None => None,
     };
+    // An arrival that is the event time itself is not read twice.
     let arrival = plan.arrival.as_ref().filter(|arrival| **arrival != plan.time);
     let arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
 
@@ -127,6 +128,7 @@ fn kept<'a>(
     // Records that are ahead of their arrival are no faults, whatever else is wrong with them.
     if let (Some(most), Some(time)) = (plan.max_ahead, event_time) {
         let instants = |read: &Read| read.array.as_primitive::<TimestampMicrosecondType>().clone();
+        // A record without an arrival of its own arrives at its event time, and so it is never ahead.
         let (times, arrivals) = (instants(time), instants(arrival.unwrap_or(time)));
         for (row, keep) in keep.iter_mut().enumerate() {
             *keep = times.is_null(row)
@@ -137,6 +139,7 @@ fn kept<'a>(
     let mut first: Option<(usize, &str, &str)> = None;
     for (name, read) in columns {
         for (row, what) in &read.bad {
+            // The error names the first bad record by position, in whichever column it was found first.
             if plan.on_bad_record == OnBadRecord::Fail
                 && keep[*row]
                 && first.is_none_or(|(known, ..)| *row < known)
@@ -198,6 +201,7 @@ pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Resu
             let read = |t: &str| clock.text(t, &rule).ok_or_else(|| no_time(&t));
             each::<_, TimestampMicrosecondType>(array.as_string_view().iter(), ty, read)
         }
+        // A format may read digits alone, as `%Y%m%d` does.
         found
             if found.is_integer() && time.rule != TimeRule::Iso
                 || found.is_numeric() && matches!(rule, Rule::Epoch(_)) =>
@@ -209,6 +213,7 @@ pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Resu
         ArrowType::Null | ArrowType::Date32 | ArrowType::Date64 | ArrowType::Timestamp(..) => {
             let mut read = instants(array, clock)?;
             let known = read.array.as_primitive::<TimestampMicrosecondType>().clone();
+            // Parquet can hold instants outside 1900 to 2200; they are bad records as texts of them are.
             let believed = |t: i64| clock.event_time(t).ok_or_else(|| no_time(&t));
             let mut again = each::<_, TimestampMicrosecondType>(known.iter(), ty, believed);
             again.bad.append(&mut read.bad);
@@ -273,6 +278,7 @@ fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
         DataType::String | DataType::Json => true,
         DataType::Int64 => number,
         DataType::Float64 => number,
+        // A float is not an exact decimal, and a cast would have to guess its digits.
         DataType::Decimal { .. } => number && !found.is_floating(),
         _ => false,
     };
@@ -309,6 +315,7 @@ fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: b
         DataType::Int64 => each::<_, Int64Type>(values, ty, |t| values::integer(t, column.inferred)),
         DataType::Float64 if exact => each::<_, Float64Type>(values, ty, |t| {
             let float = values::float(t)?;
+            // Above 2^53 not every integer is a float. One that would be rounded is a bad value.
             (t.parse() == Ok(float as i128)).then_some(float).ok_or_else(|| values::not_a(t, column.ty))
         }),
         DataType::Float64 => each::<_, Float64Type>(values, ty, values::float),

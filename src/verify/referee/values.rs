@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 /// Why a text is no value of a type.
 pub fn not_a(text: &str, ty: impl Display) -> String {
+    // A bad value may be as long as a file; its beginning is enough in a message.
     let shown: String = text.chars().take(60).collect();
     format!("`{shown}` is not a valid {ty}")
 }
@@ -15,6 +16,7 @@ pub fn not_a(text: &str, ty: impl Display) -> String {
 /// An integer; where its type was guessed from a sample, one without leading zeros.
 pub fn integer(text: &str, guessed: bool) -> Result<i64, String> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    // The sample had plain numbers only. A code such as `007` would lose its zeros, so its record is bad.
     if guessed && digits.len() > 1 && digits.starts_with('0') {
         return Err(not_a(text, DataType::Int64));
     }
@@ -24,6 +26,7 @@ pub fn integer(text: &str, guessed: bool) -> Result<i64, String> {
 /// The nearest float. A number past all floats is none.
 pub fn float(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| not_a(text, DataType::Float64))?;
+    // Rust reads `1e999` as infinity, but only the word may mean it.
     let past = value.is_infinite() && text.contains(|c: char| c.is_ascii_digit());
     if past { Err(not_a(text, DataType::Float64)) } else { Ok(value) }
 }
@@ -60,11 +63,13 @@ fn exactly(text: &str, precision: u8, scale: u8) -> Option<i128> {
     }
     // The point lies so many digits from the right; zeros come or go until that is the scale.
     let mut zeros = exponent.checked_sub(i64::try_from(part.len()).ok()?)?.checked_add(i64::from(scale))?;
+    // Digits below the scale must be zeros, as rounding would not be exact.
     while zeros < 0 {
         digits = digits.strip_suffix('0')?.to_string();
         zeros += 1;
     }
     let most = usize::from(precision);
+    // Checked before `repeat`: an exponent of a billion must not make a text of that length.
     let zeros = usize::try_from(zeros).ok().filter(|zeros| digits.len() + zeros <= most)?;
     let value: i128 = format!("{digits}{}", "0".repeat(zeros)).parse().ok()?;
     Some(if text.starts_with('-') { -value } else { value })

@@ -63,6 +63,7 @@ pub fn run_own(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBa
 
 /// The relations of a plan, out of its records.
 fn set_up(client: &mut Client, plan: &Plan, script: &Script) -> Result<()> {
+    // `datestyle` decides how dates become text and back, and a database may set another.
     client
         .batch_execute("SET datestyle TO ISO; SET client_min_messages TO error")
         .map_err(|e| pg::failed("cannot prepare the session", &e))?;
@@ -70,6 +71,7 @@ fn set_up(client: &mut Client, plan: &Plan, script: &Script) -> Result<()> {
     let mut waiting: Vec<&Relation> = relations.iter().collect();
     for statement in &script.setup {
         client.batch_execute(statement).map_err(|e| refused(statement, &e))?;
+        // Backwards, as a removal moves only the entries behind it.
         for i in (0..waiting.len()).rev() {
             if load(client, waiting[i])? {
                 waiting.remove(i);
@@ -87,6 +89,7 @@ fn answer(client: &mut Client, query: &str) -> Result<RecordBatch> {
     let statement = client.prepare(query).map_err(|e| refused(query, &e))?;
     let mut result = rows::Rows::of(statement.columns())?;
     let nothing: [&dyn postgres::types::ToSql; 0] = [];
+    // Rows come one at a time: `query` would hold the whole answer beside the columns.
     let mut found = client.query_raw(&statement, nothing).map_err(|e| refused(query, &e))?;
     while let Some(row) = found.next().map_err(|e| refused(query, &e))? {
         result.push(&row)?;
@@ -98,6 +101,7 @@ fn answer(client: &mut Client, query: &str) -> Result<RecordBatch> {
 fn load(client: &mut Client, relation: &Relation) -> Result<bool> {
     let failed = |e| pg::failed(format!("cannot load the records of `{}`", relation.name), &e);
     let table = format!("pg_temp.{}", pg::quoted(&format!("{}_text", relation.name)));
+    // `to_regclass` gives NULL where the table does not exist yet; a cast to `regclass` would fail.
     let columns = client
         .query(
             "SELECT attname::text FROM pg_attribute \
@@ -128,6 +132,7 @@ fn load(client: &mut Client, relation: &Relation) -> Result<bool> {
             if i > 0 {
                 buffer.push(b'\t');
             }
+            // In COPY's text format NULL is `\N`, and an empty field is the empty text.
             match values.is_null(row) {
                 true => buffer.extend_from_slice(b"\\N"),
                 false => escape(values.value(row), &mut buffer),
@@ -165,9 +170,11 @@ fn refused(statement: &str, cause: &postgres::Error) -> Error {
         return pg::failed("the connection to the server failed", cause);
     };
     let code = said.code().code();
+    // The first two of the five characters of a SQLSTATE are its class.
     let mut error = match &code[..2] {
         // Values that cannot be computed, as a division by zero.
         "22" => Error::data("PostgreSQL cannot compute the statement"),
+        // Connection, resources, locks, shutdown and system: faults of the machine, not of the statement.
         "08" | "53" | "55" | "57" | "58" | "XX" => {
             return pg::failed("PostgreSQL does not run the statement", cause);
         }

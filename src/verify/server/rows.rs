@@ -50,6 +50,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 
     fn accepts(_: &Type) -> bool {
+        // The bytes are decoded here, so the driver need not know the type.
         true
     }
 }
@@ -114,6 +115,7 @@ impl Rows {
             fields.push(Field::new(name, ty));
             arrays.push(array);
         }
+        // A statement may select zero columns, and then the arrays do not tell the number of rows.
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Schema::new(fields).arrow(), arrays, &options)
             .map_err(|e| Error::data("the server's result cannot be read").caused_by(e))
@@ -122,8 +124,10 @@ impl Rows {
 
 /// Precision and scale of a modifier, where both are ours.
 fn declared(modifier: i32) -> Option<(u8, u8)> {
+    // The modifier is precision and scale plus 4, the length of a header; -1 means not declared.
     let bits = modifier.checked_sub(4).filter(|bits| *bits >= 0)?;
     let (precision, scale) = (bits >> 16 & 0xffff, bits & 0x7ff);
+    // A scale may be negative since PostgreSQL 15. In these bits it is then larger than any precision here.
     let right = (1..=38).contains(&precision) && scale <= precision;
     right.then_some((precision as u8, scale as u8))
 }
@@ -214,6 +218,7 @@ impl Number {
         let word = |i: usize| Some(u16::from_be_bytes(raw.get(2 * i..2 * i + 2)?.try_into().ok()?));
         let (count, weight, sign, places) = (word(0)?, word(1)? as i16, word(2)?, word(3)?);
         let special = |text: &str| Some(Number::Long(text.to_string()));
+        // The word for the sign: plus, minus, NaN, and the infinities that PostgreSQL 14 added.
         match sign {
             0x0000 | 0x4000 => {}
             0xC000 => return special("NaN"),
@@ -236,6 +241,7 @@ impl Number {
         for power in 1..=i32::from(places.div_ceil(4)) {
             part.push_str(&format!("{:04}", digit(-power)?));
         }
+        // Digits come in fours, so the last group may reach past the places that are shown.
         digits.push_str(part.get(..usize::from(places))?);
         let significant = digits.trim_start_matches('0');
         let minus = if sign == 0x4000 { "-" } else { "" };
