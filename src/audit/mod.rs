@@ -18,10 +18,10 @@ pub use report::*;
 use crate::batch::Position;
 use crate::deliver::shape::output_rows;
 use crate::engine::arrivals::Need;
-use crate::engine::front::Front;
 use crate::engine::observed::OfGrouping;
 use crate::engine::offsets::Offsets;
 use crate::engine::replay::StoredRows;
+use crate::engine::watermark::WatermarkGenerator;
 use crate::engine::{Pass, Progress, RunOptions, tables};
 use crate::error::Result;
 use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
@@ -66,7 +66,7 @@ pub fn audit(
         let read = pass.read(Need::Audit, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
-        let front = read.front.expect("an audit has a front");
+        let generator = read.generator.expect("an audit has a front");
         let observed = read.observed.expect("an audit notes events");
         let mut reports: Vec<Option<OutputAudit>> = outputs.iter().map(|_| None).collect();
         let parts = read.groups.into_iter().zip(read.sessions);
@@ -83,7 +83,7 @@ pub fn audit(
             };
             for ((index, output), figures) in of_this.iter().zip(figures) {
                 let noted = &observed.groupings[g];
-                let mut report = audit.report(output, figures, noted, front.reached());
+                let mut report = audit.report(output, figures, noted, generator.max_timestamp());
                 // The delay of 0 was looked at for its notes, and is shown only where it was asked for.
                 keep_delays(&mut report, &wanted, own, chosen);
                 reports[*index] = Some(report);
@@ -93,9 +93,9 @@ pub fn audit(
             account: read.tally.account(),
             event_times: read.tally.watermarks().map(|w| (w.min_event_time, w.max_event_time)),
             lateness: observed.lags.profile(observed.events),
-            partitions: partitions(&plan, &front),
+            partitions: partitions(&plan, &generator),
             future: plan.pipeline.read.arrival.is_some().then(|| future(&observed)),
-            jumps: jumps(&plan, &front)?,
+            jumps: jumps(&plan, &generator)?,
             delay: own,
             outputs: reports.into_iter().flatten().collect(),
             offsets: read.offsets.map_or(vec![], Offsets::report),
@@ -235,13 +235,19 @@ impl OfOutputs<'_> {
         Ok(found.outputs.into_iter().map(figures).collect())
     }
 
-    fn report(&self, output: &OutputPlan, figures: Figures, noted: &OfGrouping, reached: i64) -> OutputAudit {
+    fn report(
+        &self,
+        output: &OutputPlan,
+        figures: Figures,
+        noted: &OfGrouping,
+        max_timestamp: i64,
+    ) -> OutputAudit {
         let columns = self.compared(output);
         let late = figures.late.as_ref().unwrap_or(&noted.late);
         let delays = self.delays.iter().enumerate().map(|(i, &delay)| {
             let wrong = &figures.wrong[i];
             // The log ended here: windows that end later had not fired.
-            let watermark = reached.saturating_sub(delay);
+            let watermark = max_timestamp.saturating_sub(delay);
             DelayAudit {
                 delay,
                 of_job: delay == self.plan.pipeline.watermark.out_of_orderness,
@@ -296,34 +302,34 @@ fn keep_delays(report: &mut OutputAudit, wanted: &[i64], own: i64, chosen: bool)
     }
 }
 
-fn partitions(plan: &Plan, front: &Front) -> Vec<PartitionAudit> {
+fn partitions(plan: &Plan, generator: &WatermarkGenerator) -> Vec<PartitionAudit> {
     let Some(partition) = plan.pipeline.watermark.partition else { return vec![] };
-    let Some(watch) = front.watch() else { return vec![] };
-    let names = front.names();
+    let Some(watch) = generator.watch() else { return vec![] };
+    let names = generator.names();
     let timed = plan.pipeline.read.arrival.is_some();
-    let furthest = front.partitions().map(|(_, reached, _)| reached).max().unwrap_or(0);
-    let end = front.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
+    let furthest = generator.partitions().map(|(_, max_timestamp, _)| max_timestamp).max().unwrap_or(0);
+    let end = generator.partitions().map(|(_, _, arrived)| arrived).max().unwrap_or(0);
     // A job without `idle` is told of silent partitions too.
     let idle = plan.pipeline.watermark.idle.unwrap_or(MINUTE);
     let name = |number: usize| match (partition, &names) {
         (LogPartition::Column(_) | LogPartition::Topics { .. }, Some(names)) => value_text(names, number),
         _ => plan.pipeline.read.files[number].path.display().to_string(),
     };
-    let of = |(number, reached, arrived): (usize, i64, i64)| {
+    let of = |(number, max_timestamp, arrived): (usize, i64, i64)| {
         let watched = watch.partitions.get(number).cloned().unwrap_or_default();
         // A partition that fell silent pauses until the end of the log.
         let silent = end.saturating_sub(arrived);
         PartitionAudit {
             name: name(number),
             lateness: watched.lags.profile(watched.events),
-            last_event_time: reached,
-            behind: furthest.saturating_sub(reached),
+            last_event_time: max_timestamp,
+            behind: furthest.saturating_sub(max_timestamp),
             last_arrival: timed.then_some(arrived),
             longest_pause: timed.then(|| watched.longest_pause.max(silent)),
             idle: timed.then_some(silent > idle),
         }
     };
-    let mut all: Vec<PartitionAudit> = front.partitions().map(of).collect();
+    let mut all: Vec<PartitionAudit> = generator.partitions().map(of).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
@@ -344,8 +350,8 @@ fn future(observed: &Observed) -> Future {
     }
 }
 
-fn jumps(plan: &Plan, front: &Front) -> Result<Vec<Jump>> {
-    let Some(watch) = front.watch() else { return Ok(vec![]) };
+fn jumps(plan: &Plan, generator: &WatermarkGenerator) -> Result<Vec<Jump>> {
+    let Some(watch) = generator.watch() else { return Ok(vec![]) };
     let positions: Vec<Position> = watch.jumps.iter().map(|jump| jump.1).collect();
     let lines = line_numbers(&plan.pipeline.read, &positions)?;
     let jumps = watch.jumps.iter().zip(lines).map(|(&(step, position, event_time), line)| {

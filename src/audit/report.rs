@@ -15,14 +15,14 @@ pub struct AuditReport {
     /// follows (but for the outputs) is about all events that were read and not rejected: the watermark is.
     #[serde(serialize_with = "min_max")]
     pub event_times: Option<(i64, i64)>,
-    /// How far events came behind the front: the greatest event time before them, of several
+    /// How far events came behind the watermark generator: the greatest event time before them, of several
     /// partitions the least of theirs.
     pub lateness: Profile,
     /// The partitions of the log, by name, if the job says what they are.
     pub partitions: Vec<PartitionAudit>,
     /// Events with a time ahead of their arrival; `None` where the log does not say when they arrived.
     pub future: Option<Future>,
-    /// The largest steps by which one event moved the front of its partition, the largest first: a pause of
+    /// The largest steps by which one event moved the watermark generator of its partition, the largest first: a pause of
     /// the log, or a clock gone wild.
     pub jumps: Vec<Jump>,
     /// The job's `out_of_orderness`.

@@ -40,7 +40,7 @@ pub struct Batch {
     /// What the watermark was before each row, less the delay: the greatest event time so far, of
     /// several partitions the least of theirs; [`i64::MIN`] where there was none. Empty where nothing
     /// depends on arrival.
-    pub reached: Vec<i64>,
+    pub max_timestamp: Vec<i64>,
     /// The number of each row among those that its worker passed to steps that depend on order,
     /// ascending; empty before there is one.
     pub numbers: Vec<u64>,
@@ -71,7 +71,7 @@ impl Batch {
             time: chosen_of(&self.time, keep),
             positions: chosen_of(&self.positions, keep),
             arrival: chosen_of(&self.arrival, keep),
-            reached: chosen_of(&self.reached, keep),
+            max_timestamp: chosen_of(&self.max_timestamp, keep),
             numbers: chosen_of(&self.numbers, keep),
             rows,
         }

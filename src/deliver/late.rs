@@ -121,24 +121,24 @@ impl Shape<'_> {
             .map(|c| take(c, &within, None).expect("rows of the store"))
             .collect();
         // `LateStore` puts the event time and then what had been reached behind the columns.
-        let reached = int64(&columns.pop().expect("what had been reached"));
+        let max_timestamp = int64(&columns.pop().expect("what had been reached"));
         let time = int64(&columns.pop().expect("the event time"));
         debug_assert_eq!(columns.len(), self.late.columns.len());
         let files = &self.plan.pipeline.read.files;
         let file = |p: &Position| files[p.file() as usize].path.display().to_string();
         columns.push(Arc::new(positions.iter().map(|p| Some(file(p))).collect::<StringViewArray>()));
         columns.push(Arc::new(Int64Array::from_iter_values(lines.iter().map(|&line| line as i64))));
-        // The front has the greatest event time; the watermark is that less the delay.
+        // The watermark generator has the greatest event time; the watermark is that less the delay.
         let delay = self.plan.pipeline.watermark.out_of_orderness;
-        let watermarks = reached.iter().map(|r| r.saturating_sub(delay));
+        let watermarks = max_timestamp.iter().map(|r| r.saturating_sub(delay));
         columns.push(instants(time.iter().copied()));
         columns.push(instants(watermarks));
         // An assigner changes while it is asked, so each piece of work has its own.
         let mut missed =
             Missed { windows: self.windows.clone(), text: TimeText::new(&self.plan.zone), spans: vec![] };
         let (mut texts, mut late_by) = (vec![], vec![]);
-        for (&time, &reached) in time.iter().zip(&reached) {
-            let (text, by) = missed.of(time, reached);
+        for (&time, &max_timestamp) in time.iter().zip(&max_timestamp) {
+            let (text, by) = missed.of(time, max_timestamp);
             texts.push(text);
             late_by.push(i128::from(by));
         }
@@ -161,7 +161,7 @@ struct Missed {
 impl Missed {
     /// The windows that an event missed, as ISO 8601 intervals, and by how many microseconds it missed
     /// the one that stayed open longest.
-    fn of(&mut self, time: i64, reached: i64) -> (String, i64) {
+    fn of(&mut self, time: i64, max_timestamp: i64) -> (String, i64) {
         let mut all = vec![];
         let mut late_by = i64::MAX;
         for Windows { assigner, window, kept } in &mut self.windows {
@@ -174,7 +174,7 @@ impl Missed {
                 _ => assigner.windows(time, &mut self.spans),
             }
             for span in &self.spans {
-                late_by = late_by.min(reached - *kept - span.end);
+                late_by = late_by.min(max_timestamp - *kept - span.end);
             }
             all.extend_from_slice(&self.spans);
         }

@@ -103,14 +103,18 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let rows = outputs.iter().map(|output| output.rows).sum();
     let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
     pass.progress.worked(Stage::Write, work);
-    // Before the first event the front has the lowest value, which is not a time.
-    let reached = read.front.map(|front| front.reached()).filter(|reached| *reached != i64::MIN);
+    // Before the first event the watermark generator has the lowest value, which is not a time.
+    let max_timestamp = read
+        .generator
+        .map(|generator| generator.max_timestamp())
+        .filter(|max_timestamp| *max_timestamp != i64::MIN);
     let delay = pass.plan.pipeline.watermark.out_of_orderness;
     let mut tally = read.tally;
     tally.see(written);
-    let watermarks = tally
-        .watermarks()
-        .map(|w| Watermarks { watermark: reached.map(|reached| reached.saturating_sub(delay)), ..w });
+    let watermarks = tally.watermarks().map(|w| Watermarks {
+        watermark: max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay)),
+        ..w
+    });
     let drafts = drafts(pass.plan, input_entries(&inputs, &tables), account, watermarks, &rejected);
     inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
     let own = rejects.filter(|_| rejected.is_some());

@@ -1,12 +1,12 @@
 //! How event time had advanced when each row arrived, for plans that need to know.
 //!
-//! Where arrival order is position, batches pass the front in turn while they are read. Where the log
+//! Where arrival order is position, batches pass the watermark generator in turn while they are read. Where the log
 //! has a column of arrival times, its order is known only when all of it is read: then the log is read
 //! once before, for the times alone, and what had been reached is kept for the rows that came behind
-//! the front (a row at the front or before it is late for nothing).
+//! the watermark generator (a row at the watermark generator or before it is late for nothing).
 
-use super::front::Front;
 use super::turnstile::Turnstile;
+use super::watermark::WatermarkGenerator;
 use crate::batch::plain_strings;
 use crate::batch::{Batch, DataType, Position};
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub enum Arrivals {
     /// They do not: nothing depends on it.
     Unwatched,
     /// Batches pass in the order of the log.
-    InTurn(Box<Turnstile<Front>>),
+    InTurn(Box<Turnstile<WatermarkGenerator>>),
     /// It is known by position.
     Known(Box<Known>),
 }
@@ -37,18 +37,18 @@ pub enum Need {
     Nothing,
     /// What had been reached.
     Lateness,
-    /// The same, and the front notes what an audit tells.
+    /// The same, and the watermark generator notes what an audit tells.
     Audit,
     /// Nothing; but the state of steps at this instant is kept.
     State(i64),
 }
 
-/// What had been reached before each row that came behind the front.
+/// What had been reached before each row that came behind the watermark generator.
 pub struct Known {
     /// Sorted by position.
     behind: Vec<(Position, i64)>,
-    /// The front at the end of the log.
-    front: Front,
+    /// The watermark generator at the end of the log.
+    generator: WatermarkGenerator,
 }
 
 /// Rows that are put in order at once.
@@ -64,26 +64,31 @@ impl Arrivals {
         if matches!(need, Need::Nothing | Need::State(_)) {
             return Ok(Arrivals::Unwatched);
         }
-        let front = Front::new(plan, need == Need::Audit);
+        let generator = WatermarkGenerator::new(plan, need == Need::Audit);
         // Without a column of arrivals the log is read in its own order, so one pass is enough.
         if plan.pipeline.read.arrival.is_none() {
-            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(front))));
+            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(generator))));
         }
-        Ok(Arrivals::Known(Box::new(Known::read(plan, front, memory, spill_folder)?)))
+        Ok(Arrivals::Known(Box::new(Known::read(plan, generator, memory, spill_folder)?)))
     }
 
-    /// The front at the end of the log, if anything had to be watched.
-    pub fn finish(self) -> Option<Front> {
+    /// The watermark generator at the end of the log, if anything had to be watched.
+    pub fn finish(self) -> Option<WatermarkGenerator> {
         match self {
             Arrivals::Unwatched => None,
             Arrivals::InTurn(turnstile) => Some(turnstile.into_state()),
-            Arrivals::Known(known) => Some(known.front),
+            Arrivals::Known(known) => Some(known.generator),
         }
     }
 }
 
 impl Known {
-    fn read(plan: &Plan, mut front: Front, memory: u64, spill_folder: &Path) -> Result<Known> {
+    fn read(
+        plan: &Plan,
+        mut generator: WatermarkGenerator,
+        memory: u64,
+        spill_folder: &Path,
+    ) -> Result<Known> {
         let scan = Scan::new(Arc::new(plan.pipeline.read.clone()))?;
         let share = (memory / rayon::current_num_threads() as u64) as usize;
         let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
@@ -93,7 +98,7 @@ impl Known {
         let mut behind = vec![];
         let types = plan.pipeline.rows.fields.len();
         let partition = plan.pipeline.watermark.partition.map_or(vec![], LogPartition::columns);
-        // An event at the front is late for nothing; but a session may have been closed just then.
+        // An event at the watermark generator is late for nothing; but a session may have been closed just then.
         let sessions =
             plan.pipeline.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
         let ahead = i64::from(!sessions);
@@ -104,7 +109,7 @@ impl Known {
                 let mut columns: Vec<ArrayRef> =
                     ordered.columns(from, to).iter().map(plain_strings).collect();
                 let time = columns.remove(0).as_primitive::<Int64Type>().values().to_vec();
-                // The front reads the partition columns alone, so the others may stay empty.
+                // The watermark generator reads the partition columns alone, so the others may stay empty.
                 let mut batch = Batch {
                     columns: vec![arrow_array::new_null_array(&arrow_schema::DataType::Null, 0); types],
                     time,
@@ -116,28 +121,28 @@ impl Known {
                 for (c, column) in partition.iter().zip(columns) {
                     batch.columns[*c] = column;
                 }
-                front.pass(&mut batch);
-                let rows = batch.positions.iter().zip(&batch.reached).zip(&batch.time);
+                generator.pass(&mut batch);
+                let rows = batch.positions.iter().zip(&batch.max_timestamp).zip(&batch.time);
                 behind
                     .extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
             }
         }
         // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
-        Ok(Known { behind, front })
+        Ok(Known { behind, generator })
     }
 
-    /// Fills `batch.reached`; of rows that did not come behind the front it says nothing.
+    /// Fills `batch.reached`; of rows that did not come behind the watermark generator it says nothing.
     pub fn fill(&self, batch: &mut Batch) {
-        batch.reached = vec![i64::MIN; batch.rows];
+        batch.max_timestamp = vec![i64::MIN; batch.rows];
         let Some(first) = batch.positions.first() else { return };
         // The positions of a batch ascend, so one search is enough for all its rows.
         let mut at = self.behind.partition_point(|(position, _)| position < first);
-        for (position, reached) in batch.positions.iter().zip(&mut batch.reached) {
+        for (position, max_timestamp) in batch.positions.iter().zip(&mut batch.max_timestamp) {
             if let Some((next, then)) = self.behind.get(at)
                 && next == position
             {
-                *reached = *then;
+                *max_timestamp = *then;
                 at += 1;
             }
         }

@@ -373,8 +373,10 @@ impl LateRows {
         let (Window::Session { gap }, Some(lateness)) = (plan.window, &plan.lateness) else { return };
         // A session of this event alone ends one gap after it, and is late by that end like any window.
         let kept = gap.saturating_add(lateness.allowed).saturating_add(lateness.delays[0]);
-        let times = batch.time.iter().zip(&batch.reached);
-        let rows = (0u32..).zip(times).filter(|(_, (time, reached))| time.saturating_add(kept) <= **reached);
+        let times = batch.time.iter().zip(&batch.max_timestamp);
+        let rows = (0u32..)
+            .zip(times)
+            .filter(|(_, (time, max_timestamp))| time.saturating_add(kept) <= **max_timestamp);
         self.also(rows.map(|(row, _)| (row, true)).collect());
         self.undecided = true;
     }

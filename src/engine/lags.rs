@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Profile {
     /// Events.
     pub events: u64,
-    /// Of those, how many came behind the front at all.
+    /// Of those, how many came behind the watermark generator at all.
     pub behind: u64,
     /// So late or less is half of the events.
     #[serde(rename = "p50_us")]
@@ -107,7 +107,7 @@ impl Lags {
         let at = |share: u64| {
             // The least length that has at least so many of ten thousand events at or below it.
             let wanted = (u128::from(events) * u128::from(share)).div_ceil(10_000) as u64;
-            // Events that did not come behind the front have length 0 and stand first.
+            // Events that did not come behind the watermark generator have length 0 and stand first.
             let mut seen = events - behind;
             for &(length, times) in &sorted {
                 if seen >= wanted {

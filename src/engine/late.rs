@@ -45,7 +45,7 @@ impl LateStore {
             .map(|&c| take(&batch.columns[c], &chosen, None).expect("rows of the batch"))
             .collect();
         columns.push(Arc::new(Int64Array::from(pick(&batch.time))));
-        columns.push(Arc::new(Int64Array::from(pick(&batch.reached))));
+        columns.push(Arc::new(Int64Array::from(pick(&batch.max_timestamp))));
         self.rows.push(&Batch {
             columns,
             // The order of the output: arrival, then position.
@@ -76,13 +76,13 @@ impl LateStore {
 ///
 /// # Errors
 /// A machine error of the spill files.
-pub fn reached(stores: Vec<LateStore>) -> Result<HashMap<Position, i64>> {
+pub fn max_timestamp(stores: Vec<LateStore>) -> Result<HashMap<Position, i64>> {
     let mut out = HashMap::new();
     for partition in gather_partitions(stores.into_iter().map(LateStore::into_rows).collect()) {
         let ordered = partition.order()?;
         let columns = ordered.columns(0, ordered.len());
-        let reached = columns.last().map(int64).unwrap_or_default();
-        out.extend(ordered.positions(0, ordered.len()).into_iter().zip(reached));
+        let max_timestamp = columns.last().map(int64).unwrap_or_default();
+        out.extend(ordered.positions(0, ordered.len()).into_iter().zip(max_timestamp));
     }
     Ok(out)
 }

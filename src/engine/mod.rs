@@ -5,7 +5,7 @@
 //!          input    front    worker   group     deliver
 //!                                     rows
 //! ```
-//! Where an output is streamed, batches pass the front of event time in arrival order on their way to the
+//! Where an output is streamed, batches pass the watermark generator in arrival order on their way to the
 //! steps, so that every row knows what the watermark was before it; what is late goes to the late output.
 //!
 //! # Contract
@@ -17,7 +17,6 @@
 pub(crate) mod arrivals;
 mod budget;
 mod fold;
-pub(crate) mod front;
 pub(crate) mod held;
 pub(crate) mod intake;
 pub(crate) mod lags;
@@ -39,6 +38,7 @@ pub(crate) mod tables;
 mod tally;
 mod times;
 mod turnstile;
+pub(crate) mod watermark;
 mod worker;
 
 pub(crate) use arrivals::Need;

@@ -9,7 +9,7 @@ use crate::window::{Assigner, Window};
 pub struct Observed {
     /// Events that were read.
     pub events: u64,
-    /// How far those that came behind the front were behind.
+    /// How far those that came behind the watermark generator were behind.
     pub lags: Lags,
     /// How far those with a time after their arrival were ahead.
     pub ahead: Lags,
@@ -51,9 +51,9 @@ impl Observed {
     /// Notes the rows of a batch as they were read.
     pub fn events(&mut self, batch: &Batch) {
         self.events += batch.rows as u64;
-        for (&time, &reached) in batch.time.iter().zip(&batch.reached) {
-            if reached > time {
-                self.lags.add(reached - time);
+        for (&time, &max_timestamp) in batch.time.iter().zip(&batch.max_timestamp) {
+            if max_timestamp > time {
+                self.lags.add(max_timestamp - time);
             }
         }
         for (&time, &arrival) in batch.time.iter().zip(&batch.arrival) {
@@ -89,10 +89,10 @@ impl Observed {
     pub fn sessions(&mut self, g: usize, batch: &Batch) {
         let of = &mut self.groupings[g];
         of.events += batch.rows as u64;
-        for (&time, &reached) in batch.time.iter().zip(&batch.reached) {
+        for (&time, &max_timestamp) in batch.time.iter().zip(&batch.max_timestamp) {
             // This counts the event as a session of its own; replays know which others it joins.
-            if time.saturating_add(of.kept) <= reached {
-                of.needs.add(reached - time - of.kept);
+            if time.saturating_add(of.kept) <= max_timestamp {
+                of.needs.add(max_timestamp - time - of.kept);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! What a pass gives.
 
-use super::front::Front;
 use super::held::HeldKeys;
 use super::late::{Late, LateStore};
 use super::observed::Observed;
@@ -8,6 +7,7 @@ use super::offsets::Offsets;
 use super::replay::SessionStore;
 use super::stage_log::Resolution;
 use super::tally::Tally;
+use super::watermark::WatermarkGenerator;
 use crate::group::{GroupTable, SpillSpace};
 use crate::input::{InputReport, ScanReport};
 use crate::rows::RowStore;
@@ -28,8 +28,8 @@ pub struct Read {
     pub late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     pub late_only: Option<Late>,
-    /// The front of event time at the end of the log, if the plan has a watermark.
-    pub front: Option<Front>,
+    /// The watermark generator at the end of the log, if the plan has a watermark.
+    pub generator: Option<WatermarkGenerator>,
     /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
     pub sessions: Vec<Vec<SessionStore>>,
     pub observed: Option<Observed>,

@@ -89,7 +89,7 @@ impl SessionStore {
         let mut columns: Vec<ArrayRef> =
             columns_of(&self.plan).into_iter().map(|c| batch.columns[c].clone()).collect();
         columns.push(Arc::new(Int64Array::from(batch.time.clone())));
-        columns.push(Arc::new(Int64Array::from(batch.reached.clone())));
+        columns.push(Arc::new(Int64Array::from(batch.max_timestamp.clone())));
         columns.push(Arc::new(self.buckets(batch)));
         // Without arrivals the positions alone give the order.
         let arrival = if batch.arrival.is_empty() { vec![0; batch.rows] } else { batch.arrival.clone() };
@@ -160,9 +160,17 @@ fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) 
         let mut words =
             || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
         // Columns are popped from the end, so the one that was added last comes first.
-        let (reached, time) = (words(), words());
+        let (max_timestamp, time) = (words(), words());
         let positions = ordered.positions(from, to);
-        f(Batch { columns, time, positions, arrival: vec![], reached, numbers: vec![], rows: to - from })?;
+        f(Batch {
+            columns,
+            time,
+            positions,
+            arrival: vec![],
+            max_timestamp,
+            numbers: vec![],
+            rows: to - from,
+        })?;
     }
     Ok(())
 }

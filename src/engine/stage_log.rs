@@ -87,7 +87,7 @@ impl StageLog {
         // A store needs a value for each row, also where the log has neither arrivals nor a watermark.
         let or_zeros = |values: Vec<i64>| if values.is_empty() { vec![0; batch.rows] } else { values };
         columns.push(Arc::new(Int64Array::from(or_zeros(batch.arrival))));
-        columns.push(Arc::new(Int64Array::from(or_zeros(batch.reached))));
+        columns.push(Arc::new(Int64Array::from(or_zeros(batch.max_timestamp))));
         columns.push(numbers(&batch.numbers));
         store.push(&Batch {
             columns,
@@ -231,7 +231,7 @@ impl<'a> Waited<'a> {
             let column = kept.pop().expect("three columns beside the live ones");
             column.as_primitive::<Int64Type>().values().to_vec()
         };
-        let (numbers, reached, arrival) = (words(), words(), words());
+        let (numbers, max_timestamp, arrival) = (words(), words(), words());
         let flag = |bits: &RowBits| -> ArrayRef {
             Arc::new(
                 numbers.iter().map(|&n| Some(bits.contains(self.worker, n as u64))).collect::<BooleanArray>(),
@@ -249,7 +249,7 @@ impl<'a> Waited<'a> {
             time: block.times(0, rows),
             positions: block.positions(0, rows),
             arrival,
-            reached,
+            max_timestamp,
             rows,
             ..Batch::default()
         };

@@ -20,7 +20,7 @@ pub enum Stage {
     Decode,
     /// The tables that steps look into, in order of key and time.
     Tables,
-    /// The front of event time: what the watermark was before each row.
+    /// The watermark generator: what the watermark was before each row.
     Order,
     /// The steps of the job. Rows are those that come to the first of them.
     Steps,

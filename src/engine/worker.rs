@@ -166,7 +166,8 @@ impl<'a> Shared<'a> {
                     while let Some(mut next) = waiting.pop_front_if(|_| !read_on) {
                         let (sequence, last) = (next.sequence, next.last);
                         let mut watch = Stopwatch::of_thread();
-                        let passed = turnstile.pass(sequence, last, |front| front.pass(&mut next.batch));
+                        let passed =
+                            turnstile.pass(sequence, last, |generator| generator.pass(&mut next.batch));
                         self.worked(Timed::Order, next.batch.rows, &mut watch);
                         // The worker that failed reports why.
                         if passed.is_none() {
@@ -362,7 +363,7 @@ impl<'a> Shared<'a> {
             held: found.held,
             late,
             late_only,
-            front: self.arrivals.finish(),
+            generator: self.arrivals.finish(),
             sessions,
             observed,
             offsets: self.offsets.map(|o| o.into_inner().unwrap_or_else(PoisonError::into_inner)),

@@ -3,7 +3,7 @@
 use super::trace::{GroupOf, narrow};
 use super::{Case, Cause, take_rows};
 use crate::batch::Position;
-use crate::engine::late::reached;
+use crate::engine::late::max_timestamp;
 use crate::engine::{Need, Pass, tables};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness, LiveSessions};
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 pub struct Lates {
     delay: i64,
     /// What had been reached before each event that any came before.
-    reached: HashMap<Position, i64>,
+    max_timestamp: HashMap<Position, i64>,
     /// The end of the window and its allowed lateness, microseconds UTC.
     end: Option<i64>,
     sessions: Option<Sessions>,
@@ -33,7 +33,7 @@ struct Sessions {
 impl Lates {
     /// Why an event of the row's key and time is not of the row; none where it is.
     pub fn cause(&self, position: Position) -> Option<Cause> {
-        let watermark = || Some(self.reached.get(&position)?.saturating_sub(self.delay));
+        let watermark = || Some(self.max_timestamp.get(&position)?.saturating_sub(self.delay));
         match &self.sessions {
             Some(Sessions { own, took }) => match took.get(&position).copied() {
                 None => Some(Cause::Late(watermark()?, None)),
@@ -54,13 +54,13 @@ impl Case<'_> {
     pub fn lateness(&self, plan: &GroupPlan, lateness: &Lateness, group: &GroupOf) -> Result<Lates> {
         let delay = lateness.delays[0];
         // In this variant every event is late, and so each is kept with what had been reached.
-        let reached = self.late_run(group, Plan::all_late)?;
+        let max_timestamp = self.late_run(group, Plan::all_late)?;
         let sessions = match plan.window {
-            Window::Session { gap } => Some(self.sessions(gap, lateness, group, &reached)?),
+            Window::Session { gap } => Some(self.sessions(gap, lateness, group, &max_timestamp)?),
             _ => None,
         };
         let end = group.window.map(|(_, end)| end.saturating_add(lateness.allowed));
-        Ok(Lates { delay, reached, end, sessions })
+        Ok(Lates { delay, max_timestamp, end, sessions })
     }
 
     /// The sessions of the key of `group`, replayed.
@@ -69,7 +69,7 @@ impl Case<'_> {
         gap: i64,
         lateness: &Lateness,
         group: &GroupOf,
-        reached: &HashMap<Position, i64>,
+        max_timestamp: &HashMap<Position, i64>,
     ) -> Result<Sessions> {
         // Events that are late in the job itself are in none of its sessions.
         let late = self.late_run(group, |plan| plan)?;
@@ -78,11 +78,13 @@ impl Case<'_> {
         let mut events: Vec<(i64, i64, Position)> = take_rows(&mut found)
             .into_iter()
             .filter(|(position, _)| !late.contains_key(position))
-            .map(|(position, row)| (reached.get(&position).copied().unwrap_or(i64::MIN), row.time, position))
+            .map(|(position, row)| {
+                (max_timestamp.get(&position).copied().unwrap_or(i64::MIN), row.time, position)
+            })
             .collect();
         // Between two steps of the watermark the order of what is not late is no matter, but for this: an event that
         // would be late alone comes after the later ones that keep its session open.
-        events.sort_by_key(|&(reached, time, position)| (reached, Reverse(time), position));
+        events.sort_by_key(|&(max_timestamp, time, position)| (max_timestamp, Reverse(time), position));
         let times: Vec<i64> = events.iter().map(|event| event.1).collect();
         let before: Vec<i64> = events.iter().map(|event| event.0).collect();
         let (mut live, mut slots) = (LiveSessions::new(gap, lateness), vec![]);
@@ -102,7 +104,7 @@ impl Case<'_> {
         let plan = narrow(plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
         let read = tables::read_with_source(&pass, Need::Lateness)?;
-        let mut late = reached(read.late)?;
+        let mut late = max_timestamp(read.late)?;
         // Of sessions only the replay knows which events are late.
         if let Some(only) = &read.late_only {
             late.retain(|position, _| only.contains(position));

@@ -97,7 +97,7 @@ pub fn firings<K: Ord + Copy>(
     let (mut entries, mut updates) = (entries.as_slice(), updates.as_slice());
     for group in &groups {
         let mut number = 0;
-        // Both slices are sorted by group, so each group takes its own from the front.
+        // Both slices are sorted by group, so each group takes its own from the watermark generator.
         let in_time = entries.iter().take_while(|e| e.0 == *group).count();
         let later = updates.iter().take_while(|u| u.group == *group).count();
         let running = running_of(group);

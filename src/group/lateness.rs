@@ -1,10 +1,10 @@
 //! Which of its windows an event is late for.
 //!
 //! # Contract
-//! Let `reached` be the greatest event time that came before the event (of several partitions the
+//! Let `max_timestamp` be the greatest event time that came before the event (of several partitions the
 //! least of theirs). The event is late for window `w` at a delay when
 //! `w.end + allowed + delay ≤ reached`; the window has fired when `w.end + delay ≤ reached`.
-//! All events of a slice lie in the same windows, so what matters of `reached` is how many of the
+//! All events of a slice lie in the same windows, so what matters of `max_timestamp` is how many of the
 //! slice's thresholds it has passed: its **class**. Class 0 is late for nothing, at no delay.
 
 use super::plan::Lateness;
@@ -12,12 +12,12 @@ use crate::time::TimeRange;
 use crate::window::Assigner;
 use hashbrown::HashMap;
 
-/// The instants at which `reached` makes a difference to the events of one slice.
+/// The instants at which `max_timestamp` makes a difference to the events of one slice.
 #[derive(Debug, Clone)]
 pub struct Thresholds {
     /// Ascending.
     at: Vec<i64>,
-    /// Where `reached` makes events late for every window at a delay of 0.
+    /// Where `max_timestamp` makes events late for every window at a delay of 0.
     last: i64,
     /// The last: past it an event is late for every window at every delay. None without windows.
     all: Option<i64>,
@@ -41,13 +41,13 @@ impl Thresholds {
         Thresholds { all: at.last().copied(), last, at }
     }
 
-    /// The class of an event that came when `reached` was the greatest event time.
-    pub fn class(&self, reached: i64) -> u32 {
+    /// The class of an event that came when `max_timestamp` was the greatest event time.
+    pub fn class(&self, max_timestamp: i64) -> u32 {
         // A tie counts as passed: a window fires when the watermark reaches its end, as in Flink.
-        self.at.partition_point(|&t| t <= reached) as u32
+        self.at.partition_point(|&t| t <= max_timestamp) as u32
     }
 
-    /// Whether events of `class` came when `reached` was at `threshold`, one of these, or past it.
+    /// Whether events of `class` came when `max_timestamp` was at `threshold`, one of these, or past it.
     pub fn passed(&self, threshold: i64, class: u32) -> bool {
         class >= self.class(threshold)
     }
@@ -97,30 +97,30 @@ impl Judge {
     }
 
     /// Puts the rows that came behind the watermark into `behind`.
-    pub fn judge(&mut self, time: &[i64], reached: &[i64], behind: &mut Behind) {
+    pub fn judge(&mut self, time: &[i64], max_timestamp: &[i64], behind: &mut Behind) {
         behind.classes.clear();
         behind.late.clear();
         behind.outside.clear();
         behind.needs.clear();
-        // The end of a window is after the event: nearer to the front than this no event is behind.
+        // The end of a window is after the event: nearer to the watermark generator than this no event is behind.
         let allowed = if self.firings { 0 } else { self.lateness.allowed };
         let least = allowed.saturating_add(self.lateness.delays.first().copied().unwrap_or(0));
-        // Another output may ask of any event behind the front whether this one counts it.
+        // Another output may ask of any event behind the watermark generator whether this one counts it.
         let least = if self.gaps { 0 } else { least };
-        for (row, (&time, &reached)) in (0u32..).zip(time.iter().zip(reached)) {
-            // Before the first event `reached` is the least i64, and a plain difference would wrap.
-            if reached.saturating_sub(time) <= least {
+        for (row, (&time, &max_timestamp)) in (0u32..).zip(time.iter().zip(max_timestamp)) {
+            // Before the first event `max_timestamp` is the least i64, and a plain difference would wrap.
+            if max_timestamp.saturating_sub(time) <= least {
                 continue;
             }
             let thresholds = self.thresholds(time);
-            let class = thresholds.class(reached);
+            let class = thresholds.class(max_timestamp);
             match thresholds.all {
                 None => behind.outside.push(row),
-                Some(all) if all <= reached => behind.late.push(row),
+                Some(all) if all <= max_timestamp => behind.late.push(row),
                 Some(_) => {}
             }
-            if thresholds.last <= reached {
-                behind.needs.push(reached - thresholds.last);
+            if thresholds.last <= max_timestamp {
+                behind.needs.push(max_timestamp - thresholds.last);
             }
             if class > 0 {
                 behind.classes.push((row, class));

@@ -59,9 +59,9 @@ impl Panes {
     }
 
     /// Which rows came behind the watermark.
-    pub fn judge(&mut self, time: &[i64], reached: &[i64], behind: &mut Behind) {
+    pub fn judge(&mut self, time: &[i64], max_timestamp: &[i64], behind: &mut Behind) {
         if let Some(judge) = &mut self.judge {
-            judge.judge(time, reached, behind);
+            judge.judge(time, max_timestamp, behind);
         }
     }
 
@@ -125,7 +125,7 @@ impl Panes {
         // Each class has a pane of its own: a window or a delay counts all of a class or nothing of it.
         let pane = *self.behind.entry((slice.start, class)).or_insert(next);
         if pane == next {
-            // Every event behind the front fires its window again: each is a state of its own.
+            // Every event behind the watermark generator fires its window again: each is a state of its own.
             let new = if self.firings { Pane::Log(vec![]) } else { Pane::new() };
             self.list.push((PaneId { slice, class }, new));
         }

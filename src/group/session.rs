@@ -94,7 +94,7 @@ impl Fragments {
             let Some(&stretch) = self.all.get(at as usize) else { break };
             if time >= stretch.first.saturating_sub(self.gap) && time <= stretch.last.saturating_add(self.gap)
             {
-                // To the front: events that come late come in crowds.
+                // To the watermark generator: events that come late come in crowds.
                 self.all[newer as usize].older = stretch.older;
                 let (first, last) = (stretch.first.min(time), stretch.last.max(time));
                 self.hot[key as usize] = Hot { first, last, slot: at, older: hot.slot };
@@ -158,27 +158,27 @@ impl LiveSessions {
         LiveSessions { gap, kept: lateness.allowed.saturating_add(delay), live: vec![], all: vec![] }
     }
 
-    /// The slot of each row, the largest number for late ones. `reached` is the greatest event time before each.
+    /// The slot of each row, the largest number for late ones. `max_timestamp` is the greatest event time before each.
     pub fn find_slots(
         &mut self,
         time: &[i64],
-        reached: &[i64],
+        max_timestamp: &[i64],
         codes: &[u32],
         keys: usize,
         slots: &mut Vec<u32>,
     ) {
         self.live.resize(self.live.len().max(keys), vec![]);
         slots.clear();
-        for ((&time, &reached), &key) in time.iter().zip(reached).zip(codes) {
-            slots.push(self.join(time, reached, key));
+        for ((&time, &max_timestamp), &key) in time.iter().zip(max_timestamp).zip(codes) {
+            slots.push(self.join(time, max_timestamp, key));
         }
     }
 
-    fn join(&mut self, time: i64, reached: i64, key: u32) -> u32 {
+    fn join(&mut self, time: i64, max_timestamp: i64, key: u32) -> u32 {
         let (gap, kept, all) = (self.gap, self.kept, &mut self.all);
         // As in Flink: a session is dropped when the watermark reaches its end and the allowed lateness has
         // passed too.
-        let closed = |last: i64| last.saturating_add(gap).saturating_add(kept) <= reached;
+        let closed = |last: i64| last.saturating_add(gap).saturating_add(kept) <= max_timestamp;
         let live = &mut self.live[key as usize];
         live.retain(|&slot| !closed(all[slot as usize].last));
         let mut joined: Option<u32> = None;

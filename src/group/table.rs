@@ -83,7 +83,7 @@ impl GroupTable {
         }
         let mut behind = std::mem::take(&mut self.behind);
         if let Fold::Panes(panes) = &mut self.fold {
-            panes.judge(&batch.time, &batch.reached, &mut behind);
+            panes.judge(&batch.time, &batch.max_timestamp, &mut behind);
         }
         let mut dropped =
             NotCounted { outside: std::mem::take(&mut behind.outside), ..NotCounted::default() };
@@ -127,7 +127,7 @@ impl GroupTable {
         let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
         self.keys.encode(&keys, batch.rows, &mut self.codes);
         let (count, slots) = (self.keys.count(), &mut self.row_slots);
-        sessions.find_slots(&batch.time, &batch.reached, &self.codes, count, slots);
+        sessions.find_slots(&batch.time, &batch.max_timestamp, &self.codes, count, slots);
         self.slots = sessions.slots();
         let late: Vec<u32> =
             (0u32..).zip(&*slots).filter(|(_, slot)| **slot == NO_SESSION).map(|(row, _)| row).collect();

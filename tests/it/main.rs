@@ -60,7 +60,6 @@ mod handles;
 mod header_only;
 mod help;
 mod http_server;
-mod idioms;
 mod in_place;
 mod init;
 mod inspect;

@@ -318,7 +318,7 @@ impl JsonDecoder {
             time: rows.time,
             positions: rows.positions,
             arrival,
-            reached: vec![],
+            max_timestamp: vec![],
             numbers: vec![],
             rows: count,
         };

@@ -80,7 +80,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         time: chunks.iter().flat_map(|b| b.time.clone()).collect(),
         positions: chunks.iter().flat_map(|b| b.positions.clone()).collect(),
         arrival: vec![],
-        reached: vec![],
+        max_timestamp: vec![],
         numbers: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };

@@ -1,10 +1,10 @@
-//! The front of event time: what the watermark is before each event.
+//! The watermark generator: what the watermark is before each event.
 //!
 //! # Contract
-//! Events pass in arrival order. Before each, `reached` is the greatest event time so far; of several
+//! Events pass in arrival order. Before each, `max_timestamp` is the greatest event time so far; of several
 //! partitions it is the least of theirs, those left out that have been idle for longer than allowed (by
 //! arrival time). It never goes back: a partition that is seen for the first time, or wakes up, cannot
-//! lower it. The watermark is `reached` − the out-of-orderness, as Flink's bounded out-of-orderness
+//! lower it. The watermark is `max_timestamp` − the out-of-orderness, as Flink's bounded out-of-orderness
 //! strategy has it with a watermark after every record.
 
 use super::lags::Lags;
@@ -16,12 +16,12 @@ use arrow_array::{ArrayRef, StringViewArray};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-/// The state of the front.
-pub struct Front {
+/// The state of the watermark generator.
+pub struct WatermarkGenerator {
     partition: Option<LogPartition>,
     idle: Option<i64>,
     /// Of a log without partitions the greatest event time; else what all partitions have reached.
-    reached: i64,
+    max_timestamp: i64,
     /// Codes of partitions, which are their numbers in `partitions`.
     names: Vec<ColumnCodes>,
     /// Where two columns name a partition, its number by their codes.
@@ -37,7 +37,7 @@ pub struct Front {
 /// What an audit wants to know of events as they pass.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The largest steps of the front, or of a partition's own: how far, where, and to which time.
+    /// The largest steps of the watermark generator, or of a partition's own: how far, where, and to which time.
     pub jumps: Vec<(i64, Position, i64)>,
     /// Per partition, in the order of their numbers.
     pub partitions: Vec<Watched>,
@@ -74,23 +74,23 @@ impl Watch {
 #[derive(Debug, Clone, Copy)]
 struct Partition {
     /// The greatest event time.
-    reached: i64,
+    max_timestamp: i64,
     /// When its last event arrived.
     arrived: i64,
 }
 
-const UNSEEN: Partition = Partition { reached: i64::MIN, arrived: i64::MIN };
+const UNSEEN: Partition = Partition { max_timestamp: i64::MIN, arrived: i64::MIN };
 
-impl Front {
-    /// The front before the first event of `plan`'s log.
-    pub fn new(plan: &Plan, watched: bool) -> Front {
+impl WatermarkGenerator {
+    /// The watermark generator before the first event of `plan`'s log.
+    pub fn new(plan: &Plan, watched: bool) -> WatermarkGenerator {
         let partition = plan.pipeline.watermark.partition;
         let columns = partition.map_or(vec![], LogPartition::columns);
         let names = columns.into_iter().map(|c| ColumnCodes::new(plan.pipeline.rows.fields[c].ty)).collect();
-        Front {
+        WatermarkGenerator {
             partition,
             idle: plan.pipeline.watermark.idle,
-            reached: i64::MIN,
+            max_timestamp: i64::MIN,
             names,
             pairs: HashMap::new(),
             partitions: vec![],
@@ -107,8 +107,8 @@ impl Front {
 
     /// The partitions of the log: of each its name's number, greatest event time and last arrival.
     pub fn partitions(&self) -> impl Iterator<Item = (usize, i64, i64)> {
-        let seen = self.partitions.iter().enumerate().filter(|(_, p)| p.reached != i64::MIN);
-        seen.map(|(number, p)| (number, p.reached, p.arrived))
+        let seen = self.partitions.iter().enumerate().filter(|(_, p)| p.max_timestamp != i64::MIN);
+        seen.map(|(number, p)| (number, p.max_timestamp, p.arrived))
     }
 
     /// The values that name partitions, by number: of topics and their partitions as Kafka has them,
@@ -125,21 +125,23 @@ impl Front {
     }
 
     /// What has been reached after the events so far; [`i64::MIN`] before the first.
-    pub fn reached(&self) -> i64 {
-        self.reached
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
     }
 
     /// Lets the rows of `batch` pass, which come next in arrival order; fills `batch.reached`.
     pub fn pass(&mut self, batch: &mut Batch) {
-        let mut reached = Vec::with_capacity(batch.rows);
+        let mut max_timestamp = Vec::with_capacity(batch.rows);
         if self.partition.is_none() {
             for &time in &batch.time {
                 // A row sees what was reached before it: Flink moves its watermark after each record.
-                reached.push(self.reached);
-                self.reached = self.reached.max(time);
+                max_timestamp.push(self.max_timestamp);
+                self.max_timestamp = self.max_timestamp.max(time);
             }
             if let Some(watch) = &mut self.watch {
-                for ((&before, &time), &position) in reached.iter().zip(&batch.time).zip(&batch.positions) {
+                for ((&before, &time), &position) in
+                    max_timestamp.iter().zip(&batch.time).zip(&batch.positions)
+                {
                     watch.jump(before, time, position);
                 }
             }
@@ -153,7 +155,7 @@ impl Front {
                 if arrival > self.idle_from {
                     self.refresh(arrival);
                 }
-                reached.push(self.reached);
+                max_timestamp.push(self.max_timestamp);
                 if self.watch.is_some() {
                     self.watch_event(partition as usize, batch.time[row], arrival, batch.positions[row]);
                 }
@@ -161,7 +163,7 @@ impl Front {
             }
             self.codes = codes;
         }
-        batch.reached = reached;
+        batch.max_timestamp = max_timestamp;
     }
 
     fn partitions_of(&mut self, batch: &Batch, codes: &mut Vec<u32>) {
@@ -197,8 +199,8 @@ impl Front {
         let held = &mut self.partitions[partition];
         let was_idle = self.idle.is_some_and(|idle| arrival.saturating_sub(held.arrived) > idle);
         // Only the partition that is furthest back holds the others; and one that begins to count.
-        let matters = held.reached <= self.reached || was_idle;
-        held.reached = held.reached.max(time);
+        let matters = held.max_timestamp <= self.max_timestamp || was_idle;
+        held.max_timestamp = held.max_timestamp.max(time);
         held.arrived = held.arrived.max(arrival);
         if matters {
             self.refresh(arrival);
@@ -208,16 +210,16 @@ impl Front {
     fn watch_event(&mut self, partition: usize, time: i64, arrival: i64, position: Position) {
         let Some(watch) = &mut self.watch else { return };
         let before = self.partitions.get(partition).copied().unwrap_or(UNSEEN);
-        watch.jump(before.reached, time, position);
+        watch.jump(before.max_timestamp, time, position);
         if partition >= watch.partitions.len() {
             watch.partitions.resize(partition + 1, Watched::default());
         }
         let watched = &mut watch.partitions[partition];
         watched.events += 1;
-        if before.reached != i64::MIN {
+        if before.max_timestamp != i64::MIN {
             watched.longest_pause = watched.longest_pause.max(arrival.saturating_sub(before.arrived));
-            if time < before.reached {
-                watched.lags.add(before.reached - time);
+            if time < before.max_timestamp {
+                watched.lags.add(before.max_timestamp - time);
             }
         }
     }
@@ -226,16 +228,16 @@ impl Front {
         let idle = self.idle.unwrap_or(i64::MAX);
         let mut least = i64::MAX;
         self.idle_from = i64::MAX;
-        for held in self.partitions.iter().filter(|p| p.reached != i64::MIN) {
+        for held in self.partitions.iter().filter(|p| p.max_timestamp != i64::MIN) {
             if arrival.saturating_sub(held.arrived) <= idle {
-                least = least.min(held.reached);
+                least = least.min(held.max_timestamp);
                 self.idle_from = self.idle_from.min(held.arrived.saturating_add(idle));
             }
         }
-        // With all partitions idle the front stays where it is.
+        // With all partitions idle the watermark generator stays where it is.
         if least != i64::MAX {
             // A watermark does not go back when a slow partition begins to count again.
-            self.reached = self.reached.max(least);
+            self.max_timestamp = self.max_timestamp.max(least);
         }
     }
 }
