@@ -6,17 +6,19 @@
 //! read once; that its bytes are those that the manifest names is known before any of them is looked at.
 
 mod blocks;
+mod rows;
 mod text;
 
 use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
 use crate::sink;
 use crate::sink::{ANEW, Format, Part};
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use std::path::{Path, PathBuf};
+use rows::unreadable;
+use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Reads the parts of one output. Times in text carry their offset, so no zone is needed.
@@ -80,21 +82,6 @@ impl PartReader {
             _ => Ok(concat_batches(&self.schema.arrow(), &batches)?),
         }
     }
-}
-
-fn unreadable(path: &Path) -> Error {
-    Error::machine(format!("{} cannot be read back", path.display())).hint(ANEW)
-}
-
-/// A batch of these columns, also where there are none.
-fn batch(
-    schema: &Schema,
-    columns: Vec<arrow_array::ArrayRef>,
-    rows: usize,
-) -> std::result::Result<RecordBatch, arrow_schema::ArrowError> {
-    // A batch without columns cannot tell its number of rows, so the number is given.
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.arrow(), columns, &options)
 }
 
 #[cfg(test)]

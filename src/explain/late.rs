@@ -1,7 +1,8 @@
 //! What the watermark did to the events of a row: which a streamed output did not count, or counted elsewhere.
 
+use super::case::{Case, take_rows};
+use super::outcome::Cause;
 use super::trace::{GroupOf, narrow};
-use super::{Case, Cause, take_rows};
 use crate::batch::Position;
 use crate::engine::late::max_timestamp;
 use crate::engine::{Need, Pass, tables};

@@ -11,7 +11,9 @@
 //!   sessions, where no session took it. Of a live job, sessions of one key may lie over one another: a late event may open
 //!   one that joins the next.
 
+mod case;
 mod late;
+mod outcome;
 mod row;
 mod trace;
 
@@ -27,88 +29,14 @@ use crate::process::pool;
 use crate::sink::value::{TimeText, decimal_text};
 use crate::time::{TimeRange, Zone};
 use crate::window::Window;
+use case::{Case, take_rows};
 use late::Lates;
+pub use outcome::{Cause, Fate, LeftOut, RowAsked, RowExplained};
 use row::{Computed, Wanted, empty_window, rows_of_block, used};
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use trace::{Events, events, narrow, with_lines};
 pub use trace::{GroupOf, Traced, TracedRow, trace};
-
-/// A row that is asked for.
-#[derive(Debug, Clone)]
-pub struct RowAsked {
-    /// The path of the output; the first that has the columns where none is named.
-    pub output: Option<String>,
-    /// Columns and their values, as CSV has them; NULL is none. Of windows, the start or a time inside.
-    pub columns: Vec<(String, Option<String>)>,
-    /// How many events of each kind are listed.
-    pub most: usize,
-}
-
-/// A row, and why.
-#[derive(Debug)]
-pub struct RowExplained {
-    /// The path of the output.
-    pub output: String,
-    /// The names of its columns.
-    pub columns: Vec<String>,
-    /// The row as it is computed; there is none where no event was counted.
-    pub row: Option<Vec<Option<String>>>,
-    /// How many more rows have these columns: windows that overlap, firings.
-    pub more: u64,
-    /// Where it is.
-    pub fate: Fate,
-    /// Its window and keys.
-    pub group: GroupOf,
-    /// The events that were counted, with the columns that the output is computed from.
-    pub counted: Traced,
-    /// The events that were not, in replay order.
-    pub left_out: Vec<LeftOut>,
-    /// How many there are.
-    pub left_out_events: u64,
-    /// Records that could not be read and name the keys.
-    pub rejected: Vec<Reject>,
-}
-
-/// Whether a row is in its output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// It is.
-    Written,
-    /// `having` does not keep it.
-    Having(String),
-    /// Others of its window go before it: its place among them, and how many are kept.
-    Top(usize, usize),
-    /// No event of it was counted.
-    NoEvents,
-}
-
-/// An event that was not counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The event.
-    pub event: TracedRow,
-    /// Why.
-    pub why: Cause,
-}
-
-/// Why an event was not counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// It lies outside of `--from` and `--to`.
-    Range,
-    /// A filter: its number among the steps, from 1, and its condition.
-    Filter(usize, String),
-    /// It comes again: the number of the step, its keys, and the event of this key and window that stayed before it.
-    Duplicate(usize, Vec<String>, Option<(PathBuf, u64)>),
-    /// It was late: the watermark before it, and by how much that had passed the window and its allowed lateness. Of a
-    /// session it is not told by how much.
-    Late(i64, Option<i64>),
-    /// It was counted in another session of the key, from here to there: the one that is asked for was closed before it
-    /// came, or opened after.
-    Session(i64, i64),
-}
 
 /// Explains a row; `again` makes the plan of the job.
 ///
@@ -163,15 +91,6 @@ fn chosen(plan: &Plan, asked: &RowAsked) -> Result<OutputId> {
         None => Error::job(format!("{to} has no key column `{wrong}`")),
     };
     Err(error.nearest_or("its keys are", &wrong, names.iter().map(String::as_str)))
-}
-
-struct Case<'a> {
-    asked: &'a RowAsked,
-    options: &'a RunOptions,
-    progress: &'a dyn Progress,
-    again: &'a (dyn Fn() -> Result<Plan> + Sync),
-    /// The output, by number.
-    index: OutputId,
 }
 
 impl Case<'_> {
@@ -426,10 +345,6 @@ impl Case<'_> {
         let group = GroupOf { keys: in_utc(&plan, &group.keys)?, ..group.clone() };
         events(plan, &[group], usize::MAX, self.options, self.progress)
     }
-}
-
-fn take_rows(found: &mut Events) -> Vec<(Position, TracedRow)> {
-    found.groups.pop().map(|group| group.rows).unwrap_or_default()
 }
 
 /// The instant that `--at` gives for a column, as a result has it in `zone`.

@@ -1,6 +1,6 @@
 //! The row itself: which groups are asked for, what they are, and whether they are in the output.
 
-use super::Fate;
+use super::outcome::Fate;
 use super::trace::Cells;
 use crate::batch::plain_strings;
 use crate::deliver::shape::output_rows;

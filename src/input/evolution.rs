@@ -342,7 +342,7 @@ fn a_record_in_one_file_and_a_value_in_another_clash() {
         (&in_parquet, "column `v` is int64 in 2.parquet and a record in 1.parquet"),
     ] {
         let error = clash(folder);
-        assert!(error.contains(says) && error.contains("as sources of their own"), "{error}");
+        assert!(error.contains(says) && error.contains("as a separate source"), "{error}");
         // Whoever wants neither can say so.
         let got = inferred(folder, &[("v", DataType::String)]).unwrap();
         assert!(got.column("v").is_some());

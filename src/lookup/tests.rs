@@ -280,7 +280,7 @@ fn failures_for_good_end_the_run_and_say_what_happened() {
         assert_eq!(error.kind(), Kind::Machine);
         assert_eq!(error.message(), format!("no answer from {}/{id}", server.url()));
         let text = error.to_string();
-        assert!(text.contains("hint: on_failure = \"null\""), "{text}");
+        assert!(text.contains("hint: with on_failure = \"null\""), "{text}");
         text.lines().find_map(|line| line.trim().strip_prefix("cause: ")).unwrap().to_string()
     };
     assert_eq!(

@@ -1,13 +1,21 @@
 //! Numbers that name parts of a plan, each kind a type, so that one is never taken for another.
 
 use super::{Grouping, OutputPlan};
+use std::fmt;
 use std::ops::{Index, IndexMut};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $of:ty) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(usize);
+
+        /// As the number: old manifests hold hashes of it.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
 
         impl $name {
             /// The one at this place of its list.

@@ -4,7 +4,8 @@
 //! The rows of a part come in its order, and memory holds some thousands of them (of text some megabytes), however
 //! large the part is. That its bytes are those that the manifest names is not checked; that it has as many rows is.
 
-use super::{PartReader, batch, text, unreadable};
+use super::rows::{batch, unreadable};
+use super::{PartReader, text};
 use crate::error::{Error, Result};
 use crate::sink::{Format, Part, csv};
 use arrow_array::RecordBatch;

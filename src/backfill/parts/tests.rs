@@ -1,5 +1,6 @@
 //! What was written is read back.
 
+use super::rows::batch;
 use super::*;
 use crate::backfill::testing::{Row, any_values, batch as rows_of, few_values, schema, views};
 use crate::batch::Field;
@@ -8,6 +9,7 @@ use crate::time::Zone;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::path::Path;
 use std::sync::Arc;
 
 const FORMATS: [Format; 3] = [Format::Parquet, Format::Csv, Format::JsonLines];
@@ -104,7 +106,7 @@ fn a_lone_column_keeps_its_nulls() {
 #[test]
 fn texts_without_a_column_are_rows_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let batch = crate::backfill::parts::batch(&Schema::default(), vec![], 3).unwrap();
+    let batch = batch(&Schema::default(), vec![], 3).unwrap();
     for format in [Format::Csv, Format::JsonLines] {
         let place = folder.path().join(format.name());
         let (reader, part) = write(&place, format, &Schema::default(), std::slice::from_ref(&batch));

@@ -5,7 +5,7 @@
 //! order, no blanks, no record left out. The readers of sources take more, but refuse what an output may hold
 //! (instants outside 1900 to 2200, NUL bytes).
 
-use super::batch;
+use super::rows::batch;
 use crate::batch::{DataType, NativeBuilder, Schema};
 use crate::input::fields::{Field, FieldKind, csv_field, json_field, undouble, unescape, whole_json};
 use crate::input::value::{parse_bool, parse_decimal, parse_float, parse_int};
