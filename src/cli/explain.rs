@@ -159,7 +159,7 @@ fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
 fn changes(inferred: &Inferred) -> String {
     // Only a log of change events has the column `_op`.
     let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
-    let words = "deletes: each is an event, with the row as it was before; `_deleted` tells them\n";
+    let words = "deletes: each is an event, with the row as it was before; `_deleted` is true for them\n";
     if is { words.to_string() } else { String::new() }
 }
 

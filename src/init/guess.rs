@@ -275,7 +275,7 @@ impl Guess {
             return;
         }
         if column.ty == DataType::Float64 {
-            self.types.push((i, DataType::String, "a label, as it stands in the file"));
+            self.types.push((i, DataType::String, "a label, unchanged from the file"));
         } else if column.ty != column.inferred {
             self.types.push((i, column.ty, "not every value is like the first ones"));
         }

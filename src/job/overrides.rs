@@ -51,7 +51,7 @@ pub fn range(overrides: &Overrides, zone: &Zone) -> Result<TimeRange> {
     let from = bound("--from", &overrides.from, i64::MIN)?;
     let to = bound("--to", &overrides.to, i64::MAX)?;
     if from >= to {
-        return Err(Error::job("--from is not before --to, so no event lies between them"));
+        return Err(Error::job("--from is not before --to, so no event is between them"));
     }
     Ok(TimeRange::new(from, to))
 }

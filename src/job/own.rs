@@ -25,7 +25,7 @@ fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
             return Some("it is an output of the job");
         }
         if target.kind == TargetKind::Folder && here.starts_with(&there) {
-            return Some("it lies in the folder of an output, which must contain nothing else");
+            return Some("it is in the folder of an output, which must contain nothing else");
         }
     }
     if plan.deliveries.named.beside.iter().any(|beside| place(beside) == here) {

@@ -459,7 +459,7 @@ error: unknown envelope `debezum`
 5 | envelope = "debezum"
   |            ^^^^^^^^^
   hint: did you mean `debezium`?
-  hint: the envelopes are none, schema and debezium
+  hint: the envelopes are schema, debezium and none
 "##);
 }
 

@@ -157,7 +157,7 @@ otherwise = [
        |
     29 | [[step]]
        | ^^^^^^^^
-      hint: columns of the events and what they are matched with: on = { userId = "id" }
+      hint: columns of the events and the columns they are matched with: on = { userId = "id" }
 
     error: `enrich` needs `take`
       --> job.toml:29:1

@@ -488,7 +488,7 @@ partition_by = ["name"]
 
     lookups: answers are kept in out/enriched.lookups.jsonl
       http://sessions.internal/{session}?of={user}: 100 requests in flight, 10s each, 3 retries from 100ms on; a failure ends the run
-      https://users.internal/{user}/{at}: 7 requests in flight, 1500ms each, no retries; a failure is no match
+      https://users.internal/{user}/{at}: 7 requests in flight, 1500ms each, no retries; a failure is not a match
 
     steps:
       filter amount > 0

@@ -65,7 +65,7 @@ pub fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
     let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();
     if !folders.is_empty() {
         let _ =
-            writeln!(out, "        told by folders, and read where `types` has it: {}", folders.join(", "));
+            writeln!(out, "        from folder names, and read where `types` has it: {}", folders.join(", "));
     }
     let _ = match &read.time.rule {
         TimeRule::Untimed => writeln!(out, "event time: none; its rows hold at any time"),

@@ -59,7 +59,7 @@ pub fn services(plan: &Plan) -> String {
             },
             match service.on_failure {
                 OnFailure::Fail => "ends the run",
-                OnFailure::Null => "is no match",
+                OnFailure::Null => "is not a match",
                 OnFailure::Reject => "rejects the event",
             }
         );

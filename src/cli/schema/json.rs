@@ -43,8 +43,8 @@ fn definitions() -> Value {
         },
         "length": {
             "type": "string",
-            "title": "length of time",
-            "description": "A length of time, such as 20s, 15m or 6h; a day is 24 hours.",
+            "title": "duration",
+            "description": "A duration, such as 20s, 15m or 6h; a day is 24 hours.",
             "examples": ["20s", "15m", "6h"],
         },
         "expressions": {
@@ -155,7 +155,7 @@ fn ty(key: &Described, section: &Section) -> Value {
         Type::Character => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
         Type::Delimiter => json!({ "type": "string", "minLength": 1, "pattern": "^(.|spaces)$" }),
         Type::Length => json!({ "$ref": "#/$defs/length" }),
-        Type::SignedLength => json!({ "type": "string", "title": "length of time" }),
+        Type::SignedLength => json!({ "type": "string", "title": "duration" }),
         Type::Word => match key.words {
             [only] => json!({ "type": "string", "const": only }),
             words => json!({ "type": "string", "enum": words }),

@@ -9,12 +9,12 @@ use std::fmt::Write;
 pub fn markdown() -> String {
     let mut out = String::from(
         "# The job file\n\n\
-        <!-- Made by `highwater schema --markdown` from src/job/keys; HIGHWATER_BLESS=1 writes it anew. -->\n\n\
+        <!-- Made by `highwater schema --markdown` from src/job/keys; HIGHWATER_BLESS=1 writes it again. -->\n\n\
         A job is a file in [TOML](https://toml.io): what is read (`[source]`), what happens to events \
         (`[[step]]`), and what is written (`[[output]]`). A key that is not on this page is an error, and \
-        so is a value of another type; `highwater check JOB` says all that is wrong with a file in one go. \
+        so is a value of another type; `highwater check JOB` reports all faults of a file at once. \
         `highwater schema` prints the same as a JSON Schema, by which editors complete and check.\n\n\
-        Lengths of time are `us`, `ms`, `s`, `m`, `h` and `d`, as in `90s`; sizes of windows are lengths, or \
+        Units of durations are `us`, `ms`, `s`, `m`, `h` and `d`, as in `90s`; sizes of windows are durations, or \
         units of the calendar: `1 day`, `1 week`, `1 month`, `1 quarter`, `1 year`.\n",
     );
     for (i, section) in SECTIONS.iter().enumerate() {
@@ -50,7 +50,7 @@ pub fn ty(key: &Described) -> String {
     let words = match key.ty {
         Type::Text | Type::Filled | Type::Delimiter | Type::Sql => "string",
         Type::Character => "one character",
-        Type::Length | Type::SignedLength => "length of time",
+        Type::Length | Type::SignedLength => "duration",
         Type::Word => {
             let words: Vec<String> = key.words.iter().map(|word| format!("`\"{word}\"`")).collect();
             return words.join(", ");

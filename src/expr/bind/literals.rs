@@ -22,7 +22,7 @@ impl Binder<'_> {
                 let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
                 match number.and_then(|number| self.args.get(number.checked_sub(1)?)) {
                     Some(arg) => arg.clone(),
-                    None => self.wrong(ast, "the function has not so many arguments"),
+                    None => self.wrong(ast, "the function does not have this argument"),
                 }
             }
             Value::DoubleQuotedString(_) => self.wrong(ast, "write a text in single quotes"),

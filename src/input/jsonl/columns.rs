@@ -247,7 +247,7 @@ const FURTHEST: usize = i32::MAX as usize;
 
 #[cold]
 fn too_far() -> Unfit {
-    Unfit { reason: "its text lies past the first 2 GiB of one read".into(), hint: None }
+    Unfit { reason: "its text is past the first 2 GiB of one read".into(), hint: None }
 }
 
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.

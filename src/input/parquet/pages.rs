@@ -115,7 +115,7 @@ impl State {
     /// A page is about to be read; its `length` bytes start at `at`.
     fn page(&mut self, at: u64, length: usize) -> Result<()> {
         let refuse = |why: &str| Err(ParquetError::General(why.into()));
-        let Some(column) = self.column(at) else { return refuse("a page lies outside all columns") };
+        let Some(column) = self.column(at) else { return refuse("a page is outside all columns") };
         // The header must be that of this very page, or the size in it is another one's.
         let size = match &column.header {
             (end, start) if *end == at => decompressed(start),

@@ -79,9 +79,9 @@ pub enum Type {
     Delimiter,
     /// An SQL expression.
     Sql,
-    /// A length of time.
+    /// A duration.
     Length,
-    /// A length of time that may have a minus.
+    /// A duration that may have a minus.
     SignedLength,
     /// One of the words of the key.
     Word,

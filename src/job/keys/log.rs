@@ -56,7 +56,7 @@ keys! {
     RECORDS: Text = "records" { shared: true, examples: json!(["/Records", "/data/items"]) };
 
     /// A list in each record of JSON, by its dotted path: each of its items is an event, with the other
-    /// columns of the record, and `_item` is its number, from 1. A record without an item is no event.
+    /// columns of the record, and `_item` is its number, from 1. A record without an item is not an event.
     UNNEST: Text = "unnest" { shared: true, examples: json!(["items", "order.lines"]) };
 
     /// New columns, computed as records are read: name = SQL expression. `time` may name one of them;
@@ -134,10 +134,10 @@ keys! {
     PARTITION: Text = "partition" { examples: json!(["file", "shard"]) };
 
     /// How long a partition counts without an event, by arrival; needs `partition` and `arrival`, or a log
-    /// that tells them.
+    /// that has them.
     IDLE: Length = "idle" { examples: json!(["1m"]) };
 
-    /// Events further ahead of their arrival are rejected; needs `arrival`, or a log that tells it.
+    /// Events further ahead of their arrival are rejected; needs `arrival`, or a log that has it.
     MAX_AHEAD: Length = "max_ahead" { examples: json!(["1h"]) };
 
     /// How far the watermark stays behind the greatest event time.
@@ -201,7 +201,7 @@ keys! {
     /// Texts that stand for NULL, letter by letter.
     NULL: Strings = "null" { examples: json!([["NA", "\\N", "-"]]) };
 
-    /// Whether spaces around a value are no part of it.
+    /// Whether spaces around a value are ignored.
     TRIM: Flag = "trim" { default: json!(false), examples: json!([true]) };
 
     /// What stands before the fraction of a number.
@@ -223,14 +223,14 @@ keys! {
     /// What is false, besides false.
     FALSE: Strings = "false" { examples: json!([["N", "0"]]) };
 
-    /// What stands before or after a text to mark it as one, and is no part of it.
+    /// What stands before or after a text to mark it as one, and is ignored.
     TEXT_MARK: Filled = "text_mark" { examples: json!(["'"]) };
 }
 
 /// How the values of one column are written, or of all.
 pub const WRITTEN: Section = Section {
     about: "How the values of a column are written in CSV, or in strings of JSON. A value that is not written so is a \
-        bad record: `1,5` is none where `,` stands between thousands.",
+        bad record: `1,5` is not a number where `,` stands between thousands.",
     sample: "[source.written]\n\"*\" = { trim = true }\n\
         amount = { thousands = \",\", units = [\"Rp\"], null = [\"-\"] }",
     ..Section::new(

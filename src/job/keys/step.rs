@@ -26,7 +26,7 @@ keys! {
     /// The table whose columns events take, as of their time.
     ENRICH: Text = "enrich" { examples: json!(["prices"]) };
 
-    /// Where the row lies that is taken: at or before the event, at or after it, or at the least distance.
+    /// Which row is taken: at or before the event, at or after it, or at the least distance.
     MATCH: Word = "match" {
         shared: true,
         words: &["backward", "forward", "nearest"],

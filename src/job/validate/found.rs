@@ -152,7 +152,7 @@ fn wrapped(document: &Document, spec: &LogSpec) -> Option<Option<Envelope>> {
         other => {
             let error = Error::job(format!("unknown envelope `{other}`"))
                 .nearest(other, keys::ENVELOPE.about.words.iter().copied());
-            document.fault(error.hint("the envelopes are none, schema and debezium"), &word.span);
+            document.fault(error.hint("the envelopes are schema, debezium and none"), &word.span);
             return None;
         }
     };

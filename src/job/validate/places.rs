@@ -201,11 +201,11 @@ impl Inputs {
             return named.map(|(_, what)| format!("it is {what}"));
         }
         if let Some((path, what)) = self.named.iter().find(|(place, _)| place.starts_with(&one.place)) {
-            return Some(format!("{what} lies in it ({})", path.file_name().unwrap_or_default().display()));
+            return Some(format!("{what} is in it ({})", path.file_name().unwrap_or_default().display()));
         }
         // A map has its entries in any order: the least path makes the message the same each time.
         let inside = self.folders.iter().filter(|(folder, _)| folder.starts_with(&one.place));
         let (path, what) = inside.map(|(_, of)| of).min()?;
-        Some(format!("{what} lies in it ({})", path.display()))
+        Some(format!("{what} is in it ({})", path.display()))
     }
 }

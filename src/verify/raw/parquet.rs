@@ -43,7 +43,7 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
             found.map_or(column_of(outer), Some).filter(|&i| schema.field(i).data_type().is_nested());
         if nested.is_some() && !(column.text && found.is_some()) {
             return Err(Error::job(format!(
-                "{}: `{}` lies in a record, which the referee cannot read",
+                "{}: `{}` is in a record, which the referee cannot read",
                 path.display(),
                 column.name
             )));
