@@ -16,7 +16,7 @@ pub const FILE: &str = "_file";
 /// A column that no file has.
 #[derive(Debug, Clone)]
 pub struct Derived {
-    /// Its number in [`ReadPlan::columns`].
+    /// Its number in [`ReadPlan::columns`](crate::input::ReadPlan::columns).
     pub column: usize,
     /// Where it comes from.
     pub from: Source,

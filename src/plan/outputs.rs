@@ -125,7 +125,7 @@ impl OutputPlan {
 /// An output that is published: what its folder holds goes to a table of a server too.
 #[derive(Debug)]
 pub struct Publication {
-    /// Number in [`Plan::outputs`](super::Plan::outputs), of a folder of Parquet with groups.
+    /// A folder of Parquet with groups.
     pub output: OutputId,
     /// The table.
     pub address: TableAddress,
@@ -142,7 +142,7 @@ pub struct PagePlan {
     pub path: PathBuf,
     /// Its title, if it is not the job's name.
     pub title: Option<String>,
-    /// Numbers in [`Plan::outputs`](super::Plan::outputs), of outputs that are files or folders.
+    /// Outputs that are files or folders.
     pub of: Vec<OutputId>,
 }
 

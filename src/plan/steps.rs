@@ -81,7 +81,7 @@ pub struct EnrichPlan {
 pub enum Try {
     /// The row of a table as of the event's time.
     AsOf {
-        /// Number in [`Plan::tables`](super::Plan::tables).
+        /// Number in [`Pipeline::tables`](super::Pipeline::tables).
         table: usize,
         /// The columns of the batch that are matched with the table's keys.
         on: Vec<usize>,
@@ -90,7 +90,7 @@ pub enum Try {
         /// Per column that is appended, its number in [`AsOfPlan::columns`].
         take: Vec<usize>,
     },
-    /// The answer of a service: number in [`Plan::services`](super::Plan::services), whose columns are those that are appended.
+    /// The answer of a service: number in [`Pipeline::services`](super::Pipeline::services), whose columns are those that are appended.
     Service(usize),
     /// These values, one array of one value per column: every row has this match.
     Constant(Vec<ArrayRef>),

@@ -18,7 +18,7 @@ pub enum Against {
     Stdin,
 }
 
-/// What is asked of [`verify`].
+/// What is asked of [`verify`](crate::verify::verify).
 pub struct Request<'a> {
     /// What is there.
     pub against: Against,
