@@ -195,21 +195,22 @@ fn by_position(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
     }
     let rows: usize = blocks.iter().map(|(_, b)| b.rows).sum();
     let mut out = Vec::with_capacity(rows);
-    let position = |block: u32, row: usize| blocks[block as usize].1.positions.get(row);
+    // Positions of files past 2^19 have their highest bit set: as signed numbers they would come first.
+    let position = |block: u32, row: usize| blocks[block as usize].1.positions.get(row) as u64;
     // (position, stream, block's place in the stream, row)
     let streams: Vec<Vec<u32>> = streams.into_values().collect();
-    let mut heads: Vec<(i64, usize, usize, usize)> =
+    let mut heads: Vec<(u64, usize, usize, usize)> =
         streams.iter().enumerate().map(|(s, blocks)| (position(blocks[0], 0), s, 0, 0)).collect();
     while !heads.is_empty() {
         // A stream a worker is few, so a look at all heads does without a heap.
         let least = (0..heads.len()).min_by_key(|&h| heads[h].0).expect("a head");
-        let bound = (0..heads.len()).filter(|&h| h != least).map(|h| heads[h].0).min().unwrap_or(i64::MAX);
+        let bound = (0..heads.len()).filter(|&h| h != least).map(|h| heads[h].0).min().unwrap_or(u64::MAX);
         let (_, s, mut at, mut row) = heads[least];
         // Take from this stream until another one's head comes first.
         let ended = loop {
             let block = streams[s][at];
             let here = &blocks[block as usize].1;
-            while row < here.rows && here.positions.get(row) <= bound {
+            while row < here.rows && here.positions.get(row) as u64 <= bound {
                 out.push(block << BLOCK_BITS | row as u32);
                 row += 1;
             }
@@ -341,5 +342,38 @@ impl OrderedRows {
             }
         }
         out.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::batch::{Batch, DataType, Position};
+    use crate::rows::{RowSpace, RowStore, gather_partitions};
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{ArrayRef, Int64Array};
+    use std::sync::Arc;
+
+    /// The rows of one worker: of these files one each, all of one time.
+    fn store(files: &[u32]) -> RowStore {
+        let space = RowSpace(std::env::temp_dir());
+        let mut store = RowStore::unpartitioned(vec![DataType::Int64], space);
+        let column: ArrayRef =
+            Arc::new(files.iter().map(|&file| Some(i64::from(file))).collect::<Int64Array>());
+        let positions = files.iter().map(|&file| Position::new(file, 0)).collect();
+        let (time, rows) = (vec![7; files.len()], files.len());
+        store.push(&Batch { columns: vec![column], time, positions, rows, ..Batch::default() }).unwrap();
+        store
+    }
+
+    #[test]
+    fn ties_are_in_the_order_of_files_also_past_the_half_of_their_number() {
+        let last = Position::MAX_FILES as u32 - 1;
+        let stores = vec![store(&[0, 1 << 19, last]), store(&[1, (1 << 19) - 1, last - 1])];
+        let partitions = gather_partitions(stores);
+        let ordered = partitions[0].order().unwrap();
+        let files = ordered.columns(0, ordered.len());
+        let files = files[0].as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(files, [0, 1, (1 << 19) - 1, 1 << 19, i64::from(last) - 1, i64::from(last)]);
     }
 }

@@ -95,7 +95,7 @@ fn of_excel(micros: i64) -> Option<i64> {
     // Before March 1900 Excel counts a day that did not exist, the 29th of February 1900.
     let first = NaiveDate::from_ymd_opt(1900, 3, 1)?.and_time(NaiveTime::MIN);
     // A serial is a float of days, so its noise is rounded off at the millisecond.
-    let millis = (micros + 500).div_euclid(1000);
+    let millis = micros.saturating_add(500).div_euclid(1000);
     let local = epoch.checked_add_signed(TimeDelta::try_milliseconds(millis)?)?;
     (local >= first).then(|| local.and_utc().timestamp_micros())
 }
@@ -144,7 +144,9 @@ fn decimal(text: &str, times: i128, zeros: i64) -> Option<i64> {
         let value: i128 = if cut == 0 { 0 } else { significant[..cut].parse().ok()? };
         let over = 10i128.pow(u32::try_from(kept).ok()?);
         let more = significant[cut..].bytes().any(|digit| digit != b'0');
-        (value * times / over, value * times % over != 0 || more)
+        // Apart, as the product of a long number may not fit 128 bits.
+        let (whole, part) = (value / over, value % over * times);
+        (whole * times + part / over, part % over != 0 || more)
     };
     i64::try_from(if negative { -value - i128::from(rest) } else { value }).ok()
 }
@@ -207,6 +209,13 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
     use proptest::sample::select;
+
+    #[test]
+    fn a_long_number_of_days_is_exact() {
+        let long = format!("19876.{}", "123456789".repeat(5));
+        assert_eq!(decimal(&long, 86_400, 6), Some(1_717_297_066_666_580));
+        assert_eq!(decimal(&format!("-{long}"), 86_400, 6), Some(-1_717_297_066_666_581));
+    }
 
     #[test]
     fn times_are_read_in_the_zone() {
