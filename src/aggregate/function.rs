@@ -58,6 +58,71 @@ pub enum Function {
     Distinct(Box<Function>),
 }
 
+impl Function {
+    /// Its name, where its states are not kept beside an output: they grow with the events, or depend on their order.
+    pub fn without_state(&self) -> Option<&'static str> {
+        // Without a default arm, so that a new aggregate has to say whether its state is kept.
+        match self {
+            Function::CountRows
+            | Function::Count
+            | Function::CountIf
+            | Function::Sum
+            | Function::Avg
+            | Function::Min
+            | Function::Max
+            | Function::Spread { .. }
+            | Function::BoolAnd
+            | Function::BoolOr
+            | Function::Bit(_)
+            | Function::Pairwise(_) => None,
+            Function::CountDistinct => Some("count(distinct)"),
+            Function::Distinct(_) => Some("distinct values"),
+            Function::Mode => Some("mode"),
+            Function::StringAgg(_) => Some("string_agg"),
+            Function::ApproxCountDistinct => Some("approx_count_distinct"),
+            Function::First => Some("first"),
+            Function::Last => Some("last"),
+            Function::ArgMin => Some("arg_min"),
+            Function::ArgMax => Some("arg_max"),
+            Function::Quantile(q) => Some(if *q == 0.5 { "median" } else { "quantile" }),
+        }
+    }
+
+    /// About how many bytes the state of a group takes, for the estimate of a plan.
+    pub fn state_bytes(&self) -> u64 {
+        match self {
+            Function::CountRows | Function::Count | Function::CountIf => 8,
+            Function::Sum | Function::Bit(_) => 16,
+            Function::Avg | Function::Min | Function::Max => 32,
+            Function::First | Function::Last | Function::ArgMin | Function::ArgMax => 64,
+            Function::Spread { .. } => 80,
+            Function::CountDistinct | Function::ApproxCountDistinct | Function::Quantile(_) => 64,
+            Function::Distinct(_) | Function::Mode | Function::StringAgg(_) => 64,
+            Function::Pairwise(_) => 240,
+            Function::BoolAnd | Function::BoolOr => 1,
+        }
+    }
+
+    /// The function that makes one result of two, which are of the type `result`; `None` where results do not hold
+    /// what a merge needs.
+    pub fn merging(&self, result: DataType) -> Option<Function> {
+        Some(match self {
+            Function::CountRows | Function::Count | Function::CountIf => Function::Sum,
+            Function::Pairwise(Pairwise::Count) => Function::Sum,
+            // Sums of floats are rounded: what was cut off is not stored.
+            Function::Sum if result != DataType::Float64 => Function::Sum,
+            // Each of these, applied to the results of two parts, gives the result of the whole.
+            same @ (Function::Min
+            | Function::Max
+            | Function::BoolAnd
+            | Function::BoolOr
+            | Function::Bit(_)) => same.clone(),
+            // Results of `avg`, `count(distinct)`, `first` and the like do not hold what a merge needs.
+            _ => return None,
+        })
+    }
+}
+
 /// What bits are joined by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bits {

@@ -5,26 +5,14 @@
 //! every aggregate that [`merging`] knows. Beware of results that were stored as JSON Lines, where a float that is
 //! no number is NULL.
 
-use crate::aggregate::{Aggregate, Function, Pairwise, Rows};
-use crate::batch::DataType;
+use crate::aggregate::{Aggregate, Rows};
 use crate::error::{Error, Result};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 
 /// The aggregate that makes one result of two of `aggregate`; `None` where results do not say enough for that.
 pub fn merging(aggregate: &Aggregate) -> Option<Aggregate> {
     let result = aggregate.ty();
-    let function = match &aggregate.function {
-        Function::CountRows | Function::Count | Function::CountIf => Function::Sum,
-        Function::Pairwise(Pairwise::Count) => Function::Sum,
-        // Sums of floats are rounded: what was cut off is not stored.
-        Function::Sum if result != DataType::Float64 => Function::Sum,
-        // Each of these, applied to the results of two parts, gives the result of the whole.
-        same @ (Function::Min | Function::Max | Function::BoolAnd | Function::BoolOr | Function::Bit(_)) => {
-            same.clone()
-        }
-        // Results of `avg`, `count(distinct)`, `first` and the like do not hold what a merge needs.
-        _ => return None,
-    };
+    let function = aggregate.function.merging(result)?;
     Some(Aggregate { function, args: vec![result] })
 }
 
@@ -75,6 +63,8 @@ pub fn merge_rows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::Function;
+    use crate::batch::DataType;
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
     use arrow_array::*;

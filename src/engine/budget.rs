@@ -27,7 +27,7 @@ pub fn estimate(plan: &Plan, threads: usize) -> Estimate {
         .groupings
         .iter()
         .map(|g| {
-            let states: u64 = g.plan.aggregates.iter().map(|(a, _)| state_bytes(&a.function)).sum();
+            let states: u64 = g.plan.aggregates.iter().map(|(a, _)| a.function.state_bytes()).sum();
             8 + states + 4 * g.plan.keys.len() as u64
         })
         .collect();
@@ -84,19 +84,4 @@ fn head(file: &Opened) -> Option<(u64, u64)> {
     let mut bytes = vec![];
     file.read().ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
     Some((bytes.len() as u64, memchr::memchr_iter(b'\n', &bytes).count() as u64))
-}
-
-fn state_bytes(function: &crate::aggregate::Function) -> u64 {
-    use crate::aggregate::Function as F;
-    match function {
-        F::CountRows | F::Count | F::CountIf => 8,
-        F::Sum | F::Bit(_) => 16,
-        F::Avg | F::Min | F::Max => 32,
-        F::First | F::Last | F::ArgMin | F::ArgMax => 64,
-        F::Spread { .. } => 80,
-        F::CountDistinct | F::ApproxCountDistinct | F::Quantile(_) => 64,
-        F::Distinct(_) | F::Mode | F::StringAgg(_) => 64,
-        F::Pairwise(_) => 240,
-        F::BoolAnd | F::BoolOr => 1,
-    }
 }

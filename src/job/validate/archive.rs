@@ -2,7 +2,6 @@
 
 use super::held::Held;
 use super::planner::Planner;
-use crate::aggregate::Function;
 use crate::batch::{Field, Schema};
 use crate::error::Error;
 use crate::job::document::At;
@@ -72,7 +71,7 @@ impl Planner<'_> {
             );
         }
         for (aggregate, _) in groups.aggregates.iter().flatten() {
-            let Some(name) = without_state(&aggregate.function) else { continue };
+            let Some(name) = aggregate.function.without_state() else { continue };
             wrong(
                 Error::job(format!("`state` cannot be kept for `{name}`")),
                 "it is kept for count, sum, avg, min, max, variances, covariances, bool_… and bit_…; without `state`, late events are counted from the archive or the source",
@@ -102,34 +101,5 @@ impl Planner<'_> {
             self.fault(error.hint("give a folder, or a .parquet, .csv or .jsonl file"), &flag.span);
         }
         !terminal
-    }
-}
-
-/// The name of an aggregate whose parts are not kept: they grow with the events, or hang on their order.
-fn without_state(function: &Function) -> Option<&'static str> {
-    // Without a default arm, so that a new aggregate has to say whether its state is kept.
-    match function {
-        Function::CountRows
-        | Function::Count
-        | Function::CountIf
-        | Function::Sum
-        | Function::Avg
-        | Function::Min
-        | Function::Max
-        | Function::Spread { .. }
-        | Function::BoolAnd
-        | Function::BoolOr
-        | Function::Bit(_)
-        | Function::Pairwise(_) => None,
-        Function::CountDistinct => Some("count(distinct)"),
-        Function::Distinct(_) => Some("distinct values"),
-        Function::Mode => Some("mode"),
-        Function::StringAgg(_) => Some("string_agg"),
-        Function::ApproxCountDistinct => Some("approx_count_distinct"),
-        Function::First => Some("first"),
-        Function::Last => Some("last"),
-        Function::ArgMin => Some("arg_min"),
-        Function::ArgMax => Some("arg_max"),
-        Function::Quantile(q) => Some(if *q == 0.5 { "median" } else { "quantile" }),
     }
 }
