@@ -92,7 +92,7 @@ fn the_command_line() {
     ");
     insta::assert_snapshot!(words(&["run", "job.toml", "--from", "2024-02-01", "--to", "2024-01-01"]), @r"
     exit 2
-    error: --from is not before --to, so no event lies between them
+    error: --from is not before --to, so no event is between them
     ");
     insta::assert_snapshot!(words(&["run", "job.toml", "--memory", "much"]), @r"
     exit 2

@@ -72,7 +72,7 @@ fn every_path_of_a_job_has_a_place_of_its_own() {
             format!("{}{}", output("out/p/"), output("out")),
             "the output is written into this folder",
         ),
-        (String::new(), output("./"), "a file of the source lies in it (log.csv)"),
+        (String::new(), output("./"), "a file of the source is in it (log.csv)"),
         (String::new(), late("log.jsonl"), "it is a file of the source"),
         (
             String::new(),
@@ -176,7 +176,7 @@ fn files_of_commands_stay_out_of_the_places_of_the_job() {
     lab.write("page.html", "<title>x · Highwater report</title>");
     let before = lab.files("");
     for (path, says) in [
-        ("out/p/page.html", "it lies in the folder of an output"),
+        ("out/p/page.html", "it is in the folder of an output"),
         ("out/../out/bad.html", "it is the job's file of rejected records"),
     ] {
         let answer = lab.highwater(&["report", "job.toml", "-o", path]);

@@ -279,7 +279,7 @@ fn a_page_that_cannot_be_written_is_told_before_the_work() {
     let answer = lab.highwater(&["report", "job.toml"]);
     assert_eq!(answer.code, 4, "{}", answer.err);
     let answer = lab.highwater(&["report", "job.toml", "-o", "rows/page.html"]);
-    assert!(answer.code == 2 && answer.err.contains("it lies in the folder of an output"), "{}", answer.err);
+    assert!(answer.code == 2 && answer.err.contains("it is in the folder of an output"), "{}", answer.err);
     fs::create_dir(lab.path("folder.html")).unwrap();
     let answer = lab.highwater(&["report", "job.toml", "-o", "folder.html"]);
     assert!(answer.code == 2 && answer.err.contains("it is a folder"), "{}", answer.err);
