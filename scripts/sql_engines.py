@@ -21,18 +21,18 @@ DIALECTS = ["duckdb", "postgres", "spark", "flink", "bigquery"]
 # What a dialect has no words for, by the numbers of the jobs: each is refused by name, with these words.
 ZSTD = "files of Zstandard"
 BAD = "records of which bad ones are left out"
-QUOTIENT = "`/` cannot be said"
+QUOTIENT = "`/` cannot be expressed"
 REFUSED = {
     **{(dialect, job): ZSTD for dialect in ("flink", "bigquery") for job in ("04", "06", "16", "27", "28", "39", "40", "43", "56")},
     **{(dialect, "58"): BAD for dialect in ("spark", "flink", "bigquery")},
     **{(dialect, "35"): QUOTIENT for dialect in ("spark", "flink")},
-    ("flink", "33"): "`octet_length` cannot be said",
-    ("flink", "36"): "`CAST(float64 AS int64)` cannot be said",
-    ("flink", "38"): "`EXTRACT(week FROM …)` cannot be said",
-    ("flink", "40"): "`~` cannot be said",
+    ("flink", "33"): "`octet_length` cannot be expressed",
+    ("flink", "36"): "`CAST(float64 AS int64)` cannot be expressed",
+    ("flink", "38"): "`EXTRACT(week FROM …)` cannot be expressed",
+    ("flink", "40"): "`~` cannot be expressed",
     **{("flink", job): "times of the format" for job in ("10", "59")},
-    ("flink", "62"): "`string_agg`, whose texts have an order, cannot be said",
-    ("flink", "64"): "`bit_and` cannot be said",
+    ("flink", "62"): "`string_agg`, whose texts have an order, cannot be expressed",
+    ("flink", "64"): "`bit_and` cannot be expressed",
     **{(dialect, "65"): "columns that are derived" for dialect in ("spark", "flink", "bigquery")},
 }
 
