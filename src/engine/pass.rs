@@ -1,10 +1,7 @@
 //! One pass over the events: reads all inputs on all threads, and gives what the outputs are made of.
 //!
 //! # Contract
-//! * Every worker takes chunks as they come, runs the steps on them, and folds them into partial
-//!   groups and row stores of its own. Merging is exact, so neither the number of workers nor the
-//!   size of chunks shows in a result.
-//! * The first fault by position ends the pass, whichever worker met it first.
+//! The first fault by position ends the pass, whichever worker met it first.
 
 use super::arrivals::{Arrivals, Need};
 use super::intake::Intake;

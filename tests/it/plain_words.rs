@@ -229,17 +229,6 @@ fn quoted(rest: &str) -> (usize, String) {
     (rest.len(), text)
 }
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-}
-
 /// The source text of a file without its tests, which are at its end.
 fn without_tests(path: &Path, source: &str) -> String {
     let is_test =
@@ -255,13 +244,10 @@ fn without_tests(path: &Path, source: &str) -> String {
 #[test]
 fn string_literals_are_in_plain_words() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths = vec![];
-    rust_files(&root.join("src"), &mut paths);
-    paths.sort();
     let mut found = vec![];
-    for path in &paths {
+    for (path, source) in crate::tidy::sources() {
         let place = path.strip_prefix(root).unwrap().display();
-        let source = without_tests(path, &fs::read_to_string(path).unwrap());
+        let source = without_tests(&path, &source);
         let literals = literals(&source);
         let idioms = literals.iter().flat_map(|(line, text)| idioms(&format!("{place}:{line}"), text));
         found.extend(idioms);
